@@ -12,13 +12,14 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import String, cast, func, or_, select
 from sqlalchemy.orm import Session
 
+from holding.access.reach import EVERYTHING, Reach, of_ids
 from holding.access.role_words import ACT_LABELS, any_of
 from holding.audit.events import COMMAND_LINE
 from holding.refusal import Refusal
-from holding.tables import Deputy, Membership, Person
+from holding.tables import Deputy, Membership, Person, SourceLimit
 
 ROLES: Final = (
     "viewer",
@@ -64,6 +65,15 @@ if set(ACTS) != set(ACT_LABELS):  # else a refusal could not say what it refuses
 UNEASY_PAIRS: Final = (("consultant", "publisher"), ("admin", "approver"))
 
 
+WHOLE: Final = frozenset(
+    {
+        *("mapping.fix", "rules.draft", "rules.publish", "run.operate", "stop.decide"),
+        *("audit.read", "audit.export", "connection.admin", "people.admin", "company.setup"),
+        "deputy.name",
+    }
+)
+"""Acts that reach every source: whoever sees some sources only may do none of them."""
+
 LENT: Final = frozenset({"posting.approve"})  # what a deputy may do in another's name
 
 
@@ -80,7 +90,8 @@ class StandIn:
 class Actor:
     """A person (or the system) acting inside one company, over one way in.
 
-    `scopes`: the acts that a token was given for; None where no token is used.
+    `scopes`: the acts that a token was given for; None where no token is used. `reach`: of which
+    sources they see records.
     """
 
     person_id: int | None
@@ -91,6 +102,7 @@ class Actor:
     via: str = "portal"
     stands_for: tuple[StandIn, ...] = ()
     scopes: frozenset[str] | None = None
+    reach: Reach = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +156,13 @@ def may(actor: Actor, act: str) -> Refusal | None:
             hint="Use a token whose scopes name it: clearpost token add --scope …",
             status=403,
         )
+    if actor.reach.limited and act in WHOLE:
+        return Refusal(
+            code="reach.limited",
+            message=f"You cannot {ACT_LABELS[act]}, because you work with some sources only.",
+            hint=f"Ask {any_of(allowed)} who works with all sources.",
+            status=403,
+        )
     if voices(actor, act):
         return None
     name = actor.name or "You"
@@ -176,8 +195,8 @@ def actor_of(
     With `now`, also with the people in whose place they may act at that moment.
     """
     person = session.get(Person, person_id)
-    roles = _roles_with_lenders(session, company_id, person_id, now)
-    own = roles.pop(person_id, None)
+    held = _held_with_lenders(session, company_id, person_id, now)
+    own = held.pop(person_id, None)
     if person is None or not person.active or not own:
         return None
     return Actor(
@@ -185,21 +204,48 @@ def actor_of(
         name=person.name,
         email=person.email,
         company_id=company_id,
-        roles=frozenset(own),
+        roles=frozenset(own.roles),
         via=via,
-        stands_for=_stand_ins(session, roles),
+        stands_for=_stand_ins(session, held),
+        reach=own.reach,
     )
 
 
 def roles_of(session: Session, company_id: int, person_id: int) -> set[str]:
     """The person's own roles in a company."""
-    return _roles_with_lenders(session, company_id, person_id, None).get(person_id, set())
+    held = _held_with_lenders(session, company_id, person_id, None)
+    return held[person_id].roles if person_id in held else set()
 
 
-def _roles_with_lenders(
+def reach_of(session: Session, company_id: int, person_id: int) -> Reach:
+    """Of which sources a person sees records in a company."""
+    held = _held_with_lenders(session, company_id, person_id, None)
+    return held[person_id].reach if person_id in held else EVERYTHING
+
+
+@dataclass(slots=True)
+class _Held:
+    """What a person has in a company."""
+
+    roles: set[str]
+    reach: Reach
+
+
+_SOURCES = (
+    select(func.aggregate_strings(cast(SourceLimit.source_id, String), " "))
+    .where(
+        SourceLimit.company_id == Membership.company_id,
+        SourceLimit.person_id == Membership.person_id,
+    )
+    .correlate(Membership)
+    .scalar_subquery()
+)
+
+
+def _held_with_lenders(
     session: Session, company_id: int, person_id: int, now: datetime | None
-) -> dict[int, set[str]]:
-    """Person id -> roles: the person's own, and those of the people they stand in for."""
+) -> dict[int, _Held]:
+    """Person id -> what they have: the person, and the people they stand in for."""
     who = Membership.person_id == person_id
     if now is not None:
         lenders = select(Deputy.person_id).where(
@@ -210,21 +256,25 @@ def _roles_with_lenders(
             Deputy.ended_at.is_(None),
         )
         who = or_(who, Membership.person_id.in_(lenders))
-    query = select(Membership.person_id, Membership.role).where(
+    query = select(Membership.person_id, Membership.role, _SOURCES.label("sources")).where(
         Membership.company_id == company_id, who
     )
-    found: dict[int, set[str]] = {}
+    found: dict[int, _Held] = {}
     for row in session.execute(query):
-        found.setdefault(row.person_id, set()).add(row.role)
+        reach = of_ids(map(int, (row.sources or "").split()))
+        found.setdefault(row.person_id, _Held(set(), reach)).roles.add(row.role)
     return found
 
 
-def _stand_ins(session: Session, roles: Mapping[int, set[str]]) -> tuple[StandIn, ...]:
-    """The lenders that could act themselves."""
-    if not roles:
+def _stand_ins(session: Session, held: Mapping[int, _Held]) -> tuple[StandIn, ...]:
+    """The lenders that could act themselves; nobody lends what is of some sources only: their
+    deputy would do it for all.
+    """
+    lenders = [key for key, one in held.items() if not one.reach.limited]
+    if not lenders:
         return ()
-    people = select(Person.id, Person.name).where(Person.id.in_(roles), Person.active)
+    people = select(Person.id, Person.name).where(Person.id.in_(lenders), Person.active)
     return tuple(
-        StandIn(row.id, row.name, frozenset(roles[row.id]))
+        StandIn(row.id, row.name, frozenset(held[row.id].roles))
         for row in session.execute(people.order_by(Person.id))
     )

@@ -18,6 +18,7 @@ from holding.access import operations
 from holding.access.actors import Actor, may
 from holding.access.operations import once, undoable
 from holding.access.people import who_may
+from holding.access.reach import within
 from holding.approvals import separation
 from holding.approvals.candidates import (
     ACT,
@@ -98,7 +99,7 @@ def approve(
     wanted = sorted(set(posting_ids))
 
     def act() -> Approved | Refusal:
-        postings = _locked(session, company_id, wanted)
+        postings = _locked(session, actor, wanted)
         refused = changed(postings, wanted, sethash, seen, lambda gone: agreed(session, gone)[1])
         if refused is not None:
             return refused
@@ -130,11 +131,12 @@ def _read(stored: Mapping[str, Any]) -> Approved:
     )
 
 
-def _locked(session: Session, company_id: int, ids: Sequence[int]) -> dict[int, Posting]:
-    """The postings of this company among these, with their records locked in order of ids."""
-    given = {"company": company_id, "ids": list(ids)}
+def _locked(session: Session, actor: Actor, ids: Sequence[int]) -> dict[int, Posting]:
+    """The postings among these that the person sees, with their records locked in order of ids."""
+    given = {"company": actor.company_id or 0, "ids": list(ids)}
     session.execute(_LOCK, given)
-    return {posting.id: posting for posting in session.scalars(_POSTINGS, given)}
+    reached = _POSTINGS.where(*within(actor.reach, Posting))
+    return {posting.id: posting for posting in session.scalars(reached, given)}
 
 
 _MINE = (Posting.company_id == bindparam("company"), bulk.among_given(Posting.id, "ids"))

@@ -59,6 +59,7 @@ ACTS: Final = {
     "person.role_granted": ChangeKind.PEOPLE,
     "person.role_taken": ChangeKind.PEOPLE,
     "person.team_joined": ChangeKind.PEOPLE,
+    "person.sources": ChangeKind.PEOPLE,
     "person.team_left": ChangeKind.PEOPLE,
     "deputy.named": ChangeKind.PEOPLE,
     "deputy.ended": ChangeKind.PEOPLE,

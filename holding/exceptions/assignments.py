@@ -11,15 +11,16 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import ColumnElement, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from holding.access import tokens
-from holding.access.actors import Actor, may, roles_of
+from holding.access.actors import Actor, may, reach_of, roles_of
 from holding.access.operations import undoable
+from holding.access.reach import EVERYTHING, Reach
 from holding.access.teams import ACT, empty_team, takers
 from holding.audit.events import Fact, record_event, record_events
-from holding.exceptions.holds import Desk, Done, Each, alone, changed_hold, done
+from holding.exceptions.holds import Desk, Done, Each, alone, beyond, changed_hold, done
 from holding.exceptions.restored_assignments import as_they_stand
 from holding.refusal import Refusal
 from holding.store import bulk
@@ -107,6 +108,7 @@ def give(
         mine=f"give it to {name}",
         say=lambda hold: say(hold, name),
         columns={"person_id": person_id},
+        reach=reach_of(desk.session, desk.company_id, person_id or 0),
         did=f"given to {name}" if person_id else "back with the team",
         undone=undone,
     )
@@ -195,14 +197,14 @@ def wake_rested(session: Session, now: datetime) -> int:
 
 
 def hand_over(
-    session: Session, actor: Actor, person: Person, now: datetime, *, why: str = "left"
-) -> int:
-    """Holds of somebody who leaves, or takes none any more, go back to their teams; how many."""
-    mine = (
-        Hold.company_id == (actor.company_id or 0),
-        Hold.person_id == person.id,
-        HOLD_OPEN,
-    )
+    session: Session, actor: Actor, person: Person, now: datetime, *, why: str = "left",
+    but: Iterable[ColumnElement[bool]] = (),
+) -> int:  # fmt: skip
+    """Holds of somebody who leaves, or takes none (`but` these) any more, go back to their teams;
+    how many.
+    """
+    mine = [Hold.company_id == (actor.company_id or 0), Hold.person_id == person.id, HOLD_OPEN]
+    mine += [~one for one in but]
     ids = list(session.scalars(select(Hold.id).where(*mine).order_by(Hold.id)))
     desk = Desk(session, actor, ids)
     held = [hold for hold in desk.holds.values() if hold.person_id == person.id]
@@ -230,6 +232,7 @@ class _What:
     columns: Mapping[str, object]
     did: str  # what the bar says that takes it back
     undone: str  # what is then taken back; empty: it cannot be
+    reach: Reach = EVERYTHING  # of who is to have them
 
 
 def _each(
@@ -237,7 +240,10 @@ def _each(
 ) -> Each:
     """Do it with each hold of the desk that still is what was looked at."""
     good, left = desk.each(
-        lambda hold: changed_hold(desk.session, hold, seen.get(hold.id), what.mine)
+        lambda hold: (
+            changed_hold(desk.session, hold, seen.get(hold.id), what.mine)
+            or beyond(desk, hold, what.reach, what.mine)
+        )
     )
     _set(desk.session, good, **what.columns)
     made = [done(hold, what.say(hold)) for hold in good]

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from holding.access import operations, teams
 from holding.access.actors import Actor, may
 from holding.access.operations import once
+from holding.access.reach import within
 from holding.approvals import releasers
 from holding.exceptions import assignments, locked_periods, releases, retries
 from holding.exceptions.holds import Each, Left, lock_records, read_each
@@ -114,6 +115,7 @@ def _alone(session: Session, actor: Actor, ids: list[int]) -> dict[int, Left]:
         Hold.company_id == (actor.company_id or 0),
         bulk.among(Hold.id, ids),
         Hold.code == ACCEPTED,
+        *within(actor.reach, Hold),
     )
     return {
         hold_id: Left(
@@ -136,6 +138,7 @@ def _moved(session: Session, actor: Actor, seen: Seen) -> dict[int, Left]:
         select(Hold.id, Hold.lock, Hold.number, Hold.state, Record.version_id)
         .join(Record, Record.id == Hold.record_id)
         .where(Hold.company_id == (actor.company_id or 0), bulk.among(Hold.id, list(seen)))
+        .where(*within(actor.reach, Hold))
         .order_by(Record.id, Hold.id)
     )
     changed = Refusal(

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor
 from holding.access.operations import once
 from holding.access.people import who_may
+from holding.access.reach import Reach, within
 from holding.access.teams import in_team
 from holding.approvals import releasers, separation
 from holding.audit.events import Acting, Fact, record_events
@@ -39,6 +40,17 @@ def changed_hold(session: Session, hold: Hold, seen: int | None, mine: str) -> M
     if seen is None or seen == hold.lock:
         return None
     return moved(latest(session, hold), mine)
+
+
+def beyond(desk: "Desk", hold: Hold, reach: Reach, mine: str) -> Refusal | None:
+    """Why whoever is to have a hold cannot: its source is none of theirs."""
+    if not reach.limited or reach.has(desk.records[hold.record_id].source_id):
+        return None
+    return Refusal(
+        code="hold.beyond",
+        message=f"You cannot {mine}, because {hold.number} is of a source they do not see.",
+        hint="Choose somebody who works with that source.",
+    )
 
 
 def moved(theirs: str, mine: str) -> Moved:
@@ -107,7 +119,8 @@ class Desk:
 
     def _locked(self) -> dict[int, Hold]:
         lock_records(self.session, self.company_id, self.wanted)
-        mine = (Hold.company_id == self.company_id, bulk.among(Hold.id, self.wanted))
+        reached = within(self.actor.reach, Hold)
+        mine = (Hold.company_id == self.company_id, bulk.among(Hold.id, self.wanted), *reached)
         fresh = select(Hold).where(*mine).order_by(Hold.id)
         return {
             hold.id: hold

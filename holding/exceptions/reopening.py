@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
+from holding.access.reach import within
 from holding.access.teams import ACT
 from holding.exceptions.assignments import give
 from holding.exceptions.holds import Desk, Done, Each, alone
@@ -125,7 +126,7 @@ def _pass_on(
 
 def _of(session: Session, actor: Actor, hold_id: int) -> tuple[list[int], Ways] | None:
     """All open holds of the same locked month, and what is known of it."""
-    hold = session.get(Hold, hold_id)
+    hold = session.scalar(select(Hold).where(Hold.id == hold_id, *within(actor.reach, Hold)))
     if hold is None or hold.company_id != actor.company_id or hold.state != HoldState.OPEN:
         return None
     told = ways(session, hold.id)

@@ -21,6 +21,7 @@ from holding.access.role_words import role_list
 from holding.audit.events import record_event
 from holding.refusal import Refusal
 from holding.staff.duties import ACT, administers, not_possible
+from holding.staff.source_limits import unfit
 from holding.tables import AccessLink, Company, Membership, Person, Team
 
 JOIN: Final = "join"
@@ -63,14 +64,18 @@ def invite(
     name: str,
     roles: Collection[str],
     team_ids: Collection[int],
+    source_ids: Collection[int] = (),
     now: datetime,
 ) -> NewLink | Refusal:
-    """Invite somebody who has no role here; an earlier invitation of theirs ends."""
+    """Invite somebody who has no role here, to see records of these sources only, or of all; an
+    earlier invitation of theirs ends.
+    """
     address = email.strip().lower()
     refused = (
         administers(session, actor, company_id)
         or not_possible(address, roles)
         or _no_address(address)
+        or unfit(session, company_id, address, roles, source_ids)
     )
     if refused:
         return refused
@@ -89,6 +94,7 @@ def invite(
             name=name.strip(),
             roles=sorted(set(roles)),
             team_ids=sorted(session.scalars(theirs)),
+            source_ids=sorted(set(source_ids)),
         ),
         f"{address} was invited as {role_list(roles)}.",
         now,

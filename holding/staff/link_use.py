@@ -15,6 +15,7 @@ from holding.access.people import MIN_PASSWORD, add_membership, id_of_address
 from holding.access.role_words import role_list
 from holding.refusal import Refusal
 from holding.staff.access_links import JOIN, RESET, living, tell, works_somewhere
+from holding.staff.source_limits import join_limited
 from holding.tables import AccessLink, Company, Person, TeamMember
 
 
@@ -109,6 +110,8 @@ def _join(session: Session, link: AccessLink, person_id: int, now: datetime) -> 
             return refused
     for team_id in link.team_ids:
         session.merge(TeamMember(team_id=team_id, person_id=person_id))
+    if link.source_ids:
+        join_limited(session, maker, link.company_id, person_id, link.source_ids, now)
     session.flush()
     joined = actor_of(session, person_id, link.company_id)
     if joined is not None:

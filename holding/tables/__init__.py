@@ -18,6 +18,7 @@ from holding.tables.companies import (
     Session,
     SetupAddress,
     Singleton,
+    SourceLimit,
     Team,
     TeamMember,
 )
@@ -139,6 +140,7 @@ __all__ = [
     "Singleton",
     "Snapshot",
     "SnapshotItem",
+    "SourceLimit",
     "TalliedRecord",
     "TallyMark",
     "Team",

@@ -132,6 +132,18 @@ class Membership(Base):
     granted_at: Mapped[datetime]
 
 
+class SourceLimit(Base):
+    """A source that a person of a company is limited to; nobody without a row is limited."""
+
+    __tablename__ = "source_limit"
+
+    company_id: Mapped[int] = ref("company", primary_key=True)
+    person_id: Mapped[int] = ref("person", primary_key=True, index=True)
+    source_id: Mapped[int] = ref("connection", primary_key=True)
+    set_by_id: Mapped[int | None] = ref("person")
+    set_at: Mapped[datetime]
+
+
 class Team(Base):
     """An owner of holds, named by the rules."""
 
@@ -195,6 +207,7 @@ class AccessLink(Base):
     name: Mapped[str]
     roles: Mapped[list[str]] = mapped_column(Json)
     team_ids: Mapped[list[int]] = mapped_column(Json)
+    source_ids: Mapped[list[int]] = mapped_column(Json, default=list)
     made_at: Mapped[datetime]
     made_by_id: Mapped[int | None] = ref("person")
     expires_at: Mapped[datetime]

@@ -77,7 +77,7 @@ def begin(
         .where(Connection.company_id == company_id, Connection.name == source)
         .with_for_update(key_share=True)  # one file after the other
     )
-    if connection is None or not takes(connection):
+    if connection is None or not takes(connection) or not actor.reach.has(connection.id):
         hint = "Select the source that the orders are from."
         return Refusal("upload.source", "That source takes no files of orders.", hint, 422)
     if not name.lower().endswith(ENDINGS):
@@ -157,6 +157,8 @@ def look_again(
         return refusal
     old = _locked(session, company_id, upload_id)
     if old is None or old.state is not UploadState.DONE or old.body is None:
+        return _UNKNOWN
+    if not actor.reach.has(old.source_id):
         return _UNKNOWN
     _drop(session, Upload.person_id == actor.person_id, Upload.source_id == old.source_id)
     if refusal := _full(session, company_id):

@@ -4,17 +4,19 @@ Here: one row, one statement. Not here: lists of holds (filters.py), what may be
 (holding/exceptions/releases.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import ErrorClass
+from holding.access.reach import narrowed
 from holding.reconciliation.manual_entries import waits_for_a_look
 from holding.store.row_objects import Columns, of
 from holding.tables import Cause, Connection, Hold, Person, Posting, Push, Record, Team, Version
-from holding.tables.decisions import OF_PUSH
+from holding.tables.decisions import HOLD_OPEN, OF_PUSH
 from holding.tables.postings import TO_SEND_STATES
 from holding.tables.row_states import HoldState, RecordState
 from rules.outcomes.outcome import NEEDS_APPROVAL
@@ -206,4 +208,9 @@ def one(session: Session, company_id: int, hold_id: int) -> HoldRow | None:
         .outerjoin(_closer, _closer.id == Hold.closed_by_id)
         .where(Hold.id == hold_id, Hold.company_id == company_id)
     )
-    return HOLD.first(found)
+    row = HOLD.first(found)
+    if row is None or not narrowed(session):
+        return row
+    blocked = select(func.count(func.distinct(Hold.record_id)))  # the counter knows no reach
+    mine = blocked.where(Hold.cause_id == row.cause_id, HOLD_OPEN)
+    return replace(row, cause_records=session.scalar(mine) or 0)

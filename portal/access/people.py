@@ -16,7 +16,7 @@ from holding.access.role_words import ACT_LABELS, GROUPS, MEETING, ROLE_LABELS, 
 from holding.exceptions import assignments
 from holding.refusal import Refusal
 from holding.runtime.logs import logger
-from holding.staff import access_links, directory, duties
+from holding.staff import access_links, directory, duties, source_limits
 from holding.words import plural
 from portal.web import filters, forms, fragments, security, store
 
@@ -31,6 +31,7 @@ class Wish:
     roles: tuple[str, ...]
     team_ids: tuple[int, ...]
     understood: bool
+    source_ids: tuple[int, ...] = ()
 
 
 @people_pages.get("/")
@@ -51,6 +52,7 @@ def listing() -> Response:
         summary=_summary(members, invited),
         labels=ROLE_LABELS,
         groups=_grants(),
+        limits=source_limits.limits(session, g.company.id) if admin else {},
     )
 
 
@@ -76,10 +78,12 @@ def invite() -> AnyResponse:
             name=request.form.get("name", ""),
             roles=wish.roles,
             team_ids=wish.team_ids,
+            source_ids=wish.source_ids,
             now=g.now,
         )
     if isinstance(made, Refusal):
         field = {"person.email": "email", "person.here": "email", "role.none": "role"}
+        field |= {"source.admin": "source", "source.unknown": "source"}
         if made.code not in field:
             return fragments.refuse(made, back=_url())
         told = {field[made.code]: f"{made.message} {made.hint}".strip()}
@@ -128,6 +132,27 @@ def change(person_id: int) -> AnyResponse:
         return fragments.refuse(answer, back=_url())
     back = f" {_holds(answer.handed)}" if answer.handed else ""
     return fragments.moved(_url(), f"Roles and teams of {answer.name} changed.{back}")
+
+
+@people_pages.post("/<int:person_id>/sources")
+def sources(person_id: int) -> AnyResponse:
+    """Let the person see records of the ticked sources only, or of all where none is ticked."""
+    with store.writing() as session:
+        answer = source_limits.limit(
+            session,
+            g.actor,
+            company_id=g.company.id,
+            person_id=person_id,
+            source_ids=_wish().source_ids,
+            now=g.now,
+        )
+    if isinstance(answer, Refusal):
+        if answer.status == 422:
+            told = {"source": f"{answer.message} {answer.hint}"}
+            return _person(told, person_id, status=answer.status)
+        return fragments.refuse(answer, back=_url())
+    back = f" {_holds(answer.handed)}" if answer.handed else ""
+    return fragments.moved(_url(), f"{answer.say}{back}")
 
 
 @people_pages.post("/<int:person_id>/reset")
@@ -196,6 +221,7 @@ def _form(problems: Mapping[str, str], *, wish: Wish, status: int = 200) -> Resp
         problems=problems,
         wish=wish,
         teams=directory.teams(store.reading(), g.company.id),
+        sources=source_limits.sources(store.reading(), g.company.id),
         mails=security.config().settings.mail is not None,
     )
 
@@ -208,6 +234,7 @@ def _person(
     found = next((one for one in members if one.id == person_id), None)
     if found is None:
         return fragments.refuse(Refusal("person.unknown", "There is no such person here.", "", 404))
+    limited = source_limits.limits(session, g.company.id).get(person_id, ())
     others = [one.name for one in members if "admin" in one.roles and one.id != person_id]
     return fragments.respond(
         "people/person.html",
@@ -220,6 +247,8 @@ def _person(
         own=person_id == g.actor.person_id,
         others=", ".join(others),
         teams=directory.teams(session, g.company.id),
+        sources=source_limits.sources(session, g.company.id),
+        limited=_wish().source_ids if "source" in problems else [one.id for one in limited],
         mails=security.config().settings.mail is not None,
     )
 
@@ -271,7 +300,8 @@ def _summary(
 def _wish() -> Wish:
     form = request.form
     teams = tuple(one for one in map(forms.whole, form.getlist("team")) if one is not None)
-    return Wish(tuple(form.getlist("role")), teams, form.get("understood") == "1")
+    chosen = tuple(one for one in map(forms.whole, form.getlist("source")) if one is not None)
+    return Wish(tuple(form.getlist("role")), teams, form.get("understood") == "1", chosen)
 
 
 def _meeting(wish: Wish, held: Collection[str]) -> dict[str, str]:

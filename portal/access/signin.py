@@ -12,6 +12,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from werkzeug.wrappers import Response as AnyResponse
 
 from holding.access import people, sessions
+from holding.access.reach import narrow, of_person
 from holding.access.sessions import FAILURE_WINDOW
 from holding.refusal import Refusal
 from holding.worklist import own_companies, search
@@ -91,6 +92,7 @@ def home() -> AnyResponse:
 @signin_pages.get("/c/")
 def companies() -> Response:
     """The companies one has a role in, with what waits in each; and where a number is."""
+    narrow(store.reading(), of_person(store.reading(), g.person.person_id))
     mine = own_companies.own_companies(store.reading(), g.person.person_id)
     text = request.args.get("q", "").strip()[:100]
     found = [

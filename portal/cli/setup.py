@@ -130,6 +130,37 @@ def user_password(email: str) -> None:
     click.echo(f"Password of {email}, shown only now: {password}")
 
 
+@user.command("sources")
+@click.argument("email")
+@company_option
+@click.option("--source", "names", multiple=True, help="A source whose records EMAIL sees.")
+@click.option("--all", "everything", is_flag=True, help="Records of all sources again.")
+def user_sources(email: str, company: str, names: tuple[str, ...], *, everything: bool) -> None:
+    """Let EMAIL see records of some sources only, or of all again."""
+    from holding.access import actors as holding_roles
+    from holding.staff import source_limits
+
+    if bool(names) == everything:
+        raise Stop("Name sources with --source, or say --all.")
+    with office() as place, place.database.write() as session:
+        found = company_of(session, company)
+        known = {one.name: one.id for one in source_limits.sources(session, found.id)}
+        if unknown := sorted(set(names) - known.keys()):
+            there = ", ".join(known) or "none"
+            raise Stop(f"There is no source {', '.join(unknown)}. Sources: {there}.")
+        made = granted(
+            source_limits.limit(
+                session,
+                holding_roles.OPERATOR,
+                company_id=found.id,
+                person_id=person_id_of(session, email),
+                source_ids=[known[name] for name in names],
+                now=place.now,
+            )
+        )
+    click.echo(made.say)
+
+
 @user.command("remove")
 @click.argument("email")
 @company_option

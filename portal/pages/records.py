@@ -12,6 +12,7 @@ from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors import registry
 from holding.access import personal_data
+from holding.access.reach import carries_others
 from holding.intake import differences
 from holding.journal import push_history
 from holding.reconciliation import reading_plan
@@ -77,6 +78,8 @@ def request_body(request_id: int) -> Response:
         return fragments.refuse(_removed(found.sha256, found.body_removed_at))
     if found is None or found.body is None:
         abort(404)
+    if carries_others(store.reading(), request_id):
+        return fragments.refuse(_OF_OTHERS)
     workbook = found.body[:2] == b"PK"
     answer = make_response(found.body)
     answer.headers["Content-Type"] = (
@@ -88,6 +91,15 @@ def request_body(request_id: int) -> Response:
     answer.headers["Content-Disposition"] = f'attachment; filename="request-{request_id}.{ending}"'
     answer.headers["X-Content-SHA256"] = found.sha256
     return answer
+
+
+_OF_OTHERS = Refusal(
+    code="reach.limited",
+    message="You cannot download what this call sent, because it also carried documents of other "
+    "sources.",
+    hint="Somebody who works with all sources can.",
+    status=403,
+)
 
 
 def _removed(digest: str, at: datetime) -> Refusal:

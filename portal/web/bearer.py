@@ -11,6 +11,7 @@ from flask import Response, g, request
 from holding.access import actors, tokens
 from holding.refusal import Refusal
 from portal.web import store
+from portal.web.permissions import closed
 from portal.web.problems import problem
 
 _SCHEME = "Bearer "
@@ -37,11 +38,12 @@ def admit(act: str) -> Response | None:
     if company is None or company.id != found.actor.company_id:
         told = "There is no such company for this token."
         return problem(Refusal("company.unknown", told, "Compare the address.", 404))
-    g.company, g.zone, g.actor, g.token_id = company, company.zone, found.actor, found.token_id
+    store.admitted(company, found.actor)
+    g.token_id = found.token_id
     if found.stale:
         with store.writing() as session:
             tokens.touch(session, found.token_id, g.now)
-    refused = actors.may(found.actor, act)
+    refused = closed(found.actor, request.endpoint) or actors.may(found.actor, act)
     return problem(refused) if refused else None
 
 

@@ -11,6 +11,7 @@ from holding.exceptions import undo
 from holding.worklist import frame_counts
 from holding.worklist.idle_work import TO_DO, IdleWork, idle_work
 from portal.web import store
+from portal.web.permissions import closed
 
 ITEMS = (
     ("dashboard", "Dashboard", "home", "dashboard.show", False),
@@ -106,4 +107,5 @@ def _items() -> list[NavItem]:
             wide=wide,
         )
         for word, title, icon, endpoint, wide in ITEMS
+        if closed(g.actor, endpoint) is None
     ]

@@ -6,6 +6,9 @@ Here: the table. Not here: which role may do an act (holding/access/actors.py), 
 
 from typing import Final
 
+from holding.access.actors import Actor
+from holding.refusal import Refusal
+
 PUBLIC: Final = "public"  # nobody needs to be signed in
 SIGNED_IN: Final = "signed in"  # any person, no company yet
 PERMISSIONS: Final[dict[str, str]] = {
@@ -51,6 +54,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "people.cancel": "people.admin",
     "people.show": "people.admin",
     "people.change": "people.admin",
+    "people.sources": "people.admin",
     "people.reset": "people.admin",
     "people.leave": "people.admin",
     "dashboard.show": "record.read",
@@ -204,3 +208,34 @@ PERMISSIONS: Final[dict[str, str]] = {
     "api.redirect": "hold.assign",
     "api.do_many": "record.read",
 }
+
+OF_SOME_SOURCES: Final = frozenset(
+    {
+        "dashboard.show",
+        *("holding.listing", "holding.inbox", "holding.show", "holding.release", "holding.reject"),
+        *("holding.link", "holding.look", "holding.consider", "holding.approve"),
+        *("desk.retry", "desk.message", "desk.override", "desk.correct", "desk.assign"),
+        *("desk.snooze", "desk.comment", "desk.consider", "desk.do_many", "desk.done"),
+        *("desk.take_back", "desk.ageing", "periods.date", "periods.reopen", "periods.redirect"),
+        *("records.show", "records.request_body", "find.find", "late.listing"),
+        *("runs.listing", "runs.show", "runs.download", "runs.pushes"),
+        *("uploads.listing", "uploads.show", "uploads.begin", "uploads.columns"),
+        *("uploads.confirm", "uploads.cancel", "uploads.again", "uploads.file", "uploads.errors"),
+        *("api.listing", "api.records", "api.described", "api.approve", "api.release"),
+        *("api.reject", "api.link", "api.look", "api.retry", "api.override", "api.assign"),
+        *("api.snooze", "api.correct", "api.date", "api.reopen", "api.redirect", "api.do_many"),
+    }
+)
+"""The routes of a company that say nothing beyond the sources of a limited person. All others are
+closed to them: a new page is, too, until somebody has looked.
+"""
+
+
+def closed(actor: Actor, endpoint: str | None) -> Refusal | None:
+    """Why a person who works with some sources only cannot open this route; else None."""
+    if not actor.reach.limited or endpoint in OF_SOME_SOURCES:
+        return None
+    words = (
+        "You cannot open this page, because you work with some sources only and it is about all."
+    )
+    return Refusal("reach.limited", words, "An administrator sees and changes your sources.", 403)

@@ -24,7 +24,7 @@ from holding.refusal import Refusal
 from portal.web import fragments, store
 from portal.web.bearer import admit
 from portal.web.config import REFUSED, PortalConfig, body_limit
-from portal.web.permissions import PERMISSIONS, PUBLIC, SIGNED_IN
+from portal.web.permissions import PERMISSIONS, PUBLIC, SIGNED_IN, closed
 
 # Every route of the application, with the act (holding/access/actors.py) that it takes.
 
@@ -175,7 +175,7 @@ def inside_company(code: str) -> tuple[people.OwnCompany, ...]:
     if found is not None:
         actor = actors.actor_of(store.reading(), g.person.person_id, found.id, now=g.now)
         if actor is not None:
-            g.company, g.zone, g.actor = found, found.zone, actor
+            store.admitted(found, actor)
     return mine
 
 
@@ -231,10 +231,12 @@ def _admit_to_company(act: str) -> ResponseReturnValue | None:
     actor = actors.actor_of(store.reading(), g.person.person_id, found.id, now=g.now)
     if actor is None:
         abort(404)
-    g.company, g.zone, g.actor = found, found.zone, actor
-    refusal = access_actors.may(actor, act)
+    store.admitted(found, actor)
+    refusal = closed(actor, request.endpoint) or access_actors.may(actor, act)
     if refusal is None:
         return None
+    if refusal.code == "reach.limited":
+        return fragments.refuse(refusal)
     who = people.who_may(store.reading(), found.id, act)
     told = Refusal(
         refusal.code,

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from flask import Flask, Response, current_app, g, has_request_context
 
 from connectors.transport.clock import Clock
+from holding.access.actors import Actor
+from holding.access.reach import narrow
 from holding.store.database import Database, DatabaseSession, remember
 from holding.worklist import dashboard
 
@@ -42,6 +44,8 @@ def reading() -> DatabaseSession:
         g.reading_door = database().read()
         g.reading = g.reading_door.__enter__()
         remember(g.reading)
+        if "actor" in g:
+            narrow(g.reading, g.actor.reach)
     found: DatabaseSession = g.reading
     return found
 
@@ -57,6 +61,12 @@ def writing() -> Iterator[DatabaseSession]:
 def renew() -> None:
     """Forget the snapshot: a service wrote with a session of its own."""
     _close(None)
+
+
+def admitted(company: dashboard.CompanyRow, actor: Actor) -> None:
+    """From now on the request is this person's in this company: it reads within their reach."""
+    g.company, g.zone, g.actor = company, company.zone, actor
+    narrow(reading(), actor.reach)
 
 
 def company_of(code: str) -> dashboard.CompanyRow | None:

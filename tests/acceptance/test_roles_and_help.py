@@ -65,7 +65,7 @@ ACTIONS = {
     "changes.publish changes.start changes.drop_start changes.go_back": {"publisher"},
     "evidence.make evidence.note evidence.note_event": {"auditor"},
     "deputies.appoint": {"approver", "admin"},
-    "people.invite people.cancel people.change people.reset people.leave": {"admin"},
+    "people.invite people.cancel people.change people.sources people.reset people.leave": {"admin"},
 }
 """What changes something -> who may, whatever the product thinks."""
 FOR_ALL = {

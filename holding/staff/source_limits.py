@@ -1,0 +1,201 @@
+"""The sources that a person of a company is limited to, changed by an administrator.
+
+Here: the change, and what a form offers. Not here: what a limited person finds
+(`access/reach.py`), the limit of an invitation until somebody joins by it (`access_links.py`).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor, roles_of
+from holding.access.people import who_may
+from holding.access.reach import of_ids, within
+from holding.audit.events import record_event
+from holding.exceptions import assignments
+from holding.refusal import Refusal
+from holding.staff.duties import ACT, administers
+from holding.tables import Connection, Hold, Person, SourceLimit
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSource:
+    """A source of the company, as a form offers it."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """What a change came to; `sources`: their names, none for all; `handed`: holds that went back
+    to their teams.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    handed: int
+
+    @property
+    def say(self) -> str:
+        """The change as a sentence."""
+        return _said(self.name, self.sources)
+
+
+def sources(session: Session, company_id: int) -> tuple[OwnSource, ...]:
+    """The sources of the company, by name."""
+    query = select(Connection.id, Connection.name).where(
+        Connection.company_id == company_id, Connection.side == "source"
+    )
+    rows = session.execute(query.order_by(Connection.name))
+    return tuple(OwnSource(row.id, row.name) for row in rows)
+
+
+def limits(session: Session, company_id: int) -> dict[int, tuple[OwnSource, ...]]:
+    """Person id -> the sources they are limited to, by name; nobody else is limited."""
+    query = (
+        select(SourceLimit.person_id, Connection.id, Connection.name)
+        .join(Connection, Connection.id == SourceLimit.source_id)
+        .where(SourceLimit.company_id == company_id)
+        .order_by(Connection.name)
+    )
+    found: dict[int, tuple[OwnSource, ...]] = {}
+    for row in session.execute(query):
+        one = OwnSource(row.id, row.name)
+        found[row.person_id] = (*found.get(row.person_id, ()), one)
+    return found
+
+
+def limit(
+    session: Session,
+    actor: Actor,
+    *,
+    company_id: int,
+    person_id: int,
+    source_ids: Collection[int],
+    now: datetime,
+) -> Limited | Refusal:
+    """Let a person see records of these sources only; of all where none is named.
+
+    What they have in hand of other sources goes back to its teams.
+    """
+    refused = administers(session, actor, company_id) or _not_oneself(
+        session, actor, company_id, person_id
+    )
+    if refused:
+        return refused
+    held = roles_of(session, company_id, person_id)
+    person = session.get(Person, person_id)
+    if person is None or not held:
+        return Refusal("person.unknown", "There is no such person here.", status=404)
+    if wrong := unfit(session, company_id, person.name, held, source_ids):
+        return wrong
+    before = {one.id for one in limits(session, company_id).get(person_id, ())}
+    names = _keep(session, actor, company_id, person_id, set(source_ids), now)
+    made = Limited(person.name, names, 0)
+    if before == set(source_ids):
+        return made
+    _tell(session, actor, company_id, person_id, made, now)
+    reach = of_ids(source_ids)
+    if not reach.limited:
+        return made
+    why = "does not work with its source any more"
+    handed = assignments.hand_over(
+        session,
+        replace(actor, company_id=company_id),
+        person,
+        now,
+        why=why,
+        but=within(reach, Hold),
+    )
+    return Limited(person.name, names, handed)
+
+
+def unfit(
+    session: Session,
+    company_id: int,
+    name: str,
+    roles: Collection[str],
+    source_ids: Collection[int],
+) -> Refusal | None:
+    """Why a person with these roles cannot be limited to these sources, or None."""
+    known = {one.id for one in sources(session, company_id)}
+    if unknown := set(source_ids) - known:
+        words = f"{len(unknown)} of the sources are none of this company."
+        return Refusal("source.unknown", words, "Select them again.", 422)
+    if source_ids and "admin" in roles:
+        words = (
+            f"You cannot limit {name} to some sources, because administrators manage all of them."
+        )
+        return Refusal("source.admin", words, "Take the role Administrator away first.", 422)
+    return None
+
+
+def join_limited(
+    session: Session,
+    actor: Actor,
+    company_id: int,
+    person_id: int,
+    source_ids: Collection[int],
+    now: datetime,
+) -> None:
+    """The limit that an invitation named counts from the moment somebody joins by it."""
+    names = _keep(session, actor, company_id, person_id, set(source_ids), now)
+    if names:
+        name = session.get_one(Person, person_id).name
+        _tell(session, actor, company_id, person_id, Limited(name, names, 0), now)
+
+
+def _keep(
+    session: Session,
+    actor: Actor,
+    company_id: int,
+    person_id: int,
+    source_ids: Collection[int],
+    now: datetime,
+) -> tuple[str, ...]:
+    theirs = (SourceLimit.company_id == company_id, SourceLimit.person_id == person_id)
+    session.execute(delete(SourceLimit).where(*theirs))
+    chosen = [one for one in sources(session, company_id) if one.id in source_ids]
+    for one in chosen:
+        row = SourceLimit(
+            company_id=company_id,
+            person_id=person_id,
+            source_id=one.id,
+            set_by_id=actor.person_id,
+            set_at=now,
+        )
+        session.add(row)
+    session.flush()
+    return tuple(one.name for one in chosen)
+
+
+def _not_oneself(session: Session, actor: Actor, company_id: int, person_id: int) -> Refusal | None:
+    if actor.person_id != person_id:
+        return None
+    others = who_may(session, company_id, ACT, but=(person_id,))
+    hint = f"{', '.join(others)} can." if others else "Invite a second administrator first."
+    words = "You cannot change your own sources, because nobody grants anything to themselves."
+    return Refusal("source.self", words, hint, 403)
+
+
+def _said(name: str, sources: Collection[str]) -> str:
+    if not sources:
+        return f"{name} sees records of all sources."
+    return f"{name} sees only records of {', '.join(sources)}."
+
+
+def _tell(
+    session: Session, actor: Actor, company_id: int, person_id: int, made: Limited, now: datetime
+) -> None:
+    record_event(
+        session,
+        company_id=company_id,
+        at=now,
+        actor=actor,
+        act="person.sources",
+        body={"say": made.say, "person": person_id, "sources": list(made.sources)},
+    )

@@ -1,0 +1,49 @@
+"""Which tables hang on a source, a record, a posting or a push.
+
+Here: the lists, by the column that says so. Not here: what follows from it
+(holding/access/reach.py).
+"""
+
+from typing import Any, Final
+
+from holding.tables import (
+    AcceptedDifference,
+    Approval,
+    Attempt,
+    Cause,
+    Connection,
+    Dating,
+    Delivery,
+    Escalation,
+    Evaluation,
+    Event,
+    Hold,
+    HookCall,
+    LinkKey,
+    Note,
+    Posting,
+    PostingLine,
+    PostingUse,
+    Pull,
+    Push,
+    Reading,
+    Record,
+    Release,
+    Request,
+    Retry,
+    Run,
+    ShadowVerdict,
+    Signal,
+    Upload,
+    Version,
+)
+
+OF_SOURCE: Final[tuple[type[Any], ...]] = (Record, Delivery, Upload, HookCall, Pull)
+OF_RECORD: Final[tuple[type[Any], ...]] = (
+    *(Posting, Hold, Evaluation, Release, AcceptedDifference, Dating, Retry, Note, Version),
+    *(LinkKey, Event, ShadowVerdict, Signal, Escalation),
+)
+OF_POSTING: Final[tuple[type[Any], ...]] = (Approval, Push, Reading, PostingUse)
+OF_PUSH: Final[tuple[type[Any], ...]] = (Attempt, PostingLine)
+OTHERS: Final[tuple[type[Any], ...]] = (Connection, Cause, Request, Run)
+"""What several records share: a source itself, a cause, a call or file, a run."""
