@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, cast
 
-from sqlalchemy import ColumnElement, bindparam, event, exists, or_, select
+from sqlalchemy import BindParameter, ColumnElement, bindparam, event, exists, false, or_, select
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.orm.util import LoaderCriteriaOption
 
@@ -22,6 +22,7 @@ from holding.tables import (
     Cause,
     Connection,
     Hold,
+    HoldTally,
     Posting,
     Push,
     Record,
@@ -125,7 +126,7 @@ def _narrowed(state: ORMExecuteState) -> None:
 
 @cache
 def _options() -> tuple[LoaderCriteriaOption, ...]:
-    given = bindparam(_IDS, expanding=True, required=True)
+    given: BindParameter[Any] = bindparam(_IDS, expanding=True, required=True)
     return tuple(
         with_loader_criteria(model, term, include_aliases=True, track_closure_variables=False)
         for model, term in _terms(given).items()
@@ -163,4 +164,5 @@ def _terms(ids: Any) -> dict[type[Any], _Term]:
         Cause: lambda row: exists(blocked.where(hold.c.cause_id == row.id, mine)),
         Request: lambda row: exists(tried.where(attempt.c.request_id == row.id, mine)),
         Run: of_run,
+        HoldTally: lambda _: false(),  # of all sources: whoever is limited counts holds
     }

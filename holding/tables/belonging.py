@@ -34,6 +34,8 @@ from holding.tables import (
     Run,
     ShadowVerdict,
     Signal,
+    TalliedRecord,
+    TallyMark,
     Upload,
     Version,
 )
@@ -41,7 +43,7 @@ from holding.tables import (
 OF_SOURCE: Final[tuple[type[Any], ...]] = (Record, Delivery, Upload, HookCall, Pull)
 OF_RECORD: Final[tuple[type[Any], ...]] = (
     *(Posting, Hold, Evaluation, Release, AcceptedDifference, Dating, Retry, Note, Version),
-    *(LinkKey, Event, ShadowVerdict, Signal, Escalation),
+    *(LinkKey, Event, ShadowVerdict, Signal, Escalation, TalliedRecord, TallyMark),
 )
 OF_POSTING: Final[tuple[type[Any], ...]] = (Approval, Push, Reading, PostingUse)
 OF_PUSH: Final[tuple[type[Any], ...]] = (Attempt, PostingLine)

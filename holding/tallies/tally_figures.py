@@ -4,7 +4,7 @@ Here: reading it, and records with their money by any question about their holds
 and their words (holding/worklist), folding (folding.py).
 
 Records that are marked count as they are, not as they were folded: what the tally has of them is
-taken off, and their holds are read.
+taken off, and their holds are read. For a person of some sources all holds are read.
 """
 
 from collections import defaultdict
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Select, case, func, literal, select, true, union_all
 from sqlalchemy.orm import Session
 
+from holding.access.reach import narrowed
 from holding.tables import Hold, HoldTally, TalliedRecord, TallyMark
 from holding.tables.decisions import HOLD_OPEN
 from holding.tallies import folding
@@ -108,6 +109,10 @@ def _live(rows: Iterable[Any]) -> Iterable[Tallied]:
 def _read(
     session: Session, companies: Sequence[int], part: ColumnElement[bool]
 ) -> Iterable[Tallied]:
+    if narrowed(session):  # the tally is of all sources
+        theirs = folding.HELD.where(Hold.company_id.in_(companies))
+        yield from _live(session.execute(theirs))
+        return
     marked = False
     for row in session.execute(_kept(companies, part)):
         if row.company_id is None:
@@ -178,8 +183,11 @@ def by(
     return {key: one.whole() for key, one in found.items() if one.records}
 
 
-def held(company_id: int) -> Select[int]:
+def held(session: Session, company_id: int) -> Select[int]:
     """How many records have an open hold, as a statement that stands for one value."""
+    if narrowed(session):
+        mine = select(func.count(func.distinct(Hold.record_id)))
+        return mine.where(Hold.company_id == company_id, HOLD_OPEN)
     marked = select(TallyMark.record_id).where(TallyMark.company_id == company_id)
     tallied = select(func.coalesce(func.sum(HoldTally.records), 0)).where(
         HoldTally.company_id == company_id, HoldTally.cause_id == WHOLE_RECORD

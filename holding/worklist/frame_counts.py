@@ -32,7 +32,7 @@ class Counts:
 
 def counts(session: Session, company_id: int, now: datetime) -> Counts:
     """What every page of a company says."""
-    held = tally_figures.held(company_id).scalar_subquery()
+    held = tally_figures.held(session, company_id).scalar_subquery()
     missing = select(func.count()).where(*unmapped(company_id)).scalar_subquery()
     stopped = (
         select(func.aggregate_strings(RouteStop.route, " "))

@@ -136,8 +136,9 @@ def seen(who: Visitor, paths: list[str], head: dict[str, str]) -> dict[str, tupl
     """Address -> the status, and whether anything of the shop stands in the answer."""
     found = {}
     for path in paths:
-        how = {"headers": head} if path.startswith("/api/") else {}
-        answer = who.session.get(who.address + path, timeout=60, allow_redirects=False, **how)
+        program = head if path.startswith("/api/") else None
+        url = who.address + path
+        answer = who.session.get(url, headers=program, timeout=60, allow_redirects=False)
         found[path] = (answer.status_code, bool(FOREIGN.search(words(answer))))
     return found
 
@@ -183,6 +184,7 @@ def test_A18_who_is_limited_to_a_source_finds_nothing_of_the_others(house: House
     board = read(finance.get(f"{BASE}/"))
     held = read(finance.get(f"{BASE}/holding?view=all"))
     assert "2 records" in held.text
+    assert "Holding2" in held.one("nav", id="nav").text
     assert re.search(r"\bin ?3\b", board.text), "what came today, of the six"
     assert not FOREIGN.search(board.text)
     for number in BLOG:

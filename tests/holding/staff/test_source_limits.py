@@ -162,7 +162,7 @@ def test_no_act_reaches_a_hold_or_a_document_of_another_source(shop: Shop) -> No
         one = releases.release(session, lim, wrong.id, "Checked", shop.now)
         assert isinstance(one, Refusal)
         assert one.status == 404
-        wish = Wish(act="release", seen={wrong.id: (wrong.lock, None)}, reason="Checked")
+        wish = Wish(act="release", seen={wrong.id: (wrong.lock, 1)}, reason="Checked")
         many = do_many(session, lim, wish, shop.now, "op-1")
         assert isinstance(many, Each)
         assert many.done == ()

@@ -105,7 +105,8 @@ def agrees(shop: Shop, seed: object) -> None:
                 assert group.since == session.scalar(since)
         everything = filters.terms(shop.company.id, Filter("all"))
         assert (
-            session.scalar(tally_figures.held(shop.company.id)) == by_hand(session, everything)[0]
+            session.scalar(tally_figures.held(session, shop.company.id))
+            == by_hand(session, everything)[0]
         )
 
 
