@@ -176,9 +176,9 @@ def add_key(
         return box
     _forget_new(session, connection.id)
     row = keep_key(session, connection, actor, secret, KeyState.NEW, now, box)
-    words = (
-        f"{connection.name} was given another key, which ends in {row.tail}. It is tested first."
-    )
+    what = "a key that waits for its permission" if is_half(connection.connector, secret) else ""
+    then = "Nothing is called with it." if what else "It is tested first."
+    words = f"{connection.name} was given {what or 'another key'}, which ends in {row.tail}. {then}"
     tell(session, connection, actor, now, "connection.key_added", words)
     return KeySet(row.no, row.tail, trimmed=secret.strip() != secret)
 
