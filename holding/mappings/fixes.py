@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
@@ -31,16 +31,17 @@ from holding.mappings.entry_changes import Fixed, Wanted, change, conflict
 from holding.mappings.entry_history import stays, users
 from holding.mappings.preview import Preview, Stay, active_program, preview
 from holding.refusal import Refusal
-from holding.store.sums import held_of_causes
 from holding.tables import Cause, Hold, MappingTable
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.rules import ALWAYS
-from holding.words import Sums, by_key, plural
+from holding.tallies import tally_figures
+from holding.words import Sums, plural
 
 __all__ = ["Fixed", "Missing", "Preview", "Stay", "Suggestion", "fix", "missing", "preview"]
 __all__ += ["ALWAYS", "remove", "suggestions"]
 
 FIRST_DAY: Final = date(2000, 1, 1)
+A_PAGE: Final = 50
 LAST_DAY: Final = date(2099, 12, 31)
 AMBIGUOUS: Final = "MAP02"
 
@@ -54,20 +55,31 @@ class Missing:
     key: str
     label: str
     records: int
+    book: int
     money: Sums
     since: datetime
 
 
-def missing(session: Session, company_id: int) -> tuple[Missing, ...]:
-    """Every key that open holds wait for, the most money first."""
-    held = held_of_causes()
-    rows = session.execute(
-        select(Cause, held.c.currency, held.c.minor)
-        .outerjoin(held, held.c.cause_id == Cause.id)
-        .where(*unmapped(company_id))
-        .order_by(Cause.book.desc(), Cause.id)
-    ).all()
-    money = by_key((cause.id, currency or "", minor) for cause, currency, minor in rows)
+def missing(
+    session: Session,
+    company_id: int,
+    *,
+    after: tuple[int, int] | None = None,
+    cause_id: int | None = None,
+    most: int | None = A_PAGE + 1,
+) -> tuple[Missing, ...]:
+    """Keys that open holds wait for, the most money first, those behind a place (`book` and cause)
+    in the list where one is named; or that of one cause. One more than a page for more, unless
+    `most` says otherwise; None: all.
+    """
+    query = select(Cause).where(*unmapped(company_id)).order_by(Cause.book.desc(), Cause.id)
+    if cause_id is not None:
+        query = query.where(Cause.id == cause_id)
+    if after is not None:
+        book, last = after
+        query = query.where(or_(Cause.book < book, and_(Cause.book == book, Cause.id > last)))
+    found = session.scalars(query.limit(most)).all()
+    held = tally_figures.of_causes(session, company_id, [cause.id for cause in found])
     return tuple(
         Missing(
             cause_id=row.id,
@@ -75,10 +87,11 @@ def missing(session: Session, company_id: int) -> tuple[Missing, ...]:
             key=row.key.entry,
             label=row.label,
             records=row.records,
-            money=money.get(row.id, {}),
+            book=row.book,
+            money=held[row.id].money if row.id in held else {},
             since=row.opened_at,
         )
-        for row in dict.fromkeys(cause for cause, _, _ in rows)
+        for row in found
     )
 
 

@@ -4,10 +4,9 @@ Here: the columns to ask for, and the order of lists. Not here: adding up, and h
 (holding/words.py).
 """
 
-from sqlalchemy import ColumnElement, FromClause, Subquery, case, func, select
+from sqlalchemy import ColumnElement, FromClause, case, func
 
-from holding.tables import Hold, Posting, Record
-from holding.tables.decisions import HOLD_OPEN
+from holding.tables import Posting, Record
 from holding.words import Sums
 
 
@@ -37,23 +36,4 @@ def of_posting() -> tuple[ColumnElement[str], ColumnElement[int]]:
     return (
         case((home, ""), else_=func.coalesce(Posting.currency, "")).label("currency"),
         func.coalesce(Posting.book, Posting.amount).label("minor"),
-    )
-
-
-def held_of_causes() -> Subquery:
-    """What the records come to that each cause holds, each record once a cause: rows of `cause_id`,
-    `currency` and `minor`.
-    """
-    single = (
-        select(Hold.cause_id, Hold.record_id, func.max(Hold.book).label("book"))
-        .where(HOLD_OPEN)
-        .group_by(Hold.cause_id, Hold.record_id)
-        .subquery()
-    )
-    currency, minor = of_held(single)
-    return (
-        select(single.c.cause_id, currency, func.sum(minor).label("minor"))
-        .join_from(single, Record, Record.id == single.c.record_id)
-        .group_by(single.c.cause_id, currency)
-        .subquery()
     )

@@ -91,7 +91,7 @@ Candidates = Mapping[str, _Candidate]
 
 def exact_matches(session: Session, company_id: int) -> Matches:
     """The missing values of all maps, those with the most money first; units are left to people."""
-    every = [row for row in missing(session, company_id) if row.table != UNITS]
+    every = [row for row in missing(session, company_id, most=None) if row.table != UNITS]
     rows = every[:MOST]
     said = said_identities.said_identities(session, company_id, rows)
     verdicts: dict[int, Match | LeftOut] = {}

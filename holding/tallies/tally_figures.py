@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Select, case, func, literal, select, true,
 from sqlalchemy.orm import Session
 
 from holding.access.reach import narrowed
+from holding.store import bulk
 from holding.tables import Hold, HoldTally, TalliedRecord, TallyMark
 from holding.tables.decisions import HOLD_OPEN
 from holding.tallies import folding
@@ -93,6 +94,15 @@ def all_of(session: Session, company_id: int) -> list[Tallied]:
     return list(_read(session, [company_id], true()))
 
 
+def of_causes(session: Session, company_id: int, causes: Sequence[int]) -> dict[int, Figure]:
+    """Cause -> its records and their money; causes without any are left out."""
+    if not causes:
+        return {}
+    rows = _read(session, [company_id], bulk.among(HoldTally.cause_id, causes))
+    wanted = {*causes}
+    return by((one for one in rows if one.cause_id in wanted), lambda one, _: (one.cause_id,))
+
+
 def one_by_one(session: Session, holds: Any) -> list[Tallied]:
     """The same of these holds alone: `folding.HELD` with more terms."""
     return list(_live(session.execute(holds)))
@@ -137,16 +147,21 @@ def _kept(companies: Sequence[int], part: ColumnElement[bool]) -> Any:
     """The tally; what it has of marked records, negative; and how many marks there are."""
     marked = select(TallyMark.record_id).where(TallyMark.company_id.in_(companies))
     place = (HoldTally.company_id, HoldTally.cause_id, HoldTally.shape, HoldTally.currency)
-    taken_off = (
+    shares = (
         select(
-            *place,
-            -func.count(),
-            -func.coalesce(func.sum(TalliedRecord.minor), 0),
-            -func.sum(case((TalliedRecord.minor.is_(None), 1), else_=0)),
+            TalliedRecord.tally_id,
+            func.count().label("records"),
+            func.coalesce(func.sum(TalliedRecord.minor), 0).label("minor"),
+            func.sum(case((TalliedRecord.minor.is_(None), 1), else_=0)).label("blank"),
         )
-        .join_from(TalliedRecord, HoldTally, HoldTally.id == TalliedRecord.tally_id)
-        .where(TalliedRecord.record_id.in_(marked), part)
-        .group_by(HoldTally.id, *place)
+        .where(TalliedRecord.record_id.in_(marked))
+        .group_by(TalliedRecord.tally_id)
+        .subquery()
+    )
+    taken_off = (
+        select(*place, -shares.c.records, -shares.c.minor, -shares.c.blank)
+        .join_from(shares, HoldTally, HoldTally.id == shares.c.tally_id)
+        .where(part)
     )
     some = select(TallyMark.id).where(TallyMark.company_id.in_(companies)).limit(1).subquery()
     none = literal(None, HoldTally.id.type)

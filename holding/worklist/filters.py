@@ -25,8 +25,8 @@ from holding.tallies.folding import HELD, WHOLE_RECORD
 from holding.tallies.shapes import Look
 from holding.tallies.tally_figures import Figure, Tallied
 from holding.words import Sums
+from holding.worklist.open_holds import UNCERTAIN
 from rules.outcomes.outcome import NEEDS_APPROVAL
-from rules.values.posting_states import PostingState
 
 Key = TypeVar("Key", bound=Any)
 
@@ -205,9 +205,7 @@ class Held:
 def held(session: Session, company_id: int, person_id: int | None) -> Held:
     """Read it, in two statements, or three where something has changed a moment ago."""
     uncertain = (
-        select(func.count())
-        .where(Posting.company_id == company_id, Posting.state == PostingState.UNCERTAIN)
-        .scalar_subquery()
+        select(func.count()).where(Posting.company_id == company_id, UNCERTAIN).scalar_subquery()
     )
     own = (TeamMember.team_id == Team.id) & (TeamMember.person_id == person_id)
     rows = session.execute(

@@ -28,12 +28,19 @@ from holding.tables import (
     Team,
     Version,
 )
+from holding.tables.columns import among_words, is_word
 from holding.tables.decisions import HOLD_OPEN
+from holding.tables.postings import ENDED
 from rules.values.cause_keys import Clearing
 from rules.values.posting_states import PostingState
 
 RECORDS_A_PAGE = 50
-STATES = {"ignored": ("ignored", "dropped"), "uncertain": ("uncertain",)}
+UNCERTAIN = ~among_words(Posting.state, ENDED) & is_word(Posting.state, PostingState.UNCERTAIN)
+"""The condition that the result of a posting is not known; found by the index of open ones."""
+STATES = {
+    "ignored": Posting.state.in_((PostingState.IGNORED, PostingState.DROPPED)),
+    "uncertain": UNCERTAIN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,7 @@ def in_state(
         STATE.select()
         .join(Record, Record.id == Posting.record_id)
         .join(Connection, Connection.id == Record.source_id)
-        .where(Posting.company_id == company_id, Posting.state.in_(STATES[view]))
+        .where(Posting.company_id == company_id, STATES[view])
         .order_by(Posting.id.desc())
         .limit(RECORDS_A_PAGE)
     )

@@ -25,7 +25,7 @@ from holding.suggestions.exact_matches import Matches
 from holding.suggestions.said_identities import masked
 from holding.words import plural, sums
 from portal.mappings.mapping_pages import pages
-from portal.web import filters, forms, fragments, store
+from portal.web import filters, forms, fragments, frame, store
 
 __all__ = ["pages"]
 
@@ -152,7 +152,7 @@ def _page(
         problems=problems,
         keeping=keepers.refused(session, g.actor, [one.row.table for one in chosen]),
         tables=queries.tables(session, g.company.id),
-        missing_count=len(fixes.missing(session, g.company.id)),
+        missing_count=frame.missing_values(),
         table="",
     )
 

@@ -15,14 +15,14 @@ from holding.access.personal_data import MASK
 from holding.code_lists import list_files
 from holding.code_lists.list_rows import ListRow
 from holding.connections import connection_rows
-from holding.mappings import fixes, keepers
+from holding.mappings import keepers
 from holding.mappings import mapping_lists as queries
 from holding.refusal import Refusal
 from holding.suggestions import list_sources
 from holding.tables.row_states import ListKind
 from holding.words import plural
 from portal.mappings.mapping_pages import pages
-from portal.web import filters, forms, fragments, store
+from portal.web import filters, forms, fragments, frame, store
 
 __all__ = ["pages"]
 
@@ -140,7 +140,7 @@ def _lists(problems: dict[str, str], status: int = 200) -> Response:
 def _tabs() -> dict[str, object]:
     return {
         "tables": queries.tables(store.reading(), g.company.id),
-        "missing_count": len(fixes.missing(store.reading(), g.company.id)),
+        "missing_count": frame.missing_values(),
         "table": "",
     }
 

@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 from flask import Response, abort, g, make_response, request, url_for
 
 from connectors.kit.workbook import write_sheets
-from holding.mappings import correcting_journal, fixes, keepers, reclassification
+from holding.mappings import correcting_journal, keepers, reclassification
 from holding.mappings import mapping_lists as queries
 from holding.parties import party_merge
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.words import plural
 from portal.mappings.mapping_pages import pages
-from portal.web import forms, fragments, store
+from portal.web import forms, fragments, frame, store
 
 __all__ = ["pages"]
 
@@ -107,7 +107,7 @@ def moved(no: int) -> Response:
         rows=found.documents[:SHOWN],
         pairs={one.posting_id: correcting_journal.entries(one) for one in found.documents[:SHOWN]},
         tables=queries.tables(store.reading(), g.company.id),
-        missing_count=len(fixes.missing(store.reading(), g.company.id)),
+        missing_count=frame.missing_values(),
     )
 
 
@@ -167,7 +167,7 @@ def _page(hold_id: int, turned: bool, problems: dict[str, str], *, status: int =
 def _tabs() -> dict[str, object]:
     return {
         "tables": queries.tables(store.reading(), g.company.id),
-        "missing_count": len(fixes.missing(store.reading(), g.company.id)),
+        "missing_count": frame.missing_values(),
         "table": "",
     }
 

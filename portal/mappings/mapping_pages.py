@@ -16,7 +16,7 @@ from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.words import plural
 from portal.mappings import opened_value
-from portal.web import forms, fragments, store
+from portal.web import forms, fragments, frame, store
 
 pages = Blueprint("mappings", __name__, url_prefix="/c/<co>/mappings")
 
@@ -59,7 +59,7 @@ def table(table: str) -> Response:
         tables=tables,
         rows=rows,
         text=text,
-        missing_count=len(fixes.missing(session, g.company.id)),
+        missing_count=frame.missing_values(),
         last=rows[-1] if len(rows) >= queries.A_PAGE else None,
     )
 
@@ -156,8 +156,12 @@ def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) 
 
 def _missing(opened: opened_value.Opened | None, problems: Mapping[str, str]) -> dict[str, object]:
     session = store.reading()
+    after = forms.place(request.args.get("after"))
+    rows = fixes.missing(session, g.company.id, after=after)
     return {
-        "rows": fixes.missing(session, g.company.id),
+        "rows": rows[: fixes.A_PAGE],
+        "last": rows[fixes.A_PAGE - 1] if len(rows) > fixes.A_PAGE else None,
+        "missing_count": frame.missing_values(),
         "open": opened,
         "pick": opened.pick if opened else None,
         "chosen": opened.chosen if opened and not opened.typed else "",
@@ -272,5 +276,5 @@ def _form(
         keeping=keepers.refused(session, g.actor, [table]),
         problems=problems,
         tables=queries.tables(session, g.company.id),
-        missing_count=len(fixes.missing(session, g.company.id)),
+        missing_count=frame.missing_values(),
     )

@@ -52,9 +52,10 @@ class Opened:
 def opened(cause_id: int | None, text: str = "") -> Opened | None:
     """The form of one missing value, and what fits the text in it; None: it is solved."""
     session = store.reading()
-    row = next((r for r in fixes.missing(session, g.company.id) if r.cause_id == cause_id), None)
-    if row is None:
+    found = fixes.missing(session, g.company.id, cause_id=cause_id) if cause_id else ()
+    if not found:
         return None
+    (row,) = found
     told = choices.purpose(session, g.company.id, row.table)
     waiting = waiting_record.waiting_record(
         session, g.company.id, row.cause_id, row.key, personal=filters.sees_personal()

@@ -213,8 +213,7 @@ def _page(rows: Sequence[closed_holds.ClosedHold | open_holds.StateRow]) -> dict
 
 def _groups(wanted: Filter, held: queries.Held) -> dict[str, object]:
     session, company = store.reading(), g.company.id
-    after = tuple(forms.whole(part) or 0 for part in request.args.get("after", "").split(":"))
-    start = (after[0], after[1]) if len(after) == 2 else None
+    start = forms.place(request.args.get("after"))
     found = lists.groups(session, company, wanted, held, start)
     more = found[lists.GROUPS_A_PAGE - 1] if len(found) > lists.GROUPS_A_PAGE else None
     found = found[: lists.GROUPS_A_PAGE]

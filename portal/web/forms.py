@@ -207,6 +207,12 @@ def _minor(text: str, currency: str) -> int | None:
     return to_minor(Decimal(plain), currency)
 
 
+def place(text: str | None) -> tuple[int, int] | None:
+    """The place in a list that is sorted by a number and an id, as an address names it."""
+    after = tuple(whole(part) or 0 for part in (text or "").split(":"))
+    return (after[0], after[1]) if len(after) == 2 else None
+
+
 def whole(text: str | None) -> int | None:
     """A whole number, or nothing."""
     plain = text or ""

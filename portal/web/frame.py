@@ -63,6 +63,11 @@ def nav_items() -> tuple[NavItem, ...]:
     return found
 
 
+def missing_values() -> int:
+    """How many values have no mapping."""
+    return _counts().missing
+
+
 def stopped_routes() -> tuple[str, ...]:
     """The routes that stopped and ask; every page says so."""
     return _counts().stopped

@@ -1,0 +1,195 @@
+"""How both databases look for what the pages ask, in a company that has grown: by indexes, and
+reading few of the rows that there are many of.
+
+The figures of PostgreSQL's planner are those of a million records, so that it plans as it would
+there; then each statement is run, and the rows that it really looked at are counted.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+
+from holding.runtime.settings import Settings
+from holding.store.database import Database
+from holding.tallies.folding import fold_all
+from portal import app as portal_app
+from portal.bench.page_rows import grow
+from tests.portal.conftest import Browser
+from tests.portal.pages.test_pages import BUDGET
+from tests.portal.reading import works
+from tests.portal.seed import PASSWORD, environment, fill
+from tests.support.clock import SetClock
+from tests.support.databases import opened
+
+BIG = {
+    *("record", "version", "delivery", "event", "event_link", "link_key", "evaluation", "hold"),
+    *("posting", "push", "attempt", "request", "reading", "posting_use", "posting_line", "note"),
+    *("release", "retry", "approval", "mapping_entry", "tallied_record"),
+}
+"""The tables that grow with every record, and the entries of mappings."""
+RECORDS, HOLDS = 3_000, 1_500
+FEW = 400
+"""Rows of one table that one step may look at: far fewer than there are, whatever the page."""
+LARGE = 1_000_000
+LEFT = {
+    "/c/kedai/": {"posting"},  # how many documents are late
+    "/c/kedai/late": {"posting"},  # the same
+    "/c/kedai/holding?open=1": {"hold"},  # of a group as large as the list: its first holds by id
+    "/c/kedai/holding/ageing": {"hold", "posting", "record"},  # ages by owner, to the second
+    "/c/kedai/holding/many?act=retry": {"hold", "record"},  # what an act would be over
+    "/c/kedai/mappings/item/entry?key=TEA-1&other=TEA-2": {"posting"},  # what used an entry
+    "/c/kedai/runs/1": {"posting", "record"},  # all documents of the run
+    "/c/kedai/connections/aiaccount": {"posting"},  # documents by state, of all time
+    "/c/kedai/connections/netshop": {"posting"},
+    "/c/kedai/find?q=SO-102": {"posting", "record"},  # what begins so: a bounded number
+}
+"""What pages still read many rows of, and why; whatever else they read of it stays out."""
+NAMED = re.compile(r'\b(?:FROM|JOIN|,)\s+"?(\w+)"?\s+AS\s+"?(\w+)"?', re.IGNORECASE)
+
+
+@dataclass
+class Grown:
+    """The company, who reads it, and what was asked."""
+
+    database: Database
+    reader: Browser
+    asked: list[tuple[str, Any]] = field(default_factory=list)
+
+    def of(self, url: str) -> list[tuple[str, Any]]:
+        """The statements of a page, with what they were given; of the second time it is read."""
+        self.reader.text(url)
+        self.asked.clear()
+        self.reader.text(url)
+        return [one for one in self.asked if one[0].lstrip().startswith(("SELECT", "WITH"))]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def grown(
+    request: pytest.FixtureRequest,
+    sqlite_file: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Grown]:
+    folder = tmp_path_factory.mktemp("grown")
+    if request.param == "sqlite":
+        file = folder / "grown.sqlite3"
+        file.write_bytes(sqlite_file.read_bytes())
+        url = f"sqlite:///{file}"
+    else:
+        url = request.getfixturevalue("emptied_postgresql")
+    with pytest.MonkeyPatch.context() as patch, opened(url) as database:
+        for name, value in environment(folder, url).items():
+            patch.setenv(name, value)
+        patch.delenv("REDIS_URL", raising=False)
+        clock = fill(database, folder)
+        _enlarge(database, clock)
+        app = portal_app.create_app(database, clock, Settings.from_env())
+        app.testing = True
+        reader = Browser(app.test_client())
+        reader.post("/signin", {"email": "farah@kedai.my", "password": PASSWORD}, status=303)
+        found = Grown(database, reader)
+
+        def note(_connection: Any, _cursor: Any, said: str, given: Any, *_: Any) -> None:
+            found.asked.append((said, given))
+
+        for engine in database.engines:
+            event.listen(engine, "before_cursor_execute", note)
+        yield found
+        for engine in database.engines:
+            event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.fixture(scope="module")
+def emptied_postgresql(postgresql_url: str | None) -> str:
+    from tests.support.databases import empty_postgresql
+
+    if postgresql_url is None:
+        pytest.skip("NO POSTGRESQL: the PostgreSQL half of this test did not run")
+    empty_postgresql(postgresql_url)
+    return postgresql_url
+
+
+def _enlarge(database: Database, clock: SetClock) -> None:
+    """Copy the shop; SQLite knows nothing of its size, as in a company, PostgreSQL that of one."""
+    works(database, clock)
+    with database.write() as session:
+        company = session.execute(text("SELECT id FROM company WHERE code = 'kedai'")).scalar_one()
+        grow(session, company, RECORDS, HOLDS)
+    fold_all(database)
+    with database.write() as session:
+        if database.dialect == "sqlite":
+            session.execute(text("DELETE FROM sqlite_stat1"))
+        for table in sorted(BIG) if database.dialect == "postgresql" else ():
+            session.execute(
+                text("UPDATE pg_class SET reltuples = :many WHERE relname = :table"),
+                {"many": LARGE, "table": table},
+            )
+    database.engine.dispose()  # a connection of SQLite remembers what it once knew of sizes
+
+
+@pytest.mark.parametrize("url", BUDGET)
+def test_a_page_reads_few_rows_of_big_tables(grown: Grown, url: str) -> None:
+    faults = []
+    with grown.database.engine.connect() as connection:
+        for said, given in grown.of(url):
+            plain = " ".join(said.split())
+            if grown.database.dialect == "sqlite":
+                rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}", given).all()
+                steps = _scanned(plain, [row[3] for row in rows])
+            else:
+                explain = "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON)"
+                told = connection.exec_driver_sql(f"{explain} {said}", given).scalar_one()
+                steps = _looked_at(told if isinstance(told, list) else json.loads(told))
+            left = LEFT.get(url, set())
+            faults += [f"{one}\n    {plain[:300]}" for table, one in steps if table not in left]
+        connection.rollback()
+    assert not faults, "\n".join(faults)
+
+
+def _scanned(said: str, steps: list[str]) -> Iterator[tuple[str, str]]:
+    """Big tables that SQLite reads as a whole, or a whole index of, with the step."""
+    tables = defaultdict(set)
+    for table, name in NAMED.findall(said):
+        tables[name].add(table)
+    for step in steps:
+        first, _, rest = step.partition(" ")
+        name = rest.partition(" ")[0]
+        for table in (tables.get(name) or {name}) & BIG if first == "SCAN" else ():
+            yield table, step
+
+
+def _looked_at(plans: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Big tables that PostgreSQL reads many rows of, with the step."""
+    waiting = [one["Plan"] for one in plans]
+    while waiting:
+        step = waiting.pop()
+        waiting += step.get("Plans", ())
+        table = step.get("Relation Name")
+        if table not in BIG:
+            continue
+        dropped = step.get("Rows Removed by Filter", 0) + step.get(
+            "Rows Removed by Index Recheck", 0
+        )
+        read = (step["Actual Rows"] + dropped) * step["Actual Loops"]
+        if read > FEW:
+            yield table, f"{step['Node Type']} of {table}: {read:.0f} rows"
+
+
+def test_the_law_finds_a_scan_and_a_count(grown: Grown) -> None:
+    """Both of them, as they were before there was a tally."""
+    said = "SELECT count(*) FROM hold WHERE state = 'open' AND message <> ''"
+    with grown.database.engine.connect() as connection:
+        if grown.database.dialect == "sqlite":
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}").all()
+            found = dict(_scanned(said, [row[3] for row in rows]))
+        else:
+            explain = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {said}"
+            found = dict(_looked_at(connection.exec_driver_sql(explain).scalar_one()))
+        connection.rollback()
+    assert list(found) == ["hold"]
