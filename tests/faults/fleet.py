@@ -26,7 +26,7 @@ from holding.store.database import Database
 from holding.tables import Company, Connection, Posting, Record, Run
 from holding.tables.columns import DUE
 from tests.faults.abroad import ELSEWHERE
-from tests.support.house import RULES, House, furnish, make_house, order
+from tests.support.house import DAILY, RULES, House, furnish, make_house, order
 from tests.support.simulator import Simulator, simulator
 
 FILE = 500
@@ -228,7 +228,7 @@ def fleet(url: str, home: Path, redis_url: str) -> Iterator[Fleet]:
 def _company(
     url: str, home: Path, target: Simulator, no: int, way: str, members: Sequence[Member]
 ) -> House:
-    timing = "daily at 02:00 by ordered_on" if way == "file" else "immediately"
+    timing = DAILY if way == "file" else "immediately"
     if not members:
         return make_house(url, home / "home", target, timing=timing)
     first, rules = members[0].house, RULES

@@ -24,7 +24,7 @@ from tests.faults.yard import (
     until_stopped,
 )
 from tests.support.databases import opened
-from tests.support.house import House
+from tests.support.house import DAILY, House
 
 KILLS = amount(1, 5, 100)
 CUT_OFF = """
@@ -68,7 +68,7 @@ def test_f01_killed_while_approving(house_of: Callable[..., House], done: Done) 
 
 
 def test_f01_killed_with_a_file(house_of: Callable[..., House], done: Done) -> None:
-    house = house_of("--dedupe", "nothing", timing="daily at 02:00 by ordered_on")
+    house = house_of("--dedupe", "nothing", timing=DAILY)
     sent: list[str] = []
     for no in range(KILLS):
         for point in [key for key, who in REACHED_BY.items() if who == BATCH]:

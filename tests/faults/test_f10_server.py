@@ -16,7 +16,7 @@ from tests.faults.yard import (
     stopped_at,
 )
 from tests.support.databases import Cluster, cluster, postgresql_database
-from tests.support.house import House
+from tests.support.house import DAILY, House
 
 APPROVALS, FILES = (
     [point for point, who in REACHED_BY.items() if who == one] for one in (APPROVAL, BATCH)
@@ -24,7 +24,7 @@ APPROVALS, FILES = (
 GROUPS: dict[str, tuple[dict[str, str], list[str]]] = {
     "workers": ({}, [point for point in REACHED_BY if point not in (*APPROVALS, *FILES)]),
     "approvers": ({"rules": APPROVED}, APPROVALS),
-    "files": ({"timing": "daily at 02:00 by ordered_on"}, FILES),
+    "files": ({"timing": DAILY}, FILES),
 }
 """Who stands at which points, and in what kind of house they are reached."""
 NAME = "clearpost_goes_down"

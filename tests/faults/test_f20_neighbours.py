@@ -16,7 +16,7 @@ from holding.store.leases import DEATHS_ALONE
 from holding.tables import Attempt, Connection, Evaluation, Hold, Posting, Push, Record, Team
 from tests.faults.amounts import Done, amount
 from tests.faults.yard import ask_for_batch, hire, nothing_wrong
-from tests.support.house import RULES, House, order
+from tests.support.house import DAILY, RULES, House, order
 
 MANY, FILE = amount(800, 10_000, 10_000), 500
 BATCH, PLACES = amount(20, 500, 500), amount(1, 1, 10)
@@ -49,12 +49,12 @@ WRONG: tuple[tuple[dict[str, str], str, str], ...] = (
     ({"number": "{before}"}, "duplicate", "accounts"),
     ({"total": "1.00"}, "stale_version", "accounts"),
     ({"ordered_on": "2026-10-05"}, "period_locked", "finance"),
-    ({"name": "99999"}, "mapping_missing", "finance"),
-    ({"sku": "XX"}, "mapping_missing", "finance"),
+    ({"name": "99999"}, "mapping_missing", "accounts"),
+    ({"sku": "XX"}, "mapping_missing", "accounts"),
 )
-"""What is wrong with a record, the class of that and who is asked. The first four we see ourselves;
-a total that AiAccount works out otherwise, its locked month, an account and a tax code that it does
-not have, only AiAccount sees.
+"""What is wrong with a record, the class of that and who is asked. A total that AiAccount works out
+otherwise and its locked month only AiAccount sees; all others we see ourselves, the last two, an
+account and a tax code, by what it lists.
 """
 
 
@@ -67,7 +67,7 @@ def test_f20_poison_takes_nobody_along(
     """One record ends every worker that judges it, until it is held. The others lose one lease to
     it: they are done in their second, before the clock of this test has moved by another.
     """
-    house = house_of(timing="daily at 02:00 by ordered_on")
+    house = house_of(timing=DAILY)
     sent = house.orders(BATCH)
     poison = house.numbers()[(2 * place + 1) * BATCH // (2 * PLACES)]
     told = {"CLEARPOST_POISON": poison, "CLEARPOST_POISON_KIND": kind}
@@ -153,7 +153,7 @@ def test_f21_one_bad_record_in_a_hundred(house_of: Callable[..., House], done: D
     taken now (`temporary`, F13 and F15) or not answered (`uncertain`, F12) says nothing about the
     documents in it.
     """
-    house = house_of(rules=TOLERANT, timing="daily at 02:00 by ordered_on")
+    house = house_of(rules=TOLERANT, timing=DAILY)
     house.environment["CLEARPOST_ANSWER_SECONDS"] = "60"  # a file takes a slow machine long
     for team in ("finance", "operations"):
         hire(house, f"{team}@example.test", "finance", team=team)

@@ -17,7 +17,7 @@ from holding.refusal import Refusal
 from holding.tables import Connection, Request
 from tests.faults.amounts import Done, amount
 from tests.faults.yard import ask_for_batch, nothing_wrong
-from tests.support.house import House, order
+from tests.support.house import DAILY, House, order
 
 INVOICES = 4_500 if os.environ.get("CLEARPOST_SOAK") else amount(200, 200, 4_500)
 DELIVERY, LINES, LARGEST, ROWS = 500, 21, 1_114, 2_000
@@ -29,7 +29,7 @@ PRICE = Decimal("1.50")
 def test_f25_T05d_invoices_of_21_lines_go_in_files_that_the_target_takes(
     house_of: Callable[..., House], done: Done, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    house = house_of(timing="daily at 02:00 by ordered_on")
+    house = house_of(timing=DAILY)
     house.environment |= {"CLEARPOST_LEASE_SECONDS": "60", "CLEARPOST_ANSWER_SECONDS": "60"}
     numbers = [str(10_000 + no) for no in range(INVOICES)]
     for first in range(0, INVOICES, DELIVERY):

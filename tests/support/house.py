@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -35,6 +36,9 @@ from tests.support.factories import passed
 from tests.support.simulator import DEMO_KEY, Simulator
 from workers.__main__ import main
 
+_HALF_A_DAY_OFF = datetime.now(ZoneInfo("Asia/Kuala_Lumpur")) + timedelta(hours=12)
+DAILY = f"daily at {_HALF_A_DAY_OFF:%H}:00 by ordered_on"
+"""A run of each day that no test meets, also not one that moves its clock by some hours."""
 RULES = """
 language 1
 
