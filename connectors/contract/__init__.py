@@ -26,6 +26,7 @@ from connectors.contract.sources import (
     IncomingRecord,
     RowError,
     ShowsExample,
+    SignsMore,
     Source,
     SourceRefusal,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "Setting",
     "Settings",
     "ShowsExample",
+    "SignsMore",
     "Snapshot",
     "Source",
     "SourceRefusal",

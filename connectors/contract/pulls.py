@@ -54,6 +54,8 @@ class NoPage:
     words: str
     hint: str = ""
     pause: float | None = None
+    key_refused: bool = False
+    """It did not accept our key, which may have ended early where it is exchanged for others."""
 
 
 @runtime_checkable

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.contract.declared_settings import ConnectionForm
 from connectors.contract.schema import KindSchema
+from connectors.contract.targets import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,8 @@ class Accepted:
     records: tuple[IncomingRecord, ...]
     errors: tuple[RowError, ...] = ()
     withdrawn: tuple[Withdrawn, ...] = ()
+    changed: bool = False
+    """It says that something changed there, and not what: the source is to be asked at once."""
     ping: bool = False
     """It only tries whether somebody listens, and nobody signed it: nothing of it is kept but
     that it came.
@@ -82,6 +85,17 @@ class ExampleCall:
 
     headers: Mapping[str, str]
     body: bytes
+
+
+@runtime_checkable
+class SignsMore(Protocol):
+    """A source whose senders sign more than what arrives: the address that they call, or a setting
+    of the connection.
+    """
+
+    def bound(self, settings: Settings, address: str) -> "Source":
+        """The source as one connection has it, with the address of its webhook."""
+        ...
 
 
 @runtime_checkable

@@ -183,7 +183,7 @@ class Renewed:
 
 @runtime_checkable
 class Renewing(Protocol):
-    """A target whose key is good for a while only."""
+    """A target or a source whose key is good for a while only."""
 
     def is_due(self, secret: str, now: datetime) -> bool:
         """Whether the stored secret has to be exchanged before the next call."""

@@ -1,7 +1,7 @@
 """Keys that run out: exchanged in time by one process, the new one stored before anybody uses it.
 
-Here: the exchange and its end. Not here: how a target does it (connectors/contract/targets.py), and
-keys that people give (holding/connections/setup.py).
+Here: the exchange and its end, for targets and for sources that are asked. Not here: how one does
+it (connectors/contract/targets.py), and keys that people give (holding/connections/setup.py).
 
 An exchange whose answer never came may have used the old key up. It is asked for again with the old
 one, which some targets still take. Where it is refused, so is our key: nothing goes out any more
@@ -38,7 +38,7 @@ class _Key:
     """The stored key of a connection, and what exchanges it."""
 
     row_id: int
-    target: Renewing
+    system: Renewing
     connection: Connection
     secret: str
 
@@ -52,7 +52,7 @@ def renew(
     keys: Keys | None = None,
     at_once: bool = False,
 ) -> Renewed | None:
-    """Exchange the key of a connection if it is due (or `at_once`), where its target needs that.
+    """Exchange the key of a connection if it is due (or `at_once`), where its system needs that.
 
     None where nothing was exchanged here: it need not be, or another process is at it.
     """
@@ -69,7 +69,7 @@ def renew(
             found = _key(session, connection_id, keys)  # another process may have been faster
         if found is None or not _wanted(found, clock, at_once=at_once):
             return None
-        told = found.target.renew(found.connection.settings, found.secret, http)
+        told = found.system.renew(found.connection.settings, found.secret, http)
         _keep(database, clock, found, told, keys)
         return told
     finally:
@@ -83,13 +83,14 @@ def duty_of(connection_id: int) -> str:
 
 
 def _wanted(found: _Key | None, clock: Clock, *, at_once: bool) -> bool:
-    return found is not None and (at_once or found.target.is_due(found.secret, clock.now()))
+    return found is not None and (at_once or found.system.is_due(found.secret, clock.now()))
 
 
 def _key(session: Session, connection_id: int, keys: Keys | None) -> _Key | None:
     connection = session.get_one(Connection, connection_id)
-    target = registry.targets().get(connection.connector)
-    if not isinstance(target, Renewing):
+    known = registry.sources() if connection.side == "source" else registry.targets()
+    system = known.get(connection.connector)
+    if not isinstance(system, Renewing):
         return None
     query = select(ConnectionKey.id).where(
         ConnectionKey.connection_id == connection_id, ConnectionKey.state == KeyState.ACTIVE
@@ -97,7 +98,7 @@ def _key(session: Session, connection_id: int, keys: Keys | None) -> _Key | None
     row_id, secret = session.scalar(query), secret_of(session, connection, keys)
     if row_id is None or isinstance(secret, Refusal):
         return None
-    return _Key(row_id, target, connection, secret)
+    return _Key(row_id, system, connection, secret)
 
 
 def _keep(database: Database, clock: Clock, found: _Key, told: Renewed, keys: Keys | None) -> None:
@@ -106,6 +107,8 @@ def _keep(database: Database, clock: Clock, found: _Key, told: Renewed, keys: Ke
     with database.write() as session:
         now, connection = clock.now(), session.get_one(Connection, found.connection.id)
         if told.kind != "renewed" or isinstance(box, Refusal):
+            if connection.side == "source":  # whoever reads it says why it cannot be read
+                return
             if told.kind == "refused":
                 news = breaker.shut(session, connection.id, now, found.row_id)
             else:

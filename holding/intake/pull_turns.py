@@ -37,6 +37,7 @@ class Turn:
     owner: str
     tries: int
     wrong_since: datetime | None
+    due_at: datetime
 
 
 def due_companies(session: Session, now: datetime) -> list[int]:
@@ -125,6 +126,23 @@ def ask(
     return None
 
 
+def ask_soon(session: Session, connection_id: int, now: datetime) -> None:
+    """The source said that something changed there: follow its changes at once, unless it has been
+    failing, which has a pace of its own.
+    """
+    row = session.scalars(_of(connection_id, "pull").with_for_update()).one_or_none()
+    if row is not None and row.wrong_since is None:
+        row.due_at = now
+
+
+def asked_meanwhile(session: Session, turn: Turn) -> bool:
+    """Whether somebody wanted another reading while this one was under way."""
+    due = session.scalar(
+        select(Pull.due_at).where(Pull.connection_id == turn.connection_id, Pull.kind == turn.kind)
+    )
+    return due is not None and due > turn.due_at
+
+
 def claim(
     session: Session, company_id: int, owner: str, now: datetime, lease: timedelta
 ) -> Turn | None:
@@ -136,7 +154,14 @@ def claim(
     row.lease_owner, row.lease_until = owner, now + lease
     kind: Kind = "sweep" if row.kind == "sweep" else "pull"
     return Turn(
-        row.connection_id, kind, row.start_at, row.cursor, owner, row.tries, row.wrong_since
+        connection_id=row.connection_id,
+        kind=kind,
+        start_at=row.start_at,
+        cursor=row.cursor,
+        owner=owner,
+        tries=row.tries,
+        wrong_since=row.wrong_since,
+        due_at=row.due_at or now,
     )
 
 

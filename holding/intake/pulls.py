@@ -31,6 +31,7 @@ from holding.connections.pull_settings import PullPlan
 from holding.connections.setup import CALLS_PER_MINUTE, secret_of
 from holding.intake import pull_turns, versions
 from holding.intake.hook_calls import may_deliver
+from holding.intake.pull_keys import KeyUse, Later
 from holding.intake.pull_turns import Turn
 from holding.intake.source_zone import zone_of_source
 from holding.intake.stored_versions import unseen
@@ -123,9 +124,14 @@ def _turn(database: Database, clock: Clock, turn: Turn, http: Http, keys: Keys) 
     if isinstance(asked, Refusal):
         _failed(database, clock, turn, NoPage(words=asked.message, hint=asked.hint))
         return 0
-    cursor = turn.cursor or asked.source.begin(_since(turn, asked, clock.now()))
-    settings = asked.connection.settings
-    page = asked.source.page(cursor, settings, asked.secret, asked.zone, http)
+    source, zone, settings = asked.source, asked.zone, asked.connection.settings
+    cursor = turn.cursor or source.begin(_since(turn, asked, clock.now()))
+    use = KeyUse(database, clock, source, turn.connection_id, http, keys)
+    page = use.asked(asked.secret, lambda key: source.page(cursor, settings, key, zone, http))
+    if isinstance(page, Later):
+        with database.write() as session:
+            pull_turns.later(session, turn, clock.now() + page.after)
+        return 0
     if isinstance(page, NoPage):
         _failed(database, clock, turn, page)
         return 0
@@ -195,9 +201,10 @@ def _keep(database: Database, clock: Clock, turn: Turn, asked: _Asked, page: Pag
         for one in page.found:
             if one.errors:
                 _unreadable(session, turn, asked, one, now)
+        again = pull_turns.asked_meanwhile(session, turn)
         pull_turns.advance(session, turn, page.after, made, now)
         if not page.more:
-            pull_turns.done(session, turn, _due(turn, asked, now), now)
+            pull_turns.done(session, turn, now if again else _due(turn, asked, now), now)
         if turn.wrong_since is not None:
             words = f"{asked.connection.name} can be read again."
             _tell(session, asked.connection, now, "pull.answers", words)

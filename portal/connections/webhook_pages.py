@@ -49,14 +49,14 @@ def replace(name: str) -> Response:
 def send(name: str) -> Response:
     """Sign the example of the source now, let the intake read it, and note what it says."""
     row = connections.row_of(name)
-    source = registry.sources().get(row.connector)
+    source = intake.bound_reader(row, g.company.code)
     if row.is_target or not isinstance(source, ShowsExample):
         abort(404)
     secret = setup.secrets_of(store.reading(), row.id, g.now)
     if isinstance(secret, Refusal):
         return fragments.refuse(secret, back=connections.url_of(name))
     call = source.example(secret[0], g.now, f"test-{secrets.token_hex(6)}")
-    answer = _words(intake.admitted(row, call.headers, call.body))
+    answer = _words(intake.admitted(row, g.company.code, call.headers, call.body))
     with store.writing() as session:
         hook_calls.note_test(session, g.company.id, row.id, *answer, g.now)
     return fragments.moved(connections.url_of(name) + "#deliveries", answer[0])
@@ -65,6 +65,8 @@ def send(name: str) -> Response:
 def _words(read: intake.Read) -> tuple[str, int]:
     if isinstance(read, Refusal):
         return f"The test delivery was rejected. {read.message} {read.hint}".strip(), read.status
+    if read.changed:
+        return "Test delivery: signed and accepted. A real one has the source asked at once.", 202
     (first, *_) = read.records
     kind = first.kind.replace("_", " ")
     words = f"Test {kind} {first.number}: signed, accepted and read. It was not stored as a record."

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, abort, g, request, url_for
 
 from connectors import registry
-from connectors.contract import ShowsExample
 from connectors.contract.targets import TellsItems
 from connectors.transport.http import Http
 from holding.access.actors import may
@@ -23,6 +22,7 @@ from holding.rulesets import declared_rounding, publication, run_hours
 from holding.runs import date_ranges, range_counts, run_history, schedules
 from holding.runtime import doorbell
 from holding.words import plural
+from portal.pages import intake
 from portal.web import forms, fragments, rule_checks, security, store, target_status
 
 pages = Blueprint("connections", __name__, url_prefix="/c/<co>/connections")
@@ -255,10 +255,10 @@ def shown(row: queries.ConnectionRow) -> dict[str, object]:
         "keys": key_rotation.listing(session, row.id) if _admin() else (),
         "allowed": key_rotation.permission_of(session, row.connector, row.id),
         "latest": hook_calls.Latest() if target else hook_calls.latest(session, row.id),
-        "example": None if target else _example(row),
+        "example": None if target else intake.example_of(row, g.company.code),
         "back": security.outside(url_for("connauth.back", co=g.company.code, name=row.name)),
         "pulls": _pulls(row),
-        "hook": url_for("hooks.receive", co=g.company.code, source=row.name, _external=True),
+        "hook": intake.hook_address(g.company.code, row.name),
         "first": _today() - timedelta(days=30),
         "until": _today(),
         "problems": {},
@@ -271,24 +271,6 @@ def shown(row: queries.ConnectionRow) -> dict[str, object]:
 def _admin() -> bool:
     """Whether whoever looks may change the connection: keys are shown to nobody else."""
     return may(g.actor, "connection.admin") is None
-
-
-def _example(row: queries.ConnectionRow) -> dict[str, object] | None:
-    """A signed delivery as the source's sender makes it; its signature is cut short, so that the
-    page is no delivery that anybody could send.
-    """
-    source = registry.sources().get(row.connector)
-    if not isinstance(source, ShowsExample):
-        return None
-    call = source.example("not the secret", g.now, "evt-9001")
-    cut = {
-        name: value[:11] + "…" if len(value) > 60 else value for name, value in call.headers.items()
-    }
-    return {
-        "path": url_for("hooks.receive", co=g.company.code, source=row.name),
-        "headers": cut,
-        "body": call.body.decode(),
-    }
 
 
 def _pulls(row: queries.ConnectionRow) -> tuple[pull_turns.PullRow, ...]:

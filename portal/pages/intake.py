@@ -7,19 +7,19 @@ keeping it (holding/intake/versions.py).
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from flask import Blueprint, Response, g, jsonify, request
+from flask import Blueprint, Response, g, jsonify, request, url_for
 
 from connectors import registry
-from connectors.contract import Accepted, SourceRefusal
+from connectors.contract import Accepted, ShowsExample, SignsMore, Source, SourceRefusal
 from holding.connections import connection_rows as queries
 from holding.connections import setup
-from holding.intake import hook_calls, versions, withdrawals
+from holding.intake import hook_calls, pull_turns, pulls, versions, withdrawals
 from holding.intake.source_zone import zone_of_source
 from holding.refusal import Refusal
 from holding.runtime import doorbell, schema_version
 from holding.words import plural
 from holding.worklist.idle_work import idle_work
-from portal.web import store
+from portal.web import security, store
 from portal.web.problems import problem
 
 hooks = Blueprint("hooks", __name__)
@@ -46,7 +46,7 @@ def receive(co: str, source: str) -> Response:
     if company is None or named is None or reader is None:
         return problem(UNKNOWN)
     raw = request.get_data(cache=False)
-    read = admitted(named, dict(request.headers), raw)
+    read = admitted(named, co, dict(request.headers), raw)
     if isinstance(read, Refusal):
         return _rejected(company.id, named.id, read)
     if read.errors:
@@ -67,15 +67,51 @@ def receive(co: str, source: str) -> Response:
             ],
             now=g.now,
         )
+        if read.changed and isinstance(answer, versions.Receipt) and answer.times == 1:
+            pulls.arrange(session, g.now)
+            pull_turns.ask_soon(session, named.id, g.now)
     if isinstance(answer, Refusal):
         return _rejected(company.id, named.id, answer)
-    doorbell.ring(company.id, "evaluate")
+    doorbell.ring(company.id, "pull" if read.changed else "evaluate")
     return _receipt(read, answer)
 
 
-def admitted(source: queries.ConnectionRow, headers: Headers, raw: bytes) -> Read:
+def hook_address(co: str, name: str) -> str:
+    """Where the webhooks of a source go to, as its sender is told."""
+    return security.outside(url_for("hooks.receive", co=co, source=name))
+
+
+def bound_reader(row: queries.ConnectionRow, co: str) -> Source | None:
+    """What reads the deliveries of a source, with all that its senders sign."""
+    reader = registry.sources().get(row.connector)
+    if isinstance(reader, SignsMore):
+        return reader.bound(row.settings, hook_address(co, row.name))
+    return reader
+
+
+def example_of(row: queries.ConnectionRow, co: str) -> dict[str, object] | None:
+    """A signed delivery as the source's sender makes it; its signature is cut short, so that the
+    page is no delivery that anybody could send.
+    """
+    source = bound_reader(row, co)
+    if not isinstance(source, ShowsExample):
+        return None
+    call = source.example("not the secret", g.now, "evt-9001")
+    cut = {
+        name: value[:11] + "…" if len(value) > 60 else value for name, value in call.headers.items()
+    }
+    return {
+        "path": url_for("hooks.receive", co=co, source=row.name),
+        "headers": cut,
+        "body": call.body.decode(),
+    }
+
+
+def admitted(source: queries.ConnectionRow, co: str, headers: Headers, raw: bytes) -> Read:
     """A delivery as it was read, once its sender is proved; nothing of it is stored here."""
-    reader = registry.sources()[source.connector]
+    reader = bound_reader(source, co)
+    if reader is None:
+        return UNKNOWN
     secrets = setup.secrets_of(store.reading(), source.id, g.now)
     if isinstance(secrets, Refusal):
         return Refusal(secrets.code, secrets.message, secrets.hint, 401)
