@@ -14,7 +14,9 @@ from connectors.contract import declared_settings as declared
 from connectors.contract.pulls import Pulls
 from connectors.contract.schema import DocumentSchema, KindSchema
 from connectors.sources.intake.connector import Intake
+from connectors.sources.lazada.connector import Lazada
 from connectors.sources.netshop.connector import NetShop
+from connectors.sources.shopee.connector import Shopee
 from connectors.sources.shopify.connector import Shopify
 from connectors.sources.woocommerce.connector import WooCommerce
 from connectors.sources.workbook.connector import Workbook
@@ -28,6 +30,8 @@ from connectors.targets.quickbooks.documents import UNPOSTED as QUICKBOOKS_DOCUM
 _SOURCES: tuple[Source, ...] = (
     Intake(),
     Shopify(),
+    Shopee(),
+    Lazada(),
     WooCommerce(),
     NetShop(),
     Workbook(),

@@ -28,7 +28,7 @@ MACHINERY = {
     for name in (
         *("transport.clock", "transport.strict_json"),
         *("simulators.base.control", "simulators.base.scripted"),
-        *("simulators.base.server", "simulators.base.shop"),
+        *("simulators.base.server", "simulators.base.shop", "simulators.base.market"),
         *("kit.confined_process", "kit.delivery_limits", "kit.sheet_tables"),
         *("kit.workbook", "kit.workbook_child"),
     )
@@ -51,7 +51,7 @@ def test_the_import_contracts_are_kept() -> None:
 def test_T33a_a_stand_in_reaches_nothing_of_its_client() -> None:
     graph = grimp.build_graph("connectors")
     stand_ins = {path.parent.name for path in SIMULATORS.glob("*/__main__.py")}
-    shops = {"shopify", "woocommerce"}
+    shops = {"lazada", "shopee", "shopify", "woocommerce"}
     assert stand_ins - shops == {"aiaccount", "autocount", "autocount_aotg", "quickbooks"}
     for name in stand_ins:
         own = f"connectors.simulators.{name}"

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from connectors import registry  # noqa: E402
-from connectors.contract import Accepted, IncomingRecord, Source  # noqa: E402
+from connectors.contract import Accepted, IncomingRecord, SignsMore, Source  # noqa: E402
 from connectors.contract.schema import FieldSchema, KindSchema  # noqa: E402
 from connectors.kit.field_meanings import meaning_of  # noqa: E402
 
@@ -25,6 +25,12 @@ WIRE = ROOT / "tests" / "connectors" / "wire"
 SECRET = "hush"  # noqa: S105 - the examples say so
 SIGNED_AT = datetime.fromtimestamp(1763600000, UTC)
 ZONE = ZoneInfo("Asia/Kuala_Lumpur")
+BASE = "https://clearpost.example"
+SETTINGS = {
+    "lazada": {"app_key": "123456"},
+    "shopee": {"partner_id": "2001234", "shop_id": "88"},
+}
+"""What the connections of the examples are set to, where senders sign that, too."""
 TYPES = {
     "text": "text",
     "whole": "whole number",
@@ -59,7 +65,7 @@ def page(source: Source) -> str:
     parts = [*_head(source), *_address(source), *_settings(source)]
     records = read(source)
     for example in examples(source)[:1]:
-        parts += _request(example)
+        parts += _request(source, example)
     for kind in source.kinds:
         parts += _kind(kind, records.get(kind.kind))
     for title, words in getattr(source, "words", {}).items():
@@ -79,14 +85,23 @@ def read(source: Source) -> dict[str, IncomingRecord]:
     found: dict[str, IncomingRecord] = {}
     for example in examples(source):
         raw = example.body.encode()
-        told = source.accept(example.headers, raw, [SECRET], SIGNED_AT, ZONE)
+        told = _bound(source).accept(example.headers, raw, [SECRET], SIGNED_AT, ZONE)
         for record in told.records if isinstance(told, Accepted) else ():
             found.setdefault(record.kind, record)
-    for file in sorted((WIRE / source.name).glob("*.csv")):
+    files = [*(WIRE / source.name).glob("*.csv")]
+    files += [one for suffix in source.suffixes for one in (WIRE / source.name).glob(f"*{suffix}")]
+    for file in sorted(set(files)):
         told = source.read(file.name, file.read_bytes(), ZONE)
         for record in told.records if isinstance(told, Accepted) else ():
             found.setdefault(record.kind, record)
     return found
+
+
+def _bound(source: Source) -> Source:
+    """The source as the connection of the examples has it."""
+    if not isinstance(source, SignsMore):
+        return source
+    return source.bound(SETTINGS[source.name], f"{BASE}/hooks/kedai/{source.name}")
 
 
 def _head(source: Source) -> Iterator[str]:
@@ -119,11 +134,18 @@ def _settings(source: Source) -> Iterator[str]:
         yield "\n".join(f"{n}. {step}" for n, step in enumerate(source.form.key.steps, 1))
 
 
-def _request(example: Example) -> Iterator[str]:
+def _path(example: Example) -> str:
+    return example.path.partition(" ")[2]
+
+
+def _request(source: Source, example: Example) -> Iterator[str]:
     yield "## A signed request"
     yield f"Signed with the secret `{SECRET}`, byte by byte as it stands here."
+    if isinstance(source, SignsMore):
+        own = ", ".join(f"`{name}` {told}" for name, told in SETTINGS[source.name].items())
+        yield f"The connection has {own}, and the address {BASE}{_path(example)}."
     head = "\n".join(f"{name}: {value}" for name, value in example.headers.items())
-    yield f"```http\nPOST {example.path.partition(' ')[2]}\n{head}\n\n{example.body}\n```"
+    yield f"```http\nPOST {_path(example)}\n{head}\n\n{example.body}\n```"
 
 
 def _kind(kind: KindSchema, record: IncomingRecord | None) -> Iterator[str]:

@@ -36,7 +36,9 @@ SIMULATORS = {
     "aiaccount": ("connectors.simulators.aiaccount", 8101),
     "autocount": ("connectors.simulators.autocount", 8102),
     "autocount_aotg": ("connectors.simulators.autocount_aotg", 8104),
+    "lazada": ("connectors.simulators.lazada", 8114),
     "quickbooks": ("connectors.simulators.quickbooks", 8103),
+    "shopee": ("connectors.simulators.shopee", 8113),
     "shopify": ("connectors.simulators.shopify", 8112),
     "woocommerce": ("connectors.simulators.woocommerce", 8111),
 }

@@ -299,7 +299,8 @@ class TestHttp:
 
 
 def test_the_register_knows_its_connectors_by_their_names():
-    assert set(sources()) == {"intake", "netshop", "shopify", "woocommerce", "workbook"}
+    shops = {"lazada", "netshop", "shopee", "shopify", "woocommerce"}
+    assert set(sources()) == {"intake", "workbook", *shops}
     assert set(targets()) == {"aiaccount", "autocount", "autocount_aotg", "quickbooks"}
     documents, kinds = schemas()
     served = [(one.target, one.name) for one in documents if one.connected]
@@ -336,6 +337,10 @@ def test_the_register_knows_its_connectors_by_their_names():
         ("shopify", "order"),
         ("shopify", "delivery"),
         ("shopify", "refund"),
+        ("shopee", "order"),
+        ("shopee", "refund"),
+        ("lazada", "order"),
+        ("lazada", "refund"),
         ("woocommerce", "order"),
         ("woocommerce", "refund"),
         ("netshop", "order"),

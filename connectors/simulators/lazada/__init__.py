@@ -1,0 +1,1 @@
+"""Lazada as a seller: it sells, pushes what changed, and answers who asks for its orders."""

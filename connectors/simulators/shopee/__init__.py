@@ -1,0 +1,1 @@
+"""Shopee as a shop: it sells, pushes what changed, and answers who asks for orders and returns."""

@@ -1,0 +1,244 @@
+"""An order of Lazada and its pieces as records.
+
+Here: pieces joined to lines, the one status of an order, and returned pieces as refunds. Not here:
+how they are asked for (pages.py), the fields (kinds.py).
+
+Lazada tells a row for each piece and no quantity. Rows that are equal but for their ids, their
+status and their moments are one line.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar, Final
+from zoneinfo import ZoneInfo
+
+from connectors.contract import IncomingRecord
+from connectors.contract.schema import KindSchema
+from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.kit.shops import payload_parts
+from connectors.kit.shops.delivery_reading import Read
+from connectors.kit.shops.line_sums import Line, numbered, one_of, summed
+from connectors.kit.shops.payload_parts import ZERO, plain
+from connectors.sources.lazada.kinds import (
+    LOST,
+    ORDER,
+    PIECE_WORDS,
+    REFUND,
+    RESTOCK_WORDS,
+    RETURNED,
+)
+
+Given = Mapping[str, object]
+_WRITTEN: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d ?(Z|[+-]\d\d:?\d\d)", re.ASCII)
+_SAME: Final = ("sku", "shop_sku", "name", "variation", "item_price", "paid_price", "tax_amount")
+
+
+class Part(payload_parts.Part):
+    """An object of Lazada's answers."""
+
+    __slots__ = ()
+    api: ClassVar[str] = "Lazada's Open Platform"
+
+    def when(self, name: str) -> datetime | None:
+        """A moment as Lazada writes it: 2026-11-19 14:03:11 +0800; None where none is told."""
+        found = self.value.get(name)
+        if found in (None, ""):
+            return None
+        text = found.strip() if isinstance(found, str) else ""
+        try:
+            if _WRITTEN.fullmatch(text):
+                return datetime.fromisoformat(text[:19] + text[19:].strip())
+        except ValueError:
+            pass
+        hint = "Send it as 2026-11-19 14:03:11 +0800."
+        self.wrong(name, "This is no moment with a time zone.", hint)
+        return None
+
+    @property
+    def word(self) -> str:
+        """The status of a piece in one of our words; one that is not known stays as it came."""
+        told = self.text("status")
+        return PIECE_WORDS.get(told, told)
+
+
+def records_of(place: str, given: Given, zone: ZoneInfo) -> list[Read]:
+    """The order with its pieces (`order_items`), then a refund for each piece that was returned or
+    lost; of one that is wrong all that is wrong with it.
+    """
+    order = Part(place, given)
+    pieces = order.parts("order_items")
+    _prove(order, pieces)
+    read = [_order(order, pieces, zone)]
+    if order.errors:
+        return read
+    return [*read, *(_refund(order, one, zone) for one in pieces if one.word in RESTOCK_WORDS)]
+
+
+def status_of(words: Sequence[str], known: bool) -> str:
+    """The one word of an order whose pieces have these; as they came where one is not known."""
+    left = [word for word in words if word != "cancelled"]
+    if not known:
+        return ", ".join(sorted(set(words)))
+    if not left:
+        return "cancelled"
+    for one in ("exception", "unpaid"):
+        if one in left:
+            return one
+    for some, all_, part in (
+        ({RETURNED, LOST}, "refunded", "refunded_partly"),
+        ({"delivered"}, "delivered", "partially_delivered"),
+    ):
+        if some & set(left):
+            return all_ if set(left) <= some else part
+    return "shipped" if set(left) == {"shipped"} else "paid"
+
+
+def _prove(order: Part, pieces: Sequence[Part]) -> None:
+    """Add an error where pieces are missing, or there is none."""
+    if not pieces:
+        order.wrong("order_items", "The order has no pieces.", "Ask Lazada for its items.")
+        return
+    count = order.whole("items_count")
+    if count and count != len(pieces):
+        words = f"The order has {count} pieces, and {len(pieces)} came."
+        order.wrong("items_count", words, "Ask Lazada for all its items.")
+    for piece in pieces:
+        for name in ("order_item_id", "paid_price", "status"):
+            if not piece.stated(name):
+                piece.wrong(name, f"The piece has no {name}.", "Ask Lazada for its items again.")
+
+
+def _order(order: Part, pieces: Sequence[Part], zone: ZoneInfo) -> Read:
+    told = [piece.text("status") for piece in pieces]
+    known = all(word in PIECE_WORDS for word in told)
+    status = status_of([piece.word for piece in pieces] if known else told, known)
+    sold = [one for one in pieces if one.word != "cancelled"] or pieces
+    goods = [_goods(same, sold) for same in _joined(pieces)]
+    shipping = sum((one.amount("shipping_amount") for one in sold), ZERO)
+    place = order.at("order_items")
+    lines = [*goods, *([one_of("shipping", "Shipping", place, shipping)] if shipping else [])]
+    created, changed = order.when("created_at"), _newest(order, pieces)
+    names = [order.text(f"customer_{word}_name") for word in ("first", "last")]
+    head = {
+        "number": order.cell("order_number" if order.text("order_number") else "order_id"),
+        "status": Cell(f"{place}[0].status", status),
+        "shop_status": Cell(f"{place}[0].status", ", ".join(sorted(set(told)))),
+        "order_id": order.cell("order_id"),
+        "ordered_on": Cell(order.at("created_at"), _day(created, zone)),
+        "updated_at": Cell(order.at("updated_at"), changed),
+        "channel": order.cell("payment_method"),
+        "currency": Cell(f"{place}[0].currency", _currency(order, pieces)),
+        "customer_name": Cell(order.at("customer_first_name"), " ".join(filter(None, names))),
+        "goods_total": Cell(place, plain(summed(goods))),
+        "shipping_total": Cell(place, plain(shipping)),
+        "total": Cell(place, plain(summed(lines))),
+    }
+    return _read(ORDER, order, order.cell("order_id"), head, lines, zone)
+
+
+def _refund(order: Part, piece: Part, zone: ZoneInfo) -> Read:
+    key, paid = piece.text("order_item_id"), plain(piece.amount("paid_price"))
+    when = piece.when("updated_at") or piece.when("created_at")
+    head = {
+        "number": Cell(piece.at("order_item_id"), f"R-{key}" if key else None),
+        "status": Cell(piece.at("status"), "refunded"),
+        "shop_status": piece.cell("status"),
+        "order_id": order.cell("order_id"),
+        "refunded_on": Cell(piece.at("updated_at"), _day(when, zone)),
+        "updated_at": Cell(piece.at("updated_at"), when.isoformat() if when else None),
+        "currency": piece.cell("currency"),
+        "reason": piece.cell("reason"),
+        "restock": Cell(piece.at("status"), RESTOCK_WORDS[piece.word]),
+        "total": Cell(piece.at("paid_price"), paid),
+    }
+    line = {
+        **_article(piece),
+        "qty": Cell(piece.place, 1),
+        "amount": Cell(piece.at("paid_price"), paid),
+    }
+    lines = [Line(line, piece.amount("paid_price"))]
+    return _read(REFUND, order, piece.cell("order_item_id"), head, lines, zone)
+
+
+def _read(
+    kind: KindSchema,
+    told: Part,
+    key: Cell,
+    head: Mapping[str, Cell],
+    lines: Sequence[Line],
+    zone: ZoneInfo,
+) -> Read:
+    read = canonical(kind, RawRecord(key, head, numbered(lines)), zone)
+    if not told.errors:
+        return read
+    return (*told.errors, *(() if isinstance(read, IncomingRecord) else read))
+
+
+def _joined(pieces: Sequence[Part]) -> list[list[Part]]:
+    """The pieces of each line, in the order in which they came."""
+    found: dict[tuple[str, ...], list[Part]] = {}
+    for piece in pieces:
+        found.setdefault(tuple(_same(piece)), []).append(piece)
+    return list(found.values())
+
+
+def _same(piece: Part) -> list[str]:
+    money = [plain(piece.amount(name).normalize()) for name in _SAME[4:]]
+    return [*(piece.text(name) for name in _SAME[:4]), *money]
+
+
+def _goods(same: Sequence[Part], sold: Sequence[Part]) -> Line:
+    """One line. Of an order that is cancelled whole, all pieces stay in it."""
+    first, mine = same[0], [one for one in same if one in sold]
+    paid, price = first.amount("paid_price"), first.amount("item_price")
+    price = price if first.stated("item_price") else paid
+    words, count = [one.word for one in same], len(mine)
+    cells = {
+        **_article(first),
+        "part": Cell(first.place, "goods"),
+        "qty": Cell(first.place, count),
+        "price": Cell(first.at("item_price"), plain(price)),
+        "discount": Cell(first.at("voucher_amount"), plain((price - paid) * count)),
+        "amount": Cell(first.at("paid_price"), plain(paid * count)),
+        "delivered_qty": Cell(first.place, words.count("delivered")),
+        "cancelled_qty": Cell(first.place, words.count("cancelled")),
+        "returned_qty": Cell(first.place, words.count(RETURNED)),
+    }
+    if first.stated("tax_amount"):
+        cells["tax_amount"] = Cell(
+            first.at("tax_amount"), plain(first.amount("tax_amount") * count)
+        )
+    return Line(cells, paid * count)
+
+
+def _article(piece: Part) -> dict[str, Cell]:
+    name = " - ".join(text for text in (piece.text("name"), piece.text("variation")) if text)
+    return {
+        "sku": piece.cell("sku"),
+        "variant_id": piece.cell("shop_sku"),
+        "name": Cell(piece.at("name"), name),
+    }
+
+
+def _newest(order: Part, pieces: Sequence[Part]) -> str | None:
+    """The latest moment that the order or a piece of it knows of."""
+    told = [one.when("updated_at") for one in (order, *pieces)]
+    found = [one for one in told if one is not None]
+    if not found:
+        order.wrong("updated_at", "The moment of the change is missing.", "Ask Lazada again.")
+        return None
+    return max(found).isoformat()
+
+
+def _currency(order: Part, pieces: Sequence[Part]) -> str:
+    """The currency of all pieces; two are wrong."""
+    found = sorted({one.text("currency") for one in pieces} - {""})
+    if len(found) > 1:
+        words = f"The pieces have the currencies {' and '.join(found)}."
+        order.wrong("order_items", words, "Ask Lazada for its items again.")
+    return found[0] if found else order.text("currency")
+
+
+def _day(when: datetime | None, zone: ZoneInfo) -> str | None:
+    return when.astimezone(zone).date().isoformat() if when else None

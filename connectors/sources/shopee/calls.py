@@ -1,0 +1,138 @@
+"""A call to Shopee's Open Platform: its signature, what its answer means, and the exchange of the
+key.
+
+Here: one call. Not here: which calls make a page (pages.py), when the key is due
+(kit/shops/lasting_keys.py).
+
+Shopee answers 200 to what it refuses; `error` in the body says so.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import urlencode
+
+from connectors.contract import Settings
+from connectors.contract.pulls import NoPage
+from connectors.contract.targets import Renewed
+from connectors.kit.shops.lasting_keys import Grant, exchanged, grant_of
+from connectors.transport.http import KEY_REFUSED, TOO_MANY, Http, HttpFailure, retry_after
+from connectors.transport.strict_json import loads
+
+LASTS: Final = timedelta(hours=4)
+RENEWAL: Final = "/api/v2/auth/access_token/get"
+_PAUSE: Final = 60.0
+_KEY_WORDS: Final = ("auth", "access_token", "acceess_token", "permission")
+_BUSY_WORDS: Final = ("limit", "too_many", "frequen")
+_AWAY_WORDS: Final = ("server", "network", "inner", "system", "timeout")
+_KEY_HINT: Final = "Authorize the app for the shop again, and enter the key anew."
+_FORM: Final = "Write the key as PARTNER_KEY:REFRESH_TOKEN."
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """The way to one shop."""
+
+    settings: Settings
+    grant: Grant
+    http: Http
+
+    def get(self, path: str, asked: Mapping[str, str]) -> Mapping[str, object] | NoPage:
+        """The `response` to a question, or why there is none."""
+        own = {"access_token": self.grant.access, "shop_id": _said(self.settings, "shop_id")}
+        query = {**_signed(self.settings, self.grant.secret, path, self.http, **own), **own}
+        url = f"{_base(self.settings)}{path}?{urlencode({**query, **asked})}"
+        answer = self.http.request("GET", url, headers={"Accept": "application/json"})
+        if isinstance(answer, HttpFailure):
+            return NoPage(words=answer.words)
+        told = _object(answer.body)
+        wrong = str(told.get("error") or "")
+        if answer.status == TOO_MANY or _is(wrong, _BUSY_WORDS):
+            pause = retry_after(answer.headers, answer.at)
+            words = "Shopee was asked more often than it allows."
+            return NoPage(words=words, pause=_PAUSE if pause is None else pause)
+        if answer.status in KEY_REFUSED or _is(wrong, _KEY_WORDS):
+            words = f"Shopee does not accept the key: {_why(told)}"
+            return NoPage(words=words, hint=_KEY_HINT, key_refused=True)
+        found = told.get("response")
+        if wrong or answer.status != HTTPStatus.OK or not isinstance(found, Mapping):
+            return NoPage(words=f"Shopee answered {answer.status}: {_why(told)}")
+        return found
+
+
+def shop_of(settings: Settings, key: str, http: Http) -> Shop | NoPage:
+    """The way to a shop with this key."""
+    grant = grant_of(key)
+    if grant is None or not grant.access:
+        return NoPage(words="The key does not say how to ask Shopee.", hint=_FORM)
+    return Shop(settings, grant, http)
+
+
+def renewed(settings: Settings, key: str, http: Http) -> Renewed:
+    """Exchange the refresh token; Shopee takes each of them once."""
+    grant = grant_of(key)
+    if grant is None:
+        return Renewed(kind="refused", words=f"The key cannot be used. {_FORM}")
+    query = _signed(settings, grant.secret, RENEWAL, http)
+    asked = {
+        "shop_id": _number(settings, "shop_id"),
+        "partner_id": _number(settings, "partner_id"),
+        "refresh_token": grant.refresh,
+    }
+    answer = http.request(
+        "POST",
+        f"{_base(settings)}{RENEWAL}?{urlencode(query)}",
+        headers={"Accept": "application/json", "Content-Type": "application/json"},
+        body=json.dumps(asked).encode(),
+    )
+    if isinstance(answer, HttpFailure):
+        return Renewed(kind="away", words=answer.words)
+    told = _object(answer.body)
+    wrong = str(told.get("error") or "")
+    if answer.status == HTTPStatus.OK and not wrong:
+        return exchanged(grant, told, told.get("expire_in"), http.now())
+    away = answer.status >= 500 or answer.status == TOO_MANY
+    away = away or _is(wrong, (*_AWAY_WORDS, *_BUSY_WORDS))
+    words = f"Shopee gave no access token for the refresh token: {_why(told)}"
+    return Renewed(kind="away" if away else "refused", words=words)
+
+
+def _signed(settings: Settings, secret: str, path: str, http: Http, **own: str) -> dict[str, str]:
+    """The part of a query that proves who asks, and when."""
+    partner, moment = _said(settings, "partner_id"), str(int(http.now().timestamp()))
+    text = "".join((partner, path, moment, *own.values()))
+    sign = hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return {"partner_id": partner, "timestamp": moment, "sign": sign}
+
+
+def _is(error: str, words: tuple[str, ...]) -> bool:
+    """Whether an error is of this sort; some come as `common.error_auth`."""
+    return any(word in error.lower() for word in words)
+
+
+def _object(body: bytes) -> Mapping[str, object]:
+    told = loads(body)
+    return told if isinstance(told, Mapping) else {}
+
+
+def _why(told: Mapping[str, object]) -> str:
+    said = str(told.get("message") or told.get("error") or "no reason given").strip()
+    return said[:200].rstrip(".") + "."
+
+
+def _base(settings: Settings) -> str:
+    return _said(settings, "base_url").rstrip("/")
+
+
+def _said(settings: Settings, name: str) -> str:
+    return str(settings.get(name) or "").strip()
+
+
+def _number(settings: Settings, name: str) -> int | str:
+    text = _said(settings, name)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else text
