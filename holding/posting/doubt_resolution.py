@@ -212,7 +212,7 @@ def _conclude(case: Case, doubt: Doubt, found: Found, asked: datetime) -> None:
     elif doubt.waiting_there and not _vanished(doubt, found, asked):
         posting_push.parked(case, found.words)
     else:
-        posting_push.doubtful(case, found.words, not_before=_over_at(doubt, case.now))
+        posting_push.doubtful(case, found.words, not_before=_worth_a_look(doubt, found, case.now))
 
 
 def _sends_again(case: Case, doubt: Doubt, found: Found) -> bool:
@@ -264,6 +264,13 @@ def _length(call: Request) -> timedelta:
 def _over_at(doubt: Doubt, now: datetime) -> datetime:
     """When a second look may prove that it is absent."""
     return (doubt.absent_at or now) + doubt.settles
+
+
+def _worth_a_look(doubt: Doubt, found: Found, now: datetime) -> datetime | None:
+    """Before when a look would tell nothing new; a look that is under way there is asked for soon,
+    and where a target takes a day to settle, it is not waited for so long.
+    """
+    return None if found.target_ref else min(_over_at(doubt, now), now + posting_push.LONGEST_LOOK)
 
 
 def _owned(session: Session, claim: Claim) -> tuple[Posting, Push] | None:

@@ -124,6 +124,7 @@ DOUBT_LIMIT = timedelta(hours=24)
 POLLS = (2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 POLL_LIMIT = timedelta(minutes=10)
 LOOKS = RETRY["uncertain"].pauses
+LONGEST_LOOK = timedelta(seconds=LOOKS[-1])
 
 
 def doubtful(case: Case, words: str, *, not_before: datetime | None = None) -> bool:

@@ -33,6 +33,27 @@ AUTOCOUNT = (
         SubTotal        = round(line.qty * line.price, 0.01)
 """
 )
+AOTG = (
+    RULES[: RULES.index(FIELDS)]
+    .replace("aiaccount.sales_invoice", "autocount_aotg.ar_invoice")
+    .replace("target aiaccount", "target autocount_aotg")
+    .replace("AiAccount", "AutoCount")
+    + """    we own   the rest  else review by accounts
+    DebtorCode    = "300-W001"
+    DocNo         = document_number
+    DocDate       = ordered_on
+    JournalType   = "SALES"
+    RefNo2        = number
+    InclusiveTax  = no
+    CreditTerm    = "C.O.D."
+    NetTotal      = total
+    each line
+        AccNo        = "500-0000"
+        Description  = line.name
+        Tax          = "NT"
+        Amount       = round(line.qty * line.price, 0.01)
+"""
+)
 QUICKBOOKS = (
     RULES[: RULES.index(FIELDS)]
     .replace("aiaccount.sales_invoice", "quickbooks.invoice")
@@ -61,6 +82,15 @@ ELSEWHERE: dict[str, tuple[str, str, dict[str, str]]] = {
         AUTOCOUNT,
         "acc_demo_9Tq4Lx",
         {"company_id": "1042", "key_id": "cp-demo", "locked_through": "none"},
+    ),
+    "autocount_aotg": (
+        AOTG,
+        "3DT88-KEDAI-CONTO-H0001-7QK2M:aotg-demo-4Vr8",
+        {
+            "company_id": "3DT88",
+            "user_name": "clearpost@kedai.example",
+            "locked_through": "none",
+        },
     ),
     "quickbooks": (
         QUICKBOOKS,

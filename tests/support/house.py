@@ -247,6 +247,8 @@ def make_house(
     *,
     timing: str = "immediately",
     rules: str = RULES,
+    connector: str = "aiaccount",
+    secret: str = DEMO_KEY,
     **settings: object,
 ) -> House:
     """Everything in place: people, connections with keys, rules in force."""
@@ -268,7 +270,13 @@ def make_house(
     database = Database(url, durable=False)
     with database.write() as session:
         company_id = furnish(
-            session, environment, target, rules=rules.replace("TIMING", timing), given=settings
+            session,
+            environment,
+            target,
+            rules=rules.replace("TIMING", timing),
+            given=settings,
+            connector=connector,
+            secret=secret,
         )
     return House(database, target, home, company_id, environment)
 
