@@ -127,6 +127,17 @@ class House:
             told = change_settings(session, actor, self.connection_id, settings, now=now)
         assert told == tuple(settings)
 
+    def newest(self) -> str:
+        """The newest key as it is stored, in plain text."""
+        with self.desk.database.read() as session:
+            row = session.get_one(Connection, self.connection_id)
+            query = select(ConnectionKey).where(ConnectionKey.connection_id == row.id)
+            key = session.scalars(query.order_by(ConnectionKey.no.desc())).first()
+            assert key is not None
+            found = KEYS.decrypt(key.secret, row=setup.bound(row, key.no))
+        assert isinstance(found, str)
+        return found
+
     def states(self) -> list[str]:
         with self.desk.database.read() as session:
             query = select(ConnectionKey.state).where(
@@ -201,6 +212,7 @@ def test_nobody_disconnects_while_its_key_is_exchanged(house: House, clock: SetC
         leases.leave(session, name, owner="worker")
     assert house.disconnect() == Revoked(kind="revoked", words="Intuit ended the refresh token.")
     assert house.states()[-1] == "new"
+    assert house.newest() == CLIENT, "of the tokens nothing is left to be used"
     with database.write() as session:
         assert leases.take(session, name, owner="worker", until=until, now=clock.now()), "given up"
 
