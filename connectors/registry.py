@@ -5,7 +5,7 @@ is described and not carried yet. Not here: anything a single connector knows.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,7 @@ from connectors.targets.aiaccount.connector import AiAccount
 from connectors.targets.autocount.connector import AutoCount
 from connectors.targets.autocount.documents import UNPOSTED as AUTOCOUNT_DOCUMENTS
 from connectors.targets.autocount_aotg.connector import AutoCountOnTheGo
+from connectors.targets.autocount_excel.connector import AutoCountExcel
 from connectors.targets.quickbooks.connector import QuickBooks
 from connectors.targets.quickbooks.documents import UNPOSTED as QUICKBOOKS_DOCUMENTS
 
@@ -36,13 +37,58 @@ _SOURCES: tuple[Source, ...] = (
     NetShop(),
     Workbook(),
 )
-_TARGETS: tuple[Target, ...] = (AiAccount(), AutoCount(), AutoCountOnTheGo(), QuickBooks())
+_TARGETS: tuple[Target, ...] = (
+    AiAccount(),
+    AutoCount(),
+    AutoCountOnTheGo(),
+    AutoCountExcel(),
+    QuickBooks(),
+)
 
 _LATER_DOCUMENTS: tuple[DocumentSchema, ...] = (
     *AUTOCOUNT_DOCUMENTS,
     *QUICKBOOKS_DOCUMENTS,
 )
 """Described for rules that are written and tested now; nothing posts them yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotOffered:
+    """A way into an accounting system that is not there: `title` as people call it, `why` in half a
+    sentence, and `instead` the connectors into the same `system`.
+    """
+
+    title: str
+    system: str
+    why: str
+    instead: tuple[str, ...]
+
+
+_REFUSED: Mapping[str, tuple[str, str]] = {
+    "autocount_sdk": (
+        "the AutoCount SDK",
+        "it runs inside AutoCount on its own Windows machine, where Clearpost has no program",
+    ),
+    "autocount_plugin": (
+        "a plug-in of AutoCount",
+        "a plug-in writes to the books on that machine, and leaves nothing to compare with",
+    ),
+    "autocount_middleware": (
+        "a middleware before AutoCount",
+        "what a third program took in says nothing of what stands in the books",
+    ),
+}
+"""Ways into AutoCount that people ask for: what each is, and why it is not offered."""
+
+
+def not_offered(connector: str) -> NotOffered | None:
+    """Why a connector that somebody asks for is not there; None where nobody ever heard of it."""
+    if connector not in _REFUSED:
+        return None
+    title, why = _REFUSED[connector]
+    system = "AutoCount"
+    instead = (one.name for one in _TARGETS if one.form.system == system)
+    return NotOffered(title=title, system=system, why=why, instead=tuple(instead))
 
 
 def sources() -> Mapping[str, Source]:

@@ -37,6 +37,7 @@ from holding.tables.row_states import HoldState, PushState, RecordState
 from portal import (
     access,
     connections,
+    import_files,
     mappings,
     onboarding,
     operations,
@@ -157,6 +158,7 @@ def create_app(
         *operations.BLUEPRINTS,
         *rule_pages.BLUEPRINTS,
         uploads.BLUEPRINT,
+        import_files.BLUEPRINT,
         help_pages.help_pages,
         *onboarding.BLUEPRINTS,
         api,

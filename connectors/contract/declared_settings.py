@@ -77,7 +77,9 @@ class KeyField:
 class ConnectionForm:
     """All that is asked: `title` is the system's own name, `gives` what it takes or delivers,
     `needs` what one should have at hand. Without a key there is nothing to prove who calls. `way`:
-    records or documents go from program to program, or in files that people carry.
+    records or documents go from program to program, or in files that people carry. `system` is the
+    accounting system behind several connectors, blank where there is one. `can` and `cannot` say
+    what this way into it does, and does not do.
     """
 
     title: str
@@ -86,6 +88,9 @@ class ConnectionForm:
     settings: tuple[Setting, ...] = ()
     key: KeyField | None = None
     way: Way = "api"
+    system: str = ""
+    can: tuple[str, ...] = ()
+    cannot: tuple[str, ...] = ()
 
 
 ZONE = Setting(

@@ -17,13 +17,14 @@ Fault = tuple[ErrorClass, str]
 NUMERIC = frozenset({"whole", "decimal", "money", "quantity"})
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_LINE_ENDS = "\t\r\n\x00"
 _DANGEROUS = "=+-@\t\r\x00＝＋－＠"
 _LARGEST = 15  # digits before the point, less one
 
 
 def value_fault(schema: FieldSchema, value: str, name: str, *, runs: str) -> Fault | None:
     """What is wrong with a value that is not blank; `name` is the field as people know it, `runs`
-    what could take a text for a formula.
+    what could take a text for a formula: blank where it is written so that nothing does.
     """
     if schema.type in NUMERIC:
         return _number_fault(schema, value, name)
@@ -32,8 +33,9 @@ def value_fault(schema: FieldSchema, value: str, name: str, *, runs: str) -> Fau
         return None if good else ("bad_value", f"{name} is neither yes nor no: {value[:20]}.")
     if schema.type == "date":
         return None if _is_date(value) else ("bad_value", f"{name} is no date: {value[:30]}.")
-    if value[0] in _DANGEROUS:
-        return "bad_value", f"{name} begins with {value[0]!r}, which {runs} could run."
+    if value[0] in (_DANGEROUS if runs else _LINE_ENDS):
+        why = f"which {runs} could run" if runs else "which no cell of text holds"
+        return "bad_value", f"{name} begins with {value[0]!r}, {why}."
     if _CONTROL.search(value):
         return "bad_value", f"{name} contains a sign that is no text."
     if schema.max_length and len(value) > schema.max_length:

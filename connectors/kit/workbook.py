@@ -132,10 +132,13 @@ def write(name: str, rows: Sequence[Sequence[Written]]) -> bytes:
     return write_sheets({name: rows})
 
 
-def write_sheets(sheets: Mapping[str, Sequence[Sequence[Written]]]) -> bytes:
+def write_sheets(
+    sheets: Mapping[str, Sequence[Sequence[Written]]], *, prefixed: bool = False
+) -> bytes:
     """A workbook. Text stays text and is never a formula, decimals are written digit by digit,
     equal rows give equal bytes, packed. A sign that a workbook cannot hold is shown as �, and a
-    text ends where a cell does.
+    text ends where a cell does. `prefixed`: a text that begins as a formula does has the quote
+    prefix, by which a table program keeps it as text when it is copied from there.
     """
     numbered = list(enumerate(sheets.items(), start=1))
     parts = {
@@ -149,8 +152,11 @@ def write_sheets(sheets: Mapping[str, Sequence[Sequence[Written]]]) -> bytes:
         "xl/_rels/workbook.xml.rels": _LINKS.format(
             "".join(_SHEET_LINK.format(n) for n, _ in numbered), len(numbered) + 1
         ),
-        "xl/styles.xml": _STYLES,
-        **{f"xl/worksheets/sheet{n}.xml": _sheet_xml(rows) for n, (_, rows) in numbered},
+        "xl/styles.xml": _STYLES_PREFIXED if prefixed else _STYLES,
+        **{
+            f"xl/worksheets/sheet{n}.xml": _sheet_xml(rows, prefixed=prefixed)
+            for n, (_, rows) in numbered
+        },
     }
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
@@ -176,10 +182,13 @@ def _value(kind: str, text: str) -> CellValue:
             return text
 
 
-def _sheet_xml(rows: Sequence[Sequence[Written]]) -> str:
+def _sheet_xml(rows: Sequence[Sequence[Written]], *, prefixed: bool) -> str:
     told = []
     for number, row in enumerate(rows, start=1):
-        cells = "".join(_cell_xml(f"{column_name(at)}{number}", v) for at, v in enumerate(row, 1))
+        cells = "".join(
+            _cell_xml(f"{column_name(at)}{number}", v, prefixed=prefixed)
+            for at, v in enumerate(row, 1)
+        )
         told.append(f'<row r="{number}">{cells}</row>')
     return f"{_XML}<worksheet {_MAIN}><sheetData>{''.join(told)}</sheetData></worksheet>"
 
@@ -192,12 +201,15 @@ def _fitting(text: str) -> str:
     return text.encode("utf-16-le")[: _MOST * 2].decode("utf-16-le", "ignore")
 
 
-def _cell_xml(place: str, value: Written) -> str:
+def _cell_xml(place: str, value: Written, *, prefixed: bool) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
+        style = ' s="2"' if prefixed and harmless(value) != value else ""
         text = escape(_fitting(value), {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"})
-        return f'<c r="{place}" t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
+        return (
+            f'<c r="{place}"{style} t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
+        )
     if isinstance(value, date):
         return f'<c r="{place}" s="1"><v>{(value - _EPOCH).days}</v></c>'
     return (
@@ -247,4 +259,9 @@ _STYLES = (
     ' xfId="0"/><xf numFmtId="14" fontId="0" fillId="0" borderId="0" xfId="0"'
     ' applyNumberFormat="1"/></cellXfs><cellStyles count="1">'
     '<cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>'
+)
+_STYLES_PREFIXED = _STYLES.replace('<cellXfs count="2">', '<cellXfs count="3">').replace(
+    "</cellXfs>",
+    '<xf numFmtId="49" fontId="0" fillId="0" borderId="0" xfId="0" quotePrefix="1"'
+    ' applyNumberFormat="1"/></cellXfs>',
 )

@@ -76,6 +76,7 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "TGT05": "target.possible_manual_entry",
     "TGT06": "target.party_inactive",
     "TGT07": "target.totals_mismatch",
+    "TGT08": "target.import_open",
 }
 """What a hold can be placed for."""
 

@@ -41,6 +41,7 @@ ACTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "hold.retry": frozenset({"finance", "approver"}),
         "retry.override": frozenset({"admin"}),
         "upload": frozenset({"finance", "consultant"}),
+        "import.tell": frozenset({"finance"}),
         "mapping.fix": frozenset({"finance", "admin"}),
         "posting.approve": frozenset({"approver"}),
         "rules.draft": frozenset({"consultant"}),

@@ -29,6 +29,7 @@ ACT_LABELS: Final[Mapping[str, str]] = MappingProxyType(
         "hold.assign": "assign, snooze and comment on holds",
         "hold.retry": "retry records",
         "upload": "import files",
+        "import.tell": "download files for an import and say how it ended",
         "mapping.fix": "add and change mappings",
         "posting.approve": "approve, release and reject",
         "retry.override": "resend without a change",
@@ -51,7 +52,10 @@ GROUPS: Final = (
         ("record.read", "record.pii", "record.edit", "hold.assign", "hold.retry", "upload",
          "mapping.fix"),
     ),
-    ("Documents", ("posting.approve", "retry.override", "stop.decide", "run.operate")),
+    (
+        "Documents",
+        ("posting.approve", "import.tell", "retry.override", "stop.decide", "run.operate"),
+    ),
     ("Rules", ("rules.draft", "rules.publish")),
     (
         "Company",

@@ -5,7 +5,7 @@ Here: adding one, which has to suit the rules in force. Not here: changing its s
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from holding.access.actors import Actor
-from holding.configuration import ways_in
+from holding.configuration import target_ways, ways_in
 from holding.configuration.settings_change import unusable
 from holding.connections import confirmed_rates
 from holding.connections.setup import permitted, tell, wait_for_test
@@ -46,8 +46,7 @@ def add_connection(
         return refusal
     known = registry.sources() if side == "source" else registry.targets()
     if connector not in known:
-        words = f"There is no {side} “{connector}”."
-        return Refusal("connection.connector", words, f"Known: {', '.join(known)}.", 422)
+        return _unknown(side, connector, known)
     if refusal := name_fault(name):
         return refusal
     if _named(session, company_id, name):
@@ -59,7 +58,7 @@ def add_connection(
     )
     if refusal := declared_rounding.refusal(session, row, settings):
         return refusal
-    if side == "source" and (refusal := ways_in.refusal(session, row, settings)):
+    if refusal := _second_way(session, row, settings):
         return refusal
     session.add(row)
     session.flush()
@@ -71,6 +70,23 @@ def add_connection(
     if side == "target" and ask_rates:
         confirmed_rates.ask(session, actor, row.id, now)
     return row.id
+
+
+def _second_way(session: Session, row: Connection, settings: Mapping[str, Any]) -> Refusal | None:
+    if row.side == "source":
+        return ways_in.refusal(session, row, settings)
+    return target_ways.refusal(session, row)
+
+
+def _unknown(side: str, connector: str, known: Iterable[str]) -> Refusal:
+    """The refusal of a connector that is not there: of a way that is known, why it is not."""
+    code, others = "connection.connector", f"Known: {', '.join(known)}."
+    told = registry.not_offered(connector) if side == "target" else None
+    if told is None:
+        return Refusal(code, f"There is no {side} “{connector}”.", others, 422)
+    offered = ", ".join(told.instead)
+    words = f"You cannot connect {told.title}, because {told.why}."
+    return Refusal(code, words, f"Offered for {told.system}: {offered}.", 422)
 
 
 def name_fault(name: str) -> Refusal | None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import Target
+from connectors.contract.hand_imports import ImportedByHand
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
 from holding.access.secrets import Keys
@@ -77,6 +78,11 @@ class Channel:
     zone: ZoneInfo
 
     @property
+    def by_hand(self) -> bool:
+        """Whether a person carries its files there, so that nothing is ever called."""
+        return isinstance(self.target, ImportedByHand)
+
+    @property
     def company_there(self) -> str:
         """The company in the target that this connection posts to."""
         return str(self.settings.get("company_id", ""))
@@ -114,7 +120,8 @@ def open_channel(session: Session, desk: Desk, connection: Connection) -> Channe
         secret=secret,
         key_id=connection.key_id,
         settle=timedelta(seconds=settle),
-        looks_first=connection.settings.get("dedupe", target.dedupe) in ("key", "none"),
+        looks_first=connection.settings.get("dedupe", target.dedupe) in ("key", "none")
+        and not isinstance(target, ImportedByHand),
         calls_per_minute=_per_minute(target, connection.settings, desk.pace),
         zone=zone,
     )

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
+from connectors import registry
 from holding.access.actors import SYSTEM, Actor, may
 from holding.access.secrets import Keys, load_keys
 from holding.audit.events import record_event
@@ -144,7 +145,12 @@ def secrets_of(
 def _opened(
     session: Session, connection: Connection, now: datetime | None, keys: Keys | None
 ) -> tuple[str, ...] | Refusal:
-    """The secrets in plain text; without `now` only the one in use."""
+    """The secrets in plain text; without `now` only the one in use. What asks for no key has a
+    blank one.
+    """
+    form = registry.form_of(connection.side, connection.connector)
+    if form is not None and form.key is None:
+        return ("",)
     box = keys or load_keys(Settings.from_env())
     if isinstance(box, Refusal):
         return box

@@ -16,6 +16,7 @@ from connectors.contract import Action, Found, Payload, Stands
 from connectors.transport.http import without_secrets
 from holding.audit.seals import SealedCall
 from holding.connections.channel import Channel, Desk
+from holding.journal import import_rows
 from holding.journal.evidence import Bills, document_lines, ours
 from holding.journal.posting_claims import Claim
 from holding.store import bulk
@@ -119,6 +120,9 @@ def add_flight(
     if tries is None:
         tries = _tries_of(session, [member.push_id for member in members])
     _add_attempts(session, request_id, members, rows, tries, now)
+    if channel.by_hand and payload.body:
+        documents = [member.document for member in members]
+        import_rows.add(session, channel, payload, documents, run_id, request_id, now)
     return Flight(
         channel=channel,
         request_id=request_id,

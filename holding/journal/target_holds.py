@@ -35,6 +35,7 @@ CONFLICT = "TGT02"
 NO_ANSWER = "TGT03"
 GAVE_UP = "TGT04"
 MANUAL = "TGT05"
+IMPORT_OPEN = "TGT08"
 NAMES = {
     CONTENT_CHANGED: "push.content_changed",
     NOT_APPROVED: "push.not_approved",
@@ -48,14 +49,15 @@ NAMES = {
     MANUAL: "possible_manual_entry",
     INACTIVE: "target.party_inactive",
     TOTALS: "totals_mismatch",
+    IMPORT_OPEN: "target.import_open",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """Why a posting cannot go on; `target_code` is the target's own word, if it gave one (of a
-    party that is not in use: which one), and `owner` the team that the rules name for it. With
-    `decided`, a person may let it pass.
+    party that is not in use: which one; of a file that people carry: its name), and `owner` the
+    team that the rules name for it. With `decided`, a person may let it pass.
     """
 
     code: str
@@ -168,6 +170,8 @@ def _way(posting: Posting, trouble: Trouble) -> str:
         party = trouble.target_code
         other = f"the mapping names another {party.partition(' ')[0]}"
         return f"{party} is made active there and this is tried again, or {other}"
+    if trouble.code == IMPORT_OPEN:
+        return "a person tells on the page of the file how its import ended"
     if trouble.code == NO_ANSWER:
         return RETRY["uncertain"].action
     if trouble.error_class == "temporary":  # what is retried automatically has no hold
@@ -230,6 +234,9 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
         said = f"{posting.doc_type.replace('_', ' ').capitalize()} totals of {day} differ in"
         named = f"{connection}:{posting.doc_type}:{day}"
         return CauseKey(CauseKind.TOTALS, named), f"{said} {connection}"
+    if trouble.code == IMPORT_OPEN:
+        said = f"{trouble.target_code} is not reconciled"
+        return CauseKey(CauseKind.TARGET, f"{connection}:{trouble.target_code}"), said
     if trouble.code == INACTIVE:
         party = trouble.target_code
         said = f"{party.capitalize()} is inactive in {connection}"

@@ -154,18 +154,24 @@ def _in_doubt(case: Case, words: str, **columns: Any) -> bool:
     return True
 
 
-def parked(case: Case, words: str) -> bool:
-    """The target has taken it and will tell later: ask again and again, send nothing."""
+def parked(case: Case, words: str, *, until: datetime | None = None) -> bool:
+    """The target has taken it and will tell later: ask again and again, send nothing. With `until`
+    not before then, and nobody is told of the wait.
+    """
     posting = owned(case)
     if posting is None:
         return False
     number, known = posting.number, posting.state == PostingState.AWAITING
     due = case.now + timedelta(seconds=_pause(POLLS, _looks(case)) * case.desk.pace)
     open_push(case, PushState.AWAITING, error=words)
-    _stay_or_move(case, posting, PostingState.AWAITING, due_at=due, crashes=0, **FREE)
+    when = min(posting.due_at or until, until) if until else due  # woken meanwhile: it stays so
+    _stay_or_move(case, posting, PostingState.AWAITING, due_at=when, crashes=0, **FREE)
     if not known:
-        tell(case, "posting.awaiting", f"{case.channel.name} has taken {number} in. {words}")
-    _alarm(case, "temporary", max(POLL_LIMIT, case.channel.settle), words)
+        told = f"{case.channel.name} has taken {number} in."
+        told = f"{number} is in a file for {case.channel.name}." if case.channel.by_hand else told
+        tell(case, "posting.awaiting", f"{told} {words}")
+    if until is None and not case.channel.by_hand:
+        _alarm(case, "temporary", max(POLL_LIMIT, case.channel.settle), words)
     return True
 
 

@@ -61,9 +61,9 @@ def refused(case: Case, answer: Answer) -> bool:
     )
 
 
-def conflict(case: Case, found: Found) -> bool:
+def conflict(case: Case, found: Found, error_class: ErrorClass = "duplicate") -> bool:
     """The target has another content under our number: a person sees it and decides."""
-    ours = _failed(case, PushState.CONFLICT, target_holds.CONFLICT, "duplicate", found.words, "")
+    ours = _failed(case, PushState.CONFLICT, target_holds.CONFLICT, error_class, found.words, "")
     if ours and found.stands is not None:
         keep_alike(case.session, case.member.claim.posting_id, [found.stands], case.now)
     return ours

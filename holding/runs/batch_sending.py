@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from connectors.transport import fault_points
 from holding.connections import limits
 from holding.connections.channel import Channel, Desk
-from holding.journal import run_counts
+from holding.journal import import_rows, run_counts
 from holding.journal.lease_extension import keeping
 from holding.journal.posting_claims import LIVE, STOPPED, Claim, parted, take
 from holding.journal.returned_claims import stay_in_line
@@ -72,6 +72,8 @@ def _send(desk: Desk, channel: Channel, batch: Batch) -> None:
     looked, left = first_looks(desk, channel, told)
     for no in count(1):
         name = f"{batch.name}-{no}"
+        if channel.by_hand:
+            name = import_rows.file_name(desk, channel, batch.run_id)
         flight, left = intend(desk, channel, left, run_id=batch.run_id, name=name, looked=looked)
         if flight is not None:
             fly(desk, flight)

@@ -20,7 +20,8 @@ from holding.access.secrets import load_keys
 from holding.connections import limits
 from holding.connections.channel import Channel, Desk, open_channel
 from holding.connections.probe import may_call, with_good_key
-from holding.journal import run_counts
+from holding.import_files import settling
+from holding.journal import import_rows, run_counts
 from holding.journal.evidence import Storyteller
 from holding.journal.lease_extension import keeping
 from holding.journal.posting_claims import LIVE, claim, free_the_dead
@@ -32,7 +33,7 @@ from holding.posting import refused_key
 from holding.posting.calls import fly
 from holding.posting.doubt_resolution import settle
 from holding.posting.first_lookup import first_looks
-from holding.posting.intent import examine, intend
+from holding.posting.intent import Examined, examine, intend
 from holding.posting.item_lookup import with_items
 from holding.reconciliation import read_back
 from holding.reconciliation.reading_plan import companies_to_read
@@ -146,24 +147,37 @@ def _what_waits(desk: Desk, channel: Channel) -> list[Callable[[Desk, Channel], 
 
 
 def _doubts(desk: Desk, channel: Channel) -> int:
-    claims = claim(desk, channel, IN_FLIGHT_STATES, CLAIMED_AT_ONCE)
-    return settle(keeping(desk, claims), channel, claims) if claims else 0
+    claims = claim(desk, channel, IN_FLIGHT_STATES, _at_once(channel))
+    if not claims:
+        return 0
+    found_out = settling.settle if channel.by_hand else settle
+    return found_out(keeping(desk, claims), channel, claims)
+
+
+def _at_once(channel: Channel) -> int:
+    """How many are claimed together: a file that people carry is to hold what there is."""
+    return channel.target.file_limits.documents if channel.by_hand else CLAIMED_AT_ONCE
 
 
 def _ready(desk: Desk, channel: Channel) -> int:
-    """A few immediate postings, one call each, in one run a document type."""
-    claims = claim(desk, channel, READY, CLAIMED_AT_ONCE)
+    """A few immediate postings, one call each, in one run a document type; where people carry
+    files, all of a type in one.
+    """
+    claims = claim(desk, channel, READY, _at_once(channel))
     if not claims:
         return 0
     desk = keeping(desk, claims)
     fault_points.point("push.claimed")
-    examined = examine(desk, channel, claims, in_file=False)
-    told = with_items(desk, channel, examined, in_file=False)
+    examined = examine(desk, channel, claims, in_file=channel.by_hand)
+    told = with_items(desk, channel, examined, in_file=channel.by_hand)
     looked, left = first_looks(desk, channel, told)
     for doc_type in dict.fromkeys(one.claim.doc_type for one in left.good):
         mine = [one for one in left.good if one.claim.doc_type == doc_type]
         with desk.database.write() as session:
             run_id = run_counts.immediate_run(session, channel, doc_type, desk.clock.now())
+        if channel.by_hand:
+            _in_files(desk, channel, left.only([one.claim.posting_id for one in mine]), run_id)
+            mine = []
         for at, one in enumerate(mine):
             if at and not limits.lets_us(desk, channel):
                 line_up_again(desk, [other.claim for other in mine[at:]])
@@ -175,6 +189,15 @@ def _ready(desk: Desk, channel: Channel) -> int:
         with desk.database.write() as session:
             run_counts.recount(session, [run_id], ended=desk.clock.now())
     return len(claims)
+
+
+def _in_files(desk: Desk, channel: Channel, left: Examined, run_id: int) -> None:
+    """One file, or several where one would be more than the target takes."""
+    while left.good:
+        name = import_rows.file_name(desk, channel, run_id)
+        flight, left = intend(desk, channel, left, run_id=run_id, name=name)
+        if flight is not None:
+            fly(desk, flight)
 
 
 _MINE = Posting.connection_id == bindparam("connection")

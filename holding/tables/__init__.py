@@ -33,6 +33,7 @@ from holding.tables.decisions import (
     Release,
     Retry,
 )
+from holding.tables.import_files import ImportFile
 from holding.tables.postings import (
     Attempt,
     Posting,
@@ -104,6 +105,7 @@ __all__ = [
     "Hold",
     "HoldTally",
     "HookCall",
+    "ImportFile",
     "ItemReading",
     "KeptApart",
     "LinkKey",

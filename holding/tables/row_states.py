@@ -76,6 +76,19 @@ class RunState(StrEnum):
     FAILED = "failed"
 
 
+class ImportFileState(StrEnum):
+    """Where a file stands that a person imports in a target; the last three are ends, of which
+    `mismatch` still lets a person find out more.
+    """
+
+    EXPORTED = "exported"
+    HANDED_OVER = "handed_over"
+    IMPORTED = "imported"
+    MISMATCH = "mismatch"
+    RECONCILED = "reconciled"
+    WITHDRAWN = "withdrawn"
+
+
 class UploadState(StrEnum):
     """Where a file stands that a person uploaded; nothing of it is stored before `importing`."""
 

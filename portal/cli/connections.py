@@ -34,7 +34,7 @@ def connection() -> None:
 @company_option
 @as_option
 @click.option("--side", type=click.Choice(["source", "target"]), required=True)
-@click.option("--connector", default=None, help="Default: NAME.")
+@click.option("--connector", "--type", "connector", default=None, help="Default: NAME.")
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="A setting of it.")
 @click.option(
     "--unit-rates",
@@ -86,8 +86,15 @@ def connection_settings(connector: str) -> None:
     forms = [form for side in sides if (form := registry.form_of(side, connector))]
     if not forms:
         known = ", ".join([*registry.targets(), *registry.sources()])
+        if refused := registry.not_offered(connector):
+            words = f"{refused.title} is not offered, because {refused.why}."
+            words += f" Use {', '.join(refused.instead)}."
+            raise click.BadParameter(words, param_hint="CONNECTOR")
         raise click.BadParameter(f"{connector!r} is none of {known}", param_hint="CONNECTOR")
     click.echo(f"{forms[0].title}: {forms[0].gives}. You need: {forms[0].needs}.")
+    for word, told in (("Does", forms[0].can), ("Does not", forms[0].cannot)):
+        for sentence in told:
+            click.echo(f"{word}: {sentence}")
     for one in forms[0].settings:
         must = " (required)" if one.required else ""
         such = f" Example: {one.example}." if one.example else ""
@@ -207,14 +214,15 @@ def connection_pause(name: str, company: str, email: str, reason: str) -> None:
 @as_option
 def connection_resume(name: str, company: str, email: str) -> None:
     """Send to NAME again."""
-    from holding.connections import connection_rows, setup
+    from holding.configuration import target_ways
+    from holding.connections import connection_rows
     from holding.runtime import doorbell
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, email, found.id)
         row = named(connection_rows.one(session, found.id, name), name)
-        granted(setup.resume(session, actor, row.id, now=place.now))
+        granted(target_ways.resume(session, actor, row.id, now=place.now))
     doorbell.ring(found.id, "push")
     click.echo(f"{name} sends again.")
 

@@ -36,6 +36,7 @@ SIMULATORS = {
     "aiaccount": ("connectors.simulators.aiaccount", 8101),
     "autocount": ("connectors.simulators.autocount", 8102),
     "autocount_aotg": ("connectors.simulators.autocount_aotg", 8104),
+    "autocount_excel": ("connectors.simulators.autocount_excel", 8106),
     "lazada": ("connectors.simulators.lazada", 8114),
     "quickbooks": ("connectors.simulators.quickbooks", 8103),
     "shopee": ("connectors.simulators.shopee", 8113),

@@ -13,6 +13,7 @@ from connectors import registry
 from connectors.contract.targets import TellsItems
 from connectors.transport.http import Http
 from holding.access.actors import may
+from holding.configuration import target_ways
 from holding.connections import confirmed_rates, key_rotation, probe, pull_settings, setup
 from holding.connections import connection_rows as queries
 from holding.intake import hook_calls, pull_turns
@@ -135,7 +136,7 @@ def resume(name: str) -> Response:
     """Send again, what waited first."""
     row = row_of(name)
     with store.writing() as session:
-        answer = setup.resume(session, g.actor, row.id, now=g.now)
+        answer = target_ways.resume(session, g.actor, row.id, now=g.now)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=url_of(name))
     doorbell.ring(g.company.id, "push")

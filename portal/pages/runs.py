@@ -9,6 +9,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from holding.evaluation import safety_stop
+from holding.import_files import file_list
 from holding.refusal import Refusal
 from holding.runs import run_documents
 from holding.runs import run_history as queries
@@ -63,6 +64,7 @@ def show(run_id: int) -> Response:
         before=before,
         earlier=run_documents.ends(session, company, before) if before else {},
         requests=calls,
+        files=file_list.of_run(session, company, run_id),
         more_calls=calls[-1].id if len(calls) >= queries.CALLS else None,
         rows=rows,
         more=f"{int(more.state == PushState.ACCEPTED)}.{more.id}" if more else None,

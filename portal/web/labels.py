@@ -32,7 +32,7 @@ STATES: Final = {
     "ready": Shown("Ready", "info", "pending"),
     "held": Shown("Held", "warn", "needs attention"),
     "sending": Shown("Sending", "info", "pending"),
-    "awaiting": Shown("Accepted, not confirmed", "info", "pending"),
+    "awaiting": Shown("Awaiting confirmation", "info", "pending"),
     "uncertain": Shown("Uncertain: look up first", "doubt", "needs attention"),
     "posted": Shown("Posted", "ok", "succeeded"),
     "reversed": Shown("Reversed", "idle", "succeeded"),
@@ -94,7 +94,7 @@ BY_STATE: Final = {
     "accepted": Retry("No", "It is posted; there is nothing to retry.", "ok"),
     "intent": Retry("Not yet", "It is on its way.", "info"),
     "sending": Retry("Not yet", "It is on its way.", "info"),
-    "awaiting": Retry("Not yet", "The target has it and has not confirmed it.", "info"),
+    "awaiting": Retry("Not yet", "It is not confirmed in the target yet.", "info"),
     "conflict": Retry(
         "No", "The target has this number with another content. A person decides.", "warn"
     ),

@@ -178,6 +178,12 @@ PERMISSIONS: Final[dict[str, str]] = {
     "editor.suggest": "rules.draft",
     "editor.discard": "rules.draft",
     "find.find": "record.read",
+    "importfiles.show": "record.read",
+    "importfiles.download": "import.tell",
+    "importfiles.outcome": "import.tell",
+    "importfiles.listing": "import.tell",
+    "importfiles.confirm": "import.tell",
+    "importfiles.withdraw": "import.tell",
     "uploads.listing": "record.read",
     "uploads.show": "record.read",  # what was not confirmed: its person alone
     "uploads.begin": "upload",

@@ -125,6 +125,7 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
         "The target shows the total that was sent, or a person lets the difference stand",
         Blocks.CHANGE,
     ),
+    "TGT08": _by_target("A person tells on the page of the file how its import ended"),
     "UOM01": _by_rules(_NOBODY, "An entry in the table of units"),
     "UOM08": _by_rules(_NOBODY, "Units table, target and mapping agree"),
     "UOM09": _by_rules(_NOBODY, "The rate is confirmed on the page of the connection"),

@@ -11,7 +11,7 @@ from tests.acceptance.quiet import BASE, ask_target, rows, work
 from tests.acceptance.relay import Relayed, opened_relay
 
 pytestmark = pytest.mark.slow
-KILLED, AWAITED = -9, "Accepted, not confirmed"
+KILLED, AWAITED = -9, "Awaiting confirmation"
 
 
 @pytest.fixture(scope="module")

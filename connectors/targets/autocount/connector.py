@@ -38,6 +38,17 @@ from connectors.transport.http import Http, HttpAnswer, HttpFailure, mask
 
 FORM = ConnectionForm(
     title="AutoCount Cloud",
+    system="AutoCount",
+    can=(
+        "Posts each document by a call, and reads it back before it counts as posted.",
+        "Takes invoices, credit notes, purchase orders, purchase invoices, bills and payments.",
+        "Finds documents that were typed in by hand, and changes of posted ones.",
+    ),
+    cannot=(
+        "Post sales orders, delivery orders and goods received notes: there is no method for them.",
+        "Convert units: the unit of a line is text there.",
+        "Tie a payment to its invoice: that is knocked off in AutoCount.",
+    ),
     gives="Sales and purchase documents, bills and payments",
     needs="API key and its key ID, and the number of the account book",
     settings=(

@@ -40,6 +40,17 @@ from connectors.transport.strict_json import loads
 
 FORM = ConnectionForm(
     title="AutoCount On The Go (AOTG)",
+    system="AutoCount",
+    can=(
+        "Puts A/R invoices into a queue, and asks until the desktop has made them.",
+        "Looks at each invoice in the books before it counts as posted.",
+    ),
+    cannot=(
+        "Post items, units and stock: an invoice books amounts to accounts.",
+        "Post sales orders, delivery orders and goods received notes: there is no method for them.",
+        "Post credit notes, payments and bills, or change and void what is posted.",
+        "Find documents that were typed in by hand, and read posted ones again.",
+    ),
     gives="A/R invoices over amounts: no stock, no changes, no credit notes, no payments",
     needs="API key of the account book, user name and password; the desktop has to be switched on",
     settings=(

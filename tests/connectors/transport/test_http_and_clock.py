@@ -301,7 +301,8 @@ class TestHttp:
 def test_the_register_knows_its_connectors_by_their_names():
     shops = {"lazada", "netshop", "shopee", "shopify", "woocommerce"}
     assert set(sources()) == {"intake", "workbook", *shops}
-    assert set(targets()) == {"aiaccount", "autocount", "autocount_aotg", "quickbooks"}
+    ways = {"autocount", "autocount_aotg", "autocount_excel"}
+    assert set(targets()) == {"aiaccount", "quickbooks", *ways}
     documents, kinds = schemas()
     served = [(one.target, one.name) for one in documents if one.connected]
     assert served == [
@@ -317,6 +318,11 @@ def test_the_register_knows_its_connectors_by_their_names():
         ("autocount", "ap_invoice"),
         ("autocount", "ap_payment"),
         ("autocount_aotg", "ar_invoice"),
+        ("autocount_excel", "invoice"),
+        ("autocount_excel", "credit_note"),
+        ("autocount_excel", "ar_payment"),
+        ("autocount_excel", "ap_invoice"),
+        ("autocount_excel", "ap_payment"),
         ("quickbooks", "invoice"),
         ("quickbooks", "sales_receipt"),
         ("quickbooks", "payment"),

@@ -20,6 +20,7 @@ VALUES = {
     "ending": "json",
     "stop_id": 1,
     "upload_id": 1,
+    "file_id": 1,
     "request_id": 1,
     "escalation_id": 1,
     "event_id": 1,

@@ -1,0 +1,39 @@
+"""Targets that people carry files to: what only they offer, and what is read back of them.
+
+Here: the protocol and its plain data. Not here: how a file is written (each target's build), what
+becomes of its documents (holding/import_files).
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Protocol, runtime_checkable
+
+from connectors.contract.sources import SourceRefusal
+from grammar.text.finding_codes import ErrorClass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A document as the target's own listing has it; `row` is its row there. A date or a total
+    that cannot be read is None.
+    """
+
+    number: str
+    party: str
+    date: date | None
+    total: Decimal | None
+    row: int
+
+
+@runtime_checkable
+class ImportedByHand(Protocol):
+    """A target that cannot be called: a person imports its file there, and tells what happened."""
+
+    def class_of(self, message: str) -> ErrorClass:
+        """The class of what its import said of a row that it did not take."""
+        ...
+
+    def listed(self, raw: bytes) -> tuple[Listed, ...] | SourceRefusal:
+        """The documents of a listing that was saved there as a workbook; or why it is not read."""
+        ...

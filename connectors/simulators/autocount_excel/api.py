@@ -1,0 +1,162 @@
+"""A person at AutoCount desktop: imports a file, saves a listing, corrects a document.
+
+Here: what a program may ask this person to do, the ledger line before every answer, the control
+calls. Not here: what becomes of the rows (imports.py). AutoCount itself has no interface here.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from connectors.kit.workbook import Written, write
+from connectors.simulators.autocount_excel.books import Books
+from connectors.simulators.autocount_excel.imports import Asked, Outcome, imported
+from connectors.simulators.autocount_excel.rows_read import UnreadableError, edited, rows_of
+from connectors.simulators.autocount_excel.sheet_columns import SHEETS
+from connectors.simulators.base import control
+from connectors.simulators.base.control import (
+    ControlError,
+    Deed,
+    StandIn,
+    done,
+    given_of,
+    plain,
+)
+from connectors.simulators.base.server import Reply, Request
+
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_EFFECTS: Final = {"New": "created", "Update": "updated"}
+_TITLES: Final = {"DebtorCode": "Debtor Code", "CreditorCode": "Creditor Code"}
+
+
+class Desk(StandIn[Books]):
+    """AutoCount desktop with a person before it."""
+
+    def control(self, request: Request, request_id: str) -> Reply:
+        """Answer a control call."""
+        return Control(self, ()).answer(request, request_id)
+
+    def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
+        """`POST /desktop/import` with a workbook, `GET /desktop/listing`."""
+        kind = request.query.get("type", "")
+        if kind not in SHEETS:
+            return _refused(404, f"No import of this type; known: {', '.join(SHEETS)}"), False
+        match request.method, request.path:
+            case "POST", "/desktop/import":
+                return self._import(request, kind, request_id), False
+            case "GET", "/desktop/listing":
+                return Reply(
+                    status=200,
+                    content=_listing(self.books, kind),
+                    headers={"Content-Type": XLSX},
+                ), False
+            case _:
+                return _refused(404, "Not a thing that this person does"), False
+
+    def _import(self, request: Request, kind: str, request_id: str) -> Reply:
+        """Paste the rows of a file, edit them where that was planned, and press Import."""
+        asked = Asked(
+            type=kind,
+            user=request.query.get("user", "siti"),
+            auto_create=request.query.get("auto_create") == "1",
+        )
+        try:
+            read = rows_of(request.body, [one.name for one in SHEETS[kind].columns])
+        except UnreadableError as error:
+            return _refused(400, str(error))
+        rows = list(edited(read, self.books.edits))
+        outcome = imported(self.books, asked, rows)
+        self._note(request, asked, outcome, request_id)
+        told = {
+            "file": request.query.get("file", ""),
+            "rows": outcome.rows,
+            "imported_by": asked.user,
+            "imported_at": self.now().isoformat(),
+        }
+        return Reply(status=200, content=told)
+
+    def _note(self, request: Request, asked: Asked, outcome: Outcome, request_id: str) -> None:
+        """The ledger lines of an import, on the disk in one piece."""
+        whole = {
+            "at": self.now().isoformat(),
+            "request_id": request_id,
+            "call": "import",
+            "type": asked.type,
+            "user": asked.user,
+            "file": request.query.get("file", ""),
+            "file_sha256": hashlib.sha256(request.body).hexdigest(),
+        }
+        documents = [
+            {
+                **whole,
+                "effect": _EFFECTS[state],
+                "number": stands["number"],
+                "party": stands["party"],
+                "total": stands["total"],
+                "stands": stands,
+            }
+            for state, stands in outcome.documents
+        ]
+        first = {**whole, "effect": "import", "rows": outcome.rows, "made": outcome.made}
+        self.write(first, *documents)
+
+
+class Control(control.Control[Books]):
+    """The control calls of AutoCount desktop."""
+
+    def shown(self, what: str) -> Mapping[str, object]:
+        """Documents, too."""
+        if what != "documents":
+            return super().shown(what)
+        return {what: [plain(one) for one in self.books.documents.values()]}
+
+    def deeds(self) -> Mapping[str, Deed]:
+        """A document is corrected, or typed, by hand."""
+        return {"by_hand": self._by_hand}
+
+    def _by_hand(self, request: Request, request_id: str) -> Reply:
+        """Somebody corrects a document in AutoCount, or types one that is not there: `type`,
+        `number`, and any of `date`, `party`, `total`.
+        """
+        given = given_of(request)
+        kind, number = str(given.get("type", "invoice")), str(given.get("number", ""))
+        if kind not in SHEETS or not number:
+            raise ControlError("A document has a type and a number")
+        stands: dict[str, Any] = {
+            "type": kind,
+            "number": number,
+            "currency": "MYR",
+            **(self.books.documents.get((kind, number.casefold())) or {}),
+        }
+        stands |= {name: str(given[name]) for name in ("date", "party", "total") if name in given}
+        if not {"date", "party", "total"} <= stands.keys():
+            raise ControlError("A new document needs date, party and total")
+        self.note(request_id, "by_hand", type=kind, number=number, effect="by_hand", stands=stands)
+        return done("by_hand", number=number)
+
+
+def _listing(books: Books, kind: str) -> bytes:
+    """The listing as AutoCount saves it: a title, then the columns."""
+    party = _TITLES[SHEETS[kind].party]
+    rows: list[list[Written]] = [
+        [f"{kind.replace('_', ' ').title()} Listing"],
+        ["Doc. No.", "Date", party, "Currency", "Net Total"],
+    ]
+    rows += [
+        [
+            str(one["number"]),
+            date.fromisoformat(one["date"]),
+            str(one["party"]),
+            str(one["currency"]),
+            Decimal(one["total"]),
+        ]
+        for (type_, _), one in sorted(books.documents.items())
+        if type_ == kind
+    ]
+    return write("Listing", rows)
+
+
+def _refused(status: int, message: str) -> Reply:
+    return Reply(status=status, content={"error": message})

@@ -1,0 +1,185 @@
+"""The document types of AutoCount's import, as data.
+
+Here: fields, limits and which field means what; `title` is the system column name, exactly. Not
+here: how a document becomes rows (import_workbook.py). The README tells which facts are AutoCount's
+and which are our assumptions.
+"""
+
+from dataclasses import replace
+
+from connectors.contract.schema import Amounts, Books, DocumentSchema, FieldSchema
+
+TARGET = "autocount_excel"
+NUMBER_MAX = 20
+
+_TRADED = Amounts(
+    amount="SubTotal",
+    tax="TaxAmount",
+    code="TaxCode",
+    quantity="Qty",
+    price="UnitPrice",
+    discount="Discount",
+    tax_is="beside",
+    inclusive=("InclusiveTax", True),
+)
+_BILLED = Amounts(amount="Amount", tax="TaxAmount", code="TaxCode", tax_is="beside")
+
+
+def _column(name: str, title: str = "", **more: object) -> FieldSchema:
+    """A column of the sheet, named as in a rule unless the sheet calls it otherwise."""
+    return replace(FieldSchema(name=name, title=title or name), **more)  # type: ignore[arg-type]
+
+
+_NUMBER = _column("DocNo", required=True, max_length=NUMBER_MAX)
+_DATE = _column("DocDate", type="date", required=True)
+_TERM = _column("DisplayTerm", needed=True, max_length=30)
+_DESCRIPTION = _column("Description", max_length=80)
+_CURRENCY = (
+    _column("CurrencyCode", needed=True, max_length=5, refers="currency"),
+    _column("CurrencyRate", type="decimal", needed=True, places=12),
+)
+_DEBTOR = _column("DebtorCode", required=True, max_length=12, refers="customer")
+_CREDITOR = _column("CreditorCode", required=True, max_length=12, refers="vendor")
+_TOTAL = _column("FinalTotal", type="money", places=2, sent=False)
+_TAX = _column("TaxCode", max_length=14, refers="tax")
+_TAX_AMOUNT = _column("TaxAmount", type="money", places=2, sent=False)
+"""AutoCount works the tax out itself: what the rules expect of it makes the total, unsent."""
+_ACCOUNT = _column("AccNo", max_length=12, refers="account")
+_TEXT = _column("DtlDescription", max_length=100)
+
+_SOLD = (
+    _NUMBER,
+    _DATE,
+    _DEBTOR,
+    _column("DebtorName", max_length=100),
+    _column("Ref", max_length=40),
+    _DESCRIPTION,
+    _TERM,
+    _column("SalesAgent", max_length=12),
+    _column("Location", "SalesLocation", max_length=8, refers="warehouse"),
+    *_CURRENCY,
+    _column("InclusiveTax", type="yesno", needed=True),
+    _TOTAL,
+)
+_LINES = (
+    _column("ItemCode", max_length=30, refers="item"),
+    replace(_TEXT, needed=True),
+    _ACCOUNT,
+    _column("Location", max_length=8, refers="warehouse"),
+    _column("UOM", max_length=8),
+    _column("Qty", type="quantity", required=True, places=4),
+    _column("UnitPrice", type="money", required=True, places=4),
+    _column("Discount", max_length=20),
+    _TAX,
+    _TAX_AMOUNT,
+    _column("Classification", max_length=3),
+    _column("SubTotal", type="money", places=2, sent=False),
+)
+_CREDITED = (
+    _column("OurInvoice", "OurInvoiceNo", max_length=NUMBER_MAX),
+    _column("Reason", max_length=80),
+)
+_RETURNED = _column("GoodsReturn", type="yesno")
+_PAYMENT = (
+    _column("PaymentMethod", required=True, max_length=20, refers="payment_method"),
+    _column("PaymentAmt", type="money", required=True, places=2),
+    _column("ChequeNo", max_length=40),
+)
+_KNOCK_OFF = (
+    _column("KnockOffDocNo", max_length=NUMBER_MAX),
+    _column("KnockOffAmt", type="money", places=2),
+)
+_BILL = (
+    _NUMBER,
+    _column("SupplierInvoiceNo", max_length=50),
+    _DATE,
+    _CREDITOR,
+    _DESCRIPTION,
+    _TERM,
+    *_CURRENCY,
+    replace(_ACCOUNT, required=True),
+    _TEXT,
+    _TAX,
+    _column("Amount", type="money", required=True, places=2),
+    _TAX_AMOUNT,
+    _TOTAL,
+)
+
+
+def _document(
+    name: str,
+    title: str,
+    header: tuple[FieldSchema, ...],
+    *,
+    party: FieldSchema,
+    total: str,
+    books: Books,
+    lines: tuple[FieldSchema, ...] = (),
+    amounts: Amounts | None = None,
+) -> DocumentSchema:
+    return DocumentSchema(
+        target=TARGET,
+        name=name,
+        title=title,
+        header=header,
+        lines=lines,
+        number_field="DocNo",
+        number_max=NUMBER_MAX,
+        date_field="DocDate",
+        party_field=party.name,
+        total_field=total,
+        reckons=amounts is _TRADED,
+        amounts=amounts,
+        books=books,
+        touches_earlier=True,
+    )
+
+
+DOCUMENTS = (
+    _document(
+        "invoice",
+        "Invoice",
+        _SOLD,
+        party=_DEBTOR,
+        total="FinalTotal",
+        books=Books("credit", "SubTotal"),
+        lines=_LINES,
+        amounts=_TRADED,
+    ),
+    _document(
+        "credit_note",
+        "Credit note",
+        (*_SOLD, *_CREDITED),
+        party=_DEBTOR,
+        total="FinalTotal",
+        books=Books("debit", "SubTotal"),
+        lines=(*_LINES, _RETURNED),
+        amounts=_TRADED,
+    ),
+    _document(
+        "ar_payment",
+        "A/R payment",
+        (_NUMBER, _DATE, _DEBTOR, *_PAYMENT, _DESCRIPTION, *_KNOCK_OFF),
+        party=_DEBTOR,
+        total="PaymentAmt",
+        books=Books("debit", "PaymentAmt"),
+    ),
+    _document(
+        "ap_invoice",
+        "A/P invoice",
+        _BILL,
+        party=_CREDITOR,
+        total="FinalTotal",
+        books=Books("debit", "Amount"),
+        amounts=_BILLED,
+    ),
+    _document(
+        "ap_payment",
+        "A/P payment",
+        (_NUMBER, _DATE, _CREDITOR, *_PAYMENT, *_KNOCK_OFF),
+        party=_CREDITOR,
+        total="PaymentAmt",
+        books=Books("credit", "PaymentAmt"),
+    ),
+)
+"""What is imported. What is corrected afterwards is corrected in AutoCount: it has no actions."""

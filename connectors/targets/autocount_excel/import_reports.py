@@ -1,0 +1,126 @@
+"""What AutoCount tells of an import: its words for a row in Error, and its own listing.
+
+Here: words to class; the columns of a saved listing, with number, party, date and total. Not here:
+who enters the words, and the comparison with what was exported (holding/import_files).
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from connectors.contract import SourceRefusal
+from connectors.contract.hand_imports import Listed
+from connectors.kit.sheet_tables import CellValue, Row, Sheet, WorkbookRefusal
+from connectors.kit.workbook import read_tables
+from grammar.text.finding_codes import ErrorClass
+
+_HEADINGS: Final[Mapping[str, frozenset[str]]] = {
+    "number": frozenset({"docno", "documentno", "invoiceno", "no"}),
+    "party": frozenset({"debtorcode", "creditorcode", "debtor", "creditor", "accno", "code"}),
+    "date": frozenset({"docdate", "date", "documentdate"}),
+    "total": frozenset({"finaltotal", "total", "nettotal", "docamt", "amount", "paymentamt"}),
+}
+_HEAD_WITHIN: Final = 20  # rows: a printed listing has its title above the columns
+_DAYS: Final = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y")
+_WANTED = "Save the listing of AutoCount as .xlsx, with its columns number, code, date and total."
+
+
+def listed(raw: bytes) -> tuple[Listed, ...] | SourceRefusal:
+    """The documents of the first sheet that has the four columns."""
+    sheets = read_tables(raw)
+    if isinstance(sheets, WorkbookRefusal):
+        return SourceRefusal(422, f"listing.{sheets.code}", sheets.message, sheets.hint)
+    for sheet in sheets:
+        found = _head(sheet)
+        if found is not None:
+            at, columns = found
+            below = sorted((no, row) for no, row in sheet.rows.items() if no > at)
+            rows = (_listed(no, row, columns) for no, row in below)
+            return tuple(one for one in rows if one.number)
+    words = "The workbook has no columns for number, debtor or creditor code, date and total."
+    return SourceRefusal(422, "listing.columns", words, _WANTED)
+
+
+def _head(sheet: Sheet) -> tuple[int, Mapping[str, int]] | None:
+    """The row of headings, and the column of each word; None where there is none."""
+    for number, row in sorted(sheet.rows.items())[:_HEAD_WITHIN]:
+        words = {column: _bare(value) for column, value in sorted(row.items(), reverse=True)}
+        found = {
+            field: column
+            for field, known in _HEADINGS.items()
+            for column, word in words.items()
+            if word in known
+        }
+        if found.keys() == _HEADINGS.keys():
+            return number, found
+    return None
+
+
+def _bare(value: CellValue) -> str:
+    return "".join(sign for sign in str(value).casefold() if sign.isalnum())
+
+
+def _listed(number: int, row: Row, columns: Mapping[str, int]) -> Listed:
+    def text(field: str) -> str:
+        value = row.get(columns[field])
+        return "" if value is None else str(value).strip()
+
+    return Listed(
+        number=text("number"),
+        party=text("party"),
+        date=_day(row.get(columns["date"])),
+        total=_amount(row.get(columns["total"])),
+        row=number,
+    )
+
+
+def _day(value: CellValue | None) -> date | None:
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    for form in _DAYS:
+        try:
+            return datetime.strptime(str(value).strip(), form).date()  # noqa: DTZ007 - a day
+        except ValueError:
+            continue
+    return None
+
+
+def _amount(value: CellValue | None) -> Decimal | None:
+    if isinstance(value, Decimal):
+        return value
+    try:
+        found = Decimal(str(value).strip().replace(",", ""))
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None
+
+
+_LOCKED: Final = re.compile(r"\block(ed)?\b|\bclosed period\b|\bfiscal year\b", re.IGNORECASE)
+_UNKNOWN: Final = re.compile(
+    r"\bnot found\b|\bdoes(n't| not) exist\b|\bno such\b|\binvalid\b.*\bcode\b|\bunknown\b",
+    re.IGNORECASE,
+)
+_MISSING: Final = re.compile(
+    r"\bmandatory\b|\brequired\b|\bmissing\b|\bblank\b|\b(cannot|can't|must not) be empty\b",
+    re.IGNORECASE,
+)
+_TAKEN: Final = re.compile(r"\balready (exists|used)\b|\bduplicate", re.IGNORECASE)
+_VALUE: Final = re.compile(
+    r"\btoo long\b|\bexceeds?\b|\bnot a (number|date)\b|\binvalid\b|\bformat\b", re.IGNORECASE
+)
+_CLASSES: Final[tuple[tuple[re.Pattern[str], ErrorClass], ...]] = (
+    (_LOCKED, "period_locked"),
+    (_TAKEN, "duplicate"),
+    (_UNKNOWN, "mapping_missing"),
+    (_MISSING, "missing_field"),
+    (_VALUE, "bad_value"),
+)
+
+
+def class_of(message: str) -> ErrorClass:
+    """The class of a message; what says nothing that is known is a rule of AutoCount's."""
+    return next((told for words, told in _CLASSES if words.search(message)), "business_rule")

@@ -1,0 +1,1 @@
+"""Files that people carry to a target: handed over, told of, compared, withdrawn."""

@@ -1,0 +1,144 @@
+"""Files that people carry to a target, as a page shows them; reads only.
+
+Here: the files of a run, one file with its documents. Not here: what people do with one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, aliased
+
+from holding.import_files import verdicts
+from holding.import_files.open_files import exported
+from holding.import_files.verdicts import Verdict
+from holding.store.row_objects import Columns, of
+from holding.tables import Connection, ImportFile, Person
+from holding.tables.row_states import ImportFileState
+from rules.values.posting_states import PostingState
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """One file: what is in it, where it stands, who had it and what they said."""
+
+    id: int
+    run_id: int | None
+    target: str
+    connector: str
+    settings: Mapping[str, Any]
+    doc_type: str
+    name: str
+    sha256: str
+    documents: int
+    rows: int
+    totals: Mapping[str, int]
+    state: ImportFileState
+    note: str
+    reason: str
+    made_at: datetime
+    handed_over_at: datetime | None
+    handed_over_by: str | None
+    imported_at: datetime | None
+    imported_by: str | None
+    ended_at: datetime | None
+    ended_by: str | None
+
+    @property
+    def book(self) -> str:
+        """The short name of the account book that it is for."""
+        return str(self.settings.get("company_id", ""))
+
+    @property
+    def currency(self) -> str:
+        """The one currency of its documents; blank where they have several."""
+        return next(iter(self.totals)) if len(self.totals) == 1 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """A document of a file, where its posting stands, and what was found out about it."""
+
+    number: str
+    party: str
+    doc_date: date | None
+    amount: int | None
+    currency: str
+    state: PostingState
+    verdict: Verdict | None
+
+
+_handed, _told, _ended = (aliased(Person, name=name) for name in ("handed", "told", "ended"))
+_FILE = Columns(
+    FileRow(
+        id=of(ImportFile.id),
+        run_id=of(ImportFile.run_id),
+        target=of(Connection.name),
+        connector=of(Connection.connector),
+        settings=of(Connection.settings),
+        doc_type=of(ImportFile.doc_type),
+        name=of(ImportFile.name),
+        sha256=of(ImportFile.sha256),
+        documents=of(ImportFile.documents),
+        rows=of(ImportFile.rows),
+        totals=of(ImportFile.totals),
+        state=of(ImportFile.state),
+        note=of(ImportFile.note),
+        reason=of(ImportFile.reason),
+        made_at=of(ImportFile.made_at),
+        handed_over_at=of(ImportFile.handed_over_at),
+        handed_over_by=of(_handed.name),
+        imported_at=of(ImportFile.imported_at),
+        imported_by=of(_told.name),
+        ended_at=of(ImportFile.ended_at),
+        ended_by=of(_ended.name),
+    ),
+    {
+        "target": "connection.name",
+        "handed_over_by": "handed.name",
+        "imported_by": "told.name",
+        "ended_by": "ended.name",
+    },
+)
+
+
+def of_run(session: Session, company_id: int, run_id: int) -> tuple[FileRow, ...]:
+    """The files of a run, in the order in which they were made."""
+    query = _files(company_id).where(ImportFile.run_id == run_id).order_by(ImportFile.id)
+    return _FILE.each(session.execute(query))
+
+
+def one(session: Session, company_id: int, file_id: int) -> FileRow | None:
+    """One file of the company."""
+    return _FILE.first(session.execute(_files(company_id).where(ImportFile.id == file_id)))
+
+
+def documents(session: Session, company_id: int, file_id: int) -> tuple[DocumentRow, ...]:
+    """The documents of a file, in the order of their rows."""
+    query = select(ImportFile).where(ImportFile.company_id == company_id, ImportFile.id == file_id)
+    file = session.scalars(query).one()
+    return tuple(
+        DocumentRow(
+            number=each.number,
+            party=each.party,
+            doc_date=each.doc_date,
+            amount=each.minor,
+            currency=each.currency,
+            state=each.state,
+            verdict=verdicts.of(file.verdicts, each.number),
+        )
+        for each in exported(session, file)
+    )
+
+
+def _files(company_id: int) -> Select[Any]:
+    return (
+        _FILE.select()
+        .join(Connection, Connection.id == ImportFile.connection_id)
+        .outerjoin(_handed, _handed.id == ImportFile.handed_over_by_id)
+        .outerjoin(_told, _told.id == ImportFile.imported_by_id)
+        .outerjoin(_ended, _ended.id == ImportFile.ended_by_id)
+        .where(ImportFile.company_id == company_id)
+    )

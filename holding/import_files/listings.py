@@ -1,0 +1,149 @@
+"""What AutoCount itself shows, compared with what was exported; or a person's word for it.
+
+Here: the comparison by number, party, date and total; the confirmation without a listing. Not here:
+reading the listing (the target's own room of connectors).
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from connectors.contract import SourceRefusal
+from connectors.contract.hand_imports import Listed
+from holding.access.actors import Actor
+from holding.import_files import open_files
+from holding.import_files.open_files import (
+    TOLD,
+    Exported,
+    close_if_known,
+    exported,
+    keep,
+    unknown,
+)
+from holding.import_files.verdicts import Became, Verdict
+from holding.refusal import Refusal
+from holding.tables import ImportFile
+from holding.tables.columns import from_minor
+from holding.tables.row_states import ImportFileState
+from holding.words import plural
+
+FILE_BYTES: Final = 20 * 1024 * 1024
+
+
+def compare(
+    session: Session,
+    actor: Actor,
+    company_id: int,
+    file_id: int,
+    listing: tuple[Listed, ...] | SourceRefusal,
+    now: datetime,
+) -> ImportFileState | Refusal:
+    """Settle every document of the file that the listing has; one that it has not keeps waiting,
+    for a listing may be of other days.
+    """
+    file = open_files.locked(session, actor, company_id, file_id, TOLD, "compare a listing with")
+    if isinstance(file, Refusal):
+        return file
+    if isinstance(listing, SourceRefusal):
+        return Refusal(listing.code, listing.message, listing.hint, 422)
+    documents = exported(session, file)
+    found = _verdicts(unknown(file, documents), listing)
+    file.imported_at = file.imported_at or now
+    file.imported_by_id = file.imported_by_id or actor.person_id
+    keep(session, file, documents, found, now)
+    missing = unknown(file, documents)
+    file.note = _missing(missing) if missing else file.note
+    close_if_known(file, documents, actor, now)
+    posted = sum(verdict.became is Became.POSTED for verdict in found.values())
+    say = (
+        f"{actor.name} compared {file.name} with AutoCount's listing: {posted:,} of"
+        f" {len(documents):,} stand there as they were sent."
+    )
+    open_files.tell(session, file, actor, now, "import.compared", say)
+    return file.state
+
+
+def confirm(
+    session: Session,
+    actor: Actor,
+    company_id: int,
+    file_id: int,
+    *,
+    total: Decimal,
+    reason: str,
+    now: datetime,
+) -> ImportFileState | Refusal:
+    """A person says that what was New stands there, with the total that AutoCount shows of it. That
+    needs an entered outcome, and documents of one currency.
+    """
+    states = (ImportFileState.IMPORTED,)
+    file = open_files.locked(session, actor, company_id, file_id, states, "confirm")
+    if isinstance(file, Refusal):
+        return file
+    documents = exported(session, file)
+    left = unknown(file, documents)
+    currencies = {one.currency for one in left}
+    if len(currencies) != 1:
+        words = f"You cannot confirm {file.name}, because it has several currencies."
+        return Refusal("import.currencies", words, "Upload AutoCount's listing.", 422)
+    ours = from_minor(sum(one.minor or 0 for one in left), currencies.pop())
+    found: dict[str, Verdict] = {}
+    file.reason = reason
+    if total == ours:
+        words = f"{actor.name} confirmed it without a listing: {reason}"
+        found = {one.number: Verdict(became=Became.POSTED, words=words) for one in left}
+    else:
+        file.state = ImportFileState.MISMATCH
+        file.note = (
+            f"AutoCount shows {total:,.2f} in all, and the file has {ours:,.2f}: it was edited"
+            " before the import."
+        )
+    keep(session, file, documents, found, now)
+    if found:
+        close_if_known(file, documents, actor, now)
+    say = f"{actor.name} confirmed {file.name} with a total of {total:,.2f}: {reason}"
+    open_files.tell(session, file, actor, now, "import.confirmed", say)
+    return file.state
+
+
+def _verdicts(wanted: Collection[Exported], listing: Sequence[Listed]) -> Mapping[str, Verdict]:
+    count = Counter(one.number.casefold() for one in listing)
+    there = {one.number.casefold(): one for one in listing}
+    found = {}
+    for one in wanted:
+        key = one.number.casefold()
+        if count[key] > 1:
+            words = f"{one.number} stands {count[key]} times in AutoCount's listing."
+            found[one.number] = Verdict(became=Became.DIFFERS, words=words, error_class="duplicate")
+        elif count[key] == 1:
+            found[one.number] = _compared(one, there[key])
+    return found
+
+
+def _compared(one: Exported, there: Listed) -> Verdict:
+    differences = []
+    if there.party.casefold() != one.party.casefold():
+        differences.append(f"its party is {there.party or 'blank'}, not {one.party}")
+    if there.date != one.doc_date:
+        differences.append(f"its date is {there.date or 'not readable'}, not {one.doc_date}")
+    if there.total is None or one.total is None or there.total != one.total:
+        shown = "not readable" if there.total is None else f"{there.total:,.2f}"
+        differences.append(f"its total is {shown}, not {one.total:,.2f}")
+    if not differences:
+        words = f"It stands in row {there.row} of AutoCount's listing."
+        return Verdict(became=Became.POSTED, words=words)
+    words = f"In AutoCount {'; '.join(differences)}: the file was edited before the import, or the"
+    return Verdict(became=Became.DIFFERS, words=f"{words} document there was changed since.")
+
+
+def _missing(missing: Sequence[Exported]) -> str:
+    few = ", ".join(one.number for one in missing[:3]) + (" …" if len(missing) > 3 else "")
+    is_are = "is" if len(missing) == 1 else "are"
+    return f"{plural(len(missing), 'document')} {is_are} not in the listing: {few}"
+
+
+__all__ = ["FILE_BYTES", "ImportFile", "compare", "confirm"]

@@ -1,0 +1,196 @@
+"""What became of documents in files that people carry, brought to their postings.
+
+Here: the worker's look at each of them, under the fence of its claim. Not here: what people told of
+a file (outcomes.py, listings.py, handing_over.py), calls and look-ups (holding/posting).
+
+Nothing but a person's word or a listing ends the wait; a worker that died over a file left it
+written, so its documents wait, too.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from connectors.contract import Answer, Found
+from holding.connections.channel import Channel, Desk
+from holding.import_files.verdicts import Became, Verdict, of
+from holding.journal import run_counts, target_holds
+from holding.journal.evidence import action_of
+from holding.journal.posting_claims import Claim, lock_families
+from holding.journal.push_rows import Member, add_look
+from holding.journal.target_holds import IMPORT_OPEN, Trouble
+from holding.posting import push as posting_push
+from holding.posting import results
+from holding.posting.push import Case, owned
+from holding.tables import Attempt, ImportFile, Posting, Push, Request
+from holding.tables.row_states import AttemptState, ImportFileState
+from rules.outcomes.outcome import Document
+from rules.values.canonical import dumps, revive
+
+TOO_LONG: Final = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A document whose end a person tells, and the file that it stands in."""
+
+    case: Case
+    posting: Posting
+    file: ImportFile
+
+
+def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
+    """Apply what is known of each claimed document; the others wait on. How many were looked at."""
+    runs: set[int] = set()
+    with desk.database.write() as session:
+        lock_families(session, channel.company_id, [claim.family for claim in claims])
+        causes: set[int] = set()
+        records = []
+        for claim in claims:
+            found = _waiting(session, desk, channel, claim, causes)
+            if found is None:
+                continue
+            records.append(found.posting.record_id)
+            runs |= {found.file.run_id} if found.file.run_id else set()
+            _apply(found)
+        target_holds.settle(session, records, causes)
+    with desk.database.write() as session:
+        run_counts.recount(session, runs)
+    return len(claims)
+
+
+def _waiting(
+    session: Session, desk: Desk, channel: Channel, claim: Claim, causes: set[int]
+) -> _Waiting | None:
+    """The document under its lock, then its file, so that what a person told meanwhile is seen."""
+    push = session.scalars(
+        select(Push)
+        .join(Posting, Posting.push_id == Push.id)
+        .where(Posting.id == claim.posting_id, Posting.fence == claim.fence)
+    ).one_or_none()
+    if push is None:
+        return None
+    member = Member(
+        claim=claim,
+        record_id=session.get_one(Posting, claim.posting_id).record_id,
+        push_id=push.id,
+        action=action_of(push.action),
+        document=revive(Document, push.content),
+        standing=None,
+        theirs=frozenset(),
+        key=push.key,
+    )
+    case = Case(session, desk, channel, member, desk.clock.now(), causes)
+    posting = owned(case)
+    file = session.scalars(
+        select(ImportFile)
+        .join(Request, Request.id == ImportFile.request_id)
+        .join(Attempt, Attempt.request_id == Request.id)
+        .where(Attempt.push_id == push.id)
+        .order_by(ImportFile.id.desc())
+        .limit(1)
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    return None if posting is None or file is None else _Waiting(case, posting, file)
+
+
+def _apply(one: _Waiting) -> None:
+    _written(one)
+    verdict = of(one.file.verdicts, one.posting.number)
+    if verdict is None:
+        _wait_on(one)
+        return
+    case = _kept(one, verdict)
+    closed = target_holds.close_holds(
+        case.session, [one.posting.id], (IMPORT_OPEN,), case.now, why=verdict.words
+    )
+    case.causes.update(closed)
+    match verdict.became:
+        case Became.POSTED:
+            number = one.posting.number
+            results.posted(case, target_ref=number, words=verdict.words, existing=False)
+        case Became.REFUSED | Became.WITHDRAWN:
+            results.refused(case, _refusal(one, verdict))
+        case Became.OVERWRITTEN | Became.DIFFERS:
+            seen = Found(kind="different", words=verdict.words)
+            results.conflict(case, seen, verdict.error_class)
+
+
+def _written(one: _Waiting) -> None:
+    """Its worker may have died before it said that the file is written: it was written before."""
+    one.case.session.execute(
+        update(Attempt)
+        .where(Attempt.push_id == one.case.member.push_id, Attempt.state == AttemptState.SENDING)
+        .values(state=AttemptState.AWAITING)
+    )
+
+
+def _wait_on(one: _Waiting) -> None:
+    case, file = one.case, one.file
+    since = file.handed_over_at or file.made_at
+    told = f"{file.name}, {_STANDS[file.state]}."
+    posting_push.parked(case, told, until=_next_look(since, case.now))
+    if file.note and file.state == ImportFileState.MISMATCH:
+        _hold(one, Trouble(
+            code=IMPORT_OPEN, error_class="business_rule", words=file.note, target_code=file.name
+        ))  # fmt: skip
+    elif case.now - since >= TOO_LONG:
+        words = f"{file.name} waits since {since:%Y-%m-%d %H:%M} UTC: {_STANDS[file.state]}."
+        _hold(one, Trouble(
+            code=IMPORT_OPEN, error_class="uncertain", words=words, target_code=file.name
+        ))  # fmt: skip
+
+
+def _next_look(since: datetime, now: datetime) -> datetime:
+    return since + TOO_LONG if since + TOO_LONG > now else now + TOO_LONG
+
+
+def _hold(one: _Waiting, trouble: Trouble) -> None:
+    posting = one.case.session.get_one(Posting, one.posting.id)
+    one.case.causes.add(target_holds.open_hold(one.case.session, posting, trouble, one.case.now))
+
+
+def _kept(one: _Waiting, verdict: Verdict) -> Case:
+    """The case with the proof of who told what: a look at the document, as any other."""
+    case = one.case
+    found = Found(
+        kind=_SEEN[verdict.became],
+        words=verdict.words,
+        target_ref=one.posting.number if verdict.became is Became.POSTED else None,
+        proof=dumps({"file": one.file.name, "verdict": verdict.stored()}).encode(),
+    )
+    key, session = case.member.key, case.session
+    call = add_look(session, case.channel, case.member, found, kind="lookup", key=key, now=case.now)
+    return Case(session, case.desk, case.channel, case.member, case.now, case.causes, call=call)
+
+
+def _refusal(one: _Waiting, verdict: Verdict) -> Answer:
+    withdrawn = verdict.became is Became.WITHDRAWN
+    return Answer(
+        kind="refused",
+        error_class=verdict.error_class,
+        words=verdict.words,
+        code="file withdrawn" if withdrawn else "",
+        number=one.posting.number,
+    )
+
+
+_SEEN: Final[Mapping[Became, Literal["equal", "absent", "different"]]] = {
+    Became.POSTED: "equal",
+    Became.REFUSED: "absent",
+    Became.WITHDRAWN: "absent",
+    Became.OVERWRITTEN: "different",
+    Became.DIFFERS: "different",
+}
+_STANDS: Final = {
+    ImportFileState.EXPORTED: "not downloaded yet",
+    ImportFileState.HANDED_OVER: "downloaded, and nobody has told how its import ended",
+    ImportFileState.IMPORTED: "imported, and not compared with the accounting system yet",
+    ImportFileState.MISMATCH: "imported, and not all of it is accounted for",
+    ImportFileState.RECONCILED: "reconciled",
+    ImportFileState.WITHDRAWN: "withdrawn",
+}

@@ -1,0 +1,67 @@
+"""The row of a file that a person carries to a target, and what such a file is called.
+
+Here: writing it beside its call, in the same transaction, so that no file is there without one. Not
+here: what people do with it (holding/import_files).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from connectors.contract import Payload
+from connectors.kit.connection_settings import base_currency_of
+from holding.connections.channel import Channel, Desk
+from holding.tables import ImportFile
+from holding.tables.columns import to_minor
+from holding.tables.row_states import ImportFileState
+from rules.outcomes.outcome import Document
+from rules.values.canonical import sha256_hex
+
+
+def file_name(desk: Desk, channel: Channel, run_id: int) -> str:
+    """What the next file of a run is told as its name: its day and run, `20261120_17`; a further
+    file of the same run ends in its number, `20261120_17-2`.
+    """
+    with desk.database.read() as session:
+        so_far = select(func.count(ImportFile.id)).where(ImportFile.run_id == run_id)
+        before = session.scalar(so_far) or 0
+    day = desk.clock.now().astimezone(channel.zone)
+    return f"{day:%Y%m%d}_{run_id}" + (f"-{before + 1}" if before else "")
+
+
+def add(
+    session: Session,
+    channel: Channel,
+    payload: Payload,
+    documents: Sequence[Document],
+    run_id: int | None,
+    request_id: int,
+    now: datetime,
+) -> None:
+    """Write the row of a file that was just made; nobody has it yet."""
+    numbers = set(payload.rows.values())
+    inside = [one for one in documents if one.number in numbers]
+    totals: Counter[str] = Counter()
+    for one in inside:
+        currency = one.currency or base_currency_of(channel.settings)
+        totals[currency] += to_minor(one.amount, currency)
+    session.add(
+        ImportFile(
+            company_id=channel.company_id,
+            connection_id=channel.connection_id,
+            run_id=run_id,
+            request_id=request_id,
+            doc_type=payload.path,
+            name=payload.file_name,
+            sha256=sha256_hex(payload.body),
+            documents=len(inside),
+            rows=len(payload.rows),
+            totals=dict(totals),
+            state=ImportFileState.EXPORTED,
+            verdicts={},
+            made_at=now,
+        )
+    )

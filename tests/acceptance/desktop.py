@@ -1,0 +1,134 @@
+"""A company whose invoices go to AutoCount desktop in files, and the person who carries them.
+
+Here: furnishing it, the acts of the person on pages and in AutoCount. Not here: what a test asks.
+"""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.acceptance.houses import COMPANY, TABLE, open_doors
+from tests.acceptance.many import run_all
+from tests.acceptance.parts import Part, read
+from tests.acceptance.product import ADMIN, CURRENT_COMPANY, FINANCE, House, Product, Visitor
+from tests.acceptance.quiet import BASE, rows, work
+
+RULES = Path(__file__).with_name("desktop.rules")
+ROLES = ("finance", "consultant", "publisher", "admin")
+SECRET = "netshop-secret-of-the-test"
+SETTINGS = {"company_id": "kedai", "number_prefix": "NS-", "locked_through": "none"}
+
+
+class Desktop(House):
+    """The company; workers run when told."""
+
+    def order(self, *orders: Mapping[str, Any]) -> None:
+        """A signed webhook with these orders, judged."""
+        raw = json.dumps({"event": "order.updated", "orders": list(orders)}).encode()
+        answer = self.post_hook(raw, event_id=f"evt_{next(self._events)}")
+        assert answer.status_code == 202, answer.text
+        work(self)
+
+    def export(self, *orders: Mapping[str, Any]) -> int:
+        """These orders arrive and go in one file; its id."""
+        self.order(*orders)
+        return int(rows(self, "SELECT max(id) FROM import_file")[0][0])
+
+    def file(self, file_id: int) -> Part:
+        """The page of a file, as the finance user sees it."""
+        return read(self.visitor(FINANCE).get(f"{BASE}/files/{file_id}"))
+
+    def act(self, file_id: int, act: str, **given: str) -> requests.Response:
+        """The finance user fills in one of its forms."""
+        siti = self.visitor(FINANCE)
+        page = siti.get(f"{BASE}/files/{file_id}")
+        answer = siti.post(f"{BASE}/files/{file_id}/{act}", page, **given)
+        if act != "download":
+            work(self)
+        return answer
+
+    def upload(self, file_id: int, listing: bytes) -> requests.Response:
+        """The finance user uploads what AutoCount shows."""
+        siti: Visitor = self.visitor(FINANCE)
+        page = siti.get(f"{BASE}/files/{file_id}")
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+        assert token
+        path = f"{siti.address}{BASE}/files/{file_id}/listing"
+        answer = siti.session.post(
+            path,
+            data={"csrf_token": token[1]},
+            files={"listing": ("listing.xlsx", listing)},
+            headers={"Referer": path},
+            timeout=60,
+        )
+        work(self)
+        return answer
+
+    def imports(self, body: bytes) -> list[dict[str, Any]]:
+        """The person imports a file in AutoCount; the state of each row."""
+        told = requests.post(
+            f"{self.target}/desktop/import?type=invoice&user=siti", data=body, timeout=30
+        )
+        assert told.ok, told.text
+        found: list[dict[str, Any]] = told.json()["rows"]
+        return found
+
+    def listing(self) -> bytes:
+        """The listing that AutoCount saves."""
+        return requests.get(f"{self.target}/desktop/listing?type=invoice", timeout=30).content
+
+    def states(self) -> dict[str, str]:
+        """Number -> state of each posting."""
+        return dict(rows(self, "SELECT number, state FROM posting"))
+
+    def made(self) -> list[tuple[str, str]]:
+        """(effect, number) of each document in AutoCount's ledger."""
+        done = ("created", "updated")
+        return [(c["effect"], c["number"]) for c in self.calls() if c["effect"] in done]
+
+
+@contextmanager
+def opened_desktop(product: Product) -> Iterator[Desktop]:
+    """The company with AutoCount desktop beside it."""
+    ledger = product.folder / "ledger"
+    words = ("simulate", "autocount_excel", "--port", "0", "--ledger", str(ledger))
+    with product.started(*words) as target:
+        assert target.stdout
+        url = json.loads(target.stdout.readline())["url"]
+        made = Desktop(product, "", url, ledger, SECRET, _furnish(product))
+        with made.doors:
+            open_doors(made)
+            yield made
+
+
+def _furnish(product: Product) -> dict[str, str]:
+    product.prepare()
+    rules = product.folder / "rules"
+    rules.mkdir()
+    shutil.copy2(RULES, rules)
+    by_admin = (*COMPANY, "--as", ADMIN)
+    emails = [f"{role}@kedai.example" for role in ROLES]
+    sets = [word for pair in SETTINGS.items() for word in ("--set", "=".join(pair))]
+    name = "autocount_excel"
+    commands: list[tuple[str, ...]] = [
+        ("migrate",),
+        ("company", "add", CURRENT_COMPANY, "--name", "Kedai Contoh Sdn Bhd"),
+        *(("user", "add", one, *COMPANY, "--role", one.partition("@")[0]) for one in emails),
+        ("connection", "add", "netshop", *by_admin, "--side", "source"),
+        ("connection", "key", "netshop", *by_admin),
+        ("connection", "add", name, *by_admin, "--side", "target", *TABLE, *sets),
+        ("connection", "test", name, *by_admin),
+        ("rules", "push", str(rules), *COMPANY, "--as", "consultant@kedai.example"),
+        ("publish", "1", *COMPANY, "--as", "publisher@kedai.example"),
+    ]
+    ran = run_all(product, commands, {3 + len(emails): SECRET})
+    for words, one in zip(commands, ran, strict=True):
+        assert one.code in (0, None), f"{words}\n{one.out}\n{one.err}"
+    told = [one.out.split("only now: ")[1].strip() for one in ran[2 : 2 + len(emails)]]
+    return dict(zip(emails, told, strict=True))

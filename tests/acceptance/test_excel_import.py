@@ -1,0 +1,164 @@
+"""Separate ways into AutoCount behind one contract; by Excel import a person carries the file."""
+
+import hashlib
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from tests.acceptance.desktop import Desktop, opened_desktop
+from tests.acceptance.houses import COMPANY
+from tests.acceptance.parts import read
+from tests.acceptance.product import ADMIN, Product, free_environment, order
+from tests.acceptance.quiet import BASE, ask_target, rows, work
+from tests.installed import ROOT
+
+pytestmark = pytest.mark.slow
+WAYS = ("autocount", "autocount_aotg", "autocount_excel")
+BY_ADMIN = (*COMPANY, "--as", ADMIN)
+
+
+@pytest.fixture(scope="module")
+def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desktop]:
+    product = Product(command, tmp_path_factory.mktemp("desktop"), free_environment())
+    with opened_desktop(product) as made:
+        yield made
+
+
+def test_E29_ways_into_autocount_are_connectors_behind_one_contract(house: Desktop) -> None:
+    _each_passes_the_contract()
+    _pages_say_what_each_does(house)
+    _others_are_refused(house)
+    _one_way_at_a_time(house)
+    _a_file_is_told_of_and_proved(house)
+    _an_overwritten_document_is_an_alarm(house)
+
+
+def _each_passes_the_contract() -> None:
+    """The shared suite over every target that is called, and the part of it for files."""
+    suites = ("test_target_contract.py", "test_autocount_excel.py")
+    paths = [str(ROOT / "tests" / "connectors" / "targets" / name) for name in suites]
+    words = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *paths]
+    done = subprocess.run(
+        [*words, "-k", "accepted_and_written_once or the_same_bytes"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def _pages_say_what_each_does(house: Desktop) -> None:
+    admin = house.visitor(ADMIN)
+    for name in WAYS:
+        way = read(admin.get(f"{BASE}/connections/new?system={name}")).one("section", id="way")
+        assert "What it does not do" in way.text
+        assert "sales orders, delivery orders and goods received notes" in way.text
+    shown = read(admin.get(f"{BASE}/connections/autocount_excel"))
+    assert "a document counts as posted when a person or a listing says so" in shown.text
+    assert "no key yet" not in shown.text
+
+
+def _others_are_refused(house: Desktop) -> None:
+    for name in ("autocount_sdk", "autocount_plugin", "autocount_middleware"):
+        add = ("connection", "add", "books", *BY_ADMIN, "--side", "target", "--type", name)
+        told = house.product.run(*add, code=1)
+        said = told.stdout + told.stderr
+        assert "You cannot connect" in said
+        assert "because" in said
+        assert "Offered for AutoCount: autocount, " in said
+        assert "autocount_excel" in said
+    assert not rows(house, "SELECT id FROM connection WHERE name = 'books'")
+
+
+def _one_way_at_a_time(house: Desktop) -> None:
+    """The cloud beside the file is refused, until the file is paused; then the file stays so."""
+    sets = ("base_url=http://127.0.0.1:9", "company_id=1042", "key_id=K", "locked_through=none")
+    words = [word for one in sets for word in ("--set", one)]
+    add = ("connection", "add", "autocount", *BY_ADMIN, "--side", "target", *words)
+    told = house.product.run(*add, code=1)
+    assert "autocount_excel (Excel import) goes to" in told.stdout + told.stderr
+    house.product.run("connection", "pause", "autocount_excel", *BY_ADMIN, "--reason", "moving")
+    house.product.run(*add)
+    told = house.product.run("connection", "resume", "autocount_excel", *BY_ADMIN, code=1)
+    assert "pause autocount first" in told.stdout + told.stderr
+    house.product.run("connection", "pause", "autocount", *BY_ADMIN, "--reason", "stays with files")
+    house.product.run("connection", "resume", "autocount_excel", *BY_ADMIN)
+
+
+def _a_file_is_told_of_and_proved(house: Desktop) -> None:
+    """Two orders in one file: one is refused there, one is posted by the listing alone."""
+    file = house.export(order(1), order(2, customer={"id": "C-999", "name": "Nobody"}))
+    assert house.states() == {"NS-1": "awaiting", "NS-2": "awaiting"}
+    body = house.act(file, "download").content
+    again = house.act(file, "download").content
+    assert body == again
+    page = house.file(file)
+    assert hashlib.sha256(body).hexdigest() in page.text
+    assert "Import it in AutoCount, then tell what happened" in page.text
+    _the_workbook_is_plain(body)
+    imported = house.imports(body)
+    wrong = [one for one in imported if one["state"] == "Error"]
+    assert {one["doc_no"] for one in wrong} == {"NS-2"}
+    for _ in range(2):  # workers come and go: only a person ends the wait
+        work(house)
+    assert set(house.states().values()) == {"awaiting"}
+    told = house.act(
+        file,
+        "outcome",
+        new=str(len(imported) - len(wrong)),
+        error=str(len(wrong)),
+        error_rows="\n".join(f"{one['row']}: {one['message']}" for one in wrong),
+    )
+    assert told.status_code == 200, read(told.text).text[:800]
+    assert house.states() == {"NS-1": "awaiting", "NS-2": "failed"}
+    held = rows(house, "SELECT class, message FROM hold WHERE state = 'open'")
+    assert [one for one, _ in held] == ["mapping_missing"]
+    assert "DebtorCode 300-X999 not found" in held[0][1]
+    assert house.upload(file, house.listing()).status_code == 200
+    assert house.states() == {"NS-1": "posted", "NS-2": "failed"}
+    assert "This file is reconciled" in house.file(file).text
+    assert house.made() == [("created", "NS-1")]
+
+
+def _the_workbook_is_plain(body: bytes) -> None:
+    book = openpyxl.load_workbook(io.BytesIO(body))
+    assert book.sheetnames == ["Data", "Clearpost"]
+    heads = [cell.value for cell in book["Data"][1]]
+    assert heads[:3] == ["DocNo", "DocDate", "DebtorCode"]
+    cell = book["Data"][2][heads.index("DebtorName")]
+    assert (cell.value, cell.data_type, cell.quotePrefix) == ("-10% Web Customer", "s", True)
+    told = {row[0]: row[1] for row in book["Clearpost"].iter_rows(values_only=True)}
+    assert told["Documents"] == 2
+
+
+def _an_overwritten_document_is_an_alarm(house: Desktop) -> None:
+    """Something with our number stood there; and a withdrawn file goes nowhere by itself."""
+    ask_target(
+        house, "by_hand", type="invoice", number="NS-3", date="2026-11-01", party="300-W001",
+        total="5.00",
+    )  # fmt: skip
+    file = house.export(order(3))
+    imported = house.imports(house.act(file, "download").content)
+    named = ", ".join(str(one["row"]) for one in imported)
+    assert {one["state"] for one in imported} == {"Update"}
+    house.act(file, "outcome", update=str(len(imported)), update_rows=named)
+    (held,) = rows(
+        house, "SELECT class, message FROM hold WHERE state = 'open' AND number = 'NS-3'"
+    )
+    assert held[0] == "duplicate"
+    assert "has overwritten it" in held[1]
+    file = house.export(order(4))
+    assert house.states()["NS-4"] == "awaiting"
+    house.order(order(4))
+    work(house)
+    assert rows(house, "SELECT count(*) FROM import_file")[0][0] == file
+    house.act(file, "withdraw", reason="the wrong month")
+    assert house.states()["NS-4"] == "failed"
+    assert house.act(file, "download").status_code == 409
+    assert "the wrong month" in house.file(file).text
