@@ -132,7 +132,7 @@ def _written(one: _Waiting) -> None:
 def _wait_on(one: _Waiting) -> None:
     case, file = one.case, one.file
     since = file.handed_over_at or file.made_at
-    told = f"{file.name}, {_STANDS[file.state]}."
+    told = f"{file.name}: a person tells on its page how the import ended."
     posting_push.parked(case, told, until=_next_look(since, case.now))
     if file.note and file.state == ImportFileState.MISMATCH:
         _hold(one, Trouble(

@@ -22,6 +22,7 @@ from holding.tables.row_states import AttemptState, PushState, RunState
 LEFT_OPEN = timedelta(minutes=5)
 JOINED = timedelta(seconds=5)  # a drain that goes on after a short rest is the same run
 ON_THEIR_WAY = (PushState.SENDING, PushState.AWAITING, PushState.UNCERTAIN)
+UNHEARD = (PushState.SENDING, PushState.UNCERTAIN)
 WHOLE = ("authorization_failed", "temporary", "uncertain")
 
 
@@ -130,5 +131,5 @@ def _error(counts: Counter[str], rows: Sequence[_Last]) -> str | None:
     """Why the run as a whole came to nothing, if it did; single refusals are no failed run."""
     if not rows or counts["posted"] or counts["existing"]:
         return None
-    words = [one.error for one in rows if one.error_class in WHOLE or one.push in ON_THEIR_WAY]
+    words = [one.error for one in rows if one.error_class in WHOLE or one.push in UNHEARD]
     return (words[-1] or "No clear answer.") if len(words) == len(rows) else None

@@ -28,7 +28,6 @@ from portal.web import forms, fragments, rule_checks, security, store, target_st
 
 pages = Blueprint("connections", __name__, url_prefix="/c/<co>/connections")
 TEST_SECONDS = 5.0
-SIGNATURE = 40  # a header that is longer is cut short in the example
 
 
 @pages.get("")
