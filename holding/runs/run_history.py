@@ -29,6 +29,7 @@ class RunRow:
     id: int
     kind: str
     target: str | None
+    connector: str | None
     connection_id: int | None
     doc_type: str | None
     route: str | None
@@ -59,6 +60,7 @@ RUN = Columns(
         id=of(Run.id),
         kind=of(Run.kind),
         target=of(Connection.name),
+        connector=of(Connection.connector),
         connection_id=of(Run.connection_id),
         doc_type=of(Run.doc_type),
         route=of(Run.route),

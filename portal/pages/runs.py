@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
+from connectors import registry
+from connectors.contract.hand_imports import ImportedByHand
 from holding.evaluation import safety_stop
 from holding.import_files import file_list
 from holding.refusal import Refusal
@@ -64,7 +66,7 @@ def show(run_id: int) -> Response:
         before=before,
         earlier=run_documents.ends(session, company, before) if before else {},
         requests=calls,
-        files=file_list.of_run(session, company, run_id),
+        files=_files(run),
         more_calls=calls[-1].id if len(calls) >= queries.CALLS else None,
         rows=rows,
         more=f"{int(more.state == PushState.ACCEPTED)}.{more.id}" if more else None,
@@ -82,6 +84,14 @@ def run_file(run_id: int, ending: str) -> Response:
     name = f"run-{g.company.code}-{run_id}.{ending}"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
+
+
+def _files(run: queries.RunRow) -> tuple[file_list.FileRow, ...]:
+    """The files of a run that a person carries; asked for only where there can be some."""
+    target = registry.targets().get(run.connector or "")
+    if not isinstance(target, ImportedByHand):
+        return ()
+    return file_list.of_run(store.reading(), g.company.id, run.id)
 
 
 def _run(run_id: int) -> queries.RunRow:
