@@ -10,7 +10,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, abort, g, render_template, request, send_file, url_for
-from markupsafe import Markup
 
 from holding.access.personal_data import hiding
 from holding.access.secrets import Keys, load_keys
@@ -29,7 +28,7 @@ from rules.values.canonical import dumps
 
 pages = Blueprint("evidence", __name__, url_prefix="/c/<co>")
 RECORD = "/evidence/<source>/<kind>/<record_id:external_id>"
-SHEET = Markup(f"<style>\n{Path(__file__).with_name('packet.css').read_text()}</style>")  # noqa: S704 - ours
+SHEET = Path(__file__).with_name("packet.css").read_text("utf-8")
 log = logger("clearpost.portal")
 
 
@@ -182,15 +181,19 @@ def _packed(row: record_rows.RecordRow, *, personal: bool, others: bool) -> Pack
         proof=proof.events,
         moment=_moment,
         zone=_zone(),
-        sheet=SHEET,
     )
     return packet_file.packed(
         {
             packet_file.DATA: dumps(told).encode(),
             packet_file.EVENTS: dumps(proof.events).encode(),
-            packet_file.PAGE: page.encode(),
+            packet_file.PAGE: _styled(page).encode(),
         }
     )
+
+
+def _styled(page: str) -> str:
+    """The page with our sheet in it, since it is read where there is no other file."""
+    return page.replace("</head>", f"<style>\n{SHEET}</style>\n</head>", 1)
 
 
 NOT_PERSONAL = "Personal data and tax numbers, and with them what calls carried."
