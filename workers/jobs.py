@@ -16,6 +16,7 @@ from connectors.transport.clock import MachineClock
 from holding.connections.channel import Desk
 from holding.evaluation.due_records import judge_due
 from holding.intake.pulls import pull_due
+from holding.notices.sending import Tools, send_due
 from holding.refusal import Refusal
 from holding.runs.dispatch import open_desk, push_due
 from holding.runtime import doorbell
@@ -147,6 +148,17 @@ def upload(company_id: int) -> int:
     if worked.more:
         call(company_id, "upload")
     return worked.steps
+
+
+def notify(company_id: int) -> int:
+    """Send a message that is due; ring again while there may be more."""
+    doorbell.answer(company_id, "notify")
+    mine = bench()
+    tools = Tools(mine.desk.http, mine.desk.keys, mine.settings.mail)
+    sent = send_due(mine.database, mine.clock, company_id, owner=mine.owner, tools=tools)
+    if sent:
+        call(company_id, "notify")
+    return sent
 
 
 @contextmanager

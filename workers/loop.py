@@ -142,6 +142,7 @@ class Worker:
             "pull": jobs.pull,
             "upload": jobs.upload,
             "shadow": jobs.shadow,
+            "notify": jobs.notify,
         }
         worked = 0
         for kind, company_id in self._due():

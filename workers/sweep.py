@@ -20,6 +20,7 @@ from holding.intake import pull_turns
 from holding.intake.pulls import arrange
 from holding.journal.posting_claims import free_the_dead
 from holding.journal.run_counts import close_left_open
+from holding.notices import planning, sending
 from holding.posting.replaced_calls import remove_bodies
 from holding.refusal import Refusal
 from holding.rule_changes.start_time import due_files, publish_started
@@ -102,12 +103,14 @@ class Sweeper:
             pulling = pull_turns.due_companies(session, now)
             uploads = upload_claims.due_companies(session, now)
             shadowing = shadow_turns.due_companies(session, now)
+            telling = sending.due_companies(session, now)
         kinds = {
             "evaluate": judging,
             "push": pushing,
             "pull": pulling,
             "upload": uploads,
             "shadow": shadowing,
+            "notify": telling,
         }
         return [(kind, key) for kind, keys in kinds.items() for key in keys]
 
@@ -134,6 +137,7 @@ class Sweeper:
         if seconds >= self._signals_next:
             self._signals_next = seconds + LOOKS_FOR_SIGNALS
             self._writing(raising.refresh, now)
+            self._writing(planning.plan, now, root=self._bench.settings.page_root)
 
     def _link(self, now: datetime) -> None:
         """Link the events of late; once a day, and at first, whatever was left behind too."""

@@ -1,18 +1,24 @@
 """Plain mail over SMTP.
 
-Here: giving one message to the server that was named, or why it did not take it. Not here: what is
-written to whom.
+Here: giving one message to the server that was named, or why it did not take it, and whether it may
+have taken it all the same. Not here: what is written to whom.
 """
 
+import re
 import smtplib
 import ssl
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import formatdate, make_msgid
 from typing import Final
 
 TLS: Final = ("starttls", "tls", "none")
 SECONDS: Final = 10.0
+_GO_ON: Final = 354
+_TAKEN: Final = 250
+_REFUSED_FOR_GOOD: Final = range(500, 600)
+_DOT: Final = re.compile(rb"(?m)^\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +33,79 @@ class MailServer:
     tls: str = TLS[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What became of a message: `words` is empty where it was taken. `doubtful`: its bytes left and
+    no answer came, so it may arrive; `final`: trying again is useless.
+    """
+
+    words: str = ""
+    doubtful: bool = False
+    final: bool = False
+
+    @property
+    def taken(self) -> bool:
+        """Whether the server said that it has it."""
+        return not self.words
+
+
+class _RefusedError(Exception):
+    """The server said no before it had the message, or to the message itself."""
+
+    def __init__(self, code: int, words: bytes) -> None:
+        super().__init__(words.decode("utf-8", "replace"))
+        self.final = code in _REFUSED_FOR_GOOD
+
+
 def send(server: MailServer, *, to: str, subject: str, text: str) -> str:
     """Give one message to the server; nothing, or why it was not taken."""
-    message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = server.sender, to, subject
+    return give(server, to=to, subject=subject, text=text).words
+
+
+def give(server: MailServer, *, to: str, subject: str, text: str, message_id: str = "") -> Given:
+    """Give one message to the server, once. With a `message_id` the same one has the same name
+    wherever it arrives.
+    """
+    message = EmailMessage(policy=SMTP)
+    domain = server.sender.rpartition("@")[2]
+    message["From"], message["To"] = server.sender, to
+    message["Subject"] = " ".join(subject.split())
     message["Date"] = formatdate(localtime=False)
-    message["Message-ID"] = make_msgid(domain=server.sender.rpartition("@")[2])
+    message["Message-ID"] = f"<{message_id}@{domain}>" if message_id else make_msgid(domain=domain)
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(text)
+    message.set_content(text, cte="7bit" if text.isascii() else "quoted-printable")
+    left = False
     try:
         with _connected(server) as line:
             if server.user:
                 line.login(server.user, server.password)
-            line.send_message(message)
+            _agreed(line, server.sender, to)
+            left = True
+            _carried(line, message.as_bytes())
+    except _RefusedError as error:
+        return Given(str(error) or "refused", final=error.final)
     except (OSError, smtplib.SMTPException) as error:
-        return str(error) or type(error).__name__
-    return ""
+        return Given(str(error) or type(error).__name__, doubtful=left)
+    return Given()
+
+
+def _agreed(line: smtplib.SMTP, sender: str, to: str) -> None:
+    """Everything until the server waits for the message itself."""
+    line.ehlo_or_helo_if_needed()
+    for code, words in (line.mail(sender), line.rcpt(to)):
+        if code not in {_TAKEN, _TAKEN + 1}:
+            raise _RefusedError(code, words)
+    code, words = line.docmd("DATA")
+    if code != _GO_ON:
+        raise _RefusedError(code, words)
+
+
+def _carried(line: smtplib.SMTP, raw: bytes) -> None:
+    """The message and the answer to it."""
+    line.send(_DOT.sub(b"..", raw) + b"\r\n.\r\n")
+    code, words = line.getreply()
+    if code != _TAKEN:
+        raise _RefusedError(code, words)
 
 
 def _connected(server: MailServer) -> smtplib.SMTP:

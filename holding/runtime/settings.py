@@ -51,6 +51,11 @@ class Settings:
         """True when the database is our own file, so that its key may be made here."""
         return self.database_url == default_url(self.home)
 
+    @property
+    def page_root(self) -> str:
+        """Where people reach the pages, for links that are sent to them."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read the environment; a value that makes no sense raises, naming its variable."""

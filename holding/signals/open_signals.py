@@ -52,6 +52,11 @@ class SignalRow:
         return self.kind == SignalKind.CLOSE_BLOCKED
 
     @property
+    def differs(self) -> bool:
+        """Whether a target keeps other totals than were sent."""
+        return self.kind == SignalKind.TOTALS_DIFFER
+
+    @property
     def period(self) -> str:
         """The month that closes, in words; empty for what is about none."""
         return month(self.key) if self.close else ""
@@ -127,6 +132,9 @@ def sentence(row: SignalRow, books: str) -> str:
         case SignalKind.CLOSE_BLOCKED:
             held = f"{plural(row.records, 'record is', 'records are')} on hold, {money}."
             return f"The books of {month(row.key)} close on {row.closes_on}: {held}"
+        case SignalKind.TOTALS_DIFFER:
+            many = plural(row.records, "document")
+            return f"{row.connection} keeps other totals of {many} than were sent, after a retry."
 
 
 def month(key: str) -> str:

@@ -1,4 +1,4 @@
-"""What raises a signal now: a connector that fails for many, a lost authorization, a close.
+"""What raises a signal now: failures of many, a lost authorization, a close, other totals.
 
 Here: the causes, each read from what is stored. Reads only. Not here: raising and ending signals
 (raising.py), what is said of them (open_signals.py).
@@ -11,18 +11,21 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from holding.connections.breaker import REFUSED
 from holding.signals.signal_settings import close_day, failures_of
 from holding.store.sums import of_held
 from holding.tables import (
+    Attempt,
     Company,
     Connection,
     Event,
     Hold,
     Posting,
+    Push,
     Record,
+    Request,
     Signal,
     Throttle,
 )
@@ -61,6 +64,7 @@ def found_now(
         *_many_failures(session, company, standing, now),
         *_lost_authorizations(session, company),
         *_blocked_close(session, company, now),
+        *_differing_totals(session, company),
     ]
 
 
@@ -167,6 +171,52 @@ def _blocked_close(session: Session, company: Company, now: datetime) -> list[Fo
             money=money,
             closes_on=closes,
         )
+    ]
+
+
+def _differing_totals(session: Session, company: Company) -> list[Found]:
+    """Targets that keep another total than was sent, of documents that were sent more than once;
+    what rounding explains counts as the total itself.
+    """
+    times = (
+        select(func.count())
+        .select_from(Attempt)
+        .join(Request, Request.id == Attempt.request_id)
+        .join(each := aliased(Push), each.id == Attempt.push_id)
+        .where(each.posting_id == Posting.id, Request.kind == "push")
+        .scalar_subquery()
+    )
+    query = (
+        select(
+            Posting.connection_id,
+            Posting.currency,
+            func.count().label("records"),
+            func.min(Posting.record_id).label("first"),
+            func.sum(Posting.amount).label("minor"),
+        )
+        .join(Push, Push.id == Posting.posted_push_id)
+        .where(
+            Posting.company_id == company.id,
+            Posting.state == PostingState.POSTED,
+            Push.kept != Posting.amount,
+            times > 1,
+        )
+        .group_by(Posting.connection_id, Posting.currency)
+        .order_by(Posting.connection_id)
+    )
+    rows: dict[int, list[Any]] = {}
+    for row in session.execute(query):
+        rows.setdefault(row.connection_id, []).append(row)
+    return [
+        Found(
+            kind=SignalKind.TOTALS_DIFFER,
+            key=str(connection_id),
+            connection_id=connection_id,
+            record_id=min(row.first for row in each_row),
+            records=sum(int(row.records) for row in each_row),
+            money=by_key((None, row.currency, row.minor) for row in each_row).get(None, {}),
+        )
+        for connection_id, each_row in rows.items()
     ]
 
 

@@ -60,7 +60,7 @@ from holding.tables.rules import (
     Shadow,
     ShadowVerdict,
 )
-from holding.tables.signals import Escalation, Signal
+from holding.tables.signals import Escalation, Notice, Recipient, Signal
 from holding.tables.tallies import HoldTally, TalliedRecord, TallyMark
 from holding.tables.targets import (
     AuthorizationRequest,
@@ -115,6 +115,7 @@ __all__ = [
     "MappingTable",
     "Membership",
     "Note",
+    "Notice",
     "Operation",
     "Person",
     "Posting",
@@ -123,6 +124,7 @@ __all__ = [
     "Pull",
     "Push",
     "Reading",
+    "Recipient",
     "Record",
     "Release",
     "Request",

@@ -157,3 +157,35 @@ class SignalKind(StrEnum):
     MANY_FAILURES = "many_failures"
     AUTHORIZATION_LOST = "authorization_lost"
     CLOSE_BLOCKED = "close_blocked"
+    TOTALS_DIFFER = "totals_differ"
+
+
+class RecipientKind(StrEnum):
+    """How a recipient of notices is reached."""
+
+    PERSON = "person"
+    MAIL = "mail"
+    WEBHOOK = "webhook"
+
+
+class NoticeKind(StrEnum):
+    """Why a notice is sent."""
+
+    DIGEST = "digest"
+    URGENT = "urgent"
+    PACKET = "packet"
+    TEST = "test"
+
+
+class NoticeState(StrEnum):
+    """Where a notice stands; the last four are ends. `unknown`: it may have arrived, and is not
+    sent again. `nothing`: there was nothing to tell.
+    """
+
+    DUE = "due"
+    CLAIMED = "claimed"
+    SENDING = "sending"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    NOTHING = "nothing"

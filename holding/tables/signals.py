@@ -1,17 +1,17 @@
-"""What people are told beyond the pages of records: signals, and packets for a support desk.
+"""What people are told beyond the pages of records: signals, packets for a support desk, notices.
 
-Here: signal, escalation. Not here: when a signal is raised (holding/signals), what
-is in a packet (holding/escalation/packets.py).
+Here: signal, escalation, recipient, notice. Not here: when a signal is raised (holding/signals),
+what is in a packet (holding/escalation/packets.py), when a notice is sent (holding/notices).
 """
 
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, false
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holding.tables.columns import WHOLE, Base, Id, Json, Word, one_of, partial, ref
-from holding.tables.row_states import SignalKind
+from holding.tables.row_states import NoticeKind, NoticeState, RecipientKind, SignalKind
 
 
 class Signal(Base):
@@ -68,3 +68,66 @@ class Escalation(Base):
     ticket: Mapped[str | None]
     sent_at: Mapped[datetime | None]
     sent_by_id: Mapped[int | None] = ref("person")
+
+
+class Recipient(Base):
+    """Who is told: a person of the company, an address of mail, or an outgoing webhook.
+
+    `digest`, `urgent` and `packets` say what they get. A webhook of a team is told of its holds
+    alone; `secret` signs its calls and is encrypted for this row. One that was removed has ended.
+    """
+
+    __tablename__ = "recipient"
+    __table_args__ = (
+        Index("ix_recipient_company", "company_id", "id"),
+        one_of("kind", RecipientKind),
+        CheckConstraint("(kind = 'person') = (person_id IS NOT NULL)", name="person"),
+        CheckConstraint("(kind = 'webhook') = (secret IS NOT NULL)", name="secret"),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    kind: Mapped[RecipientKind] = mapped_column(Word(RecipientKind))
+    person_id: Mapped[int | None] = ref("person")
+    team_id: Mapped[int | None] = ref("team")
+    address: Mapped[str] = mapped_column(default="", server_default="")
+    secret: Mapped[str | None]
+    digest: Mapped[bool]
+    urgent: Mapped[bool]
+    packets: Mapped[bool]
+    made_at: Mapped[datetime]
+    made_by_id: Mapped[int | None] = ref("person")
+    ended_at: Mapped[datetime | None]
+
+
+class Notice(Base):
+    """One message to one recipient, once: `key` names what it is about among those of its kind.
+
+    `body` is what is told; it stays as it was made, however often it is tried.
+    """
+
+    __tablename__ = "notice"
+    DUE = "due_at IS NOT NULL"
+    __table_args__ = (
+        UniqueConstraint("recipient_id", "kind", "key"),
+        Index("ix_notice_company", "company_id", "id"),
+        partial("ix_notice_due", "company_id", "due_at", "id", where=DUE),
+        one_of("kind", NoticeKind),
+        one_of("state", NoticeState),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    recipient_id: Mapped[int] = ref("recipient")
+    kind: Mapped[NoticeKind] = mapped_column(Word(NoticeKind))
+    key: Mapped[str]
+    subject: Mapped[str]
+    body: Mapped[dict[str, Any]] = mapped_column(Json)
+    state: Mapped[NoticeState] = mapped_column(Word(NoticeState))
+    made_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+    ended_at: Mapped[datetime | None]
+    answer: Mapped[str] = mapped_column(default="", server_default="")

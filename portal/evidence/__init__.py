@@ -1,10 +1,16 @@
-"""Clearpost portal.evidence: what auditors and support ask for: audit log, packets, notes, signals.
+"""Clearpost portal.evidence: what auditors and support ask for, and who is told.
 
 Here: the list of the blueprints. Not here: what happened (holding/audit).
 """
 
-from portal.evidence import audit_log, escalation_pages, packet_pages, signal_pages
+from portal.evidence import audit_log, escalation_pages, notice_pages, packet_pages, signal_pages
 
 __all__ = ["BLUEPRINTS"]
 
-BLUEPRINTS = (audit_log.pages, escalation_pages.pages, packet_pages.pages, signal_pages.pages)
+BLUEPRINTS = (
+    audit_log.pages,
+    escalation_pages.pages,
+    notice_pages.pages,
+    packet_pages.pages,
+    signal_pages.pages,
+)

@@ -18,10 +18,12 @@ from holding.escalation.failures import Failure
 from holding.escalation.kept_packets import Kept
 from holding.escalation.packets import Typed, Words
 from holding.escalation.recent_changes import Change
+from holding.notices import deliveries, planning, recipients
 from holding.records import record_rows
 from holding.refusal import Refusal
+from holding.runtime import doorbell
 from holding.words import sums
-from portal.web import filters, fragments, labels, security, store
+from portal.web import filters, forms, fragments, labels, security, store
 
 pages = Blueprint("escalations", __name__, url_prefix="/c/<co>")
 RECORD = "/escalate/<source>/<kind>/<record_id:external_id>"
@@ -121,6 +123,23 @@ def sent(escalation_id: int) -> Response:
             return _packet(kept, {"to": answer.message}, status=422)
         return fragments.refuse(answer, back=_url(kept.id))
     return fragments.moved(_url(kept.id), f"{answer.number} is escalated to {answer.sent_to}.")
+
+
+@pages.post("/escalations/<int:escalation_id>/deliver")
+def deliver(escalation_id: int) -> Response:
+    """Send a packet by mail or webhook to a recipient that gets packets."""
+    kept = _kept(escalation_id)
+    chosen = forms.whole(request.form.get("recipient")) or 0
+    with store.writing() as session:
+        answer = planning.packet(session, g.actor, kept.id, chosen, g.now)
+    if isinstance(answer, Refusal):
+        if answer.code == "notice.recipient":
+            return _packet(kept, {"recipient": answer.words}, status=422)
+        return fragments.refuse(answer, back=_url(kept.id))
+    doorbell.ring(g.company.id, "notify")
+    return fragments.moved(
+        _url(kept.id), f"The packet for {kept.number} is queued for {answer.name}."
+    )
 
 
 def _case(source: str, kind: str, external_id: str) -> _Case:
@@ -235,7 +254,15 @@ def _kept(escalation_id: int) -> Kept:
 
 def _packet(kept: Kept, problems: Mapping[str, str], *, status: int = 200) -> Response:
     return fragments.respond(
-        "escalation/packet.html", status=status, kept=kept, rows=_rows(kept), problems=problems
+        "escalation/packet.html",
+        status=status,
+        kept=kept,
+        rows=_rows(kept),
+        problems=problems,
+        recipients=[
+            one for one in recipients.listing(store.reading(), g.company.id) if one.packets
+        ],
+        messages=deliveries.of_packet(store.reading(), g.company.id, kept.id),
     )
 
 

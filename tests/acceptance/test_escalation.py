@@ -14,6 +14,7 @@ from tests.acceptance.houses import quiet
 from tests.acceptance.orders import buyer, clean, with_sku
 from tests.acceptance.parts import Part, read
 from tests.acceptance.product import (
+    ADMIN,
     FINANCE,
     SIMULATOR_KEY,
     House,
@@ -21,7 +22,8 @@ from tests.acceptance.product import (
     Visitor,
     free_environment,
 )
-from tests.acceptance.quiet import BASE, ask_target, fix_mapping, rows, work
+from tests.acceptance.quiet import BASE, ask_target, fix_mapping, rows, send, work
+from tests.support.hook_server import hook_box
 
 NUMBER, ORDER = "NS-2501", 2501
 FORM = f"{BASE}/escalate/netshop/order/{ORDER}"
@@ -172,6 +174,36 @@ def test_G11_module_place_user_and_message_are_in_it_and_nothing_secret(failed: 
     for secret in (SIMULATOR_KEY, failed.house.secret, "abcdefgh12345678"):
         assert secret not in files, secret
 
+    delivered(failed, spoken)
     url = f"{BASE}/audit?what=evidence"
     log = read(failed.finance.get(url)).one("table", id="auditlist").text
     assert f"made an escalation packet for {NUMBER}." in log
+
+
+def delivered(failed: Failed, spoken: str) -> None:
+    """A packet goes to the webhook of a desk, once and without secrets."""
+    admin, finance = failed.house.visitor(ADMIN), failed.finance
+    with hook_box() as hook:
+        form = read(admin.get(f"{BASE}/notices")).one("form", id="addform")
+        wish = {"kind": "webhook", "address": hook.url, "gets": "packets"}
+        address = admin.address + form.attributes["action"]
+        made = admin.session.post(
+            address, {**form.fields(), **wish}, headers={"Referer": address}, timeout=30
+        )
+        assert made.status_code == 200, made.text[:500]
+        answer = failed.send({**failed.fields(), "exact_message": spoken, "op": "delivered"})
+        page = read(answer.text).one("form", id="deliverform")
+        recipient = page.one("option").attributes["value"]
+        path = page.attributes["action"]
+        sent = send(finance, page, {**page.fields(), "recipient": recipient})
+        assert "is queued for" in sent
+        assert "already" in send(finance, page, {**page.fields(), "recipient": recipient}, code=409)
+        work(failed.house)
+        (call,) = hook.calls
+        told = json.loads(call.body)
+        assert told["kind"] == "packet"
+        assert told["packet"]["record_number"] == NUMBER
+        for secret in (SIMULATOR_KEY, failed.house.secret, TAX_NUMBER, BUYER):
+            assert secret not in call.body.decode()
+        shown = read(finance.get(path.removesuffix("/deliver"))).one("ul", id="packetmessages")
+        assert shown.text.startswith("Sent to ")

@@ -52,6 +52,7 @@ ACTIONS = {
     "onboarding.set_cutover onboarding.go_live": {"admin"},
     "desk.override connections.test stops.limit api.override": {"admin"},
     "signals.failures signals.close_day connauth.begin connauth.disconnect": {"admin"},
+    "notices.times notices.add notices.remove notices.test": {"admin"},
     "mappings.fix mappings.save_entry mappings.accept_merge": {"finance", "admin"},
     "mappings.refuse_merge mappings.give_list mappings.accept_exact": {"finance", "admin"},
     "connections.pause connections.resume connections.sync connections.daily operations.requeue": {
@@ -76,6 +77,7 @@ FOR_ALL = {
     "mappings.preview_entry",
     "escalations.make",
     "escalations.sent",
+    "escalations.deliver",
 }
 """A preview changes nothing, and whoever sees a record may escalate it; of the others the services
 ask again, for each hold or person.

@@ -24,6 +24,7 @@ VALUES = {
     "request_id": 1,
     "escalation_id": 1,
     "event_id": 1,
+    "recipient_id": 1,
     "name": "aiaccount",
     "table": "item",
     "source": "netshop",

@@ -1,0 +1,1 @@
+"""Clearpost holding.notices: who is told of what by mail or webhook, once each."""

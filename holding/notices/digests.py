@@ -1,0 +1,157 @@
+"""What a digest says: the open holds of one recipient by cause, with money, oldest and whose move.
+
+Here: reading it and putting it into words. Reads only. Not here: when it is made (planning.py).
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from holding.store.sums import check_figure, of_held
+from holding.tables import Cause, Company, Hold, Person, Record, Team, TeamMember
+from holding.tables.decisions import HOLD_OPEN
+from holding.words import Sums, added, by_key, plural, sums
+
+MOST_GROUPS: Final = 20
+"""Causes that a digest names; of the others it says how many they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The open holds of one cause that wait for one owner."""
+
+    cause_id: int
+    label: str
+    error_class: str
+    owner: str
+    records: int
+    money: Sums
+    oldest: datetime
+
+
+def of_person(session: Session, company_id: int, person_id: int) -> tuple[Group, ...]:
+    """What waits for a person: their own holds, and those of their teams that nobody took."""
+    mine = select(TeamMember.team_id).where(TeamMember.person_id == person_id)
+    theirs = and_(Hold.person_id.is_(None), Hold.team_id.in_(mine))
+    return _groups(session, company_id, or_(Hold.person_id == person_id, theirs))
+
+
+def of_team(session: Session, company_id: int, team_id: int | None) -> tuple[Group, ...]:
+    """What waits for a team; without one, all that the company holds."""
+    return _groups(session, company_id, *([Hold.team_id == team_id] if team_id else []))
+
+
+def _groups(session: Session, company_id: int, *whose: ColumnElement[bool]) -> tuple[Group, ...]:
+    """By cause and owner, the longest waiting first; each record once in a group."""
+    single = (
+        select(
+            Hold.cause_id,
+            Hold.person_id,
+            Hold.team_id,
+            Hold.record_id,
+            func.max(Hold.book).label("book"),
+            func.min(Hold.opened_at).label("since"),
+        )
+        .where(Hold.company_id == company_id, HOLD_OPEN, *whose)
+        .group_by(Hold.cause_id, Hold.person_id, Hold.team_id, Hold.record_id)
+        .subquery()
+    )
+    currency, minor = of_held(single)
+    query = (
+        select(
+            single.c.cause_id,
+            Cause.label,
+            Cause.error_class.label("error_class"),
+            func.coalesce(Person.name, Team.shown).label("owner"),
+            currency,
+            func.count().label("records"),
+            func.sum(minor).label("minor"),
+            func.min(single.c.since).label("oldest"),
+        )
+        .join_from(single, Record, Record.id == single.c.record_id)
+        .join(Cause, Cause.id == single.c.cause_id)
+        .outerjoin(Person, Person.id == single.c.person_id)
+        .outerjoin(Team, Team.id == single.c.team_id)
+        .group_by(
+            single.c.cause_id, Cause.label, Cause.error_class, Person.name, Team.shown, currency
+        )
+    )
+    found: dict[tuple[int, str], list[Any]] = defaultdict(list)
+    for row in session.execute(query):
+        found[row.cause_id, row.owner or ""].append(row)
+    groups = [
+        Group(
+            cause_id=cause_id,
+            label=rows[0].label,
+            error_class=str(rows[0].error_class),
+            owner=owner,
+            records=sum(int(row.records) for row in rows),
+            money=by_key((None, row.currency, row.minor) for row in rows).get(None, {}),
+            oldest=min(row.oldest for row in rows),
+        )
+        for (cause_id, owner), rows in found.items()
+    ]
+    return tuple(sorted(groups, key=lambda one: (one.oldest, one.cause_id, one.owner)))
+
+
+def told(
+    company: Company, groups: Collection[Group], period: datetime, now: datetime, *, root: str
+) -> dict[str, Any]:
+    """The digest as it is sent: JSON whose texts are for people. `root`: where the pages are."""
+    books = company.currency
+    zone = ZoneInfo(company.zone)
+    records = sum(one.records for one in groups)
+    money = sums(added(one.money for one in groups), books)
+    listed = sorted(groups, key=lambda one: -check_figure(one.money))[:MOST_GROUPS]
+    listed.sort(key=lambda one: (one.oldest, one.cause_id))
+    base = f"{root.rstrip('/')}/c/{company.code}"
+    return {
+        "kind": "digest",
+        "company": {"code": company.code, "name": company.name},
+        "period": period.astimezone(zone).isoformat(),
+        "summary": f"{plural(records, 'record')} on hold, {money}",
+        "records": records,
+        "oldest": min(one.oldest for one in groups).astimezone(zone).isoformat(),
+        "groups": [_line(one, books, zone, now, base) for one in listed],
+        "more": len(groups) - len(listed),
+        "link": f"{base}/holding",
+    }
+
+
+def _line(one: Group, books: str, zone: ZoneInfo, now: datetime, base: str) -> dict[str, Any]:
+    days = (now - one.oldest).days
+    return {
+        "cause": one.label or one.error_class.replace("_", " "),
+        "class": one.error_class,
+        "owner": one.owner,
+        "records": one.records,
+        "money": sums(one.money, books),
+        "oldest": one.oldest.astimezone(zone).isoformat(),
+        "waits": plural(days, "day") if days else "less than a day",
+        "link": f"{base}/holding?view=all&open={one.cause_id}#group_{one.cause_id}",
+    }
+
+
+def as_text(body: Mapping[str, Any]) -> str:
+    """The same as plain lines, for a mail."""
+    if body["kind"] != "digest":
+        return str(body["text"])
+    lines = [f"{body['company']['name']}: {body['summary']}.", ""]
+    for one in body["groups"]:
+        lines += [
+            one["cause"],
+            f"  {plural(one['records'], 'record')}, {one['money']}",
+            f"  The oldest waits {one['waits']}. Next step: {one['owner']}.",
+            f"  {one['link']}",
+            "",
+        ]
+    if body["more"]:
+        lines.append(f"And {plural(body['more'], 'other cause')}.")
+    lines.append(f"All of it: {body['link']}")
+    return "\n".join(lines) + "\n"

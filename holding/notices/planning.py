@@ -1,0 +1,195 @@
+"""Which notices there are to send: digests of a period, signals at once, packets, tests.
+
+Here: one row for each message, made once however many workers look. Not here: sending (sending.py).
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor, may
+from holding.audit.events import record_event
+from holding.escalation import packets
+from holding.notices import digests
+from holding.notices.digest_times import period, times_of
+from holding.notices.recipients import RecipientRow, listing
+from holding.refusal import Refusal
+from holding.signals import open_signals
+from holding.store import bulk
+from holding.tables import Company, Escalation, Notice, Record
+from holding.tables.columns import moment_text
+from holding.tables.row_states import NoticeKind, NoticeState
+
+TEST_ACT: Final = "company.setup"
+PACKET_ACT: Final = "record.read"
+
+
+def plan(session: Session, now: datetime, *, root: str) -> None:
+    """Make what is due of every company; `root`: the address at which people reach the pages."""
+    for company in session.scalars(select(Company).order_by(Company.id)).all():
+        if told := listing(session, company.id):
+            _urgent(session, company, told, now, root)
+            _digests(session, company, told, now, root)
+
+
+def _digests(
+    session: Session, company: Company, told: Iterable[RecipientRow], now: datetime, root: str
+) -> None:
+    """One a recipient and period; who was added after it began has the next one."""
+    due = period(times_of(company.settings), company.zone, now)
+    waiting = [one for one in told if one.digest and due is not None and one.made_at <= due]
+    if due is None or not waiting:
+        return
+    key = moment_text(due)
+    done = set(
+        session.scalars(
+            select(Notice.recipient_id).where(
+                Notice.company_id == company.id,
+                Notice.kind == NoticeKind.DIGEST,
+                Notice.key == key,
+            )
+        )
+    )
+    for one in waiting:
+        if one.id in done:
+            continue
+        if one.person_id is not None:
+            groups = digests.of_person(session, company.id, one.person_id)
+        else:
+            groups = digests.of_team(session, company.id, one.team_id)
+        if groups:
+            body = digests.told(company, groups, due, now, root=root)
+            subject = f"{company.name}: {body['summary']}"
+            _add(session, company.id, one.id, NoticeKind.DIGEST, key, subject, body, now)
+        else:
+            _add(session, company.id, one.id, NoticeKind.DIGEST, key, "Nothing on hold", {}, now)
+
+
+def _urgent(
+    session: Session, company: Company, told: Iterable[RecipientRow], now: datetime, root: str
+) -> None:
+    """Each signal once to each, as soon as it is raised."""
+    wanted = [one for one in told if one.urgent]
+    signals = open_signals.listing(session, company.id) if wanted else ()
+    if not signals:
+        return
+    keys = {one.id: f"signal:{one.id}" for one in signals}
+    query = select(Notice.recipient_id, Notice.key).where(
+        Notice.company_id == company.id,
+        Notice.kind == NoticeKind.URGENT,
+        bulk.among(Notice.key, sorted(keys.values())),
+    )
+    done = {(row.recipient_id, row.key) for row in session.execute(query)}
+    link = f"{root.rstrip('/')}/c/{company.code}/signals"
+    for signal in signals:
+        sentence = open_signals.sentence(signal, company.currency)
+        for one in wanted:
+            if one.made_at > signal.opened_at or (one.id, keys[signal.id]) in done:
+                continue
+            body = {
+                "kind": "urgent",
+                "company": {"code": company.code, "name": company.name},
+                "signal": signal.kind,
+                "say": sentence,
+                "text": f"{company.name}: {sentence}\n\n{link}\n",
+                "link": link,
+            }
+            subject = f"{company.name}: {sentence}"
+            _add(
+                session, company.id, one.id, NoticeKind.URGENT, keys[signal.id], subject, body, now
+            )
+
+
+def test(
+    session: Session, actor: Actor, recipient_id: int, now: datetime
+) -> RecipientRow | Refusal:
+    """Send a recipient one message that says nothing but that it arrives."""
+    if refusal := may(actor, TEST_ACT):
+        return refusal
+    company = session.get_one(Company, actor.company_id)
+    found = [one for one in listing(session, company.id) if one.id == recipient_id]
+    if not found:
+        return Refusal("notice.unknown", "There is no such recipient here.", "", 404)
+    text = f"A test of {company.name} in Clearpost, sent by {actor.name}. Nothing is to be done.\n"
+    body = {
+        "kind": "test",
+        "company": {"code": company.code, "name": company.name},
+        "text": text,
+    }
+    subject = f"{company.name}: test"
+    _add(session, company.id, recipient_id, NoticeKind.TEST, moment_text(now), subject, body, now)
+    return found[0]
+
+
+def packet(
+    session: Session, actor: Actor, escalation_id: int, recipient_id: int, now: datetime
+) -> RecipientRow | Refusal:
+    """Send an escalation packet to a recipient that gets them; a second time sends nothing."""
+    if refusal := may(actor, PACKET_ACT):
+        return refusal
+    row = session.get(Escalation, escalation_id)
+    if row is None or row.company_id != actor.company_id:
+        return Refusal("escalation.unknown", "There is no such packet here.", "", 404)
+    told = listing(session, row.company_id)
+    found = [one for one in told if one.id == recipient_id and one.packets]
+    if not found:
+        words = "Choose a recipient that gets escalation packets."
+        return Refusal("notice.recipient", words, "An administrator adds one under Notices.", 422)
+    if refusal := may(actor, "record.pii") if row.personal else None:
+        return refusal
+    number = session.get_one(Record, row.record_id).number
+    company = session.get_one(Company, row.company_id)
+    body = {
+        "kind": "packet",
+        "company": {"code": company.code, "name": company.name},
+        "packet": row.packet,
+        "sha256": row.sha256,
+        "text": f"{packets.as_text(row.packet)}\nSHA-256 of the JSON: {row.sha256}\n",
+    }
+    key, subject = f"escalation:{row.id}", f"{company.name}: escalation packet for {number}"
+    made = _add(session, row.company_id, recipient_id, NoticeKind.PACKET, key, subject, body, now)
+    if made is None:
+        words = f"This packet went to {found[0].name} already."
+        return Refusal("escalation.sent", words, "Make another packet to escalate it again.")
+    record_event(
+        session,
+        company_id=row.company_id,
+        at=now,
+        actor=actor,
+        act="escalation.sending",
+        record_id=row.record_id,
+        object=f"escalation:{row.id}",
+        body={"say": f"{actor.name} sends the packet for {number} to {found[0].name}."},
+    )
+    return found[0]
+
+
+def _add(
+    session: Session,
+    company_id: int,
+    recipient_id: int,
+    kind: NoticeKind,
+    key: str,
+    subject: str,
+    body: Mapping[str, Any],
+    now: datetime,
+) -> int | None:
+    """One row, unless it is there; without a body there is nothing to tell."""
+    values = {
+        "company_id": company_id,
+        "recipient_id": recipient_id,
+        "kind": kind,
+        "key": key,
+        "subject": subject,
+        "body": dict(body),
+        "state": NoticeState.DUE if body else NoticeState.NOTHING,
+        "made_at": now,
+        "due_at": now if body else None,
+        "ended_at": None if body else now,
+        "tries": 0,
+        "answer": "",
+    }
+    return bulk.insert_once(session, Notice, values)

@@ -1,0 +1,241 @@
+"""Who is told: people, addresses of mail, outgoing webhooks; and what each gets.
+
+Here: adding one, removing it, the list. Not here: what is told (digests.py, planning.py), sending
+it (sending.py).
+"""
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from connectors.transport.addresses import Blocked, resolve
+from holding.access.actors import Actor, may
+from holding.access.secrets import Keys
+from holding.audit.events import record_event
+from holding.refusal import Refusal
+from holding.store.row_objects import Columns, of
+from holding.tables import Membership, Person, Recipient, Team
+from holding.tables.row_states import RecipientKind
+
+ACT: Final = "company.setup"
+MOST: Final = 100
+LONGEST: Final = 500
+SECRET_BYTES: Final = 32
+_MAIL: Final = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\".]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a form asks for: how to reach somebody, and what they get."""
+
+    kind: RecipientKind
+    person_id: int | None = None
+    team_id: int | None = None
+    address: str = ""
+    digest: bool = False
+    urgent: bool = False
+    packets: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientRow:
+    """A recipient as people read it; `email`: that of a person."""
+
+    id: int
+    kind: RecipientKind
+    person_id: int | None
+    team_id: int | None
+    person: str | None
+    email: str | None
+    team: str | None
+    address: str
+    digest: bool
+    urgent: bool
+    packets: bool
+    made_at: datetime
+
+    @property
+    def name(self) -> str:
+        """Who it is: a person's name, else the address."""
+        return self.person or self.address
+
+    @property
+    def to(self) -> str:
+        """Where it goes."""
+        return self.email or self.address
+
+    @property
+    def webhook(self) -> bool:
+        """Whether it is called, and not written to."""
+        return self.kind == RecipientKind.WEBHOOK
+
+    @property
+    def gets(self) -> str:
+        """What it gets, in words."""
+        words = {
+            "digest": self.digest,
+            "urgent signals": self.urgent,
+            "escalation packets": self.packets,
+        }
+        return ", ".join(word for word, wanted in words.items() if wanted)
+
+
+RECIPIENT = Columns(
+    RecipientRow(
+        id=of(Recipient.id),
+        kind=of(Recipient.kind),
+        person_id=of(Recipient.person_id),
+        team_id=of(Recipient.team_id),
+        person=of(Person.name),
+        email=of(Person.email),
+        team=of(Team.shown.label("team")),
+        address=of(Recipient.address),
+        digest=of(Recipient.digest),
+        urgent=of(Recipient.urgent),
+        packets=of(Recipient.packets),
+        made_at=of(Recipient.made_at),
+    ),
+    {"person": "person.name", "email": "person.email"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A recipient was added; `secret` signs the calls of a webhook and is shown this once."""
+
+    id: int
+    name: str
+    secret: str
+
+
+def listing(session: Session, company_id: int) -> tuple[RecipientRow, ...]:
+    """Everybody who is told now, in the order in which they were added. A person who left the
+    company or may not sign in is told nothing.
+    """
+    here = select(Membership.person_id).where(Membership.company_id == company_id)
+    told = Recipient.person_id.is_(None) | (Person.active & Recipient.person_id.in_(here))
+    query = (
+        RECIPIENT.select()
+        .select_from(Recipient)
+        .outerjoin(Person, Person.id == Recipient.person_id)
+        .outerjoin(Team, Team.id == Recipient.team_id)
+        .where(Recipient.company_id == company_id, Recipient.ended_at.is_(None), told)
+        .order_by(Recipient.id)
+    )
+    return RECIPIENT.each(session.execute(query))
+
+
+def add(session: Session, actor: Actor, wish: Wish, now: datetime, keys: Keys) -> Added | Refusal:
+    """Add a recipient of the actor's company; a webhook gets a secret of its own."""
+    if refusal := may(actor, ACT):
+        return refusal
+    company_id = actor.company_id or 0
+    standing = listing(session, company_id)
+    address = wish.address.strip()
+    if refusal := _unfit(session, company_id, wish, address, standing):
+        return refusal
+    secret = secrets.token_urlsafe(SECRET_BYTES) if wish.kind == RecipientKind.WEBHOOK else ""
+    person = wish.kind == RecipientKind.PERSON
+    row = Recipient(
+        company_id=company_id,
+        kind=wish.kind,
+        person_id=wish.person_id if person else None,
+        team_id=wish.team_id if wish.kind == RecipientKind.WEBHOOK else None,
+        address="" if person else address,
+        secret="" if secret else None,
+        digest=wish.digest,
+        urgent=wish.urgent,
+        packets=wish.packets,
+        made_at=now,
+        made_by_id=actor.person_id,
+    )
+    session.add(row)
+    session.flush()
+    if secret:
+        row.secret = keys.encrypt(secret, row=bound(row.id))
+        session.flush()
+    (made,) = [one for one in listing(session, company_id) if one.id == row.id]
+    _tell(session, actor, row.id, "notice.added", f"{made.name} gets {made.gets}", now)
+    return Added(row.id, made.name, secret)
+
+
+def remove(session: Session, actor: Actor, recipient_id: int, now: datetime) -> str | Refusal:
+    """Tell nothing more to a recipient; its name. What was sent stays in the list."""
+    if refusal := may(actor, ACT):
+        return refusal
+    found = [one for one in listing(session, actor.company_id or 0) if one.id == recipient_id]
+    if not found:
+        return Refusal("notice.unknown", "There is no such recipient here.", "", 404)
+    session.get_one(Recipient, recipient_id).ended_at = now
+    _tell(session, actor, recipient_id, "notice.removed", f"{found[0].name} gets no more", now)
+    return found[0].name
+
+
+def bound(recipient_id: int) -> str:
+    """What the secret of a recipient is encrypted for."""
+    return f"recipient:{recipient_id}"
+
+
+def _unfit(
+    session: Session,
+    company_id: int,
+    wish: Wish,
+    address: str,
+    standing: tuple[RecipientRow, ...],
+) -> Refusal | None:
+    if not (wish.digest or wish.urgent or wish.packets):
+        return Refusal("notice.nothing", "Choose what they get.", "", 422)
+    if len(standing) >= MOST:
+        return Refusal("notice.many", f"At most {MOST} recipients are told.", "Remove one.", 422)
+    if len(address) > LONGEST:
+        return Refusal("notice.address", f"At most {LONGEST} characters fit here.", "", 422)
+    if refusal := _not_reached(session, company_id, wish, address):
+        return refusal
+    person = wish.person_id if wish.kind == RecipientKind.PERSON else None
+    team = wish.team_id if wish.kind == RecipientKind.WEBHOOK else None
+    key = (wish.kind, person, team, "" if person else address)
+    if key in {(one.kind, one.person_id, one.team_id, one.address) for one in standing}:
+        return Refusal("notice.same", "They are on the list already.", "Remove the old line.", 422)
+    return None
+
+
+def _not_reached(session: Session, company_id: int, wish: Wish, address: str) -> Refusal | None:
+    """Why nobody could be told so: no such person, no address, one that is not called."""
+    if wish.kind == RecipientKind.PERSON:
+        here = select(Membership.person_id).where(
+            Membership.company_id == company_id, Membership.person_id == wish.person_id
+        )
+        if wish.person_id is None or session.scalar(here.limit(1)) is None:
+            return Refusal("notice.person", "Choose a person of this company.", "", 422)
+        return None
+    if wish.kind == RecipientKind.MAIL:
+        if _MAIL.fullmatch(address):
+            return None
+        return Refusal("notice.address", "Enter one address, as desk@example.com.", "", 422)
+    team = session.get(Team, wish.team_id) if wish.team_id else None
+    if wish.team_id and (team is None or team.company_id != company_id):
+        return Refusal("notice.team", "Choose a team of this company.", "", 422)
+    place = resolve(address)
+    if isinstance(place, Blocked):
+        words = place.words.replace("of the target", "of the webhook")
+        return Refusal("notice.address", words, "", 422)
+    return None
+
+
+def _tell(
+    session: Session, actor: Actor, recipient_id: int, act: str, what: str, now: datetime
+) -> None:
+    record_event(
+        session,
+        company_id=actor.company_id or 0,
+        at=now,
+        actor=actor,
+        act=act,
+        object=f"recipient:{recipient_id}",
+        body={"say": f"{actor.name} changed who is told: {what}."},
+    )

@@ -1,0 +1,237 @@
+"""Sending what is due, one message at a time: claimed, about to leave, and what came of it.
+
+Here: who sends which, the calls, and when one is tried again. Not here: which messages there are
+(planning.py). A message that may have left is not sent again: what is told twice is believed less
+than what is missing from a list that shows it (docs/decisions/0084-a-notice-leaves-once.md).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import and_, or_, select, update
+from sqlalchemy.orm import Session
+
+from connectors.kit.signed_webhooks import sign
+from connectors.transport.http import Http, HttpAnswer, HttpFailure
+from connectors.transport.mail import MailServer, give
+from holding.access.secrets import Keys
+from holding.notices import digests
+from holding.notices.recipients import bound
+from holding.refusal import Refusal
+from holding.runtime.clock import DatabaseClock
+from holding.store.database import Database
+from holding.tables import Notice, Person, Recipient
+from holding.tables.row_states import NoticeState, RecipientKind
+
+PREFIX: Final = "X-Clearpost"
+AGAIN: Final = (60, 300, 900, 3600, 10_800)
+"""Seconds until the next try of what surely did not arrive; after the last it has failed."""
+LEASE: Final = timedelta(seconds=120)
+"""Longer than any call takes."""
+_FAR: Final = timedelta(days=1)  # a lease that ends later was given before a clock was set back
+_NOT_NOW: Final = frozenset({408, 425, 429})
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What messages leave by."""
+
+    http: Http
+    keys: Keys
+    mail: MailServer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one try; `again`: it surely did not arrive and may yet."""
+
+    state: NoticeState
+    answer: str
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    id: int
+    tries: int
+    subject: str
+    body: Mapping[str, Any]
+    kind: RecipientKind
+    to: str
+    recipient_id: int
+    secret: str | None
+    made_at: datetime
+
+
+def due_companies(session: Session, now: datetime) -> list[int]:
+    """Companies with a message that could be sent now, or that a dead worker had in hand."""
+    query = select(Notice.company_id).where(Notice.due_at.is_not(None), _waits(now)).distinct()
+    return list(session.scalars(query.order_by(Notice.company_id)))
+
+
+def send_due(
+    database: Database, clock: DatabaseClock, company_id: int, *, owner: str, tools: Tools
+) -> int:
+    """Send one message of the company; 1 where there was one."""
+    with database.write() as session:
+        now = clock.now()
+        _recover(session, company_id, now)
+        message = _claim(session, company_id, owner, now)
+    if message is None:
+        return 0
+    with database.write() as session:
+        if not _moved(session, message.id, owner, NoticeState.CLAIMED, state=NoticeState.SENDING):
+            return 1
+    outcome = _carried(message, tools, clock.now())
+    with database.write() as session:
+        _write_down(session, message, owner, outcome, clock.now())
+    return 1
+
+
+def _over(now: datetime) -> Any:
+    return or_(Notice.lease_until < now, Notice.lease_until > now + _FAR)
+
+
+def _waits(now: datetime) -> Any:
+    due = and_(Notice.state == NoticeState.DUE, Notice.due_at <= now)
+    in_hand = Notice.state.in_((NoticeState.CLAIMED, NoticeState.SENDING))
+    return or_(due, and_(in_hand, _over(now)))
+
+
+def _recover(session: Session, company_id: int, now: datetime) -> None:
+    """What a dead worker had: not begun, it is due again; begun, nobody knows and it stays so."""
+    dead = (Notice.company_id == company_id, Notice.due_at.is_not(None), _over(now))
+    free = {"lease_owner": None, "lease_until": None}
+    session.execute(
+        update(Notice)
+        .where(*dead, Notice.state == NoticeState.CLAIMED)
+        .values(state=NoticeState.DUE, **free)
+    )
+    session.execute(
+        update(Notice)
+        .where(*dead, Notice.state == NoticeState.SENDING)
+        .values(
+            state=NoticeState.UNKNOWN,
+            due_at=None,
+            ended_at=now,
+            answer="The worker ended while it was sent. It may have arrived.",
+            **free,
+        )
+    )
+
+
+def _claim(session: Session, company_id: int, owner: str, now: datetime) -> _Message | None:
+    """The right to send one message."""
+    found = session.execute(
+        select(Notice, Recipient, Person.email)
+        .join(Recipient, Recipient.id == Notice.recipient_id)
+        .outerjoin(Person, Person.id == Recipient.person_id)
+        .where(
+            Notice.company_id == company_id,
+            Notice.due_at <= now,
+            Notice.state == NoticeState.DUE,
+        )
+        .order_by(Notice.due_at, Notice.id)
+        .limit(1)
+        .with_for_update(of=Notice, skip_locked=True)
+    ).first()
+    if found is None:
+        return None
+    notice, recipient, email = found
+    notice.state, notice.tries = NoticeState.CLAIMED, notice.tries + 1
+    notice.lease_owner, notice.lease_until = owner, now + LEASE
+    session.flush()
+    return _Message(
+        id=notice.id,
+        tries=notice.tries,
+        subject=notice.subject,
+        body=notice.body,
+        kind=recipient.kind,
+        to=email or recipient.address,
+        recipient_id=recipient.id,
+        secret=recipient.secret,
+        made_at=notice.made_at,
+    )
+
+
+def _moved(
+    session: Session, notice_id: int, owner: str, before: NoticeState, **values: Any
+) -> bool:
+    """Whether it is still this worker's, and now so."""
+    done = session.execute(
+        update(Notice)
+        .where(Notice.id == notice_id, Notice.lease_owner == owner, Notice.state == before)
+        .values(**values)
+        .returning(Notice.__table__.c.id)
+    )
+    return done.first() is not None
+
+
+def _write_down(
+    session: Session, message: _Message, owner: str, outcome: Outcome, now: datetime
+) -> None:
+    values: dict[str, Any] = {"lease_owner": None, "lease_until": None, "answer": outcome.answer}
+    if outcome.again and message.tries <= len(AGAIN):
+        wait = timedelta(seconds=AGAIN[message.tries - 1])
+        values |= {"state": NoticeState.DUE, "due_at": now + wait}
+    else:
+        values |= {"state": outcome.state, "due_at": None, "ended_at": now}
+    _moved(session, message.id, owner, NoticeState.SENDING, **values)
+
+
+def _carried(message: _Message, tools: Tools, now: datetime) -> Outcome:
+    if message.kind == RecipientKind.WEBHOOK:
+        return _called(message, tools, now)
+    return _mailed(message, tools.mail)
+
+
+def _mailed(message: _Message, server: MailServer | None) -> Outcome:
+    if server is None:
+        words = "No mail server is set up: CLEARPOST_SMTP_HOST names none."
+        return Outcome(NoticeState.FAILED, words, again=True)
+    text = digests.as_text(message.body)
+    given = give(
+        server,
+        to=message.to,
+        subject=message.subject,
+        text=text,
+        message_id=f"clearpost-notice-{message.id}",
+    )
+    if given.taken:
+        return Outcome(NoticeState.SENT, "The mail server took it.")
+    if given.doubtful:
+        words = f"The mail server got it and did not answer: {given.words}. It may have arrived."
+        return Outcome(NoticeState.UNKNOWN, words)
+    words = f"The mail server says: {given.words}"
+    return Outcome(NoticeState.FAILED, words, again=not given.final)
+
+
+def _called(message: _Message, tools: Tools, now: datetime) -> Outcome:
+    secret = tools.keys.decrypt(message.secret or "", row=bound(message.recipient_id))
+    if isinstance(secret, Refusal):
+        return Outcome(NoticeState.FAILED, secret.words)
+    event_id = f"notice-{message.id}"
+    raw = json.dumps({"id": event_id, **message.body}, ensure_ascii=False).encode()
+    stamp = str(int(now.timestamp()))
+    headers = {
+        "Content-Type": "application/json",
+        f"{PREFIX}-Timestamp": stamp,
+        f"{PREFIX}-Event-Id": event_id,
+        f"{PREFIX}-Signature": sign(secret, stamp, event_id, raw),
+    }
+    return outcome_of(tools.http.request("POST", message.to, headers=headers, body=raw))
+
+
+def outcome_of(answer: HttpAnswer | HttpFailure) -> Outcome:
+    """What an answer of a webhook means, or none."""
+    if isinstance(answer, HttpFailure):
+        if answer.kind == "no_answer":
+            return Outcome(NoticeState.UNKNOWN, f"{answer.words} It may have arrived.")
+        return Outcome(NoticeState.FAILED, answer.words, again=answer.kind == "not_sent")
+    if answer.status in range(200, 300):
+        return Outcome(NoticeState.SENT, f"It answered {answer.status}.")
+    later = answer.status >= 500 or answer.status in _NOT_NOW
+    return Outcome(NoticeState.FAILED, f"It answered {answer.status}.", again=later)
