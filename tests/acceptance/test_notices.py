@@ -169,7 +169,11 @@ def add_recipients(told: Told) -> str:
     told.post("/recipients", kind="person", person=person, gets=["digest", "urgent"])
     for inside in ("http://10.0.0.1/hook", "https://169.254.169.254/x", "ftp://127.0.0.1/x"):
         told.post("/recipients", 422, kind="webhook", address=inside, gets=["digest"])
-    wish = {"kind": "webhook", "address": told.hook.url, "gets": ["digest", "urgent"]}
+    wish: dict[str, Any] = {
+        "kind": "webhook",
+        "address": told.hook.url,
+        "gets": ["digest", "urgent"],
+    }
     page = told.post("/recipients", **wish)
     secret = read(page).one("input", id="secret").attributes["value"]
     assert len(secret) > 30
