@@ -18,7 +18,7 @@ from holding.escalation.failures import Failure
 from holding.escalation.kept_packets import Kept
 from holding.escalation.packets import Typed, Words
 from holding.escalation.recent_changes import Change
-from holding.notices import deliveries, planning, recipients
+from holding.notices import notice_list, planning, recipients
 from holding.records import record_rows
 from holding.refusal import Refusal
 from holding.runtime import doorbell
@@ -262,7 +262,7 @@ def _packet(kept: Kept, problems: Mapping[str, str], *, status: int = 200) -> Re
         recipients=[
             one for one in recipients.listing(store.reading(), g.company.id) if one.packets
         ],
-        messages=deliveries.of_packet(store.reading(), g.company.id, kept.id),
+        messages=notice_list.of_packet(store.reading(), g.company.id, kept.id),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, g, request, url_for
 
 from holding.access.secrets import load_keys
-from holding.notices import deliveries, digest_times, planning, recipients
+from holding.notices import digest_times, notice_list, planning, recipients
 from holding.notices.recipients import Wish
 from holding.refusal import Refusal
 from holding.runtime import doorbell
@@ -36,8 +36,8 @@ def listing() -> Response:
 @pages.get("/messages.<any(csv, xlsx, json):ending>")
 def export(ending: str) -> Response:
     """The messages as a file, newest first."""
-    most = deliveries.MOST_IN_A_FILE
-    found = deliveries.listing(store.reading(), g.company.id, most=most)
+    most = notice_list.MOST_IN_A_FILE
+    found = notice_list.listing(store.reading(), g.company.id, most=most)
     rows = [
         (
             str(one.id),
@@ -132,7 +132,7 @@ def _page(problems: Mapping[str, str], *, status: int = 200) -> Response:
         times=digest_times.own_times(session, company),
         days=digest_times.DAYS,
         recipients=recipients.listing(session, company),
-        messages=deliveries.listing(session, company),
+        messages=notice_list.listing(session, company),
         people=directory.members(session, company),
         teams=directory.teams(session, company),
         kinds=KINDS,
