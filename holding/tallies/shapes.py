@@ -69,22 +69,34 @@ def counted(holds: Sequence[Waits], currency: str, amount: int | None) -> Counte
     """What a record adds that has these open holds, at least one, and this amount."""
     books = {hold.book for hold in holds}
     if len(books) > 1:
-        told = {"holds": _looks(holds, with_book=True), "own": [currency, amount]}
-        known = [book for book in books if book is not None]
-        return Counted(dumps(told), "", max(known))
-    text = dumps({"holds": _looks(holds, with_book=False)})
+        text = _text(_groups(holds, with_book=True), (currency, amount))
+        return Counted(text, "", max(book for book in books if book is not None))
+    text = _text(_groups(holds, with_book=False))
     (book,) = books
     return Counted(text, currency, amount) if book is None else Counted(text, "", book)
 
 
-def _looks(holds: Iterable[Waits], *, with_book: bool) -> list[list[object]]:
-    """Each look once, in an order that does not depend on which causes they are."""
-    by_cause: dict[int, set[tuple[object, ...]]] = {}
+Groups = tuple[tuple[tuple[object, ...], ...], ...]
+"""The looks of a record's holds, those of each cause together."""
+
+
+def _groups(holds: Iterable[Waits], *, with_book: bool) -> Groups:
+    """Each look once."""
+    by_cause: dict[int, dict[tuple[object, ...], None]] = {}
     for hold in holds:
-        book = (hold.book,) if with_book else ()
-        by_cause.setdefault(hold.cause_id, set()).add((*hold[1:-1], *book))
-    groups = sorted((sorted(looks, key=dumps) for looks in by_cause.values()), key=dumps)
-    return [[*look[:5], number, *look[5:]] for number, looks in enumerate(groups) for look in looks]
+        look = hold[1:] if with_book else hold[1:-1]
+        by_cause.setdefault(hold.cause_id, {})[look] = None
+    return tuple(map(tuple, by_cause.values()))
+
+
+@lru_cache(maxsize=KEPT_SHAPES)
+def _text(groups: Groups, own: tuple[str, int | None] | None = None) -> str:
+    """The looks in an order that does not depend on which causes they are of."""
+    ordered = sorted((sorted(looks, key=dumps) for looks in groups), key=dumps)
+    holds = [
+        [*look[:5], number, *look[5:]] for number, looks in enumerate(ordered) for look in looks
+    ]
+    return dumps({"holds": holds} if own is None else {"holds": holds, "own": [*own]})
 
 
 @lru_cache(maxsize=KEPT_SHAPES)

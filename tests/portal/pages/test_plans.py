@@ -44,6 +44,7 @@ LEFT = {
     "/c/kedai/holding?open=1": {"hold"},  # of a group as large as the list: its first holds by id
     "/c/kedai/holding/ageing": {"hold", "posting", "record"},  # ages by owner, to the second
     "/c/kedai/holding/many?act=retry": {"hold", "record"},  # what an act would be over
+    "/c/kedai/mappings/exact": {"hold", "record"},  # the newest record of each missing value
     "/c/kedai/mappings/item/entry?key=TEA-1&other=TEA-2": {"posting"},  # what used an entry
     "/c/kedai/runs/1": {"posting", "record"},  # all documents of the run
     "/c/kedai/connections/aiaccount": {"posting"},  # documents by state, of all time
