@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Text, cast, func, select, text
 
+from holding.access import teams
 from holding.integrity.tally_kept import wrong_tally
 from holding.store.database import Database
 from holding.tables import Company, Hold, HoldTally, Record, TalliedRecord, TallyMark
 from holding.tables.decisions import HOLD_OPEN
 from holding.tallies import folding, tally_figures
-from holding.tallies.shapes import Waits, counted, shape
 from holding.worklist import filters
 from holding.worklist.filters import Filter
 from holding.worklist.groups import groups
@@ -38,6 +38,9 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
     made.receive(*(order(f"C-{n}", total="1920.00", lines=[line(qty="20")]) for n in range(3)))
     made.receive(order("D-1"))
     made.judge()
+    with database.write() as session:
+        farah = made.actor("farah").person_id or 0
+        teams.add_to_team(session, company_id=company.id, name="sales_admin", person_id=farah)
     return made
 
 
@@ -179,6 +182,33 @@ def _moment(session: Any, value: Any) -> Any:
     return moment_text(value) if session.get_bind().dialect.name == "sqlite" else value
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE hold SET book = 3",
+        "UPDATE hold SET class = 'bad_value'",
+        "UPDATE hold SET team_id = (SELECT max(id) FROM team)",
+        "UPDATE hold SET person_id = (SELECT max(id) FROM person)",
+        "UPDATE hold SET code = 'APP01' WHERE code <> 'APP01'",
+        "UPDATE record SET amount = NULL",
+        "UPDATE record SET amount = 7",
+        "UPDATE record SET currency = 'SGD'",
+        "DELETE FROM hold WHERE id = (SELECT max(id) FROM hold)",
+    ],
+)
+def test_each_change_is_counted(shop: Shop, change: str) -> None:
+    with shop.database.write() as session:
+        session.execute(text("UPDATE hold SET book = NULL"))
+    fold(shop)
+    with shop.database.write() as session:
+        session.execute(text(change))
+        assert session.scalar(select(func.count()).select_from(TallyMark)), change
+    agrees(shop, change)
+    fold(shop)
+    agrees(shop, change)
+    assert breaches(shop) == []
+
+
 def test_what_is_undone_leaves_neither_change_nor_mark(shop: Shop) -> None:
     fold(shop)
     with shop.database.write() as session:
@@ -276,34 +306,3 @@ def test_folding_meets_writers_and_none_is_lost(shop: Shop) -> None:
     fold(shop)
     agrees(shop, "after")
     assert breaches(shop) == []
-
-
-def _waits(cause: int, book: int | None = 5, **other: Any) -> Waits:
-    usual: dict[str, Any] = {
-        "error_class": "bad_value",
-        "team_id": 1,
-        "person_id": None,
-        "snoozed": False,
-        "asks": False,
-    }
-    return Waits(cause_id=cause, book=book, **{**usual, **other})
-
-
-def test_records_alike_have_one_shape_whichever_causes_they_have() -> None:
-    one = counted([_waits(7), _waits(9, snoozed=True)], "MYR", 5)
-    other = counted([_waits(4, snoozed=True), _waits(8)], "MYR", 5)
-    assert one == other
-    assert len({look.cause for look in shape(one.shape).looks}) == 2
-    same = counted([_waits(7), _waits(7, snoozed=True)], "MYR", 5)
-    assert len({look.cause for look in shape(same.shape).looks}) == 1
-
-
-def test_money_is_that_of_the_books_else_of_the_record() -> None:
-    assert counted([_waits(1)], "SGD", 9).currency == ""
-    assert counted([_waits(1)], "SGD", 9).minor == 5
-    assert (foreign := counted([_waits(1, None)], "SGD", 9)).currency == "SGD"
-    assert foreign.minor == 9
-    assert counted([_waits(1, None)], "", None).minor is None
-    apart = shape(counted([_waits(1, None), _waits(2, 8)], "SGD", 9).shape)
-    assert apart.own == ("SGD", 9)
-    assert sorted(look.book or 0 for look in apart.looks) == [0, 8]
