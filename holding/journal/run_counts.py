@@ -128,8 +128,10 @@ def _word(push: PushState, attempt: AttemptState) -> str:
 
 
 def _error(counts: Counter[str], rows: Sequence[_Last]) -> str | None:
-    """Why the run as a whole came to nothing, if it did; single refusals are no failed run."""
-    if not rows or counts["posted"] or counts["existing"]:
+    """Why the run as a whole came to nothing, if it did; single refusals are no failed run, nor is
+    what the target has taken in.
+    """
+    if not rows or any(counts[word] for word in ("posted", "existing", PushState.AWAITING)):
         return None
     words = [one.error for one in rows if one.error_class in WHOLE or one.push in UNHEARD]
     return (words[-1] or "No clear answer.") if len(words) == len(rows) else None

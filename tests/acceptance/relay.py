@@ -19,7 +19,7 @@ from tests.acceptance.quiet import ask_target, record, rows, work
 
 RULES = Path(__file__).with_name("relay.rules")
 ROLES = ("finance", "consultant", "publisher", "admin")
-SECRET, KEY = "netshop-secret-of-the-test", "3DT88-KEDAI-CONTO-H0001-7QK2M:aotg-demo-4Vr8"
+SECRET, KEY = "netshop-secret-of-the-test", "aotg-demo-4Vr8:3DT88-KEDAI-CONTO-H0001-7QK2M"
 SETTINGS = {
     "company_id": "3DT88",
     "company_name": "Kedai Contoh Sdn Bhd",

@@ -95,7 +95,7 @@ SAMPLES = {
         stored=("timeout_after", "error_500_after", "html_502_after"),
     ),
     "autocount_aotg": Sample(
-        secret="3DT88-KEDAI-CONTO-H0001-7QK2M:aotg-demo-4Vr8\tSAM-demo-token-without-an-end\t0\t4102444800",
+        secret="aotg-demo-4Vr8:3DT88-KEDAI-CONTO-H0001-7QK2M\tSAM-demo-token-without-an-end\t0\t4102444800",
         settings={
             **BOOKS,
             "company_id": "3DT88",

@@ -85,7 +85,7 @@ ELSEWHERE: dict[str, tuple[str, str, dict[str, str]]] = {
     ),
     "autocount_aotg": (
         AOTG,
-        "3DT88-KEDAI-CONTO-H0001-7QK2M:aotg-demo-4Vr8",
+        "aotg-demo-4Vr8:3DT88-KEDAI-CONTO-H0001-7QK2M",
         {
             "company_id": "3DT88",
             "user_name": "clearpost@kedai.example",

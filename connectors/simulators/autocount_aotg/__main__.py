@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
         withhold=given.withhold,
         seed=given.seed,
     )
-    told = {"company_id": API_KEY[:5], "user_name": USER, "key": f"{API_KEY}:{PASSWORD}"}
+    told = {"company_id": API_KEY[:5], "user_name": USER, "key": f"{PASSWORD}:{API_KEY}"}
     told |= {"faults": ", ".join(sorted(FAULTS))}
     start("autocount_aotg", given, partial(Api, books, a_minute=given.calls_a_minute), told)
 

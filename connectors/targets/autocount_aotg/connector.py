@@ -103,12 +103,12 @@ FORM = ConnectionForm(
         ),
     ),
     key=KeyField(
-        label="API key and password",
+        label="Password and API key",
         hint="Paste both with a colon between them. They are kept encrypted and never shown again.",
         steps=(
             "Open AOTG's portal as an administrator and select the account book.",
             "Copy its API key, and set a password for the user that Clearpost is to be.",
-            "Paste both here, the API key first, with a colon between them.",
+            "Paste both here, the password first, with a colon between them.",
         ),
     ),
 )

@@ -23,7 +23,7 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
     """The steps, from a list of the invoices of today, which changes nothing."""
     fault = _key_fault(settings, secret)
     if fault:
-        hint = "Paste API key and password again, with a colon between them, from AOTG's portal."
+        hint = "Paste password and API key again, with a colon between them, from AOTG's portal."
         return ConnectionReport.stopped(STEPS, Step.failed(STEPS[0], fault, hint, "key.text"))
     text = Step(STEPS[0], ok=True, words="API key and password are there, and a user name.")
     relay = Relay(settings, secret, http)
@@ -56,7 +56,7 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
 def _key_fault(settings: Settings, secret: str) -> str:
     login = login_of(secret)
     if login is None:
-        return "The key is not written as API-KEY:PASSWORD."
+        return "The key is not written as PASSWORD:API-KEY."
     if re.search(r"\s", login.api_key) or not (login.api_key.isascii()):
         return "The API key contains a space or a foreign sign: paste it again."
     if not str(settings.get("user_name", "")).strip():

@@ -84,7 +84,7 @@ class Relay:
 
     def _call(self, method: str, path: str, body: bytes | None, *, push: bool = False) -> Call:
         login = self._login
-        strange = "The key is not written as API-KEY:PASSWORD."
+        strange = "The key is not written as PASSWORD:API-KEY."
         if login is None or (strange := strange_book(self._settings, login)):
             return HttpFailure(kind="blocked", words=strange, seconds=0.0, cause="blocked")
         refused = None if self._token else self._log_in(login)

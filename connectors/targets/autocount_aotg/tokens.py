@@ -2,8 +2,9 @@
 
 Here: how it is written, when a log-in is due, the log-in. Not here: where it is kept.
 
-A person gives `API-KEY:PASSWORD`; after the first log-in it is kept with the token, since when and
-until when it is good (seconds since 1970), each after a tab. The password may contain colons.
+A person gives `PASSWORD:API-KEY`; after the first log-in it is kept with the token, since when and
+until when it is good (seconds since 1970), each after a tab. The password may contain colons; the
+key stands last, for pages show the end of a secret.
 """
 
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Login:
 def login_of(secret: str) -> Login | None:
     """The parts; None when it is not written so."""
     given, *kept = secret.strip().split("\t")
-    api_key, _, password = given.partition(":")
+    password, _, api_key = given.rpartition(":")
     if not api_key or not password or len(kept) not in (0, 3):
         return None
     if not kept:
@@ -74,7 +75,7 @@ def renew(settings: Settings, secret: str, http: Http) -> Renewed:
     """Log in, and keep the token beside what was given."""
     login = login_of(secret)
     if login is None:
-        return Renewed(kind="refused", words="The key is not written as API-KEY:PASSWORD.")
+        return Renewed(kind="refused", words="The key is not written as PASSWORD:API-KEY.")
     if strange := strange_book(settings, login):
         return Renewed(kind="refused", words=strange)
     answer = log_in(settings, login, http)
@@ -84,7 +85,7 @@ def renew(settings: Settings, secret: str, http: Http) -> Renewed:
     made = token_of(answer, now)
     if made is not None:
         token, until = made
-        kept = f"{login.api_key}:{login.password}\t{token}\t{int(now.timestamp())}\t{until}"
+        kept = f"{login.password}:{login.api_key}\t{token}\t{int(now.timestamp())}\t{until}"
         return Renewed(kind="renewed", words="A new token was given.", secret=kept)
     words = f"AutoCount answered {answer.status} to the log-in."
     return Renewed(kind="refused" if answer.status in _REFUSED else "away", words=words)

@@ -175,11 +175,11 @@ def test_every_meaning_has_a_class_with_words_for_people():
 @pytest.mark.parametrize(
     ("settings", "secret", "step", "words"),
     [
-        ({}, "no-colon", "Key text", "not written as API-KEY:PASSWORD"),
-        ({}, "3DT88 X:pass", "Key text", "a space or a foreign sign"),
+        ({}, "no-colon", "Key text", "not written as PASSWORD:API-KEY"),
+        ({}, "pass:3DT88 X", "Key text", "a space or a foreign sign"),
         ({"user_name": ""}, "", "Key text", "user name is blank"),
         ({"company_id": "9KX21"}, "", "Key text", "not that of the account book 9KX21"),
-        ({}, "3DT88-KEDAI-CONTO-H0001-7QK2M:wrong", "Key accepted", "Invalid user name"),
+        ({}, "wrong:3DT88-KEDAI-CONTO-H0001-7QK2M", "Key accepted", "Invalid user name"),
         ({"locked_through": "soon"}, "", "Closed period", "soon is no day"),
     ],
 )

@@ -17,7 +17,7 @@ from holding.reconciliation.reading_plan import read_target
 from holding.refusal import Refusal
 from holding.runs import date_ranges
 from holding.store.database import Database
-from holding.tables import Attempt, Company, Connection, Event, Posting, Throttle
+from holding.tables import Attempt, Company, Connection, Event, Posting, Run, Throttle
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS, make_desk
 from tests.holding.life import Life
@@ -143,6 +143,7 @@ def test_a_desktop_that_is_off_for_a_night_is_no_trouble(life: Relayed) -> None:
     life.later(23 * 3600)
     assert (state(life), life.held("A-1")) == ("awaiting", [])
     with life.shop.database.read() as session:
+        assert session.scalars(select(Run.state)).all() == ["done"], "its run has not failed"
         assert breaker.closed(session, life.connection_id), "who says not yet has answered"
         row = session.get_one(Throttle, life.connection_id)
         assert row.failures == 0
