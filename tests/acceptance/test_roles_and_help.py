@@ -215,7 +215,7 @@ def test_H11_what_it_says_every_code_class_state_check_and_pill_has_its_help_pag
     assert {name.replace("_", "-") for name in classes} <= topics
     assert {f"state-{name}" for name in states} == {t for t in topics if t.startswith("state-")}
     assert {f"role-{role}" for role in ALL} == {t for t in topics if t.startswith("role-")}
-    for group, count in (("check-", 5), ("word-", 6), ("pill-", 11)):
+    for group, count in (("check-", 5), ("word-", 6), ("pill-", 12)):
         assert sum(topic.startswith(group) for topic in topics) == count, group
     for topic in sorted(topics):
         page = reader.get(f"{place.address}/help/{topic}", timeout=30).text
