@@ -32,6 +32,7 @@ BUDGET = {
     "/c/kedai/mappings/item/entry?key=TEA-1&other=TEA-2": 28,
     "/c/kedai/mappings/parties": 10,
     "/c/kedai/mappings/exact": 60,  # per table what it has and is for, per match whom it reaches
+    "/c/kedai/mappings/units/proof": 24,  # it replays the newest record that is held
     "/c/kedai/mappings/lists": 17,  # of each target what it told, what is from files and was posted
     "/c/kedai/stops/": 8,
     "/c/kedai/rules/proposals": 11,

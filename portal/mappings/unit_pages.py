@@ -1,0 +1,44 @@
+"""Units that hold records: the four values of each, which of them differ, and how to clear it.
+
+Here: views. Not here: the values (holding/mappings/unit_comparison.py), changing a conversion
+(mapping_pages.py).
+"""
+
+from flask import Response, abort, g, request, url_for
+
+from holding.mappings import fixes, unit_comparison
+from holding.mappings import mapping_lists as queries
+from portal.mappings.mapping_pages import pages
+from portal.web import forms, fragments, frame, store
+
+__all__ = ["pages"]
+
+
+@pages.get("/units/proof")
+def unit_proof() -> Response:
+    """Every unit that holds records, the most money first; one of them with its four values."""
+    session = store.reading()
+    causes = unit_comparison.unit_causes(session, g.company.id)
+    asked = forms.whole(request.args.get("cause"))
+    opened = asked if asked is not None else next(iter(causes), None)
+    shown = unit_comparison.unit_comparison(session, g.company.id, opened) if opened else None
+    if asked is not None and shown is None:
+        abort(404)
+    every = fixes.missing(session, g.company.id, most=None)
+    return fragments.respond(
+        "mappings/unit_proof.html",
+        shown=shown,
+        others=[row for row in every if row.cause_id in causes],
+        repair=_repair(shown) if shown else "",
+        tables=queries.tables(session, g.company.id),
+        missing_count=frame.missing_values(),
+        table="",
+    )
+
+
+def _repair(shown: unit_comparison.UnitComparison) -> str:
+    """Where the conversion is changed, or given where there is none."""
+    co = g.company.code
+    if shown.has_entry:
+        return url_for("mappings.entry", co=co, table="units", key=shown.entry)
+    return f"{url_for('mappings.missing', co=co, cause=shown.cause_id)}#mappreview"
