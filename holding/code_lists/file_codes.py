@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from holding.code_lists.list_rows import name_keys, registration_key, tin_key
@@ -100,12 +100,11 @@ def matching(session: Session, one: FileList, text: str, most: int) -> tuple[Fil
         found |= {entry.code: entry for entry in _read(session, query)}
         if len(found) >= most:
             return tuple(found.values())[:most]
-    anywhere = or_(
-        ListedCode.code_key.contains(wanted, autoescape=True),
-        ListedCode.name_key.contains(wanted, autoescape=True),
-    )
-    query = _entries(one).where(anywhere).order_by(ListedCode.code_key).limit(most)
-    found |= {entry.code: found.get(entry.code, entry) for entry in _read(session, query)}
+    for column in (ListedCode.name_key, ListedCode.code_key):  # one column, and no order: an index
+        query = _entries(one).where(column.contains(wanted, autoescape=True)).limit(most)
+        found |= {each.code: found.get(each.code, each) for each in _read(session, query)}
+        if len(found) >= most:
+            break
     return tuple(found.values())[:most]
 
 

@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from connectors.kit.workbook import write
 from holding.code_lists import file_codes, list_files
@@ -185,7 +185,7 @@ def listed(shop: Shop) -> FileList:
 
 
 @pytest.mark.parametrize(
-    ("text", "codes"),
+    ("letters", "codes"),
     [
         ("", ["300-A004", "300-B001", "300-M012"]),
         ("300-m", ["300-M012"]),
@@ -196,11 +196,11 @@ def listed(shop: Shop) -> FileList:
         ("%", []),
     ],
 )
-def test_letters_find_codes_and_names(shop: Shop, text: str, codes: list[str]) -> None:
+def test_letters_find_codes_and_names(shop: Shop, letters: str, codes: list[str]) -> None:
     one = listed(shop)
     with shop.database.read() as session:
-        assert [each.code for each in file_codes.matching(session, one, text, 9)] == codes
-        assert len(file_codes.matching(session, one, text, 1)) == min(1, len(codes))
+        assert sorted(each.code for each in file_codes.matching(session, one, letters, 9)) == codes
+        assert len(file_codes.matching(session, one, letters, 1)) == min(1, len(codes))
 
 
 @pytest.mark.parametrize(
@@ -220,3 +220,25 @@ def test_a_party_is_found_by_what_tells_it(shop: Shop, who: Identity, codes: lis
     with shop.database.read() as session:
         assert [each.code for each in file_codes.fitting(session, one, [who])] == codes
         assert set(file_codes.listed(session, one, ["300-B001", "X"])) == {"300-B001"}
+
+
+PLANS = {
+    "code_key": ("code_key >= 'c12' AND code_key < 'c13'", "code_key LIKE 'c12%'"),
+    "name_key": ("name_key >= 'n12' AND name_key < 'n13'", "name_key LIKE 'n12%'"),
+    "tin_key": ("tin_key = 'C120' AND tin_key <> ''",) * 2,
+    "registration_key": ("registration_key = '120' AND registration_key <> ''",) * 2,
+}
+
+
+def test_beginnings_and_numbers_are_found_by_an_index(shop: Shop) -> None:
+    give(shop, *([f"C{n}", f"N{n}", f"C{n}0", f"{n}0", "yes"] for n in range(3000)))
+    with shop.database.write() as session:
+        lite = session.get_bind().dialect.name == "sqlite"
+        session.execute(text("ANALYZE listed_code"))
+        mine = "SELECT * FROM listed_code WHERE connection_id = :c AND kind = 'customer'"
+        [stands] = list_files.standings(session, shop.company.id)
+        for column, terms in PLANS.items():
+            explain = "EXPLAIN QUERY PLAN" if lite else "EXPLAIN"
+            query = f"{explain} {mine} AND to_file_id IS NULL AND {terms[0 if lite else 1]}"
+            plan = str(session.execute(text(query), {"c": stands.connection_id}).all())
+            assert f"ix_listed_code_{column}" in plan, plan
