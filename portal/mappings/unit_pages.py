@@ -4,14 +4,22 @@ Here: views. Not here: the values (holding/mappings/unit_comparison.py), changin
 (mapping_pages.py).
 """
 
-from flask import Response, abort, g, request, url_for
+import json
+from typing import Final
 
+from flask import Response, abort, g, make_response, request, url_for
+
+from connectors.kit.workbook import CSV, Written, write_csv, write_sheets
 from holding.mappings import fixes, unit_comparison
 from holding.mappings import mapping_lists as queries
+from holding.words import sums
 from portal.mappings.mapping_pages import pages
 from portal.web import forms, fragments, frame, store
 
 __all__ = ["pages"]
+
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_HEADS: Final = ("Unit", "Item", "What waits for it", "Records", "Amount")
 
 
 @pages.get("/units/proof")
@@ -34,6 +42,37 @@ def unit_proof() -> Response:
         missing_count=frame.missing_values(),
         table="",
     )
+
+
+@pages.get("/units/proof.<ending>")
+def unit_file(ending: str) -> Response:
+    """The units that hold records as a CSV, a workbook or JSON."""
+    if ending not in {"csv", "xlsx", "json"}:
+        abort(404)
+    session = store.reading()
+    causes = unit_comparison.unit_causes(session, g.company.id)
+    every = fixes.missing(session, g.company.id, most=None)
+    rows: list[list[Written]] = [list(_HEADS)]
+    for row in every:
+        if row.cause_id in causes:
+            money = sums(row.money, g.company.currency)
+            rows.append([*row.key.partition("|")[::2], row.label, row.records, money])
+    body, kind = _made(rows, ending)
+    answer = make_response(body)
+    answer.headers["Content-Type"] = kind
+    name = f"units-{g.company.code}.{ending}"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+def _made(rows: list[list[Written]], ending: str) -> tuple[bytes, str]:
+    if ending == "json":
+        heads = [str(head).lower() for head in rows[0]]
+        each = [dict(zip(heads, map(str, row), strict=True)) for row in rows[1:]]
+        return json.dumps(each, indent=1, ensure_ascii=False).encode(), "application/json"
+    if ending == "xlsx":
+        return write_sheets({"Units on hold": rows}), XLSX
+    return write_csv(rows), CSV
 
 
 def _repair(shown: unit_comparison.UnitComparison) -> str:

@@ -100,6 +100,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "mappings.preview_exact": "mapping.fix",
     "mappings.accept_exact": "mapping.fix",
     "mappings.unit_proof": "record.read",
+    "mappings.unit_file": "record.read",
     "mappings.lists": "record.read",
     "mappings.give_list": "mapping.fix",
     "mappings.list_changes": "record.read",

@@ -1,5 +1,7 @@
 """The page of units on hold: the four values, from the hold and back to what clears it."""
 
+import json
+
 import pytest
 
 from tests.portal.reading import cause, hold_of, plain
@@ -32,3 +34,13 @@ def test_without_asking_the_first_is_shown_and_no_other_cause_is(visit, database
 def test_a_hold_of_another_kind_leads_to_no_units(visit, database):
     page = visit("farah").text(f"/c/kedai/holding/{hold_of(database, 'SO-10210')}")
     assert PROOF not in page
+
+
+def test_the_files_list_the_same_units(visit):
+    vera = visit("vera")
+    [row] = json.loads(vera.text(f"{PROOF}.json"))
+    assert (row["unit"], row["item"], row["records"]) == ("DRUM", "TEA-1", "1")
+    assert row["amount"] == "RM 192.00"
+    assert "DRUM,TEA-1" in vera.text(f"{PROOF}.csv")
+    assert vera.get(f"{PROOF}.xlsx").data[:2] == b"PK"
+    vera.get(f"{PROOF}.pdf", status=404)
