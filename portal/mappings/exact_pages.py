@@ -112,7 +112,8 @@ def _rows(found: Matches) -> list[list[Written]]:
             for one in found.exact]  # fmt: skip
     told += [(one.row, one.who, "", "", one.why, "no") for one in found.left]
     for row, who, value, there, why, is_exact in told:
-        shown, amount = _shown(who), sums(row.money, g.company.currency)
+        shown = _shown(who)
+        amount = sums(row.money, g.company.currency).replace("\xa0", " ")
         said = (shown.name, shown.tin, shown.registration)
         found_there = (value, _name(there), why, is_exact)
         rows.append([row.table, row.key, *said, *found_there, row.records, amount])

@@ -55,7 +55,7 @@ def unit_file(ending: str) -> Response:
     rows: list[list[Written]] = [list(_HEADS)]
     for row in every:
         if row.cause_id in causes:
-            money = sums(row.money, g.company.currency)
+            money = sums(row.money, g.company.currency).replace("\xa0", " ")
             rows.append([*row.key.partition("|")[::2], row.label, row.records, money])
     body, kind = _made(rows, ending)
     answer = make_response(body)

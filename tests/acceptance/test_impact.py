@@ -10,6 +10,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from tests.acceptance.exact_values import exact_values_are_accepted_together_as_their_preview_says
 from tests.acceptance.houses import COMPANY, opened
 from tests.acceptance.impact import (
     MAJU,
@@ -99,6 +100,7 @@ def test_B24_a_value_says_what_it_frees_and_contradicts_and_exactly_that_happens
     }
     assert {parties[number] for number in freed} == {"Warung Baru"}
     assert {parties[order["number"]] for order in posted} == {"Warung Lama"}
+    exact_values_are_accepted_together_as_their_preview_says(house)
 
 
 def test_F29_a_changed_account_lists_what_was_posted_and_gives_its_journal(house: House) -> None:
