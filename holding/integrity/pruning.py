@@ -1,4 +1,4 @@
-"""What of old rows no proof needs: the raw bytes of deliveries and of calls, after years.
+"""What of old rows no proof needs: raw bytes of deliveries, calls and uploads, after years.
 
 Here: taking them away from records that came to their end. Not here: when (the command `clearpost
 prune`), bytes of calls that were replaced (holding/posting/replaced_calls.py).
@@ -16,7 +16,17 @@ from sqlalchemy.orm import Session
 
 from holding.audit.events import record_event
 from holding.store.database import Database
-from holding.tables import Attempt, Company, Connection, Delivery, Push, Record, Request, Version
+from holding.tables import (
+    Attempt,
+    Company,
+    Connection,
+    Delivery,
+    Push,
+    Record,
+    Request,
+    Upload,
+    Version,
+)
 from holding.tables.columns import among_words, table_of
 from holding.tables.records import FINAL_STATES
 from holding.tables.row_states import RecordState
@@ -29,11 +39,12 @@ ENDED: Final = (*FINAL_STATES, RecordState.REFERENCE)
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """How many raw deliveries and calls of one company lost their bytes, or would."""
+    """How many raw deliveries, calls and uploads of one company lost their bytes, or would."""
 
     company: str
     deliveries: int
     calls: int
+    uploads: int
 
 
 def before(now: datetime, years: int) -> datetime:
@@ -50,6 +61,7 @@ def due(session: Session, company_id: int, code: str, cutoff: datetime) -> Prune
         company=code,
         deliveries=_count(session, _deliveries(company_id, cutoff)),
         calls=_count(session, _calls(company_id, cutoff)),
+        uploads=_count(session, _uploads(company_id, cutoff)),
     )
 
 
@@ -63,8 +75,9 @@ def prune(database: Database, company_id: int, cutoff: datetime, now: datetime) 
         code = session.get_one(Company, company_id).code
     deliveries = _portions(database, Delivery, _deliveries(company_id, cutoff), {"headers": {}})
     calls = _portions(database, Request, _calls(company_id, cutoff), {"body_removed_at": now})
-    found = Pruned(company=code, deliveries=deliveries, calls=calls)
-    if deliveries or calls:
+    uploads = _portions(database, Upload, _uploads(company_id, cutoff), {})
+    found = Pruned(company=code, deliveries=deliveries, calls=calls, uploads=uploads)
+    if deliveries or calls or uploads:
         with database.write() as session:
             _tell(session, company_id, found, cutoff, now)
     return found
@@ -73,15 +86,14 @@ def prune(database: Database, company_id: int, cutoff: datetime, now: datetime) 
 def _tell(
     session: Session, company_id: int, found: Pruned, cutoff: datetime, now: datetime
 ) -> None:
-    deliveries, calls = (
-        plural(found.deliveries, "delivery", "deliveries"),
-        plural(found.calls, "call"),
-    )
+    deliveries = plural(found.deliveries, "delivery", "deliveries")
+    calls, uploads = plural(found.calls, "call"), plural(found.uploads, "uploaded file")
     say = (
-        f"The raw bytes of {deliveries} and {calls} from before {cutoff.date()} were removed."
-        " Hashes, versions and verdicts stay."
+        f"The raw bytes of {deliveries}, {calls} and {uploads} from before {cutoff.date()} were"
+        " removed. Hashes, versions and verdicts stay."
     )
-    body = {"say": say, "deliveries": found.deliveries, "calls": found.calls}
+    counts = {"calls": found.calls, "uploads": found.uploads}
+    body = {"say": say, "deliveries": found.deliveries, **counts}
     record_event(
         session, company_id=company_id, at=now, actor=None, act="history.pruned", body=body
     )
@@ -118,6 +130,13 @@ def _deliveries(company_id: int, cutoff: datetime) -> Select[Any]:
         Delivery.received_at < cutoff,
         Delivery.body.is_not(None),
         ~open_record,
+    )
+
+
+def _uploads(company_id: int, cutoff: datetime) -> Select[Any]:
+    """Old ones that came to their end; the orders of each are deliveries of their own."""
+    return select(Upload.id).where(
+        Upload.company_id == company_id, Upload.ended_at < cutoff, Upload.body.is_not(None)
     )
 
 

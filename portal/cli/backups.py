@@ -74,7 +74,7 @@ def restore(file: Path) -> None:
 @click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def prune(company: str | None, *, dry_run: bool, as_json: bool) -> None:
-    """Take away the raw bytes of deliveries and calls older than CLEARPOST_KEEP_YEARS (7).
+    """Take away the raw bytes of deliveries, calls and uploads older than CLEARPOST_KEEP_YEARS (7).
 
     Only of records that came to their end. Hashes, versions, verdicts, pushes, answers and events
     stay, and `clearpost verify` passes as before.
@@ -96,7 +96,7 @@ def prune(company: str | None, *, dry_run: bool, as_json: bool) -> None:
         return
     what = "would be removed" if dry_run else "were removed"
     for one in found:
-        told = f"{one.deliveries:,} deliveries, {one.calls:,} calls"
+        told = f"{one.deliveries:,} deliveries, {one.calls:,} calls, {one.uploads:,} uploads"
         click.echo(f"{one.company}: raw bytes of {told} {what}, from before {cutoff.date()}.")
 
 

@@ -153,7 +153,7 @@ def test_G20_what_it_says_old_bytes_go_and_every_proof_stays(house: House) -> No
     assert {table: _rows(product, table) for table in proofs} == before
     assert house.record("NS-201")["answers"] == answers
     ((said,),) = product.sql("SELECT body FROM event WHERE act = 'history.pruned'")[0]
-    assert "The raw bytes of 1 delivery and 1 call from before" in said
+    assert "The raw bytes of 1 delivery, 1 call and 0 uploaded files from before" in said
     work(house)  # it links the new event
     assert product.json("verify", *COMPANY, "--json")["breaks"] == []
     assert product.json("replay", *COMPANY, "--json")["different"] == []
@@ -166,7 +166,7 @@ def test_G20_what_it_says_old_bytes_go_and_every_proof_stays(house: House) -> No
 
 
 def _gone(deliveries: int, calls: int) -> dict[str, Any]:
-    return {"company": "kedai", "deliveries": deliveries, "calls": calls}
+    return {"company": "kedai", "deliveries": deliveries, "calls": calls, "uploads": 0}
 
 
 def _kept_bytes(product: Product) -> tuple[int, int]:
