@@ -13,6 +13,7 @@ from holding.refusal import Refusal
 from holding.runs import schedules
 from holding.runs import status as pills
 from holding.store.database import Database
+from holding.store.sums import check_figure
 from holding.tables import (
     Company,
     Connection,
@@ -31,6 +32,9 @@ from tests.support.factories import connection_named
 from tests.support.postings import NOW
 
 DAY = date(2026, 11, 18)
+
+
+FIGURE = check_figure({"": 19200})
 
 
 def set_up(database: Database, company: Company, **values: object) -> None:
@@ -190,7 +194,7 @@ def test_going_live_waits_for_its_steps_and_for_the_numbers_that_were_shown(shop
         found = checklist(session, shop.company.id)
         assert found.left == (Step.TARGET, Step.DRY_RUN, Step.CUTOVER)
         assert found.done(Step.SOURCE)
-        refused = going_live.go_live(session, admin(shop.company), 1, 19200, shop.now)
+        refused = going_live.go_live(session, admin(shop.company), 1, FIGURE, shop.now)
     assert isinstance(refused, Refusal)
     assert "because accounting system, dry run and cutover are not done" in refused.message
     set_up(shop.database, shop.company, starts_on=DAY)
@@ -206,23 +210,23 @@ def test_going_live_waits_for_its_steps_and_for_the_numbers_that_were_shown(shop
     assert not isinstance(tried, Refusal)
     with shop.database.write() as session:
         assert checklist(session, shop.company.id).left == ()
-        for count, figure in ((2, 19200), (1, 19201)):
+        for count, figure in ((2, FIGURE), (1, FIGURE + 1)):
             other = going_live.go_live(session, admin(shop.company), count, figure, shop.now)
             assert isinstance(other, Refusal)
             assert other.code == "live.changed"
             assert "1 document, RM\u00a0192.00" in other.message
         assert not session.get_one(Company, shop.company.id).live
         finance = Actor(None, "Aisyah", "a@kedai.my", shop.company.id, frozenset({"finance"}))
-        no = going_live.go_live(session, finance, 1, 19200, shop.now)
+        no = going_live.go_live(session, finance, 1, FIGURE, shop.now)
         assert isinstance(no, Refusal)
         assert no.code == "forbidden"
     with shop.database.write() as session:
-        live = going_live.go_live(session, admin(shop.company), 1, 19200, shop.now)
+        live = going_live.go_live(session, admin(shop.company), 1, FIGURE, shop.now)
         assert isinstance(live, going_live.FirstRun)
         company = session.get_one(Company, shop.company.id)
         assert (company.live, company.went_live_at) == (True, shop.now)
         told = session.scalars(select(Event).order_by(Event.id.desc()).limit(1)).one()
-        again = going_live.go_live(session, admin(shop.company), 1, 19200, shop.now)
+        again = going_live.go_live(session, admin(shop.company), 1, FIGURE, shop.now)
     assert told.act == "company.went_live"
     assert (
         "from document date 2026-11-18. First run: 1 document, RM\u00a0192.00." in told.body["say"]

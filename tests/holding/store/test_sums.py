@@ -6,5 +6,10 @@ from holding.store.sums import check_figure
 def test_sums_of_other_currencies_have_another_figure() -> None:
     sums = {"": 100, "SGD": 200}
     assert check_figure(sums) == check_figure({"SGD": 200, "": 100})
-    others = ({"": 200, "SGD": 100}, {"": 300}, {"": 100, "USD": 200}, {})
+    others: tuple[dict[str, int], ...] = (
+        {"": 200, "SGD": 100},
+        {"": 300},
+        {"": 100, "USD": 200},
+        {},
+    )
     assert len({check_figure(one) for one in (sums, *others)}) == 5
