@@ -81,10 +81,13 @@ class SourceRefusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleCall:
-    """A signed delivery as a sender makes it: its headers and its body."""
+    """A signed delivery as a sender makes it: its headers, its body, and in a sentence what the
+    signature is made of.
+    """
 
     headers: Mapping[str, str]
     body: bytes
+    signed: str
 
 
 @runtime_checkable

@@ -26,6 +26,10 @@ WINDOW = timedelta(minutes=5)
 HOW_TO_SIGN = (
     "Sign timestamp + '.' + event id + '.' + the raw body with the secret of this connection."
 )
+SIGNED_OVER = (
+    "The signature is HMAC-SHA256 with the secret, in hexadecimal, over timestamp, event ID and"
+    " body joined by full stops."
+)
 _EVENT_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -151,7 +155,7 @@ class SignedJson(ABC):
         )
         values = (stamp, event_id, sign(secret, stamp, event_id, raw))
         headers = {"Content-Type": "application/json", **dict(zip(names, values, strict=True))}
-        return ExampleCall(headers=headers, body=raw)
+        return ExampleCall(headers=headers, body=raw, signed=SIGNED_OVER)
 
     @abstractmethod
     def sample(self, now: datetime) -> Mapping[str, object]:

@@ -104,6 +104,7 @@ def example_of(row: queries.ConnectionRow, co: str) -> dict[str, object] | None:
         "path": url_for("hooks.receive", co=co, source=row.name),
         "headers": cut,
         "body": call.body.decode(),
+        "signed": call.signed,
     }
 
 

@@ -47,7 +47,7 @@ FORM = ConnectionForm(
     settings=(
         declared.address(
             "https://api.lazada.com.my/rest",
-            "Where Lazada's interface of your country is.",
+            "The address of Lazada's interface in the country of the shop.",
         ),
         Setting(
             name="app_key",
@@ -155,7 +155,11 @@ class Lazada:
         raw = json.dumps({**told, "timestamp": moment * 1000, "site": "lazada_my"}).encode()
         signed = self._sign(lasting_keys.secret_in(secret), raw)
         headers = {"Content-Type": "application/json", "Authorization": signed}
-        return ExampleCall(headers=headers, body=raw)
+        words = (
+            "The signature is HMAC-SHA256 with the app secret, in hexadecimal, over the app key and"
+            " the body, with nothing between them."
+        )
+        return ExampleCall(headers=headers, body=raw, signed=words)
 
     def begin(self, since: datetime) -> str:
         """The cursor from which everything shows that changed at this moment or later."""

@@ -49,7 +49,7 @@ FORM = ConnectionForm(
     settings=(
         declared.address(
             "https://partner.shopeemobile.com",
-            "Where Shopee's interface is. For tests it has an address of its own.",
+            "The address of Shopee's interface. Its test shops have another one.",
         ),
         Setting(
             name="partner_id",
@@ -159,7 +159,11 @@ class Shopee:
         raw = json.dumps({**told, "data": data}).encode()
         signed = _sign(lasting_keys.secret_in(secret), self.address, raw)
         headers = {"Content-Type": "application/json", "Authorization": signed}
-        return ExampleCall(headers=headers, body=raw)
+        words = (
+            "The signature is HMAC-SHA256 with the partner key, in hexadecimal, over the whole"
+            " address above, a bar (|) and the body."
+        )
+        return ExampleCall(headers=headers, body=raw, signed=words)
 
     def begin(self, since: datetime) -> str:
         """The cursor from which everything shows that changed at this moment or later."""

@@ -184,7 +184,10 @@ class Shopify:
             "X-Shopify-Hmac-Sha256": signed,
             "X-Shopify-Event-Id": event_id,
         }
-        return ExampleCall(headers=headers, body=raw)
+        words = (
+            "The signature is HMAC-SHA256 with the client secret, in Base64, over the body alone."
+        )
+        return ExampleCall(headers=headers, body=raw, signed=words)
 
     def begin(self, since: datetime) -> str:
         """The cursor from which everything shows that changed at this moment or later."""

@@ -21,6 +21,7 @@ def test_the_example_is_taken_as_one_record_or_as_one_change(name):
     assert isinstance(read, Accepted)
     assert read.errors == ()
     assert len(read.records) + read.changed == 1
+    assert call.signed.startswith("The signature is HMAC-SHA256 with ")
     assert b"the-secret" not in call.body
     assert "the-secret" not in str(call.headers)
 

@@ -165,3 +165,17 @@ def test_an_answer_that_is_none_is_told(name, body):
     page = source.page(source.begin(NOW), SETTINGS[name], KEY, SHOP_ZONE, Answers(body))
     assert isinstance(page, NoPage)
     assert page.words.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        ("shopee", b'{"error":"error_param","message":"Wrong.","response":{"order_list":[]}}'),
+        ("lazada", b'{"code":"E001","message":"Wrong.","data":{"orders":[]}}'),
+    ],
+)
+def test_an_error_with_an_empty_list_beside_it_is_an_error(name, body):
+    source = source_of(name)
+    page = source.page(source.begin(NOW), SETTINGS[name], KEY, SHOP_ZONE, Answers(body))
+    assert isinstance(page, NoPage)
+    assert page.words.endswith("answered 200: Wrong.")

@@ -182,6 +182,14 @@ def test_a_return_is_a_refund_only_once_its_money_went_back(status, word):
     assert (told["status"], told["restock"]) == (word, "unknown")
 
 
+def test_pieces_that_come_back_are_given_back_each_at_its_price():
+    back = recorded_return()
+    several = [{**back["item"][0], "amount": 3}, {**back["item"][0], "refund_amount": 10.00}]
+    told = body({**back, "item": several, "refund_amount": 158.50}, "refund")
+    lines = [(one["qty"], one["amount"]) for one in told["lines"]]
+    assert lines == [("3", "148.50"), ("1", "10.00")]
+
+
 def test_what_is_given_back_beside_the_goods_is_a_line_too():
     told = body({**recorded_return(), "refund_amount": 57.50}, "refund")
     assert [(one["part"], one["amount"]) for one in told["lines"]] == [

@@ -122,6 +122,9 @@ def test_the_page_shows_address_and_example_and_the_test_delivery_is_read(market
     page = person.text(f"/c/kedai/connections/{market}")
     assert f"/hooks/kedai/{market}" in page
     assert "Authorization" in page
+    over = {"shopee": "over the whole address above, a bar (|) and the body.",
+            "lazada": "over the app key and the body, with nothing between them."}  # fmt: skip
+    assert over[market] in page
     person.post(f"/c/kedai/connections/{market}/sendtest", {}, status=303)
     page = person.text(f"/c/kedai/connections/{market}")
     assert "Test delivery: signed and accepted." in page

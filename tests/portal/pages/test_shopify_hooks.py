@@ -138,4 +138,5 @@ def test_the_headers_of_shopify_are_kept_and_no_credential(deliver, database):
 def test_the_page_of_the_connection_shows_a_signed_example(deliver, visit):
     page = visit("adam").text("/c/kedai/connections/netshop")
     assert "X-Shopify-Hmac-Sha256" in page
+    assert "in Base64, over the body alone." in page
     assert "CUP-30" in page
