@@ -1,4 +1,4 @@
-"""Shopee and Lazada from the push to the books: each sale once, whatever became of its push."""
+"""Shopee and Lazada from the webhook to the books: each sale once, whatever the webhook did."""
 
 import json
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ TEE = {"sku": "TEE-BLK-M", "quantity": 2}
 
 @dataclass
 class Market:
-    """The stand-in of the marketplace, and the company that it pushes to."""
+    """The stand-in of the marketplace, and the company that it tells."""
 
     name: str
     trader: Trader
@@ -42,7 +42,7 @@ class Market:
         return found
 
     def sells(self, number: int, fault: str = "", **given: Any) -> str:
-        """Two tees are bought; the number of the order. Its push meets this fault."""
+        """Two tees are bought; the number of the order. Its webhook meets this fault."""
         if fault:
             plan = requests.post(
                 f"{self.told['url']}/_sim/faults", json={"fault": fault}, timeout=20
@@ -53,8 +53,8 @@ class Market:
     def number_of(self, order: dict[str, Any]) -> str:
         return str(order["order_sn" if self.name == "shopee" else "order_number"])
 
-    def pushes(self, number: int) -> list[tuple[str, int]]:
-        """What became of each push about an order, and the answer."""
+    def webhooks(self, number: int) -> list[tuple[str, int]]:
+        """What became of each webhook about an order, and the answer."""
         lines = [one for one in ledger_lines(self.ledger) if one["call"] == "webhook"]
         return [(one["effect"], one["status"]) for one in lines if one["id"] == number]
 
@@ -114,15 +114,15 @@ def _connect(product: Product, name: str, told: dict[str, Any]) -> None:
     assert [one.code in (0, None) for one in ran] == [True, True], ran
 
 
-def test_sales_of_a_marketplace_reach_the_books_once_whatever_became_of_a_push(
+def test_sales_of_a_marketplace_reach_the_books_once_whatever_became_of_a_webhook(
     market: Market,
 ) -> None:
     trader = market.trader
     first = market.sells(1, "twice")
     second = market.sells(2, "forged")
-    assert market.pushes(1) == [("sent", 202), ("sent", 200)]
-    assert market.pushes(2) == [("forged", 401), ("sent", 202)]
-    assert rows(trader, "SELECT count(*) FROM record") == [(0,)]  # a push is no record
+    assert market.webhooks(1) == [("sent", 202), ("sent", 200)]
+    assert market.webhooks(2) == [("forged", 401), ("sent", 202)]
+    assert rows(trader, "SELECT count(*) FROM record") == [(0,)]  # a webhook is no record
     trader.work()
     made = market.invoices()
     assert made.keys() == {first, second}

@@ -1,4 +1,4 @@
-"""What Shopee and Lazada push and answer, for tests: recorded, changed and signed anew."""
+"""What Shopee and Lazada send and answer, for tests: recorded, changed and signed anew."""
 
 import copy
 import hashlib
@@ -25,7 +25,7 @@ SETTINGS: dict[str, dict[str, str]] = {
     },
 }
 WIRE = Path(__file__).parent / "wire"
-PUSHES: dict[str, dict[str, Any]] = {
+WEBHOOKS: dict[str, dict[str, Any]] = {
     "shopee": {
         "code": 3,
         "shop_id": 88,
@@ -49,13 +49,13 @@ def source_of(name: str, **settings: str) -> Source:
     return bound
 
 
-def push(name: str, **changed: Any) -> dict[str, Any]:
-    """A push about an order, with other fields at its top."""
-    return {**copy.deepcopy(PUSHES[name]), **changed}
+def webhook(name: str, **changed: Any) -> dict[str, Any]:
+    """A webhook about an order, with other fields at its top."""
+    return {**copy.deepcopy(WEBHOOKS[name]), **changed}
 
 
 def signed(name: str, raw: bytes, secret: str = SECRET) -> dict[str, str]:
-    """The headers of a push, signed as the contract sheet says."""
+    """The headers of a webhook, signed as the contract sheet says."""
     text = {"shopee": f"{ADDRESS.format(name)}|", "lazada": "123456"}[name].encode() + raw
     digest = hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
     return {"Content-Type": "application/json", "Authorization": digest}
@@ -64,7 +64,7 @@ def signed(name: str, raw: bytes, secret: str = SECRET) -> dict[str, str]:
 def accept(
     name: str, given: object, *, secrets: tuple[str, ...] = (KEY,), secret: str = SECRET
 ) -> Accepted | SourceRefusal:
-    """What the source makes of a push."""
+    """What the source makes of a webhook."""
     raw = given if isinstance(given, bytes) else json.dumps(given).encode()
     return source_of(name).accept(signed(name, raw, secret), raw, secrets, NOW, SHOP_ZONE)
 

@@ -1,8 +1,8 @@
-"""The stand-in of a seller on a marketplace: pushes that say only what changed, and tokens that run
-out.
+"""The stand-in of a seller on a marketplace: webhooks that say only what changed, and tokens that
+run out.
 
-Here: the exchange of tokens, which questions fail on purpose, when pushes are switched off, the
-push that tries an address. Not here: how one marketplace signs, and what it answers (its own
+Here: the exchange of tokens, which questions fail on purpose, when webhooks are switched off, the
+webhook that tries an address. Not here: how one marketplace signs, and what it answers (its own
 folder), what every shop does (shop.py).
 """
 
@@ -27,7 +27,7 @@ REST: Final = {
 }
 FAULTS: Final = {**ON_THE_WAY, **REST}
 ENOUGH: Final = 5
-"""So many pushes in a row that were not taken, and no more are sent."""
+"""So many webhooks in a row that were not taken, and no more are sent."""
 _PAGE: Final = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 
 
@@ -89,7 +89,7 @@ class Market(Shop):
 
     @abstractmethod
     def trial(self) -> Webhook:
-        """The push that tries an address."""
+        """The webhook that tries an address."""
 
     @property
     def access(self) -> str:
@@ -113,7 +113,7 @@ class Market(Shop):
         return True
 
     def silent(self) -> bool:
-        """Its pushes were switched off."""
+        """Its webhooks were switched off."""
         return self.books.failures >= ENOUGH
 
     def play(self) -> None:

@@ -1,1 +1,1 @@
-"""Lazada as a seller: it sells, pushes what changed, and answers who asks for its orders."""
+"""Lazada as a seller: it sells, tells what changed, and answers who asks for its orders."""

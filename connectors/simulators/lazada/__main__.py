@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _parser() -> ArgumentParser:
     parser = shop_options("lazada", port=8114)
     parser.add_argument("--app-key", default="123456", help="the number of the app that asks")
-    words = "the app secret of the app: it signs pushes and questions"
+    words = "the app secret of the app: it signs webhooks and questions"
     parser.add_argument("--secret", default="lzd_demo_6Tn5", help=words)
     words = "how many minutes an access token is good for"
     parser.add_argument("--token-minutes", type=int, default=10080, help=words)

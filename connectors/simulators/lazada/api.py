@@ -1,7 +1,7 @@
-"""Lazada from the outside: its interface for orders and pieces, and the pushes that it sends.
+"""Lazada from the outside: its interface for orders and pieces, and the webhooks that it sends.
 
-Here: who may ask, lists by moment with an offset, tokens, what a push says, signatures. Not here:
-what an order looks like (orders.py), what every marketplace does (simulators/base/market.py).
+Here: who may ask, lists by moment with an offset, tokens, what a webhook says, signatures. Not
+here: what an order looks like (orders.py), what every marketplace does (simulators/base/market.py).
 """
 
 import hashlib
@@ -50,7 +50,7 @@ class Lazada(Market):
         return orders.changed(act, order, given, max(self.now(), before + LATER))
 
     def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
-        """One push; it says which order changed and a status of one piece, and no more."""
+        """One webhook; it says which order changed and a status of one piece, and no more."""
         piece = order["order_items"][0]
         moment = int(orders.moment_of(order["updated_at"]).timestamp())
         data = {
@@ -60,11 +60,11 @@ class Lazada(Market):
             "status_update_time": moment,
         }
         back = {"reverse_order_id": str(piece["order_item_id"] + 7)} if act == "refund" else {}
-        return [self._push(_REVERSE if back else _ORDER, {**data, **back})]
+        return [self._hook(_REVERSE if back else _ORDER, {**data, **back})]
 
     def trial(self) -> Webhook:
-        """A push about the authorization, which is no order."""
-        return self._push(8, {"app_key": self.app.number, "seller_id": SELLER})
+        """A webhook about the authorization, which is no order."""
+        return self._hook(8, {"app_key": self.app.number, "seller_id": SELLER})
 
     def handle(self, request: Request) -> Reply:
         """A form is a question as well: Lazada takes both."""
@@ -136,7 +136,7 @@ class Lazada(Market):
         seconds = int(self.app.lasts.total_seconds())
         return Reply(status=200, content={**told, "expires_in": seconds, "code": "0"})
 
-    def _push(self, kind: int, data: Mapping[str, Any]) -> Webhook:
+    def _hook(self, kind: int, data: Mapping[str, Any]) -> Webhook:
         moment = int(self.now().timestamp())
         told = {"seller_id": SELLER, "message_type": kind, "data": data}
         counted = moment if kind else moment * 1000  # orders in thousandths, all others not

@@ -1,1 +1,1 @@
-"""Shopee as a shop: it sells, pushes what changed, and answers who asks for orders and returns."""
+"""Shopee as a shop: it sells, tells what changed, and answers who asks for orders and returns."""

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _parser() -> ArgumentParser:
     parser = shop_options("shopee", port=8113)
     parser.add_argument("--partner-id", default="2001234", help="the number of the app that asks")
-    words = "the partner key of the app: it signs pushes and questions"
+    words = "the partner key of the app: it signs webhooks and questions"
     parser.add_argument("--secret", default="shpk_demo_3Lw8", help=words)
     words = "how many minutes an access token is good for"
     parser.add_argument("--token-minutes", type=int, default=240, help=words)

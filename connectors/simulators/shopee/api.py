@@ -1,6 +1,6 @@
-"""Shopee from the outside: its interface for orders and returns, and the pushes that it sends.
+"""Shopee from the outside: its interface for orders and returns, and the webhooks that it sends.
 
-Here: who may ask, lists by moment with a cursor, tokens, what a push says, signatures. Not here:
+Here: who may ask, lists by moment with a cursor, tokens, what a webhook says, signatures. Not here:
 what an order looks like (orders.py), what every marketplace does (simulators/base/market.py).
 """
 
@@ -51,17 +51,17 @@ class Shopee(Market):
         return orders.changed(act, order, given, max(self.now(), before + LATER))
 
     def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
-        """One push; it says which order or return changed, and no more."""
+        """One webhook; it says which order or return changed, and no more."""
         if act == "refund":
             last = order["returns"][-1]
             data = {name: last[name] for name in ("return_sn", "order_sn", "update_time")}
-            return [self._push(_RETURN, {**data, "return_status": last["status"]})]
+            return [self._hook(_RETURN, {**data, "return_status": last["status"]})]
         data = {"ordersn": order["order_sn"], "status": order["order_status"]}
-        return [self._push(_STATUS, {**data, "update_time": order["update_time"]})]
+        return [self._hook(_STATUS, {**data, "update_time": order["update_time"]})]
 
     def trial(self) -> Webhook:
-        """The push that Shopee sends to an address that was just entered."""
-        return self._push(_TRIAL, {"verify_info": "This is a Verification message"})
+        """The webhook that Shopee sends to an address that was just entered."""
+        return self._hook(_TRIAL, {"verify_info": "This is a Verification message"})
 
     def refused(self, request: Request) -> Reply | None:
         """Its signature, its moment, its token."""
@@ -148,7 +148,7 @@ class Shopee(Market):
         seconds = int(self.app.lasts.total_seconds())
         return Reply(status=200, content={**told, "expire_in": seconds, "error": "", "message": ""})
 
-    def _push(self, code: int, data: Mapping[str, Any]) -> Webhook:
+    def _hook(self, code: int, data: Mapping[str, Any]) -> Webhook:
         told = {"code": code, "shop_id": SHOP_ID, "timestamp": int(self.now().timestamp())}
         raw = json.dumps({**told, "data": data}, ensure_ascii=False).encode()
         right, wrong = (

@@ -1,10 +1,10 @@
-"""Lazada: orders and returned pieces, by asking; a signed push has them asked for at once.
+"""Lazada: orders and returned pieces, by asking; a signed webhook has them asked for at once.
 
-Here: who may push, and what a push or a file holds. Not here: the asking (pages.py), what an order
-is made of (orders.py).
+Here: who may send webhooks, and what one or a file holds. Not here: the asking (pages.py), what an
+order is made of (orders.py).
 
-A push names an order and a status, never its pieces or amounts. So nothing of it becomes a record:
-it only lets the shop be asked (docs/decisions/0082-a-push-is-a-hint.md).
+A webhook names an order and a status, never its pieces or amounts. So nothing of it becomes a
+record: it only lets the shop be asked (docs/decisions/0082-a-webhook-that-is-a-hint.md).
 """
 
 import hashlib
@@ -42,7 +42,7 @@ SPEAKS_OF: Final = ("trade_order_id", "reverse_order_id")
 
 FORM = ConnectionForm(
     title="Lazada",
-    gives="Orders and returned pieces, by asking the seller; a signed push has them asked at once",
+    gives="Orders and returned pieces, by asking the seller; a signed webhook has it asked at once",
     needs="An app of your own at open.lazada.com that the seller has authorized",
     settings=(
         declared.address(
@@ -71,7 +71,7 @@ FORM = ConnectionForm(
         steps=(
             "At open.lazada.com open your app and copy its app secret.",
             "Authorize the app for the seller, and exchange the code for a refresh token.",
-            "Store APP_SECRET:REFRESH_TOKEN here before the push is switched on.",
+            "Store APP_SECRET:REFRESH_TOKEN here before webhooks are switched on.",
             "In the app open Push Mechanism and enter the address of this connection.",
             "Subscribe to Trade Order and Reverse Order notifications.",
         ),
@@ -81,7 +81,7 @@ FORM = ConnectionForm(
 
 @dataclass(frozen=True, slots=True)
 class Lazada:
-    """The source `lazada`. A push signs the key of the app, too, which is in the settings."""
+    """The source `lazada`. A webhook signs the key of the app, too, which is in the settings."""
 
     settings: Settings = field(default_factory=dict)
 
@@ -105,10 +105,10 @@ class Lazada:
         headers: Mapping[str, str],
         raw: bytes,
         secrets: Sequence[str],
-        now: datetime,  # noqa: ARG002 - a push that comes late still says that something changed
+        now: datetime,  # noqa: ARG002 - a webhook that comes late still says that something changed
         zone: ZoneInfo,  # noqa: ARG002
     ) -> Accepted | SourceRefusal:
-        """A push: nothing of it is a record."""
+        """A webhook: nothing of it is a record."""
         given = {name.lower(): value for name, value in headers.items()}.get(SIGNATURE, "").lower()
         if refused := too_large(raw) or self._unproved(given, raw, secrets):
             return refused
@@ -116,8 +116,10 @@ class Lazada:
         if isinstance(value, SourceRefusal):
             return value
         if not isinstance(value, Mapping) or not _whole(value.get("message_type")):
-            words = "The body is no push of Lazada's."
-            return SourceRefusal(422, "no_push", words, "Let Lazada's push come to this address.")
+            words = "The body is no webhook of Lazada's."
+            return SourceRefusal(
+                422, "no_webhook", words, "Let Lazada's webhook come to this address."
+            )
         changed = _speaks_of_an_order(value.get("data"))
         return Accepted(delivery_id=given, signature=given, records=(), changed=changed)
 
@@ -144,7 +146,7 @@ class Lazada:
         return taken(read, "file-" + hashlib.sha256(raw).hexdigest(), "")
 
     def example(self, secret: str, now: datetime, event_id: str) -> ExampleCall:
-        """A push that says that an order is paid, signed as Lazada does."""
+        """A webhook that says that an order is paid, signed as Lazada does."""
         moment = int(now.timestamp())
         data = {
             "order_status": "pending",
@@ -190,14 +192,14 @@ class Lazada:
     def _unproved(self, given: str, raw: bytes, secrets: Sequence[str]) -> SourceRefusal | None:
         if not given:
             words = "The header Authorization is missing."
-            return SourceRefusal(401, "not_signed", words, "Let Lazada send the push.")
+            return SourceRefusal(401, "not_signed", words, "Let Lazada send the webhook.")
         said = given.encode("utf-8", "replace")
         keys = [key for one in secrets if (key := lasting_keys.secret_in(one))]
         good = [hmac.compare_digest(self._sign(key, raw).encode(), said) for key in keys]
         if any(good):
             return None
         words = "The signature does not fit the app key and the body."
-        hint = "Give this connection the app key and the app secret of the app that pushes."
+        hint = "Give this connection the app key and the app secret of the app that sends webhooks."
         return SourceRefusal(401, "bad_signature", words, hint)
 
 

@@ -1,1 +1,1 @@
-"""Shopee, as a source of orders and returns: a push says what changed, asking says how."""
+"""Shopee, as a source of orders and returns: a webhook says what changed, asking says how."""

@@ -1,10 +1,10 @@
-"""Shopee: orders and returns, by asking; a signed push has them asked for at once.
+"""Shopee: orders and returns, by asking; a signed webhook has them asked for at once.
 
-Here: who may push, and what a push or a file holds. Not here: the asking (pages.py), what an order
-is made of (orders.py).
+Here: who may send webhooks, and what one or a file holds. Not here: the asking (pages.py), what an
+order is made of (orders.py).
 
-A push names an order and its status, never its lines or amounts. So nothing of it becomes a record:
-it only lets the shop be asked (docs/decisions/0082-a-push-is-a-hint.md).
+A webhook names an order and its status, never its lines or amounts. So nothing of it becomes a
+record: it only lets the shop be asked (docs/decisions/0082-a-webhook-that-is-a-hint.md).
 """
 
 import hashlib
@@ -39,12 +39,12 @@ from connectors.transport.http import Http
 
 SIGNATURE: Final = "authorization"
 TEST: Final = 0
-"""The code of the push that tries a new address."""
+"""The code of the webhook that tries a new address."""
 SPEAKS_OF: Final = ("ordersn", "order_sn", "return_sn")
 
 FORM = ConnectionForm(
     title="Shopee",
-    gives="Orders and returns, by asking the shop; a signed push has it asked at once",
+    gives="Orders and returns, by asking the shop; a signed webhook has it asked at once",
     needs="An app of your own at open.shopee.com that the shop has authorized",
     settings=(
         declared.address(
@@ -73,9 +73,9 @@ FORM = ConnectionForm(
         steps=(
             "At open.shopee.com open your app and copy its partner key.",
             "Authorize the app for the shop, and exchange the code for a refresh token.",
-            "Store PARTNER_KEY:REFRESH_TOKEN here before the push is switched on.",
+            "Store PARTNER_KEY:REFRESH_TOKEN here before webhooks are switched on.",
             "In the app open Push Mechanism and enter the address of this connection, exactly.",
-            "Switch on order_status_push and the pushes of returns.",
+            "Switch on order_status_push and those of returns.",
         ),
     ),
 )
@@ -83,7 +83,7 @@ FORM = ConnectionForm(
 
 @dataclass(frozen=True, slots=True)
 class Shopee:
-    """The source `shopee`. A push signs the address that it goes to, `address`."""
+    """The source `shopee`. A webhook signs the address that it goes to, `address`."""
 
     settings: Settings = field(default_factory=dict)
     address: str = ""
@@ -108,10 +108,10 @@ class Shopee:
         headers: Mapping[str, str],
         raw: bytes,
         secrets: Sequence[str],
-        now: datetime,  # noqa: ARG002 - a push that comes late still says that something changed
+        now: datetime,  # noqa: ARG002 - a webhook that comes late still says that something changed
         zone: ZoneInfo,  # noqa: ARG002
     ) -> Accepted | SourceRefusal:
-        """A push: nothing of it is a record."""
+        """A webhook: nothing of it is a record."""
         given = {name.lower(): value for name, value in headers.items()}.get(SIGNATURE, "")
         if refused := too_large(raw) or self._unproved(given, raw, secrets):
             return refused
@@ -119,8 +119,10 @@ class Shopee:
         if isinstance(value, SourceRefusal):
             return value
         if not isinstance(value, Mapping) or not _whole(value.get("code")):
-            words = "The body is no push of Shopee's."
-            return SourceRefusal(422, "no_push", words, "Let Shopee's push come to this address.")
+            words = "The body is no webhook of Shopee's."
+            return SourceRefusal(
+                422, "no_webhook", words, "Let Shopee's webhook come to this address."
+            )
         if value["code"] == TEST:
             return Accepted(delivery_id="ping", records=(), ping=True)
         changed = self._own_shop(value) and _speaks_of_an_order(value.get("data"))
@@ -151,7 +153,7 @@ class Shopee:
         return taken(read, "file-" + hashlib.sha256(raw).hexdigest(), "")
 
     def example(self, secret: str, now: datetime, event_id: str) -> ExampleCall:
-        """A push that says that an order is paid, signed as Shopee does."""
+        """A webhook that says that an order is paid, signed as Shopee does."""
         moment = int(now.timestamp())
         data = {"ordersn": event_id, "status": "READY_TO_SHIP", "update_time": moment}
         shop = str(self.settings.get("shop_id") or "88")
@@ -187,15 +189,15 @@ class Shopee:
         """Exchange the refresh token for the next pair."""
         return calls.renewed(settings, secret, http)
 
-    def _own_shop(self, push: Given) -> bool:
-        """An app has one address for the pushes of all shops that authorized it."""
+    def _own_shop(self, webhook: Given) -> bool:
+        """An app has one address for the webhooks of all shops that authorized it."""
         own = str(self.settings.get("shop_id") or "").strip()
-        return not own or str(push.get("shop_id")) == own
+        return not own or str(webhook.get("shop_id")) == own
 
     def _unproved(self, given: str, raw: bytes, secrets: Sequence[str]) -> SourceRefusal | None:
         if not given:
             words = "The header Authorization is missing."
-            return SourceRefusal(401, "not_signed", words, "Let Shopee send the push.")
+            return SourceRefusal(401, "not_signed", words, "Let Shopee send the webhook.")
         said = given.encode("utf-8", "replace")
         keys = [key for one in secrets if (key := lasting_keys.secret_in(one))]
         good = [hmac.compare_digest(_sign(key, self.address, raw).encode(), said) for key in keys]

@@ -42,7 +42,7 @@ LASTS = {"shopee": timedelta(hours=4), "lazada": timedelta(days=7)}
 
 @dataclass
 class Sent:
-    """A seller whose pushes are kept here, asked without a wire."""
+    """A seller whose webhooks are kept here, asked without a wire."""
 
     name: str
     shop: Market
@@ -157,7 +157,7 @@ def newest(pages: list[Page]) -> dict[tuple[str, str], dict[str, object]]:
 
 
 @pytest.mark.parametrize("name", sorted(MAKE))
-def test_a_sellers_month_is_read_whole_and_every_push_says_only_to_ask(
+def test_a_sellers_month_is_read_whole_and_every_webhook_says_only_to_ask(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faults = {"twice": 3, "late": 5, "forged": 2, "drop": 2}
@@ -294,7 +294,7 @@ def test_another_secret_asks_for_nothing(sent: Sent) -> None:
     assert "sign" in told.words.lower()
 
 
-def test_pushes_that_nobody_takes_are_switched_off(sent: Sent) -> None:
+def test_webhooks_that_nobody_takes_are_switched_off(sent: Sent) -> None:
     sent.status = 500
     for number in range(1, 10):
         sent.shop.act("create", number, {})
@@ -302,7 +302,7 @@ def test_pushes_that_nobody_takes_are_switched_off(sent: Sent) -> None:
     sent.status = 202
     sent.shop.act("create", 10, {})
     assert len(sent.hooks) == ENOUGH
-    assert len(newest(list(sent.read()))) == 10  # asking needs no push
+    assert len(newest(list(sent.read()))) == 10  # asking needs no webhook
 
 
 def test_the_seller_goes_on_where_its_ledger_ends(

@@ -1,4 +1,4 @@
-"""Lazada: what a push may do, and what its orders and pieces become."""
+"""Lazada: what a webhook may do, and what its orders and pieces become."""
 
 import itertools
 import json
@@ -12,11 +12,11 @@ from tests.connectors.marketplaces import (
     SECRET,
     accept,
     errors,
-    push,
     read,
     recorded_order,
     records,
     source_of,
+    webhook,
 )
 from tests.connectors.recorded import recorded
 from tests.support.zones import SHOP_ZONE
@@ -53,7 +53,7 @@ def test_the_signature_vector_of_a_question():
     )
 
 
-def test_the_recorded_push_is_taken_for_its_app_only():
+def test_the_recorded_webhook_is_taken_for_its_app_only():
     (call,) = recorded("lazada", "order")["deliver"]
     told = source_of("lazada").accept(call.headers, call.content, [SECRET], NOW, SHOP_ZONE)
     assert isinstance(told, Accepted)
@@ -76,15 +76,15 @@ def test_the_recorded_push_is_taken_for_its_app_only():
         ({"message_type": 0, "data": None}, False),
     ],
 )
-def test_only_a_push_that_names_an_order_has_it_asked(changed, asks):
-    answer = accept("lazada", push("lazada", **changed))
+def test_only_a_webhook_that_names_an_order_has_it_asked(changed, asks):
+    answer = accept("lazada", webhook("lazada", **changed))
     assert isinstance(answer, Accepted)
     assert (answer.changed, answer.records) == (asks, ())
 
 
 @pytest.mark.parametrize("kind", [None, "0", True, 1.5])
-def test_a_push_without_a_type_is_none(kind):
-    assert accept("lazada", push("lazada", message_type=kind)).code == "no_push"
+def test_a_webhook_without_a_type_is_none(kind):
+    assert accept("lazada", webhook("lazada", message_type=kind)).code == "no_webhook"
 
 
 def test_an_order_and_its_returned_piece_in_their_canonical_form():

@@ -142,7 +142,7 @@ def test_the_published_order_of_shopee_keeps_its_amounts():
     assert order.body["lines"][0]["discount"] == "252000.00"
 
 
-def test_every_published_push_of_lazada_is_taken_and_orders_are_asked_for():
+def test_every_published_webhook_of_lazada_is_taken_and_orders_are_asked_for():
     asked = {}
     for file in published("lazada"):
         told = accept("lazada", json.loads(file.read_bytes()))

@@ -1,4 +1,4 @@
-"""Shopee: what a push may do, and what a file holds."""
+"""Shopee: what a webhook may do, and what a file holds."""
 
 import json
 
@@ -11,13 +11,13 @@ from tests.connectors.marketplaces import (
     SECRET,
     accept,
     errors,
-    push,
     read,
     recorded_order,
     recorded_return,
     records,
     signed,
     source_of,
+    webhook,
 )
 from tests.connectors.recorded import recorded
 from tests.support.zones import SHOP_ZONE
@@ -31,7 +31,7 @@ def item(**changed):
     return {**recorded_order("shopee")["item_list"][0], **changed}
 
 
-def test_the_signature_vector_of_a_push():
+def test_the_signature_vector_of_a_webhook():
     """`https://clearpost.example/hooks/shopee|{"code":3}` with the key `partnerkey`."""
     vector = "d0b2d325e5d04f344209aefc040af04f6ccff7562114eb644ba358d09f001d1d"
     source = source_of("shopee").bound({}, "https://clearpost.example/hooks/shopee")
@@ -39,7 +39,7 @@ def test_the_signature_vector_of_a_push():
     assert isinstance(told, Accepted)
 
 
-def test_the_recorded_push_is_taken_at_its_address_only():
+def test_the_recorded_webhook_is_taken_at_its_address_only():
     (call,) = recorded("shopee", "order")["deliver"]
     told = source_of("shopee").accept(call.headers, call.content, [SECRET], NOW, SHOP_ZONE)
     assert isinstance(told, Accepted)
@@ -70,14 +70,14 @@ def test_the_recorded_push_is_taken_at_its_address_only():
         ({"shop_id": "88"}, True),
     ],
 )
-def test_only_a_push_of_this_shop_that_names_an_order_has_it_asked(changed, asks):
-    told = accept("shopee", push("shopee", **changed))
+def test_only_a_webhook_of_this_shop_that_names_an_order_has_it_asked(changed, asks):
+    told = accept("shopee", webhook("shopee", **changed))
     assert isinstance(told, Accepted)
     assert (told.changed, told.records, told.ping) == (asks, (), False)
 
 
-def test_the_push_that_tries_the_address_is_a_ping_once_it_is_signed():
-    ping = push("shopee", code=0, data={"verify_info": "This is a Verification message"})
+def test_the_webhook_that_tries_the_address_is_a_ping_once_it_is_signed():
+    ping = webhook("shopee", code=0, data={"verify_info": "This is a Verification message"})
     told = accept("shopee", ping)
     assert isinstance(told, Accepted)
     assert (told.ping, told.changed) == (True, False)
@@ -88,8 +88,8 @@ def test_the_push_that_tries_the_address_is_a_ping_once_it_is_signed():
 
 
 @pytest.mark.parametrize("code", [None, "3", True, 3.5])
-def test_a_push_without_a_code_is_none(code):
-    assert accept("shopee", push("shopee", code=code)).code == "no_push"
+def test_a_webhook_without_a_code_is_none(code):
+    assert accept("shopee", webhook("shopee", code=code)).code == "no_webhook"
 
 
 def test_another_partner_key_signs_nothing():

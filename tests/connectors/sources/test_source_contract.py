@@ -53,7 +53,7 @@ def _of_marketplace(name: str) -> Scheme:
     return Scheme(
         source=lambda: marketplaces.source_of(name),
         sign=lambda raw, secret: marketplaces.signed(name, raw, secret),
-        body=marketplaces.push(name),
+        body=marketplaces.webhook(name),
         signature="Authorization",
     )
 

@@ -1,4 +1,4 @@
-"""Pushes of Shopee and Lazada through the portal: each has its source asked at once, and once."""
+"""Webhooks of Shopee and Lazada through the portal: each has its source asked at once, and once."""
 
 import hashlib
 import hmac
@@ -9,7 +9,7 @@ import pytest
 
 from holding.connections import setup
 from holding.tables import Connection, Delivery, HookCall, Pull, Record
-from tests.connectors.marketplaces import SECRET, SETTINGS, push
+from tests.connectors.marketplaces import SECRET, SETTINGS, webhook
 
 pytestmark = pytest.mark.sqlite
 BASE = "https://clearpost.example"
@@ -33,7 +33,7 @@ def market(app, database, clock, monkeypatch, request):
 
 @pytest.fixture
 def deliver(app, market):
-    """How to send a push that is signed for the address of the connection."""
+    """How to send a webhook that is signed for the address of the connection."""
 
     def send(given, *, secret=SECRET, signed_for=BASE):
         raw, path = json.dumps(given).encode(), f"/hooks/kedai/{market}"
@@ -52,13 +52,13 @@ def due(database, kind="pull"):
         return [row.due_at for row in rows]
 
 
-def test_a_push_has_its_own_source_read_at_once_and_makes_no_record(
+def test_a_webhook_has_its_own_source_read_at_once_and_makes_no_record(
     deliver, market, database, clock
 ):
     before = due(database)
     with database.read() as session:
         records = session.query(Record).count()
-    answer = deliver(push(market))
+    answer = deliver(webhook(market))
     assert (answer.status_code, answer.get_json()["records"]) == (202, 0)
     after = due(database)
     assert after.count(clock.now()) == 1
@@ -68,22 +68,22 @@ def test_a_push_has_its_own_source_read_at_once_and_makes_no_record(
         assert session.query(Record).count() == records
 
 
-def test_the_same_push_again_asks_for_nothing(deliver, market, database, clock):
-    deliver(push(market))
+def test_the_same_webhook_again_asks_for_nothing(deliver, market, database, clock):
+    deliver(webhook(market))
     with database.write() as session:
         for row in session.query(Pull):
             row.due_at = clock.now() + timedelta(minutes=14)
-    again = deliver(push(market))
+    again = deliver(webhook(market))
     assert (again.status_code, again.get_json()["times"]) == (200, 2)
     assert clock.now() not in due(database)
-    assert deliver(push(market, more=1)).status_code == 202
+    assert deliver(webhook(market, more=1)).status_code == 202
     assert clock.now() in due(database)
 
 
-def test_a_push_about_something_else_is_taken_and_asks_for_nothing(
+def test_a_webhook_about_something_else_is_taken_and_asks_for_nothing(
     deliver, market, database, clock
 ):
-    answer = deliver(push(market, data={"item_id": 1}))
+    answer = deliver(webhook(market, data={"item_id": 1}))
     assert answer.status_code == 202
     assert clock.now() not in due(database)
 
@@ -93,7 +93,7 @@ def test_a_source_that_was_never_asked_begins_at_once(deliver, market, database,
         session.query(Pull).delete()
         for row in session.query(Connection).filter_by(name=market):
             row.key_id = row.key_id or 1
-    deliver(push(market))
+    deliver(webhook(market))
     assert clock.now() in due(database)
 
 
@@ -103,9 +103,9 @@ def test_forged_ones_are_counted_with_their_reason_and_ask_for_nothing(
     with database.read() as session:
         before = session.query(Delivery).count()
     for _ in range(3):
-        answer = deliver(push(market), secret="guessed")
+        answer = deliver(webhook(market), secret="guessed")
         assert (answer.status_code, answer.get_json()["code"]) == (401, "bad_signature")
-    elsewhere = deliver(push(market), signed_for="https://elsewhere.example")
+    elsewhere = deliver(webhook(market), signed_for="https://elsewhere.example")
     assert elsewhere.status_code == {"shopee": 401, "lazada": 202}[market]
     with database.read() as session:
         (noted,) = session.query(HookCall).filter_by(outcome="rejected")

@@ -19,7 +19,7 @@ FOLDER = ROOT / "docs" / "sources"
 MADE = runpy.run_path(str(ROOT / "tools" / "source_pages.py"))
 SOURCES = registry.sources()
 HOOKS = sorted(name for name, source in SOURCES.items() if source.headers)
-PUSHED = {"lazada", "shopee"}
+HINTS = {"lazada", "shopee"}
 """Their webhooks say only that something changed; the records come by asking."""
 
 
@@ -78,9 +78,9 @@ def test_the_request_of_the_page_is_taken_as_it_stands_there(connected, database
 
     answer = send(body.encode())
     assert answer.status_code == 202, answer.get_data()
-    assert (answer.get_json()["new_records"] >= 1) == (name not in PUSHED)
+    assert (answer.get_json()["new_records"] >= 1) == (name not in HINTS)
     assert send(body.encode() + b" ").status_code == 401
-    if name in PUSHED:
+    if name in HINTS:
         return
     with database.read() as session:
         found = session.execute(text("SELECT body FROM version ORDER BY id DESC LIMIT 9")).scalars()
