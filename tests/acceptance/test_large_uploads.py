@@ -1,0 +1,159 @@
+"""A file of tens of thousands of orders goes in behind the pages, in little memory."""
+
+import io
+import os
+import re
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from tests.acceptance.conftest import STARTER
+from tests.acceptance.houses import furnished
+from tests.acceptance.orders import days_ago
+from tests.acceptance.parts import Part, read
+from tests.acceptance.product import (
+    FINANCE,
+    House,
+    Product,
+    Visitor,
+    address_in,
+    children_of,
+    free_environment,
+)
+from tests.acceptance.quiet import BASE, rows, send
+
+pytestmark = pytest.mark.slow
+ORDERS = int(os.environ.get("CLEARPOST_UPLOADED", "1000"))
+FIRST = 1_700_000
+LIMIT_KB = 1024 * 1024
+QUICK = 0.2
+PATIENCE = 60 + ORDERS * 0.1
+HEADS = ("Order ID", "Order No", "Status", "Date", "Customer code", "Customer name", "Total",
+         "Currency", "Subtotal", "Tax amount", "Rounding", "Paid at", "Created by", "Channel",
+         "Version")  # fmt: skip
+ITEMS = ("Order ID", "Line", "Item code", "Description", "Unit", "Qty", "Unit price", "Tax code")
+
+
+@pytest.fixture(scope="module")
+def office(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    product = Product(command, tmp_path_factory.mktemp("large"), free_environment())
+    with furnished(product, STARTER, ()) as found:
+        yield found
+
+
+def workbook() -> bytes:
+    """One row for each order and one for its item."""
+    day, book = days_ago(1)[:10], openpyxl.Workbook(write_only=True)
+    orders, items = book.create_sheet("Orders"), book.create_sheet("Order items")
+    orders.append(HEADS)
+    items.append(ITEMS)
+    for number in range(FIRST, FIRST + ORDERS):
+        who, money = ("C-101", f"Buyer {number}"), ("11.00", "MYR", "10.00", "1.00", "0.00")
+        rest = (f"{day} 10:00", "Mei Ling", "FPX", 1)
+        orders.append((number, f"NS-{number}", "paid", day, *who, *money, *rest))
+        items.append((number, 1, "CUP-GLASS-20", "Glass", "PCS", 2, "5.00", "SST"))
+    made = io.BytesIO()
+    book.save(made)
+    return made.getvalue()
+
+
+class Watched:
+    """A finance user who looks at the upload again and again, and what the processes take."""
+
+    def __init__(self, who: Visitor, path: str, pids: dict[str, int]) -> None:
+        self.who, self.path, self.pids = who, path, pids
+        self.waits: list[float] = []
+        self.told: list[str] = []
+        self.peaks: dict[str, int] = dict.fromkeys(pids, 0)
+
+    def until(self, wanted: str) -> Part:
+        """The page, as soon as it has an element of this id; each look is timed."""
+        limit = time.monotonic() + PATIENCE
+        while time.monotonic() < limit:
+            began = time.monotonic()
+            answer = self.who.session.get(self.who.address + self.path, timeout=60)
+            self.waits.append(time.monotonic() - began)
+            assert answer.status_code == 200, answer.text[:500]
+            page = read(answer.text)
+            self.told += [part.text for part in page.all("h2", id="h_wait")]
+            self.look()
+            if page.all("dl", id=wanted):
+                return page
+            time.sleep(0.25)  # as the page itself asks again
+        raise AssertionError(f"after {PATIENCE} s still no {wanted}: {self.told[-1:]}")
+
+    def look(self) -> None:
+        """The most memory that each process, with what it started, has taken so far."""
+        for name, pid in self.pids.items():
+            known = {pid, *children_of(pid)}
+            taken = sum(_kilobytes(one) for one in known)
+            self.peaks[name] = max(self.peaks[name], taken)
+
+
+def _kilobytes(pid: int) -> int:
+    try:
+        told = Path(f"/proc/{pid}/status").read_text("utf-8")
+    except OSError:  # it has ended meanwhile
+        return 0
+    found = re.search(r"^VmHWM:\s+(\d+) kB", told, re.M)
+    return int(found[1]) if found else 0
+
+
+def give(who: Visitor, raw: bytes) -> str:
+    """Upload the file as the form does; the address that this leads to."""
+    form = read(who.get(f"{BASE}/uploads")).one("form", id="uploadform")
+    answer = who.session.post(
+        who.address + form.attributes["action"],
+        data={**form.fields(), "source": "netshop"},
+        files={"file": ("many.xlsx", raw)},
+        headers={"Referer": who.address + BASE},
+        timeout=120,
+    )
+    assert answer.status_code == 200, answer.text[:800]
+    return str(answer.url).removeprefix(who.address)
+
+
+@pytest.mark.sqlite
+def test_A17_a_large_workbook_goes_in_behind_the_pages_in_little_memory(
+    office: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw, product = workbook(), office.product
+    with (
+        product.started("portal", "--port", "0") as portal,
+        product.started("worker", "--no-redis") as worker,
+    ):
+        office.address = address_in(product.notes("portal"))
+        who, began = office.visitor(FINANCE), time.monotonic()
+        path = give(who, raw)
+        answered = time.monotonic() - began
+        watched = Watched(who, path, {"portal": portal.pid, "worker": worker.pid})
+        preview = watched.until("parts")
+        assert f"{ORDERS:,}" in preview.one("dl", id="parts").text
+        assert rows(office, "SELECT count(*) FROM record") == [(0,)]
+        checked = time.monotonic() - began
+        form = preview.form_of("confirm")
+        send(who, form, form.fields())
+        outcome = watched.until("outcome")
+    took = time.monotonic() - began
+    assert f"{ORDERS:,}" in outcome.one("dl", id="outcome").text
+    counted = "SELECT count(*), count(DISTINCT number) FROM record"
+    assert rows(office, counted) == [(ORDERS, ORDERS)]
+    assert any(re.match(r"[\d,]+ of [\d,]+ orders are in", told) for told in watched.told)
+    assert answered < 30, "the upload itself waits for no reading"
+    for name, peak in watched.peaks.items():
+        assert 0 < peak < LIMIT_KB, (name, peak)
+    assert len(watched.waits) >= 3
+    waited = statistics.median(watched.waits)
+    assert waited < QUICK, watched.waits
+    late = sum(one >= QUICK for one in watched.waits)
+    with capsys.disabled():
+        peaks = ", ".join(f"{name} {peak // 1024} MB" for name, peak in watched.peaks.items())
+        print(
+            f"\n{ORDERS:,} orders of {len(raw):,} bytes: checked after {checked:.0f} s, all in"
+            f" after {took:.0f} s; most memory: {peaks}; {len(watched.waits)} looks at the"
+            f" progress, median {waited * 1000:.0f} ms, {late} of them 200 ms or more"
+        )
