@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Select, func
 from sqlalchemy.orm import Session
 
+from holding.notices.recipients import shown
 from holding.store.row_objects import Columns, of
 from holding.tables import Notice, Person, Recipient
 from holding.tables.row_states import NoticeKind, NoticeState
@@ -42,12 +43,17 @@ class DeliveryRow:
     key: str
     subject: str
     state: NoticeState
-    to: str
+    address: str
     made_at: datetime
     due_at: datetime | None
     ended_at: datetime | None
     tries: int
     answer: str
+
+    @property
+    def to(self) -> str:
+        """Who was told, as people read it."""
+        return shown(self.address)
 
     @property
     def state_word(self) -> str:
@@ -60,7 +66,7 @@ class DeliveryRow:
         return KINDS[self.kind]
 
 
-_TO = func.coalesce(Person.name, Recipient.address).label("to")
+_TO = func.coalesce(Person.name, Recipient.address).label("address")
 DELIVERY = Columns(
     DeliveryRow(
         id=of(Notice.id),
@@ -68,7 +74,7 @@ DELIVERY = Columns(
         key=of(Notice.key),
         subject=of(Notice.subject),
         state=of(Notice.state),
-        to=of(_TO),
+        address=of(_TO),
         made_at=of(Notice.made_at),
         due_at=of(Notice.due_at),
         ended_at=of(Notice.ended_at),

@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -61,13 +62,8 @@ class RecipientRow:
 
     @property
     def name(self) -> str:
-        """Who it is: a person's name, else the address."""
-        return self.person or self.address
-
-    @property
-    def to(self) -> str:
-        """Where it goes."""
-        return self.email or self.address
+        """Who it is: a person's name, else the address as it may be shown."""
+        return self.person or shown(self.address)
 
     @property
     def webhook(self) -> bool:
@@ -174,6 +170,13 @@ def remove(session: Session, actor: Actor, recipient_id: int, now: datetime) -> 
     session.get_one(Recipient, recipient_id).ended_at = now
     _tell(session, actor, recipient_id, "notice.removed", f"{found[0].name} gets no more", now)
     return found[0].name
+
+
+def shown(address: str) -> str:
+    """An address as people read it: of a webhook the host alone, for what follows it often lets
+    whoever knows it post there.
+    """
+    return urlsplit(address).netloc.rpartition("@")[2] if "://" in address else address
 
 
 def bound(recipient_id: int) -> str:

@@ -42,6 +42,8 @@ PAGES = {
     "/c/kedai/operations": "Due work by age",
     "/c/kedai/escalate/netshop/order/SO-10203": "What changed recently",
     "/c/kedai/signals": "Month-end close",
+    "/c/kedai/notices": "Last messages",
+    "/c/kedai/evidence/netshop/order/SO-10240": "Notes of auditors",
     "/c/kedai/audit": "These are your own acts",
     "/c/kedai/deputies/": "Who stands in for whom",
     "/c/kedai/people/": "What each role may do",

@@ -189,6 +189,17 @@ def test_a_secret_is_readable_for_its_own_row_alone(visit, database, clock, seed
     assert keys.decrypt(stored, row=recipients.bound(2)) != secret[1]
 
 
+def test_the_path_of_a_webhook_is_shown_nowhere(visit, database):
+    address = "http://127.0.0.1:9/services/T0/B0/letmein"
+    made = add(visit, 200, kind="webhook", address=address, gets=["packets"])
+    assert "letmein" not in made.get_data(as_text=True)
+    visit("adam").post(f"{PAGE}/recipients/1/test", {}, status=303)
+    for path in (PAGE, f"{PAGE}/messages.json", "/c/kedai/audit"):
+        text = visit("adam").text(path)
+        assert "letmein" not in text, path
+        assert "127.0.0.1:9" in text, path
+
+
 def test_who_left_is_told_nothing(visit, database, clock, plan):
     add(visit, kind="person", person=person(database, "farah"), gets=["digest", "urgent"])
     visit("adam").post(f"{PAGE}/times", {"at": "00:00", "day": list("0123456")}, status=303)
