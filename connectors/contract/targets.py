@@ -276,3 +276,14 @@ class TellsItems(Protocol):
         anything now. Changes nothing.
         """
         ...
+
+
+@runtime_checkable
+class ShowsImports(Protocol):
+    """A target with a page of its own for what became of a call."""
+
+    def import_page(self, settings: Settings, answer: bytes) -> str:
+        """The address of that page for the call that was answered so, in the company of this
+        connection; blank where there is none.
+        """
+        ...

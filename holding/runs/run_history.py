@@ -4,14 +4,16 @@ Here: lists paged by key, one run with its requests. Not here: what became of it
 (run_documents.py), what a run does (holding/runs/date_ranges.py).
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, func, or_
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import ErrorClass
+from holding.store import bulk
 from holding.store.row_objects import Columns, of
 from holding.tables import Connection, Person, Posting, Push, Record, Request, Run
 from holding.tables.row_states import PushState, RequestState, RunState
@@ -30,6 +32,7 @@ class RunRow:
     kind: str
     target: str | None
     connector: str | None
+    settings: Mapping[str, Any] | None
     connection_id: int | None
     doc_type: str | None
     route: str | None
@@ -61,6 +64,7 @@ RUN = Columns(
         kind=of(Run.kind),
         target=of(Connection.name),
         connector=of(Connection.connector),
+        settings=of(Connection.settings),
         connection_id=of(Run.connection_id),
         doc_type=of(Run.doc_type),
         route=of(Run.route),
@@ -214,6 +218,14 @@ def requests(session: Session, run_id: int, *, after: int = 0) -> tuple[RequestR
         .limit(CALLS)
     )
     return REQUEST.each(rows)
+
+
+def answers(session: Session, run_id: int, calls: Collection[int]) -> Mapping[int, bytes]:
+    """What the target answered to these calls of a run, by call."""
+    query = select(Request.id, Request.answer).where(
+        Request.run_id == run_id, bulk.among(Request.id, calls), Request.answer.is_not(None)
+    )
+    return {row.id: row.answer for row in session.execute(query)}
 
 
 def pushes(

@@ -4,12 +4,13 @@ Here: views. Not here: what a run does (holding/runs/date_ranges.py), the limit 
 (holding/evaluation/safety_stop.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors import registry
 from connectors.contract.hand_imports import ImportedByHand
+from connectors.contract.targets import ShowsImports
 from holding.evaluation import safety_stop
 from holding.import_files import file_list
 from holding.refusal import Refusal
@@ -67,6 +68,7 @@ def show(run_id: int) -> Response:
         earlier=run_documents.ends(session, company, before) if before else {},
         requests=calls,
         files=_files(run),
+        imports=_imports(run, calls),
         more_calls=calls[-1].id if len(calls) >= queries.CALLS else None,
         rows=rows,
         more=f"{int(more.state == PushState.ACCEPTED)}.{more.id}" if more else None,
@@ -92,6 +94,16 @@ def _files(run: queries.RunRow) -> tuple[file_list.FileRow, ...]:
     if not isinstance(target, ImportedByHand):
         return ()
     return file_list.of_run(store.reading(), g.company.id, run.id)
+
+
+def _imports(run: queries.RunRow, calls: Sequence[queries.RequestRow]) -> Mapping[int, str]:
+    """Call -> the page that the target itself has for it; asked for only where it has pages."""
+    target, settings = registry.targets().get(run.connector or ""), run.settings or {}
+    if not isinstance(target, ShowsImports) or not settings.get("app_url"):
+        return {}
+    told = queries.answers(store.reading(), run.id, [one.id for one in calls])
+    found = {call: target.import_page(settings, answer) for call, answer in told.items()}
+    return {call: address for call, address in found.items() if address}
 
 
 def _run(run_id: int) -> queries.RunRow:

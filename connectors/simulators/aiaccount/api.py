@@ -70,6 +70,8 @@ class Api(StandIn[Books]):
         if too_many is not None:
             self._note(request, request_id, too_many)
             return too_many, False
+        if request.method == "GET" and request.path == views.HISTORY:
+            return views.history(self, request), False  # a page for people, without a key
         key, company = self._caller(request)
         if isinstance(key, Reply):
             self._note(request, request_id, key)

@@ -8,6 +8,7 @@ for a slow import lets it end.
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from connectors.simulators.aiaccount.books import ZONE, local_day
@@ -112,6 +113,26 @@ def view(api: "Api", request: Request, key: ApiKey, company: Company) -> Reply:
     if permission not in key.permissions:
         return forbidden(permission)
     return page()
+
+
+HISTORY = "/settings/integrations/logs"
+
+
+def history(api: "Api", request: Request) -> Reply:
+    """The page of one import, as people see it in AiAccount itself."""
+    found = api.books.imports.get(request.query.get("import", ""))
+    if found is None or found["company"] != request.query.get("company"):
+        return error(404, "import_not_found", "No such import in this company")
+    rows = "".join(
+        f"<li>{escape(str(one.get('invoice_number')))}: {escape(str(one.get('outcome')))}</li>"
+        for one in found["content"].get("documents", ())
+    )
+    page = (
+        f"<!doctype html><title>Import history</title><h1>Import {escape(found['id'])}</h1>"
+        f"<p>{escape(found['company'])}, {escape(found['status'])}</p><ul>{rows}</ul>"
+    )
+    headers = {"Content-Type": "text/html; charset=utf-8"}
+    return Reply(status=200, content=page.encode(), headers=headers)
 
 
 def quota(api: "Api", company: Company) -> dict[str, Any]:

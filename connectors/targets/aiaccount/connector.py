@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Literal
+from urllib.parse import urlencode
 
 from connectors.contract import (
     Action,
@@ -31,8 +32,9 @@ from connectors.kit.connection_settings import zone_of
 from connectors.targets.aiaccount import lookup, payload, probe
 from connectors.targets.aiaccount.answers import answers_of, unanswered
 from connectors.targets.aiaccount.documents import DOCUMENTS
-from connectors.targets.aiaccount.outcomes import hear
+from connectors.targets.aiaccount.outcomes import hear, object_of
 from connectors.transport.http import Http, HttpFailure, mask
+from connectors.transport.strict_json import loads
 
 FORM = ConnectionForm(
     title="AiAccount",
@@ -177,10 +179,17 @@ class AiAccount:
         told = _reader(settings, secret, http)("/v1/connection")
         return probe.report(settings, self.rounding(settings), secret, told)
 
-    def link(self, settings: Settings, target_ref: str) -> str:
-        """Where people see an import in AiAccount; empty without the setting `app_url`."""
+    def import_page(self, settings: Settings, answer: bytes) -> str:
+        """The entry of AiAccount's import history; blank without the setting `app_url`, and for a
+        call that was no import.
+        """
         base = str(settings.get("app_url", "")).rstrip("/")
-        return f"{base}/settings/integrations/logs?import={target_ref}" if base else ""
+        content = loads(answer)
+        found = object_of(content if isinstance(content, dict) else None, "import").get("id")
+        if not base or not isinstance(found, str) or not found.startswith("imp_"):
+            return ""
+        asked = {"company": str(settings.get("company_id", "")), "import": found}
+        return f"{base}/settings/integrations/logs?{urlencode(asked)}"
 
 
 def _reader(settings: Settings, secret: str, http: Http) -> Get:

@@ -8,13 +8,17 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from sqlalchemy import select, update
 
 from connectors.transport import fault_points
+from holding.connections.channel import Channel, open_channel
+from holding.import_files import settling
 from holding.import_files.outcomes import Outcome, rows_named
-from holding.journal.posting_claims import free_the_dead
+from holding.journal.posting_claims import claim, free_the_dead
 from holding.refusal import Refusal
 from holding.store.database import Database
-from holding.tables import Company
+from holding.tables import Company, Connection, Posting
+from holding.tables.postings import IN_FLIGHT_STATES
 from holding.tables.row_states import ImportFileState
 from tests.connectors.simulator_processes import Simulator
 from tests.holding.import_files.desktop import Desktop, open_desktop
@@ -131,6 +135,27 @@ def test_a_file_that_was_edited_before_the_import_is_found_by_its_total(desk: De
     assert "edited before the import" in hold.message
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("date", "2026-11-19", "its date is 2026-11-19, not 2026-11-18"),
+        ("party", "300-K210", "its party is 300-K210, not 300-W001"),
+        ("total", "1.00", "its total is 1.00, not 192.00"),
+    ],
+)
+def test_what_was_changed_there_after_the_import_is_a_mismatch(
+    desk: Desktop, field: str, value: str, words: str
+) -> None:
+    desk.at_once("A-1")
+    (file,) = desk.files
+    desk.imports(desk.download(file))
+    desk.sim.control("by_hand", type="invoice", number="A-1", **{field: value})
+    assert desk.compare(file) is ImportFileState.MISMATCH
+    (hold,) = _holds(desk, "A-1")
+    assert (hold.code, hold.error_class) == ("TGT02", "business_rule")
+    assert words in hold.message
+
+
 def test_rows_that_are_not_those_of_the_file_are_a_mismatch(desk: Desktop) -> None:
     desk.at_once("A-1", "A-2")
     (file,) = desk.files
@@ -208,6 +233,22 @@ def test_a_worker_that_died_over_the_file_left_it_written(
     desk.imports(desk.download(file))
     assert desk.compare(file) is ImportFileState.RECONCILED
     assert desk.posting_states() == {"A-1": "posted"}
+
+
+def test_a_word_that_comes_while_a_worker_looks_is_not_lost(desk: Desktop) -> None:
+    desk.at_once("A-1")
+    tools, now = desk.desk, desk.shop.clock.advance(90_000) or desk.shop.now
+    with tools.database.read() as session:
+        row = session.scalars(select(Connection).filter_by(name="autocount_excel")).one()
+        channel = open_channel(session, tools, row)
+    assert isinstance(channel, Channel)
+    claims = claim(tools, channel, IN_FLIGHT_STATES, 10)
+    assert len(claims) == 1
+    with tools.database.write() as session:  # a person tells something at this moment
+        session.execute(update(Posting).values(due_at=now))
+    settling.settle(tools, channel, claims)
+    with tools.database.read() as session:
+        assert session.scalars(select(Posting)).one().due_at == now
 
 
 def test_only_finance_and_only_in_order(desk: Desktop) -> None:
