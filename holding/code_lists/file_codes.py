@@ -100,9 +100,13 @@ def matching(session: Session, one: FileList, text: str, most: int) -> tuple[Fil
         found |= {entry.code: entry for entry in _read(session, query)}
         if len(found) >= most:
             return tuple(found.values())[:most]
-    for column in (ListedCode.name_key, ListedCode.code_key):  # one column, and no order: an index
-        query = _entries(one).where(column.contains(wanted, autoescape=True)).limit(most)
-        found |= {each.code: found.get(each.code, each) for each in _read(session, query)}
+    for column in (ListedCode.name_key, ListedCode.code_key):
+        # the ids of one column alone, in no order: an index has all of that
+        has = column > "", column.contains(wanted, autoescape=True)  # the first: its own index
+        ids = _now(select(ListedCode.id), one).where(*has)
+        fits = bulk.among(ListedCode.id, session.scalars(ids.limit(most)).all())
+        each_fits = _read(session, _entries(one).where(fits))
+        found |= {each.code: found.get(each.code, each) for each in each_fits}
         if len(found) >= most:
             break
     return tuple(found.values())[:most]
@@ -131,7 +135,12 @@ def listed(session: Session, one: FileList, codes: Collection[str]) -> dict[str,
 
 
 def _entries(one: FileList) -> Select[Any]:
-    return select(ListedCode).where(
+    return _now(select(ListedCode), one)
+
+
+def _now(query: Select[Any], one: FileList) -> Select[Any]:
+    """Of the entries in force of a list."""
+    return query.where(
         ListedCode.connection_id == one.connection_id,
         ListedCode.kind == one.kind,
         ListedCode.to_file_id.is_(None),

@@ -75,7 +75,6 @@ class _Candidate:
     reasons: list[str] = field(default_factory=list)
     against: list[str] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
-    inactive: str = ""
 
     @property
     def strong(self) -> bool:
@@ -150,10 +149,6 @@ def _candidates(
             for entry in entries:
                 one = _compared(entry, said[row.cause_id].newest, party=party)
                 if one.reasons or one.hints:
-                    if not entry.active:
-                        one.inactive = (
-                            f"{entry.code} is inactive in {file.target} by the list of {file.as_of}"
-                        )
                     found[row.cause_id][entry.code] = one
     codes = _told_codes(session, told, [row.key for row in rows])
     spelled = _spelled(session, table)
@@ -208,7 +203,7 @@ def _chosen(found: Candidates) -> tuple[str, str]:
     one = spoken[rival[0]]
     if one.against:
         return "", f"{one.reasons[0]} as {rival[0]}, but {' and '.join(one.against)}"
-    return ("", one.inactive) if one.inactive else (rival[0], "")
+    return rival[0], ""
 
 
 def _nearly(found: Candidates) -> str:
