@@ -38,6 +38,7 @@ class Market:
         told = {"act": act, "id": number, **given}
         answer = requests.post(f"{self.told['url']}/_sim/act", json=told, timeout=20)
         assert answer.ok, answer.text
+        self.trader.move(seconds=2)  # two changes of one second are dated a second apart
         found: dict[str, Any] = answer.json()["order"]
         return found
 
