@@ -5,6 +5,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select, text
 
 from connectors.transport.http import HttpAnswer, HttpFailure
 from holding.access.secrets import Keys, load_keys
@@ -13,7 +14,9 @@ from holding.notices.digest_times import DigestTimes, period
 from holding.notices.recipients import Wish
 from holding.notices.sending import outcome_of
 from holding.runtime.settings import Settings
-from holding.tables.row_states import NoticeState, RecipientKind
+from holding.signals import raising
+from holding.tables import Attempt, Request, Signal
+from holding.tables.row_states import NoticeState, RecipientKind, SignalKind
 from tests.portal.reading import one, plain
 
 PAGE = "/c/kedai/notices"
@@ -207,3 +210,57 @@ def test_who_left_is_told_nothing(visit, database, clock, plan):
     clock.advance(timedelta(days=1))
     assert plan() == 0
     assert Wish(kind=RecipientKind.MAIL).digest is False
+
+
+def test_a_signal_is_told_once_to_who_was_there_when_it_began(visit, database, clock, plan):
+    add(visit, kind="mail", address="first@example.my", gets=["urgent"])
+    clock.advance(timedelta(minutes=1))
+    with database.write() as session:
+        company = one(database, "SELECT id FROM company WHERE code = 'kedai'")
+        kept = {"kind": SignalKind.AUTHORIZATION_LOST, "key": "1", "money": {}}
+        session.add(Signal(company_id=company, opened_at=clock.now(), **kept))
+    clock.advance(timedelta(minutes=1))
+    add(visit, kind="mail", address="late@example.my", gets=["urgent"])
+    assert (plan(), plan()) == (1, 1)
+    told = "SELECT recipient_id FROM notice WHERE kind = 'urgent'"
+    assert one(database, told) == one(
+        database, "SELECT id FROM recipient WHERE address = 'first@example.my'"
+    )
+
+
+def test_totals_that_differ_after_a_retry_are_a_signal_and_those_of_one_call_are_not(
+    database, clock
+):
+    wrong = "SELECT posted_push_id FROM posting WHERE state = 'posted' AND posted_push_id > 0"
+    push = one(database, f"{wrong} ORDER BY id LIMIT 1")
+    total = "(SELECT amount FROM posting WHERE posted_push_id = push.id)"
+    more = f"UPDATE push SET kept = {total} + 500 WHERE id = :push"
+
+    def raised() -> list[str]:
+        with database.write() as session:
+            raising.refresh(session, clock.now())
+        found = "SELECT kind FROM signal WHERE kind = 'totals_differ' AND cleared_at IS NULL"
+        return [str(row[0]) for row in _rows(database, found)]
+
+    with database.write() as session:
+        session.execute(text(more), {"push": push})
+    assert raised() == []  # it was sent once
+    with database.write() as session:
+        _sent_again(session, push)
+    assert raised() == ["totals_differ"]
+    with database.write() as session:
+        session.execute(text("UPDATE push SET kept = NULL WHERE id = :push"), {"push": push})
+    assert raised() == []
+
+
+def _sent_again(session, push: int) -> None:
+    """The same push once more, as a retry leaves it."""
+    first = session.scalars(select(Attempt).where(Attempt.push_id == push).limit(1)).one()
+    call = Request(**_but_id(session.get_one(Request, first.request_id)))
+    session.add(call)
+    session.flush()
+    session.add(Attempt(**{**_but_id(first), "request_id": call.id, "no": 9}))
+
+
+def _but_id(row) -> dict:
+    return {one.key: getattr(row, one.key) for one in row.__table__.columns if one.key != "id"}
