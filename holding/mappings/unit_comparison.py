@@ -145,7 +145,9 @@ def _values(unit: str, item: str, told: Mapping[str, str]) -> tuple[UnitValue, .
         ("Item set-up in the accounting system", told.get("item set-up", MISSING)),
         ("Posted", f"{posted}: {goes}" if goes else posted),
     )
-    return tuple(UnitValue(no, *text, no in differ) for no, text in enumerate(texts, start=1))
+    return tuple(
+        UnitValue(no, title, text, no in differ) for no, (title, text) in enumerate(texts, start=1)
+    )
 
 
 def _differing(told: Mapping[str, str]) -> set[int]:
