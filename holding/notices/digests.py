@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from holding.access.actors import reach_of
+from holding.access.reach import within
 from holding.store.sums import check_figure, of_held
 from holding.tables import Cause, Company, Hold, Person, Record, Team, TeamMember
 from holding.tables.decisions import HOLD_OPEN
@@ -36,10 +38,14 @@ class Group:
 
 
 def of_person(session: Session, company_id: int, person_id: int) -> tuple[Group, ...]:
-    """What waits for a person: their own holds, and those of their teams that nobody took."""
+    """What waits for a person: their own holds, and those of their teams that nobody took; of
+    their sources alone.
+    """
+    reach = reach_of(session, company_id, person_id)
     mine = select(TeamMember.team_id).where(TeamMember.person_id == person_id)
     theirs = and_(Hold.person_id.is_(None), Hold.team_id.in_(mine))
-    return _groups(session, company_id, or_(Hold.person_id == person_id, theirs))
+    whose = or_(Hold.person_id == person_id, theirs)
+    return _groups(session, company_id, whose, *within(reach, Hold))
 
 
 def of_team(session: Session, company_id: int, team_id: int | None) -> tuple[Group, ...]:

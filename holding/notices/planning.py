@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.access.actors import Actor, may
+from holding.access.actors import Actor, may, reach_of
 from holding.audit.events import record_event
 from holding.escalation import packets
 from holding.notices import digests
@@ -72,7 +72,7 @@ def _urgent(
     session: Session, company: Company, told: Iterable[RecipientRow], now: datetime, root: str
 ) -> None:
     """Each signal once to each, as soon as it is raised."""
-    wanted = [one for one in told if one.urgent]
+    wanted = [one for one in told if one.urgent and not _limited(session, company.id, one)]
     signals = open_signals.listing(session, company.id) if wanted else ()
     if not signals:
         return
@@ -101,6 +101,11 @@ def _urgent(
             _add(
                 session, company.id, one.id, NoticeKind.URGENT, keys[signal.id], subject, body, now
             )
+
+
+def _limited(session: Session, company_id: int, one: RecipientRow) -> bool:
+    """Whether a recipient is a person of some sources: a signal is about all of them."""
+    return one.person_id is not None and reach_of(session, company_id, one.person_id).limited
 
 
 def test(
