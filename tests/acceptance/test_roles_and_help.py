@@ -27,6 +27,7 @@ ACTS = {
     "assign, snooze and comment on holds": EITHER,
     "retry records": EITHER,
     "import files": {"finance", "consultant"},
+    "download files for an import and say how it ended": {"finance"},
     "add and change mappings": {"finance", "admin"},
     "approve, release and reject": SUPERVISOR,
     "resend without a change": {"admin"},
