@@ -54,6 +54,9 @@ LEFT = {
 """What pages still read many rows of, and why; whatever else they read of it stays out."""
 NAMED = re.compile(r'\b(?:FROM|JOIN|,)\s+"?(\w+)"?\s+AS\s+"?(\w+)"?', re.IGNORECASE)
 
+WITHOUT_COPIES = {"/c/kedai/mappings/units/proof"}
+"""Pages that judge the newest record of a value again: copies of records have no evaluation."""
+
 
 @dataclass
 class Grown:
@@ -134,7 +137,7 @@ def _enlarge(database: Database, clock: SetClock) -> None:
     database.engine.dispose()  # a connection of SQLite remembers what it once knew of sizes
 
 
-@pytest.mark.parametrize("url", BUDGET)
+@pytest.mark.parametrize("url", [url for url in BUDGET if url not in WITHOUT_COPIES])
 def test_a_page_reads_few_rows_of_big_tables(grown: Grown, url: str) -> None:
     faults = []
     with grown.database.engine.connect() as connection:
