@@ -97,8 +97,14 @@ def unit_comparison(session: Session, company_id: int, cause_id: int) -> UnitCom
     ).first()  # fmt: skip
     if row is None:
         return None
-    last = select(func.max(Evaluation.id)).where(Evaluation.record_id == row.id)
-    outcome = replay(session, session.scalar(last) or 0)
+    last = session.scalar(
+        select(func.max(Evaluation.id)).where(
+            Evaluation.record_id == row.id, Evaluation.facts.is_not(None)
+        )
+    )
+    if last is None:
+        return None
+    outcome = replay(session, last)
     unit, item = cause.key.unit_and_item
     told, target = _told(outcome, unit, item)
     values = _values(unit, item, told)
