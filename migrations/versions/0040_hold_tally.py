@@ -91,11 +91,11 @@ def upgrade() -> None:
         sqlite_where=OPEN,
         postgresql_where=OPEN,
     )
+    for trigger in TRIGGERS:  # before the marks: what an older worker commits is marked, too
+        _make(*trigger)
     op.execute(
         f"{MARK} SELECT DISTINCT company_id, record_id FROM hold WHERE state = 'open'"  # noqa: S608 - ours
     )
-    for trigger in TRIGGERS:
-        _make(*trigger)
 
 
 def _make(name: str, table: str, act: str, columns: tuple[str, ...], record: str) -> None:

@@ -157,8 +157,11 @@ _TEXT = json.JSONEncoder(
 )
 
 
-TOLD = frozenset({"verdicts", "lineage", "used"})
-"""The fields of an outcome that only a whole evaluation fills, and BARE does not count."""
+TOLD = frozenset({"verdicts", "lineage", "used", "valid_until"})
+"""The fields of an outcome that only a whole evaluation fills, and BARE does not count. When it is
+judged again is among them: a value that is only told, such as `today` in an `otherwise` that was
+not needed, makes it sooner.
+"""
 _OF_OUTCOME = attrgetter(*(name for name in counted_fields(Outcome) if name not in TOLD))
 _DECISION = tuple(each.name for each in fields(Decision))
 _OF_DECISION = counted_fields(Decision)

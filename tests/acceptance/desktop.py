@@ -29,10 +29,10 @@ class Desktop(House):
     """The company; workers run when told."""
 
     def order(self, *orders: Mapping[str, Any]) -> None:
-        """A signed webhook with these orders, judged."""
+        """A signed webhook with these orders, judged; the same body again is answered 200."""
         raw = json.dumps({"event": "order.updated", "orders": list(orders)}).encode()
         answer = self.post_hook(raw, event_id=f"evt_{next(self._events)}")
-        assert answer.status_code == 202, answer.text
+        assert answer.status_code in (200, 202), answer.text
         work(self)
 
     def export(self, *orders: Mapping[str, Any]) -> int:

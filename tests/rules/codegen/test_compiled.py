@@ -60,8 +60,11 @@ def law(seed: int) -> Outcome:
 
 def same_decision(outcome: Outcome, decision: Outcome) -> None:
     """What was decided without telling what passed is what the whole story says."""
-    untold = {"verdicts": (), "lineage": (), "used": ()}
+    untold = {"verdicts": (), "lineage": (), "used": (), "valid_until": None}
     assert replace(decision, **untold) == replace(outcome, **untold)  # type: ignore[arg-type]
+    if decision.valid_until != outcome.valid_until:  # what is only told may hang on the clock
+        assert outcome.valid_until is not None
+        assert decision.valid_until is None or decision.valid_until > outcome.valid_until
     assert set(decision.used) <= set(outcome.used)
     loud = [[v for v in one.verdicts if is_loud(v)] for one in (outcome, decision)]
     assert Counter(loud[0]) == Counter(loud[1])
