@@ -18,6 +18,16 @@ START: Final = "0" * 64
 SENDING: Final = "posting.sending"
 APPROVED: Final = "posting.approved"
 
+UNTRUE: Final = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What ends the reading of JSON that is not laid out as ours."""
+
 Known = tuple[int, str]
 """A head that was noted elsewhere: its place and its hash."""
 
@@ -52,7 +62,7 @@ def check(path: Path, known: Iterable[Known] = (), *, sha256: str = "") -> Check
     try:
         data, events = (json.loads(found.parts[name]) for name in (DATA, EVENTS))
         return _checked(data, events, tuple(known), found.sha256)
-    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+    except UNTRUE as problem:
         words = f"It is not laid out as a packet is: {type(problem).__name__} {problem}."
         return Checked(sha256=found.sha256, faults=(Fault(DATA, words),))
 

@@ -26,6 +26,8 @@ PAGE: Final = "packet.html"
 PARTS: Final = (DATA, EVENTS, PAGE)
 MOST_BYTES: Final = 64 * 1024 * 1024
 """What all parts may come to; more is neither written nor read."""
+_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How a packet is packed; only of these can no more be unpacked than a part says it holds."""
 _MOMENT: Final = (1980, 1, 1, 0, 0, 0)
 """Equal parts are an equal file."""
 _UNREADABLE: Final = (
@@ -100,8 +102,12 @@ def _read(file: zipfile.ZipFile) -> Unpacked:
         if entry.filename in parts:
             faults.append(Fault(entry.filename, "It is in the packet twice."))
             continue
+        if entry.compress_type not in _METHODS:
+            faults.append(Fault(entry.filename, "It is packed in a way that no packet uses."))
+            continue
         try:
-            parts[entry.filename] = file.read(entry)
+            with file.open(entry) as part:  # what it says it holds was counted above
+                parts[entry.filename] = part.read(entry.file_size + 1)
         except _UNREADABLE:
             faults.append(Fault(entry.filename, "It cannot be read: its bytes were changed."))
     manifest = parts.pop(MANIFEST, None)

@@ -97,16 +97,19 @@ def _heads_in(anchors: Path, packet: Path) -> "list[Known]":
     """The noted heads of the company that the packet names."""
     import json
 
-    from holding.evidence.packet_file import DATA, unpacked
+    from holding.evidence.packet_check import UNTRUE
+    from holding.evidence.packet_file import DATA, MOST_BYTES, unpacked
 
     try:
         company = json.loads(unpacked(packet).parts[DATA])["packet"]["company"]["code"]
-    except (KeyError, ValueError, TypeError):
+    except UNTRUE:
         return []  # the check says what is wrong with the packet
     try:
+        if anchors.stat().st_size > MOST_BYTES:
+            raise Stop(f"{anchors} is larger than {MOST_BYTES:,} bytes.", code=USAGE)
         lines = [json.loads(line) for line in anchors.read_text("utf-8").splitlines()]
         return [(int(one["seq"]), str(one["hash"])) for one in lines if one["company"] == company]
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except (OSError, *UNTRUE) as problem:
         raise Stop(f"{anchors} is no file of noted heads: {problem}.", code=USAGE) from problem
 
 

@@ -1,6 +1,5 @@
 """A packet is proved from its bytes: each byte counts, and what was made anew is told."""
 
-import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -8,79 +7,9 @@ from typing import Any
 import pytest
 
 from holding.evidence.packet_check import check
-from holding.evidence.packet_file import MANIFEST, MOST_BYTES, packed, unpacked
+from holding.evidence.packet_file import packed
 from rules.values.canonical import dumps, sha256_hex
-
-START = "0" * 64
-AT = "2026-11-20T06:30:00.000000Z"
-
-
-def event(seq: int, body: dict[str, Any], act: str = "record.received") -> str:
-    told = {"id": seq + 40, "at": AT, "actor": "Clearpost", "act": act, "body": dumps(body)}
-    return dumps({**told, "seq": seq})
-
-
-def parts(**changed: Any) -> dict[str, bytes]:
-    """A small packet: a version, a push and an approval with their events at places 1 to 3."""
-    body = {"number": "SO-1", "total": "12.00"}
-    row, consent = {"number": "IV-1", "hash": "h"}, {"level": "a", "reason": "Fine"}
-    sent, going, yes = "posting.posted", "posting.sending", "posting.approved"
-    texts = [
-        event(1, {"say": "It came.", "version": 1, "sha256": sha256_hex(dumps(body))}),
-        event(2, {"say": "It goes.", "push": 9, "sealed": sha256_hex(dumps(row))}, going),
-        event(3, {"say": "Yes.", "sealed": sha256_hex(dumps(consent))}, yes),
-        event(4, {"say": "Sent.", "call": [5, sha256_hex("in"), sha256_hex("out")]}, sent),
-    ]  # fmt: skip
-    links, before = [], START
-    for seq, text in enumerate(texts, 1):
-        before = sha256_hex(before + text)
-        links.append({"seq": seq, "hash": before, "text": text})
-    listed = [
-        {"id": seq + 40, "seq": seq, "at": AT, "actor": "Clearpost", "act": found["act"],
-         "say": json.loads(found["body"])["say"], "proved": True}
-        for seq, found in enumerate(map(json.loads, texts), 1)
-    ]  # fmt: skip
-    data = {
-        "packet": {"made_at": AT, "company": {"code": "kedai"}},
-        "record": {"number": "SO-1"},
-        "versions": [{"no": 1, "sha256": sha256_hex(dumps(body)), "body": body, "whole": True}],
-        "pushes": [{"id": 9, "sealed": sha256_hex(dumps(row)), "sealed_row": row}],
-        "approvals": [{"id": 3, "sealed_row": consent}],
-        "requests": [
-            {"id": 5, "sha256": sha256_hex("in"), "answer_sha256": sha256_hex("out"),
-             "sent": {"text": "in", "whole": True}, "answer": {"text": "out", "whole": True}}
-        ],
-    }  # fmt: skip
-    chain = {
-        "events": listed,
-        "stretches": [{"first": 1, "before": START, "links": links}],
-        "anchors": [{"seq": 4, "hash": before}],
-        "head": {"seq": 4, "hash": before},
-    }
-    found = {"data": data, "events": chain}
-    for path, value in changed.items():
-        at: Any = found
-        *way, last = path.split("__")
-        for step in way:
-            at = at[int(step) if step.isdecimal() else step]
-        at[int(last) if last.isdecimal() else last] = value
-    return {
-        "packet.json": dumps(found["data"]).encode(),
-        "events.json": dumps(found["events"]).encode(),
-        "packet.html": b"<p>SO-1</p>",
-    }
-
-
-def written(folder: Path, **changed: Any) -> Path:
-    made = packed(parts(**changed))
-    assert made is not None
-    file = folder / "packet.zip"
-    file.write_bytes(made.content)
-    return file
-
-
-def said(file: Path, *known: tuple[int, str]) -> list[str]:
-    return [f"{one.part}: {one.message}" for one in check(file, known).faults]
+from tests.holding.evidence.packets import START, event, parts, said, written
 
 
 def test_a_packet_is_whole(tmp_path: Path) -> None:
@@ -143,31 +72,35 @@ def test_what_was_made_anew_is_told(tmp_path: Path, change: str, value: Any, tol
     assert any(one.startswith(told) for one in found), found
 
 
-def test_a_part_too_many_and_one_twice_are_named(tmp_path: Path) -> None:
-    file = written(tmp_path)
-    with zipfile.ZipFile(file, "a") as out:
-        out.writestr("more.txt", b"x")
-    assert said(file) == ["more.txt: The manifest does not name it."]
-    file = written(tmp_path)
-    with zipfile.ZipFile(file, "a") as out, pytest.warns(UserWarning, match="Duplicate"):
-        out.writestr("packet.html", b"x")
-    assert "packet.html: It is in the packet twice." in said(file)
+DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
-def test_what_is_no_packet_is_said_so(tmp_path: Path) -> None:
-    file = tmp_path / "a.zip"
-    file.write_bytes(b"PK nothing")
-    assert "It is no evidence packet" in said(file)[0]
-    with zipfile.ZipFile(file, "w") as out:
-        out.writestr("a", b"x")
-    assert said(file) == [f"{MANIFEST}: It is missing or damaged, so no part can be compared."]
+@pytest.mark.parametrize(
+    ("part", "raw"),
+    [
+        ("packet.json", DEEP),
+        ("events.json", DEEP),
+        ("manifest.json", DEEP),
+        ("events.json", b'{"anchors":[],"events":[{"id":Infinity}],"stretches":[]}'),
+        (
+            "events.json",
+            dumps({"anchors": [], "events": [], "stretches": [[]]}).encode(),
+        ),
+    ],
+)
+def test_what_is_nested_or_laid_out_otherwise_is_a_fault(
+    tmp_path: Path, part: str, raw: bytes
+) -> None:
+    made = packed({**parts(), part: raw})
+    assert made is not None
+    file = tmp_path / "odd.zip"
+    file.write_bytes(made.content)
+    assert check(file).faults
 
 
-def test_a_packet_has_a_size(tmp_path: Path) -> None:
-    assert packed({"a": b"x" * (MOST_BYTES + 1)}) is None
-    file = tmp_path / "large.zip"
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out:
-        out.writestr("a", b"\0" * (MOST_BYTES + 1))
-    found = unpacked(file)
-    assert not found.parts
-    assert "so nothing of it was read" in found.faults[0].message
+def test_a_call_without_its_three_values_is_a_fault(tmp_path: Path) -> None:
+    text = event(1, {"say": "", "call": []}, "posting.posted")
+    stretch = {"first": 1, "before": START,
+               "links": [{"seq": 1, "hash": sha256_hex(START + text), "text": text}]}  # fmt: skip
+    found = said(written(tmp_path, events__stretches=[stretch]))
+    assert "It is not laid out as a packet is: IndexError" in found[0]
