@@ -3,13 +3,21 @@
 Here: the list of the blueprints. Not here: what happened (holding/audit).
 """
 
-from portal.evidence import audit_log, escalation_pages, notice_pages, packet_pages, signal_pages
+from portal.evidence import (
+    audit_log,
+    escalation_pages,
+    failure_pages,
+    notice_pages,
+    packet_pages,
+    signal_pages,
+)
 
 __all__ = ["BLUEPRINTS"]
 
 BLUEPRINTS = (
     audit_log.pages,
     escalation_pages.pages,
+    failure_pages.pages,
     notice_pages.pages,
     packet_pages.pages,
     signal_pages.pages,

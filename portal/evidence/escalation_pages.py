@@ -12,7 +12,6 @@ from flask import Blueprint, Response, abort, g, make_response, render_template,
 
 from holding.access import personal_data
 from holding.access.role_words import role_list
-from holding.access.secrets import Keys, load_keys
 from holding.escalation import failures, kept_packets, packets, recent_changes, redaction
 from holding.escalation.failures import Failure
 from holding.escalation.kept_packets import Kept
@@ -23,7 +22,8 @@ from holding.records import record_rows
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.words import sums
-from portal.web import filters, forms, fragments, labels, security, store
+from portal.evidence.secretless import secretless
+from portal.web import filters, forms, fragments, labels, store
 
 pages = Blueprint("escalations", __name__, url_prefix="/c/<co>")
 RECORD = "/escalate/<source>/<kind>/<record_id:external_id>"
@@ -200,24 +200,13 @@ def _form(case: _Case, typed: Typed, problems: Mapping[str, str], *, status: int
 
 
 def _shown(case: _Case, text: str) -> str:
-    return case.hide(_secretless()(text))
+    return case.hide(secretless()(text))
 
 
 def _redact(case: _Case, *, personal: bool) -> redaction.Redact:
     hide = personal_data.hiding(store.reading(), case.failure.record_id, show=personal)
-    secretless = _secretless(tax_numbers=personal, keep=case.failure.numbers)
-    return lambda text: hide(secretless(text))
-
-
-def _secretless(
-    *, tax_numbers: bool = True, keep: frozenset[str] = frozenset()
-) -> redaction.Redact:
-    if "secrets" not in g:
-        keys = load_keys(security.config().settings)
-        g.secrets = frozenset()
-        if isinstance(keys, Keys):
-            g.secrets = redaction.secrets_of(store.reading(), g.company.id, keys)
-    return redaction.redacting(g.secrets, tax_numbers=tax_numbers, keep=keep)
+    redact = secretless(tax_numbers=personal, keep=case.failure.numbers)
+    return lambda text: hide(redact(text))
 
 
 def _allowed() -> bool:

@@ -164,6 +164,8 @@ PERMISSIONS: Final[dict[str, str]] = {
     "signals.listing": "record.read",
     "signals.failures": "company.setup",
     "signals.close_day": "company.setup",
+    "failures.of_connection": "record.read",  # without personal data, whoever asks
+    "failures.of_run": "record.read",
     "escalations.show": "record.read",
     "escalations.make": "record.read",
     "escalations.packet": "record.read",  # one with personal data: who may view those
@@ -233,7 +235,7 @@ OF_SOME_SOURCES: Final = frozenset(
         *("desk.snooze", "desk.comment", "desk.consider", "desk.do_many", "desk.done"),
         *("desk.take_back", "desk.ageing", "periods.date", "periods.reopen", "periods.redirect"),
         *("records.show", "records.request_body", "find.find", "late.listing"),
-        *("runs.listing", "runs.show", "runs.download", "runs.pushes"),
+        *("runs.listing", "runs.show", "runs.download", "runs.pushes", "failures.of_run"),
         *("uploads.listing", "uploads.show", "uploads.begin", "uploads.columns"),
         *("uploads.confirm", "uploads.cancel", "uploads.again", "uploads.file", "uploads.errors"),
         *("api.listing", "api.records", "api.described", "api.approve", "api.release"),

@@ -1,17 +1,28 @@
-"""From a run to what its target itself shows of it."""
+"""From a run to what its target itself shows of it, and to a picture of what failed in it."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import requests
 
+from tests.acceptance.browser import Person
 from tests.acceptance.conftest import daily_rules
 from tests.acceptance.houses import COMPANY, quiet
-from tests.acceptance.orders import clean
+from tests.acceptance.orders import buyer, clean
 from tests.acceptance.parts import read
-from tests.acceptance.product import ADMIN, FINANCE, House, Product, free_environment
-from tests.acceptance.quiet import BASE, rows, work
+from tests.acceptance.product import (
+    ADMIN,
+    FINANCE,
+    SIMULATOR_KEY,
+    House,
+    Product,
+    free_environment,
+)
+from tests.acceptance.quiet import BASE, ask_target, change, rows, work
 
 pytestmark = pytest.mark.slow
 BY_ADMIN = (*COMPANY, "--as", ADMIN)
@@ -24,10 +35,10 @@ def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
         yield found
 
 
-def sync(house: House, *numbers: int) -> int:
+def sync(house: House, *numbers: int, **changes: Any) -> int:
     """Orders arrive, and the operator sends them as one file; the run."""
     for number in numbers:
-        house.deliver(clean(number))
+        house.deliver(clean(number, **changes))
     work(house)
     operator = house.visitor("operator@kedai.example")
     path = f"{BASE}/connections/aiaccount/sync"
@@ -70,3 +81,56 @@ def test_E15_a_run_links_to_its_entry_in_the_targets_import_history(house: House
     assert len(set(seen.values())) == 2
     elsewhere = address.replace("CMP-1042", "CMP-9999")
     assert requests.get(elsewhere, timeout=10).status_code == 404
+
+
+@pytest.mark.browser
+def test_G13_the_failures_of_a_target_are_saved_as_a_picture(house: House, chromium: Any) -> None:
+    customer, tax_number = buyer(1510, name="Kelab Golf Seri Alam"), "IG12345678901"
+    ask_target(house, "faults", fault="closed_period")
+    run = sync(house, 1510, customer=customer)
+    [(error, at, call)] = rows(
+        house,
+        "SELECT attempt.error, attempt.at, request.id FROM attempt JOIN request"
+        " ON request.id = attempt.request_id WHERE request.run_id = ? AND attempt.error <> ''",
+        run,
+    )
+    assert "locked" in error
+    kept_back = (SIMULATOR_KEY, house.secret, "abcdefgh12345678", tax_number, customer["name"])
+    spoken = f" X-Api-Key: {SIMULATOR_KEY}, {house.secret}, Bearer abcdefgh12345678, TIN"
+    spoken += f" {tax_number} of {customer['name']}"
+    assert change(house, "UPDATE attempt SET error = error || ? WHERE error = ?", spoken, error)
+    moment = datetime.fromisoformat(at).replace(tzinfo=UTC) + timedelta(hours=8)
+    with Person(chromium, house.address) as person:
+        person.sign_in(FINANCE, house.passwords[FINANCE])
+        for path in (f"{BASE}/connections/aiaccount", f"{BASE}/runs/{run}"):
+            page = person.go(path)
+            with page.expect_download() as saved:
+                page.click("text=Save failures as picture")
+            assert saved.value.suggested_filename.endswith(".svg")
+            content = Path(saved.value.path()).read_text("utf-8")
+            words = " ".join("".join(ElementTree.fromstring(content).itertext()).split())
+            assert f"{moment:%Y-%m-%d %H:%M:%S} MYT · Run {run} · rejected" in words
+            assert "Times are MYT, UTC+8 (Asia/Kuala_Lumpur)" in words
+            assert "Record NS-1510 · Sales invoice NS-1510 · attempt 1" in words
+            assert f"call {call} · HTTP" in words
+            assert f'aiaccount says: "{error}' in words
+            assert "(secret removed)" in words
+            for secret in kept_back:
+                assert secret not in content, secret
+            _is_drawn(page, content)
+        page = person.go(f"{BASE}/runs/{run}")
+        page.emulate_media(media="print")
+        assert not page.is_visible("text=Save failures as picture"), "no button on paper"
+        assert "Times are MYT" in page.inner_text("footer")
+        assert page.pdf().startswith(b"%PDF")
+
+
+def _is_drawn(page: Any, content: str) -> None:
+    """Every line has its place inside the picture, also with the fonts of this machine."""
+    page.set_content(content)
+    inside = """() => {
+        const all = document.querySelector('svg').getBoundingClientRect()
+        return [...document.querySelectorAll('text')].map(one => one.getBoundingClientRect())
+            .filter(r => r.left < all.left || r.right > all.right || r.bottom > all.bottom).length
+    }"""
+    assert page.evaluate(inside) == 0
