@@ -28,6 +28,7 @@ from holding.tables import (
     Record,
     Request,
     Run,
+    Signal,
     SourceLimit,
 )
 from holding.tables.belonging import OF_POSTING, OF_PUSH, OF_RECORD, OF_SOURCE
@@ -164,5 +165,6 @@ def _terms(ids: Any) -> dict[type[Any], _Term]:
         Cause: lambda row: exists(blocked.where(hold.c.cause_id == row.id, mine)),
         Request: lambda row: exists(tried.where(attempt.c.request_id == row.id, mine)),
         Run: of_run,
+        Signal: lambda _: false(),  # its records and money are of all sources
         HoldTally: lambda _: false(),  # of all sources: whoever is limited counts holds
     }

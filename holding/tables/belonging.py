@@ -43,9 +43,9 @@ from holding.tables import (
 OF_SOURCE: Final[tuple[type[Any], ...]] = (Record, Delivery, Upload, HookCall, Pull)
 OF_RECORD: Final[tuple[type[Any], ...]] = (
     *(Posting, Hold, Evaluation, Release, AcceptedDifference, Dating, Retry, Note, Version),
-    *(LinkKey, Event, ShadowVerdict, Signal, Escalation, TalliedRecord, TallyMark),
+    *(LinkKey, Event, ShadowVerdict, Escalation, TalliedRecord, TallyMark),
 )
 OF_POSTING: Final[tuple[type[Any], ...]] = (Approval, Push, Reading, PostingUse)
 OF_PUSH: Final[tuple[type[Any], ...]] = (Attempt, PostingLine)
-OTHERS: Final[tuple[type[Any], ...]] = (Connection, Cause, Request, Run)
-"""What several records share: a source itself, a cause, a call or file, a run."""
+OTHERS: Final[tuple[type[Any], ...]] = (Connection, Cause, Request, Run, Signal)
+"""What several records share: a source itself, a cause, a call or file, a run, a signal."""

@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from holding.access.actors import SYSTEM
+from holding.access.actors import OPERATOR, SYSTEM
 from holding.audit.events import record_event
 from holding.connections import breaker
 from holding.signals import raising
+from holding.staff import source_limits
 from holding.tables import Connection
 from tests.portal.reading import one, plain
 
@@ -77,6 +78,23 @@ def test_many_failures_of_one_cause_are_one_signal_from_the_threshold_on(
     assert one(database, "SELECT count(*) FROM event WHERE act = 'signal.cleared'") == 1
     assert "aiaccount rejects" not in visit("farah").text(DASHBOARD)
     assert "aiaccount rejects" in visit("farah").text(SIGNALS)
+
+
+def test_a_person_of_some_sources_is_not_shown_the_figures_of_all(
+    visit, database, clock, fail, look
+):
+    fail()
+    limit(visit, "4")
+    assert look() == 1
+    company = one(database, "SELECT id FROM company WHERE code = 'kedai'")
+    with database.write() as session:
+        own = [found.id for found in source_limits.sources(session, company)]
+        source_limits.limit(
+            session, OPERATOR, company_id=company, source_ids=own, now=clock.now(),
+            person_id=one(database, "SELECT id FROM person WHERE email = 'farah@kedai.my'"),
+        )  # fmt: skip
+    assert "aiaccount rejects" in plain(visit("vera").text(DASHBOARD))
+    assert "aiaccount rejects" not in plain(visit("farah").text(DASHBOARD))
 
 
 def test_what_failed_before_the_window_or_is_not_of_a_target_is_no_signal(
