@@ -24,6 +24,8 @@ _HEADINGS: Final[Mapping[str, frozenset[str]]] = {
 }
 _HEAD_WITHIN: Final = 20  # rows: a printed listing has its title above the columns
 _DAYS: Final = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y")
+_LARGEST: Final = Decimal(10) ** 15
+_PLACES: Final = 18  # a workbook may have 118.80 as 118.80000000000001
 _WANTED = "Save the listing of AutoCount as .xlsx, with its columns number, code, date and total."
 
 
@@ -90,13 +92,17 @@ def _day(value: CellValue | None) -> date | None:
 
 
 def _amount(value: CellValue | None) -> Decimal | None:
-    if isinstance(value, Decimal):
-        return value
+    """A total; None for what is none, and for what no document has: a few letters are a number of
+    as many digits as they say.
+    """
     try:
         found = Decimal(str(value).strip().replace(",", ""))
     except InvalidOperation:
         return None
-    return found if found.is_finite() else None
+    places = found.as_tuple().exponent
+    if not isinstance(places, int) or places < -_PLACES or found.copy_abs() >= _LARGEST:
+        return None
+    return found
 
 
 _LOCKED: Final = re.compile(r"\block(ed)?\b|\bclosed period\b|\bfiscal year\b", re.IGNORECASE)

@@ -290,6 +290,15 @@ def test_cells_of_a_listing_are_read_as_people_save_them():
     assert (one.date, one.total, one.row) == (date(2026, 11, 19), Decimal("1234.50"), 2)
 
 
+@pytest.mark.parametrize(
+    "shown", ["1E999999999", "-1E15", "1E-999999999", "NaN", Decimal(10) ** 15]
+)
+def test_a_total_that_no_document_has_is_not_readable(shown):
+    rows = [["DocNo", "DocDate", "DebtorCode", "Total"], ["NS-1", "19/11/2026", "300-W001", shown]]
+    (one,) = TARGET.listed(write("Sheet1", rows))
+    assert one.total is None
+
+
 def test_ways_that_are_not_offered_say_what_is():
     told = not_offered("autocount_sdk")
     assert told is not None
