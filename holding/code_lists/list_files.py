@@ -19,13 +19,7 @@ from sqlalchemy.orm import Session
 from connectors.kit.workbook import Written
 from holding.access.actors import Actor, may
 from holding.audit.events import record_event
-from holding.code_lists.list_rows import (
-    ListRow,
-    name_key,
-    read_list,
-    registration_key,
-    tin_key,
-)
+from holding.code_lists.list_rows import ListRow, name_key, registration_key, tin_key
 from holding.lifecycle.changes import locked_company
 from holding.refusal import Refusal
 from holding.store import bulk
@@ -79,6 +73,7 @@ def give(
     kind: ListKind,
     name: str,
     raw: bytes,
+    rows: tuple[ListRow, ...] | Refusal,
     *,
     as_of: date,
     today: date,
@@ -86,7 +81,8 @@ def give(
 ) -> ListStanding | Refusal:
     """Keep the list as that of a day. The same bytes for the same day change nothing, and say so.
 
-    A list replaces the one before it, so one of an earlier day than that is refused.
+    A list replaces the one before it, so one of an earlier day than that is refused. `rows`: what
+    `list_rows.read_list` says of the file; it is read before, for the company is locked here.
     """
     company_id = actor.company_id or 0
     if refusal := may(actor, ACT):
@@ -105,7 +101,6 @@ def give(
     before = _newest(session, connection.id, kind)
     if refusal := _unfit_day(before, as_of, today):
         return refusal
-    rows = read_list(name, raw, kind)
     if isinstance(rows, Refusal):
         return rows
     digest = sha256(raw).hexdigest()

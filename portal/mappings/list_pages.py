@@ -13,7 +13,7 @@ from flask import Response, abort, g, make_response, request, url_for
 from connectors.kit.workbook import CSV, write_csv, write_sheets
 from holding.access.personal_data import MASK
 from holding.code_lists import list_files
-from holding.code_lists.list_rows import ListRow
+from holding.code_lists.list_rows import ListRow, read_list
 from holding.connections import connection_rows
 from holding.mappings import keepers
 from holding.mappings import mapping_lists as queries
@@ -22,7 +22,7 @@ from holding.suggestions import list_sources
 from holding.tables.row_states import ListKind
 from holding.words import plural
 from portal.mappings.mapping_pages import pages
-from portal.web import filters, forms, fragments, frame, store
+from portal.web import filters, forms, fragments, frame, security, store
 
 __all__ = ["pages"]
 
@@ -38,6 +38,7 @@ def lists() -> Response:
 
 
 @pages.post("/lists")
+@security.limiter.limit("12 per minute")
 def give_list() -> Response:
     """Keep a file as the list of a day."""
     file, form = request.files.get("file"), request.form
@@ -49,14 +50,18 @@ def give_list() -> Response:
         problems["as_of"] = "A day looks like 2026-11-01."
     if problems or file is None or as_of is None or kind not in set(ListKind):
         return _lists(problems, status=422)
+    name, raw = str(file.filename), file.read()
+    store.renew()  # neither a snapshot nor a lock is kept while a process reads the workbook
+    rows = read_list(name, raw, ListKind(kind))
     with store.writing() as session:
         answer = list_files.give(
             session,
             g.actor,
             form.get("target", ""),
             ListKind(kind),
-            str(file.filename),
-            file.read(),
+            name,
+            raw,
+            rows,
             as_of=as_of,
             today=_today(),
             now=g.now,

@@ -18,13 +18,13 @@ REFUSED: Final = "clearpost.refused"  # in the environment of a request: the sta
 _DELIVERIES: Final = "/hooks/"
 
 
-_UPLOADS: Final = re.compile(r"/c/[^/]+/uploads")
+_FILES: Final = re.compile(r"/c/[^/]+/(?:uploads|mappings/lists|files/[0-9]+/listing)")
 _AROUND_FILE: Final = MEGABYTE // 16  # the other fields of the form, and what stands between them
 
 
 def body_limit(path: str) -> int:
     """How many bytes may be sent to an address."""
-    if _UPLOADS.fullmatch(path):
+    if _FILES.fullmatch(path):
         return DELIVERY_BYTES + _AROUND_FILE
     return DELIVERY_BYTES if path.startswith(_DELIVERIES) else FORM_BYTES
 

@@ -48,6 +48,7 @@ def give(
     target: str = "aiaccount",
     raw: bytes = b"",
 ) -> ListStanding | Refusal:
+    raw = raw or csv(HEADS, *rows)
     with shop.database.write() as session:
         return list_files.give(
             session,
@@ -55,7 +56,8 @@ def give(
             target,
             ListKind.CUSTOMER,
             name,
-            raw or csv(HEADS, *rows),
+            raw,
+            read_list(name, raw, ListKind.CUSTOMER),
             as_of=date.fromisoformat(as_of),
             today=shop.now.date(),
             now=shop.now,

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from holding.code_lists import list_files
+from holding.code_lists.list_rows import read_list
 from holding.connections.master_data import keep_kinds
 from holding.mappings.fixes import Fixed
 from holding.refusal import Refusal
@@ -37,6 +38,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
     found.publish()
     heads = ["Customer name", "TIN", "Registration number", "Active"]
     lines = (",".join(f'"{cell}"' for cell in row) for row in [heads, *FILE["list"]["rows"]])
+    raw = "\n".join(lines).encode()
     with database.write() as session:
         kept = list_files.give(
             session,
@@ -44,7 +46,8 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
             "aiaccount",
             ListKind.CUSTOMER,
             "customers.csv",
-            "\n".join(lines).encode(),
+            raw,
+            read_list("customers.csv", raw, ListKind.CUSTOMER),
             as_of=date(2026, 11, 18),
             today=found.now.date(),
             now=found.now,
@@ -199,11 +202,12 @@ def test_what_changed_since_it_was_shown_is_told_and_nothing_saved(shop: Shop) -
 def test_a_value_that_a_newer_list_contradicts_is_not_accepted(shop: Shop) -> None:
     matches = found(shop).exact
     ready = preview(shop, matches).ready
+    raw = b"Customer name,TIN\nMaju Jaya Trading Sdn Bhd,C1230\n"
+    rows = read_list("later.csv", raw, ListKind.CUSTOMER)
     with shop.database.write() as session:
         kept = session.scalars(select(ListFile)).one()
         list_files.give(
-            session, shop.actor("farah"), "aiaccount", kept.kind, "later.csv",
-            b"Customer name,TIN\nMaju Jaya Trading Sdn Bhd,C1230\n",
+            session, shop.actor("farah"), "aiaccount", kept.kind, "later.csv", raw, rows,
             as_of=date(2026, 11, 19), today=date(2026, 11, 20), now=shop.now,
         )  # fmt: skip
     refused = accept(shop, seen(matches), ready)

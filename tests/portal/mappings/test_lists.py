@@ -7,10 +7,14 @@ import openpyxl
 import pytest
 from sqlalchemy import select
 
+from holding.code_lists import list_rows
 from holding.connections.master_data import keep_kinds
 from holding.runtime.settings import Settings
 from holding.tables import Connection
 from portal.cli import checkup
+from portal.mappings import list_pages
+from portal.web import store
+from portal.web.config import body_limit
 from tests.portal.reading import cause, one, plain
 
 pytestmark = pytest.mark.sqlite
@@ -88,6 +92,39 @@ def test_what_is_wrong_with_a_list_stands_beside_its_field(visit, database):
     give(farah)
     assert "in use already" in plain(give(farah, status=409).get_data(as_text=True))
     assert one(database, "SELECT count(*) FROM list_file") == 1
+
+
+def test_a_file_is_read_before_anything_is_locked_and_not_endlessly(visit, monkeypatch):
+    order, read, write = [], list_rows.read_csv, store.writing
+
+    def reading(*given):
+        order.append("read")
+        return read(*given)
+
+    def writing():
+        order.append("write")
+        return write()
+
+    monkeypatch.setattr(list_rows, "read_csv", reading)
+    farah = visit("farah")
+    monkeypatch.setattr(list_pages.store, "writing", writing)
+    give(farah)
+    assert order == ["read", "write"]
+    for _ in range(11):
+        give(farah, b"Telephone\n1\n", status=422)
+    give(farah, status=429)
+
+
+def test_a_list_may_be_as_large_as_its_page_says(visit):
+    rows = "\n".join(f"Shop {no},{'x' * 180}" for no in range(6_000))
+    raw = f"Customer code,Customer name\n{rows}\n".encode()
+    assert len(raw) > 1024 * 1024
+    give(visit("farah"), raw)
+    large = body_limit("/c/kedai/uploads")
+    assert large > 20 * 1024 * 1024
+    assert body_limit(LISTS) == body_limit("/c/kedai/files/12/listing") == large
+    for other in ("/c/kedai/files/12/outcome", "/c/kedai/files/x/listing", f"{LISTS}/1"):
+        assert body_limit(other) == 1024 * 1024
 
 
 def test_the_choice_of_a_value_uses_the_list_and_warns_by_it(visit, database):
