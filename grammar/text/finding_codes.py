@@ -77,6 +77,7 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "TGT06": "target.party_inactive",
     "TGT07": "target.totals_mismatch",
     "TGT08": "target.import_open",
+    "TGT09": "target.file_withdrawn",
 }
 """What a hold can be placed for."""
 

@@ -18,7 +18,7 @@ from holding.access.actors import Actor, may
 from holding.audit.events import Fact, record_events
 from holding.exceptions import notes
 from holding.exceptions.holds import Desk, Done, Each, Left, alone, done
-from holding.lifecycle.causes import INACTIVE, close, settle
+from holding.lifecycle.causes import INACTIVE, WITHDRAWN, close, settle
 from holding.lifecycle.changes import wake_records
 from holding.refusal import Refusal
 from holding.store import bulk
@@ -40,6 +40,10 @@ from rules.outcomes.outcome import NEEDS_APPROVAL
 
 ACT: Final = "hold.retry"
 SUPERVISOR: Final = "posting.approve"  # whoever may release may also try a second time
+_A_PERSON_KNOWS: Final = frozenset({INACTIVE, WITHDRAWN})
+"""What changed outside: a party is active again (the target is asked first), or nothing of a file
+that was withdrawn stands there.
+"""
 LONGEST_PAUSE: Final = timedelta(seconds=RETRY["temporary"].pauses[1])
 
 
@@ -184,8 +188,8 @@ class Looked:
         told = RETRY[hold.error_class]
         if hold.of_push and told.retry == "never":
             return Refusal("retry.decide", f"A new try would not help. {told.cause}", told.action)
-        if hold.code == INACTIVE or self._changed(hold):
-            return None  # only the target knows whether a party is active again; it is asked first
+        if hold.code in _A_PERSON_KNOWS or self._changed(hold):
+            return None
         if hold.error_class == "temporary":
             return self._early(hold)
         return self._unchanged(hold)

@@ -113,8 +113,10 @@ def _apply(one: _Waiting) -> None:
         case Became.POSTED:
             number = one.posting.number
             results.posted(case, target_ref=number, words=verdict.words, existing=False)
-        case Became.REFUSED | Became.WITHDRAWN:
+        case Became.REFUSED:
             results.refused(case, _refusal(one, verdict))
+        case Became.WITHDRAWN:
+            results.withdrawn(case, verdict.words, one.file.name)
         case Became.OVERWRITTEN | Became.DIFFERS:
             seen = Found(kind="different", words=verdict.words)
             results.conflict(case, seen, verdict.error_class)
@@ -169,12 +171,10 @@ def _kept(one: _Waiting, verdict: Verdict) -> Case:
 
 
 def _refusal(one: _Waiting, verdict: Verdict) -> Answer:
-    withdrawn = verdict.became is Became.WITHDRAWN
     return Answer(
         kind="refused",
         error_class=verdict.error_class,
         words=verdict.words,
-        code="file withdrawn" if withdrawn else "",
         number=one.posting.number,
     )
 

@@ -16,7 +16,7 @@ from grammar.text.finding_codes import ErrorClass
 from holding.access.teams import FALLBACK_TEAM
 from holding.exceptions.deadlines import answer_by
 from holding.lifecycle import causes
-from holding.lifecycle.causes import INACTIVE, TOTALS
+from holding.lifecycle.causes import INACTIVE, TOTALS, WITHDRAWN
 from holding.lifecycle.states import refresh
 from holding.store import bulk
 from holding.tables import Company, Connection, Hold, Posting, Record, Team
@@ -50,6 +50,7 @@ NAMES = {
     INACTIVE: "target.party_inactive",
     TOTALS: "totals_mismatch",
     IMPORT_OPEN: "target.import_open",
+    WITHDRAWN: "target.file_withdrawn",
 }
 
 
@@ -162,16 +163,12 @@ def _hold(
 
 def _way(posting: Posting, trouble: Trouble) -> str:
     """What ends the hold; every act that it names is there."""
-    if trouble.code == MANUAL:
-        return "a person links it, skips ours, or wants it made all the same"
-    if trouble.code == TOTALS:
-        return "the target shows the total that was sent, or a person lets the difference stand"
+    if trouble.code in _WAYS:
+        return _WAYS[trouble.code]
     if trouble.code == INACTIVE:
         party = trouble.target_code
         other = f"the mapping names another {party.partition(' ')[0]}"
         return f"{party} is made active there and this is tried again, or {other}"
-    if trouble.code == IMPORT_OPEN:
-        return "a person tells on the page of the file how its import ended"
     if trouble.code == NO_ANSWER:
         return RETRY["uncertain"].action
     if trouble.error_class == "temporary":  # what is retried automatically has no hold
@@ -184,6 +181,14 @@ def _way(posting: Posting, trouble: Trouble) -> str:
     if posting.action == "void":
         return f"a person {again}"
     return f"a person links it{', skips ours' if posting.action == 'create' else ''}, or {again}"
+
+
+_WAYS = {
+    MANUAL: "a person links it, skips ours, or wants it made all the same",
+    TOTALS: "the target shows the total that was sent, or a person lets the difference stand",
+    IMPORT_OPEN: "a person tells on the page of the file how its import ended",
+    WITHDRAWN: "a person has it tried again; it then goes in another file",
+}
 
 
 def _cause(
@@ -237,6 +242,9 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
     if trouble.code == IMPORT_OPEN:
         said = f"{trouble.target_code} is not reconciled"
         return CauseKey(CauseKind.TARGET, f"{connection}:{trouble.target_code}"), said
+    if trouble.code == WITHDRAWN:
+        named = f"{connection}:withdrawn {trouble.target_code}"
+        return CauseKey(CauseKind.TARGET, named), f"{trouble.target_code} was withdrawn"
     if trouble.code == INACTIVE:
         party = trouble.target_code
         said = f"{party.capitalize()} is inactive in {connection}"

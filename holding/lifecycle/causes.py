@@ -28,6 +28,8 @@ INACTIVE = "TGT06"
 """The code of a hold for a party that is switched off in the target."""
 TOTALS = "TGT07"
 """The code of a hold for another total in the target than a retry brought there."""
+WITHDRAWN = "TGT09"
+"""The code of a hold for what stood in a file that a person withdrew."""
 ADD = (
     "UPDATE cause AS t SET records = t.records + v.records, book = t.book + v.book"
     " FROM v WHERE t.id = v.id"

@@ -21,6 +21,7 @@ from holding.journal.earlier_calls import calls_of
 from holding.journal.posting_claims import Claim
 from holding.journal.push_rows import keep_alike
 from holding.journal.target_holds import Trouble
+from holding.lifecycle.causes import WITHDRAWN
 from holding.lifecycle.states import move_posting
 from holding.posting.push import FREE, Case, close_push, locked, move, owned, tell
 from holding.posting.taken_documents import Taken, posted_each
@@ -67,6 +68,11 @@ def conflict(case: Case, found: Found, error_class: ErrorClass = "duplicate") ->
     if ours and found.stands is not None:
         keep_alike(case.session, case.member.claim.posting_id, [found.stands], case.now)
     return ours
+
+
+def withdrawn(case: Case, words: str, file: str) -> bool:
+    """A person took back the file that it stood in: it fails, and no retry table is asked."""
+    return _failed(case, PushState.REFUSED, WITHDRAWN, "business_rule", words, file)
 
 
 def other_content(case: Case, answer: Answer) -> bool:

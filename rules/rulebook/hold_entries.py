@@ -126,6 +126,7 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
         Blocks.CHANGE,
     ),
     "TGT08": _by_target("A person tells on the page of the file how its import ended"),
+    "TGT09": _by_target("A person has it tried again, in another file"),
     "UOM01": _by_rules(_NOBODY, "An entry in the table of units"),
     "UOM08": _by_rules(_NOBODY, "Units table, target and mapping agree"),
     "UOM09": _by_rules(_NOBODY, "The rate is confirmed on the page of the connection"),

@@ -1,10 +1,8 @@
 """Files that a person carries to AutoCount: only that person or a listing ends their wait."""
 
 import io
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import openpyxl
 import pytest
@@ -16,37 +14,15 @@ from holding.import_files import settling
 from holding.import_files.outcomes import Outcome, rows_named
 from holding.journal.posting_claims import claim, free_the_dead
 from holding.refusal import Refusal
-from holding.store.database import Database
-from holding.tables import Company, Connection, Posting
+from holding.tables import Connection, Posting
 from holding.tables.postings import IN_FLIGHT_STATES
 from holding.tables.row_states import ImportFileState
-from tests.connectors.simulator_processes import Simulator
-from tests.holding.import_files.desktop import Desktop, open_desktop
-from tests.support.clock import SetClock
+from tests.holding.import_files.desktop import Desktop
 from tests.support.zones import SHOP_ZONE
 
 
 class DeadWorkerError(Exception):
     """The worker ends here."""
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    sim = Simulator("autocount_excel", tmp_path_factory.mktemp("sim") / "ledger.jsonl")
-    yield sim
-    sim.kill()
-
-
-@pytest.fixture
-def desk(
-    running: Simulator,
-    database: Database,
-    company: Company,
-    clock: SetClock,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Desktop:
-    return open_desktop(running, database, company, clock, tmp_path, monkeypatch)
 
 
 def test_what_is_ready_goes_in_one_file_and_waits(desk: Desktop) -> None:
@@ -203,7 +179,7 @@ def test_it_is_in_no_other_file_until_the_first_is_known_or_withdrawn(desk: Desk
     told = desk.withdraw(file)
     assert told == f"{file.name} is withdrawn. 1 document needs a decision."
     (hold,) = _holds(desk, "A-1")
-    assert (hold.code, hold.error_class) == ("TGT01", "business_rule")
+    assert (hold.code, hold.error_class) == ("TGT09", "business_rule")
     assert "never imported" in hold.message
     assert len(desk.files) == 1
     again = desk.withdraw(file)
