@@ -1,29 +1,30 @@
 """Which missing values have exactly one value that fits, why, and why the others are left out.
 
-Here: the evidence for each missing value (numbers, code and name in a target's lists, another
-spelling in use, the other side of a check), and the verdict on it. Not here: the lists (choices.py,
-holding/code_lists), what accepting does (bulk_acceptance.py).
+Here: the candidates of each missing value (from a target's lists, another spelling in use, the
+other side of a check), and the verdict on it. Not here: what an entry of a list agrees and differs
+in (match_evidence.py), the lists (choices.py, holding/code_lists), what accepting does
+(bulk_acceptance.py).
 
 Nothing is exact that anything contradicts: a number, a name, a value that another party has.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.code_lists import file_codes
-from holding.code_lists.file_codes import FileCode, Identity
-from holding.code_lists.list_rows import name_key, registration_key, short_name_key, tin_key
+from holding.code_lists.file_codes import Identity
 from holding.mappings.entries import table_of
 from holding.mappings.fixes import Missing, missing
 from holding.parties import party_merge
 from holding.store import bulk
 from holding.suggestions import choices, said_identities
 from holding.suggestions.choices import Purpose
+from holding.suggestions.match_evidence import Candidate, chosen, compared, same_word
 from holding.tables import MappingEntry, MappingTable, SnapshotItem
 from holding.tables.row_states import ListKind
 from rules.values.cause_keys import UNITS
@@ -31,11 +32,7 @@ from rules.values.spelling import match_key
 
 MOST: Final = 100
 """So many missing values are looked at, those with the most money."""
-SAME_TIN, SAME_REGISTRATION = "Same TIN", "Same registration number"
-OTHER_TIN, OTHER_REGISTRATION = "another TIN", "another registration number"
-STRONG: Final = frozenset({SAME_TIN, SAME_REGISTRATION})
 OWN: Final = "It has, or had, a value of its own"
-NOTHING: Final = "No list and no value in use has its number, code or name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +62,6 @@ class Matches:
     exact: tuple[Match, ...]
     left: tuple[LeftOut, ...]
     more: int = 0
-
-
-@dataclass(slots=True)
-class _Candidate:
-    """A value that something speaks for; `against`: what contradicts it, `hint`: not enough."""
-
-    name: str = ""
-    reasons: list[str] = field(default_factory=list)
-    against: list[str] = field(default_factory=list)
-    hints: list[str] = field(default_factory=list)
-
-    @property
-    def strong(self) -> bool:
-        return bool(STRONG & set(self.reasons))
-
-    @property
-    def other_number(self) -> bool:
-        return bool({OTHER_TIN, OTHER_REGISTRATION} & set(self.against))
-
-
-Candidates = Mapping[str, _Candidate]
 
 
 def exact_matches(session: Session, company_id: int) -> Matches:
@@ -120,7 +96,7 @@ def _of_table(
     for row in rows:
         one, who = said[row.cause_id], said[row.cause_id].newest
         why = one.torn or (OWN if row.key in had else "")
-        value, left = ("", why) if why else _chosen(found[row.cause_id])
+        value, left = ("", why) if why else chosen(found[row.cause_id])
         if left:
             verdicts[row.cause_id] = LeftOut(row, who, left)
         else:
@@ -139,81 +115,49 @@ def _candidates(
     rows: Sequence[Missing],
     said: Mapping[int, said_identities.Said],
     told: Purpose,
-) -> dict[int, dict[str, _Candidate]]:
+) -> dict[int, dict[str, Candidate]]:
     """Cause -> value -> what speaks for it and against it."""
-    found: dict[int, dict[str, _Candidate]] = {row.cause_id: {} for row in rows}
-    for file in told.files:
-        entries = file_codes.fitting(session, file, [said[row.cause_id].newest for row in rows])
-        party = file.kind != ListKind.ITEM
-        for row in rows:
-            for entry in entries:
-                one = _compared(entry, said[row.cause_id].newest, party=party)
-                if one.reasons or one.hints:
-                    found[row.cause_id][entry.code] = one
+    spelled = _spelled(session, table, rows)
+    known = {
+        row.cause_id: party_merge.known_as(session, table.company_id, table.name, row.cause_id)
+        for row in rows
+    }
+    used = {key: {use.value for use in uses} | set(spelled[key]) for key, uses in known.items()}
+    found = _of_files(session, told, {key: one.newest for key, one in said.items()}, used)
     codes = _told_codes(session, told, [row.key for row in rows])
-    spelled = _spelled(session, table)
     for row in rows:
         mine = found[row.cause_id]
         for target in codes.get(row.key, ()):
-            mine.setdefault(row.key, _Candidate()).reasons.append(f"Same code in {target}")
-        for value, key in spelled.get(match_key(row.key), {}).items():
+            mine.setdefault(row.key, Candidate()).reasons.append(f"Same code in {target}")
+        for use in known[row.cause_id]:
+            mine.setdefault(use.value, Candidate()).reasons.append(f"{use.reason}: {use.key}")
+        for value, key in spelled[row.cause_id].items():
             reason = f"Used for {key}, the same but for its spelling"
-            mine.setdefault(value, _Candidate()).reasons.append(reason)
-        for use in party_merge.known_as(session, table.company_id, table.name, row.cause_id):
-            mine.setdefault(use.value, _Candidate()).reasons.append(f"{use.reason}: {use.key}")
+            hint = f"Spelled like {key}, which is known"
+            mine.setdefault(value, Candidate()).spelled(row.key, key, reason, hint)
     return found
 
 
-def _compared(entry: FileCode, who: Identity, *, party: bool) -> _Candidate:
-    """What an entry of a list and the words of a source agree and differ in."""
-    one = _Candidate(name=entry.name if entry.name != entry.code else "")
-    same_code = match_key(entry.code) == match_key(who.key)
-    if same_code:
-        one.reasons.append("Same code" if entry.code == who.key else "Same code, spelled otherwise")
-    if not party:
-        return one
-    _numbers(one, tin_key(entry.tin), tin_key(who.tin), SAME_TIN, OTHER_TIN)
-    ours, theirs = registration_key(who.registration), registration_key(entry.registration)
-    _numbers(one, theirs, ours, SAME_REGISTRATION, OTHER_REGISTRATION)
-    if not who.name:
-        return one
-    if name_key(entry.name) == name_key(who.name):
-        one.reasons.append("Same name")
-    elif short_name_key(entry.name) == short_name_key(who.name):
-        words = "Same name apart from Sdn Bhd"
-        (one.reasons if one.strong or same_code else one.hints).append(words)
-    elif one.reasons:
-        one.against.append(f"another name, {entry.name}")
-    return one
-
-
-def _numbers(one: _Candidate, theirs: str, ours: str, same: str, other: str) -> None:
-    if ours and theirs:
-        (one.reasons if ours == theirs else one.against).append(same if ours == theirs else other)
-
-
-def _chosen(found: Candidates) -> tuple[str, str]:
-    """The one value that fits and "", or "" and why none is chosen."""
-    spoken = {value: one for value, one in found.items() if one.reasons}
-    rival = [v for v, one in spoken.items() if one.strong or not one.other_number]
-    if len(rival) > 1:
-        return "", f"{len(rival)} values fit: {', '.join(sorted(rival)[:3])}"
-    if not rival:
-        return "", _nearly(found)
-    one = spoken[rival[0]]
-    if one.against:
-        return "", f"{one.reasons[0]} as {rival[0]}, but {' and '.join(one.against)}"
-    return rival[0], ""
-
-
-def _nearly(found: Candidates) -> str:
-    """What nearly fits."""
-    for value, one in found.items():
-        if one.reasons:
-            return f"{one.reasons[0]} as {value}, but {' and '.join(one.against)}"
-        but = " and ".join(one.against) or "no number tells them"
-        return f"{one.hints[0]} as {value}, but {but}"
-    return NOTHING
+def _of_files(
+    session: Session,
+    told: Purpose,
+    asked: Mapping[int, Identity],
+    used: Mapping[int, Collection[str]],
+) -> dict[int, dict[str, Candidate]]:
+    """The same by the lists from files alone: of each cause in `used` the entries that something
+    speaks for, and those of the values in use that it names, whatever they say.
+    """
+    found: dict[int, dict[str, Candidate]] = {cause_id: {} for cause_id in used}
+    every = sorted({value for values in used.values() for value in values})
+    for file in told.files:
+        fitting = file_codes.fitting(session, file, [asked[cause_id] for cause_id in used])
+        entries = file_codes.listed(session, file, every) | {one.code: one for one in fitting}
+        for cause_id, mine in found.items():
+            for code in sorted(entries):
+                one = compared(entries[code], asked[cause_id], party=file.kind != ListKind.ITEM)
+                if one.reasons or one.hints or code in used[cause_id]:
+                    mine[code] = mine[code].joined(one) if code in mine else one
+    return found
 
 
 def _told_codes(
@@ -234,17 +178,27 @@ def _told_codes(
     return {code: tuple(sorted(names)) for code, names in found.items()}
 
 
-def _spelled(session: Session, table: MappingTable) -> dict[str, dict[str, str]]:
-    """What all spellings of a key share -> its values in use, each with a key that has it."""
-    rows = session.execute(
+def _spelled(
+    session: Session, table: MappingTable, rows: Sequence[Missing]
+) -> dict[int, dict[str, str]]:
+    """Cause -> the values in use of keys that share its letters and digits, each with such a key;
+    with the one that differs least.
+    """
+    entries = session.execute(
         select(MappingEntry.key, MappingEntry.value)
         .where(MappingEntry.table_id == table.id, MappingEntry.to_revision.is_(None))
         .where(MappingEntry.value.is_not(None), MappingEntry.num.is_(None))
         .order_by(MappingEntry.key)
     )
-    found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    alike: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for entry in entries:
+        alike[match_key(entry.key)].append((entry.value, entry.key))
+    found: dict[int, dict[str, str]] = {}
     for row in rows:
-        found[match_key(row.key)].setdefault(row.value, row.key)
+        pairs = alike.get(match_key(row.key), [])
+        mine = dict(reversed(pairs))
+        same = {value: key for value, key in pairs if same_word(key, row.key)}
+        found[row.cause_id] = mine | same
     return found
 
 

@@ -1,0 +1,146 @@
+"""Codes and keys that differ by more than case and blanks are not exact by themselves."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from holding.code_lists import list_files
+from holding.code_lists.file_codes import FileCode, Identity
+from holding.code_lists.list_rows import read_list
+from holding.refusal import Refusal
+from holding.store.database import Database
+from holding.suggestions.exact_matches import exact_matches
+from holding.suggestions.match_evidence import chosen, compared, same_word
+from holding.tables import Company
+from holding.tables.row_states import ListKind
+from tests.holding.shop import Shop, open_shop, order, start
+from tests.support.clock import SetClock
+
+ITEMS = """\
+Item code,Item name
+123,Battery AA
+POT-1,Pot
+MUG-7,Mug
+TEA-9,"Tea, green"
+CUP-2,CUP-2
+CUP-3,CUP-3
+"""
+CUSTOMERS = """\
+Customer name,TIN
+Boon & Co,C20556677010
+Warung Melati,
+"""
+NEITHER = "but no number and no name agrees"
+
+
+@pytest.fixture
+@start
+def shop(database: Database, company: Company, clock: SetClock) -> Shop:
+    """A company with a list of its customers and one of its items."""
+    found = open_shop(database, company, clock)
+    found.publish()
+    with database.write() as session:
+        for kind, text in ((ListKind.ITEM, ITEMS), (ListKind.CUSTOMER, CUSTOMERS)):
+            kept = list_files.give(
+                session, found.actor("farah"), "aiaccount", kind, "list.csv", text.encode(),
+                read_list("list.csv", text.encode(), kind),
+                as_of=date(2026, 11, 18), today=found.now.date(), now=found.now,
+            )  # fmt: skip
+            assert not isinstance(kept, Refusal), kept
+    return found
+
+
+def of_item(shop: Shop, sku: str, name: str) -> tuple[str, ...] | str:
+    """The reasons of the one match of an item, or why it is left out."""
+    line = {"pos": 1, "sku": sku, "name": name, "uom": "PCS", "qty": "2", "price": "96.00"}
+    return _found(shop, sku, order("NS-1", lines=[line]))
+
+
+def of_customer(shop: Shop, key: str, **said: str) -> tuple[str, ...] | str:
+    """The same of a customer."""
+    return _found(shop, key, order("NS-1", customer=key, **said))
+
+
+def _found(shop: Shop, key: str, received: dict[str, Any]) -> tuple[str, ...] | str:
+    shop.receive(received)
+    shop.judge()
+    with shop.database.read() as session:
+        told = exact_matches(session, shop.company.id)
+    exact = {one.row.key: one.reasons for one in told.exact}
+    return exact[key] if key in exact else {one.row.key: one.why for one in told.left}[key]
+
+
+@pytest.mark.parametrize(
+    ("sku", "name", "told"),
+    [
+        ("12-3", "Soap, pack of 3",
+         "Same code, spelled otherwise as 123, but another name, Battery AA"),
+        ("POT-1", "Pan", "Same code as POT-1, but another name, Pot"),
+        ("POT-1", "POT", ("Same code", "Same name")),
+        ("mug-7", "Mug", ("Same code, spelled otherwise", "Same name")),
+        ("TEA9", "Tea green", ("Same name", "Same code, spelled otherwise")),
+        ("CUP-2", "Cup", ("Same code",)),
+        ("CUP3", "Cup", f"Same code, spelled otherwise as CUP-3, {NEITHER}"),
+    ],
+)  # fmt: skip
+def test_an_item_of_another_name_is_another_item(
+    shop: Shop, sku: str, name: str, told: tuple[str, ...] | str
+) -> None:
+    assert of_item(shop, sku, name) == told
+
+
+KNOWN = "Spelled like C-78, which is known as Boon & Co"
+USED = "Used for C-78, the same but for its spelling"
+
+
+@pytest.mark.parametrize(
+    ("key", "said", "told"),
+    [
+        ("C78", {"customer_name": "Cahaya", "tin": "C29990000010"},
+         f"{KNOWN}, but another TIN and another name, Boon & Co"),
+        ("C78", {"tin": "C29990000010"}, f"{KNOWN}, but another TIN"),
+        ("C78", {}, f"{KNOWN}, {NEITHER}"),
+        ("C7-8", {"customer_name": "Boon and Co"}, f"{KNOWN}, but another name, Boon & Co"),
+        ("C7-8", {"customer_name": "BOON & CO"}, ("Same name", USED)),
+        ("C7-8", {"tin": "C20556677010"}, ("Same TIN", USED)),
+        ("C78", {"customer_name": "Warung Melati"}, ("Same name",)),
+    ],
+)  # fmt: skip
+def test_a_key_that_is_spelled_like_another_is_compared_by_number_and_name(
+    shop: Shop, key: str, said: dict[str, str], told: tuple[str, ...] | str
+) -> None:
+    assert of_customer(shop, key, **said) == told
+
+
+def test_a_key_that_differs_by_case_is_the_key_but_its_item_is_compared(shop: Shop) -> None:
+    unlisted = "TEA-1 is not in the list of aiaccount of 2026-11-18"
+    assert of_item(shop, "tea-1", "Tea") == unlisted
+    known = "Spelled like TEA-1, which is known as TEA-1"
+    assert of_item(shop, "TEA1", "Tea") == f"{known}, {NEITHER}"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("tea-1", " TEA-1 ", True),
+        ("TEA  1", "tea 1", True),
+        ("1 12", "11 2", False),
+        ("1-12", "11-2", False),
+        ("C78", "C 78", False),
+    ],
+)
+def test_spellings_that_are_one_word(one: str, other: str, same: bool) -> None:
+    assert same_word(one, other) is same
+
+
+def test_what_one_list_contradicts_is_not_exact_by_another() -> None:
+    who = Identity("K-1", "Boon & Co")
+    fits, other = (
+        compared(FileCode("300-B", name, "", "", active=True), who, party=True)
+        for name in ("Boon & Co", "Cahaya")
+    )
+    assert chosen({"300-B": fits}) == ("300-B", "")
+    left = "Same name as 300-B, but another name, Cahaya"
+    for joined in (fits.joined(other), other.joined(fits)):
+        assert chosen({"300-B": joined}) == ("", left)
