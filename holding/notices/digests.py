@@ -4,7 +4,7 @@ Here: reading it and putting it into words. Reads only. Not here: when it is mad
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import reach_of
 from holding.access.reach import within
-from holding.store.sums import check_figure, of_held
+from holding.store.sums import most_first, of_held
 from holding.tables import Cause, Company, Hold, Person, Record, Team, TeamMember
 from holding.tables.decisions import HOLD_OPEN
-from holding.words import Sums, added, by_key, plural, sums
+from holding.words import Sums, by_key, plural, sums
 
 MOST_GROUPS: Final = 20
 """Causes that a digest names; of the others it says how many they are."""
@@ -37,7 +37,18 @@ class Group:
     oldest: datetime
 
 
-def of_person(session: Session, company_id: int, person_id: int) -> tuple[Group, ...]:
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What waits for one recipient: by cause and owner, and the whole, in which each record counts
+    once, however many groups it is in.
+    """
+
+    groups: tuple[Group, ...]
+    records: int
+    money: Sums
+
+
+def of_person(session: Session, company_id: int, person_id: int) -> Digest:
     """What waits for a person: their own holds, and those of their teams that nobody took; of
     their sources alone.
     """
@@ -45,15 +56,41 @@ def of_person(session: Session, company_id: int, person_id: int) -> tuple[Group,
     mine = select(TeamMember.team_id).where(TeamMember.person_id == person_id)
     theirs = and_(Hold.person_id.is_(None), Hold.team_id.in_(mine))
     whose = or_(Hold.person_id == person_id, theirs)
-    return _groups(session, company_id, whose, *within(reach, Hold))
+    return _digest(session, Hold.company_id == company_id, whose, *within(reach, Hold))
 
 
-def of_team(session: Session, company_id: int, team_id: int | None) -> tuple[Group, ...]:
+def of_team(session: Session, company_id: int, team_id: int | None) -> Digest:
     """What waits for a team; without one, all that the company holds."""
-    return _groups(session, company_id, *([Hold.team_id == team_id] if team_id else []))
+    theirs = [Hold.team_id == team_id] if team_id else []
+    return _digest(session, Hold.company_id == company_id, *theirs)
 
 
-def _groups(session: Session, company_id: int, *whose: ColumnElement[bool]) -> tuple[Group, ...]:
+def _digest(session: Session, *whose: ColumnElement[bool]) -> Digest:
+    groups = _groups(session, *whose)
+    records, money = _whole(session, *whose) if groups else (0, {})
+    return Digest(groups, records, money)
+
+
+def _whole(session: Session, *whose: ColumnElement[bool]) -> tuple[int, Sums]:
+    """How many records are on hold, and their money."""
+    single = (
+        select(Hold.record_id, func.max(Hold.book).label("book"))
+        .where(HOLD_OPEN, *whose)
+        .group_by(Hold.record_id)
+        .subquery()
+    )
+    currency, minor = of_held(single)
+    query = (
+        select(currency, func.count().label("records"), func.sum(minor).label("minor"))
+        .join_from(single, Record, Record.id == single.c.record_id)
+        .group_by(currency)
+    )
+    rows = session.execute(query).all()
+    money = by_key((None, row.currency, row.minor) for row in rows).get(None, {})
+    return sum(int(row.records) for row in rows), money
+
+
+def _groups(session: Session, *whose: ColumnElement[bool]) -> tuple[Group, ...]:
     """By cause and owner, the longest waiting first; each record once in a group."""
     single = (
         select(
@@ -64,7 +101,7 @@ def _groups(session: Session, company_id: int, *whose: ColumnElement[bool]) -> t
             func.max(Hold.book).label("book"),
             func.min(Hold.opened_at).label("since"),
         )
-        .where(Hold.company_id == company_id, HOLD_OPEN, *whose)
+        .where(HOLD_OPEN, *whose)
         .group_by(Hold.cause_id, Hold.person_id, Hold.team_id, Hold.record_id)
         .subquery()
     )
@@ -107,22 +144,23 @@ def _groups(session: Session, company_id: int, *whose: ColumnElement[bool]) -> t
 
 
 def told(
-    company: Company, groups: Collection[Group], period: datetime, now: datetime, *, root: str
+    company: Company, digest: Digest, period: datetime, now: datetime, *, root: str
 ) -> dict[str, Any]:
-    """The digest as it is sent: JSON whose texts are for people. `root`: where the pages are."""
+    """The digest as it is sent: JSON whose texts are for people; of many causes it names those with
+    the most money. `root`: where the pages are.
+    """
     books = company.currency
     zone = ZoneInfo(company.zone)
-    records = sum(one.records for one in groups)
-    money = sums(added(one.money for one in groups), books)
-    listed = sorted(groups, key=lambda one: -check_figure(one.money))[:MOST_GROUPS]
+    groups, money = digest.groups, sums(digest.money, books)
+    listed = sorted(groups, key=lambda one: most_first(one.money))[:MOST_GROUPS]
     listed.sort(key=lambda one: (one.oldest, one.cause_id))
     base = f"{root.rstrip('/')}/c/{company.code}"
     return {
         "kind": "digest",
         "company": {"code": company.code, "name": company.name},
         "period": period.astimezone(zone).isoformat(),
-        "summary": f"{plural(records, 'record')} on hold, {money}",
-        "records": records,
+        "summary": f"{plural(digest.records, 'record')} on hold, {money}",
+        "records": digest.records,
         "oldest": min(one.oldest for one in groups).astimezone(zone).isoformat(),
         "groups": [_line(one, books, zone, now, base) for one in listed],
         "more": len(groups) - len(listed),

@@ -57,11 +57,11 @@ def _digests(
         if one.id in done:
             continue
         if one.person_id is not None:
-            groups = digests.of_person(session, company.id, one.person_id)
+            digest = digests.of_person(session, company.id, one.person_id)
         else:
-            groups = digests.of_team(session, company.id, one.team_id)
-        if groups:
-            body = digests.told(company, groups, due, now, root=root)
+            digest = digests.of_team(session, company.id, one.team_id)
+        if digest.groups:
+            body = digests.told(company, digest, due, now, root=root)
             subject = f"{company.name}: {body['summary']}"
             _add(session, company.id, one.id, NoticeKind.DIGEST, key, subject, body, now)
         else:

@@ -39,8 +39,8 @@ def test_a_digest_ends_where_the_sources_of_its_person_do(shop: Shop) -> None:
         )
         session.add(blog)
         session.flush()
-        [told] = digests.of_person(session, shop.company.id, lim)
-        assert told.records == 1
+        told = digests.of_person(session, shop.company.id, lim)
+        assert (len(told.groups), told.records) == (1, 1)
         for source, groups in ((blog, 0), (netshop, 1)):
             source_limits.limit(
                 session,
@@ -50,4 +50,5 @@ def test_a_digest_ends_where_the_sources_of_its_person_do(shop: Shop) -> None:
                 source_ids=[source.id],
                 now=shop.now,
             )
-            assert len(digests.of_person(session, shop.company.id, lim)) == groups
+            told = digests.of_person(session, shop.company.id, lim)
+            assert (len(told.groups), told.records) == (groups, groups)
