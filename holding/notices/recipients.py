@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from connectors.transport.addresses import Blocked, resolve
@@ -113,17 +113,24 @@ def listing(session: Session, company_id: int) -> tuple[RecipientRow, ...]:
     """Everybody who is told now, in the order in which they were added. A person who left the
     company or may not sign in is told nothing.
     """
-    here = select(Membership.person_id).where(Membership.company_id == company_id)
-    told = Recipient.person_id.is_(None) | (Person.active & Recipient.person_id.in_(here))
     query = (
         RECIPIENT.select()
         .select_from(Recipient)
         .outerjoin(Person, Person.id == Recipient.person_id)
         .outerjoin(Team, Team.id == Recipient.team_id)
-        .where(Recipient.company_id == company_id, Recipient.ended_at.is_(None), told)
+        .where(Recipient.id.in_(told_now(company_id)))
         .order_by(Recipient.id)
     )
     return RECIPIENT.each(session.execute(query))
+
+
+def told_now(company_id: int) -> Select[tuple[int]]:
+    """The ids of the recipients in the list, for a query about what waits for them."""
+    here = select(Membership.person_id).where(Membership.company_id == company_id)
+    active = select(Person.id).where(Person.active, Person.id.in_(here))
+    told = Recipient.person_id.is_(None) | Recipient.person_id.in_(active)
+    query = select(Recipient.id).where(Recipient.company_id == company_id)
+    return query.where(Recipient.ended_at.is_(None), told)
 
 
 def add(session: Session, actor: Actor, wish: Wish, now: datetime, keys: Keys) -> Added | Refusal:

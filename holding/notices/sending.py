@@ -19,7 +19,7 @@ from connectors.transport.http import Http, HttpAnswer, HttpFailure
 from connectors.transport.mail import MailServer, give
 from holding.access.secrets import Keys
 from holding.notices import digests
-from holding.notices.recipients import bound
+from holding.notices.recipients import bound, told_now
 from holding.refusal import Refusal
 from holding.runtime.clock import DatabaseClock
 from holding.store.database import Database
@@ -79,6 +79,7 @@ def send_due(
     with database.write() as session:
         now = clock.now()
         _recover(session, company_id, now)
+        _end_untold(session, company_id, now)
         message = _claim(session, company_id, owner, now)
     if message is None:
         return 0
@@ -120,6 +121,26 @@ def _recover(session: Session, company_id: int, now: datetime) -> None:
             answer="The worker ended while it was sent. It may have arrived.",
             **free,
         )
+    )
+
+
+def _end_untold(session: Session, company_id: int, now: datetime) -> None:
+    """What is due to who was removed, left or may not sign in: it is not sent."""
+    session.execute(
+        update(Notice)
+        .where(
+            Notice.company_id == company_id,
+            Notice.due_at <= now,
+            Notice.state == NoticeState.DUE,
+            Notice.recipient_id.not_in(told_now(company_id)),
+        )
+        .values(
+            state=NoticeState.FAILED,
+            due_at=None,
+            ended_at=now,
+            answer="It was not sent: they are no longer a recipient.",
+        )
+        .execution_options(synchronize_session=False)
     )
 
 

@@ -212,6 +212,30 @@ def test_who_left_is_told_nothing(visit, database, clock, plan):
     assert Wish(kind=RecipientKind.MAIL).digest is False
 
 
+@pytest.mark.parametrize("how", ["removed", "left", "may not sign in", "stays"])
+def test_a_message_that_waits_is_not_sent_to_who_is_told_no_more(visit, database, clock, how):
+    farah = person(database, "farah")
+    add(visit, kind="person", person=farah)
+    adam = visit("adam")
+    adam.post(f"{PAGE}/recipients/1/test", {}, status=303)
+    if how == "removed":
+        adam.post(f"{PAGE}/recipients/1/remove", {}, status=303)
+    elif how == "left":
+        adam.post(f"/c/kedai/people/{farah}/leave", {}, status=303)
+    elif how == "may not sign in":
+        with database.write() as session:
+            session.execute(text("UPDATE person SET active = false WHERE id = :id"), {"id": farah})
+    company = one(database, "SELECT id FROM company WHERE code = 'kedai'")
+    tools = sending.Tools(http=None, keys=None, mail=None)
+    sending.send_due(database, clock, company, owner="x", tools=tools)
+    [(state, answer, due)] = _rows(database, "SELECT state, answer, due_at FROM notice")
+    if how == "stays":
+        assert (state, "No mail server" in answer) == ("due", True)
+    else:
+        assert (state, due) == ("failed", None)
+        assert answer == "It was not sent: they are no longer a recipient."
+
+
 def test_a_signal_is_told_once_to_who_was_there_when_it_began(visit, database, clock, plan):
     add(visit, kind="mail", address="first@example.my", gets=["urgent"])
     clock.advance(timedelta(minutes=1))
