@@ -18,6 +18,7 @@ SECONDS: Final = 10.0
 _GO_ON: Final = 354
 _TAKEN: Final = 250
 _REFUSED_FOR_GOOD: Final = range(500, 600)
+_LETTERS: Final = "the address has letters that mail cannot carry"
 _DOT: Final = re.compile(rb"(?m)^\.")
 
 
@@ -36,12 +37,14 @@ class MailServer:
 @dataclass(frozen=True, slots=True)
 class Given:
     """What became of a message: `words` is empty where it was taken. `doubtful`: its bytes left and
-    no answer came, so it may arrive; `final`: trying again is useless.
+    no answer came, so it may arrive; `final`: trying again is useless; `unasked`: the words are not
+    the server's.
     """
 
     words: str = ""
     doubtful: bool = False
     final: bool = False
+    unasked: bool = False
 
     @property
     def taken(self) -> bool:
@@ -66,6 +69,8 @@ def give(server: MailServer, *, to: str, subject: str, text: str, message_id: st
     """Give one message to the server, once. With a `message_id` the same one has the same name
     wherever it arrives.
     """
+    if not (server.sender + to).isascii():
+        return Given(_LETTERS, final=True, unasked=True)
     message = EmailMessage(policy=SMTP)
     domain = server.sender.rpartition("@")[2]
     message["From"], message["To"] = server.sender, to
@@ -84,6 +89,8 @@ def give(server: MailServer, *, to: str, subject: str, text: str, message_id: st
             _carried(line, message.as_bytes())
     except _RefusedError as error:
         return Given(str(error) or "refused", final=error.final)
+    except UnicodeError as error:  # such as a name of the server that is none
+        return Given(str(error), final=True, unasked=True)
     except (OSError, smtplib.SMTPException) as error:
         return Given(str(error) or type(error).__name__, doubtful=left)
     return Given()

@@ -27,7 +27,7 @@ ACT: Final = "company.setup"
 MOST: Final = 100
 LONGEST: Final = 500
 SECRET_BYTES: Final = 32
-_MAIL: Final = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\".]+")
+_MAIL: Final = re.compile(r"(?=[!-~]+\Z)[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\".]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

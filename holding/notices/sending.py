@@ -223,6 +223,8 @@ def _mailed(message: _Message, server: MailServer | None) -> Outcome:
     )
     if given.taken:
         return Outcome(NoticeState.SENT, "The mail server took it.")
+    if given.unasked:
+        return Outcome(NoticeState.FAILED, f"It was not sent: {given.words}.")
     if given.doubtful:
         words = f"The mail server got it and did not answer: {given.words}. It may have arrived."
         return Outcome(NoticeState.UNKNOWN, words)

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select, text
 
 from connectors.transport.http import HttpAnswer, HttpFailure
+from connectors.transport.mail import MailServer, give
 from holding.access.secrets import Keys, load_keys
 from holding.notices import planning, recipients, sending
 from holding.notices.digest_times import DigestTimes, period
@@ -58,6 +59,8 @@ def test_only_an_administrator_says_who_is_told(visit, database):
         ({"kind": "person"}, "Choose a person of this company."),
         ({"kind": "mail", "address": "a@b.my, c@d.my"}, "Enter one address"),
         ({"kind": "mail", "address": "a@b.my\nBcc: c@d.my"}, "Enter one address"),
+        ({"kind": "mail", "address": "jörg@b.my"}, "Enter one address"),
+        ({"kind": "mail", "address": "a@bücher.my"}, "Enter one address"),
         ({"kind": "webhook", "address": "http://192.168.1.1/"}, "inside a network"),
         ({"kind": "webhook", "address": "file:///etc/passwd"}, "must begin with https://"),
         ({"kind": "webhook", "address": "http://127.0.0.1/", "team": "999"}, "Choose a team"),
@@ -234,6 +237,23 @@ def test_a_message_that_waits_is_not_sent_to_who_is_told_no_more(visit, database
     else:
         assert (state, due) == ("failed", None)
         assert answer == "It was not sent: they are no longer a recipient."
+
+
+def test_an_address_that_mail_cannot_carry_has_failed_for_good(visit, database, clock):
+    add(visit, kind="person", person=person(database, "farah"))
+    visit("adam").post(f"{PAGE}/recipients/1/test", {}, status=303)
+    with database.write() as session:
+        session.execute(text("UPDATE person SET email = 'färah@kedai.my' WHERE name = 'Farah'"))
+    company = one(database, "SELECT id FROM company WHERE code = 'kedai'")
+    server = MailServer("127.0.0.1", 9, "clearpost@example.my")
+    tools = sending.Tools(http=None, keys=None, mail=server)
+    sending.send_due(database, clock, company, owner="x", tools=tools)
+    assert _rows(database, "SELECT state, answer FROM notice") == [
+        ("failed", "It was not sent: the address has letters that mail cannot carry.")
+    ]
+    nowhere = MailServer("a" * 64 + ".example", 25, "clearpost@example.my")
+    told = give(nowhere, to="farah@kedai.my", subject="x", text="x")
+    assert (told.final, told.unasked, told.doubtful) == (True, True, False)
 
 
 def test_a_signal_is_told_once_to_who_was_there_when_it_began(visit, database, clock, plan):
