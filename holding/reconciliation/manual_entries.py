@@ -17,6 +17,7 @@ from connectors.contract import Found, Stands
 from connectors.contract.errors import RETRY
 from grammar.text.finding_codes import ErrorClass
 from holding.access.actors import Actor, Voice
+from holding.access.reach import Reach
 from holding.approvals.consent import posting_hash
 from holding.exceptions.holds import Desk, Done, done
 from holding.exceptions.releases import decide_one
@@ -159,7 +160,7 @@ def _linked(
     if there is None or ours is None:
         words = f"{number or 'No number'} is not among what was found."
         return Refusal("link.unknown", words, "Load the page again, and choose from the list.")
-    if other := _taken(session, posting, number):
+    if other := _taken(session, posting, number, voice.actor.reach):
         words = f"{number} stands for {other} already."
         return Refusal("link.taken", words, "One document is linked to one record.")
     before = posting.number
@@ -195,15 +196,18 @@ def _meant(
     return typed, ours, posting.evaluation_id
 
 
-def _taken(session: Session, posting: Posting, number: str) -> str | None:
-    """The record whose document this is already."""
+def _taken(session: Session, posting: Posting, number: str, reach: Reach) -> str | None:
+    """The record whose document this is already; unnamed where it is beyond the reach."""
     query = (
-        select(Record.number)
+        select(Record.number, Record.source_id)
         .join(Posting, Posting.record_id == Record.id)
         .where(Posting.connection_id == posting.connection_id, Posting.number == number)
         .where(Posting.doc_type == posting.doc_type, Posting.sent_at.is_not(None))
     )
-    return session.scalars(query.where(Posting.id != posting.id).limit(1)).one_or_none()
+    row = session.execute(query.where(Posting.id != posting.id).limit(1)).one_or_none()
+    if row is None or reach.has(row.source_id):
+        return row.number if row else None
+    return "another record"
 
 
 def _stand_in(

@@ -19,7 +19,7 @@ from holding.access.teams import ACT as TAKES_HOLDS
 from holding.audit.events import COMMAND_LINE, record_event
 from holding.exceptions import assignments
 from holding.refusal import Refusal
-from holding.tables import Company, Membership, Person, Team, TeamMember
+from holding.tables import Company, Membership, Person, SourceLimit, Team, TeamMember
 
 ACT = "people.admin"
 
@@ -70,6 +70,8 @@ def change(
         return Refusal("person.unknown", "There is no such person here.", status=404)
     if wrong := not_possible(person.name, roles):
         return wrong
+    if wrong := _limited(session, company_id, person, set(roles) - held):
+        return wrong
     if seen != mark(held, teams_of(session, company_id, person_id)):
         return Refusal(
             "person.changed",
@@ -113,6 +115,22 @@ def not_possible(name: str, roles: Collection[str]) -> Refusal | None:
         hint = "Tick one, or let the person leave the company."
         return Refusal("role.none", f"{name} needs at least one role.", hint, 422)
     return None
+
+
+def _limited(
+    session: Session, company_id: int, person: Person, added: Collection[str]
+) -> Refusal | None:
+    """Why somebody who sees some sources only cannot be given these roles."""
+    theirs = select(SourceLimit.source_id).where(
+        SourceLimit.company_id == company_id, SourceLimit.person_id == person.id
+    )
+    if "admin" not in added or session.scalar(theirs.limit(1)) is None:
+        return None
+    words = (
+        f"You cannot make {person.name} an administrator, because they see some sources only and"
+        " administrators manage all of them."
+    )
+    return Refusal("role.limited", words, "Let them see all sources first.", 422)
 
 
 def _not_oneself(session: Session, actor: Actor, company_id: int, person_id: int) -> Refusal | None:

@@ -250,6 +250,8 @@ def _own(session: Session, actor: Actor, company_id: int, upload_id: int) -> Upl
     row = _locked(session, company_id, upload_id)
     if row is None or (row.person_id != actor.person_id and row.state in UNCONFIRMED):
         return _UNKNOWN
+    if not actor.reach.has(row.source_id):  # they were limited after they gave it in
+        return _UNKNOWN
     if row.state not in UNCONFIRMED or row.person_id != actor.person_id:
         return Refusal("upload.over", _LATE, "Its page says what became of it.", 409)
     return row

@@ -126,7 +126,7 @@ def change(person_id: int) -> AnyResponse:
             now=g.now,
         )
     if isinstance(answer, Refusal):
-        if answer.code == "role.none":
+        if answer.code in {"role.none", "role.limited"}:
             told = {"role": f"{answer.message} {answer.hint}"}
             return _person(told, person_id, wish=wish, status=answer.status)
         return fragments.refuse(answer, back=_url())

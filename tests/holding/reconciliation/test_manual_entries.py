@@ -5,17 +5,18 @@ from dataclasses import replace
 from typing import Any, Unpack
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from connectors.targets.autocount import read_back
 from connectors.transport.http import Given, HttpAnswer, HttpFailure
 from connectors.transport.recorded_sessions import Through
+from holding.access.reach import of_ids
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
 from holding.integrity.all_invariants import CHECKS, check
 from holding.reconciliation import manual_entries
 from holding.refusal import Refusal
-from holding.tables import Event, Posting, Push, Throttle
+from holding.tables import Connection, Event, Posting, Push, Record, Throttle
 from holding.worklist import hold_detail as queries
 from holding.worklist import side_by_side
 from tests.connectors.simulator_processes import Simulator
@@ -23,6 +24,7 @@ from tests.holding.life import SMALL, Life
 from tests.holding.posting.test_autocount_life import control, effects, life
 from tests.holding.posting.test_autocount_life import running as _running
 from tests.holding.shop import order
+from tests.support.factories import connection_named
 
 __all__ = ["life"]  # a fixture
 
@@ -109,8 +111,27 @@ def test_one_document_is_linked_to_one_record(life: Life) -> None:
     again = act(life, manual_entries.link, second, "IV-1")
     assert isinstance(again, Refusal)
     assert "IV-1 stands for A-1 already" in again.message
+    beyond = limited_link(life, second, "IV-1", of_another_source="A-1")
+    assert isinstance(beyond, Refusal)
+    assert beyond.message == "IV-1 stands for another record already."
     assert isinstance(act(life, releases.release, second), Done)
     assert effects(life) == [("created", "IV-1"), ("created", "A-2-1")]
+
+
+def limited_link(life: Life, hold_id: int, number: str, of_another_source: str) -> Done | Refusal:
+    """Tan sees one source alone, and this record is of another; nothing of it is kept."""
+    company = life.shop.company
+    with life.shop.database.write() as session:
+        mine = connection_named(session, company, "netshop")
+        told = {"company_id": company.id, "name": "blog", "connector": mine.connector}
+        session.add(blog := Connection(side="source", settings={}, **told))
+        session.flush()
+        theirs = update(Record).where(Record.number == of_another_source)
+        session.execute(theirs.values(source_id=blog.id))
+        tan = replace(life.shop.actor("tan"), reach=of_ids([mine.id]))
+        made = manual_entries.link(session, tan, hold_id, number, "Seen there", life.shop.now)
+        session.execute(theirs.values(source_id=mine.id))
+    return made
 
 
 def test_only_what_is_like_it_and_not_ours_holds(life: Life) -> None:

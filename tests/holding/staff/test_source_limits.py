@@ -14,10 +14,11 @@ from holding.exceptions.bulk_acts import Wish
 from holding.exceptions.bulk_acts import do as do_many
 from holding.exceptions.holds import Each
 from holding.refusal import Refusal
-from holding.staff import access_links, link_use, source_limits
+from holding.staff import access_links, duties, link_use, source_limits
 from holding.staff.source_limits import Limited
 from holding.store.database import Database
 from holding.tables import Company, Connection, Event, Hold, Posting, Record, SourceLimit
+from holding.uploads import giving_in
 from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_company, make_person
@@ -133,6 +134,54 @@ def test_administrators_and_sources_of_others_are_refused(shop: Shop) -> None:
     assert stranger.code == "source.unknown"
     assert isinstance(adam, Refusal)
     assert adam.code == "source.admin"
+
+
+def test_nobody_limited_is_made_an_administrator(shop: Shop) -> None:
+    lim = shop.actor("lim").person_id or 0
+
+    def change(*roles: str) -> duties.Changed | Refusal:
+        with shop.database.write() as session:
+            held = actors.roles_of(session, shop.company.id, lim)
+            teams = duties.teams_of(session, shop.company.id, lim)
+            return duties.change(
+                session,
+                shop.actor("adam"),
+                company_id=shop.company.id,
+                person_id=lim,
+                roles=roles,
+                team_ids=teams,
+                seen=duties.mark(held, teams),
+                now=shop.now,
+            )
+
+    limit(shop, "lim", "blog")
+    refused = change("approver", "admin")
+    assert isinstance(refused, Refusal)
+    assert refused.code == "role.limited"
+    assert isinstance(change("approver", "viewer"), duties.Changed)
+    limit(shop, "lim")
+    assert isinstance(change("approver", "admin"), duties.Changed)
+
+
+def test_a_file_given_in_before_the_limit_is_not_theirs_any_more(shop: Shop) -> None:
+    farah = acting(shop, "farah")
+    with shop.database.write() as session:
+        given = giving_in.begin(
+            session, farah, shop.company.id, "netshop", "orders.csv", b"number\n1\n", shop.now
+        )
+    assert isinstance(given, giving_in.Begun)
+    limit(shop, "farah", "blog")
+    limited = acting(shop, "farah")
+    with shop.database.write() as session:
+        here = (session, limited, shop.company.id, given.upload_id)
+        answers = (
+            giving_in.confirm(*here, with_unknown=True, now=shop.now),
+            giving_in.choose(*here, {"number": "A"}, shop.now),
+            giving_in.cancel(*here),
+        )
+    for answer in answers:
+        assert isinstance(answer, Refusal)
+        assert answer.code == "upload.unknown"
 
 
 def test_what_they_had_of_other_sources_goes_back_to_its_team(shop: Shop) -> None:
