@@ -124,7 +124,7 @@ def listing(session: Session, company_id: int) -> tuple[RecipientRow, ...]:
     return RECIPIENT.each(session.execute(query))
 
 
-def told_now(company_id: int) -> Select[tuple[int]]:
+def told_now(company_id: int) -> Select[int]:
     """The ids of the recipients in the list, for a query about what waits for them."""
     here = select(Membership.person_id).where(Membership.company_id == company_id)
     active = select(Person.id).where(Person.active, Person.id.in_(here))

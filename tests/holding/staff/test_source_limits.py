@@ -164,11 +164,9 @@ def test_nobody_limited_is_made_an_administrator(shop: Shop) -> None:
 
 
 def test_a_file_given_in_before_the_limit_is_not_theirs_any_more(shop: Shop) -> None:
-    farah = acting(shop, "farah")
+    file = ("netshop", "orders.csv", b"number\n1\n", shop.now)
     with shop.database.write() as session:
-        given = giving_in.begin(
-            session, farah, shop.company.id, "netshop", "orders.csv", b"number\n1\n", shop.now
-        )
+        given = giving_in.begin(session, acting(shop, "farah"), shop.company.id, *file)
     assert isinstance(given, giving_in.Begun)
     limit(shop, "farah", "blog")
     limited = acting(shop, "farah")
