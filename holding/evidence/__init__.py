@@ -1,1 +1,1 @@
-"""Clearpost holding.evidence: one record as a file that proves itself, and notes of auditors."""
+"""Clearpost holding.evidence: one record as a file to check elsewhere, and notes of auditors."""

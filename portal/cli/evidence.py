@@ -12,14 +12,15 @@ import click
 from portal.terminal.command_frame import FINDINGS, USAGE, Stop, plural, say, tell
 
 if TYPE_CHECKING:
-    from holding.evidence.packet_check import Checked, Known
+    from holding.evidence.packet_check import Checked
+    from holding.evidence.packet_walk import Known
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()
 def evidence() -> None:
-    """Evidence packets: one record as a file that proves itself."""
+    """Evidence packets: one record as a file that is checked elsewhere."""
 
 
 @evidence.command("verify")
@@ -33,31 +34,38 @@ def evidence() -> None:
 def verify(
     file: Path, noted: tuple[str, ...], anchors: Path | None, sha256: str, *, as_json: bool
 ) -> int:
-    """Check an evidence packet: is it what was handed out, and what was sealed?
+    """Check an evidence packet against itself, noted heads and its hash.
 
     Needs neither a database nor a home nor a network. What is wrong is named with its part. A head
-    that was noted elsewhere shows that the events were not made anew as a whole.
+    that was noted elsewhere proves the events before it, where the packet holds all texts between.
+    The hash in the audit log alone shows that the whole file is the one that was handed out.
     """
     from holding.evidence.packet_check import check
 
     known = [_head(one) for one in noted] + (_heads_in(anchors, file) if anchors else [])
-    found = check(file, known, sha256=sha256.strip().lower())
+    own = sha256.strip().lower()
+    found = check(file, known, sha256=own)
     if as_json:
-        tell(_told(found))
+        tell(_told(found, whole=bool(own) and not found.faults))
     else:
-        _say(found)
+        _say(found, whole=bool(own))
     return FINDINGS if found.faults else 0
 
 
-def _told(found: "Checked") -> dict[str, object]:
+def _told(found: "Checked", *, whole: bool) -> dict[str, object]:
     return {
         "ok": not found.faults,
+        "whole": whole,
         "sha256": found.sha256,
         "record": found.record,
         "made_at": found.made_at,
         "events": found.events,
+        "texts": found.texts,
         "proved": found.proved,
-        "contents": found.contents,
+        "removed": found.removed,
+        "contents": found.contents.rows,
+        "contents_compared": found.contents.compared,
+        "contents_proved": found.contents.proved,
         "head": f"{found.head[0]}:{found.head[1]}" if found.head else None,
         "heads_compared": found.compared,
         "heads_beyond": found.beyond,
@@ -65,25 +73,73 @@ def _told(found: "Checked") -> dict[str, object]:
     }
 
 
-def _say(found: "Checked") -> None:
+def _say(found: "Checked", *, whole: bool) -> None:
+    """In words; `whole`: its hash was given, so that without a fault it is that of the file."""
     for one in found.faults:
-        click.echo(f"{one.part}: {one.message}")
+        click.echo(_clean(f"{one.part}: {one.message}"))
     if found.faults:
         click.echo("The packet is NOT what was handed out, or not what was sealed.")
         return
-    click.echo(f"The packet of {found.record} is whole. Its hash: {found.sha256}")
-    others = found.events - found.proved
-    beside = f", {others:,} stand by their hash alone" if others else ""
-    click.echo(f"{found.proved:,} of {plural(found.events, 'event')} proved{beside}.")
+    if whole:
+        click.echo(f"The packet of {_clean(found.record)} is whole: its hash is the one given.")
+    else:
+        named = f"It says that it is of {_clean(found.record)}. Its hash: {found.sha256}"
+        click.echo(f"Nothing in the packet contradicts itself. {named}")
+    _say_events(found)
+    _say_contents(found)
+    if not whole:
+        click.echo(UNCOMPARED)
     if found.compared:
         say(f"Noted heads compared: {found.compared:,}.")
     elif found.head:
         say(
-            "No noted head was compared: whoever can make the whole chain anew cannot be told."
+            "No noted head was compared: whoever can make the chain anew cannot be told."
             f" Compare {found.head[0]}:{found.head[1]} with one that was noted elsewhere."
         )
     if found.beyond:
         say(f"{found.beyond:,} noted heads lie beyond what the packet holds.")
+
+
+UNCOMPARED = (
+    "Compared with nothing: the page, the answers, the finding, the story, documents as they stand,"
+    " notes, names and states. What was left out together with its events is not noticed."
+    " Compare the hash with the audit log, which has that of each packet (--sha256)."
+)
+
+
+def _say_events(found: "Checked") -> None:
+    click.echo(f"{found.proved:,} of {plural(found.events, 'event')} proved by a noted head.")
+    if alone := found.texts - found.proved:
+        agree = "agrees only with itself" if alone == 1 else "agree only with themselves"
+        why = "no head that was given stands after, with each text up to it"
+        click.echo(f"{plural(alone, 'event')} {agree}: {why}.")
+    if bare := found.events - found.texts:
+        words = "is" if bare == 1 else "are"
+        click.echo(
+            f"{plural(bare, 'event')} {words} listed without the text that was sealed:"
+            " compared with nothing."
+        )
+    if found.removed:
+        click.echo(f"Places without their text: {found.removed:,}. They prove nothing before them.")
+
+
+def _say_contents(found: "Checked") -> None:
+    made = found.contents
+    agree = f"{made.compared:,} of {made.rows:,} contents agree with what events sealed"
+    click.echo(
+        f"{agree}, {made.proved:,} of them with events proved (versions, pushes, approvals, calls)."
+    )
+    if rest := made.rows - made.compared:
+        words = "is" if rest == 1 else "are"
+        click.echo(
+            f"{plural(rest, 'content')} {words} not in the packet as it was sealed, or no event in"
+            " it seals it: compared with nothing."
+        )
+
+
+def _clean(text: str) -> str:
+    """What a file says, on one line and without what a terminal would act on."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _head(text: str) -> "Known":

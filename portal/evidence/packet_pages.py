@@ -1,4 +1,4 @@
-"""A record as evidence: the packet that proves itself, and what auditors write beside it.
+"""A record as evidence: the packet that is checked elsewhere, and what auditors write beside it.
 
 Here: views. Not here: what a packet holds and how it is proved (holding/evidence).
 """
@@ -58,7 +58,7 @@ def make(source: str, kind: str, external_id: str) -> Response:
             record_id=row.id,
             body={
                 "say": f"{g.actor.name} downloaded the evidence packet of {row.number}"
-                f" (hash {made.sha256[:12]}).",
+                f" (hash {made.sha256}).",
                 "packet": made.sha256,
                 "personal": personal,
             },

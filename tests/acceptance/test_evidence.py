@@ -163,17 +163,33 @@ def test_G16_a_packet_is_proved_elsewhere_without_database_and_network(audited: 
     of_record = "SELECT count(*) FROM event WHERE act <> 'audit.packet' AND record_id ="
     stored = rows(house, f"{of_record} (SELECT id FROM record WHERE number = ?)", NUMBER)
     assert stored == [(many,)]
-    assert f"The packet of {NUMBER} is whole." in said
-    assert f"{many:,} of {many:,} events proved." in said
+    assert f"Nothing in the packet contradicts itself. It says that it is of {NUMBER}." in said
+    assert f"0 of {many:,} events proved" in said
+    assert f"{many:,} events agree only with themselves" in said
+    assert "Compared with nothing: the page, the answers" in said
+    assert "is whole" not in said
     anchors = house.product.home / "anchors.jsonl"
     code, said = audited.verify(file, "--anchors", str(anchors))
     assert (code, "Noted heads compared: " in said) == (0, True), said
+    assert "is whole" not in said
+    last = events["stretches"][-1]["links"][-1]["seq"]
+    ((noted,),) = rows(house, "SELECT hash FROM event_link WHERE seq = ?", last)
+    head = ("--head", f"{last}:{noted}")
+    code, said = audited.verify(file, *head)
+    assert (code, f"{many:,} of {many:,} events proved" in said) == (0, True), said
+    told = json.loads(audited.verify(file, *head, "--json")[1])
+    assert told["contents"] == sum(
+        len(data[name]) for name in ("versions", "pushes", "approvals", "requests")
+    )
+    assert told["contents_proved"] == told["contents_compared"] >= 3, told
+    assert (told["ok"], told["whole"]) == (True, False)
     wrong = f"{events['stretches'][-1]['links'][-1]['seq']}:{'0' * 64}"
     code, said = audited.verify(file, "--head", wrong)
     assert (code, "is not what was noted" in said) == (1, True), said
-    (digest,) = rows(house, "SELECT body FROM event WHERE act = 'audit.packet'")[0]
-    code, said = audited.verify(file, "--sha256", json.loads(digest)["packet"])
-    assert code == 0, said
+    digest = hashlib.sha256(parts(file)["manifest.json"]).hexdigest()
+    assert digest in read(audited.auditor.get(f"{BASE}/audit")).text
+    code, said = audited.verify(file, "--sha256", digest)
+    assert (code, f"The packet of {NUMBER} is whole" in said) == (0, True), said
     assert audited.verify(file, "--sha256", "0" * 64)[0] == 1
 
     for name, raw in parts(file).items():
@@ -202,6 +218,23 @@ def test_G16_a_packet_is_proved_elsewhere_without_database_and_network(audited: 
     )
     code, said = audited.verify(forged(file, {"events.json": sealed}))
     assert (code, "is not what was sealed" in said) == (1, True), said
+
+    fewer = json.dumps({**data, "versions": data["versions"][1:]}).encode()
+    code, said = audited.verify(forged(file, {"packet.json": fewer}), *head)
+    assert (code, "Version 1, which event " in said) == (1, True), said
+    gap = json.loads(parts(file)["events.json"])
+    places = {one["seq"] for one in gap["events"]}
+    links = [one for stretch in gap["stretches"] for one in stretch["links"]]
+    other = next(one for one in links if one["seq"] not in places)
+    other["text"] = None
+    code, said = audited.verify(forged(file, {"events.json": json.dumps(gap).encode()}), *head)
+    assert (code, f"The text at place {other['seq']} is missing" in said) == (1, True), said
+    half = json.loads(json.dumps(data))
+    half["versions"][0].update(whole=False, body={"number": "NS-9999"})
+    altered = forged(file, {"packet.json": json.dumps(half).encode()})
+    found = json.loads(audited.verify(altered, *head, "--json")[1])
+    assert found["contents_compared"] == told["contents_compared"] - 1
+    assert audited.verify(altered, "--sha256", digest)[0] == 1
 
     plain = audited.packet()
     masked = b"".join(parts(plain).values()).decode()

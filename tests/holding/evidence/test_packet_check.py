@@ -8,19 +8,21 @@ import pytest
 
 from holding.evidence.packet_check import check
 from holding.evidence.packet_file import packed
+from holding.evidence.packet_seals import Contents
 from rules.values.canonical import dumps, sha256_hex
 from tests.holding.evidence.packets import START, event, parts, said, written
 
 
-def test_a_packet_is_whole(tmp_path: Path) -> None:
+def test_a_packet_agrees_with_itself_and_is_proved_up_to_a_head(tmp_path: Path) -> None:
     found = check(written(tmp_path))
     assert found.faults == ()
-    assert (found.record, found.events, found.proved, found.contents) == ("SO-1", 4, 4, 4)
-    head = found.head
-    assert head is not None
-    assert check(written(tmp_path), [head]).compared == 1
+    assert (found.record, found.events, found.texts, found.proved) == ("SO-1", 4, 4, 0)
+    assert found.contents == Contents(4, compared=4, proved=0)
+    assert found.head is not None
+    tied = check(written(tmp_path), [found.head])
+    assert (tied.compared, tied.proved, tied.contents) == (1, 4, Contents(4, compared=4, proved=4))
     assert check(written(tmp_path), [(9, START)]).beyond == 1
-    assert "Place 4 of the chain is not what was noted" in said(written(tmp_path), (4, START))[0]
+    assert "Place 6 of the chain is not what was noted" in said(written(tmp_path), (6, START))[0]
 
 
 def test_each_byte_of_each_part_counts(tmp_path: Path) -> None:
@@ -54,16 +56,22 @@ def test_no_change_of_the_file_itself_ends_in_a_traceback(tmp_path: Path) -> Non
         ("data__versions__0__body__total", "1.00", "packet.json: Version 1 is not the content"),
         ("data__pushes__0__sealed_row__number", "IV-2", "packet.json: Push 9 is not what was sent"),
         ("data__pushes__0__sealed", START, "packet.json: Push 9 has another seal"),
-        ("data__approvals__0__sealed_row__reason", "No", "packet.json: Approval 3 is not one"),
+        (
+            "data__approvals__0__sealed_row__reason",
+            "No",
+            "packet.json: An approval that an event tells of",
+        ),
         ("data__requests__0__sent__text", "on", "packet.json: What was sent in call 5"),
         ("data__requests__0__answer__text", "on", "packet.json: What was answered in call 5"),
         ("data__requests__0__answer_sha256", START, "packet.json: What was answered in call 5"),
         ("events__events__1__say", "It went.", "events.json: Event 42 is listed otherwise"),
+        ("events__events__1__who", "Tan", "events.json: Event 42 is listed otherwise"),
+        ("events__events__1__seq", 3, "events.json: Event 42 is listed otherwise"),
         ("events__events__1__actor", "Tan", "events.json: Event 42 is listed otherwise"),
         ("events__stretches__0__links__1__text", None, "events.json: Event 42 is called proved"),
         ("events__stretches__0__links__1__hash", START, "events.json: Event 42 at place 2"),
         ("events__stretches__0__before", "1" * 64, "events.json: Place 1 does not follow"),
-        ("events__anchors__0__hash", START, "events.json: Place 4 of the chain is not what"),
+        ("events__anchors__0__hash", START, "events.json: Place 6 of the chain is not what"),
         ("data__versions", None, "packet.json: It is not laid out as a packet is"),
     ],
 )
