@@ -95,7 +95,12 @@ REFUND = KindSchema(
         field("status", "Always refunded.", required=True, longest=100),
         field("shop_status", "The word of the piece as it came."),
         _ORDER_ID,
-        field("refunded_on", "The shop's day of the change.", "date"),
+        field(
+            "refunded_on",
+            "The shop's day of the piece's latest change: it moves with each. Keep it in a group "
+            "of changes that is ignored where documents are dated by it.",
+            "date",
+        ),
         UPDATED,
         _CURRENCY,
         field("reason", "The reason, in Lazada's words."),

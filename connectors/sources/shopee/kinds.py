@@ -62,7 +62,19 @@ ORDER = KindSchema(
         field("customer", "Shopee's id of the buyer."),
         field("customer_name", "The buyer's name at Shopee, which Shopee may mask."),
         field("goods_total", "The goods at the price they were sold for.", "money"),
-        field("shipping_total", "What the shipping cost the buyer, as Shopee states it.", "money"),
+        field(
+            "shipping_total",
+            "The shipping as Shopee reckons it at the sale (estimated_shipping_fee). What Shopee "
+            "bears of it is in the adjustment.",
+            "money",
+        ),
+        field(
+            "carrier_charge",
+            "What the carrier charged, once Shopee has confirmed it (actual_shipping_fee); no line "
+            "and no part of the total. It comes after the sale: keep it in a group of changes that "
+            "is ignored.",
+            "money",
+        ),
         field("total", "What the buyer pays. The lines add up to it.", "money"),
     ),
     lines=(
@@ -97,7 +109,12 @@ REFUND = KindSchema(
         ),
         field("shop_status", "The status in Shopee's own word."),
         _ORDER_ID,
-        field("refunded_on", "The shop's day of the latest change.", "date"),
+        field(
+            "refunded_on",
+            "The shop's day of the latest change: it moves with each. Keep it in a group of "
+            "changes that is ignored where documents are dated by it.",
+            "date",
+        ),
         UPDATED,
         _CURRENCY,
         field("reason", "The buyer's reason, in Shopee's word."),

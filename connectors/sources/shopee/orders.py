@@ -51,6 +51,9 @@ def order_of(place: str, given: Given, zone: ZoneInfo) -> Read:
     }
     if shipping:
         head["shipping_total"] = shipping.cells["amount"]
+    if order.flag("actual_shipping_fee_confirmed") and order.stated("actual_shipping_fee"):
+        charge = plain(order.amount("actual_shipping_fee"))
+        head["carrier_charge"] = Cell(order.at("actual_shipping_fee"), charge)
     if not goods:
         order.wrong("item_list", "The order has no lines.", "Ask Shopee for the whole order.")
     if not order.stated("total_amount"):
@@ -164,12 +167,10 @@ def _article(item: Part, variation_sku: str) -> dict[str, Cell]:
 
 
 def _shipping(order: Part) -> Line | None:
-    """What the carrier charged is what the order says once that is known."""
-    known = order.flag("actual_shipping_fee_confirmed") or not order.stated(
-        "estimated_shipping_fee"
-    )
-    actual = known and order.stated("actual_shipping_fee")
-    name = "actual_shipping_fee" if actual else "estimated_shipping_fee"
+    """What the sale was told with. The carrier's charge comes later and is between the carrier,
+    Shopee and the seller: a line of it would change what was sold.
+    """
+    name = "estimated_shipping_fee"
     if not order.stated(name):
         return None
     return one_of("shipping", "Shipping", order.at(name), order.amount(name))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from connectors.registry import sources
 from tests.connectors.marketplaces import errors, recorded_order, recorded_return, records
 
 
@@ -127,17 +128,41 @@ def test_the_lines_come_to_the_total_to_the_cent(total, parts):
     ("changed", "shown"),
     [
         ({"actual_shipping_fee": 6.20}, "8.00"),
-        ({"actual_shipping_fee": 6.20, "actual_shipping_fee_confirmed": True}, "6.20"),
-        ({"actual_shipping_fee": 6.20, "estimated_shipping_fee": None}, "6.20"),
+        ({"actual_shipping_fee": 6.20, "actual_shipping_fee_confirmed": True}, "8.00"),
+        ({"actual_shipping_fee": 6.20, "estimated_shipping_fee": None}, None),
         ({"actual_shipping_fee": None, "estimated_shipping_fee": None}, None),
         ({"estimated_shipping_fee": 0}, "0.00"),
     ],
 )
-def test_the_shipping_is_what_is_known_of_it(changed, shown):
+def test_the_shipping_is_what_was_known_at_the_sale(changed, shown):
     told = body(order(**changed))
     assert told.get("shipping_total") == shown
     parts = [line["part"] for line in told["lines"]]
     assert ("shipping" in parts) == (shown not in (None, "0.00"))
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ({"actual_shipping_fee": 6.20}, None),
+        ({"actual_shipping_fee": 6.20, "actual_shipping_fee_confirmed": True}, "6.20"),
+        ({"actual_shipping_fee": 0, "actual_shipping_fee_confirmed": True}, "0.00"),
+        ({"actual_shipping_fee": None, "actual_shipping_fee_confirmed": True}, None),
+    ],
+)
+def test_what_the_carrier_charges_is_told_once_confirmed_and_changes_no_line(told, shown):
+    before, after = body(order()), body(order(**told))
+    assert after.pop("carrier_charge", None) == shown
+    assert after == before
+
+
+def test_the_day_of_a_return_is_said_to_move_with_each_change():
+    later = {**recorded_return(), "update_time": recorded_return()["update_time"] + 86_400}
+    assert body(later, "refund")["refunded_on"] == "2025-11-21"
+    for name in ("shopee", "lazada"):
+        (kind,) = [one for one in sources()[name].kinds if one.kind == "refund"]
+        (day,) = [one for one in kind.fields if one.name == "refunded_on"]
+        assert "moves with each" in day.meaning, name
 
 
 STATUSES = [
