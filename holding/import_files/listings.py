@@ -16,6 +16,7 @@ from connectors.contract import SourceRefusal
 from connectors.contract.hand_imports import Listed
 from holding.access.actors import Actor
 from holding.import_files import open_files
+from holding.import_files.contradictions import contradict
 from holding.import_files.open_files import (
     TOLD,
     Exported,
@@ -32,6 +33,7 @@ from holding.tables.row_states import ImportFileState
 from holding.words import plural
 
 FILE_BYTES: Final = 20 * 1024 * 1024
+COMPARED: Final = TOLD | {ImportFileState.RECONCILED, ImportFileState.WITHDRAWN}
 
 
 def compare(
@@ -43,21 +45,28 @@ def compare(
     now: datetime,
 ) -> ImportFileState | Refusal:
     """Settle every document of the file that the listing has; one that it has not keeps waiting,
-    for a listing may be of other days.
+    for a listing may be of other days. What was told as Error or withdrawn and is in the listing
+    makes the file a mismatch, also after its end.
     """
-    file = open_files.locked(session, actor, company_id, file_id, TOLD, "compare a listing with")
+    verb = "compare a listing with"
+    file = open_files.locked(session, actor, company_id, file_id, COMPARED, verb)
     if isinstance(file, Refusal):
         return file
     if isinstance(listing, SourceRefusal):
         return Refusal(listing.code, listing.message, listing.hint, 422)
     documents = exported(session, file)
+    ended, note = file.state not in TOLD, file.note
     found = _verdicts(unknown(file, documents), listing)
+    wrong = contradict(session, actor, file, documents, listing, now)
     file.imported_at = file.imported_at or now
     file.imported_by_id = file.imported_by_id or actor.person_id
-    keep(session, file, documents, found, now)
-    missing = unknown(file, documents)
-    file.note = _missing(missing) if missing else file.note
-    close_if_known(file, documents, actor, now)
+    keep(session, file, documents, {**found, **wrong}, now)
+    notes = [file.note] if wrong else []
+    if missing := unknown(file, documents):
+        notes.append(_missing(missing))
+    file.note = ". ".join(notes) or note
+    if wrong or not ended:
+        close_if_known(file, documents, actor, now)
     posted = sum(verdict.became is Became.POSTED for verdict in found.values())
     say = (
         f"{actor.name} compared {file.name} with AutoCount's listing: {posted:,} of"

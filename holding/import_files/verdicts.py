@@ -16,8 +16,8 @@ class Became(StrEnum):
     """What became of a document.
 
     `posted`: it stands there as it was exported. `refused`: nothing of it does. `overwritten`:
-    another document of its number stood there. `differs`: it stands there otherwise. `withdrawn`:
-    its file was not imported.
+    another document of its number stood there. `differs`: it stands there otherwise than it was
+    sent, or than was told of it. `withdrawn`: its file was not imported.
     """
 
     POSTED = "posted"

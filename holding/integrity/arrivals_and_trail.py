@@ -42,10 +42,14 @@ AFTER: dict[str, PushState] = {
     "posting.waits": PushState.REFUSED,
     "posting.conflict": PushState.CONFLICT,
     "posting.linked": PushState.ACCEPTED,
+    "posting.contradicted": PushState.CONFLICT,
 }
 """The state of a push after an event that names it."""
-AT_ONCE = {"posting.linked": [PushState.SENDING, PushState.ACCEPTED]}
-"""What a link tells in one: a person has found the document there."""
+AT_ONCE = {
+    "posting.linked": [PushState.SENDING, PushState.ACCEPTED],
+    "posting.contradicted": [PushState.SENDING, PushState.CONFLICT],
+}
+"""What is told in one: a person or a listing has found the document there."""
 OF_PUSH = {
     PostingState.SENDING: PushState.SENDING,
     PostingState.AWAITING: PushState.AWAITING,

@@ -129,7 +129,13 @@ def _bodies(look: Look, ids: Collection[int]) -> Mapping[int, str]:
     return {key: dumps(body).casefold() for key, body in rows if body is not None}
 
 
-TRIED_AGAIN = ("hold.retried", "retry.overridden", "hold.looked_again", "posting.linked")
+TRIED_AGAIN = (
+    "hold.retried",
+    "retry.overridden",
+    "hold.looked_again",
+    "posting.linked",
+    "posting.contradicted",
+)
 
 
 def pushes_were_approved(look: Look) -> Iterator[Breach]:
@@ -261,7 +267,7 @@ def _failed(look: Look) -> set[int]:
     """Pushes that ended with a hold; others are sent again by themselves."""
     query = select(Event.body).where(
         Event.company_id == look.company_id,
-        Event.act.in_(("posting.refused", "posting.conflict")),
+        Event.act.in_(("posting.refused", "posting.conflict", "posting.contradicted")),
     )
     return {int(body.get("push") or 0) for body in look.session.scalars(query)}
 

@@ -28,6 +28,7 @@ SAID: Final[Mapping[ImportFileState, str]] = {
     ImportFileState.IMPORTED: "The outcome is saved. Compare it with AutoCount's listing now.",
     ImportFileState.MISMATCH: "Saved. Not all of the file is accounted for.",
     ImportFileState.RECONCILED: "The file is reconciled.",
+    ImportFileState.WITHDRAWN: "Compared. The file stays withdrawn.",
 }
 
 
