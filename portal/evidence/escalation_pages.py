@@ -23,7 +23,7 @@ from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.words import sums
 from portal.evidence.secretless import secretless
-from portal.web import filters, forms, fragments, labels, store
+from portal.web import filters, forms, fragments, labels, security, store
 
 pages = Blueprint("escalations", __name__, url_prefix="/c/<co>")
 RECORD = "/escalate/<source>/<kind>/<record_id:external_id>"
@@ -126,6 +126,7 @@ def sent(escalation_id: int) -> Response:
 
 
 @pages.post("/escalations/<int:escalation_id>/deliver")
+@security.limiter.limit("12 per minute")
 def deliver(escalation_id: int) -> Response:
     """Send a packet by mail or webhook to a recipient that gets packets."""
     kept = _kept(escalation_id)

@@ -108,6 +108,7 @@ def remove(recipient_id: int) -> Response:
 
 
 @pages.post("/recipients/<int:recipient_id>/test")
+@security.limiter.limit("12 per minute")
 def test(recipient_id: int) -> Response:
     """Send a recipient a test; what became of it stands in the list."""
     with store.writing() as session:

@@ -24,6 +24,7 @@ from portal.web import forms, fragments, security, store
 pages = Blueprint("importfiles", __name__, url_prefix="/c/<co>/files")
 SHEET: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _MOST: Final = 1_000_000
+_PLACES: Final = 6
 SAID: Final[Mapping[ImportFileState, str]] = {
     ImportFileState.IMPORTED: "The outcome is saved. Compare it with AutoCount's listing now.",
     ImportFileState.MISMATCH: "Saved. Not all of the file is accounted for.",
@@ -134,7 +135,8 @@ def _outcome() -> Outcome | forms.Problems:
     counts: dict[str, int] = {}
     for name in ("new", "update", "error"):
         text = request.form.get(name, "").strip() or "0"
-        if text.isascii() and text.isdecimal() and int(text) <= _MOST:
+        digits = text.isascii() and text.isdecimal() and len(text) <= len(str(_MOST))
+        if digits and int(text) <= _MOST:
             counts[name] = int(text)
         else:
             problems[name] = "Enter a whole number of rows."
@@ -162,7 +164,10 @@ def _amount(text: str) -> Decimal | None:
         found = Decimal(text.strip().replace(",", ""))
     except InvalidOperation:
         return None
-    return found if found.is_finite() and abs(found) < _MOST**2 else None
+    places = found.as_tuple().exponent
+    if not isinstance(places, int) or places < -_PLACES or found.copy_abs() >= _MOST**2:
+        return None
+    return found
 
 
 def _row(file_id: int) -> file_list.FileRow:

@@ -256,6 +256,14 @@ def test_an_address_that_mail_cannot_carry_has_failed_for_good(visit, database, 
     assert (told.final, told.unasked, told.doubtful) == (True, True, False)
 
 
+@pytest.mark.parametrize("path", [f"{PAGE}/recipients/9/test", "/c/kedai/escalations/9/deliver"])
+def test_messages_are_not_asked_for_endlessly(visit, path):
+    adam = visit("adam" if "test" in path else "farah")
+    for _ in range(12):
+        adam.post(path, {}, status=404)
+    adam.post(path, {}, status=429)
+
+
 def test_a_signal_is_told_once_to_who_was_there_when_it_began(visit, database, clock, plan):
     add(visit, kind="mail", address="first@example.my", gets=["urgent"])
     clock.advance(timedelta(minutes=1))
