@@ -12,6 +12,7 @@ from typing import Any, Literal
 from connectors.contract import (
     Action,
     Answer,
+    ConnectionForm,
     ConnectionReport,
     FileLimits,
     Found,
@@ -23,6 +24,7 @@ from connectors.contract import (
     Settings,
 )
 from connectors.contract.schema import DocumentSchema, FieldSchema
+from connectors.targets.aiaccount.connector import FORM
 from connectors.targets.aiaccount.documents import SALES_INVOICE
 from connectors.transport.http import Http
 from rules.values.canonical import dumps
@@ -65,6 +67,7 @@ class Books:
     shelf: dict[str, Standing] = field(default_factory=dict)
     effects: list[tuple[str, str]] = field(default_factory=list)
     moods: list[str] = field(default_factory=list)
+    form: ConnectionForm = FORM
 
     def rounding(self, settings: Settings) -> Rounding:
         return "per_line"

@@ -12,6 +12,7 @@ from holding.refusal import Refusal
 from holding.runs import date_ranges, run_history
 from holding.runs import status as pills
 from holding.store.database import Database
+from holding.store.sums import check_figure
 from holding.tables import Company, Event, Run
 from tests.support.factories import connection_named, make_connection
 from tests.support.postings import NOW, invoice, make_ready
@@ -33,6 +34,9 @@ def month(database: Database, company: Company) -> int:
         return connection_named(session, company, "aiaccount").id
 
 
+SHOWN = check_figure({"": 6000})
+
+
 def start(
     database: Database, company: Company, connection_id: int, **changes: Any
 ) -> Run | Refusal:
@@ -43,7 +47,7 @@ def start(
         "first": DAY,
         "last": DAY,
         "expected_count": 3,
-        "expected_total": 6000,
+        "expected_total": SHOWN,
         "now": NOW,
     }
     actor = changes.pop("actor", OPERATOR)
@@ -82,14 +86,14 @@ def test_a_sync_of_what_was_shown_starts(database: Database, company: Company, m
     ("changes", "code", "status"),
     [
         ({"expected_count": 4}, "sync.changed", 409),
-        ({"expected_total": 6001}, "sync.changed", 409),
+        ({"expected_total": SHOWN + 1}, "sync.changed", 409),
         ({"first": DAY - timedelta(9), "last": DAY - timedelta(9)}, "sync.changed", 409),
         (
             {
                 "first": DAY - timedelta(9),
                 "last": DAY - timedelta(9),
                 "expected_count": 0,
-                "expected_total": 0,
+                "expected_total": check_figure({}),
             },
             "sync.nothing",
             422,
@@ -171,7 +175,7 @@ def test_of_two_that_start_at_once_one_does(
     found: list[Run | Refusal] = []
     other = threading.Thread(target=lambda: found.append(start(database, company, month)))
     with database.write() as session:
-        first = date_ranges.sync(session, OPERATOR, expected_count=3, expected_total=6000, **given)
+        first = date_ranges.sync(session, OPERATOR, expected_count=3, expected_total=SHOWN, **given)
         other.start()
         other.join(0.3)  # it waits for us, and does not look at what was before
     other.join()
