@@ -63,10 +63,10 @@ def _over_restarts(house: Relayed) -> None:
 def _failed_ends_as_its_message(house: Relayed) -> None:
     """An unknown debtor is a mapping that is missing, a locked date a closed period."""
     house.order(order(2, customer={"id": "C-999", "name": "Kedai Baru"}))
-    work(house)
+    house.turn()  # later, for the calls of a minute are counted
     ask_target(house, "faults", fault="closed_period")
     house.order(order(3))
-    work(house)
+    house.turn()  # later, for the calls of a minute are counted
     assert (house.state(2), house.state(3)) == ("awaiting", "awaiting")
     for _ in range(4):
         house.works_there(200)
@@ -90,7 +90,7 @@ def _lost_on_the_way(house: Relayed) -> None:
     """No answer to the submit: it is looked for, and nothing is sent a second time."""
     ask_target(house, "faults", fault="timeout_after")
     house.order(order(4))
-    work(house)
+    house.turn()  # later, for the calls of a minute are counted
     assert (house.state(4), house.sent(4)) == ("uncertain", 1)
     for _ in range(6):
         house.works_there(200)
