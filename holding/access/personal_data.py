@@ -66,6 +66,15 @@ def hider(values: Iterable[str]) -> Hide:
     return lambda text: pattern.sub(MASK, text)
 
 
+def changes(hide: Hide, value: object) -> bool:
+    """Whether it hides anything in the texts of a value, however deep they are in plain JSON."""
+    if isinstance(value, str):
+        return hide(value) != value
+    if isinstance(value, Mapping):
+        return any(changes(hide, part) for pair in value.items() for part in pair)
+    return isinstance(value, list) and any(changes(hide, part) for part in value)
+
+
 def _values(session: Session, record_ids: Collection[int]) -> dict[int, set[str]]:
     """Record id -> its personal values, of all contents and documents that it ever had."""
     ids = sorted(set(record_ids))

@@ -4,6 +4,7 @@ Here: which places a packet holds, and the text that was sealed at each. Reads o
 chain itself (holding/audit/chain.py), proving it from the file (packet_check.py).
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.access.personal_data import Hide
+from holding.access.personal_data import Hide, changes
 from holding.audit import chain
 from holding.audit.chain import Head, Link
 from holding.audit.events import shown_actor
@@ -40,7 +41,8 @@ def proof(
     hide: Hide,
 ) -> Proof:
     """The events of a record; `others`: with those of other records up to the next noted head, so
-    that nothing between has to be believed. An event that `hide` changes stands without its text.
+    that nothing between has to be believed. A place whose event `hide` changes stands without
+    its text.
     """
     rows = session.execute(
         select(Event, EventLink.seq)
@@ -60,7 +62,7 @@ def proof(
             left_out.append(f"Other events: there are more than {MOST_PLACES:,} between.")
     else:
         left_out.append("Events of other records between these and a noted head: not asked for.")
-    stretches = [_stretch(session, company_id, record_id, span, hide) for span in spans]
+    stretches = [_stretch(session, company_id, span, hide) for span in spans]
     held = {one["seq"] for stretch in stretches for one in stretch["links"]}
     whole = {
         one["seq"] for stretch in stretches for one in stretch["links"] if one["text"] is not None
@@ -95,20 +97,35 @@ def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _stretch(
-    session: Session, company_id: int, record_id: int, span: tuple[int, int], hide: Hide
+    session: Session, company_id: int, span: tuple[int, int], hide: Hide
 ) -> dict[str, Any]:
     first, last = span
     links = chain.links(session, company_id, first, last)
     return {
         "first": first,
         "before": chain.hash_at(session, company_id, first - 1),
-        "links": [_link(one, record_id, hide) for one in links],
+        "links": [_link(one, hide) for one in links],
     }
 
 
-def _link(one: Link, record_id: int, hide: Hide) -> dict[str, Any]:
-    masked = one.record_id == record_id and hide(one.text) != one.text
-    return {"seq": one.seq, "hash": one.hash, "text": None if masked else one.text}
+def _link(one: Link, hide: Hide) -> dict[str, Any]:
+    """A place; its text stands as it was sealed, or is said to be removed."""
+    if not _changes(hide, one.text):
+        return {"seq": one.seq, "hash": one.hash, "text": one.text}
+    return {"seq": one.seq, "hash": one.hash, "text": None, "removed": True}
+
+
+def _changes(hide: Hide, sealed: str) -> bool:
+    """Whether it hides anything, also where the sealed text writes a line break or a quote as JSON
+    does.
+    """
+    if hide(sealed) != sealed:
+        return True
+    try:
+        told = json.loads(sealed)
+        return changes(hide, told) or changes(hide, json.loads(told["body"]))
+    except (ValueError, KeyError, TypeError):  # what was tampered with is sealed as it stands
+        return False
 
 
 def _listed(event: Event, seq: int | None, hide: Hide, *, proved: bool) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding.access.people import names_of
-from holding.access.personal_data import hiding, without_personal
+from holding.access.personal_data import changes, hiding, without_personal
 from holding.audit.seals import APPROVAL, PUSH, seal, sealed_row
 from holding.evidence import audit_notes
 from holding.records import checklist_and_finding, record_rows, trace
@@ -90,7 +90,7 @@ def contents(
             {"at": one.at, "actor": one.actor, "say": say(one.say), "proof": one.proof.label}
             for one in trace.timeline(session, row.id)
         ],
-        "versions": _versions(session, row.id, personal=wanted.personal),
+        "versions": _versions(session, row.id, say, personal=wanted.personal),
         "postings": _postings(session, postings, say, personal=wanted.personal),
         "approvals": _approvals(session, ids, say),
         "pushes": _pushes(session, ids, personal=wanted.personal),
@@ -104,7 +104,9 @@ def contents(
     return told
 
 
-def _versions(session: Session, record_id: int, *, personal: bool) -> list[dict[str, Any]]:
+def _versions(
+    session: Session, record_id: int, say: Redact, *, personal: bool
+) -> list[dict[str, Any]]:
     rows = session.scalars(
         select(Version).where(Version.record_id == record_id).order_by(Version.no)
     ).all()
@@ -120,7 +122,7 @@ def _versions(session: Session, record_id: int, *, personal: bool) -> list[dict[
                 "stale": one.stale,
                 "status": one.status,
                 "by": people.get(one.person_id or 0, "source"),
-                "reason": one.reason,
+                "reason": say(one.reason) if one.reason else one.reason,
                 "sha256": one.sha256,
                 "body": dict(body),
                 "whole": one.body is not None and dict(body) == one.body,
@@ -170,7 +172,9 @@ def _approvals(session: Session, posting_ids: Sequence[int], say: Redact) -> lis
                 "reason": say(one.reason),
                 "hash": one.hash,
                 "void_since": one.voided_at,
-                "sealed_row": whole if say(str(whole)) == str(whole) else None,
+                "sealed_row": None
+                if say(str(whole)) != str(whole) or changes(say, whole)
+                else whole,
             }
         )
     return listed

@@ -4,6 +4,10 @@ import io
 import json
 import zipfile
 
+from sqlalchemy import text
+
+from holding.audit import chain
+from holding.evidence.packet_chain import proof
 from tests.portal.reading import one, plain
 
 PAGE = "/c/kedai/evidence/netshop/order/SO-10240"
@@ -48,3 +52,50 @@ def test_without_personal_data_calls_and_documents_stand_by_their_hash(visit, da
     assert "Personal data" in " ".join(told["left_out"])
     assert one(database, "SELECT count(*) FROM event WHERE act = 'audit.packet'") == 2
     visit("farah").post(PAGE, {}, status=403)
+
+
+ADDRESS = 'Lot 4, "Wisma\\ Seri"\nJalan Ampang'
+
+
+def test_without_personal_data_no_text_holds_it_however_it_is_written(visit, database, clock):
+    with database.write() as session:
+        named = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'version'"
+        for name in session.scalars(text(named)).all():
+            session.execute(text(f"DROP TRIGGER {name}"))
+        body = json.dumps({"number": "SO-10240", "address": ADDRESS})
+        session.execute(
+            text(
+                "UPDATE version SET body = :body, reason = :reason WHERE record_id ="
+                " (SELECT id FROM record WHERE number = 'SO-10240')"
+            ),
+            {"body": body, "reason": f"Moved to {ADDRESS}."},
+        )
+    nurul = visit("nurul")
+    nurul.post(f"{PAGE}/note", {"text": f"The buyer is at {ADDRESS}."}, status=303)
+    chain.link_due(database, now=clock.now(), whole=True)
+    found = parts(nurul.post(PAGE, {}, status=200))
+    told, events = (json.loads(found[name]) for name in ("packet.json", "events.json"))
+    assert told["versions"][0]["reason"] == "Moved to •••."
+    texts = [one["text"] or "" for part in events["stretches"] for one in part["links"]]
+    assert all("Wisma" not in json.loads(one)["body"] for one in texts if one)
+    assert [one["proved"] for one in events["events"] if one["act"] == "audit.noted"] == [False]
+    assert b"Wisma" not in b"".join(found.values())
+
+
+def test_a_secret_in_an_event_of_another_record_stays_out(database, clock):
+    chain.link_due(database, now=clock.now(), whole=True)
+    record = one(database, "SELECT id FROM record WHERE number = 'SO-10240'")
+    company = one(database, "SELECT company_id FROM record WHERE number = 'SO-10240'")
+    with database.read() as session:
+        own = proof(session, company, record, noted=(), others=True, hide=str).events
+        links = [one for part in own["stretches"] for one in part["links"]]
+        other = next(json.loads(one["text"]) for one in links
+                     if json.loads(one["text"])["record_id"] not in (record, None))  # fmt: skip
+        secret = json.loads(other["body"])["say"]
+        found = proof(session, company, record, noted=(), others=True,
+                      hide=lambda text: text.replace(secret, "removed")).events  # fmt: skip
+    assert secret not in json.dumps(found, ensure_ascii=False)
+    (left,) = [one for part in found["stretches"] for one in part["links"] if one.get("removed")][
+        :1
+    ]
+    assert (left["seq"], left["text"]) == (other["seq"], None)
