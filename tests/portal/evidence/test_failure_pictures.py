@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 import pytest
 from sqlalchemy import select, update
 
+from holding.runs import failed_calls
 from holding.runs.failed_calls import MOST
 from holding.store.database import Database
 from holding.tables import Attempt, Company, Posting, Push, Run
@@ -133,6 +134,14 @@ def test_a_source_and_a_stranger_have_none(visit, database):
     ):
         stranger.get(address, status=404)
     assert "No failed call is recorded." in told(stranger, TARGET.replace("kedai", "lain"))
+
+
+def test_a_log_is_of_its_company_whoever_asks_the_room(database):
+    run = fail(database)
+    with database.read() as session:
+        ids = {one.code: one.id for one in session.scalars(select(Company))}
+        assert failed_calls.of_run(session, ids["kedai"], run).count == 1
+        assert failed_calls.of_run(session, ids["lain"], run).count == 0
 
 
 def test_the_pages_offer_it_where_there_is_something_to_save(visit, database):
