@@ -8,12 +8,14 @@ import pytest
 from holding.code_lists import list_files
 from holding.code_lists.file_codes import FileCode, Identity
 from holding.code_lists.list_rows import read_list
+from holding.mappings.fixes import Fixed
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.suggestions.exact_matches import exact_matches
 from holding.suggestions.match_evidence import chosen, compared, same_word
 from holding.tables import Company
 from holding.tables.row_states import ListKind
+from tests.holding.fixing import fix
 from tests.holding.shop import Shop, open_shop, order, start
 from tests.support.clock import SetClock
 
@@ -144,3 +146,10 @@ def test_what_one_list_contradicts_is_not_exact_by_another() -> None:
     left = "Same name as 300-B, but another name, Cahaya"
     for joined in (fits.joined(other), other.joined(fits)):
         assert chosen({"300-B": joined}) == ("", left)
+
+
+def test_of_two_keys_with_one_value_the_one_that_differs_least_tells(shop: Shop) -> None:
+    of_item(shop, "tea1", "Tea")
+    assert isinstance(fix(shop, "item", "tea1", "TEA-1"), Fixed)
+    told = of_item(shop, "TEA1", "Tea")
+    assert told == "TEA-1 is not in the list of aiaccount of 2026-11-18", "the same word as tea1"
