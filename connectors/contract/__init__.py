@@ -20,6 +20,7 @@ from connectors.contract.calls import (
     Step,
 )
 from connectors.contract.declared_settings import ConnectionForm, KeyField, Setting
+from connectors.contract.e_invoices import EInvoices, Submitter
 from connectors.contract.sources import (
     Accepted,
     ExampleCall,
@@ -39,6 +40,7 @@ __all__ = [
     "AnswerKind",
     "ConnectionForm",
     "ConnectionReport",
+    "EInvoices",
     "ExampleCall",
     "FileLimits",
     "Found",
@@ -61,5 +63,6 @@ __all__ = [
     "SourceRefusal",
     "Stands",
     "Step",
+    "Submitter",
     "Target",
 ]

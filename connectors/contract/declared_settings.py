@@ -12,6 +12,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+from connectors.contract.e_invoices import EInvoices
+
 ValueKind = Literal[
     "text",
     "address",
@@ -79,7 +81,7 @@ class ConnectionForm:
     `needs` what one should have at hand. Without a key there is nothing to prove who calls. `way`:
     records or documents go from program to program, or in files that people carry. `system` is the
     accounting system behind several connectors, blank where there is one. `can` and `cannot` say
-    what this way into it does, and does not do.
+    what this way into it does, and does not do. `e_invoices`: who submits them; of a source, None.
     """
 
     title: str
@@ -91,6 +93,7 @@ class ConnectionForm:
     system: str = ""
     can: tuple[str, ...] = ()
     cannot: tuple[str, ...] = ()
+    e_invoices: EInvoices | None = None
 
 
 ZONE = Setting(

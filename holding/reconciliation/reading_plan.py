@@ -7,6 +7,7 @@ A document is read shortly after it was posted, then once a day for thirty days;
 found is looked for again soon, since some targets show late what they accepted.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,6 +23,7 @@ from holding.connections.channel import Channel, Desk
 from holding.connections.setup import tell
 from holding.journal.posting_claims import free_of
 from holding.lifecycle.changes import read_now
+from holding.reconciliation.awaited_e_invoices import EInvoiceStatus, status
 from holding.refusal import Refusal
 from holding.store.row_objects import Columns, of
 from holding.tables import Connection, Posting, Push, Reading, Record
@@ -34,10 +36,16 @@ from rules.values.posting_states import PostingState
 
 @dataclass(frozen=True, slots=True)
 class ReadingRow:
-    """A document: when it was read, what was seen and since when, and when it is read again."""
+    """A document: when it was read, what was seen and since when, and when it is read again.
+
+    `connector`, `settings` and `doc_type` say whether anything waits for its e-invoice.
+    """
 
     number: str
+    doc_type: str
     target: str
+    connector: str
+    settings: Mapping[str, object]
     read_at: datetime | None
     read_due_at: datetime | None
     e_invoice_at: datetime | None
@@ -50,11 +58,19 @@ class ReadingRow:
         """What was seen, as the target's connector says it."""
         return str(self.body["words"]) if self.body else "Not read yet."
 
+    @property
+    def e_invoice(self) -> EInvoiceStatus:
+        """Where its e-invoice stands."""
+        return status(self.connector, self.doc_type, self.settings, self.e_invoice_at)
+
 
 READING = Columns(
     ReadingRow(
         number=of(Posting.number),
+        doc_type=of(Posting.doc_type),
         target=of(Connection.name),
+        connector=of(Connection.connector),
+        settings=of(Connection.settings),
         read_at=of(Posting.read_at),
         read_due_at=of(Posting.read_due_at),
         e_invoice_at=of(Posting.e_invoice_at),

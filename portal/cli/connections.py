@@ -92,7 +92,9 @@ def connection_settings(connector: str) -> None:
             raise click.BadParameter(words, param_hint="CONNECTOR")
         raise click.BadParameter(f"{connector!r} is none of {known}", param_hint="CONNECTOR")
     click.echo(f"{forms[0].title}: {forms[0].gives}. You need: {forms[0].needs}.")
-    for word, told in (("Does", forms[0].can), ("Does not", forms[0].cannot)):
+    submits = forms[0].e_invoices.says if forms[0].e_invoices else ()
+    told_of = (("Does", forms[0].can), ("Does not", forms[0].cannot), ("e-Invoices", submits))
+    for word, told in told_of:
         for sentence in told:
             click.echo(f"{word}: {sentence}")
     for one in forms[0].settings:

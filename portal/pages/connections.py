@@ -17,7 +17,7 @@ from holding.configuration import target_ways
 from holding.connections import confirmed_rates, key_rotation, probe, pull_settings, setup
 from holding.connections import connection_rows as queries
 from holding.intake import hook_calls, pull_turns
-from holding.reconciliation import reading_plan
+from holding.reconciliation import awaited_e_invoices, reading_plan
 from holding.refusal import Refusal
 from holding.rulesets import declared_rounding, publication, run_hours
 from holding.runs import date_ranges, range_counts, run_history, schedules
@@ -252,6 +252,7 @@ def shown(row: queries.ConnectionRow) -> dict[str, object]:
         "rounds": declared_rounding.disagreement(session, row.id) if target else None,
         "told": queries.told(session, g.company.id, row.id),
         "form": registry.form_of(row.side, row.connector),
+        "awaited": _awaited(row),
         "keys": key_rotation.listing(session, row.id) if _admin() else (),
         "allowed": key_rotation.permission_of(session, row.connector, row.id),
         "latest": hook_calls.Latest() if target else hook_calls.latest(session, row.id),
@@ -277,6 +278,14 @@ def _pulls(row: queries.ConnectionRow) -> tuple[pull_turns.PullRow, ...]:
     """How far a source was asked; only who has an address can be."""
     asked = not row.is_target and pull_settings.is_set(row.settings)
     return pull_turns.of_source(store.reading(), row.id) if asked else ()
+
+
+def _awaited(row: queries.ConnectionRow) -> awaited_e_invoices.Awaited | None:
+    """The posted documents whose e-invoice has to come back; None where none ever has to."""
+    if not row.is_target:
+        return None
+    session = store.reading()
+    return awaited_e_invoices.of_connection(session, row.id, row.connector, row.settings)
 
 
 def _again(row: queries.ConnectionRow, found: forms.Problems) -> Response:

@@ -15,6 +15,7 @@ from connectors.contract import (
     Action,
     ConnectionForm,
     ConnectionReport,
+    EInvoices,
     FileLimits,
     Found,
     KeyField,
@@ -25,6 +26,7 @@ from connectors.contract import (
     Sent,
     Setting,
     Settings,
+    Submitter,
 )
 from connectors.contract import declared_settings as declared
 from connectors.kit.calls import Get, not_made, reader, sent
@@ -40,6 +42,13 @@ FORM = ConnectionForm(
     title="AiAccount",
     gives="Sales invoices, sales receipts, expense bills, expense payments",
     needs="API key and company ID",
+    e_invoices=EInvoices(
+        submitter=Submitter.TARGET,
+        says=(
+            "AiAccount submits them to LHDN, for a company that has e-Invoices on there.",
+            "Clearpost submits none and waits for none: no UUID comes back, and none is entered.",
+        ),
+    ),
     settings=(
         declared.address(
             "https://api.aiaccount.example", "The address of the interface, not of the web page."

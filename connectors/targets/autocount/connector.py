@@ -15,6 +15,7 @@ from connectors.contract import (
     Answer,
     ConnectionForm,
     ConnectionReport,
+    EInvoices,
     FileLimits,
     Found,
     ItemSetup,
@@ -27,6 +28,7 @@ from connectors.contract import (
     Setting,
     Settings,
     Stands,
+    Submitter,
 )
 from connectors.contract import declared_settings as declared
 from connectors.kit.calls import Get, not_made, reader, sent, unanswered
@@ -39,6 +41,14 @@ from connectors.transport.http import Http, HttpAnswer, HttpFailure, mask
 FORM = ConnectionForm(
     title="AutoCount Cloud",
     system="AutoCount",
+    e_invoices=EInvoices(
+        submitter=Submitter.TARGET,
+        says=(
+            "They are submitted in AutoCount.",
+            "Clearpost submits none and waits for none.",
+            "Since when one is valid is read where AutoCount shows it.",
+        ),
+    ),
     can=(
         "Posts each document by a call, and reads it back before it counts as posted.",
         "Takes invoices, credit notes, purchase orders, purchase invoices, bills and payments.",

@@ -16,6 +16,7 @@ from connectors.contract import (
     Answer,
     ConnectionForm,
     ConnectionReport,
+    EInvoices,
     FileLimits,
     Found,
     KeyField,
@@ -26,6 +27,7 @@ from connectors.contract import (
     Sent,
     Setting,
     Settings,
+    Submitter,
 )
 from connectors.contract import declared_settings as declared
 from connectors.contract.targets import Renewed
@@ -41,6 +43,13 @@ from connectors.transport.strict_json import loads
 FORM = ConnectionForm(
     title="AutoCount On The Go (AOTG)",
     system="AutoCount",
+    e_invoices=EInvoices(
+        submitter=Submitter.TARGET,
+        says=(
+            "They are submitted in AutoCount desktop.",
+            "Clearpost submits none, waits for none, and reads nothing of them.",
+        ),
+    ),
     can=(
         "Puts A/R invoices into a queue, and asks until the desktop has made them.",
         "Looks at each invoice in the books before it counts as posted.",

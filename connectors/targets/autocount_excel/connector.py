@@ -13,6 +13,7 @@ from connectors.contract import (
     Answer,
     ConnectionForm,
     ConnectionReport,
+    EInvoices,
     FileLimits,
     Found,
     OutgoingDocument,
@@ -25,6 +26,7 @@ from connectors.contract import (
     Snapshot,
     SourceRefusal,
     Step,
+    Submitter,
 )
 from connectors.contract import declared_settings as declared
 from connectors.contract.hand_imports import Listed
@@ -71,6 +73,13 @@ FORM = ConnectionForm(
     ),
     way="file",
     system="AutoCount",
+    e_invoices=EInvoices(
+        submitter=Submitter.TARGET,
+        says=(
+            "They are submitted in AutoCount desktop.",
+            "Clearpost submits none, waits for none, and reads nothing of them.",
+        ),
+    ),
     can=(
         "Writes one workbook for each run and document type, for a finance user to import.",
         "Takes invoices, credit notes, A/R payments, A/P invoices and A/P payments.",

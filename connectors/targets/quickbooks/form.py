@@ -3,16 +3,28 @@
 Here: settings and key with the words beside each field. Not here: the calls (connector.py).
 """
 
-from connectors.contract import ConnectionForm, KeyField, Setting
+from connectors.contract import ConnectionForm, EInvoices, KeyField, Setting, Submitter
 from connectors.contract import declared_settings as declared
 
 MINOR_VERSION = "75"
+E_INVOICE = "e_invoice_field"
 
 
 FORM = ConnectionForm(
     title="QuickBooks Online",
     gives="Invoices, credit memos, refund receipts, bills and payments",
     needs="An app of your own at developer.intuit.com: client ID and client secret",
+    e_invoices=EInvoices(
+        submitter=Submitter.SERVICE,
+        says=(
+            "QuickBooks submits none and keeps none: a service of your own submits them.",
+            "The service notes since when one is valid in a custom field of the invoice.",
+            "With the name of that field, a posted invoice is shown as awaiting its e-Invoice.",
+            "Without the field nothing is awaited, and rules that ask for its age hold the record.",
+        ),
+        field_setting=E_INVOICE,
+        awaited=("invoice",),
+    ),
     settings=(
         declared.address(
             "https://quickbooks.api.intuit.com", "The address of the interface of QuickBooks."
@@ -63,10 +75,10 @@ FORM = ConnectionForm(
             kind="whole",
         ),
         Setting(
-            name="e_invoice_field",
+            name=E_INVOICE,
             label="Custom field for the e-invoice",
-            hint="Optional: the field that holds since when an e-invoice is valid. QuickBooks "
-            "itself keeps none.",
+            hint="Optional: the field where your service notes since when an e-Invoice is valid. "
+            "Every invoice then waits for it.",
         ),
     ),
     key=KeyField(

@@ -13,6 +13,7 @@ from connectors.contract import Found, OutgoingDocument, Settings, Stands
 from connectors.contract.schema import DocumentSchema
 from connectors.kit.calls import Get, crowded
 from connectors.targets.quickbooks import lookup
+from connectors.targets.quickbooks.form import E_INVOICE
 from connectors.targets.quickbooks.payload import (
     ENTITIES,
     SCHEMAS,
@@ -28,7 +29,6 @@ AT_ONCE = 30
 DAYS = 3
 CENT = Decimal("0.01")
 NO_SUCH_FILTER = 400  # it is asked for by the total, and then without
-E_INVOICE = "e_invoice_field"
 
 
 def standing(

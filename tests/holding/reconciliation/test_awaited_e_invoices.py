@@ -1,0 +1,64 @@
+"""What a posted document says of its e-invoice: valid, awaited, the target's own, or nothing."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import update
+
+from holding.reconciliation.awaited_e_invoices import Awaited, EInvoiceStatus, of_connection, status
+from holding.tables import Posting
+from tests.holding.life import Life
+from tests.holding.posting.test_autocount_life import life, running
+
+__all__ = ["life", "running"]  # fixtures
+VALID = datetime(2026, 11, 20, 1, tzinfo=UTC)
+FIELD = {"e_invoice_field": "E-invoice"}
+
+
+@pytest.mark.parametrize(
+    ("connector", "doc_type", "settings", "valid_at", "expected"),
+    [
+        ("quickbooks", "invoice", FIELD, None, EInvoiceStatus.AWAITED),
+        ("quickbooks", "invoice", FIELD, VALID, EInvoiceStatus.VALID),
+        ("quickbooks", "invoice", {}, None, EInvoiceStatus.NOT_AWAITED),
+        ("quickbooks", "bill", FIELD, None, EInvoiceStatus.NOT_AWAITED),
+        ("aiaccount", "sales_invoice", FIELD, None, EInvoiceStatus.BY_TARGET),
+        ("autocount", "invoice", FIELD, None, EInvoiceStatus.BY_TARGET),
+        ("autocount", "invoice", {}, VALID, EInvoiceStatus.VALID),
+        ("gone", "invoice", FIELD, None, EInvoiceStatus.NOT_AWAITED),
+    ],
+)
+def test_where_the_e_invoice_of_a_document_stands(
+    connector: str,
+    doc_type: str,
+    settings: Mapping[str, object],
+    valid_at: datetime | None,
+    expected: EInvoiceStatus,
+) -> None:
+    assert status(connector, doc_type, settings, valid_at) is expected
+
+
+def test_posted_invoices_without_one_are_counted_with_the_oldest(life: Life) -> None:
+    for number in ("A-1", "A-2", "A-3", "A-4", "A-5"):
+        life.arrive(number)
+    database = life.shop.database
+    with database.write() as session:
+        first, second, _, fourth, fifth = (
+            life.shop.posting(session, f"A-{at}") for at in range(1, 6)
+        )
+        target, oldest = first.connection_id, second.posted_at
+        for one, changed in (
+            (first, {"e_invoice_at": VALID}),
+            (fourth, {"doc_type": "bill"}),
+            (fifth, {"state": "reversed"}),
+        ):
+            session.execute(update(Posting).where(Posting.id == one.id).values(**changed))
+    with database.read() as session:
+        told = of_connection(session, target, "quickbooks", FIELD)
+        assert told == Awaited("E-invoice", 2, oldest)
+        assert of_connection(session, target + 1, "quickbooks", FIELD) == Awaited(
+            "E-invoice", 0, None
+        )
+        assert of_connection(session, target, "quickbooks", {}) is None
+        assert of_connection(session, target, "autocount", FIELD) is None
