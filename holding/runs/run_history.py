@@ -1,7 +1,7 @@
 """Runs and pushes as rows.
 
-Here: lists paged by key, one run with its requests. Not here: what became of its documents
-(run_documents.py), what a run does (holding/runs/date_ranges.py).
+Here: the runs of a connection, one run with its requests, the pushes. Not here: finding runs
+(run_search.py), what became of its documents (run_documents.py), what a run does (date_ranges.py).
 """
 
 from collections.abc import Collection, Mapping
@@ -179,22 +179,10 @@ LINE = Columns(
 )
 
 
-def listing(
-    session: Session, company_id: int, after: int | None = None, *, connection: str = ""
-) -> tuple[RunRow, ...]:
-    """Runs of the company, or of one of its connections, newest first."""
-    query = _run_columns().where(Run.company_id == company_id).order_by(Run.id.desc()).limit(A_PAGE)
-    if after is not None:
-        query = query.where(Run.id < after)
-    if connection:
-        query = query.where(Connection.name == connection)
-    return RUN.each(session.execute(query))
-
-
 def of_connection(session: Session, company_id: int, connection_id: int) -> tuple[RunRow, ...]:
     """Its last runs, the latest that failed first; those that went well follow, newest first."""
     query = (
-        _run_columns()
+        run_columns()
         .where(Run.company_id == company_id, Run.connection_id == connection_id)
         .order_by(Run.id.desc())
         .limit(LOOKED_AT)
@@ -205,7 +193,7 @@ def of_connection(session: Session, company_id: int, connection_id: int) -> tupl
 
 def one(session: Session, company_id: int, run_id: int) -> RunRow | None:
     """One run."""
-    query = _run_columns().where(Run.company_id == company_id, Run.id == run_id)
+    query = run_columns().where(Run.company_id == company_id, Run.id == run_id)
     return RUN.first(session.execute(query))
 
 
@@ -253,7 +241,8 @@ def pushes(
     return LINE.each(session.execute(query))
 
 
-def _run_columns() -> Select[Any]:
+def run_columns() -> Select[Any]:
+    """The columns of a run, with all that they are read from."""
     return (
         RUN.select()
         .outerjoin(Connection, Connection.id == Run.connection_id)

@@ -280,6 +280,8 @@ class Run(Work, Base):
         partial("ix_run_due", "company_id", "due_at", "id", where=DUE),
         Index("ix_run_company", "company_id", "id"),
         Index("ix_run_pill", "connection_id", "doc_type", "id"),
+        Index("ix_run_at", "company_id", "made_at", "id"),
+        Index("ix_run_connection_at", "company_id", "connection_id", "made_at", "id"),
     )
 
     id: Mapped[Id]

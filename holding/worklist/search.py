@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select, union
+from sqlalchemy import ColumnElement, and_, case, func, select, union
 from sqlalchemy.orm import Session, aliased
 
+from holding.parties import party_names
 from holding.store.row_objects import Columns, of
 from holding.tables import Connection, Posting, Record
 from holding.tables.row_states import RecordState
@@ -99,7 +100,7 @@ def alike(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
         for start in {text, text.upper(), text.lower()}
         for query, number in ((mine, Record.number), (theirs, Posting.number))
     ]
-    keys = session.scalars(_parties(company_id, text)).all()
+    keys = session.scalars(party_names.keys_named(company_id, text, MOST_PARTIES)).all()
     of_party = [
         mine.where(Record.party_key == key).order_by(Record.seen_at.desc()).limit(MOST)
         for key in keys
@@ -123,28 +124,6 @@ def _begins(number: Any, start: str, *, sqlite: bool) -> ColumnElement[bool]:
         return and_(number >= start, number < start + LAST)
     begins: ColumnElement[bool] = number.startswith(start, autoescape=True)
     return begins
-
-
-def _parties(company_id: int, text: str) -> Select[Any]:
-    """Keys of the customers and suppliers whose name has these letters.
-
-    Each key is stepped to from the one before, in the index of parties: there are far more records
-    than parties.
-    """
-    mine = Record.company_id == company_id
-    first = select(func.min(Record.party_key).label("key")).where(mine).cte(recursive=True)
-    after = (
-        select(func.min(Record.party_key)).where(mine, Record.party_key > first.c.key)
-    ).scalar_subquery()
-    key = first.union_all(select(after).where(first.c.key.is_not(None)))
-    newest = (
-        select(Record.party)
-        .where(mine, Record.party_key == key.c.key)
-        .order_by(Record.seen_at.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    return select(key.c.key).where(newest.icontains(text, autoescape=True)).limit(MOST_PARTIES)
 
 
 def _each_once(rows: Iterable[Found]) -> tuple[Found, ...]:

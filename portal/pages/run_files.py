@@ -1,6 +1,6 @@
-"""The documents of a run as a file: CSV, workbook, JSON.
+"""The list of runs, and the documents of one, as a file: CSV, workbook, JSON.
 
-Here: rows and names. Not here: which documents (holding/runs/run_documents.py). Names of customers
+Here: rows and names. Not here: which runs and documents (holding/runs). Names of customers
 are left out: a file goes further than a page.
 """
 
@@ -28,6 +28,28 @@ HEAD: Final = (
     "Currency",
     "Amount",
 )
+LIST: Final = ("Run", "Kind", "Target", "Connector", "Document", "Started", "Ended", "By", "State",
+               "Done", "Total", "Failed")  # fmt: skip
+
+
+def listed(ending: str, runs: Sequence[RunRow]) -> tuple[bytes, str]:
+    """Runs as a file, and its media type."""
+    table = [_line(run) for run in runs]
+    if ending == "json":
+        names = [name.lower() for name in LIST]
+        told = [dict(zip(names, line, strict=True)) for line in table]
+        return json.dumps(told, indent=1, ensure_ascii=False).encode(), JSON
+    rows: list[Sequence[Written]] = [LIST, *table]
+    if ending == "xlsx":
+        return write_sheets({"Runs": rows}), XLSX
+    return write_csv(rows), CSV
+
+
+def _line(run: RunRow) -> list[str | int | None]:
+    ended = moment_text(run.ended_at) if run.ended_at else None
+    state = "failed" if run.failed else str(run.state)
+    return [run.id, run.kind, run.target, run.connector, run.doc_type, moment_text(run.made_at),
+            ended, run.by or "Clearpost", state, run.done, run.total, run.failures]  # fmt: skip
 
 
 def made(ending: str, run: RunRow, rows: Sequence[PushLine]) -> tuple[bytes, str]:

@@ -5,21 +5,23 @@ Here: views. Not here: what a run does (holding/runs/date_ranges.py), the limit 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors import registry
 from connectors.contract.hand_imports import ImportedByHand
 from connectors.contract.targets import ShowsImports
+from holding.connections import connection_rows
 from holding.evaluation import safety_stop
 from holding.import_files import file_list
 from holding.refusal import Refusal
-from holding.runs import run_documents
+from holding.runs import run_documents, run_search
 from holding.runs import run_history as queries
 from holding.runs import status as stop_queries
 from holding.runtime import doorbell
 from holding.tables.row_states import PushState
-from portal.pages import run_files
+from portal.pages import run_files, run_filter
 from portal.web import forms, fragments, store, target_status
 
 pages = Blueprint("runs", __name__, url_prefix="/c/<co>")
@@ -30,21 +32,53 @@ PUSH_STATES = ("accepted", "refused", "uncertain", "sending", "awaiting", "confl
 
 @pages.get("/runs")
 def listing() -> Response:
-    """Runs of all connections or of one, newest first, under the pills of the targets."""
-    after = forms.whole(request.args.get("after"))
-    targets = target_status.of_targets(store.reading(), g.company.id)
-    names = sorted({row.connection for row in targets})
-    asked = request.args.get("connection", "")
-    connection = asked if asked in names else ""
-    rows = queries.listing(store.reading(), g.company.id, after, connection=connection)
+    """Runs of all connections or of one, newest first, under the pills of the targets; those that
+    the form looks for.
+    """
+    session, company = store.reading(), g.company.id
+    known = [row for row in connection_rows.listing(session, company) if row.is_target]
+    targets = target_status.of_rows(session, company, known)
+    asked = run_filter.asked(request.args, ZoneInfo(g.company.zone))
+    problems = dict(asked.problems)
+    found: tuple[queries.RunRow, ...] | Refusal = ()
+    if not problems:
+        after, one_more = forms.whole(request.args.get("after")), run_search.A_PAGE + 1
+        found = run_search.listing(session, company, asked.wanted, after=after, most=one_more)
+    if isinstance(found, Refusal):
+        problems["party"] = found.words
+        found = ()
+    rows, connection = found[: run_search.A_PAGE], asked.wanted.connection
     return fragments.respond(
         "runs/list.html",
+        status=422 if problems else 200,
         rows=rows,
         targets=[row for row in targets if connection in {"", row.connection}],
-        connections=names,
+        connections=sorted({row.connection for row in targets}),
+        connectors=sorted({row.connector for row in known}),
         connection=connection,
-        after=rows[-1].id if len(rows) >= queries.A_PAGE else None,
+        wanted=asked.wanted,
+        typed=asked.typed,
+        problems=problems,
+        after=rows[-1].id if len(found) > len(rows) else None,
     )
+
+
+@pages.get("/runs.<any(csv, xlsx, json):ending>")
+def export(ending: str) -> Response:
+    """All runs that fit, as a file."""
+    asked = run_filter.asked(request.args, ZoneInfo(g.company.zone))
+    back = url_for("runs.listing", co=g.company.code)
+    if asked.problems:
+        words = next(iter(asked.problems.values()))
+        return fragments.refuse(Refusal("runs.times", words, "", 422), back=back)
+    most = run_search.MOST_IN_A_FILE
+    found = run_search.listing(store.reading(), g.company.id, asked.wanted, most=most + 1)
+    if not isinstance(found, Refusal) and len(found) > most:
+        words = f"More than {most:,} runs match, too many for one file."
+        found = Refusal("runs.many", words, "Choose shorter times, one after another.")
+    if isinstance(found, Refusal):
+        return fragments.refuse(found, back=back)
+    return _file(run_files.listed(ending, found), f"runs-{g.company.code}.{ending}")
 
 
 @pages.get("/runs/<int:run_id>")
@@ -80,10 +114,13 @@ def run_file(run_id: int, ending: str) -> Response:
     """All documents of a run, those that did not go first."""
     run = _run(run_id)
     rows = run_documents.documents(store.reading(), g.company.id, run_id, most=None)
-    body, media = run_files.made(ending, run, rows)
+    return _file(run_files.made(ending, run, rows), f"run-{g.company.code}-{run_id}.{ending}")
+
+
+def _file(made: tuple[bytes, str], name: str) -> Response:
+    body, media = made
     answer = make_response(body)
     answer.headers["Content-Type"] = media
-    name = f"run-{g.company.code}-{run_id}.{ending}"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 

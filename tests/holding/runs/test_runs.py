@@ -9,8 +9,9 @@ from sqlalchemy import select
 
 from holding.access.actors import Actor
 from holding.refusal import Refusal
-from holding.runs import date_ranges, run_history
+from holding.runs import date_ranges, run_history, run_search
 from holding.runs import status as pills
+from holding.runs.run_search import RunFilter
 from holding.store.database import Database
 from holding.store.sums import check_figure
 from holding.tables import Company, Event, Run
@@ -210,9 +211,13 @@ def test_a_connection_shows_its_own_runs_the_latest_that_failed_first(
             ("done", 0),
         ]
         assert run_history.of_connection(session, company.id + 1, other) == ()
-        every = run_history.listing(session, company.id)
+        every = run_search.listing(session, company.id, RunFilter())
+        assert not isinstance(every, Refusal)
         assert [run.target for run in every] == ["autocount"] * 4 + ["aiaccount"] * 4
-        asked = run_history.listing(session, company.id, connection="aiaccount")
+        of_one = RunFilter(connection="aiaccount")
+        asked = run_search.listing(session, company.id, of_one)
+        assert not isinstance(asked, Refusal)
         assert [run.id for run in asked] == [run.id for run in every[4:]]
-        rest = run_history.listing(session, company.id, asked[1].id, connection="aiaccount")
+        rest = run_search.listing(session, company.id, of_one, after=asked[1].id)
+        assert not isinstance(rest, Refusal)
         assert [run.id for run in rest] == [run.id for run in asked[2:]]
