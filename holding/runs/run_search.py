@@ -104,9 +104,9 @@ def listing(
             return Refusal("runs.parties", words, "Enter more letters of the name.", 422)
         terms.append(_carried_party(session, company_id, keys, theirs))
     newest = (Run.made_at.desc(), Run.id.desc())
-    fit = select(Run.id).where(*terms).order_by(*newest).limit(most)
-    query = run_columns().where(Run.company_id == company_id, Run.id.in_(fit)).order_by(*newest)
-    return RUN.each(session.execute(query))
+    fit = select(Run.id).where(*terms).order_by(*newest).limit(most).subquery()
+    query = run_columns().join(fit, fit.c.id == Run.id).where(Run.company_id == company_id)
+    return RUN.each(session.execute(query.order_by(*newest)))
 
 
 def _party(document: DocumentSchema) -> str:

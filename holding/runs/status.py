@@ -7,10 +7,10 @@ here: what a run or the breaker does (holding/posting).
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, and_, exists, func, select
+from sqlalchemy import Select, and_, exists, func, select, text
 from sqlalchemy.orm import Session, aliased
 
 from holding.connections.limits import near
@@ -76,6 +76,7 @@ class StopRow:
         return self.kind == "rules"
 
 
+_OPEN: Final = f"posting.{Posting.OPEN}"
 _by, _kept = aliased(Person, name="by"), aliased(Person, name="kept_by")
 _resumed = aliased(Person, name="resumed_by")
 _READY = (
@@ -178,7 +179,7 @@ def pills(session: Session, company_id: int, wanted: Collection[Place]) -> Mappi
         return {}
     zone = session.get_one(Company, company_id).zone
     stopped = standing(session, {connection_id for connection_id, _ in wanted}, zone)
-    waiting = _waiting(session, stopped) if stopped else {}
+    waiting = _waiting(session, company_id, stopped) if stopped else {}
     runs = _last_runs(session, wanted)
     found: dict[Place, Pill] = {}
     for place in wanted:
@@ -291,10 +292,11 @@ def _stop(
     return Pill(f"{text} {_when(since, zone)}" if since else text, tone, detail, stops=True)
 
 
-def _waiting(session: Session, ids: Collection[int]) -> dict[Place, int]:
-    """How many documents wait to be sent, by place."""
+def _waiting(session: Session, company_id: int, ids: Collection[int]) -> dict[Place, int]:
+    """How many documents wait to be sent, by place; from the index of those that are not done."""
     rows = session.execute(
         select(Posting.connection_id, Posting.doc_type, func.count())
+        .where(Posting.company_id == company_id, text(_OPEN))
         .where(Posting.connection_id.in_(ids), Posting.state == PostingState.READY)
         .group_by(Posting.connection_id, Posting.doc_type)
     )

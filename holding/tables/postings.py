@@ -46,7 +46,6 @@ ENDED = (
 """What nothing more is to be done about, as things stand."""
 IN_FLIGHT_STATES = (PostingState.SENDING, PostingState.AWAITING, PostingState.UNCERTAIN)
 
-
 PUSH_STATES = tuple(PushState)
 OPEN_PUSH_STATES = (
     PushState.INTENT,
@@ -54,7 +53,6 @@ OPEN_PUSH_STATES = (
     PushState.AWAITING,
     PushState.UNCERTAIN,
 )
-
 
 CHANGES = ("update", "void")
 ACTIONS = ("create", *CHANGES)
