@@ -16,12 +16,13 @@ from connectors.kit.sheet_tables import CellValue, Row, Sheet, WorkbookRefusal
 from connectors.kit.workbook import read_tables
 from grammar.text.finding_codes import ErrorClass
 
-_HEADINGS: Final[Mapping[str, frozenset[str]]] = {
-    "number": frozenset({"docno", "documentno", "invoiceno", "no"}),
-    "party": frozenset({"debtorcode", "creditorcode", "debtor", "creditor", "accno", "code"}),
-    "date": frozenset({"docdate", "date", "documentdate"}),
-    "total": frozenset({"finaltotal", "total", "nettotal", "docamt", "amount", "paymentamt"}),
+_HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
+    "number": ("docno", "documentno", "invoiceno", "no"),
+    "party": ("debtorcode", "creditorcode", "accno", "code", "debtor", "creditor"),
+    "date": ("docdate", "documentdate", "date"),
+    "total": ("finaltotal", "nettotal", "total", "docamt", "paymentamt", "amount"),
 }
+"""What a column may be called, the clearest first: it is taken wherever it stands."""
 _HEAD_WITHIN: Final = 20  # rows: a printed listing has its title above the columns
 _DAYS: Final = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y")
 _LARGEST: Final = Decimal(10) ** 15
@@ -48,12 +49,11 @@ def listed(raw: bytes) -> tuple[Listed, ...] | SourceRefusal:
 def _head(sheet: Sheet) -> tuple[int, Mapping[str, int]] | None:
     """The row of headings, and the column of each word; None where there is none."""
     for number, row in sorted(sheet.rows.items())[:_HEAD_WITHIN]:
-        words = {column: _bare(value) for column, value in sorted(row.items(), reverse=True)}
+        columns = {_bare(value): column for column, value in sorted(row.items(), reverse=True)}
         found = {
-            field: column
+            field: next(columns[word] for word in known if word in columns)
             for field, known in _HEADINGS.items()
-            for column, word in words.items()
-            if word in known
+            if not columns.keys().isdisjoint(known)
         }
         if found.keys() == _HEADINGS.keys():
             return number, found

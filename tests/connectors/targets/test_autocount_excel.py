@@ -304,3 +304,30 @@ def test_ways_that_are_not_offered_say_what_is():
     assert told is not None
     assert "autocount_excel" in told.instead
     assert not_offered("sage") is None
+
+
+_BEST = {"Doc No": "NS-1", "Doc Date": "19/11/2026", "Debtor Code": "300-W001"}
+_OTHERS = {"No": 7, "Debtor": "Web Customer", "Total": "100.00", "Net Total": "110.00"}
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["as they are", "turned round"])
+def test_the_heading_that_says_most_is_taken_wherever_it_stands(turned):
+    columns = list((_OTHERS | _BEST | {"Final Total": "118.80"}).items())
+    columns = columns[::-1] if turned else columns
+    (one,) = TARGET.listed(write("Sheet1", [list(row) for row in zip(*columns, strict=True)]))
+    assert (one.number, one.party, one.total) == ("NS-1", "300-W001", Decimal("118.80"))
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["as they are", "turned round"])
+@pytest.mark.parametrize(
+    ("totals", "taken"),
+    [
+        ({"Total": "1.00", "Net Total": "2.00"}, "2.00"),
+        ({"Amount": "1.00", "Total": "2.00"}, "2.00"),
+    ],
+)
+def test_of_two_totals_the_one_after_tax_is_taken(totals, taken, turned):
+    columns = list((_BEST | totals).items())
+    columns = columns[::-1] if turned else columns
+    (one,) = TARGET.listed(write("Sheet1", [list(row) for row in zip(*columns, strict=True)]))
+    assert one.total == Decimal(taken)
