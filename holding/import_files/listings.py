@@ -62,7 +62,10 @@ def compare(
     file.imported_by_id = file.imported_by_id or actor.person_id
     keep(session, file, documents, {**found, **wrong}, now)
     notes = [file.note] if wrong else []
-    if missing := unknown(file, documents):
+    left = unknown(file, documents)
+    notes += _not_readable(left, listing)
+    seen = {one.number.casefold() for one in listing}
+    if missing := [one for one in left if one.number.casefold() not in seen]:
         notes.append(_missing(missing))
     file.note = ". ".join(notes) or note
     if wrong or not ended:
@@ -129,24 +132,40 @@ def _verdicts(wanted: Collection[Exported], listing: Sequence[Listed]) -> Mappin
             words = f"{one.number} stands {count[key]} times in AutoCount's listing."
             found[one.number] = Verdict(became=Became.DIFFERS, words=words, error_class="duplicate")
         elif count[key] == 1:
-            found[one.number] = _compared(one, there[key])
+            verdict = _compared(one, there[key])
+            found |= {one.number: verdict} if verdict else {}
     return found
 
 
-def _compared(one: Exported, there: Listed) -> Verdict:
+def _compared(one: Exported, there: Listed) -> Verdict | None:
+    """None where what can be read is equal, and something cannot: a better listing tells."""
     differences = []
     if there.party.casefold() != one.party.casefold():
         differences.append(f"its party is {there.party or 'blank'}, not {one.party}")
-    if there.date != one.doc_date:
-        differences.append(f"its date is {there.date or 'not readable'}, not {one.doc_date}")
-    if there.total is None or one.total is None or there.total != one.total:
-        shown = "not readable" if there.total is None else f"{there.total:,.2f}"
-        differences.append(f"its total is {shown}, not {one.total:,.2f}")
+    if there.date is not None and there.date != one.doc_date:
+        differences.append(f"its date is {there.date}, not {one.doc_date}")
+    if there.total is not None and there.total != one.total:
+        differences.append(f"its total is {there.total:,.2f}, not {one.total:,.2f}")
+    if not differences and (there.date is None or there.total is None):
+        return None
     if not differences:
         words = f"It stands in row {there.row} of AutoCount's listing."
         return Verdict(became=Became.POSTED, words=words)
     words = f"In AutoCount {'; '.join(differences)}: the file was edited before the import, or the"
     return Verdict(became=Became.DIFFERS, words=f"{words} document there was changed since.")
+
+
+def _not_readable(left: Collection[Exported], listing: Sequence[Listed]) -> list[str]:
+    """What the page says of documents that are listed and could not be compared, a few of them."""
+    numbers = {one.number.casefold(): one.number for one in left}
+    odd = [one for one in listing if one.number.casefold() in numbers]
+    notes = []
+    for one in odd[:3]:
+        cells = [name for name, cell in (("date", one.date), ("total", one.total)) if cell is None]
+        words = " and ".join(f"its {name}" for name in cells)
+        number = numbers[one.number.casefold()]
+        notes.append(f"Row {one.row} of the listing cannot be read: {words} of {number}")
+    return notes + ([f"So it is with {len(odd) - 3:,} more"] if len(odd) > 3 else [])
 
 
 def _missing(missing: Sequence[Exported]) -> str:

@@ -44,6 +44,8 @@ def test_what_was_told_as_error_and_is_listed_is_a_mismatch(desk: Desktop) -> No
     assert "It was told as Error, and stands in row 3 of AutoCount's listing" in hold.message
     assert desk.posting_states() == {"A-1": "failed", "A-2": "posted"}
     assert file.verdicts["A-1"]["became"] == "differs"
+    with desk.shop.database.read() as session:
+        assert desk.shop.posting(session, "A-1").sent_at is not None
     _is_sound(desk)
 
 
