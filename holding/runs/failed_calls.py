@@ -50,7 +50,7 @@ class FailedCall:
     at: datetime
 
 
-CALL: Final = Columns(
+CALL = Columns(
     FailedCall(
         attempt_id=of(Attempt.id),
         request_id=of(Request.id),

@@ -44,7 +44,7 @@ BUDGET = {
     "/c/kedai/runs?invoice=SO-10240": 12,
     "/c/kedai/runs?payment=RC-SO-10240": 12,
     "/c/kedai/runs?connector=aiaccount": 12,
-    "/c/kedai/runs/1": 10,
+    "/c/kedai/runs/1": 11,
     "/c/kedai/pushes": 10,
     "/c/kedai/reconcile?from=2026-11-14&to=2026-11-20": 10,
     "/c/kedai/reconcile?from=2026-11-14&to=2026-11-20&day=2026-11-18": 11,
