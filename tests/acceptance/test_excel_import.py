@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,6 +47,7 @@ def _each_passes_the_contract() -> None:
     done = subprocess.run(
         [*words, "-k", "accepted_and_written_once or the_same_bytes"],
         cwd=ROOT,
+        env={k: v for k, v in os.environ.items() if not k.startswith("REQUIRE_")},
         capture_output=True,
         text=True,
         check=False,

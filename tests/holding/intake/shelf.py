@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from connectors.contract import ConnectionForm, IncomingRecord, RowError, Settings
+from connectors.contract import ConnectionForm, IncomingRecord, KeyField, RowError, Settings
 from connectors.contract import declared_settings as declared
 from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.contract.schema import KindSchema
@@ -28,7 +28,11 @@ class Shelf:
 
     name = "shelf"
     form = ConnectionForm(
-        title="Shelf", gives="", needs="", settings=(declared.address("https://a.example", ""),)
+        title="Shelf",
+        gives="",
+        needs="",
+        settings=(declared.address("https://a.example", ""),),
+        key=KeyField(label="Key of the shelf"),
     )
     kinds: tuple[KindSchema, ...] = ()
     suffixes: tuple[str, ...] = ()
