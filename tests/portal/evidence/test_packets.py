@@ -2,12 +2,14 @@
 
 import io
 import json
+import re
 import zipfile
 
 from sqlalchemy import text
 
 from holding.audit import chain
 from holding.evidence.packet_chain import proof
+from holding.evidence.packet_check import check
 from tests.portal.reading import one, plain
 
 PAGE = "/c/kedai/evidence/netshop/order/SO-10240"
@@ -52,6 +54,23 @@ def test_without_personal_data_calls_and_documents_stand_by_their_hash(visit, da
     assert "Personal data" in " ".join(told["left_out"])
     assert one(database, "SELECT count(*) FROM event WHERE act = 'audit.packet'") == 2
     visit("farah").post(PAGE, {}, status=403)
+
+
+def test_an_approval_stands_as_it_was_sealed(visit, database, tmp_path):
+    """Its own hash looks like a key; it is none, and the row can be compared."""
+    lim = visit("lim")
+    hold = one(database, "SELECT id FROM hold WHERE number = 'SO-10220' AND code = 'APP01'")
+    seen = re.findall(r'name="seen" value="([^"]+)"', lim.text(f"/c/kedai/holding/{hold}"))
+    form = {"seen": seen, "reason": "fine", "op": "s"}
+    lim.post("/c/kedai/holding/approve", form, status=303)
+    page = "/c/kedai/evidence/netshop/order/SO-10220"
+    file = visit("nurul").post(page, {"personal": "1"}, status=200)
+    (approval,) = json.loads(parts(file)["packet.json"])["approvals"]
+    assert approval["sealed_row"]["hash"] == approval["hash"]
+    assert approval["sealed_row"]["reason"] == "fine"
+    made = tmp_path / "packet.zip"
+    made.write_bytes(file.get_data())
+    assert check(made).faults == ()
 
 
 ADDRESS = 'Lot 4, "Wisma\\ Seri"\nJalan Ampang'
