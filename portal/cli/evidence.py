@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.group()
+@click.group(short_help="Evidence packets: check one without the database.")
 def evidence() -> None:
     """Evidence packets: one record as a file that is checked elsewhere."""
 
