@@ -141,7 +141,9 @@ def _enlarge(database: Database, clock: SetClock) -> None:
 def test_a_page_reads_few_rows_of_big_tables(grown: Grown, url: str) -> None:
     faults = []
     with grown.database.engine.connect() as connection:
-        for said, given in grown.of(url):
+        first = connection.execute(text("SELECT min(id) FROM hold")).scalar_one()  # may not be 1
+        asked = grown.of(url.replace("/holding/1", f"/holding/{first}"))
+        for said, given in asked:
             plain = " ".join(said.split())
             if grown.database.dialect == "sqlite":
                 rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}", given).all()
