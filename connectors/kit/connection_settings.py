@@ -1,13 +1,14 @@
-"""What the settings of any connection say of its books: their time zone and their own currency.
+"""What the settings of any connection say of its books: zone, currency, and the last closed day.
 
 Here: reading them. Not here: where they come from when the connection says nothing: its company
 (holding/connections/own_settings.py).
 """
 
+from datetime import date
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from connectors.contract import Settings
+from connectors.contract import Settings, Snapshot
 
 ZONE: Final = "zone"
 BASE_CURRENCY: Final = "base_currency"
@@ -21,3 +22,37 @@ def zone_of(settings: Settings) -> ZoneInfo:
 def base_currency_of(settings: Settings) -> str:
     """The currency in which the books are kept; blank where nothing says it."""
     return str(settings.get(BASE_CURRENCY) or "")
+
+
+def closed_through(settings: Settings, ask: str) -> date | str | None:
+    """The last closed day, None when nothing is closed, or why nobody knows, which ends in `ask`:
+    what a person has to give.
+    """
+    given = str(settings.get("locked_through", "")).strip()
+    if given == "none":
+        return None
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        return f"{given} is no day. {ask}" if given else ask
+
+
+def told_by_settings(settings: Settings, locked: date | None) -> Snapshot:
+    """A target that tells neither codes nor quota; its key is the one in use."""
+    return Snapshot(
+        company_id=str(settings.get("company_id", "")),
+        company_name=str(settings.get("company_name", "")),
+        locked_through=locked,
+        tax_codes=None,
+        accounts=None,
+        currencies=None,
+        permissions=(),
+        key_status="active",
+        rounding_mode=None,
+        base_currency=base_currency_of(settings),
+        excel_import_enabled=False,
+        einvoice_enabled=False,
+        quota_limit=None,
+        quota_used=None,
+        quota_resets_on=None,
+    )

@@ -7,18 +7,21 @@ without it the test fails, for every posting asks for it. Not here: writing.
 
 import re
 from collections.abc import Mapping
-from datetime import date
 from http import HTTPStatus
 
-from connectors.contract import ConnectionReport, Settings, Snapshot, Step
+from connectors.contract import ConnectionReport, Settings, Step
 from connectors.kit.calls import Get
-from connectors.kit.connection_settings import base_currency_of
+from connectors.kit.connection_settings import closed_through, told_by_settings
 from connectors.kit.reach import NAME as REACH
 from connectors.kit.reach import reach
 from connectors.targets.autocount.answers import message_of
 from connectors.transport.http import KEY_REFUSED, HttpAnswer, HttpFailure, reached
 from connectors.transport.strict_json import loads
 
+_ASK = (
+    "AutoCount does not tell what is closed: give the last closed day, or none, as the setting"
+    " locked_through."
+)
 STEPS = (
     "Key text",
     REACH,
@@ -50,7 +53,7 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     known = Step(STEPS[2], ok=True, words="AutoCount knows the key.")
     if first.status not in (HTTPStatus.OK, HTTPStatus.FORBIDDEN):
         return ConnectionReport.stopped(STEPS, *made, known, _no_book(settings, first))
-    locked = _locked(settings)
+    locked = closed_through(settings, _ASK)
     closed = f"Closed through {locked}" if locked else "Nothing is closed"
     steps = (
         *made,
@@ -61,7 +64,7 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
         if isinstance(locked, str)
         else Step(STEPS[5], ok=True, words=f"{closed}, by the setting."),
     )
-    snapshot = None if isinstance(locked, str) else _snapshot(settings, locked)
+    snapshot = None if isinstance(locked, str) else told_by_settings(settings, locked)
     return ConnectionReport(steps=steps, snapshot=snapshot)
 
 
@@ -114,39 +117,6 @@ def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure]) -> Step:
 
 def _unclear(answer: HttpAnswer | HttpFailure) -> bool:
     return isinstance(answer, HttpFailure) or answer.status != 200
-
-
-def _locked(settings: Settings) -> date | str | None:
-    """The last closed day, None when nothing is closed, or why nobody knows; a person keeps it."""
-    given = str(settings.get("locked_through", "")).strip()
-    if given == "none":
-        return None
-    try:
-        return date.fromisoformat(given)
-    except ValueError:
-        fault = f"{given} is no day. " if given else ""
-        words = f"{fault}AutoCount does not tell what is closed: give the last closed day, or "
-        return f"{words}none, as the setting locked_through."
-
-
-def _snapshot(settings: Settings, locked: date | None) -> Snapshot:
-    return Snapshot(
-        company_id=str(settings.get("company_id", "")),
-        company_name=str(settings.get("company_name", "")),
-        locked_through=locked,
-        tax_codes=None,
-        accounts=None,
-        currencies=None,
-        permissions=(),
-        key_status="active",
-        rounding_mode=None,
-        base_currency=base_currency_of(settings),
-        excel_import_enabled=False,
-        einvoice_enabled=False,
-        quota_limit=None,
-        quota_used=None,
-        quota_resets_on=None,
-    )
 
 
 def _told(answer: HttpAnswer) -> str:

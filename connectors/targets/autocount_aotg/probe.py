@@ -5,17 +5,20 @@ what it does not tell stays unknown, and the closed day is a setting. Not here: 
 """
 
 import re
-from datetime import date
 
-from connectors.contract import ConnectionReport, Settings, Snapshot, Step
+from connectors.contract import ConnectionReport, Settings, Step
 from connectors.kit.calls import Call
-from connectors.kit.connection_settings import base_currency_of, zone_of
+from connectors.kit.connection_settings import closed_through, told_by_settings, zone_of
 from connectors.kit.reach import NAME as REACH
 from connectors.kit.reach import reach
 from connectors.targets.autocount_aotg.relay import UNDER_WAY, Relay, message_of, told_of
 from connectors.targets.autocount_aotg.tokens import login_of, strange_book
 from connectors.transport.http import KEY_REFUSED, Http, HttpFailure, reached
 
+_ASK = (
+    "AutoCount does not tell what is closed: give the last closed day, or none, as the setting"
+    " locked_through."
+)
 STEPS = ("Key text", REACH, "Key accepted", "Account book", "Permission", "Closed period")
 
 
@@ -38,7 +41,7 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
         code = "key.refused" if first.status in KEY_REFUSED else "key.answer"
         step = Step.failed(STEPS[2], words, hint, code)
         return ConnectionReport.stopped(STEPS, *made, step)
-    locked = _locked(settings)
+    locked = closed_through(settings, _ASK)
     closed = f"Closed through {locked}" if locked else "Nothing is closed"
     steps = (
         *made,
@@ -49,7 +52,7 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
         if isinstance(locked, str)
         else Step(STEPS[5], ok=True, words=f"{closed}, by the setting."),
     )
-    snapshot = None if isinstance(locked, str) else _snapshot(settings, locked)
+    snapshot = None if isinstance(locked, str) else told_by_settings(settings, locked)
     return ConnectionReport(steps=steps, snapshot=snapshot)
 
 
@@ -74,36 +77,3 @@ def _book(settings: Settings, answer: Call | None) -> Step:
     else:
         words = f"Book {book} ({name}) answers. AOTG tells no name: compare it in AOTG once."
     return Step(STEPS[3], ok=None, words=words)
-
-
-def _locked(settings: Settings) -> date | str | None:
-    """The last closed day, None when nothing is closed, or why nobody knows; a person keeps it."""
-    given = str(settings.get("locked_through", "")).strip()
-    if given == "none":
-        return None
-    try:
-        return date.fromisoformat(given)
-    except ValueError:
-        fault = f"{given} is no day. " if given else ""
-        words = f"{fault}AutoCount does not tell what is closed: give the last closed day, or "
-        return f"{words}none, as the setting locked_through."
-
-
-def _snapshot(settings: Settings, locked: date | None) -> Snapshot:
-    return Snapshot(
-        company_id=str(settings.get("company_id", "")),
-        company_name=str(settings.get("company_name", "")),
-        locked_through=locked,
-        tax_codes=None,
-        accounts=None,
-        currencies=None,
-        permissions=(),
-        key_status="active",
-        rounding_mode=None,
-        base_currency=base_currency_of(settings),
-        excel_import_enabled=False,
-        einvoice_enabled=False,
-        quota_limit=None,
-        quota_used=None,
-        quota_resets_on=None,
-    )

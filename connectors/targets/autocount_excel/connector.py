@@ -4,7 +4,8 @@ Here: its form, building, what a person's report means, the connection test. Not
 (import_workbook.py), what becomes of the documents (holding/import_files).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Literal
 
@@ -31,12 +32,16 @@ from connectors.contract import (
 from connectors.contract import declared_settings as declared
 from connectors.contract.hand_imports import Listed
 from connectors.kit.calls import not_made
-from connectors.kit.connection_settings import base_currency_of
+from connectors.kit.connection_settings import closed_through, told_by_settings
 from connectors.targets.autocount_excel import import_reports, import_workbook
 from connectors.targets.autocount_excel.documents import DOCUMENTS
 from connectors.transport.http import Http
 from grammar.text.finding_codes import ErrorClass
 
+_ASK = (
+    "Give the last day that is closed for the user who imports, or none, as the setting"
+    " locked_through."
+)
 FORM = ConnectionForm(
     title="AutoCount Excel import",
     gives="Invoices, credit notes, supplier bills and payments, in a workbook to import",
@@ -176,9 +181,9 @@ class AutoCountExcel:
         http: Http,  # noqa: ARG002
     ) -> ConnectionReport:
         """Whether the settings say what a safe file needs; nothing is called."""
-        locked = _locked(settings)
+        locked = closed_through(settings, _ASK)
         steps = (_book(settings), _prefix(settings), _closed(locked))
-        snapshot = None if isinstance(locked, str) else _snapshot(settings, locked)
+        snapshot = None if isinstance(locked, str) else _told(settings, locked)
         return ConnectionReport(steps=steps, snapshot=snapshot)
 
 
@@ -208,34 +213,6 @@ def _closed(locked: date | str | None) -> Step:
     return Step(STEPS[2], ok=True, words=f"{closed}, by the setting.")
 
 
-def _locked(settings: Mapping[str, object]) -> date | str | None:
-    """The last closed day, None when nothing is closed, or why nobody knows."""
-    given = str(settings.get("locked_through", "")).strip()
-    if given == "none":
-        return None
-    try:
-        return date.fromisoformat(given)
-    except ValueError:
-        fault = f"{given} is no day. " if given else ""
-        words = f"{fault}Give the last day that is closed for the user who imports, or none, as"
-        return f"{words} the setting locked_through."
-
-
-def _snapshot(settings: Settings, locked: date | None) -> Snapshot:
-    return Snapshot(
-        company_id=str(settings.get("company_id", "")),
-        company_name=str(settings.get("company_name", "")),
-        locked_through=locked,
-        tax_codes=None,
-        accounts=None,
-        currencies=None,
-        permissions=(),
-        key_status="none",
-        rounding_mode=None,
-        base_currency=base_currency_of(settings),
-        excel_import_enabled=True,
-        einvoice_enabled=False,
-        quota_limit=None,
-        quota_used=None,
-        quota_resets_on=None,
-    )
+def _told(settings: Settings, locked: date | None) -> Snapshot:
+    known = told_by_settings(settings, locked)
+    return replace(known, key_status="none", excel_import_enabled=True)
