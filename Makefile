@@ -12,7 +12,7 @@ MADE_OF  = pyproject.toml constraints.txt tools/setup.sh
 .DEFAULT_GOAL := help
 # Processes that are started anew, and tests, find their modules compiled.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help setup demo test lint types tests fuzz faults soak night bench features screenshots wheel clean chromium
+.PHONY: help setup demo test lint types tests fuzz faults soak night walk bench features screenshots wheel clean chromium
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -53,14 +53,18 @@ faults: setup  ## the fault suite F1 to F28 at the amounts of CI, twelve planted
 soak: setup  ## 100,000 records through two workers with all faults mixed in (CLEARPOST_SEED repeats one)
 	@$(BIN)/python tools/faults.py --soak $(ARGS)
 
-night: setup  ## 10,000 records through eight workers that are killed at random, on PostgreSQL; 100 chains; 10,000 built; 50,000 uploaded; runs of 100,000 searched
-	@CLEARPOST_MANY=10000 CLEARPOST_CHAINS=100 CLEARPOST_BUILT=10000 CLEARPOST_UPLOADED=50000 CLEARPOST_FOUND=100000 $(BIN)/python tools/measured.py \
+night: setup  ## 10,000 records through eight workers that are killed at random, on PostgreSQL; 100 chains; 10,000 built; 50,000 uploaded; runs and codes of 100,000 searched; 25,000 invoices of 20 lines sent
+	@CLEARPOST_MANY=10000 CLEARPOST_CHAINS=100 CLEARPOST_BUILT=10000 CLEARPOST_UPLOADED=50000 CLEARPOST_FOUND=100000 CLEARPOST_TYPED_ITEMS=100000 CLEARPOST_INVOICES=25000 $(BIN)/python tools/measured.py \
 		$(BIN)/pytest -q -n 0 --durations 3 tests/acceptance/test_many_workers.py tests/acceptance/test_partial.py \
 		tests/acceptance/test_bench.py tests/acceptance/test_large_uploads.py tests/acceptance/test_run_search.py \
-		-k "H02 or E34 or H09 or A17 or C22" $(ARGS)
+		tests/holding/code_lists/test_typing.py tests/acceptance/test_many_invoices.py \
+		-k "H02 or E34 or H09 or A17 or C22 or fifty_milliseconds or 25_000" $(ARGS)
 
 chromium:
 	@tools/chromium.sh
+
+walk: setup chromium  ## a new company in the browser, both pairs, with and without scripts, wide and narrow, each page under axe
+	@CLEARPOST_WALK=all $(BIN)/python tools/measured.py $(BIN)/pytest -q -n 0 --durations 3 tests/acceptance/test_from_nothing.py $(ARGS)
 
 bench: setup  ## measured in one run, the last line is one JSON object
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'

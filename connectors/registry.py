@@ -1,55 +1,81 @@
-"""Every connector by its name.
+"""Every connector by its name: each folder of sources and of targets is one.
 
-Here: the two lists, what each asks of who connects it, and the schemas of all as data, also of what
+Here: finding them, what each asks of who connects it, and the schemas of all as data, also of what
 is described and not carried yet. Not here: anything a single connector knows.
 """
 
-from collections.abc import Mapping
+import pkgutil
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from connectors.contract import Accepted, ConnectionForm, Setting, Source, SourceRefusal, Target
+import connectors.sources
+import connectors.targets
+from connectors.contract import (
+    Accepted,
+    ConnectionForm,
+    ConnectionSide,
+    Setting,
+    Source,
+    SourceRefusal,
+    Target,
+)
 from connectors.contract import declared_settings as declared
-from connectors.contract.pulls import Pulls
+from connectors.contract.pulls import READING, Pulls
 from connectors.contract.schema import DocumentSchema, KindSchema
-from connectors.sources.intake.connector import Intake
-from connectors.sources.lazada.connector import Lazada
-from connectors.sources.netshop.connector import NetShop
-from connectors.sources.shopee.connector import Shopee
-from connectors.sources.shopify.connector import Shopify
-from connectors.sources.woocommerce.connector import WooCommerce
-from connectors.sources.workbook.connector import Workbook
-from connectors.targets.aiaccount.connector import AiAccount
-from connectors.targets.autocount.connector import AutoCount
-from connectors.targets.autocount.documents import UNPOSTED as AUTOCOUNT_DOCUMENTS
-from connectors.targets.autocount_aotg.connector import AutoCountOnTheGo
-from connectors.targets.autocount_excel.connector import AutoCountExcel
-from connectors.targets.quickbooks.connector import QuickBooks
-from connectors.targets.quickbooks.documents import UNPOSTED as QUICKBOOKS_DOCUMENTS
+from connectors.transport import connector_folders
+from connectors.transport.connector_folders import SETTING, BrokenConnectorError
 
-_SOURCES: tuple[Source, ...] = (
-    Intake(),
-    Shopify(),
-    Shopee(),
-    Lazada(),
-    WooCommerce(),
-    NetShop(),
-    Workbook(),
-)
-_TARGETS: tuple[Target, ...] = (
-    AiAccount(),
-    AutoCount(),
-    AutoCountOnTheGo(),
-    AutoCountExcel(),
-    QuickBooks(),
-)
 
-_LATER_DOCUMENTS: tuple[DocumentSchema, ...] = (
-    *AUTOCOUNT_DOCUMENTS,
-    *QUICKBOOKS_DOCUMENTS,
-)
-"""Described for rules that are written and tested now; nothing posts them yet."""
+def found(side: ModuleType, name: str) -> Iterator[Any]:
+    """What the `connector` module of each folder of a side offers under this name."""
+    for absent in connector_folders.missing():
+        raise BrokenConnectorError(
+            f"There is no folder {absent}, which {SETTING} names.",
+            f"Make it, or take it out of {SETTING}.",
+        )
+    own, seen = str(Path(connectors.__path__[0])), set[str]()
+    for place in side.__path__:
+        for folder in pkgutil.iter_modules([place]):
+            if not folder.ispkg:
+                continue
+            if folder.name in seen:
+                raise BrokenConnectorError(
+                    f"There are two connectors {folder.name}; one of them lies in {place}.",
+                    "Give it a name of its own.",
+                )
+            seen.add(folder.name)
+            yield _connector(f"{side.__name__}.{folder.name}.connector", name, place, own)
+
+
+def _connector(module: str, name: str, place: str, own: str) -> object:
+    """One connector. What is wrong with one of ours is a fault of the product, and is not told as
+    anybody else's.
+    """
+    folder = module.split(".")[2]
+    try:
+        found = getattr(import_module(module), name)
+    except Exception as error:
+        if Path(place).is_relative_to(own):
+            raise
+        raise BrokenConnectorError(
+            f"The connector {folder} in {place} cannot be loaded: {error}.",
+            f"Repair it, or take its folder out of {SETTING}.",
+        ) from error
+    if (called := getattr(found, "name", None)) != folder:  # it would take the place of another
+        raise BrokenConnectorError(
+            f"The connector {folder} in {place} calls itself {called}.",
+            "Give the connector the name of its folder.",
+        )
+    return found
+
+
+_SOURCES: tuple[Source, ...] = tuple(found(connectors.sources, "SOURCE"))
+_TARGETS: tuple[Target, ...] = tuple(found(connectors.targets, "TARGET"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +127,7 @@ def targets() -> Mapping[str, Target]:
     return MappingProxyType({target.name: target for target in _TARGETS})
 
 
-def form_of(side: str, connector: str) -> ConnectionForm | None:
+def form_of(side: ConnectionSide, connector: str) -> ConnectionForm | None:
     """What a connector asks, with what every one of its side asks besides; None: not known."""
     found: Source | Target | None
     found = sources().get(connector) if side == "source" else targets().get(connector)
@@ -123,17 +149,21 @@ _OF_TARGETS: tuple[Setting, ...] = (
     declared.CALLS,
     declared.MONTHLY,
 )
-_OF_PULLS = (*declared.READING, declared.CALLS)
+_OF_PULLS = (*READING, declared.CALLS)
 
 
 def schemas() -> tuple[tuple[DocumentSchema, ...], tuple[KindSchema, ...]]:
     """All document types and all record kinds, for the checker of rule files."""
     documents = (document for target in _TARGETS for document in target.documents)
+    later = (document for target in _TARGETS for document in unposted(target.name))
     kinds = (kind for source in _SOURCES for kind in source.kinds)
-    return (
-        (*documents, *(replace(document, connected=False) for document in _LATER_DOCUMENTS)),
-        tuple(kinds),
-    )
+    return (*documents, *later), tuple(kinds)
+
+
+def unposted(target: str) -> tuple[DocumentSchema, ...]:
+    """The document types of a target that are described for rules, and that nothing posts yet."""
+    described: tuple[DocumentSchema, ...] = getattr(targets()[target], "unposted", ())
+    return tuple(replace(document, connected=False) for document in described)
 
 
 def document(target: str, name: str) -> DocumentSchema | None:
@@ -144,10 +174,24 @@ def document(target: str, name: str) -> DocumentSchema | None:
 
 def read_file(name: str, raw: bytes, zone: ZoneInfo) -> Accepted | SourceRefusal:
     """Read a file given by hand, by the source that knows its ending; it is in this zone."""
-    for source in _SOURCES:
-        if name.lower().endswith(source.suffixes):
-            return source.read(name, raw, zone)
+    readers = readers_of(name)
+    if readers:
+        return readers[0].read(name, raw, zone)
     known = ", ".join(suffix for source in _SOURCES for suffix in source.suffixes)
     return SourceRefusal(
         415, "unknown_file", f"{name} is no file that can be read.", f"Use {known}."
     )
+
+
+def readers_of(name: str) -> list[Source]:
+    """The sources that know the ending of a file, the one that knows most of it first: an
+    `x.shopify.json` is no `x.json` of somebody else.
+    """
+    lower = name.lower()
+    known = [
+        (len(suffix), source)
+        for source in _SOURCES
+        for suffix in source.suffixes
+        if lower.endswith(suffix)
+    ]
+    return [source for _, source in sorted(known, key=lambda one: -one[0])]

@@ -20,7 +20,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 def by_key(rows: Iterable[tuple[Key, str, int | None]]) -> dict[Key, Sums]:
-    """What each key comes to, of its amounts; those that are not known are left out."""
+    """What each key amounts to, of its amounts; those that are not known are left out."""
     found: dict[Key, dict[str, int]] = defaultdict(dict)
     for key, currency, minor in rows:
         if minor is not None:

@@ -23,7 +23,7 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from jinja2 import StrictUndefined
+from jinja2 import Environment, StrictUndefined
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, Map, PathConverter
 
@@ -49,11 +49,13 @@ from portal import (
 from portal.api.calls import api
 from portal.evidence import BLUEPRINTS as EVIDENCE
 from portal.help import pages as help_pages
+from portal.languages import choice, speaking
+from portal.languages.environment import LanguageEnvironment
 from portal.pages import posted_change
 from portal.web import filters, fragments, rule_checks, security, store
 from portal.web.config import PortalConfig, config_of
 from portal.web.frame import init as init_shell
-from portal.web.labels import PUSH_TONES, RESULT_TONES, STATES, plain
+from portal.web.labels import LABELS, PUSH_TONES, RESULT_TONES, STATES, plain
 from portal.web.problems import problem
 from rules.values.posting_states import PostingState
 
@@ -97,7 +99,26 @@ log = logger("clearpost.portal")
 
 
 class Portal(Flask):
-    """Flask, and the stylesheets as one: twelve links made a page wait some 50 ms longer."""
+    """Flask, with templates in the language of the request, and the stylesheets as one: twelve
+    links made a page wait some 50 ms longer.
+    """
+
+    jinja_environment = LanguageEnvironment
+
+    @property
+    def jinja_env(self) -> Environment:  # type: ignore[override]  # one a language
+        """The templates, in the language of the request."""
+        english: Environment = super().jinja_env
+        code = choice.language()
+        return english if code == choice.ENGLISH else self._spoken(code)
+
+    def _spoken(self, code: str) -> Environment:
+        made: dict[str, Environment] = self.extensions.setdefault("languages", {})
+        if code not in made:
+            english = super().jinja_env
+            if isinstance(english, LanguageEnvironment):
+                made[code] = speaking.environment(english, code)
+        return made[code]
 
     def send_static_file(self, filename: str) -> Response:
         """A file of `static`, or all of `static/css` together."""
@@ -180,10 +201,12 @@ def _templates(app: Flask) -> None:
         states=STATES,
         plain=plain,
         push_tones=PUSH_TONES,
+        **LABELS,
         result_tones=RESULT_TONES,
         **{each.__name__: each for each in (HoldState, PostingState, PushState, RecordState)},
         may=security.may,
     )
+    speaking.english(app.jinja_env)
     app.jinja_env.globals["ui"] = app.jinja_env.get_template("_macros/ui.html").module
     app.context_processor(_context)
     init_shell(app)

@@ -19,7 +19,7 @@
   };
   beat();
 
-  /* dialog: opened after a swap into it; focus goes back to what opened it */
+  /* dialog: opened after a swap into it; focus goes back to its opener */
   let opener = null;
   document.addEventListener("click", (event) => {
     const at = event.target;
@@ -29,7 +29,7 @@
     if (link && link.getAttribute("aria-disabled") === "true") { event.preventDefault(); event.stopPropagation(); }
     if (at.closest("[data-retry]")) retry();
     const copy = at.closest("[data-copy]");
-    if (copy) navigator.clipboard.writeText(copy.dataset.copy).then(() => say("Copied."));
+    if (copy) navigator.clipboard.writeText(copy.dataset.copy).then(() => say(byId("announce").dataset.copied));
     for (const menu of all("details.menu[open]")) if (!menu.contains(at)) menu.open = false;
   }, true);
   const dialog = byId("dialog");
@@ -42,18 +42,18 @@
     const wrong = event.target.querySelector && event.target.querySelector("[aria-invalid=true]");
     if (wrong) wrong.focus();
     const refused = event.target.id === "notice" && event.target.querySelector("[role=alert]");
-    if (refused) refused.scrollIntoView({ block: "center" }); /* whoever clicked far below sees it */
+    if (refused) refused.scrollIntoView({ block: "center" }); /* who clicked far below sees */
     byId("netbar").hidden = true;
     if (busy()) beat();
   });
   on("done", () => { if (dialog && dialog.open) dialog.close(); });
 
-  /* a lost answer: the same request (same op) can be tried again */
+  /* a lost answer: the same request (same op) again */
   let failed = null;
   const lost = (event) => {
     failed = event.detail.elt;
     byId("netbar").hidden = false;
-    say("Nothing was changed as far as we know.");
+    say(byId("announce").dataset.lost);
   };
   const retry = () => {
     byId("netbar").hidden = true;
@@ -75,12 +75,13 @@
     if (event.target.matches("[data-all]")) for (const box of boxes) box.checked = event.target.checked;
     const picked = boxes.filter((box) => box.checked).length;
     const told = form.querySelector("[data-picked]");
-    if (told) told.textContent = picked ? `${picked} selected` : "None selected";
+    if (told) told.textContent = picked ? told.dataset.some.replace("#", picked) : told.dataset.none;
   });
 
-  /* details that load their content when opened: htmx listens to "open" */
-  document.addEventListener("toggle", (event) => {
-    if (event.target.matches("details[data-load]") && event.target.open) htmx.trigger(event.target.querySelector("[data-body]"), "opened");
+  /* details load what they link to */
+  document.addEventListener("toggle", ({ target }) => {
+    const source = target.open && target.querySelector("[data-load]");
+    if (source) htmx.ajax("GET", source.href.split("#")[0], { source, target, swap: "outerHTML" });
   }, true);
 
   /* undo: seconds that are left; at none the bar empties itself */

@@ -95,7 +95,7 @@
   const list = make("ul", "choices");
   list.id = "choices";
   list.setAttribute("role", "listbox");
-  list.setAttribute("aria-label", "Suggestions");
+  list.setAttribute("aria-label", box.dataset.suggestions);
   list.hidden = true;
   box.append(list);
   area.setAttribute("aria-autocomplete", "list");

@@ -1,8 +1,8 @@
 """Counts the tests that really ran on SQLite, on PostgreSQL and in the browser, and says so.
 
 `REQUIRE_POSTGRESQL=1` and `REQUIRE_BROWSER=1` turn a zero into a failure, so that a half cannot be
-left out silently; these and `REQUIRE_REDIS=1` do so with any test that was left out for want of a
-server, its programs or a browser.
+left out silently; these, `REQUIRE_MARIADB=1` and `REQUIRE_REDIS=1` do so with any test that was
+left out for want of a server, its programs or a browser.
 """
 
 import os
@@ -11,7 +11,12 @@ from collections import Counter
 import pytest
 
 KINDS = ("sqlite", "postgresql", "browser")
-WANTING = {"postgresql": "NO POSTGRESQL", "redis": "no redis-server", "browser": "NO BROWSER"}
+WANTING = {
+    "postgresql": "NO POSTGRESQL",
+    "mariadb": "NO MARIADB",
+    "redis": "no redis-server",
+    "browser": "NO BROWSER",
+}
 """What a test says that was left out for want of it."""
 _ran: Counter[str] = Counter()
 _without: dict[str, list[str]] = {kind: [] for kind in WANTING}

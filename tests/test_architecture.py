@@ -21,7 +21,7 @@ COMMANDS = {
 }
 """Rooms of commands: each loads what it needs when it runs, so that a command starts fast."""
 
-STANDARD = {"collections.abc", "datetime", "decimal", "json", "re", "typing"}
+STANDARD = {"collections.abc", "datetime", "decimal", "json", "re", "typing", "zlib"}
 
 MACHINERY = {
     f"connectors.{name}"
@@ -75,6 +75,24 @@ def test_T33a_the_contract_of_the_stand_ins_names_all_that_a_client_is_made_of()
     client = {f"connectors.{name}" for name in ("registry", "sources", "targets")}
     formats = {"connectors.contract", "connectors.kit.preflight"}
     assert set(contract["forbidden_modules"]) == client | formats
+
+
+def test_one_module_outside_holding_speaks_sqlalchemy() -> None:
+    """A database is a source: the one exception, and of one module (docs/decisions/0099)."""
+    [contract] = [
+        one
+        for one in CONFIG["tool"]["importlinter"]["contracts"]
+        if one["name"] == "Only holding imports sqlalchemy and alembic"
+    ]
+    assert contract["ignore_imports"] == ["connectors.sources.sql.database -> sqlalchemy"]
+    assert contract["source_modules"] == ["portal", "workers", "connectors"]
+    taken = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "connectors").rglob("*.py")
+        for name in _imported(ast.parse(path.read_text("utf-8")))
+        if name.split(".")[0] in {"sqlalchemy", "alembic", "psycopg", "pymysql", "pymssql"}
+    }
+    assert taken == {"connectors/sources/sql/database.py"}
 
 
 def test_every_package_is_a_known_floor() -> None:
@@ -184,7 +202,7 @@ def _taken_in(text: str) -> set[str]:
     return found
 
 
-STATE_WORDS = ("state", "posting_state", "record_state")
+STATE_WORDS = ("state", "posting_state", "record_state", "breaker", "retry")
 SAYS_STATE = re.compile(rf"\b({'|'.join(STATE_WORDS)})\b")
 PARTS_OF_KEYS = ("cause_key", "clears")
 SAYS_KEY = re.compile(rf"\b({'|'.join(PARTS_OF_KEYS)})\b")

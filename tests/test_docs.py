@@ -23,7 +23,9 @@ OPERATIONS = (ROOT / "docs" / "operations.md").read_text("utf-8")
 def test_every_setting_has_its_line() -> None:
     source = (ROOT / "holding" / "runtime" / "settings.py").read_text("utf-8")
     known = set(re.findall(r'"((?:CLEARPOST_|DATABASE_|REDIS_)[A-Z_]+)"', source))
-    known |= {"CLEARPOST_ALLOW_LOOPBACK"}
+    databases = (ROOT / "connectors" / "sources" / "sql" / "destination.py").read_text("utf-8")
+    known |= set(re.findall(r'"(CLEARPOST_[A-Z_]+)"', databases))
+    known |= {"CLEARPOST_ALLOW_LOOPBACK", "CLEARPOST_CONNECTORS"}
     told = set(re.findall(r"`((?:CLEARPOST_|DATABASE_|REDIS_)[A-Z_]+)`", OPERATIONS))
     assert told == known
 

@@ -6,7 +6,10 @@ is never edited: python tools/source_pages.py
 """
 
 import json
+import os
+import sqlite3
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +20,10 @@ sys.path.insert(0, str(ROOT))
 
 from connectors import registry  # noqa: E402
 from connectors.contract import Accepted, IncomingRecord, SignsMore, Source  # noqa: E402
+from connectors.contract.pulls import Page, Pulls  # noqa: E402
 from connectors.contract.schema import FieldSchema, KindSchema  # noqa: E402
 from connectors.kit.field_meanings import meaning_of  # noqa: E402
+from connectors.transport.http import Http  # noqa: E402
 
 FOLDER = ROOT / "docs" / "sources"
 WIRE = ROOT / "tests" / "connectors" / "wire"
@@ -66,6 +71,7 @@ def page(source: Source) -> str:
     records = read(source)
     for example in examples(source)[:1]:
         parts += _request(source, example)
+    parts += _tables(source)
     for kind in source.kinds:
         parts += _kind(kind, records.get(kind.kind))
     for title, words in getattr(source, "words", {}).items():
@@ -94,7 +100,48 @@ def read(source: Source) -> dict[str, IncomingRecord]:
         told = source.read(file.name, file.read_bytes(), ZONE)
         for record in told.records if isinstance(told, Accepted) else ():
             found.setdefault(record.kind, record)
+    for record in _in_tables(source):
+        found.setdefault(record.kind, record)
     return found
+
+
+def _in_tables(source: Source) -> Iterator[IncomingRecord]:
+    """What a source that asks a database reads out of the tables of its example."""
+    tables = WIRE / source.name / "shop.sql"
+    if not (tables.exists() and isinstance(source, Pulls)):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["CLEARPOST_SQL_FOLDER"] = folder
+        shop = sqlite3.connect(Path(folder) / "shop.db")
+        shop.executescript(tables.read_text("utf-8"))
+        shop.close()
+        settings = {"base_url": "sqlite:///shop.db", **_example_settings(source)}
+        cursor, more = source.begin(datetime(2025, 1, 1, tzinfo=UTC)), True
+        while more:
+            told = source.page(cursor, settings, "", ZONE, Http())
+            if not isinstance(told, Page):
+                raise SystemExit(told.words)
+            yield from (record for one in told.found for record in one.records)
+            cursor, more = told.after, told.more
+        del os.environ["CLEARPOST_SQL_FOLDER"]
+
+
+def _example_settings(source: Source) -> dict[str, str]:
+    told: dict[str, str] = json.loads((WIRE / source.name / "settings.json").read_text("utf-8"))
+    return told
+
+
+def _tables(source: Source) -> Iterator[str]:
+    file = WIRE / source.name / "shop.sql"
+    if not file.exists():
+        return
+    yield "## The tables of the example"
+    yield "A shop may have others: the queries say how its own are read."
+    yield f"```sql\n{file.read_text('utf-8').strip()}\n```"
+    yield "The connection that reads them is set to:"
+    yield _table(
+        ("setting", "value"), [(f"`{n}`", f"`{v}`") for n, v in _example_settings(source).items()]
+    )
 
 
 def _bound(source: Source) -> Source:
@@ -108,6 +155,8 @@ def _head(source: Source) -> Iterator[str]:
     yield f"# {source.form.title}"
     yield "Made by `tools/source_pages.py` from what the source declares. Change it there."
     yield f"{source.form.gives}. You need: {_small(source.form.needs)}."
+    if not source.suffixes:
+        return
     yield f"Files that end in {', '.join(f'`{one}`' for one in source.suffixes)} are read as well."
 
 

@@ -1,4 +1,4 @@
-"""What the queue can ask for: judge, push, pull, uploads, shadows. Ten lines each.
+"""What the queue can ask for: judge, push, pull, lists, uploads, shadows. Ten lines each.
 
 Here: opening the database once, calling one service, ringing for what comes next. Not here: any
 decision. A job names a company at most; what is due stands in the tables.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 
 from connectors.transport.clock import MachineClock
+from holding.code_lists.told_lists import read_due
 from holding.connections.channel import Desk
 from holding.evaluation.due_records import judge_due
 from holding.intake.pulls import pull_due
@@ -119,6 +120,24 @@ def pull(company_id: int) -> int:
     if pulled.more:
         call(company_id, "pull")
     return pulled.pages
+
+
+def lists(company_id: int) -> int:
+    """Read the lists that the company's targets tell; ring again while there is more."""
+    doorbell.answer(company_id, "lists")
+    mine = bench()
+    told = read_due(
+        mine.database,
+        mine.clock,
+        company_id=company_id,
+        owner=mine.owner,
+        http=mine.desk.http,
+        keys=mine.desk.keys,
+        lease_seconds=mine.settings.lease_seconds,
+    )
+    if told.more:
+        call(company_id, "lists")
+    return told.pages
 
 
 def shadow(company_id: int) -> int:

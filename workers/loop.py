@@ -143,6 +143,7 @@ class Worker:
             "upload": jobs.upload,
             "shadow": jobs.shadow,
             "notify": jobs.notify,
+            "lists": jobs.lists,
         }
         worked = 0
         for kind, company_id in self._due():

@@ -13,6 +13,7 @@ from typing import Any
 from holding.access.actors import SYSTEM
 from holding.access.sessions import forget_ended
 from holding.audit import anchors, chain
+from holding.code_lists import list_turns
 from holding.connections.probe import test_connection, to_refresh
 from holding.evaluation.record_claims import due_companies, sweep_expired
 from holding.exceptions.assignments import wake_rested
@@ -78,6 +79,7 @@ class Sweeper:
             steps.callback(folding.fold_all, self._bench.database)
             steps.callback(self._forget, now)
             steps.callback(self._writing, arrange, now)
+            steps.callback(self._writing, list_turns.arrange, now)
             steps.callback(self._writing, forget_expired, now)
             steps.callback(self._writing, start_due, now)
             steps.callback(self._start_rules, now)
@@ -104,6 +106,7 @@ class Sweeper:
             uploads = upload_claims.due_companies(session, now)
             shadowing = shadow_turns.due_companies(session, now)
             telling = sending.due_companies(session, now)
+            reading = list_turns.due_companies(session, now)
         kinds = {
             "evaluate": judging,
             "push": pushing,
@@ -111,6 +114,7 @@ class Sweeper:
             "upload": uploads,
             "shadow": shadowing,
             "notify": telling,
+            "lists": reading,
         }
         return [(kind, key) for kind, keys in kinds.items() for key in keys]
 

@@ -4,6 +4,7 @@ holding floor.
 Here: the names, one room a side. Not here: anything that talks.
 """
 
+from connectors.contract.book_facts import BookFacts
 from connectors.contract.calls import (
     Answer,
     AnswerKind,
@@ -19,7 +20,7 @@ from connectors.contract.calls import (
     Stands,
     Step,
 )
-from connectors.contract.declared_settings import ConnectionForm, KeyField, Setting
+from connectors.contract.declared_settings import ConnectionForm, ConnectionSide, KeyField, Setting
 from connectors.contract.e_invoices import EInvoices, Submitter
 from connectors.contract.sources import (
     Accepted,
@@ -38,8 +39,10 @@ __all__ = [
     "Action",
     "Answer",
     "AnswerKind",
+    "BookFacts",
     "ConnectionForm",
     "ConnectionReport",
+    "ConnectionSide",
     "EInvoices",
     "ExampleCall",
     "FileLimits",

@@ -50,7 +50,8 @@ class ItemSetup:
 class Snapshot:
     """What a connection test learnt about the other side.
 
-    Codes are None where the target does not list them, and so is the way of rounding (a Rounding,
+    Codes are None where the target does not list them; `names` are those of codes that say nothing
+    by themselves, by the words of `codes`. None is also the way of rounding (a Rounding,
     or whatever word it has for it) where it does not tell that.
     """
 
@@ -70,6 +71,12 @@ class Snapshot:
     quota_used: int | None
     quota_resets_on: date | None
     items: Mapping[str, ItemSetup | None] | None = None  # those that were asked for
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def called(self, kind: str, code: str) -> dict[str, str]:
+        """What is kept of a code: its name, where it was told."""
+        name = self.names.get(kind, {}).get(code, "")
+        return {"name": name} if name else {}
 
     def codes(self) -> dict[str, frozenset[str]]:
         """The codes known there, by the words the rules use; kinds that it cannot list are left
@@ -163,7 +170,7 @@ AnswerKind = Literal["accepted", "refused", "awaiting", "uncertain", "temporary"
 class Answer:
     """What became of one document.
 
-    `existing` says that it stood there before this call; `same_content` whether with the content
+    `existing` says that it was posted before this call; `same_content` whether with the content
     we sent, if known. `total` is its total there, where the answer tells it. `target_ref` is its id
     there; of what is `awaiting`, that of the call that was taken in (targets.py, Deferring).
     """

@@ -12,8 +12,12 @@ from typing import Literal
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+from connectors.contract.book_facts import BookFacts
+from connectors.contract.database_settings import address_fault, columns_fault, query_fault
 from connectors.contract.e_invoices import EInvoices
 
+ConnectionSide = Literal["source", "target"]
+"""Whether records come from a connection, or documents go to it."""
 ValueKind = Literal[
     "text",
     "address",
@@ -25,9 +29,12 @@ ValueKind = Literal[
     "some_of",
     "zone",
     "currency",
+    "database",
+    "query",
+    "columns",
 ]
 """`closed_day` is a day, or `none` where nothing is closed; `time` is one of a day, as 02:30;
-`some_of` are choices with commas.
+`some_of` are choices with commas; `database`, `query` and `columns` as database_settings.py has it.
 """
 Way = Literal["api", "file"]
 WAYS: Mapping[Way, str] = {"api": "API", "file": "Excel import"}
@@ -40,7 +47,7 @@ class Setting:
     """One setting: its name in commands and in storage, and the words of its field.
 
     `choices` are stored value -> words, for the kinds `choice` and `some_of`; `unset` are the words
-    of a choice that nobody made.
+    of a choice that nobody made. `fields` are those that `columns` may fill.
     """
 
     name: str
@@ -50,12 +57,18 @@ class Setting:
     kind: ValueKind = "text"
     required: bool = False
     choices: Mapping[str, str] | None = None
-    unset: str = "As the system does by itself"
+    unset: str = "As the system does by default"
+    fields: tuple[str, ...] = ()
 
     @property
     def many(self) -> bool:
         """Whether its value is several of its choices."""
         return self.kind == "some_of"
+
+    @property
+    def long(self) -> bool:
+        """Whether it is written in several lines."""
+        return self.kind in ("query", "columns")
 
     @property
     def numeric(self) -> bool:
@@ -66,12 +79,14 @@ class Setting:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyField:
     """The secret of a connection. `made_here`: Clearpost makes it, and the other side is given it;
-    else the other side makes it, and a person pastes it. `steps` say where.
+    else the other side makes it, and a person pastes it. `steps` say where. `optional`: there may
+    be none, and the secret is blank then.
     """
 
     label: str
     hint: str = ""
     made_here: bool = False
+    optional: bool = False
     steps: tuple[str, ...] = ()
 
 
@@ -81,7 +96,8 @@ class ConnectionForm:
     `needs` what one should have at hand. Without a key there is nothing to prove who calls. `way`:
     records or documents go from program to program, or in files that people carry. `system` is the
     accounting system behind several connectors, blank where there is one. `can` and `cannot` say
-    what this way into it does, and does not do. `e_invoices`: who submits them; of a source, None.
+    what this way into it does, and does not do. `e_invoices`: who submits them, `tells`: what
+    is told of its books; of a source, both are None.
     """
 
     title: str
@@ -94,6 +110,7 @@ class ConnectionForm:
     can: tuple[str, ...] = ()
     cannot: tuple[str, ...] = ()
     e_invoices: EInvoices | None = None
+    tells: BookFacts | None = None
 
 
 ZONE = Setting(
@@ -117,6 +134,24 @@ CALLS = Setting(
     example="60",
     kind="whole",
 )
+_LOOK_FIRST, _YES = "look_first", "yes"
+LOOK_FIRST = Setting(
+    name=_LOOK_FIRST,
+    label="Look before each document",
+    hint="Whether a number is looked up before it is sent the first time: for a system that took "
+    "one twice. Blank: no.",
+    kind="choice",
+    choices={_YES: "Yes", "no": "No"},
+    unset="Not set: no",
+)
+"""Asked of targets that refuse a second document by themselves; of all others it always is so."""
+
+
+def looks_first(settings: Mapping[str, object]) -> bool:
+    """Whether a person wants a look before each first send."""
+    return settings.get(_LOOK_FIRST) == _YES
+
+
 DOCUMENTS_A_MONTH = "documents_per_month"
 MONTHLY = Setting(
     name=DOCUMENTS_A_MONTH,
@@ -128,42 +163,6 @@ MONTHLY = Setting(
 """How many documents a target takes in a month, where it does not tell that itself or less is
 wanted.
 """
-READING = (
-    Setting(
-        name="pull_minutes",
-        label="Ask for changes",
-        hint="What a webhook did not bring comes with the next answer. Blank: every 15 minutes.",
-        kind="choice",
-        choices={
-            "5": "Every 5 minutes",
-            "15": "Every 15 minutes",
-            "60": "Every hour",
-            "0": "In the night only",
-        },
-    ),
-    Setting(
-        name="sweep_at",
-        label="Nightly sweep at",
-        hint="When the last days are read once more, by the clock of the source. Blank: 02:30.",
-        example="02:30",
-        kind="time",
-    ),
-    Setting(
-        name="sweep_days",
-        label="Days that the sweep reads",
-        hint="How many days back it looks for changes. Blank: 7.",
-        example="7",
-        kind="whole",
-    ),
-    Setting(
-        name="pull_from",
-        label="Changes from this day on",
-        hint="Blank: from when it is connected, so that nothing older is posted a second time.",
-        example="2026-11-01",
-        kind="day",
-    ),
-)
-"""What every source is asked that can be asked for changes (contract/pulls.py)."""
 
 
 def address(example: str, hint: str, *, required: bool = True) -> Setting:
@@ -238,7 +237,7 @@ def fault(setting: Setting, text: str) -> str:
         return f"Enter {lowered(setting.label)}." if setting.required else ""
     if setting.choices is not None:
         return _strange(setting, listed(value) if setting.kind == "some_of" else (value,))
-    return _misread(setting, value)
+    return _of_database(setting, value) or _misread(setting, value)
 
 
 def lowered(label: str) -> str:
@@ -265,6 +264,18 @@ def _misread(setting: Setting, value: str) -> str:
             len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()
         ):
             return f"“{value}” is no currency. Use its three letters, such as GBP."
+        case _:
+            return ""
+
+
+def _of_database(setting: Setting, value: str) -> str:
+    match setting.kind:
+        case "database":
+            return address_fault(value)
+        case "query":
+            return query_fault(value)
+        case "columns":
+            return columns_fault(value, setting.fields)
         case _:
             return ""
 

@@ -21,7 +21,7 @@ class Submitter(StrEnum):
 class EInvoices:
     """What a target states: who submits, and the sentences about it that people read.
 
-    Of a service's e-invoice the target shows nothing by itself: `field_setting` names the setting
+    Of a service's e-invoice the target shows nothing of its own: `field_setting` names the setting
     in which a company enters the field of the target where its service notes since when one is
     valid, and `awaited` the document types for which that must come back. A target that submits
     them itself has neither.

@@ -91,7 +91,7 @@ class DocumentSchema:
     target can. `connected` is false while rules may speak of it but no connector posts it; the
     registry says so. With `one_row`, a document of one line may be written all in its header. A
     target that `touches_earlier` refuses it where a document that it follows lies in a locked
-    period; one that `reckons` works each line out anew, as quantity times price less the discount.
+    period; one that `reckons` works each line out again, as quantity times price less the discount.
     `amounts` is None where no line has an amount. `books` is None where the document books nothing.
     `lists` are the kinds of codes that the target can list (account, tax_code, currency), each with
     the place where a person adds one there.

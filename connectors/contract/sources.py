@@ -9,9 +9,11 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
+from connectors.contract.calls import ConnectionReport
 from connectors.contract.declared_settings import ConnectionForm
 from connectors.contract.schema import KindSchema
 from connectors.contract.targets import Settings
+from connectors.transport.http import Http
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,15 @@ class ShowsExample(Protocol):
 
     def example(self, secret: str, now: datetime, event_id: str) -> ExampleCall:
         """One small delivery, signed with this secret at this moment; `accept` takes it."""
+        ...
+
+
+@runtime_checkable
+class Testable(Protocol):
+    """A source that can say step by step whether it can be read."""
+
+    def test(self, settings: Settings, secret: str, zone: ZoneInfo, http: Http) -> ConnectionReport:
+        """The steps of a test that changes nothing there."""
         ...
 
 

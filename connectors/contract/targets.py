@@ -1,13 +1,14 @@
 """What every target offers, and what only some can do.
 
 Here: the protocol; and those of targets that make later what they take in, exchange a stored key
-for a short one, show posted documents, find similar ones, tell how they count items, or whether a
-party is in use. Not here: what passes through it (calls.py), anything that talks.
+for a short one, show posted documents, tell which were changed, find similar ones, tell how they
+count items, or whether a party is in use. Not here: what passes through it (calls.py), anything
+that talks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol, runtime_checkable
 
 from connectors.contract.calls import (
@@ -222,6 +223,30 @@ class Readable(Protocol):
 
 
 @runtime_checkable
+class TellsChanges(Protocol):
+    """A target that tells in one call which documents were changed since a moment."""
+
+    @property
+    def changes_reach(self) -> timedelta:
+        """How far back it tells."""
+        ...
+
+    def changed(
+        self,
+        documents: Collection[str],
+        since: datetime,
+        settings: Settings,
+        secret: str,
+        http: Http,
+    ) -> frozenset[str] | Found:
+        """The references there of all documents of these types that were made, changed, made void
+        or deleted since. `unknown` when nobody can say now, and where those are more than it tells
+        at once. Changes nothing.
+        """
+        ...
+
+
+@runtime_checkable
 class Searchable(Protocol):
     """A target that can be searched for documents under other numbers."""
 
@@ -229,8 +254,8 @@ class Searchable(Protocol):
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
     ) -> tuple[Stands, ...] | Found:
         """Live documents there of the same party and amount and about the same day, whatever their
-        number. `unknown` when nobody can say now; `different` when so many documents stand
-        there that a person must look. Changes nothing.
+        number. `unknown` when nobody can say now; `different` when it has so many
+        documents that a person must look. Changes nothing.
         """
         ...
 

@@ -130,6 +130,6 @@ def crowded(most: int, document: OutgoingDocument, day: date) -> Found:
     """A search among so many that it was given up."""
     return Found(
         kind="different",
-        words=f"{most} documents and more stand there for {document.party} around {day}, and not"
+        words=f"{most} documents and more exist there for {document.party} around {day}, and not"
         f" all were looked through: {document.number} may be among them, typed by hand.",
     )

@@ -139,7 +139,7 @@ def _value(schema: FieldSchema, value: object, zone: ZoneInfo) -> object | _Bad:
     found = _typed(schema, value.strip() if isinstance(value, str) else value, zone)
     hidden = invisible(value) if isinstance(value, str) else ()
     if hidden:
-        return _Bad(f"This holds {in_words(hidden)}.", "Type it anew: it came with a copied text.")
+        return _Bad(f"This holds {in_words(hidden)}.", "Type it again: it came with a copied text.")
     return found
 
 

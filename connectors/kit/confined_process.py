@@ -1,7 +1,8 @@
 """Work on what strangers wrote, in a child process that may use so much of the machine and no more.
 
 Here: limiting the process one is in, a child for one piece of work, and a child that is kept for
-many; none of them has our settings or our secrets. Not here: what a child does.
+many; none of them has our secrets, and of our settings only where connectors lie. Not here: what a
+child does.
 Where the system knows no such limits (Windows has no `resource`), only the time is limited.
 """
 
@@ -21,7 +22,7 @@ try:
 except ImportError:  # pragma: no cover - Windows
     resource = None  # type: ignore[assignment]
 
-_KEPT = ("PATH", "LANG", "VIRTUAL_ENV", "SYSTEMROOT", "TMPDIR")
+_KEPT = ("PATH", "LANG", "VIRTUAL_ENV", "SYSTEMROOT", "TMPDIR", "CLEARPOST_CONNECTORS")
 _HOME = str(Path(__file__).resolve().parents[2])
 _OUT_OF_MEMORY = 3
 

@@ -1,12 +1,15 @@
-"""What the fields of canonical records mean, in a sentence each.
+"""What fields mean, in a sentence each.
 
-Here: the meaning of a name that several kinds share. Not here: fields of one source alone, which
-say it themselves (contract/schema.py), and what rules make of a value.
+Here: the meaning of a name that several kinds of record share, and a target's own table of
+sentences put on its documents. Not here: fields of one source alone, which say it themselves
+(contract/schema.py), the sentences of a target (its field_meanings.py).
 """
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from connectors.contract.schema import FieldSchema
+from connectors.contract.schema import DocumentSchema, FieldSchema
 
 _OF_RECORDS: Final = {
     "number": "The number that people know it by.",
@@ -78,6 +81,39 @@ _OF_LINES: Final = {
 }
 
 
-def meaning_of(field: FieldSchema, *, of_line: bool) -> str:
+def meaning_of(one: FieldSchema, *, of_line: bool) -> str:
     """The sentence for a field; "" where nobody said one."""
-    return field.meaning or (_OF_LINES if of_line else _OF_RECORDS).get(field.name, "")
+    return one.meaning or (_OF_LINES if of_line else _OF_RECORDS).get(one.name, "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meanings:
+    """Sentences by the name of a field, of the head and of a line; those of one document type alone
+    stand in `apart` by `type.Field`, and come first there.
+    """
+
+    header: Mapping[str, str]
+    lines: Mapping[str, str] = field(default_factory=dict)
+    apart: Mapping[str, str] = field(default_factory=dict)
+
+    def on(self, document: DocumentSchema) -> DocumentSchema:
+        """The document with the meaning of every field. A field without one is a KeyError: it could
+        not be explained to anybody.
+        """
+        return replace(
+            document,
+            header=self._told(document.name, document.header, self.header),
+            lines=self._told(document.name, document.lines, self.lines),
+        )
+
+    def on_all(self, documents: Iterable[DocumentSchema]) -> tuple[DocumentSchema, ...]:
+        """All of them, in their order."""
+        return tuple(self.on(one) for one in documents)
+
+    def _told(
+        self, document: str, fields: Iterable[FieldSchema], known: Mapping[str, str]
+    ) -> tuple[FieldSchema, ...]:
+        return tuple(
+            replace(one, meaning=self.apart.get(f"{document}.{one.name}") or known[one.name])
+            for one in fields
+        )

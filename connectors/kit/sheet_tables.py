@@ -47,7 +47,9 @@ class WorkbookRefusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a workbook may be at most, and what reading it may use."""
+    """What a workbook may be at most, and what reading it may use. `told_bytes` is what its cells
+    come to: a text that is in the file once may stand in a million of them.
+    """
 
     file_bytes: int = DELIVERY_BYTES
     entries: int = 2_000
@@ -56,6 +58,7 @@ class Limits:
     ratio_from_bytes: int = MEGABYTE
     rows: int = DELIVERY_LINES
     columns: int = 200
+    told_bytes: int = 100 * MEGABYTE
     memory_bytes: int = 512 * MEGABYTE
     cpu_seconds: int = 20
 

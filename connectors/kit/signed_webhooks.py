@@ -112,7 +112,7 @@ def _late(timestamp: str, now: datetime) -> SourceRefusal | None:
         401,
         "old_timestamp",
         "The delivery's timestamp is more than 5 minutes away from now.",
-        "Sign each delivery anew, and set the sender's clock.",
+        "Sign each delivery again, and set the sender's clock.",
     )
 
 
@@ -168,8 +168,8 @@ class SignedJson(ABC):
     @abstractmethod
     def record(
         self, place: str, given: object, zone: ZoneInfo
-    ) -> IncomingRecord | tuple[RowError, ...]:
-        """One of them, or everything that is wrong with it."""
+    ) -> IncomingRecord | tuple[IncomingRecord | RowError, ...]:
+        """One of them, all that it comes to where it is several, or all that is wrong with it."""
 
     def _read(self, raw: bytes, delivery_id: str, zone: ZoneInfo) -> Accepted | SourceRefusal:
         if refused := too_large(raw):
@@ -186,10 +186,9 @@ class SignedJson(ABC):
         errors: list[RowError] = []
         for place, given in found:
             result = too_long_lists(place, given) or self.record(place, given, zone)
-            if isinstance(result, IncomingRecord):
-                records.append(result)
-            else:
-                errors += result
+            each = (result,) if isinstance(result, IncomingRecord) else result
+            records += [one for one in each if isinstance(one, IncomingRecord)]
+            errors += [one for one in each if isinstance(one, RowError)]
             if len(errors) > ERRORS:
                 return _hopeless(errors[0])
         return Accepted(delivery_id=delivery_id, records=tuple(records), errors=tuple(errors))

@@ -10,7 +10,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
@@ -62,10 +62,10 @@ def read_tables(
     lines = told.splitlines() if told else []
     if not lines or lines[-1] != b'{"end": true}':
         return _NO_ANSWER
-    return sheets_of([json.loads(line) for line in lines[:-1]])
+    return sheets_of(json.loads(line) for line in lines[:-1])
 
 
-def sheets_of(lines: Sequence[dict[str, object]]) -> tuple[Sheet, ...] | WorkbookRefusal:
+def sheets_of(lines: Iterable[dict[str, object]]) -> tuple[Sheet, ...] | WorkbookRefusal:
     """The sheets that a reader told line by line."""
     sheets: list[tuple[str, dict[int, dict[int, CellValue]]]] = []
     for line in lines:

@@ -59,9 +59,14 @@ def main() -> None:
     limits = Limits(**json.loads(sys.argv[1]))
     confine(memory_bytes=limits.memory_bytes, cpu_seconds=limits.cpu_seconds)
     out = sys.stdout
+    told = 0
     try:
         for line in read(sys.stdin.buffer.read(), limits):
-            out.write(json.dumps(line) + "\n")
+            words = json.dumps(line)
+            told += len(words)
+            if told > limits.told_bytes:
+                raise _bomb()
+            out.write(words + "\n")
     except RefusedError as refused:
         out.write(json.dumps({"refused": asdict(refused.refusal)}) + "\n")
     out.write('{"end": true}\n')

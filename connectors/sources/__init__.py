@@ -1,1 +1,5 @@
 """Clearpost connectors.sources: one folder for each system that orders come from."""
+
+from connectors.transport.connector_folders import folders
+
+__path__ = [*__path__, *folders("sources")]

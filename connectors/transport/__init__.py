@@ -1,1 +1,1 @@
-"""Clearpost connectors.transport: the way out, the clock, fault points; nothing of meaning."""
+"""Clearpost connectors.transport: outside calls, the clock, fault points; nothing of meaning."""

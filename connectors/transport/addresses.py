@@ -8,6 +8,7 @@ to exactly the address that was judged (transport/http.py).
 import ipaddress
 import os
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -55,16 +56,48 @@ def resolve(url: str) -> Destination | Blocked:
         return Blocked("The address of the target must begin with https:// and name a host.")
     if parts.username is not None or parts.password is not None:
         return Blocked("The address of the target must not contain a user name or password.")
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
-        return Blocked(f"The name {host} could not be resolved.", temporary=True)
-    addresses = [str(entry[4][0]).split("%")[0] for entry in found]
+    addresses = _addresses(host, port)
+    if isinstance(addresses, Blocked):
+        return addresses
     for address in addresses:
         refused = _judge(parts.scheme, ipaddress.ip_address(address))
         if refused:
             return Blocked(f"{host} is {address}: {refused}")
     return Destination(parts.scheme, host, port, addresses[0])
+
+
+def resolve_host(host: str, port: int, own: Collection[str]) -> Destination | Blocked:
+    """The address of a server that speaks no HTTP, judged as that of a URL is. `own` are hosts
+    inside the network that whoever runs this machine lets in. The scheme is `tls` where nothing may
+    be said to it that is not encrypted.
+    """
+    addresses = _addresses(host, port)
+    if isinstance(addresses, Blocked):
+        return addresses
+    let_in = host.lower() in own
+    for address in addresses:
+        one = ipaddress.ip_address(address)
+        refused = _judge_own(one) if let_in else _judge("https", one)
+        if refused:
+            return Blocked(f"{host} is {address}: {refused}")
+    here = all(_inner(ipaddress.ip_address(one)).is_loopback for one in addresses)
+    return Destination("any" if let_in or here else "tls", host, port, addresses[0])
+
+
+def _addresses(host: str, port: int) -> list[str] | Blocked:
+    """All addresses of a name, at least one."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError:
+        return Blocked(f"The name {host} could not be resolved.", temporary=True)
+    return [str(entry[4][0]).split("%")[0] for entry in found]
+
+
+def _judge_own(address: IPAddress) -> str:
+    """Even inside there are addresses that are no server's."""
+    inner = _inner(address)
+    strange = inner.is_link_local or inner.is_multicast or inner.is_unspecified
+    return "an address that no server of yours has." if strange else ""
 
 
 def _judge(scheme: str, address: IPAddress) -> str:

@@ -1,5 +1,4 @@
-"""The one way out: an HTTP session that connects to a judged address, follows nothing and
-repeats nothing.
+"""The one HTTP session: it connects to a judged address, follows nothing and repeats nothing.
 
 Here: deadlines, the cap on answers, what is known after a failure, and taking secrets out of
 what is kept. Not here: what an answer means (each target's contract/errors.py).
@@ -314,6 +313,6 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
         return min(float(value), LONGEST_PAUSE)
     try:
         moment = parsedate_to_datetime(value)
-        return max(0.0, (moment - now).total_seconds())
-    except (ValueError, TypeError):
+        return min(max(0.0, (moment - now).total_seconds()), LONGEST_PAUSE)
+    except (ValueError, TypeError, OverflowError):
         return None

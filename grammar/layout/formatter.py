@@ -220,7 +220,7 @@ def _filled(text: str, cell: Sequence[Token], start: int, limit: int = WIDTH) ->
 
 
 def _pieces(cell: Sequence[Token]) -> Iterator[tuple[str, str]]:
-    """The cell cut behind its commas, each piece with the comment that stood there."""
+    """The cell cut behind its commas, each piece with the comment before it."""
     begin = 0
     for end, token in enumerate(cell, 1):
         if token.text == "," or end == len(cell):

@@ -7,20 +7,23 @@ expressions in them (expressions.py).
 from dataclasses import dataclass
 from dataclasses import field as _field
 from datetime import time, timedelta
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from grammar.nodes.expressions import Action, Expr, RouteName, Value, Word
 from grammar.text.problem import Span
 
+GateWord: TypeAlias = Literal["ready", "wait", "hold", "ignore", "cancel"]
+"""What a gate says of a status."""
+
 
 @dataclass(frozen=True, slots=True)
 class GateRow:
-    """What some statuses mean; `word` is ready, wait, hold, ignore or cancel.
+    """What some statuses mean.
 
     `early` is a ready row that says by its word that these statuses may still change.
     """
 
-    word: str
+    word: GateWord
     states: tuple[Word, ...]
     owner: str | None
     say: str | None

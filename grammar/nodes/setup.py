@@ -70,7 +70,8 @@ class Record:
 class Link:
     """Other records of the family as a list with an end.
 
-    `theirs` is the field of the `other` record that equals `ours`, a field of `record`.
+    `theirs` is the field of the `other` record that equals `ours`, a field of `record`; with
+    `of_lines` one of its lines, so that each line may join records of its own.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Link:
     other: str
     theirs: str
     ours: str
+    of_lines: bool
     where: Expr | None
     most: int
     action: Action

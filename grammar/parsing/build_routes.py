@@ -1,7 +1,7 @@
 # ruff: noqa: D102 - each method is a rule of the grammar, and has its name
 """From the parser's tree to nodes: gates, checks, approvals, routes and decision tables."""
 
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from grammar import nodes
 from grammar.parsing.build_expressions import ExpressionBuilder, clock, pause, quoted, whole
@@ -176,9 +176,11 @@ class ReadinessBuilder(ExpressionBuilder):
     ) -> nodes.Gate:
         return nodes.Gate(str(record), route, rows, span)
 
-    def gate_row(self, span: Span, word: str, states: tuple[nodes.Word, ...]) -> nodes.GateRow:
+    def gate_row(
+        self, span: Span, word: nodes.GateWord | Literal["early"], states: tuple[nodes.Word, ...]
+    ) -> nodes.GateRow:
         early = word == "early"
-        return nodes.GateRow("ready" if early else word, states, None, None, span, early)
+        return nodes.GateRow("ready" if word == "early" else word, states, None, None, span, early)
 
     def gate_hold(
         self, span: Span, states: tuple[nodes.Word, ...], owner: str, say: str

@@ -65,12 +65,19 @@ class RecordBuilder(ExpressionBuilder):
             record=str(record),
             other=str(other),
             theirs=str(theirs),
-            ours=str(ours),
+            ours=ours[0],
+            of_lines=ours[1],
             where=where,
             most=whole(most, "number of records", hint),
             action=action,
             span=span,
         )
+
+    def head_field(self, _: Span, name: str) -> tuple[str, bool]:
+        return str(name), False
+
+    def joined_line_field(self, _: Span, __: str, name: str) -> tuple[str, bool]:
+        return str(name), True
 
     def link_where(self, _: Span, expr: nodes.Expr) -> nodes.Expr:
         return expr

@@ -171,8 +171,12 @@ class DeclarationBuilder(
 def ruleset(found: Sequence[Any]) -> nodes.Ruleset:
     """The declarations sorted into their shelves."""
 
+    shelves: dict[type[Any], list[Any]] = {}
+    for node in found:
+        shelves.setdefault(type(node), []).append(node)
+
     def of(kind: type[Any]) -> tuple[Any, ...]:
-        return tuple(node for node in found if isinstance(node, kind))
+        return tuple(shelves.get(kind, ()))
 
     return nodes.Ruleset(
         roles=of(nodes.Role),

@@ -1,20 +1,29 @@
 """Reading the same files again and again, as an editor does at every key.
 
 Lives here: `Reader`, for which a change costs what it changes: a declaration that reads as before
-keeps its nodes, and one that only stands elsewhere has them moved. Not here: reading a declaration
-(`parser.py`).
+keeps its nodes, and one that only stands elsewhere has them moved. And `collect_rarely`, for
+processes that do nothing else. Not here: reading a declaration (`parser.py`).
 """
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
-from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import declaration, parse
 from grammar.text.problem import Problem, Span
 from grammar.text.vocabulary import Block
+
+_RARELY = (50_000, 10, 5)
+
+
+def collect_rarely() -> None:
+    """Have Python look for cycles more rarely in this process: trees have none, and to go through
+    those of a thousand declarations takes longer than what is asked of them.
+    """
+    gc.set_threshold(*_RARELY)
 
 
 class Reader:
@@ -48,24 +57,49 @@ class Reader:
         return items
 
 
+_Move: TypeAlias = Callable[[Any, int], Any]
+_kind: Callable[[Any], Any] = type
+
+
 def _moved(value: Any, by: int) -> Any:
     """A node as it is so many lines further down."""
-    kind: Any = type(value)
-    if kind is Span:
-        line, end = value.line + by, value.end_line + by
-        return Span(value.file, line, value.column, end, value.end_column)
-    if kind is tuple:
-        return tuple([part if type(part) is str else _moved(part, by) for part in value])
-    if kind in _PLAIN:
-        return value
-    names = _slots(kind)
-    return kind(*[_moved(getattr(value, name), by) for name in names]) if names else value
-
-
-_PLAIN = frozenset({str, int, bool, type(None), Decimal})
+    return _mover(_kind(value))(value, by)
 
 
 @cache
-def _slots(kind: Any) -> tuple[str, ...]:
-    """The fields of a kind of node; of a plain value none."""
-    return tuple(getattr(kind, "__slots__", ())) if is_dataclass(kind) else ()
+def _mover(kind: type[Any]) -> _Move:
+    """How a value of a kind is moved; what holds no place stays the very same."""
+    if kind is Span:
+        return _moved_span
+    if kind is tuple:
+        return _moved_tuple
+    return _of_slots(kind) if is_dataclass(kind) and hasattr(kind, "__slots__") else _stays
+
+
+def _stays(value: Any, _by: int) -> Any:
+    return value
+
+
+def _moved_tuple(value: tuple[Any, ...], by: int) -> tuple[Any, ...]:
+    return tuple([_mover(_kind(part))(part, by) for part in value]) if value else value
+
+
+def _moved_span(span: Span, by: int) -> Span:
+    return Span(span.file, span.line + by, span.column, span.end_line + by, span.end_column)
+
+
+def _of_slots(kind: Any) -> _Move:
+    """A node's parts are written into a new one directly: it is frozen, and nothing is computed
+    when one is made.
+    """
+    parts = [getattr(kind, slot) for slot in kind.__slots__]
+    ways = [(part.__get__, part.__set__) for part in parts]
+
+    def moved(value: Any, by: int) -> Any:
+        made = object.__new__(kind)
+        for read, write in ways:
+            part = read(value)
+            write(made, _mover(_kind(part))(part, by))
+        return made
+
+    return moved

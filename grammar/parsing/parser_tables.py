@@ -1,7 +1,7 @@
 """Lark's parser of the language. Working out its tables takes longer than all of a short command.
 
 Lives here: `parser`, which reads the tables that stand beside the grammar, and their file. A change
-of the grammar has it written anew (tools/tables.py). Tables of another grammar, or of another Lark,
+of the grammar rewrites it (tools/tables.py). Tables of another grammar, or of another Lark,
 are left alone: then they are worked out. Not here: what is read (`parsing/parser.py`).
 """
 

@@ -28,6 +28,12 @@ class Edition(IntEnum):
     bare numbers. A document that names an account, a tax code or a currency which its target does
     not list is held; before, it was sent and refused."""
 
+    FOURTH = 4
+    """What nobody sees in a text makes it no other value for duplicates; before, an order that came
+    again with such a character was another one. A document that names a code with such a character
+    is held; before, it was sent. One id under two numbers, or one number under two ids, is released
+    for itself; before, who released a duplicate of the record had released that, too."""
+
 
 NEWEST: Final = max(Edition)
 
@@ -63,6 +69,21 @@ CHANGED: Final = {
         (
             "A document with an account, a tax code or a currency that its target does not list is"
             " held before it is sent. Before, it was sent, and the target refused it."
+        ),
+    ),
+    Edition.FOURTH: (
+        (
+            "Duplicates are compared as they are seen: a character that nobody sees makes no other"
+            " value. Before, an order that came again with one was another order."
+        ),
+        (
+            "A document that names a code with a character that nobody sees is held. Before, it was"
+            " sent."
+        ),
+        (
+            "A number under two ids, or an id under two numbers, is released for itself. Before,"
+            " who released a duplicate of the record had released that, too, and the other way"
+            " round."
         ),
     ),
 }

@@ -80,6 +80,10 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "TGT09": "target.file_withdrawn",
 }
 """What a hold can be placed for."""
+TARGET_CODES: Final = frozenset(code for code in HOLD_CODES if code.startswith("TGT"))
+"""What a target, or its silence, holds a posting for."""
+PUSH_CODES: Final = TARGET_CODES | {code for code in HOLD_CODES if code.startswith("PSH")}
+"""What a hold of pushing is placed for: what a target refused, or what may not be sent."""
 
 CODES: dict[str, str] = {
     # parser: what can be said about one declaration alone

@@ -21,6 +21,8 @@ def invisible(text: str) -> tuple[str, ...]:
 
 def without_invisible(text: str) -> str:
     """The text as it is seen."""
+    if text.isprintable():
+        return text
     return "".join(sign for sign in text if not _is_invisible(sign))
 
 

@@ -173,10 +173,10 @@ def ends(day: date, zone: ZoneInfo) -> datetime:
 
 def _not_theirs(actor: Actor, person_id: int, deputy_id: int) -> Refusal | None:
     if deputy_id == person_id:
-        return Refusal("deputy.self", "Nobody is their own deputy.", status=422)
+        return Refusal("deputy.self", "You cannot be your own delegate.", status=422)
     if actor.person_id == deputy_id:
         hint = "Ask them, or another admin."
-        return Refusal("deputy.own", "Nobody makes themselves a deputy.", hint, 403)
+        return Refusal("deputy.own", "You cannot make yourself a delegate.", hint, 403)
     return None if actor.person_id == person_id else may(actor, "people.admin")
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from holding.access import tokens
 from holding.access.actors import ACTS, ROLES, SYSTEM, UNEASY_PAIRS, Actor, actor_of, roles_of
+from holding.access.person_names import asked_names
 from holding.access.sessions import (
     SignedIn,
     hash_password,
@@ -38,6 +39,7 @@ from holding.access.teams import (
 from holding.audit.events import record_event
 from holding.refusal import Refusal
 from holding.store.row_objects import Columns, of
+from holding.store.together import answer
 from holding.tables import Company, FormerMember, Membership, Person
 from holding.tables.columns import is_currency
 
@@ -209,7 +211,7 @@ def add_membership(
     if actor.person_id == person_id:
         return Refusal(
             code="role.self",
-            message="Nobody gives a role to themselves.",
+            message="You cannot give yourself a role.",
             hint="Ask a second admin, or use the command line.",
             status=403,
         )
@@ -258,6 +260,13 @@ def who_may(
     but: Iterable[int] = (),
 ) -> tuple[str, ...]:
     """Names of the active people who may do the act (and answer for the team), without some."""
+    left_out = set(but)
+    found = able(session, company_id, act, team_id)
+    return tuple(name for person_id, name in found.items() if person_id not in left_out)
+
+
+def able(session: Session, company_id: int, act: str, team_id: int | None) -> dict[int, str]:
+    """The active people who may do the act (and answer for the team), by name: person id -> it."""
     query = (
         select(Person.id, Person.name)
         .join(Membership, Membership.person_id == Person.id)
@@ -269,13 +278,8 @@ def who_may(
         .distinct()
         .order_by(Person.name)
     )
-    members = answering(session, team_id)
-    left_out = set(but)
-    return tuple(
-        name
-        for person_id, name in session.execute(query)
-        if person_id not in left_out and (not members or person_id in members)
-    )
+    found, members = session.execute(query), answering(session, team_id)
+    return {person_id: name for person_id, name in found if not members or person_id in members}
 
 
 def id_of_address(session: Session, email: str) -> int | None:
@@ -292,11 +296,7 @@ def id_of(session: Session, company_id: int, email: str) -> int | None:
 
 def names_of(session: Session, person_ids: Iterable[int | None]) -> dict[int, str]:
     """Person id -> name."""
-    wanted = sorted({i for i in person_ids if i is not None})
-    if not wanted:
-        return {}
-    rows = session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted)))
-    return {row.id: row.name for row in rows}
+    return answer(session, asked_names(person_ids))
 
 
 def _say_uneasy(

@@ -1,6 +1,6 @@
 """Which sources of a company a person sees, and the narrowing of everything that they read.
 
-Here: the reach of a person, and the terms that a session adds by itself to each query about a
+Here: the reach of a person, and the terms that a session adds to each query about a
 record or whatever hangs on one. Not here: who may change it (holding/staff/source_limits.py), the
 pages that are closed to a limited person (portal/web/permissions.py).
 

@@ -50,7 +50,7 @@ class Keys:
             return Refusal(
                 "secret.moved",
                 "This secret belongs to another row.",
-                "Somebody changed the database by hand; enter the secret again.",
+                "The database was changed by hand; enter the secret again.",
             )
         conceal(str(found["text"]))
         return str(found["text"])

@@ -158,11 +158,20 @@ def forget_ended(session: Session, now: datetime) -> None:
 
 
 def set_password(session: Session, person_id: int, password: str, now: datetime) -> None:
-    """A new password; whoever was signed in with the old one no longer is."""
+    """A new password; whoever was signed in with the old one no longer is, and a link that was on
+    its way to set another one works no more.
+    """
     session.execute(
         update(tables.Person)
         .where(tables.Person.id == person_id)
         .values(password_hash=hash_password(password))
+    )
+    link = tables.AccessLink
+    session.execute(
+        update(link)
+        .where(link.person_id == person_id, link.kind == "reset")
+        .where(link.used_at.is_(None), link.ended_at.is_(None))
+        .values(ended_at=now)
     )
     revoke_all(session, person_id, now)
 

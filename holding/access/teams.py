@@ -54,6 +54,12 @@ def add_to_team(session: Session, *, company_id: int, name: str, person_id: int)
         session.flush()
 
 
+def titles_of(session: Session, company_id: int) -> dict[str, str]:
+    """Team name -> what people read."""
+    query = select(Team.name, Team.shown).where(Team.company_id == company_id)
+    return dict(session.execute(query).tuples().all())
+
+
 def teams(session: Session, company_id: int) -> dict[str, tuple[str, ...]]:
     """Team name -> names of its people, of the whole company; empty teams included."""
     rows = session.execute(
@@ -98,6 +104,19 @@ def empty_team(session: Session, team_id: int | None) -> str:
     team = session.get(Team, team_id or 0)
     if team is None or _members(session, team.company_id, team.name):
         return ""
+    return _instead(session, team)
+
+
+def duty(session: Session, team_id: int | None, person_id: int | None) -> tuple[bool, str]:
+    """What `in_team` and `empty_team` tell, by what is asked once."""
+    team = session.get(Team, team_id or 0)
+    members = _members(session, team.company_id, team.name) if team else set()
+    if team is None or members:
+        return not members or person_id in members, ""
+    return in_team(session, team_id, person_id), _instead(session, team)
+
+
+def _instead(session: Session, team: Team) -> str:
     company = session.get_one(Company, team.company_id)
     name = company.settings.get(FALLBACK_TEAM)
     same = select(Team).where(Team.company_id == team.company_id, Team.name == name)

@@ -174,7 +174,7 @@ def _approve_each(
         ready=gone,
         refused=tuple(one for one in answers if isinstance(one, Left)),
         waiting=tuple(
-            Left(one.posting.id, one.posting.number, f"still waits: {hold.rule}")
+            Left(one.posting.id, one.posting.number, f"still waits: {hold.rule}", level=hold.rule)
             for one in consents
             for hold in desk.asked(one.posting)
             if hold is not one.hold

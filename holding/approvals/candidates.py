@@ -6,7 +6,7 @@ approvals (`approve.py`), who had a hand in what (`separation.py`).
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -15,16 +15,18 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, Voice, voices
-from holding.access.people import who_may
+from holding.access.people import able
 from holding.access.teams import in_team
 from holding.approvals import separation
+from holding.lifecycle.state_labels import state_label
 from holding.refusal import Refusal
 from holding.store import bulk
+from holding.store.together import Question, Together, answer
 from holding.tables import Approval, Hold, Person, Posting, Record
 from holding.tables.decisions import HOLD_OPEN
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.canonical import dumps, sha256_hex
-from rules.values.posting_states import PostingState
+from rules.values.posting_states import PostingState, in_sentence
 
 WAITING: Final = {  # a posting that waits for it, and after it
     PostingState.HELD: PostingState.READY,
@@ -34,12 +36,16 @@ WAITING: Final = {  # a posting that waits for it, and after it
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A posting that was left out, and why; `status` as in HTTP: 403 is somebody else's to do."""
+    """A posting that was left out, and why; `status` as in HTTP: 403 is somebody else's to do.
+
+    `level`: the rule whose approval it still waits for, of one that is not left out.
+    """
 
     posting_id: int
     number: str
     reason: str
     status: int = 409
+    level: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,9 @@ def _difference(posting: Posting | None, seen: str | None, by: str) -> str:
 
 def moved_on(posting: Posting, by: str) -> str:
     """What became of one that waits no more, and who approved it, if anybody did."""
-    return f"is {posting.state} meanwhile" + (f": {by} approved it" if by else "")
+    return f"is {in_sentence(state_label(posting.state, posting.reason))} meanwhile" + (
+        f": {by} approved it" if by else ""
+    )
 
 
 ACT: Final = "posting.approve"
@@ -115,20 +123,15 @@ class Desk:
         self.session, self.actor = session, actor
         self._voices = voices(actor, ACT)
         record_ids = sorted({posting.record_id for posting in postings})
-        records = session.scalars(select(Record).where(bulk.among(Record.id, record_ids)))
-        self.records = {record.id: record for record in records}
-        self.holds: dict[tuple[int, str, int], list[Hold]] = defaultdict(list)
-        for hold in session.scalars(
-            select(Hold).where(bulk.among(Hold.record_id, record_ids), HOLD_OPEN).order_by(Hold.id)
-        ):
-            self.holds[hold.record_id, hold.route, hold.seq].append(hold)
+        page = Together(session)
+        rows, holds = page.ask(_records(record_ids)), page.ask(_holds(record_ids))
+        agreeing, several = page.ask(_agreed(postings)), page.ask(_several(record_ids))
+        self.records, self.holds = rows.value, holds.value
         self.hands = separation.touched(session, postings)
-        self._agreed, self._winner = agreed(session, postings)
-        several = select(Posting.record_id).where(bulk.among(Posting.record_id, record_ids))
-        several = several.group_by(Posting.record_id).having(func.count(Posting.id) > 1)
-        self._more = set(session.scalars(several))
+        self._agreed, self._winner = agreeing.value
+        self._more = several.value
         self._teams: dict[tuple[int | None, int | None], bool] = {}
-        self._could: dict[tuple[int | None, frozenset[int]], str] = {}
+        self._able: dict[int | None, Mapping[int, str]] = {}
 
     def open(self, posting: Posting) -> list[Hold]:
         """The open holds of a posting."""
@@ -170,7 +173,7 @@ class Desk:
         if posting.state not in WAITING:
             return f"it {moved_on(posting, self._winner.get(posting.id, ''))}"
         if self.records[posting.record_id].version_id != posting.version_id:
-            return "a newer version of the record arrived; it is judged first"
+            return "a newer version of the record arrived; it is checked first"
         return "" if self.asked(posting) else "it asks for no approval"
 
     def _not_theirs(self, posting: Posting, hold: Hold, voice: Voice) -> str:
@@ -182,15 +185,14 @@ class Desk:
         if not why:
             return ""
         company_id, team_id = posting.company_id, hold.team_id
-        return f"{why}; {self._others(company_id, team_id, frozenset(hands))} approve"
+        return f"{why}; {self._others(company_id, team_id, hands)} approve"
 
-    def _others(self, company_id: int, team_id: int | None, hands: frozenset[int]) -> str:
-        """Who could, asked once for postings that are alike."""
-        key = (team_id, hands)
-        if key not in self._could:
-            names = who_may(self.session, company_id, ACT, team_id=team_id, but=hands)
-            self._could[key] = separation.could(names)
-        return self._could[key]
+    def _others(self, company_id: int, team_id: int | None, hands: Collection[int]) -> str:
+        """Who could, asked once a team."""
+        if team_id not in self._able:
+            self._able[team_id] = able(self.session, company_id, ACT, team_id)
+        found = self._able[team_id].items()
+        return separation.could(name for person_id, name in found if person_id not in hands)
 
     def _answers_for(self, team_id: int | None, person_id: int | None) -> bool:
         key = (team_id, person_id)
@@ -205,9 +207,15 @@ def agreed(
     """Posting id -> who agreed to its content at a level already, or in whose name that was; and
     the name of who did so last.
     """
+    return answer(session, _agreed(postings))
+
+
+def _agreed(
+    postings: Sequence[Posting],
+) -> Question[tuple[Mapping[int, dict[int, str]], Mapping[int, str]]]:
     found: dict[int, dict[int, str]] = {posting.id: {} for posting in postings}
     last: dict[int, str] = {}
-    rows = session.execute(
+    rows = yield (
         select(Approval.posting_id, Approval.person_id, Approval.for_person_id, Person.name)
         .join(Posting, Posting.id == Approval.posting_id)
         .join(Person, Person.id == Approval.person_id)
@@ -224,3 +232,25 @@ def agreed(
             if person_id is not None:
                 found[row.posting_id][person_id] = "approved it at another level"
     return found, last
+
+
+def _records(ids: Sequence[int]) -> Question[dict[int, Record]]:
+    rows = yield select(Record).where(bulk.among(Record.id, ids))
+    return {record.id: record for record in rows.scalars()}
+
+
+def _holds(record_ids: Sequence[int]) -> Question[Mapping[tuple[int, str, int], list[Hold]]]:
+    """The open holds of each posting, known by its record, route and place in it."""
+    found: dict[tuple[int, str, int], list[Hold]] = defaultdict(list)
+    mine = select(Hold).where(bulk.among(Hold.record_id, record_ids), HOLD_OPEN)
+    rows = yield mine.order_by(Hold.id)
+    for hold in rows.scalars():
+        found[hold.record_id, hold.route, hold.seq].append(hold)
+    return found
+
+
+def _several(record_ids: Sequence[int]) -> Question[set[int]]:
+    """The records that became more than one document."""
+    mine = select(Posting.record_id).where(bulk.among(Posting.record_id, record_ids))
+    rows = yield mine.group_by(Posting.record_id).having(func.count(Posting.id) > 1)
+    return set(rows.scalars())

@@ -17,8 +17,9 @@ from holding.approvals import separation
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
 from holding.tables import Approval, Person, Posting
-from rules.outcomes.outcome import NEEDS_APPROVAL
-from rules.values.canonical import dumps, sha256_hex
+from rules.outcomes.digest import parts_of
+from rules.outcomes.outcome import NEEDS_APPROVAL, Document
+from rules.values.canonical import dumps, sha256_hex, text_of
 
 
 class Planned(Protocol):
@@ -52,6 +53,13 @@ def posting_hash(connection_id: int, target_company: str, document: Planned, act
         fields=document.fields,
         lines=document.lines,
     )
+
+
+def document_hash(connection_id: int, target_company: str, document: Document, action: str) -> str:
+    """The same hash of a document that the rules made, whose text is made once."""
+    head = [connection_id, target_company, document.document, document.number, action]
+    fields, lines = parts_of(document)
+    return sha256_hex(f"{text_of(head)[:-1]},{fields},{lines}]")
 
 
 def content_hash(
@@ -188,12 +196,12 @@ def _own_hand(given: Approval, name: str, hands: Mapping[int, str]) -> str:
     hand = separation.hand_of(hands, given.person_id, given.for_person_id)
     if hand is None:
         return ""
-    return f"{name} approved it {'for somebody who' if hand.lent else 'and'} {hand.did}"
+    return f"{name} approved it {'on behalf of a person who' if hand.lent else 'and'} {hand.did}"
 
 
 def _said(missing: frozenset[str], own: str, *, some: bool) -> str:
     if own:
-        return f"approved by somebody else: {own}"
+        return f"approved by another person: {own}"
     if some:
         return f"approved by all: {', '.join(sorted(missing))} is open"
     return "what was approved: the approval is for another content"

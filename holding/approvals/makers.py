@@ -43,21 +43,13 @@ def named_makers(
 
 def _by_replay(session: Session, postings: Sequence[Posting]) -> dict[int, set[str]]:
     """Posting id -> names, in lower case, that its rules exclude; asked of a replay."""
-    evaluations = {
-        row.id: row
-        for row in session.scalars(
-            select(Evaluation).where(
-                bulk.among(Evaluation.id, [posting.evaluation_id for posting in postings])
-            )
-        )
-    }
-    versions = {evaluation.ruleset_version_id for evaluation in evaluations.values()}
-    wanted = {version_id for version_id in versions if _excluding(session, version_id)}
-    asking = [
-        posting
-        for posting in postings
-        if evaluations[posting.evaluation_id].ruleset_version_id in wanted
-    ]
+    judgings = [posting.evaluation_id for posting in postings]
+    by_rules = select(Evaluation.id, Evaluation.ruleset_version_id).where(
+        bulk.among(Evaluation.id, judgings)
+    )
+    rules = dict(session.execute(by_rules).all())
+    wanted = {version_id for version_id in rules.values() if _excluding(session, version_id)}
+    asking = [posting for posting in postings if rules[posting.evaluation_id] in wanted]
     outcomes = replay_each(session, {posting.evaluation_id for posting in asking})
     return {one.id: excluded(outcomes[one.evaluation_id], one.route) for one in asking}
 

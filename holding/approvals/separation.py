@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 from holding.access.actors import Voice
 from holding.approvals.makers import Named, named_makers
 from holding.store import bulk
+from holding.store.together import Question, Together
 from holding.tables import (
     Approval,
     Dating,
@@ -145,7 +146,7 @@ def said_to(voice: Voice, hands: Mapping[int, str], *, you: str = "you") -> str:
 def could(others: Iterable[str]) -> str:
     """Who could do it instead."""
     names = list(others)
-    return f"{' or '.join(names)} can" if names else "nobody else can yet"
+    return f"{' or '.join(names)} can" if names else "no other user can yet"
 
 
 def deeds(
@@ -157,15 +158,23 @@ def deeds(
     and `version_id`, of those whose `keys` it is given.
     """
 
-    def found(asking: Callable[[Subquery], Select[Any]]) -> Iterable[Any]:
-        return session.execute(asking(of), {"keys": list(keys)})
+    given, page = {"keys": list(keys)}, Together(session)
+    asking = [
+        (_asking_for_rules, _rules),
+        *([(_asking_for_releases, _releasers)] if releases else []),
+        (_asking_for_dates, _daters),
+        (_asking_for_fixes, _fixers),
+        (_asking_for_versions, _writers),
+    ]
+    for found in [page.ask(_read(asked(of).params(given), read)) for asked, read in asking]:
+        yield from found.value
 
-    yield from _rules(found(_asking_for_rules))
-    if releases:
-        yield from _releasers(found(_asking_for_releases))
-    yield from _daters(found(_asking_for_dates))
-    yield from _fixers(found(_asking_for_fixes))
-    yield from _writers(found(_asking_for_versions))
+
+def _read(
+    asked: Select[Any], read: Callable[[Iterable[Any]], Iterator[Deed]]
+) -> Question[Sequence[Deed]]:
+    rows = yield asked
+    return tuple(read(rows))
 
 
 @cache
@@ -184,7 +193,7 @@ def _asking_for_rules(of: Subquery) -> Select[Any]:
 
 def _rules(rows: Iterable[Any]) -> Iterator[Deed]:
     for row in rows:
-        rules = f"the rules it was judged by (version {row.no})"
+        rules = f"the rules it was checked with (version {row.no})"
         if row.published_by_id is not None:
             yield Deed(row.key, row.published_by_id, f"published {rules}")
         if row.author_id is not None:

@@ -139,7 +139,7 @@ def verify(
     """Walk the chain of a company; every break, in its order.
 
     With `now`, events without a place after 60 s are breaks too. `known` are heads that were noted
-    elsewhere: without one, a chain whose end was cut off and linked anew cannot be told.
+    elsewhere: without one, a chain whose end was cut off and linked again cannot be told.
     """
     found: list[Break] = []
     before, place = START, 0

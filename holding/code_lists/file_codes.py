@@ -4,33 +4,35 @@ Here: entries by letters, by code, and by what tells a party: tax number, regist
 Not here: giving a list in (list_files.py).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
 
+from connectors import registry
+from holding.code_lists import list_texts
 from holding.code_lists.list_rows import name_keys, registration_key, tin_key
 from holding.store import bulk
 from holding.tables import Connection, ListedCode, ListFile
 from holding.tables.row_states import ListKind
 from rules.values.spelling import match_key
 
-LAST: Final = "\U0010ffff"
-"""Behind whatever a text goes on with."""
-
 
 @dataclass(frozen=True, slots=True)
 class FileList:
-    """The list of a target that stands for one kind."""
+    """The list of a target that stands for one kind; `by_id`: its codes are ids that only the
+    target gives.
+    """
 
     connection_id: int
     target: str
     kind: ListKind
     as_of: date
     name: str
+    by_id: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +48,15 @@ class FileCode:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a source says of a party or an item: its own key, name and numbers; blank: nothing."""
+    """What a source says of a party or an item: its own key, name and numbers; blank: nothing.
+    Only a party's are personal.
+    """
 
     key: str
     name: str = ""
     tin: str = ""
     registration: str = ""
+    of_party: bool = True
 
 
 def lists(session: Session, asked: Collection[tuple[int, ListKind]]) -> tuple[FileList, ...]:
@@ -68,6 +73,7 @@ def lists(session: Session, asked: Collection[tuple[int, ListKind]]) -> tuple[Fi
             ListFile.kind,
             ListFile.as_of,
             ListFile.name,
+            Connection.connector,
         )
         .join(Connection, Connection.id == ListFile.connection_id)
         .where(ListFile.id.in_(newest))
@@ -80,10 +86,16 @@ def lists(session: Session, asked: Collection[tuple[int, ListKind]]) -> tuple[Fi
             kind=row.kind,
             as_of=row.as_of,
             name=row.name,
+            by_id=_by_id(row.connector),
         )
         for row in rows
         if (row.connection_id, row.kind) in asked
     )
+
+
+def _by_id(connector: str) -> bool:
+    form = registry.form_of("target", connector)
+    return form is not None and form.tells is not None and form.tells.by_id
 
 
 def matching(session: Session, one: FileList, text: str, most: int) -> tuple[FileCode, ...]:
@@ -94,32 +106,28 @@ def matching(session: Session, one: FileList, text: str, most: int) -> tuple[Fil
     wanted = match_key(text) if text.strip() else ""
     if not wanted:
         return _read(session, _entries(one).order_by(ListedCode.code_key).limit(most))
-    found: dict[str, FileCode] = {}
-    for column in (ListedCode.code_key, ListedCode.name_key):
-        query = _entries(one).where(_begins(session, column, wanted)).order_by(column).limit(most)
-        found |= {entry.code: entry for entry in _read(session, query)}
-        if len(found) >= most:
-            return tuple(found.values())[:most]
-    for column in (ListedCode.name_key, ListedCode.code_key):
-        # the ids of one column alone, in no order: an index has all of that
-        has = column > "", column.contains(wanted, autoescape=True)  # the first: its own index
-        ids = _now(select(ListedCode.id), one).where(*has)
-        fits = bulk.among(ListedCode.id, session.scalars(ids.limit(most)).all())
-        each_fits = _read(session, _entries(one).where(fits))
-        found |= {each.code: found.get(each.code, each) for each in each_fits}
-        if len(found) >= most:
-            break
-    return tuple(found.values())[:most]
+    known = list_texts.texts(session, one.connection_id, one.kind)
+    ids = known.matching(wanted, most) if known is not None else []
+    if not ids:
+        return ()
+    query = select(ListedCode).where(ListedCode.id.in_(ids))  # no more: else an index is walked
+    rows = {row.id: row for row in session.scalars(query)}
+    return tuple(_code(rows[key]) for key in ids if key in rows)
 
 
 def fitting(session: Session, one: FileList, asked: Collection[Identity]) -> tuple[FileCode, ...]:
-    """Entries that share a number, the code, or the name apart from Sdn Bhd with one of these."""
+    """Entries that share a number, the code, or the name apart from Sdn Bhd with one of these;
+    where codes are ids, a name that is the key.
+    """
     wanted = {
         ListedCode.tin_key: {tin_key(who.tin) for who in asked},
         ListedCode.registration_key: {registration_key(who.registration) for who in asked},
         ListedCode.name_key: {key for who in asked for key in name_keys(who.name)},
         ListedCode.code_key: {match_key(who.key) for who in asked},
     }
+    if one.by_id:
+        wanted[ListedCode.code_key] = set()
+        wanted[ListedCode.name_key] |= {match_key(who.key) for who in asked}
     found: dict[str, FileCode] = {}
     for column, keys in wanted.items():
         if keys - {""}:
@@ -148,21 +156,14 @@ def _now(query: Select[Any], one: FileList) -> Select[Any]:
 
 
 def _read(session: Session, query: Select[Any]) -> tuple[FileCode, ...]:
-    rows: Sequence[ListedCode] = session.scalars(query).all()
-    return tuple(
-        FileCode(
-            code=row.code,
-            name=row.name,
-            tin=row.tin,
-            registration=row.registration,
-            active=row.active,
-        )
-        for row in rows
+    return tuple(_code(row) for row in session.scalars(query))
+
+
+def _code(row: ListedCode) -> FileCode:
+    return FileCode(
+        code=row.code,
+        name=row.name,
+        tin=row.tin,
+        registration=row.registration,
+        active=row.active,
     )
-
-
-def _begins(session: Session, column: InstrumentedAttribute[str], text: str) -> ColumnElement[bool]:
-    """That a column begins with a text, as each database answers it by the index."""
-    if session.get_bind().dialect.name == "sqlite":
-        return and_(column >= text, column < text + LAST)
-    return column.startswith(text, autoescape=True)

@@ -1,42 +1,38 @@
 """Lists of a target's codes that people give in: keeping one, what changed, how old each is.
 
 Here: giving a list in, where each list of a target comes from, and what one file changed. Not here:
-reading the file (list_rows.py), looking for a code (file_codes.py).
-
-An entry stays as it is from the file that brought it to the one that has it otherwise or not at
-all, so that every list of a day can be told.
+reading the file (list_rows.py), storing its entries (list_storage.py), looking for a code
+(file_codes.py), what a target tells itself (told_lists.py).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from connectors.kit.workbook import Written
 from holding.access.actors import Actor, may
-from holding.audit.events import record_event
-from holding.code_lists.list_rows import ListRow, name_key, registration_key, tin_key
+from holding.code_lists import list_storage
+from holding.code_lists.list_rows import ListRow
 from holding.lifecycle.changes import locked_company
 from holding.refusal import Refusal
-from holding.store import bulk
 from holding.tables import Connection, ListedCode, ListFile, Person
 from holding.tables.row_states import ListKind
 from holding.words import plural
-from rules.values.spelling import match_key
 
 ACT: Final = "mapping.fix"
-A_BATCH: Final = 5_000
-NAMED: Final = {ListKind.CUSTOMER: "customer", ListKind.VENDOR: "supplier", ListKind.ITEM: "item"}
 _HEADS: Final = ("Change", "Code", "Name", "TIN", "Registration number", "Active")
 
 
 @dataclass(frozen=True, slots=True)
 class ListStanding:
-    """A list that stands: its target and kind, from which file of which day, and by whom."""
+    """A list that stands: its target and kind, from which file of which day, and by whom; `told`:
+    the target itself told it, and nobody gave a file in.
+    """
 
     file_id: int
     connection_id: int
@@ -50,6 +46,7 @@ class ListStanding:
     added: int
     changed: int
     gone: int
+    told: bool = False
 
     def age(self, today: date) -> str:
         """`3 days old`."""
@@ -107,24 +104,9 @@ def give(
     if before is not None and (before.sha256, before.as_of) == (digest, as_of):
         message = f"This is the list of {as_of} that is in use already: {before.name}."
         return Refusal("list.same", message, "Nothing was changed.")
-    made = ListFile(
-        company_id=company_id,
-        connection_id=connection.id,
-        kind=kind,
-        as_of=as_of,
-        name=_shown(name),
-        sha256=digest,
-        person_id=actor.person_id,
-        at=now,
-        entries=len(rows),
-        added=0,
-        changed=0,
-        gone=0,
+    made = list_storage.keep(
+        session, actor, connection, kind, _shown(name), digest, rows, as_of=as_of, now=now
     )
-    session.add(made)
-    session.flush()
-    _replace(session, made, rows)
-    _say(session, actor, connection.name, made)
     return next(one for one in standings(session, company_id) if one.file_id == made.id)
 
 
@@ -156,7 +138,7 @@ def changes(
     query = select(ListedCode).where(mine).order_by(ListedCode.code).limit(2 * most)
     pairs: dict[str, dict[bool, ListRow]] = {}
     for one in session.scalars(query):
-        pairs.setdefault(one.code, {})[one.from_file_id == file_id] = _row_of(one)
+        pairs.setdefault(one.code, {})[one.from_file_id == file_id] = list_storage.row_of(one)
     told = (
         ChangedCode("Changed", pair[True], pair[False])
         if len(pair) == 2
@@ -199,6 +181,7 @@ def _standings(session: Session, *terms: object) -> Iterable[ListStanding]:
             added=file.added,
             changed=file.changed,
             gone=file.gone,
+            told=file.person_id is None,
         )
 
 
@@ -215,89 +198,6 @@ def _unfit_day(before: ListFile | None, as_of: date, today: date) -> Refusal | N
         message = f"A list of {before.as_of} is in use already ({before.name})."
         return Refusal("list.day", message, "Give in a list of that day or later.", 422)
     return None
-
-
-def _replace(session: Session, made: ListFile, rows: tuple[ListRow, ...]) -> None:
-    """Let entries end that are gone or otherwise, and add those that came."""
-    query = select(
-        ListedCode.id,
-        ListedCode.code,
-        ListedCode.name,
-        ListedCode.tin,
-        ListedCode.registration,
-        ListedCode.active,
-    ).where(
-        ListedCode.connection_id == made.connection_id,
-        ListedCode.kind == made.kind,
-        ListedCode.to_file_id.is_(None),
-    )
-    live: Mapping[str, tuple[int, ListRow]] = {
-        one.code: (one.id, _row_of(one)) for one in session.execute(query)
-    }
-    wanted = {row.code: row for row in rows}
-    fresh = [row for code, row in wanted.items() if code not in live or live[code][1] != row]
-    over = [key for code, (key, row) in live.items() if wanted.get(code) != row]
-    made.added = sum(row.code not in live for row in fresh)
-    made.changed = len(fresh) - made.added
-    made.gone = len(over) - made.changed
-    for start in range(0, len(over), A_BATCH):
-        ended = bulk.among(ListedCode.id, over[start : start + A_BATCH])
-        session.execute(
-            update(ListedCode)
-            .where(ended)
-            .values(to_file_id=made.id)
-            .execution_options(synchronize_session=False)
-        )
-    for start in range(0, len(fresh), A_BATCH):
-        some = fresh[start : start + A_BATCH]
-        bulk.insert(session, ListedCode, [_stored(made, row) for row in some])
-
-
-def _stored(made: ListFile, row: ListRow) -> dict[str, object]:
-    return {
-        "connection_id": made.connection_id,
-        "kind": str(made.kind),
-        "code": row.code,
-        "name": row.name,
-        "tin": row.tin,
-        "registration": row.registration,
-        "active": row.active,
-        "code_key": match_key(row.code),
-        "name_key": name_key(row.name),
-        "tin_key": tin_key(row.tin),
-        "registration_key": registration_key(row.registration),
-        "from_file_id": made.id,
-    }
-
-
-def _row_of(one: Any) -> ListRow:
-    return ListRow(
-        code=one.code,
-        name=one.name,
-        tin=one.tin,
-        registration=one.registration,
-        active=one.active,
-    )
-
-
-def _say(session: Session, actor: Actor, target: str, made: ListFile) -> None:
-    noun = NAMED[made.kind]
-    record_event(
-        session,
-        company_id=made.company_id,
-        at=made.at,
-        actor=actor,
-        act="list.given",
-        body={
-            "say": f"{actor.name} gave in the list of {noun}s of {target} of {made.as_of}, "
-            f"{made.name}: {plural(made.entries, noun)}; {made.added} added, {made.changed} "
-            f"changed, {made.gone} gone.",
-            "target": target,
-            "kind": str(made.kind),
-            "as_of": made.as_of.isoformat(),
-            "sha256": made.sha256,
-        },
-    )
 
 
 def _shown(name: str) -> str:

@@ -6,7 +6,8 @@ keeping a list (list_files.py), looking into one (file_codes.py).
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from connectors.kit.sheet_tables import (
@@ -28,6 +29,7 @@ MOST: Final = 100_000
 LONGEST: Final = 200
 ENDINGS: Final = (".xlsx", ".csv")
 TOLD: Final = 5  # faults of a file that are named
+DIGITS: Final = 18  # of a rate
 _CODES: Final[Mapping[ListKind, tuple[str, ...]]] = {
     ListKind.CUSTOMER: ("customer code", "debtor code", "account no", "acc no", "customer id"),
     ListKind.VENDOR: ("supplier code", "vendor code", "creditor code", "account no", "supplier id"),
@@ -41,6 +43,8 @@ _NAMES: Final[Mapping[ListKind, tuple[str, ...]]] = {
 _TIN: Final = ("tin", "tax identification number", "customer tin", "supplier tin")
 _REGISTRATION: Final = ("registration number", "registration no", "ssm no", "brn", "registration")
 _ACTIVE: Final = ("active", "is active", "status")
+_UNIT: Final = ("uom", "unit", "unit of measure", "base uom")
+_RATE: Final = ("rate", "uom rate", "conversion rate")
 _NO: Final = frozenset({"no", "n", "false", "0", "inactive", "f", "disabled"})
 _YES: Final = frozenset({"", "yes", "y", "true", "1", "active", "t", "enabled"})
 _FORMS: Final = re.compile(r"(?:\b(?:sendirian|sdn)\b\W*)?\b(?:berhad|bhd)\b\W*$", re.IGNORECASE)
@@ -49,13 +53,18 @@ _NEW_NUMBER: Final = re.compile(r"(?<!\d)\d{12}(?!\d)")
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
-    """One entry of a list: its code, and what the list says of it; blank where it says nothing."""
+    """One entry of a list: its code, and what the list says of it; blank where it says nothing.
+
+    `units` of an item: (unit, num, den), 1 of it being num/den of the first, its base unit. They
+    are kept with what the target tells of its items (listed_units.py), so they are not compared.
+    """
 
     code: str
     name: str
     tin: str
     registration: str
     active: bool
+    units: tuple[tuple[str, int, int], ...] = field(default=(), compare=False)
 
 
 def name_key(name: str) -> str:
@@ -122,24 +131,63 @@ def _rows(sheet: Sheet, kind: ListKind) -> tuple[ListRow, ...] | Refusal:
         message = f"The first row has no column {words}."
         return Refusal("list.headings", message, "Give the columns these headings.", 422)
     rows: dict[str, ListRow] = {}
+    units: dict[str, dict[str, Decimal]] = {}
     faults: list[str] = []
     for number, cells in sorted(sheet.rows.items()):
         if number == 1:
             continue
         fault = next(_faults(number, cells, at), "")
         row = _row(cells, at)
-        if not fault and row.code in rows:
+        unit, rate = _unit(cells, at)
+        added = "rate" in at and unit and unit not in units.get(row.code, {unit: rate})
+        if not fault and row.code in rows and not added:
             fault = f"row {number}: {row.code} is there twice"
         if fault:
             faults.append(fault)
-        rows[row.code] = row
+        elif unit:
+            units.setdefault(row.code, {})[unit] = rate
+        rows.setdefault(row.code, row)
+    faults += _without_base(units)
     if faults:
         more = f" and {len(faults) - TOLD} more" if len(faults) > TOLD else ""
         message = f"The list cannot be read: {'; '.join(faults[:TOLD])}{more}."
         return Refusal("list.rows", message, "Correct the file, then upload it again.", 422)
     if not rows:
         return Refusal("list.empty", "The list has headings and no rows.", "Check the file.", 422)
-    return tuple(rows.values())
+    return tuple(replace(row, units=_by_base(units.get(row.code, {}))) for row in rows.values())
+
+
+def _unit(cells: Mapping[int, CellValue], at: Mapping[str, int]) -> tuple[str, Decimal]:
+    """The unit that a row is of, and its rate; of a list without rates it is the only one."""
+    unit = str(cells.get(at["unit"], "")).strip() if "unit" in at else ""
+    told = str(cells.get(at["rate"], "")).strip() if "rate" in at else "1"
+    return unit, _number(told) or Decimal(0)
+
+
+def _number(text: str) -> Decimal | None:
+    """A rate above zero that can be reckoned with; None of anything else."""
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        return None
+    sound = found.is_finite() and found > 0 and abs(found.adjusted()) < DIGITS
+    return found if sound and len(text) <= DIGITS else None
+
+
+def _without_base(units: Mapping[str, Mapping[str, Decimal]]) -> Iterator[str]:
+    """Items of which no unit is the base unit: nobody knows what their rates count."""
+    for code, told in units.items():
+        if 1 not in told.values():
+            yield f"{code} has no unit of rate 1"
+
+
+def _by_base(told: Mapping[str, Decimal]) -> tuple[tuple[str, int, int], ...]:
+    """The units with their rates, the base unit first: it is the first one of rate 1."""
+    base = next((unit for unit, rate in told.items() if rate == 1), None)
+    if base is None:
+        return ()
+    others = ((unit, *rate.as_integer_ratio()) for unit, rate in told.items() if unit != base)
+    return ((base, 1, 1), *others)
 
 
 def _columns(sheet: Sheet, kind: ListKind) -> dict[str, int]:
@@ -154,9 +202,11 @@ def _columns(sheet: Sheet, kind: ListKind) -> dict[str, int]:
         "registration": _REGISTRATION,
         "active": _ACTIVE,
     }
+    if kind == ListKind.ITEM:
+        fields |= {"unit": _UNIT, "rate": _RATE}
     found = {
-        field: next(headings[word] for word in words if word in headings)
-        for field, words in fields.items()
+        name: next(headings[word] for word in words if word in headings)
+        for name, words in fields.items()
         if any(word in headings for word in words)
     }
     if "code" not in found and "name" in found:
@@ -166,21 +216,23 @@ def _columns(sheet: Sheet, kind: ListKind) -> dict[str, int]:
 
 def _faults(number: int, cells: Mapping[int, CellValue], at: Mapping[str, int]) -> Iterator[str]:
     """What cannot be read of a row, by its cells."""
-    for field, column in at.items():
+    for name, column in at.items():
         cell, value = f"{column_name(column)}{number}", cells.get(column, "")
         text = str(value).strip()
         if isinstance(value, CellError):
             yield f"{cell} has no value ({text})"
-        elif field == "code" and not text:
+        elif name == "code" and not text:
             yield f"{cell} has no code"
         elif len(text) > LONGEST or not text.isprintable():
             yield f"{cell} is longer than {LONGEST} characters or has unprintable ones"
-        elif field == "active" and text.casefold() not in _YES | _NO:
+        elif name == "active" and text.casefold() not in _YES | _NO:
             yield f"{cell} says neither yes nor no: “{text}”"
+        elif name == "rate" and _unit(cells, at)[0] and _number(text) is None:
+            yield f"{cell} is no rate above 0: “{text}”"
 
 
 def _row(cells: Mapping[int, CellValue], at: Mapping[str, int]) -> ListRow:
-    told = {field: str(cells.get(column, "")).strip() for field, column in at.items()}
+    told = {name: str(cells.get(column, "")).strip() for name, column in at.items()}
     code = told["code"]
     return ListRow(
         code=code,

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connectors import registry
+from connectors.contract import ConnectionSide
 from holding.access.actors import Actor
 from holding.configuration import target_ways, ways_in
 from holding.configuration.settings_change import unusable
@@ -30,7 +31,7 @@ def add_connection(
     *,
     company_id: int,
     name: str,
-    side: str,
+    side: ConnectionSide,
     connector: str,
     settings: Mapping[str, Any],
     actor: Actor,
@@ -78,7 +79,7 @@ def _second_way(session: Session, row: Connection, settings: Mapping[str, Any]) 
     return target_ways.refusal(session, row)
 
 
-def _unknown(side: str, connector: str, known: Iterable[str]) -> Refusal:
+def _unknown(side: ConnectionSide, connector: str, known: Iterable[str]) -> Refusal:
     """The refusal of a connector that is not there: of a way that is known, why it is not."""
     code, others = "connection.connector", f"Known: {', '.join(known)}."
     told = registry.not_offered(connector) if side == "target" else None

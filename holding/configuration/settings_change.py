@@ -13,8 +13,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
+from connectors.contract import ConnectionSide
 from connectors.contract import declared_settings as declared
 from holding.access.actors import Actor
+from holding.code_lists import list_turns
 from holding.configuration import ways_in
 from holding.connections.setup import ask_key_again, permitted, tell, wait_for_test
 from holding.intake.pulls import plan_anew
@@ -73,7 +75,9 @@ def change_settings(
         plan_anew(session, connection_id, now)
         if declared.COMPANY_CODE in changed:
             _judge_again(session, actor, connection, "company of its records", now)
-    elif moved or elsewhere:
+    else:
+        list_turns.plan_anew(session, connection_id, now)
+    if connection.side == "target" and (moved or elsewhere):
         wait_for_test(session, connection, now)
     if moved:
         _ask_again(session, actor, connection, moved, now)
@@ -109,7 +113,7 @@ def _host(address: object) -> tuple[str, str, int | None]:
     return (parts.scheme, parts.hostname or "", port)
 
 
-def unusable(side: str, connector: str, given: Mapping[str, Any]) -> Refusal | None:
+def unusable(side: ConnectionSide, connector: str, given: Mapping[str, Any]) -> Refusal | None:
     """Why a connection cannot have these values, as its connector declares its settings; a blank
     one is taken away, so it is asked for where a connection is added (new_connections.py).
     """
@@ -156,7 +160,7 @@ def _judge_again(
     now: datetime,
     reason: str | None = None,
 ) -> None:
-    """All that is not sent is judged anew, and the list of changes says why."""
+    """All that is not sent is judged again, and the list of changes says why."""
     next_revision(
         session,
         connection.company_id,

@@ -114,7 +114,9 @@ def finish(
             return refusal
         target = authorizing(connection.connector)
     if target is None:
-        return Refusal("authorization.none", "Nobody comes back to this connection.", status=404)
+        return Refusal(
+            "authorization.none", "No sign-in is expected for this connection.", status=404
+        )
     came = target.returned({name: value[:LONGEST] for name, value in query.items()})
     with database.read() as session:  # who brings a strange word changes nothing
         found = _request(session, connection, came.state, token)

@@ -21,6 +21,7 @@ from connectors.contract import Found
 from holding.audit.events import record_event
 from holding.tables import Connection, Throttle
 from holding.tables.columns import NOW, moment
+from holding.tables.row_states import BreakerState
 
 FAILURES = 5  # in a row
 WINDOW = 20  # or more than half of so many
@@ -34,27 +35,38 @@ _KNOWN = select(Throttle).where(Throttle.connection_id == bindparam("connection"
 _LOCKED = _KNOWN.execution_options(populate_existing=True).with_for_update(key_share=True)
 
 
+_NOTED = "throttles"
+
+
+def note(session: Session, connection_id: int, row: Throttle | None) -> None:
+    """What another query of this session has read of a connection needs no question of its own."""
+    session.info.setdefault(_NOTED, {})[connection_id] = row
+
+
 def known(session: Session, connection_id: int) -> Throttle | None:
     """The row of a connection; None where nobody has called it yet."""
+    noted: dict[int, Throttle | None] = session.info.get(_NOTED, {})
+    if connection_id in noted:
+        return noted[connection_id]
     return session.scalars(_KNOWN, {"connection": connection_id}).one_or_none()
 
 
 def closed(session: Session, connection_id: int) -> bool:
     """Whether calls may be made without asking first."""
     row = known(session, connection_id)
-    return row is None or row.breaker == "closed"
+    return row is None or row.breaker == BreakerState.CLOSED
 
 
 def refused(session: Session, connection_id: int) -> bool:
     """Whether it does not accept our key."""
     row = known(session, connection_id)
-    return row is not None and row.breaker == "open" and row.open_until is None
+    return row is not None and row.breaker == BreakerState.OPEN and row.open_until is None
 
 
 def in_doubt(session: Session, connection_id: int) -> bool:
     """Whether it was away or refused our key, and nobody has seen yet that this is over."""
     row = known(session, connection_id)
-    return row is not None and (row.breaker != "closed" or row.opened_at is not None)
+    return row is not None and (row.breaker != BreakerState.CLOSED or row.opened_at is not None)
 
 
 def failing(session: Session, connection_id: int) -> bool:
@@ -67,9 +79,9 @@ def turn(session: Session, connection_id: int, now: datetime) -> bool:
     """Whether it is time to ask an open connection, and the caller is the one who does."""
     taken = session.scalar(
         update(Throttle)
-        .where(Throttle.connection_id == connection_id, Throttle.breaker != "closed")
+        .where(Throttle.connection_id == connection_id, Throttle.breaker != BreakerState.CLOSED)
         .where(_time_to_ask(now, now + LONGEST))
-        .values(breaker="half_open", open_until=now + SHORTEST)
+        .values(breaker=BreakerState.HALF_OPEN, open_until=now + SHORTEST)
         .returning(Throttle.connection_id)
     )
     return taken is not None
@@ -81,23 +93,23 @@ def failed(session: Session, connection_id: int, now: datetime, pace: float) -> 
     row.failures += 1
     row.recent = (row.recent + _BAD)[-WINDOW:]
     trial = _on_trial(row, now)
-    waits = row.breaker == "open" and (row.open_until is None or row.open_until > now)
-    if waits or (row.breaker == "closed" and not (trial or _too_many(row))):
+    waits = row.breaker == BreakerState.OPEN and (row.open_until is None or row.open_until > now)
+    if waits or (row.breaker == BreakerState.CLOSED and not (trial or _too_many(row))):
         return
-    if row.breaker == "closed" and not trial:
+    if row.breaker == BreakerState.CLOSED and not trial:
         row.opened_at = now
-        words = "{} is out of reach. What is ready waits, and it is asked again by itself."
+        words = "{} is out of reach. What is ready waits, and Clearpost asks again automatically."
         _tell(session, connection_id, now, "connection.away", words)
     away = now - (row.opened_at or now)
     pause = min(LONGEST, max(SHORTEST, away / SHARE))
-    row.breaker, row.open_until = "open", now + pause * pace
+    row.breaker, row.open_until = BreakerState.OPEN, now + pause * pace
 
 
 def reached(session: Session, connection_id: int, now: datetime) -> None:
     """It answered the question whether it is back: it is on trial."""
     row = locked(session, connection_id)
-    if row.breaker == "half_open":
-        row.breaker, row.open_until = "closed", now + LONGEST
+    if row.breaker == BreakerState.HALF_OPEN:
+        row.breaker, row.open_until = BreakerState.CLOSED, now + LONGEST
         row.failures, row.recent = 0, ""
 
 
@@ -107,8 +119,8 @@ def passed(session: Session, connection_id: int, now: datetime) -> None:
     """
     reached(session, connection_id, now)
     row = locked(session, connection_id)
-    over = row.breaker == "closed" and not _on_trial(row, now)
-    if over or (row.breaker == "open" and row.open_until is None):
+    over = row.breaker == BreakerState.CLOSED and not _on_trial(row, now)
+    if over or (row.breaker == BreakerState.OPEN and row.open_until is None):
         close(session, connection_id, now)
 
 
@@ -134,17 +146,21 @@ def looked(
 
 def answered(session: Session, connection_id: int, now: datetime) -> None:
     """It answers a call: go on at full speed. Writes only when something has to change."""
-    before = known(session, connection_id)
-    if before is None or (
-        before.breaker == "closed" and not before.recent and not before.opened_at
-    ):
+    if goes_on(known(session, connection_id)):
         return
     row = locked(session, connection_id)
-    if row.breaker == "closed" and row.opened_at is None:
+    if row.breaker == BreakerState.CLOSED and row.opened_at is None:
         recent = (row.recent + _GOOD)[-WINDOW:]
         row.failures, row.recent = 0, recent if _BAD in recent else ""
     elif row.open_until is not None:  # else its key is refused, and this answer is an old one
         close(session, connection_id, now)
+
+
+def goes_on(row: Throttle | None) -> bool:
+    """Whether nothing has to change when a connection with this row answers."""
+    return row is None or (
+        row.breaker == BreakerState.CLOSED and not row.recent and not row.opened_at
+    )
 
 
 def shut(session: Session, connection_id: int, now: datetime, key_id: int | None) -> bool:
@@ -153,9 +169,9 @@ def shut(session: Session, connection_id: int, now: datetime, key_id: int | None
     """
     row = locked(session, connection_id)
     in_use = session.scalar(select(Connection.key_id).where(Connection.id == connection_id))
-    news = in_use == key_id and (row.breaker != "open" or row.open_until is not None)
+    news = in_use == key_id and (row.breaker != BreakerState.OPEN or row.open_until is not None)
     if news:
-        row.breaker, row.open_until, row.opened_at = "open", None, now
+        row.breaker, row.open_until, row.opened_at = BreakerState.OPEN, None, now
         words = "{} does not accept our key. What is ready waits for a new one."
         _tell(session, connection_id, now, "connection.refused", words)
     return news
@@ -164,13 +180,13 @@ def shut(session: Session, connection_id: int, now: datetime, key_id: int | None
 def hold_back(session: Session, connection_id: int, now: datetime) -> None:
     """Nothing goes out until a test passes, as when the key is refused; nobody has to be told."""
     row = locked(session, connection_id)
-    row.breaker, row.open_until, row.opened_at = "open", None, now
+    row.breaker, row.open_until, row.opened_at = BreakerState.OPEN, None, now
 
 
 def let_begin(session: Session, connection_id: int) -> None:
     """The test that was waited for has passed: calls may be made; nobody has to be told."""
     row = locked(session, connection_id)
-    row.breaker, row.open_until, row.opened_at = "closed", None, None
+    row.breaker, row.open_until, row.opened_at = BreakerState.CLOSED, None, None
 
 
 def keep_key(session: Session, connection_id: int) -> None:
@@ -184,10 +200,10 @@ def keep_key(session: Session, connection_id: int) -> None:
 def close(session: Session, connection_id: int, now: datetime) -> None:
     """It is back: calls may be made again."""
     row = locked(session, connection_id)
-    if row.breaker != "closed" or row.opened_at is not None:
-        words = "{} answers again. What waited goes on by itself."
+    if row.breaker != BreakerState.CLOSED or row.opened_at is not None:
+        words = "{} answers again. What waited is sent automatically."
         _tell(session, connection_id, now, "connection.back", words)
-    row.breaker, row.open_until, row.opened_at = "closed", None, None
+    row.breaker, row.open_until, row.opened_at = BreakerState.CLOSED, None, None
     row.failures, row.recent = 0, ""
 
 
@@ -198,6 +214,8 @@ def locked(session: Session, connection_id: int) -> Throttle:
         row = Throttle(connection_id=connection_id)
         session.add(row)
         session.flush()
+    if _NOTED in session.info:
+        note(session, connection_id, row)
     return row
 
 
@@ -207,16 +225,16 @@ def _time_to_ask(now: Any, latest: Any) -> ColumnElement[bool]:
     return func.coalesce(or_(at <= now, at > latest), false())
 
 
-REFUSED = and_(Throttle.breaker == "open", Throttle.open_until.is_(None))
+REFUSED = and_(Throttle.breaker == BreakerState.OPEN, Throttle.open_until.is_(None))
 """Of a throttle: the target does not accept our key."""
-BARRED = and_(Throttle.breaker != "closed", ~_time_to_ask(NOW, moment("asked_by")))
+BARRED = and_(Throttle.breaker != BreakerState.CLOSED, ~_time_to_ask(NOW, moment("asked_by")))
 """Of a throttle: nobody may call now, not even to ask."""
 
 
 def _on_trial(row: Throttle, now: datetime) -> bool:
     """Whether it is called only to see; a trial that ends later than any is a clock that jumped."""
     until = row.open_until
-    return row.breaker == "closed" and until is not None and now < until <= now + LONGEST
+    return row.breaker == BreakerState.CLOSED and until is not None and now < until <= now + LONGEST
 
 
 def _too_many(row: Throttle) -> bool:

@@ -13,16 +13,17 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import Target
+from connectors.contract.declared_settings import looks_first
 from connectors.contract.hand_imports import ImportedByHand
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
 from holding.access.secrets import Keys
-from holding.connections.own_settings import settings_and_zone
-from holding.connections.setup import CALLS_PER_MINUTE, secret_of
+from holding.connections.own_settings import settings_and_zone, settled
+from holding.connections.setup import CALLS_PER_MINUTE, opened, secret_of
 from holding.refusal import Refusal
 from holding.runtime.settings import Settings
 from holding.store.database import Database
-from holding.tables import Connection
+from holding.tables import Connection, ConnectionKey
 
 USUAL_SETTLE_SECONDS = 30.0
 
@@ -101,13 +102,43 @@ class Channel:
 
 def open_channel(session: Session, desk: Desk, connection: Connection) -> Channel | Refusal:
     """The connection with its connector and its secret, or why it cannot be used."""
-    target = registry.targets().get(connection.connector)
-    if target is None:
-        return Refusal("connection.connector", f"There is no connector {connection.connector}.")
+    target = _target_of(connection)
+    if isinstance(target, Refusal):
+        return target
     secret = secret_of(session, connection, desk.keys)
     if isinstance(secret, Refusal):
         return secret
-    settings, zone = settings_and_zone(session, connection)
+    return _channel(desk, connection, target, secret, settings_and_zone(session, connection))
+
+
+def opened_channel(
+    desk: Desk, connection: Connection, key: ConnectionKey | None, zone: str, currency: str
+) -> Channel | Refusal:
+    """The same, where its key in use and what it has of its company were read with it."""
+    target = _target_of(connection)
+    if isinstance(target, Refusal):
+        return target
+    secret = opened(connection, key, desk.keys)
+    if isinstance(secret, Refusal):
+        return secret
+    return _channel(desk, connection, target, secret, settled(connection, zone, currency))
+
+
+def _target_of(connection: Connection) -> Target | Refusal:
+    target = registry.targets().get(connection.connector)
+    if target is None:
+        return Refusal("connection.connector", f"There is no connector {connection.connector}.")
+    return target
+
+
+def _channel(
+    desk: Desk,
+    connection: Connection,
+    target: Target,
+    secret: str,
+    told: tuple[Mapping[str, object], ZoneInfo],
+) -> Channel:
+    settings, zone = told
     given = desk.settings.settle_seconds
     settle = target.settle_seconds if given is None else given
     return Channel(
@@ -120,7 +151,7 @@ def open_channel(session: Session, desk: Desk, connection: Connection) -> Channe
         secret=secret,
         key_id=connection.key_id,
         settle=timedelta(seconds=settle),
-        looks_first=connection.settings.get("dedupe", target.dedupe) in ("key", "none")
+        looks_first=(target.dedupe in ("key", "none") or looks_first(connection.settings))
         and not isinstance(target, ImportedByHand),
         calls_per_minute=_per_minute(target, connection.settings, desk.pace),
         zone=zone,

@@ -23,6 +23,7 @@ from holding.connections.master_data import RATE
 from holding.connections.setup import permitted, tell
 from holding.lifecycle import causes
 from holding.refusal import Refusal
+from holding.store.together import Question, Together, answer
 from holding.tables import Cause, Company, Connection, Person, Snapshot, SnapshotItem
 from holding.words import plural
 from rules.values.cause_keys import CauseKey, CauseKind
@@ -65,17 +66,24 @@ class ConfirmedRate:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """The rates of one target: whether people are asked, what they said, what waits for them."""
+    """The rates of one target: whether people are asked, what they said, what waits for them.
+
+    `told`: of how many items the target itself tells rates, by a list that somebody gave in.
+    """
 
     asked: bool
     confirmed: tuple[ConfirmedRate, ...]
     waiting: tuple[WaitingRate, ...]
+    told: int = 0
 
     def says(self, name: str, *, unit: bool) -> str:
         """In a sentence, for page and command; `unit` is whether the target tells one unit."""
         tells = f"{name} tells {'one unit an item' if unit else 'no units'} and no rate"
+        if self.told:
+            tells = f"{name} tells the units and rates of {plural(self.told, 'item')} by its list"
         if not self.asked:
-            return f"{tells}; rates of the units table are used without confirmation"
+            rates = "other rates" if self.told else "rates"
+            return f"{tells}; {rates} of the units table are used without confirmation"
         waits = len(self.waiting)
         return (
             f"{tells}; {plural(len(self.confirmed), 'rate is', 'rates are')} confirmed, "
@@ -154,7 +162,9 @@ def confirm(
 def of_connection(session: Session, connection_id: int) -> Rates:
     """What is confirmed for a target, and what waits."""
     connection = session.get_one(Connection, connection_id)
-    found = _stored(session, connection.id)
+    page = Together(session)
+    items = page.ask(master_data.asked_known(connection.id))
+    found = page.ask(_asked(connection.id)).value
     people = _names(session, {body.get("by") for body in found.values()})
     told = tuple(
         ConfirmedRate(
@@ -168,7 +178,9 @@ def of_connection(session: Session, connection_id: int) -> Rates:
         if entry != ASKED
     )
     asked = ASKED in found  # else nothing waits to be confirmed
-    return Rates(asked, told, _waiting(session, connection, found) if asked else ())
+    waiting = _waiting(session, connection, found) if asked else ()
+    rated = sum(bool(one.rates) for one in items.value.values())
+    return Rates(asked, told, waiting, rated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +225,12 @@ def _keep(
 
 
 def _stored(session: Session, connection_id: int) -> dict[str, dict[str, Any]]:
-    return dict(session.execute(_STORED, {"connection": connection_id}).all())
+    return answer(session, _asked(connection_id))
+
+
+def _asked(connection_id: int) -> Question[dict[str, dict[str, Any]]]:
+    rows = yield _STORED.params(connection=connection_id)
+    return {row.code: row.body for row in rows}
 
 
 _STORED = (

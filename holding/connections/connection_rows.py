@@ -10,10 +10,12 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from connectors.contract import ConnectionSide
 from holding.audit.events import shown_actor
 from holding.connections.master_data import RATE
 from holding.store.row_objects import Columns, known, of
 from holding.store.sums import of_posting
+from holding.store.together import Question, answer
 from holding.tables import (
     Connection,
     ConnectionKey,
@@ -34,7 +36,7 @@ class ConnectionRow:
 
     id: int
     name: str
-    side: str
+    side: ConnectionSide
     connector: str
     settings: dict[str, Any]
     paused_at: datetime | None
@@ -161,16 +163,17 @@ class Told:
 
 def listing(session: Session, company_id: int) -> tuple[ConnectionRow, ...]:
     """All connections, targets first."""
-    rows = session.execute(
-        _columns()
-        .where(Connection.company_id == company_id)
-        .order_by(Connection.side.desc(), Connection.name)
-    )
-    return CONNECTION.each(rows)
+    return answer(session, asked_listing(company_id))
+
+
+def asked_listing(company_id: int) -> Question[tuple[ConnectionRow, ...]]:
+    """The same, as a question."""
+    mine = _columns().where(Connection.company_id == company_id)
+    return CONNECTION.each((yield mine.order_by(Connection.side.desc(), Connection.name)))
 
 
 def one(
-    session: Session, company_id: int, name: str, side: str | None = None
+    session: Session, company_id: int, name: str, side: ConnectionSide | None = None
 ) -> ConnectionRow | None:
     """The connection of this name, where it is of this side."""
     query = _columns().where(Connection.company_id == company_id, Connection.name == name)
@@ -179,10 +182,10 @@ def one(
     )
 
 
-def endpoints(session: Session, connection_id: int) -> tuple[Endpoint, ...]:
+def endpoints(connection_id: int) -> Question[tuple[Endpoint, ...]]:
     """What the connection is used for: one line a document type."""
     currency, minor = of_posting()
-    rows = session.execute(
+    rows = yield (
         select(
             Posting.doc_type,
             func.min(Posting.route).label("route"),
@@ -215,9 +218,9 @@ def endpoints(session: Session, connection_id: int) -> tuple[Endpoint, ...]:
     )
 
 
-def queue(session: Session, connection_id: int, limit: int = 10) -> tuple[Queued, ...]:
+def queue(connection_id: int, limit: int = 10) -> Question[tuple[Queued, ...]]:
     """What waits to be sent, in the order in which it goes; a daily route waits for its run."""
-    rows = session.execute(
+    rows = yield (
         QUEUED.select()
         .join(Record, Record.id == Posting.record_id)
         .join(Connection, Connection.id == Record.source_id)
@@ -229,9 +232,9 @@ def queue(session: Session, connection_id: int, limit: int = 10) -> tuple[Queued
     return QUEUED.each(rows)
 
 
-def snapshots(session: Session, connection_id: int) -> tuple[SnapshotRow, ...]:
+def snapshots(connection_id: int) -> Question[tuple[SnapshotRow, ...]]:
     """What is known of the target, and how fresh it is."""
-    rows = session.execute(
+    rows = yield (
         SNAPSHOT.select()
         .where(Snapshot.connection_id == connection_id, Snapshot.kind != RATE)  # people said it
         .order_by(Snapshot.kind)
@@ -257,9 +260,9 @@ def last_delivery(session: Session, connection_id: int) -> LastDelivery | None:
     )
 
 
-def told(session: Session, company_id: int, connection_id: int, limit: int = 8) -> tuple[Told, ...]:
+def told(company_id: int, connection_id: int, limit: int = 8) -> Question[tuple[Told, ...]]:
     """The latest events about a connection."""
-    rows = session.execute(
+    rows = yield (
         select(Event.at, Event.actor, Event.act, Event.body)
         .where(Event.company_id == company_id, Event.object == f"connection:{connection_id}")
         .order_by(Event.id.desc())

@@ -22,6 +22,7 @@ from connectors.transport.http import Http
 from holding.access.actors import Actor
 from holding.access.secrets import Keys, load_keys
 from holding.connections import setup
+from holding.connections.master_data import keep_snapshot
 from holding.connections.own_settings import own_settings
 from holding.connections.probe import asked, keep_report
 from holding.connections.setup import KEEP_OLD, KeySet, bound, keep_key, permitted, tell
@@ -230,6 +231,8 @@ def try_key(
             tell(session, connection, actor, now, "connection.key_failed", said)
             return report
         _change_over(session, actor, connection, still, now)
+        if report.snapshot is not None:
+            keep_snapshot(session, connection, report.snapshot, person=actor.person_id, now=now)
         keep_report(session, connection, report, now, asked=True)
         setup.trust_again(session, connection, now)
     return report

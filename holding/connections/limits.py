@@ -27,6 +27,7 @@ from holding.store import bulk
 from holding.tables import Company, Connection, Posting, Throttle
 from holding.tables.columns import NOW, among_words, moment
 from holding.tables.postings import IN_FLIGHT_STATES
+from holding.tables.row_states import BreakerState
 from rules.values.posting_states import PostingState
 
 FILLED, HELD = 80, 15  # per cent
@@ -74,16 +75,18 @@ _ZONES = select(Company.zone).distinct().order_by(Company.zone)
 
 def sends(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
     """How many documents may be sent now; the calls that they need are spent."""
-    left = _left_of_month(session, channel, now, wanted)
-    return _take(session, channel, now, left, channel.calls_to_send)
+    row = breaker.known(session, channel.connection_id)
+    left = _left_of_month(session, channel, now, wanted, row)
+    return _take(session, channel, now, left, channel.calls_to_send, row)
 
 
 def in_a_file(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
     """How many documents one file may carry now; its call is spent."""
-    carried = min(
-        _left_of_month(session, channel, now, wanted), channel.target.file_limits.documents
-    )
-    return carried if _take(session, channel, now, min(1, carried), channel.calls_to_send) else 0
+    row = breaker.known(session, channel.connection_id)
+    left = _left_of_month(session, channel, now, wanted, row)
+    carried = min(left, channel.target.file_limits.documents)
+    step = min(1, carried)
+    return carried if _take(session, channel, now, step, channel.calls_to_send, row) else 0
 
 
 def another_file(desk: Desk, channel: Channel, wanted: int) -> bool:
@@ -92,15 +95,17 @@ def another_file(desk: Desk, channel: Channel, wanted: int) -> bool:
         return False
     with desk.database.write() as session:
         now = desk.clock.now()
-        row = _counted(session, channel, now)  # the claim of these has its part of the month
-        if row is not None and _left(row, channel, now) < 1:
+        row = breaker.known(session, channel.connection_id)
+        of_month = _counted(row, channel, now)  # the claim of these has its part of it
+        if of_month is not None and _left(of_month, channel, now) < 1:
             return False
-        return _take(session, channel, now, 1, channel.calls_to_send) > 0
+        return _take(session, channel, now, 1, channel.calls_to_send, row) > 0
 
 
 def looks(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
     """How many documents may be looked up now; the calls that they need are spent."""
-    return _take(session, channel, now, wanted, channel.target.pace.to_look)
+    row = breaker.known(session, channel.connection_id)
+    return _take(session, channel, now, wanted, channel.target.pace.to_look, row)
 
 
 def spend(session: Session, channel: Channel, calls: int) -> None:
@@ -157,8 +162,8 @@ def exhausted(session: Session, channel: Channel, now: datetime) -> None:
     row.quota_limit = row.quota_used = max(row.quota_limit or 0, row.quota_used) if known else 0
 
 
-def count(session: Session, channel: Channel, now: datetime, documents: int) -> None:
-    """Documents that the target took, where it counts them."""
+def count(session: Session, channel: Channel, now: datetime, documents: int) -> Throttle | None:
+    """Documents that the target took, where it counts them; and the row of the connection."""
     row = breaker.known(session, channel.connection_id)
     if documents and row is not None and row.quota_limit is not None:
         month = month_of(now, channel.zone)
@@ -166,13 +171,14 @@ def count(session: Session, channel: Channel, now: datetime, documents: int) -> 
         before = _used(row, channel, now)
         if row.quota_month != month and not row.quota_limit:
             row.quota_limit = None  # it was the word of that month alone: exhausted()
-            return
+            return row
         row.quota_month, row.quota_used = month, before + documents
         limit = row.quota_limit or 0
         if near(limit, row.quota_used) and not near(limit, before):
             connection = session.get_one(Connection, channel.connection_id)
             words = f"{row.quota_used:,} of {limit:,} documents of this month are used."
             tell(session, connection, SYSTEM, now, "connection.quota", words)
+    return row
 
 
 def near(limit: int, used: int) -> bool:
@@ -184,7 +190,7 @@ def short(session: Session, channel: Channel, now: datetime) -> bool:
     """Whether more documents are ready than the month has left: then the most urgent go first,
     those with the earliest date, whose period is closed first.
     """
-    row = _counted(session, channel, now)
+    row = _counted(breaker.known(session, channel.connection_id), channel, now)
     if row is None:
         return False
     ready = session.scalar(_WAITING, {"connection": channel.connection_id}) or 0
@@ -209,17 +215,11 @@ _ON_THE_WAY = select(func.count()).where(
 MOST_URGENT = (Posting.doc_date.asc().nulls_last(), Posting.due_at, Posting.id)
 
 
-def open_now(session: Session, channel: Channel, now: datetime) -> bool:
-    """Whether the target did not ask us to wait."""
-    row = breaker.known(session, channel.connection_id)
-    return row is None or not _held_off(row.filled_at, now)
-
-
 def lets_us(desk: Desk, channel: Channel) -> bool:
     """Whether the answers so far, to whomever, allow the next call, and nobody paused it."""
     with desk.database.read() as session:
         found = session.execute(_ALLOWED, {"connection": channel.connection_id}).one()
-    free = found.paused_at is None and found.breaker in (None, "closed")
+    free = found.paused_at is None and found.breaker in (None, BreakerState.CLOSED)
     return free and not _held_off(found.filled_at, desk.clock.now())
 
 
@@ -240,8 +240,16 @@ def running(session: Session, channel: Channel) -> bool:
     return session.scalar(query) is None
 
 
-def _take(session: Session, channel: Channel, now: datetime, wanted: int, cost: int) -> int:
-    if not open_now(session, channel, now):
+def _take(
+    session: Session,
+    channel: Channel,
+    now: datetime,
+    wanted: int,
+    cost: int,
+    known: Throttle | None,
+) -> int:
+    """So many steps as the target takes calls for now; `known` is its row, if it has one."""
+    if known is not None and _held_off(known.filled_at, now):
         return 0
     if channel.calls_per_minute is None or wanted < 1:
         return max(0, wanted)
@@ -266,20 +274,21 @@ def fill(row: Throttle, per_minute: int, cost: int, now: datetime) -> None:
         row.tokens = min(most, row.tokens + gained)
 
 
-def _left_of_month(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
-    if wanted < 1 or _counted(session, channel, now) is None:
+def _left_of_month(
+    session: Session, channel: Channel, now: datetime, wanted: int, known: Throttle | None
+) -> int:
+    if wanted < 1 or _counted(known, channel, now) is None:
         return max(0, wanted)
     row = breaker.locked(session, channel.connection_id)  # who claims at the same moment waits
     going = session.scalar(_ON_THE_WAY, {"connection": channel.connection_id}) or 0
     return max(0, min(wanted, _left(row, channel, now) - going))
 
 
-def _counted(session: Session, channel: Channel, now: datetime) -> Throttle | None:
+def _counted(row: Throttle | None, channel: Channel, now: datetime) -> Throttle | None:
     """The row of a target of whose documents of a month a limit is known. The limit of the month
     before holds until the target tells another; none is known where it only said that it was used
     up.
     """
-    row = breaker.known(session, channel.connection_id)
     if row is None or row.quota_limit is None:
         return None
     this = row.quota_month == month_of(now, channel.zone)

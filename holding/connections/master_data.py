@@ -4,11 +4,11 @@ Here: keeping a snapshot, with a revision when it changed; which items of a targ
 the month in which a target counts documents, in the time zone of the company. Not here: asking the
 target (holding/connections/setup.py), reading it for a judging (holding/programs/world.py).
 
-Kinds: `tax_code`, `account`, `currency` (one item a code, its body empty), `period` (one item
-`locked_through`, its body `{"date": the last closed day, or null}`), `rounding` (where the target
-says how it rounds: one item `mode`, its body `{"mode": the target's word}`), `item` (one an item
-that our documents name, its body `{"unit": …, "rates": {unit: [num, den]}}`) and `rate` (what
-people say where the target tells no rates: holding/connections/confirmed_rates.py).
+Kinds: `tax_code`, `account`, `currency` (one item a code, its body `{"name": …}` or empty),
+`period` (one item `locked_through`, its body `{"date": the last closed day, or null}`), `rounding`
+(where the target says how it rounds: one item `mode`, its body `{"mode": the target's word}`),
+`item` (one an item that our documents name, its body `{"unit": …, "rates": {unit: [num, den]}}`)
+and `rate` (what people say where the target tells no rates: confirmed_rates.py).
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,9 @@ from connectors.contract.schema import DocumentSchema
 from holding.connections import breaker
 from holding.lifecycle import causes
 from holding.lifecycle.changes import next_revision, wake_all_unsent
+from holding.lifecycle.unit_changes import say_changes
 from holding.store import bulk
+from holding.store.together import Question, answer
 from holding.tables import (
     Company,
     Connection,
@@ -84,7 +86,7 @@ def keep_snapshot(
     """
     kinds = _kinds(seen)
     if seen.items is not None:
-        kinds[ITEM] = _with_told(session, connection.id, seen.items, now)
+        kinds[ITEM] = _with_told(session, connection, seen.items, now)
     session.execute(_CHECKED, {"connection": connection.id, "now": now, "due": now + FRESH})
     _keep_quota(session, connection, seen, now)
     return keep_kinds(session, connection, kinds, person=person, now=now)
@@ -100,7 +102,7 @@ def keep_items(
     which wakes the unsent.
     """
     before = known(session, connection.id)
-    items = _with_told(session, connection.id, told, now)
+    items = _with_told(session, connection, told, now)
     keep_kinds(session, connection, {ITEM: items}, person=None, now=now)
     return frozenset(code for code, setup in told.items() if before.get(code) != setup)
 
@@ -130,19 +132,17 @@ _ASKED_AGAIN = (
 
 
 def _with_told(
-    session: Session, connection_id: int, told: Mapping[str, ItemSetup | None], now: datetime
+    session: Session, connection: Connection, told: Mapping[str, ItemSetup | None], now: datetime
 ) -> Items:
     """All items that are known, these as they were told now; when each was asked for is noted."""
-    breaker.locked(session, connection_id)  # one after the other, whoever asked
-    session.execute(_ASKED_AGAIN, {"connection": connection_id, "codes": list(told), "now": now})
-    rows = [{"connection_id": connection_id, "code": code, "asked_at": now} for code in told]
+    breaker.locked(session, connection.id)  # one after the other, whoever asked
+    session.execute(_ASKED_AGAIN, {"connection": connection.id, "codes": list(told), "now": now})
+    rows = [{"connection_id": connection.id, "code": code, "asked_at": now} for code in told]
     bulk.insert(session, ItemReading, rows, ignore=True)
-    found = {**known(session, connection_id), **told}
-    return {
-        code: {"unit": one.unit, "rates": {unit: list(rate) for unit, rate in one.rates.items()}}
-        for code, one in found.items()
-        if one is not None
-    }
+    before = known(session, connection.id)
+    say_changes(session, connection, before, told, now)
+    found = {**before, **told}
+    return {code: body_of(one) for code, one in found.items() if one is not None}
 
 
 def keep_kinds(
@@ -186,7 +186,8 @@ def keep_kinds(
 
 def _kinds(seen: contract.Snapshot) -> dict[str, Items]:
     codes: dict[str, Items] = {
-        kind: {code: {} for code in found} for kind, found in seen.codes().items()
+        kind: {code: seen.called(kind, code) for code in found}
+        for kind, found in seen.codes().items()
     }
     items: dict[str, Items] = {}
     if seen.rounding_mode:
@@ -255,14 +256,24 @@ LOOKED_AT = 500  # unsent documents, the newest first
 
 def known(session: Session, connection_id: int) -> dict[str, ItemSetup]:
     """What the target told of its items so far."""
-    query = (
+    return answer(session, asked_known(connection_id))
+
+
+def asked_known(connection_id: int) -> Question[dict[str, ItemSetup]]:
+    """The same, as a question."""
+    rows = yield (
         select(SnapshotItem.code, SnapshotItem.body)
         .join(Snapshot, Snapshot.id == SnapshotItem.snapshot_id)
         .where(Snapshot.connection_id == connection_id, Snapshot.kind == ITEM)
         .where(SnapshotItem.to_revision.is_(None))
         .order_by(SnapshotItem.code)
     )
-    return {code: setup_of(body) for code, body in session.execute(query)}
+    return {code: setup_of(body) for code, body in rows}
+
+
+def body_of(one: ItemSetup) -> dict[str, Any]:
+    """An item as it is to be kept."""
+    return {"unit": one.unit, "rates": {unit: list(rate) for unit, rate in one.rates.items()}}
 
 
 def setup_of(body: Mapping[str, Any]) -> ItemSetup:

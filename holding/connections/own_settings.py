@@ -25,8 +25,15 @@ def settings_and_zone(
 ) -> tuple[Mapping[str, object], ZoneInfo]:
     """The same, and where its company is, whatever its settings say."""
     row = session.execute(_COMPANY, {"company": connection.company_id}).one()
-    settings = {ZONE: row.zone, BASE_CURRENCY: row.currency, **connection.settings}
-    return settings, ZoneInfo(row.zone or "UTC")
+    return settled(connection, row.zone, row.currency)
+
+
+def settled(
+    connection: Connection, zone: str, currency: str
+) -> tuple[Mapping[str, object], ZoneInfo]:
+    """The same where zone and currency of its company were read with it."""
+    settings = {ZONE: zone, BASE_CURRENCY: currency, **connection.settings}
+    return settings, ZoneInfo(zone or "UTC")
 
 
 _COMPANY = select(Company.zone, Company.currency).where(Company.id == bindparam("company"))

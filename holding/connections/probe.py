@@ -30,6 +30,7 @@ from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.tables import Connection, Snapshot, Throttle
 from holding.tables.columns import NOW
+from holding.tables.row_states import BreakerState
 
 
 def test_connection(
@@ -75,7 +76,7 @@ def test_connection(
         if report.ok and (known or actor.person_id is not None):
             trust_again(session, connection, now, surely=actor.person_id is not None)
         if changed or not (report.ok or known) or actor.person_id is not None:
-            words = _outcome(connection, report)
+            words = outcome(connection, report)
             tell(session, connection, actor, now, "connection.tested", words)
     return report
 
@@ -86,7 +87,7 @@ def asked(
     """The test with this secret, whether it is in use or not; it writes nothing anywhere. Where the
     way there is closed, it names the address that somebody there has to let in.
     """
-    return _with_outgoing(target.test(settings, secret, http))
+    return with_outgoing(target.test(settings, secret, http))
 
 
 def keep_report(
@@ -109,7 +110,8 @@ def keep_report(
         breaker.let_begin(session, connection.id)
 
 
-def _with_outgoing(report: ConnectionReport) -> ConnectionReport:
+def with_outgoing(report: ConnectionReport) -> ConnectionReport:
+    """The report with the address that somebody there has to let in, where the way is closed."""
     ours = Settings.from_env().outgoing_address
     words = (
         f"Our outgoing address is {ours}."
@@ -161,7 +163,7 @@ def to_refresh(session: Session, now: datetime) -> tuple[int, ...]:
 _FRESH = exists().where(Snapshot.connection_id == Connection.id, Snapshot.due_at > NOW)
 _AWAY = exists().where(  # the breaker asks of its own accord
     Throttle.connection_id == Connection.id,
-    Throttle.breaker != "closed",
+    Throttle.breaker != BreakerState.CLOSED,
     Throttle.open_until.is_not(None),
 )
 _TO_REFRESH = (
@@ -177,7 +179,8 @@ _TO_REFRESH = (
 )
 
 
-def _outcome(connection: Connection, report: ConnectionReport) -> str:
+def outcome(connection: Connection, report: ConnectionReport) -> str:
+    """What came of a test, in a sentence."""
     failed = [f"{step.name}: {step.words}" for step in report.steps if step.ok is False]
     if failed:
         return f"The test of {connection.name} failed. {' '.join(failed)}"

@@ -5,6 +5,7 @@ Here: giving one a secret, pausing it, trusting it again. Not here: adding one
 (holding/configuration/settings_change.py), testing it (holding/connections/probe.py).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -148,13 +149,32 @@ def _opened(
     """The secrets in plain text; without `now` only the one in use. What asks for no key has a
     blank one.
     """
-    form = registry.form_of(connection.side, connection.connector)
-    if form is not None and form.key is None:
+    if _asks_for_none(connection):
         return ("",)
     box = keys or load_keys(Settings.from_env())
     if isinstance(box, Refusal):
         return box
-    rows = session.scalars(_KEYS, {"connection": connection.id}).all()
+    return _texts(connection, session.scalars(_KEYS, {"connection": connection.id}), now, box)
+
+
+def opened(connection: Connection, active: ConnectionKey | None, keys: Keys) -> str | Refusal:
+    """The secret that is in use, where its row was read with the connection."""
+    if _asks_for_none(connection):
+        return ""
+    found = _texts(connection, [active] if active else [], None, keys)
+    return found if isinstance(found, Refusal) else found[0]
+
+
+def _asks_for_none(connection: Connection) -> bool:
+    form = registry.form_of(connection.side, connection.connector)
+    return form is not None and (
+        form.key is None or (form.key.optional and connection.key_id is None)
+    )
+
+
+def _texts(
+    connection: Connection, rows: Iterable[ConnectionKey], now: datetime | None, box: Keys
+) -> tuple[str, ...] | Refusal:
     live = [row for row in rows if row.state == KeyState.ACTIVE or _kept(row, now)]
     if not any(row.state == KeyState.ACTIVE for row in live):
         words = f"{connection.name} has no key yet."

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
 from holding.store.sums import of_held
+from holding.store.together import Question, Together
 from holding.tables import (
     Attempt,
     Connection,
@@ -91,21 +92,18 @@ class Failure:
 
 
 def of_record(session: Session, company_id: int, record_id: int, now: datetime) -> Failure | None:
-    """The failure of a record of the company; of one without any, what stands there now."""
-    row = session.execute(
-        select(Record, Connection.name, Version.no, Version.body)
-        .join(Connection, Connection.id == Record.source_id)
-        .outerjoin(Version, Version.id == Record.version_id)
-        .where(Record.id == record_id, Record.company_id == company_id)
-    ).first()
-    if row is None:
+    """The failure of a record of the company; of one without any, its present state."""
+    page = Together(session)
+    asked, document = page.ask(_record(company_id, record_id)), page.ask(_document(record_id))
+    if asked.value is None:
         return None
-    record, source, version, body = row
-    posting, target, connector = _document(session, record_id)
-    attempt = _last_attempt(session, posting.id) if posting else None
-    hold = _hold(session, record_id, posting.id if posting else None)
-    tries, last_try = _sent(session, posting.id) if posting else (0, None)
-    run = _run(session, posting.id) if posting else None
+    record, source, version, body = asked.value
+    posting, target, connector = document.value
+    posting_id = posting.id if posting else 0
+    asked_attempt, asked_run = page.ask(_last_attempt(posting_id)), page.ask(_run(posting_id))
+    sent, hold = page.ask(_sent(posting_id)), page.ask(_hold(record_id, posting_id)).value
+    tries, last_try = sent.value
+    attempt, run = asked_attempt.value, asked_run.value
     told = attempt.error if attempt and attempt.error else ""
     shown = hold.message if hold else ""
     same, money = _same(session, hold) if hold else (0, {})
@@ -138,14 +136,26 @@ def of_record(session: Session, company_id: int, record_id: int, now: datetime) 
     )
 
 
-def _document(session: Session, record_id: int) -> tuple[Posting | None, str, str]:
+def _record(company_id: int, record_id: int) -> Question[Any]:
+    """The record, its source by name, its newest version by number, and the body of that."""
+    rows = yield (
+        select(Record, Connection.name, Version.no, Version.body)
+        .join(Connection, Connection.id == Record.source_id)
+        .outerjoin(Version, Version.id == Record.version_id)
+        .where(Record.id == record_id, Record.company_id == company_id)
+    )
+    return rows.first()
+
+
+def _document(record_id: int) -> Question[tuple[Posting | None, str, str]]:
     """The posting that needs somebody most, else the newest; its target and connector."""
-    rows = session.execute(
+    found = yield (
         select(Posting, Connection.name, Connection.connector)
         .join(Connection, Connection.id == Posting.connection_id)
         .where(Posting.record_id == record_id)
         .order_by(Posting.id.desc())
-    ).all()
+    )
+    rows = found.all()
     if not rows:
         return None, "", ""
     for state in WORST_FIRST:
@@ -166,27 +176,29 @@ def _of_posting(posting_id: int, *columns: Any) -> Select[Any]:
     )
 
 
-def _last_attempt(session: Session, posting_id: int) -> Attempt | None:
+def _last_attempt(posting_id: int) -> Question[Attempt | None]:
     """The last call that did not go well."""
     query = _of_posting(posting_id, Attempt).where(Attempt.error.is_not(None))
-    return session.scalars(query.order_by(Attempt.id.desc()).limit(1)).first()
+    found: Attempt | None = (yield query.order_by(Attempt.id.desc()).limit(1)).scalars().first()
+    return found
 
 
-def _sent(session: Session, posting_id: int) -> tuple[int, datetime | None]:
+def _sent(posting_id: int) -> Question[tuple[int, datetime | None]]:
     query = _of_posting(posting_id, func.count(), func.max(Request.made_at))
-    count, last = session.execute(query.where(Request.kind == PUSH_KIND)).one()
+    count, last = (yield query.where(Request.kind == PUSH_KIND)).one()
     return int(count), last
 
 
-def _run(session: Session, posting_id: int) -> Run | None:
+def _run(posting_id: int) -> Question[Run | None]:
     query = _of_posting(posting_id, Run).join(Run, Run.id == Request.run_id)
-    return session.scalars(query.order_by(Run.id.desc()).limit(1)).first()
+    found: Run | None = (yield query.order_by(Run.id.desc()).limit(1)).scalars().first()
+    return found
 
 
-def _hold(session: Session, record_id: int, posting_id: int | None) -> Hold | None:
+def _hold(record_id: int, posting_id: int) -> Question[Hold | None]:
     """The open hold of this document, else any of the record."""
     query = select(Hold).where(Hold.record_id == record_id, HOLD_OPEN).order_by(Hold.id)
-    holds = session.scalars(query).all()
+    holds = list((yield query).scalars())
     return next((one for one in holds if one.posting_id == posting_id), holds[0] if holds else None)
 
 

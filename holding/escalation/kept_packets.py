@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
 from holding.access.operations import once
+from holding.audit import row_seals
 from holding.audit.events import record_event
 from holding.escalation.packets import Packet
 from holding.refusal import Refusal
@@ -181,7 +182,11 @@ def _tell(
         at=now,
         actor=actor,
         act=act,
-        body={"say": say, **body},
+        body={
+            "say": say,
+            **body,
+            **row_seals.seals(session, row.company_id, {row_seals.PACKET: [row.id]}),
+        },
         record_id=row.record_id,
         object=f"escalation:{row.id}",
         operation_id=op,

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from holding.audit.events import shown_actor
+from holding.store.together import Question
 from holding.tables import Event, Person, Version
 
 DAYS: Final = 14
@@ -54,6 +54,7 @@ ACTS: Final = {
     "connection.away": ChangeKind.CONNECTION,
     "connection.back": ChangeKind.CONNECTION,
     "connection.rates": ChangeKind.CONNECTION,
+    "connection.units": ChangeKind.CONNECTION,
     "person.joined": ChangeKind.PEOPLE,
     "person.left": ChangeKind.PEOPLE,
     "person.role_granted": ChangeKind.PEOPLE,
@@ -84,28 +85,22 @@ class Change:
     before: timedelta | None
 
 
-def around(
-    session: Session, company_id: int, record_id: int, failed_at: datetime
-) -> tuple[Change, ...]:
+def around(company_id: int, record_id: int, failed_at: datetime) -> Question[tuple[Change, ...]]:
     """The last changes up to the failure, newest first, of two weeks; the newest is on top."""
     first = failed_at - timedelta(days=DAYS)
-    found = [
-        *_events(session, company_id, first, failed_at),
-        *_versions(session, record_id, first, failed_at),
-    ]
-    return _newest(found, failed_at)
+    events = yield from _events(company_id, first, failed_at)
+    versions = yield from _versions(record_id, first, failed_at)
+    return _newest([*events, *versions], failed_at)
 
 
 def since(
-    session: Session, company_id: int, record_id: int, failed_at: datetime, now: datetime
-) -> tuple[Change, ...]:
+    company_id: int, record_id: int, failed_at: datetime, now: datetime
+) -> Question[tuple[Change, ...]]:
     """What was changed after the failure, newest first."""
     after = failed_at + timedelta(microseconds=1)
-    found = [
-        *_events(session, company_id, after, now),
-        *_versions(session, record_id, after, now),
-    ]
-    return _newest(found, failed_at)
+    events = yield from _events(company_id, after, now)
+    versions = yield from _versions(record_id, after, now)
+    return _newest([*events, *versions], failed_at)
 
 
 def _newest(found: Iterable[Change], failed_at: datetime) -> tuple[Change, ...]:
@@ -123,7 +118,7 @@ def _newest(found: Iterable[Change], failed_at: datetime) -> tuple[Change, ...]:
     )
 
 
-def _events(session: Session, company_id: int, first: datetime, last: datetime) -> list[Change]:
+def _events(company_id: int, first: datetime, last: datetime) -> Question[list[Change]]:
     query = (
         select(Event)
         .where(Event.company_id == company_id, Event.record_id.is_(None))
@@ -131,6 +126,7 @@ def _events(session: Session, company_id: int, first: datetime, last: datetime) 
         .order_by(Event.at.desc(), Event.id.desc())
         .limit(MOST)
     )
+    rows = yield query
     return [
         Change(
             f"event-{event.id}",
@@ -140,12 +136,12 @@ def _events(session: Session, company_id: int, first: datetime, last: datetime) 
             str(event.body.get("say") or ""),
             None,
         )
-        for event in session.scalars(query)
+        for event in rows.scalars()
     ]
 
 
-def _versions(session: Session, record_id: int, first: datetime, last: datetime) -> list[Change]:
-    rows: Iterable[Any] = session.execute(
+def _versions(record_id: int, first: datetime, last: datetime) -> Question[list[Change]]:
+    rows = yield (
         select(Version.no, Version.at, Version.corrects_id, Version.reason, Person.name)
         .outerjoin(Person, Person.id == Version.person_id)
         .where(Version.record_id == record_id, Version.at >= first, Version.at <= last)

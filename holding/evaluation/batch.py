@@ -13,14 +13,14 @@ from typing import Any
 from sqlalchemy import and_, bindparam, case, func, select
 from sqlalchemy.orm import Session, aliased
 
-from grammar.text.finding_codes import ErrorClass
+from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.approvals.consent import StandingApproval
 from holding.evaluation.record_claims import Claimed
 from holding.programs.world import Judge
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
 from holding.tables import Evaluation, Hold, Posting, Push, Reading, Record, Team, Version
-from holding.tables.decisions import HOLD_OPEN, OF_PUSH
+from holding.tables.decisions import HOLD_OPEN
 from holding.tables.row_states import RecordState
 from rules.facts.world import Facts, Subject, World
 from rules.outcomes.outcome import Outcome
@@ -90,7 +90,7 @@ class HoldRow:
     @property
     def of_push(self) -> bool:
         """Whether pushing opened it: what a target refused, or what may not be sent."""
-        return self.code.startswith(OF_PUSH)
+        return self.code in PUSH_CODES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

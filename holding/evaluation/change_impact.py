@@ -33,7 +33,9 @@ class _Move:
 
 
 def moved_by_changes(session: Session, batch: Batch, plans: Sequence[Plan]) -> Moves:
-    """What this judging lets go, or go otherwise, through changes alone, by route and revision."""
+    """What this judging makes ready, or ready with other content, through changes alone, by route
+    and revision.
+    """
     moved = [move for plan in plans if plan.case.postings for move in _of_plan(batch, plan)]
     entries = _fresh_entries(session, moved) if moved else {}
     undone = taken_back(session, batch.company_id, list(entries))

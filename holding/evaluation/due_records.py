@@ -156,7 +156,7 @@ def planned(batch: Batch, now: datetime) -> list[Plan]:
 def _judge(batch: Batch, case: Case, now: datetime) -> Plan:
     """One record; whatever goes wrong with it stays with it."""
     if case.claimed.poison:
-        words = f"Workers ended {case.claimed.died_alone} times while judging this record alone."
+        words = f"Workers ended {case.claimed.died_alone} times while checking this record alone."
         return _held(batch, case, now, POISON, words)
     try:
         point("eval.each")

@@ -4,6 +4,7 @@ Here: those queries, put together into cases. Not here: mappings and targets
 (holding/programs/world.py).
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -263,15 +264,14 @@ def _joined(
 ) -> dict[str, tuple[Mapping[str, object], ...]]:
     """Link name -> the records that it joins to this one, in the order in which they came."""
     linked = near.linked.get(record_id, {})
-    return {
-        name.rpartition(".")[2]: tuple(
-            near.bodies.get(other.record_id, {})
-            for other in linked.get((name, value), ())
-            if other.type == wanted
-        )
-        for name, value, wanted in judge.family_keys(dict(subject.body), subject.kind)
-        if wanted
-    }
+    found: dict[str, dict[int, Mapping[str, object]]] = defaultdict(dict)
+    for name, value, wanted in judge.family_keys(dict(subject.body), subject.kind):
+        if wanted:
+            others = (one for one in linked.get((name, value), ()) if one.type == wanted)
+            found[name.rpartition(".")[2]] |= {
+                one.record_id: near.bodies.get(one.record_id, {}) for one in others
+            }
+    return {name: tuple(joined.values()) for name, joined in found.items()}
 
 
 def _shared(

@@ -17,6 +17,7 @@ from holding.evaluation.plan_parts import Plan, Planned
 from holding.tables.postings import UNSENT_STATES
 from rules.decisions.posting_steps import READY
 from rules.outcomes.outcome import Outcome
+from rules.values.posting_states import PostingState
 
 
 def let_stand(plans: Iterable[Plan]) -> list[LetStand]:
@@ -51,12 +52,12 @@ def _named(outcome: Outcome | None, route: str) -> frozenset[str]:
 
 
 SAID = {
-    "ready": "ready to be sent",
-    "waiting": "waits",
-    "held": "held",
-    "failed": "stays refused",
-    "ignored": "is ignored",
-    "dropped": "is dropped",
+    "ready": "is ready to post",
+    "waiting": "is waiting",
+    "held": "is on hold",
+    "failed": "stays rejected",
+    "ignored": "is not posted",
+    "dropped": "is cancelled before posting",
 }
 
 
@@ -102,14 +103,14 @@ def _changed(plan: Plan) -> bool:
 def _say(plan: Plan) -> str:
     no = plan.case.subject.version
     if plan.judged.outcome is None:
-        return f"Version {no} could not be judged: {plan.judged.error}"
+        return f"Version {no} could not be checked: {plan.judged.error}"
     if not plan.postings and not plan.wanted:
-        return f"Version {no} judged: {_nothing(plan)}"
+        return f"Version {no} checked: {_nothing(plan)}"
     parts = [_posting(one) for one in plan.postings]
     reasons = [wanted.message for wanted in plan.wanted.values() if wanted.message]
     if reasons:
         parts.append(" ".join(reasons))
-    return f"Version {no} judged: {'; '.join(parts)}"
+    return f"Version {no} checked: {'; '.join(parts)}"
 
 
 def _nothing(plan: Plan) -> str:
@@ -119,7 +120,9 @@ def _nothing(plan: Plan) -> str:
 
 
 def _posting(one: Planned) -> str:
-    if one.reason.startswith(f"{SAID['waiting']} "):
+    if one.state == PostingState.WAITING and one.reason:
         return f"{one.number or one.route} {one.reason}"
-    said = f"{one.number or one.route} {SAID[one.state]}"
-    return f"{said} ({one.reason})" if one.reason not in ("", READY) else said
+    number = one.number or one.route
+    if one.reason in ("", READY):
+        return f"{number} {SAID[one.state]}"
+    return f"{number} {SAID[one.state]} ({one.reason})"

@@ -17,7 +17,7 @@ from holding.tables.postings import IN_FLIGHT_STATES, UNSENT_STATES
 from holding.tables.row_states import RecordState
 from rules.outcomes.digest import bare
 from rules.outcomes.outcome import Outcome
-from rules.values.canonical import dumps, sha256_hex
+from rules.values.canonical import dumps, sha256_hex, text_of
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind
 from rules.values.posting_states import PostingState
 
@@ -49,7 +49,7 @@ def plan(batch: Batch, judged: Judgment) -> Plan:
 
 
 def in_flight(case: Case) -> bool:
-    """Whether something of the record is on its way: it is not planned anew until the answer."""
+    """Whether something of the record is on its way: it is not planned again until the answer."""
     return any(row.state in IN_FLIGHT_STATES for row in case.postings)
 
 
@@ -108,7 +108,7 @@ def _broken(batch: Batch, judged: Judgment) -> Plan:
         would_pass="Other rules, or another version of the record.",  # noqa: S106 - no password
         clears=ITSELF,
         cause_key=CauseKey(CauseKind.RULE, judged.code),
-        cause_label="The rules could not judge it",
+        cause_label="The rules could not check it",
         team_id=batch.fallback_team_id,
         number="",
         doc_type="",
@@ -139,7 +139,7 @@ def _stored(batch: Batch, judged: Judgment) -> Stored:
     for name in ("passed", "stopped"):  # the next judging asks who was there already
         if others := getattr(judged.case, name):
             looked_at[name] = sorted(others)
-    facts = dumps(looked_at)
+    facts = text_of(looked_at)
     outcome = judged.outcome
     if outcome is not None:
         codes, hashed = outcome.bare_codes(), bare(outcome, facts)

@@ -8,14 +8,13 @@ the columns of a posting (plan_unsent.py), holds (plan_parts.py), the whole reco
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from holding.approvals.consent import content_hash, posting_hash
+from holding.approvals.consent import content_hash, document_hash
 from holding.evaluation import plan_parts
 from holding.evaluation.batch import Batch, PostingRow
 from holding.evaluation.plan_parts import Acting, Plan
 from holding.evaluation.plan_unsent import Unsent, bills_of, not_approved, staying, void
 from holding.tables.postings import UNSENT_STATES
 from rules.outcomes.outcome import NEEDS_APPROVAL, Decision, Finding, Step
-from rules.values.canonical import plain
 from rules.values.posting_states import PostingState
 
 DOES = frozenset({"create", "update", "void", "credit_note"})
@@ -169,7 +168,7 @@ class _Answered:
 
     def _act(self, step: Step, row: PostingRow, *, go: bool) -> None:
         """An update or a void waits on the posting itself, which stays posted meanwhile."""
-        content = plain(step.document) if step.document is not None else row.standing
+        content = step.document.to_json() if step.document is not None else row.standing
         hash_ = self._hash(step)
         same = row.hash == hash_
         trouble = staying(self.batch, self.made, row, same=same)
@@ -209,7 +208,7 @@ class _Answered:
         target = self.batch.targets[self.batch.routes[step.route].target]
         action = "create" if step.action == "credit_note" else step.action
         if step.document is not None:
-            return posting_hash(target.id, target.company_there, step.document, action)
+            return document_hash(target.id, target.company_there, step.document, action)
         row = self._row(step.route, step.seq)
         standing = dict(row.standing) if row is not None and row.standing else None
         return content_hash(target.id, target.company_there, standing, action) if standing else ""

@@ -188,6 +188,7 @@ def _posting_columns(planned: Planned) -> dict[str, Any]:
     return {
         "state": planned.state,
         "reason": planned.reason,
+        "waits": None,
         "hash": planned.hash,
         "number": planned.number,
         "content": planned.content,
@@ -214,12 +215,13 @@ def _acting(one: Acting) -> dict[str, Any]:
         "bills": one.bills,
         "due_at": one.due_at,
         "reason": one.reason,
+        "waits": None,
         "tries": one.tries,
     }
 
 
 def _silenced(plan: Plan) -> list[dict[str, Any]]:
-    """Postings that may not go on as they stand, without being written anew; what is posted stays
+    """Postings that may not go on as they stand, without being written again; what is posted stays
     so.
     """
     state = "held" if plan.judged.outcome is None else "dropped"
@@ -229,6 +231,7 @@ def _silenced(plan: Plan) -> list[dict[str, Any]]:
             "id": row.id,
             "state": PostingState.POSTED if row.state == PostingState.POSTED else state,
             "reason": reason,
+            "waits": None,
             "due_at": None,
         }
         for row in plan.silenced
@@ -238,7 +241,7 @@ def _silenced(plan: Plan) -> list[dict[str, Any]]:
 def write_uses(
     session: Session, plans: Sequence[Plan], posting_ids: Mapping[tuple[int, str, int], int]
 ) -> None:
-    """Which entries the documents were made with, anew for each posting that was rewritten.
+    """Which entries the documents were made with, for each posting that was rewritten.
 
     A posted one that is to be updated keeps those of what stands in the target.
     """

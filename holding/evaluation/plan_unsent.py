@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from holding.approvals.consent import counting, posting_hash
+from holding.approvals.consent import counting, document_hash
 from holding.approvals.voiding import of_another_content
 from holding.evaluation.batch import Batch, HoldRow, PostingRow
 from holding.evaluation.plan_parts import Plan, Planned
@@ -20,7 +20,7 @@ from holding.tables.columns import to_minor
 from holding.tables.postings import ENDED
 from rules.decisions.gates import EARLY
 from rules.outcomes.outcome import NEEDS_APPROVAL, Decision, Document, Finding, Step
-from rules.values.canonical import number_text, plain
+from rules.values.canonical import number_text
 from rules.values.posting_states import PostingState
 
 RULES = frozenset({"business_rule", "duplicate"})
@@ -38,7 +38,7 @@ def may_retry(batch: Batch, hold: HoldRow, *, same_content: bool, posted: bool) 
     if not same_content or hold.changed_revision > hold.revision:
         return True
     if hold.code in {CONTENT_CHANGED, NOT_APPROVED}:
-        return True  # this judging has just written the content anew, and approvals are asked again
+        return True  # this judging has just rewritten the content, and approvals are asked again
     return hold.error_class in RULES and batch.rules_revision > hold.revision
 
 
@@ -60,7 +60,7 @@ class Unsent:
         if self.document is None:
             return ""
         target = self.batch.targets[self.batch.routes[self.route].target]
-        return posting_hash(target.id, target.company_there, self.document, "create")
+        return document_hash(target.id, target.company_there, self.document, "create")
 
     def after_trouble(self, row: PostingRow, state: PostingState) -> PostingState:
         """This state, unless pushing was stopped and nothing changed since that could help."""
@@ -83,7 +83,7 @@ class Unsent:
     ) -> Planned:
         """The posting as it should stand."""
         route, content_hash_ = self.batch.routes[self.route], self.hash
-        content = plain(self.document) if self.document is not None else None
+        content = self.document.to_json() if self.document is not None else None
         if content is not None and self.row is not None:
             void(self.made, self.row, content_hash_, content)
         return Planned(

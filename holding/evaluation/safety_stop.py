@@ -235,7 +235,7 @@ def _own_change(session: Session, actor: Actor, stop: RouteStop) -> Refusal | No
     return Refusal(
         "stop.own",
         f"{actor.name} made the change that stopped {stop.route}.",
-        "Somebody else looks at it and lets it go on.",
+        "Another person has to review it and resume.",
         403,
     )
 

@@ -7,11 +7,13 @@ it is shown (holding/records/accepted_differences.py).
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import select, update
 
 from holding.access.actors import Voice
+from holding.audit import row_seals
+from holding.audit.row_seals import Sealed
 from holding.exceptions.holds import Desk
 from holding.programs import posted_differences
 from holding.programs.posted_differences import Difference
@@ -55,6 +57,16 @@ def remember(
     made = bulk.insert(desk.session, Release, rows, returning=("id", *_FINDING))
     ids = {tuple(finding): decision for decision, *finding in made}
     return {hold.id: ids[tuple(getattr(hold, name) for name in _FINDING)] for hold in holds}
+
+
+def sealed_decisions(desk: Desk, decided: Mapping[int, int]) -> dict[int, Sealed]:
+    """What the event about each hold seals: the decision, and what it left as it was."""
+    keys = {row_seals.RELEASE: decided.values(), row_seals.ACCEPTED: decided.values()}
+    rows = row_seals.seals(desk.session, desk.company_id, keys).get(row_seals.ROWS, [])
+    of: dict[int, Any] = {}
+    for row in rows:
+        of.setdefault(row[1], []).append(row)
+    return {hold_id: {row_seals.ROWS: of[key]} for hold_id, key in decided.items() if key in of}
 
 
 def _make_way(desk: Desk, holds: Sequence[Hold], voice: Voice, now: datetime) -> None:
@@ -104,7 +116,7 @@ class Accepting:
             return Refusal(
                 code="difference.unknown",
                 message=f"What is posted of {hold.number} cannot be compared with the record now.",
-                hint="Try it again, so that the record is checked anew.",
+                hint="Retry it, so that the record is checked again.",
             )
         if found.newest and self.seen in (None, found.version):
             return None

@@ -99,8 +99,8 @@ def give(
     if name is None:
         return Refusal(
             code="person.unknown",
-            message="There is nobody of this company who could take it.",
-            hint="Choose somebody with the role finance or approver.",
+            message="No user of this company can take it.",
+            hint="Choose a finance user or an approver.",
             status=404,
         )
     what = _What(
@@ -160,8 +160,8 @@ def snooze_each(
         mine=f"let it rest until {shown}",
         say=lambda hold: f"{actor.name} put {hold.rule or hold.code} aside until {shown}.",
         columns={"snoozed_until": until},
-        did=f"put aside until {shown}",
-        undone="putting aside",
+        did=f"snoozed until {shown}",
+        undone="snoozing",
     )
     return _each(desk, what, seen or {}, now, op)
 
@@ -281,7 +281,7 @@ def leave(
     if actor.person_id == person_id:
         return Refusal(
             code="person.self",
-            message="Nobody takes themselves out.",
+            message="You cannot remove yourself.",
             hint="Ask another admin, or use the command line.",
             status=403,
         )

@@ -123,7 +123,7 @@ def _alone(session: Session, actor: Actor, ids: list[int]) -> dict[int, Left]:
             number,
             Refusal(
                 code="difference.alone",
-                message=f"{number} changed after posting, so its difference is decided by itself.",
+                message=f"{number} changed after posting, so its difference is decided on its own.",
                 hint="Open it to see what is posted against what the source says now.",
             ),
         )

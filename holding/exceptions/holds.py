@@ -21,10 +21,12 @@ from holding.access.reach import Reach, within
 from holding.access.teams import in_team
 from holding.approvals import releasers, separation
 from holding.audit.events import Acting, Fact, record_events
+from holding.lifecycle.state_labels import HOLD_LABELS
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.tables import Event, Hold, Posting, Record, Version
 from holding.tables.row_states import HoldState
+from rules.values.posting_states import in_sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def beyond(desk: "Desk", hold: Hold, reach: Reach, mine: str) -> Refusal | None:
     return Refusal(
         code="hold.beyond",
         message=f"You cannot {mine}, because {hold.number} is of a source they do not see.",
-        hint="Choose somebody who works with that source.",
+        hint="Choose a person who works with that source.",
     )
 
 
@@ -57,7 +59,7 @@ def moved(theirs: str, mine: str) -> Moved:
     """The refusal with both sides."""
     return Moved(
         code="hold.moved",
-        message=f"Somebody was faster. {theirs}",
+        message=f"Another user changed this first. {theirs}",
         hint=f"You wanted to {mine}. Nothing of yours was saved; look at both and decide.",
         status=409,
         theirs=theirs,
@@ -153,7 +155,7 @@ class Desk:
     def who(self, act: str, team_id: int | None = None, but: Iterable[int] = ()) -> str:
         """Who could do an act instead, as the begin of a sentence."""
         names = who_may(self.session, self.company_id, act, team_id=team_id, but=but)
-        return separation.could(names) if names else "Nobody else can yet"
+        return separation.could(names) if names else "No other user can yet"
 
     @cached_property
     def records(self) -> Mapping[int, Record]:
@@ -191,10 +193,12 @@ class Desk:
         op: str | None,
         *,
         actor: Acting | None = None,
+        sealed: Mapping[int, Mapping[str, Any]] | None = None,
         **more: Any,
     ) -> None:
-        """One event for each hold."""
-        facts = [self._fact(one, act, now, op, more) for one in done]
+        """One event for each hold; `sealed`: what of it is sealed there, by the id of the hold."""
+        of = sealed or {}
+        facts = [self._fact(one, act, now, op, {**more, **of.get(one.hold_id, {})}) for one in done]
         record_events(self.session, [replace(fact, actor=actor or self.actor) for fact in facts])
 
     def _fact(
@@ -269,8 +273,9 @@ def gone(hold: Hold | None) -> Refusal:
     """What to say of a hold that is not there, or not open."""
     if hold is None:
         return Refusal(code="hold.unknown", message="There is no such hold.", status=404)
+    state = in_sentence(HOLD_LABELS[hold.state])
     return Refusal(
         code="hold.closed",
-        message=f"This hold is {hold.state} already: {hold.closed_why or 'a change cleared it'}.",
-        hint="Load the page again.",
+        message=f"This hold is already {state}: {hold.closed_why or 'a change cleared it'}.",
+        hint="Reload the page.",
     )

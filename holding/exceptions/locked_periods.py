@@ -203,7 +203,7 @@ def _not_theirs(desk: Desk, hold: Hold) -> Refusal | None:
     return Refusal(
         code="period.team",
         message="This is not with your team.",
-        hint=f"{desk.who(DATE, hold.team_id)} date it anew.",
+        hint=f"{desk.who(DATE, hold.team_id)} change its date.",
         status=403,
     )
 
@@ -213,7 +213,11 @@ def _no_day(told: Ways | None, day: date | None, today: date) -> Refusal | None:
     if told is None:
         return no_period()
     if told.first_open is None:
-        return Refusal("period.stuck", told.stuck, "Ask for the month, or have somebody look.")
+        return Refusal(
+            "period.stuck",
+            told.stuck,
+            "Ask for the month to be opened, or ask a colleague to decide.",
+        )
     wanted = day or told.first_open
     if wanted < told.first_open:
         return Refusal(

@@ -16,11 +16,13 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
 from holding.access.operations import once
+from holding.audit import row_seals
 from holding.audit.events import Fact, record_events
 from holding.exceptions.holds import Desk, Done, done, gone, read_done
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
+from holding.store.together import Question, answer
 from holding.tables import Attempt, Event, Hold, Note, Person, Push
 
 
@@ -47,7 +49,7 @@ NOTE = Columns(
 )
 
 
-def of_record(session: Session, record_id: int) -> tuple[NoteRow, ...]:
+def of_record(record_id: int) -> Question[tuple[NoteRow, ...]]:
     """The notes of a record, oldest first."""
     query = (
         NOTE.select()
@@ -55,7 +57,7 @@ def of_record(session: Session, record_id: int) -> tuple[NoteRow, ...]:
         .where(Note.record_id == record_id)
         .order_by(Note.id)
     )
-    return NOTE.each(session.execute(query))
+    return NOTE.each((yield query))
 
 
 ACT: Final = "hold.assign"
@@ -75,18 +77,19 @@ def comment(
         hold = desk.holds.get(hold_id)
         if hold is None:
             return gone(None)
-        session.add(
-            Note(
-                record_id=hold.record_id,
-                hold_id=hold.id,
-                person_id=actor.person_id or 0,
-                kind="note",
-                body=text.strip(),
-                at=now,
-            )
+        note = Note(
+            record_id=hold.record_id,
+            hold_id=hold.id,
+            person_id=actor.person_id or 0,
+            kind="note",
+            body=text.strip(),
+            at=now,
         )
+        session.add(note)
+        session.flush()
         made = done(hold, f"{actor.name} wrote: {text.strip()}")
-        desk.tell([made], "note.added", now, op)
+        sealed = row_seals.seals(session, hold.company_id, {row_seals.NOTE: [note.id]})
+        desk.tell([made], "note.added", now, op, **sealed)
         return made
 
     asked = ("comment", hold_id, text)
@@ -158,12 +161,16 @@ def _fact(actor: Actor, hold: Hold, made: Done, now: datetime, op: str | None) -
 
 def unread(session: Session, actor: Actor, holds: Collection[Hold]) -> frozenset[int]:
     """The holds among these whose message, as it reads now, this person has not opened."""
+    return answer(session, _unread(actor, holds))
+
+
+def _unread(actor: Actor, holds: Collection[Hold]) -> Question[frozenset[int]]:
     query = (
         select(Event.object, Event.body)
         .where(bulk.among(Event.record_id, sorted({hold.record_id for hold in holds})))
         .where(Event.act == OPENED, Event.person_id == actor.person_id)
     )
-    seen = {(row.object, row.body.get("message")) for row in session.execute(query)}
+    seen = {(row.object, row.body.get("message")) for row in (yield query)}
     return frozenset(
         hold.id for hold in holds if (_object(hold.id), _mark(hold.message)) not in seen
     )
@@ -193,18 +200,19 @@ def opened_causes(session: Session, actor: Actor, holds: Collection[Hold]) -> fr
     )
 
 
-def whole(session: Session, actor: Actor, hold_id: int) -> Message | None:
+def whole(session: Session, actor: Actor, hold_id: int) -> Question[Message | None]:
     """The message of a hold that this person has opened; None before."""
     hold = session.get_one(Hold, hold_id)
-    if unread(session, actor, [hold]):
+    if (yield from _unread(actor, [hold])):
         return None
-    answered = session.execute(
+    rows = yield (
         select(Attempt.error, Attempt.at)
         .join(Push, Push.id == Attempt.push_id)
         .where(Push.posting_id == hold.posting_id, Attempt.error.is_not(None))
         .order_by(Attempt.id.desc())
         .limit(1)
-    ).first()
+    )
+    answered = rows.first()
     words, at = answered if answered is not None and hold.of_push else (None, None)
     return Message(hold.message, hold.would_pass, words, at)
 

@@ -60,7 +60,8 @@ def _senseless(hold: Hold, looked: Looked) -> Refusal | None:
     if not hold.of_push:
         return Refusal(
             code="override.senseless",
-            message="Our rules hold this, not the target: judged again as it is, it stays held.",
+            message="The rules of Clearpost hold this, not the accounting system: checked again"
+            " as it is, it stays on hold.",
             hint=hold.would_pass,
         )
     return None

@@ -15,17 +15,18 @@ from holding.access.operations import once, undoable
 from holding.access.people import who_may
 from holding.approvals import separation
 from holding.approvals.releasers import ACT, outside, own_hand, teams_of
-from holding.exceptions.acceptance import Accepting, remember
+from holding.exceptions.acceptance import Accepting, remember, sealed_decisions
 from holding.exceptions.holds import Desk, Done, Each, alone, done, read_done
 from holding.lifecycle.causes import beside, close, settle
 from holding.lifecycle.changes import wake_families, wake_linked, wake_records
+from holding.lifecycle.state_labels import state_label
 from holding.lifecycle.states import move_posting
 from holding.refusal import Refusal
 from holding.tables import Hold, Team
 from holding.tables.postings import TO_SEND_STATES
 from holding.tables.row_states import HoldState
 from rules.outcomes.outcome import NEEDS_APPROVAL
-from rules.values.posting_states import PostingState
+from rules.values.posting_states import PostingState, in_sentence
 
 
 def release(
@@ -80,12 +81,14 @@ def release_each(
     good, left = desk.each(names.ask)
     why, made = reason.strip(), []
     for voice, holds in names.by_voice(good):
-        accepting.keep(holds, remember(desk, holds, voice, "release", why, now, op))
+        decided = remember(desk, holds, voice, "release", why, now, op)
+        accepting.keep(holds, decided)
         close(session, holds, voice, state=HoldState.RELEASED, why=why, now=now)
         says = [accepting.say(h, voice.name) or f"{voice.name} released {h.rule or h.code}"
                 for h in holds]  # fmt: skip
         told = [done(h, f"{say}: {why}") for h, say in zip(holds, says, strict=True)]
-        desk.tell(told, "hold.released", now, op, actor=voice)
+        sealed = sealed_decisions(desk, decided)
+        desk.tell(told, "hold.released", now, op, actor=voice, sealed=sealed)
         made += told
     later = undoable(session, op, _released(made, accepting), now) if made else now
     records = sorted({hold.record_id for hold in good})
@@ -165,11 +168,11 @@ def _rejected(
             message=f"The document of {hold.number or 'this record'} moved on meanwhile.",
             hint="Load the page again.",
         )
-    remember(desk, [hold], voice, "reject", why, now, op)
+    sealed = sealed_decisions(desk, remember(desk, [hold], voice, "reject", why, now, op))
     siblings = beside(desk.session, hold)
     close(desk.session, siblings, voice, state=HoldState.CLEARED, why=f"rejected: {why}", now=now)
     made = done(hold, f"{voice.name} rejected {posting.number}: {why}")
-    desk.tell([made], "posting.rejected", now, op, actor=voice)
+    desk.tell([made], "posting.rejected", now, op, actor=voice, sealed=sealed)
     wake_linked(desk.session, [hold.record_id], now)  # its duplicates stand alone now
     wake_families(desk.session, [hold.record_id], now)
     settle(desk.session, siblings)
@@ -224,7 +227,7 @@ def _releasable(desk: Desk, hold: Hold, teams: Mapping[int, Team], voice: Voice)
     if not hold.clears.by_people:
         return Refusal(
             code="hold.clears_itself",
-            message="Only a change clears this hold; nobody can release it.",
+            message="You cannot release this hold, because only a change clears it.",
             hint=hold.would_pass,
         )
     team = teams.get(hold.id)
@@ -237,7 +240,7 @@ def _rejectable(desk: Desk, hold: Hold) -> Refusal | None:
     posting = desk.postings.get(hold.posting_id or 0)
     if posting is not None and posting.state in TO_SEND_STATES:
         return None
-    state = posting.state if posting else "not made yet"
+    state = in_sentence(state_label(posting.state)) if posting else "not made yet"
     return Refusal(
         code="hold.not_rejectable",
         message=f"The document is {state}; only what was not sent can be rejected.",

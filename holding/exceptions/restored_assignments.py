@@ -1,7 +1,7 @@
-"""Putting holds back as they stood before somebody gave them away, put them aside or released them.
+"""Putting holds back as they stood before somebody gave them away, snoozed or released them.
 
 Here: what such a form notes of its holds, and writing it back; opening again what no judging opens
-anew, because a reading of the target opened it. Not here: whose form it is and until when it can be
+again, because a reading of the target opened it. Not here: whose form it is, until when it can be
 taken back (`undo.py`), the acts themselves (`assignments.py`, `releases.py`).
 """
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from connectors.contract.errors import RETRY
+from connectors.contract.errors import RETRY, RetryWay
 from holding.access.actors import Actor, may
 from holding.audit.events import Fact, record_events
 from holding.exceptions import notes
@@ -42,7 +42,7 @@ ACT: Final = "hold.retry"
 SUPERVISOR: Final = "posting.approve"  # whoever may release may also try a second time
 _A_PERSON_KNOWS: Final = frozenset({INACTIVE, WITHDRAWN})
 """What changed outside: a party is active again (the target is asked first), or nothing of a file
-that was withdrawn stands there.
+that was withdrawn is in the target.
 """
 LONGEST_PAUSE: Final = timedelta(seconds=RETRY["temporary"].pauses[1])
 
@@ -108,7 +108,7 @@ def _unopened(desk: Desk) -> frozenset[int]:
 def try_again(
     desk: Desk, good: Sequence[Hold], made: Sequence[Done], act: str, now: datetime, op: str | None
 ) -> None:
-    """Note the tries, close what the target refused, and have the records judged."""
+    """Note the tries, close what the target refused, and have the records checked."""
     session, actor = desk.session, desk.actor
     rows = [
         {
@@ -182,11 +182,11 @@ class Looked:
         if posting is not None and posting.state in IN_FLIGHT_STATES:
             return Refusal(
                 code="retry.in_flight",
-                message=f"{posting.number} is on its way: its end is looked up by itself.",
+                message=f"{posting.number} is being sent: its result is looked up automatically.",
                 hint=RETRY["uncertain"].action,
             )
         told = RETRY[hold.error_class]
-        if hold.of_push and told.retry == "never":
+        if hold.of_push and told.retry == RetryWay.NEVER:
             return Refusal("retry.decide", f"A new try would not help. {told.cause}", told.action)
         if hold.code in _A_PERSON_KNOWS or self._changed(hold):
             return None
@@ -218,7 +218,7 @@ class Looked:
     def _unchanged(self, hold: Hold) -> Refusal:
         judged = self.judged[hold.record_id]
         since = max(judged.at, hold.opened_at)
-        same = [f"version {judged.version} of the record", f"rules version {self.rules}"]
+        same = [f"version {judged.version} of the record", f"rule version {self.rules}"]
         key = self.causes[hold.cause_id]
         if key.table_name:
             same.insert(0, f"{key.key.table} “{key.key.entry}” (still missing)")

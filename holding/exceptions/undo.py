@@ -24,6 +24,7 @@ from holding.lifecycle.states import move_postings, refresh
 from holding.refusal import Refusal
 from holding.runtime.settings import Settings
 from holding.store import bulk
+from holding.store.together import Question
 from holding.tables import Approval, Dating, Operation, Posting, Push, Record, Release
 from holding.tables.postings import IN_FLIGHT_STATES
 from holding.words import plural
@@ -42,7 +43,7 @@ KEPT: Final = (
 
 
 def give_again(session: Session, taken_back: Collection[int]) -> None:
-    """Write anew what made way for these; what is voided stays as it is.
+    """Write again what made way for these; what is voided stays as it is.
 
     What made way was voided at the very moment at which the other was given, and was not taken back
     itself.
@@ -103,7 +104,7 @@ class Undoable:
     sends: bool
 
 
-def latest(session: Session, actor: Actor, now: datetime) -> Undoable | None:
+def latest(actor: Actor, now: datetime) -> Question[Undoable | None]:
     """The newest act of the person that can still be taken back."""
     if not Settings.from_env().undo_seconds:
         return None
@@ -119,7 +120,7 @@ def latest(session: Session, actor: Actor, now: datetime) -> Undoable | None:
         )
         .order_by(Operation.undo_until.desc())
     )
-    row = session.execute(query.limit(1)).first()
+    row = (yield query.limit(1)).first()
     if row is None:
         return None
     return Undoable(op=row.id, say=row.say or "", until=row.undo_until, sends=row.sends)
@@ -271,7 +272,7 @@ def _void(session: Session, actor: Actor, lines: Iterable[_Line], now: datetime)
 
 
 def _hold_again(session: Session, lines: Collection[_Line]) -> None:
-    """What was made ready waits again; the judging opens the holds anew."""
+    """What was made ready waits again; the judging opens the holds again."""
     ids = sorted({line.posting_id for line in lines if line.posting_id is not None})
     fresh = select(Posting).where(bulk.among(Posting.id, ids))
     found = session.scalars(fresh.execution_options(populate_existing=True))

@@ -52,7 +52,7 @@ def contradict(
     listing: Collection[Listed],
     now: datetime,
 ) -> Mapping[str, Verdict]:
-    """Hold every document that was told not to stand there and is in the listing, with its new
+    """Hold every document that was told not to be there and is in the listing, with its new
     verdict; empty where there is none. It was not sent by us a second time, and is not from now on.
     """
     there = {one.number.casefold(): one for one in listing}
@@ -73,7 +73,7 @@ def contradict(
         seen = there[push.number.casefold()]
         words = (
             f"It was {told[posting.id]}, and stands in row {seen.row} of AutoCount's listing:"
-            " the import took it, or somebody typed it there."
+            " the import took it, or a person typed it there."
         )
         records.add(posting.record_id)
         causes |= _conflict(session, actor, posting, push, seen, words, now)
@@ -169,7 +169,7 @@ def _conflict(
 
 
 def _meets(session: Session, posting: Posting, told: Push, words: str, now: datetime) -> Push:
-    """What was told of a push stays; another one, which sends nothing, meets what stands there."""
+    """What was told of a push stays; another, which sends nothing, meets what the target has."""
     last = select(func.max(Push.no)).where(Push.posting_id == posting.id)
     no = (session.scalar(last) or 0) + 1
     push = Push(

@@ -53,14 +53,14 @@ def withdraw(
     session: Session, actor: Actor, company_id: int, file_id: int, reason: str, now: datetime
 ) -> str | Refusal:
     """What was done, in words. Each document that nobody knew of is held, and goes again only when
-    a person has it retried. Of what was imported only a listing tells what stands there.
+    a person has it retried. Of what was imported only a listing tells what the target has.
     """
     file = open_files.locked(session, actor, company_id, file_id, OPEN, "withdraw")
     if isinstance(file, Refusal):
         return file
     if file.state == ImportFileState.IMPORTED:
         words = f"You cannot withdraw {file.name}, because its outcome was entered already."
-        return Refusal("import.state", words, "Compare the listing; it shows what stands there.")
+        return Refusal("import.state", words, "Compare the listing; it shows what was imported.")
     documents = exported(session, file)
     left = unknown(file, documents)
     if not left:

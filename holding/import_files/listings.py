@@ -73,7 +73,7 @@ def compare(
     posted = sum(verdict.became is Became.POSTED for verdict in found.values())
     say = (
         f"{actor.name} compared {file.name} with AutoCount's listing: {posted:,} of"
-        f" {len(documents):,} stand there as they were sent."
+        f" {len(documents):,} exist there as they were sent."
     )
     open_files.tell(session, file, actor, now, "import.compared", say)
     return file.state
@@ -89,7 +89,7 @@ def confirm(
     reason: str,
     now: datetime,
 ) -> ImportFileState | Refusal:
-    """A person says that what was New stands there, with the total that AutoCount shows of it. That
+    """A person says that what was New is posted, with the total that AutoCount shows of it. That
     needs an entered outcome, and documents of one currency.
     """
     states = (ImportFileState.IMPORTED,)

@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
+from holding.audit import row_seals
 from holding.audit.events import record_event
 from holding.import_files.verdicts import GOOD, Became, Verdict, of
 from holding.refusal import Refusal
@@ -37,7 +38,7 @@ OPEN: Final = frozenset(
 )
 TOLD: Final = OPEN - {ImportFileState.EXPORTED}
 _DONE: Final[Mapping[ImportFileState, str]] = {
-    ImportFileState.EXPORTED: "nobody has downloaded it yet",
+    ImportFileState.EXPORTED: "not downloaded yet",
     ImportFileState.IMPORTED: "its outcome was entered already",
     ImportFileState.RECONCILED: "it is reconciled",
     ImportFileState.WITHDRAWN: "it was withdrawn",
@@ -166,7 +167,13 @@ def tell(
         actor=actor,
         act=act,
         object=f"import_file:{file.id}",
-        body={"say": say, "file": file.name, "sha256": file.sha256, "run": file.run_id},
+        body={
+            "say": say,
+            "file": file.name,
+            "sha256": file.sha256,
+            "run": file.run_id,
+            **row_seals.seals(session, file.company_id, {row_seals.FILE: [file.id]}),
+        },
     )
 
 

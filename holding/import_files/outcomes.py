@@ -151,7 +151,7 @@ def _verdict(
     if over:
         words = (
             f"AutoCount showed Update for {_rows(over)}: something with the number {one.number}"
-            " stood there, and this import has overwritten it."
+            " existed there, and this import has overwritten it."
         )
         return Verdict(became=Became.OVERWRITTEN, words=words, error_class="duplicate")
     if not wrong:

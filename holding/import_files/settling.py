@@ -188,7 +188,7 @@ _SEEN: Final[Mapping[Became, Literal["equal", "absent", "different"]]] = {
 }
 _STANDS: Final = {
     ImportFileState.EXPORTED: "not downloaded yet",
-    ImportFileState.HANDED_OVER: "downloaded, and nobody has told how its import ended",
+    ImportFileState.HANDED_OVER: "downloaded, and how its import ended was not told",
     ImportFileState.IMPORTED: "imported, and not compared with the accounting system yet",
     ImportFileState.MISMATCH: "imported, and not all of it is accounted for",
     ImportFileState.RECONCILED: "reconciled",

@@ -15,8 +15,8 @@ from grammar.text.finding_codes import ErrorClass
 class Became(StrEnum):
     """What became of a document.
 
-    `posted`: it stands there as it was exported. `refused`: nothing of it does. `overwritten`:
-    another document of its number stood there. `differs`: it stands there otherwise than it was
+    `posted`: the target has it as it was exported. `refused`: nothing of it does. `overwritten`:
+    another document of its number was there. `differs`: the target has it otherwise than it was
     sent, or than was told of it. `withdrawn`: its file was not imported.
     """
 

@@ -37,7 +37,7 @@ def story(
     if is_new and no == 1:
         return "record.received", f"{name[0].upper()}{name[1:]} arrived from {source}."
     if version["stale"]:
-        say = f"Version {no} of {name} arrived late: a newer one is here, so it is not judged."
+        say = f"Version {no} of {name} arrived late: a newer one is here, so it is not checked."
         return "record.stale", say
     ends = " It takes the place of the correction made here." if replaces else ""
     if version["reason"]:

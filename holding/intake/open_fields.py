@@ -4,7 +4,9 @@ Here: the fields that a hold is about, each with the team that may set it and th
 here: the law (rules/amendments/corrections.py), the correction (holding/exceptions/corrections.py).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import func, select
@@ -63,7 +65,7 @@ class OpenField:
         """Who sets it, and where, as one sentence."""
         if self.nobody:
             return (
-                f"Nobody fills it in here: {self.by.title} has it corrected in {self.source},"
+                f"It cannot be filled in here: {self.by.title} has it corrected in {self.source},"
                 " which then sends a new version."
             )
         return _can(self.by.title, self.by.names)
@@ -82,12 +84,18 @@ def fields_of(session: Session, hold_id: int) -> tuple[OpenField, ...]:
     return tuple(OpenField(one, by[one.role], source) for one in found)
 
 
-def mine(session: Session, actor: Actor, fields: tuple[OpenField, ...]) -> tuple[Correctable, ...]:
-    """Those that the actor may set."""
+def mine(
+    session: Session,
+    actor: Actor,
+    fields: tuple[OpenField, ...],
+    known: Mapping[int | None, bool] = MappingProxyType({}),
+) -> tuple[Correctable, ...]:
+    """Those that the actor may set; `known`: of which teams it is known whether they are in it."""
     if may(actor, ACT) is not None:
         return ()
     teams = {one.by.team_id for one in fields if not one.nobody}
-    own = {team for team in teams if in_team(session, team, actor.person_id)}
+    told = {team: in_team(session, team, actor.person_id) for team in teams if team not in known}
+    own = {team for team, is_in in {**known, **told}.items() if is_in}
     return tuple(one.field for one in fields if not one.nobody and one.by.team_id in own)
 
 
@@ -114,7 +122,7 @@ def allowed(session: Session, hold_id: int, path: str, actor: Actor) -> OpenFiel
 
 
 def _can(title: str, names: tuple[str, ...]) -> str:
-    return f"{title} may set it: {' or '.join(names) or 'nobody in it can yet'}."
+    return f"{title} may set it: {' or '.join(names) or 'no member of it can yet'}."
 
 
 def _setters(session: Session, hold: Hold, role: str) -> Setters:

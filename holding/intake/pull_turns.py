@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Select, and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from connectors.contract import declared_settings as declared
 from holding.access.actors import Actor
 from holding.connections.pull_settings import PullPlan
 from holding.connections.setup import permitted, tell
@@ -65,16 +66,19 @@ _NEXT = (
 )
 
 
-def without(session: Session, connectors: Sequence[str]) -> Sequence[Connection]:
-    """Sources of these connectors that have a key, and are not asked yet."""
+def without(
+    session: Session, connectors: Sequence[str], keyless: Sequence[str] = ()
+) -> Sequence[Connection]:
+    """Sources of these connectors that have a key, or need none, and are not asked yet."""
+    key = or_(Connection.key_id.is_not(None), bulk.among_given(Connection.connector, "keyless"))
     query = (
         select(Connection)
         .outerjoin(Pull, Pull.connection_id == Connection.id)
-        .where(Connection.side == "source", Connection.key_id.is_not(None))
+        .where(Connection.side == "source", key)
         .where(Pull.connection_id.is_(None), bulk.among_given(Connection.connector, "names"))
         .order_by(Connection.id)
     )
-    return session.scalars(query, {"names": list(connectors)}).all()
+    return session.scalars(query, {"names": list(connectors), "keyless": list(keyless)}).all()
 
 
 def begin(
@@ -173,11 +177,14 @@ def still_ours(session: Session, turn: Turn) -> bool:
     return row is not None and (row.lease_owner, row.cursor) == (turn.owner, turn.cursor)
 
 
-def advance(session: Session, turn: Turn, after: str, found: int, now: datetime) -> None:
-    """Go on behind this page, at once."""
+def advance(
+    session: Session, turn: Turn, after: str, found: int, now: datetime, wrong: str | None = None
+) -> None:
+    """Go on behind this page, at once; `wrong` says what could not be read beside it."""
     row = session.scalars(_of(turn.connection_id, turn.kind)).one()
     row.cursor, row.due_at, row.read_at, row.found = after, now, now, row.found + found
-    row.lease_owner = row.lease_until = row.wrong = row.wrong_since = None
+    row.lease_owner = row.lease_until = None
+    row.wrong, row.wrong_since = wrong, (turn.wrong_since or now) if wrong else None
     row.tries = 0
 
 
@@ -203,9 +210,15 @@ def failed(session: Session, turn: Turn, words: str, until: datetime, now: datet
     return _set(session, turn, due_at=until, lease_owner=None, lease_until=None, **told)
 
 
-def forget(session: Session, turn: Turn) -> None:
-    """It is no source to be asked any more."""
-    session.execute(delete(Pull).where(Pull.connection_id == turn.connection_id))
+def leave(session: Session, turn: Turn) -> None:
+    """It is no source to be asked any more. Where deliveries are off the place stays, for what
+    changes meanwhile is to come when they are on again; what has no address is forgotten.
+    """
+    connection = session.get_one(Connection, turn.connection_id)
+    if declared.takes(connection.settings):
+        session.execute(delete(Pull).where(Pull.connection_id == turn.connection_id))
+    else:
+        later(session, turn, None)
 
 
 def _of(connection_id: int, kind: Kind) -> Select[Pull]:

@@ -1,4 +1,4 @@
-"""Asking sources for what changed there: what webhooks did not bring comes by itself.
+"""Asking sources for what changed there: what webhooks did not bring comes automatically.
 
 Here: one page and what is new of it in one transaction with the cursor behind it,
 and what follows when there is no answer. Not here: the call (connectors/sources), its plan
@@ -19,7 +19,6 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import IncomingRecord
-from connectors.contract import declared_settings as declared
 from connectors.contract.pulls import NoPage, Page, Pulled, Pulls
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
@@ -43,6 +42,7 @@ from holding.words import plural
 from rules.values.canonical import sha256_hex
 
 LONGEST_PAUSE = timedelta(hours=1)
+DOUBLED = 6  # so many times at most: then it is as long
 NAMED = 10  # numbers that a sentence names
 
 
@@ -70,8 +70,9 @@ class _Asked:
 
 def arrange(session: Session, now: datetime) -> None:
     """Begin to ask the sources that can be asked since somebody gave them address and key."""
-    able = [name for name, source in registry.sources().items() if isinstance(source, Pulls)]
-    for connection in pull_turns.without(session, able):
+    able = {name: one for name, one in registry.sources().items() if isinstance(one, Pulls)}
+    keyless = [name for name, one in able.items() if one.form.key and one.form.key.optional]
+    for connection in pull_turns.without(session, list(able), keyless):
         if pull_settings.is_set(connection.settings):
             zone = zone_of_source(session, connection.id)
             plan = pull_settings.plan_of(connection.settings)
@@ -115,7 +116,7 @@ def _turn(database: Database, clock: Clock, turn: Turn, http: Http, keys: Keys) 
     with database.write() as session:
         asked = _asked(session, turn, keys)
         if asked is None:
-            _leave(session, turn)
+            pull_turns.leave(session, turn)
             return 0
         told = None if isinstance(asked, Refusal) else _wait(session, asked, clock.now())
         if told is not None:
@@ -156,17 +157,6 @@ def _asked(session: Session, turn: Turn, keys: Keys) -> _Asked | Refusal | None:
     )
 
 
-def _leave(session: Session, turn: Turn) -> None:
-    """Where deliveries are off the place stays, for what changes meanwhile is to come when they are
-    on again; what has no address is forgotten.
-    """
-    connection = session.get_one(Connection, turn.connection_id)
-    if declared.takes(connection.settings):
-        pull_turns.forget(session, turn)
-    else:
-        pull_turns.later(session, turn, None)
-
-
 def _wait(session: Session, asked: _Asked, now: datetime) -> datetime | None:
     """Until when the limit of calls makes it wait; None where the call is spent and may be made."""
     told = str(asked.connection.settings.get(CALLS_PER_MINUTE, ""))
@@ -202,10 +192,13 @@ def _keep(database: Database, clock: Clock, turn: Turn, asked: _Asked, page: Pag
             if one.errors:
                 _unreadable(session, turn, asked, one, now)
         again = pull_turns.asked_meanwhile(session, turn)
-        pull_turns.advance(session, turn, page.after, made, now)
+        wrong = page.wrong.sentence if page.wrong else None
+        pull_turns.advance(session, turn, page.after, made, now, wrong)
         if not page.more:
             pull_turns.done(session, turn, now if again else _due(turn, asked, now), now)
-        if turn.wrong_since is not None:
+        if page.wrong is not None:
+            _trouble(session, turn, page.wrong, now)
+        elif turn.wrong_since is not None:
             words = f"{asked.connection.name} can be read again."
             _tell(session, asked.connection, now, "pull.answers", words)
     return made
@@ -294,16 +287,21 @@ def _failed(database: Database, clock: Clock, turn: Turn, told: NoPage) -> None:
     """No page: ask later, ever less often, and say so the first time."""
     with database.write() as session:
         now = clock.now()
-        pause = min(LONGEST_PAUSE, timedelta(minutes=2**turn.tries))
+        pause = min(LONGEST_PAUSE, timedelta(minutes=2 ** min(turn.tries, DOUBLED)))
         if told.pause is not None:
-            leave_alone(session, turn.connection_id, now, told.pause)
             pause = min(LONGEST_PAUSE, max(pause, timedelta(seconds=told.pause)))
-        words = f"{told.words} {told.hint}".strip()
-        kept = pull_turns.failed(session, turn, words, now + pause, now)
-        if kept and turn.wrong_since is None:
-            connection = session.get_one(Connection, turn.connection_id)
-            say = f"{connection.name} could not be read. {words}"
-            _tell(session, connection, now, "pull.failed", say)
+        if pull_turns.failed(session, turn, told.sentence, now + pause, now):
+            _trouble(session, turn, told, now)
+
+
+def _trouble(session: Session, turn: Turn, told: NoPage, now: datetime) -> None:
+    """Leave the source alone where it wants that, and say the first time what is wrong."""
+    if told.pause is not None:
+        leave_alone(session, turn.connection_id, now, told.pause)
+    if turn.wrong_since is None:
+        connection = session.get_one(Connection, turn.connection_id)
+        say = f"{connection.name} could not be read. {told.sentence}"
+        _tell(session, connection, now, "pull.failed", say)
 
 
 def _tell(session: Session, connection: Connection, now: datetime, act: str, say: str) -> None:

@@ -21,6 +21,7 @@ from holding.intake.deliveries import family_of, held, keep, later, new_record, 
 from holding.intake.families import Current, relate
 from holding.intake.hook_calls import refused_kind
 from holding.intake.stored_versions import Stored, ids_of, stored
+from holding.intake.withdrawals import left_out
 from holding.programs import world
 from holding.refusal import Refusal
 from holding.store import bulk
@@ -101,6 +102,7 @@ def receive(
         return delivery
     if delivery.times > 1:
         return Receipt(delivery_id=delivery.id, times=delivery.times)
+    records = [*records, *left_out(session, source.id, records, now)]
     rules = company.ruleset_version_id
     judge = programs(session, rules) if rules is not None else None
 

@@ -34,7 +34,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     "I4": ("Nothing was created twice.", effects.no_effect_twice),
     "I5": ("Changes arrived in their order.", effects.versions_increase),
     "I6": ("No call is forgotten.", waiting.no_call_forgotten),
-    "I7": ("Somebody comes back to everything.", waiting.no_lease_forgotten),
+    "I7": ("Everything that waits is taken up again.", waiting.no_lease_forgotten),
     "I8": ("What is held has a reason and an owner.", waiting.holds_have_owner),
     "I9": ("What needed approval was approved.", consent_kept.pushes_were_approved),
     "I10": (
@@ -43,7 +43,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     ),
     "I11": ("Everything is told.", arrivals_and_trail.every_version_is_told),
     "I12": (
-        "Rules were in force when they judged.",
+        "Rules were in force when they decided.",
         arrivals_and_trail.judged_by_rules_of_the_time,
     ),
     "I13": ("No secret lies about.", arrivals_and_trail.no_secret_lies_about),

@@ -145,7 +145,7 @@ def every_version_is_told(look: Look) -> Iterator[Breach]:
         Record.company_id == look.company_id, Record.state != RecordState.RECEIVED, ~judged
     )
     for record_id, kind, number in look.session.execute(silent):
-        yield Breach("I11", f"No event tells how {kind} {number} was judged.", (record_id,))
+        yield Breach("I11", f"No event tells how {kind} {number} was checked.", (record_id,))
 
 
 PATTERNS = ("aia_live_", "-----BEGIN", "Authorization: ", "whsec_")
@@ -214,7 +214,7 @@ def _nothing_came_of(look: Look) -> Iterator[Breach]:
         ),
     )
     for key in look.session.scalars(query):
-        yield Breach("I1", f"Nothing came of delivery {key}, and nobody was told why.")
+        yield Breach("I1", f"Nothing came of delivery {key}, without a reason being told.")
 
 
 def judged_by_rules_of_the_time(look: Look) -> Iterator[Breach]:
@@ -241,7 +241,7 @@ def judged_by_rules_of_the_time(look: Look) -> Iterator[Breach]:
     )
     for row in look.session.execute(query):
         name = f"{row.type} {row.number}"
-        say = f"{name} was judged by rules no. {row.no} when they were not in force."
+        say = f"{name} was checked with rules no. {row.no} when they were not in force."
         yield Breach("I12", say, (row.id,))
 
 

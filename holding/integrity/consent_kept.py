@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
+from grammar.text.finding_codes import TARGET_CODES
 from holding.approvals import separation
 from holding.approvals.consent import asks
 from holding.evaluation.plan_unsent import RULES
@@ -150,7 +151,7 @@ def pushes_were_approved(look: Look) -> Iterator[Breach]:
     hands = of_pushes(look, agreed, people) if agreed else {}
     for row in asked:
         if not valid[row.id]:
-            say = f"{row.number} was sent and nobody had approved that content."
+            say = f"{row.number} was sent without an approval of that content."
             yield Breach("I9", say, (row.record_id,))
             continue
         levels = asks(row.outcome, row.route)
@@ -286,7 +287,7 @@ def _causes_moved(look: Look, ids: Collection[int]) -> set[int | None]:
     query = (
         select(Hold.posting_id)
         .join(Cause, Cause.id == Hold.cause_id)
-        .where(bulk.among(Hold.posting_id, sorted(ids)), Hold.code.startswith("TGT"))
+        .where(bulk.among(Hold.posting_id, sorted(ids)), Hold.code.in_(sorted(TARGET_CODES)))
         .where(Cause.changed_revision > Hold.revision)
     )
     return set(look.session.scalars(query)) if ids else set()

@@ -2,7 +2,8 @@
 
 Here: each sealed hash is made again from its row, and what differs is named with table and row.
 Not here: whether the events themselves are whole (holding/audit/chain.py), which columns are sealed
-(holding/audit/seals.py). Events from before carry fewer hashes: they are compared by those.
+(holding/audit/seals.py), what acts of people wrote besides (acts_kept.py). Events from before carry
+fewer hashes: they are compared by those.
 """
 
 from collections import Counter
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from holding.audit.chain import Break
 from holding.audit.seals import APPROVAL, CALL, PUSH, REQUEST, SEALED, seal
+from holding.integrity import acts_kept
 from holding.journal import kept_totals
 from holding.store import bulk
 from holding.tables import Approval, Attempt, Event, EventLink, Posting, Push, Request, Version
@@ -61,6 +63,7 @@ def compare(session: Session, company_id: int) -> Contents:
         place = select(EventLink.seq).where(EventLink.event_id == first)
         found.since = Since(first, session.scalar(place))
         found.breaks += _never_told(session, company_id, given, first)
+    found.breaks += acts_kept.breaks(session, company_id)
     return found
 
 

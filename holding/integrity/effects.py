@@ -164,7 +164,7 @@ def versions_increase(look: Look) -> Iterator[Breach]:
 
 
 def sums_agree(look: Look) -> Iterator[Breach]:
-    """I14: what is posted here and what stands there comes to the same with its tax, document by
+    """I14: what is posted here and what the target has is the same with its tax, document by
     document and so in every sum, to the sen.
     """
     if look.lines is None:

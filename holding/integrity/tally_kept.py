@@ -35,7 +35,7 @@ def wrong_tally(look: Look) -> Iterator[Breach]:
 
 
 def _kept(look: Look) -> tuple[dict[Part, Counted], dict[int, list[int]]]:
-    """What the tally has of each record, and what each of its rows therefore comes to."""
+    """What the tally has of each record, and what each of its rows therefore amounts to."""
     query = (
         select(
             TalliedRecord.record_id,

@@ -54,7 +54,9 @@ def no_call_forgotten(look: Look) -> Iterator[Breach]:
         .having(func.max(Request.deadline_at) < late)
     )
     for number, record_id, deadline in look.session.execute(query):
-        say = f"{number} was to be answered by {deadline:%Y-%m-%d %H:%M:%S} and nobody asked again."
+        say = (
+            f"{number} was to be answered by {deadline:%Y-%m-%d %H:%M:%S} and was not asked again."
+        )
         yield Breach("I6", say, (record_id,))
 
 

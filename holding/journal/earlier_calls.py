@@ -62,7 +62,7 @@ def ticket_of(session: Session, push_id: int) -> str | None:
 
 def absent_since(session: Session, push_id: int, request_id: int, now: datetime) -> datetime | None:
     """The first of the look-ups since that send that said `absent` in a row; anything else starts
-    anew, and so does a clock that was set back. One that is not done yet says nothing.
+    again, and so does a clock that was set back. One that is not done yet says nothing.
     """
     sent = select(Attempt.no).where(Attempt.push_id == push_id, Attempt.request_id == request_id)
     later = session.execute(

@@ -11,15 +11,16 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from connectors.contract import Action, Target
 from holding.programs import world
-from holding.programs.replay import replay_each
+from holding.programs.replay import replay_with_rules
 from holding.store import bulk
-from holding.tables import Evaluation, Posting, RuleFile
-from holding.tables.columns import table_of, to_minor
+from holding.store.database import Database
+from holding.tables import Evaluation, Posting, Push, RuleFile, StoryForm
+from holding.tables.columns import to_minor
 from rules.outcomes.findings import lines
 from rules.outcomes.outcome import Document
 from rules.values.canonical import dumps, sha256_hex
@@ -51,6 +52,8 @@ def ours(document: Maybe, theirs: frozenset[str]) -> Maybe:
     return replace(document, fields=fields)
 
 
+WINDOW = 32_768
+"""So many bytes zlib looks back."""
 KEY_MARK = "cp-"
 KEY_DIGITS = 32
 Bills = Sequence[Sequence[str]]  # [line key, quantity] for each line of a document, in its order
@@ -119,21 +122,46 @@ def document_lines(
 
 
 class Storyteller:
-    """Renders the stories of evaluations, compressed: they outlive the engine that told them."""
+    """Renders the stories of evaluations, compressed: they outlive the engine that told them.
 
-    def __init__(self) -> None:
+    Of one version of rules nearly all of a story is the same: the first is kept as their form
+    (`StoryForm`, in a commit of its own, before any push that needs it), and each as what it
+    differs from that. zlib marks those itself.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._sources: dict[int, Mapping[str, str]] = {}
+        self._forms: dict[int, bytes] = {}
 
     def __call__(self, session: Session, evaluation_ids: Collection[int]) -> dict[int, bytes]:
-        """The readable traces of evaluations, by judging again what was stored."""
-        replayed = replay_each(session, evaluation_ids)
-        rules = session.execute(_RULES, {"evaluations": list(replayed)})
+        """The readable traces of evaluations, by judging again what was stored. The session reads:
+        who writes already would wait for the commit of a form.
+        """
         return {
-            evaluation_id: zlib.compress(
-                dumps(lines(replayed[evaluation_id], self._source(session, version_id))).encode()
+            evaluation_id: self._shortened(
+                dumps(lines(outcome, self._source(session, version_id))).encode(), version_id
             )
-            for evaluation_id, version_id in rules
+            for evaluation_id, (outcome, version_id) in replay_with_rules(
+                session, evaluation_ids
+            ).items()
         }
+
+    def _shortened(self, story: bytes, version_id: int) -> bytes:
+        if version_id not in self._forms:
+            self._forms[version_id] = self._form(version_id, story)
+        maker = zlib.compressobj(zdict=self._forms[version_id])
+        return maker.compress(story) + maker.flush()
+
+    def _form(self, version_id: int, story: bytes) -> bytes:
+        """The form that the version has by now: this story, unless another worker was faster."""
+        given = {"ruleset_version_id": version_id, "body": story[-WINDOW:]}
+        with self._database.write() as session:
+            found = session.scalar(_FORM, {"version": version_id})
+            if found is None:
+                bulk.insert_once(session, StoryForm, given)
+                found = session.scalar(_FORM, {"version": version_id})
+        return bytes(found or b"")
 
     def _source(self, session: Session, version_id: int) -> Mapping[str, str]:
         if version_id not in self._sources:
@@ -143,9 +171,20 @@ class Storyteller:
         return self._sources[version_id]
 
 
-_EVALUATION = table_of(Evaluation)
-_RULES = select(_EVALUATION.c.id, _EVALUATION.c.ruleset_version_id).where(
-    bulk.among_given(_EVALUATION.c.id, "evaluations")
+def whole_story(session: Session, push: Push) -> str | None:
+    """The story that a push was sent with, as JSON text; None where none was kept with it."""
+    if push.trace is None:
+        return None
+    form = session.scalar(_FORM_OF, {"evaluation": push.evaluation_id})
+    reader = zlib.decompressobj(zdict=form) if form else zlib.decompressobj()
+    return reader.decompress(push.trace).decode()
+
+
+_FORM = select(StoryForm.body).where(StoryForm.ruleset_version_id == bindparam("version"))
+_FORM_OF = (
+    select(StoryForm.body)
+    .join(Evaluation, Evaluation.ruleset_version_id == StoryForm.ruleset_version_id)
+    .where(Evaluation.id == bindparam("evaluation"))
 )
 
 

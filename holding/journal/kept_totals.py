@@ -1,4 +1,4 @@
-"""The total that a target keeps where it works it out anew: how far it may be from what was sent.
+"""The total that a target keeps where it works it out itself: how far it may be from what was sent.
 
 Here: pure. A target that rounds otherwise than the rules, or a `tolerance` that lets a difference
 pass, leaves another total there than was sent. What stands in the books is what counts, as long as

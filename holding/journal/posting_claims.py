@@ -135,12 +135,15 @@ def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tu
     with desk.database.write() as session:
         now = desk.clock.now()
         given = {"now": now, "connection": channel.connection_id, "most": limit}
-        urgent = limits.short(session, channel, now)
-        found = session.execute(_due(tuple(states), urgent=urgent), given).all()
+        found = session.execute(_due(tuple(states), urgent=False), given).all()
+        if not found:
+            return ()
+        breaker.note(session, channel.connection_id, found[0].Throttle)
+        if limits.short(session, channel, now):
+            found = session.execute(_due(tuple(states), urgent=True), given).all()
         places = {row.id: row.due_at for row in found}
         ids = parted([(row.id, row.crashes) for row in found], limit)
-        if ids:
-            ids = ids[: allowed(session, channel, now, len(ids))]
+        ids = ids[: allowed(session, channel, now, len(ids))]
         taken = take(session, desk, ids, now)
         return tuple(replace(one, due_at=places[one.posting_id]) for one in taken)
 
@@ -149,12 +152,17 @@ def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tu
 def _due(states: tuple[str, ...], *, urgent: bool) -> Executable:
     order = limits.MOST_URGENT if urgent else (Posting.due_at, Posting.id)
     return (
-        select(Posting.id, Posting.crashes, Posting.due_at)
-        .where(Posting.connection_id == bindparam("connection"), text(DUE), Posting.due_at <= NOW)
+        select(Posting.id, Posting.crashes, Posting.due_at, Throttle)
+        .outerjoin(Throttle, Throttle.connection_id == Posting.connection_id)
+        .where(
+            Posting.connection_id == bindparam("connection"),
+            text(f"posting.{DUE}"),
+            Posting.due_at <= NOW,
+        )
         .where(among_words(Posting.state, states), _ALLOWED, RUNNING)
         .order_by(*order)
         .limit(bindparam("most", type_=BigInteger))
-        .with_for_update(skip_locked=True, key_share=True)
+        .with_for_update(of=Posting, skip_locked=True, key_share=True)
     )
 
 
@@ -195,7 +203,11 @@ def free_the_dead(session: Session, now: datetime, *, longest: timedelta | None 
 
 
 def lock_families(session: Session, company_id: int, families: Iterable[int]) -> None:
-    """Lock the records that an answer may write or wake, in order of ids, before anything else."""
+    """Lock the records that an answer may write or wake, in order of ids, before anything else.
+    Whoever writes in SQLite has locked all of it already.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return
     given = {"company": company_id, "families": sorted(set(families))}
     session.execute(_LOCK_FAMILIES, given).all()
 

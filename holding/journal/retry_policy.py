@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from connectors.contract.errors import RETRY
+from connectors.contract.errors import RETRY, RetryWay
 from grammar.text.finding_codes import ErrorClass
 from holding.programs.world import program
 from holding.tables import Company, Posting
@@ -51,7 +51,7 @@ def after(session: Session, posting: Posting, error_class: ErrorClass, tries: in
         return Follows(least=told.pause, most=told.pause * SPREAD, left=times - tries, owner=owner)
     usual = RETRY[error_class]
     left = (usual.tries or 0) - tries
-    if usual.retry != "by itself" or left <= 0:
+    if usual.retry != RetryWay.AUTOMATIC or left <= 0:
         return Follows(owner=owner)
     most = min(LONGEST, FIRST * 2.0 ** (tries - 1))
     return Follows(least=timedelta(), most=most, left=left, owner=owner)

@@ -5,18 +5,18 @@ the pill (holding/runs/date_ranges.py).
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
 from holding.connections.channel import Channel
 from holding.store.row_objects import Columns, of
 from holding.tables import Attempt, Push, Request, Run
-from holding.tables.columns import moment
+from holding.tables.columns import moment, table_of
 from holding.tables.row_states import AttemptState, PushState, RunState
 
 LEFT_OPEN = timedelta(minutes=5)
@@ -51,15 +51,9 @@ _LAST = Columns(
 
 def immediate_run(session: Session, channel: Channel, doc_type: str, now: datetime) -> int:
     """The run of this drain: the last one goes on if it is immediate and ended a moment ago."""
-    last = session.scalars(
-        select(Run)
-        .where(Run.connection_id == channel.connection_id, Run.doc_type == doc_type)
-        .order_by(Run.id.desc())
-        .limit(1)
-    ).one_or_none()
-    if last is not None and last.kind == "immediate" and _fresh(last, now):
-        last.state, last.ended_at = RunState.RUNNING, None
-        return last.id
+    given = {"connection": channel.connection_id, "type": doc_type, "lately": now - JOINED}
+    if (last := session.scalar(_GOES_ON, given)) is not None:
+        return int(last)
     run = Run(
         company_id=channel.company_id,
         kind="immediate",
@@ -74,18 +68,53 @@ def immediate_run(session: Session, channel: Channel, doc_type: str, now: dateti
     return run.id
 
 
+_RUN = table_of(Run)
+_NEWEST = (
+    select(func.max(_RUN.c.id))
+    .where(_RUN.c.connection_id == bindparam("connection"))
+    .where(_RUN.c.doc_type == bindparam("type"))
+    .scalar_subquery()
+)
+_GOES_ON = (
+    update(_RUN)
+    .where(_RUN.c.id == _NEWEST, _RUN.c.kind == "immediate")
+    .where(or_(_RUN.c.ended_at.is_(None), _RUN.c.ended_at > moment("lately")))
+    .values(state=RunState.RUNNING, ended_at=None)
+    .returning(_RUN.c.id)
+)
+
+
+def end_immediate(session: Session, run_id: int, now: datetime) -> None:
+    """Count a run of pushes that go at once, and end it."""
+    rows = _rows(session, run_id)
+    counts = _counts(rows)
+    error = _error(counts, list(rows.values()))
+    ended = {
+        "this": run_id,
+        "total": len(rows),
+        "counts": _told(counts),
+        "done": _over(rows, counts),
+        "error": error,
+        "state": RunState.FAILED if error else RunState.DONE,
+        "ended_at": now,
+    }
+    session.execute(_END, ended)
+
+
+_END = update(_RUN).where(_RUN.c.id == bindparam("this"))
+
+
 def recount(session: Session, run_ids: Collection[int], *, ended: datetime | None = None) -> None:
     """Bring the counts of runs up to date; with `ended`, these runs are over."""
     for run_id in sorted(run_ids):
         run = session.get_one(Run, run_id, populate_existing=True)
         rows = _rows(session, run_id)
-        counts = Counter(_word(one.push, one.attempt) for one in rows.values())
+        counts = _counts(rows)
         if run.kind == "immediate":
             run.total = len(rows)
         else:
             counts["left"] = max(0, run.total - len(rows))
-        run.counts = {word: count for word, count in sorted(counts.items()) if count}
-        run.done = len(rows) - sum(counts[word] for word in ON_THEIR_WAY)
+        run.counts, run.done = _told(counts), _over(rows, counts)
         if ended is not None:
             run.error = _error(counts, list(rows.values()))
             run.state, run.ended_at = (RunState.FAILED if run.error else RunState.DONE), ended
@@ -103,8 +132,16 @@ def close_left_open(session: Session, now: datetime) -> None:
     recount(session, left, ended=now)
 
 
-def _fresh(run: Run, now: datetime) -> bool:
-    return run.ended_at is None or now - run.ended_at < JOINED
+def _counts(rows: Mapping[int, _Last]) -> Counter[str]:
+    return Counter(_word(one.push, one.attempt) for one in rows.values())
+
+
+def _told(counts: Counter[str]) -> dict[str, int]:
+    return {word: count for word, count in sorted(counts.items()) if count}
+
+
+def _over(rows: Mapping[int, _Last], counts: Counter[str]) -> int:
+    return len(rows) - sum(counts[word] for word in ON_THEIR_WAY)
 
 
 def _rows(session: Session, run_id: int) -> dict[int, _Last]:

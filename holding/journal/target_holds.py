@@ -219,7 +219,7 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
         "period_locked": (CauseKey.period(target, month), f"{month} is closed in {connection}"),
         "duplicate": (
             CauseKey(CauseKind.DUPLICATE, posting.number),
-            f"{posting.number} stands there already",
+            f"{posting.number} exists there already",
         ),
         "stale_version": (
             CauseKey(CauseKind.STALE, posting.route),
@@ -249,7 +249,7 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
         party = trouble.target_code
         said = f"{party.capitalize()} is inactive in {connection}"
         return CauseKey(CauseKind.INACTIVE, f"{connection}:{party}"), said
-    if trouble.code.startswith("PSH"):
+    if trouble.code in _OWN:
         return CauseKey(CauseKind.RULE, NAMES[trouble.code]), _OWN[trouble.code]
     word = trouble.target_code or trouble.error_class
     refused = CauseKey(CauseKind.TARGET, f"{connection}:{word}")
@@ -257,7 +257,7 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
 
 
 _OWN = {
-    CONTENT_CHANGED: "Changed after it was judged",
+    CONTENT_CHANGED: "Changed after it was checked",
     NOT_APPROVED: "Not what was approved",
     NUMBER_TAKEN: "Document number already used",
     WORKERS_DIED: "Workers ended while sending",

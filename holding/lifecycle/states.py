@@ -13,24 +13,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import bindparam, exists, select, update
+from sqlalchemy import and_, bindparam, case, exists, func, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from holding.store import bulk
 from holding.tables import Hold, Posting, Push, Record
-from holding.tables.columns import table_of
+from holding.tables.columns import among_words, is_word, table_of
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.records import RECORD_STATES
 from holding.tables.row_states import HoldState, PushState, RecordState
 from rules.values.posting_states import PostingState
-
-_HELD = exists().where(Hold.record_id == Record.id, HOLD_OPEN)
-_STATES = (
-    select(Record.id, Record.state, _HELD.label("held"), Posting.reverses_id)
-    .add_columns(Posting.state.label("posting_state"))
-    .outerjoin(Posting, Posting.record_id == Record.id)
-    .where(bulk.among_given(Record.id, "ids"))
-)
 
 
 def state_of(
@@ -60,22 +52,52 @@ def counted(state: PostingState, reverses_id: int | None) -> PostingState:
 
 
 def refresh(session: Session, record_ids: Collection[int]) -> None:
-    """Bring `record.state` of these records up to date."""
+    """Bring `record.state` of these records up to date: what `state_of` says, in one statement."""
     session.flush()
-    rows = session.execute(_STATES, {"ids": list(record_ids)}).all()
-    postings: dict[int, list[PostingState]] = defaultdict(list)
-    for row in rows:
-        if row.posting_state is not None:
-            postings[row.id].append(counted(row.posting_state, row.reverses_id))
-    changed: dict[int, RecordState] = {}
-    for row in rows:
-        empty = row.state if row.state in UNPOSTED else RecordState.WAITING
-        after = state_of(postings[row.id], held=row.held, empty=empty)
-        if after != row.state:
-            changed[row.id] = after
-    written = [{"id": record_id, "state": state} for record_id, state in changed.items()]
-    bulk.update(session, Record, written, bump="lock")
-    bulk.forget(session, Record, changed)
+    bulk.forget(session, Record, session.scalars(_REFRESH, {"ids": list(record_ids)}))
+
+
+_RANKS = {state: at for at, state in enumerate(RECORD_STATES)}
+_HELD = _RANKS[RecordState.HELD]
+_record, _posting = table_of(Record), table_of(Posting)
+_TAKEN_BACK = and_(
+    _posting.c.reverses_id.is_not(None), is_word(_posting.c.state, PostingState.POSTED)
+)
+_RANK = case(  # of a posting, as it counts
+    (_TAKEN_BACK, _RANKS[RecordState.REVERSED]),
+    *((is_word(_posting.c.state, state), _RANKS[RecordState(state)]) for state in PostingState),
+)
+_FIRST = select(func.min(_RANK)).where(_posting.c.record_id == _record.c.id).scalar_subquery()
+_SEEN = (
+    select(_record.c.id, _FIRST.label("first"))
+    .add_columns(exists().where(Hold.record_id == _record.c.id, HOLD_OPEN).label("held"))
+    .where(bulk.among_given(_record.c.id, "ids"))
+    .cte("seen")
+)
+_EMPTY = case(
+    (among_words(_record.c.state, sorted(UNPOSTED)), _record.c.state),
+    else_=literal_column(f"'{RecordState.WAITING}'"),
+)
+_AFTER = case(
+    *(
+        (_SEEN.c.first == at, literal_column(f"'{state}'"))
+        for state, at in _RANKS.items()
+        if at < _HELD
+    ),
+    (_SEEN.c.held, literal_column(f"'{RecordState.HELD}'")),
+    *(
+        (_SEEN.c.first == at, literal_column(f"'{state}'"))
+        for state, at in _RANKS.items()
+        if at >= _HELD
+    ),
+    else_=_EMPTY,
+)
+_REFRESH = (
+    update(_record)
+    .values(state=_AFTER, lock=_record.c.lock + 1)
+    .where(_record.c.id == _SEEN.c.id, _record.c.state != _AFTER)
+    .returning(_record.c.id)
+)
 
 
 _P = PostingState

@@ -25,9 +25,8 @@ from holding.tables.decisions import HOLD_OPEN
 from holding.tables.postings import UNSENT_STATES
 from holding.tables.rules import ALWAYS
 from rules.facts.seeds import literal_value
-from rules.facts.world import differences
 from rules.values.cause_keys import MISSING_ENTRY, CauseKey, CauseKind
-from rules.values.spelling import fold
+from rules.values.spelling import differences, fold
 
 LONGEST: Final = 200
 _CONVERSION: Final = re.compile(

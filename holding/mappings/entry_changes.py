@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
 from holding.access.people import names_of
+from holding.audit import row_seals
 from holding.audit.events import Fact, record_event, record_events
 from holding.lifecycle.changes import next_revision, wake_records
 from holding.mappings.entries import Parsed, entry_of, reach, shown
@@ -99,7 +100,7 @@ def change(
         session,
         table.company_id,
         kind="unit" if table.kind == "unit" else "mapping",
-        what=f"{table.name}: {key}",  # by this name a hold finds the change that cleared it
+        what=f"{table.name}: {key}",
         person_id=actor.person_id,
         reason=reason,
         now=now,
@@ -180,17 +181,19 @@ def _say(
         "reason": reason,
         **({"since": fixed.since} if fixed.since else {}),
     }
+    company_id = wanted.table.company_id
     record_event(
         session,
-        company_id=wanted.table.company_id,
+        company_id=company_id,
         at=now,
         actor=actor,
         act="mapping.fixed" if wanted.parsed else "mapping.removed",
         body={
             "say": f"{actor.name} {did} ({reason});"
-            f" {plural(fixed.woken, 'record is', 'records are')} judged again.",
+            f" {plural(fixed.woken, 'record is', 'records are')} checked again.",
             "woken": fixed.woken,
             **body,
+            **row_seals.seals(session, company_id, {row_seals.ENTRY: [fixed.revision]}),
         },
         operation_id=op,
     )
@@ -204,7 +207,7 @@ def _say(
                 act="record.woken",
                 record_id=record_id,
                 operation_id=op,
-                body={"say": f"Judged again because {actor.name} {did}.", **body},
+                body={"say": f"Checked again because {actor.name} {did}.", **body},
             )
             for record_id in record_ids
         ],

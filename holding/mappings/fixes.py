@@ -162,14 +162,14 @@ def remove(
         if not any(one.valid_from == since for one in entries_of(session, found.id, key)):
             message = f"{wanted.named} has no entry to remove."
             return Refusal(code="mapping.unknown", message=message, status=404)
-        refusal = conflict(session, wanted, rev) or _needed(session, wanted)
+        refusal = conflict(session, wanted, rev) or needed(session, wanted)
         return refusal or change(session, actor, wanted, reason.strip(), now, op)
 
     asked = ("mapping.remove", table, key, reason, rev, str(since))
     return once(session, actor, op, asked=asked, now=now, act=act, read=_read)
 
 
-def _needed(session: Session, wanted: Wanted) -> Refusal | None:
+def needed(session: Session, wanted: Wanted) -> Refusal | None:
     """Why an entry stays: the records that used it, or those on hold for this key."""
     table, key = wanted.table, wanted.key
     used = users(session, table.company_id, table.name, key).get(wanted.since, 0)

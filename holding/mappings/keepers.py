@@ -19,6 +19,7 @@ from holding.mappings.preview import active_program
 from holding.refusal import Refusal
 from holding.tables import Team
 from rules.values.cause_keys import UNITS
+from rules.values.names import term
 
 ACT: Final = "mapping.fix"
 
@@ -35,10 +36,14 @@ class Keeper:
     @property
     def refusal(self) -> Refusal:
         """What somebody else is told."""
-        can = f"{' or '.join(self.names)} can." if self.names else f"Nobody in {self.team} can yet."
+        can = (
+            f"{' or '.join(self.names)} can."
+            if self.names
+            else f"No member of {self.team} can yet."
+        )
         return Refusal(
             code="mapping.kept",
-            message=f"You cannot change {self.table} because {self.team} keeps its entries.",
+            message=f"You cannot change {term(self.table)}, because {self.team} keeps its entries.",
             hint=can,
             status=403,
         )

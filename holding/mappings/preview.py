@@ -168,7 +168,8 @@ def _contradicted(
 
 def active_program(session: Session, company_id: int) -> Program | None:
     """The program of the version in force."""
-    version_id = session.scalar(select(Company.ruleset_version_id).where(Company.id == company_id))
+    company = session.get(Company, company_id)
+    version_id = company.ruleset_version_id if company else None
     return program(session, version_id) if version_id is not None else None
 
 

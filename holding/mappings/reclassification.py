@@ -39,7 +39,7 @@ from rules.outcomes.outcome import Document, Outcome
 from rules.values.posting_states import PostingState
 
 SENT: Final = ("posted", "reversed", *IN_FLIGHT_STATES)
-GONE: Final = "what it was judged by is no longer kept"
+GONE: Final = "what it was checked with is no longer kept"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,8 @@ Here: these four values for a cause, by the newest record that it holds, and whi
 Not here: how they are compared (rules/documents/agreement.py), the units table (holding/mappings).
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Final
 
 from sqlalchemy import func, select
@@ -18,12 +16,16 @@ from holding.tables import Cause, Connection, Evaluation, Hold, MappingEntry, Ma
 from holding.tables.decisions import HOLD_OPEN
 from holding.tallies import tally_figures
 from holding.words import Sums
-from rules.outcomes.outcome import HIT, Outcome
+from rules.outcomes.outcome import Outcome, UnitDifference, UnitSource, Verdict
 from rules.values.cause_keys import UNITS, CauseKind
 
 MISSING: Final = "not told"
-_RATE: Final = re.compile(r"1 (\S+) = ([0-9]+(?:\.[0-9]+)?)(?:/([0-9]+))? (\S+)")
-_COUNT: Final = re.compile(r"([0-9.]+) (\S+) × (\S+) = ([0-9.]+) (\S+)")
+_NO: Final = {
+    UnitSource.RECORD: 1,
+    UnitSource.UNITS_TABLE: 2,
+    UnitSource.ITEM_SET_UP: 3,
+    UnitSource.DOCUMENT: 4,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,35 +81,31 @@ def unit_causes(session: Session, company_id: int) -> tuple[int, ...]:
 
 def unit_comparison(session: Session, company_id: int, cause_id: int) -> UnitComparison | None:
     """The four values by the newest record that is held; None: nothing waits for this unit."""
-    cause = session.scalar(
-        select(Cause).where(Cause.company_id == company_id, Cause.id == cause_id, Cause.records > 0)
+    judged = select(func.max(Evaluation.id)).where(
+        Evaluation.record_id == Record.id, Evaluation.facts.is_not(None)
     )
-    if cause is None or cause.key.kind is not CauseKind.UNIT:
-        return None
     row = session.execute(
         select(
-            Hold.code, Record.id, Record.number, Record.type, Record.external_id,
-            Connection.name.label("source"),
+            Cause, Hold.code, Record.number, Record.type, Record.external_id,
+            Connection.name.label("source"), judged.scalar_subquery().label("judged"),
         )
+        .join(Hold, Hold.cause_id == Cause.id)
         .join(Record, Record.id == Hold.record_id)
         .join(Connection, Connection.id == Record.source_id)
-        .where(Hold.cause_id == cause_id, HOLD_OPEN)
+        .where(Cause.company_id == company_id, Cause.id == cause_id, Cause.records > 0, HOLD_OPEN)
         .order_by(Hold.id.desc())
         .limit(1)
     ).first()  # fmt: skip
-    if row is None:
+    cause: Cause | None = row.Cause if row else None
+    if row is None or cause is None or cause.key.kind is not CauseKind.UNIT or row.judged is None:
         return None
-    last = session.scalar(
-        select(func.max(Evaluation.id)).where(
-            Evaluation.record_id == row.id, Evaluation.facts.is_not(None)
-        )
-    )
-    if last is None:
-        return None
-    outcome = replay(session, last)
+    outcome = replay(session, row.judged)
     unit, item = cause.key.unit_and_item
-    told, target = _told(outcome, unit, item)
-    values = _values(unit, item, told)
+    verdict = _verdict(outcome, unit, item)
+    told: Mapping[str, str] = dict(verdict.operands) if verdict else {}
+    difference = verdict.units if verdict else None
+    target = _target(outcome, verdict)
+    values = _values(unit, item, told, difference)
     entry, has_entry = _entry(session, company_id, unit, item)
     return UnitComparison(
         cause_id=cause.id,
@@ -122,27 +120,31 @@ def unit_comparison(session: Session, company_id: int, cause_id: int) -> UnitCom
         external_id=row.external_id,
         target=target,
         values=values,
-        effect=_effect(told, target),
+        effect=_effect(difference, target),
         entry=entry,
         has_entry=has_entry,
     )
 
 
-def _told(outcome: Outcome, unit: str, item: str) -> tuple[Mapping[str, str], str]:
-    """What the comparison of this unit was made with, and for which target; nothing where the
-    conversion is missing, for then there was none.
+def _verdict(outcome: Outcome, unit: str, item: str) -> Verdict | None:
+    """The comparison that this unit failed; None where its conversion is missing, for then there
+    was none.
     """
-    source = f"{unit} of {item}"
-    for verdict in outcome.verdicts:
-        told = dict(verdict.operands)
-        if verdict.kind == "units" and verdict.result == HIT and told.get("source") == source:
-            return told, verdict.route.partition(".")[0]
-    routes = [one.route for one in outcome.decisions]
-    return {}, routes[0].partition(".")[0] if routes else ""
+    found = (one for one in outcome.verdicts if one.units is not None)
+    mine = (one for one in found if one.units and (one.units.unit, one.units.item) == (unit, item))
+    return next(mine, None)
 
 
-def _values(unit: str, item: str, told: Mapping[str, str]) -> tuple[UnitValue, ...]:
-    differ = _differing(told) if told else {2}
+def _target(outcome: Outcome, verdict: Verdict | None) -> str:
+    """The target that the comparison was made for, else that of the first route."""
+    routes = [verdict.route] if verdict else [one.route for one in outcome.decisions]
+    return routes[0].partition(".")[0] if routes else ""
+
+
+def _values(
+    unit: str, item: str, told: Mapping[str, str], difference: UnitDifference | None
+) -> tuple[UnitValue, ...]:
+    differ = {_NO[one] for one in difference.differ} if difference else {2}
     posted = told.get("mapping", "Nothing: the document cannot be made")
     goes = told.get("after")
     texts = (
@@ -156,37 +158,16 @@ def _values(unit: str, item: str, told: Mapping[str, str]) -> tuple[UnitValue, .
     )
 
 
-def _differing(told: Mapping[str, str]) -> set[int]:
-    """Which of the four differ: nobody told a factor of what is posted, another quantity goes out
-    than came in, the target does not have the posted unit, or has another rate.
-    """
-    came, goes = told.get("before", ""), told.get("after", "")
-    if not goes:
-        return {2, 4}
-    if came and came.rpartition("= ")[2] != goes.rpartition("= ")[2]:
-        return {1, 4}
-    posted = told.get("mapping", "").rpartition(" in ")[2]
-    ours, theirs = _RATE.fullmatch(told.get("units", "")), _RATE.fullmatch(told["item set-up"])
-    if theirs is None and told["item set-up"] != f"{posted} only":
-        return {3, 4}
-    if ours and theirs and ours[1] != theirs[1] and posted not in (theirs[1], theirs[4]):
-        return {3, 4}
-    return {2, 3}
-
-
-def _effect(told: Mapping[str, str], target: str) -> str:
+def _effect(found: UnitDifference | None, target: str) -> str:
     """What would be counted here and there, where both count the same unit."""
-    came = _COUNT.fullmatch(told.get("before", ""))
-    theirs = _RATE.fullmatch(told.get("item set-up", ""))
-    if came is None or theirs is None or came[2] != theirs[1] or came[5] != theirs[4]:
+    if found is None or found.here is None or found.there is None:
         return ""
-    there = Fraction(came[1]) * Fraction(theirs[2]) / int(theirs[3] or 1)
-    off = abs(there - Fraction(came[4]))
-    if not off or there.denominator != 1 or off.denominator != 1:
+    off, base = abs(found.there - found.here), found.base
+    if not off:
         return ""
     return (
-        f"{came[1]} {came[2]} would be {came[4]} {came[5]} here and {there} {came[5]} in {target}: "
-        f"stock would be wrong by {off} {came[5]}."
+        f"{found.quantity} {found.unit} would be {found.here} {base} here and {found.there} {base} "
+        f"in {target}: stock would be wrong by {off} {base}."
     )
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Executable, Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import ACTS
+from holding.connections.master_data import RATE
 from holding.mappings.entries import unmapped
 from holding.onboarding.dry_run import LastDryRun, last_dry_run
 from holding.rulesets.publication import OPEN_STATES
@@ -33,7 +34,7 @@ from holding.tables import (
     Snapshot,
     Throttle,
 )
-from holding.tables.row_states import RecordState
+from holding.tables.row_states import BreakerState, RecordState
 
 
 class Step(StrEnum):
@@ -189,10 +190,10 @@ def _connections(company_id: int) -> Executable:
     )
     tested = (
         select(func.max(Snapshot.checked_at))
-        .where(Snapshot.connection_id == Connection.id)
+        .where(Snapshot.connection_id == Connection.id, Snapshot.kind != RATE)
         .scalar_subquery()
     )
-    reached = func.coalesce(Throttle.breaker, "closed") == "closed"
+    reached = func.coalesce(Throttle.breaker, BreakerState.CLOSED) == BreakerState.CLOSED
     usable = and_(reached, Connection.untested_since.is_(None))
     return (
         select(

@@ -171,7 +171,7 @@ _SOURCES_AWAY = (
 
 
 def _mapped_otherwise(session: Session, connection: Connection, _: datetime) -> Iterator[Diagnosis]:
-    """Documents that stand there with a value that is another by now."""
+    """Documents that the target has with a value that is another by now."""
     row = session.execute(_OTHERWISE, {"connection": connection.id}).first()
     if row is not None:
         told = plural(row.documents, "posted document was", "posted documents were")

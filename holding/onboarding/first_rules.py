@@ -6,12 +6,13 @@ person does (holding/rulesets/publication.py).
 
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may, roles_of
 from holding.access.people import names_of
-from holding.access.teams import add_to_team
+from holding.access.teams import add_to_team, ensure_team
 from holding.audit.events import record_event
 from holding.lifecycle.changes import locked_company
 from holding.refusal import Refusal
@@ -27,8 +28,11 @@ def choose(
     teams: Mapping[str, int],
     now: datetime,
     checked: Report | None = None,
+    titles: Mapping[str, str] = MappingProxyType({}),
 ) -> int | Refusal:
-    """The number of the change; `teams` (name -> person) is for administrators alone."""
+    """The number of the change; `teams` (name -> person) is for administrators alone. They are
+    called by their `titles` from now on.
+    """
     refusal = may(actor, "rules.draft") or (may(actor, "people.admin") if teams else None)
     if refusal or actor.company_id is None:
         return refusal or Refusal("company.none", "No company is chosen.", status=404)
@@ -38,12 +42,13 @@ def choose(
     names = names_of(session, teams.values())
     if unknown := [team for team, person in teams.items() if not _here(session, actor, person)]:
         words = f"The person chosen for {unknown[0]} is not in this company."
-        return Refusal("team.stranger", words, "Load the page again and choose somebody else.", 422)
+        return Refusal("team.stranger", words, "Reload the page and choose another person.", 422)
     change = publication.push(session, actor.company_id, actor, files, title, now, checked)
     if isinstance(change, Refusal):
         return change
     for team, person in teams.items():
         add_to_team(session, company_id=actor.company_id, name=team, person_id=person)
+        ensure_team(session, actor.company_id, team).title = titles.get(team, "")
         record_event(
             session,
             company_id=actor.company_id,

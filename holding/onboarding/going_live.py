@@ -104,7 +104,7 @@ def set_cutover(session: Session, actor: Actor, starts_on: date, now: datetime) 
     return None
 
 
-def first_run(session: Session, company_id: int) -> FirstRun:
+def first_run(session: Session, company_id: int, now: datetime) -> FirstRun:
     """What would be sent first if the company went live now."""
     currency, minor = of_posting()
     rows = session.execute(
@@ -127,7 +127,7 @@ def first_run(session: Session, company_id: int) -> FirstRun:
         for place in places
     }
     total = by_key((None, row.currency, row.minor) for row in rows).get(None, {})
-    due = select(func.count()).where(Record.company_id == company_id, Record.due_at.is_not(None))
+    due = select(func.count()).where(Record.company_id == company_id, Record.due_at <= now)
     return FirstRun(
         documents=[
             Documents(
@@ -155,7 +155,7 @@ def go_live(
     refusal = _live_already(company) if company.live else not_ready(checklist(session, company.id))
     if refusal:
         return refusal
-    found = first_run(session, company.id)
+    found = first_run(session, company.id, now)
     if (found.count, found.figure) != (expected_count, expected_figure):
         total = sums(found.money, company.currency)
         words = (

@@ -23,6 +23,7 @@ from holding.programs.world import SNAPSHOT_HOURS, program, target_connections
 from holding.rulesets import declared_rounding
 from holding.tables import Cause, Company, Connection, Hold, Posting, Snapshot, Throttle
 from holding.tables.decisions import HOLD_OPEN, WHOLE_RECORD
+from holding.tables.row_states import BreakerState
 from holding.words import duration, plural
 from rules.comparison.target_moves import Landing, landings
 from rules.values.posting_states import PostingState
@@ -132,12 +133,12 @@ def _of_target(session: Session, row: Connection, now: datetime) -> Iterator[Fin
 def _of_throttle(
     session: Session, row: Connection, throttle: Throttle, now: datetime
 ) -> Iterator[Finding]:
-    if throttle.breaker != "closed" and row.untested_since is None:
+    if throttle.breaker != BreakerState.CLOSED and row.untested_since is None:
         if throttle.open_until is None:
             words, todo = "It does not accept our key.", "Store a new key, then test it."
             yield Finding(Code.KEY_REFUSED, row.name, words, todo)
         else:
-            todo = "It is asked again by itself. Test the connection to know why."
+            todo = "Clearpost asks again automatically. Test the connection to know why."
             yield Finding(Code.AWAY, row.name, "It was out of reach when last called.", todo)
     month = month_of(now, zone_of(session, row.company_id))
     if throttle.quota_limit is None or throttle.quota_month != month:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
+from holding.audit import row_seals
 from holding.audit.events import record_event
 from holding.lifecycle.changes import locked_company
 from holding.mappings import keepers
@@ -58,16 +59,15 @@ def keep(
         return Refusal(code="reason.missing", message="A refusal needs a reason.", status=422)
     if (said := said_of(session, company_id, first, second)) is not None:
         return said.refusal
-    session.add(
-        KeptApart(
-            company_id=company_id,
-            first=first,
-            second=second,
-            person_id=actor.person_id,
-            reason=reason.strip(),
-            at=now,
-        )
+    row = KeptApart(
+        company_id=company_id,
+        first=first,
+        second=second,
+        person_id=actor.person_id,
+        reason=reason.strip(),
+        at=now,
     )
+    session.add(row)
     session.flush()
     record_event(
         session,
@@ -81,6 +81,7 @@ def keep(
             "first": first,
             "second": second,
             "reason": reason.strip(),
+            **row_seals.seals(session, company_id, {row_seals.APART: [row.id]}),
         },
     )
     return Apart(first, second, actor.name, reason.strip(), now.isoformat())

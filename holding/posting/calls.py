@@ -194,7 +194,8 @@ def judge_channel(
     session: Session, desk: Desk, channel: Channel, answers: Sequence[Answer], now: datetime
 ) -> None:
     """What these answers say of the target itself."""
-    limits.count(session, channel, now, sum(_counts(answer) for answer in answers))
+    counted = sum(_counts(answer) for answer in answers)
+    row = limits.count(session, channel, now, counted)
     if any(answer.code == QUOTA for answer in answers):
         limits.exhausted(session, channel, now)
     limits.heard(session, channel, [one for one in answers if one.code != QUOTA], now)
@@ -202,7 +203,7 @@ def judge_channel(
         breaker.shut(session, channel.connection_id, now, channel.key_id)
     elif all(answer.kind in UNCLEAR and answer.code != QUOTA for answer in answers):
         breaker.failed(session, channel.connection_id, now, desk.pace)
-    else:
+    elif not breaker.goes_on(row):
         breaker.answered(session, channel.connection_id, now)
 
 

@@ -47,7 +47,7 @@ from rules.values.canonical import revive
 from rules.values.posting_states import PostingState
 
 SENT_WHOLE = 2
-STILL_QUEUED = "It may still be queued there, so it is not sent again by itself."
+STILL_QUEUED = "It may still be queued there, so it is not sent again automatically."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

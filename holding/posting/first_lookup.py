@@ -222,7 +222,7 @@ def _look(desk: Desk, channel: Channel, one: Checked) -> Found | None:
             sent, channel.settings, channel.secret, key, desk.http, action="create"
         )
         if found.kind == "equal":
-            words = f"{sent.number} stands there as it was sent before, not as it is now."
+            words = f"{sent.number} exists there as it was sent before, not as it is now."
             return replace(found, kind="different", words=words)
         if found.kind != "absent":
             return found

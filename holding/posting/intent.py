@@ -4,7 +4,7 @@ Here: the intent of a first send, one commit before any byte leaves. Not here: c
 another (holding/posting/follow_up_calls.py), the call itself (holding/posting/calls.py).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,6 +36,8 @@ from rules.values.posting_states import PostingState
 
 _NO_CALL: Mapping[str, str] = {}
 Looked = Mapping[int, Found]
+RunOf = Callable[[Session], int]
+"""The run that a call belongs to, made or found in its commit."""
 SAID: Mapping[Action, str] = {
     "create": "{} is sent to {} (hash {}).",
     "update": "The change of {} is sent to {} (hash {}).",
@@ -92,7 +94,7 @@ def intend(
     channel: Channel,
     examined: Examined,
     *,
-    run_id: int | None,
+    run_id: int | RunOf,
     name: str = "",
     looked: Looked | None = None,
 ) -> tuple[Flight | None, Examined]:
@@ -100,7 +102,8 @@ def intend(
     of them, as many as the target takes in one; and what is left for the next.
 
     What is sent is what was examined, and it is looked at again in the transaction that commits
-    the intent. No call when nothing is left to send.
+    the intent. No call when nothing is left to send. Where the run is made or found, that is done
+    in the same commit.
     """
     desk.renew()
     while examined.good:
@@ -132,7 +135,7 @@ def _commit(
     channel: Channel,
     examined: Examined,
     payload: Payload,
-    run_id: int | None,
+    run_id: int | RunOf,
     name: str,
     looked: Looked,
 ) -> Flight | None:
@@ -160,7 +163,7 @@ def _commit(
             payload=payload,
             key=request_key(one.key for one in good),
             name=name,
-            run_id=run_id,
+            run_id=run_id if isinstance(run_id, int) else run_id(session),
             tries={member.push_id: int(member.claim.posting_id in looked) for member in members},
         )
         target_holds.settle(session, [one.record_id for one in members], ())

@@ -18,12 +18,12 @@ from holding.connections.channel import Channel, Desk
 from holding.connections.probe import renewed_after_all
 from holding.journal.posting_claims import Claim
 from holding.journal.returned_claims import put_back, stay_in_line
-from holding.lifecycle.posting_waits import FOR_ITEM
 from holding.posting import refused_key
 from holding.posting.intent import Examined
 from holding.posting.last_check import Checked
 from holding.tables import Connection, Posting
 from holding.tables.columns import table_of
+from holding.tables.row_states import PostingWait
 from rules.decisions.posting_steps import READY
 
 Told = Mapping[str, ItemSetup | None]
@@ -108,7 +108,7 @@ def _parted(
     if judged:
         stay_in_line(desk, judged)
     _wait(desk, channel, waiting, soon=bool(going or judged))
-    _go_on(desk, [one.claim for one in going if one.posting.reason.startswith(FOR_ITEM)])
+    _go_on(desk, [one.claim for one in going if one.posting.waits is PostingWait.ITEM_SETUP])
     return examined.only([one.claim.posting_id for one in going])
 
 
@@ -120,8 +120,8 @@ def _wait(desk: Desk, channel: Channel, waiting: Mapping[Claim, str], *, soon: b
         now = desk.clock.now()
         for claim, code in waiting.items():
             put_back(session, claim, now if soon else now + desk.lease / 4)
-            say = f"{FOR_ITEM}{channel.name} says how it counts {code}."
-            session.execute(_SAY, {"this": claim.posting_id, "ours": claim.fence, "say": say})
+            say = f"Waits until {channel.name} says how it counts {code}."
+            session.execute(_SAY, _told(claim, say, PostingWait.ITEM_SETUP))
 
 
 def _go_on(desk: Desk, waited: Sequence[Claim]) -> None:
@@ -130,8 +130,11 @@ def _go_on(desk: Desk, waited: Sequence[Claim]) -> None:
         return
     with desk.database.write() as session:
         for claim in waited:
-            given = {"this": claim.posting_id, "ours": claim.fence, "say": READY}
-            session.execute(_SAY, given)
+            session.execute(_SAY, _told(claim, READY, None))
+
+
+def _told(claim: Claim, say: str, waits: PostingWait | None) -> dict[str, object]:
+    return {"this": claim.posting_id, "ours": claim.fence, "say": say, "waits_for": waits}
 
 
 def _key_refused(desk: Desk, channel: Channel, examined: Examined, found: Found) -> Examined:
@@ -150,5 +153,5 @@ _POSTING = table_of(Posting)
 _SAY = (
     update(_POSTING)
     .where(_POSTING.c.id == bindparam("this"), _POSTING.c.fence == bindparam("ours"))
-    .values(reason=bindparam("say"))
+    .values(reason=bindparam("say"), waits=bindparam("waits_for"))
 )

@@ -4,13 +4,13 @@ Here: reading and comparing, in bulk. Not here: any write; what is refused gets 
 holding/posting/intent.py.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, case, exists, func, or_, select, text
+from sqlalchemy import Select, and_, bindparam, exists, func, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
 from connectors.contract import Action
@@ -30,9 +30,10 @@ from holding.journal.posting_claims import (
     lock_families,
 )
 from holding.journal.target_holds import Trouble
+from holding.programs.world import note_meaning
 from holding.store import bulk
-from holding.tables import Company, Evaluation, Hold, Posting, Push, Record
-from holding.tables.columns import Moment, table_of
+from holding.tables import Company, Evaluation, Hold, Posting, Push, Record, RulesetVersion
+from holding.tables.columns import Moment, is_word
 from holding.tables.decisions import HOLD_OPEN, WHOLE_RECORD
 from holding.tables.row_states import PushState
 from rules.outcomes.outcome import Document
@@ -131,7 +132,7 @@ def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
     document: Document = revive(Document, posting.content)
     found = posting_hash(posting.connection_id, channel.company_there, document, posting.action)
     if found != posting.hash or document.number != posting.number:
-        words = f"{posting.number} is not what was judged: its stored content was changed since."
+        words = f"{posting.number} is not what was checked: its stored content was changed since."
         return _own(target_holds.CONTENT_CHANGED, words)
     if seen.not_approved:
         return _own(target_holds.NOT_APPROVED, f"{posting.number} is not {seen.not_approved}.")
@@ -169,13 +170,14 @@ def _own(code: str, words: str) -> Trouble:
 def _look_around(
     session: Session, channel: Channel, claims: Sequence[Claim], *, lock: bool, now: datetime
 ) -> dict[int, _Seen]:
-    """The claimed postings that may be sent and are under our fence, in two or three queries."""
+    """The claimed postings that may be sent and are under our fence, in one query or two."""
     fences = {claim.posting_id: claim.fence for claim in claims}
     given = {"now": now, "postings": list(fences)}
     found = session.execute(_surrounded(lock), given)
     rows = [row for row in found if row.Posting.fence == fences[row.Posting.id]]
     lacking = consent.lacking(session, [(row.Posting, row.outcome) for row in rows])
-    pushes = _pushes(session, [row.Posting.id for row in rows])
+    for row in rows:
+        note_meaning(session, row.rules, row.rules_hash, row.rules_edition)
     ways = {(row.rules, row.Posting.route) for row in rows}
     theirs = {way: theirs_of(session, channel.target, *way) for way in ways}
     return {
@@ -189,18 +191,24 @@ def _look_around(
             outdated=bool(row.outdated),
             taken=bool(row.taken),
             not_approved=lacking.get(row.Posting.id, ""),
-            pushes=pushes.get(row.Posting.id, (0, 0))[0],
-            accepted=bool(pushes.get(row.Posting.id, (0, 0))[1]),
+            pushes=row.pushes or 0,
+            accepted=bool(row.accepted),
         )
         for row in rows
     }
+
+
+_earlier = aliased(Push)
+_MINE = _earlier.posting_id == Posting.id
+_LAST_PUSH = select(func.max(_earlier.no)).where(_MINE).correlate(Posting).scalar_subquery()
+_ACCEPTED = exists().where(_MINE, is_word(_earlier.state, PushState.ACCEPTED))
 
 
 @cache
 def _surrounded(lock: bool) -> Select[Any]:
     """Postings with: is the record quiet and what is like it, is it held or its route or its
     connection stopped, is its family busy, was it judged by other rules or its record not at all,
-    is its number taken.
+    is its number taken, what was pushed of it before.
     """
     other, stands = aliased(Posting), aliased(Push)
     quiet = and_(
@@ -232,37 +240,24 @@ def _surrounded(lock: bool) -> Select[Any]:
             Posting,
             Evaluation.outcome.label("outcome"),
             Evaluation.ruleset_version_id.label("rules"),
+            RulesetVersion.hash.label("rules_hash"),
+            RulesetVersion.edition.label("rules_edition"),
             stands.content.label("standing"),
             quiet.label("quiet"),
             held.label("held"),
             busy.label("busy"),
             outdated.label("outdated"),
             taken.label("taken"),
+            _LAST_PUSH.label("pushes"),
+            _ACCEPTED.label("accepted"),
         )
         .join(Record, Record.id == Posting.record_id)
         .join(Company, Company.id == Posting.company_id)
         .join(Evaluation, Evaluation.id == Posting.evaluation_id)
+        .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
         .outerjoin(stands, stands.id == Posting.posted_push_id)
         .where(bulk.among_given(Posting.id, "postings"), SENDABLE)
         .order_by(Posting.id)
         .execution_options(populate_existing=True)
     )
     return query.with_for_update(of=Posting, key_share=True) if lock else query
-
-
-def _pushes(session: Session, ids: Collection[int]) -> dict[int, tuple[int, int]]:
-    """posting -> (the last push's number, how many were accepted)."""
-    found = session.execute(_PUSHES, {"postings": list(ids)})
-    return {row.posting_id: (row.last, row.accepted) for row in found}
-
-
-_PUSH = table_of(Push)
-_PUSHES = (
-    select(
-        _PUSH.c.posting_id,
-        func.max(_PUSH.c.no).label("last"),
-        func.sum(case((_PUSH.c.state == PushState.ACCEPTED, 1), else_=0)).label("accepted"),
-    )
-    .where(bulk.among_given(_PUSH.c.posting_id, "postings"))
-    .group_by(_PUSH.c.posting_id)
-)

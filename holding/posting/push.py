@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, exists, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from connectors.contract.errors import RETRY
 from grammar.text.finding_codes import ErrorClass
 from holding.audit.events import Fact, record_events
 from holding.audit.seals import CALL, SealedCall
+from holding.connections import breaker
 from holding.connections.channel import Channel, Desk
 from holding.journal import target_holds
 from holding.journal.posting_claims import Claim
@@ -24,7 +25,9 @@ from holding.journal.push_rows import SEEN, Member
 from holding.journal.target_holds import Trouble
 from holding.lifecycle.states import move_posting, move_push
 from holding.store import bulk
-from holding.tables import Attempt, Posting, Push
+from holding.tables import Attempt, Hold, Posting, Push, Record, Throttle
+from holding.tables.columns import is_word
+from holding.tables.decisions import HOLD_OPEN
 from holding.tables.row_states import PushState
 from rules.values.posting_states import PostingState
 
@@ -56,19 +59,52 @@ def locked(session: Session, claim: Claim) -> Posting | None:
     return session.scalars(_OURS, given).one_or_none()
 
 
-def locked_each(session: Session, claims: Iterable[Claim]) -> dict[int, Posting]:
-    """The same of many, by their ids; one whose fence is another's by now is not among them."""
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A posting under our lock; whether a hold of it is open, and whether somebody of its family
+    may have waited for its end: another record, or its own in a newer version or with more to send.
+    """
+
+    posting: Posting
+    held: bool
+    awaited: bool
+
+
+def locked_each(case: Case, claims: Iterable[Claim]) -> dict[int, Locked]:
+    """The same of many, by their ids; one whose fence is another's by now is not among them. The
+    records of their families are locked already, so what stands around them stays so.
+    """
     fences = {claim.posting_id: claim.fence for claim in claims}
-    rows = session.scalars(_THESE, {"postings": list(fences)})
-    return {row.id: row for row in rows if row.fence == fences[row.id]}
+    rows = case.session.execute(_THESE, {"postings": list(fences)}).all()
+    if rows:
+        breaker.note(case.session, case.channel.connection_id, rows[0].Throttle)
+    found = (Locked(row.Posting, bool(row.held), bool(row.awaited)) for row in rows)
+    return {row.posting.id: row for row in found if row.posting.fence == fences[row.posting.id]}
 
 
+_relative, _next = aliased(Record), aliased(Posting)
+_AWAITED = or_(
+    exists().where(
+        _relative.company_id == Posting.company_id,
+        _relative.family == Posting.family,
+        or_(_relative.id != Posting.record_id, _relative.version_id != Posting.version_id),
+    ),
+    exists().where(
+        _next.record_id == Posting.record_id, is_word(_next.state, PostingState.WAITING)
+    ),
+)
 _THESE = (
-    select(Posting)
+    select(
+        Posting,
+        Throttle,
+        exists().where(Hold.posting_id == Posting.id, HOLD_OPEN).label("held"),
+        _AWAITED.label("awaited"),
+    )
+    .outerjoin(Throttle, Throttle.connection_id == Posting.connection_id)
     .where(bulk.among_given(Posting.id, "postings"))
     .order_by(Posting.id)
     .execution_options(populate_existing=True)
-    .with_for_update(key_share=True)
+    .with_for_update(of=Posting, key_share=True)
 )
 _OURS = (
     select(Posting)

@@ -93,7 +93,7 @@ def again_later(case: Case, answer: Answer) -> bool:
         return _gave_up(case, answer, error_class, tries)
     number, pause = posting.number, _pause(case, answer, follows.least, follows.most)
     _take_back(case, posting, answer, tries=tries, due_at=case.now + pause)
-    say = f"{number} was not taken now and is sent again by itself. {answer.words}"
+    say = f"{number} was not accepted now and is sent again automatically. {answer.words}"
     tell(case, "posting.later", say, seconds=str(round(pause.total_seconds(), 1)))
     return True
 

@@ -36,7 +36,7 @@ _DONE: Mapping[Action, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """What the target said of a document that it has: its own name of it, what it comes to there,
+    """What the target said of a document that it has: its own name of it, what it amounts to there,
     and whether it had it before this call.
     """
 
@@ -65,18 +65,18 @@ def posted_each(told: Sequence[tuple[Case, Taken]]) -> set[int]:
     if not told:
         return set()
     first = told[0][0]
-    ours = locked_each(first.session, (case.member.claim for case, _ in told))
+    ours = locked_each(first, (case.member.claim for case, _ in told))
     done = [
-        _done(case, taken, ours[case.member.claim.posting_id])
+        _done(case, taken, ours[case.member.claim.posting_id].posting)
         for case, taken in told
         if case.member.claim.posting_id in ours
     ]
     if done:
         _close(first, done)
         _move(first, done)
-        _let_go(first, done)
+        _let_go(first, [one for one in done if ours[one.posting.id].held])
         record_events(first.session, [_event(one) for one in done])
-        _wake_families(first, done)
+        _wake_families(first, [one for one in done if ours[one.posting.id].awaited])
     return {one.case.member.push_id for one in done}
 
 
@@ -141,6 +141,8 @@ def _step(one: _Done, read_at: datetime | None) -> Step:
 
 def _let_go(first: Case, done: Sequence[_Done]) -> None:
     """The target has answered: what pushing held them for until then is over."""
+    if not done:
+        return
     codes = (target_holds.NO_ANSWER, target_holds.CONFLICT)
     ids = [one.posting.id for one in done]
     first.causes.update(target_holds.close_holds(first.session, ids, codes, first.now))
@@ -150,7 +152,7 @@ def _event(one: _Done) -> Fact:
     case, posting, action = one.case, one.posting, one.case.member.action
     there = one.target_ref or "a document without a name"
     say = _DONE[action].format(case.channel.name, posting.number, there)
-    say += " It stood there already with the same content." if one.taken.existing else ""
+    say += " It existed there already with the same content." if one.taken.existing else ""
     rounded = kept_totals.said(case.member.document, one.kept)
     say += f" {rounded}" if rounded else ""
     return fact(
@@ -167,6 +169,8 @@ def _event(one: _Done) -> Fact:
 
 def _wake_families(first: Case, done: Sequence[_Done]) -> None:
     """Others of a family may have waited for this; itself, if a newer version came."""
+    if not done:
+        return
     rows = [
         {
             "family": one.posting.family,

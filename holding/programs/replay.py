@@ -8,17 +8,18 @@ of its own. Not here: judging itself (holding/evaluation/due_records.py), and sh
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.util import identity_key
 
 from holding.programs import world as programs_world
 from holding.store import bulk
 from holding.store.database import open_database
-from holding.tables import Company, Connection, Evaluation, Record, Version
+from holding.tables import Company, Connection, Evaluation, Record, RulesetVersion, Version
 from rules.facts.world import Facts, Subject
 from rules.outcomes.digest import Digest, digest
 from rules.outcomes.outcome import Outcome
@@ -42,7 +43,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Replays:
-    """How many evaluations, with so many verdicts, were judged again; which came out otherwise.
+    """How many evaluations, with so many verdicts, were checked again; which came out otherwise.
 
     `counted`: how many by each digest. `differences` are those of the decision, `reworded` those
     of the wording alone.
@@ -66,7 +67,18 @@ def replay(
     programs: programs_world.Programs = programs_world.program,
 ) -> Outcome:
     """The outcome of an evaluation, from its version, rules, revision, facts and clock."""
-    return replay_each(session, [evaluation_id], programs=programs)[evaluation_id]
+    known, last = programs is programs_world.program, session.info.get(_LAST)
+    if known and last is not None and last[0] == evaluation_id:
+        told: Outcome = last[1]
+        return told
+    found = replay_each(session, [evaluation_id], programs=programs)[evaluation_id]
+    if known:
+        session.info[_LAST] = (evaluation_id, found)
+    return found
+
+
+_LAST = "last replay"
+"""What was judged is never another: a page that asks twice for one judging gets the same."""
 
 
 def replay_each(
@@ -76,25 +88,72 @@ def replay_each(
     programs: programs_world.Programs = programs_world.program,
 ) -> dict[int, Outcome]:
     """Evaluation id -> its outcome; what they looked at is read in one go."""
+    found = _replayed(session, evaluation_ids, programs)
+    return {evaluation.id: outcome for evaluation, outcome in found}
+
+
+def replay_with_rules(
+    session: Session, evaluation_ids: Collection[int]
+) -> dict[int, tuple[Outcome, int]]:
+    """The same, each with the ruleset version under which it was judged."""
+    found = _replayed(session, evaluation_ids, programs_world.program)
+    return {evaluation.id: (told, evaluation.ruleset_version_id) for evaluation, told in found}
+
+
+def _replayed(
+    session: Session, evaluation_ids: Collection[int], programs: programs_world.Programs
+) -> Iterator[tuple[Evaluation, Outcome]]:
+    known = cache(lambda version_id: programs(session, version_id))
+    for evaluation, version, record, source, *_ in _looked_at(session, evaluation_ids):
+        yield (
+            evaluation,
+            judged_again(
+                session,
+                evaluation,
+                version=version,
+                record=record,
+                source=source,
+                programs=lambda _, version_id: known(version_id),
+            ),
+        )
+
+
+def _looked_at(
+    session: Session, evaluation_ids: Collection[int]
+) -> Iterable[tuple[Evaluation, Version, Record, Connection, *tuple[RulesetVersion, ...]]]:
+    """Evaluations with what they looked at and, where it was asked for, the rules of that time;
+    what is loaded already is not asked for again.
+    """
+    found = [_loaded(session, one) for one in sorted(evaluation_ids)]
+    known = [one for one in found if one is not None]
+    if len(known) == len(found):
+        return known
     query = (
-        select(Evaluation, Version, Record, Connection)
+        select(Evaluation, Version, Record, Connection, RulesetVersion)
         .join(Version, Version.id == Evaluation.version_id)
+        .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
         .join(Record, Record.id == Evaluation.record_id)
         .join(Connection, Connection.id == Record.source_id)
         .where(bulk.among(Evaluation.id, sorted(evaluation_ids)))
+        .order_by(Evaluation.id)
     )
-    known = cache(lambda version_id: programs(session, version_id))
-    return {
-        evaluation.id: judged_again(
-            session,
-            evaluation,
-            version=version,
-            record=record,
-            source=source,
-            programs=lambda _, version_id: known(version_id),
-        )
-        for evaluation, version, record, source in session.execute(query).all()
-    }
+    return session.execute(query).all()
+
+
+def _loaded(
+    session: Session, evaluation_id: int
+) -> tuple[Evaluation, Version, Record, Connection] | None:
+    """The rows of one evaluation, if the session has all of them."""
+    held = session.identity_map
+    evaluation = held.get(identity_key(Evaluation, evaluation_id))
+    if not isinstance(evaluation, Evaluation):
+        return None
+    version = held.get(identity_key(Version, evaluation.version_id))
+    record = held.get(identity_key(Record, evaluation.record_id))
+    if not isinstance(version, Version) or not isinstance(record, Record):
+        return None
+    source = held.get(identity_key(Connection, record.source_id))
+    return (evaluation, version, record, source) if isinstance(source, Connection) else None
 
 
 def judged_again(

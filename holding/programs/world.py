@@ -86,6 +86,11 @@ def program(session: Session, ruleset_version_id: int) -> Program:
     return kept(_programs, means, lambda: _compile(session, ruleset_version_id))
 
 
+def note_meaning(session: Session, ruleset_version_id: int, rules_hash: str, edition: int) -> None:
+    """What another query of this session has read of a version needs no question of its own."""
+    session.info.setdefault(_MEANING, {})[ruleset_version_id] = (rules_hash, edition)
+
+
 def _meaning(session: Session, ruleset_version_id: int) -> tuple[str, int]:
     """Hash and edition of a version, asked once a session: a version never changes."""
     loaded = session.identity_map.get(identity_key(RulesetVersion, ruleset_version_id))
@@ -111,7 +116,7 @@ def world(session: Session, company_id: int, revision: int, known_targets: froze
 def build_world(
     session: Session, company_id: int, revision: int, known_targets: frozenset[str]
 ) -> World:
-    """The same, read anew: for a revision that the session itself has just taken."""
+    """The same, read again: for a revision that the session itself has just taken."""
     maps, units, later = _entries(session, company_id, revision)
     targets = _targets(session, company_id, revision, known_targets)
     return World.build(revision, maps, units, targets, later)
@@ -175,7 +180,7 @@ def _compile(session: Session, ruleset_version_id: int) -> Program:
     sources = dict(session.execute(files.order_by(RuleFile.path)).all())
     ruleset, problems = parse(sources)
     if any(problem.severity == "error" for problem in problems):
-        message = f"ruleset version {version.no} no longer parses: {problems[0].message}"
+        message = f"rule version {version.no} no longer parses: {problems[0].message}"
         raise UnreadableRulesError(message)
     return compile_ruleset(
         ruleset, hash=version.hash, schemas=schemas(), edition=Edition(version.edition)

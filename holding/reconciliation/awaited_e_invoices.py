@@ -31,7 +31,7 @@ class EInvoiceStatus(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Awaited:
     """How many documents of a connection wait for their e-invoice, the field in which it has to be
-    noted there, and since when the oldest stands there; None where none waits.
+    noted there, and since when the oldest waits; None where none waits.
     """
 
     field: str

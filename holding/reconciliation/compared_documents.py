@@ -81,7 +81,7 @@ class Compared:
 
     @property
     def said(self) -> int | None:
-        """What the source said that it comes to. Of several documents that one record makes under a
+        """Its amount as the source said. Of several documents that one record makes under a
         route, of one that takes another back, and of one in another currency the record gives no
         amount: each counts as it was made.
         """

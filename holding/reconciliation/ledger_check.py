@@ -71,14 +71,14 @@ def compare(
         theirs[ours.meant.get(number, (number, party))] += 1
     lost = [
         *(f"{n} is posted here, not there" for m, n in ours.posted.items() if m not in theirs),
-        *(f"{_name(m)} stands there, not posted here" for m in theirs if m not in ours.posted),
+        *(f"{_name(m)} exists there, not posted here" for m in theirs if m not in ours.posted),
         *(
             f"{one} was given in and is not here"
             for one in _missing(session, company_id, sent_numbers)
         ),
     ]
     doubles = {what: count - 1 for what, count in theirs.items() if count > 1}
-    told = [f"{_name(what)} stands there {more + 1} times" for what, more in doubles.items()]
+    told = [f"{_name(what)} exists there {more + 1} times" for what, more in doubles.items()]
     return Comparison(len(lost), sum(doubles.values()), (*lost, *told), tuple(strangers))
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connectors.contract import Found, Stands
-from connectors.contract.errors import RETRY
+from connectors.contract.errors import RETRY, RetryWay
 from grammar.text.finding_codes import ErrorClass
 from holding.access.actors import Actor, Voice
 from holding.access.reach import Reach
@@ -76,7 +76,7 @@ def look_again(
 
 def waits_for_a_look(code: str, error_class: ErrorClass, *, of_push: bool) -> bool:
     """Whether only what is done in the target ends it."""
-    return of_push and code != MANUAL and RETRY[error_class].retry == "never"
+    return of_push and code != MANUAL and RETRY[error_class].retry == RetryWay.NEVER
 
 
 def _decided_there(_: Desk, hold: Hold) -> Refusal | None:
@@ -148,7 +148,7 @@ def _linkable(desk: Desk, hold: Hold) -> Refusal | None:
         return Refusal("hold.not_linkable", words, "Release it, or reject it.")
     if under_our_number(desk.session, hold.posting_id) is not None:
         return None
-    words = f"{hold.number} was to be made void, and what stands there is not."
+    words = f"{hold.number} was to be made void, and what exists there is not."
     return Refusal("hold.not_linkable", words, "Make it void there, and have it looked at again.")
 
 

@@ -22,7 +22,7 @@ from holding.journal import kept_totals, target_holds
 from holding.journal.posting_claims import lock_families
 from holding.lifecycle.changes import wake_records
 from holding.posting.target_state import in_books
-from holding.reconciliation import reading_plan, totals_mismatch
+from holding.reconciliation import reading_plan, totals_mismatch, unchanged
 from holding.reconciliation.reading_plan import Watched
 from holding.reconciliation.totals_mismatch import Seen
 from holding.store import bulk
@@ -68,9 +68,10 @@ def turn(desk: Desk, channel: Channel) -> int:
     target = channel.target
     if not isinstance(target, Readable):
         return 0
+    passed = unchanged.pass_over(desk, channel)
     watched = reading_plan.take(desk, channel, target.read_at_once)
     if not watched:
-        return 0
+        return passed
     documents = [one.document for one in watched]
     found = target.read(documents, channel.settings, channel.secret, desk.http)
     with desk.database.write() as session:
@@ -83,7 +84,7 @@ def turn(desk: Desk, channel: Channel) -> int:
         breaker.looked(session, there, found, now, desk.pace, key_id=channel.key_id)
         limits.heard(session, channel, found, now)
         target_holds.settle(session, records, causes)
-    return len(watched)
+    return passed + len(watched)
 
 
 def _keep_all(

@@ -110,7 +110,7 @@ _TO_READ = select(Connection.company_id).where(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
     """A posted document whose reading is due: the posting, what was sent last, and what the target
-    said then that it comes to (in minor units).
+    said then that it amounts to (in minor units).
     """
 
     posting_id: int

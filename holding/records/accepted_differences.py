@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
+from holding.store.together import Question, answer
 from holding.tables import (
     AcceptedDifference,
     Connection,
@@ -154,15 +155,23 @@ def of_records(
     session: Session, company_id: int, record_ids: Collection[int]
 ) -> dict[int, tuple[Accepted, ...]]:
     """Record id -> what counts of it; records without any are left out."""
+    return answer(session, asked_of_records(company_id, record_ids))
+
+
+def asked_of_records(
+    company_id: int, record_ids: Collection[int]
+) -> Question[dict[int, tuple[Accepted, ...]]]:
+    """The same, as a question."""
     found: dict[int, list[Accepted]] = defaultdict(list)
     if record_ids:
         query = _rows().where(
             AcceptedDifference.company_id == company_id,
             bulk.among(AcceptedDifference.record_id, sorted(set(record_ids))),
         )
-        for row in ACCEPTED.each(session.execute(query.order_by(AcceptedDifference.id))):
+        rows = yield query.order_by(AcceptedDifference.id)
+        for row in ACCEPTED.each(rows):
             found[row.record_id].append(row)
-    return {record_id: tuple(rows) for record_id, rows in found.items()}
+    return {record_id: tuple(each) for record_id, each in found.items()}
 
 
 def earlier(session: Session, company_id: int, record_id: int, route: str) -> Accepted | None:
@@ -201,7 +210,12 @@ def _sum(changes: list[int | None]) -> int | None:
 
 def by_day(session: Session, company_id: int) -> dict[date | None, Differences]:
     """All that count, by the date of the document."""
-    rows = session.execute(_counted(company_id)).all()
+    return answer(session, asked_by_day(company_id))
+
+
+def asked_by_day(company_id: int) -> Question[dict[date | None, Differences]]:
+    """The same, as a question."""
+    rows = (yield _counted(company_id)).all()
     money = by_key((day, currency, change) for day, currency, _, change, _ in rows)
     count, unpriced = Counter[date | None](), Counter[date | None]()
     for day, _, differ, _, blank in rows:

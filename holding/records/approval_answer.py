@@ -27,13 +27,16 @@ def approved(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proof]
             said = f"{said} Not yet: {listed(missing)}."
             tone = "bad" if case.sent_at else "plain"
     elif any(v.result in {"hit", "unknown"} for v in asked):
-        said = f"Nobody: {_places(spans)} asks for an approval."
+        said = f"Not approved yet: {_places(spans)} asks for an approval."
         tone = "bad" if case.sent_at else "plain"
     elif asked:
         said, tone = f"No approval required by {_places(spans)}.", "good"
     elif _approve_spans(case, ruleset) and not case.sent_at:
         spans = _approve_spans(case, ruleset)
-        said, tone = f"Nobody yet: {_places(spans)} is asked when nothing is missing.", "plain"
+        said, tone = (
+            f"Not decided yet: {_places(spans)} is checked when nothing is missing.",
+            "plain",
+        )
     else:
         spans = _post_spans(case, ruleset)
         said, tone = f"No approval required by {_places(spans) or 'the rules'}.", "good"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from connectors.contract.errors import class_label
 from holding.intake.differences import differences
 from holding.records.accepted_differences import Accepted
 from holding.records.since_sent import SeenThere, Taken
@@ -38,7 +39,8 @@ def changed(case: Case) -> tuple[str, str, list[Proof]]:
     base = _base(case)
     if base is None:
         return "It was not sent yet.", "plain", []
-    items = sorted([*_versions(case, base), *_taken(case), *_seen(case)], key=lambda item: item.at)
+    found = [*_versions(case, base), *_taken(case), *_seen(case), *_recounted(case)]
+    items = sorted(found, key=lambda item: item.at)
     newest = max([base.no, *(v.no for v in case.versions if not v.stale)])
     proofs = [_span(base.no, newest), *(item.proof for item in items if item.proof.kind == "push")]
     proofs += _holds(case)
@@ -50,7 +52,7 @@ def changed(case: Case) -> tuple[str, str, list[Proof]]:
         return f"No: version {base.no} is still the newest{more}.", "good", proofs
     text = f"Yes, since version {base.no} was sent: {told}."
     carried = case.since.taken and case.since.taken[-1].version_no == newest
-    good = carried and case.since.ended and not case.since.drifts
+    good = carried and case.since.ended and not (case.since.drifts or case.since.recounted)
     tone = "plain" if good else "bad"
     return " ".join([text, *(_kept(case, one) for one in case.accepted)]), tone, proofs
 
@@ -80,7 +82,7 @@ def _versions(case: Case, base: Version) -> Iterator[_Item]:
         head = f"version {version.no} at {case.when(version.at)} {_whence(case, version)}"
         proof = Proof("version", str(version.no), f"version {version.no}")
         if version.stale:
-            late = f"{head} came late: older than what was known, not judged"
+            late = f"{head} came late: older than what was known, not checked"
             yield _Item(version.at, late, proof, changes=False)
             continue
         found = differences(before.body, version.body)
@@ -123,6 +125,15 @@ def _seen(case: Case) -> Iterator[_Item]:
         yield _Item(one.at, f"{head}{_look(one)}", Proof("reading", "", ""))
 
 
+def _recounted(case: Case) -> Iterator[_Item]:
+    """Items of the document that the target counts otherwise since it was posted."""
+    target = case.target.name if case.target else "the target"
+    for one in case.since.recounted:
+        head = f"in {target}, seen {case.when(one.at)}: {one.item} is counted otherwise"
+        proof = Proof("event", str(one.event_id), f"event {one.event_id}")
+        yield _Item(one.at, f"{head}, {one.now} instead of {one.before}", proof)
+
+
 def _look(one: SeenThere) -> str:
     if one.same:
         return ": as it was sent"
@@ -133,7 +144,9 @@ def _look(one: SeenThere) -> str:
 def _holds(case: Case) -> list[Proof]:
     """The holds that a late arrival, a change or an edit in the target opened."""
     return [
-        Proof("hold", str(held.hold.id), f"hold {held.hold.id}: {held.hold.error_class}")
+        Proof(
+            "hold", str(held.hold.id), f"hold {held.hold.id}: {class_label(held.hold.error_class)}"
+        )
         for held in case.holds
         if held.hold.error_class == "stale_version" or held.hold.rule == TARGET_EDITED
     ]

@@ -15,14 +15,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.approvals.consent import counts
+from holding.lifecycle.state_labels import HOLD_LABELS
 from holding.records.record_rows import OpenHold
 from holding.records.story import Case, Proof
 from holding.records.story_holds import HeldBy, holds_of
+from holding.store.together import answer
 from holding.tables import Attempt, Connection, Posting, Push, Record, Request
 from holding.tables.row_states import AttemptState, HoldState, RecordState
 from holding.words import plural
 from rules.outcomes.outcome import NEEDS_APPROVAL
-from rules.values.posting_states import PostingState
+from rules.values.posting_states import PostingState, in_sentence
 
 
 class Tick(StrEnum):
@@ -182,7 +184,8 @@ _NO_ANSWER: Final = (AttemptState.TEMPORARY, AttemptState.UNCERTAIN)
 def finding(session: Session, record_id: int) -> TraceFinding:
     """What went wrong with a record since it came, whether or not it is over."""
     record = session.get_one(Record, record_id)
-    reasons = [_of_hold(held) for held in holds_of(session, record_id)]
+    held = answer(session, holds_of(session, record_id))
+    reasons = [_of_hold(one) for one in held]
     reasons += _of_calls(session, record)
     if not any(not one.over for one in reasons):
         reasons += _of_wait(session, record)
@@ -209,7 +212,9 @@ def _of_hold(held: HeldBy) -> Reason:
     return Reason(
         side=side_of(hold.error_class, hold.code),
         say=hold.message,
-        proof=Proof("hold", str(hold.id), f"hold {hold.id}, {hold.state}"),
+        proof=Proof(
+            "hold", str(hold.id), f"hold {hold.id}, {in_sentence(HOLD_LABELS[hold.state])}"
+        ),
         over=over,
     )
 
@@ -245,9 +250,8 @@ def _of_wait(session: Session, record: Record) -> Iterator[Reason]:
     """What the source has not done yet: nobody's fault, and it keeps the record from the books."""
     if record.state != RecordState.WAITING:
         return
-    waits = select(Posting.waits, Posting.reason).where(Posting.record_id == record.id)
-    row = session.execute(waits.order_by(Posting.id).limit(1)).first()
-    why = (row.waits or row.reason) if row else ""
+    waits = select(Posting.reason).where(Posting.record_id == record.id)
+    why = session.scalar(waits.order_by(Posting.id).limit(1))
     say = f"It waits: {why or record.status or 'its time has not come'}."
     proof = Proof("version", str(record.version_id), "newest version")
     yield Reason(Side.WORKFLOW, say, proof, over=False)

@@ -18,6 +18,7 @@ from rules.facts.world import Facts
 from rules.outcomes.outcome import Use, Verdict
 from rules.rulebook.coverage import agreements
 from rules.values.cause_keys import CauseKind
+from rules.values.names import plain, term
 
 _REFUSES: Final[Mapping[str, str]] = {
     "number": "takes no second document of that number",
@@ -30,8 +31,8 @@ _SAID: Final[Mapping[str, str]] = {"pass": "pass", "hit": "duplicate", "unknown"
 def duplicates(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proof]]:
     """The answer, its tone and its proofs."""
     if case.rules is None:
-        return "It was not judged yet.", "plain", []
-    version = f"rules version {case.rules.no} (hash {case.rules.hash[:12]})"
+        return "It was not checked yet.", "plain", []
+    version = f"rule version {case.rules.no} (hash {case.rules.hash[:12]})"
     proofs = [Proof("ruleset", str(case.rules.no), f"hash {case.rules.hash}")]
     said = [v for v in case.verdicts if v.kind == "duplicates"]
     more = [_in_target(case, ruleset, said), _party(case, ruleset, proofs), _identity(case)]
@@ -61,7 +62,7 @@ def _uniques(case: Case, ruleset: Ruleset | None) -> dict[Span, Unique]:
 
 def _unique_by(uniques: Mapping[Span, Unique]) -> str:
     return "; ".join(
-        f"{' + '.join(one.keys)} in {one.where.removeprefix('number_in_')}"
+        f"{' + '.join(map(plain, one.keys))} in {one.where.removeprefix('number_in_')}"
         for one in uniques.values()
     )
 
@@ -70,7 +71,7 @@ def _asked(case: Case, verdict: Verdict, unique: Unique | None) -> str:
     """What one of them said, with what it compared and with whose."""
     said = _result(verdict)
     if unique is None or unique.where == "history":
-        keys = listed([f"{name} = {value}" for name, value in verdict.operands])
+        keys = listed([f"{term(name)} = {value}" for name, value in verdict.operands])
         return f"said {said}, compared {keys}" if keys else f"said {said}"
     same = next((value for name, value in verdict.operands if name == "same as"), "")
     who = f"another record here, {same}, has" if same else "no other record here has"
@@ -80,7 +81,7 @@ def _asked(case: Case, verdict: Verdict, unique: Unique | None) -> str:
             return f"said {said}: nothing was asked, for the document had no number yet"
         number = f"the number {case.number}" if case.number else "its number"
         return f"said {said}: {who} {what} with {number}"
-    fields = [f"{name} = {value}" for name, value in verdict.operands if name != "same as"]
+    fields = [f"{term(name)} = {value}" for name, value in verdict.operands if name != "same as"]
     return f"said {said}: {who} {what} with {' and '.join(fields)}"
 
 
@@ -89,7 +90,7 @@ def _result(verdict: Verdict) -> str:
 
 
 def _in_target(case: Case, ruleset: Ruleset | None, said: list[Verdict]) -> str:
-    """What the target itself was asked, or does by itself, where a rule speaks of the target."""
+    """What the target itself was asked, or does itself, where a rule speaks of the target."""
     asked = {verdict.span for verdict in said}
     spoken = [u for u in _uniques(case, ruleset).values() if u.where != "history"]
     if case.target is None or not any(one.span in asked for one in spoken):
@@ -145,7 +146,7 @@ def _agreed(case: Case, ruleset: Ruleset, proofs: list[Proof]) -> Iterator[str]:
             continue
         proofs.append(rule_proof(case.files, names.pop(verdict.rule).span))
         words = {"hit": "two parties"}.get(verdict.result, _result(verdict))
-        keys = listed([f"{name} = {value}" for name, value in verdict.operands])
+        keys = listed([f"{term(name)} = {value}" for name, value in verdict.operands])
         compared = f", compared {keys}" if keys and verdict.result != "not_applicable" else ""
         yield f"{verdict.rule} ({place(verdict.span)}) said {words}{compared}"
 

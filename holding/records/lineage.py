@@ -8,17 +8,26 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from holding.access.people import names_of
 from holding.programs import world
 from holding.records.story import consts_of, is_constant, line_of, place, replayed
 from holding.rulesets.publication import files_of
-from holding.tables import Attempt, Evaluation, MappingEntry, Posting, Push, RulesetVersion
+from holding.tables import Attempt, Evaluation, MappingEntry, Person, Posting, Push, RulesetVersion
 from holding.tables.row_states import AttemptState
-from rules.outcomes.outcome import Finding, Outcome, Use, Verdict, in_words
+from rules.outcomes.outcome import (
+    Finding,
+    Outcome,
+    Use,
+    Verdict,
+    VerdictKind,
+    VerdictResult,
+    in_words,
+)
+from rules.values.cause_keys import CauseKind
 from rules.values.wording import MISSING
 
 
@@ -28,8 +37,8 @@ class VerdictRow:
 
     route: str
     rule: str
-    kind: str
-    result: str
+    kind: VerdictKind | CauseKind
+    result: VerdictResult
     place: str
     text: str
     line: int | None
@@ -101,13 +110,11 @@ def verdicts(session: Session, evaluation_id: int) -> tuple[VerdictRow, ...]:
 
 def lineage(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
     """Where each value of a posting comes from, with what was sent beside it."""
-    posting = session.get(Posting, posting_id)
-    if posting is None:
+    found = _judged(session, posting_id)
+    if found is None:
         return ()
-    pushed, kept = _pushed(session, posting)
-    evaluation_id = pushed.evaluation_id if pushed else posting.evaluation_id
-    evaluation = session.get_one(Evaluation, evaluation_id)
-    made_by = session.get_one(RulesetVersion, evaluation.ruleset_version_id)
+    posting, pushed, evaluation, made_by, proof = found
+    kept = {(one["line"] or None, one["field"]): one["value"] for one in json.loads(proof or "[]")}
     outcome = replayed(session, evaluation)
     if outcome is None:
         return ()
@@ -235,22 +242,18 @@ def _finding_of(outcome: Outcome, verdict: Verdict) -> Finding | None:
 
 
 def _entries(session: Session, uses: set[Use]) -> dict[int, UsedEntry]:
-    rows = {
-        entry.id: entry
-        for entry in session.scalars(
-            select(MappingEntry).where(MappingEntry.id.in_({use.entry_id for use in uses}))
-        )
-    }
-    people = names_of(session, [entry.person_id for entry in rows.values()])
+    query = select(MappingEntry, Person.name).outerjoin(Person, Person.id == MappingEntry.person_id)
+    found = session.execute(query.where(MappingEntry.id.in_({use.entry_id for use in uses})))
+    rows = {row.MappingEntry.id: row for row in found}
     return {
         use.entry_id: UsedEntry(
             entry_id=use.entry_id,
             table=use.table,
             key=use.key,
             value=use.value,
-            revision=rows[use.entry_id].from_revision,
-            person=people.get(rows[use.entry_id].person_id or 0, ""),
-            at=rows[use.entry_id].at,
+            revision=rows[use.entry_id].MappingEntry.from_revision,
+            person=rows[use.entry_id].name or "",
+            at=rows[use.entry_id].MappingEntry.at,
         )
         for use in uses
         if use.entry_id in rows
@@ -269,17 +272,20 @@ def _sent(push: Push | None, field: str, line: int | None) -> str | None:
     return None if value is None else str(value)
 
 
-def _pushed(
-    session: Session, posting: Posting
-) -> tuple[Push | None, dict[tuple[int | None, str], str]]:
-    """The push that got it there, and what its answer said to keep otherwise: (line, field)."""
+def _judged(session: Session, posting_id: int) -> Any:
+    """A posting, the push that got it there, its judging, the rules of that, and what the answer
+    said to keep otherwise: a list of line, field and value, as JSON.
+    """
     took = (Attempt.push_id == Push.id) & Attempt.state.in_(
         (AttemptState.ACCEPTED, AttemptState.EXISTING)
     )
-    query = select(Push, Attempt.proof).outerjoin(Attempt, took)
-    found = session.execute(query.where(Push.id == posting.posted_push_id).limit(1)).first()
-    told = json.loads(found.proof) if found and found.proof else ()
-    return (
-        found.Push if found else None,
-        {(one["line"] or None, one["field"]): one["value"] for one in told},
+    judged = func.coalesce(Push.evaluation_id, Posting.evaluation_id)
+    query = (
+        select(Posting, Push, Evaluation, RulesetVersion, Attempt.proof)
+        .outerjoin(Push, Push.id == Posting.posted_push_id)
+        .join(Evaluation, Evaluation.id == judged)
+        .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
+        .outerjoin(Attempt, took)
+        .where(Posting.id == posting_id)
     )
+    return session.execute(query.limit(1)).first()

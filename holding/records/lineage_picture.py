@@ -10,22 +10,24 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
-from holding.access.people import names_of
+from holding.lifecycle.state_labels import ATTEMPT_LABELS, state_label
+from holding.store.together import Question, Together
 from holding.tables import (
     Approval,
     Attempt,
     Connection,
     Delivery,
     Evaluation,
+    Person,
     Posting,
     Push,
     Request,
     Version,
 )
-from rules.values.posting_states import PostingState
+from rules.values.posting_states import PostingState, in_sentence
 
 MOST: Final = 12  # boxes of a column; the newest are drawn
 WIDTH: Final = 152
@@ -132,36 +134,61 @@ def drawn(found: Sequence[Step]) -> Picture:
 
 def steps(session: Session, record_id: int) -> tuple[Step, ...]:
     """Every step, column by column, the oldest first."""
-    versions = _rows(session, Version, Version.record_id == record_id)
-    verdicts = _rows(session, Evaluation, Evaluation.record_id == record_id)
-    postings = _rows(session, Posting, Posting.record_id == record_id)
-    ids = [posting.id for posting in postings]
-    given = select(Approval).where(Approval.posting_id.in_(ids)).order_by(Approval.id)
-    approvals = session.scalars(given).all()
-    pushes = {push.id: push for push in _rows(session, Push, Push.posting_id.in_(ids))}
-    attempts = session.execute(
-        select(Attempt, Request.kind)
-        .join(Request, Request.id == Attempt.request_id)
-        .where(Attempt.push_id.in_(sorted(pushes)))
-        .order_by(Attempt.id)
-    ).all()
+    page, mine = Together(session), Posting.record_id == record_id
+    documents, carried = select(Posting.id).where(mine), select(Version.delivery_id)
+    carried = carried.where(Version.record_id == record_id)
+    asked_versions = page.ask(_rows(Version, Version.record_id == record_id))
+    asked_verdicts = page.ask(_rows(Evaluation, Evaluation.record_id == record_id))
+    asked_deliveries = page.ask(_rows(Delivery, Delivery.id.in_(carried)))
+    asked_approvals = page.ask(_given(documents))
+    asked_pushes = page.ask(_rows(Push, Push.posting_id.in_(documents)))
+    asked_attempts = page.ask(_tried(documents))
+    postings = page.ask(_planned(mine)).value
+    pushes = {push.id: push for push in asked_pushes.value}
+    approvals = [one for one, _ in asked_approvals.value]
+    attempts = asked_attempts.value
     return (
-        *_deliveries(session, versions),
-        *(_version(one) for one in versions),
-        *(_verdict(one) for one in verdicts),
-        *_approvals(session, approvals, postings),
+        *_deliveries(asked_deliveries.value),
+        *(_version(one) for one in asked_versions.value),
+        *(_verdict(one) for one in asked_verdicts.value),
+        *_approvals(asked_approvals.value, [one for one, _ in postings]),
         *(_attempt(one, kind, pushes[one.push_id], approvals) for one, kind in attempts),
-        *_documents(session, postings, [one for one, _ in attempts], pushes),
+        *_documents(postings, [one for one, _ in attempts], pushes),
     )
 
 
-def _rows(session: Session, model: Any, term: Any) -> Sequence[Any]:
-    return session.scalars(select(model).where(term).order_by(model.id)).all()
+def _rows(model: Any, term: Any) -> Question[Sequence[Any]]:
+    rows = yield select(model).where(term).order_by(model.id)
+    return list(rows.scalars())
 
 
-def _deliveries(session: Session, versions: Iterable[Version]) -> list[Step]:
-    ids = {one.delivery_id for one in versions if one.delivery_id is not None}
-    found = _rows(session, Delivery, Delivery.id.in_(sorted(ids)))
+def _given(documents: Select[int]) -> Question[Sequence[Any]]:
+    """Approvals, each with the name of who gave it."""
+    query = select(Approval, Person.name).join(Person, Person.id == Approval.person_id)
+    rows = yield query.where(Approval.posting_id.in_(documents)).order_by(Approval.id)
+    return list(rows)
+
+
+def _tried(documents: Select[int]) -> Question[Sequence[Any]]:
+    """Attempts, each with the kind of its call."""
+    rows = yield (
+        select(Attempt, Request.kind)
+        .join(Request, Request.id == Attempt.request_id)
+        .join(Push, Push.id == Attempt.push_id)
+        .where(Push.posting_id.in_(documents))
+        .order_by(Attempt.id)
+    )
+    return list(rows)
+
+
+def _planned(mine: ColumnElement[bool]) -> Question[Sequence[Any]]:
+    """Documents, each with the name of its target."""
+    query = select(Posting, Connection.name).where(mine).order_by(Posting.id)
+    rows = yield query.join(Connection, Connection.id == Posting.connection_id)
+    return list(rows)
+
+
+def _deliveries(found: Iterable[Delivery]) -> list[Step]:
     return [
         Step((Stage.DELIVERY, one.id), f"Delivery {one.id}", one.kind, one.received_at, ())
         for one in found
@@ -186,21 +213,18 @@ def _verdict(one: Evaluation) -> Step:
     )
 
 
-def _approvals(
-    session: Session, approvals: Iterable[Approval], postings: Iterable[Posting]
-) -> list[Step]:
+def _approvals(approvals: Iterable[Any], postings: Iterable[Posting]) -> list[Step]:
     """Each comes from the verdict that its posting was planned by."""
     planned = {posting.id: posting.evaluation_id for posting in postings}
-    people = names_of(session, [one.person_id for one in approvals])
     return [
         Step(
             (Stage.APPROVAL, one.id),
             f"Approval {one.id}",
-            f"{people.get(one.person_id, 'not recorded')}{', void' if one.voided_at else ''}",
+            f"{name}{', void' if one.voided_at else ''}",
             one.at,
             ((Stage.VERDICT, planned[one.posting_id]),),
         )
-        for one in approvals
+        for one, name in approvals
     ]
 
 
@@ -213,23 +237,14 @@ def _attempt(one: Attempt, kind: str, push: Push, approvals: Iterable[Approval])
     )
     sources = given or ((Stage.VERDICT, push.evaluation_id),)
     title = f"Look-up {one.no}" if kind == "lookup" else f"Attempt {one.no}"
-    note = f"{push.number}, {one.state}"
+    note = f"{push.number}, {in_sentence(ATTEMPT_LABELS[one.state])}"
     return Step((Stage.ATTEMPT, one.id), title, note, one.at, sources)
 
 
 def _documents(
-    session: Session,
-    postings: Sequence[Posting],
-    attempts: Iterable[Attempt],
-    pushes: dict[int, Push],
+    postings: Iterable[Any], attempts: Iterable[Attempt], pushes: dict[int, Push]
 ) -> list[Step]:
     """Each comes from the attempts that were made for it, else from the verdict that plans it."""
-    names = {
-        one.id: one.name
-        for one in _rows(
-            session, Connection, Connection.id.in_({posting.connection_id for posting in postings})
-        )
-    }
     made: dict[int, list[Key]] = {}
     for one in attempts:
         made.setdefault(pushes[one.push_id].posting_id, []).append((Stage.ATTEMPT, one.id))
@@ -237,9 +252,9 @@ def _documents(
         Step(
             (Stage.DOCUMENT, one.id),
             one.number or f"Document {one.seq}",
-            f"{names[one.connection_id]}, {one.state}",
+            f"{target}, {in_sentence(state_label(one.state, one.reason))}",
             one.posted_at if one.state == PostingState.POSTED else None,
             tuple(made.get(one.id, [(Stage.VERDICT, one.evaluation_id)])),
         )
-        for one in postings
+        for one, target in postings
     ]

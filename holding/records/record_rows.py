@@ -12,11 +12,11 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
-from holding.lifecycle.posting_waits import FOR_ITEM
 from holding.store.row_objects import Columns, of
+from holding.store.together import Question
 from holding.tables import Connection, Delivery, Hold, Person, Posting, Record, Team, Version
 from holding.tables.decisions import HOLD_OPEN
-from holding.tables.row_states import RecordState
+from holding.tables.row_states import PostingWait, RecordState
 from rules.decisions.posting_steps import READY
 from rules.values.posting_states import PostingState
 
@@ -66,21 +66,20 @@ class PostingRow:
     target_connector: str
     target_ref: str | None
     evaluation_id: int
-    waits: str | None
+    waits: PostingWait | None
     tries: int
     reverses_id: int | None
 
     @property
     def why(self) -> str:
         """Why it is where it is; that it was ready says nothing later on."""
-        reason = "" if self.reason == READY else self.reason
-        return reason or self.waits or ""
+        return "" if self.reason == READY else self.reason
 
     @property
     def tells_why(self) -> bool:
         """Whether its state leaves open why it has not been sent, or will not be."""
         if self.state == PostingState.READY:
-            return self.reason.startswith(FOR_ITEM)
+            return self.waits is not None
         return self.state not in {PostingState.POSTED, PostingState.SENDING}
 
 
@@ -260,9 +259,9 @@ def record(
     )
 
 
-def postings(session: Session, record_id: int) -> tuple[PostingRow, ...]:
+def postings(record_id: int) -> Question[tuple[PostingRow, ...]]:
     """The record's documents, in order."""
-    rows = session.execute(
+    rows = yield (
         POSTING.select(Connection)
         .join(Connection, Connection.id == Posting.connection_id)
         .where(Posting.record_id == record_id)
@@ -271,9 +270,9 @@ def postings(session: Session, record_id: int) -> tuple[PostingRow, ...]:
     return POSTING.each(rows)
 
 
-def open_holds(session: Session, record_id: int) -> tuple[OpenHold, ...]:
+def open_holds(record_id: int) -> Question[tuple[OpenHold, ...]]:
     """What holds the record now."""
-    rows = session.execute(
+    rows = yield (
         OPEN.select()
         .outerjoin(Person, Person.id == Hold.person_id)
         .outerjoin(Team, Team.id == Hold.team_id)
@@ -283,9 +282,9 @@ def open_holds(session: Session, record_id: int) -> tuple[OpenHold, ...]:
     return OPEN.each(rows)
 
 
-def versions(session: Session, record_id: int) -> tuple[VersionRow, ...]:
+def versions(record_id: int) -> Question[tuple[VersionRow, ...]]:
     """Every content, oldest first, with the delivery that brought it."""
-    rows = session.execute(
+    rows = yield (
         VERSION.select()
         .outerjoin(Delivery, Delivery.id == Version.delivery_id)
         .outerjoin(Person, Person.id == Version.person_id)

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from connectors.contract.errors import class_label
 from grammar.nodes import Ruleset
+from holding.lifecycle.state_labels import HOLD_LABELS
 from holding.records.approval_answer import approved
 from holding.records.change_answer import changed
 from holding.records.duplicate_answer import duplicates
@@ -26,6 +28,8 @@ from holding.tables import Version
 from holding.words import plural
 from rules.outcomes.outcome import Verdict
 from rules.values.cause_keys import CauseKind
+from rules.values.names import term
+from rules.values.posting_states import in_sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def source_moment(case: Case, version: Version) -> str:
 def _status(case: Case) -> Told:
     version = case.version
     if version is None or case.outcome is None:
-        return "It was not judged yet.", "plain", []
+        return "It was not checked yet.", "plain", []
     word = case.outcome.status_word
     status = case.outcome.status or word or NOT_RECORDED
     wrote = f" (the source wrote “{word}”)" if word and word != status else ""
@@ -95,7 +99,7 @@ def _mapped(case: Case, ruleset: Ruleset | None) -> Told:
     decision = case.decision
     document = decision.document if decision else None
     if case.posting is not None and case.posting.reverses_id is not None and case.last_sent:
-        words = "All from the document that it takes back, but what the rules say anew."
+        words = "All from the document that it takes back, except for what the rules set again."
         return words, "good", [Proof("lineage", str(case.posting.id), "lineage")]
     if document is None or case.posting is None:
         return "No document was made yet.", "plain", []
@@ -171,10 +175,13 @@ def _cleared(case: Case, change: Changed) -> str:
 def _hold_words(case: Case, held: HeldBy) -> str:
     hold = held.hold
     owner = held.person or held.team or "nobody"
-    opened = f"{hold.error_class} ({hold.rule or hold.code}), opened {case.when(hold.opened_at)}"
+    label = class_label(hold.error_class, hold.code == "APP01")
+    rule = term(hold.rule) if hold.rule else hold.code
+    opened = f"{label} ({rule}), opened {case.when(hold.opened_at)}"
     if hold.closed_at is None:
         return f"{opened}, owner {owner}, still open"
     by = f" by {held.closed_by}" if held.closed_by else ""
     told = _cleared(case, held.change) if held.change else hold.closed_why
     why = f": {told}" if told else ""
-    return f"{opened}, owner {owner}, {hold.state} {case.when(hold.closed_at)}{by}{why}"
+    state = in_sentence(HOLD_LABELS[hold.state])
+    return f"{opened}, owner {owner}, {state} {case.when(hold.closed_at)}{by}{why}"

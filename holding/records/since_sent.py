@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
+from holding.lifecycle.unit_changes import CHANGED
 from holding.store.row_objects import Columns, known, of
-from holding.tables import Evaluation, Posting, Push, Reading, Version
+from holding.store.together import Question, Together
+from holding.tables import Evaluation, Event, Posting, Push, Reading, Version
 from holding.tables.postings import ENDED
 from holding.tables.row_states import PushState
 from rules.values.posting_states import PostingState
@@ -44,6 +45,17 @@ class SeenThere:
 
 
 @dataclass(frozen=True, slots=True)
+class Recounted:
+    """That the target counts an item of a document otherwise than when it was posted."""
+
+    event_id: int
+    at: datetime
+    item: str
+    before: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
 class Since:
     """All of it about one route of a record, with the documents that took its documents back.
 
@@ -53,6 +65,7 @@ class Since:
 
     taken: tuple[Taken, ...] = ()
     seen: tuple[SeenThere, ...] = ()
+    recounted: tuple[Recounted, ...] = ()
     numbers: tuple[tuple[int, str], ...] = ()
     ended: bool = True
     drifts: bool = False
@@ -76,7 +89,7 @@ _TAKEN = Columns(
 )
 
 
-def since_sent(session: Session, posting: Posting | None, postings: Sequence[Posting]) -> Since:
+def since_sent(page: Together, posting: Posting | None, postings: Sequence[Posting]) -> Since:
     """Everything since the first document of the posting's route, of all postings of its record;
     nothing without a posting.
     """
@@ -84,19 +97,23 @@ def since_sent(session: Session, posting: Posting | None, postings: Sequence[Pos
         return Since()
     mine = {one.id for one in postings if one.route == posting.route}
     about = [one for one in postings if one.id in mine or one.reverses_id in mine]
-    seen = _seen(session, {one.id for one in about if one.reading_id is not None})
+    asked_seen = page.ask(_seen({one.id for one in about if one.reading_id is not None}))
+    taken = page.ask(_taken({one.id for one in about if one.sent_at is not None}))
+    recounted = page.ask(_recounted(posting.record_id, mine))
+    seen = asked_seen.value
     last = {look.posting_id: look for look in seen}
     standing = {one.id for one in about if one.state == PostingState.POSTED}
     return Since(
-        taken=_taken(session, {one.id for one in about if one.sent_at is not None}),
+        taken=taken.value,
         seen=seen,
+        recounted=recounted.value,
         numbers=tuple((one.id, one.number) for one in about),
         ended=all(one.state in ENDED for one in about),
         drifts=any(not look.same for key, look in last.items() if key in standing),
     )
 
 
-def _taken(session: Session, posting_ids: Collection[int]) -> tuple[Taken, ...]:
+def _taken(posting_ids: Collection[int]) -> Question[tuple[Taken, ...]]:
     if not posting_ids:
         return ()
     query = (
@@ -108,10 +125,20 @@ def _taken(session: Session, posting_ids: Collection[int]) -> tuple[Taken, ...]:
         .where(Push.closed_at.is_not(None))
         .order_by(Push.closed_at, Push.id)
     )
-    return _TAKEN.each(session.execute(query))
+    return _TAKEN.each((yield query))
 
 
-def _seen(session: Session, posting_ids: Collection[int]) -> tuple[SeenThere, ...]:
+def _recounted(record_id: int, posting_ids: Collection[int]) -> Question[tuple[Recounted, ...]]:
+    query = select(Event).where(Event.record_id == record_id, Event.act == CHANGED)
+    rows = yield query.order_by(Event.id)
+    return tuple(
+        Recounted(row.id, row.at, *(str(row.body[name]) for name in ("item", "before", "now")))
+        for row in rows.scalars()
+        if row.posting_id in posting_ids
+    )
+
+
+def _seen(posting_ids: Collection[int]) -> Question[tuple[SeenThere, ...]]:
     """What differed, and where it was then found as it was sent; a first look that it is, is no
     news.
     """
@@ -119,7 +146,8 @@ def _seen(session: Session, posting_ids: Collection[int]) -> tuple[SeenThere, ..
         return ()
     query = select(Reading).where(Reading.posting_id.in_(posting_ids), Reading.kind == "standing")
     told: dict[int, list[SeenThere]] = {}
-    for row in session.scalars(query.order_by(Reading.id)):
+    rows = yield query.order_by(Reading.id)
+    for row in rows.scalars():
         before = told.setdefault(row.posting_id, [])
         if row.same and (not before or before[-1].same):
             continue

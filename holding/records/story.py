@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
 from grammar.text.problem import Span
-from holding.access.people import names_of
+from holding.access.person_names import asked_names
 from holding.programs.replay import judged_again, replay
 from holding.records import accepted_differences
 from holding.records.accepted_differences import Accepted
 from holding.records.since_sent import Since, since_sent
 from holding.records.story_holds import HeldBy, holds_of
-from holding.rulesets.publication import files_of
+from holding.rulesets.publication import asked_files
+from holding.store.together import Question, Together, answer
 from holding.tables import (
     Approval,
     Attempt,
@@ -162,8 +163,7 @@ def consts_of(ruleset: Ruleset | None) -> frozenset[str]:
 
 def is_constant(row: Lineage, consts: frozenset[str]) -> bool:
     """Whether nothing of the record went into the value, only words and consts of the rules."""
-    parts = [part for part in row.source.split("; ") if " = " in part]
-    return all(part.partition(" = ")[0] in consts for part in parts)
+    return all(name in consts for name, _ in row.reads)
 
 
 def line_of(files: Mapping[str, str], span: Span) -> str:
@@ -182,19 +182,22 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
     record = session.get(Record, record_id)
     if record is None:
         return None
-    postings = _postings(session, record)
-    posting = _posting(postings, posting_id)
-    evaluation = _evaluation(session, record, posting)
-    rules = session.get(RulesetVersion, evaluation.ruleset_version_id) if evaluation else None
-    approvals = _approvals(session, posting)
-    versions = _versions(session, record)
+    page = Together(session)
+    holds = page.ask(holds_of(session, record.id))
+    kept = page.ask(accepted_differences.asked_of_records(record.company_id, [record.id]))
+    asked_versions = page.ask(_versions(record))
+    postings = page.ask(_postings(record)).value
+    versions, posting = asked_versions.value, _posting(postings, posting_id)
+    judged, approvals = page.ask(_judged(record, posting)), page.ask(_approvals(posting))
+    sent = page.ask(_sent(posting))
+    since = since_sent(page, posting, postings)
+    evaluation, rules = judged.value
     source = session.get_one(Connection, record.source_id)
-    people = names_of(
-        session,
-        [person for a in approvals for person in (a.person_id, a.for_person_id)]
-        + [v.person_id for v in versions]
-        + ([rules.author_id, rules.published_by_id] if rules else []),
-    )
+    who = [key for one in approvals.value for key in (one.person_id, one.for_person_id)]
+    who += [one.person_id for one in versions]
+    who += [rules.author_id, rules.published_by_id] if rules else []
+    people = page.ask(asked_names(who))
+    files = page.ask(asked_files(rules.id)) if rules else None
     return Case(
         company=session.get_one(Company, record.company_id),
         record=record,
@@ -205,20 +208,17 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
         evaluation=evaluation,
         outcome=_outcome(session, evaluation, record=record, source=source, versions=versions),
         rules=rules,
-        files=files_of(session, rules.id) if rules else {},
-        approvals=approvals,
-        holds=holds_of(session, record.id),
-        sent=_sent(session, posting),
-        since=since_sent(session, posting, postings),
-        accepted=_accepted(session, record, posting),
-        people=people,
+        files=files.value if files else {},
+        approvals=approvals.value,
+        holds=holds.value,
+        sent=sent.value,
+        since=since,
+        accepted=_accepted(kept.value.get(record.id, ()), posting),
+        people=people.value,
     )
 
 
-def _accepted(session: Session, record: Record, posting: Posting | None) -> tuple[Accepted, ...]:
-    found = accepted_differences.of_records(session, record.company_id, [record.id]).get(
-        record.id, ()
-    )
+def _accepted(found: Sequence[Accepted], posting: Posting | None) -> tuple[Accepted, ...]:
     route, number = (posting.route, posting.number) if posting else ("", "")
     return tuple(one for one in found if (one.route, one.document) == (route, number))
 
@@ -251,12 +251,13 @@ def decided_by(
     session: Session, record: Record, posting_id: int | None = None
 ) -> Evaluation | None:
     """The evaluation whose document was sent; of what was not sent, the newest."""
-    return _evaluation(session, record, _posting(_postings(session, record), posting_id))
+    postings = answer(session, _postings(record))
+    return answer(session, _judged(record, _posting(postings, posting_id)))[0]
 
 
-def _postings(session: Session, record: Record) -> Sequence[Posting]:
-    query = select(Posting).where(Posting.record_id == record.id).order_by(Posting.id)
-    return session.scalars(query).all()
+def _postings(record: Record) -> Question[Sequence[Posting]]:
+    query = select(Posting).where(Posting.record_id == record.id)
+    return list((yield query.order_by(Posting.id)).scalars())
 
 
 def _posting(found: Sequence[Posting], posting_id: int | None) -> Posting | None:
@@ -273,40 +274,45 @@ def _posting(found: Sequence[Posting], posting_id: int | None) -> Posting | None
     return None
 
 
-def _evaluation(session: Session, record: Record, posting: Posting | None) -> Evaluation | None:
+def _judged(
+    record: Record, posting: Posting | None
+) -> Question[tuple[Evaluation | None, RulesetVersion | None]]:
+    """The judging of what was sent, else the newest, and the rules that it went by."""
     push_id = (posting.posted_push_id or posting.push_id) if posting else None
-    push = session.get(Push, push_id) if push_id else None
-    if push is not None:
-        return session.get(Evaluation, push.evaluation_id)
-    newest = select(Evaluation).where(Evaluation.record_id == record.id)
-    return session.scalar(newest.order_by(Evaluation.id.desc()).limit(1))
+    sent = select(Push.evaluation_id).where(Push.id == push_id)
+    newest = select(func.max(Evaluation.id)).where(Evaluation.record_id == record.id)
+    wanted = func.coalesce(sent.scalar_subquery(), newest.scalar_subquery())
+    rows = yield (
+        select(Evaluation, RulesetVersion)
+        .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
+        .where(Evaluation.id == wanted)
+    )
+    return rows.first() or (None, None)
 
 
-def _approvals(session: Session, posting: Posting | None) -> tuple[Approval, ...]:
+def _approvals(posting: Posting | None) -> Question[tuple[Approval, ...]]:
     if posting is None:
         return ()
-    query = select(Approval).where(Approval.posting_id == posting.id).order_by(Approval.id)
-    return tuple(session.scalars(query))
+    query = select(Approval).where(Approval.posting_id == posting.id)
+    return tuple((yield query.order_by(Approval.id)).scalars())
 
 
-def _versions(session: Session, record: Record) -> tuple[Version, ...]:
-    query = select(Version).where(Version.record_id == record.id).order_by(Version.no)
-    return tuple(session.scalars(query))
+def _versions(record: Record) -> Question[tuple[Version, ...]]:
+    query = select(Version).where(Version.record_id == record.id)
+    return tuple((yield query.order_by(Version.no)).scalars())
 
 
-def _sent(session: Session, posting: Posting | None) -> tuple[Sent, ...]:
+def _sent(posting: Posting | None) -> Question[tuple[Sent, ...]]:
     if posting is None:
         return ()
-    rows = session.execute(
+    rows = yield (
         select(Push, Attempt, Request)
         .join(Attempt, Attempt.push_id == Push.id)
         .join(Request, Request.id == Attempt.request_id)
         .where(Push.posting_id == posting.id, Request.kind == "push")
         .order_by(Attempt.id)
-    ).all()
-    return tuple(
-        Sent(push=push, attempt=attempt, request=request) for push, attempt, request in rows
     )
+    return tuple(Sent(push, attempt, request) for push, attempt, request in rows)
 
 
 def listed(words: Sequence[str]) -> str:

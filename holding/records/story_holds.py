@@ -3,16 +3,27 @@
 Here: loading them. Not here: how they are told (`seven_answers.py`).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
 from sqlalchemy import and_, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
-from holding.access.people import names_of
+from holding.access.person_names import asked_names
 from holding.programs.world import UnreadableRulesError, program
-from holding.tables import Cause, Evaluation, Event, Hold, Revision, RulesetVersion, Team
+from holding.store.together import Question
+from holding.tables import (
+    Cause,
+    Evaluation,
+    Event,
+    Hold,
+    MappingEntry,
+    MappingTable,
+    Revision,
+    RulesetVersion,
+    Team,
+)
 from holding.tables.row_states import HoldState
 
 
@@ -43,19 +54,29 @@ class HeldBy:
     change: Changed | None
 
 
-def holds_of(session: Session, record_id: int) -> tuple[HeldBy, ...]:
+@dataclass(frozen=True, slots=True)
+class _Judging:
+    """The evaluation that closed a hold; `same_version`: the one before judged that version too."""
+
+    revision: int
+    same_version: bool
+
+
+def holds_of(session: Session, record_id: int) -> Question[tuple[HeldBy, ...]]:
     """Every hold that a record ever had, in order, with names."""
-    rows = session.execute(
+    found = yield (
         select(Hold, Cause, Team)
         .join(Cause, Cause.id == Hold.cause_id)
         .outerjoin(Team, Team.id == Hold.team_id)
         .where(Hold.record_id == record_id)
         .order_by(Hold.opened_at, Hold.id)
-    ).all()
+    )
+    rows = found.all()
     changes = _changes(session, [(hold, cause) for hold, cause, _ in rows])
     titles = _Titles(session)
     wanted = [i for hold, _, _ in rows for i in (hold.person_id, hold.closed_by_id)]
-    people = names_of(session, [*wanted, *(one.person_id for one in changes.values())])
+    who = [*wanted, *(one.person_id for one in changes.values())]
+    people = yield from asked_names(who)
     return tuple(
         HeldBy(
             hold=hold,
@@ -115,27 +136,67 @@ def _changes(session: Session, held: list[tuple[Hold, Cause]]) -> dict[int, Chan
     ]
     if not cleared:
         return {}
-    judged = {
-        row.id: row.revision
-        for row in session.execute(
-            select(Evaluation.id, Evaluation.revision).where(
-                Evaluation.id.in_([hold.closed_evaluation_id for hold, _ in cleared])
-            )
-        )
-    }
+    judged = _judgings(session, [hold.closed_evaluation_id or 0 for hold, _ in cleared])
     woken = _woken(session, cleared[0][0].record_id)
-    rows = _revisions(session, cleared, woken)
+    entries = _entries(session, cleared)
+    rows = _revisions(session, cleared, {*woken, *(no for own in entries.values() for no in own)})
     found = {}
     for hold, cause in cleared:
-        last = judged.get(hold.closed_evaluation_id or 0, 0)
-        seen = [row for row in rows if hold.revision < row.no <= last]
-        own = [row for row in seen if row.what == f"{cause.table_name}: {cause.value}"]
-        moved = str(hold.closed_why).endswith(f"(revision {last})")
+        last = judged.get(hold.closed_evaluation_id or 0)
+        if last is None:
+            continue
+        seen = [row for row in rows if hold.revision < row.no <= last.revision]
+        of_key = entries.get((str(cause.table_name), str(cause.value)), ())
+        own = [row for row in seen if row.no in of_key]
+        moved = last.same_version and hold.posting_id is not None
         others = [row for row in seen if moved and row.no in woken]
         rules = [row for row in seen if moved and row.kind == "rules"]
         if best := own or others or rules:
             told = {one.name: getattr(best[-1], one.name) for one in fields(Changed)}
             found[hold.id] = Changed(**told)
+    return found
+
+
+def _judgings(session: Session, ids: Collection[int]) -> dict[int, _Judging]:
+    """These evaluations, each beside the one before it."""
+    before = aliased(Evaluation)
+    version_before = (
+        select(before.version_id)
+        .where(before.record_id == Evaluation.record_id, before.id < Evaluation.id)
+        .order_by(before.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = select(
+        Evaluation.id,
+        Evaluation.revision,
+        (Evaluation.version_id == version_before).label("same_version"),
+    ).where(Evaluation.id.in_(ids))
+    return {
+        row.id: _Judging(row.revision, bool(row.same_version)) for row in session.execute(query)
+    }
+
+
+def _entries(
+    session: Session, cleared: Sequence[tuple[Hold, Cause]]
+) -> Mapping[tuple[str, str], Collection[int]]:
+    """Table and key of a cause -> the revisions that changed the entry of that key."""
+    keys = {(cause.table_name, cause.value) for _, cause in cleared if cause.table_name}
+    if not keys:
+        return {}
+    query = (
+        select(MappingTable.name, MappingEntry.key, MappingEntry.from_revision)
+        .join(MappingTable, MappingTable.id == MappingEntry.table_id)
+        .where(
+            MappingTable.company_id == cleared[0][0].company_id,
+            MappingTable.name.in_({table for table, _ in keys}),
+            MappingEntry.key.in_({value for _, value in keys}),
+        )
+    )
+    found: dict[tuple[str, str], set[int]] = {}
+    for row in session.execute(query):
+        if (row.name, row.key) in keys:
+            found.setdefault((row.name, row.key), set()).add(row.from_revision)
     return found
 
 
@@ -147,20 +208,16 @@ def _woken(session: Session, record_id: int) -> set[int]:
 
 
 def _revisions(
-    session: Session, cleared: Sequence[tuple[Hold, Cause]], woken: Collection[int]
+    session: Session, cleared: Sequence[tuple[Hold, Cause]], of_entries: Collection[int]
 ) -> Sequence[Revision]:
     """Those that may have cleared one of them, in order."""
-    whats = {f"{cause.table_name}: {cause.value}" for _, cause in cleared if cause.table_name}
     entries = Revision.kind.in_(("mapping", "unit"))
     return session.scalars(
         select(Revision)
         .where(
             Revision.company_id == cleared[0][0].company_id,
             Revision.no > min(hold.revision for hold, _ in cleared),
-            or_(
-                and_(entries, or_(Revision.what.in_(whats), Revision.no.in_(woken))),
-                Revision.kind == "rules",
-            ),
+            or_(and_(entries, Revision.no.in_(of_entries)), Revision.kind == "rules"),
         )
         .order_by(Revision.no)
     ).all()

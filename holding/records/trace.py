@@ -12,16 +12,19 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.access.people import names_of
+from connectors.contract.errors import class_label
 from holding.audit.events import shown_actor
+from holding.lifecycle.state_labels import ATTEMPT_LABELS
 from holding.programs.world import program
 from holding.records.seven_answers import Answer, answers
 from holding.records.story import Proof, decided_by, load
+from holding.store.together import Question, Together
 from holding.tables import (
     Attempt,
     Delivery,
     Evaluation,
     Event,
+    Person,
     Posting,
     Push,
     Record,
@@ -29,6 +32,8 @@ from holding.tables import (
     RulesetVersion,
     Version,
 )
+from rules.values.names import term
+from rules.values.posting_states import in_sentence
 
 GAP_SECONDS: Final = 600
 _ORDER: Final = ("version", "evaluation", "event", "push", "attempt")
@@ -48,13 +53,11 @@ class Step:
 
 def timeline(session: Session, record_id: int) -> tuple[Step, ...]:
     """Everything that is stored about a record, oldest first."""
-    steps = [
-        *_versions(session, record_id),
-        *_evaluations(session, record_id),
-        *_events(session, record_id),
-        *_pushes(session, record_id),
-        *_attempts(session, record_id),
+    page = Together(session)
+    each = [
+        page.ask(kind(record_id)) for kind in (_versions, _evaluations, _events, _pushes, _attempts)
     ]
+    steps = [step for found in each for step in found.value]
     steps.sort(key=lambda step: (step.at, _ORDER.index(step.kind), int(step.proof.id)))
     return tuple(_with_gaps(steps))
 
@@ -68,28 +71,27 @@ def _with_gaps(steps: list[Step]) -> list[Step]:
     return told
 
 
-def _versions(session: Session, record_id: int) -> list[Step]:
-    rows = session.execute(
-        select(Version, Delivery.kind)
+def _versions(record_id: int) -> Question[list[Step]]:
+    rows = yield (
+        select(Version, Delivery.kind, Person.name)
         .outerjoin(Delivery, Delivery.id == Version.delivery_id)
+        .outerjoin(Person, Person.id == Version.person_id)
         .where(Version.record_id == record_id)
-    ).all()
-    people = names_of(session, [version.person_id for version, _ in rows])
+    )
     steps = []
-    for version, how in rows:
-        stale = " It is older than what was known, so it is kept and not judged."
+    for version, how, person in rows:
+        stale = " It is older than what was known, so it is kept and not checked."
         by = f" as {how}" if how else ""
         reason = f": {version.reason}" if version.reason else ""
         came = "is a correction" if version.corrects_id else "arrived"
         say = f"Version {version.no} {came}{by}{reason}.{stale if version.stale else ''}"
-        actor = people.get(version.person_id or 0, "source")
         proof = Proof("version", str(version.no), f"version {version.no}")
-        steps.append(Step(version.at, "version", actor, say, proof))
+        steps.append(Step(version.at, "version", person or "source", say, proof))
     return steps
 
 
-def _evaluations(session: Session, record_id: int) -> list[Step]:
-    rows = session.execute(
+def _evaluations(record_id: int) -> Question[list[Step]]:
+    rows = yield (
         select(Evaluation, Version.no, RulesetVersion.no)
         .join(Version, Version.id == Evaluation.version_id)
         .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
@@ -100,8 +102,8 @@ def _evaluations(session: Session, record_id: int) -> list[Step]:
             evaluation.at,
             "evaluation",
             "rules",
-            f"Version {version} judged by rules version {rules}: {_decided(evaluation.outcome)}.",
-            Proof("evaluation", str(evaluation.id), f"judging {evaluation.id}"),
+            f"Version {version} checked with rule version {rules}: {_decided(evaluation.outcome)}.",
+            Proof("evaluation", str(evaluation.id), f"Check {evaluation.id}"),
         )
         for evaluation, version, rules in rows
     ]
@@ -112,14 +114,17 @@ def _decided(outcome: Any) -> str:
     decisions = outcome.get("decisions", []) if isinstance(outcome, Mapping) else []
     told = []
     for decision in decisions:
-        rules = [str(finding[1] or finding[0]) for finding in decision.get("findings", [])]
+        rules = [
+            term(finding[1]) if finding[1] else finding[0]
+            for finding in decision.get("findings", [])
+        ]
         because = f" ({', '.join(dict.fromkeys(rules))})" if rules else ""
-        told.append(f"{decision['route']} {decision['state']}{because}")
+        told.append(f"{term(decision['route'])} {decision['state']}{because}")
     return "; ".join(told) or "no route applies"
 
 
-def _events(session: Session, record_id: int) -> list[Step]:
-    rows = session.scalars(select(Event).where(Event.record_id == record_id).order_by(Event.id))
+def _events(record_id: int) -> Question[list[Step]]:
+    rows = yield select(Event).where(Event.record_id == record_id).order_by(Event.id)
     return [
         Step(
             event.at,
@@ -128,12 +133,12 @@ def _events(session: Session, record_id: int) -> list[Step]:
             str(event.body.get("say") or event.act),
             Proof("event", str(event.id), f"{event.act} {event.id}"),
         )
-        for event in rows
+        for event in rows.scalars()
     ]
 
 
-def _pushes(session: Session, record_id: int) -> list[Step]:
-    rows = session.scalars(
+def _pushes(record_id: int) -> Question[list[Step]]:
+    rows = yield (
         select(Push)
         .join(Posting, Posting.id == Push.posting_id)
         .where(Posting.record_id == record_id)
@@ -146,12 +151,12 @@ def _pushes(session: Session, record_id: int) -> list[Step]:
             f"Push {push.no}: {push.action} {push.number} (content hash {push.hash[:12]}).",
             Proof("push", str(push.id), f"push {push.id}"),
         )
-        for push in rows
+        for push in rows.scalars()
     ]
 
 
-def _attempts(session: Session, record_id: int) -> list[Step]:
-    rows = session.execute(
+def _attempts(record_id: int) -> Question[list[Step]]:
+    rows = yield (
         select(Attempt, Request, Push.number)
         .join(Request, Request.id == Attempt.request_id)
         .join(Push, Push.id == Attempt.push_id)
@@ -173,9 +178,10 @@ def _attempts(session: Session, record_id: int) -> list[Step]:
 def _attempt_words(attempt: Attempt, request: Request, number: str) -> str:
     verb = "Looked up" if request.kind == "lookup" else "Sent"
     answered = f", HTTP {request.status}" if request.status else ""
-    why = f", {attempt.error_class}" if attempt.error_class else ""
+    why = f", {class_label(attempt.error_class)}" if attempt.error_class else ""
     words = f": {attempt.error.rstrip('.')}" if attempt.error else ""
-    return f"{verb} {number}, attempt {attempt.no}: {attempt.state}{answered}{why}{words}."
+    state = in_sentence(ATTEMPT_LABELS[attempt.state])
+    return f"{verb} {number}, attempt {attempt.no}: {state}{answered}{why}{words}."
 
 
 def seven(session: Session, record_id: int, posting_id: int | None = None) -> tuple[Answer, ...]:

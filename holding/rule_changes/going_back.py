@@ -20,7 +20,7 @@ from holding.rulesets import declared_rounding, entering
 from holding.rulesets.admission import checked
 from holding.rulesets.entering import Entering
 from holding.rulesets.publication import files_of
-from holding.rulesets.published import Published
+from holding.rulesets.published import Published, sealed_rules
 from holding.tables import ChangeFile, RulesetVersion
 from holding.words import plural
 
@@ -46,16 +46,16 @@ def go_back(
     found = _version(session, company_id, to_no)
     in_force = session.get(RulesetVersion, company.ruleset_version_id or 0)
     if found is None or in_force is None:
-        return Refusal("version.unknown", f"There is no ruleset {to_no}.", status=404)
+        return Refusal("version.unknown", f"There is no rule version {to_no}.", status=404)
     if in_force.no != from_no or found.hash == in_force.hash:
-        words = f"Ruleset {in_force.no} is in force now; nothing was changed."
+        words = f"Rule version {in_force.no} is in force now; nothing was changed."
         return Refusal("version.moved", words, "Look at the list of versions again.")
     if refusal := _own(session, company_id, found, actor):
         return refusal
     files = files_of(session, found.id)
     looked = checked(files)
     if looked.unread:
-        words = f"This version of Clearpost cannot read ruleset {to_no} any more."
+        words = f"This version of Clearpost cannot read rule version {to_no} any more."
         return Refusal("version.unreadable", words, "Send a change with its files instead.")
     if wrong := declared_rounding.refused_rules(session, company_id, looked.ruleset.targets):
         return wrong
@@ -63,7 +63,7 @@ def go_back(
         session,
         Entering(
             company_id=company_id,
-            what=f"back to ruleset {to_no}",
+            what=f"back to rule version {to_no}",
             reason=reason,
             files=files,
             ruleset=looked.ruleset,
@@ -98,7 +98,7 @@ def _own(
     others = who_may(session, company_id, "rules.publish", but=authors)
     return Refusal(
         "rules.own",
-        f"You cannot go back to ruleset {version.no}, because you wrote it.",
+        f"You cannot go back to rule version {version.no}, because you wrote it.",
         f"{' or '.join(others)} can." if others else "Invite a second person as Publisher.",
         403,
     )
@@ -121,14 +121,16 @@ def _tell(
         actor=actor,
         act="rules.rolled_back",
         body={
-            "say": f"{actor.name} went back from ruleset {from_no} to ruleset {to_no}, as version"
-            f" {published.no} (hash {published.hash[:12]}):"
-            f" {plural(published.woken, 'record')} judged again. Reason: {reason or 'none given'}",
+            "say": f"{actor.name} went back from rule version {from_no} to rule version {to_no}, as"
+            f" version {published.no} (hash {published.hash[:12]}):"
+            f" {plural(published.woken, 'record')} checked again. Reason: {reason or 'none given'}",
             "from": from_no,
             "to": to_no,
             "version": published.no,
             "hash": published.hash,
             "revision": published.revision,
+            "edition": published.edition,
             "reason": reason,
+            **sealed_rules(session, company_id, published),
         },
     )

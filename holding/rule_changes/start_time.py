@@ -1,7 +1,7 @@
 """A change that comes into force at a time which a second person set.
 
 Here: setting the time, taking it back, and publishing what has come. Not here: who may publish, and
-what a publishing does (holding/rulesets/publication.py): both are asked anew when the time comes.
+what a publishing does (holding/rulesets/publication.py): both are asked again when the time comes.
 """
 
 from datetime import datetime, timedelta

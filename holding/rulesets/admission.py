@@ -5,16 +5,18 @@ here: storing and publishing (`publication.py`), what each check means (rules/ch
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
 from grammar.nodes import Ruleset
+from grammar.parsing.incremental import Reader
 from grammar.parsing.parser import parse
 from grammar.text.problem import Problem
 from holding.programs.known_schemas import schemas
 from holding.refusal import Refusal
 from rules.checker.all_checks import findings
+from rules.checker.memory import Memory
 from rules.facts.seeds import Seeds, seeds
 from rules.programs.program import compile_ruleset, hash_of
 from rules.testing.runner import TestReport, run_tests
@@ -64,36 +66,58 @@ class Inspection:
         return tuple(problem for problem in self.problems if problem.severity == "error")
 
 
-def inspect(files: Mapping[str, str]) -> Inspection:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is remembered of one draft from one look at it to the next; it changes no finding, and
+    may be given up at any time.
+    """
+
+    reader: Reader = field(default_factory=Reader)
+    memory: Memory = field(default_factory=Memory)
+
+
+def inspect(files: Mapping[str, str], seen: Seen | None = None) -> Inspection:
     """Everything a publisher would be told of these files, good and bad."""
+    if seen is not None:
+        return _tested(_looked(files, schemas(), seen), files, schemas())
     return _inspected(tuple(sorted(files.items())), schemas())
 
 
-def checked(files: Mapping[str, str]) -> Inspection:
+def checked(files: Mapping[str, str], seen: Seen | None = None) -> Inspection:
     """The same without their tests."""
+    if seen is not None:
+        return _looked(files, schemas(), seen)
     return _checked(tuple(sorted(files.items())), schemas())
 
 
 @lru_cache(maxsize=4)
 def _inspected(given: tuple[tuple[str, str], ...], known: Schemas) -> Inspection:
     """Kept, because what is published is what was pushed a moment ago."""
-    looked = _checked(given, known)
-    sources = rule_sources(dict(given))
-    if not sources or looked.errors:
-        return looked
-    program = compile_ruleset(looked.ruleset, hash=hash_of(sources), schemas=known)
-    return replace(looked, tests=run_tests(looked.ruleset, program))
+    return _tested(_checked(given, known), dict(given), known)
 
 
 @lru_cache(maxsize=4)
 def _checked(given: tuple[tuple[str, str], ...], known: Schemas) -> Inspection:
-    files = dict(given)
+    return _looked(dict(given), known)
+
+
+def _looked(files: Mapping[str, str], known: Schemas, seen: Seen | None = None) -> Inspection:
+    """One look; files in the order of their paths, whoever asks."""
+    files = dict(sorted(files.items()))
     sources = rule_sources(files)
-    ruleset, syntax = parse(sources)
-    rows = seeds(ruleset, files)
-    found = findings(ruleset, sources, syntax, rows, known, in_force=True)
+    ruleset, syntax = seen.reader.parse(sources) if seen else parse(sources)
+    rows, memory = seeds(ruleset, files), seen.memory if seen else None
+    found = findings(ruleset, sources, syntax, rows, known, in_force=True, memory=memory)
     unread = any(problem.severity == "error" for problem in syntax)
     return Inspection(ruleset, rows, tuple(map(_needed, found)), tests=None, unread=unread)
+
+
+def _tested(looked: Inspection, files: Mapping[str, str], known: Schemas) -> Inspection:
+    sources = rule_sources(files)
+    if not sources or looked.errors:
+        return looked
+    program = compile_ruleset(looked.ruleset, hash=hash_of(sources), schemas=known)
+    return replace(looked, tests=run_tests(looked.ruleset, program))
 
 
 def _needed(problem: Problem) -> Problem:

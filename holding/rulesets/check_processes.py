@@ -1,22 +1,27 @@
 """Rule files looked at for pages: in processes with limits, two at a time.
 
-Here: who looks, how many wait, and what is said when a look is stopped or none is free. Not here:
-the look (admission.py), its words (check_report.py), what may be written
-(rules/editing), limiting a process (connectors/kit).
+Here: who looks, how many wait, and what is said when a look is stopped or none is free. A process
+remembers the last drafts that it looked at, each alone: what did not change between two keys is
+not asked again, and no draft is read beside what is known of another. Not here: the look
+(admission.py), its words (check_report.py), what may be written (rules/editing), limiting a process
+(connectors/kit).
 """
 
 import threading
 import weakref
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 
 from connectors.kit.confined_process import Child, Ended, serve
 from connectors.kit.delivery_limits import MEGABYTE
+from grammar.parsing.incremental import collect_rarely
 from holding.programs.known_schemas import schemas
 from holding.refusal import Refusal
+from holding.rulesets.admission import Seen
 from holding.rulesets.check_report import Report, fingerprint, report
 from rules.rulebook.suggested_names import Suggested, suggested
 
@@ -26,18 +31,21 @@ WAIT_SECONDS: Final = 2.0
 SPARE_SECONDS: Final = 7.0  # beyond the processor time: to start, and where others are at work
 MEMORY_BYTES: Final = 512 * MEGABYTE
 _KEPT: Final = 8  # reports: what is looked at is often pushed next
+DRAFTS: Final = 3  # that a process remembers
 _REPORT: Final = msgspec.json.Decoder(Report)
 _SUGGESTED: Final = msgspec.json.Decoder(tuple[Suggested, ...])
 
 
 class Question(msgspec.Struct, frozen=True):
     """What is asked of these files: a report, with their tests or without, or, where `before` is
-    the text before the cursor, what may be written behind it.
+    the text before the cursor, what may be written behind it. `whose` is the draft that is being
+    written: its company, person and file; blank where nothing is to be remembered.
     """
 
     files: dict[str, str]
     tests: bool = True
     before: str | None = None
+    whose: str = ""
 
 
 BUSY: Final = Refusal(
@@ -49,6 +57,21 @@ BUSY: Final = Refusal(
 RETRY_SECONDS: Final = 5
 
 
+@dataclass(slots=True, eq=False)
+class _Looker:
+    """A process, and the drafts that it remembers, the last one last."""
+
+    child: Child
+    drafts: deque[str] = field(default_factory=lambda: deque(maxlen=DRAFTS))
+
+    def told(self, whose: str) -> None:
+        """It was asked about a draft."""
+        if whose in self.drafts:
+            self.drafts.remove(whose)
+        if whose:
+            self.drafts.append(whose)
+
+
 class RuleChecks:
     """The looks of one process. Each may take so many seconds of processor time."""
 
@@ -57,17 +80,22 @@ class RuleChecks:
         self._inside = threading.BoundedSemaphore(AT_ONCE + WAITING)
         self._turn = threading.BoundedSemaphore(AT_ONCE)
         self._lock = threading.Lock()
-        self._idle: list[Child] = []
+        self._idle: list[_Looker] = []  # the one that was asked last comes last
         self._told: OrderedDict[tuple[str, bool], Report] = OrderedDict()
         self.end = weakref.finalize(self, _end, self._idle)
 
-    def report(self, files: Mapping[str, str], *, tests: bool = True) -> Report | Refusal:
-        """A look at rule files; or why there is none: it was stopped, or nobody is free."""
+    def report(
+        self, files: Mapping[str, str], *, tests: bool = True, whose: str = ""
+    ) -> Report | Refusal:
+        """A look at rule files; or why there is none: it was stopped, or nobody is free.
+
+        `whose` is the draft that is being written: its next look costs what changed.
+        """
         key = (fingerprint(files), tests)
         with self._lock:
             if key in self._told:
                 return self._told[key]
-        told = self._asked(Question(dict(files), tests))
+        told = self._asked(Question(dict(files), tests, whose=whose))
         if isinstance(told, Refusal):
             return told
         found = _REPORT.decode(told)
@@ -77,9 +105,11 @@ class RuleChecks:
                 self._told.popitem(last=False)
         return found
 
-    def suggested(self, files: Mapping[str, str], before: str) -> tuple[Suggested, ...] | Refusal:
+    def suggested(
+        self, files: Mapping[str, str], before: str, *, whose: str = ""
+    ) -> tuple[Suggested, ...] | Refusal:
         """What may be written behind a text that one of these files begins with."""
-        told = self._asked(Question(dict(files), before=before))
+        told = self._asked(Question(dict(files), before=before, whose=whose))
         return told if isinstance(told, Refusal) else _SUGGESTED.decode(told)
 
     def _asked(self, question: Question) -> bytes | Refusal:
@@ -103,20 +133,33 @@ class RuleChecks:
 
     def _answered(self, question: Question) -> bytes | Refusal:
         with self._lock:
-            child = self._idle.pop() if self._idle else self._started()
-        told = child.ask(msgspec.json.encode(question), self._seconds + SPARE_SECONDS)
+            looker = self._looker(question.whose)
+        said = msgspec.json.encode(question)
+        told = looker.child.ask(said, self._seconds + SPARE_SECONDS)
+        if told is Ended.MEMORY and looker.drafts:  # maybe what it remembered was too much
+            looker = self._started()
+            told = looker.child.ask(said, self._seconds + SPARE_SECONDS)
         if isinstance(told, Ended):
             return self._stopped(told)
+        looker.told(question.whose)
         with self._lock:
-            self._idle.append(child)
+            self._idle.append(looker)
         return told
 
-    def _started(self) -> Child:
-        return Child("holding.rulesets.check_child", str(self._seconds))
+    def _looker(self, whose: str) -> _Looker:
+        """The process that remembers this draft, else the one that was asked longest ago."""
+        if not self._idle:
+            return self._started()
+        knows = next((one for one in self._idle if whose in one.drafts), self._idle[0])
+        self._idle.remove(knows)
+        return knows
+
+    def _started(self) -> _Looker:
+        return _Looker(Child("holding.rulesets.check_child", str(self._seconds)))
 
     def _stopped(self, why: Ended) -> Refusal:
         if why is Ended.BROKEN:
-            message = "the process that checks rules ended by itself"
+            message = "the process that checks rules ended unexpectedly"
             raise RuntimeError(message)
         used = {
             Ended.PROCESSOR: f"after {self._seconds:g} seconds of processor time",
@@ -132,20 +175,37 @@ class RuleChecks:
         )
 
 
-def answer(question: bytes) -> bytes:
-    """One look, as the lines between the processes say it."""
-    asked = msgspec.json.decode(question, type=Question)
-    if asked.before is not None:
-        return msgspec.json.encode(suggested(asked.files, asked.before, schemas()))
-    return msgspec.json.encode(report(asked.files, tests=asked.tests))
+class Looks:
+    """The looks of one process, which remembers its last drafts."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[str, Seen] = OrderedDict()
+
+    def answer(self, question: bytes) -> bytes:
+        """One look, as the lines between the processes say it."""
+        asked = msgspec.json.decode(question, type=Question)
+        seen = self._of(asked.whose) if asked.whose else None
+        if asked.before is None:
+            return msgspec.json.encode(report(asked.files, tests=asked.tests, seen=seen))
+        reader = seen.reader if seen else None
+        return msgspec.json.encode(suggested(asked.files, asked.before, schemas(), reader))
+
+    def _of(self, whose: str) -> Seen:
+        """What is known of a draft; of the one that was asked longest ago nothing is any more."""
+        self._seen.setdefault(whose, Seen())
+        self._seen.move_to_end(whose)
+        if len(self._seen) > DRAFTS:
+            self._seen.popitem(last=False)
+        return self._seen[whose]
 
 
 def listen(cpu_seconds: float) -> None:
     """Look at what is asked on standard input until nobody asks any more."""
     report({"first.rules": "language 1\n"})  # the grammar is ready before the first question
-    serve(answer, memory_bytes=MEMORY_BYTES, cpu_seconds=cpu_seconds)
+    collect_rarely()
+    serve(Looks().answer, memory_bytes=MEMORY_BYTES, cpu_seconds=cpu_seconds)
 
 
-def _end(idle: list[Child]) -> None:
-    for child in idle:
-        child.end()
+def _end(idle: list[_Looker]) -> None:
+    for looker in idle:
+        looker.child.end()

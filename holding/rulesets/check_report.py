@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from grammar.text.problem import Problem, show
-from holding.rulesets.admission import RulesRefusal, checked, inspect, refused
+from holding.rulesets.admission import RulesRefusal, Seen, checked, inspect, refused
 from rules.values.canonical import sha256_hex
 
 MOST: Final = 100  # findings, and tests, that are told one by one
@@ -65,9 +65,12 @@ class Report:
         return refused(wrong, self.errors + self.failed)
 
 
-def report(files: Mapping[str, str], *, tests: bool = True) -> Report:
-    """Look at rule files, with the CSV files beside them; their tests run last, if at all."""
-    found = inspect(files) if tests else checked(files)
+def report(files: Mapping[str, str], *, tests: bool = True, seen: Seen | None = None) -> Report:
+    """Look at rule files, with the CSV files beside them; their tests run last, if at all.
+
+    With what was `seen` of the draft before, what did not change costs nothing.
+    """
+    found = inspect(files, seen) if tests else checked(files, seen)
     problems = sorted(found.problems, key=lambda problem: problem.severity != "error")
     results = found.tests.results if found.tests else ()
     first = sorted(results, key=lambda result: result.passed)[:MOST]

@@ -76,6 +76,7 @@ def enter(session: Session, given: Entering, actor: Actor, now: datetime) -> Pub
         no=version.no,
         hash=version.hash,
         revision=revision,
+        edition=version.edition,
         seeded=seeded,
         teams=teams,
         woken=wake_all_unsent(session, company_id, now),

@@ -22,6 +22,7 @@ from holding.rulesets.admission import RulesRefusal, examine, rule_sources
 from holding.rulesets.check_report import Report, fingerprint
 from holding.rulesets.entering import Entering
 from holding.rulesets.published import Published, tell_published
+from holding.store.together import Question, answer
 from holding.tables import Change, ChangeFile, Company, RuleFile
 from holding.tables.row_states import ChangeState
 from holding.words import plural
@@ -154,8 +155,13 @@ def publish(
 
 def files_of(session: Session, ruleset_version_id: int) -> dict[str, str]:
     """All files of a published version, CSV files included."""
-    rows = session.scalars(
-        select(RuleFile)
+    return answer(session, asked_files(ruleset_version_id))
+
+
+def asked_files(ruleset_version_id: int) -> Question[dict[str, str]]:
+    """The same, as a question."""
+    rows = yield (
+        select(RuleFile.path, RuleFile.body)
         .where(RuleFile.ruleset_version_id == ruleset_version_id)
         .order_by(RuleFile.path)
     )

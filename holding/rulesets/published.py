@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
 from holding.access.people import names_of
+from holding.audit import row_seals
 from holding.audit.events import record_event
+from holding.audit.row_seals import Sealed
 from holding.mappings.seeding import Seeded
 from holding.rulesets.recorded_backtests import Decided
 from holding.tables import Change
@@ -25,6 +27,7 @@ class Published:
     no: int
     hash: str
     revision: int
+    edition: int
     seeded: Seeded
     teams: tuple[str, ...]
     woken: int
@@ -36,6 +39,16 @@ class Published:
         if self.backtest is None:
             return "no backtest of these rules was recorded"
         return f"decided by the backtest {self.backtest.said} (hash {self.backtest.sha256[:12]})"
+
+
+def sealed_rules(session: Session, company_id: int, published: Published) -> Sealed:
+    """What the event of a publish seals: the version, its files, and the entries that came in."""
+    keys = {
+        row_seals.VERSION: [published.version_id],
+        row_seals.RULES: [published.version_id],
+        row_seals.ENTRY: [published.revision],
+    }
+    return row_seals.seals(session, company_id, keys)
 
 
 def tell_published(
@@ -60,7 +73,7 @@ def tell_published(
         actor=actor,
         act="rules.published",
         body={
-            "say": f"{actor.name} published change {change.no} by {author} as rules version"
+            "say": f"{actor.name} published change {change.no} by {author} as rule version"
             f" {published.no} (hash {published.hash[:12]}):"
             f" {plural(published.seeded.added, 'entry', 'entries')} added,"
             f" {len(differ) - left_out} kept although the files differ,{kept}"
@@ -71,10 +84,12 @@ def tell_published(
             "version": published.no,
             "hash": published.hash,
             "revision": published.revision,
+            "edition": published.edition,
             "differences": [
                 {"table": d.table, "key": d.key, "stored": d.stored, "declared": d.declared}
                 for d in differ
             ],
             **proof,
+            **sealed_rules(session, change.company_id, published),
         },
     )

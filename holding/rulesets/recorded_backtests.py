@@ -153,7 +153,7 @@ def _named(session: Session, kept: Backtest) -> str:
         .order_by(RulesetVersion.no.desc())
         .limit(1)
     )
-    return f"ruleset {no}" if no else f"rules {kept.old_hash[:12]}, which were never published"
+    return f"rule version {no}" if no else f"rules {kept.old_hash[:12]}, which were never published"
 
 
 def _counts(kept: Backtest) -> str:

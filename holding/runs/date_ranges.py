@@ -130,7 +130,7 @@ def _not_now(session: Session, connection: Connection, doc_type: str) -> Refusal
     words_of = {f"{word}.{doc_type}" for word in (connection.name, connection.connector)}
     if words_of & stopped_routes(session, connection.company_id):
         words = f"{doc_type.replace('_', ' ')} has stopped: one change moves more than usual."
-        return Refusal("sync.stopped", words, "Somebody looks under Stops and lets it go on.")
+        return Refusal("sync.stopped", words, "A person has to review it under Stops and resume.")
     last = last_run(session, connection.id, doc_type)
     if last is not None and last.kind != "immediate" and last.state in UNDER_WAY:
         return Refusal("sync.running", "A sync is under way.", "Wait until it has ended.")

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
+from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, select, text
+from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, select, text
 from sqlalchemy.orm import Session
 
 from connectors.transport import fault_points
@@ -18,7 +19,7 @@ from connectors.transport.clock import Clock
 from connectors.transport.http import Http
 from holding.access.secrets import load_keys
 from holding.connections import limits
-from holding.connections.channel import Channel, Desk, open_channel
+from holding.connections.channel import Channel, Desk, opened_channel
 from holding.connections.probe import may_call, with_good_key
 from holding.import_files import settling
 from holding.journal import import_rows, run_counts
@@ -33,8 +34,9 @@ from holding.posting import refused_key
 from holding.posting.calls import fly
 from holding.posting.doubt_resolution import settle
 from holding.posting.first_lookup import first_looks
-from holding.posting.intent import Examined, examine, intend
+from holding.posting.intent import Examined, Looked, examine, intend
 from holding.posting.item_lookup import with_items
+from holding.posting.last_check import Checked
 from holding.reconciliation import read_back
 from holding.reconciliation.reading_plan import companies_to_read
 from holding.refusal import Refusal
@@ -42,9 +44,10 @@ from holding.runs import batch_sending
 from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.store.leases import SLICE_SECONDS
-from holding.tables import Connection, Posting, Run
-from holding.tables.columns import DUE, NOW, among_words
+from holding.tables import Company, Connection, ConnectionKey, Posting, Run, Throttle
+from holding.tables.columns import DUE, NOW, among_words, is_word
 from holding.tables.postings import IN_FLIGHT_STATES
+from holding.tables.row_states import BreakerState, KeyState
 
 __all__ = [
     "Pushed",
@@ -88,7 +91,7 @@ def open_desk(
         owner=owner,
         chance=chance or Random(owner),  # noqa: S311 - pauses between tries
         http=Http(clock, connect_seconds=min(5.0, seconds), read_seconds=seconds),
-        trace=Storyteller(),
+        trace=Storyteller(database),
     )
 
 
@@ -109,41 +112,66 @@ def push_due(
     if isinstance(found, Refusal):
         return found
     until = clock.monotonic() + SLICE_SECONDS
-    waiting = deque(_channels(found, company_id))
+    waiting: deque[tuple[Channel, _Waits | None]] = deque(_channels(found, company_id))
     count = 0
     while waiting and clock.monotonic() < until:  # by turns: none waits for another's queue
-        channel = waiting.popleft()
-        worked = _turn(found, channel)
+        channel, told = waiting.popleft()
+        if told is None or count:  # work for others took its time
+            told = _what_waits(found, channel)
+        worked = _turn(found, channel, told)
         if worked >= CLAIMED_AT_ONCE > count:
             call_help()
         count += worked
         if worked:
-            waiting.append(channel)
+            waiting.append((channel, None))
     return Pushed(count, more=bool(waiting))
 
 
-def _turn(desk: Desk, channel: Channel) -> int:
+Turn = Callable[[Desk, Channel], int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waits:
+    """Whether the target may be called without asking it first, and what there may be to do, in its
+    order.
+    """
+
+    calls: bool
+    steps: tuple[Turn, ...]
+
+
+def _turn(desk: Desk, channel: Channel, told: _Waits) -> int:
     """A little work on one connection: doubts first, then batches, what is sent at once, and last
     what is read back.
     """
-    ready = with_good_key(desk, channel) if may_call(desk, channel) else None
+    calls = told.calls or may_call(desk, channel)
+    ready = with_good_key(desk, channel) if calls else None
     if not isinstance(ready, Channel):
         return refused_key.tell(desk, channel, ready.words if ready else "")
-    for worked in _what_waits(desk, ready):
+    for worked in told.steps:
         if count := worked(desk, ready):
             return count
     return 0
 
 
-def _what_waits(desk: Desk, channel: Channel) -> list[Callable[[Desk, Channel], int]]:
-    """What there may be to do, in its order. Asked once and without a lock: claiming what is not
-    there would make everybody wait who writes.
+def _what_waits(desk: Desk, channel: Channel) -> _Waits:
+    """Asked once and without a lock: claiming what is not there would make everybody wait who
+    writes.
     """
     given = {"now": desk.clock.now(), "connection": channel.connection_id}
     with desk.database.read() as session:
-        found = session.execute(_WAITS, given | {"company": channel.company_id}).one()
-    steps = (_doubts, batch_sending.work, _ready, read_back.turn)
-    return [step for step, waits in zip(steps, found, strict=True) if waits]
+        return _waits(session.execute(_WAITS, given | {"company": channel.company_id}).one())
+
+
+def _waits(row: Row[Any]) -> _Waits:
+    steps = {
+        _doubts: row.doubts,
+        batch_sending.work: row.runs,
+        _ready: row.ready,
+        read_back.turn: row.reads,
+    }
+    calls = row.breaker in (None, BreakerState.CLOSED)
+    return _Waits(calls, tuple(step for step, waits in steps.items() if waits))
 
 
 def _doubts(desk: Desk, channel: Channel) -> int:
@@ -173,22 +201,41 @@ def _ready(desk: Desk, channel: Channel) -> int:
     looked, left = first_looks(desk, channel, told)
     for doc_type in dict.fromkeys(one.claim.doc_type for one in left.good):
         mine = [one for one in left.good if one.claim.doc_type == doc_type]
-        with desk.database.write() as session:
-            run_id = run_counts.immediate_run(session, channel, doc_type, desk.clock.now())
         if channel.by_hand:
+            with desk.database.write() as session:
+                run_id = run_counts.immediate_run(session, channel, doc_type, desk.clock.now())
             _in_files(desk, channel, left.only([one.claim.posting_id for one in mine]), run_id)
-            mine = []
-        for at, one in enumerate(mine):
-            if at and not limits.lets_us(desk, channel):
-                line_up_again(desk, [other.claim for other in mine[at:]])
-                break
-            alone = left.only([one.claim.posting_id])
-            flight, _ = intend(desk, channel, alone, run_id=run_id, looked=looked)
-            if flight is not None:
-                fly(desk, flight)
-        with desk.database.write() as session:
-            run_counts.recount(session, [run_id], ended=desk.clock.now())
+            runs = {run_id}
+        else:
+            runs = _one_by_one(desk, channel, left, mine, looked)
+        if runs:
+            with desk.database.write() as session:
+                for run_id in sorted(runs):
+                    run_counts.end_immediate(session, run_id, desk.clock.now())
     return len(claims)
+
+
+def _one_by_one(
+    desk: Desk, channel: Channel, left: Examined, mine: Sequence[Checked], looked: Looked
+) -> set[int]:
+    """A call for each of one document type; the runs that they belong to, which is one."""
+    runs: set[int] = set()
+
+    def run_of(session: Session) -> int:
+        doc_type = mine[0].claim.doc_type
+        return run_counts.immediate_run(session, channel, doc_type, desk.clock.now())
+
+    for at, one in enumerate(mine):
+        if at and not limits.lets_us(desk, channel):
+            line_up_again(desk, [other.claim for other in mine[at:]])
+            break
+        alone = left.only([one.claim.posting_id])
+        run_id = next(iter(runs), run_of)
+        flight, _ = intend(desk, channel, alone, run_id=run_id, looked=looked)
+        if flight is not None:
+            runs |= {flight.run_id} if flight.run_id is not None else set()
+            fly(desk, flight)
+    return runs
 
 
 def _in_files(desk: Desk, channel: Channel, left: Examined, run_id: int) -> None:
@@ -200,22 +247,29 @@ def _in_files(desk: Desk, channel: Channel, left: Examined, run_id: int) -> None
             fly(desk, flight)
 
 
-_MINE = Posting.connection_id == bindparam("connection")
-_DUE_NOW = and_(_MINE, text(f"posting.{DUE}"), Posting.due_at <= NOW)
-_RUN_DUE = and_(
-    Run.company_id == bindparam("company"),
-    Run.connection_id == bindparam("connection"),
-    text(f"run.{DUE}"),
-    Run.due_at <= NOW,
-)
-_WAITS = select(
-    exists().where(_DUE_NOW, among_words(Posting.state, IN_FLIGHT_STATES)),
-    exists().where(_RUN_DUE),
-    exists().where(_DUE_NOW, among_words(Posting.state, READY)),
-    exists().where(_MINE, text(Posting.WATCHED), Posting.read_due_at <= NOW),
-)
-"""Of a connection: doubts, runs, what is ready, what is read back; each may be what cannot go now.
-"""
+def _asked(connection: ColumnElement[int]) -> tuple[ColumnElement[Any], ...]:
+    """Of a connection: its breaker; and doubts, runs, what is ready, what is read back, each of
+    which may be what cannot go now.
+    """
+    mine = Posting.connection_id == connection
+    due = and_(mine, text(f"posting.{DUE}"), Posting.due_at <= NOW)
+    run = and_(
+        Run.company_id == bindparam("company"),
+        Run.connection_id == connection,
+        text(f"run.{DUE}"),
+        Run.due_at <= NOW,
+    )
+    breaker = select(Throttle.breaker).where(Throttle.connection_id == connection)
+    return (
+        breaker.scalar_subquery().label("breaker"),
+        exists().where(due, among_words(Posting.state, IN_FLIGHT_STATES)).label("doubts"),
+        exists().where(run).label("runs"),
+        exists().where(due, among_words(Posting.state, READY)).label("ready"),
+        exists().where(mine, text(Posting.WATCHED), Posting.read_due_at <= NOW).label("reads"),
+    )
+
+
+_WAITS = select(*_asked(bindparam("connection", type_=Connection.id.type)))
 
 
 def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
@@ -224,16 +278,31 @@ def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
 
 
 _TARGETS = (
-    select(Connection)
+    select(Connection, ConnectionKey, Company.zone, Company.currency)
+    .add_columns(*_asked(Connection.id.expression))
+    .join(Company, Company.id == Connection.company_id)
+    .outerjoin(
+        ConnectionKey,
+        and_(
+            ConnectionKey.connection_id == Connection.id,
+            is_word(ConnectionKey.state, KeyState.ACTIVE),
+        ),
+    )
     .where(Connection.company_id == bindparam("company"), Connection.side == "target")
     .where(Connection.paused_at.is_(None), LIVE)
     .order_by(Connection.id)
 )
+"""One row each, for a unique index lets a connection have one active key."""
 
 
-def _channels(desk: Desk, company_id: int) -> Sequence[Channel]:
-    """The targets of a company that may be used now."""
+def _channels(desk: Desk, company_id: int) -> list[tuple[Channel, _Waits]]:
+    """The targets of a company that may be used now, each with what waits there."""
+    given = {"company": company_id, "now": desk.clock.now()}
     with desk.database.read() as session:
-        rows = session.scalars(_TARGETS, {"company": company_id}).all()
-        found = [open_channel(session, desk, row) for row in rows]
-    return [channel for channel in found if isinstance(channel, Channel)]
+        rows = session.execute(_TARGETS, given).all()
+    found = []
+    for row in rows:
+        channel = opened_channel(desk, row.Connection, row.ConnectionKey, row.zone, row.currency)
+        if isinstance(channel, Channel):
+            found.append((channel, _waits(row)))
+    return found

@@ -136,7 +136,7 @@ def documents(
     went = Push.state == PushState.ACCEPTED
     query = (
         push_columns()
-        .where(Posting.company_id == company_id, _last(run_id))
+        .where(Posting.company_id + 0 == company_id, _last(run_id))  # by the run: see _last
         .where(_behind(after))
         .order_by(went, Push.id)
         .limit(most)
@@ -156,7 +156,7 @@ def _of_run(query: Any, company_id: int, run_id: int) -> Select[Any]:
     of_company = (
         query.select_from(Push)
         .join(Posting, Posting.id == Push.posting_id)
-        .where(Posting.company_id == company_id, _last(run_id))
+        .where(Posting.company_id + 0 == company_id, _last(run_id))  # by the run: see _last
     )
     found: Select[Any] = of_company
     return found

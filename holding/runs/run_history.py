@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from grammar.text.finding_codes import ErrorClass
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
+from holding.store.together import Question
 from holding.tables import Connection, Person, Posting, Push, Record, Request, Run
 from holding.tables.row_states import PushState, RequestState, RunState
 from rules.values.posting_states import PostingState
@@ -179,7 +180,7 @@ LINE = Columns(
 )
 
 
-def of_connection(session: Session, company_id: int, connection_id: int) -> tuple[RunRow, ...]:
+def of_connection(company_id: int, connection_id: int) -> Question[tuple[RunRow, ...]]:
     """Its last runs, the latest that failed first; those that went well follow, newest first."""
     query = (
         run_columns()
@@ -187,7 +188,7 @@ def of_connection(session: Session, company_id: int, connection_id: int) -> tupl
         .order_by(Run.id.desc())
         .limit(LOOKED_AT)
     )
-    rows = RUN.each(session.execute(query))
+    rows = RUN.each((yield query))
     return tuple(sorted(rows, key=lambda run: not run.failed)[:A_SLICE])
 
 

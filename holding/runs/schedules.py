@@ -26,6 +26,7 @@ from holding.refusal import Refusal
 from holding.runs.date_ranges import add_run, tell
 from holding.runs.status import UNDER_WAY, stopped_routes
 from holding.store import bulk
+from holding.store.together import Question, answer
 from holding.tables import Company, Connection, Posting, Record, Run, Schedule
 from holding.tables.columns import NOW
 from holding.words import plural
@@ -97,19 +98,24 @@ def follow_rules(session: Session, now: datetime) -> set[int]:
     return unreadable
 
 
-def of_target(session: Session, company_id: int, *words: str) -> dict[str, Daily]:
+def of_target(company_id: int, *words: str) -> Question[dict[str, Daily]]:
     """Document type -> its daily run to the target that rules call by these words."""
+    found = yield from _asked_rows(company_id, *words)
     return {
         doc_type: Daily(row.at, row.zone, row.active, row.next_at, row.last_day)
-        for doc_type, row in _rows(session, company_id, *words).items()
+        for doc_type, row in found.items()
     }
 
 
 def _rows(session: Session, company_id: int, *words: str) -> dict[str, Schedule]:
-    rows = session.scalars(
+    return answer(session, _asked_rows(company_id, *words))
+
+
+def _asked_rows(company_id: int, *words: str) -> Question[dict[str, Schedule]]:
+    rows = yield (
         select(Schedule).where(Schedule.company_id == company_id, Schedule.next_at.is_not(None))
     )
-    parts = ((row.route.partition("."), row) for row in rows)
+    parts = ((row.route.partition("."), row) for row in rows.scalars())
     return {doc_type: row for (word, _, doc_type), row in parts if word in words}
 
 
@@ -140,7 +146,7 @@ def switch(
         today = now.astimezone(ZoneInfo(row.zone)).date()
         passed = _moment(row, today - DAY) <= now
         done_with(row, today - DAY if passed else today - 2 * DAY)
-    say = "goes out by itself again" if on else "goes out by hand only"
+    say = "is sent automatically again" if on else "goes out by hand only"
     told = f"The daily run of {row.route} {say}."
     tell_of(session, connection, actor, now, "schedule.switched", told)
     return None

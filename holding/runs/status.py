@@ -25,6 +25,7 @@ from holding.runs.status_texts import (
 )
 from holding.store.row_objects import Columns, known, of
 from holding.store.sums import of_posting
+from holding.store.together import Question, answer
 from holding.tables import (
     Company,
     Connection,
@@ -36,7 +37,7 @@ from holding.tables import (
     Run,
     Throttle,
 )
-from holding.tables.row_states import KeyState, RunState, StopState
+from holding.tables.row_states import BreakerState, KeyState, RunState, StopState
 from holding.tables.rules import ROUTE_STOPPED
 from holding.words import Sums, by_key
 from rules.values.posting_states import PostingState
@@ -173,14 +174,16 @@ class Pill:
     stops: bool = False  # nothing goes out of the whole connection
 
 
-def pills(session: Session, company_id: int, wanted: Collection[Place]) -> Mapping[Place, Pill]:
+def pills(
+    session: Session, company_id: int, wanted: Collection[Place]
+) -> Question[Mapping[Place, Pill]]:
     """Of each (connection, document type): what stops it now, else how its last run went."""
     if not wanted:
         return {}
     zone = session.get_one(Company, company_id).zone
-    stopped = standing(session, {connection_id for connection_id, _ in wanted}, zone)
-    waiting = _waiting(session, company_id, stopped) if stopped else {}
-    runs = _last_runs(session, wanted)
+    stopped = yield from asked_standing({connection_id for connection_id, _ in wanted}, zone)
+    waiting = (yield from _waiting(company_id, stopped)) if stopped else {}
+    runs = yield from _last_runs(wanted)
     found: dict[Place, Pill] = {}
     for place in wanted:
         stop = stopped.get(place[0])
@@ -199,7 +202,7 @@ def pills(session: Session, company_id: int, wanted: Collection[Place]) -> Mappi
 def pill(session: Session, company_id: int, connection_id: int, doc_type: str) -> Pill:
     """That of one document type."""
     place = (connection_id, doc_type)
-    return pills(session, company_id, [place])[place]
+    return answer(session, pills(session, company_id, [place]))[place]
 
 
 def _of_run(run: Run | None, zone: str) -> Pill:
@@ -219,10 +222,10 @@ def _of_run(run: Run | None, zone: str) -> Pill:
 def last_run(session: Session, connection_id: int, doc_type: str) -> Run | None:
     """The newest run that sends."""
     place = (connection_id, doc_type)
-    return _last_runs(session, [place]).get(place)
+    return answer(session, _last_runs([place])).get(place)
 
 
-def _last_runs(session: Session, wanted: Collection[Place]) -> dict[Place, Run]:
+def _last_runs(wanted: Collection[Place]) -> Question[dict[Place, Run]]:
     """The newest run that sends, of each place that has one; each is found by the index."""
     newest = [
         select(Run.id)
@@ -233,8 +236,8 @@ def _last_runs(session: Session, wanted: Collection[Place]) -> dict[Place, Run]:
         .scalar_subquery()
         for connection_id, doc_type in wanted
     ]
-    runs = session.scalars(select(Run).where(Run.id.in_(newest)).order_by(Run.id))
-    return {(run.connection_id or 0, run.doc_type or ""): run for run in runs}
+    runs = yield select(Run).where(Run.id.in_(newest)).order_by(Run.id)
+    return {(run.connection_id or 0, run.doc_type or ""): run for run in runs.scalars()}
 
 
 NOT_LIVE = Pill("Not live yet", "paused", "Nothing is sent before go live.", stops=True)
@@ -242,10 +245,15 @@ NOT_LIVE = Pill("Not live yet", "paused", "Nothing is sent before go live.", sto
 
 def standing(session: Session, ids: Collection[int], zone: str) -> dict[int, Pill]:
     """Why nothing goes out of a connection, or soon will not: paused, or stopped by the target."""
+    return answer(session, asked_standing(ids, zone))
+
+
+def asked_standing(ids: Collection[int], zone: str) -> Question[dict[int, Pill]]:
+    """The same, as a question."""
     its = ConnectionKey.connection_id == Connection.id
     ended = exists().where(its).label("ended")
     waits = exists().where(its, ConnectionKey.state == KeyState.NEW).label("waits")
-    rows = session.execute(
+    rows = yield (
         select(Connection, Throttle, ended, waits, Company.live)
         .join(Company, Company.id == Connection.company_id)
         .outerjoin(Throttle, Throttle.connection_id == Connection.id)
@@ -268,13 +276,13 @@ def _without_key(connection: Connection, had: bool, *, new: bool) -> tuple[str, 
 def _stop(
     connection: Connection, throttle: Throttle | None, zone: str, lacks: tuple[str, str] | None
 ) -> Pill | None:
-    row = throttle or Throttle(breaker="closed")
+    row = throttle or Throttle(breaker=BreakerState.CLOSED)
     found: tuple[str, datetime | None, str, str] | None = None
     if connection.paused_at is not None:
         found = ("Paused", connection.paused_at, "paused", connection.pause_reason or "")
     elif lacks is not None:
         found = (lacks[0], None, "bad", lacks[1])
-    elif row.breaker != "closed":
+    elif row.breaker != BreakerState.CLOSED:
         if connection.untested_since is not None:
             words = ("Not tested OK", NOT_TESTED)
         elif row.open_until is None:
@@ -292,9 +300,9 @@ def _stop(
     return Pill(f"{text} {_when(since, zone)}" if since else text, tone, detail, stops=True)
 
 
-def _waiting(session: Session, company_id: int, ids: Collection[int]) -> dict[Place, int]:
+def _waiting(company_id: int, ids: Collection[int]) -> Question[dict[Place, int]]:
     """How many documents wait to be sent, by place; from the index of those that are not done."""
-    rows = session.execute(
+    rows = yield (
         select(Posting.connection_id, Posting.doc_type, func.count())
         .where(Posting.company_id == company_id, text(_OPEN))
         .where(Posting.connection_id.in_(ids), Posting.state == PostingState.READY)

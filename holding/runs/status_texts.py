@@ -20,7 +20,9 @@ NOT_TESTED = (
     "No connection test has passed with its present settings and key, so nothing is sent. An admin"
     " tests it here and follows the step that failed."
 )
-ASKED_AGAIN = "Nobody answers there. It is asked again by itself, and what waits then goes on."
+ASKED_AGAIN = (
+    "It does not respond. Clearpost asks again automatically, and what waits is then sent."
+)
 NO_QUOTA = "The target takes no more documents this month, unless its plan is changed there."
 LITTLE_QUOTA = "When the month's documents are used up, the rest waits for the next month."
 

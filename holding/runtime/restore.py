@@ -1,4 +1,4 @@
-"""A copy of the database is put back, here or in another place, and sends nothing by itself.
+"""A copy of the database is put back, here or in another place, and sends nothing automatically.
 
 Here: the file or the dump back into an empty place, every target paused before anybody can work
 there, and the schema of this program. Not here: making a copy (backup.py), resuming a target

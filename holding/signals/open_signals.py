@@ -12,6 +12,7 @@ from sqlalchemy import Select
 from sqlalchemy.orm import Session, aliased
 
 from holding.store.row_objects import Columns, of
+from holding.store.together import Question, answer
 from holding.tables import Connection, Record, Signal
 from holding.tables.row_states import SignalKind
 from holding.words import SPACE, plural, sums
@@ -102,8 +103,13 @@ SIGNAL = Columns(
 
 def listing(session: Session, company_id: int) -> tuple[SignalRow, ...]:
     """The open signals, the oldest first."""
-    query = _signals(company_id).where(Signal.cleared_at.is_(None)).order_by(Signal.id)
-    return SIGNAL.each(session.execute(query))
+    return answer(session, asked_listing(company_id))
+
+
+def asked_listing(company_id: int) -> Question[tuple[SignalRow, ...]]:
+    """The same, as a question."""
+    query = _signals(company_id).where(Signal.cleared_at.is_(None))
+    return SIGNAL.each((yield query.order_by(Signal.id)))
 
 
 def ended(session: Session, company_id: int) -> tuple[SignalRow, ...]:

@@ -10,9 +10,10 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, aliased
 
+from grammar.text.finding_codes import PUSH_CODES
 from holding.connections.breaker import REFUSED
 from holding.signals.signal_settings import close_day, failures_of
 from holding.store.sums import of_held
@@ -29,7 +30,7 @@ from holding.tables import (
     Signal,
     Throttle,
 )
-from holding.tables.decisions import HOLD_OPEN, OF_PUSH
+from holding.tables.decisions import HOLD_OPEN
 from holding.tables.row_states import SignalKind
 from holding.words import Sums, by_key
 from rules.values.posting_states import PostingState
@@ -74,7 +75,7 @@ def _many_failures(
     """Connections that reject many records for one cause: those that began to in the window, and
     those that are known and not cleared yet.
     """
-    of_push = or_(*[Hold.code.startswith(prefix) for prefix in OF_PUSH])
+    of_push = Hold.code.in_(sorted(PUSH_CODES))
     query = (
         select(Hold.connection_id, Hold.cause_id, Connection.name)
         .add_columns(func.count(Hold.record_id.distinct()).label("records"))

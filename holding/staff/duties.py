@@ -35,7 +35,7 @@ class Changed:
 def administers(session: Session, actor: Actor, company_id: int) -> Refusal | None:
     """Why this person may not manage the users of the company now, or None when they may.
 
-    Their roles are read anew while nobody else changes any: two administrators who take each
+    Their roles are read again while nobody else changes any: two administrators who take each
     other's role at one moment do not both succeed.
     """
     if actor.person_id is None and actor.via == COMMAND_LINE:
@@ -139,7 +139,7 @@ def _not_oneself(session: Session, actor: Actor, company_id: int, person_id: int
     others = who_may(session, company_id, ACT, but=(person_id,))
     hint = f"{', '.join(others)} can." if others else "Invite a second administrator first."
     words = (
-        "You cannot change your own roles and teams, because nobody grants anything to themselves."
+        "You cannot change your own roles and teams, because rights are granted by another person."
     )
     return Refusal("role.self", words, hint, 403)
 

@@ -76,6 +76,8 @@ def _with_new_password(
         person_id = person.id
     elif link.kind == JOIN:
         session.get_one(Person, person_id).name = name.strip()
+    link.used_at = now
+    session.flush()
     sessions.set_password(session, person_id, password, now)
     if link.kind == RESET:
         _tell_reset(session, link, person_id, now)

@@ -5,14 +5,14 @@ Here: changing them, each with its event in every company of the person. Not her
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from holding.access import sessions
+from holding.access import sessions, tokens
 from holding.access.actors import actor_of
 from holding.access.people import MIN_PASSWORD, companies_of
 from holding.audit.events import record_event
@@ -21,16 +21,18 @@ from holding.store.row_objects import Columns, of
 from holding.tables import Person
 from holding.tables import Session as SignIn
 
+LANGUAGES: Final = ("en", "ms", "zh")
 THEMES: Final = ("auto", "light", "dark")
 KEY: Final = 20  # so many signs of its hash name a session on its owner's page
 
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """How pages look and listen to a person."""
+    """How pages look and listen to a person, and what they speak."""
 
     theme: str = THEMES[0]
     keys: bool = True
+    language: str = ""  # "" = as the browser says
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,12 @@ _OPEN = Columns(
 
 def taste(settings: Mapping[str, Any]) -> Taste:
     """The taste in a person's settings; what is not there is as for everybody."""
-    theme = settings.get("theme")
-    return Taste(theme if theme in THEMES else THEMES[0], settings.get("keys") is not False)
+    theme, language = settings.get("theme"), settings.get("language")
+    return Taste(
+        theme=theme if theme in THEMES else THEMES[0],
+        keys=settings.get("keys") is not False,
+        language=language if language in LANGUAGES else "",
+    )
 
 
 def key_of(token: str) -> str:
@@ -96,7 +102,7 @@ def save(
         return Refusal("person.name", "Enter your name, of 100 letters at most.", "", 422)
     old = person.name
     person.name = wanted
-    person.settings = {**person.settings, "theme": taste.theme, "keys": taste.keys}
+    person.settings = {**person.settings, **asdict(taste)}
     session.flush()
     if wanted != old:
         _tell(session, person_id, "person.renamed", f"{old} is called {wanted} now.", now)
@@ -112,7 +118,8 @@ def change_password(
     now: datetime,
     device: sessions.Device,
 ) -> str | Refusal:
-    """A new password; every session ends, and a new one here begins: its token.
+    """A new password; every session and every token of the person ends, and a new session here
+    begins: its token.
 
     Who does not know the present one is refused, and counted as at signing in: commit also then.
     """
@@ -129,7 +136,11 @@ def change_password(
             return proved
         return Refusal("person.present", "The present password is not right.", "", 422)
     sessions.set_password(session, person_id, wanted, now)
-    say = f"{person.name} changed their password. Their other sessions ended."
+    why = f"{person.name} set a new password"
+    for company in companies_of(session, person_id):
+        if actor := actor_of(session, person_id, company.id):
+            tokens.end_all(session, actor, person_id, why, now, company_id=company.id)
+    say = f"{person.name} changed their password. Their other sessions and their tokens ended."
     _tell(session, person_id, "person.password_changed", say, now)
     return sessions.open_session(session, person_id, now, device)
 

@@ -178,7 +178,7 @@ def _not_oneself(session: Session, actor: Actor, company_id: int, person_id: int
         return None
     others = who_may(session, company_id, ACT, but=(person_id,))
     hint = f"{', '.join(others)} can." if others else "Invite a second administrator first."
-    words = "You cannot change your own sources, because nobody grants anything to themselves."
+    words = "You cannot change your own sources, because rights are granted by another person."
     return Refusal("source.self", words, hint, 403)
 
 

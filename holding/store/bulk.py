@@ -121,7 +121,7 @@ def insert(
 
 
 def insert_once(session: Session, model: type[Base], values: Mapping[str, Any]) -> int | None:
-    """Insert one row; its id, or None when a unique key says that it is there already."""
+    """Insert one row; its key, or None when a unique key says that it is there already."""
     made: int | None = session.scalar(_inserting(_dialect(session), table_of(model)), values)
     return made
 
@@ -129,7 +129,7 @@ def insert_once(session: Session, model: type[Base], values: Mapping[str, Any]) 
 @cache
 def _inserting(dialect: str, table: Table) -> Executable:
     make = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    return make(table).on_conflict_do_nothing().returning(table.c.id)
+    return make(table).on_conflict_do_nothing().returning(*table.primary_key)
 
 
 def update(

@@ -98,6 +98,32 @@ class Database:
                 if not event.contains(engine, moment, call):
                     event.listen(engine, moment, call)
 
+    @contextmanager
+    def overheard(self) -> Iterator[list[str]]:
+        """What this process tells the driver from now on: the text of each statement, and COMMIT;
+        in the end nobody listens any more.
+        """
+        said: list[str] = []
+
+        def asked(_connection: Any, _cursor: Any, words: str, *_rest: Any) -> None:
+            said.append(words)
+
+        def committed(_connection: Any) -> None:
+            said.append("COMMIT")
+
+        heard: dict[str, Callable[..., None]] = {
+            "before_cursor_execute": asked,
+            "commit": committed,
+        }
+        places = [(engine, name) for engine in self.engines for name in heard]
+        for engine, name in places:
+            event.listen(engine, name, heard[name])
+        try:
+            yield said
+        finally:
+            for engine, name in places:
+                event.remove(engine, name, heard[name])
+
     @property
     def engines(self) -> set[Engine]:
         """The engines of its transactions: SQLite has one more, for those that write."""

@@ -1,7 +1,8 @@
 """Exact matches accepted together: what that would do, and doing it as one change.
 
-Here: the preview of many values at once, in memory, and saving them all or none. Not here: which
-values match (exact_matches.py), one entry and who may change it (holding/mappings/fixes.py).
+Here: the matches as edits, and saving them all or none. Not here: which values match
+(exact_matches.py), what edits do (holding/mappings/many_changes.py), one entry and who may change
+it (holding/mappings/fixes.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,42 +17,14 @@ from holding.access.operations import once
 from holding.audit.events import record_event
 from holding.lifecycle.changes import locked_company
 from holding.mappings import fixes, keepers
-from holding.mappings.changed_world import with_value
-from holding.mappings.entries import Parsed, reach, table_of
-from holding.mappings.preview import (
-    Stay,
-    active_program,
-    amounts_of,
-    judged_in,
-    reasons_of,
-    stays_of,
-    world_now,
-)
+from holding.mappings.entries import Parsed
+from holding.mappings.many_changes import Edit, Effect, effect
 from holding.refusal import Refusal
 from holding.suggestions.exact_matches import LeftOut, Match, Matches, exact_matches
-from holding.tables import Company
 from holding.tables.rules import ALWAYS
-from holding.words import Sums, added, plural
+from holding.words import plural
 
-LOOKED_AT: Final = 1_000
 TOLD: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class BulkPreview:
-    """What accepting these together would do to the records that wait for them.
-
-    `looked_at` is smaller than `records` where there are too many to judge at once: then `ready`
-    and `stays` are among those looked at.
-    """
-
-    causes: tuple[int, ...]
-    records: int
-    money: Sums
-    looked_at: int
-    ready: int
-    ready_money: Sums
-    stays: tuple[Stay, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,32 +53,10 @@ def bulk_preview(
     matches: Sequence[Match],
     now: datetime,
     since: date = ALWAYS,
-) -> BulkPreview:
+) -> Effect:
     """Judge again, in memory, what waits for these keys as if all entries were there."""
-    judge = active_program(session, company_id)
-    company = session.get_one(Company, company_id)
-    world, waiting = world_now(session, company, now), set[int]()
-    for one in matches:
-        table = table_of(session, company_id, one.row.table)
-        if table is not None:
-            reached = reach(session, table, one.row.key, judge.ruleset if judge else None)
-            waiting |= set(reached.waiting)
-            parsed = Parsed(one.value)
-            world = with_value(world, table.kind, table.name, one.row.key, parsed, since)
-    looked_at = sorted(waiting)[:LOOKED_AT]
-    outcomes = judged_in(session, judge, looked_at, world, now) if judge and looked_at else {}
-    reasons = {record_id: reasons_of(outcome) for record_id, outcome in outcomes.items()}
-    ready = [record_id for record_id, why in reasons.items() if not why]
-    amounts = amounts_of(session, sorted(waiting))
-    return BulkPreview(
-        causes=tuple(one.row.cause_id for one in matches),
-        records=len(waiting),
-        money=added(amounts.values()),
-        looked_at=len(looked_at),
-        ready=len(ready),
-        ready_money=added(amounts.get(record_id, {}) for record_id in ready),
-        stays=stays_of(why for why in reasons.values() if why),
-    )
+    edits = [Edit(one.row.table, one.row.key, Parsed(one.value), since) for one in matches]
+    return effect(session, company_id, edits, now)
 
 
 def accept(

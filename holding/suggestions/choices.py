@@ -6,7 +6,7 @@ are spelled nearly alike (holding/mappings/entries.py), what a value would do to
 (holding/mappings/preview.py).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -22,6 +22,7 @@ from holding.mappings.preview import active_program
 from holding.programs.known_schemas import schemas
 from holding.programs.world import target_connections
 from holding.store import bulk
+from holding.suggestions import listed_names
 from holding.tables import (
     Connection,
     MappingEntry,
@@ -162,9 +163,13 @@ def search(
         return ()
     text = text.strip()[:LONGEST]
     listed: dict[str, list[str]] = {}
+    names: dict[str, str] = {}
     for one in told.lists:
-        for code in _matching(session, SnapshotItem.code, _codes(one), text):
+        called = listed_names.names(session, one.snapshot_id) if one.complete else {}
+        alike = [code for code, name in called.items() if text and text.lower() in name.lower()]
+        for code in {*_matching(session, SnapshotItem.code, _codes(one), text), *alike}:
             listed.setdefault(code, []).append(one.target)
+        names |= called
     of_files: dict[str, FileCode] = {}
     for file in told.files:
         for entry in file_codes.matching(session, file, text, SHOWN + 1):
@@ -179,11 +184,17 @@ def search(
             tuple(dict.fromkeys(listed.get(value, ()))),
             keys[value][0][:NAMED],
             keys[value][1],
-            of_files[value].name if value in of_files and of_files[value].name != value else "",
+            _name(value, of_files, names),
             value not in of_files or of_files[value].active,
         )
         for value in best[: SHOWN + 1]
     )
+
+
+def _name(value: str, of_files: Mapping[str, FileCode], names: Mapping[str, str]) -> str:
+    """What a list calls a value, where that is something else."""
+    name = of_files[value].name if value in of_files else names.get(value, "")
+    return name if name != value else ""
 
 
 def known(

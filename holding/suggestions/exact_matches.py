@@ -68,13 +68,16 @@ def exact_matches(session: Session, company_id: int) -> Matches:
     """The missing values of all maps, those with the most money first; units are left to people."""
     every = [row for row in missing(session, company_id, most=None) if row.table != UNITS]
     rows = every[:MOST]
-    said = said_identities.said_identities(session, company_id, rows)
+    names = dict.fromkeys(row.table for row in rows)
+    purposes = {name: choices.purpose(session, company_id, name) for name in names}
+    parties = {name for name, told in purposes.items() if told.of_parties}
+    said = said_identities.said_identities(session, company_id, rows, parties)
     verdicts: dict[int, Match | LeftOut] = {}
-    for name in dict.fromkeys(row.table for row in rows):
+    for name in names:
         table = table_of(session, company_id, name)
         mine = [row for row in rows if row.table == name]
         if table is not None:
-            verdicts |= _of_table(session, table, mine, said)
+            verdicts |= _of_table(session, table, mine, said, purposes[name])
     found = [verdicts[row.cause_id] for row in rows if row.cause_id in verdicts]
     return Matches(
         exact=tuple(one for one in found if isinstance(one, Match)),
@@ -88,8 +91,8 @@ def _of_table(
     table: MappingTable,
     rows: Sequence[Missing],
     said: Mapping[int, said_identities.Said],
+    told: Purpose,
 ) -> dict[int, Match | LeftOut]:
-    told = choices.purpose(session, table.company_id, table.name)
     found = _candidates(session, table, rows, said, told)
     had = _had_before(session, table, [row.key for row in rows])
     verdicts: dict[int, Match | LeftOut] = {}
@@ -154,7 +157,8 @@ def _of_files(
         entries = file_codes.listed(session, file, every) | {one.code: one for one in fitting}
         for cause_id, mine in found.items():
             for code in sorted(entries):
-                one = compared(entries[code], asked[cause_id], party=file.kind != ListKind.ITEM)
+                party = file.kind != ListKind.ITEM
+                one = compared(entries[code], asked[cause_id], party=party, by_id=file.by_id)
                 if one.reasons or one.hints or code in used[cause_id]:
                     mine[code] = mine[code].joined(one) if code in mine else one
     return found

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from holding.code_lists import list_files
-from holding.code_lists.list_files import NAMED, ListStanding
+from holding.code_lists import list_files, list_turns
+from holding.code_lists.list_files import ListStanding
+from holding.code_lists.list_storage import NAMED
 from holding.connections.master_data import ITEM
 from holding.mappings.preview import active_program
 from holding.programs.known_schemas import schemas
@@ -41,7 +42,8 @@ class ListSource:
     """Where the codes of one kind come from: told by the target, from a file, or posted before.
 
     `read_at`: when the target told them last; `file`: the list that somebody gave in; `posted`: so
-    many values of the mappings were posted with already, which counts where there is no list.
+    many values of the mappings were posted with already, which counts where there is no list;
+    `old`: the target should have been read since, by the plan of its connection.
     """
 
     target: str
@@ -50,9 +52,14 @@ class ListSource:
     read_at: datetime | None = None
     file: ListStanding | None = None
     posted: int = 0
+    old: bool = False
 
     def says(self, today: date) -> str:
         """In a phrase, for page and command."""
+        if self.file is not None and self.file.told:
+            read = self.read_at or self.file.at
+            words = f"{plural(self.codes, self.kind)}, told by it, read {read:%Y-%m-%d %H:%M} UTC"
+            return f"{words}; old: it should have been read since" if self.old else words
         if self.file is not None:
             made = f"{self.file.file_name} of {self.file.as_of}, {self.file.age(today)}"
             return f"{plural(self.codes, self.kind)} from the file {made}, by {self.file.by}"
@@ -63,10 +70,14 @@ class ListSource:
         return f"no list of {self.kind}s; {known} known from what was posted"
 
 
-def list_sources(session: Session, company_id: int) -> tuple[ListSource, ...]:
-    """All of them, by target: what it told first, then what comes from files."""
+def list_sources(
+    session: Session, company_id: int, now: datetime | None = None
+) -> tuple[ListSource, ...]:
+    """All of them, by target: what it told first, then what comes from files. Without `now` nothing
+    is said to be old.
+    """
     targets = session.execute(
-        select(Connection.id, Connection.name)
+        select(Connection.id, Connection.name, Connection.settings)
         .where(Connection.company_id == company_id, Connection.side == "target")
         .order_by(Connection.name)
     ).all()
@@ -77,6 +88,7 @@ def list_sources(session: Session, company_id: int) -> tuple[ListSource, ...]:
     found: list[ListSource] = []
     for target in targets:
         told = list(_told(session, target.id, target.name))
+        readings = {one.kind: one for one in list_turns.of_target(session, target.id)}
         found += told
         for kind, noun in NAMED.items():
             file = files.get((target.id, kind))
@@ -84,18 +96,23 @@ def list_sources(session: Session, company_id: int) -> tuple[ListSource, ...]:
                 continue
             count = len(posted.get((target.name, kind), ()))
             entries = file.entries if file else 0
-            found.append(ListSource(target.name, noun, entries, file=file, posted=count))
+            reading = readings.get(kind)
+            old = bool(now and reading and reading.is_old(target.settings, now))
+            read_at = reading.done_at if reading and file and file.told else None
+            found.append(
+                ListSource(target.name, noun, entries, read_at, file, posted=count, old=old)
+            )
     return tuple(found)
 
 
 def of_every_company(
-    session: Session,
+    session: Session, now: datetime
 ) -> Iterator[tuple[str, ZoneInfo, tuple[ListSource, ...]]]:
     """Each company by its code, with its zone and its lists."""
     for row in session.execute(
         select(Company.id, Company.code, Company.zone).order_by(Company.code)
     ):
-        yield row.code, ZoneInfo(row.zone), list_sources(session, row.id)
+        yield row.code, ZoneInfo(row.zone), list_sources(session, row.id, now)
 
 
 def _told(session: Session, connection_id: int, name: str) -> Iterator[ListSource]:

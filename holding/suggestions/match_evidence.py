@@ -15,6 +15,7 @@ from rules.values.spelling import fold, match_key
 SAME_TIN, SAME_REGISTRATION = "Same TIN", "Same registration number"
 OTHER_TIN, OTHER_REGISTRATION = "another TIN", "another registration number"
 SAME_NAME, NAME_BUT_FORM = "Same name", "Same name apart from Sdn Bhd"
+NAMED_SO: Final = "Its name is this code"
 STRONG: Final = frozenset({SAME_TIN, SAME_REGISTRATION})
 NOTHING: Final = "No list and no value in use has its number, code or name"
 
@@ -66,23 +67,37 @@ def same_word(one: str, other: str) -> bool:
     return first == second
 
 
-def compared(entry: FileCode, who: Identity, *, party: bool) -> Candidate:
-    """What an entry of a list and the words of a source agree and differ in."""
+def compared(entry: FileCode, who: Identity, *, party: bool, by_id: bool = False) -> Candidate:
+    """What an entry of a list and the words of a source agree and differ in. Where codes are ids
+    (`by_id`) they tell nothing, and an item is told by its name.
+    """
     named = entry.name != entry.code
+    if by_id and not party:
+        return _by_name(entry, who)
     one = Candidate(name=entry.name if named else "")
-    alike = same_word(entry.code, who.key)
+    alike = not by_id and same_word(entry.code, who.key)
     if alike:
         one.reasons.append("Same code" if entry.code == who.key else "Same code, spelled otherwise")
     if party:
         _numbers(one, tin_key(entry.tin), tin_key(who.tin), SAME_TIN, OTHER_TIN)
         ours, theirs = registration_key(who.registration), registration_key(entry.registration)
         _numbers(one, theirs, ours, SAME_REGISTRATION, OTHER_REGISTRATION)
-    near = not alike and match_key(entry.code) == match_key(who.key)
+    near = not by_id and not alike and match_key(entry.code) == match_key(who.key)
     if who.name and (party or (named and (alike or near))):
         _names(one, entry.name, who.name, beside=one.strong or alike)
     if near:
         words = "Same code, spelled otherwise"
         one.spelled(entry.code, who.key, words, words)
+    return one
+
+
+def _by_name(entry: FileCode, who: Identity) -> Candidate:
+    """An item of which only the name can be the same: as the key, or as the name of the goods."""
+    one = Candidate(name=entry.name)
+    if same_word(entry.name, who.key):
+        one.reasons.append(NAMED_SO)
+    if who.name and name_key(entry.name) == name_key(who.name):
+        one.reasons.append(SAME_NAME)
     return one
 
 

@@ -4,8 +4,8 @@ Here: the newest records that wait for each, for many keys at once. Not here: on
 read it (waiting_record.py), what is made of it (exact_matches.py).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import func, select
@@ -34,8 +34,10 @@ class Said:
     torn: str = ""
 
 
-def said_identities(session: Session, company_id: int, rows: Sequence[Missing]) -> dict[int, Said]:
-    """Cause -> what is said of its key."""
+def said_identities(
+    session: Session, company_id: int, rows: Sequence[Missing], parties: Collection[str]
+) -> dict[int, Said]:
+    """Cause -> what is said of its key; the tables `parties` are of customers or vendors."""
     place = func.row_number().over(partition_by=Hold.cause_id, order_by=Hold.id.desc())
     newest = (
         select(Hold.cause_id, Record.version_id, place.label("place"))
@@ -51,9 +53,12 @@ def said_identities(session: Session, company_id: int, rows: Sequence[Missing]) 
         .order_by(newest.c.cause_id, newest.c.place)
     )
     keys = {row.cause_id: row.key for row in rows}
+    of_party = {row.cause_id for row in rows if row.table in parties}
     said: dict[int, list[Identity]] = {cause_id: [] for cause_id in keys}
     for row in session.execute(query):
-        said[row.cause_id].append(_identity(row.body or {}, keys[row.cause_id]))
+        said[row.cause_id].append(
+            _identity(row.body or {}, keys[row.cause_id], party=row.cause_id in of_party)
+        )
     return {
         cause_id: Said(_together(found), _torn(found)) if found else Said(Identity(keys[cause_id]))
         for cause_id, found in said.items()
@@ -61,16 +66,22 @@ def said_identities(session: Session, company_id: int, rows: Sequence[Missing]) 
 
 
 def masked(who: Identity) -> Identity:
-    """The same for somebody who may not see personal data."""
-    hidden = {name: MASK for name in ("name", "tin", "registration") if getattr(who, name)}
-    return replace(who, **hidden)
+    """The same for somebody who may not see personal data; an item has none."""
+    if not who.of_party:
+        return who
+    name, tin, registration = (MASK if said else "" for said in _numbers_and_name(who))
+    return Identity(who.key, name, tin, registration)
 
 
-def _identity(body: Mapping[str, Any], key: str) -> Identity:
-    """A line that names the key is an item; else the record speaks of its party."""
-    for line in _lines(body):
+def _numbers_and_name(who: Identity) -> tuple[str, str, str]:
+    return who.name, who.tin, who.registration
+
+
+def _identity(body: Mapping[str, Any], key: str, *, party: bool) -> Identity:
+    """What is no party's and stands in a line is an item's; else the record speaks of its party."""
+    for line in () if party else _lines(body):
         if key in line.values():
-            return Identity(key, _text(line, "name"))
+            return Identity(key, _text(line, "name"), of_party=False)
     name = next((_text(body, field) for field in _NAMES if body.get(field)), "")
     return Identity(key, name, _text(body, "tin"), _text(body, "registration"))
 
@@ -89,7 +100,8 @@ def _together(found: Sequence[Identity]) -> Identity:
     def newest(part: str) -> str:
         return next((text for one in found if (text := str(getattr(one, part)))), "")
 
-    return Identity(found[0].key, newest("name"), newest("tin"), newest("registration"))
+    numbers = newest("tin"), newest("registration")
+    return Identity(found[0].key, newest("name"), *numbers, of_party=found[0].of_party)
 
 
 def _torn(found: Sequence[Identity]) -> str:

@@ -34,6 +34,7 @@ from holding.tables.decisions import (
     Retry,
 )
 from holding.tables.import_files import ImportFile
+from holding.tables.master_lists import ListPart, ListReading
 from holding.tables.postings import (
     Attempt,
     Posting,
@@ -59,6 +60,7 @@ from holding.tables.rules import (
     RulesetVersion,
     Shadow,
     ShadowVerdict,
+    StoryForm,
 )
 from holding.tables.signals import Escalation, Notice, Recipient, Signal
 from holding.tables.tallies import HoldTally, TalliedRecord, TallyMark
@@ -110,6 +112,8 @@ __all__ = [
     "KeptApart",
     "LinkKey",
     "ListFile",
+    "ListPart",
+    "ListReading",
     "ListedCode",
     "MappingEntry",
     "MappingTable",
@@ -145,6 +149,7 @@ __all__ = [
     "Snapshot",
     "SnapshotItem",
     "SourceLimit",
+    "StoryForm",
     "TalliedRecord",
     "TallyMark",
     "Team",

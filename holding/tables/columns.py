@@ -6,6 +6,7 @@ back, and a cycle would help nobody.
 """
 
 import json
+import zlib
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -99,6 +100,35 @@ class Json(TypeDecorator[Any]):
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
         """From the database."""
         return None if value is None else json.loads(value)
+
+
+PACKED = b"\x00z"
+
+
+class Packed(TypeDecorator[bytes]):
+    """Bytes that are kept compressed where that is shorter: `PACKED`, then zlib. Others, and those
+    of before, stand as they are; what begins like packed ones is always packed.
+    """
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
+        """To the database."""
+        if value is None:
+            return None
+        packed = PACKED + zlib.compress(value)
+        shorter = len(packed) < len(value) or value.startswith(PACKED)
+        return packed if shorter else value
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
+        """From the database."""
+        if value is None or not value.startswith(PACKED):
+            return value
+        try:
+            return zlib.decompress(value[len(PACKED) :])
+        except zlib.error:  # never packed, or changed since: whoever compares hashes sees which
+            return value
 
 
 T = TypeVar("T", bound=OneText)
@@ -255,7 +285,7 @@ LEASED = "lease_until IS NOT NULL"
 
 def moment(name: str) -> BindParameter[Any]:
     """A moment that is given when a statement is run: what is asked all day stands ready, for
-    making a statement anew costs several times what running it does.
+    making a statement again costs several times what running it does.
     """
     return bindparam(name, type_=Moment())
 

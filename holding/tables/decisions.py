@@ -11,14 +11,13 @@ from sqlalchemy import CheckConstraint, ColumnElement, Index, Text, UniqueConstr
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.sql.expression import SQLColumnExpression
 
-from grammar.text.finding_codes import ErrorClass
+from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.tables.columns import WHOLE, Base, Id, Json, Word, is_word, one_of, partial, ref
 from holding.tables.row_states import HoldState
 from rules.outcomes.digest import Digest
 from rules.outcomes.outcome import Severity
 from rules.values.cause_keys import ITSELF, CauseKey, Clearing
 
-OF_PUSH = ("PSH", "TGT")  # how the codes begin of holds that pushing opens
 WHOLE_RECORD = "*"  # the route of a hold on all of a record: the rules could not judge it
 
 
@@ -145,7 +144,7 @@ class Hold(Base):
     @property
     def of_push(self) -> bool:
         """Whether pushing opened it: what a target refused, or what may not be sent."""
-        return self.code.startswith(OF_PUSH)
+        return self.code in PUSH_CODES
 
 
 def is_open(state: SQLColumnExpression[Any]) -> ColumnElement[bool]:

@@ -25,7 +25,7 @@ from holding.tables.columns import (
     ref,
     words,
 )
-from holding.tables.row_states import AttemptState, PushState, RequestState, RunState
+from holding.tables.row_states import AttemptState, PostingWait, PushState, RequestState, RunState
 from rules.values.posting_states import PostingState
 
 POSTING_STATES = tuple(PostingState)
@@ -64,7 +64,7 @@ class Posting(Work, Base):
 
     `finished_at`: since when the rules call the record ready for it by its status, without a break.
     `reading_id`: what was last seen of the document in the target. `e_invoice_at`: since when
-    its e-invoice is valid, as the target tells.
+    its e-invoice is valid, as the target tells. `waits`: what it waits for though it is ready.
     """
 
     __tablename__ = "posting"
@@ -132,14 +132,14 @@ class Posting(Work, Base):
     reading_id: Mapped[int | None]
     e_invoice_at: Mapped[datetime | None]
     tries: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
-    waits: Mapped[str | None]
+    waits: Mapped[PostingWait | None] = mapped_column(Word(PostingWait))
     lock: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
 
 
 class Push(Base):
     """One intent to change the target.
 
-    `kept`: what the target said that the document comes to there, in minor units; None where it
+    `kept`: what the target said that the document amounts to there, in minor units; None where it
     told nothing of it.
     """
 

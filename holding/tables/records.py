@@ -17,6 +17,7 @@ from holding.tables.columns import (
     Base,
     Id,
     Json,
+    Packed,
     Word,
     Work,
     among_words,
@@ -107,7 +108,7 @@ class Delivery(Work, Base):
     sha256: Mapped[str]
     kind: Mapped[str]
     headers: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
-    body: Mapped[bytes | None]
+    body: Mapped[bytes | None] = mapped_column(Packed)
     received_at: Mapped[datetime]
     times: Mapped[int] = mapped_column(WHOLE, default=1)
     error: Mapped[str | None]

@@ -29,6 +29,12 @@ class RecordState(StrEnum):
     REFERENCE = "reference"
 
 
+class PostingWait(StrEnum):
+    """What a document that is ready waits for before it is sent: the target's word on its items."""
+
+    ITEM_SETUP = "item_setup"
+
+
 class PushState(StrEnum):
     """Where one push stands; the last four are ends."""
 
@@ -149,6 +155,14 @@ class KeyState(StrEnum):
     ACTIVE = "active"
     OLD = "old"
     DISABLED = "disabled"
+
+
+class BreakerState(StrEnum):
+    """Whether a connection is called: `open` it is not, `half_open` one call is tried."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
 
 
 class SignalKind(StrEnum):

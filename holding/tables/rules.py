@@ -20,7 +20,7 @@ class RouteStop(Base):
     """What one revision of rules or mappings moved on one route; while `stopped` nothing is sent.
 
     `records` and `book` count what became ready, or ready with another content, through it alone.
-    `superseded_by`: the revision that ended it by setting the same mapping anew.
+    `superseded_by`: the revision that ended it by setting the same mapping again.
     """
 
     __tablename__ = "route_stop"
@@ -99,6 +99,15 @@ class RulesetVersion(Base):
     edition: Mapped[int]
     backtest_id: Mapped[int | None]
     backtest_sha256: Mapped[str | None]
+
+
+class StoryForm(Base):
+    """A story as rules told it once: those of pushes are kept as what they differ from it."""
+
+    __tablename__ = "story_form"
+
+    ruleset_version_id: Mapped[int] = ref("ruleset_version", primary_key=True)
+    body: Mapped[bytes]
 
 
 class RuleFile(Base):

@@ -1,20 +1,20 @@
 """Configured sources and targets, and what is known of a target.
 
 Here: connection, its keys, its hot counters, its snapshots, lists of its codes from files, how far
-a source was asked. Not here:
-how to talk to them (connectors).
+a source was asked. Not here: how to talk to them (connectors).
 """
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, get_args
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text, true
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
+from connectors.contract import ConnectionSide
 from holding.tables.columns import WHOLE, Base, Id, Json, Word, one_of, partial, ref
-from holding.tables.row_states import KeyState, ListKind
+from holding.tables.row_states import BreakerState, KeyState, ListKind
 
-KEY_STATES = tuple(KeyState)
+SIDES, KEY_STATES, BREAKER_STATES = get_args(ConnectionSide), tuple(KeyState), tuple(BreakerState)
 
 
 class Connection(Base):
@@ -25,12 +25,12 @@ class Connection(Base):
     """
 
     __tablename__ = "connection"
-    __table_args__ = (UniqueConstraint("company_id", "name"), one_of("side", ("source", "target")))
+    __table_args__ = (UniqueConstraint("company_id", "name"), one_of("side", SIDES))
 
     id: Mapped[Id]
     company_id: Mapped[int] = ref("company")
     name: Mapped[str]
-    side: Mapped[str]
+    side: Mapped[ConnectionSide] = mapped_column(Text)
     connector: Mapped[str]
     settings: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     paused_at: Mapped[datetime | None]
@@ -122,12 +122,12 @@ class Throttle(Base):
     """Rate, breaker and quota of a connection: a row of its own, for it is hot."""
 
     __tablename__ = "throttle"
-    __table_args__ = (one_of("breaker", ("closed", "open", "half_open")),)
+    __table_args__ = (one_of("breaker", BREAKER_STATES),)
 
     connection_id: Mapped[int] = ref("connection", primary_key=True)
     tokens: Mapped[int] = mapped_column(WHOLE, default=0)
     filled_at: Mapped[datetime | None]
-    breaker: Mapped[str] = mapped_column(default="closed")
+    breaker: Mapped[BreakerState] = mapped_column(Word(BreakerState), default=BreakerState.CLOSED)
     failures: Mapped[int] = mapped_column(WHOLE, default=0)
     recent: Mapped[str] = mapped_column(
         default="", server_default=""

@@ -103,7 +103,7 @@ def replayed(
     ruleset = session.get_one(RulesetVersion, stored.evaluation.ruleset_version_id)
     return Replay(
         verdict=Verdict(evaluation_id, stored.evaluation.at, stored.version.no, ruleset.no),
-        with_rules=given.name if given else f"ruleset {ruleset.no}",
+        with_rules=given.name if given else f"rule version {ruleset.no}",
         original=sides(original),
         again=sides(again),
         differences=differences(original, again),

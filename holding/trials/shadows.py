@@ -24,7 +24,7 @@ MOST_VERDICTS: Final = 20_000
 ENDINGS: Final = {
     ShadowEnd.PERSON: "ended by a person",
     ShadowEnd.TIME: "its time was over",
-    ShadowEnd.LIMIT: f"it had judged {MOST_VERDICTS:,} times",
+    ShadowEnd.LIMIT: f"it had checked {MOST_VERDICTS:,} times",
     ShadowEnd.CLOSED: "the change does not wait any more",
 }
 

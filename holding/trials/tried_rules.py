@@ -80,7 +80,7 @@ def of_version(session: Session, company_id: int, no: int) -> Candidate | None:
         return None
     program = worlds.program(session, version.id)
     rows = seeds(program.ruleset, files_of(session, version.id))
-    return Candidate(f"ruleset {no}", program, rows)
+    return Candidate(f"rule version {no}", program, rows)
 
 
 def of_files(name: str, files: Mapping[str, str], hash_: str) -> Candidate:

@@ -29,7 +29,7 @@ STORED = (Standing.NEW, Standing.CHANGED, Standing.OLDER)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrongCell:
-    """One thing wrong at one cell: what stands there, why it is wrong, and the nearest known code
+    """One thing wrong at one cell: what the cell holds, why it is wrong, and the nearest known code
     with what it means here. `order` is the number of its order, as far as that could be read.
     """
 

@@ -177,7 +177,7 @@ def choose(
     chosen: Mapping[str, str],
     now: datetime,
 ) -> Refusal | None:
-    """Match columns with fields as the person says, and check the file anew; a check that runs
+    """Match columns with fields as the person says, and check the file again; a check that runs
     with other columns is not heard any more.
     """
     row = _own(session, actor, company_id, upload_id)

@@ -3,7 +3,7 @@
 Here: the known codes of each field, and the nearest one to a code that is not known. Not here:
 entries and their change (holding/mappings).
 
-A code without an entry is not wrong by itself: a new customer has none yet, and the records of it
+A code without an entry is not wrong for that: a new customer has none yet, and the records of it
 are held until somebody maps it. It is wrong where a known code is nearly the same.
 """
 

@@ -29,7 +29,7 @@ class UploadTurn:
     """The right to work on one file, and what it was when that was taken.
 
     `owner` is of this turn alone: a database may give the number of a file that was forgotten to
-    the next one, whose fence begins anew.
+    the next one, whose fence begins again.
     """
 
     upload_id: int

@@ -185,7 +185,7 @@ def _take(
     )
     if actor is None:
         words = "Who confirmed it is not in this company any more."
-        give_up(session, row, words, "Somebody else uploads the file again.", now)
+        give_up(session, row, words, "Another person has to upload the file again.", now)
         return False
     told = {"file": row.name, "orders": [one.body for one in part]}
     receipt = versions.receive(

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.store.row_objects import Columns, known, of
 from holding.store.sums import most_first, of_held
+from holding.store.together import Question
 from holding.tables import Cause, Connection, Hold, Person, Posting, Record, Team
 from holding.tables.decisions import HOLD_OPEN, is_open
 from holding.words import Sums, by_key
@@ -196,8 +197,8 @@ class Late:
 
 
 def listing(
-    session: Session, company_id: int, after: tuple[datetime, int] | None = None, most: int = A_PAGE
-) -> Late:
+    company_id: int, after: tuple[datetime, int] | None = None, most: int = A_PAGE
+) -> Question[Late]:
     """The oldest late documents, those behind a place in the list where one is named."""
     mine = (Posting.company_id == company_id, LATE)
     in_all = select(func.count()).select_from(Posting).where(*mine).scalar_subquery()
@@ -215,6 +216,6 @@ def listing(
     )
     if after is not None:
         query = query.where(tuple_(Posting.finished_at, Posting.id) > after)
-    found = session.execute(query)
+    found = yield query
     read, rows = LATE_ROW.reader(found), found.all()
     return Late(tuple(map(read, rows)), rows[0].in_all if rows else 0)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor
 from holding.approvals.candidates import Consent, Desk
 from holding.store import bulk
+from holding.store.together import Question, Together
 from holding.tables import Approval, Connection, Hold, Person, Posting, Record
 from holding.tables.decisions import HOLD_OPEN
 from rules.outcomes.outcome import NEEDS_APPROVAL
@@ -63,14 +64,18 @@ class Asked:
     more: int
 
 
-def waiting(session: Session, company_id: int) -> int:
-    """How many documents wait for a consent."""
-    query = select(func.count(func.distinct(Hold.posting_id))).where(*_asking(company_id))
-    return session.scalar(query) or 0
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Documents in the order in which they came, one more than a page for more; and how many wait
+    for a consent in all.
+    """
+
+    rows: tuple[Asked, ...]
+    waiting: int
 
 
-def page(session: Session, actor: Actor, after: int | None = None) -> tuple[Asked, ...]:
-    """Those after this hold, the oldest first, each once; one more than a page for more."""
+def page(session: Session, actor: Actor, after: int | None = None) -> Page:
+    """Those after this hold, each once."""
     company_id = actor.company_id or 0
     query = (
         select(Hold, Posting, Record, Connection.name)
@@ -84,15 +89,24 @@ def page(session: Session, actor: Actor, after: int | None = None) -> tuple[Aske
     found = {posting.id: row for row in session.execute(query) for posting in (row[1],)}
     rows = list(found.values())
     postings = [posting for _, posting, _, _ in rows]
-    desk = Desk(session, actor, postings)
-    before = _approved_before(session, postings)
-    targets = _names(session, {posting.connection_id for posting in postings})
-    return tuple(
+    desk, together = Desk(session, actor, postings), Together(session)
+    approved = together.ask(_approved_before(postings))
+    named = together.ask(_names({posting.connection_id for posting in postings}))
+    counted = together.ask(_waiting(company_id))
+    before, targets = approved.value, named.value
+    asked = (
         _asked(
             hold, posting, record, source, targets, before.get(posting.id), _why_not(desk, posting)
         )
         for hold, posting, record, source in rows
     )
+    return Page(tuple(asked), counted.value)
+
+
+def _waiting(company_id: int) -> Question[int]:
+    """How many documents wait for a consent."""
+    rows = yield select(func.count(func.distinct(Hold.posting_id))).where(*_asking(company_id))
+    return rows.scalar() or 0
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Change, ...]:
@@ -126,10 +140,10 @@ def _why_not(desk: Desk, posting: Posting) -> str:
 
 
 def _approved_before(
-    session: Session, postings: Sequence[Posting]
-) -> Mapping[int, tuple[Approval, str]]:
+    postings: Sequence[Posting],
+) -> Question[Mapping[int, tuple[Approval, str]]]:
     """Posting id -> the last approval of another content that nobody took back, and who gave it."""
-    query = (
+    rows = yield (
         select(Approval, Person.name)
         .join(Posting, Posting.id == Approval.posting_id)
         .join(Person, Person.id == Approval.person_id)
@@ -137,12 +151,12 @@ def _approved_before(
         .where(Approval.hash != Posting.hash, Approval.voided_by_id.is_(None))
         .order_by(Approval.id)
     )
-    return {approval.posting_id: (approval, name) for approval, name in session.execute(query)}
+    return {approval.posting_id: (approval, name) for approval, name in rows}
 
 
-def _names(session: Session, ids: set[int]) -> Mapping[int, str]:
-    query = select(Connection.id, Connection.name).where(Connection.id.in_(sorted(ids)))
-    return {row.id: row.name for row in session.execute(query)}
+def _names(ids: set[int]) -> Question[Mapping[int, str]]:
+    rows = yield select(Connection.id, Connection.name).where(Connection.id.in_(sorted(ids)))
+    return {row.id: row.name for row in rows}
 
 
 def _asked(

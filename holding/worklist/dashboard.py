@@ -29,6 +29,7 @@ from connectors import registry
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
 from holding.store.sums import most_first, of_posting
+from holding.store.together import Question
 from holding.tables import (
     Cause,
     Company,
@@ -65,15 +66,15 @@ class CompanyRow:
 
 
 def company(session: Session, code: str) -> CompanyRow | None:
-    """The company with this code."""
+    """The company with this code; its rules in force are loaded with it, for most pages ask."""
     row = session.execute(
-        select(Company, RulesetVersion.no)
+        select(Company, RulesetVersion)
         .outerjoin(RulesetVersion, RulesetVersion.id == Company.ruleset_version_id)
         .where(Company.code == code)
     ).first()
     if row is None:
         return None
-    found, ruleset_no = row
+    found, rules = row.Company, row.RulesetVersion
     return CompanyRow(
         id=found.id,
         code=found.code,
@@ -81,7 +82,7 @@ def company(session: Session, code: str) -> CompanyRow | None:
         zone=found.zone,
         currency=found.currency,
         revision=found.revision,
-        ruleset_no=ruleset_no,
+        ruleset_no=rules.no if rules else None,
         ruleset_version_id=found.ruleset_version_id,
         live=found.live,
     )
@@ -164,10 +165,10 @@ class Booked:
     money: dict[str, Sums]
 
 
-def owners(session: Session, company_id: int, held: Held) -> tuple[Owner, ...]:
+def owners(company_id: int, held: Held) -> Question[tuple[Owner, ...]]:
     """Who must act, most money first; each record once an owner."""
     people = {look.person_id for one in held.rows for look in one.shape.looks if look.person_id}
-    since = _since(session, company_id, sorted(people))
+    since = yield from _since(company_id, sorted(people))
     names = {key: row.owner for key, row in since.items()}
     found = tally_figures.by(held.rows, lambda _, look: (names.get(_owner(look)),))
     oldest: dict[str | None, datetime] = {}
@@ -186,15 +187,15 @@ def _owner(look: Look) -> tuple[int | None, int | None]:
 
 
 def _since(
-    session: Session, company_id: int, people: Sequence[int]
-) -> dict[tuple[int | None, int | None], Row[Any]]:
+    company_id: int, people: Sequence[int]
+) -> Question[dict[tuple[int | None, int | None], Row[Any]]]:
     """(person, team of what nobody took) -> its name, and since when its oldest hold waits."""
     first = select(func.min(Hold.opened_at)).where(Hold.company_id == company_id, HOLD_OPEN)
     taken = first.where(Hold.person_id == Person.id).correlate(Person).scalar_subquery()
     left = first.where(Hold.person_id.is_(None), Hold.team_id == Team.id).correlate(Team)
     team = left.scalar_subquery()
     none = literal(None, Person.id.type)
-    rows = session.execute(
+    rows = yield (
         union_all(
             select(
                 Person.id.label("person_id"),
@@ -204,13 +205,13 @@ def _since(
             ).where(bulk.among(Person.id, people)),
             select(none, Team.id, Team.shown, team).where(Team.company_id == company_id),
         )
-    ).all()
+    )
     return {(row.person_id, row.team_id): row for row in rows if row.since is not None}
 
 
-def oldest(session: Session, company_id: int) -> Oldest | None:
+def oldest(company_id: int) -> Question[Oldest | None]:
     """The open hold that waits longest."""
-    found = session.execute(
+    found = yield (
         OLDEST.select()
         .join(Record, Record.id == Hold.record_id)
         .outerjoin(Person, Person.id == Hold.person_id)
@@ -222,7 +223,7 @@ def oldest(session: Session, company_id: int) -> Oldest | None:
     return OLDEST.first(found)
 
 
-def kept_out(session: Session, company_id: int, since: datetime) -> Kept:
+def kept_out(company_id: int, since: datetime) -> Question[Kept]:
     """What is held as a duplicate, or was since then and ended without a posting."""
     still = (
         select(Hold.record_id)
@@ -241,14 +242,14 @@ def kept_out(session: Session, company_id: int, since: datetime) -> Kept:
         .where(Record.id.in_(union(still, ended)))
         .group_by(Record.currency)
     )
-    rows = session.execute(query).all()
+    rows = (yield query).all()
     money = by_key((None, currency, minor) for currency, _, minor in rows)
     return Kept(records=sum(records for _, records, _ in rows), money=money.get(None, {}))
 
 
 def standing(
-    session: Session, company_id: int, moment: datetime, last: date, count: int = 14
-) -> tuple[Sum, tuple[Day, ...]]:
+    company_id: int, moment: datetime, last: date, count: int = 14
+) -> Question[tuple[Sum, tuple[Day, ...]]]:
     """Where records stand: those first seen since a moment, and those of the last document days."""
     first = last - timedelta(days=count - 1)
     seen = (
@@ -262,8 +263,7 @@ def standing(
         .group_by(Record.doc_date, Record.state)
     )
     found: dict[date | None, dict[str, int]] = {}
-    rows: list[Any] = list(session.execute(union_all(seen, dated)))
-    for row in rows:
+    for row in (yield union_all(seen, dated)):
         found.setdefault(row.day, {})[row.state] = row.records
     each = [first + timedelta(days=n) for n in range(count)]
     return (
@@ -272,21 +272,19 @@ def standing(
     )
 
 
-def booked(session: Session, company_id: int, last: date, count: int = 14) -> tuple[Booked, ...]:
+def booked(company_id: int, last: date, count: int = 14) -> Question[tuple[Booked, ...]]:
     """What was posted of the last document days, as the targets have it; each type on its own."""
     first = last - timedelta(days=count - 1)
     targets = select(Connection.id).where(
         Connection.company_id == company_id, Connection.side == "target"
     )
     currency, minor = of_posting()
-    rows: list[Any] = list(
-        session.execute(
-            select(Posting.doc_date, Posting.doc_type, currency, func.sum(minor))
-            .where(Posting.company_id == company_id, Posting.connection_id.in_(targets))
-            .where(Posting.doc_type.in_(DOCUMENTS), Posting.doc_date.between(first, last))
-            .where(or_(Posting.state == PostingState.POSTED, there_and_taken_back()))
-            .group_by(Posting.doc_date, Posting.doc_type, currency)
-        )
+    rows = yield (
+        select(Posting.doc_date, Posting.doc_type, currency, func.sum(minor))
+        .where(Posting.company_id == company_id, Posting.connection_id.in_(targets))
+        .where(Posting.doc_type.in_(DOCUMENTS), Posting.doc_date.between(first, last))
+        .where(or_(Posting.state == PostingState.POSTED, there_and_taken_back()))
+        .group_by(Posting.doc_date, Posting.doc_type, currency)
     )
     found: dict[date, dict[str, Sums]] = {first + timedelta(days=n): {} for n in range(count)}
     sums = by_key(((day, doc_type), code, money) for day, doc_type, code, money in rows)

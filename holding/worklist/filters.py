@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
-from connectors.contract.errors import failure_word
+from connectors.contract.errors import class_label, failure_word
 from holding.exceptions.bulk_acts import MOST
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
@@ -294,7 +294,8 @@ def classes(found: Held, wanted: Filter) -> tuple[Facet, ...]:
     """Error classes of the view, most money first."""
     each = _facet(found, wanted, lambda look: look.error_class)
     return tuple(
-        Facet(word, word, one.records, one.money, failure_word(word)) for word, one in each
+        Facet(word, class_label(word), one.records, one.money, failure_word(word))
+        for word, one in each
     )
 
 

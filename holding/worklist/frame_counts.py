@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from holding.mappings.entries import unmapped
 from holding.runtime import heartbeats
 from holding.runtime.heartbeats import Workers
+from holding.store.together import Question
 from holding.tables import RouteStop
 from holding.tables.rules import ROUTE_STOPPED
 from holding.tallies import tally_figures
@@ -30,7 +31,7 @@ class Counts:
     stopped: tuple[str, ...] = ()
 
 
-def counts(session: Session, company_id: int, now: datetime) -> Counts:
+def counts(session: Session, company_id: int, now: datetime) -> Question[Counts]:
     """What every page of a company says."""
     held = tally_figures.held(session, company_id).scalar_subquery()
     missing = select(func.count()).where(*unmapped(company_id)).scalar_subquery()
@@ -45,7 +46,7 @@ def counts(session: Session, company_id: int, now: datetime) -> Counts:
         stopped.label("stopped"),
         *heartbeats.signs(now),
     )
-    row = session.execute(query).one()
+    row = (yield query).one()
     return Counts(
         held=row.held,
         missing=row.missing,

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from grammar.text.finding_codes import ErrorClass
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
+from holding.store.together import Question
 from holding.tables import Cause, Connection, Hold, Posting, Record, Team, Version
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.row_states import RecordState
@@ -132,7 +133,7 @@ def groups(
     wanted: Filter,
     held: Held,
     after: tuple[int, int] | None = None,
-) -> tuple[Group, ...]:
+) -> Question[tuple[Group, ...]]:
     """Causes with the records they block, worst money first; one more than a page for more."""
     if wanted.text:
         held = filters.one_by_one(session, company_id, wanted, held)
@@ -146,7 +147,7 @@ def groups(
     mine = (*terms(company_id, wanted), Hold.cause_id == Cause.id)
     since = select(func.min(Hold.opened_at)).where(*mine).correlate(Cause).scalar_subquery()
     columns = _group_columns(since, alike)
-    found = session.execute(
+    found = yield (
         columns.select()
         .outerjoin(alike, alike.c.label == Cause.label)
         .outerjoin(Team, Team.id == Cause.team_id)

@@ -1,7 +1,7 @@
 """One hold with its record, its planned document and its owner.
 
-Here: one row, one statement. Not here: lists of holds (filters.py), what may be done to one
-(holding/exceptions/releases.py).
+Here: one row, one statement, which loads what it is made of. Not here: lists of holds (filters.py),
+what may be done to one (holding/exceptions/releases.py).
 """
 
 from dataclasses import dataclass, replace
@@ -11,12 +11,24 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from grammar.text.finding_codes import ErrorClass
+from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.access.reach import narrowed
 from holding.reconciliation.manual_entries import waits_for_a_look
 from holding.store.row_objects import Columns, of
-from holding.tables import Cause, Connection, Hold, Person, Posting, Push, Record, Team, Version
-from holding.tables.decisions import HOLD_OPEN, OF_PUSH
+from holding.tables import (
+    Cause,
+    Connection,
+    Evaluation,
+    Hold,
+    Person,
+    Posting,
+    Push,
+    Record,
+    RulesetVersion,
+    Team,
+    Version,
+)
+from holding.tables.decisions import HOLD_OPEN
 from holding.tables.postings import TO_SEND_STATES
 from holding.tables.row_states import HoldState, RecordState
 from rules.outcomes.outcome import NEEDS_APPROVAL
@@ -100,7 +112,7 @@ class HoldRow:
     @property
     def of_push(self) -> bool:
         """Whether the target refused it, or it may not be sent."""
-        return self.code.startswith(OF_PUSH)
+        return self.code in PUSH_CODES
 
     @property
     def in_target(self) -> bool:
@@ -192,15 +204,20 @@ HOLD = Columns(
 )
 
 
+_LOADED = (Hold, Cause, Record, _source, Version, Posting, Team, Evaluation, RulesetVersion)
+
+
 def one(session: Session, company_id: int, hold_id: int) -> HoldRow | None:
-    """One hold of the company with all that its pane shows."""
+    """One hold of the company with all that its pane shows; the rows behind it are loaded, too."""
     found = session.execute(
-        HOLD.select()
+        HOLD.select(*_LOADED)
         .join(Cause, Cause.id == Hold.cause_id)
         .join(Record, Record.id == Hold.record_id)
         .join(_source, _source.id == Record.source_id)
         .outerjoin(Version, Version.id == Record.version_id)
         .outerjoin(Posting, Posting.id == Hold.posting_id)
+        .outerjoin(Evaluation, Evaluation.id == Posting.evaluation_id)
+        .outerjoin(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
         .outerjoin(Push, Push.id == Posting.posted_push_id)
         .outerjoin(_target, _target.id == Hold.connection_id)
         .outerjoin(Team, Team.id == Hold.team_id)

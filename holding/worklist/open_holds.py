@@ -17,6 +17,7 @@ from holding.access.actors import ACTS
 from holding.access.personal_data import hiding_each
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
+from holding.store.together import Question
 from holding.tables import (
     Cause,
     Connection,
@@ -106,9 +107,9 @@ def in_state(
     return STATE.each(session.execute(query))
 
 
-def colleagues(session: Session, company_id: int) -> tuple[tuple[int, str], ...]:
+def colleagues(company_id: int) -> Question[tuple[tuple[int, str], ...]]:
     """People who may take a hold, by name."""
-    rows = session.execute(
+    rows = yield (
         select(Person.id, Person.name)
         .join(Membership, Membership.person_id == Person.id)
         .where(

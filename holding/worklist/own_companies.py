@@ -17,6 +17,7 @@ from holding.store import bulk
 from holding.store.sums import most_first
 from holding.tables import Company, Connection, Hold, Membership, TeamMember, Throttle
 from holding.tables.decisions import HOLD_OPEN
+from holding.tables.row_states import BreakerState
 from holding.tallies import tally_figures
 from holding.tallies.tally_figures import Figure
 from holding.words import Sums, added
@@ -54,7 +55,7 @@ class _Held:
 
 def own_companies(session: Session, person_id: int) -> tuple[CompanyLine, ...]:
     """Every company in which the person has a role, the most money on hold first."""
-    stopped = or_(Connection.paused_at.is_not(None), Throttle.breaker != "closed")
+    stopped = or_(Connection.paused_at.is_not(None), Throttle.breaker != BreakerState.CLOSED)
     rows = session.execute(
         select(
             Company,

@@ -29,6 +29,7 @@ from rules.amendments.target_edits import RULE as TARGET_EDITED
 from rules.amendments.target_edits import same
 from rules.outcomes.outcome import Finding, Lineage, Outcome
 from rules.values.cause_keys import CauseKey, CauseKind
+from rules.values.names import plain
 from rules.values.wording import MISSING
 
 _FIELD = re.compile(r"[a-z_][a-z0-9_.]*")
@@ -36,7 +37,9 @@ _FIELD = re.compile(r"[a-z_][a-z0-9_.]*")
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One source value and the target field it goes into; without a field it is not sent."""
+    """One source value and the target field it goes into; without a field it is not sent. `line`
+    is that of the document.
+    """
 
     path: str
     value: str | None
@@ -45,6 +48,7 @@ class Pair:
     how: str
     hit: bool
     taken: bool = True  # whether it is known into which field it goes
+    line: int | None = None
 
 
 def pairs_of(session: Session, hold: HoldRow, *, show_personal: bool) -> tuple[Pair, ...]:
@@ -74,7 +78,7 @@ def _of_outcome(outcome: Outcome, hold: HoldRow) -> list[Pair]:
     findings = [f for d in outcome.decisions if d.route == hold.route for f in d.findings]
     rows = [row for row in outcome.lineage if row.route in (hold.route, "")]
     if rows:
-        return [_pair(row, findings) for row in rows]
+        return [pair_of(row, findings) for row in rows]
     found = [_of_finding(finding, hold.body or {}) for finding in findings]
     return [pair for pairs in found for pair in pairs]
 
@@ -98,18 +102,19 @@ def _lacking(cause: CauseKey) -> str:
     return cause.unit_and_item[0] if cause.kind is CauseKind.UNIT else cause.entry
 
 
-def _pair(row: Lineage, findings: Iterable[Finding]) -> Pair:
-    path, value = _operand(row.source)
-    where = f" line {row.line}" if row.line is not None else ""
+def pair_of(row: Lineage, findings: Iterable[Finding]) -> Pair:
+    """The value that went into one field of the document."""
+    path, value = _operand(row)
     finding = _finding(row, path, findings)
-    used = ", ".join(f"{use.table}: {use.key} → {use.value}" for use in row.used)
+    used = ", ".join(f"{plain(use.table)}: {use.key} → {use.value}" for use in row.used)
     return Pair(
-        path=f"{path}{where}",
+        path=path,
         value=value or None,
-        field=f"{row.field}{where}",
+        field=row.field,
         sent=None if row.value in ("", MISSING) else row.value,
         how=finding.message if finding else used,
         hit=finding is not None,
+        line=row.line,
     )
 
 
@@ -119,18 +124,17 @@ def _finding(row: Lineage, path: str, findings: Iterable[Finding]) -> Finding | 
         same_line = _meets(row.line, finding.lines)
         cause, lacks = finding.cause_key, row.value in ("", MISSING)
         key = _lacking(cause) if cause.table is not None and lacks else ""
-        if same_line and key and key in row.source:
+        if same_line and key and key in [value for _, value in row.reads]:
             return finding
         if same_line and cause == CauseKey(CauseKind.FIELD, path):
             return finding
     return None
 
 
-def _operand(source: str) -> tuple[str, str]:
+def _operand(row: Lineage) -> tuple[str, str]:
     """The record's own field among the operands: `customer = C-77` of `debtor(customer) = …`."""
-    operands = [part.partition(" = ") for part in source.split("; ")]
-    plain = [(name, value) for name, _, value in operands if _FIELD.fullmatch(name)]
-    return plain[0] if plain else (operands[0][0], operands[0][2])
+    plain = (one for one in row.reads if _FIELD.fullmatch(one[0]))
+    return next(plain, row.reads[0] if row.reads else (row.source, ""))
 
 
 def _meets(line: int | None, lines: Collection[int]) -> bool:

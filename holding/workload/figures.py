@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.store.together import answer
 from holding.tables import Company
 from holding.words import Sums, added
 from holding.worklist import dashboard, filters
@@ -53,7 +54,7 @@ def of_company(
 ) -> Figures:
     """One company."""
     totals = filters.totals(session, company_id, Filter())
-    oldest = dashboard.oldest(session, company_id)
+    oldest = answer(session, dashboard.oldest(company_id))
     return Figures(
         company=code,
         queues=queues(session, company_id, now),
@@ -61,7 +62,7 @@ def of_company(
         money=added([{name or currency: minor} for name, minor in totals.money.items()]),
         oldest_at=oldest.opened_at if oldest else None,
         targets=target_figures(session, company_id, now),
-        seconds=tuple(sorted(latency.each(session, company_id, now))),
+        seconds=tuple(sorted(answer(session, latency.each(company_id, now)))),
     )
 
 

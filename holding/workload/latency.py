@@ -12,8 +12,8 @@ from math import ceil
 from typing import Final
 
 from sqlalchemy import exists, func, select
-from sqlalchemy.orm import Session
 
+from holding.store.together import Question
 from holding.tables import Attempt, Hold, Posting, Record, Request, Run, Version
 
 WINDOW: Final = timedelta(days=1)
@@ -33,14 +33,14 @@ class Latency:
     p95: float | None
 
 
-def latency(session: Session, company_id: int, now: datetime) -> Latency:
+def latency(company_id: int, now: datetime) -> Question[Latency]:
     """Of the newest records of the last day."""
-    found = sorted(each(session, company_id, now))
+    found = sorted((yield from each(company_id, now)))
     return Latency(len(found), rank(found, 0.5), rank(found, 0.95))
 
 
-def each(session: Session, company_id: int, now: datetime) -> list[float]:
-    """Seconds that each record took, until the last of its documents stood there."""
+def each(company_id: int, now: datetime) -> Question[list[float]]:
+    """Seconds that each record took, until the last of its documents was posted."""
     newest = (
         select(Record.id)
         .where(Record.company_id == company_id, Record.seen_at > now - WINDOW)
@@ -54,7 +54,7 @@ def each(session: Session, company_id: int, now: datetime) -> list[float]:
         Run.id == Request.run_id,
         Run.kind != AT_ONCE,
     )
-    rows = session.execute(
+    rows = yield (
         select(Posting.record_id, func.min(Version.at), func.max(Posting.posted_at))
         .join(newest, newest.c.id == Posting.record_id)
         .join(Version, Version.id == Posting.version_id)

@@ -13,9 +13,11 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, text, union_all
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.expression import SQLColumnExpression
 
 from holding.connections import limits
 from holding.journal.posting_claims import RUNNING, STOPPED, free_of
+from holding.store.together import Question
 from holding.tables import (
     Company,
     Connection,
@@ -28,8 +30,9 @@ from holding.tables import (
     Throttle,
     Version,
 )
-from holding.tables.columns import LEASED, among_words, is_word
+from holding.tables.columns import DUE, LEASED, among_words, is_word
 from holding.tables.postings import IN_FLIGHT_STATES
+from holding.tables.row_states import BreakerState
 from holding.words import duration, plural
 from rules.values.posting_states import PostingState
 
@@ -39,7 +42,9 @@ HISTORY: Final = timedelta(hours=6)
 """What changed at its source longer ago than this was sent on purpose: it did not wait there."""
 LAST_EVENTS: Final = 500  # so far back is looked for late arrivals
 HOOK: Final = "webhook"
-_AWAY: Final = Throttle.breaker != "closed"  # it does not answer, or does not accept our key
+_AWAY: Final = (
+    Throttle.breaker != BreakerState.CLOSED
+)  # it does not answer, or does not accept our key
 _NOBODY: Final = literal("")
 _OPEN: Final = f"posting.{Posting.OPEN}"
 
@@ -99,19 +104,19 @@ _NEXT_STEP: Final = {
 }
 
 
-def long_waits(session: Session, company_id: int, now: datetime) -> tuple[LongWait, ...]:
+def long_waits(session: Session, company_id: int, now: datetime) -> Question[tuple[LongWait, ...]]:
     """What has waited for more than ten minutes, part by part; nothing where all goes well."""
     given = limits.moments(now) | limits.months(session, now)
     parts = _waiting(company_id, now)
     asked = union_all(*(select(literal(part.value), *query.subquery().c) for part, query in parts))
     found: dict[tuple[Part, str], tuple[int, datetime]] = {}
-    for part, name, count, since in session.execute(asked, given):
+    for part, name, count, since in (yield asked.params(given)):
         if count:
             place = (Part(part), name)
             before = found.get(place, (0, since))
             found[place] = (before[0] + count, min(before[1], since))
     late = {place: (count, now - since) for place, (count, since) in found.items()}
-    late |= _of_sources(session, company_id, now)
+    late |= yield from _of_sources(company_id, now)
     order = list(Part)
     return tuple(
         LongWait(part, name, count, int(length.total_seconds()) // 60)
@@ -124,27 +129,31 @@ def long_waits(session: Session, company_id: int, now: datetime) -> tuple[LongWa
 def _waiting(company_id: int, now: datetime) -> Iterator[tuple[Part, Select[Any, Any, Any]]]:
     """Selects of (connection, count, since), each of one part."""
     late = now - LONG
-    yield Part.OURS, _records(company_id, late)
-    yield Part.OURS, _documents(company_id, late)
+    yield Part.OURS, _records(company_id, Record.company_id, _due(Record, late))
+    # of what is leased there is little: no index of the company's rows may be taken for it
+    yield Part.OURS, _records(company_id, Record.company_id + 0, _left(Record, late))
+    yield Part.OURS, _documents(company_id, _due(Posting, late))
+    yield Part.OURS, _documents(company_id, _left(Posting, late))
     yield Part.OURS, _runs(company_id, late)
     yield Part.TARGET, _under_way(company_id, late)
     yield Part.TARGET, _away(company_id, late)
     yield Part.QUOTA, _over_quota(company_id, late)
 
 
-def _records(company_id: int, late: datetime) -> Select[Any, Any, Any]:
+def _records(
+    company_id: int, whose: SQLColumnExpression[int], waits: ColumnElement[bool]
+) -> Select[Any, Any, Any]:
     """To be checked: due and nobody took it, or in the hands of somebody whose time is over."""
     since = func.min(func.coalesce(Record.due_at, Record.lease_until)).label("since")
     return (
         select(_NOBODY, func.count(), since)
         .select_from(Record)
-        .join(Company, Company.id == Record.company_id)
-        .where(Record.company_id == company_id, Company.ruleset_version_id.is_not(None))
-        .where(_waits(Record, late))
+        .join(Company, Company.id == whose)
+        .where(whose == company_id, Company.ruleset_version_id.is_not(None), waits)
     )
 
 
-def _documents(company_id: int, late: datetime) -> Select[Any, Any, Any]:
+def _documents(company_id: int, waits: ColumnElement[bool]) -> Select[Any, Any, Any]:
     """To be sent or looked up, the same, where the target takes them."""
     since = func.min(func.coalesce(Posting.due_at, Posting.lease_until)).label("since")
     return (
@@ -152,7 +161,7 @@ def _documents(company_id: int, late: datetime) -> Select[Any, Any, Any]:
         .select_from(Posting)
         .join(Connection, Connection.id == Posting.connection_id)
         .where(Connection.company_id == company_id, RUNNING, ~STOPPED)
-        .where(free_of(or_(_AWAY, limits.HELD_OFF, limits.SPENT)), _waits(Posting, late))
+        .where(free_of(or_(_AWAY, limits.HELD_OFF, limits.SPENT)), waits)
         .where(among_words(Posting.state, (PostingState.READY, *IN_FLIGHT_STATES)))
     )
 
@@ -168,13 +177,16 @@ def _runs(company_id: int, late: datetime) -> Select[Any, Any, Any]:
     )
 
 
-def _waits(table: type[Record | Posting], late: datetime) -> ColumnElement[bool]:
-    name = table.__tablename__
-    due = text(f"{name}.due_at IS NOT NULL AND {name}.lease_until IS NULL")
-    return or_(
-        and_(due, table.due_at <= late),
-        and_(text(f"{name}.{LEASED}"), table.lease_until <= late),
-    )
+def _due(table: type[Record | Posting], late: datetime) -> ColumnElement[bool]:
+    """Due, and nobody took it. Asked apart from what was left: each has an index of its own, and
+    for both in one term SQLite reads every row of the company.
+    """
+    return and_(text(f"{table.__tablename__}.{DUE}"), table.due_at <= late)
+
+
+def _left(table: type[Record | Posting], late: datetime) -> ColumnElement[bool]:
+    """In the hands of somebody whose time is over: few, and found by that alone."""
+    return and_(text(f"{table.__tablename__}.{LEASED}"), table.lease_until <= late)
 
 
 def _under_way(company_id: int, late: datetime) -> Select[Any, Any, Any]:
@@ -223,8 +235,8 @@ def _ready(company_id: int, since: ColumnElement[Any]) -> Select[Any, Any, Any]:
 
 
 def _of_sources(
-    session: Session, company_id: int, now: datetime
-) -> dict[tuple[Part, str], tuple[int, timedelta]]:
+    company_id: int, now: datetime
+) -> Question[dict[tuple[Part, str], tuple[int, timedelta]]]:
     """Webhooks that came long after the change that they tell of."""
     lately = (
         select(Event.record_id)
@@ -233,13 +245,14 @@ def _of_sources(
         .limit(LAST_EVENTS)
         .subquery()
     )
-    rows = session.execute(
+    rows = yield (
         select(Connection.name, Version.at, Version.stamp)
         .select_from(Record)
         .join(Version, Version.id == Record.version_id)
         .join(Delivery, Delivery.id == Version.delivery_id)
         .join(Connection, Connection.id == Record.source_id)
-        .where(Record.company_id == company_id, Record.id.in_(select(lately.c.record_id)))
+        .where(Record.company_id + 0 == company_id)  # by the events, not by all of the company
+        .where(Record.id.in_(select(lately.c.record_id)))
         .where(Version.at > now - LATELY, Version.stamp.is_not(None), Delivery.kind == HOOK)
     )
     late: dict[tuple[Part, str], tuple[int, timedelta]] = {}

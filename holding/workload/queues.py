@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, select, text
+from sqlalchemy import ColumnElement, Select, and_, case, func, select, text
 from sqlalchemy.orm import Session
 
+from holding.store.together import Question, Together
 from holding.tables import Company, Connection, Posting, Record
 from holding.tables.columns import DUE, LEASED, among_words
 from holding.tables.postings import IN_FLIGHT_STATES
@@ -59,7 +60,16 @@ class Queue:
 
 def queues(session: Session, company_id: int, now: datetime) -> tuple[Queue, ...]:
     """The queues of a company: its checks, then two of each target in order of names."""
-    return (_checks(session, company_id, now), *_of_targets(session, company_id, now))
+    page = Together(session)
+    checks, targets = page.ask(_checks(company_id, now)), page.ask(_targets(company_id))
+    due, in_hand = page.ask(_due(company_id, now)), page.ask(_in_hand(company_id))
+    none = (0, None, *(0 for _ in AGES))
+    of_targets = (
+        _queue(part, name, due.value.get((id_, flag), none), in_hand.value.get((id_, flag), 0))
+        for id_, name in targets.value
+        for part, flag in ((Part.DOCUMENTS, 0), (Part.LOOK_UPS, 1))
+    )
+    return (checks.value, *of_targets)
 
 
 def by_age(found: Sequence[Queue]) -> tuple[tuple[str, int], ...]:
@@ -68,51 +78,60 @@ def by_age(found: Sequence[Queue]) -> tuple[tuple[str, int], ...]:
     return tuple((words, count) for (words, _), count in zip(AGES, sums, strict=True))
 
 
-def _checks(session: Session, company_id: int, now: datetime) -> Queue:
+def _checks(company_id: int, now: datetime) -> Question[Queue]:
+    mine = Record.company_id + 0 == company_id  # by no index of the company's rows: few are leased
+    leased = select(func.count()).where(mine, text(f"record.{LEASED}"))
+    in_hand = leased.scalar_subquery().label("in_hand")
     due = (
-        select(func.count(), func.min(Record.due_at), *_ages(Record.due_at, now))
+        select(in_hand, func.count(), func.min(Record.due_at), *_ages(Record.due_at, now))
         .join(Company, Company.id == Record.company_id)
         .where(Record.company_id == company_id, Company.ruleset_version_id.is_not(None))
         .where(text(f"record.{DUE}"), Record.due_at <= now)
     )
-    in_hand = select(func.count()).where(Record.company_id == company_id, text(f"record.{LEASED}"))
-    count, oldest, *ages = session.execute(due).one()
-    return _queue(Part.CHECKS, "", (count, oldest, *ages), session.scalar(in_hand) or 0)
+    held, *row = (yield due).one()
+    return _queue(Part.CHECKS, "", row, held)
 
 
-def _of_targets(session: Session, company_id: int, now: datetime) -> list[Queue]:
-    targets = session.execute(
-        select(Connection.id, Connection.name)
-        .where(Connection.company_id == company_id, Connection.side == "target")
-        .order_by(Connection.name)
-    ).all()
-    looking = case((among_words(Posting.state, IN_FLIGHT_STATES), 1), else_=0).label("looking")
-    mine = Posting.connection_id.in_([row.id for row in targets])
+def _targets(company_id: int) -> Question[list[tuple[int, str]]]:
+    rows = yield _ids(company_id).add_columns(Connection.name).order_by(Connection.name)
+    return [(row.id, row.name) for row in rows]
+
+
+def _ids(company_id: int) -> Select[Any]:
+    return select(Connection.id).where(
+        Connection.company_id == company_id, Connection.side == "target"
+    )
+
+
+_LOOKING: Final = case((among_words(Posting.state, IN_FLIGHT_STATES), 1), else_=0)
+
+
+def _due(company_id: int, now: datetime) -> Question[dict[tuple[int, int], Sequence[Any]]]:
+    """(target, whether it is looked up) -> how many documents are due, since when, by age."""
+    mine = Posting.connection_id.in_(_ids(company_id))
     sent = among_words(Posting.state, (PostingState.READY, *IN_FLIGHT_STATES))
-    due = session.execute(
+    rows = yield (
         select(
             Posting.connection_id,
-            looking,
+            _LOOKING.label("looking"),
             func.count(),
             func.min(Posting.due_at),
             *_ages(Posting.due_at, now),
         )
         .where(mine, text(f"posting.{DUE}"), Posting.due_at <= now, sent)
-        .group_by(Posting.connection_id, looking)
+        .group_by(Posting.connection_id, text("looking"))
     )
-    in_hand = session.execute(
-        select(Posting.connection_id, looking, func.count())
-        .where(mine, text(f"posting.{LEASED}"))
-        .group_by(Posting.connection_id, looking)
+    return {(row[0], row[1]): tuple(row[2:]) for row in rows}
+
+
+def _in_hand(company_id: int) -> Question[dict[tuple[int, int], int]]:
+    """(target, whether it is looked up) -> how many documents a worker has in hand."""
+    rows = yield (
+        select(Posting.connection_id, _LOOKING.label("looking"), func.count())
+        .where((Posting.connection_id + 0).in_(_ids(company_id)), text(f"posting.{LEASED}"))
+        .group_by(Posting.connection_id, text("looking"))
     )
-    rows = {(row[0], row[1]): tuple(row[2:]) for row in due}
-    held = {(row[0], row[1]): row[2] for row in in_hand}
-    none = (0, None, *(0 for _ in AGES))
-    return [
-        _queue(part, row.name, rows.get((row.id, flag), none), held.get((row.id, flag), 0))
-        for row in targets
-        for part, flag in ((Part.DOCUMENTS, 0), (Part.LOOK_UPS, 1))
-    ]
+    return {(row[0], row[1]): row[2] for row in rows}
 
 
 def _queue(part: Part, connection: str, row: Sequence[Any], in_hand: int) -> Queue:

@@ -6,7 +6,6 @@ What was on its way to a target is looked up there before anything is sent again
 Not here: the same by the sweep, when a lease has run out (holding/store/leases.py).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,6 +18,7 @@ from holding.access.actors import Actor, may
 from holding.audit.events import record_event
 from holding.refusal import Refusal
 from holding.runtime.heartbeats import AHEAD
+from holding.store.together import Question, Together, answer
 from holding.tables import Connection, Heartbeat, Posting, Record, Run
 from holding.tables.columns import LEASED, table_of
 
@@ -73,7 +73,9 @@ class Requeued:
 
 def stuck(session: Session, company_id: int, now: datetime) -> tuple[Stuck, ...]:
     """The first items of each kind whose worker is gone, the longest gone first."""
-    found = [one for kind in Kind for one in _of_kind(session, kind, company_id, now)]
+    page = Together(session)
+    each = [page.ask(_of_kind(kind, company_id, now)) for kind in Kind]
+    found = [one for asked in each for one in asked.value]
     return tuple(sorted(found, key=lambda one: (one.lease_until, one.kind, one.id)))
 
 
@@ -89,7 +91,7 @@ def requeue(
     if refused:
         return refused
     company_id = actor.company_id or 0
-    item = next(iter(_of_kind(session, kind, company_id, now, item_id)), None)
+    item = next(iter(answer(session, _of_kind(kind, company_id, now, item_id))), None)
     if item is None or item.fence != fence or not _free(session, item, company_id, now):
         words = f"This {kind} is not stuck any more; nothing was changed."
         return Refusal("work.moved", words, "Load the page again.", 409)
@@ -139,21 +141,23 @@ def _gone(until: Any, now: datetime) -> ColumnElement[bool]:
 
 
 def _of_kind(
-    session: Session, kind: Kind, company_id: int, now: datetime, item_id: int | None = None
-) -> Iterator[Stuck]:
+    kind: Kind, company_id: int, now: datetime, item_id: int | None = None
+) -> Question[list[Stuck]]:
     table = TABLES[kind]
     query = (
         _SELECTS[kind]()
         .outerjoin(Heartbeat, Heartbeat.owner == table.lease_owner)
-        .where(table.company_id == company_id, text(f"{table.__tablename__}.{LEASED}"))
+        .where(table.company_id + 0 == company_id)  # by no index of it: few are leased
+        .where(text(f"{table.__tablename__}.{LEASED}"))
         .where(_gone(table.lease_until, now))
         .order_by(table.lease_until, table.id)
         .limit(MOST)
     )
     if item_id is not None:
         query = query.where(table.id == item_id)
-    for row in session.execute(query):
-        yield Stuck(
+    rows = yield query
+    return [
+        Stuck(
             kind=kind,
             id=row.id,
             label=row.label or f"run {row.id}",
@@ -167,6 +171,8 @@ def _of_kind(
             record_kind=row.record_kind,
             external_id=row.external_id,
         )
+        for row in rows
+    ]
 
 
 def _work(table: Leased) -> tuple[Any, ...]:
@@ -206,7 +212,7 @@ def _runs() -> Select[Any]:
     return select(
         *_work(Run),
         none.label("label"),
-        literal(None).label("record_id"),
+        literal(None, Record.id.type).label("record_id"),
         none.label("source"),
         none.label("record_kind"),
         none.label("external_id"),

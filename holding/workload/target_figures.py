@@ -12,6 +12,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from holding.connections.master_data import month_of
+from holding.store.together import Question, Together
 from holding.tables import Attempt, Company, Connection, Request, Snapshot, Throttle
 from holding.tables.columns import among_words
 from holding.tables.row_states import AttemptState
@@ -44,7 +45,7 @@ class TargetFigures:
 
 def target_figures(session: Session, company_id: int, now: datetime) -> tuple[TargetFigures, ...]:
     """The targets of a company in order of their names."""
-    zone = ZoneInfo(session.scalars(select(Company.zone).where(Company.id == company_id)).one())
+    zone = ZoneInfo(session.get_one(Company, company_id).zone)
     oldest = (
         select(func.min(Snapshot.checked_at))
         .where(Snapshot.connection_id == Connection.id)
@@ -64,15 +65,16 @@ def target_figures(session: Session, company_id: int, now: datetime) -> tuple[Ta
         .order_by(Connection.name)
     ).all()
     month = month_of(now, zone)
-    found = []
-    for row in rows:
-        sent, failed = _calls(session, row.id, now)
+    found, page = [], Together(session)
+    calls = [page.ask(_calls(row.id, now)) for row in rows]
+    for row, asked in zip(rows, calls, strict=True):
+        sent, failed = asked.value
         used = row.quota_used if row.quota_month == month else 0
         found.append(TargetFigures(row.name, row.quota_limit, used or 0, sent, failed, row.read_at))
     return tuple(found)
 
 
-def _calls(session: Session, connection_id: int, now: datetime) -> tuple[int, int]:
+def _calls(connection_id: int, now: datetime) -> Question[tuple[int, int]]:
     """Documents in the calls of the last hour that came to an end, and those that failed."""
     last = (
         select(Request.id)
@@ -82,9 +84,10 @@ def _calls(session: Session, connection_id: int, now: datetime) -> tuple[int, in
         .limit(LAST_CALLS)
     )
     failed = case((among_words(Attempt.state, FAILED), 1), else_=0)
-    row = session.execute(
+    rows = yield (
         select(func.count(), func.sum(failed))
         .where(Attempt.request_id.in_(last))
         .where(among_words(Attempt.state, (*ANSWERED, *FAILED)))
-    ).one()
+    )
+    row = rows.one()
     return row[0], int(row[1] or 0)

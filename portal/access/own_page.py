@@ -13,6 +13,7 @@ from holding.access.role_words import ACT_LABELS, role_list
 from holding.refusal import Refusal
 from holding.staff import own_account
 from portal.access.signin import device
+from portal.languages.choice import LANGUAGES
 from portal.web import fragments, security, store
 
 own_pages = Blueprint("me", __name__, url_prefix="/me")
@@ -26,9 +27,13 @@ def show() -> Response:
 
 @own_pages.post("")
 def save() -> Response:
-    """Name, theme and keys."""
+    """Name, language, theme and keys."""
     taste = own_account.taste(
-        {"theme": request.form.get("theme"), "keys": request.form.get("keys") == "1"}
+        {
+            "theme": request.form.get("theme"),
+            "keys": request.form.get("keys") == "1",
+            "language": request.form.get("language"),
+        }
     )
     with store.writing() as session:
         refused = own_account.save(
@@ -46,7 +51,7 @@ def save() -> Response:
 @own_pages.post("/password")
 @security.limiter.limit("10 per minute")
 def password() -> Response:
-    """A new password; the other sessions end."""
+    """A new password; the other sessions and all tokens end."""
     with store.writing() as session:
         done = own_account.change_password(
             session,
@@ -59,7 +64,7 @@ def password() -> Response:
     if isinstance(done, Refusal):
         field = "wanted" if done.code == "person.password" else "present"
         return _page({field: f"{done.message} {done.hint}".strip()}, status=done.status)
-    said = "Your password is changed. Your other sessions ended."
+    said = "Your password is changed. Your other sessions and your tokens ended."
     answer = fragments.done(_url(), said)
     return security.keep(answer, done)
 
@@ -99,6 +104,7 @@ def _page(problems: Mapping[str, str], *, status: int = 200) -> Response:
         can=_abilities(may=True),
         cannot=_abilities(may=False),
         back=request.args.get("c", ""),
+        languages=LANGUAGES,
     )
 
 

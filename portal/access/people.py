@@ -288,7 +288,7 @@ def _summary(
     """How many there are, and how many hold the roles that others wait for."""
     count = {role: sum(role in one.roles for one in members) for role in actors.ROLES}
     open_ = [one for one in invited if one.expires_at > g.now]
-    who = f"{len(members)} {'person' if len(members) == 1 else 'people'}"
+    who = plural(len(members), "person", "people")
     first = f"{who}, {plural(len(open_), 'open invitation')}."
     admins = plural(count["admin"], "is administrator", "are administrators")
     return (

@@ -2,7 +2,7 @@
 
 Here: reading the arguments, progress, how it ends. It needs no database, unless what it says is to
 be recorded. Not here: the judging and counting (`rules.comparison.backtest`), files and processes
-(`portal.backtest`), the way out of a running product (`clearpost records export`).
+(`portal.backtest`), what a running product gives (`clearpost records export`).
 """
 
 import os

@@ -45,7 +45,7 @@ def export(folder: Path, company: str, first: datetime | None, last: datetime | 
         )
     click.echo(f"{folder}: {written.records:,} records")
     if written.gone:
-        say(f"{written.gone:,} more can no longer be judged again: their content is not kept.")
+        say(f"{written.gone:,} more can no longer be checked again: their content is not kept.")
     say(f"Next: clearpost backtest OLD NEW {folder}")
 
 

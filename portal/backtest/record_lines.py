@@ -95,7 +95,7 @@ class Lines:
         line = self._decode(text)
         kind = line.kind or self._only
         if kind is None:
-            message = f'it says no "kind", and the rules judge {", ".join(self._sources)}'
+            message = f'it says no "kind", and the rules check {", ".join(self._sources)}'
             raise ValueError(message)
         source = self._sources.get(kind, "") if line.source is None else line.source
         now = line.now or self._now

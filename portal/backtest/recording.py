@@ -43,7 +43,10 @@ class Keeping:
             records=found.tally.records,
             differ=found.changed,
             bad=found.tally.bad,
-            rules={book_name(one.rule, one.kind): (one.fired, one.records) for one in found.fired},
+            rules={
+                book_name(one.declared, one.rule, one.kind): (one.fired, one.records)
+                for one in found.fired
+            },
         )
         with office() as place, place.database.write() as session:
             company = company_of(session, self.company)

@@ -86,7 +86,7 @@ def told_in_words(found: Report) -> Iterator[str]:
     if not found.complete:
         yield f"Stopped early, after about {found.share:.0%} of the files. So far:"
     yield (
-        f"{plural(tally.records, 'record')} judged by both: {tally.same:,} come to the same, "
+        f"{plural(tally.records, 'record')} checked by both: {tally.same:,} come to the same, "
         f"{found.changed:,} would come to something else."
     )
     yield from _matrix(tally)
@@ -245,4 +245,5 @@ def _example(one: Example) -> dict[str, object]:
 
 def _fired(one: Fired) -> dict[str, object]:
     place = {"rule": one.rule, "file": one.span.file, "line": one.span.line}
-    return {**place, "kind": one.kind, "fired": one.fired, "of": one.records}
+    known = {"kind": one.kind, "declared": one.declared}
+    return {**place, **known, "fired": one.fired, "of": one.records}

@@ -2,17 +2,17 @@
 
 Here: the parts, of which some may be chosen. Not here: the shop that is run (shop_bench.py), rules
 and orders against rivals (rule_bench.py, order_bench.py), the editor (editor_bench.py), backtests
-(backtest_bench.py), pages of a large company (page_bench.py).
+(backtest_bench.py), pages of a large company (page_bench.py), the trail's cost (trail_bench.py).
 """
 
 from collections.abc import Callable
 
 import click
 
-from portal.bench import backtest_bench, editor_bench, shop_bench
+from portal.bench import backtest_bench, shop_bench, trail_bench
 from portal.terminal.command_frame import say, tell
 
-PARTS = ("judging", "orders", "rules", "checks", "editor", "backtest", "pages")
+PARTS = ("judging", "orders", "rules", "checks", "editor", "backtest", "pages", "trail")
 
 
 @click.command()
@@ -29,7 +29,7 @@ PARTS = ("judging", "orders", "rules", "checks", "editor", "backtest", "pages")
     type=click.IntRange(100),
     default=100_000,
     show_default=True,
-    help="Orders to be judged, on each database.",
+    help="Orders to be checked, on each database.",
 )
 @click.option(
     "--webhooks",
@@ -85,6 +85,7 @@ def bench(
         "editor": _editor,
         "backtest": lambda: _backtest(backtest_records),
         "pages": lambda: _pages(page_records, postgresql),
+        "trail": trail_bench.measured,
     }
     result = {k: v for part in parts or PARTS for k, v in measure[part]().items()}
     if as_json:
@@ -113,6 +114,8 @@ def _backtest(records: int) -> dict[str, object]:
 
 def _editor() -> dict[str, object]:
     say("An editor with a rule file of a thousand lines, and one of a thousand checks …")
+    from portal.bench import editor_bench  # it loads the database
+
     return editor_bench.measured()
 
 

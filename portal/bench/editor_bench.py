@@ -1,8 +1,8 @@
 """The part of `clearpost bench` that types in a rule file of a thousand lines, and of a thousand
 checks.
 
-Here: a client that speaks to `clearpost lsp` as an editor does, and the time from a key to what is
-wrong. Not here: the server.
+Here: a client that speaks to `clearpost lsp` as an editor does, the look that the portal has made
+while one writes, and the time from a key to what is wrong. Not here: the server.
 """
 
 import json
@@ -14,11 +14,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import IO, Any
 
+from holding.refusal import Refusal
 from portal.bench import rule_bench
 
 TEMPLATE = "orders-quickbooks"
 KEYS = 40
 WORD = "require"
+PATIENCE = 60.0
+"""Seconds of a processor that a look may take here."""
 
 
 def measured() -> dict[str, Any]:
@@ -34,6 +37,7 @@ def measured() -> dict[str, Any]:
     found = _typed("editor_change", text, folder / "maps")
     guarded = rule_bench.repeated(rule_bench.SHAPES["guarded"], rule_bench.RULES)
     found |= _typed("editor_guarded_1000", guarded, None)
+    found |= _checked("portal_guarded_1000", guarded)
     return found | {"editor_lines": text.count("\n")}
 
 
@@ -46,6 +50,28 @@ def _typed(figure: str, text: str, maps: Path | None) -> dict[str, Any]:
         with _Server(file) as server:
             server.told(text)
             spent = sorted(_seconds(server, changed) for changed in _changes(text))
+    return _told(figure, spent)
+
+
+def _checked(figure: str, text: str) -> dict[str, Any]:
+    """The same of the portal: a look without tests, in its process with limits."""
+    from holding.rulesets.check_processes import RuleChecks
+
+    checks, spent = RuleChecks(PATIENCE), []
+    try:
+        for number, changed in enumerate([text, *_changes(text)]):
+            started = perf_counter()
+            files = {"all.rules": f"{changed}\n# {number}\n"}  # no look was told before
+            if isinstance(checks.report(files, tests=False, whose="bench"), Refusal):
+                message = "the look was stopped"
+                raise RuntimeError(message)
+            spent.append(perf_counter() - started)
+    finally:
+        checks.end()
+    return _told(figure, sorted(spent[1:]))
+
+
+def _told(figure: str, spent: list[float]) -> dict[str, Any]:
     return {
         f"{figure}_median_ms": round(spent[len(spent) // 2] * 1000, 1),
         f"{figure}_p95_ms": round(spent[len(spent) * 95 // 100] * 1000, 1),

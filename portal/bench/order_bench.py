@@ -39,7 +39,7 @@ _DAY = timedelta(days=1)
 
 def measured(orders: int = ORDERS) -> dict[str, object]:
     """Ours against the rival, for the mix and for its clean orders alone; and a record's cost."""
-    say(f"{orders} orders of the sample shop, judged by rules and by hand …")
+    say(f"{orders} orders of the sample shop, checked by rules and by hand …")
     with bench_shop("") as shop:
         today = shop.place.now.astimezone(MALAYSIA).date()
         drawn = plain(today, 2 * orders, seed=SEED, first_id=FIRST_ID)  # no two are alike

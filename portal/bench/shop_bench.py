@@ -149,11 +149,11 @@ def _built(shop: Shop, count: int) -> dict[str, object]:
     from holding.runtime import doorbell
     from holding.tables import Run
 
-    _pause(shop)
+    pause(shop)
     receive(shop, orders(shop, count, 1_000_001))
     started = time.perf_counter()
     _judge(shop)
-    run_id = _sync(shop)
+    run_id = sync(shop)
     doorbell.ring(shop.company_id, "push")
 
     def ended() -> bool:
@@ -172,7 +172,7 @@ def _built(shop: Shop, count: int) -> dict[str, object]:
     }
 
 
-def _sync(shop: Shop) -> int:
+def sync(shop: Shop) -> int:
     """A run of all that is ready, asked for in the moment in which the target is resumed."""
     from datetime import date
 
@@ -203,7 +203,7 @@ def _sync(shop: Shop) -> int:
 
 def _stored(shop: Shop, name: str, records: int) -> dict[str, float]:
     """Records a second: stored through the queue, evaluated only, written only."""
-    _pause(shop)
+    pause(shop)
     receive(shop, orders(shop, BATCH, 2_000_001))
     _judge(shop)
     _rest()
@@ -219,7 +219,8 @@ def _stored(shop: Shop, name: str, records: int) -> dict[str, float]:
     return {"stored": stored, "bare": bare(shop, few), "written": written(shop, few)}
 
 
-def _pause(shop: Shop) -> None:
+def pause(shop: Shop) -> None:
+    """Nothing is sent any more."""
     from holding.connections import setup as connections_setup
     from portal.demo import setup
 

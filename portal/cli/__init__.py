@@ -10,6 +10,7 @@ import traceback
 
 import click
 
+from connectors.transport.connector_folders import BrokenConnectorError
 from portal.backtest import command as backtest
 from portal.backtest import export_command, preflight
 from portal.bench import command as bench
@@ -19,6 +20,7 @@ from portal.cli import (
     audit,
     backups,
     connections,
+    connector_kit,
     evidence,
     records,
     server,
@@ -26,7 +28,7 @@ from portal.cli import (
 )
 from portal.demo import command as demo
 from portal.rule_tools import check_commands, explain_commands, test_commands
-from portal.terminal.command_frame import INTERNAL, INTERRUPTED, Stop
+from portal.terminal.command_frame import ENVIRONMENT, INTERNAL, INTERRUPTED, Stop
 
 COLLECT_AFTER = 50_000  # objects; loading modules makes many that stay, so 700 costs a sixth of it
 
@@ -51,6 +53,7 @@ for group in (
     answers,
     access,
     connections,
+    connector_kit,
     records,
     export_command,
     audit,
@@ -74,6 +77,9 @@ def main() -> None:
     except click.ClickException as problem:
         problem.show()
         sys.exit(problem.exit_code)
+    except BrokenConnectorError as problem:
+        Stop(str(problem), problem.hint).show()
+        sys.exit(ENVIRONMENT)
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
         sys.exit(INTERRUPTED)

@@ -1,7 +1,7 @@
 """Setting the first company up from a file of answers, as its page does in the browser.
 
 Here: reading the file, in TOML or JSON, and doing all of it or nothing. Not here: what is made
-(holding/onboarding), further companies (setup.py).
+(holding/onboarding), connections and people (answered_parts.py), further companies (setup.py).
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from portal.cli import answered_parts
 from portal.terminal.command_frame import INTERNAL, USAGE, Stop, granted, office
 
 if TYPE_CHECKING:
@@ -55,33 +56,43 @@ def setup(path: Path | None) -> None:
     from portal.cli.server import say_setup
 
     with office(upgrade=True) as place:
+        host = place.settings.host
+        shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - only shown
+        here = f"http://{shown}:{place.settings.port}"
         if path is None:
-            host = place.settings.host
-            shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - only shown
-            if not say_setup(place, f"http://{shown}:{place.settings.port}"):
+            if not say_setup(place, here):
                 raise Stop("This installation has a company already.", "Sign in.")
             return
-        told = read(path)
+        told, lists = read(path)
         with place.database.write() as session:
             word = _password(told["person"])
             made = _set_up(session, told, word, place.now)
             change = _rules(session, made, told, place.now) if "rules" in told else None
             if "cutover" in told:
                 _cutover(session, made, told["cutover"], place.now)
+            actor, now = _actor(session, made), place.now
+            root = place.settings.public_url or here
+            lines = answered_parts.connect(session, actor, lists["connections"], path.parent, now)
+            lines += answered_parts.invite(session, actor, lists["people"], root, now)
     if "password" not in told["person"]:
         click.echo(f"Password of {told['person']['email']}, shown only now: {word}")
     click.echo(f"Company {made.code} is set up: {made.name}. It is not live yet.")
     if change is not None:
         click.echo(f"Change {change} holds its rules. A second person publishes it.")
+    for line in lines:
+        click.echo(line)
+    if any(one.get("side") == "target" for one in lists["connections"]):
+        click.echo("next: clearpost connection test NAME: nothing is sent before it passed.")
 
 
-def read(path: Path) -> dict[str, dict[str, object]]:
-    """The answers by section; what is not known or missing ends the command."""
+def read(path: Path) -> tuple[dict[str, dict[str, object]], dict[str, list[dict[str, object]]]]:
+    """The answers by section, and its lists; what is not known or missing ends the command."""
     try:
         text = path.read_text("utf-8")
         found = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (ValueError, UnicodeDecodeError) as problem:
+    except (ValueError, RecursionError) as problem:
         raise Stop(f"{path} cannot be read: {problem}", code=USAGE) from problem
+    lists = {name: _list(path, found, name) for name in answered_parts.LISTS}
     if not isinstance(found, dict) or not all(isinstance(one, dict) for one in found.values()):
         raise Stop(f"{path} has no sections.", f"Sections: {', '.join(KNOWN)}.", USAGE)
     for section, answers in found.items():
@@ -89,12 +100,29 @@ def read(path: Path) -> dict[str, dict[str, object]]:
         if section not in KNOWN or strange:
             name = f"{section}: {strange[0]}" if section in KNOWN else section
             known = KNOWN.get(section, tuple(KNOWN))
-            raise Stop(f"{path}: nobody asks for {name}.", f"Known: {', '.join(known)}.", USAGE)
+            raise Stop(
+                f"{path}: {name} is not a question of the set-up.",
+                f"Known: {', '.join(known)}.",
+                USAGE,
+            )
     for section, names in NEEDED.items():
         for name in names:
             if not str(found.get(section, {}).get(name, "")).strip():
                 raise Stop(f"{path}: {section} has no {name}.", code=USAGE)
-    return found
+    return found, lists
+
+
+def _list(path: Path, found: object, name: str) -> list[dict[str, object]]:
+    """The entries of a list, taken out of the sections; none where the file does not have it."""
+    entries = found.pop(name, []) if isinstance(found, dict) else []
+    known = answered_parts.LISTS[name]
+    if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
+        raise Stop(f"{path}: {name} is no list.", f"Write each below [[{name}]].", USAGE)
+    for one in entries:
+        if strange := sorted(one.keys() - set(known)):
+            words = f"{path}: nobody asks for {name}: {strange[0]}."
+            raise Stop(words, f"Known: {', '.join(known)}.", USAGE)
+    return entries
 
 
 def _password(person: Mapping[str, object]) -> str:
@@ -119,14 +147,21 @@ def _set_up(
             name=str(company["name"]),
             code=str(company.get("code", "")),
             registration=str(company["registration"]),
-            currency=str(company.get("currency", "MYR")),
-            zone=str(company.get("zone", "Asia/Kuala_Lumpur")),
+            **_books(company),
             closed_through=_day(closed, "closed_through") if closed else None,
         ),
         FirstPerson(name=str(person["name"]), email=str(person["email"]), password=word),
         now,
     )
     return granted(made)
+
+
+def _books(company: Mapping[str, object]) -> dict[str, str]:
+    """Currency and zone of the company, as it is founded with them."""
+    return {
+        "currency": str(company.get("currency", "MYR")),
+        "zone": str(company.get("zone", "Asia/Kuala_Lumpur")),
+    }
 
 
 def _rules(
@@ -145,17 +180,31 @@ def _rules(
     if word not in templates:
         raise Stop(f"There is no template “{word}”.", f"Known: {', '.join(templates)}.", USAGE)
     template = templates[word]
-    hour = answers.get("hour")
-    try:
-        limit = Decimal(str(answers["limit"])) if "limit" in answers else template.limit
-        at = time.fromisoformat(str(hour)) if hour is not None else template.hour
-    except (InvalidOperation, ValueError) as problem:
-        raise Stop(f"rules: {problem}", "Write 3000.00 and 02:00.", USAGE) from problem
+    limit, at = template.limit, template.hour
+    if "limit" in answers:
+        limit = _amount(answers["limit"])
+    if answers.get("hour") is not None:
+        at = _hour(answers["hour"])
     if limit is not None and not (limit.is_finite() and 0 <= limit < LARGEST):
         raise Stop("rules: the approval limit is no amount.", "Write 3000.00.", USAGE)
-    draft = catalogue.answered(template, limit, at)
     actor = _actor(session, made)
+    books = _books(told["company"])
+    draft = catalogue.answered(template, limit, at, currency=books["currency"], zone=books["zone"])
     return granted(first_rules.choose(session, actor, draft.files, template.title, {}, now))
+
+
+def _amount(value: object) -> Decimal:
+    try:
+        return Decimal(str(value))
+    except InvalidOperation as problem:
+        raise Stop(f"rules: “{value}” is no amount.", "Write 3000.00.", USAGE) from problem
+
+
+def _hour(value: object) -> time:
+    try:
+        return time.fromisoformat(str(value))
+    except ValueError as problem:
+        raise Stop(f"rules: “{value}” is no hour.", "Write 02:00.", USAGE) from problem
 
 
 def _cutover(

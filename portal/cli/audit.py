@@ -163,7 +163,7 @@ def verify(company: str, noted: str | None, anchors: Path | None, *, as_json: bo
         if known:
             say(f"Noted heads compared: {len(known):,}, the last of place {up_to:,}.")
         else:
-            say("No head was noted: a chain whose end was cut off and made anew cannot be told.")
+            say("No head was noted: a chain whose end was cut off and made again cannot be told.")
     return FINDINGS if breaks else 0
 
 
@@ -194,7 +194,7 @@ def noted_heads(file: Path, company: str) -> "tuple[Head, ...]":
     except OSError as problem:
         raise Stop(f"{file} cannot be read: {problem.strerror}.", code=ENVIRONMENT) from problem
     except ValueError as problem:
-        told = "Somebody changed it, or a disk did: compare it with a copy that was kept elsewhere."
+        told = "A person changed it, or a disk did: compare it with a copy that was kept elsewhere."
         raise Stop(f"The noted heads are damaged: {problem}.", told, FINDINGS) from problem
 
 

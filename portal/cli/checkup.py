@@ -110,12 +110,15 @@ def _rates(session: "DatabaseSession") -> Iterator[Looked]:
 
 
 def _lists(session: "DatabaseSession", now: datetime) -> Iterator[Looked]:
-    """Where each target's lists of codes come from, and how old they are; none is no fault here."""
+    """Where each target's lists of codes come from, and how old they are; no list is no fault here,
+    one that should have been read since is.
+    """
     from holding.suggestions import list_sources
 
-    for code, zone, found in list_sources.of_every_company(session):
+    for code, zone, found in list_sources.of_every_company(session, now):
         for one in found:
-            yield _good(f"list {code}", f"{one.target} {one.says(now.astimezone(zone).date())}")
+            words = f"{one.target} {one.says(now.astimezone(zone).date())}"
+            yield Looked(f"list {code}", not one.old, words)
 
 
 def _rules(code: str, later: "Later") -> Looked:
@@ -158,7 +161,7 @@ def _redis(settings: "Settings") -> Looked:
 
     if settings.redis_url:
         ok = heard(settings.redis_url)
-        return Looked("redis", ok, "answers" if ok else "REDIS_URL is set, but nobody answers")
+        return Looked("redis", ok, "answers" if ok else "REDIS_URL is set, but nothing answers")
     program = find_server()
     if program:
         return _good("redis", f"`clearpost up` starts {program}")

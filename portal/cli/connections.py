@@ -6,6 +6,7 @@ input, never from the command line, where others could see it.
 
 import sys
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +23,9 @@ from portal.terminal.command_frame import (
     tell,
 )
 from portal.terminal.file_delivery import named
+
+if TYPE_CHECKING:
+    from connectors.contract import ConnectionSide
 
 
 @click.group()
@@ -46,7 +50,7 @@ def connection_add(
     name: str,
     company: str,
     email: str,
-    side: str,
+    side: "ConnectionSide",
     connector: str | None,
     pairs: tuple[str, ...],
     unit_rates: str,
@@ -82,7 +86,7 @@ def connection_settings(connector: str) -> None:
     """What CONNECTOR asks: each setting, with an example and where to find it."""
     from connectors import registry
 
-    sides = ("target", "source")
+    sides: tuple[ConnectionSide, ...] = ("target", "source")
     forms = [form for side in sides if (form := registry.form_of(side, connector))]
     if not forms:
         known = ", ".join([*registry.targets(), *registry.sources()])
@@ -168,9 +172,10 @@ def connection_key(name: str, company: str, email: str) -> None:
 @as_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def connection_test(name: str, company: str, email: str, *, as_json: bool) -> None:
-    """Try the target NAME without writing there, and keep what it tells."""
+    """Try NAME without writing there, and keep what it tells."""
     from connectors.transport.http import Http
-    from holding.connections import connection_rows, probe
+    from holding.connections import connection_rows
+    from holding.intake import source_tests
     from holding.runtime import doorbell
 
     with office() as place:
@@ -179,9 +184,7 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
             actor = actor_of(session, email, found.id)
             row_id = named(connection_rows.one(session, found.id, name), name).id
         http = Http(place.clock)
-        report = granted(
-            probe.test_connection(place.database, place.clock, row_id, actor, http=http)
-        )
+        report = granted(source_tests.tested(place.database, place.clock, row_id, actor, http=http))
         doorbell.ring(found.id, "evaluate")
     steps = [asdict(step) for step in report.steps]
     if as_json:

@@ -3,6 +3,7 @@
 Here: finding what is asked for and printing it. Not here: working it out (holding).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ SHOWN = 20  # lines of one sort, where nobody asks for all
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def trace(record: str, company: str, *, as_json: bool) -> None:
     """Answer the seven questions about RECORD: its number, or that of its document."""
+    from holding.lifecycle.state_labels import state_label
     from holding.records import checklist_and_finding, record_rows
     from holding.records import trace as story
 
@@ -41,7 +43,7 @@ def trace(record: str, company: str, *, as_json: bool) -> None:
         ]
         tell({**head, "answers": told, "finding": found_out.verdict, "reasons": reasons})
         return
-    click.echo(f"{head['number']}  {head['state']}")
+    click.echo(f"{head['number']}  {state_label(head['state'])}")
     for answer in answers:
         click.echo(f"\n{answer.no}. {answer.question}\n   {answer.text}")
     click.echo(f"\nFinding: {found_out.verdict}")
@@ -49,12 +51,12 @@ def trace(record: str, company: str, *, as_json: bool) -> None:
         click.echo(f"   {one.side}{', over' if one.over else ''}: {one.say}")
 
 
-@click.command(short_help="Judge stored evaluations again, and compare.")
+@click.command(short_help="Check stored evaluations again, and compare.")
 @company_option
 @click.option("--limit", type=int, default=200, show_default=True, help="The newest so many.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def replay(company: str, limit: int, *, as_json: bool) -> int:
-    """Judge stored evaluations again from the database alone, and compare."""
+    """Check stored evaluations again from the database alone, and compare."""
     from holding.programs.replay import replay_all
 
     with office() as place, place.database.read() as session:
@@ -82,8 +84,10 @@ def _say_replays(result: "Replays") -> None:
         f"{result.replayed} evaluations with {result.verdicts} verdicts replayed, "
         f"{len(result.differences)} different."
     )
+    otherwise = Counter(each.digest for each in (*result.differences, *result.reworded))
     for by, count in sorted(result.counted.items()):
-        click.echo(f"  {count} verified by digest {by:d} ({_DIGESTS[by]})")
+        same = count - otherwise[by]
+        click.echo(f"  {same} of {count} verified by digest {by:d} ({_DIGESTS[by]})")
     for each in result.differences:
         click.echo(f"  evaluation {each.evaluation_id} comes out otherwise")
     if result.reworded:
@@ -93,7 +97,12 @@ def _say_replays(result: "Replays") -> None:
         )
 
 
-_DIGESTS = {1: "decision and wording", 2: "decision, without wording"}
+_DIGESTS = {
+    1: "decision and wording",
+    2: "decision, without wording",
+    3: "what came of it, without wording and verdicts",
+}
+"""What each digest counts (`rules.outcomes.digest.Digest`), for who reads a replay."""
 
 
 @click.command(short_help="Compare our postings with the ledger FILE of a stand-in.")

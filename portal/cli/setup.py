@@ -175,7 +175,7 @@ def user_remove(email: str, company: str) -> None:
         found = company_of(session, company)
         person_id = people.id_of_address(session, email)
         if person_id is None:
-            raise Stop(f"There is nobody with the address {email}.")
+            raise Stop(f"There is no user with the address {email}.")
         handed = granted(
             assignments.leave(session, holding_roles.OPERATOR, found.id, person_id, place.now)
         )
@@ -224,7 +224,7 @@ def publish(change: int, company: str, email: str) -> None:
         actor = actor_of(session, email, found.id)
         done = granted(publication.publish(session, change, actor, place.now))
     doorbell.ring(found.id, "evaluate")
-    click.echo(f"Ruleset version {done.no} ({done.hash[:12]}) is in force.")
+    click.echo(f"Rule version {done.no} ({done.hash[:12]}) is in force.")
     click.echo(f"{done.decided[0].upper()}{done.decided[1:]}.")
     added = plural(done.seeded.added, "mapping entry is", "mapping entries are")
     click.echo(f"{added} new; {plural(done.woken, 'record is', 'records are')} due.")

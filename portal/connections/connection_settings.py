@@ -1,15 +1,17 @@
-"""The settings of a connection, changed in the browser.
+"""The settings of a connection, changed in the browser, and its lists read before their hour.
 
-Here: the form with what is stored, and saving it. Not here: what follows from a change
-(holding/configuration/settings_change.py).
+Here: the form with what is stored, and saving it; asking for the lists. Not here: what follows from
+a change (holding/configuration/settings_change.py), the plan of the lists (holding/code_lists).
 """
 
 from flask import Blueprint, Response, abort, g, request
 
 from connectors import registry
 from connectors.contract import ConnectionForm
+from holding.code_lists import list_turns
 from holding.configuration.settings_change import change_settings
 from holding.connections.connection_rows import ConnectionRow
+from holding.intake import source_tests
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from portal.connections import declared_form
@@ -48,7 +50,8 @@ def save(name: str) -> Response:
     after = connections.row_of(name)
     if row.key_tail and after.key_tail is None:
         said += " Its key was given for another host: paste it again."
-    if not row.is_target or after.key_tail is None:
+    asked = form.key is not None and not form.key.optional and after.key_tail is None
+    if asked or not source_tests.is_testable(row.side, row.connector):
         return fragments.moved(connections.url_of(name), said)
     return tested(row.id, name, said)
 
@@ -74,6 +77,20 @@ def _page(
         status=status,
         row=row,
         form=form,
+        testable=source_tests.is_testable(row.side, row.connector),
         values=stored | values,
         problems=problems,
     )
+
+
+@pages.post("/<name>/lists")
+def read_lists(name: str) -> Response:
+    """Read all lists of a target at once, whatever its plan says."""
+    row = connections.row_of(name)
+    with store.writing() as session:
+        refusal = list_turns.ask(session, g.actor, row.id, g.now)
+    if refusal is not None:
+        return fragments.refuse(refusal, back=connections.url_of(name))
+    doorbell.ring(g.company.id, "lists")
+    said = f"The lists of {name} are being read. What changed stands on the page Lists of codes."
+    return fragments.moved(f"{connections.url_of(name)}#lists", said)

@@ -29,7 +29,7 @@ def problems_of(form: ConnectionForm, values: Mapping[str, str]) -> dict[str, st
 
 def key_problem(form: ConnectionForm, secret: str) -> dict[str, str]:
     """What is wrong with a pasted key; a secret that is made here needs none."""
-    if form.key is None or form.key.made_here:
+    if form.key is None or form.key.made_here or (form.key.optional and not secret):
         return {}
     if not secret.strip():
         return {KEY: f"Paste the {lowered(form.key.label)}."}

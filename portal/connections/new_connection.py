@@ -9,12 +9,13 @@ import secrets
 from flask import Blueprint, Response, abort, g, request, url_for
 
 from connectors import registry
-from connectors.contract import ConnectionForm
+from connectors.contract import ConnectionForm, ConnectionSide
 from connectors.contract.targets import TellsItems
 from connectors.transport.http import Http
 from holding.configuration.new_connections import add_connection, name_fault
-from holding.connections import key_rotation, probe
+from holding.connections import key_rotation
 from holding.connections.setup import KeySet
+from holding.intake import source_tests
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from portal.connections import declared_form
@@ -54,7 +55,7 @@ def create() -> Response:
         return fragments.refuse(stored, back=_url())
     row_id, kept = stored
     doorbell.ring(g.company.id, "evaluate")
-    if side == "source":
+    if side == "source" and not source_tests.is_testable(side, system):
         row = connections.row_of(name)
         shown = connections.shown(row) | {"secret": secret if made_here else ""}
         return fragments.respond("connections/show.html", shown, say=f"{name} was added.")
@@ -71,19 +72,21 @@ def tested(row_id: int, name: str, said: str) -> Response:
     clock, seconds = store.clock(), connections.TEST_SECONDS
     store.renew()  # no snapshot is kept while the target is called
     http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
-    report = probe.test_connection(store.database(), clock, row_id, g.actor, http=http)
+    report = source_tests.tested(store.database(), clock, row_id, g.actor, http=http)
     store.renew()
     if isinstance(report, Refusal):
         words = f"{said} It was not tested: {report.message}"
     elif report.ok:
         words = f"{said} Its test passed."
-    else:
+    elif connections.row_of(name).is_target:
         words = f"{said} Its test failed, so nothing is sent there yet."
+    else:
+        words = f"{said} Its test failed: below is what to correct."
     return fragments.moved(connections.url_of(name) + "#conntest", words)
 
 
 def _stored(
-    side: str, connector: str, name: str, values: dict[str, str], secret: str
+    side: ConnectionSide, connector: str, name: str, values: dict[str, str], secret: str
 ) -> tuple[int, KeySet | None] | Refusal:
     """The new connection's id and its key, both stored or neither."""
     with store.writing() as session:
@@ -109,8 +112,9 @@ def _stored(
     return made, kept
 
 
-def _form(system: str) -> tuple[str, ConnectionForm]:
-    for side in ("target", "source"):
+def _form(system: str) -> tuple[ConnectionSide, ConnectionForm]:
+    sides: tuple[ConnectionSide, ...] = ("target", "source")
+    for side in sides:
         if (form := registry.form_of(side, system)) is not None:
             return side, form
     return abort(404)
@@ -119,7 +123,7 @@ def _form(system: str) -> tuple[str, ConnectionForm]:
 def _page(
     system: str, values: dict[str, str], problems: dict[str, str], *, status: int = 200
 ) -> Response:
-    side, form = _form(system) if system else ("", None)
+    side, form = _form(system) if system else (None, None)
     return fragments.respond(
         "connections/new.html",
         status=status,
@@ -127,7 +131,9 @@ def _page(
         sources=[(name, one.form) for name, one in registry.sources().items()],
         system=system,
         side=side,
+        wanted=side or request.args.get("side"),
         form=form,
+        tested=side is not None and source_tests.is_testable(side, system),
         tells_units=isinstance(registry.targets().get(system), TellsItems),
         values={"name": system, "unit_rates": request.form.get("unit_rates", ""), **values},
         problems=problems,

@@ -12,6 +12,7 @@ from typing import Any
 
 from connectors.contract.errors import FailureWord, classes_of
 from connectors.transport.clock import Clock
+from grammar.text.finding_codes import TARGET_CODES
 from holding.store.database import Database, DatabaseSession
 from holding.tables import Attempt, Hold, Posting, Push, Record, Version
 from holding.tables.decisions import HOLD_OPEN
@@ -85,7 +86,7 @@ def counts(session: DatabaseSession, company_id: int) -> dict[str, int]:
     return {"received": sum(known.values()) + found.total(), "versions": versions} | known | found
 
 
-OF_TARGET = Hold.code.startswith("TGT")
+OF_TARGET = Hold.code.in_(sorted(TARGET_CODES))
 PARTLY = "partly_delivered"
 LATER, BACK = "STL01", "STL03"  # changed in the source, and in the target, after it was posted
 ONE_DEBTOR, CANCEL = "one_debtor", "cancel"

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
+from connectors.contract import ConnectionSide
 from holding.access import actors, people, teams
 from holding.access import actors as access_actors
 from holding.access.actors import Actor
@@ -140,7 +141,7 @@ def colleague(session: DatabaseSession, company_id: int, role: str) -> Actor:
     person_id = first.person_id if first else 0
     actor = actors.actor_of(session, person_id, company_id, via="command line")
     if actor is None:
-        message = f"nobody is {role} of company {company_id}"
+        message = f"company {company_id} has no {role}"
         raise LookupError(message)
     return actor
 
@@ -174,7 +175,7 @@ def _connect(
     company_id: int,
     admin: Actor,
     name: str,
-    side: str,
+    side: ConnectionSide,
     settings: Mapping[str, object],
     secret: str,
     now: datetime,

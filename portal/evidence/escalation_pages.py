@@ -21,8 +21,10 @@ from holding.notices import notice_list, planning, recipients
 from holding.records import record_rows
 from holding.refusal import Refusal
 from holding.runtime import doorbell
+from holding.store.together import Together
 from holding.words import sums
 from portal.evidence.secretless import secretless
+from portal.languages.choice import in_english
 from portal.web import filters, forms, fragments, labels, security, store
 
 pages = Blueprint("escalations", __name__, url_prefix="/c/<co>")
@@ -104,7 +106,8 @@ def download(escalation_id: int, ending: str) -> Response:
         "json": lambda: json.dumps(_in_order(kept), ensure_ascii=False, indent=1),
         "txt": lambda: packets.as_text(kept.packet),
     }
-    answer = make_response(texts[ending]())
+    with in_english():
+        answer = make_response(texts[ending]())
     answer.headers["Content-Type"] = _TYPES[ending]
     name = f"escalation-{kept.id}.{ending}"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -149,10 +152,11 @@ def _case(source: str, kind: str, external_id: str) -> _Case:
     failure = failures.of_record(session, company, row.id, g.now) if row else None
     if row is None or failure is None:
         abort(404)
-    before = recent_changes.around(session, company, row.id, failure.failed_at)
-    since = recent_changes.since(session, company, row.id, failure.failed_at, g.now)
+    page = Together(session)
+    before = page.ask(recent_changes.around(company, row.id, failure.failed_at))
+    since = page.ask(recent_changes.since(company, row.id, failure.failed_at, g.now))
     hide = personal_data.hiding(session, row.id, show=filters.sees_personal())
-    return _Case(failure, source, kind, external_id, before, since, hide)
+    return _Case(failure, source, kind, external_id, before.value, since.value, hide)
 
 
 def _typed(case: _Case) -> Typed:

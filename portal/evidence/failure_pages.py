@@ -9,6 +9,7 @@ from typing import Final
 
 from flask import Blueprint, Response, abort, g, make_response, render_template
 
+from connectors.contract.errors import class_label
 from holding.access.personal_data import hiding_each
 from holding.connections import connection_rows
 from holding.runs import failed_calls, run_history
@@ -85,7 +86,7 @@ def _entries(log: FailureLog) -> list[Entry]:
 
 def _head(one: FailedCall) -> str:
     run = f"Run {one.run_id}" if one.run_id else "outside of a run"
-    why = f" · {one.error_class}" if one.error_class else ""
+    why = f" · {class_label(one.error_class)}" if one.error_class else ""
     return f"{_moment(one.at)} · {run} · {ENDS[one.state]}{why}"
 
 

@@ -23,6 +23,7 @@ from holding.evidence.packet_file import Packed
 from holding.records import record_rows
 from holding.refusal import Refusal
 from holding.runtime.logs import logger
+from portal.languages.choice import in_english
 from portal.web import filters, fragments, security, store
 from rules.values.canonical import dumps
 
@@ -175,13 +176,14 @@ def _packed(row: record_rows.RecordRow, *, personal: bool, others: bool) -> Pack
         hide=lambda text: mask(_without(secrets, text)),
     )
     told["left_out"] = [*proof.left_out, *([] if personal else [NOT_PERSONAL])]
-    page = render_template(
-        "evidence/packet.html",
-        told=told,
-        proof=proof.events,
-        moment=_moment,
-        zone=_zone(),
-    )
+    with in_english():
+        page = render_template(
+            "evidence/packet.html",
+            told=told,
+            proof=proof.events,
+            moment=_moment,
+            zone=_zone(),
+        )
     return packet_file.packed(
         {
             packet_file.DATA: dumps(told).encode(),

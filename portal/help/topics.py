@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from connectors.contract.errors import ERROR_CLASSES, RETRY
+from connectors.contract.errors import CLASS_LABELS, ERROR_CLASSES
 from grammar.text.finding_codes import CODES
 from holding.access.actors import ACTS
 from holding.access.role_words import ACT_LABELS, ROLE_LABELS
@@ -61,7 +61,7 @@ def topics() -> Mapping[str, Topic]:
     """Slug -> topic, by group and in the order of the product's lists."""
     texts = tomllib.loads((HERE / "texts.toml").read_text("utf-8"))
     lists: dict[str, Mapping[str, str]] = {
-        "class": {key: RETRY[key].cause for key in ERROR_CLASSES},
+        "class": {key: CLASS_LABELS[key] for key in ERROR_CLASSES},
         "state": {key: shown.word for key, shown in STATES.items()},
         "word": {key: key.capitalize() for key in _short_words()},
         "check": {key: key for key in CHECK_NAMES},
@@ -124,7 +124,7 @@ def _role(role: str) -> Topic:
         example=(f"It does not include: {', '.join(cannot)}.",)
         if cannot
         else ("It includes all.",),
-        todo=("Needs somebody another role? An administrator gives it on the page People.",),
+        todo=("To get another role, ask an administrator: roles are given on the page People.",),
         acts=("people.admin",),
     )
 

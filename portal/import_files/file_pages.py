@@ -90,7 +90,7 @@ def listing(file_id: int) -> Response:
 
 @pages.post("/<int:file_id>/confirm")
 def confirm(file_id: int) -> Response:
-    """A person says that what was New stands there, with the total that AutoCount shows."""
+    """A person says that what was New is posted, with the total that AutoCount shows."""
     row, wish = _row(file_id), forms.reasoned(request.form)
     problems = dict(wish.by_field) if isinstance(wish, forms.Problems) else {}
     problems = {f"confirm_{name}": words for name, words in problems.items()}

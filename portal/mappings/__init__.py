@@ -4,8 +4,16 @@ Here: the list of the blueprints; the other modules add views to mapping_pages. 
 show.
 """
 
-from portal.mappings import exact_pages, list_pages, mapping_changes, mapping_pages, unit_pages
+from portal.mappings import (
+    exact_pages,
+    list_pages,
+    mapping_changes,
+    mapping_pages,
+    unit_pages,
+    workbook_pages,
+)
 
 __all__ = ["BLUEPRINTS", "exact_pages", "list_pages", "mapping_changes", "unit_pages"]
+__all__ += ["workbook_pages"]
 
 BLUEPRINTS = (mapping_pages.pages,)

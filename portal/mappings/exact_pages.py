@@ -115,7 +115,7 @@ def _rows(found: Matches) -> list[list[Written]]:
         shown = _shown(who)
         amount = sums(row.money, g.company.currency).replace("\xa0", " ")
         said = (shown.name, shown.tin, shown.registration)
-        found_there = (value, _name(there), why, is_exact)
+        found_there = (value, _name(there, who), why, is_exact)
         rows.append([row.table, row.key, *said, *found_there, row.records, amount])
     return rows
 
@@ -136,6 +136,7 @@ def _page(
         problems, status = {**problems, **typed.by_field}, 422
     else:
         since = typed
+    causes = [one.row.cause_id for one in chosen]
     preview = bulk_acceptance.bulk_preview(
         session, g.company.id, chosen, g.now, since or fixes.ALWAYS
     )
@@ -143,8 +144,8 @@ def _page(
         "mappings/exact.html",
         status=status,
         found=found,
-        picked=set(preview.causes),
-        of=_words(preview.causes),
+        picked=set(causes),
+        of=_words(causes),
         preview=preview,
         shown=_shown,
         named=_name,
@@ -162,9 +163,9 @@ def _shown(who: Identity) -> Identity:
     return who if filters.sees_personal() else masked(who)
 
 
-def _name(there: str) -> str:
-    """A name in a target's list, for who may see personal data."""
-    return there if not there or filters.sees_personal() else MASK
+def _name(there: str, who: Identity) -> str:
+    """A name in a target's list; that of a party for who may see personal data."""
+    return there if not there or not who.of_party or filters.sees_personal() else MASK
 
 
 def _picked(form: MultiDict[str, str]) -> set[int]:

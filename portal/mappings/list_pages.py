@@ -12,7 +12,7 @@ from flask import Response, abort, g, make_response, request, url_for
 
 from connectors.kit.workbook import CSV, write_csv, write_sheets
 from holding.access.personal_data import MASK
-from holding.code_lists import list_files
+from holding.code_lists import list_files, list_storage
 from holding.code_lists.list_rows import ListRow, read_list
 from holding.connections import connection_rows
 from holding.mappings import keepers
@@ -71,7 +71,7 @@ def give_list() -> Response:
             field = "as_of" if answer.code == "list.day" else "file"
             return _lists({field: answer.words}, status=422)
         return fragments.refuse(answer, back=url_for("mappings.lists", co=g.company.code))
-    noun = list_files.NAMED[answer.kind]
+    noun = list_storage.NAMED[answer.kind]
     said = f"{answer.file_name} is the list of {noun}s of {answer.target} of {answer.as_of} now: "
     said += f"{plural(answer.entries, noun)}, {answer.added} added, {answer.changed} changed, "
     changed = url_for("mappings.list_changes", co=g.company.code, no=answer.file_id)
@@ -120,7 +120,7 @@ def _seen(row: ListRow | None, field: str) -> str:
 
 
 def _noun(file: list_files.ListStanding) -> str:
-    return list_files.NAMED[file.kind]
+    return list_storage.NAMED[file.kind]
 
 
 def _lists(problems: dict[str, str], status: int = 200) -> Response:
@@ -130,10 +130,10 @@ def _lists(problems: dict[str, str], status: int = 200) -> Response:
         "mappings/lists.html",
         _tabs(),
         status=status,
-        sources=list_sources.list_sources(session, g.company.id),
+        sources=list_sources.list_sources(session, g.company.id, g.now),
         files=list_files.files(session, g.company.id),
         targets=[one.name for one in targets if one.is_target],
-        nouns=list_files.NAMED,
+        nouns=list_storage.NAMED,
         kinds=list(ListKind),
         today=_today(),
         form=request.form,

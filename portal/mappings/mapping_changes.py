@@ -69,7 +69,7 @@ def accept_merge(hold_id: int) -> Response:
     moved = url_for("mappings.moved", co=g.company.code, no=answer.revision, since=since)
     keys = plural(answer.keys, "key names", "keys name")
     woken = plural(answer.woken, "record is", "records are")
-    say = f"Merged: {keys} the other party now, {woken} judged again. Nothing was sent."
+    say = f"Merged: {keys} the other party now, {woken} checked again. Nothing was sent."
     return fragments.moved(moved, say)
 
 

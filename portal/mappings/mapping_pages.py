@@ -112,7 +112,7 @@ def said(done: fixes.Fixed) -> str:
     since = f" from {done.since}" if done.since else ""
     became = f"is now {done.value}" if done.value else "was removed"
     woken = plural(done.woken, "record is", "records are")
-    return f"{done.table}: “{done.key}” {became}{since}{was}. {woken} judged again."
+    return f"{done.table}: “{done.key}” {became}{since}{was}. {woken} checked again."
 
 
 def _beside_field(refusal: Refusal) -> dict[str, str]:

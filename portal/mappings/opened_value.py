@@ -86,7 +86,7 @@ def _pick(
     found = choices.search(store.reading(), g.company.id, table, text, told)
     suggested = {one.value for one in suggestions}
     rest = [one for one in found[: choices.SHOWN] if one.value not in suggested]
-    if not filters.sees_personal():
+    if told.of_parties and not filters.sees_personal():
         rest = [replace(one, name=MASK) if one.name else one for one in rest]
     text = text.strip()[: choices.LONGEST]
     told_all = [one.target for one in told.lists if one.complete]

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, current_app, g, request, url_for
 from werkzeug.exceptions import HTTPException
 
+from holding.access.teams import titles_of
 from holding.onboarding import dry_run, going_live
 from holding.onboarding.checklist import Checklist, Step, checklist
+from holding.programs.known_schemas import schemas
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.words import plural, sums
@@ -32,7 +34,7 @@ BY_NAME = "connections.show"
 def shown() -> Response:
     """What is left before the company goes live, with one action a step."""
     found = checklist(store.reading(), g.company.id)
-    first = going_live.first_run(store.reading(), g.company.id)
+    first = going_live.first_run(store.reading(), g.company.id, g.now)
     return fragments.respond(
         "onboarding/checklist.html",
         found=found,
@@ -78,8 +80,17 @@ def _dry_run_page(
         last=last,
         done=done,
         kinds=KINDS,
+        titles=[_titles(one.target, one.document) for one in done.documents] if done else (),
+        teams=titles_of(store.reading(), g.company.id),
         problems=problems,
     )
+
+
+def _titles(target: str, document: str) -> dict[str, str]:
+    """Each field of a document as the accounting system calls it."""
+    known = schemas().document(target, document)
+    fields = (*known.header, *known.lines) if known else ()
+    return {one.name: getattr(one, "title", "") or one.name for one in fields}
 
 
 @pages.get("/cutover")
@@ -114,7 +125,7 @@ def consider() -> Response:
     return fragments.respond(
         "onboarding/go_live.html",
         found=found,
-        first=going_live.first_run(store.reading(), g.company.id),
+        first=going_live.first_run(store.reading(), g.company.id, g.now),
         refusal=going_live.not_ready(found),
     )
 
@@ -155,13 +166,15 @@ def _links(found: Checklist) -> dict[Step, str]:
     new = _page(f"/c/{code}/connections/new")
     connections = url_for("connections.listing", co=code)
 
-    def of(connected: object) -> str:
+    def of(connected: object, side: str) -> str:
         name = getattr(connected, "name", "")
-        return url_for("connections.show", co=code, name=name) if name else new or connections
+        if name:
+            return url_for("connections.show", co=code, name=name)
+        return f"{new}?side={side}" if new else connections
 
     return {
-        Step.SOURCE: of(next(iter(found.sources), None)),
-        Step.TARGET: of(next(iter(found.targets), None)),
+        Step.SOURCE: of(next(iter(found.sources), None), "source"),
+        Step.TARGET: of(next(iter(found.targets), None), "target"),
         Step.RULES: _rules(found),
         Step.PEOPLE: _page(f"/c/{code}/people/"),
         Step.MAPPINGS: url_for("mappings.missing", co=code),

@@ -4,6 +4,7 @@ Here: views and forms. Not here: the templates and what their answers change (po
 reviewing and publishing the change (portal/rule_pages).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time
@@ -13,27 +14,31 @@ from flask import abort, g, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from connectors import registry
+from connectors.contract import ConnectionSide
 from holding.access import deputies
 from holding.connections import connection_rows
 from holding.onboarding import first_rules
 from holding.refusal import Refusal
+from holding.suggestions import listed_names
 from holding.words import plural
 from portal.onboarding.checklist import pages
 from portal.starters import catalogue
-from portal.starters.catalogue import Template
+from portal.starters.catalogue import Tax, Template
 from portal.web import forms, fragments, rule_checks, security, store
 
 LARGEST = Decimal("999999999.99")
-TEAM = "team_"
+TEAM, TAX = "team_", "tax_"
+CODE = re.compile(r"[\w .%()/&-]{1,50}")
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What was answered of a template: the limit, the hour, and who is in which team."""
+    """What was answered of a template: limit, hour, tax codes, and who is in which team."""
 
     limit: Decimal | None
     hour: time | None
     teams: Mapping[str, int]
+    codes: Mapping[Tax, str]
 
 
 @pages.get("/rules")
@@ -51,7 +56,14 @@ def draft_rules() -> AnyResponse:
     found = _answers(template)
     if isinstance(found, forms.Problems):
         return _choice(dict(found.by_field), status=422)
-    draft = catalogue.answered(template, found.limit, found.hour)
+    draft = catalogue.answered(
+        template,
+        found.limit,
+        found.hour,
+        currency=g.company.currency,
+        zone=g.company.zone,
+        codes=found.codes,
+    )
     back = url_for("onboarding.choose_rules", co=g.company.code, template=template.word)
     store.renew()  # no snapshot is kept while a process is at work
     checked = rule_checks.checks().report(draft.files)
@@ -59,12 +71,19 @@ def draft_rules() -> AnyResponse:
         return rule_checks.come_again(fragments.refuse(checked, back=back), checked)
     with store.writing() as session:
         answer = first_rules.choose(
-            session, g.actor, draft.files, template.title, found.teams, g.now, checked
+            session,
+            g.actor,
+            draft.files,
+            template.title,
+            found.teams,
+            g.now,
+            checked,
+            dict(template.teams),
         )
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=back)
     told = plural(len(draft.left_out), "test")
-    left = f" {told} of the template left out, because of the other limit."
+    left = f" {told} of the template left out, because you answered otherwise."
     url = url_for("changes.show", co=g.company.code, no=answer)
     return fragments.moved(url, f"Draft saved as change {answer}.{left if draft.left_out else ''}")
 
@@ -91,6 +110,9 @@ def _choice(problems: Mapping[str, str], *, status: int = 200) -> AnyResponse:
         drafts=security.may("rules.draft"),
         names_teams=security.may("people.admin") is None,
         team=TEAM,
+        taxes=[(f"{TAX}{at}", one, _codes(one)) for at, one in enumerate(chosen.taxes)]
+        if chosen in fitting
+        else [],
         problems=problems,
     )
 
@@ -101,7 +123,7 @@ def _fits(template: Template, connected: set[str]) -> bool:
 
 def _lacking(template: Template, connected: set[str]) -> list[str]:
     """The systems that a template needs and that are not connected, by the names people know."""
-    named = [("source", word) for word in template.sources]
+    named: list[tuple[ConnectionSide, str]] = [("source", word) for word in template.sources]
     named += [("target", word) for word in template.targets]
     forms_of = ((word, registry.form_of(side, word)) for side, word in named)
     return [form.title if form else word for word, form in forms_of if word not in connected]
@@ -119,10 +141,25 @@ def _answers(template: Template) -> Answers | forms.Problems:
     hour = forms.hour(form.get("hour")) if template.hour is not None else None
     if template.hour is not None and hour is None:
         wrong["hour"] = "Enter the time as 02:00."
+    codes = {}
+    for at, one in enumerate(template.taxes):
+        code = form.get(f"{TAX}{at}", one.code).strip()
+        codes[one] = code
+        listed = _codes(one)
+        known = not listed or code in listed or code == one.code
+        if code and not (known and CODE.fullmatch(code)):
+            wrong[f"{TAX}{at}"] = "Choose the tax code."
     if wrong:
         return forms.Problems(wrong)
     chosen = {name: forms.whole(form.get(f"{TEAM}{name}")) for name, _ in template.teams}
-    return Answers(limit, hour, {name: one for name, one in chosen.items() if one is not None})
+    return Answers(
+        limit, hour, {name: one for name, one in chosen.items() if one is not None}, codes
+    )
+
+
+def _codes(tax: Tax) -> dict[str, str]:
+    """The tax codes that the accounting system lists, with their names."""
+    return listed_names.tax_codes(store.reading(), g.company.id, tax.target)
 
 
 def _amount(text: str | None) -> Decimal | None:

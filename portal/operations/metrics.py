@@ -25,7 +25,7 @@ pages = Blueprint("metrics", __name__)
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 HELP: Final = {
     "clearpost_workers_running": "Workers that give a sign of life.",
-    "clearpost_queue_due": "Items that are due and in nobody's hand.",
+    "clearpost_queue_due": "Items that are due and that no worker has taken.",
     "clearpost_queue_in_hand": "Items that a worker has in hand.",
     "clearpost_queue_oldest_seconds": "How long the oldest due item has been due.",
     "clearpost_held_records": "Records with an open exception.",
@@ -36,7 +36,7 @@ HELP: Final = {
     "clearpost_quota_used": "Documents that count for the month's quota of the target.",
     "clearpost_quota_limit": "How many the target takes in a month.",
     "clearpost_master_data_age_seconds": "Age of the master data that was read longest ago.",
-    "clearpost_latency_seconds": "From arrival to posted, of the latest records nobody decided.",
+    "clearpost_latency_seconds": "From arrival to posted, of the latest records without decision.",
     "clearpost_latency_seconds_count": "How many records that is.",
 }
 """Each figure in the order of the page, with what it means; all are gauges."""

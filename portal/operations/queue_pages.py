@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from holding.access.actors import may
 from holding.refusal import Refusal
 from holding.runtime import doorbell
+from holding.store.together import Together
 from holding.workload import stuck
 from holding.workload.latency import latency
 from holding.workload.long_waits import long_waits
@@ -57,6 +58,8 @@ def _shown() -> dict[str, object]:
     session, company = store.reading(), g.company.id
     found = queues(session, company, g.now)
     workers = workers_seen(session, company, g.now)
+    page = Together(session)
+    took, waits = page.ask(latency(company, g.now)), page.ask(long_waits(session, company, g.now))
     return {
         "queues": found,
         "ages": by_age(found),
@@ -67,7 +70,7 @@ def _shown() -> dict[str, object]:
         "worker_chips": CHIPS,
         "stuck": stuck.stuck(session, company, g.now),
         "targets": target_figures(session, company, g.now),
-        "latency": latency(session, company, g.now),
-        "waits": long_waits(session, company, g.now),
+        "latency": took.value,
+        "waits": waits.value,
         "refused": may(g.actor, stuck.ACT),
     }

@@ -13,15 +13,18 @@ from connectors import registry
 from connectors.contract.targets import TellsItems
 from connectors.transport.http import Http
 from holding.access.actors import may
+from holding.code_lists import list_turns
 from holding.configuration import target_ways
-from holding.connections import confirmed_rates, key_rotation, probe, pull_settings, setup
+from holding.connections import confirmed_rates, key_rotation, pull_settings, setup
 from holding.connections import connection_rows as queries
-from holding.intake import hook_calls, pull_turns
+from holding.intake import hook_calls, pull_turns, source_tests
+from holding.lifecycle import unit_changes
 from holding.reconciliation import awaited_e_invoices, reading_plan
 from holding.refusal import Refusal
 from holding.rulesets import declared_rounding, publication, run_hours
 from holding.runs import date_ranges, range_counts, run_history, schedules
 from holding.runtime import doorbell
+from holding.store.together import Answer, Together, answer
 from holding.words import plural
 from portal.pages import intake
 from portal.web import forms, fragments, rule_checks, security, store, target_status
@@ -36,7 +39,7 @@ def listing() -> Response:
     session = store.reading()
     rows = queries.listing(session, g.company.id)
     targets = [row for row in rows if row.is_target]
-    made = target_status.of_rows(session, g.company.id, targets)
+    made = answer(session, target_status.of_rows(session, g.company.id, targets))
     return fragments.respond(
         "connections/list.html",
         targets=[(row, [one for one in made if one.connection_id == row.id]) for row in targets],
@@ -54,11 +57,11 @@ def show(name: str) -> Response:
 
 @pages.post("/<name>/test")
 def test(name: str) -> Response:
-    """Try the target without writing there, a step a line."""
+    """Try a connection without writing there, a step a line."""
     row = row_of(name)
     clock = store.clock()
     http = Http(clock, connect_seconds=TEST_SECONDS, read_seconds=TEST_SECONDS)
-    answer = probe.test_connection(store.database(), clock, row.id, g.actor, http=http)
+    answer = source_tests.tested(store.database(), clock, row.id, g.actor, http=http)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=url_of(name))
     doorbell.ring(g.company.id, "evaluate")
@@ -154,7 +157,7 @@ def daily(name: str) -> Response:
         answer = schedules.switch(session, g.actor, row.id, doc_type, on=on, now=g.now)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=url_of(name))
-    said = "by itself again" if on else "by hand only"
+    said = "automatically again" if on else "by hand only"
     return fragments.moved(
         url_of(name), f"{doc_type.replace('_', ' ').capitalize()} goes out {said}."
     )
@@ -234,23 +237,27 @@ def row_of(name: str) -> queries.ConnectionRow:
 def shown(row: queries.ConnectionRow) -> dict[str, object]:
     """What the page of a connection tells."""
     session = store.reading()
-    found = {line.doc_type: line for line in queries.endpoints(session, row.id)}
-    made = target_status.of_rows(session, g.company.id, [row])
-    target = row.is_target
+    company, target, page = g.company.id, row.is_target, Together(session)
+    lines = page.ask(queries.endpoints(row.id))
+    pills = page.ask(target_status.of_rows(session, company, [row]))
+    asked: dict[str, Answer[object]] = {"told": page.ask(queries.told(company, row.id))}
+    if target:
+        asked["nights"] = page.ask(schedules.of_target(company, row.name, row.connector))
+        asked["runs"] = page.ask(run_history.of_connection(company, row.id))
+        asked["queue"] = page.ask(queries.queue(row.id))
+        asked["snapshots"] = page.ask(queries.snapshots(row.id))
+        asked["recounted"] = page.ask(unit_changes.of_connection(row.id, company))
+    found = {line.doc_type: line for line in lines.value}
     return {
+        **dict.fromkeys(("runs", "queue", "snapshots", "recounted"), ()),
+        "nights": {},
+        **{name: one.value for name, one in asked.items()},
         "row": row,
-        "cards": [(pill, found.get(pill.doc_type)) for pill in made],
-        "nights": schedules.of_target(session, g.company.id, row.name, row.connector)
-        if target
-        else {},
-        "new_hours": run_hours.waiting(session, g.company.id, row.name) if target else (),
-        "runs": run_history.of_connection(session, g.company.id, row.id) if target else (),
-        "queue": queries.queue(session, row.id) if target else (),
-        "snapshots": queries.snapshots(session, row.id) if target else (),
+        "cards": [(pill, found.get(pill.doc_type)) for pill in pills.value],
+        "new_hours": run_hours.waiting(session, company, row.name) if target else (),
         "rates": confirmed_rates.of_connection(session, row.id) if target else None,
         "tells_unit": isinstance(registry.targets().get(row.connector), TellsItems),
         "rounds": declared_rounding.disagreement(session, row.id) if target else None,
-        "told": queries.told(session, g.company.id, row.id),
         "form": registry.form_of(row.side, row.connector),
         "awaited": _awaited(row),
         "keys": key_rotation.listing(session, row.id) if _admin() else (),
@@ -259,7 +266,10 @@ def shown(row: queries.ConnectionRow) -> dict[str, object]:
         "example": None if target else intake.example_of(row, g.company.code),
         "back": security.outside(url_for("connauth.back", co=g.company.code, name=row.name)),
         "pulls": _pulls(row),
+        "lists": list_turns.of_target(session, row.id) if target else (),
+        "testable": source_tests.is_testable(row.side, row.connector),
         "hook": intake.hook_address(g.company.code, row.name),
+        "calls": source_tests.is_called(row.side, row.connector),
         "first": _today() - timedelta(days=30),
         "until": _today(),
         "problems": {},
@@ -282,10 +292,8 @@ def _pulls(row: queries.ConnectionRow) -> tuple[pull_turns.PullRow, ...]:
 
 def _awaited(row: queries.ConnectionRow) -> awaited_e_invoices.Awaited | None:
     """The posted documents whose e-invoice has to come back; None where none ever has to."""
-    if not row.is_target:
-        return None
-    session = store.reading()
-    return awaited_e_invoices.of_connection(session, row.id, row.connector, row.settings)
+    of_target = (store.reading(), row.id, row.connector, row.settings)
+    return awaited_e_invoices.of_connection(*of_target) if row.is_target else None
 
 
 def _again(row: queries.ConnectionRow, found: forms.Problems) -> Response:

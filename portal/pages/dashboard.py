@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from holding.records import accepted_differences
 from holding.signals import open_signals
+from holding.store.together import Together, answer
 from holding.worklist import ageing, filters, groups, search
 from holding.worklist import dashboard as queries
 from holding.worklist.filters import Filter
@@ -44,30 +45,38 @@ def _shown() -> dict[str, object]:
     everything = Filter(person_id=g.actor.person_id)
     mine = Filter(view="mine", person_id=g.actor.person_id)
     held = filters.held(session, company, g.actor.person_id)
-    causes = groups.groups(session, company, everything, held)
-    seen, days = queries.standing(session, company, midnight, today)
-    booked, kept = (
-        queries.booked(session, company, today),
-        accepted_differences.by_day(session, company),
-    )
+    page = Together(session)
+    asked_causes = page.ask(groups.groups(session, company, everything, held))
+    asked_mine = page.ask(groups.groups(session, company, mine, held))
+    asked_booked = page.ask(queries.booked(company, today))
+    asked_kept = page.ask(accepted_differences.asked_by_day(company))
+    signals = page.ask(open_signals.asked_listing(company))
+    owners, oldest = page.ask(queries.owners(company, held)), page.ask(queries.oldest(company))
+    late = page.ask(ageing.listing(company, most=TOP))
+    targets = page.ask(target_status.of_targets(session, company))
+    waits = page.ask(long_waits(session, company, g.now))
+    took = page.ask(latency(company, g.now))
+    kept_out = page.ask(queries.kept_out(company, midnight - timedelta(days=KEPT_DAYS)))
+    seen, days = page.ask(queries.standing(company, midnight, today)).value
+    booked, kept, causes = asked_booked.value, asked_kept.value, asked_causes.value
     return {
         "booked": booked,
         "booked_types": sorted({doc_type for one in booked for doc_type in one.money}),
         "accepted": accepted_differences.totals(kept.values()),
         "accepted_days": kept,
-        "signals": open_signals.listing(session, company),
+        "signals": signals.value,
         "totals": filters.totals(session, company, everything, held),
-        "mine": groups.groups(session, company, mine, held)[:TOP],
+        "mine": asked_mine.value[:TOP],
         "mine_totals": filters.totals(session, company, mine, held),
-        "owners": queries.owners(session, company, held),
-        "oldest": queries.oldest(session, company),
+        "owners": owners.value,
+        "oldest": oldest.value,
         "causes": causes[:TOP],
         "more_causes": max(0, len(causes) - TOP),
-        "late": ageing.listing(session, company, most=TOP),
-        "targets": target_status.of_targets(session, company),
-        "waits": long_waits(session, company, g.now),
-        "latency": latency(session, company, g.now),
-        "kept_out": queries.kept_out(session, company, midnight - timedelta(days=KEPT_DAYS)),
+        "late": late.value,
+        "targets": targets.value,
+        "waits": waits.value,
+        "latency": took.value,
+        "kept_out": kept_out.value,
         "today": seen,
         "days": days,
         "date": today,
@@ -106,7 +115,7 @@ def _record_url(row: search.Found) -> str:
 @late_pages.get("/late")
 def listing() -> Response:
     """Each document with its age and the gate that it waits for."""
-    late = ageing.listing(store.reading(), g.company.id, _after())
+    late = answer(store.reading(), ageing.listing(g.company.id, _after()))
     last = late.rows[-1] if len(late.rows) >= ageing.A_PAGE else None
     return fragments.respond("dashboard/late.html", late=late, last=last)
 

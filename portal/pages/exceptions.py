@@ -25,6 +25,7 @@ from holding.programs import posted_differences
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.store.database import DatabaseSession
+from holding.store.together import answer
 from holding.worklist import ageing as ageing_query
 from holding.worklist import filters as worklist_filters
 from holding.worklist import open_holds
@@ -38,15 +39,15 @@ ASKED = {
     "release": "Release",
     "retry": "Try again",
     "assign": "Send to a person",
-    "snooze": "Put aside",
-    "date": "Date anew",
+    "snooze": "Snooze",
+    "date": "Change date",
 }
 DID = {
     "release": "released",
     "retry": "tried again",
     "assign": "given away",
-    "snooze": "put aside",
-    "date": "dated anew",
+    "snooze": "snoozed",
+    "date": "re-dated",
 }
 
 
@@ -88,7 +89,7 @@ def correct(hold_id: int) -> Response:
         wanted, op = wish.correction, wish.op or None
         return corrections.correct(session, g.actor, hold_id, wanted, g.now, op)
 
-    said = "Corrected: a new version is being judged; the original stays beside it."
+    said = "Corrected: a new version is being checked; the original stays beside it."
     return hold_pane.act(hold_id, exception_forms.corrected(request.form), do, said, field="value")
 
 
@@ -113,7 +114,7 @@ def snooze(hold_id: int) -> Response:
         until, op = wish.until, wish.op or None
         return assignments.snooze(session, g.actor, hold_id, until, g.now, op, seen=wish.seen)
 
-    said = "Put aside. It stays held and counted, and comes back on that morning."
+    said = "Snoozed. It stays held and counted, and comes back on that morning."
     return hold_pane.act(
         hold_id, exception_forms.snoozed(request.form, filters.zone()), do, said, field="until"
     )
@@ -226,7 +227,7 @@ def _shown(
         "seen": " ".join(f"{row.id}:{row.lock}:{row.version_id or 0}" for row in rows),
         "more": more,
         "alone": alone,
-        "colleagues": open_holds.colleagues(store.reading(), g.company.id),
+        "colleagues": answer(store.reading(), open_holds.colleagues(g.company.id)),
         "problems": problems or {},
     }
 
@@ -239,7 +240,7 @@ def date(hold_id: int) -> Response:
         op = wish.op or None
         return locked_periods.date_anew(session, g.actor, hold_id, wish.day, wish.reason, g.now, op)
 
-    said = "Dated anew. It is being judged again."
+    said = "Document date changed. It is being checked again."
     return hold_pane.act(hold_id, exception_forms.dated(request.form), do, said, field="day")
 
 
@@ -251,7 +252,7 @@ def reopen(hold_id: int) -> Response:
         op = wish.op or None
         return reopening.ask_to_reopen(session, g.actor, hold_id, wish.question, g.now, op)
 
-    said = "Asked. What waits for that month goes by itself when it is opened."
+    said = "Asked. What waits for that month is posted automatically when it is opened."
     return hold_pane.act(hold_id, exception_forms.asked(request.form), do, said, field="person")
 
 

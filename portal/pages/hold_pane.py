@@ -25,6 +25,7 @@ from holding.programs import posted_differences
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.store.database import DatabaseSession
+from holding.store.together import Together
 from holding.words import by_key
 from holding.worklist import groups as queries
 from holding.worklist import hold_detail as hold_query
@@ -46,9 +47,13 @@ def pane(
     if row is None:
         abort(404)
     show, changed = filters.sees_personal(), row.code in posted_differences.CODES
-    theirs = teams.in_team(session, row.team_id, g.actor.person_id)
+    page = Together(session)
+    colleagues = page.ask(open_holds.colleagues(g.company.id))
+    written = page.ask(notes.of_record(row.record_id))
+    message = page.ask(notes.whole(session, g.actor, hold_id)) if row.open else None
+    theirs, instead = teams.duty(session, row.team_id, g.actor.person_id)
     asked = open_fields.fields_of(session, hold_id) if row.open and show else ()
-    own = open_fields.mine(session, g.actor, asked)
+    own = open_fields.mine(session, g.actor, asked, {row.team_id: theirs})
     by_people = row.approval or row.in_target or row.clears.by_people
     who = releasers.of_hold(session, hold_id, g.actor, by_people=by_people) if row.open else None
     return {
@@ -62,18 +67,18 @@ def pane(
         "who": who,
         "sethash": candidates.set_hash({row.posting_id or 0: row.posting_hash or ""}),
         "known_twice": row.open and row.rule in party_merge.party_checks(session, g.company.id),
-        "colleagues": open_holds.colleagues(session, g.company.id),
+        "colleagues": colleagues.value,
         "keeper": keepers.kept_by_others(session, g.actor, row.table) if row.table else None,
         "fields": own,
         "unset": [one for one in asked if one.field not in own and one.field.gap],
         "period": locked_periods.ways(session, hold_id) if row.open else None,
         "dating": may(g.actor, locked_periods.DATE) or (None if theirs else _elsewhere(row.team)),
-        "message": notes.whole(session, g.actor, hold_id) if row.open else None,
+        "message": message.value if message else None,
         "unread": notes.UNREAD,
-        "notes": notes.of_record(session, row.record_id),
+        "notes": written.value,
         "problems": problems,
         "moved": moved,
-        "answers": _answers(session, row.team_id),
+        "answers": f"no members; {instead} answers" if instead else "",
         "typed": request.form,
     }
 
@@ -83,7 +88,7 @@ def folded(found: Sequence[side_by_side.Pair]) -> dict[str, object]:
     of the source.
     """
     listed = [pair for pair in found if pair.hit or pair.field]
-    head = [pair for pair in listed if pair.hit or " line " not in pair.field]
+    head = [pair for pair in listed if pair.hit or pair.line is None]
     shown = head if len(listed) > MOST_ROWS else listed
     return {
         "pairs": shown,
@@ -94,12 +99,6 @@ def folded(found: Sequence[side_by_side.Pair]) -> dict[str, object]:
 
 def _elsewhere(team: str | None) -> Refusal:
     return Refusal("hold.team", f"This is with {team}.", status=403)
-
-
-def _answers(session: DatabaseSession, team_id: int | None) -> str:
-    """Who answers for a team in which nobody is."""
-    empty = teams.empty_team(session, team_id)
-    return f"nobody is in it, {empty} answers" if empty else ""
 
 
 def shown(hold_id: int) -> Response:
@@ -267,7 +266,7 @@ def said(rows: Sequence[queries.Member], answer: approve.Approved) -> str:
     done = [row for row in rows if row.posting_id in set(answer.done)]
     told = f"{len(done)} approved, {sums(done)}." if done else "Nothing was approved."
     if answer.waiting:
-        levels = sorted({left.reason.removeprefix("still waits: ") for left in answer.waiting})
+        levels = sorted({left.level for left in answer.waiting})
         told += f" Others still decide: {', '.join(levels)}."
     if not answer.refused:
         return told

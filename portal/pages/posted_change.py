@@ -71,7 +71,7 @@ def ways(found: Difference, hold: HoldRow) -> tuple[Way, ...]:
 def _keep(found: Difference, hold: HoldRow) -> Way:
     title = f"Keep {money(found.posted, found.currency)} in {found.target}"
     if not hold.clears.by_people:
-        return Way(title, f"You cannot keep it, because the rules let nobody accept it{_at(hold)}.")
+        return Way(title, f"You cannot keep it, because the rules let no one accept it{_at(hold)}.")
     stays = "It stays listed as an accepted difference, on the record and in the daily totals"
     posted_on = found.documents[-1].day
     day = f" of {posted_on}" if posted_on else ""

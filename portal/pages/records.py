@@ -15,7 +15,8 @@ from holding.access import personal_data
 from holding.access.reach import carries_others
 from holding.intake import differences
 from holding.journal import push_history
-from holding.reconciliation import reading_plan
+from holding.reconciliation import payout_orders, reading_plan
+from holding.reconciliation.awaited_e_invoices import EInvoiceStatus
 from holding.records import (
     accepted_differences,
     checklist_and_finding,
@@ -30,6 +31,7 @@ from holding.refusal import Refusal
 from holding.rulesets import rulebook
 from holding.runs.status import Pill, standing
 from holding.runtime import doorbell
+from holding.store.together import Together
 from holding.words import plural
 from portal.web import filters, forms, fragments, labels, store
 from rules.values.posting_states import PostingState
@@ -49,9 +51,8 @@ def show(source: str, kind: str, external_id: str) -> Response:
     if request.args.get("download") == "raw":
         return _download(record)
     shown = _head(record)
-    return fragments.respond(
-        "records/show.html", shown._asdict() | TABS[tab][1](shown), tab=tab, tabs=TABS
-    )
+    told = shown._asdict() | {"payout": _payout(shown)} | TABS[tab][1](shown)
+    return fragments.respond("records/show.html", told, tab=tab, tabs=TABS)
 
 
 @pages.post("/records/<source>/<kind>/<record_id:external_id>/read")
@@ -97,7 +98,7 @@ _OF_OTHERS = Refusal(
     code="reach.limited",
     message="You cannot download what this call sent, because it also carried documents of other "
     "sources.",
-    hint="Somebody who works with all sources can.",
+    hint="A colleague who works with all sources can.",
     status=403,
 )
 
@@ -130,17 +131,20 @@ class _Shown(NamedTuple):
 
 def _head(record: queries.RecordRow) -> _Shown:
     session = store.reading()
-    postings = queries.postings(session, record.id)
+    page = Together(session)
+    holds = page.ask(queries.open_holds(record.id))
+    asked_kept = page.ask(accepted_differences.asked_of_records(g.company.id, [record.id]))
+    came = page.ask(queries.versions(record.id))
+    postings, versions = page.ask(queries.postings(record.id)).value, came.value
     chosen = forms.whole(request.args.get("posting"))
     posting = next((p for p in postings if p.id == chosen), _first_to_see(postings))
-    versions = queries.versions(session, record.id)
-    kept = accepted_differences.of_records(session, g.company.id, [record.id]).get(record.id, ())
+    kept = asked_kept.value.get(record.id, ())
     return _Shown(
         record=record,
         postings=postings,
         posting=posting,
         tries=max((p.tries for p in postings if p.state.value == record.state), default=0),
-        open_holds=queries.open_holds(session, record.id),
+        open_holds=holds.value,
         mark=accepted_differences.mark(kept) if kept else None,
         accepted=kept,
         versions=versions,
@@ -148,6 +152,15 @@ def _head(record: queries.RecordRow) -> _Shown:
         times=sum(v.delivery_times or 0 for v in _each_delivery(versions)),
         standstill=_standstill(postings),
     )
+
+
+def _payout(shown: _Shown) -> payout_orders.PayoutCard | None:
+    """What a payout comes to, with a page of its entries; None of any other record."""
+    newest = next((v for v in shown.versions if v.no == shown.record.version), None)
+    if shown.record.kind != payout_orders.KIND or newest is None or not newest.body:
+        return None
+    page = forms.whole(request.args.get("entries")) or 1
+    return payout_orders.card(store.reading(), shown.record.id, newest.body, page)
 
 
 def _standstill(postings: Sequence[queries.PostingRow]) -> Mapping[int, Pill]:
@@ -257,6 +270,7 @@ def _pushes(shown: _Shown) -> dict[str, object]:
     return {
         "pushes": push_history.pushes(session, record_id),
         "readings": reading_plan.of_record(session, record_id),
+        "EInvoice": EInvoiceStatus,
         "verdict_of": labels.retry_verdict,
         "sees": filters.sees_personal(),
     }

@@ -120,14 +120,16 @@ def _about(
     by = f" by {version.publisher}" if version.publisher else ""
     wrote = f", written by {version.author}" if version.author else ""
     said = (
-        f"{filters.moment(last.at)} by {last.by or 'nobody known'}, {last.said}" if last else NONE
+        f"{filters.moment(last.at)} by {last.by or 'not recorded'}, {last.said}" if last else NONE
     )
     backtest = f"Last backtest: {said}."
     decided = _decided(version)
     how = (
         f"Decided by the backtest {decided.said} (hash {decided.sha256[:12]}). " if decided else ""
     )
-    return (f"Ruleset {version.no} ({version.hash[:12]}), {published}{by}{wrote}. {how}{backtest}",)
+    return (
+        f"Rule version {version.no} ({version.hash[:12]}), {published}{by}{wrote}. {how}{backtest}",
+    )
 
 
 __all__ = ["pages"]
@@ -173,7 +175,7 @@ def push_draft() -> Response:
         )
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=back)
-    say = f"The draft is change {answer}. Somebody else checks and publishes it."
+    say = f"The draft is change {answer}. Another person checks and publishes it."
     return fragments.moved(back, say)
 
 

@@ -19,6 +19,7 @@ from holding.reconciliation import manual_entries
 from holding.records import accepted_differences
 from holding.refusal import Refusal
 from holding.runtime import doorbell
+from holding.store.together import answer
 from holding.words import plural
 from holding.worklist import approval_inbox, closed_holds, open_holds
 from holding.worklist import filters as queries
@@ -45,14 +46,15 @@ def listing() -> Response:
 def inbox() -> Response:
     """Each document that waits for a consent, the oldest first, to be decided one by one."""
     session = store.reading()
-    rows = approval_inbox.page(session, g.actor, forms.whole(request.args.get("after")))
+    page = approval_inbox.page(session, g.actor, forms.whole(request.args.get("after")))
+    rows = page.rows
     shown = rows[: approval_inbox.A_PAGE]
     ids, show = {row.record_id for row in shown}, filters.sees_personal()
     return fragments.respond(
         "approvals/inbox.html",
         rows=shown,
         after=shown[-1].hold_id if len(rows) > len(shown) else None,
-        waiting=approval_inbox.waiting(session, g.company.id),
+        waiting=page.waiting,
         sums=hold_pane.sums(shown),
         hashes={row.posting_id: candidates.set_hash({row.posting_id: row.hash}) for row in shown},
         hide=personal_data.hiding_each(session, ids, show=show),
@@ -70,7 +72,7 @@ def show(hold_id: int) -> Response:
 def release(hold_id: int) -> Response:
     """Let one finding pass, with a reason; of a change after posting the one that was looked at."""
     seen = forms.whole(request.form.get("rev"))
-    said = "Released. It is being judged again." if seen is None else KEPT
+    said = "Released. It is being checked again." if seen is None else KEPT
     return _settle(hold_id, partial(releases.release, seen=seen), said)
 
 
@@ -214,7 +216,7 @@ def _page(rows: Sequence[closed_holds.ClosedHold | open_holds.StateRow]) -> dict
 def _groups(wanted: Filter, held: queries.Held) -> dict[str, object]:
     session, company = store.reading(), g.company.id
     start = forms.place(request.args.get("after"))
-    found = lists.groups(session, company, wanted, held, start)
+    found = answer(session, lists.groups(session, company, wanted, held, start))
     more = found[lists.GROUPS_A_PAGE - 1] if len(found) > lists.GROUPS_A_PAGE else None
     found = found[: lists.GROUPS_A_PAGE]
     opened = forms.whole(request.args.get("open"))
@@ -237,7 +239,7 @@ def _group() -> dict[str, object]:
         abort(404)
     only = replace(wanted, causes=(opened,))
     held = queries.held(store.reading(), g.company.id, g.actor.person_id)
-    found = lists.groups(store.reading(), g.company.id, only, held)
+    found = answer(store.reading(), lists.groups(store.reading(), g.company.id, only, held))
     if not found:
         abort(404)
     acts = bulk_acts.open_to(g.actor)

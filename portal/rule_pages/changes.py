@@ -57,7 +57,7 @@ def publish(no: int) -> Response:
     if isinstance(done, Refusal):
         return fragments.refuse(done, back=back)
     doorbell.ring(g.company.id, "evaluate")
-    say = f"Rules version {done.no} published. {plural(done.woken, 'record')} will be checked."
+    say = f"Rule version {done.no} published. {plural(done.woken, 'record')} will be checked."
     return fragments.moved(url_for("dashboard.show", co=g.company.code), say)
 
 

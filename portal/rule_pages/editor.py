@@ -55,8 +55,8 @@ def check(path: str) -> Response:
     if isinstance(shown, Refusal):
         return fragments.refuse(shown, back=_here(path))
     store.renew()  # no snapshot is kept while a process is at work
-    given, checks = files | {path: text}, rule_checks.checks()
-    found = checks.report(given, tests=False) if "quick" in request.form else checks.report(given)
+    checks, quick = rule_checks.checks(), "quick" in request.form
+    found = checks.report(files | {path: text}, tests=not quick, whose=_whose(path))
     if not isinstance(found, Refusal):
         return _shown(path, shown, found)
     answer = _shown(path, shown, stopped=found)
@@ -71,7 +71,8 @@ def suggest(path: str) -> Response:
     if drafts.too_large(text) or drafts.too_large(before):
         return jsonify([])
     store.renew()
-    found = rule_checks.checks().suggested(files | {path: text}, before.replace("\r\n", "\n"))
+    before, checks = before.replace("\r\n", "\n"), rule_checks.checks()
+    found = checks.suggested(files | {path: text}, before, whose=_whose(path))
     told = () if isinstance(found, Refusal) else found
     return jsonify([{"label": o.label, "kind": o.kind, "meaning": o.meaning} for o in told])
 
@@ -96,7 +97,7 @@ def submit(path: str) -> Response:
             drafts.throw_away(session, g.actor, path)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=_here(path))
-    say = f"The draft is change {answer}. Somebody else checks and publishes it."
+    say = f"The draft is change {answer}. Another person checks and publishes it."
     return fragments.moved(url_for("changes.show", co=g.company.code, no=answer), say)
 
 
@@ -144,6 +145,11 @@ def _kept(path: str, text: str) -> Shown | Refusal:
         refusal = drafts.keep(session, g.actor, path, text, base_id, g.now)
     no = found.no if found else version.no
     return refusal or Shown(text=text, base_no=no, saved_at=g.now)
+
+
+def _whose(path: str) -> str:
+    """The draft, for whoever remembers it: nobody else's is ever called the same."""
+    return f"{g.company.id}/{g.actor.person_id}/{path}"
 
 
 def _text() -> str:

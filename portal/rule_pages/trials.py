@@ -120,7 +120,7 @@ def _choices() -> list[Choice]:
     found = [Choice(THEN, "The rules of then")]
     for version in change_list.versions(session, g.company.id)[:VERSIONS]:
         note = ", in force" if version.version_id == in_force else ""
-        found.append(Choice(f"{RULESET}-{version.no}", f"Ruleset {version.no}{note}"))
+        found.append(Choice(f"{RULESET}-{version.no}", f"Rule version {version.no}{note}"))
     found += [
         Choice(f"{CHANGE}-{one.no}", f"Change {one.no}: {one.title}")
         for one in change_list.changes(session, g.company.id)

@@ -76,8 +76,11 @@ def check(
     What is right and not carried out yet is counted; with --publish each is an error, as it is to
     those who publish.
     """
+    from grammar.parsing.incremental import collect_rarely
+
     begin = perf_counter()
     files = read_files(paths)
+    collect_rarely()
     ruleset, problems = examine(files, in_force=publish)
     if covered and strict:
         problems = (*problems, *risks(ruleset))
@@ -161,11 +164,11 @@ def fmt(paths: tuple[Path, ...], *, only_check: bool) -> int:
     return FINDINGS if broken or (only_check and changed) else 0
 
 
-@click.command(name="try", short_help="Judge one record (JSON) by rule files, and nothing else.")
+@click.command(name="try", short_help="Check one record (JSON) with rule files, and nothing else.")
 @click.argument("rules", type=click.Path(exists=True, path_type=Path))
 @click.argument("record", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--kind", help="The kind of record, where the rules judge several.")
-@click.option("--at", type=click.DateTime(), help="Judge as of this moment (UTC); default: now.")
+@click.option("--kind", help="The kind of record, where the rules check several.")
+@click.option("--at", type=click.DateTime(), help="Check as of this moment (UTC); default: now.")
 @click.option("--trace", is_flag=True, help="Show every rule line with what it saw.")
 @AS_JSON
 def try_(

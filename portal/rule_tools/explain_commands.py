@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.rule_tools.check_commands import AS_JSON, PATHS, sound
+from portal.rule_tools.check_commands import AS_JSON, sound
 from portal.rule_tools.rule_files import read_files
 from portal.terminal.command_frame import FINDINGS, USAGE, Stop, plural, say, tell
 
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parents[1] / "starters"
 KNOWN = sorted(path.name for path in TEMPLATES.iterdir() if (path / "maps").is_dir())
 FROM_FILES = "Files do not say when their rules came into force; the rule book of the portal does."
+EVERY = "every target"
 FOLDER = click.Path(exists=True, path_type=Path)
 
 
 @click.command()
-@PATHS
+@click.argument("paths", metavar="FILES", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @click.option("--markdown", "form", flag_value="markdown", default=True, help="Markdown (default).")
 @click.option("--html", "form", flag_value="html", help="One page that prints well, no scripts.")
 @click.option("--json", "form", flag_value="json", help="One JSON object.")
@@ -37,8 +38,27 @@ FOLDER = click.Path(exists=True, path_type=Path)
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="What `clearpost backtest --json` printed of these rules: said beside each check.",
 )
-def explain(paths: tuple[Path, ...], *, form: str, topic: str | None, backtest: Path | None) -> int:
+@click.option(
+    "--targets",
+    "target",
+    is_flag=False,
+    flag_value=EVERY,
+    metavar="[NAME]",
+    help="Instead, without FILES: what a target takes, field by field, and what it tells.",
+)
+def explain(
+    paths: tuple[Path, ...],
+    *,
+    form: str,
+    topic: str | None,
+    backtest: Path | None,
+    target: str | None,
+) -> int:
     """Say the rules in plain words: the rule book."""
+    if target is not None:
+        return _explain_targets(target, form)
+    if not paths:
+        raise click.UsageError("Missing argument 'FILES...': a folder of rules, or --targets.")
     from portal.rule_tools.last_backtest import read_backtest
     from rules.programs.program import compile_ruleset
     from rules.rulebook.book import book, with_backtest
@@ -64,6 +84,25 @@ def explain(paths: tuple[Path, ...], *, form: str, topic: str | None, backtest: 
         click.echo(html(written, title, about, behind), nl=False)
     else:
         click.echo(markdown(written, title, about), nl=False)
+    return 0
+
+
+def _explain_targets(asked: str, form: str) -> int:
+    """Print the reference of one target, or of all."""
+    from connectors import registry
+    from portal.rule_tools.target_reference import as_data, page
+
+    known = registry.targets()
+    if asked not in {EVERY, *known}:
+        raise Stop(f"There is no target '{asked}'.", f"Known: {', '.join(sorted(known))}.", USAGE)
+    if form == "html":
+        raise Stop("Targets are told as Markdown or as JSON.", "leave --html away", USAGE)
+    names = [name for name in sorted(known) if asked in {EVERY, name}]
+    if form == "json":
+        tell({"targets": [as_data(known[name], registry.unposted(name)) for name in names]})
+        return 0
+    pages = (page(known[name], registry.unposted(name)) for name in names)
+    click.echo("\n".join(pages), nl=False)
     return 0
 
 

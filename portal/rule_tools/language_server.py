@@ -16,6 +16,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
+from grammar.parsing.incremental import collect_rarely
 from grammar.version import __version__
 from portal.rule_tools.editor_answers import Answers
 from portal.rule_tools.open_files import RuleSet, folder_of
@@ -139,6 +140,7 @@ def _granted(answer: T | Refused) -> T:
 
 def serve() -> None:
     """Speak with one client over standard input and output until it says goodbye."""
+    collect_rarely()
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # faults go to the log of the client
     server().start_io()
 

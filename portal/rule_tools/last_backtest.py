@@ -8,8 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from portal.terminal.command_frame import USAGE, Stop, plural
+
+if TYPE_CHECKING:
+    from rules.comparison.backtest_reasons import Declared
 
 NONE = "Last backtest: none given."
 
@@ -30,7 +34,10 @@ def read_backtest(path: Path | None, fingerprint: str) -> LastBacktest:
         return LastBacktest(NONE)
     try:
         found = json.loads(path.read_text("utf-8"))
-        rules = {book_name(row["rule"], row["kind"]): _said(row) for row in found["rules"]}
+        rules = {
+            book_name(row["declared"], row["rule"], row["kind"]): _said(row)
+            for row in found["rules"]
+        }
         records, of_these = int(found["records"]), found["hash"] == fingerprint
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
         hint = "clearpost backtest OLD NEW RECORDS --json > FILE"
@@ -42,9 +49,9 @@ def read_backtest(path: Path | None, fingerprint: str) -> LastBacktest:
     return LastBacktest(told, rules)
 
 
-def book_name(rule: str, kind: str) -> str:
+def book_name(declared: "Declared", rule: str, kind: str) -> str:
     """The entry of the book that a rule of the report belongs to."""
-    return f"approve {kind}" if rule.startswith("approve by ") else f"check {rule}"
+    return f"approve {kind}" if declared == "approve" else f"check {rule}"
 
 
 def _said(row: Mapping[str, str | int]) -> str:

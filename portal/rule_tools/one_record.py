@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from portal.terminal.command_frame import USAGE, Stop
-from rules.values.posting_states import PostingState
+from rules.values.posting_states import POSTING_LABELS, PostingState, in_sentence
 
 if TYPE_CHECKING:
-    from rules.outcomes.outcome import Decision, Outcome
+    from rules.outcomes.outcome import Decision, Outcome, VerdictResult
 
-_SIGNS = {"hit": "HIT", "unknown": "UNKNOWN", "not applicable": "-"}
+_SIGNS: "Mapping[VerdictResult, str]" = {"hit": "HIT", "unknown": "UNKNOWN", "not_applicable": "-"}
 """The results that stand out in a trace; the others stand in their own words."""
 
 
@@ -36,9 +36,9 @@ def chosen(kind: str | None, kinds: tuple[str, ...]) -> str:
         return str(kind)
     known = ", ".join(kinds)
     if kind is not None:
-        raise Stop(f"The rules judge no {kind}.", f"--kind: one of {known}", USAGE)
+        raise Stop(f"The rules check no {kind}.", f"--kind: one of {known}", USAGE)
     if len(kinds) != 1:
-        raise Stop(f"The rules judge {len(kinds)} kinds of record.", f"--kind: {known}", USAGE)
+        raise Stop(f"The rules check {len(kinds)} kinds of record.", f"--kind: {known}", USAGE)
     return kinds[0]
 
 
@@ -46,7 +46,7 @@ def report(outcome: "Outcome") -> Iterator[str]:
     """The decision for each route, with its findings."""
     yield f"{outcome.number or '(no number)'}, status {outcome.status_word or '(blank)'}"
     for decision in outcome.decisions:
-        yield f"{decision.route}: {decision.state}{_detail(decision)}"
+        yield f"{decision.route}: {in_sentence(POSTING_LABELS[decision.state])}{_detail(decision)}"
         for finding in decision.findings:
             owner = f" [{finding.owner}]" if finding.owner else ""
             yield f"  {finding.severity} {finding.code} {finding.rule}{owner}: {finding.message}"
@@ -66,8 +66,8 @@ def traced(outcome: "Outcome", sources: Mapping[str, str]) -> Iterator[str]:
             route = line.route
             yield f"\n{route or 'all routes'}"
         of_line = f" (line {line.record_line})" if line.record_line else ""
-        words = in_words(line.kind, line.result)
-        yield f"  {_SIGNS.get(words, words):11}{line.where}  {line.source}{of_line}"
+        said = _SIGNS.get(line.result) or in_words(line.kind, line.result)
+        yield f"  {said:11}{line.where}  {line.source}{of_line}"
         for name, value in line.operands:
             yield f"               {name} = {value}"
         if line.text and line.kind != "units":

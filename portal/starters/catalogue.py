@@ -4,31 +4,44 @@ Here: which templates there are, what each asks, and its files with the answers 
 checking, storing and publishing a draft (holding/rulesets/publication.py), the page that asks
 (portal/onboarding/rule_choice.py).
 
+A template is written for a company in Malaysia; its draft has the currency and the zone of the
+company that takes it. The law that it names (e-Invoices of Malaysia) stays one about ringgit.
+
 The rows of the CSV files are samples, and stay behind: a company's own customers and items are
-mapped as they come. So are the tests of a template that speak of another approval limit.
+mapped as they come. So do the tests of a template that speak of another limit or currency.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import time
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
+from grammar import nodes as n
 from grammar.parsing.parser import parse
+from holding.programs.known_schemas import schemas
 from holding.rulesets.admission import inspect, rule_sources
+from rules.comparison.preflight import references
 from rules.editing.daily_hours import daily_routes, retimed
 
 FOLDER: Final = Path(__file__).parent
 TITLES: Final = {
     "netshop-aiaccount": "Orders to invoices, each as soon as it is paid",
     "netshop-aiaccount-daily": "Orders to invoices and receipts, and commissions, once a day",
+    "woocommerce-aiaccount": "Orders of a WooCommerce shop to AiAccount",
+    "woocommerce-quickbooks": "Orders of a WooCommerce shop to QuickBooks",
     "orders-quickbooks": "Orders, refunds and purchases to QuickBooks",
+    "netshop-autocount": "Orders and payouts of NetShop to AutoCount",
+    "shopify-autocount": "Orders, refunds and payouts of a Shopify shop to AutoCount",
+    "lazada-autocount": "Orders, returns and payouts of a Lazada seller to AutoCount",
+    "shopee-autocount": "Orders, returns and payouts of a Shopee shop to AutoCount",
     "settlements-aiaccount": "Statements of marketplaces to invoices and bills",
 }
-"""The templates by their folders, with what each is for. That for AutoCount is not among them: it
+"""The templates by their folders, with what each is for. `orders-autocount` is not among them: it
 also posts sales orders and deliveries, which this version does not carry out.
 """
 _LIMIT: Final = re.compile(
@@ -36,12 +49,22 @@ _LIMIT: Final = re.compile(
     r"(?P<value>[0-9.]+)(?P<after>[^\n]*\n(?![ \t]+from ))",
     re.MULTILINE,
 )
+_HOME, _ZONE = "MYR", '"Asia/Kuala_Lumpur"'
+_CURRENCY: Final = re.compile(
+    r'^(?P<before>[ \t]+(?:currency[ \t]+|(?:require|and)[ \t]+currency = "|Currency[ \t]+= "))'
+    rf'{_HOME}(?P<after>"?)$',
+    re.MULTILINE,
+)
+"""What a source is in, what its documents say, and the check that nothing else comes; not where
+ringgit is the law's.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
     """A template: the systems that it is for, the teams that it names (name, title), and its
-    answers as they stand: the approval limit and the hour of its daily run, where it has them.
+    answers as they stand: the approval limit, the hour of its daily run and the tax codes, where it
+    has them.
     """
 
     word: str
@@ -52,6 +75,19 @@ class Template:
     limit: Decimal | None
     hour: time | None
     files: Mapping[str, str]
+    taxes: tuple["Tax", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tax:
+    """A tax word of the shop with its code in the target, as a row of a map (`table`) says it."""
+
+    table: str
+    key: str
+    code: str
+    target: str
+    file: str
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +106,72 @@ def templates() -> tuple[Template, ...]:
     return tuple(_read(word) for word in TITLES)
 
 
-def answered(template: Template, limit: Decimal | None, hour: time | None) -> Draft:
-    """The draft; an answer that a template does not ask for changes nothing."""
-    files = dict(template.files)
+def answered(
+    template: Template,
+    limit: Decimal | None,
+    hour: time | None,
+    *,
+    currency: str,
+    zone: str,
+    codes: Mapping[Tax, str] = MappingProxyType({}),
+) -> Draft:
+    """The draft for a company with this currency and zone; an answer that a template does not ask
+    for changes nothing.
+    """
+    files = taxed(template.files, codes)
+    files = {path: _at_home(path, text, currency, zone) for path, text in files.items()}
     if hour is not None and template.hour is not None:
         ruleset, _ = parse(rule_sources(files))
         files = dict(retimed(ruleset, files, dict.fromkeys(daily_routes(ruleset), hour)))
-    if limit is None or limit == template.limit:
-        return Draft(files, ())
-    files = {path: _LIMIT.sub(rf"\g<before>{limit:.2f}\g<after>", files[path]) for path in files}
-    return _without_failed(files)
+    asked = limit is not None and limit != template.limit
+    if asked:
+        files = {
+            path: _LIMIT.sub(rf"\g<before>{limit:.2f}\g<after>", files[path]) for path in files
+        }
+    asked |= any(code != tax.code for tax, code in codes.items())
+    same = not asked and currency == _HOME and f'"{zone}"' == _ZONE
+    return Draft(files, ()) if same else _without_failed(files)
+
+
+def taxed(files: Mapping[str, str], codes: Mapping[Tax, str]) -> dict[str, str]:
+    """The files with these tax codes; a row without one is left out, and a map without rows has
+    them in a file.
+    """
+    lines = {path: text.split("\n") for path, text in files.items()}
+    empty = {tax.table for tax in codes} - {tax.table for tax, code in codes.items() if code}
+    for tax, code in sorted(codes.items(), key=lambda one: (one[0].file, -one[0].line)):
+        at, text = tax.line - 1, lines[tax.file]
+        before, arrow, _ = text[at].rpartition("-> ")
+        text[at : at + 1] = [f'{before}{arrow}"{code}"'] if code else []
+        if tax.table in empty and not text[at - 1].lstrip().startswith('"'):
+            path = f"maps/{tax.table}.csv"
+            text.insert(at, f'    csv      "{path}" from "word" to "code"')
+            lines[path] = ["word,code", ""]
+    return {path: "\n".join(text) for path, text in lines.items()}
+
+
+def _taxes(ruleset: n.Ruleset) -> Iterator[Tax]:
+    """The rows of maps that fill the tax code of a document, each once."""
+    uses = {
+        (t, one.target)
+        for one in references(ruleset, schemas())
+        if one.kind == "tax"
+        for t in one.tables
+    }
+    for table in ruleset.maps:
+        for target in sorted(target for name, target in uses if name == table.name)[:1]:
+            for row in table.rows:
+                if isinstance(row.value.value, str):
+                    place = row.span
+                    yield Tax(table.name, row.key, row.value.value, target, place.file, place.line)
+
+
+def _at_home(path: str, text: str, currency: str, zone: str) -> str:
+    """A file of a template as a company of this currency and zone has it."""
+    if path.endswith("_test.rules"):
+        return text.replace(f'"{_HOME}"', f'"{currency}"')
+    text = _CURRENCY.sub(rf"\g<before>{currency}\g<after>", text)
+    return text.replace(f"zone      {_ZONE}", f'zone      "{zone}"')
 
 
 def _without_failed(files: dict[str, str]) -> Draft:
@@ -121,4 +213,5 @@ def _read(word: str) -> Template:
         limit=Decimal(found["value"]) if found else None,
         hour=next(iter(daily_routes(ruleset).values()), None),
         files=files,
+        taxes=tuple(_taxes(ruleset)),
     )

@@ -180,7 +180,7 @@ def person_id_of(session: "DatabaseSession", email: str) -> int:
 
     found = people.id_of_address(session, email)
     if found is None:
-        raise Stop(f"{email} is nobody here.", "clearpost user add EMAIL --company CODE --role R")
+        raise Stop(f"{email} is no user here.", "clearpost user add EMAIL --company CODE --role R")
     return found
 
 

@@ -38,7 +38,7 @@ def read_file(path: Path, connector: str, zone: ZoneInfo) -> "Accepted":
     known = registry.sources()
     own = [known[connector]] if connector in known else []
     name = path.name.lower()
-    readers = [each for each in (*own, *known.values()) if name.endswith(each.suffixes)]
+    readers = [one for one in own if name.endswith(one.suffixes)] + registry.readers_of(name)
     if not readers:
         endings = sorted({ending for each in known.values() for ending in each.suffixes})
         raise Stop(f"{path.name} cannot be read.", f"It must end in {', '.join(endings)}.")

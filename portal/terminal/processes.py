@@ -131,7 +131,7 @@ class Children:
                 for child in [one for one in self._running if one.module == module]:
                     code = child.process.poll()
                     if code is not None and not self._over.is_set():
-                        say(f"{module} ended by itself ({code}) and is started again.")
+                        say(f"{module} ended unexpectedly ({code}) and is started again.")
                         self.restart(module)
 
     def restart(self, module: str) -> None:

@@ -33,17 +33,26 @@ class Shown:
 
 STANDINGS: Final = {
     Standing.UNEXPLAINED: Shown(
-        "Unexplained", "bad", "failed", "The target shows it otherwise than it was posted."
+        "Unexplained", "bad", "failed", "The accounting system shows other values than were posted."
     ),
-    Standing.ACCEPTED: Shown("Accepted difference", "idle", "ok", "Somebody let it stand."),
-    Standing.HELD: Shown("On hold", "warn", "held", "It waits for a person."),
-    Standing.WAITING: Shown("Waiting", "idle", "waiting", "Its time has not come."),
-    Standing.SENDING: Shown("On its way", "info", "sending", "The target has not confirmed it."),
+    Standing.ACCEPTED: Shown(
+        "Accepted difference", "idle", "ok", "A person accepted the difference."
+    ),
+    Standing.HELD: Shown("On hold", "warn", "held", "A person has to decide."),
+    Standing.WAITING: Shown("Waiting", "idle", "waiting", "A status or a date is awaited."),
+    Standing.SENDING: Shown(
+        "Sending", "info", "sending", "The accounting system has not confirmed it."
+    ),
     Standing.UNREAD: Shown(
-        "Not read back yet", "doubt", "uncertain", "The target took it. It was not read back yet."
+        "Not read back yet",
+        "doubt",
+        "uncertain",
+        "The accounting system accepted it. It was not read back yet.",
     ),
     Standing.CANCELLED: Shown("Cancelled", "idle", "dropped", "It was cancelled."),
-    Standing.IGNORED: Shown("Ignored by rule", "idle", "ignored", "A rule or a person skips it."),
+    Standing.IGNORED: Shown(
+        "Not posted", "idle", "ignored", "A rule excludes it, or a person rejected it."
+    ),
     Standing.BY_RULE: Shown(
         "Other amount by rule", "idle", "rules", "The rules post it with another amount."
     ),

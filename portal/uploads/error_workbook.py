@@ -1,6 +1,6 @@
 """The workbook that goes back to the person who gave it in, with a column Errors.
 
-Here: reading the file anew and writing it again, one at a time. Not here: what is wrong in it
+Here: reading the file again and writing it, one at a time. Not here: what is wrong in it
 (holding/uploads/file_check.py), writing sheets (connectors/sources/workbook).
 """
 

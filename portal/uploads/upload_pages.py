@@ -65,7 +65,7 @@ def show(upload_id: int) -> Response:
 
 @pages.post("/<int:upload_id>/columns")
 def columns(upload_id: int) -> Response:
-    """Match columns with fields as the person chose, and check the file anew."""
+    """Match columns with fields as the person chose, and check the file again."""
     row = _row(upload_id)
     chosen = _chosen(row.found)
     with store.writing() as session:

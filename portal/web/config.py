@@ -18,7 +18,9 @@ REFUSED: Final = "clearpost.refused"  # in the environment of a request: the sta
 _DELIVERIES: Final = "/hooks/"
 
 
-_FILES: Final = re.compile(r"/c/[^/]+/(?:uploads|mappings/lists|files/[0-9]+/listing)")
+_FILES: Final = re.compile(
+    r"/c/[^/]+/(?:uploads|mappings/lists|mappings/workbook|files/[0-9]+/listing)"
+)
 _AROUND_FILE: Final = MEGABYTE // 16  # the other fields of the form, and what stands between them
 
 

@@ -1,4 +1,4 @@
-"""How money, quantities and moments look to a person.
+"""How money, quantities, moments and names of rules look to a person.
 
 Here: plain text in, plain text out; the zone is the company's. Not here: markup
 (templates/_macros/ui.html).
@@ -12,15 +12,21 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask, g
 
-from connectors.contract.errors import failure_word
+from connectors.contract.errors import class_label, failure_word
 from holding.access import actors
 from holding.access.personal_data import MASK
 from holding.access.role_words import role_list
+from holding.lifecycle.state_labels import state_label
 from holding.records.trace import Step
 from holding.tables.columns import from_minor, moment_text
 from holding.words import MINUS, currencies, digits, duration, money, plural, prefix, sign, sums
+from rules.values.names import plain, term
 
 LEDGERS = frozenset({"ar", "ap"})  # accounts receivable, accounts payable
+LONG_ANSWER = 200
+WIDE = "\u2e80"  # from here on a character is as wide as two Latin ones
+HEAD = re.compile(r"(.*?(?:[.;](?=\s)|[。；]))\s*(\S.*)", re.DOTALL)
+OPERAND = re.compile("‹([^›]*)›")
 LONG_HASH = re.compile(r"\b[0-9a-f]{24,}\b")
 STEP_SIGNS = {
     "version": ("idle", "in"),
@@ -88,7 +94,13 @@ def init(app: Flask) -> None:
         shorter,
         party,
         step_sign,
+        state_label,
         failure_word,
+        class_label,
+        term,
+        place,
+        operands,
+        headed,
         pretty,
         spaces,
         plural,
@@ -242,3 +254,32 @@ def spaces(text: object) -> list[tuple[str, bool]]:
 
 def _plain(value: object) -> str:
     return str(value) if isinstance(value, Decimal) else repr(value)
+
+
+def place(path: str, line: int | None = None) -> str:
+    """A field, with its line where it is one of a line.
+
+    >>> place("line.sku", 5), place("customer_name"), place("sales_account", 5)
+    ('SKU, line 5', 'customer name', 'sales account, line 5')
+    """
+    return f"{plain(path.removeprefix('line.'))}, line {line}" if line else term(path)
+
+
+def operands(text: str) -> list[tuple[str, bool]]:
+    """A message of a rule in pieces; True is the name of a value that is filled in.
+
+    >>> operands("Total ‹total› is high.")
+    [('Total ', False), ('total', True), (' is high.', False)]
+    """
+    return [(piece, at % 2 == 1) for at, piece in enumerate(OPERAND.split(text)) if piece]
+
+
+def headed(text: str) -> tuple[str, str]:
+    """An answer as what is read at once, and the rest of a long one.
+
+    >>> headed("Yes; short."), headed("Yes, by number; " + "x" * 200)[0]
+    (('Yes; short.', ''), 'Yes, by number;')
+    """
+    width = len(text) + sum(one >= WIDE for one in text)
+    found = HEAD.fullmatch(text) if width > LONG_ANSWER else None
+    return (found[1], found[2]) if found else (text, "")

@@ -18,6 +18,7 @@ from jinja2_fragments.flask import render_block
 from markupsafe import escape
 
 from holding.refusal import Refusal
+from portal.languages.choice import told
 
 WORD = re.compile(r"([a-z]+)(?:_[0-9]+)?")
 request = cast(HtmxAwareRequest, flask.request)
@@ -133,7 +134,7 @@ def _beside(word: str, template: str, **context: object) -> str:
 
 
 def _trigger(answer: Response, say: str) -> None:
-    answer.headers["HX-Trigger"] = json.dumps({"say": say, "done": True})
+    answer.headers["HX-Trigger"] = json.dumps({"say": told(say), "done": True})
 
 
 def _vary(answer: Response) -> Response:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flask import Flask, g, request, url_for
 
 from holding.exceptions import undo
+from holding.store.together import Together
 from holding.worklist import frame_counts
 from holding.worklist.idle_work import TO_DO, IdleWork, idle_work
 from portal.web import store
@@ -75,7 +76,9 @@ def stopped_routes() -> tuple[str, ...]:
 
 def undoable() -> undo.Undoable | None:
     """What this person did a moment ago and can still take back."""
-    return undo.latest(store.reading(), g.actor, g.now)
+    _counts()
+    found: undo.Undoable | None = g.undoable
+    return found
 
 
 def no_worker() -> IdleWork | None:
@@ -90,7 +93,10 @@ def no_worker() -> IdleWork | None:
 def _counts() -> frame_counts.Counts:
     """What every page says of the company; read once a request."""
     if "counts" not in g:
-        g.counts = frame_counts.counts(store.reading(), g.company.id, g.now)
+        page = Together(store.reading())
+        undoable = page.ask(undo.latest(g.actor, g.now))
+        g.counts = page.ask(frame_counts.counts(store.reading(), g.company.id, g.now)).value
+        g.undoable = undoable.value
     found: frame_counts.Counts = g.counts
     return found
 

@@ -1,16 +1,26 @@
 """How each state is called and shown, and whether a push may be tried again, said as a sentence.
 
-Here: state -> word and tone, for records and postings alike, the tone of a push, the word for each
-class of error. Not here: which moves are allowed (holding/lifecycle/states.py), the classes
-themselves (connectors/contract/errors.py), the retry (holding/posting).
+Here: state -> word and tone, for records and postings alike, and the tone of a push. Not here: what
+each state is called (holding/lifecycle/state_labels.py), which moves are allowed
+(holding/lifecycle/states.py), the retry (holding/posting).
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from connectors.contract.errors import RETRY
+from connectors.contract.errors import RETRY, RetryWay
 from holding.journal.push_history import PushRow
+from holding.lifecycle.state_labels import (
+    ATTEMPT_LABELS,
+    CALL_KIND_LABELS,
+    CALL_LABELS,
+    HOLD_LABELS,
+    PUSH_LABELS,
+    RUN_KIND_LABELS,
+    RUN_LABELS,
+    STATE_LABELS,
+)
 from holding.tables.row_states import PushState
 from holding.words import plural
 from rules.outcomes.outcome import HIT, NOT_APPLICABLE, PASS, UNKNOWN
@@ -26,22 +36,22 @@ class Shown:
     plain: str  # the short word other programs of the same users show
 
 
-STATES: Final = {
-    "received": Shown("Received", "idle", "pending"),
-    "waiting": Shown("Waiting", "idle", "pending"),
-    "ready": Shown("Ready", "info", "pending"),
-    "held": Shown("Held", "warn", "needs attention"),
-    "sending": Shown("Sending", "info", "pending"),
-    "awaiting": Shown("Awaiting confirmation", "info", "pending"),
-    "uncertain": Shown("Uncertain: look up first", "doubt", "needs attention"),
-    "posted": Shown("Posted", "ok", "succeeded"),
-    "reversed": Shown("Reversed", "idle", "succeeded"),
-    "failed": Shown("Failed", "bad", "failed"),
-    "ignored": Shown("Ignored by rule", "idle", "skipped"),
-    "dropped": Shown("Cancelled before sending", "idle", "skipped"),
-    "reference": Shown("For reference", "idle", "skipped"),
+_TONES: Final = {
+    "received": ("idle", "pending"),
+    "waiting": ("idle", "pending"),
+    "ready": ("info", "pending"),
+    "held": ("warn", "needs attention"),
+    "sending": ("info", "pending"),
+    "awaiting": ("info", "pending"),
+    "uncertain": ("doubt", "needs attention"),
+    "posted": ("ok", "succeeded"),
+    "reversed": ("idle", "succeeded"),
+    "failed": ("bad", "failed"),
+    "ignored": ("idle", "skipped"),
+    "dropped": ("idle", "skipped"),
+    "reference": ("idle", "skipped"),
 }
-
+STATES: Final = {state: Shown(STATE_LABELS[state], *told) for state, told in _TONES.items()}
 
 GOES: Final = ("ready", "sending")  # a target that has taken it in only has to be asked
 
@@ -62,6 +72,16 @@ RESULT_TONES: Final = {
     NOT_APPLICABLE: ("idle", "na"),
 }
 """The result of a rule -> its tone and its icon."""
+LABELS: Final = {
+    "push_labels": PUSH_LABELS,
+    "attempt_labels": ATTEMPT_LABELS,
+    "call_labels": CALL_LABELS,
+    "call_kinds": CALL_KIND_LABELS,
+    "hold_labels": HOLD_LABELS,
+    "run_labels": RUN_LABELS,
+    "run_kinds": RUN_KIND_LABELS,
+}
+"""The tables of labels by the names under which templates find them."""
 PUSH_TONES: Final = {
     "intent": ("info", "sending"),
     "sending": ("info", "sending"),
@@ -86,9 +106,9 @@ class Retry:
 
 
 WORDS: Final = {
-    "look up first": ("Not yet", "doubt"),
-    "after a change": ("No", "warn"),
-    "never": ("No", "warn"),
+    RetryWay.LOOK_UP_FIRST: ("Not yet", "doubt"),
+    RetryWay.AFTER_CHANGE: ("No", "warn"),
+    RetryWay.NEVER: ("No", "warn"),
 }
 BY_STATE: Final = {
     "accepted": Retry("No", "It is posted; there is nothing to retry.", "ok"),
@@ -96,9 +116,9 @@ BY_STATE: Final = {
     "sending": Retry("Not yet", "It is on its way.", "info"),
     "awaiting": Retry("Not yet", "It is not confirmed in the target yet.", "info"),
     "conflict": Retry(
-        "No", "The target has this number with another content. A person decides.", "warn"
+        "No", "The accounting system has this number with other values. A person decides.", "warn"
     ),
-    "dropped": Retry("No", "It was dropped before it was sent.", "idle"),
+    "dropped": Retry("No", "It was cancelled before it was sent.", "idle"),
 }
 
 
@@ -117,7 +137,7 @@ def retry_verdict(push: PushRow) -> Retry:
         return Retry("Not yet", f"{words} It is sent again when that goes on.", "info")
     if push.waits:
         return Retry("Yes", rule.cause, "ok", push.due_at, push.left)
-    if rule.retry == "by itself":
+    if rule.retry == RetryWay.AUTOMATIC:
         return Retry("Yes", f"{rule.cause} {_used_up(push)}", "info")
     word, tone = WORDS[rule.retry]
     return Retry(word, f"{rule.cause} {rule.action} What ends the wait: {rule.ends_by}.", tone)
@@ -126,9 +146,9 @@ def retry_verdict(push: PushRow) -> Retry:
 def _used_up(push: PushRow) -> str:
     """What a person can do when it is not retried automatically."""
     if push.posting_state not in {PostingState.FAILED, PostingState.POSTED}:
-        return "It is not tried again by itself."
+        return "It is not retried automatically."
     tried = f"It was tried {plural(push.tries, 'time')} and" if push.tries else "It"
     return (
-        f"{tried} is not tried again by itself."
+        f"{tried} is not retried automatically."
         " A person may have it tried again from its hold: it is then sent once more."
     )

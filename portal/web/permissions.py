@@ -105,6 +105,10 @@ PERMISSIONS: Final[dict[str, str]] = {
     "mappings.give_list": "mapping.fix",
     "mappings.list_changes": "record.read",
     "mappings.list_file": "record.read",  # numbers of parties: who may view personal data
+    "mappings.workbook": "record.read",
+    "mappings.workbook_file": "record.read",
+    "mappings.upload_workbook": "mapping.fix",
+    "mappings.save_workbook": "mapping.fix",
     "mappings.moved": "record.read",
     "mappings.sheet": "record.pii",
     "records.show": "record.read",
@@ -135,6 +139,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "connections.pause": "run.operate",
     "connections.read": "run.operate",
     "connections.pull": "run.operate",
+    "connsettings.read_lists": "run.operate",
     "records.read": "run.operate",
     "connections.resume": "run.operate",
     "connections.daily": "run.operate",

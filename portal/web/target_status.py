@@ -10,6 +10,7 @@ from connectors import registry
 from holding.connections import connection_rows as queries
 from holding.runs.status import pills
 from holding.store.database import DatabaseSession
+from holding.store.together import Question
 
 TONES = {
     "good": "ok",
@@ -39,21 +40,22 @@ class PillRow:
         return self.tone == "info"
 
 
-def of_targets(session: DatabaseSession, company_id: int) -> tuple[PillRow, ...]:
+def of_targets(session: DatabaseSession, company_id: int) -> Question[tuple[PillRow, ...]]:
     """All pills of the company."""
-    rows = queries.listing(session, company_id)
-    return of_rows(session, company_id, [row for row in rows if row.is_target])
+    rows = yield from queries.asked_listing(company_id)
+    return (yield from of_rows(session, company_id, [row for row in rows if row.is_target]))
 
 
 def of_rows(
     session: DatabaseSession, company_id: int, rows: Sequence[queries.ConnectionRow]
-) -> tuple[PillRow, ...]:
+) -> Question[tuple[PillRow, ...]]:
     """The pills of these targets."""
     named = {row.id: row.name for row in rows}
     wanted = [(row.id, doc_type) for row in rows for doc_type in document_types(row.connector)]
+    found = yield from pills(session, company_id, wanted)
     return tuple(
         PillRow(named[key], key, doc_type, made.text, TONES[made.tone], made.detail, made.stops)
-        for (key, doc_type), made in pills(session, company_id, wanted).items()
+        for (key, doc_type), made in found.items()
     )
 
 

@@ -18,9 +18,10 @@ from rules.expressions.record_reading import Reader
 from rules.expressions.run import Run
 from rules.facts.world import PostingFact
 from rules.outcomes.findings import Said
-from rules.outcomes.outcome import HIT, PASS, Finding, Verdict
+from rules.outcomes.outcome import HIT, PASS, Finding, GateSaid, Verdict
 from rules.types.symbol_table import Index
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
+from rules.values.names import term
 from rules.values.unknown import Unknown
 
 _Line: TypeAlias = tuple[str, dict[str, Any]]
@@ -45,7 +46,7 @@ class EditedFields:
     def of(self, run: Run, posting: PostingFact) -> tuple[str, ...] | None:
         """The names of the fields that differ; None where nobody knows what was posted.
 
-        A field of the lines that is compared by itself differs where a line that is there still
+        A field of the lines that is compared alone differs where a line that is there still
         says another: `line.price`. All else about the lines is told by the field that holds them.
         """
         if posting.body is None:
@@ -112,7 +113,7 @@ def compare(
     run: Run,
     posting: PostingFact,
     *,
-    gate: str,
+    gate: GateSaid,
     draft: Draft,
     theirs: frozenset[str],
     owner: str,
@@ -135,10 +136,10 @@ def compare(
                 route=route,
                 severity="hold",
                 owner=owner,
-                message=f"{text} The posted document stays until somebody decides.",
+                message=f"{text} The posted document stays until a person decides.",
                 clears=Clearing.by(owner),
                 cause_key=CauseKey(CauseKind.STALE, route),
-                cause_label=f"Changed after posting to {route}",
+                cause_label=f"Changed after posting to {term(route)}",
                 would_pass=f"the record says again what {posting.number} says",
                 span=span,
             )
@@ -146,7 +147,7 @@ def compare(
     return said
 
 
-def _status_change(gate: str) -> list[str]:
+def _status_change(gate: GateSaid) -> list[str]:
     if gate == "cancel":
         return ["the record is cancelled now"]
     return ["the record may not go any more"] if gate in {"hold", "wait", "ignore"} else []

@@ -21,8 +21,9 @@ from rules.expressions.compiler import Compiler
 from rules.expressions.run import Run
 from rules.facts.world import PostingFact
 from rules.outcomes.findings import Said, gap_finding
-from rules.outcomes.outcome import HIT, PASS, UNKNOWN, Finding, Verdict
+from rules.outcomes.outcome import HIT, PASS, UNKNOWN, Finding, GateSaid, Verdict
 from rules.values.cause_keys import NEVER, CauseKey, CauseKind, Clearing
+from rules.values.names import plain, term
 from rules.values.unknown import Unknown, fact_gap
 
 CANCEL, NOT_READY, OVERBILLED = "cancel", "not_ready", "overbilled"
@@ -80,7 +81,7 @@ class Answer:
 class Case:
     """What is known of the record now: its gate word, whether the route applies, what is billed."""
 
-    gate: str
+    gate: GateSaid
     applies: Any
     over: Any
 
@@ -108,7 +109,7 @@ class PostedProgram:
         self.groups = GroupProgram(edit.groups if edit else ())
         self.fields = EditedFields(index, record, self.groups.apart)
 
-    def table(self, gate: str) -> TableProgram | None:
+    def table(self, gate: GateSaid) -> TableProgram | None:
         """The table that says what happens to what is posted, if one does."""
         return self.cancel if gate == "cancel" else self.edit
 
@@ -216,7 +217,7 @@ class PostedProgram:
     def _finding(self, act: Act) -> Finding:
         kind, owner = act.action.kind, act.action.role or self.owner
         block = kind == "block"
-        say = "It may not be changed any more." if block else "It stays until somebody decides."
+        say = "It may not be changed any more." if block else "It stays until a person decides."
         return Finding(
             code="STL02" if block else "STL01",
             error_class="stale_version",
@@ -227,7 +228,7 @@ class PostedProgram:
             message=f"{act.reason} {say}",
             clears=NEVER if block else Clearing.by(owner),
             cause_key=CauseKey(CauseKind.STALE, self.route),
-            cause_label=f"Changed after posting to {self.route}",
+            cause_label=f"Changed after posting to {term(self.route)}",
             would_pass=f"the record says again what {act.posting.number} says",
             span=act.span,
         )
@@ -235,7 +236,7 @@ class PostedProgram:
 
 def _said(field: str) -> str:
     """A changed field as people read it: `line price` is one of the lines."""
-    return field.replace(n.OF_LINE, "line ")
+    return plain(field)
 
 
 def strictest(acts: Iterable[Act]) -> tuple[Act, ...]:

@@ -58,7 +58,7 @@ class ReversalProgram:
 
     @property
     def programs(self) -> tuple[FieldProgram, ...]:
-        """The fields that it fills anew; the others are those of what it takes back."""
+        """The fields that it fills itself; the others are those of what it takes back."""
         return (*self.head, *self.line)
 
     def mirror(self, run: Run, posting: PostingFact, seq: int) -> tuple[Document | None, Draft]:

@@ -93,14 +93,12 @@ _QUESTIONS = (
     tables.check_edit_groups,
     type_errors.check_units,
     schema_fit.check_posts,
-    routes_and_gates.check_duplicates,
     routes_and_gates.check_going,
     reversibility.check_undoing,
     routes_and_gates.check_answers,
     places.check_messages,
     tests_and_samples.check_samples,
     guards.check_guards,
-    guards.check_statuses,
     guards.check_clears,
 )
 
@@ -128,6 +126,8 @@ def _by_itself(of: n.Check, look: Look) -> Iterator[Problem]:
 _OF_CHECKS = (
     _checks_by_themselves,
     logic.check_logic,
+    routes_and_gates.check_duplicates,
+    guards.check_statuses,
     declarations.check_dated,
     declarations.check_unused,
 )
@@ -180,7 +180,7 @@ def findings(
     in_force: bool,
     memory: Memory | None = None,
 ) -> tuple[Problem, ...]:
-    """All findings by file and line, each with a way out; `syntax` is what the parser found.
+    """All findings by file and line, each with a remedy; `syntax` is what the parser found.
 
     With `in_force` also what nothing carries out yet, as publishing sees it. Whoever looks at files
     again and again keeps a `memory`: the findings are the same, and come sooner.
@@ -208,7 +208,7 @@ def _declared(ruleset: n.Ruleset) -> Declared:
 
 
 def _hinted(problem: Problem) -> Problem:
-    """The problem with a way out, even where the checker knew none."""
+    """The problem with a remedy, even where the checker knew none."""
     return (
         problem if problem.hint else replace(problem, hint=f"see docs/findings/{problem.code}.md")
     )

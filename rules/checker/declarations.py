@@ -300,7 +300,7 @@ def _route_of(route: n.RouteName, records: list[str], index: Index) -> Iterator[
 def check_dated(look: Look) -> Iterator[Problem]:
     """Consts are read at a day, which the record must name."""
     index, consts = look.index, look.index.consts.keys()
-    reading = [check for check in index.ruleset.checks if look.names(check) & consts]
+    reading = look.saying(consts)
     told: set[str] = set()
     for place in with_checks(reading, index):
         record = place.scope.record

@@ -13,6 +13,7 @@ from typing import Any
 
 from grammar import nodes as n
 from grammar.text.problem import Problem, Span
+from rules.checker.memory import Look
 from rules.checker.places import problem, records_of
 from rules.types.expansion import inside
 from rules.types.functions import AGGREGATES
@@ -187,10 +188,10 @@ _ENDS = frozenset({"ignore", "cancel"})
 _ENDED = {"ignore": "ignores it", "cancel": "takes it back", "wait": "lets it wait"}
 
 
-def check_statuses(index: Index) -> Iterator[Problem]:
+def check_statuses(look: Look) -> Iterator[Problem]:
     """Conditions that ask for a status in which nobody asks them."""
-    words = _Words(index)
-    for check in index.ruleset.checks:
+    index, words = look.index, _Words(look.index)
+    for check in look.saying({of.name for r in index.judged if (of := index.status_field(r))}):
         for record in records_of(check.records, index):
             asked = (check.when, *check.requires)
             yield from _in_vain(asked, words.of(record, check.route), _ENDS)
@@ -211,7 +212,7 @@ class _Said:
 
     record: str
     status: str
-    words: list[dict[str, str]]
+    words: list[dict[str, n.GateWord]]
 
 
 class _Words:
@@ -279,7 +280,7 @@ def _statuses(node: n.Compare | n.Member) -> Iterator[tuple[str, Span]]:
             yield str(value.value), value.span
 
 
-def _hint(words: list[dict[str, str]], ends: Collection[str]) -> str:
+def _hint(words: list[dict[str, n.GateWord]], ends: Collection[str]) -> str:
     come = dict.fromkeys(name for of in words for name, word in of.items() if word not in ends)
     return f"What comes here: {', '.join(come)}." if come else "Correct the gate."
 

@@ -8,7 +8,7 @@ Not here: what is asked of it (all_checks.py), what several checks are to each o
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import chain
 from typing import Any, TypeAlias
@@ -52,14 +52,24 @@ class Studied:
 class Memory:
     """What is known of checks by their text; it may be given up at any time, and costs time only.
 
-    How often a check was read for what it says (`studied`), asked whether it is right by itself
+    How often a check was read for what it says (`studied`), asked whether it is right on its own
     (`asked`), and how often the checks of a record were compared (`compared`).
     """
 
     def __init__(self) -> None:
         self.studied = self.asked = self.compared = 0
+        self._said: dict[Text, Text] = {}
         self._around: dict[tuple[Text, ...], list[dict[Text, Studied]]] = {}
         self._right: deque[tuple[str, frozenset[Studied]]] = deque(maxlen=_GROUPS)
+
+    def said(self, declared: Iterable[Text]) -> dict[Text, Text]:
+        """The lines of each declaration without blank ones and comments."""
+        before = self._said
+        self._said = {
+            lines: before.get(lines) or tuple(line for line in lines if not is_idle(line))
+            for lines in declared
+        }
+        return self._said
 
     def known(self, around: tuple[Text, ...], texts: Iterable[Text]) -> dict[Text, Studied]:
         """What is known of checks of these texts among these other declarations; without the texts
@@ -98,7 +108,9 @@ class Look:
         self, index: Index, memory: Memory | None = None, sources: Mapping[str, str] | None = None
     ) -> None:
         self.index, self.memory = index, memory or Memory()
-        texts = dict(_texts(sources or {}))
+        written = _written(sources or {})
+        said = self.memory.said(written.values())
+        texts = {at: said[lines] for at, lines in written.items()}
         around = tuple(texts.get(_at(node.span), ()) for node in _around(index.ruleset))
         mine = {id(c): texts.get(_at(c.span), ()) for c in index.ruleset.checks}
         known = self.memory.known(around, {*mine.values()} - {()})
@@ -122,6 +134,11 @@ class Look:
             self.places(check)
         return known.names or frozenset()
 
+    def saying(self, wanted: Collection[str]) -> list[n.Check]:
+        """The checks that say one of these names."""
+        one_of = frozenset(wanted)
+        return [each for each in self.index.ruleset.checks if self.names(each) & one_of]
+
     def claims(self, check: n.Check, record: str) -> Claims:
         """What a check says of a record."""
         known = self.studied(check)
@@ -133,11 +150,13 @@ class Look:
         return known.claims[record]
 
 
-def _texts(sources: Mapping[str, str]) -> Iterator[tuple[tuple[str, int], Text]]:
-    """Each declaration by its file and first line, without blank lines and comments."""
-    for file, text in sources.items():
-        for block in blocks(clean(text)):
-            yield (file, block.first), tuple(line for line in block.lines if not is_idle(line))
+def _written(sources: Mapping[str, str]) -> dict[tuple[str, int], Text]:
+    """The lines of each declaration, by its file and first line."""
+    return {
+        (file, block.first): block.lines
+        for file, text in sources.items()
+        for block in blocks(clean(text))
+    }
 
 
 def _at(span: Span) -> tuple[str, int]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from grammar import nodes as n
 from grammar.text.problem import Problem, Span
+from rules.checker.memory import Look
 from rules.checker.places import problem, records_of
 from rules.overlaps.claims import claimed
 from rules.overlaps.ranges import Cuts
@@ -247,10 +248,10 @@ def _tells(test: n.Test, record: str, states: set[str], approvals: list[str], in
     return isinstance(at_first, n.Word) and at_first.name in states and bool(later & set(approvals))
 
 
-def check_duplicates(index: Index) -> Iterator[Problem]:
+def check_duplicates(look: Look) -> Iterator[Problem]:
     """What is compared: it must be there, and known when a record comes."""
-    for declared in index.ruleset.duplicates:
-        posted = [p for word in declared.records for p in index.posts.get(word.name, [])]
+    for declared in look.index.ruleset.duplicates:
+        posted = [p for word in declared.records for p in look.index.posts.get(word.name, [])]
         posted = [p for p in posted if declared.route in (None, p.route)]
         filled = {assign.name for post in posted for assign in post.fields}
         for unique in declared.uniques:
@@ -263,9 +264,9 @@ def check_duplicates(index: Index) -> Iterator[Problem]:
             elif unique.where == "target" and wrong and posted:
                 message = f"'{wrong[0]}' is no field that {posted[0].route} fills in"
                 yield problem("POS11", message, did_you_mean(wrong[0], filled), unique.span)
-            for record in records_of(declared.records, index):
+            for record in records_of(declared.records, look.index):
                 for field, table in zip(unique.fields, unique.like, strict=True):
-                    yield from _key(Key(record, field, table), unique, index)
+                    yield from _key(Key(record, field, table), unique, look)
 
 
 _IN_TARGET = f"Write {DOCUMENT_NUMBER}, or fields of the target."
@@ -279,7 +280,8 @@ class Key(NamedTuple):
     table: str
 
 
-def _key(key: Key, unique: n.Unique, index: Index) -> Iterator[Problem]:
+def _key(key: Key, unique: n.Unique, look: Look) -> Iterator[Problem]:
+    index = look.index
     field = index.fields[key.record].get(key.field)
     if key.table and key.table not in index.maps:
         hint = did_you_mean(key.table, index.maps)
@@ -295,12 +297,13 @@ def _key(key: Key, unique: n.Unique, index: Index) -> Iterator[Problem]:
         message = f"'{key.field}' is no text, so {key.table} cannot match it"
         yield problem("DUP03", message, "Only a text is a key of a map.", unique.span)
     elif not key.table:
-        yield from _raw(key, unique, index)
+        yield from _raw(key, unique, look)
 
 
-def _raw(key: Key, unique: n.Unique, index: Index) -> Iterator[Problem]:
+def _raw(key: Key, unique: n.Unique, look: Look) -> Iterator[Problem]:
     """A field beside a map that takes several spellings of it for one."""
-    lax = [one for one in looked_up_in(index, key.record, key.field) if {*one.match} - {"exact"}]
+    maps = looked_up_in(look.index, key.record, key.field, look.saying(look.index.maps))
+    lax = [one for one in maps if {*one.match} - {"exact"}]
     if lax:
         words = ", ".join(word.replace("_", " ") for word in lax[0].match)
         message = f"'{key.field}' is a key of {lax[0].name}, which matches {words}"

@@ -100,7 +100,7 @@ def _uncompared(post: n.Post, own: Own | None) -> Iterator[Problem]:
     if said is None:
         return
     if not said.reason.strip():
-        message = f"the amount of {post.route} is not compared, and nobody says why"
+        message = f"the amount of {post.route} is not compared, and no reason is given"
         yield problem("POS23", message, 'Say why it is meant so: because "…".', said.span)
     elif own is None:
         message = f"nothing to leave out: the {post.record} has no total to compare with"

@@ -225,7 +225,7 @@ def _names(edit: n.Edit) -> Iterator[Problem]:
     seen: dict[str, Span] = {}
     for group in edit.groups:
         if group.name in BUILT_IN:
-            message = f"the group '{group.name}' exists by itself"
+            message = f"the group '{group.name}' is built in"
             hint = "Give this group another name; the built-in one only needs its row."
             yield problem("EDT05", message, hint, group.span)
         elif group.name in seen:

@@ -34,7 +34,7 @@ _OF_TABLES = {"block", *ABLE, *AGAIN, *REVERSED, "look_up", "try_again"}
 """Outcomes that only a row of a decision table gives."""
 
 REASONS = frozenset(
-    {"gate", "units", "duplicates", "change", "approve", *BUILT_IN}
+    {"gate", "units", "duplicates", "identity", "change", "approve", *BUILT_IN}
     | {CANCEL, BILL, MISMATCH, ROUNDING, TOLERANCE, OWN_TOTAL, LINE_AMOUNT, CLASS, *UNUSUAL}
 )
 """Reasons of an outcome that no rule file gives a name."""

@@ -107,20 +107,20 @@ def _taken(link: n.Link, index: Index) -> Iterator[Problem]:
 
 
 def _join(link: n.Link, index: Index) -> Iterator[Problem]:
-    sides = ((link.other, link.theirs), (link.record, link.ours))
+    sides = ((link.other, link.theirs), (index.joining(link), link.ours))
     found = []
     for record, name in sides:
-        known = {k: f for k, f in index.fields[record].items() if isinstance(f, n.Field)}
+        known = {k: f for k, f in index.fields.get(record, {}).items() if isinstance(f, n.Field)}
         field = known.get(name)
-        if field is None:
+        if not record or (field and field.type == "many"):
+            message = f"'{name}' of {record} is a list" if record else f"{link.record} has no lines"
+            yield problem("LNK02", message, "Join by a field with one value.", link.span)
+        elif field is None:
             hint = did_you_mean(name, known)
             yield problem("NAM01", f"{record} stores no field '{name}'", hint, link.span)
-        elif field.type == "many":
-            message = f"'{name}' of {record} is a list"
-            yield problem("LNK02", message, "Join by a field with one value.", link.span)
         else:
             found.append(field_type(field, record, Scope(index, record)))
-    if len(found) == len(sides) and not comparable(*found):
+    if len(found) == 2 and not comparable(*found):
         left, right = (say_type(kind) for kind in found)
         message = f"'{link.theirs}' is {left}, '{link.ours}' is {right}: they are never equal"
         yield problem("LNK02", message, "Join by fields of one type.", link.span)
@@ -130,7 +130,7 @@ def _asks(link: n.Link, index: Index) -> Iterator[Problem]:
     """What a `where` asks of the other record must stand in that record."""
     names = set(uses(link.where))
     for name in [p for p in PERSONAL if p in names]:
-        message = f"'{name}' belongs to the record that is judged, not to the linked one"
+        message = f"'{name}' belongs to the record that is checked, not to the linked one"
         yield problem("LNK04", message, "Ask it in the rule that uses the link.", link.span)
     for name in sorted(names & index.links.get(link.other, {}).keys()):
         message = f"'{name}' is a link of {link.other}: a link cannot follow another"

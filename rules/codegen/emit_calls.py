@@ -228,14 +228,16 @@ class Calls(Pen):
         return Atom(self.page.put(code), kinds.get(kind, ""))
 
     def _answered(self, table: Lookup | UnitTable, *keys: str) -> str:
-        """What a table answers, or has answered where nobody asks which entry it was."""
+        """What a table answers, or has answered: then the run notes it, with what says so."""
         get = f"{self.page.number(table.get)}({ARGUMENT}, {', '.join(keys)})"
         if not self.bare:
             return get
         seen = self.page.ahead(f"{self.page.number(table.remembered)}({ARGUMENT}.world)")
+        note = self.page.ahead(f"{ARGUMENT}.entries.append")
         found = self.page.variable()
         key = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
-        return f"({get} if ({found} := {seen}.get({key})) is None else {found}[0])"
+        kept = f"{note}({found}) or {found}[0]"
+        return f"({get} if ({found} := {seen}.get({key})) is None else {kept})"
 
     def conversion(self, units: UnitTable, unit: Atom, item: Atom) -> str:
         """The code of the factor of a unit, or of its Unknown."""

@@ -177,8 +177,9 @@ class Pen(ABC):
     """What writes one function; which values it may take for granted.
 
     `clean` promises that every field that is not optional has a value in the record at hand.
-    `bare` promises that nobody asks which entries were read, and that an error ends the function:
-    then computed fields and sums over the lines are worked out where they are needed, too.
+    `bare` promises that nobody asks which entries one value came from, and that an error ends the
+    function: then computed fields and sums over the lines are worked out where they are needed,
+    too, and the run notes what a look-up has answered before.
     `own` promises that an `item` is the line in the variable `line`.
     """
 

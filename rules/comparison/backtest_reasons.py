@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from grammar import nodes as n
 from grammar.text.problem import Span
 from rules.comparison.backtest import Past, Side, Tally
-from rules.outcomes.outcome import STOPS, Decision, Outcome
+from rules.outcomes.outcome import STOPS, Decision, Outcome, VerdictKind
 from rules.values.posting_states import PostingState
 
-_GATES = frozenset({"gate", "when", "timing", "after"})
+Declared = Literal["check", "approve"]
+_GATES: Final[frozenset[VerdictKind]] = frozenset({"gate", "when", "timing", "after"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +32,13 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """On how many of the records that it speaks of a rule of the new set fired."""
+    """On how many of the records that it speaks of a rule of the new set fired.
+
+    `kind` is theirs; `declared` says what kind of rule it is.
+    """
 
     kind: str
+    declared: Declared
     rule: str
     span: Span
     fired: int
@@ -63,15 +69,15 @@ def fired(new: Side, tally: Tally) -> tuple[Fired, ...]:
     """How often each check and approval fired, where records came that it speaks of."""
     numbers = {(r.kind, r.name): i for i, r in enumerate(new.program.rules)}
     found: dict[tuple[str, str, str], Fired] = {}
-    for kind, rule, record, span in _declared(new.program.ruleset):
+    for declared, rule, record, span in _declared(new.program.ruleset):
         records = tally.judged.get(record, 0)
         if records:
-            times = tally.fired.get((record, numbers[kind, rule]), 0)
-            found[kind, rule, record] = Fired(record, rule, span, times, records)
+            times = tally.fired.get((record, numbers[declared, rule]), 0)
+            found[declared, rule, record] = Fired(record, declared, rule, span, times, records)
     return tuple(found.values())
 
 
-def _declared(ruleset: n.Ruleset) -> Iterator[tuple[str, str, str, Span]]:
+def _declared(ruleset: n.Ruleset) -> Iterator[tuple[Declared, str, str, Span]]:
     for check in ruleset.checks:
         for record in check.records:
             yield "check", check.name, record.name, check.span

@@ -1,7 +1,8 @@
-"""Whether all that a document needs is known, without making the document.
+"""Whether all that a document needs is known, without making it field by field.
 
-Here: Completeness of one route, for records of which nothing is posted. Not here: making it
-(documents/fields.py), what is decided where something is missing (verdict.py).
+Here: Completeness of one route, for records of which nothing is posted; where documents are made,
+the texts of those of which all is known. Not here: making one field by field (documents/fields.py),
+what is decided where something is missing (verdict.py).
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from grammar import nodes as n
+from rules.documents.fields import Draft
 from rules.expressions.aggregates import words_of
 from rules.expressions.compiler import Compiler, Wanted
 from rules.expressions.conditions import Operand
-from rules.expressions.run import RouteRun, Run
+from rules.expressions.lookups import Closure
+from rules.expressions.run import Drafted, RouteRun, Run
 from rules.values.unknown import Unknown
 from rules.values.wording import say
 
@@ -43,6 +46,7 @@ class Completeness:
         self._duplicates(route)
         self.known = route.compiler.known(self._wanted(post, frozenset()))
         self.known_before = route.compiler.known(self._wanted(post, self.later))
+        self.draws_up = self._draws_up()
         self.able = self.known is not None and self._is_able()
 
     def _is_able(self) -> bool:
@@ -58,6 +62,16 @@ class Completeness:
         head += [o.node for o in self.number_parts] + [o.node for o in self.keys]
         line = [a.expr for a in post.line_fields if not _is_number(a.expr)]
         return Wanted(head=head, line=line, amounts=self.amounts.asked)
+
+    def _draws_up(self) -> Closure | None:
+        """What makes the document's texts; its fields are those of the route, in their order."""
+        document = self.route.document
+        head, line = (
+            [(f.name, f.expr, f.type) for f in fields] for fields in (document.head, document.line)
+        )
+        keys = [o.node for o in (*self.number_parts, *self.keys)]
+        wanted = Wanted(head=keys, amounts=self.amounts.asked)
+        return self.route.compiler.document(head, line, wanted, amount=document.shape.amount)
 
     def _duplicates(self, route: RouteProgram) -> None:
         """The operands that say whether a record may be compared, and what no draft can tell."""
@@ -116,13 +130,35 @@ class Completeness:
             once.whole[key] = self._whole(run, before=before)
         return once.whole[key]
 
+    def _drafted(self, run: Run, drafts: dict[str, Drafted]) -> bool:
+        """The same by making the document, which is kept; its number and day are noted."""
+        route, document = run.route, self.route.document
+        route.number, route.day = document.number(run), document.day(run)
+        if type(route.number) is Unknown or not isinstance(route.day, date):
+            return False
+        made = self.draws_up(run) if self.draws_up is not None else None
+        if made is None:
+            return False
+        fields, lines, amounts, told = made
+        if not self.amounts.is_exact(run, amounts):
+            return False
+        if self.route.asking.listed.has_stranger(run, fields, lines) or not self._counts_alike(run):
+            return False
+        shape = self.route.document.shape
+        drafts[self.route.name] = Draft(fields, lines, {shape.amount: told}, made=True), route
+        return True
+
     def _whole(self, run: Run, *, before: bool) -> bool:
+        if run.drafts is not None and not before:
+            return self._drafted(run, run.drafts)
         known = self.known_before if before else self.known
         amounts = known(run) if known is not None else None
         if amounts is None or not self.amounts.is_exact(run, amounts):
             return False
-        if self.route.asking.listed.differs(run):
-            return False
+        return not self.route.asking.listed.differs(run) and self._counts_alike(run)
+
+    def _counts_alike(self, run: Run) -> bool:
+        """Whether the target has nothing to say of the units."""
         if self.route.asking.agreement is None:
             return True
         target = run.world.targets.get(self.route.post.route.target)

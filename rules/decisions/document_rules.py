@@ -24,7 +24,7 @@ from rules.expressions.checks import CheckProgram, Row
 from rules.expressions.compiler import Rows, Together
 from rules.expressions.run import RetreatError, Run
 from rules.outcomes.findings import Said, gap_finding
-from rules.outcomes.outcome import UNKNOWN, Verdict
+from rules.outcomes.outcome import UNKNOWN, Verdict, VerdictKind
 from rules.values.unknown import limit_gap
 
 Shared = dict[str, Said]
@@ -113,9 +113,9 @@ class Asking:
 
         name = check.check.name
         if not check.everywhere or check.clears.by_people:
-            return self._safe(ask, name, run, check)
+            return self._safe(ask, "check", run, check)
         if name not in shared:
-            shared[name] = self._safe(ask, name, run, check)
+            shared[name] = self._safe(ask, "check", run, check)
             return shared[name]
         return shared[name].for_route(self.route)
 
@@ -135,7 +135,11 @@ class Asking:
         return shared[PROOFS]
 
     def _safe(
-        self, ask: Callable[[], Said], rule: str, run: Run, check: CheckProgram | None = None
+        self,
+        ask: Callable[[], Said],
+        kind: VerdictKind,
+        run: Run,
+        check: CheckProgram | None = None,
     ) -> Said:
         """What a rule says; too many steps become its finding."""
         try:
@@ -143,8 +147,8 @@ class Asking:
         except ArithmeticError as reason:
             span = check.check.span if check else self.span
             owner = check.owner if check else self.owner
+            rule = check.check.name if check else kind
             gap = limit_gap(rule, owner, rule, reason, span)
-            kind = "check" if check else rule
             verdict = Verdict(rule, kind, self.route, UNKNOWN, span, (), None, gap.message)
             run.line = {}
             return Said([verdict], [gap_finding(gap, self.route)])

@@ -8,10 +8,11 @@ looks the keys up (the caller puts the answers into Facts).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from grammar import nodes as n
 from grammar.text.editions import Edition
+from grammar.text.invisible import shown, without_invisible
 from grammar.text.problem import Span
 from rules.decisions.own_company import COMPANY
 from rules.expressions.checks import SEVERITY
@@ -29,29 +30,37 @@ from rules.values.spelling import fold
 from rules.values.unknown import Gap, Unknown, join
 from rules.values.wording import NotExactError, parse_message, wire
 
-CODE, RULE = "IDN01", "identity"
+CODE: Final = "IDN01"
+RULE: Final = "duplicates"
+IDENTITY: Final = "identity"
+"""The rule of a conflict of identity is one of its own from the fourth edition on: before, who
+released a duplicate had released it, too.
+"""
 
 
-def findings(facts: Facts, route: str, *, owner: str, span: Span) -> list[Finding]:
+def findings(
+    facts: Facts, route: str, *, owner: str, span: Span, edition: Edition
+) -> list[Finding]:
     """One for each conflict, unless a person has said that it is right so."""
-    if (route, RULE) in facts.releases:
+    rule = IDENTITY if edition >= Edition.FOURTH else RULE
+    if (route, rule) in facts.releases:
         return []
     mine = [conflict for conflict in facts.conflicts if conflict.what != COMPANY]
-    return [_finding(conflict, route, owner, span) for conflict in mine]
+    return [_finding(conflict, route, owner, span, rule) for conflict in mine]
 
 
-def _finding(conflict: Conflict, route: str, owner: str, span: Span) -> Finding:
-    others = ", ".join(conflict.others)
+def _finding(conflict: Conflict, route: str, owner: str, span: Span, rule: str) -> Finding:
+    others, mine = ", ".join(map(shown, conflict.others)), shown(conflict.mine)
     if conflict.what == "number":
-        message = f"It was {others} before and calls itself {conflict.mine} now, under the same id."
+        message = f"It was {others} before and calls itself {mine} now, under the same id."
         label, would_pass = "Another number under the same id", f"its number is {others} again"
     else:
-        message = f"{conflict.mine} came under another id, too: {others}. Which of them is it?"
+        message = f"{mine} came under another id, too: {others}. Which of them is it?"
         label, would_pass = "The same number under another id", "only one of the ids has the number"
     return Finding(
         code=CODE,
         error_class="stale_version" if conflict.what == "number" else "duplicate",
-        rule=RULE,
+        rule=rule,
         route=route,
         severity="hold",
         owner=owner,
@@ -64,7 +73,6 @@ def _finding(conflict: Conflict, route: str, owner: str, span: Span) -> Finding:
     )
 
 
-RULE = "duplicates"
 LONGEST_KEY = 160
 LONGEST_NUMBER = 191
 """Of a number in the key of a cause, so that the whole key has 200 signs at most."""
@@ -86,6 +94,7 @@ class DuplicateProgram:
             for u in declared.uniques
         ]
         self.record = compiler.record
+        self.as_seen = compiler.index.edition >= Edition.FOURTH
         self.match = [self._matches(compiler, u) for u in declared.uniques]
 
     def _matches(self, compiler: Compiler, unique: n.Unique) -> tuple[frozenset[str], ...]:
@@ -109,6 +118,8 @@ class DuplicateProgram:
             return join(*(v for _, v, _ in values))
         match = self.match[number]
         told = [(label, wire(v, o.type).strip()) for label, v, o in values]
+        if self.as_seen:
+            told = [(label, without_invisible(v).strip()) for label, v in told]
         text = dumps({label: fold(v, how) for (label, v), how in zip(told, match, strict=True)})
         return text if len(text) <= LONGEST_KEY else f"sha256:{sha256_hex(text)}"
 

@@ -1,8 +1,8 @@
 """Glances at records of which nothing is missing and nothing is posted: most of them, quickly.
 
 Here: KindGlances: what all routes of a kind say, or None where it takes the whole outcome;
-RouteGlances: what one route answers while `decide` asks it, in bits. Not here: what wins
-(precedence.py), whether anything is missing (completeness.py).
+RouteGlances: what one route answers while `decide` asks it, in bits, and what is decided where it
+is ready. Not here: what wins (precedence.py), whether anything is missing (completeness.py).
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from rules.decisions.gates import RULE as GATE
 from rules.decisions.gates import holds, passes
 from rules.decisions.precedence import Reason, decide
 from rules.decisions.routes import RouteProgram
+from rules.decisions.verdict import Judged
 from rules.documents.unit_proofs import ProofProgram
 from rules.expressions.checks import CheckProgram
 from rules.expressions.compiler import Compiler, Together, Wanted
-from rules.expressions.run import Run
+from rules.expressions.run import Drafted, Run
 from rules.facts.world import Facts
-from rules.outcomes.outcome import STOPS
+from rules.outcomes.outcome import STOPS, Decision, GateSaid, Step, VerdictKind
 from rules.outcomes.summary import Numbers, RouteGlance
 from rules.values.posting_states import PostingState
 from rules.values.unknown import Unknown
@@ -37,7 +38,7 @@ class CloserLookError(Exception):
 class GateGlance(NamedTuple):
     """A gate's word for a status, and the bits that say so: of the glance, of what holds."""
 
-    word: str
+    word: GateSaid
     fail: int
     holds: int
 
@@ -49,12 +50,14 @@ class RouteGlances:
         asking = route.asking
         self.route, self.name, self.own = route, route.name, asking.own
         self.turn = route.turn
-        self.bits = {k: numbers.bit(k, k) for k in (GATE, DUPLICATES, "timing", "after")}
+        said_of_routes: tuple[VerdictKind, ...] = (GATE, DUPLICATES, "timing", "after")
+        self.bits = {k: numbers.bit(k, k) for k in said_of_routes}
         gate, rows = self.bits[GATE], route.gate.rows
         self.gates = {
             state: GateGlance(row.word, 0 if passes(row) else gate, gate if holds(row) else 0)
             for state, row in rows.items()
         }
+        self.early = frozenset(state for state, row in rows.items() if row.early)
         self.ungated = None if rows else GateGlance("ready", 0, 0)
         self.consents = [(a, numbers.bit("approve", a.rule)) for a in route.approvals]
         said = [(c.severity, c.bit) for c in asking.checks]
@@ -79,6 +82,17 @@ class RouteGlances:
         asked = _Asked(self, run, gate, common)
         word = decide(asked, gate.word, applies)
         return self._made(word, asked.fail, asked.unknown)
+
+    def ready(self, run: Run, made: Drafted, status_word: str) -> Judged:
+        """What is decided of a record that is ready, of which `seen` has kept the document."""
+        name, span = self.name, self.route.post.span
+        draft, run.route = made
+        document = self.route.document.document(run, draft)
+        step = Step("create", name, run.route.seq, document, "", span, "ready")
+        decision = Decision(name, PostingState.READY, document, (), None, "ready", (), (step,))
+        early = run.head.get(self.route.status) in self.early
+        said = self.route.gate.judge(run, name, status_word).verdicts if early else []
+        return Judged(decision, said)
 
     def _opened(self, run: Run) -> Any:
         """Whether the route applies, once the run says which route is asked."""
@@ -205,6 +219,13 @@ class KindGlances:
             return None
         return None if run.long else found
 
+    def ready(self, run: Run, status_word: str) -> list[Judged]:
+        """What is decided of a record of which `seen` says that all routes are ready, and no more;
+        it has kept their documents.
+        """
+        made = run.drafts or {}
+        return [route.ready(run, made[route.name], status_word) for route in self.routes]
+
     def _bits(self, run: Run, common: Together) -> tuple[int, int]:
         """The checks for all routes; what another program has asked alike is not asked again."""
         once = run.once
@@ -225,7 +246,7 @@ class KindGlances:
 
 
 def _is_new(facts: Facts) -> bool:
-    """Whether nothing is posted, released, dated anew or like another record."""
+    """Whether nothing is posted, released, dated again or like another record."""
     return not (
         facts.postings
         or facts.releases

@@ -7,7 +7,7 @@ decision (record.py).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from grammar import nodes as n
 from grammar.text.editions import Edition
@@ -22,6 +22,7 @@ from rules.outcomes.outcome import (
     UNKNOWN,
     ApprovalNeed,
     Finding,
+    GateSaid,
     Verdict,
 )
 from rules.types.symbol_table import FACTS, Scope
@@ -107,7 +108,7 @@ class ApprovalProgram:
         )
 
 
-RULE = "gate"
+RULE: Final = "gate"
 
 
 EARLY = "goes early: this status can still change"
@@ -129,8 +130,8 @@ class GateProgram:
             parts, _ = parse_message(row.say or "", row.span)
             self.messages[id(row)] = message_of(compiler, parts, scope)
 
-    def word(self, run: Run) -> str:
-        """ready, wait, hold, ignore or cancel; unknown where the status is none of the gate's."""
+    def word(self, run: Run) -> GateSaid:
+        """What the gate says of the record's status."""
         if not self.rows:
             return "ready"
         row = self._row(run)

@@ -8,13 +8,17 @@ wins. Not here: what becomes of what is posted already (verdict.py).
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
+from rules.outcomes.outcome import GateSaid
 from rules.values.posting_states import PostingState
 
-ENDS = {"ignore": PostingState.IGNORED, "cancel": PostingState.DROPPED}
+ENDS: Final[dict[GateSaid, PostingState]] = {
+    "ignore": PostingState.IGNORED,
+    "cancel": PostingState.DROPPED,
+}
 """Words of a gate behind which nothing is sent, whatever else the rules say."""
-_GOES = frozenset({"ready", "hold"})
+_GOES: Final[frozenset[GateSaid]] = frozenset({"ready", "hold"})
 """Words of a gate behind which a document is made: a hold is looked at with its document."""
 Reason = Literal["gate", "when", "turn", "document"]
 """What it may wait for: a later status, its condition, its hour or another document, its number."""
@@ -42,7 +46,7 @@ class Asked(Protocol):
         """The strictest severity of all that counts and stops a record; None where nothing does."""
 
 
-def decide(route: Asked, gate: str, applies: Any) -> PostingState:
+def decide(route: Asked, gate: GateSaid, applies: Any) -> PostingState:
     """The state of a route by the word of its gate: ignored, dropped, held, waiting or ready.
 
     `applies` is what its condition answers: True, False or unknown.

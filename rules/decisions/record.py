@@ -20,6 +20,7 @@ from rules.decisions.fast_path import KindGlances
 from rules.decisions.restated import Restated, restate
 from rules.decisions.routes import RouteProgram
 from rules.decisions.timing import followed_first, next_midnight, who_decides
+from rules.decisions.verdict import Judged
 from rules.decisions.waits import until
 from rules.documents.unit_proofs import ProofProgram
 from rules.expressions.checks import numbered
@@ -146,17 +147,12 @@ class KindProgram:
         run = self._run(content, facts, world, now)
         run.version, run.stepwise = subject.version, stepwise
         run.story, run.whole = story, whole and story
-        if not whole:
-            run.passed = self._passed(run, gaps)
-        shared: Shared = {}
-        by_route = {}
-        for route in self.in_order:
-            one = route.decide(run, gaps=gaps, status_word=content.status_word, shared=shared)
-            by_route[route.name] = one
-            held = who_decides(one.decision)
-            if held:
-                run.held[route.name] = held
-        judged = [by_route[route.name] for route in self.routes]
+        passed = [] if whole else self._passed(run, gaps)
+        if passed and len(passed) == len(self.routes):
+            judged = self.glances.ready(run, content.status_word)
+        else:
+            run.passed = frozenset(passed)
+            judged = self._each(run, gaps, content.status_word)
         if (run.steps < 0 and not stepwise) or (run.long and not run.whole):
             raise RetreatError  # the rule that runs out must be the one that says so
         decisions = [j.decision for j in judged]
@@ -179,13 +175,25 @@ class KindProgram:
         run.close()
         return outcome
 
-    def _passed(self, run: Run, gaps: dict[Gap, list[int]]) -> frozenset[str]:
-        """The routes that are ready, and of which no rule has anything to tell."""
-        seen = None if gaps or run.facts.conflicts else self.glances.seen(run)
-        ready = PostingState.READY
-        return frozenset(
-            [s.route for s in seen or () if s.state is ready and not s.fail and not s.unknown]
-        )
+    def _each(self, run: Run, gaps: dict[Gap, list[int]], status_word: str) -> list[Judged]:
+        """What is decided for each route, in words where it does not simply pass."""
+        shared: Shared = {}
+        by_route = {}
+        for route in self.in_order:
+            one = route.decide(run, gaps=gaps, status_word=status_word, shared=shared)
+            by_route[route.name] = one
+            held = who_decides(one.decision)
+            if held:
+                run.held[route.name] = held
+        return [by_route[route.name] for route in self.routes]
+
+    def _passed(self, run: Run, gaps: dict[Gap, list[int]]) -> list[str]:
+        """The routes that are ready, of which no rule has more to tell; documents are kept."""
+        if gaps or run.facts.conflicts:
+            return []
+        run.drafts, ready = {}, PostingState.READY
+        seen = self.glances.seen(run) or ()
+        return [s.route for s in seen if s.state is ready and not s.fail and not s.unknown]
 
     def restated(
         self, subject: Subject, facts: Facts, world: World, now: datetime

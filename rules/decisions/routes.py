@@ -38,7 +38,7 @@ from rules.expressions.conditions import Condition, texts
 from rules.expressions.run import RouteRun, Run
 from rules.facts.world import PostingFact
 from rules.outcomes.findings import Said, gap_finding, keep
-from rules.outcomes.outcome import NOT_APPLICABLE, PASS, UNKNOWN, Finding, Verdict
+from rules.outcomes.outcome import NOT_APPLICABLE, PASS, UNKNOWN, Finding, GateSaid, Verdict
 from rules.types.outside_schemas import Schemas
 from rules.types.symbol_table import Scope
 from rules.values.unknown import Gap, Unknown, later_gap, limit_gap
@@ -51,7 +51,7 @@ Lives = tuple[PostingFact, ...]
 class Frame:
     """What is known of a route before a document is made."""
 
-    gate: str
+    gate: GateSaid
     applies: Any
     said: Said
     base: list[Finding]
@@ -160,7 +160,8 @@ class RouteProgram:
         base = [gap_finding(g, self.name, lines=tuple(ls)) for g, ls in gaps.items()]
         owner = self.compiler.owner
         base += own_company.findings(run.facts, self.name, owner=owner, span=self.post.span)
-        base += duplicates.findings(run.facts, self.name, owner=owner, span=self.post.span)
+        span, edition = self.post.span, self.compiler.index.edition
+        base += duplicates.findings(run.facts, self.name, owner=owner, span=span, edition=edition)
         frame = Frame(gate, applies, said, base, shared)
         table = self.posted.table(gate) if lives else None
         if table is not None:
@@ -238,7 +239,7 @@ class RouteProgram:
         earlier = summed(tuple(p for p in lives if p.seq < posting.seq))
         bill = self.bill
         shares = bill.again(run, earlier, posting.billed) if bill is not None else None
-        self._enter(run, "", posting.seq, shares)
+        self._enter(run, None, posting.seq, shares)
         run.route.number = posting.number
         draft = self.draft(run)
         content: Mapping[str, object] = posting.content or {}
@@ -255,7 +256,7 @@ class RouteProgram:
     def _due(self, run: Run, before: Mapping[str, Decimal]) -> Shares | None:
         return self.bill.due(run, before) if self.bill is not None else None
 
-    def _enter(self, run: Run, gate: str, seq: int, bill: Shares | None) -> None:
+    def _enter(self, run: Run, gate: GateSaid | None, seq: int, bill: Shares | None) -> None:
         theirs = self.edits.theirs
         run.route = RouteRun(self.name, self.post.route.target, seq=seq, bill=bill, theirs=theirs)
         run.line = {}
@@ -302,7 +303,7 @@ class RouteProgram:
             return draft
 
 
-def _with_open(judged: Judged, shares: Shares | None, gate: str) -> Judged:
+def _with_open(judged: Judged, shares: Shares | None, gate: GateSaid) -> Judged:
     """What remains to be billed of a record that goes on, once its plan is carried out."""
     if shares is None or gate in {"cancel", "ignore"}:
         return judged

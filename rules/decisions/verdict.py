@@ -7,7 +7,7 @@ that wins where nothing is posted (precedence.py), what it waits for (waits.py).
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rules.decisions.document_rules import Shared
 from rules.decisions.posting_steps import Planner, created
@@ -23,9 +23,11 @@ from rules.outcomes.outcome import (
     Decision,
     Document,
     Finding,
+    GateSaid,
     Lineage,
     Step,
     Verdict,
+    VerdictKind,
     Wait,
 )
 from rules.values.cause_keys import CauseKind
@@ -202,7 +204,7 @@ def _as_posted(findings: tuple[Finding, ...]) -> str:
     return findings[0].message if findings else "posted, and nothing differs"
 
 
-_KINDS = {CauseKind.MAPPING: "map", CauseKind.UNIT: "units"}
+_KINDS: Final[dict[CauseKind, VerdictKind]] = {CauseKind.MAPPING: "map", CauseKind.UNIT: "units"}
 
 
 class Unsent(Weighing):
@@ -220,7 +222,7 @@ class Unsent(Weighing):
         self.document: Document | None = None
         self.needs: tuple[ApprovalNeed, ...] = ()
 
-    def decided(self, gate: str, applies: Any) -> Judged:
+    def decided(self, gate: GateSaid, applies: Any) -> Judged:
         """Ignored, dropped, waiting, held or ready, with everything that was said."""
         keep(self.asked, applies, None)
         state = decide(self, gate, applies)
@@ -246,7 +248,8 @@ class Unsent(Weighing):
         if not passed:
             asking.rules(self.run, self.shared, self.said, goes=goes)
         if goes and self.run.route.is_due:
-            self.draft = self.route.draft(self.run)
+            made = (self.run.drafts or {}).get(self.name) if passed else None
+            self.draft = made[0] if made else self.route.draft(self.run)
             self.asked = {**self.draft.gaps, **self.asked}
         if not passed:
             asking.document(self.run, self.draft, self.said)

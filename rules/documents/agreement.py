@@ -25,11 +25,11 @@ from rules.expressions.run import Run
 from rules.facts.units import Conversion, clash, itself, quantity_proof
 from rules.facts.world import ItemUnits
 from rules.outcomes.findings import Said
-from rules.outcomes.outcome import HIT, PASS, Finding, Verdict
+from rules.outcomes.outcome import HIT, PASS, Finding, UnitDifference, UnitSource, Verdict
 from rules.types.outside_schemas import Schemas
 from rules.types.symbol_table import Scope
 from rules.values.cause_keys import ITSELF, CauseKey
-from rules.values.numbers import Number, scale
+from rules.values.numbers import Number, scale, show
 from rules.values.unknown import Unknown
 
 RULE = "uom_mismatch"
@@ -56,7 +56,17 @@ class _Posted:
     set_up: ItemUnits | None
     came: str  # `5 CTN × 12 = 60 PCS`, or nothing
     goes: str
+    quantity: Number | None
+    before: Number | None
     equal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """The two of the four that differ, and how, in words."""
+
+    text: str
+    differ: tuple[UnitSource, UnitSource]
 
 
 class AgreementProgram:
@@ -189,26 +199,31 @@ class AgreementProgram:
         if not problem and not whole:
             return
         operands = self._operands(posted, whole=bool(problem))
-        text = f"{problem} ({_four(operands)})." if problem else ""
+        text = f"{problem.text} ({_four(operands)})." if problem else ""
         result = HIT if problem else PASS
+        units = _difference(posted, problem) if problem else None
         said.verdicts.append(
-            Verdict(RULE, "units", self.route, result, self.span, operands, line, text)
+            Verdict(RULE, "units", self.route, result, self.span, operands, line, text, units=units)
         )
         if problem:
             said.findings.append(self._finding(posted, text, line))
 
-    def _problem(self, posted: _Posted) -> str:
-        """The two that differ, in words; nothing where all agree."""
+    def _problem(self, posted: _Posted) -> _Problem | None:
+        """The two that differ; None where all agree."""
         by, out = posted.by, posted.out
         if not isinstance(out, Conversion):
-            return f"{posted.item} is posted in {posted.unit}, for which nobody told a factor"
+            text = f"{posted.item} is posted in {posted.unit}, for which no factor is known"
+            return _Problem(text, (UnitSource.UNITS_TABLE, UnitSource.DOCUMENT))
         if not posted.equal:
-            return f"{posted.came} come in, but {posted.goes} go out"
-        theirs = clash(by, out, posted.set_up) if posted.set_up else ""
-        mine = out if out.unit != out.base and theirs.startswith(f"1 {out.unit} ") else by
-        return (
-            f"{posted.item}: {mine} in the rules, but {theirs} in {self.target}" if theirs else ""
-        )
+            text = f"{posted.came} come in, but {posted.goes} go out"
+            return _Problem(text, (UnitSource.RECORD, UnitSource.DOCUMENT))
+        theirs = clash(by, out, posted.set_up) if posted.set_up else None
+        if theirs is None:
+            return None
+        mine = out if theirs.has_unit and theirs.unit == out.unit != out.base else by
+        text = f"{posted.item}: {mine} in the rules, but {theirs.text} in {self.target}"
+        ours = UnitSource.UNITS_TABLE if theirs.has_unit else UnitSource.DOCUMENT
+        return _Problem(text, (UnitSource.ITEM_SET_UP, ours))
 
     def _operands(self, posted: _Posted, *, whole: bool) -> Operands:
         found = [("before", posted.came), ("after", posted.goes)]
@@ -253,14 +268,34 @@ def _line(
 ) -> _Posted:
     before = after = None
     first = second = ""
-    if isinstance(came, Number):
-        before = scale(came, by.num, by.den)
-        first = quantity_proof(came, before, by)
+    received = came if isinstance(came, Number) else None
+    if received is not None:
+        before = scale(received, by.num, by.den)
+        first = quantity_proof(received, before, by)
     if isinstance(out, Conversion):
         after = scale(quantity, out.num, out.den)
         second = quantity_proof(quantity, after, out)
     equal = before is None or after is None or before == after
-    return _Posted(item, code, by, out, unit, set_up, first, second, equal)
+    return _Posted(item, code, by, out, unit, set_up, first, second, received, before, equal)
+
+
+def _difference(posted: _Posted, problem: _Problem) -> UnitDifference:
+    by, received, set_up = posted.by, posted.quantity, posted.set_up
+    rate = set_up.rate(by.unit) if set_up and set_up.base == by.base else None
+    there = scale(received, rate.numerator, rate.denominator) if received and rate else None
+    return UnitDifference(
+        unit=by.unit,
+        item=posted.item,
+        differ=problem.differ,
+        quantity=show(received) if received is not None else "",
+        base=by.base,
+        here=_whole(posted.before),
+        there=_whole(there),
+    )
+
+
+def _whole(value: Number | None) -> int | None:
+    return int(value) if value is not None and value == int(value) else None
 
 
 def _number(text: str | None) -> Decimal | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from grammar import nodes as n
 from rules.documents.line_amounts import LineAmountProgram
@@ -24,7 +25,7 @@ from rules.values.numbers import Number, rounder
 Columns = Sequence[Sequence[Number]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AmountsProgram:
     """The proofs of one route; each is None where its documents do not show what it is about."""
 
@@ -62,7 +63,7 @@ class AmountsProgram:
             told,
         )
 
-    @property
+    @cached_property
     def asked(self) -> tuple[n.Expr, ...]:
         """The expressions of each line whose values `is_exact` wants."""
         total = self.total.asked if self.total is not None else ()
@@ -72,9 +73,8 @@ class AmountsProgram:
 
     def is_exact(self, run: Run, amounts: list[Number]) -> bool:
         """Whether there is nothing to say, by these values of `asked`, line after line."""
-        wide = len(self.asked)
+        wide, mine = len(self.asked), len(self.total.asked) if self.total is not None else 0
         columns = [amounts[at::wide] for at in range(wide)]
-        mine = len(self.total.asked) if self.total is not None else 0
         return (
             (self.total is None or self.total.is_exact(run, columns[:mine]))
             and (self.own is None or self.own.is_exact(run))

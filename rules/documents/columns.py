@@ -33,7 +33,7 @@ class Shape:
     party: str
     amount: str
     total: str  # the amount, if it is for certain what all lines make together
-    reckons: bool  # the target works each line out anew of quantity and price
+    reckons: bool  # the target works each line out again from quantity and price
     currency: str
     number: str
     party_of: str  # the record's field that names the party

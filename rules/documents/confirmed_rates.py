@@ -52,7 +52,7 @@ class RateProgram:
         before = (state.confirmed or {}).get(f"{by.unit}|{item}")
         mine = f"1 {by.unit} of {item} is {by.factor} {by.base}"
         if before is None:
-            text = f"Nobody has confirmed that {mine} in {self.target}, which tells no such rate."
+            text = f"It is not confirmed that {mine} in {self.target}, which tells no such rate."
         else:
             base, num, den = before
             worth = f"{num if den == 1 else f'{num}/{den}'} {base}"
@@ -75,7 +75,7 @@ class RateProgram:
             cause_key=CauseKey.rate(self.target, by.unit, item, (by.base, by.num, by.den)),
             cause_label=f"Not confirmed for {self.target}: {mine}",
             would_pass=(
-                f"somebody looks the item up in {self.target} and confirms on the page of that "
+                f"look the item up in {self.target} and confirms on the page of that "
                 f"connection that {mine}"
             ),
             span=self.span,

@@ -17,7 +17,7 @@ from grammar import nodes as n
 from grammar.text.problem import Span
 from rules.documents.columns import Shape
 from rules.expressions.compiler import Compiler
-from rules.expressions.conditions import Operand, operands_of
+from rules.expressions.conditions import Operand, operands_of, texts
 from rules.expressions.lookups import Closure
 from rules.expressions.run import Run
 from rules.outcomes.findings import keep
@@ -124,10 +124,11 @@ class FieldProgram:
                 keep(draft.gaps, Unknown(self._not_exact(str(reason))), line)
         if run.whole:
             uses = tuple(dict.fromkeys(used)) if (used := run.uses) else ()
-            parts = [f"{o.label} = {o.text(run)}" for o in self.operands]
+            reads = texts(self.operands, run)
+            parts = [f"{name} = {shown}" for name, shown in reads]
             source = "; ".join(parts + [d.text for d in self.defaults if d.taken(run)])
             draft.lineage.append(
-                Lineage(self.name, line, source or "the rules", self.span, uses, text, route)
+                Lineage(self.name, line, source or "the rules", self.span, uses, text, route, reads)
             )
         return value
 

@@ -1,8 +1,9 @@
 """Whether a target lists the codes that a document names: its accounts, tax codes, currencies.
 
-Here: ListedCodes: the finding for each code that is not in the list which the target told, before
-anything is sent. Not here: asking the target (the lists come with the world), its items
-(agreement.py), counting over many records (comparison/preflight.py).
+Here: ListedCodes: the finding for each code that is not in the list which the target told, and for
+each that a record gives with a character nobody sees, before anything is sent. Not here: asking the
+target (the lists come with the world), its items (agreement.py), counting over many records
+(comparison/preflight.py).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from grammar import nodes as n
 from grammar.text.editions import Edition
+from grammar.text.invisible import in_words, invisible, shown, without_invisible
 from grammar.text.problem import Span
 from rules.documents.fields import Draft, FieldProgram
 from rules.expressions.compiler import Compiler
@@ -24,7 +26,7 @@ from rules.values.cause_keys import ITSELF, CauseKey
 from rules.values.unknown import Unknown
 from rules.values.wording import wire
 
-RULE, CODE = "listed_codes", "LST01"
+RULE, CODE, UNSEEN = "listed_codes", "LST01", "VAL01"
 LISTS: Mapping[str, str] = {"account": "account", "tax": "tax_code", "currency": "currency"}
 """What a field refers to -> the kind of list in which a target tells such codes."""
 _NOUNS = {"account": "account", "tax_code": "tax code", "currency": "currency"}
@@ -40,6 +42,17 @@ class _Named:
     owner: str
     span: Span
     program: FieldProgram | None
+    raw: bool
+    """Whether records give it as it is: what a map leads to has only characters that are seen."""
+
+    def wrong(self, code: str, lists: Mapping[str, frozenset[str]]) -> bool:
+        """Whether a document may not name this code."""
+        if not code:
+            return False
+        listed = lists.get(self.kind) if self.kind in _NOUNS else None
+        if listed is not None and code not in listed:
+            return True
+        return self.raw and bool(invisible(code))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,10 @@ class _Stranger:
     field: _Named
     code: str
     lines: tuple[int, ...]
+
+
+_Asked = tuple[Mapping[str, frozenset[str]], list[_Named], list[_Named]]
+"""The lists of a target, and the fields of the header and of the lines that stand in them."""
 
 
 class ListedCodes:
@@ -69,27 +86,60 @@ class ListedCodes:
         self.places: Mapping[str, str] = dict(getattr(known, "lists", ()))
         asked = known is not None and compiler.index.edition >= Edition.THIRD
         fields = (*known.header, *known.lines) if known is not None and asked else ()
+        unseen = compiler.index.edition >= Edition.FOURTH
         filled = {p.name: p for p in programs}
         named: dict[str, _Named] = {}
         for field in fields:
-            kind, program = LISTS.get(getattr(field, "refers", "")), filled.get(field.name)
-            if kind:
+            refers, program = getattr(field, "refers", ""), filled.get(field.name)
+            raw = unseen and program is not None and _is_raw(program, compiler)
+            if refers in LISTS or (refers and raw):
+                kind = LISTS.get(refers, refers)
                 title = getattr(field, "title", "") or field.name
                 team = _keeper(program, compiler) or owner
                 place = program.span if program is not None else span
-                named[field.name] = _Named(field.name, title, kind, team, place, program)
+                named[field.name] = _Named(field.name, title, kind, team, place, program, raw)
         self.named = named
+        self._asked: tuple[object, _Asked] = (self, ({}, [], []))  # of no state yet
 
     def differs(self, run: Run) -> bool:
         """Whether the document, of which all is known, would name a code that is not listed."""
         lists = self._lists(run)
-        asked = [f for f in self.named.values() if f.program is not None and f.kind in lists]
+        asked = [f for f in self.named.values() if f.program and (f.raw or f.kind in lists)]
         for row in ({}, *run.lines) if asked else ():
             run.line = row
-            if any(_strange(f.program, bool(row), run, lists[f.kind]) for f in asked):
+            if any(_strange(f, bool(row), run, lists) for f in asked):
                 return True
         run.line = {}
         return False
+
+    def has_stranger(
+        self, run: Run, fields: Mapping[str, str], lines: Iterable[Mapping[str, str]]
+    ) -> bool:
+        """The same of the texts of the document."""
+        state = run.world.targets.get(self.target) if self.named else None
+        of, asked = self._asked
+        if of is not state:
+            asked = self._ask(run)
+            self._asked = (state, asked)
+        lists, head, line = asked
+        for field in head:
+            if field.wrong(fields[field.name], lists):
+                return True
+        for row in lines if line else ():
+            for field in line:
+                if field.wrong(row[field.name], lists):
+                    return True
+        return False
+
+    def _ask(self, run: Run) -> _Asked:
+        """The lists of this state of the target, and the fields that are compared with them."""
+        lists = self._lists(run)
+        named = [f for f in self.named.values() if f.program and (f.raw or f.kind in lists)]
+        head, line = (
+            [f for f in named if f.program and f.program.of_line is of_line]
+            for of_line in (False, True)
+        )
+        return lists, head, line
 
     def of_draft(self, run: Run, draft: Draft) -> Said:
         """What is said of a document that is about to be made, with the lines of the record."""
@@ -115,10 +165,12 @@ class ListedCodes:
         said = Said()
         for found in self._strangers([(0, fields), *rows], self._lists(run)):
             finding = self._finding(found)
-            shown = ((found.field.title, found.code),)
+            operands = ((found.field.title, shown(found.code)),)
             line = found.lines[0] if found.lines else None
             span, text = found.field.span, finding.message
-            said.verdicts.append(Verdict(RULE, "codes", self.route, HIT, span, shown, line, text))
+            said.verdicts.append(
+                Verdict(RULE, "codes", self.route, HIT, span, operands, line, text)
+            )
             said.findings.append(finding)
         return said
 
@@ -136,10 +188,10 @@ class ListedCodes:
     ) -> list[_Stranger]:
         """Each code once, with all lines that name it."""
         found: dict[tuple[str, str], _Stranger] = {}
-        for line, row in rows if lists else ():
+        for line, row in rows:
             for field in self.named.values():
-                code, listed = row.get(field.name, ""), lists.get(field.kind)
-                if listed is not None and code and code not in listed:
+                code = row.get(field.name, "")
+                if field.wrong(code, lists):
                     at = field.kind, code
                     one = found.get(at) or _Stranger(field, code, ())
                     more = (line,) if line and line not in one.lines else ()
@@ -150,41 +202,68 @@ class ListedCodes:
 
     def _finding(self, found: _Stranger) -> Finding:
         field, code = found.field, found.code
+        hidden = invisible(code) if field.raw else ()
+        if hidden:
+            name, seen = shown(code), without_invisible(code)
+            return replace(
+                self._made(found, f"The document names {field.title} as {name}"),
+                code=UNSEEN,
+                error_class="bad_value",
+                message=f"The document names {field.title} as {name}, which holds "
+                f"{in_words(hidden)}. Nothing was sent.",
+                would_pass=f"the source or the rules write it without that: {seen}",
+            )
         noun, place = _NOUNS[field.kind], self.places.get(field.kind, "")
         there = f"{self.target}, {place}" if place else self.target
         message = (
             f"{self.target} does not list the {noun} {code}, which the document names as "
             f"{field.title}. Nothing was sent."
         )
+        return replace(
+            self._made(found, f"{self.target} does not list the {noun} {code}"),
+            message=message,
+            would_pass=(
+                f"{noun} {code} is added there ({there}) and the connection is tested again, or "
+                "the document names a code that is listed"
+            ),
+        )
+
+    def _made(self, found: _Stranger, label: str) -> Finding:
+        """What is the same in both findings; `label`: what those of one cause have in common."""
         return Finding(
             code=CODE,
             error_class="mapping_missing",
             rule=RULE,
             route=self.route,
             severity="hold",
-            owner=field.owner,
-            message=message,
+            owner=found.field.owner,
+            message="",
             clears=ITSELF,
-            cause_key=CauseKey.listed(self.target, field.kind, code),
-            cause_label=f"{self.target} does not list the {noun} {code}",
-            would_pass=(
-                f"{noun} {code} is added there ({there}) and the connection is tested again, or "
-                "the document names a code that is listed"
-            ),
-            span=field.span,
+            cause_key=CauseKey.listed(self.target, found.field.kind, found.code),
+            cause_label=label,
+            would_pass="",
+            span=found.field.span,
             lines=found.lines,
         )
 
 
-def _strange(program: FieldProgram | None, line: bool, run: Run, listed: frozenset[str]) -> bool:
-    """Whether a field of the header, or of the current line, names a code that is not listed."""
+def _is_raw(program: FieldProgram, compiler: Compiler) -> bool:
+    """Whether a field is anything but what one map leads to, or a word of the rules themselves."""
+    of, maps = program.expr, compiler.index.maps
+    if program.type.kind not in {"text", "user"}:
+        return False
+    return not (isinstance(of, n.Literal) or (isinstance(of, n.Call) and of.name in maps))
+
+
+def _strange(field: _Named, line: bool, run: Run, lists: Mapping[str, frozenset[str]]) -> bool:
+    """Whether a field of the header, or of the current line, names a code that it may not."""
+    program = field.program
     if program is None or program.of_line is not line:
         return False
     value: Any = program.closure(run)
     if type(value) is Unknown:
         return False
-    code = wire(value, program.type)
-    return bool(code) and code not in listed
+    return field.wrong(wire(value, program.type), lists)
 
 
 def _keeper(program: FieldProgram | None, compiler: Compiler) -> str:

@@ -17,7 +17,7 @@ from rules.expressions.compiler import Compiler
 from rules.expressions.lookups import Closure
 from rules.expressions.run import Run
 from rules.outcomes.findings import Said, has_said
-from rules.outcomes.outcome import HIT, NOT_APPLICABLE, PASS, Finding, Verdict
+from rules.outcomes.outcome import HIT, NOT_APPLICABLE, PASS, Finding, Verdict, VerdictResult
 from rules.types.symbol_table import Scope
 from rules.values.canonical import number_text
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
@@ -107,7 +107,7 @@ class OwnTotalProgram:
             return Said([replace(verdict, released=released)])
         return Said([verdict], [self._finding(text)])
 
-    def _verdict(self, result: str, total: Decimal, own: Decimal, text: str) -> Verdict:
+    def _verdict(self, result: VerdictResult, total: Decimal, own: Decimal, text: str) -> Verdict:
         shown = ((self.name, _money(total)), (self.told.own.total, _money(own)))
         span = self.target.tolerance_action.span
         return Verdict(OWN_TOTAL, "rounding", self.route, result, span, shown, None, text)

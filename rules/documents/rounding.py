@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from grammar import nodes as n
 from rules.documents.own_totals import OwnTotal
@@ -21,7 +21,7 @@ from rules.expressions.conditions import Operands, operands_of
 from rules.expressions.lookups import Closure
 from rules.expressions.run import Run
 from rules.outcomes.findings import Said, has_said
-from rules.outcomes.outcome import HIT, PASS, UNKNOWN, Finding, Verdict
+from rules.outcomes.outcome import HIT, PASS, UNKNOWN, Finding, Verdict, VerdictResult
 from rules.types.expansion import unrounded
 from rules.types.outside_schemas import DocumentSchema
 from rules.types.symbol_table import Scope
@@ -30,7 +30,8 @@ from rules.values.cause_keys import CauseKey, CauseKind, Clearing
 from rules.values.numbers import CONTEXT, Number, add, rounder
 from rules.values.wording import MISSING, say
 
-ROUNDING, TOLERANCE = "rounding", "tolerance"
+ROUNDING: Final = "rounding"
+TOLERANCE: Final = "tolerance"
 PER_LINE, AT_THE_END = "per_line", "at_the_end"
 WAYS = {PER_LINE: "per line then sum", AT_THE_END: "sum then round"}
 AMOUNTS = "sum of the amounts sent"
@@ -287,7 +288,7 @@ class RoundingProgram:
             f"{_money(abs(left))} {side}{with_line}, which is {name}."
         )
 
-    def _verdict(self, result: str, rule: str, operands: Operands, text: str) -> Verdict:
+    def _verdict(self, result: VerdictResult, rule: str, operands: Operands, text: str) -> Verdict:
         span = self.target.tolerance_action.span
         return Verdict(rule, "rounding", self.route, result, span, operands, None, text)
 

@@ -35,7 +35,7 @@ class RoundingTold:
         return state is not None and state.rounding not in ("", self.target.rounding)
 
     def judge(self, run: Run) -> Said:
-        """A hold that nobody can release: what is sent would stand there with another total."""
+        """A hold that nobody can release: the target would show another total than what is sent."""
         if not self.differs(run.world):
             return Said()
         name, span = self.target.name, self.target.span

@@ -86,7 +86,7 @@ class Parts:
     """The fields of a document that make its amount; `columns` are worked out on each line.
 
     `total` is the header's own, if it gives one. `reckoned` are the columns that the target works
-    out anew of quantity and price, if it does. With `in_header`, the header is the one row; with
+    out again from quantity and price, if it does. With `in_header`, the header is the one row; with
     `holds_tax`, the amount of a line is both columns together, else the first. The second, the tax,
     is summed for each `code` separately, if there is one.
     """
@@ -181,7 +181,7 @@ def line_of(post: n.Post, known: DocumentSchema | None) -> Line | None:
 def _columns(
     post: n.Post, line: Line, scope: Scope, *, anew: bool, named: bool
 ) -> tuple[Columns, Columns]:
-    """What of a line counts: its amount without tax, and its tax; and the same worked out anew."""
+    """What of a line counts: its amount without tax, and its tax; and the same worked out again."""
     amount, tax, code = line["amount"], line["tax"], line["code"]
     holds = line.defined.tax_is != "beside" or _holds_tax(post, line.defined)
     if holds is None or any(name in line.fields for name in _SIDES):

@@ -8,7 +8,7 @@ decisions/record.py).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from grammar import nodes as n
 from rules.expressions.compiler import Compiler
@@ -22,7 +22,7 @@ from rules.values.numbers import multiply, scale
 from rules.values.unknown import Unknown
 from rules.values.wording import MISSING
 
-RULE = "units"
+RULE: Final = "units"
 
 
 class ProofProgram:

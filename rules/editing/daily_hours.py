@@ -35,7 +35,7 @@ def daily_routes(ruleset: n.Ruleset) -> dict[str, time]:
 def retimed(
     ruleset: n.Ruleset, files: Mapping[str, str], hours: Mapping[str, time]
 ) -> dict[str, str]:
-    """The files with these hours (route -> hour); the same files where all stand there already.
+    """The files with these hours (route -> hour); the same files where they have all of them.
 
     A test says when it looks and until when something waits: what it says of the old hour of the
     run, it says of the new one. A look at the run itself is only ever moved to later; one just

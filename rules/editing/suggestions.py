@@ -1,6 +1,6 @@
 """What fits where somebody is typing: words of the language, names of the rules, target fields.
 
-Here: suggest. The grammar says which words and kinds of names may stand there; the declaration says
+Here: suggest. The grammar says which words and kinds of names may follow; the declaration says
 which names are meant. Not here: reading the place (cursor.py), what the declaration around it
 speaks of (cursor.py).
 """

@@ -120,7 +120,8 @@ class _Walk:
         yield Mention(Symbol("record", link.record), said[3].span)
         yield Mention(Symbol("record", link.other), said[5].span)
         yield Mention(Symbol("field", link.theirs, link.other), said[7].span)
-        yield Mention(Symbol("field", link.ours, link.record), said[9].span)
+        ours = Symbol("field", link.ours, self.index.joining(link))
+        yield Mention(ours, said[11 if link.of_lines else 9].span)
         yield from self.said.expr(link.where, Scope.of_link(self.index, link))
         yield from self._action(link.action)
 

@@ -18,10 +18,20 @@ from rules.expressions.compiler import Compiler
 from rules.expressions.conditions import Condition, lasting, message_of, texts, told
 from rules.expressions.run import Run
 from rules.outcomes.findings import Said, clearing_of, gap_finding, keep
-from rules.outcomes.outcome import HIT, NOT_APPLICABLE, PASS, UNKNOWN, Finding, Severity, Verdict
+from rules.outcomes.outcome import (
+    HIT,
+    NOT_APPLICABLE,
+    PASS,
+    UNKNOWN,
+    Finding,
+    Severity,
+    Verdict,
+    VerdictResult,
+)
 from rules.outcomes.summary import Numbers
 from rules.types.symbol_table import Scope
 from rules.values.cause_keys import CauseKey, CauseKind
+from rules.values.names import term
 from rules.values.unknown import Gap, Unknown
 from rules.values.wording import parse_message
 
@@ -125,7 +135,7 @@ class CheckProgram:
     def _required(self, row: Row) -> bool:
         return self.when is None or row[0] != self.first
 
-    def _result(self, condition: Condition, value: Any) -> str:
+    def _result(self, condition: Condition, value: Any) -> VerdictResult:
         if type(value) is Unknown:
             return UNKNOWN
         if condition is self.when:
@@ -204,6 +214,8 @@ class CheckProgram:
             return None
         if lines:
             run.line = run.lines[lines[0] - 1]
+        named = term(gap.rule)
+        lost = f"{named[:1].upper()}{named[1:]} is missing"
         return Finding(
             code="CHK02",
             error_class="missing_field",
@@ -211,10 +223,10 @@ class CheckProgram:
             route=route,
             severity=self.severity,
             owner=self.owner,
-            message=f"{gap.rule} is missing: {self.message(run)}",
+            message=f"{lost}: {self.message(run)}",
             clears=self.clears,
             cause_key=gap.cause_key,
-            cause_label=f"{gap.rule} is missing: {self.label}",
+            cause_label=f"{lost}: {self.label}",
             would_pass=gap.would_pass,
             span=self.check.span,
             lines=tuple(lines),
@@ -232,7 +244,7 @@ def numbered(compiler: Compiler, checks: list[n.Check], numbers: Numbers) -> lis
 
 
 def _next_open(until: date) -> str:
-    """The way out of a later date, unless all days that there are are locked."""
+    """The remedy of a later date, unless all days that there are are locked."""
     if until == date.max:
         return ""
     return f"it is dated in the next open period, from {until + timedelta(days=1)} on; or "

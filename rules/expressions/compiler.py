@@ -58,6 +58,10 @@ class Wanted:
     amounts: Sequence[n.Expr] = ()
 
 
+Assigned = Sequence[tuple[str, n.Expr, Type]]
+"""Fields of a document, or of its lines: the name, the expression and its type."""
+
+
 class Compiler(ABC):
     """Compiles the expressions of one record kind."""
 
@@ -131,6 +135,15 @@ class Compiler(ABC):
 
         For records whose every field has a value, unless it is optional. None where each value is
         asked for itself.
+        """
+
+    @abstractmethod
+    def document(
+        self, head: Assigned, line: Assigned, wanted: Wanted, *, amount: str = ""
+    ) -> Closure | None:
+        """What gives the texts of a document, or None where `known` would: see emit_documents.py.
+
+        None where each field is asked for itself.
         """
 
     def type(self, node: n.Expr, scope: Scope) -> Type:

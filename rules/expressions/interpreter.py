@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
-from rules.expressions.compiler import Compiler, Wanted
+from rules.expressions.compiler import Assigned, Compiler, Wanted
 from rules.expressions.lookups import COMPARE, Closure, always, applied, binary, looked_up, never
 from rules.expressions.run import Run
 from rules.types.functions import AGGREGATES
@@ -68,6 +68,9 @@ class Interpreter(Compiler):
 
     def known(self, _: Wanted) -> None:
         """Nothing: the meaning of a document is that of each of its values."""
+
+    def document(self, _head: Assigned, _line: Assigned, _: Wanted, *, amount: str = "") -> None:
+        """Nothing, for the same reason."""
 
     # ---- leaves -------------------------------------------------------------------------------
 

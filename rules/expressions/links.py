@@ -38,7 +38,8 @@ class LinkProgram:
         self.currencies = compiler.currencies
         self.reader = Reader(compiler.index, link.other)
         scope = Scope(compiler.index, link.other)
-        self.ours = compiler.field(link.ours, Scope(compiler.index, compiler.record))
+        here = Scope(compiler.index, compiler.record)
+        self.ours = None if link.of_lines else compiler.field(link.ours, here)
         self.theirs = self.other.field(link.theirs, scope)
         self.where: Closure | None = None
         if link.where is not None:
@@ -58,7 +59,7 @@ class LinkProgram:
     def _gather(self, run: Run) -> list[Run] | Unknown:
         if run.root is not run:
             return Unknown(self._gap("the links of a linked record are not followed"))
-        ours = self.ours(run)
+        ours = self._wanted(run)
         if type(ours) is Unknown:
             return ours
         found, unsure = [], []
@@ -74,6 +75,15 @@ class LinkProgram:
         if len(found) > self.link.most:
             return Unknown(self._gap(f"{len(found)} records, at most {self.link.most} are allowed"))
         return sorted(found, key=self._age)
+
+    def _wanted(self, run: Run) -> frozenset[Any] | Unknown:
+        """The values by which records are joined: one, or one a line; a blank one joins nothing."""
+        if self.ours is None:
+            run.spend(len(run.lines))
+            told = (row.get(self.link.ours) for row in run.lines)
+            return frozenset(one for one in told if one is not None and type(one) is not Unknown)
+        one = self.ours(run)
+        return one if type(one) is Unknown else frozenset((one,))
 
     def _read(self, body: Mapping[str, object], run: Run) -> Any:
         content = self.reader.read(body)
@@ -99,7 +109,7 @@ class LinkProgram:
         theirs = self.theirs(inner)
         if type(theirs) is Unknown:
             return theirs
-        if theirs != ours:
+        if theirs not in ours:
             return False
         return True if self.where is None else self.where(inner)
 
@@ -158,9 +168,21 @@ def family_keys(
         for link in links.values():
             name = f"link:{link.record}.{link.name}"
             if link.record == kind:
-                yield from _key(name, body.get(link.ours), link.other)
+                for value in _ours(link, body):
+                    yield from _key(name, value, link.other)
             if link.other == kind:
                 yield from _key(name, body.get(link.theirs), "")
+
+
+def _ours(link: n.Link, body: Mapping[str, object]) -> Iterator[object]:
+    """What a record is joined by: a value of its own, or those of its lines, each once."""
+    if not link.of_lines:
+        yield body.get(link.ours)
+        return
+    lines = body.get("lines")
+    rows = [row for row in lines if isinstance(row, Mapping)] if isinstance(lines, list) else []
+    told = (row.get(link.ours) for row in rows)
+    yield from dict.fromkeys(one for one in told if isinstance(one, str | int))
 
 
 def _key(name: str, value: object, wanted: str) -> Iterator[tuple[str, str, str]]:

@@ -15,9 +15,10 @@ from grammar.text.invisible import in_words, invisible, shown, without_invisible
 from rules.expressions.run import Run
 from rules.facts.seeds import literal_value
 from rules.facts.units import Bases, Conversion, convert
-from rules.facts.world import Table, World, differences
+from rules.facts.world import Table, World
 from rules.outcomes.outcome import Use
 from rules.values.cause_keys import CauseKey
+from rules.values.spelling import differences
 from rules.values.unknown import Gap, Unknown, join
 
 MOST_KEPT = 20_000

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rules.facts.units import Conversion
 from rules.facts.world import Facts, World
@@ -51,6 +52,10 @@ class RouteRun:
         return self.bill is None or self.bill.due
 
 
+Drafted: TypeAlias = tuple[Any, RouteRun]
+"""A document that is made (documents/fields.py: Draft), and what was known of its route."""
+
+
 class Run:
     """One evaluation. Lives as long as the call, shared with nobody."""
 
@@ -58,6 +63,8 @@ class Run:
         "clean",
         "clock",
         "conversions",
+        "drafts",
+        "entries",
         "facts",
         "head",
         "held",
@@ -107,6 +114,8 @@ class Run:
         self.story = True  # whether anybody reads words: messages, values, what would pass
         self.whole = True  # whether what passes is told, too: its values, proofs, the lineage
         self.passed: frozenset[str] = frozenset()  # routes of which a glance saw that all passes
+        self.drafts: dict[str, Drafted] | None = None  # by route, where a glance makes them
+        self.entries: list[tuple[Any, Any]] = []  # what was remembered: values, and what says so
         self.clean = not content.gaps  # whether every field that is not optional has a value
         self.version = 0
         self.once: Once | None = None  # what it shares with another program's run
@@ -129,7 +138,14 @@ class Run:
 
     def all_uses(self) -> tuple[Use, ...]:
         """Every mapping and unit entry that was read, each once, in a fixed order."""
-        found = {use for _, use in self.lookups.values() if use is not None}
-        for _, uses in self.conversions.values():
-            found.update(uses)
-        return tuple(sorted(found, key=lambda u: (u.table, u.key, u.entry_id)))
+        told = [use for _, use in self.lookups.values() if use is not None]
+        for _, uses in (*self.conversions.values(), *self.entries):
+            if uses.__class__ is tuple:
+                told += uses
+            elif uses is not None:  # nothing was found: another value stands in for it
+                told.append(uses)
+        found = {_PLACE(use): use for use in told}
+        return tuple([found[place] for place in sorted(found)])
+
+
+_PLACE = attrgetter("table", "key", "entry_id")

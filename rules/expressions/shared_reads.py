@@ -34,7 +34,7 @@ class Once:
     whole: dict[tuple[str, bool], bool] = field(default_factory=dict)
 
     def forget(self) -> None:
-        """Begin anew: what one program left unfinished is not for the other."""
+        """Begin again: what one program left unfinished is not for the other."""
         self.read = self.failed = None
         self.whole.clear()
 

@@ -1,6 +1,6 @@
 """Units of measure: exact factors to the base unit, with their proof.
 
-Here: Bases (which base an item has), convert (the chain from a unit to it), clash (whether a target
+Here: Bases (which base an item has), convert (the chain from a unit to it), clash (where a target
 counts the item otherwise), the words of the proof. Not here: where the factors are kept, and what a
 missing factor does (expressions/lookups.py), when a document is compared (documents/agreement.py).
 """
@@ -87,8 +87,20 @@ def _step(unit: str, item: str, entries: Mapping[str, UnitEntry]) -> tuple[str, 
     return (own, entry) if entry is not None else (unit, entries.get(unit))
 
 
-def clash(source: Conversion, posted: Conversion, set_up: ItemUnits) -> str:
-    """How a target's item set-up differs from the factors of the rules, in words; else nothing.
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """How a target counts an item otherwise: of which unit, and whether it has that unit at all.
+
+    `text` is what the target says, for people: `1 CTN = 24 PCS`, or `no PCS, only BOX, CTN`.
+    """
+
+    unit: str
+    has_unit: bool
+    text: str
+
+
+def clash(source: Conversion, posted: Conversion, set_up: ItemUnits) -> Clash | None:
+    """Where a target's item set-up differs from the factors of the rules; None where it does not.
 
     The posted unit must be one of the item's. A unit that is not posted and that the target does
     not have is no difference.
@@ -96,15 +108,19 @@ def clash(source: Conversion, posted: Conversion, set_up: ItemUnits) -> str:
     there = set_up.rate(posted.unit)
     if there is None:
         units = ", ".join(dict.fromkeys((set_up.base, *sorted(set_up.rates))))
-        return f"no {posted.unit}, only {units}"
+        return Clash(posted.unit, has_unit=False, text=f"no {posted.unit}, only {units}")
     ours = Fraction(posted.num, posted.den)
     base = set_up.rate(posted.base)
     if base is not None and there / base != ours:
-        return f"1 {posted.unit} = {show(tidy(there / base))} {posted.base}"
+        return _other_rate(posted.unit, there / base, posted.base)
     theirs = set_up.rate(source.unit)
     if theirs is not None and theirs / there != Fraction(source.num, source.den) / ours:
-        return f"1 {source.unit} = {show(tidy(theirs / there))} {posted.unit}"
-    return ""
+        return _other_rate(source.unit, theirs / there, posted.unit)
+    return None
+
+
+def _other_rate(unit: str, rate: Fraction, base: str) -> Clash:
+    return Clash(unit, has_unit=True, text=f"1 {unit} = {show(tidy(rate))} {base}")
 
 
 def quantity_proof(quantity: Number, pieces: Number, by: Conversion) -> str:

@@ -6,18 +6,17 @@ history, postings, releases). Not here: how any of it is gathered, or what it me
 
 from __future__ import annotations
 
-import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
+from operator import attrgetter
 
-from grammar.text.invisible import in_words, invisible
-from rules.values.canonical import Plain, plain, revive
+from rules.values.canonical import Plain, moment_text, plain, revive
 from rules.values.posting_states import PostingState
-from rules.values.spelling import fold
+from rules.values.spelling import fold, loose
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,7 @@ NOTHING, VOID = "nothing", "void"  # what the target then has
 class TargetEdit:
     """A field of a posting that somebody changed in the target; `line` counts from 1.
 
-    `field` may be LINES, when some came or went (`shows` is how many stand there now), or WHOLE.
+    `field` may be LINES, when some came or went (`shows` is how many there are now), or WHOLE.
     """
 
     route: str
@@ -181,6 +180,8 @@ class Facts:
 
     def to_json(self) -> dict[str, Plain]:
         """Plain JSON of all that is not as it is without it: of most records there is little."""
+        if _REST(self) == _USUAL_REST:
+            return {"first_seen": moment_text(self.first_seen)}
         told = [(name, getattr(self, name)) for name in self.__slots__]
         return {k: plain(v) for k, v in told if v != getattr(_USUAL, k)}
 
@@ -192,6 +193,8 @@ class Facts:
 
 
 _USUAL = Facts(datetime.max.replace(tzinfo=UTC))
+_REST = attrgetter(*(each.name for each in fields(Facts) if each.name != "first_seen"))
+_USUAL_REST = _REST(_USUAL)
 
 
 class Table:
@@ -221,8 +224,8 @@ class Table:
         if self._near is None:
             self._near = {}
             for k in sorted(self.entries):
-                self._near.setdefault(_loose(k), []).append(k)
-        return tuple(k for k in self._near.get(_loose(key), ()) if k != key)
+                self._near.setdefault(loose(k), []).append(k)
+        return tuple(k for k in self._near.get(loose(key), ()) if k != key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,47 +277,3 @@ class World:
         for name, entries in changed.items():
             maps[name] = Table({**(maps[name].entries if name in maps else {}), **entries})
         return replace(self, maps=maps, units=units, later=())
-
-
-def differences(left: str, right: str) -> tuple[str, ...]:
-    """In what two near keys differ: invisible characters, `case`, `spaces`, `special characters`.
-
-    >>> differences("abc-01 ", "ABC-01")
-    ('case', 'spaces')
-    """
-    mine, theirs = invisible(left), invisible(right)
-    hidden = tuple(p for p in (*mine, *theirs) if p not in mine or p not in theirs)
-    found = [in_words(hidden)] if hidden else []
-    for name in _FLATTEN:
-        others = [flatten for other, flatten in _FLATTEN.items() if other != name]
-        if _apply(left, others) != _apply(right, others):
-            found.append(name)
-    if not found and left != right:
-        found.append("special characters")  # such as a ligature, which case alone evens out, too
-    return tuple(found)
-
-
-def _apply(text: str, steps: Sequence[Callable[[str], str]]) -> str:
-    for step in steps:
-        text = step(text)
-    return text
-
-
-def _no_spaces(text: str) -> str:
-    return "".join(c for c in text if not (c.isspace() or unicodedata.category(c) in {"Cf", "Zs"}))
-
-
-def _only_words(text: str) -> str:
-    plain_text = unicodedata.normalize("NFKC", text)
-    return "".join(c for c in plain_text if c.isalnum() or c.isspace())
-
-
-def _loose(text: str) -> str:
-    return _only_words(_no_spaces(text)).casefold()
-
-
-_FLATTEN: dict[str, Callable[[str], str]] = {
-    "case": str.casefold,
-    "spaces": _no_spaces,
-    "special characters": _only_words,
-}

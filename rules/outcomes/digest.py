@@ -36,7 +36,7 @@ from rules.outcomes.outcome import (
     Verdict,
     Wait,
 )
-from rules.values.canonical import dumps, moment_text, sha256_hex
+from rules.values.canonical import dumps, encoder, moment_text, sha256_hex
 from rules.values.cause_keys import CauseKey, Clearing
 from rules.values.wording import MISSING
 
@@ -57,6 +57,9 @@ WORDING: Mapping[type, frozenset[str]] = {
 WHERE = frozenset({"span", "engine"})
 """Where a rule stands in its file, and which engine ran it: known from the rules' own hash."""
 
+REPEATED = frozenset({"units", "reads"})
+"""Values that also stand in the document, in the record or in the entries used."""
+
 
 class Digest(IntEnum):
     """By which digest the hash of a stored evaluation was made."""
@@ -75,12 +78,49 @@ def digest(outcome: Outcome, facts: str, by: Digest) -> str:
 
 def bare(outcome: Outcome, facts: str) -> str:
     """The digest of states, findings, plans and documents, however much was told beside them."""
-    return sha256_hex(f"{_TEXT.encode(_OF_OUTCOME(outcome))}\n{facts}")
+    decisions = ",".join([_told(decision) for decision in outcome.decisions])
+    return sha256_hex(f"[[{decisions}],{_text(_OF_HEAD(outcome))[1:]}\n{facts}")
+
+
+def _told(decision: Decision) -> str:
+    """Canonical JSON of `_of_decision`; most of a decision is blank but for its document."""
+    if decision.findings or decision.wait is not None or decision.approvals or decision.open:
+        return _text(decision)
+    plan = "null" if "plan" in _silent(decision) else _text(decision.plan)
+    route, state = _text(decision.route), _text(decision.state)
+    return f"[{route},{state},{_of_document(decision.document)},[],null,[],{plan},null]"
+
+
+def _of_document(document: Document | None) -> str:
+    if document is None:
+        return "null"
+    fields, lines = parts_of(document)
+    return f"{_text(_OF_DOCUMENT(document))[:-1]},{fields},{lines}]"
+
+
+class _Latest:
+    """The parts of the document that was asked for last: one is hashed in two ways, at once."""
+
+    __slots__ = ("_seen",)
+
+    def __init__(self) -> None:
+        self._seen: tuple[Document | None, tuple[str, str]] = (None, ("", ""))
+
+    def of(self, document: Document) -> tuple[str, str]:
+        of, found = self._seen
+        if of is not document:
+            found = dumps(document.fields), dumps(document.lines)
+            self._seen = (document, found)
+        return found
+
+
+parts_of = _Latest().of
+"""Canonical JSON of a document's fields and of its lines, of which digest and hash are made."""
 
 
 def decided(outcome: Outcome, facts: str) -> str:
     """The digest of the decision: the same however it is worded, and in whatever language."""
-    return sha256_hex(f"{_TEXT.encode(outcome)}\n{facts}")
+    return sha256_hex(f"{_text(outcome)}\n{facts}")
 
 
 def worded(outcome: Outcome) -> str:
@@ -125,7 +165,7 @@ def _silent(decision: Decision) -> frozenset[str]:
 
 def counted_fields(kind: type) -> tuple[str, ...]:
     """The fields of a type of an outcome that DECIDED counts, in their order."""
-    left_out = WORDING.get(kind, frozenset()) | WHERE
+    left_out = WORDING.get(kind, frozenset()) | WHERE | REPEATED
     return tuple(each.name for each in fields(kind) if each.name not in left_out)
 
 
@@ -152,9 +192,7 @@ def _counted(value: Any) -> Any:
     return _COUNTED[type(value)](value)
 
 
-_TEXT = json.JSONEncoder(
-    default=_counted, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-)
+_text = encoder(_counted)
 
 
 TOLD = frozenset({"verdicts", "lineage", "used", "valid_until"})
@@ -162,7 +200,10 @@ TOLD = frozenset({"verdicts", "lineage", "used", "valid_until"})
 judged again is among them: a value that is only told, such as `today` in an `otherwise` that was
 not needed, makes it sooner.
 """
-_OF_OUTCOME = attrgetter(*(name for name in counted_fields(Outcome) if name not in TOLD))
+_FIRST, *_HEAD = (name for name in counted_fields(Outcome) if name not in TOLD)
+assert _FIRST == "decisions"  # noqa: S101 - bare writes them before the head
+_OF_HEAD = attrgetter(*_HEAD)
+_OF_DOCUMENT = attrgetter(*counted_fields(Document)[:-2])  # all but fields and lines
 _DECISION = tuple(each.name for each in fields(Decision))
 _OF_DECISION = counted_fields(Decision)
 _COUNTED: dict[type, Callable[[Any], Any]] = {

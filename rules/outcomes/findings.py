@@ -12,7 +12,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from grammar import nodes as n
-from rules.outcomes.outcome import HIT, SEVERITIES, STOPS, Finding, Outcome, Severity, Verdict
+from rules.outcomes.outcome import (
+    HIT,
+    SEVERITIES,
+    STOPS,
+    Finding,
+    Outcome,
+    Severity,
+    Verdict,
+    VerdictKind,
+    VerdictResult,
+)
 from rules.values.cause_keys import ITSELF, Clearing, HowCleared
 from rules.values.unknown import Gap, Unknown
 
@@ -23,8 +33,8 @@ class TraceLine:
 
     route: str
     rule: str
-    kind: str
-    result: str
+    kind: VerdictKind
+    result: VerdictResult
     file: str
     line: int
     column: int

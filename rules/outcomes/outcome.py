@@ -10,42 +10,92 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final, Literal, TypeAlias
 
+from grammar import nodes as n
 from grammar.text.finding_codes import ErrorClass
 from grammar.text.problem import Span
 from rules.values.canonical import Plain, dumps, plain, revive
-from rules.values.cause_keys import CauseKey, Clearing
+from rules.values.cause_keys import CauseKey, CauseKind, Clearing
 from rules.values.posting_states import PostingState
 
 Severity = Literal["reject", "hold", "approve", "warn"]
 """What a finding does to its posting, the strongest first."""
-PASS, HIT, UNKNOWN, NOT_APPLICABLE = "pass", "hit", "unknown", "not_applicable"
+VerdictResult = Literal["pass", "hit", "unknown", "not_applicable"]
+"""What a rule says of a record."""
+PASS: Final[VerdictResult] = "pass"  # noqa: S105 - a word about a record
+HIT: Final[VerdictResult] = "hit"
+UNKNOWN: Final[VerdictResult] = "unknown"
+NOT_APPLICABLE: Final[VerdictResult] = "not_applicable"
+VerdictKind = Literal[
+    "gate", "check", "duplicates", "approve", "when", "timing", "after",
+    "field", "map", "units", "codes", "rounding", "change",
+]  # fmt: skip
+"""What kind of rule says it; `change` is also what edit and cancel tables say."""
+GateSaid: TypeAlias = n.GateWord | Literal["unknown"]
+"""A gate's word for a status; unknown where the status is none of the gate's."""
 STOPS = ("reject", "hold", "approve")
 """Severities that stop a record, the strictest first; a warning stops nothing."""
 SEVERITIES = (*STOPS, "warn")
 
 NEEDS_APPROVAL = "APP01"
 """The code of a finding, and of its hold, that asks for somebody's consent."""
-LETTERS = {"pass": "p", "hit": "h", "unknown": "u", "not_applicable": "n"}
+LETTERS: Final[dict[VerdictResult, str]] = {
+    "pass": "p",
+    "hit": "h",
+    "unknown": "u",
+    "not_applicable": "n",
+}
+
+
+class UnitSource(StrEnum):
+    """The four that must count a posted line alike."""
+
+    RECORD = "record"
+    UNITS_TABLE = "units_table"
+    ITEM_SET_UP = "item_set_up"
+    DOCUMENT = "document"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitDifference:
+    """Which two of the four count a line otherwise.
+
+    `quantity` of `unit`, as shown, are `here` of `base` by the rules and `there` by the target:
+    whole numbers, None where the line or the target does not say, or a part is left over.
+    """
+
+    unit: str
+    item: str
+    differ: tuple[UnitSource, UnitSource]
+    quantity: str = ""
+    base: str = ""
+    here: int | None = None
+    there: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one rule said of the record, or of one of its lines, for one route."""
+    """What one rule said of the record, or of one of its lines, for one route.
+
+    `operands` are for people; what a program needs of a comparison of units is in `units`.
+    """
 
     rule: str
-    kind: str  # gate check duplicates approve when timing after field map units rounding change
+    kind: VerdictKind
     route: str
-    result: str  # pass hit unknown not_applicable
+    result: VerdictResult
     span: Span
     operands: tuple[tuple[str, str], ...] = ()
     line: int | None = None
     text: str = ""
     released: bool = False
+    units: UnitDifference | None = None
 
 
-def in_words(kind: str, result: str) -> str:
+def in_words(kind: VerdictKind | CauseKind, result: VerdictResult) -> str:
     """The result of a verdict as people read it; what asks for no approval is no pass.
 
     >>> in_words("check", "not_applicable"), in_words("approve", "pass")
@@ -86,6 +136,20 @@ class Document:
     amount: Decimal
     fields: Mapping[str, str]
     lines: tuple[Mapping[str, str], ...]
+
+    def to_json(self) -> dict[str, Plain]:
+        """Plain JSON of it; its fields and lines are those of the document, not copies."""
+        return {
+            "target": self.target,
+            "document": self.document,
+            "number": self.number,
+            "date": self.date.isoformat(),
+            "party": self.party,
+            "currency": self.currency,
+            "amount": format(self.amount, "f"),
+            "fields": self.fields,
+            "lines": list(self.lines),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +221,9 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """Where one value of a document comes from."""
+    """Where one value of a document comes from: for people in `source`, by name in `reads`, each
+    operand with its value as it is shown.
+    """
 
     field: str
     line: int | None
@@ -166,6 +232,7 @@ class Lineage:
     used: tuple[Use, ...]
     value: str
     route: str = ""
+    reads: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +276,8 @@ class Outcome:
 
         A finding names its route where it is another than its decision's.
         """
+        if not any(d.findings for d in self.decisions):
+            return _codes(tuple([(d.route, d.state) for d in self.decisions]))
         return dumps({"decisions": self._states()})
 
     def _states(self) -> list[Plain]:
@@ -223,3 +292,10 @@ class Outcome:
             }
             for d in self.decisions
         ]
+
+
+@lru_cache(maxsize=1024)
+def _codes(states: tuple[tuple[str, PostingState], ...]) -> str:
+    """The compact form where nothing was found: a few texts for most records."""
+    told = [{"route": route, "state": state, "findings": []} for route, state in states]
+    return dumps({"decisions": told})

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from grammar import nodes as n
-from rules.outcomes.outcome import Outcome, Verdict
+from rules.outcomes.outcome import Outcome, Verdict, VerdictKind
 from rules.values.posting_states import PostingState
 
-KINDS = (
+KINDS: Final[tuple[VerdictKind, ...]] = (
     "gate",
     "when",
     "field",
@@ -37,7 +38,7 @@ KINDS = (
 class Rule:
     """What bit i of a glance speaks of: Program.rules[i]; an empty name means any other."""
 
-    kind: str
+    kind: VerdictKind
     name: str
 
 
@@ -69,7 +70,7 @@ class Numbers:
         self.rules = tuple(dict.fromkeys(_rules(ruleset)))
         self._bits = {(r.kind, r.name): 1 << i for i, r in enumerate(self.rules)}
 
-    def bit(self, kind: str, name: str) -> int:
+    def bit(self, kind: VerdictKind, name: str) -> int:
         """The bit of a rule that verdicts of this kind and name belong to."""
         return self._bits.get((kind, name)) or self._bits[kind, ""]
 

@@ -1,7 +1,7 @@
 """What a condition says of single fields: for each field the cases that it allows.
 
 Here: Cuts (the values that the conditions of a record name) and Allowed. Not here: what a condition
-claims by itself (claims.py), what follows from it for two checks (pairs.py).
+claims alone (claims.py), what follows from it for two checks (pairs.py).
 """
 
 from __future__ import annotations

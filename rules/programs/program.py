@@ -125,8 +125,9 @@ class Program:
     def decision(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         """What `evaluate` decides, told only as far as something does not simply pass.
 
-        The same decisions and the same head. Of the verdicts at least those of gates, of conditions
-        and of what did not pass; no lineage; entries as far as an answer hung on them.
+        The same decisions and the same head. Of the verdicts at least those of what did not pass,
+        and of gates that let a record go early; no lineage; entries as far as an answer hung on
+        them.
         """
         found = self._kinds.get(subject.kind)
         return found.judge(subject, facts, world, now, whole=False) if found else _NOTHING

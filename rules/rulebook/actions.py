@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 
 from grammar import nodes as n
 from rules.rulebook.phrases import Phrases
-from rules.rulebook.terms import a, listed, plain, spoken
+from rules.rulebook.terms import a, listed, spoken
 from rules.types.symbol_table import Index
+from rules.values.names import plain
 
 
 def action(done: n.Action | n.TryAgain, words: Phrases, where: str = "the target") -> str:
@@ -26,7 +27,7 @@ def action(done: n.Action | n.TryAgain, words: Phrases, where: str = "the target
         "review": f"it stays as it is until {team} has decided",
         "warn": "it goes on, with this warning beside it",
         "reject": "it is rejected and never posted",
-        "block": f"nothing is done in {where}, and nobody can release it",
+        "block": f"nothing is done in {where}, and no one can release it",
         "ignore": "the document stays as it is",
         "drop": "it is dropped",
         "wait": "it waits",

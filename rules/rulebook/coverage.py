@@ -253,5 +253,5 @@ KINDS: dict[str, Kind] = {
         _push,
         "What fails is answered by the built-in table, with no team of yours. Declare 'retry'.",
     ),
-    "manual edit": Kind(_by_hand, "Nobody is told of changes by hand."),
+    "manual edit": Kind(_by_hand, "No team is told of changes by hand."),
 }

@@ -17,8 +17,9 @@ from rules.checker.places import uses
 from rules.rulebook.actions import becoming
 from rules.rulebook.hold_entries import ENTRIES, Blocks, HoldEntry, Placer, Releaser
 from rules.rulebook.phrases import words_of
-from rules.rulebook.terms import capital, listed, plain
+from rules.rulebook.terms import capital, listed
 from rules.types.symbol_table import Index
+from rules.values.names import plain
 
 _STOPS = frozenset({"hold", "review", "reject", "look_up"})
 _OF_SOURCE = ("MIS01", "VAL01", "VAL02", "CUR01", "EVA01")

@@ -99,7 +99,7 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
     "MIS01": _by_rules(_NOBODY, "The field is completed, in the source or by its team"),
     "NUM01": _by_rules(_NOBODY, "A new version with numbers that the target can keep"),
     "PER01": _by_rules(Releaser.CLAUSE, "The month is opened, or another document date"),
-    "PSH01": _by_clearpost("It is judged again by itself"),
+    "PSH01": _by_clearpost("It is checked again automatically"),
     "PSH02": _by_clearpost("An approval of exactly this document"),
     "PSH03": _by_clearpost("Another document number, by a new version or other rules"),
     "PSH04": _by_clearpost("A new try, after a person looked"),

@@ -16,11 +16,12 @@ from rules.editing.mentions import Symbol
 from rules.rulebook import route_sentences, setup_sentences
 from rules.rulebook.actions import owned_by
 from rules.rulebook.phrases import words_of
-from rules.rulebook.terms import listed, plain
+from rules.rulebook.terms import listed
 from rules.types.inference import field_type
 from rules.types.outside_schemas import Schemas
 from rules.types.symbol_table import FACTS, Index, Scope
 from rules.values.kinds import Type, say_type
+from rules.values.names import plain
 
 KEYWORDS: dict[str, str] = {
     # what starts a declaration
@@ -50,7 +51,7 @@ KEYWORDS: dict[str, str] = {
     "completed": "the team that may fill the field in where the source left it blank",
     "many": "the lines of the record, each of them a record of its own kind",
     "otherwise": "the value to take where the one before it is missing",
-    "known": "whether a value is there; this is a question that holds nobody",
+    "known": "whether a value is there; this is a question that holds no record",
     "where": "only those of the list for which this is so; bare names are fields of the list",
     "kept": "the team that alone adds and changes the entries of the table",
     # gates and checks
@@ -65,19 +66,19 @@ KEYWORDS: dict[str, str] = {
     "say": "what people are told; {field} is replaced by its value",
     "clears": "how the hold ends: when it passes, by a team that may release it, or never",
     "warn": "told beside the answer; it stops nothing",
-    "reject": "never goes; only a new version of the record is judged again",
+    "reject": "never goes; only a new version of the record is checked again",
     "unique": "what may be there only once, in what came before or in the target",
     "missing": "who owns what is not there, and what they are told",
     "tolerance": "by how much a total of the target may differ, and what happens beyond",
     # routes and what happens afterwards
     "immediately": "it goes as soon as it is ready",
     "daily": "it goes in the run at this time, or at 02:00, after the day of the field",
-    "after": "it waits until the document of that route is posted and nobody decides about it",
+    "after": "it waits until the document of that route is posted; no one decides about it",
     "bill": "only what is there and not yet on a document is due; the rest does what else says",
     "amount": "the record's own total is not compared with the document, for this reason",
     "allows": "posts no lines, negative quantities or negative totals without asking anybody",
     "they": "fields that people may change in the target after posting",
-    "we": "who looks when somebody changes any other field in the target",
+    "we": "who looks when any other field is changed in the target",
     "each": "what follows is said of every line",
     "reversing": "the document takes back one of that route; here stands how it differs",
     "posting": "counts the documents of this record and route: 1, 2, 3",

@@ -26,7 +26,6 @@ from rules.rulebook.terms import (
     be,
     listed,
     noun,
-    plain,
     spoken,
 )
 from rules.types.functions import AGGREGATES
@@ -34,6 +33,7 @@ from rules.types.inference import field_type, infer, silent, word_of
 from rules.types.inference import listed as listed_path
 from rules.types.symbol_table import Index, Ref, Scope
 from rules.values.kinds import Type
+from rules.values.names import plain
 from rules.values.wording import const_values, parse_message, say
 
 

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from grammar import nodes as n
 from rules.rulebook.actions import action, becoming, but_for
 from rules.rulebook.phrases import Phrases
-from rules.rulebook.terms import a, capital, listed, plain
+from rules.rulebook.terms import a, capital, listed
 from rules.types.symbol_table import Index
+from rules.values.names import plain
 
 _HOLE = re.compile(r"\{([^{}]*)\}")
 _COUNTED = {"posting": "1, 2, 3 …", "reversed": "the number of what it takes back"}
@@ -61,7 +62,7 @@ def uncompared(one: n.Post, said: n.Uncompared) -> str:
 def allows(one: n.Post, said: n.Allows) -> str:
     """What goes there without anybody being asked, though it is unusual."""
     what = listed([plain(word) for word in said.what])
-    return f"{capital(becoming(one.route))} may have {what}: nobody is asked about them."
+    return f"{capital(becoming(one.route))} may have {what}: no one is asked about them."
 
 
 def fields_of(one: n.Post | n.Reversal, assigns: Sequence[n.Assign], words: Phrases) -> str:
@@ -100,7 +101,7 @@ def _number(template: str) -> str:
 
 
 _CLEARS = {
-    "itself": "Nobody can release it; only a change clears it.",
+    "itself": "No one can release it; only a change clears it.",
     "never": "Only a new version of the record clears it.",
 }
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from grammar import nodes as n
 from rules.rulebook.actions import action, becoming, but_for, targets_of, whose
 from rules.rulebook.phrases import Phrases
-from rules.rulebook.terms import a, be, capital, listed, plain, spoken
+from rules.rulebook.terms import a, be, capital, listed, spoken
 from rules.types.symbol_table import Scope
+from rules.values.names import plain
 from rules.values.wording import bare
 
 _BUILT_IN = {
@@ -135,7 +136,7 @@ def source(one: n.Source) -> str:
 def blank(one: n.Source, words: Phrases) -> str:
     """What a source leaves out."""
     return (
-        f"What {one.name} leaves blank, or a status word that nobody declared, is never taken as "
+        f"What {one.name} leaves blank, or a status word that is not declared, is never taken as "
         f"ready: {action(one.missing.action, words)}: {_told(one.missing)}"
     )
 
@@ -179,7 +180,7 @@ def units(one: n.Units, words: Phrases) -> Iterator[tuple[n.UnitBase | n.UnitRow
     yield (
         one,
         (
-            f"{more}{_kept(one.kept, words)}A unit that nobody defined is never taken as 1: "
+            f"{more}{_kept(one.kept, words)}A unit that is not defined is never taken as 1: "
             f"{action(one.missing.action, words)}: {_told(one.missing)} The same where the source, "
             "these units, the item in the target and what is posted do not agree on one."
         ),
@@ -200,9 +201,10 @@ def link(one: n.Link, words: Phrases) -> str:
     """Other records as a list."""
     there = Phrases(words.index, Scope.of_link(words.index, one))
     where = f", where {there.expr(one.where)}" if one.where is not None else ""
+    whose = "a line of the" if one.of_lines else "the"
     return (
         f"The {plain(one.name)} of {a(one.record)}: every {plain(one.other)} whose "
-        f"{plain(one.theirs)} is the {plain(one.ours)} of the {plain(one.record)}{where}. "
+        f"{plain(one.theirs)} is the {plain(one.ours)} of {whose} {plain(one.record)}{where}. "
         f"If there are more than {one.most}, {action(one.action, words)}."
     )
 
@@ -236,4 +238,4 @@ def completed(record: n.Record, words: Phrases) -> Iterator[tuple[n.ByTeam, str]
         names = listed([plain(field.name) for field in own], "or")
         what = f"a blank or unreadable {names} of {whose(record)}"
         clause = next(field.completed for field in own if field.completed is not None)
-        yield clause, f"{capital(words.role(role))} may fill in {what}; nobody else does."
+        yield clause, f"{capital(words.role(role))} may fill in {what}; no one else does."

@@ -19,7 +19,6 @@ from rules.types.symbol_table import Index
 
 MOST: Final = 12
 _TYPED: Final = re.compile(r"[A-Za-z_]\w*$")
-_reader: Final = Reader()  # of this process: what did not change is not read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +32,17 @@ class Suggested:
     meaning: str
 
 
-def suggested(files: Mapping[str, str], before: str, known: Schemas) -> tuple[Suggested, ...]:
-    """The first words that fit behind `before` and begin with what is typed there; names first."""
+def suggested(
+    files: Mapping[str, str], before: str, known: Schemas, reader: Reader | None = None
+) -> tuple[Suggested, ...]:
+    """The first words that fit behind `before` and begin with what is typed there; names first.
+
+    A `reader` that read these files before does not read again what did not change.
+    """
     typed = _TYPED.search(before)
     begun = typed.group().casefold() if typed else ""
-    ruleset, _ = _reader.parse({path: text for path, text in files.items() if _is_rules(path)})
+    rules = {path: text for path, text in files.items() if _is_rules(path)}
+    ruleset, _ = (reader or Reader()).parse(rules)
     index = Index(ruleset)
     fits = [
         one

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from grammar.nodes import OF_LINE
 from rules.values.kinds import Type
+from rules.values.names import plain
 from rules.values.wording import duration
 
 IS = {
@@ -64,18 +64,6 @@ CLOCK = (("today",), ("now",))
 DATED = frozenset({"date", "moment"})
 
 
-_SAID = {
-    "tin": "TIN",
-    "sku": "SKU",
-    "uom": "UOM",
-    "id": "ID",
-    "sst": "SST",
-    "po": "PO",
-    "ar": "AR",
-    "ap": "AP",
-    "pos": "position",
-    "qty": "quantity",
-}
 _IRREGULAR = frozenset(
     [
         "paid",
@@ -107,16 +95,6 @@ _WHEN = {
 _UNITS = {"d": "day", "h": "hour", "min": "minute", "s": "second"}
 _HOURS = timedelta(hours=96)
 """Up to here a duration is told in hours, since the windows of tax offices are."""
-
-
-def plain(name: str) -> str:
-    """A name without its underscores: `e_invoice_limit` is the e-invoice limit.
-
-    >>> plain("e_invoice_limit"), plain("debtor_of_tin"), plain("qty"), plain("line.price")
-    ('e-invoice limit', 'debtor of TIN', 'quantity', 'line price')
-    """
-    words = [_SAID.get(word, word) for word in name.replace(OF_LINE, "line_").split("_")]
-    return " ".join(words).replace("e invoice", "e-invoice")
 
 
 def noun(name: str, of: Type, whose: str = "") -> str:

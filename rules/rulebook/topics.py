@@ -34,15 +34,15 @@ TOPICS = {
 }
 RISKS = {
     READY: "Nothing is posted.",
-    "status": "Nobody said which status may go.",
+    "status": "No rule says which status may go.",
     "mapping": "Codes go out as the source writes them.",
     "uom": "Quantities go out in whatever unit the source counts in.",
-    "approval": "Nobody is asked before a document goes, and any version of a record may go.",
-    "timing": "Nobody said when a document goes.",
+    "approval": "No one is asked before a document goes, and any version of a record may go.",
+    "timing": "No rule says when a document goes.",
     "exceptions": "Nothing is checked, and what changes after posting is held with no word on why.",
     "duplicates": "The same thing may be posted twice.",
     "retry": "What a target refuses is answered by what is built in, with no team of yours.",
-    "owners": "What is held belongs to nobody.",
+    "owners": "What is on hold has no owner.",
 }
 EXCEPTIONS = {
     "duplicate party": "duplicates",

@@ -194,7 +194,7 @@ def _gates(ruleset: n.Ruleset) -> Iterator[Part]:
     for gate in ruleset.gates:
         route = f" for {gate.route}" if gate.route else ""
         for row in gate.rows:
-            word = "wait" if row.word == "ready" else "ready"
+            word: n.GateWord = "wait" if row.word == "ready" else "ready"
             for state in row.states:
                 left = tuple(other for other in row.states if other is not state)
                 moved = n.GateRow(word, (state,), None, None, row.span)

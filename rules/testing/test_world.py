@@ -105,7 +105,7 @@ class ClosedWorld:
         self.seeds.maps.setdefault(fact.table, {})[fact.key] = literal_text(fact.value)
 
     def _setup(self, fact: n.SetUp) -> None:
-        """How a target counts an item; told in another base unit, it is told anew."""
+        """How a target counts an item; told in another base unit, it is told again."""
         items = self.known.items.setdefault(fact.target, {})
         before = items.get(fact.item)
         same = before is not None and before.base == fact.base_unit

@@ -17,7 +17,6 @@ from rules.types.symbol_table import Index, Scope
 from rules.values.wording import say
 
 UNIT, ITEM = "unit", "item"
-CONVERTS = frozenset({"in_base", "price_in_base"})
 _PLACES = {"in_base": (None, UNIT, ITEM), "price_in_base": (None, UNIT, ITEM), "base_unit": (ITEM,)}
 _NAMED = {
     UNIT: frozenset({"uom", "unit", "units", "measure"}),

@@ -44,6 +44,8 @@ class Families:
     def _named_after(self, index: Index, kind: str, field: n.Field) -> str:
         for link in index.links.get(kind, {}).values():
             key = index.marked(link.other, "key")
+            if link.of_lines:
+                continue
             if isinstance(key, n.Field) and (link.ours, link.theirs) == (field.name, key.name):
                 self.links.add((kind, link.name))
                 return link.other

@@ -6,15 +6,21 @@ Here: looked_up_in, match_of, of_elsewhere. Not here: what two spellings have in
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from grammar import nodes as n
 from rules.types.symbol_table import FACTS, Index
 
 
-def looked_up_in(index: Index, record: str, field: str) -> tuple[n.Map, ...]:
-    """The maps in which rules about a record look this field of its header up, by name."""
-    asked = {call.name for node in _about(index, record) for call in _calls(node, field)}
+def looked_up_in(
+    index: Index, record: str, field: str, checks: Iterable[n.Check] | None = None
+) -> tuple[n.Map, ...]:
+    """The maps in which rules about a record look this field of its header up, by name.
+
+    `checks` are those that may ask a map, for a caller that knows the others; else all.
+    """
+    about = _about(index, record, index.ruleset.checks if checks is None else checks)
+    asked = {call.name for node in about for call in _calls(node, field)}
     return tuple(index.maps[name] for name in sorted(asked & index.maps.keys()))
 
 
@@ -27,11 +33,11 @@ def match_of(index: Index, record: str, field: str, table: str) -> frozenset[str
     return frozenset(word for one in maps for word in one.match) - {"exact"}
 
 
-def _about(index: Index, record: str) -> Iterator[object]:
-    """Everything that is said of a record and its lines, each as nodes."""
+def _about(index: Index, record: str, checks: Iterable[n.Check]) -> Iterator[object]:
+    """Everything that is said of a record and its lines, each as nodes; of checks these."""
     rules, lines = index.ruleset, index.line_records.get(record)
     yield from (f for r in (index.records.get(record), lines) if r is not None for f in r.fields)
-    yield from (c for c in rules.checks if any(word.name == record for word in c.records))
+    yield from (c for c in checks if any(word.name == record for word in c.records))
     for shelf in (rules.approvals, rules.posts, rules.reversals):
         yield from (one for one in shelf if one.record == record)
 

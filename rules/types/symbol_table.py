@@ -115,6 +115,11 @@ class Index:
             found.setdefault(str(post.route), post)
         return found
 
+    def joining(self, link: Link) -> str:
+        """The record whose field a link joins by: itself, or its lines; "" where it has none."""
+        lines = self.line_records.get(link.record)
+        return link.record if not link.of_lines else lines.name if lines else ""
+
     def edit(self, record: str, route: str) -> Edit | None:
         """What happens when something posted changes: the narrowed table, or the general one."""
         found = [e for e in self.ruleset.edits if e.record == record]

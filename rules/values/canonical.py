@@ -39,7 +39,7 @@ class OneText(ABC):
 
 def dumps(value: object) -> str:
     """Canonical JSON: sorted keys, no spaces, decimals as text, never a float."""
-    return _TEXT.encode(plain(value))
+    return text_of(plain(value))
 
 
 def sha256_hex(value: str | bytes) -> str:
@@ -54,9 +54,14 @@ def number_text(value: Decimal, places: int = 0) -> str:
     >>> number_text(Decimal("3.5000"), 2), number_text(Decimal("60.0")), number_text(Decimal("-0"))
     ('3.50', '60', '0')
     """
-    text = format(value, "f")
-    if text[0] != "-" and (text[-places - 1 : -places] == "." if places else "." not in text):
+    text = str(value)  # much quicker than its format, which only an exponent needs
+    if not places:
+        if text.isdecimal():
+            return text
+    elif text[-places - 1 : -places] == "." and text[-places:].isdecimal() and text[0] != "-":
         return text
+    if "E" in text:
+        text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     if text in {"-0", ""}:
@@ -113,9 +118,28 @@ def _mapping(values: Any) -> Plain:
     return {str(k): v if type(v) in _AS_IS else plain(v) for k, v in values.items()}
 
 
-_TEXT = json.JSONEncoder(  # made once: json.dumps makes one for each value that is told so much
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False
-)
+def _nothing(value: object) -> Plain:
+    raise TypeError(f"{type(value).__name__} is not plain JSON")
+
+
+def encoder(default: Callable[[Any], Any] = _nothing) -> Callable[[object], str]:
+    """What writes canonical JSON of plain values; `default` gives others in a plain form.
+
+    Made once: json makes another encoder in C for each value, which costs as much as a short text.
+    """
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        usual = json.JSONEncoder(
+            default=default, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        )
+        return usual.encode
+    quoted = json.encoder.encode_basestring
+    encode = make(None, default, quoted, None, ":", ",", True, False, False)  # noqa: FBT003
+    return lambda value: "".join(encode(value, 0))
+
+
+text_of = encoder()
+"""Canonical JSON of a value that is plain already."""
 _AS_IS = frozenset({type(None), bool, int, str})  # most values: known without a call
 _PLAIN: dict[type, Callable[[Any], Plain]] = {
     float: _refused,

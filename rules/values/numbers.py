@@ -152,14 +152,26 @@ def rescaled(value: Number, num: int, den: int, step: Decimal) -> Decimal:
     >>> rescaled(Decimal("38.45"), 1, 12, Decimal("0.0001"))
     Decimal('3.2042')
     """
-    places = _places(step)
-    if type(value) is Decimal and places is not None and max(num, den) < _SMALL:
-        steps = value.scaleb(places, _WIDE)
-        if abs(steps) < _SMALL and steps == (whole := int(steps)):
-            count = (2 * abs(whole) * num + den) // (2 * den)
-            if count or not value.is_signed():  # a zero below zero keeps its sign, as told below
-                return Decimal(count if whole >= 0 else -count).scaleb(-places, _WIDE)
+    by = _steps(num, den, step)
+    if by is not None and type(value) is Decimal and value < _BELOW and not value.is_signed():
+        steps = _ROUNDING.add(_ROUNDING.multiply(value, by[0]), by[1])
+        return _ROUNDING.scaleb(_ROUNDING.divide_int(steps, by[2]), by[3])
     return round_half_up(scale(value, num, den), step)
+
+
+@lru_cache(maxsize=4096)
+def _steps(num: int, den: int, step: Decimal) -> tuple[Decimal, Decimal, Decimal, int] | None:
+    """What rescales a small value: half a step more than so many half steps, of so many each.
+
+    None where the digits of a product might not all be kept.
+    """
+    places = _places(step)
+    if places is None or not 0 <= places <= _FINEST or max(num, den) >= _SMALL:
+        return None
+    return Decimal(2 * num * 10**places), Decimal(den), Decimal(2 * den), -places
+
+
+_BELOW, _FINEST = Decimal(10**18), 12
 
 
 @lru_cache(maxsize=256)

@@ -1,10 +1,13 @@
 """The states of a posting.
 
-Here: the words, which the database and JSON keep as they are. Not here: which may follow which
-(holding/lifecycle/states.py).
+Here: the words, which the database and JSON keep as they are, and what people read instead. Not
+here: which may follow which (holding/lifecycle/states.py).
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 
 class PostingState(StrEnum):
@@ -21,3 +24,26 @@ class PostingState(StrEnum):
     FAILED = "failed"
     POSTED = "posted"
     REVERSED = "reversed"
+
+
+POSTING_LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        PostingState.WAITING: "Waiting",
+        PostingState.HELD: "On hold",
+        PostingState.IGNORED: "Not posted",
+        PostingState.DROPPED: "Cancelled before posting",
+        PostingState.READY: "Ready to post",
+        PostingState.SENDING: "Sending",
+        PostingState.AWAITING: "Awaiting confirmation",
+        PostingState.UNCERTAIN: "Unconfirmed",
+        PostingState.FAILED: "Failed",
+        PostingState.POSTED: "Posted",
+        PostingState.REVERSED: "Reversed",
+    }
+)
+"""What each state is called."""
+
+
+def in_sentence(label: str) -> str:
+    """A label after "is": on hold, ready to post."""
+    return label[:1].lower() + label[1:]

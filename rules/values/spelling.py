@@ -1,12 +1,14 @@
-"""When two spellings are one word: by the match words of a map.
+"""When two spellings are one word: by the match words of a map; and in what two near ones differ.
 
-Here: fold, match_key. Not here: near misses and what they differ by (facts/world.py).
+Here: fold, match_key, loose, differences. Not here: which keys a table has (facts/world.py).
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+
+from grammar.text.invisible import in_words, invisible
 
 
 def fold(key: str, how: Collection[str]) -> str:
@@ -38,3 +40,48 @@ def _bare(text: str) -> str:
     """
     plain = unicodedata.normalize("NFKC", text)
     return "".join(c for c in plain if unicodedata.category(c)[0] in "LMN") or plain.strip()
+
+
+def differences(left: str, right: str) -> tuple[str, ...]:
+    """In what two near keys differ: invisible characters, `case`, `spaces`, `special characters`.
+
+    >>> differences("abc-01 ", "ABC-01")
+    ('case', 'spaces')
+    """
+    mine, theirs = invisible(left), invisible(right)
+    hidden = tuple(p for p in (*mine, *theirs) if p not in mine or p not in theirs)
+    found = [in_words(hidden)] if hidden else []
+    for name in _FLATTEN:
+        others = [flatten for other, flatten in _FLATTEN.items() if other != name]
+        if _apply(left, others) != _apply(right, others):
+            found.append(name)
+    if not found and left != right:
+        found.append("special characters")  # such as a ligature, which case alone evens out, too
+    return tuple(found)
+
+
+def _apply(text: str, steps: Sequence[Callable[[str], str]]) -> str:
+    for step in steps:
+        text = step(text)
+    return text
+
+
+def _no_spaces(text: str) -> str:
+    return "".join(c for c in text if not (c.isspace() or unicodedata.category(c) in {"Cf", "Zs"}))
+
+
+def _only_words(text: str) -> str:
+    plain_text = unicodedata.normalize("NFKC", text)
+    return "".join(c for c in plain_text if c.isalnum() or c.isspace())
+
+
+def loose(text: str) -> str:
+    """What near keys share: letters, digits and signs of a word, in one case."""
+    return _only_words(_no_spaces(text)).casefold()
+
+
+_FLATTEN: dict[str, Callable[[str], str]] = {
+    "case": str.casefold,
+    "spaces": _no_spaces,
+    "special characters": _only_words,
+}

@@ -150,8 +150,12 @@ def shown(value: Any, of: Type, zone: ZoneInfo) -> str:
 def wire(value: Any, of: Type) -> str:
     """A value as the text that stands in a document."""
     kind = type(value)
+    if kind is str:
+        return str(value)
     if kind is Decimal:
         return number_text(value, 2 if of.kind == "money" else 0)
+    if kind is date:
+        return str(value.isoformat())
     if kind is Fraction:
         raise NotExactError(show(value))
     if kind is datetime:

@@ -5,7 +5,6 @@ Here: furnishing it, the acts of the person on pages and in AutoCount. Not here:
 
 import json
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,6 +82,21 @@ class Desktop(House):
         """The listing that AutoCount saves."""
         return requests.get(f"{self.target}/desktop/listing?type=invoice", timeout=30).content
 
+    def give_items(self) -> str:
+        """The finance user gives in the list of items that AutoCount saves; what the page says."""
+        items = requests.get(f"{self.target}/desktop/items", timeout=30).content
+        siti = self.visitor(FINANCE)
+        form = read(siti.get(f"{BASE}/mappings/lists")).one("form", id="listform")
+        given = {**form.fields(), "target": "autocount_excel", "kind": "item"}
+        given.pop("file", None)
+        path = f"{siti.address}{form.attributes['action']}"
+        files = {"file": ("items.xlsx", items)}
+        headers = {"Referer": path}
+        answer = siti.session.post(path, data=given, files=files, headers=headers, timeout=60)
+        assert answer.ok, read(answer.text).text[:800]
+        work(self)
+        return read(answer.text).text
+
     def states(self) -> dict[str, str]:
         """Number -> state of each posting."""
         return dict(rows(self, "SELECT number, state FROM posting"))
@@ -94,24 +108,24 @@ class Desktop(House):
 
 
 @contextmanager
-def opened_desktop(product: Product) -> Iterator[Desktop]:
-    """The company with AutoCount desktop beside it."""
+def opened_desktop(product: Product, rules: str = "") -> Iterator[Desktop]:
+    """The company with AutoCount desktop beside it, under these rules or the usual ones."""
     ledger = product.folder / "ledger"
     words = ("simulate", "autocount_excel", "--port", "0", "--ledger", str(ledger))
     with product.started(*words) as target:
         assert target.stdout
         url = json.loads(target.stdout.readline())["url"]
-        made = Desktop(product, "", url, ledger, SECRET, _furnish(product))
+        made = Desktop(product, "", url, ledger, SECRET, _furnish(product, rules))
         with made.doors:
             open_doors(made)
             yield made
 
 
-def _furnish(product: Product) -> dict[str, str]:
+def _furnish(product: Product, text: str) -> dict[str, str]:
     product.prepare()
     rules = product.folder / "rules"
     rules.mkdir()
-    shutil.copy2(RULES, rules)
+    (rules / RULES.name).write_text(text or RULES.read_text("utf-8"), "utf-8")
     by_admin = (*COMPANY, "--as", ADMIN)
     emails = [f"{role}@kedai.example" for role in ROLES]
     sets = [word for pair in SETTINGS.items() for word in ("--set", "=".join(pair))]

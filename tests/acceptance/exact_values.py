@@ -26,7 +26,7 @@ def exact_values_are_accepted_together_as_their_preview_says(house: House) -> No
         )
     )
     for number in said:
-        until_head(finance, number, "Held")
+        until_head(finance, number, "On hold")
     assert "2 customers, 2 added, 0 changed, 0 gone" in upload(finance)
     page = finance.get(f"{MAPPINGS}/exact")
     told = words(page)
@@ -41,7 +41,7 @@ def exact_values_are_accepted_together_as_their_preview_says(house: House) -> No
     parties = {c["number"]: c["document"] for c in house.calls() if c["effect"] == "created"}
     assert parties["NS-150"].get("Customer") == "Teguh Maju Sdn Bhd"
     for number in (151, 152):
-        until_head(finance, number, "Held")
+        until_head(finance, number, "On hold")
         assert f"NS-{number}" not in house.created()
     again = send(finance, f"{MAPPINGS}/exact", {**form, "op": ""}, reason="once more")
     assert again.status_code == 409

@@ -160,7 +160,7 @@ class Scene:
         return read(finance.get(link.replace("tab=seven", f"tab={tab}"))).one("main").text
 
     def aiaccount(self, number: str) -> Any:
-        """A document as it came to AiAccount, with the total that stands there."""
+        """A document as it came to AiAccount, with the total that exists there."""
         made = [
             one
             for one in self.trader.books["aiaccount"].lines()
@@ -210,10 +210,11 @@ def played(trader: Trader) -> Scene:
 
 def map_missing(visitor: Visitor, table: str, key: str, value: str) -> None:
     """Somebody gives a missing value its entry, on the page of this table."""
+    words = table.replace("_", " ")
     (row,) = [
         one
         for one in read(visitor.get(f"{BASE}/mappings/missing")).all("tr", role="row")
-        if one.one("code").text == key and any(cell.text == table for cell in one.all("td"))
+        if one.one("code").text == key and any(cell.text == words for cell in one.all("td"))
     ]
     link = row.all("a", cls="btn")[0].attributes["href"].partition("#")[0]
     form = read(visitor.get(link)).one("form", cls="map-form")

@@ -52,7 +52,7 @@ def _held_and_freed(
     assert told == ["TGT06", "target.party_inactive", f"{inactive}, so it was not sent."]
     _nothing_was_sent(trader, number)
     shown = trader.page(given["kind"], given["number"])
-    assert state(shown) == "Held"
+    assert state(shown) == "On hold"
     strip = shown.one("ul", id="strip").all("li")[1].text
     assert strip.startswith("failed")
     assert "matches one party" in strip

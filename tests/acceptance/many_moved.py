@@ -69,7 +69,7 @@ def a_rule_that_moves_too_much_money_stops_it_too(house: House, approver: Visito
     ]
     house.deliver(*orders)
     numbers = {order["number"] for order in orders}
-    until_head(approver, 1639, "Held")
+    until_head(approver, 1639, "On hold")
     rules = house.product.folder / "impact-rules"
     file = rules / "clearing.rules"  # another test may have changed what the check compares
     file.write_text(without(file.read_text("utf-8"), "check no_lelong on order"), "utf-8")

@@ -153,7 +153,7 @@ class Target:
 
 
 class Recorded(BaseHTTPRequestHandler):
-    """Answers a write with what was recorded for its order, a read with what stands there."""
+    """Answers a write with what was recorded for its order, a read with what exists there."""
 
     told: Mapping[str, Mapping[str, Any]]
     behind: str

@@ -47,7 +47,7 @@ def until_head(visitor: Visitor, order_id: int, word: str, seconds: float = 120)
     def probe() -> str:
         page = record_page(visitor, order_id)
         told = head(page)
-        return page if told.startswith(word) and "is being judged" not in told else ""
+        return page if told.startswith(word) and "is being checked" not in told else ""
 
     found: str = until(probe, f"order {order_id} {word}", seconds)
     return found

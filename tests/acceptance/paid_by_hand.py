@@ -103,7 +103,7 @@ def _customer_and_item(trader: Trader) -> None:
     trader.take({**ORDER, **new})
     assert books.lines()[before:] == [], "nothing was asked, for nothing can go"
     for key, value in (("Kedai Baru", "90"), ("MUG-1", "14"), ("90", "TRADE")):
-        assert state(trader.page("order", "NS-2")) == "Held"
+        assert state(trader.page("order", "NS-2")) == "On hold"
         told = fix_mapping(finance, key, value, "Mei Ling made it in QuickBooks")
         assert f"“{key}” is now {value}" in told
         trader.work()

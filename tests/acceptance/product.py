@@ -93,12 +93,21 @@ class Product:
         stdin: str = "",
         env: Mapping[str, str] | None = None,
         forks: int = 0,
+        patience: float = warm.PATIENCE,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command and insist on its exit code; settings of Python start it anew."""
+        """Run a command, for so many seconds at most, and insist on its exit code; settings of
+        Python start it anew.
+        """
         given = self.environment(env)
         if warm.fits(env or {}):
             done = warm.run(
-                self.command, words, cwd=self.folder, env=given, said=stdin, forks=forks
+                self.command,
+                words,
+                cwd=self.folder,
+                env=given,
+                said=stdin,
+                forks=forks,
+                patience=patience,
             )
         else:
             done = subprocess.run(
@@ -109,7 +118,7 @@ class Product:
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=300,
+                timeout=patience,
             )
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
@@ -209,7 +218,7 @@ class House:
         """A record's state and its seven answers."""
         return self.product.json("trace", word, "--company", CURRENT_COMPANY, "--json")
 
-    def until_state(self, word: str, *states: str, seconds: float = 300) -> Any:
+    def until_state(self, word: str, *states: str, seconds: float = 100) -> Any:
         """The record, as soon as it is in one of these states."""
         return until(
             lambda: (found := self.record(word))["state"] in states and found,

@@ -1,7 +1,8 @@
 """What the process behind `warm.py` does before it starts anything: a company's first day.
 
 Here: that day, in a folder of its own. Every start inherits the SQL statements as SQLAlchemy has
-compiled them: that was a fifth of a run of the worker. Nothing else of it is left: settings,
+compiled them: that was a fifth of a run of the worker; and what builds the portal's addresses.
+Nothing else of it is left: settings,
 signals, streams, connections and what the product remembers are as they were. This file is run by
 the installed product's own Python, where neither the tests nor their packages are; nothing of the
 six packages is imported by name.
@@ -39,6 +40,7 @@ PAGES = ("", "/holding?view=all", "/records/netshop/order/1", "/records/netshop/
 def rehearse(main: Main, become: Callable[..., None], starter: Path) -> None:
     """A day of a company whose one order is posted; all is as before afterwards."""
     engines = _share_statements()
+    _share_builders()
     environment, words, typed, execv = dict(os.environ), sys.argv, sys.stdin, os.execv
     signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     folder = tempfile.mkdtemp()
@@ -74,6 +76,20 @@ def _share_statements() -> list[Any]:
         kind.__hash__ = lambda self: hash(type(self))
         kind.__eq__ = lambda self, other: type(self) is type(other)
     return engines
+
+
+def _share_builders() -> None:
+    """The functions that build addresses are the same in every application of a fork."""
+    rule = importlib.import_module("werkzeug.routing").Rule
+    write, written = rule._compile_builder, dict[Any, Any]()
+
+    def builder(self: Any, append_unknown: bool = True) -> Any:
+        key = (self.rule, tuple(self._trace), append_unknown)
+        if self.defaults or key not in written:
+            written[key] = write(self, append_unknown)
+        return written[key]
+
+    rule._compile_builder = builder
 
 
 def _forget(engines: list[Any], folder: str) -> None:

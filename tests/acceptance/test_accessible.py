@@ -42,6 +42,7 @@ FILES = frozenset(
     {
         *("audit.export", "escalations.download", "failures.of_connection", "failures.of_run"),
         *("mappings.exact_file", "mappings.list_file", "mappings.sheet", "mappings.unit_file"),
+        "mappings.workbook_file",
         *("notices.export", "reconcile.download", "records.request_body", "rulebook.download"),
         *("runs.download", "runs.export", "uploads.errors", "uploads.file", "static"),
         *("health.healthz", "health.worker", "metrics.show"),

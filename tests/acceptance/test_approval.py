@@ -37,11 +37,11 @@ def test_D01_a_price_changed_after_the_approval_voids_it_and_is_named(still: Hou
     assert still.deliver(first).status_code == 202
     work(still)
     assert "1 approved" in approve(approver, "NS-101")
-    assert state(record(approver, 101)) == "Ready"
+    assert state(record(approver, 101)) == "Ready to post"
 
     assert still.deliver(later(first, items=priced("3600.00"))).status_code == 202
     work(still)
-    page = until_shown(approver, 101, "Held")
+    page = until_shown(approver, 101, "On hold")
     assert writes(still, "NS-101") == []
     told = timeless(answers(page)[2], started)
     void = (
@@ -49,14 +49,14 @@ def test_D01_a_price_changed_after_the_approval_voids_it_and_is_named(still: Hou
         " changed Total, line 1 LineTotal, line 1 TaxAmount, line 1 UnitPrice."
     )
     assert void in told
-    assert told.startswith("Nobody: clearing.rules:")
+    assert told.startswith("Not approved yet: clearing.rules:")
 
     approve(approver, "NS-101")
     mapping, rules = "Customer", "line 1 AccountCode"
     for change_it, fields in ((another_debtor, mapping), (another_account, rules)):
         change_it(still)
         work(still)
-        page = until_shown(approver, 101, "Held")
+        page = until_shown(approver, 101, "On hold")
         told = timeless(answers(page)[2], started)
         assert f"The approval by approver of <now> is void since <now>: changed {fields}." in told
         assert writes(still, "NS-101") == []
@@ -92,7 +92,7 @@ def test_a_posting_changed_by_sql_after_its_approval_is_not_sent(still: House) -
         assert still.deliver(clean(number, items=priced("3500.00"))).status_code == 202
     work(still)
     approve(approver, "NS-102", "NS-103")
-    assert state(record(approver, 102)) == "Ready"
+    assert state(record(approver, 102)) == "Ready to post"
     lower = "UPDATE posting SET content = replace(content, '3500.00', '35.00') WHERE number = ?"
     assert change(still, lower, "NS-102") == 1
     ((content,),) = rows(still, "SELECT content FROM posting WHERE number = 'NS-102'")
@@ -101,10 +101,10 @@ def test_a_posting_changed_by_sql_after_its_approval_is_not_sent(still: House) -
     before = len(still.calls())
     work(still)
     until_shown(approver, 103, "Posted")
-    page = until_shown(approver, 102, "Held")
+    page = until_shown(approver, 102, "On hold")
     assert writes(still, "NS-102") == []
     assert {call["number"] for call in still.calls()[before:]} <= {"NS-103", ""}
-    words = "NS-102 is not what was judged: its stored content was changed since."
+    words = "NS-102 is not what was checked: its stored content was changed since."
     assert words in page.text
 
     work(still)

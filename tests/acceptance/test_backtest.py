@@ -116,7 +116,7 @@ def test_ctrl_c_ends_a_backtest_with_what_was_counted_by_then(product: Product) 
     told, notes = child.communicate(timeout=60)
     assert child.returncode == 130
     assert re.match(r"Stopped early, after about \d+% of the files. So far:\n\d+ records", told)
-    counted = re.search(r"^([\d,]+) records judged", told, re.MULTILINE)
+    counted = re.search(r"^([\d,]+) records checked", told, re.MULTILINE)
     assert counted
     assert 0 < int(counted[1].replace(",", "")) < 5_000
     assert "Traceback" not in notes

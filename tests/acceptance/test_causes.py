@@ -72,10 +72,10 @@ def test_C30_a_fix_frees_its_records_and_says_before_which(
 
     wish = {"table": "item", "key": SKU, "other": "CUP-GLASS-20", "reason": "the new name"}
     done = finance.post(f"/c/{CURRENT_COMPANY}/mappings/fix", panel, rev=revision(panel), **wish)
-    assert "37 records are judged again" in words(done.text)
+    assert "37 records are checked again" in words(done.text)
     expected = {f"NS-{n}" for n in range(100, SECOND_CAUSE)} | {"NS-200"}
     until(lambda: set(house.created()) >= expected, "36 documents")
-    until_head(finance, SECOND_CAUSE, "Held")
+    until_head(finance, SECOND_CAUSE, "On hold")
     assert not missing_row(finance, SKU)
     assert not [group for group in groups_of(finance) if SKU in group]
     assert len(house.created()) == len(expected)
@@ -87,8 +87,8 @@ def test_C30_a_fix_frees_its_records_and_says_before_which(
 
     for order_id in (100, 117, SECOND_CAUSE):
         story = words(record_page(finance, order_id, "trace"))
-        assert story.count("Judged again because finance set item") == 1
-    assert "Judged again because" not in words(record_page(finance, 201, "trace"))
+        assert story.count("Checked again because finance set item") == 1
+    assert "Checked again because" not in words(record_page(finance, 201, "trace"))
     ended = words(finance.get(f"{HOLDING}?view=cleared"))
     assert ended.count(f"SKU {SKU} is not an item") >= 25
 
@@ -104,7 +104,7 @@ def test_B08_a_mapping_counts_from_a_day_keeps_its_history_and_stays_while_recor
     until(lambda: "NS-300" in house.created(), "NS-300")
 
     done = change(finance, "Toko Dua", turn, "renamed this week")
-    assert f"is now Toko Dua from {turn}. 0 records are judged again." in done
+    assert f"is now Toko Dua from {turn}. 0 records are checked again." in done
     house.deliver(of_toko(301, 3), of_toko(302, 1), of_toko(303, 2))
     until(lambda: {"NS-301", "NS-302", "NS-303"} <= set(house.created()), "three documents")
     parties = customers(house)

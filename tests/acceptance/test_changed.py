@@ -112,7 +112,7 @@ def test_T01d_a_further_change_is_compared_with_what_is_posted(house: House) -> 
     assert act(approver, 1902, "accept", reason="One more").ok
     third = later(second, **cups("5"))
     arrive(house, third)
-    assert state(record(finance, 1902)) == "Held"
+    assert state(record(finance, 1902)) == "On hold"
     pane = read(finance.get(hold_of(finance, 1902)))
     assert table(pane, "differ")[-1] == ["Total", "RM 22.20", "RM 39.00", "+RM 16.80"]
     assert "For version 2, approver accepted a difference of +RM 5.60 on" in pane.text

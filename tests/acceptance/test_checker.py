@@ -286,7 +286,7 @@ CHECK = """\
     clears   when it passes
 """
 NOT_COMPLETE = (
-    # what stands there, what somebody wrote, code, the piece where it is told, the hint
+    # what exists there, what somebody wrote, code, the piece where it is told, the hint
     (HOLD, "    hold     returned\n", "SYN02", "    hold     returned", "hold for ROLE"),
     (HOLD, HOLD.replace("for accounts", ""), "SYN01", 'say "The goods', "hold for ROLE"),
     (HOLD, HOLD.split("say")[0] + "\n", "SYN02", "", 'say "…"'),

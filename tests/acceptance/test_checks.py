@@ -54,7 +54,7 @@ def test_B16_what_is_skipped_has_a_reason_and_stays_in_sight(
     before = ignored_today(finance)
     draft, paid = clean(300, status="draft", paid_at=None), clean(301)
     house.deliver(draft, paid)
-    skipped = strip(until_head(finance, 300, "Ignored"))[STATUS]
+    skipped = strip(until_head(finance, 300, "Not posted (by rule)"))[STATUS]
     until_head(finance, 301, "Posted")
     assert skipped.state == "failed"
     assert skipped.text == "draft"
@@ -88,7 +88,7 @@ def test_C04_the_status_is_shown_and_follows_the_source(house: House, finance: V
     waiting = strip(until_head(finance, 400, "Waiting"))[STATUS]
     assert (waiting.state, waiting.text) == ("waiting", "pending")
     assert line_of(waiting) == "wait     pending, partly_delivered"
-    held = strip(until_head(finance, 401, "Held"))[STATUS]
+    held = strip(until_head(finance, 401, "On hold"))[STATUS]
     assert (held.state, held.text) == ("failed", "returned")
     assert line_of(held).startswith("hold     returned")
     assert booked(house, 400, 401) == {}
@@ -107,10 +107,10 @@ def test_C05_the_customer_is_one_party(house: House, finance: Visitor, product: 
 
     matched = strip(until_head(finance, 502, "Posted"))[PARTY]
     assert (matched.state, matched.text) == ("passed", "Warung Melati")
-    nobody = strip(until_head(finance, 500, "Held"))[PARTY]
+    nobody = strip(until_head(finance, 500, "On hold"))[PARTY]
     assert nobody.state == "failed"
     assert "C-404 is no debtor" in nobody.text
-    two = strip(until_head(finance, 501, "Held"))[PARTY]
+    two = strip(until_head(finance, 501, "On hold"))[PARTY]
     assert two.state == "failed"
     assert "Kafe Senja Sdn Bhd" in two.text
     assert "Warung Melati" in two.text
@@ -126,10 +126,10 @@ def test_C06_item_and_unit_match(house: House, finance: Visitor) -> None:
         clean(602),
     )
     assert strip(until_head(finance, 602, "Posted"))[ITEMS].state == "passed"
-    article = strip(until_head(finance, 600, "Held"))[ITEMS]
+    article = strip(until_head(finance, 600, "On hold"))[ITEMS]
     assert article.state == "failed"
     assert "NO-SUCH-ARTICLE is not an item" in article.text
-    unit = strip(until_head(finance, 601, "Held"))[ITEMS]
+    unit = strip(until_head(finance, 601, "On hold"))[ITEMS]
     assert unit.state == "failed"
     assert "how many pieces a DRUM" in unit.text
     assert list(booked(house, 600, 601, 602)) == [602]
@@ -144,11 +144,11 @@ def test_C07_the_document_date_is_the_day_of_the_shop(house: House, finance: Vis
     assert strip(until_head(finance, 702, "Posted"))[DATE].text == night[:10]
     assert booked(house, 702)[702]["InvoiceDate"] == night[:10]
 
-    early = strip(until_head(finance, 700, "Held"))[DATE]
+    early = strip(until_head(finance, 700, "On hold"))[DATE]
     assert early.state == "failed"
     assert "still to come" in early.text
     assert line_of(early) == "require  ordered_on <= today"
-    closed = strip(until_head(finance, 701, "Held"))[DATE]
+    closed = strip(until_head(finance, 701, "On hold"))[DATE]
     assert closed.state == "failed"
     assert f"{locked[:10]} is locked" in closed.text
     assert line_of(closed) == "require  period = open"
@@ -173,7 +173,7 @@ def test_C08_a_duplicate_is_held_and_not_sent(house: House, finance: Visitor) ->
         (801, "unique by number in history"),
         (802, "unique by customer as debtor, customer_name, ordered_on, total in history"),
     ):
-        check = strip(until_head(finance, number, "Held"))[DUPLICATE]
+        check = strip(until_head(finance, number, "On hold"))[DUPLICATE]
         assert check.state == "failed"
         assert "here already" in check.text
         assert line_of(deciding(finance, number)) == line
@@ -208,7 +208,7 @@ def test_F15_near_misses_are_told_by_name(house: House, finance: Visitor) -> Non
     spelled = {900: f"{known} ", 901: known.lower(), 902: known.replace("-20", "–20")}
     house.deliver(*(clean(n, items=with_sku(sku)) for n, sku in spelled.items()))
     for number in spelled:
-        until_head(finance, number, "Held")
+        until_head(finance, number, "On hold")
     assert booked(house, *spelled) == {}
 
     told = {sku: near_miss(finance, sku, known) for sku in spelled.values()}

@@ -41,10 +41,10 @@ def test_T18a_one_customer_in_two_spellings_is_not_billed_twice(depot: Depot) ->
     assert depot.effects("1801") == [("created", "IV-1801-1")]
     depot.take(sale("1802", price="18.01", customer="k-210 "), van("D-1802", "1802", "10"))
     page = depot.page("order", "1802")
-    assert state(page) == "Held"
+    assert state(page) == "On hold"
     assert "An order like 1802 is here already" in page.text
     assert depot.effects("1802") == []
-    assert "customer as debtor + ordered_on + total in history" in page.text
+    assert "customer as debtor + ordered on + total in history" in page.text
 
 
 def test_T08a_a_return_stays_held_while_its_sale_is_of_a_later_day(depot: Depot) -> None:
@@ -57,12 +57,12 @@ def test_T08a_a_return_stays_held_while_its_sale_is_of_a_later_day(depot: Depot)
     depot.take(sale("1821", price="18.21", ordered_on=day(1)), van("D-1821", "1821", "10"))
     assert depot.effects("1821") == [("created", "IV-1821-1")]
     page = depot.page("refund", "RF-1821")
-    assert state(page) == "Held"
+    assert state(page) == "On hold"
     wrong = f"Sold later than given back: RF-1821 is of {day(3)}, order 1821 of {day(1)}."
     assert wrong in page.text
     depot.move(minutes=1)
     depot.work()
-    assert state(depot.page("refund", "RF-1821")) == "Held"
+    assert state(depot.page("refund", "RF-1821")) == "On hold"
     assert ("created", "CN-RF-1821") not in depot.effects("1821")
     depot.take(sale("1821", price="18.21", version=2, ordered_on=day(5)))
     depot.work_on(1)
@@ -78,7 +78,7 @@ def test_T13a_a_negative_quantity_is_held_until_the_source_sends_it_right(depot:
     below = {"total": "-2.50", "lines": [{**line, "qty": "-1", "amount": "-2.50"}]}
     depot.take({**right, **below})
     page = depot.page("refund", "RF-1831")
-    assert state(page) == "Held"
+    assert state(page) == "On hold"
     assert "The qty is -1 on line 1." in page.text
     assert "The total is -2.50." in page.text
     assert depot.effects("RF-1831") == []
@@ -89,7 +89,7 @@ def test_T13a_a_negative_quantity_is_held_until_the_source_sends_it_right(depot:
 def test_T13a_an_order_without_lines_is_held(depot: Depot) -> None:
     depot.take(sale("1832", price="18.32", lines=[]))
     page = depot.page("order", "1832")
-    assert state(page) == "Held"
+    assert state(page) == "On hold"
     assert "This order has no lines." in page.text
 
 
@@ -98,7 +98,7 @@ def test_T13b_a_person_releases_what_is_right_so_with_a_reason(depot: Depot) -> 
     depot.take(sale("1833", price="18.33"), van("D-1833", "1833", "10"))
     depot.take(refund("RF-1833", "1833", "refunded", lines=[], total="0.00"))
     page = depot.page("refund", "RF-1833")
-    assert state(page) == "Held"
+    assert state(page) == "On hold"
     assert "This refund has no lines." in page.text
     (link,) = {a.attributes["href"] for a in page.all("a") if "/holding/" in a.attributes["href"]}
     approver = depot.person("approver")
@@ -114,11 +114,11 @@ def test_T13e_amounts_of_two_currencies_hold_and_are_never_compared(depot: Depot
     dear = sale("1841", price="18.20", currency="SGD")
     depot.take(dear, van("D-1841", "1841", "10"), refund("RF-1841", "1841", "refunded"))
     page = depot.page("order", "1841")
-    assert state(page) == "Held"
+    assert state(page) == "On hold"
     told = "counts in MYR, as all amounts of intake do, and this order is in SGD."
     assert f"e_invoice_limit {told} Amounts of two currencies are not compared." in page.text
     page = depot.page("refund", "RF-1841")
-    assert state(page) == "Held"
+    assert state(page) == "On hold"
     assert "orders: order 1841 is in SGD, this refund in MYR." in page.text
     assert depot.effects("1841") == []
     depot.take(sale("1841", price="18.20", currency="MYR", version=2))

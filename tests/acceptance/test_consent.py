@@ -156,7 +156,7 @@ def test_D02_what_it_says(office: House) -> None:
     }
     made = {why: (BOTH, deed(office)) for deed, why in hands.items()}
     work(office)
-    rules = "the rules it was judged by (version 1)"
+    rules = "the rules it was checked with (version 1)"
     made[f"you wrote {rules}"] = ("consultant@kedai.example", made["you entered it"][1])
     made[f"you published {rules}"] = ("publisher@kedai.example", made["you entered it"][1])
     approver = program(office, APPROVER)

@@ -35,7 +35,7 @@ ANSWERS = (
     "19 of 19",
     "Yes: line 1: 10 PCS",
     "Yes, since version 1 was sent: version 2 at ",
-    "Yes, in rules version 1",
+    "Yes, in rule version 1",
     "Not caught: it was never held",
 )
 CHANGED = 8  # posted, then changed in NetShop: the document stands, the record is held

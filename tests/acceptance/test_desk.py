@@ -132,7 +132,7 @@ def test_C33_a_release_is_remembered_for_its_version_only(house: House) -> None:
     work(house)
     assert state(record(finance, 3301)) == "Posted"
     again = record(finance, 3302)
-    assert state(again) == "Held"
+    assert state(again) == "On hold"
     assert "NS-3302 says 13.00" in again.text
 
 
@@ -163,11 +163,13 @@ def test_C34_many_at_once_each_with_its_own_answer(house: House) -> None:
     assert read(answer.text).one("h1").text == "97 released, 3 left"
     left = cells(answer.text, "left")
     assert [row[0] for row in left] == ["NS-3497", "NS-3498", "NS-3499"]
-    assert {row[1] for row in left} == {"Only a change clears this hold; nobody can release it."}
+    assert {row[1] for row in left} == {
+        "You cannot release this hold, because only a change clears it."
+    }
     assert len(cells(answer.text, "done")) == 97
     work(house)
     assert [state(record(approver, n)) for n in (3401, 3496)] == ["Waiting", "Waiting"]
-    assert [state(record(approver, n)) for n in (3497, 3499, 3500)] == ["Held"] * 3
+    assert [state(record(approver, n)) for n in (3497, 3499, 3500)] == ["On hold"] * 3
     assert [call["effect"] for call in writes(house, "NS-3400")] == ["created"]
 
 
@@ -181,7 +183,7 @@ def test_C38_of_two_people_on_one_exception_the_second_sees_both(house: House) -
     late = send(second, mine, "correct", path="total", value="11.00", reason="as on the till")
     assert late.status_code == 409
     told = said(late)
-    assert "Somebody was faster. Nothing of yours was saved." in told
+    assert "Another user changed this first. Your change was not saved." in told
     assert "finance corrected total from 12.00 to 11.50: as on paper." in told
     assert "set total to 11.00" in told
     typed = read(late.text).one("input", name="value").attributes["value"]
@@ -232,7 +234,7 @@ def test_C09_every_exception_has_an_owner_and_a_due_time(house: House) -> None:
         "DELETE FROM team_member WHERE team_id = (SELECT id FROM team WHERE name = 'sales_admin')",
     )
     shown = read(finance.get(hold_of(finance, 902))).text
-    assert "Owner: Sales administration (nobody is in it, Accounts team answers)." in shown
+    assert "Owner: Sales administration (no members; Accounts team answers)." in shown
 
 
 def test_F27_what_the_target_refused_has_an_owner_and_ages(house: House) -> None:
@@ -276,9 +278,9 @@ def test_C11_a_blank_field_is_named_and_clears_by_itself(house: House) -> None:
         orders[what] = clean(number, **ours)
     arrive(house, *orders.values())
     for what, (field, _) in BLANKS.items():
-        assert state(record(finance, numbers[what])) == "Held", what
+        assert state(record(finance, numbers[what])) == "On hold", what
         page = read(finance.get(hold_of(finance, numbers[what])))
-        assert "missing_field" in page.text, what
+        assert "Required field missing" in page.text, what
         assert field in page.one("h1").text, what
         source = page.all("a", cls="source")[0].attributes["href"]
         assert f"/records/netshop/order/{numbers[what]}?tab=raw" in source
@@ -296,7 +298,7 @@ def test_C18_nothing_is_tried_again_until_its_cause_changed(house: House) -> Non
     assert answer.status_code == 409
     told = said(answer)
     assert re.search(r"Nothing changed since \d\d:\d\d: item “NEW-18” \(still missing\), ", told)
-    assert "version 1 of the record, rules version 1 and what is known of aiaccount are as" in told
+    assert "version 1 of the record, rule version 1 and what is known of aiaccount are as" in told
     story = record(finance, 1801, "trace").text
     assert "finance asked for a new try of NS-1801: Nothing changed since" in story
 
@@ -335,5 +337,9 @@ def test_C18_nothing_is_tried_again_until_its_cause_changed(house: House) -> Non
     house.product.run("publish", "2", *by, "publisher@kedai.example")
     assert act(finance, 1803, "retry").status_code == 200
     work(house)
-    assert [state(record(finance, number)) for number in numbers] == ["Held", "Held", "Posted"]
+    assert [state(record(finance, number)) for number in numbers] == [
+        "On hold",
+        "On hold",
+        "Posted",
+    ]
     refused_up_to_its_time(Timed(house), 1805)

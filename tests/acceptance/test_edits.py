@@ -74,14 +74,14 @@ def test_F12_what_it_says(depot: Depot, driven: Driven) -> None:
     depot.take(sale("1501", price="5.10", status="cancelled"))
     assert depot.effects("1501") == []
     page = depot.page("order", "1501")
-    assert state(page) == "Cancelled before sending"
+    assert state(page) == "Cancelled before posting"
     assert "status cancelled is cancelled" in page.text
 
     moments = {
         ("cancelled", "open", "71h", "none"): ("Reversed", ""),
         ("cancelled", "open", "73h", "none"): ("Reversed", ""),
-        ("cancelled", "open", "71h", "whole"): ("Held", "It stays until somebody decides."),
-        ("cancelled", "locked", "71h", "whole"): ("Held", "It may not be changed any more."),
+        ("cancelled", "open", "71h", "whole"): ("On hold", "It stays until a person decides."),
+        ("cancelled", "locked", "71h", "whole"): ("On hold", "It may not be changed any more."),
     }
     numbers = {one.cell: one.number for one in driven.stories if one.kind == "invoice"}
     for cell, (word, says) in moments.items():
@@ -113,9 +113,11 @@ def test_A07_what_it_says(depot: Depot) -> None:
     ]
     assert len(stale) == 1, page.text
     told = depot.page("order", "1601", "trace").text
-    assert "Version 3 of order 1601 arrived late: a newer one is here, so it is not judged." in told
-    assert "Version 2 judged" in told
-    assert "Version 3 judged" not in told
+    assert (
+        "Version 3 of order 1601 arrived late: a newer one is here, so it is not checked." in told
+    )
+    assert "Version 2 checked" in told
+    assert "Version 3 checked" not in told
     depot.post_records(van("D-1601", "1601", "10"))
     depot.work_on(1)
     assert depot.effects("1601") == [("created", "IV-1601-1")], depot.page("order", "1601").text
@@ -140,7 +142,7 @@ def test_A12_what_it_says(depot: Depot) -> None:
     depot.take(sale("1702", price="7.20", id="1702"))
     depot.take(sale("1703", price="7.20", version=2, id="1702"), van("D-1703", "1703", "10"))
     page = depot.page("order", "1702")
-    assert state(page) == "Held"
+    assert state(page) == "On hold"
     assert "It was 1702 before and calls itself 1703 now, under the same id." in page.text
     assert depot.effects("1703") == []
 
@@ -150,7 +152,7 @@ def test_A12_what_it_says(depot: Depot) -> None:
     again = {**once, "id": "1704-B", "number": "WEB-1704"}
     depot.take(again, van("D-WEB", "WEB-1704", "10"))
     page = depot.page("order", "1704-B")
-    assert state(page) == "Held"
+    assert state(page) == "On hold"
     assert "An order like WEB-1704 is here already" in page.text
     assert "The same: 1704." in page.text
     assert depot.effects("1704") == [("created", "IV-1704-1")]
@@ -164,14 +166,14 @@ def test_T06a_a_twin_that_comes_while_its_original_is_ready_stops_it(depot: Depo
     depot.product.run("connection", "pause", "autocount", *company, "--reason", "the year's end")
     once = sale("1751", price="7.51", id="1751")
     depot.take(once, van("D-1751", "1751", "10"))
-    assert state(depot.page("order", "1751")) == "Ready"
+    assert state(depot.page("order", "1751")) == "Ready to post"
     again = {**once, "id": "1751-B", "number": "WEB-1751"}
     depot.take(again, van("D-WEB-1751", "WEB-1751", "10"))
     depot.product.run("connection", "resume", "autocount", *company)
     depot.work()
     for number in ("1751", "1751-B"):
         page = depot.page("order", number)
-        assert state(page) == "Held"
+        assert state(page) == "On hold"
         assert "is here already" in page.text
     assert depot.effects("1751") == []
 
@@ -247,10 +249,10 @@ def test_F26_what_it_says(depot: Depot) -> None:
     assert depot.document("IV-1802-1")["master"]["finalTotal"] == "498.00"
     assert depot.document("IV-1804-1")["master"]["finalTotal"] == "470.00"
     held = depot.page("order", "1803")
-    assert state(held) == "Held"
+    assert state(held) == "On hold"
     assert "1803 was 500.00 and is 450.00 now, which is more than RM 40.00." in held.text
     page = depot.page("order", "1801")
-    assert state(page) == "Held"
+    assert state(page) == "On hold"
     assert "1801 was 500.00 and is 450.00 now." in page.text
     (link,) = holds_of(page)
     form = depot.person("approver").get(link)
@@ -280,7 +282,7 @@ def test_F09_what_it_says(depot: Depot, driven: Driven) -> None:
     held = {}
     for kind, number in (("order", "1901"), ("order", "1903"), ("refund", "RF-19")):
         page = depot.page(kind, number)
-        assert state(page) == "Held"
+        assert state(page) == "On hold"
         assert "The period of this document is locked in AutoCount." in page.text
         (held[number],) = holds_of(page)
     asked = [c for c in depot.calls() if c.get("number") in ("IV-1901-1", "CN-RF-19")]

@@ -61,7 +61,7 @@ def test_B25_a_verdict_says_why_and_comes_out_again(house: House) -> None:
     long = [item(pos, price=f"{pos}.00") for pos in range(1, 41)]
     orders += [clean(n, items=long, total="99.99") for n in range(1051, 1063)]
     assert house.deliver(*orders).json()["new_records"] == 80
-    until_head(finance, 1079, "Held")
+    until_head(finance, 1079, "On hold")
     until(lambda: len(house.created()) == 10, "10 documents")
     says_why(finance)
 
@@ -72,7 +72,7 @@ def test_B25_a_verdict_says_why_and_comes_out_again(house: House) -> None:
     assert first["reworded"] == []
     change_a_mapping(house, finance)
     publish_other_rules(house)
-    until(lambda: "by rules version 2" in words(record_page(finance, 1079, "trace")), "rules 2")
+    until(lambda: "with rule version 2" in words(record_page(finance, 1079, "trace")), "rules 2")
     again = replayed(house.product)
     assert again["replayed"] >= 80 + 20 + 30
     assert again["verdicts"] >= 5000
@@ -119,11 +119,11 @@ def test_B26_only_what_is_passed_in_counts_and_it_ends(product: Product) -> None
 def says_why(visitor: Visitor) -> None:
     """The rules tab names hash, rule, line, inputs and values; the line is that of the file."""
     card = record_page(visitor, 1050)
-    version = re.search(r"rules version 1 \(hash ([0-9a-f]{12})", words(card))
+    version = re.search(r"rule version 1 \(hash ([0-9a-f]{12})", words(card))
     assert version
     page = record_page(visitor, 1050, "ruletree")
     text = words(page)
-    assert f"Ruleset 1 ( {version[1]}" in text
+    assert f"Rule version 1 ( {version[1]}" in text
     place = re.search(r"decided by (\S+):(\d+)", text)
     assert place
     line = (STARTER / place[1]).read_text("utf-8").splitlines()[int(place[2]) - 1]

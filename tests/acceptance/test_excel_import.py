@@ -121,7 +121,7 @@ def _a_file_is_told_of_and_proved(house: Desktop) -> None:
     assert house.states() == {"NS-1": "awaiting", "NS-2": "failed"}
     held = rows(house, "SELECT class, message FROM hold WHERE state = 'open'")
     assert [one for one, _ in held] == ["mapping_missing"]
-    assert "DebtorCode 300-X999 not found" in held[0][1]
+    assert "Debtor code 300-X999 not found" in held[0][1]
     assert house.upload(file, house.listing()).status_code == 200
     assert house.states() == {"NS-1": "posted", "NS-2": "failed"}
     assert "This file is reconciled" in house.file(file).text
@@ -140,7 +140,7 @@ def _the_workbook_is_plain(body: bytes) -> None:
 
 
 def _an_overwritten_document_is_an_alarm(house: Desktop) -> None:
-    """Something with our number stood there; and a withdrawn file goes nowhere by itself."""
+    """Something with our number existed there; and a withdrawn file goes nowhere by itself."""
     ask_target(
         house, "by_hand", type="invoice", number="NS-3", date="2026-11-01", party="300-W001",
         total="5.00",

@@ -15,6 +15,7 @@ from tests.acceptance.quiet import BASE, rows
 
 pytestmark = pytest.mark.sqlite
 NUMBER = "NS-3301"
+LABELS = {"bad_value": "Value not valid", "business_rule": "Rule not met"}
 FACES = {
     "queue": "/holding?",
     "review": "/holding/",
@@ -62,16 +63,16 @@ def test_C03_five_faces_show_one_record_in_one_state_for_one_reason(
         board = page.inner_text("#dashcauses")
         assert person.said == []
     reason = label.rstrip(".").lower()
-    assert "Held" in queue
+    assert "On hold" in queue
     for face in ("review", "approval", "log"):
-        assert "Held" in told[face], face
+        assert "On hold" in told[face], face
         assert message.rstrip(".") in told[face], face
     for face in ("queue", "review", "board"):
         assert reason in told[face].lower(), face
     assert reason in board.lower()
     assert "1" in board.split(), "one record has this cause"
     for face, said in told.items():
-        assert error_class in said, face
+        assert LABELS[error_class] in said, face
         if face != "board":
             assert NUMBER in said, face
     assert "No approval required" in told["approval"], "an order below the limit"

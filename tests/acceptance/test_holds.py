@@ -72,7 +72,7 @@ def test_C32_each_reason_has_who_places_and_releases_it_what_clears_and_what_blo
         "A sales invoice in aiaccount",
     )
     adds = next(row for row in told if row[0].startswith("CHK01 Total adds"))
-    assert (adds[2], adds[3]) == ("Accounts team", "Nobody")
+    assert (adds[2], adds[3]) == ("Accounts team", "Cannot be released")
 
     assert 'id="release' not in approver.get(hold_of(approver, 3201))
     page = approver.get(hold_of(approver, 3203))
@@ -365,7 +365,7 @@ def test_D08_ten_documents_are_decided_by_keyboard_with_amount_and_difference(
         assert person.said == []
     assert time.monotonic() - begun < 60
     last = mine[-1].removeprefix("NS-")
-    assert state(record(approver, int(last))) == "Ignored by rule"
+    assert state(record(approver, int(last))) == "Not posted (rejected)"
     assert "Ordered twice, says the shop" in record(approver, int(last), "trace").text
     work(house)
     assert {state(record(approver, int(one.removeprefix("NS-")))) for one in mine[:-1]} == {
@@ -396,7 +396,7 @@ def _nothing_is_refused_without_a_reason_or_by_who_may_not(house: House) -> None
     headers = {"Referer": approver.address + path}
     empty = approver.session.post(approver.address + path, fields, headers=headers, timeout=30)
     assert (empty.status_code, "Say why, in a few words" in said(empty)) == (422, True)
-    assert state(record(approver, 1099)) == "Held"
+    assert state(record(approver, 1099)) == "On hold"
     fields["reason"] = "Ordered by mistake"
     done = approver.session.post(approver.address + path, fields, headers=headers, timeout=30)
     assert (done.status_code, done.url) == (200, approver.address + INBOX)

@@ -81,7 +81,7 @@ def test_a_worker_that_died_is_started_again(product: Product) -> None:
         first = until(lambda: _worker_of(up.pid), "worker")
         os.kill(first, signal.SIGKILL)
         until(lambda: _worker_of(up.pid) not in (None, first), "another worker")
-        assert "workers ended by itself (-9)" in product.notes("up").read_text("utf-8")
+        assert "workers ended unexpectedly (-9)" in product.notes("up").read_text("utf-8")
 
 
 def _worker_of(pid: int) -> int | None:

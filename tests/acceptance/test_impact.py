@@ -83,7 +83,7 @@ def test_B24_a_value_says_what_it_frees_and_contradicts_and_exactly_that_happens
     house.deliver(*two_names, other)
     listing = f"/c/{CURRENT_COMPANY}/holding"
     until(lambda: "One TIN, two debtors" in words(finance.get(listing)), "held ones")
-    until_head(finance, 137, "Held")
+    until_head(finance, 137, "On hold")
 
     preview, _ = change_entry(finance, "debtor", "C-300", "Warung Baru")
     assert "frees 37 RM 12,400.00" in preview
@@ -91,7 +91,7 @@ def test_B24_a_value_says_what_it_frees_and_contradicts_and_exactly_that_happens
     assert "Contradicts 3 posted documents, RM 33.00" in preview
     freed = {f"NS-{n}" for n in range(100, 137)}
     until(lambda: set(house.created()) >= freed, "37 documents")
-    until_head(finance, 137, "Held")
+    until_head(finance, 137, "On hold")
     assert set(house.created()) == freed | {"NS-1", "NS-2", "NS-3"}
     parties = {
         c["number"]: c["document"].get("Customer")
@@ -156,7 +156,7 @@ def test_F25_one_reference_by_interface_and_by_file_is_posted_once(house: House)
     until(lambda: "NS-700" in house.created(), "the first")
     by_file(house, {**first, "id": 701, "customer": buyer(701, "C-103")})
     record = f"/c/{CURRENT_COMPANY}/records/intake/order/file-701"
-    until_page(finance, record, "Held")
+    until_page(finance, record, "On hold")
     assert "An order like this is here already" in words(finance.get(record))
     assert "RM 44.00 protected" in words(finance.get(hold_of(finance, record)))
     board = words(finance.get(f"/c/{CURRENT_COMPANY}/"))
@@ -179,7 +179,7 @@ def test_F24_two_spellings_with_one_number_are_held_with_a_merge_proposal(
     rules = {810: "duplicate_party", 811: "one_debtor", 812: "duplicate_name"}
     for number, rule in rules.items():
         record = f"/c/{CURRENT_COMPANY}/records/intake/order/file-{number}"
-        until_page(finance, record, "Held")
+        until_page(finance, record, "On hold")
         page = finance.get(hold_of(finance, record))
         link = re.search(r'id="merge\d+" href="([^"]+)"', page)
         assert link, words(page)
@@ -204,7 +204,7 @@ def test_C40_a_merge_shows_the_ageing_and_changes_the_mapping_only(spelled_twice
     house = spelled_twice
     finance = house.visitor(FINANCE)
     for number in (810, 811, 812):
-        until_page(finance, f"/c/{CURRENT_COMPANY}/records/intake/order/file-{number}", "Held")
+        until_page(finance, f"/c/{CURRENT_COMPANY}/records/intake/order/file-{number}", "On hold")
     listed = finance.get(f"{MAPPINGS}/parties")
     pairs = [row for row in rows(listed) if MAJU in row]
     assert len(pairs) == 1
@@ -243,7 +243,7 @@ def test_C35_what_is_corrected_by_hand_fourteen_times_is_proposed_as_a_rule(hous
     house.deliver(*(clean(n, channel="FPXX") for n in range(900, 914)))
     for n in range(900, 914):
         path = f"/c/{CURRENT_COMPANY}/records/netshop/order/{n}"
-        until_page(finance, path, "Held")
+        until_page(finance, path, "On hold")
         page = hold_of(finance, path)
         form = read(finance.get(page)).form_of(f"correct{page.rpartition('/')[2]}").fields()
         wish = {"path": "channel", "value": "FPX", "reason": "a slip of the keyboard"}
@@ -284,7 +284,7 @@ def test_C36_one_change_that_moves_four_hundred_stops_its_route_and_asks(house: 
         return any(row[0] == "TIKTOK" and "400" in row for row in listed)
 
     until(blocked, "400 held orders")
-    assert "400 records are judged again" in fix_mapping(
+    assert "400 records are checked again" in fix_mapping(
         finance, "TIKTOK", "40000", "a new channel"
     )
     until(lambda: "400 documents" in words(approver.get(STOPS)), "all judged")
@@ -295,7 +295,7 @@ def test_C36_one_change_that_moves_four_hundred_stops_its_route_and_asks(house: 
     assert "by finance: a new channel" in told
     assert "has stopped" in words(finance.get(f"/c/{CURRENT_COMPANY}/"))
     house.deliver(clean(1500))
-    until_head(finance, 1500, "Ready")
+    until_head(finance, 1500, "Ready to post")
     assert not numbers & set(house.created())
     assert "NS-1500" not in house.created()
 

@@ -113,11 +113,11 @@ def wanted_line(line: dict[str, Any]) -> dict[str, Any]:
 
 
 EDITS: dict[int, tuple[str, dict[str, Any]]] = {
-    201: ("Held", {"items": [item(1, qty="3")]}),  # amounts
-    202: ("Held", {"customer": buyer(202, name="Another name")}),  # party
-    203: ("Held", {"status": "returned"}),  # it may not go any more
+    201: ("On hold", {"items": [item(1, qty="3")]}),  # amounts
+    202: ("On hold", {"customer": buyer(202, name="Another name")}),  # party
+    203: ("On hold", {"status": "returned"}),  # it may not go any more
     204: ("Posted", {"channel": "Cash"}),  # the rest
-    205: ("Held", {"status": "cancelled"}),
+    205: ("On hold", {"status": "cancelled"}),
 }
 
 
@@ -135,7 +135,7 @@ def test_every_edit_and_cancel_of_the_shop_ends_in_its_effect(house: House) -> N
     for no, (word, _) in EDITS.items():
         page = words(until_head(finance, no, word))
         assert "version 2" in page
-        assert ("It stays until somebody decides." in page) is (word == "Held")
+        assert ("It stays until a person decides." in page) is (word == "On hold")
     assert writes_of(house) == sent
 
 

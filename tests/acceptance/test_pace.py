@@ -221,6 +221,18 @@ WORDS = {
     "duplicate": "duplicated",
     "authorization_failed": "not authorized",
 }
+LABELS = {
+    "missing_field": "Required field missing",
+    "mapping_missing": "Mapping missing",
+    "bad_value": "Value not valid",
+    "business_rule": "Rule not met",
+    "period_locked": "Period locked",
+    "stale_version": "Changed after posting",
+    "duplicate": "Possible duplicate",
+    "authorization_failed": "Connection not authorised",
+    "temporary": "Temporary problem",
+    "uncertain": "Unconfirmed",
+}
 
 
 def test_C16_forty_answers_each_have_their_class_and_keep_their_words(timed: Timed) -> None:
@@ -259,7 +271,10 @@ def _shows_five_words(finance: Visitor, classes: Mapping[int, str]) -> None:
     assert set(classes.values()) == set(WORDS)
     one_each = {error_class: number for number, error_class in classes.items()}
     for error_class, number in one_each.items():
-        page, said = record(finance, number, "pushes"), f"{WORDS[error_class]} {error_class}"
+        page, said = (
+            record(finance, number, "pushes"),
+            f"{WORDS[error_class]} {LABELS[error_class]}",
+        )
         answers = [cell.text for cell in page.all("td", **{"data-label": "Answer"})]
         assert any(said in answer for answer in answers), answers
         if error_class not in WAITING:
@@ -272,10 +287,10 @@ def _shows_five_words(finance: Visitor, classes: Mapping[int, str]) -> None:
     listed = read(finance.get(f"{BASE}/holding"))
     causes = {part.text for part in listed.all("span", cls="cause")}
     lasting = {c for c in one_each if c not in WAITING}
-    assert {f"{WORDS[c]} {c}" for c in lasting} <= causes
+    assert {f"{WORDS[c]} {LABELS[c]}" for c in lasting} <= causes
     filters = {a.text: a.attributes["href"] for a in listed.one(id="holdfacets").all("a")}
     assert set(filters) >= {WORDS[c] for c in lasting}
     narrowed = read(finance.get(filters["missing"]))
     left = {part.text for part in narrowed.all("span", cls="cause")}
-    assert left >= {"missing missing_field", "missing mapping_missing"}
-    assert "not authorized authorization_failed" not in left
+    assert left >= {"missing Required field missing", "missing Mapping missing"}
+    assert "not authorized Connection not authorised" not in left

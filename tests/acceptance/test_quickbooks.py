@@ -149,7 +149,7 @@ def _a_closed_period_that_is_known(trader: Trader, books: Books) -> None:
     trader.product.run(*test)
     before = len(books.lines())
     trader.take(order("NS-4", "12.00", ordered_on=day(20)), order("NS-5", "13.00"))
-    assert state(trader.page("order", "NS-4")) == "Held"
+    assert state(trader.page("order", "NS-4")) == "On hold"
     ((_, kind, _),) = rows(trader, HOLDS, "NS-4")
     assert kind == "period_locked"
     asked = json.dumps(books.lines()[before:])

@@ -113,4 +113,4 @@ def test_T12a_a_record_that_nothing_posts_is_settled_and_still_used(
         publish(house, tmp_path, rules + ROUTE, 2)
         work(house)
         assert "waiting" in head(of_note(finance, "D-1")).lower()
-        assert head(of_note(finance, "D-2")).startswith("Held needs attention")
+        assert head(of_note(finance, "D-2")).startswith("On hold needs attention")

@@ -113,12 +113,12 @@ def test_B29_page_and_file_explain_all_nine_topics_and_name_the_missing_one(stil
     without = told(still.product, cut)
     assert re.search(r"^No rule answers: .*Approval and version", without, re.MULTILINE)
     assert [n for n in NINE if f"\n## {n}" not in without] == []
-    assert "Missing: no rule answers this topic. Nobody is asked" in without
+    assert "Missing: no rule answers this topic. No one is asked" in without
 
     entry = next(li for li in read(page).all("li") if "check open_period" in li.text)
     assert "passes only if the period of the document is open" in entry.text
     assert "owner: Accounts team" in entry.text
-    assert re.search(r"in force since ruleset 1, 20\d\d-\d\d-\d\d \d\d:\d\d", entry.text)
+    assert re.search(r"in force since rule version 1, 20\d\d-\d\d-\d\d \d\d:\d\d", entry.text)
     assert re.search(r"\d+ tests?\s*“.*period.*”", entry.text)
     assert "Last backtest: none recorded" in read(page).text
     link = entry.all("a")[0]
@@ -147,9 +147,9 @@ def _the_page_names_the_missing_topic(still: House, cut: Path) -> None:
 
     for written in published(cut, 2):
         assert re.search(r"No rule answers: .*Approval and version", written)
-        assert "Missing: no rule answers this topic. Nobody is asked" in written
+        assert "Missing: no rule answers this topic. No one is asked" in written
     for written in published(STARTER, 3):
-        assert "no rule answers this topic. Nobody is asked" not in written
+        assert "no rule answers this topic. No one is asked" not in written
 
 
 def _says_the_last_backtest(still: House, clearing: str) -> None:
@@ -175,7 +175,7 @@ def _says_the_last_backtest(still: House, clearing: str) -> None:
     for written in shown():
         assert "Last backtest: none recorded" in written
     say(str(STARTER), str(limits), *record, WRITER, code=1)
-    of_others = r"of rules [0-9a-f]{12}, which are not in force, against ruleset 1"
+    of_others = r"of rules [0-9a-f]{12}, which are not in force, against rule version 1"
     for written in shown():
         assert re.search(rf"Last backtest: {WHEN}, {of_others}: 2 records, 1 differs\.", written)
     say(str(limits), str(STARTER), *record, WRITER, code=1)
@@ -310,7 +310,7 @@ def test_A13_an_unknown_status_word_holds_until_its_alias_is_added_on_the_page(
     assert "delivered (the source wrote “ completed ”)" in asked
     assert state(record(writer, 131)) == "Posted"
     page = record(writer, 132)
-    assert state(page) == "Held"
+    assert state(page) == "On hold"
     assert "NetShop sent no usable status. status = Compl. is no word of the rules." in page.text
     assert "failed" in page.one("ul", id="strip").all("li")[0].text
 
@@ -327,10 +327,10 @@ def test_A13_an_unknown_status_word_holds_until_its_alias_is_added_on_the_page(
     wrong = writer.post(submit, draft, text=f"{more}\nx\n", base=base)
     assert wrong.status_code == 422
     said = writer.post(submit, draft, text=more, base=base).text
-    found = re.search(r"The draft is change (\d+)\. Somebody else checks and publishes it\.", said)
+    found = re.search(r"The draft is change (\d+)\. Another person checks and publishes it\.", said)
     assert found, said
     work(still)
-    assert state(record(writer, 132)) == "Held"  # a draft is no rule
+    assert state(record(writer, 132)) == "On hold"  # a draft is no rule
     by = ("--company", "kedai", "--as")
     still.product.run("publish", found[1], *by, WRITER, code=1)
     still.product.run("publish", found[1], *by, "publisher@kedai.example")
@@ -401,7 +401,7 @@ def test_B03_a_finished_order_that_is_not_posted_stands_on_top_with_its_gate(sti
         assert [row.one("a").text for row in rows] == ["NS-61", "NS-63"]
         cells = [cell.text for cell in rows[0].all("td")]
         assert cells[1:3] == ["delivered", "aiaccount sales invoice"]
-        assert cells[4].startswith("debtor: Customer C-UNKNOWN-61 is no debtor in AiAccount yet.")
+        assert cells[4].startswith("Debtor: Customer C-UNKNOWN-61 is no debtor in AiAccount yet.")
         assert "Owner: Sales administration" in cells[4]
         assert cells[-1].removeprefix("age ") == "26 h"
         assert rows[1].all("td")[-1].text.removeprefix("age ") == "2 h"

@@ -44,7 +44,7 @@ def submitted(house: House, visitor: Visitor, limit: str, before: str = "3000") 
     assert LIMIT.format(limit) in changed
     base = read(page).one("input", name="base").attributes["value"]
     answer = visitor.post(f"{BASE}/rules/submit/{FILE}", page, base=base, text=changed)
-    (no,) = re.findall(r"The draft is change (\d+)\. Somebody else", answer.text)
+    (no,) = re.findall(r"The draft is change (\d+)\. Another person", answer.text)
     return f"{BASE}/rules/changes/{no}"
 
 
@@ -52,7 +52,7 @@ def in_force(visitor: Visitor) -> tuple[str, str]:
     """Number and hash of the version that the list of changes calls in force."""
     page = read(visitor.get(f"{BASE}/rules/changes"))
     (row,) = (one for one in page.all("tr", role="row") if "in force" in one.text)
-    (no,) = re.findall(r"Ruleset (\d+)", row.text)
+    (no,) = re.findall(r"Rule version (\d+)", row.text)
     return no, row.one("code").text
 
 
@@ -87,7 +87,7 @@ def test_B21_a_second_person_publishes_now_or_from_a_time_and_going_back_is_one_
     signs = [part.text for part in page.all("div", cls="ln") if "add" in part.attributes["class"]]
     assert [text for text in signs if "= 2500.00" in text]
     said = pressed(publisher, path, f"/changes/{number}", reason="Audit finding 7")
-    assert "Rules version 2 published." in said
+    assert "Rule version 2 published." in said
     second = in_force(publisher)
     assert second[0] == "2"
     assert second[1] != first[1]
@@ -256,8 +256,8 @@ def test_B23_a_shadow_judges_what_comes_without_effect_and_lists_where_it_differ
     found = listed(writer, shadow)
     assert set(found) == {"NS-7002"}
     was, would = found["NS-7002"]
-    assert "Ready" in was
-    assert "Held" in would
+    assert "Ready to post" in was
+    assert "On hold" in would
     assert "APP01" in would
     assert "APP01" not in was
     after = counted(still)
@@ -300,9 +300,9 @@ def test_G18_a_stored_verdict_or_payload_is_replayed_beside_the_original_without
     assert "1 difference" in page.text
     route, original, again, _ = page.one("table", id="replayed").all("td")
     assert route.text.startswith("aiaccount.sales_invoice")
-    assert "Ready" in original.text
+    assert "Ready to post" in original.text
     assert "APP01" not in original.text
-    assert "Held" in again.text
+    assert "On hold" in again.text
     assert "APP01" in again.text
 
     page = read(finance.get(f"{record}?verdict={first}&rules={change}&facts=now"))

@@ -38,7 +38,7 @@ class Story:
             assert self.house.deliver(order).status_code == 202
         finance = self.house.visitor(FINANCE)
         for number in (self.small, self.stuck, self.large):
-            until_shown(finance, number, "Held")
+            until_shown(finance, number, "On hold")
 
     def person(self, browser: Any) -> Person:
         return Person(browser, self.house.address, script=self.script)
@@ -67,7 +67,7 @@ class Story:
             assert "1 stays held: approval by accounts" in told
             assert page.input_value("#reason") == "The glass under its old name"
             page.click("#savemap")
-            page.locator("#notice", has_text="3 records are judged again").wait_for()
+            page.locator("#notice", has_text="3 records are checked again").wait_for()
             assert person.said == []
 
     def both_happened(self) -> None:
@@ -76,10 +76,10 @@ class Story:
         until(
             lambda: APPROVAL_ASKED in record(finance, self.large).text, "the call for an approval"
         )
-        page = until_shown(finance, self.stuck, "Held")
+        page = until_shown(finance, self.stuck, "On hold")
         until(lambda: "is not an item" not in _notes(record(finance, self.stuck)), "one cause less")
         assert "a DRUM of TEA-JASMIN-80" in _notes(record(finance, self.stuck))
-        assert state(page) == "Held"
+        assert state(page) == "On hold"
         keys = read(finance.get(f"{BASE}/mappings/missing")).one("div", id="missing").all("code")
         assert self.sku not in [key.text for key in keys]
         assert writes(self.house, f"NS-{self.stuck}") == []
@@ -103,7 +103,7 @@ class Story:
             page.locator("#notice", has_text="1 approved").wait_for()
             until_shown(self.house.visitor(APPROVER), self.large, "Posted")
             page = person.go(f"{BASE}/pushes?q=NS-{self.large}")
-            assert "accepted" in page.inner_text("tbody tr")
+            assert "Accepted" in page.inner_text("tbody tr")
             assert person.said == []
 
     def read_the_answers(self, browser: Any, started: float) -> None:
@@ -129,11 +129,11 @@ class Story:
         """What the seven answers must be, as patterns; a moment of the story is <now>."""
         sku = re.escape(self.sku)
         missing = (
-            r"mapping_missing \(item\), opened <now>, owner Sales administration, cleared <now>"
+            r"Mapping missing \(item\), opened <now>, owner Sales administration, cleared <now>"
             rf" by finance: mapped item: {sku} <now> \(revision \d+\), The glass under its old name"
         )
         asked = (
-            r"business_rule \(approve by accounts\), opened <now>, owner Accounts team,"
+            r"Approval needed \(approve by accounts\), opened <now>, owner Accounts team,"
             r" approved <now> by approver: Order form is signed"
         )
         return {
@@ -142,7 +142,7 @@ class Story:
             3: r"19 of 19: 5 by table, 1 constant\.",
             4: r"Yes: line 1: 400 PCS × 1 = 400 PCS\.",
             5: r"No: version 1 is still the newest\.",
-            6: r"Yes, in rules version 1 \(hash [0-9a-f]{12}\), unique by number in history; .*"
+            6: r"Yes, in rule version 1 \(hash [0-9a-f]{12}\), unique by number in history; .*"
             rf"compared number = NS-{self.large}; .*",
             7: rf"Yes: {missing}; {asked}\.",
         }
@@ -171,7 +171,7 @@ def test_no_violation_on_pages_that_show_rows(house: House, chromium: Any) -> No
     clear = clean(9311)
     assert house.deliver(*unknown, dear, clear).status_code == 202
     for number in (9300, 9301, 9302, 9310):
-        until_shown(finance, number, "Held")
+        until_shown(finance, number, "On hold")
     until_shown(finance, 9311, "Posted")
 
     def group(view: str, words: str) -> str:

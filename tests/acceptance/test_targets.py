@@ -46,7 +46,7 @@ def test_A10_what_it_says(office: House) -> None:
     calls = office.calls()[known:]
     assert {call["number"] for call in calls if call["number"]} == {"NS-1002", "NS-1003"}
     for number in (1001, 1004):
-        assert state(record(finance, number)) == "Held"
+        assert state(record(finance, number)) == "On hold"
     page = read(finance.get(hold_of(finance, 1001)))
     assert "It is of company toko, and its source is bound to kedai." in page.text
     assert not [b for b in page.all("button") if b.attributes.get("id", "").startswith("release")]
@@ -66,7 +66,7 @@ def test_A10_what_it_says(office: House) -> None:
     assert state(record(finance, 1001)) == "Posted"
     office.deliver(clean(1005, company_code="kedai"))
     work(office)
-    assert state(record(finance, 1005)) == "Held"
+    assert state(record(finance, 1005)) == "On hold"
     assert "bound to TOKO" in read(finance.get(hold_of(finance, 1005))).text
     save(admin, "netshop", company_code="")
     work(office)

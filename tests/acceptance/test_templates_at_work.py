@@ -27,7 +27,7 @@ from tests.acceptance.houses import quiet
 from tests.acceptance.orders import buyer, clean, later, priced
 from tests.acceptance.parts import read, state
 from tests.acceptance.product import APPROVER, FINANCE, House, Product, free_environment
-from tests.acceptance.quiet import approve, record, rows, work
+from tests.acceptance.quiet import BASE, approve, record, rows, work
 from tests.acceptance.template_records import begin, sold
 from tests.acceptance.trader import Trader, opened_trader
 
@@ -105,7 +105,7 @@ def test_B13_documents_go_in_order_and_a_request_needs_its_approval(depot: Depot
     depot.work()
     assert state(depot.page("purchase", "1303")) == "Waiting"
     depot.take(request(2, approved_version=1))  # changed since
-    assert state(depot.page("purchase", "1303")) == "Held"
+    assert state(depot.page("purchase", "1303")) == "On hold"
     assert held(depot, "1303")[0][2] == "Version 2 of 1303 is not approved; version 1 was."
     assert sent(depot, "1303") == []
     depot.take(request(3, approved_version=3))
@@ -219,6 +219,28 @@ def test_T36f_F21_a_price_of_another_level_is_held(trader: Trader) -> None:
     assert not books.called("NS-2100")
     trader.take(cups(21, version=2))
     assert books.made().count("NS-2100-1") == 1
+
+
+def three(at: int, tax: str, total: str) -> Body:
+    """Three lines of 10.04 with 10 % tax: 33.12 a line at a time, 33.13 at the end."""
+    line = {"sku": "CUP-4", "name": "Cup", "uom": "PCS", "qty": "1", "price": "10.04", "tax": "SST"}
+    lines = [{"pos": pos, **line} for pos in (1, 2, 3)]
+    return cups(at, lines=lines, subtotal="30.12", tax_total=tax, total=total)
+
+
+def test_T36k_F04_the_sum_of_quickbooks_is_made_first_and_a_sen_is_named(trader: Trader) -> None:
+    """It rounds once at the end, and the shipped rules allow a sen, which is rounding by name."""
+    trader.take(three(41, "3.01", "33.13"), three(42, "3.00", "33.12"), three(43, "3.05", "33.17"))
+    assert held(trader, "NS-4200") == []
+    books = trader.books["quickbooks"]
+    (made,) = [one for one in books.documents() if one["DocNumber"] == "NS-4200-1"]
+    assert made["TotalAmt"] == 33.13
+    page = trader.person("finance").get(f"{BASE}/records/intake/order/NS-4200?tab=ruletree")
+    assert "Total = 33.12, sum then round = 33.13" in read(page).text
+    for number, total in (("NS-4100", "33.13"), ("NS-4300", "33.17")):
+        words = f"Lines and tax of {number} do not add up to {total}."
+        assert held(trader, number) == [("CHK01", "accounts", words, "itself")]
+        assert not books.called(number)
 
 
 def test_T36g_F23_an_unknown_salesperson_or_project_is_held(trader: Trader) -> None:

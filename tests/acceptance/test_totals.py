@@ -116,7 +116,7 @@ def test_F30_a_lost_line_is_the_difference_of_its_day(house: House) -> None:
     assert found[0] == "NS-3002"
     assert found[1][:4] == ["RM 16.50", "RM 16.50", "RM 11.00", "RM 5.50"]
     leads = day.one("div", id="openday").one("a", cls="strong").attributes["href"]
-    assert state(read(finance.get(leads))) == "Held"
+    assert state(read(finance.get(leads))) == "On hold"
     everything = opened(read(finance.get(f"{PAGE}?{BOTH}&day={DAY}")))
     assert list(everything) == ["NS-3002", "NS-3005", "NS-3003", "NS-3004"]
     assert everything["NS-3004"][:4] == ["RM 55.00", "not posted", "none", "RM 55.00"]

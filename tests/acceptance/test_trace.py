@@ -73,9 +73,9 @@ def told(house: House) -> Told:
     started = time.time()
     finance, approver = house.visitor(FINANCE), house.visitor(APPROVER)
     assert house.deliver(ORDER).status_code == 202
-    until_shown(finance, NUMBER, "Held")
+    until_shown(finance, NUMBER, "On hold")
     fix_mapping(finance, "CUP GLASS", "CUP-GLASS-20", "Same glass, typed by hand")
-    until_shown(finance, NUMBER, "Held")
+    until_shown(finance, NUMBER, "On hold")
     _until_only_the_approval_is_missing(house)
     approve(approver, f"NS-{NUMBER}", reason="Within the budget")
     page = until_shown(finance, NUMBER, "Posted")
@@ -125,7 +125,7 @@ def _a_deputy_is_named(house: House) -> None:
     by = (*company, "--as", ADMIN)
     house.product.run("deputy", "add", stands_in, "--for", APPROVER, *until_, *by)
     assert house.deliver(clean(number, items=priced("3500.00"))).status_code == 202
-    until_shown(house.visitor(FINANCE), number, "Held")
+    until_shown(house.visitor(FINANCE), number, "On hold")
     approve(house.visitor(stands_in), f"NS-{number}")
     posted = until_shown(house.visitor(FINANCE), number, "Posted")
     assert answers(posted)[2].startswith("deputy for approver, ")
@@ -204,7 +204,7 @@ def _no_is_an_answer_with_each_line_that_does_not_match(house: House) -> None:
         item(3, sku="TEA-EARL-100", name="Earl Grey", uom="CTN", qty="1", price="3.00"),
     ]
     assert house.deliver(clean(number, items=items)).status_code == 202
-    page = until_shown(house.visitor(FINANCE), number, "Held")
+    page = until_shown(house.visitor(FINANCE), number, "On hold")
     said = answers(page)[4]
     assert said.startswith("No: "), said
     assert "line 1: SKU NO-SUCH-ARTICLE is not an item in AiAccount." in said
@@ -217,11 +217,11 @@ def _no_is_an_answer_with_each_line_that_does_not_match(house: House) -> None:
 def test_G06_whether_a_duplicate_rule_existed(told: Told, product: Product) -> None:
     rules = _rules_hash(told)
     keys = (
-        "unique by number in history; customer as debtor + customer_name + ordered_on + total"
+        "unique by number in history; customer as debtor + customer name + ordered on + total"
         " in history; InvoiceNumber + Customer in target"
     )
     said = told.answer(6)
-    assert said.startswith(f"Yes, in rules version 1 (hash {rules[:12]}), {keys}: ")
+    assert said.startswith(f"Yes, in rule version 1 (hash {rules[:12]}), {keys}: ")
     assert said.count("said pass") == 4
     party = f"with InvoiceNumber = NS-{NUMBER} and Customer = Warung Melati"
     assert f"no other record here has a document of aiaccount.sales_invoice {party}" in said
@@ -250,7 +250,7 @@ def _none_is_an_answer_and_red(product: Product) -> None:
         ((receipt,),) = rows(house, query, "aiaccount.sales_receipt")
         ((invoice,),) = rows(house, query, "aiaccount.sales_invoice")
         ((hash_,),) = rows(house, "SELECT hash FROM ruleset_version WHERE no = 1")
-        none = f"None: rules version 1 (hash {hash_[:12]}) had no duplicate rule for this record."
+        none = f"None: rule version 1 (hash {hash_[:12]}) had no duplicate rule for this record."
         for _ in range(2):
             page = _of_posting(house, receipt)
             text = answers(page)[6]
@@ -258,7 +258,7 @@ def _none_is_an_answer_and_red(product: Product) -> None:
             red = page.one("li", id="answer_6").all("span", cls="t-bad")
             assert [part.text for part in red] == [text]
             assert any(hash_ in word for word in proofs(page, 6))
-            assert answers(_of_posting(house, invoice))[6].startswith("Yes, in rules version 1 ")
+            assert answers(_of_posting(house, invoice))[6].startswith("Yes, in rule version 1 ")
             for name, text in before.items():
                 (rules / name).write_text(text, "utf-8")
             by = ("--company", CURRENT_COMPANY, "--as")
@@ -280,11 +280,11 @@ def _rules_hash(told: Told) -> str:
 
 def test_G07_whether_the_holding_area_caught_it(told: Told) -> None:
     missing = (
-        "mapping_missing (item), opened <now>, owner Sales administration, cleared <now> by"
+        "Mapping missing (item), opened <now>, owner Sales administration, cleared <now> by"
         " finance: mapped item: CUP GLASS <now> (revision "
     )
     asked = (
-        "business_rule (approve by accounts), opened <now>, owner Accounts team,"
+        "Approval needed (approve by accounts), opened <now>, owner Accounts team,"
         " approved <now> by approver: Within the budget."
     )
     said = told.answer(7)
@@ -315,7 +315,7 @@ def test_a_change_after_the_sync_is_told(told: Told) -> None:
     assert told.answer(5) == "No: version 1 is still the newest."
     more = [{**ITEMS[0], "qty": "21"}, ITEMS[1]]
     assert told.house.deliver(later(ORDER, items=more)).status_code == 202
-    page = until_shown(told.house.visitor(FINANCE), NUMBER, "Held")
+    page = until_shown(told.house.visitor(FINANCE), NUMBER, "On hold")
     said = timeless(answers(page)[5], told.started)
     assert said.startswith("Yes, since version 1 was sent: version 2 at <now> from netshop: ")
     assert "line 1.qty 20 → 21" in said
@@ -336,7 +336,7 @@ def test_T35d_history_is_answered_from_then(told: Told) -> None:
     until_shown(finance, other, "Posted")
     _, _, planned, posted = _lines(record(finance, other, "lineage"))["SKU line 1"]
     assert (posted, "CUP-PORC-25, finance" in planned) == ("CUP-PORC-25", True)
-    assert "rules version 2" in record(finance, other, "trace").text
+    assert "rule version 2" in record(finance, other, "trace").text
     page = record(finance, NUMBER)
     assert _history(told, page) == before
     until_then = answers(told.page)[7].removesuffix(".")

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.acceptance import typed_in_aiaccount
 from tests.acceptance.houses import COMPANY, quiet
 from tests.acceptance.many import run_all
 from tests.acceptance.orders import buyer, clean, later, priced
@@ -174,7 +175,7 @@ def test_G05_whether_it_was_changed_after_sync(watch: Watch) -> None:
     assert watch.effects("NS-501-1") == ["created", "updated"]
     watch.deliver(later(order, minutes=-9, version=3, customer=buyer(501, name="Warung")))
     work(watch.house)
-    late = "version 3 at <then> from netshop came late: older than what was known, not judged"
+    late = "version 3 at <then> from netshop came late: older than what was known, not checked"
     assert _changed(watch, 501) == (f"{updated}; {late}.", [])
     watch.there(
         "by_hand", number="NS-501-1", by="SITI", details=[{"description": "Glass, chipped"}]
@@ -238,9 +239,9 @@ def test_E23_what_it_says(watch: Watch) -> None:
     watch.goes_by(40)
     for number in (2301, 2302):
         page = watch.page(number)
-        assert state(page) == "Held", page.text[:600]
+        assert state(page) == "On hold", page.text[:600]
         assert "needs attention" in page.one("p", cls="sub").text
-        assert "uncertain" in page.text
+        assert "Unconfirmed" in page.text
         assert f"NS-{number} does not stand in the target, though it took it." in page.text
     assert watch.found(2301) != []
     made = [c for c in watch.house.calls() if c["effect"] == "created"]
@@ -254,7 +255,7 @@ def test_E23_what_it_says(watch: Watch) -> None:
     (said,) = watch.found(2303)
     assert "FinalTotal 10.00 is 12 there" in said
     page = watch.page(2303)
-    assert state(page) == "Held"
+    assert state(page) == "On hold"
     assert "needs attention" in page.one("p", cls="sub").text
 
 
@@ -319,6 +320,7 @@ def test_C23_what_it_says(watch: Watch, product: Product) -> None:
     assert watch.house.product.json("invariants", "--json")[CURRENT_COMPANY]["breaches"] == []
     told = watch.page(2311, "trace").text
     assert "approver linked NS-2311-1 to IV-000077 in the target: Typed by Mei Ling" in told
+    typed_in_aiaccount.found_and_linked(watch)
     found_and_linked(product)
 
 
@@ -352,7 +354,10 @@ def test_C14_what_it_says(watch: Watch) -> None:
     decide(approver, pages[1402], "release", "A second order on the telephone")
     decide(approver, pages[1403], "link", "Typed by Siti from the fax")
     watch.goes_by(60)
-    assert (watch.posting(1401, "NS-1401-1"), watch.effects("NS-1401-1")) == ("Ignored by rule", [])
+    assert (watch.posting(1401, "NS-1401-1"), watch.effects("NS-1401-1")) == (
+        "Not posted (rejected)",
+        [],
+    )
     assert (watch.posting(1402, "NS-1402-1"), watch.effects("NS-1402-1")) == ("Posted", ["created"])
     assert (watch.posting(1403, "IV-1403"), watch.effects("NS-1403-1")) == ("Posted", [])
     assert "linked NS-1403-1 to IV-1403" in watch.page(1403, "trace").text

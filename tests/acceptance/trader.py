@@ -63,7 +63,7 @@ class Books:
         return [one for one in self.lines() if word in json.dumps(one)]
 
     def documents(self) -> list[Any]:
-        """What stands there now."""
+        """What exists there now."""
         told = requests.get(f"{self.url}/_sim/documents", timeout=10).json()["documents"]
         return list(told.values()) if isinstance(told, dict) else list(told)
 

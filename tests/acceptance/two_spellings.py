@@ -67,7 +67,7 @@ def two_suppliers_with_one_number_are_held_too(house: House) -> None:
     finance = house.visitor(FINANCE)
     for number, rule in ((60, "duplicate_supplier"), (61, "duplicate_seller")):
         record = f"/c/{CURRENT_COMPANY}/records/intake/purchase/PO-{number}"
-        until_page(finance, record, "Held")
+        until_page(finance, record, "On hold")
         page = finance.get(hold_of(finance, record))
         link = re.search(r'id="merge\d+" href="([^"]+)"', page)
         assert link, words(page)

@@ -230,6 +230,7 @@ def run(
     said: str = "",
     code: str = "",
     forks: int = 0,
+    patience: float = PATIENCE,
 ) -> subprocess.CompletedProcess[str]:
     """What one run of the command came to; its exit code is negative when a signal ended it.
 
@@ -245,7 +246,7 @@ def run(
         stdin.seek(0)
         pid, told = _enter(command, job, tuple(one.fileno() for one in (stdin, out, err)))
         with told:
-            if not select([told], [], [], PATIENCE)[0]:
+            if not select([told], [], [], patience)[0]:
                 os.kill(pid, signal.SIGKILL)
             ended = int(told.readline())
         for one in (out, err):

@@ -16,7 +16,7 @@ from tests.portal.conftest import seeded  # noqa: F401 - a fixture
 from tests.portal.seed import PASSWORD, Seeded, environment
 from tests.support.clock import SetClock
 
-# Chromium itself says this of an answer that the page handles; nothing else may stand there.
+# Chromium itself says this of an answer that the page handles; nothing else may exist there.
 HANDLED = ("403", "404", "409", "422", "429", "503")
 
 

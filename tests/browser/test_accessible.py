@@ -15,7 +15,7 @@ AXE = (Path(__file__).parent / "axe.min.js").read_text()
 ONE = "/c/kedai/records/netshop/order/SO-10240"
 PAGES = {
     "/c/kedai/": "SO-10200",
-    "/c/kedai/holding?open=1": "mapping_missing",
+    "/c/kedai/holding?open=1": "Mapping missing",
     "/c/kedai/holding/1": "SO-10200",
     "/c/kedai/holding/10": "netshop now says",
     "/c/kedai/holding?view=accepted": "No accepted difference",

@@ -39,7 +39,7 @@ def test_a_missing_mapping_is_fixed_from_its_group(
     assert "1 stays held" in page.locator("#freed").inner_text()
     page.fill("#reason", "the same bolt")
     page.click("#savemap")
-    page.get_by_text("4 records are judged again").wait_for()
+    page.get_by_text("4 records are checked again").wait_for()
     judge(served)
     assert any("/mappings/preview" in url for url in asked)
     assert [url for url in asked if "csrf" in url] == []
@@ -130,7 +130,7 @@ def test_the_pane_opens_under_its_row_and_what_it_did_can_be_undone(
     page.get_by_label("Reason to release").fill("agreed by phone")
     page.locator("button", has_text="Release 1").click()
     page.get_by_text("Released by Lim").wait_for()
-    assert "Released. It is being judged again." in page.locator("#notice").inner_text()
+    assert "Released. It is being checked again." in page.locator("#notice").inner_text()
     assert page.locator("#announce").inner_text().startswith("Released.")
     assert page.url.endswith("/holding")
     bar = page.locator("#undobar")
@@ -221,7 +221,7 @@ def test_a_lost_answer_is_said_and_can_be_tried_again(somebody: Open, served: Se
 def test_T29c_a_draft_that_is_not_checked_is_told_why_and_stays(
     somebody: Open, monkeypatch: pytest.MonkeyPatch, script: bool
 ) -> None:
-    monkeypatch.setattr(RuleChecks, "report", lambda *_: BUSY)
+    monkeypatch.setattr(RuleChecks, "report", lambda *_, **__: BUSY)
     chan = somebody("chan", script=script)
     page = chan.page
     chan.go("/c/kedai/rules/draft/shop.rules")

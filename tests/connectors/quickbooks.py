@@ -1,4 +1,4 @@
-"""What the tests of QuickBooks send besides invoices, and what stands there."""
+"""What the tests of QuickBooks send besides invoices, and what exists there."""
 
 from decimal import Decimal
 

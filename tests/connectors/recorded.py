@@ -38,6 +38,9 @@ MOMENTS = frozenset(
 IDS = frozenset({"id", "import_id", "request_id", "view_url"})
 """Words of AiAccount's answers in which digits are counted by each side for itself."""
 
+COUNTED = frozenset({"docKey"})
+"""Words of an answer whose number counts the documents before it: any number is as recorded."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -223,6 +226,8 @@ def _masked(value: object, word: str = "") -> object:
         return [_masked(inner) for inner in value]
     if word in MOMENTS:
         return "a moment" if datetime.fromisoformat(str(value)) else value
+    if word in COUNTED and isinstance(value, tuple):
+        return "a count"
     return re.sub(r"(?<=_)\d+", "#", value) if word in IDS and isinstance(value, str) else value
 
 

@@ -129,6 +129,22 @@ AUTOCOUNT = {
             },
         ),
     ),
+    "knock_off.create": (
+        _other(
+            "knock_off",
+            "KO-10231",
+            "300-W001",
+            "108.90",
+            {
+                "DocNo": "KO-10231",
+                "DocDate": "2026-11-20",
+                "DebtorCode": "300-W001",
+                "ReceiptNo": "OR-NS-10231",
+                "Total": "108.90",
+            },
+            {"InvoiceNo": "NS-10231", "Amount": "108.90"},
+        ),
+    ),
     "ap_payment.create": (
         _other(
             "ap_payment",

@@ -1,23 +1,11 @@
 """Documents as decisions would hold them, one or more for each target and document type."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
+from connectors.conformance.target_bench import Posted
+
 Lines = Sequence[Mapping[str, str]]
-
-
-@dataclass(frozen=True)
-class Posted:
-    """A document as a decision would hold it."""
-
-    number: str = "NS-1"
-    party: str = "Aisyah Rahman"
-    currency: str = "MYR"
-    amount: Decimal = Decimal("118.80")
-    document: str = "sales_invoice"
-    fields: Mapping[str, str] = None  # type: ignore[assignment]
-    lines: tuple[Mapping[str, str], ...] = ()
 
 
 def line(at: int = 1, **changed: str) -> dict[str, str]:
@@ -165,6 +153,38 @@ def autocount_invoice(
         fields=fields,
         lines=tuple(lines) if lines is not None else two,
     )
+
+
+def autocount_receipt(number: str = "OR-1", amount: str = "237.60") -> Posted:
+    """Money for two such invoices."""
+    fields = {
+        "DocNo": number,
+        "DocDate": "2026-11-19",
+        "DebtorCode": "300-W001",
+        "PaymentMethod": "FPX",
+        "PaymentAmt": amount,
+    }
+    return Posted(number, "300-W001", "MYR", Decimal(amount), "ar_payment", fields)
+
+
+def autocount_knock_off(
+    number: str = "KO-1",
+    *,
+    pays: tuple[tuple[str, str], ...] = (("NS-7", "118.80"), ("NS-8", "100.00")),
+    amount: str = "218.80",
+    **changed: str,
+) -> Posted:
+    """The receipt tied to both."""
+    plain = {
+        "DocNo": number,
+        "DocDate": "2026-11-20",
+        "DebtorCode": "300-W001",
+        "ReceiptNo": "OR-1",
+        "Total": amount,
+    }
+    lines = tuple({"InvoiceNo": invoice, "Amount": paid} for invoice, paid in pays)
+    fields = {**plain, **changed}
+    return Posted(number, "300-W001", "MYR", Decimal(amount), "knock_off", fields, lines)
 
 
 def booked_line(**changed: str) -> dict[str, str]:

@@ -165,7 +165,7 @@ MUTANTS = (
         "no fence in WHERE",
         (
             (push.locked, "_OURS, given", "select(Posting).where(Posting.id == claim.posting_id)"),
-            (push.locked_each, " if row.fence == fences[row.id]", ""),
+            (push.locked_each, " if row.posting.fence == fences[row.posting.id]", ""),
             (doubt_resolution._owned, f", {_OWN}", ""),
             (finish._lock, "if row.fence == fences[row.id] and row.lease_owner == owner", ""),
         ),

@@ -84,7 +84,7 @@ def test_f09_files_cannot_grow(house: House, done: Done) -> None:
 
 
 def test_f11_the_power_goes(house: House, done: Done, tmp_path: Path) -> None:
-    """Every prefix of what was being written after a document stood there still knows of it."""
+    """Every prefix of what was being written after a document existed there still knows of it."""
     sent = house.orders(1)
     file, wal = _file(house), Path(f"{_file(house)}-wal")
     reader = sqlite3.connect(file, isolation_level=None)

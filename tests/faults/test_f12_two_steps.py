@@ -99,4 +99,4 @@ def test_f12_what_was_lost_before_it_was_submitted_is_sent_by_nobody(
     assert held == [("TGT04", "open")]
     assert (numbers([sent]), push.state) == ([push.number], "refused")
     assert push.error is not None
-    assert "It may still be queued there, so it is not sent again by itself." in push.error
+    assert "It may still be queued there, so it is not sent again automatically." in push.error

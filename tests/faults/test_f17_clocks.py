@@ -62,7 +62,8 @@ class _Ahead(datetime):
 def test_f17_a_worker_with_a_wrong_clock_takes_a_usual_lease(
     postgresql_url: str | None, ahead: int
 ) -> None:
-    assert postgresql_url is not None
+    if postgresql_url is None:
+        pytest.skip("NO POSTGRESQL: clocks of two machines need a server")
     lasts = leases_of_a_wrong_clock(postgresql_url, ahead)
     assert timedelta() < lasts < timedelta(minutes=2), lasts
 

@@ -44,7 +44,7 @@ def test_f23_fifty_press_the_button_at_once(
         won = next(no for no, answer in enumerate(said) if answer.status_code == 200)
         told = {answer.get_json().get("todo") for no, answer in enumerate(said) if no != won}
         assert {word.partition(" ")[2] for word in told} == {
-            f"is ready meanwhile: {NAMES[won % 2]} approved it"
+            f"is ready to post meanwhile: {NAMES[won % 2]} approved it"
         }
         done.faults += 1
     with house.database.read() as session:

@@ -31,7 +31,7 @@ def database_url(sqlite_url: str) -> str:
 def test_f26_restored_from_a_backup(
     house_of: Callable[..., House], done: Done, tmp_path: Path
 ) -> None:
-    """What was posted after the backup stands there already: it is found and not sent again. That
+    """What was posted after the backup exists there already: it is found and not sent again. That
     it was meant to be sent is forgotten with the database, and the invariants say so.
     """
     house = house_of("--dedupe", "nothing")
@@ -68,12 +68,10 @@ def test_f26_restored_from_a_backup(
 
 
 def _looks_first(house: House) -> None:
-    """As with a target that takes the same document twice, such as AutoCount: nobody can set this
-    of AiAccount in the portal, and its stand-in forgets to refuse here.
-    """
+    """As its connection says after a restore: the stand-in forgets here to refuse what it has."""
     with house.database.write() as session:
         target = session.scalars(select(Connection).where(Connection.side == "target")).one()
-        target.settings = {**target.settings, "dedupe": "none"}
+        target.settings = {**target.settings, "look_first": "yes"}
 
 
 def test_f27_the_schema_goes_up_and_down(house: House, done: Done) -> None:

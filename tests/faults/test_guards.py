@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -26,6 +27,7 @@ from tests.faults.town import ANSWER, LEASE, LIMIT, SETTLE, Town, town
 from tests.support.databases import unlock
 
 SMOOTH = Chances(kill=0, sleep=0, fate=0, jump=0, lags=False, dedupe=("nothing",))
+LOSSES = 9  # from the eighth on the pause is longer than look-ups take to prove it
 FIRST, LONGEST = RETRY["temporary"].pauses
 
 
@@ -59,9 +61,7 @@ def until(history: History, task: Task, point: str) -> None:
 
 
 def comes_late_and_shows_later() -> None:
-    """A call arrives just before nobody waits for it any more, and shows in a look-up only when the
-    target has settled; nobody answers it.
-    """
+    """A call arrives just before nobody waits for it, unanswered; look-ups show it later still."""
     with history_of(1, lag=SETTLE - 1) as history:
         wire = history.place.wire
         wire.fates.append("silent")
@@ -70,6 +70,32 @@ def comes_late_and_shows_later() -> None:
             for_a_while(history, 1)
         wire.takes = 0
         assert healed(history).wrong == ()
+
+
+def comes_at_once_and_shows_later() -> None:
+    """A call is done and its answer cut off at once; what it made shows in a look-up only when the
+    target has settled.
+    """
+    with history_of(1, lag=SETTLE - 1) as history:
+        wire = history.place.wire
+        wire.fates.append("reset")
+        while not wire.wrote:
+            for_a_while(history, 1)
+        assert healed(history).wrong == ()
+
+
+def lost_again_and_again() -> None:
+    """Nothing arrives, and look-ups prove it each time: the next call waits longer and longer."""
+    with history_of(1) as history:
+        wire = history.place.wire
+        wire.fates = ["lost"] * LOSSES
+        while wire.fates:
+            for_a_while(history, 5)
+        assert healed(history).wrong == ()
+        calls = [one.at for one in wire.written]
+    assert len(calls) == LOSSES + 1
+    gaps = [later - earlier for earlier, later in pairwise(calls)]
+    assert all(gap >= FIRST * 2**no for no, gap in enumerate(gaps)), gaps
 
 
 # ---- a temporary no is followed by a pause that grows ------------------------------------------
@@ -244,6 +270,14 @@ GUARDS: dict[str, tuple[Callable[[], None], Callable[[], Guard]]] = {
             "return seen and now >= _over_at(doubt, now)",
             "return True",
         ),
+    ),
+    "T35a-not-settled": (
+        comes_at_once_and_shows_later,
+        lambda: changed(doubt_resolution._doubt, "_length(last) + channel.settle", "_length(last)"),
+    ),
+    "T35c-no-pause-after-doubt": (
+        lost_again_and_again,
+        lambda: changed(doubt_resolution._sends_again, "case.now < due", "False"),
     ),
     "T35c-no-pause": (
         refused_at_first,

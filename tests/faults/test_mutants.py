@@ -60,7 +60,7 @@ def refused_and_woken(history: History) -> None:
 
 Scene = Callable[[History], None]
 BY_SCENE: dict[int, tuple[Scene, tuple[str, ...]]] = {
-    1: (killed_after_sending, ("stands there", "never meant", "times")),
+    1: (killed_after_sending, ("exists there", "never meant", "times")),
     2: (asleep_with_an_answer, ("which cannot be", "never goes", "never becomes")),
     3: (without_an_answer, ("times",)),
     9: (without_an_answer, ("no answer of the target says so",)),
@@ -69,7 +69,7 @@ BY_SCENE: dict[int, tuple[Scene, tuple[str, ...]]] = {
 BY_HISTORY = {
     4: ("does not follow from it",),
     6: ("lacks uq_push_effect",),
-    7: ("nobody had approved",),
+    7: ("without an approval of that content",),
     11: ("the last that was told",),
 }
 
@@ -147,7 +147,8 @@ def test_a_database_that_does_not_wait_for_the_disk_is_caught(done: Done, tmp_pa
 
 @pytest.mark.postgresql
 def test_a_lease_by_the_workers_clock_is_caught(done: Done, postgresql_url: str | None) -> None:
-    assert postgresql_url is not None
+    if postgresql_url is None:
+        pytest.skip("NO POSTGRESQL: clocks of two machines need a server")
     assert leases_of_a_wrong_clock(postgresql_url, 3_600) < timedelta(minutes=2)
     with mutants.planted(10):
         assert leases_of_a_wrong_clock(postgresql_url, 3_600) > timedelta(minutes=30)

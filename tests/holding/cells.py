@@ -237,7 +237,7 @@ class Template:
         ]
 
     def paid(self) -> dict[str, str]:
-        """Receipts and payments that stand there, and what each pays."""
+        """Receipts and payments that exist there, and what each pays."""
         return {line["number"]: line["paid"] for line in self.api.books.documents if line["paid"]}
 
     def postings(self) -> dict[tuple[str, str], str]:

@@ -31,6 +31,23 @@ ASKING = (
     + CHANNEL
 )
 
+# Rules by which an entry that no document is made with lets a record go.
+TRUSTED = (
+    RULES
+    + """
+map trusted
+    match    exact
+    "C-77"  -> "no"
+    missing  hold for accounts  say "Nobody said whether {key} is trusted."
+
+check buyer_is_trusted on order
+    require  trusted(customer) = "yes"
+    else     hold for accounts
+    say      "{customer} is not trusted."
+    clears   when it passes
+"""
+)
+
 
 def ids(shop: Shop, *numbers: str) -> list[int]:
     with shop.database.read() as session:

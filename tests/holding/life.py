@@ -120,7 +120,6 @@ def begin(shop: Shop, folder: Path, monkeypatch: pytest.MonkeyPatch, files: dict
     """The shop under these rules, with books in memory."""
     books = Books()
     monkeypatch.setattr(registry, "_TARGETS", (books,))
-    monkeypatch.setattr(registry, "_LATER_DOCUMENTS", ())
     monkeypatch.setenv("CLEARPOST_ENV", "test")
     monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "0")
     shop = under(shop, files)

@@ -16,9 +16,9 @@ from holding.store.database import Database
 from portal import app as portal_app
 from portal import cli
 from tests.portal.seed import PASSWORD, Seeded, environment, seed
+from tests.support.applications import keep_compiled
 from tests.support.clock import SetClock
 from tests.support.databases import opened, sqlite_copy, upgrade_by_copy
-from tests.support.templates import keep_compiled
 
 keep_compiled()
 

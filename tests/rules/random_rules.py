@@ -50,7 +50,7 @@ class Lot:
 
     def __init__(self, dice: Random) -> None:
         self.dice = dice
-        self.calm = dice.random() < 0.3  # a record that is fine, and checks that mostly warn
+        self.calm = dice.random() < 0.4  # records that are fine, and rules that mostly pass
 
     def one(self, *ways: Any) -> Any:
         return self.dice.choice(ways)
@@ -187,7 +187,8 @@ class Lot:
             route=route,
             when=when,
             requires=tuple(
-                self.yesno(self.dice.randrange(4), place) for _ in range(self.dice.randrange(1, 3))
+                self.required(self.yesno(self.dice.randrange(4), place))
+                for _ in range(self.dice.randrange(1, 3))
             ),
             action=n.Action(kind, "accounts" if kind == "hold" else None, AT),
             say="{number} of {total}: {line.sku} is wrong." if each else "{number}: {total}.",
@@ -195,23 +196,64 @@ class Lot:
             span=AT,
         )
 
+    def required(self, asked: n.Expr) -> n.Expr:
+        """The same condition; of what is calm mostly one that passes whatever comes of it."""
+        if not self.calm or self.dice.random() < 0.2:
+            return asked
+        above = n.Compare(self.name("total"), ">", self.literal("number", Decimal(0)), AT)
+        return n.AnyOf((asked, above), AT)
+
     def ruleset(self) -> n.Ruleset:
         """A program: some checks, an approval, what is posted, and when."""
         found, first = base(), base().posts[0]
         changes: dict[str, Any] = {}
         if self.dice.random() < 0.5:
-            changes["when"] = self.yesno(1, "head")
+            changes["when"] = self.required(self.yesno(1, "head"))
+        rows = self.assigned(first.line_fields)
         if self.dice.random() < 0.5:
             rounded = self.call("round", self.number(2, "line"), self.literal("number", Decimal(1)))
             extra = n.Assign("Extra", self.one(rounded, self.number(1, "line")), AT)
-            changes["line_fields"] = (*first.line_fields[:3], extra)
+            rows = (*rows[:3], extra)
+        changes |= {"fields": self.assigned(first.fields), "line_fields": rows}
         approval = replace(found.approvals[0], when=self.yesno(1, "head"))
+        approved = self.dice.random() < (0.2 if self.calm else 0.6)
         return replace(
             found,
+            records=tuple(replace(r, fields=self.computed(r.fields)) for r in found.records),
+            gates=tuple(replace(g, rows=self.opened(g.rows)) for g in found.gates),
             checks=tuple(self.check(i) for i in range(self.dice.randrange(1, 5))),
-            approvals=(approval,) if self.dice.random() < 0.6 else (),
+            approvals=(approval,) if approved else (),
             posts=(replace(first, **changes), *found.posts[1 : self.one(1, 1, 2)]),
         )
+
+    def assigned(self, fields: tuple[n.Assign, ...]) -> tuple[n.Assign, ...]:
+        """The same fields; now and then another value stands in for what a map does not have."""
+
+        def stood_in_for(assign: n.Assign) -> n.Assign:
+            looks_up = isinstance(assign.expr, n.Call) and assign.expr.name in {"item", "debtor"}
+            if not looks_up or self.dice.random() < 0.5:
+                return assign
+            return replace(assign, expr=n.Otherwise(assign.expr, self.text(1, "head"), AT))
+
+        return tuple(map(stood_in_for, fields))
+
+    def computed(self, fields: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The same of computed fields: a tax that no rate is known for."""
+
+        def stood_in_for(field: Any) -> Any:
+            if not isinstance(field, n.Computed) or field.name != "tax_due":
+                return field
+            if self.dice.random() < 0.5:
+                return field
+            other = self.call("round", self.number(1, "line"), self.literal("number", Decimal(1)))
+            return replace(field, expr=n.Otherwise(field.expr, other, AT))
+
+        return tuple(map(stood_in_for, fields))
+
+    def opened(self, rows: tuple[n.GateRow, ...]) -> tuple[n.GateRow, ...]:
+        """The same rows of a gate; some let a record go early."""
+        early = self.dice.random() < 0.3
+        return tuple(replace(row, early=early and row.word == "ready") for row in rows)
 
     # ---- what is judged -----------------------------------------------------------------------
 
@@ -221,11 +263,16 @@ class Lot:
 
     def body(self) -> dict[str, Any]:
         if self.calm:
-            return order(
-                status=self.one("Paid", "Paid", "Completed", "cancelled", "draft"),
+            found = order(
+                status=self.one(
+                    "Paid", "Paid", "Paid", "Completed", "Completed", "cancelled", "draft"
+                ),
+                customer=self.one("C-77", "C-77", "C-404"),
                 tin=self.one(None, "IG115002000"),
                 address=self.one(None, "1, Jalan Ipoh"),
             )
+            strange = self.one({}, {}, {"sku": "nothing", "uom": "PCS"}, {"tax": "WHAT"})
+            return found | {"lines": [found["lines"][0], found["lines"][1] | strange]}
         body = order(
             status=self.one("Paid", "Paid", "Paid", "pending", "cancelled", "Nope"),
             lines=[self.line(i) for i in range(1, self.dice.randrange(1, 4))],
@@ -249,6 +296,8 @@ class Lot:
         return {k: self.hole(v) for k, v in row.items()}
 
     def facts(self) -> Facts:
+        if self.calm and self.dice.random() < 0.7:
+            return Facts(NOW, documents_of_family=self.one({}, {INVOICE: "NS-1"}))
         releases = {(INVOICE, r) for r in ("c0", "c1", "duplicates") if self.dice.random() < 0.3}
         posted = PostingFact(
             INVOICE, 1, PostingState.POSTED, "NS-1", 1, {"fields": {}, "lines": []}
@@ -268,7 +317,12 @@ class Lot:
         told = "" if self.calm else self.one("", "", "per_line", "at_the_end")
         targets = {"aiaccount": TargetState(known=known, rounding=told)}
         customer = "C-77" if self.calm else self.one("C-77", "C-78")
-        maps = {"debtor": entries({customer: "300-C077"})}
+        debtors = {customer: "300-C077"}
+        if self.dice.random() < 0.2:  # one key, two values
+            debtors[customer.lower()] = self.one("300-C077", "300-C099")
+        maps = {"debtor": entries(debtors)}
+        if self.dice.random() < 0.2:  # a rate that nobody can read, and one that nobody told
+            maps["tax_rate"] = entries(self.one({"SST": "ten"}, {"SST": "10%"}), 400)
         return world(targets=targets, maps=maps)
 
     def now(self) -> datetime:

@@ -13,6 +13,7 @@ from rules.facts.world import Entry, Facts, PostingFact, Subject, TargetState, U
 from rules.outcomes.outcome import Decision, Outcome, Step
 from rules.programs.program import Program, compile_ruleset
 from rules.values.posting_states import PostingState
+from tests.rules.one_meaning import in_every_way
 
 TEXT = Path(__file__).with_name("roaster.rules").read_text("utf-8")
 NOW = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
@@ -81,7 +82,7 @@ def judge(
     }
     facts = Facts(**(known | given))
     subject = Subject("order", "cafe", body, version)
-    return (program or program_of()).evaluate(subject, facts, world(state), NOW)
+    return in_every_way(program or program_of(), subject, facts, world(state), NOW)
 
 
 def invoice(outcome: Outcome) -> Decision:

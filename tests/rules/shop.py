@@ -11,6 +11,7 @@ from rules.facts.seeds import seeds
 from rules.facts.world import Facts, Subject, TargetState
 from rules.outcomes.outcome import Finding, Outcome, Verdict
 from rules.programs.program import Program, compile_ruleset, hash_of
+from tests.rules.one_meaning import in_every_way
 
 TEXT = """\
 language 1
@@ -135,7 +136,7 @@ def judged(
     """What the rules say of a body."""
     world = seeds(of.ruleset, {}).world(1, {"books": state or TargetState(known=True)})
     facts = Facts(NOW, releases=releases)
-    return of.evaluate(Subject(kind, "shop", body, 1), facts, world, NOW)
+    return in_every_way(of, Subject(kind, "shop", body, 1), facts, world, NOW)
 
 
 def found(outcome: Outcome) -> list[Finding]:

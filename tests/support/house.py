@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from connectors.contract import IncomingRecord
+from connectors.contract import ConnectionSide, IncomingRecord
 from connectors.transport import fault_points
 from holding.access import people
 from holding.access.actors import SYSTEM, Actor
@@ -302,7 +302,7 @@ def furnish(
         "company_name": "Kedai Contoh Sdn Bhd",
         **given,
     }
-    sides: tuple[tuple[str, str, dict[str, Any], str], ...] = (
+    sides: tuple[tuple[str, ConnectionSide, dict[str, Any], str], ...] = (
         ("netshop", "source", {}, DEMO_KEY),
         (connector, "target", settings, secret),
     )

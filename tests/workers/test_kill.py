@@ -8,6 +8,9 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from redis.backoff import ConstantBackoff
+from redis.exceptions import ConnectionError as NoAnswer
+from redis.retry import Retry
 
 from holding.runtime import doorbell, embedded_redis
 from tests.support.house import House
@@ -97,7 +100,9 @@ def test_redis_killed_and_emptied_in_between(house: House) -> None:
             sent += house.orders(3)
             house.wait_for({"posted": 9})
             sent += house.orders(3)
-            doorbell.connect(server.url).flushall()
+            again = doorbell.connect(server.url)
+            again.set_retry(Retry(ConstantBackoff(0.1), 100, supported_errors=(NoAnswer,)))
+            again.flushall()  # as soon as its keeper has started it again
             house.wait_for({"posted": 12})
     finally:
         server.stop()

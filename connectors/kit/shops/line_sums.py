@@ -21,7 +21,7 @@ _REST_NAME = "Vouchers, coins and subsidies"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line as cells, and what it comes to."""
+    """One line as cells, and what it amounts to."""
 
     cells: Mapping[str, Cell]
     amount: Decimal

@@ -74,7 +74,7 @@ class Part:
         return str(found) if isinstance(found, str) or whole else ""
 
     def flag(self, name: str) -> bool:
-        """Whether a yes stands there."""
+        """Whether it is a yes."""
         return self.value.get(name) is True
 
     def stated(self, name: str) -> bool:

@@ -101,7 +101,7 @@ def default_keys() -> dict[str, ApiKey]:
 
 
 Values = Mapping[str, str | Decimal]
-RECKONED = frozenset({"LineTotal", "TaxAmount"})  # worked out anew there, so never compared
+RECKONED = frozenset({"LineTotal", "TaxAmount"})  # worked out again there, so never compared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,13 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
+from decimal import Decimal
 from typing import Any
 
 from connectors.simulators.autocount.books import ApiKey, Books, Shown, place_of
 from connectors.simulators.autocount.checks import KINDS, Kind
 from connectors.simulators.autocount.control import FAULTS, Control, refused
+from connectors.simulators.autocount.knock_offs import total_of
 from connectors.simulators.autocount.writes import Job, Outcome, decide
 from connectors.simulators.base.control import Metered
 from connectors.simulators.base.scripted import Fault
@@ -243,21 +245,28 @@ class Api(Metered[Books]):
         }
 
 
+_PARTIES = ("debtorCode", "creditorCode", "accNo")
+
+
 def _told(job: Job, outcome: Outcome) -> dict[str, Any]:
     """What a ledger line says of a decision."""
     stands = outcome.stands or {"master": {}, "details": []}
     master = stands["master"]
     row = stands["details"][0] if stands["details"] else {}
-    parties = (master.get("debtorCode"), master.get("creditorCode"), row.get("accNo"))
+    parties = (*(master.get(name) for name in _PARTIES), row.get("accNo"))
     return {
         "call": job.verb,
         "number": outcome.number,
         "party": next((str(party) for party in parties if party), ""),
-        "total": str(master["finalTotal"]) if master else None,
+        "total": str(_total(job, stands)) if master else None,
         "effect": outcome.effect,
         "code": outcome.message,
         "stands": dumps(outcome.stands).decode() if outcome.stands is not None else None,
     }
+
+
+def _total(job: Job, stands: Shown) -> Decimal:
+    return total_of(stands) if job.kind.ties else stands["master"]["finalTotal"]
 
 
 def _way(request: Request) -> _Way | None:

@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from connectors.simulators.autocount.knock_offs import PATH, after
 from connectors.simulators.base.scripted import Act, Scripted, last_day
 from connectors.transport.strict_json import loads
 
@@ -120,7 +121,7 @@ class Books(Scripted):
         self.last_key = 120
 
     def shown(self, place: Place) -> Shown | None:
-        """What a read shows now; while look-ups lag, what stood there before the last write."""
+        """What a read shows now; while look-ups lag, the state before the last write."""
         found = self._before.get(place) if self.lag else self.documents.get(place)
         return None if found is None else self.bare(found)
 
@@ -145,6 +146,8 @@ class Books(Scripted):
             self._before[place] = self.documents.get(place)
             if isinstance(found, dict):
                 self.documents[place] = found
+                if place[1] == PATH:
+                    self.documents |= after(self.documents, place[0], found)
                 self.last_key = max(self.last_key, int(found["master"]["docKey"]))
             self.effects += line["call"] != "by_hand"
 

@@ -87,7 +87,8 @@ FAR = date(9999, 12, 31)
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of document: its path, its name in messages, what a new one must say, and what can
-    be done with it. `moves`: whether it moves accounts, so that each row names one.
+    be done with it. `moves`: whether it moves accounts, so that each row names one; `ties`: whether
+    its rows name other documents.
     """
 
     path: str
@@ -97,6 +98,7 @@ class Kind:
     verbs: frozenset[str] = frozenset({"create", "read"})
     voucher: bool = False
     moves: bool = True
+    ties: bool = False
 
     @property
     def parts(self) -> Parts:
@@ -130,6 +132,14 @@ KINDS: Mapping[str, Kind] = {
         Kind("purchaseInvoice", "PurchaseInvoice", "purchase_invoice", _BOUGHT),
         Kind("receipt", "Receipt", "ar_payment", _PAID, voucher=True),
         Kind("payment", "Payment", "ap_payment", _PAID, voucher=True),
+        Kind(
+            "knockOffEntry",
+            "KnockOffEntry",
+            "knock_off",
+            ("docDate", "accNo"),
+            moves=False,
+            ties=True,
+        ),
     )
 }
 
@@ -172,7 +182,7 @@ def _faults(
         yield found
     yield from _codes(book, master, rows, payments, kind)
     for row in rows:
-        if not kind.voucher and not _positive(row.get("qty")):
+        if not kind.voucher and not kind.ties and not _positive(row.get("qty")):
             yield "Qty must be a positive number."
     if kind.voucher and _sum(payments, "paymentAmt") != _sum(rows, "amount"):
         yield "Payment amount is not equal to the total amount."
@@ -202,6 +212,7 @@ def _codes(
     heads: tuple[tuple[str, str, Any], ...] = (
         ("debtorCode", "Debtor", book.debtors),
         ("creditorCode", "Creditor", book.creditors),
+        ("accNo", "Account", book.debtors),
         ("creditTerm", "CreditTerm", book.terms),
         ("salesLocation", "Location", book.locations),
         ("salesAgent", "SalesAgent", book.agents),

@@ -100,7 +100,7 @@ class Control(control.Control[Books]):
             type=kind.type,
             number=made.number,
             party=str(made.stands["master"].get("debtorCode") or ""),
-            total=str(made.stands["master"]["finalTotal"]),
+            total=str(made.stands["master"].get("finalTotal") or ""),
             effect=made.effect,
             stands=dumps(made.stands).decode(),
         )

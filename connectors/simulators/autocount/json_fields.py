@@ -87,6 +87,8 @@ _VOUCHER_ROW: Fields = {
     **_numbers("toAccountRate amount"),
     **_yesno("inclusiveTax"),
 }
+_KNOCK_OFF: Fields = {**_texts("docNo", 50), **_texts("accNo docDate docNoFormatName deptNo")}
+_KNOCKED: Fields = {**_texts("docNo", 50), **_texts("docType"), **_numbers("knockOffAmount")}
 _PAYMENT: Fields = {
     **_texts("paymentMethod paymentBy chequeNo"),
     **_numbers("floatDay bankCharge toBankRate paymentAmt"),
@@ -110,6 +112,7 @@ PARTS: Mapping[str, Parts] = {
     "purchase_invoice": _parts(_BOUGHT, _ROW, "accNo taxCode tariffCode"),
     "ar_payment": _parts(_VOUCHER, _VOUCHER_ROW, "taxCode tariffCode", _PAYMENT),
     "ap_payment": _parts(_VOUCHER, _VOUCHER_ROW, "taxCode tariffCode", _PAYMENT),
+    "knock_off": _parts(_KNOCK_OFF, _KNOCKED, ""),
 }
 """By the type of the document."""
 

@@ -13,6 +13,7 @@ from typing import Any
 from connectors.simulators.autocount.books import AccountBook, Books, Shown, place_of
 from connectors.simulators.autocount.checks import Kind, date_fault, fault, kept_rows, worked_out
 from connectors.simulators.autocount.json_fields import strange
+from connectors.simulators.autocount.knock_offs import objection
 from connectors.transport.strict_json import loads
 
 LOCAL = timedelta(hours=8)
@@ -83,12 +84,14 @@ def _create(books: Books, job: Job, now: datetime) -> Outcome:
     if found := strange(job.kind.parts, sent):
         return Outcome(400, found, number=number)
     sent.pop("autoFillOption", None)
-    sent = {**sent, "details": kept_rows(sent["details"])}
+    sent = {**sent, "details": sent["details"] if job.kind.ties else kept_rows(sent["details"])}
     if found := fault(book, job.kind, sent, locked=job.locked):
         return Outcome(400, found, number=number)
     stands = books.documents.get(place_of(job.book, job.kind.path, number))
     if stands is not None and (books.existing == "refuse" or stands["master"]["cancelled"]):
         return Outcome(400, f"Document No. {number} already exists.", number=number)
+    if job.kind.ties:
+        return _tie(books, job, number, sent, now)
     master = {
         "docKey": books.last_key + 1,
         **sent["master"],
@@ -99,6 +102,14 @@ def _create(books: Books, job: Job, now: datetime) -> Outcome:
         "createdTimeStamp": _stamp(now),
     }
     made = _touched(worked_out(book, {**sent, "master": master}), now)
+    return Outcome(201, effect="created", number=number, stands=made)
+
+
+def _tie(books: Books, job: Job, number: str, sent: Mapping[str, Any], now: datetime) -> Outcome:
+    if found := objection(books.documents, job.book, sent):
+        return Outcome(400, found, number=number)
+    head = {"docKey": books.last_key + 1, **sent["master"], "docNo": number, "cancelled": False}
+    made = _touched({**sent, "master": {**head, "createdTimeStamp": _stamp(now)}}, now)
     return Outcome(201, effect="created", number=number, stands=made)
 
 
@@ -135,7 +146,7 @@ def by_hand(book: AccountBook, stands: Shown, given: Mapping[str, Any], now: dat
 
 
 def _touched(document: Mapping[str, Any], now: datetime, user: str = "") -> Shown:
-    """Rows are numbered anew, days shown as moments, and the moment of the change is kept; the user
+    """Rows are renumbered, days shown as moments, and the moment of the change is kept; the user
     is shown for a change by hand alone, as in the recorded answers.
     """
     head = {name: told for name, told in document["master"].items() if name != USER}

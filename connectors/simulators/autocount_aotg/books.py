@@ -1,7 +1,7 @@
 """The state of AutoCount On The Go: account books, tokens, the queue, results.
 
 Here: what a simulator starts with, and state, changed only by applying ledger lines, so that a
-restart ends where it was. Not here: deciding what a request comes to (queue_work.py), HTTP
+restart ends where it was. Not here: deciding what a request amounts to (queue_work.py), HTTP
 (api.py).
 """
 

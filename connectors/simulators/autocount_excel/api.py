@@ -5,6 +5,7 @@ calls. Not here: what becomes of the rows (imports.py). AutoCount itself has no 
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -39,7 +40,9 @@ class Desk(StandIn[Books]):
         return Control(self, ()).answer(request, request_id)
 
     def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
-        """`POST /desktop/import` with a workbook, `GET /desktop/listing`."""
+        """`POST /desktop/import` with a workbook, `GET /desktop/listing`, `GET /desktop/items`."""
+        if (request.method, request.path) == ("GET", "/desktop/items"):
+            return _workbook(_items(self.books)), False
         kind = request.query.get("type", "")
         if kind not in SHEETS:
             return _refused(404, f"No import of this type; known: {', '.join(SHEETS)}"), False
@@ -47,11 +50,7 @@ class Desk(StandIn[Books]):
             case "POST", "/desktop/import":
                 return self._import(request, kind, request_id), False
             case "GET", "/desktop/listing":
-                return Reply(
-                    status=200,
-                    content=_listing(self.books, kind),
-                    headers={"Content-Type": XLSX},
-                ), False
+                return _workbook(_listing(self.books, kind)), False
             case _:
                 return _refused(404, "Not a thing that this person does"), False
 
@@ -107,7 +106,9 @@ class Control(control.Control[Books]):
     """The control calls of AutoCount desktop."""
 
     def shown(self, what: str) -> Mapping[str, object]:
-        """Documents, too."""
+        """Documents, too, and the stock of each item."""
+        if what == "stock":
+            return {what: stocked(self.books)}
         if what != "documents":
             return super().shown(what)
         return {what: [plain(one) for one in self.books.documents.values()]}
@@ -135,6 +136,38 @@ class Control(control.Control[Books]):
             raise ControlError("A new document needs date, party and total")
         self.note(request_id, "by_hand", type=kind, number=number, effect="by_hand", stands=stands)
         return done("by_hand", number=number)
+
+
+def stocked(books: Books) -> dict[str, str]:
+    """What the documents have done to the stock of each item, in its base unit, as text: invoices
+    take (below 0), credit notes bring back what returned. A rate that was changed counts for what
+    was entered before, too, as it does in AutoCount.
+    """
+    stock: dict[str, Decimal] = defaultdict(Decimal)
+    for (kind, _), found in books.documents.items():
+        if kind not in ("invoice", "credit_note"):
+            continue
+        for row in found.get("rows", ()):
+            code, unit = row.get("ItemCode", ""), row.get("UOM", "")
+            rate = books.masters.items.get(code, {}).get(unit)
+            if rate is not None and (kind == "invoice" or row.get("GoodsReturn") == "T"):
+                stock[code] += Decimal(row["Qty"]) * rate * (-1 if kind == "invoice" else 1)
+    return {code: format(n.normalize(), "f") for code, n in sorted(stock.items()) if n}
+
+
+def _items(books: Books) -> bytes:
+    """The list of items as AutoCount saves it: a row for each unit, with its rate."""
+    rows: list[list[Written]] = [["Item Code", "Description", "UOM", "Rate", "Active"]]
+    rows += [
+        [code, code.title(), unit, rate, "T"]
+        for code, units in sorted(books.masters.items.items())
+        for unit, rate in units.items()
+    ]
+    return write("Items", rows)
+
+
+def _workbook(content: bytes) -> Reply:
+    return Reply(status=200, content=content, headers={"Content-Type": XLSX})
 
 
 def _listing(books: Books, kind: str) -> bytes:

@@ -7,6 +7,7 @@ A number that is taken is overwritten. An Error leaves its row out, and the othe
 `whole_documents` it leaves out the document.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ class Asked:
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """What an import comes to: the state of each row, the documents, the codes that it added."""
+    """What an import amounts to: the state of each row, the documents, the codes that it added."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     documents: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # New or Update
@@ -99,8 +100,13 @@ def _cell_fault(books: Books, asked: Asked, column: Column, value: str) -> str:
         return f"{column.name} is too long"
     if column.master and not books.masters.knows(column.master, value):
         added = asked.auto_create and column.master in _ADDED
-        return "" if added else f"{column.name} {value} not found"
+        return "" if added else f"{_spoken(column.name)} {value} not found"
     return ""
+
+
+def _spoken(name: str) -> str:
+    """The column as the desktop says it: `Debtor code`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize()
 
 
 def _line_fault(books: Books, values: Values) -> str:

@@ -146,7 +146,7 @@ class Shop(StandIn[ShopBooks]):
         """What the shop tells of it."""
 
     def silent(self) -> bool:
-        """Whether the shop has stopped to send, by itself."""
+        """Whether the shop has stopped to send, automatically."""
         return False
 
     def control(self, request: Request, request_id: str) -> Reply:

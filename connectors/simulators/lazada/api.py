@@ -1,7 +1,9 @@
-"""Lazada from the outside: its interface for orders and pieces, and the webhooks that it sends.
+"""Lazada from the outside: its interface for orders, pieces and statements, and the webhooks that
+it sends.
 
 Here: who may ask, lists by moment with an offset, tokens, what a webhook says, signatures. Not
-here: what an order looks like (orders.py), what every marketplace does (simulators/base/market.py).
+here: what an order looks like (orders.py), what is paid out (finance.py), what every marketplace
+does (simulators/base/market.py).
 """
 
 import hashlib
@@ -14,10 +16,11 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from connectors.simulators.base.control import ControlError
-from connectors.simulators.base.market import Market
-from connectors.simulators.base.server import Reply, Request
-from connectors.simulators.base.shop import LATER, Order, Webhook
-from connectors.simulators.lazada import orders
+from connectors.simulators.base.market import App, Market
+from connectors.simulators.base.server import Ledger, Reply, Request
+from connectors.simulators.base.shop import LATER, Life, Order, Webhook
+from connectors.simulators.lazada import finance, orders
+from connectors.transport.clock import Clock
 
 LIST: Final = "/orders/get"
 ITEMS: Final = "/orders/items/get"
@@ -37,6 +40,21 @@ _ORDER, _REVERSE = 0, 10
 
 class Lazada(Market):
     """One seller."""
+
+    def __init__(
+        self,
+        books: finance.LazadaBooks,
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        to: str,
+        life: Life,
+        app: App,
+        per_minute: int,
+    ) -> None:
+        super().__init__(books, ledger, clock, to=to, life=life, app=app, per_minute=per_minute)
+        self._finance = books
+        self._control = finance.FinanceControl(self, books)
 
     def changed(
         self, act: str, order_id: int, order: Order | None, given: Mapping[str, Any]
@@ -103,6 +121,11 @@ class Lazada(Market):
                 return self._pieces(request.query)
             if request.path == TOKEN:
                 return self._exchanged(request.query)
+            if request.path == finance.STATEMENTS:
+                return _good(finance.statements(self._finance, request.query))
+            if request.path == finance.TRANSACTIONS:
+                found = finance.transactions(self._finance, request.query)
+                return _wrong("1000012", "ISV", found) if isinstance(found, str) else _good(found)
         except (KeyError, ValueError):
             return _wrong("E001", "ISV", "Parameter is mandatory or wrong")
         return _wrong("InvalidApiPath", "ISV", "The specified API path is invalid")

@@ -1,7 +1,8 @@
 """Signed sample deliveries, as NetShop would send them.
 
-Here: an order and a settlement in NetShop's own form, and the headers that prove it. Not here:
-reading one (connector.py); nothing of it is imported, so what it reads is not what it wrote itself.
+Here: an order, a settlement and a payout in NetShop's own form, and the headers that prove it. Not
+here: reading one (connector.py); nothing of it is imported, so what it reads is not what it wrote
+itself.
 """
 
 import hashlib
@@ -10,7 +11,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
+
+_SEN: Final = Decimal("0.01")
+_TAX: Final = Decimal("0.08")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +115,65 @@ def sample_settlement(number: str = "ST-88", **changed: Any) -> dict[str, Any]:
         "paid_at": None,
         **changed,
     }
+
+
+def sample_payout(number: str = "PO-2026-47", **changed: Any) -> dict[str, Any]:
+    """The money of one order less a fee and the tax on it, paid; `changed` replaces fields."""
+    order = {"order": 10231, "number": "NS-10231"}
+    lines = (
+        ("sale", "Order NS-10231", "118.80"),
+        ("fee", "Payment gateway", "-3.56"),
+        ("fee_tax", "Service tax", "-0.28"),
+    )
+    return {
+        "id": number,
+        "status": "paid",
+        "currency": "MYR",
+        "deposited_on": "2026-11-20",
+        "bank_ref": "IBG-5512",
+        "updated_at": "2026-11-20T09:30:00+08:00",
+        "gross": "118.80",
+        "refunds": "0.00",
+        "fees": "3.56",
+        "fee_tax": "0.28",
+        "adjustments": "0.00",
+        "net": "114.96",
+        "deposit": "114.96",
+        "lines": [
+            {"id": f"{number}-{at}", "kind": kind, **order, "name": name, "amount": amount}
+            for at, (kind, name, amount) in enumerate(lines, 1)
+        ],
+        **changed,
+    }
+
+
+def payout_of(
+    number: str,
+    orders: Sequence[Mapping[str, Any]],
+    *,
+    fee: Decimal = Decimal("0.03"),
+    **changed: Any,
+) -> dict[str, Any]:
+    """What is paid out for these orders: of each its total, less a fee of this share and 8% tax on
+    the fee; `changed` replaces fields, such as a deposit that is a sen short.
+    """
+    sums = {"sale": Decimal(0), "fee": Decimal(0), "fee_tax": Decimal(0)}
+    lines: list[dict[str, Any]] = []
+    for order in orders:
+        total = Decimal(str(order["total"]))
+        cost = (total * fee).quantize(_SEN)
+        taken = {"sale": total, "fee": -cost, "fee_tax": -(cost * _TAX).quantize(_SEN)}
+        for kind, amount in taken.items():
+            sums[kind] += amount
+            about = {"order": order["id"], "number": order["number"], "amount": str(amount)}
+            lines.append({"id": f"{number}-{len(lines) + 1}", "kind": kind, **about})
+    net = str(sum(sums.values()))
+    totals = {
+        "gross": str(sums["sale"]),
+        "refunds": "0.00",
+        "fees": str(-sums["fee"]),
+        "fee_tax": str(-sums["fee_tax"]),
+        "adjustments": "0.00",
+    }
+    told = {**totals, "net": net, "deposit": net, "lines": lines, **changed}
+    return sample_payout(number, **told)

@@ -13,7 +13,7 @@ from typing import Any
 from connectors.simulators.base.control import Metered
 from connectors.simulators.base.scripted import Fault
 from connectors.simulators.base.server import Ledger, Reply, Request
-from connectors.simulators.quickbooks import oauth, queries
+from connectors.simulators.quickbooks import changes, oauth, queries
 from connectors.simulators.quickbooks.books import Books, Company
 from connectors.simulators.quickbooks.control import Control
 from connectors.simulators.quickbooks.faults import FAULTS, Problem, expired, fault, gate, throttled
@@ -124,6 +124,8 @@ class Api(Metered[Books]):
             return Reply(status=405, content=b"Method Not Allowed")
         if words == ("query",):
             return queries.answer(self.books, company, request.query.get("query", ""))
+        if words == ("cdc",):
+            return changes.answer(self.books, company, request.query, self.now())
         if words == ("preferences",):
             return Reply(status=200, content={"Preferences": _preferences(company)})
         if words[0] == "companyinfo":

@@ -107,6 +107,7 @@ class Books(Scripted):
         super().rewind()
         self.companies: dict[str, Company] = deepcopy(self._start)
         self.documents: dict[Place, Shown] = {}
+        self.gone: dict[Place, datetime] = {}
         self._kinds: defaultdict[tuple[str, str], dict[str, Shown]] = defaultdict(dict)
         self.answers: dict[tuple[str, str], tuple[datetime, Mapping[str, Any]]] = {}
         self.tokens: dict[int, datetime] = {}
@@ -139,7 +140,7 @@ class Books(Scripted):
         yield from self._kinds[realm, entity].values()
 
     def shown(self, realm: str, entity: str, found: Shown) -> dict[str, Any]:
-        """A document as a read shows it: what is open is worked out anew."""
+        """A document as a read shows it: what is open is worked out again."""
         told = {name: value for name, value in found.items() if not name.startswith("_")}
         if entity in ("Invoice", "Bill"):
             open_there = told["TotalAmt"] - self.applied(realm, str(found["Id"]))
@@ -173,7 +174,7 @@ class Books(Scripted):
         if line.get("token"):
             self.token = int(line["token"])
             self.tokens[self.token] = datetime.fromisoformat(line["at"])
-        if line.get("spent"):  # connected anew: what was given before counts no more
+        if line.get("spent"):  # connected again: what was given before counts no more
             del self.codes[int(line["spent"])]
             self.revoked, self.oldest = False, self.token
         if line["effect"] == "revoked":
@@ -184,6 +185,7 @@ class Books(Scripted):
         found, kind = loads(str(line["stands"] or "").encode()), self._kinds[place[:2]]
         if line["effect"] == "deleted":
             self.documents.pop(place, None)
+            self.gone[place] = datetime.fromisoformat(line["at"])
             kind.pop(place[2], None)
         elif isinstance(found, dict):
             self.documents[place] = kind[place[2]] = found

@@ -7,10 +7,11 @@ Here: the command line. Not here: behaviour (api.py, orders.py, simulators/base/
 from argparse import ArgumentParser
 from datetime import timedelta
 
-from connectors.simulators.base.market import FAULTS, App, MarketBooks
+from connectors.simulators.base.market import FAULTS, App
 from connectors.simulators.base.server import Ledger
 from connectors.simulators.base.shop import life_of, open_shop, shop_options
 from connectors.simulators.shopee.api import LIST, SHOP_ID, Shopee
+from connectors.simulators.shopee.escrow import ShopeeBooks
 from connectors.transport.clock import MachineClock
 
 
@@ -20,7 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     lasts = timedelta(minutes=given.token_minutes)
     app = App(number=given.partner_id, secret=given.secret, lasts=lasts)
     shop = Shopee(
-        MarketBooks(withhold=0, seed=given.seed),
+        ShopeeBooks(withhold=0, seed=given.seed),
         Ledger(given.ledger),
         MachineClock(given.home),
         to=given.to,

@@ -1,7 +1,9 @@
-"""Shopee from the outside: its interface for orders and returns, and the webhooks that it sends.
+"""Shopee from the outside: its interface for orders, returns and escrows, and the webhooks that it
+sends.
 
 Here: who may ask, lists by moment with a cursor, tokens, what a webhook says, signatures. Not here:
-what an order looks like (orders.py), what every marketplace does (simulators/base/market.py).
+what an order looks like (orders.py), what is released of it (escrow.py), what every marketplace
+does (simulators/base/market.py).
 """
 
 import hashlib
@@ -12,10 +14,11 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from connectors.simulators.base.control import ControlError
-from connectors.simulators.base.market import Market
-from connectors.simulators.base.server import Reply, Request
-from connectors.simulators.base.shop import LATER, Order, Webhook
-from connectors.simulators.shopee import orders
+from connectors.simulators.base.market import App, Market
+from connectors.simulators.base.server import Ledger, Reply, Request
+from connectors.simulators.base.shop import LATER, Life, Order, Webhook
+from connectors.simulators.shopee import escrow, orders
+from connectors.transport.clock import Clock
 
 ROOT: Final = "/api/v2/"
 LIST: Final = f"{ROOT}order/get_order_list"
@@ -38,6 +41,21 @@ _STATUS, _RETURN, _TRIAL = 3, 29, 0
 
 class Shopee(Market):
     """One shop."""
+
+    def __init__(
+        self,
+        books: escrow.ShopeeBooks,
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        to: str,
+        life: Life,
+        app: App,
+        per_minute: int,
+    ) -> None:
+        super().__init__(books, ledger, clock, to=to, life=life, app=app, per_minute=per_minute)
+        self._escrows = books
+        self._control = escrow.EscrowControl(self, books)
 
     def changed(
         self, act: str, order_id: int, order: Order | None, given: Mapping[str, Any]
@@ -94,6 +112,12 @@ class Shopee(Market):
                     return self._detail(request.query)
                 case p if p == RETURNS:
                     return self._returns(request.query)
+                case p if p == escrow.LIST:
+                    return _said(escrow.listed(self._escrows, request.query))
+                case p if p == escrow.BATCH:
+                    found = escrow.incomes(self._escrows, request.body)
+                    short = isinstance(found, list) and self.leaves_one_out()
+                    return _said(found[:-1] if short else found)
                 case p if p == TOKEN:
                     return self._exchanged(request.body)
         except (KeyError, ValueError):
@@ -174,7 +198,11 @@ def _signed(secret: str, text: bytes) -> str:
     return hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
 
 
-def _good(content: Mapping[str, Any]) -> Reply:
+def _said(found: Order | list[Order] | str) -> Reply:
+    return _wrong("error_param", found) if isinstance(found, str) else _good(found)
+
+
+def _good(content: Mapping[str, Any] | list[Order]) -> Reply:
     told = {"error": "", "message": "", "request_id": "r1", "response": content}
     return Reply(status=200, content=told)
 

@@ -7,8 +7,9 @@ Here: the command line. Not here: behaviour (api.py, orders.py, simulators/base/
 from argparse import ArgumentParser
 
 from connectors.simulators.base.server import Ledger
-from connectors.simulators.base.shop import ShopBooks, life_of, open_shop, shop_options
+from connectors.simulators.base.shop import life_of, open_shop, shop_options
 from connectors.simulators.shopify.api import BUCKET, FAULTS, ORDERS, Keys, Shopify
+from connectors.simulators.shopify.payouts import ShopifyBooks
 from connectors.transport.clock import MachineClock
 
 
@@ -17,7 +18,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = _parser().parse_args(arguments)
     keys = Keys(secret=given.secret, token=given.token)
     shop = Shopify(
-        ShopBooks(withhold=0, seed=given.seed),
+        ShopifyBooks(withhold=0, seed=given.seed),
         Ledger(given.ledger),
         MachineClock(given.home),
         to=given.to,

@@ -1,7 +1,8 @@
-"""Shopify from the outside: its Admin API for orders, and the webhooks that it sends.
+"""Shopify from the outside: its Admin API for orders and payouts, and the webhooks that it sends.
 
 Here: who may ask, pages with a cursor, the bucket of calls, topics, signatures, trying again. Not
-here: what an order looks like (orders.py), what every shop does (simulators/base/shop.py).
+here: what an order looks like (orders.py), payouts (payouts.py), what every shop does
+(simulators/base/shop.py).
 """
 
 import base64
@@ -23,10 +24,10 @@ from connectors.simulators.base.shop import (
     Life,
     Order,
     Shop,
-    ShopBooks,
     Webhook,
 )
-from connectors.simulators.shopify import orders
+from connectors.simulators.shopify import orders, payouts
+from connectors.simulators.shopify.payouts import PayoutControl, ShopifyBooks
 from connectors.transport.clock import Clock
 
 VERSION: Final = "2025-10"
@@ -70,7 +71,7 @@ class Shopify(Shop):
 
     def __init__(
         self,
-        books: ShopBooks,
+        books: ShopifyBooks,
         ledger: Ledger,
         clock: Clock,
         *,
@@ -80,7 +81,8 @@ class Shopify(Shop):
         bucket: int,
     ) -> None:
         super().__init__(books, ledger, clock, to=to, life=life)
-        self._keys, self._bucket = keys, bucket
+        self._keys, self._bucket, self._paid_out = keys, bucket, books
+        self._control = PayoutControl(self, books)
         self._level, self._drained = 0.0, self.now()
         self._failed: list[tuple[Webhook, int, int]] = []
 
@@ -196,13 +198,16 @@ class Shopify(Shop):
         self._level += 1
         if request.headers.get("x-shopify-access-token") != self._keys.token:
             return _wrong(401, _REFUSED)
-        if request.method != "GET" or not request.path.startswith(f"{ROOT}orders"):
+        if request.method != "GET" or not request.path.startswith(_SHOWN):
             return _wrong(404, "Not Found")
         return None
 
     def _shown(self, request: Request) -> Reply:
         if request.path == ORDERS:
             return self._listed(request.query)
+        paid = payouts.shown(self._paid_out, request.path, request.query, ROOT)
+        if paid is not None:
+            return paid
         name = request.path.removeprefix(f"{ROOT}orders/").removesuffix(".json")
         found = [one for one in self.books.orders.values() if str(one["id"]) == name]
         return _json({"order": found[0]}) if found else _wrong(404, "Not Found")
@@ -237,6 +242,7 @@ class Shopify(Shop):
         return _json({"orders": shown}, headers)
 
 
+_SHOWN: Final = (f"{ROOT}orders", f"{ROOT}shopify_payments/")
 _REFUSED: Final = "[API] Invalid API key or access token (unrecognized login or wrong password)"
 
 

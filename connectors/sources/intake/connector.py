@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from connectors.contract import ConnectionForm, IncomingRecord, RowError, SourceRefusal
+from connectors.contract import ConnectionForm, IncomingRecord, RowError, Source, SourceRefusal
 from connectors.contract import declared_settings as declared
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.kit.canonical_record import (
@@ -228,3 +228,6 @@ def _strange(
 def _wrong(where: str, value: object, message: str, hint: str) -> RowError:
     shown = value if isinstance(value, str) else ""
     return RowError(where=where, value=shown[:200], message=message, hint=hint)
+
+
+SOURCE: Source = Intake()

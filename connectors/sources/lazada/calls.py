@@ -2,7 +2,7 @@
 key.
 
 Here: one call. Not here: which calls make a page (pages.py), when the key is due
-(kit/shops/lasting_keys.py).
+(kit/keys/lasting_keys.py).
 
 Lazada answers 200 to what it refuses; a `code` other than "0" says so.
 """
@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 from connectors.contract import Settings
 from connectors.contract.pulls import NoPage
 from connectors.contract.targets import Renewed
-from connectors.kit.shops.lasting_keys import Grant, exchanged, grant_of
+from connectors.kit.keys.lasting_keys import Grant, exchanged, grant_of
 from connectors.transport.http import KEY_REFUSED, TOO_MANY, Http, HttpFailure, retry_after
 from connectors.transport.strict_json import loads
 
@@ -31,7 +31,7 @@ _KEY_CODES: Final = frozenset(
     {"IllegalAccessToken", "IllegalRefreshToken", "InvalidAppKey", "AppKeyInvalid", "E007"}
 )
 _BUSY_CODES: Final = frozenset({"ApiCallLimit", "AppCallLimit", "SellerCallLimit", "E901"})
-_KEY_HINT: Final = "Authorize the app for the seller again, and enter the key anew."
+_KEY_HINT: Final = "Authorize the app for the seller again, and enter the key again."
 _FORM: Final = "Write the key as APP_SECRET:REFRESH_TOKEN."
 
 

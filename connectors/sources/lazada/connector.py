@@ -1,4 +1,5 @@
-"""Lazada: orders and returned pieces, by asking; a signed webhook has them asked for at once.
+"""Lazada: orders, returned pieces and payouts, by asking; a signed webhook has them asked for at
+once.
 
 Here: who may send webhooks, and what one or a file holds. Not here: the asking (pages.py), what an
 order is made of (orders.py).
@@ -20,21 +21,24 @@ from connectors.contract import (
     Accepted,
     ConnectionForm,
     ExampleCall,
+    IncomingRecord,
     KeyField,
     Setting,
     Settings,
+    Source,
     SourceRefusal,
 )
 from connectors.contract import declared_settings as declared
 from connectors.contract.pulls import NoPage, Page
 from connectors.contract.targets import Renewed
 from connectors.kit.delivery_counts import too_long_lists, too_many
-from connectors.kit.shops import lasting_keys
+from connectors.kit.keys import lasting_keys
 from connectors.kit.shops.delivery_reading import Read, parsed, taken
 from connectors.kit.signed_webhooks import too_large
-from connectors.sources.lazada import calls, pages
+from connectors.sources.lazada import calls, pages, payout_pages
 from connectors.sources.lazada.kinds import KINDS, NAME, ORDER_WORDS, PIECE_WORDS
 from connectors.sources.lazada.orders import Given, records_of
+from connectors.sources.lazada.payouts import payouts_of
 from connectors.transport.http import Http
 
 SIGNATURE: Final = "authorization"
@@ -42,7 +46,8 @@ SPEAKS_OF: Final = ("trade_order_id", "reverse_order_id")
 
 FORM = ConnectionForm(
     title="Lazada",
-    gives="Orders and returned pieces, by asking the seller; a signed webhook has it asked at once",
+    gives="Orders, returned pieces and payouts, by asking the seller; a signed webhook has it "
+    "asked at once",
     needs="An app of your own at open.lazada.com that the seller has authorized",
     settings=(
         declared.address(
@@ -63,17 +68,27 @@ FORM = ConnectionForm(
             example="https://auth.lazada.com/rest",
             kind="address",
         ),
+        Setting(
+            name=payout_pages.SETTING,
+            label="Payouts",
+            hint="Whether the statements of Lazada are asked for as well, with their transactions. "
+            "Blank: no.",
+            kind="choice",
+            choices={payout_pages.ASKED_FOR: "Yes", "no": "No"},
+            unset="Not set: no",
+        ),
     ),
     key=KeyField(
         label="App secret and refresh token",
-        hint="APP_SECRET:REFRESH_TOKEN. The secret signs; the token is exchanged for another by "
-        "itself.",
+        hint="APP_SECRET:REFRESH_TOKEN. The secret signs; the token is exchanged for another "
+        "automatically.",
         steps=(
             "At open.lazada.com open your app and copy its app secret.",
             "Authorize the app for the seller, and exchange the code for a refresh token.",
             "Store APP_SECRET:REFRESH_TOKEN here before webhooks are switched on.",
             "In the app open Push Mechanism and enter the address of this connection.",
             "Subscribe to Trade Order and Reverse Order notifications.",
+            "For payouts, let the app read the Finance API, and set “Payouts” above to yes.",
         ),
     ),
 )
@@ -129,7 +144,9 @@ class Lazada:
         raw: bytes,
         zone: ZoneInfo,
     ) -> Accepted | SourceRefusal:
-        """A JSON file with orders, each with its pieces in `order_items`."""
+        """A JSON file with orders, each with its pieces in `order_items`, or with statements, each
+        with its `transactions`.
+        """
         if refused := too_large(raw):
             return refused
         value = parsed(raw)
@@ -137,7 +154,7 @@ class Lazada:
             return value
         found = list(_listed(value))
         if not found:
-            words = "The file holds no order."
+            words = "The file holds no order and no statement."
             hint = 'Use {"orders": […]}, each order with its pieces in order_items.'
             return SourceRefusal(422, "no_order", words, hint)
         if refused := too_many([one for _, one in found]):
@@ -170,7 +187,7 @@ class Lazada:
     def page(
         self, cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Http
     ) -> Page | NoPage:
-        """Orders with their pieces that changed after a cursor."""
+        """Orders with their pieces that changed after a cursor; then payouts where wanted."""
         return pages.page(cursor, settings, secret, zone, http)
 
     def is_due(self, secret: str, now: datetime) -> bool:
@@ -213,16 +230,25 @@ def _whole(value: object) -> bool:
 
 def _records(place: str, order: Given, zone: ZoneInfo) -> Sequence[Read]:
     long = too_long_lists(place, order)
-    return [long] if long else records_of(place, order, zone)
+    if long or "statement_number" not in order:
+        return [long] if long else records_of(place, order, zone)
+    told = payouts_of(place, order, zone)
+    return [one if isinstance(one, IncomingRecord) else (one,) for one in told]
 
 
 def _listed(value: object) -> Iterator[tuple[str, Given]]:
-    """Place and content of each order in a file: an answer, its data, a list, or one order."""
+    """Place and content of each order and statement in a file: an answer, its data, a list, or one
+    order.
+    """
     given = value if isinstance(value, Mapping) else {"orders": value}
     inner = given.get("data")
     given = inner if isinstance(inner, Mapping) else given
     if "order_items" in given:
         yield "order", given
-    many = given.get("orders")
-    for at, one in enumerate(many if isinstance(many, list) else ()):
-        yield f"orders[{at}]", one if isinstance(one, Mapping) else {}
+    for name in ("orders", "statements"):
+        many = given.get(name)
+        for at, one in enumerate(many if isinstance(many, list) else ()):
+            yield f"{name}[{at}]", one if isinstance(one, Mapping) else {}
+
+
+SOURCE: Source = Lazada()

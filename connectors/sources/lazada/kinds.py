@@ -9,6 +9,7 @@ from typing import Final
 
 from connectors.contract.schema import KindSchema
 from connectors.kit.shops.kind_fields import POS, UPDATED, field
+from connectors.kit.shops.payouts import kinds_of
 
 NAME = "lazada"
 RETURNED, LOST = "returned", "lost"
@@ -28,7 +29,7 @@ PIECE_WORDS: Mapping[str, str] = {
     "shipped_back_success": RETURNED,
     **dict.fromkeys(("lost_by_3pl", "damaged_by_3pl", "package_scrapped"), LOST),
 }
-"""The status of a piece; Lazada tells it for each by itself. `exception`: on its way back."""
+"""The status of a piece; Lazada tells it for each piece. `exception`: on its way back."""
 
 ORDER_WORDS: Mapping[str, str] = {
     "all pieces cancelled": "cancelled",
@@ -118,4 +119,9 @@ REFUND = KindSchema(
     total_field="total",
 )
 
-KINDS = (ORDER, REFUND)
+PAYOUTS = kinds_of(
+    NAME,
+    field("first_day", "First day of the statement.", "date"),
+    field("last_day", "Last day of the statement.", "date"),
+)
+KINDS = (ORDER, REFUND, *PAYOUTS)

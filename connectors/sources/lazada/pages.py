@@ -1,7 +1,8 @@
-"""What changed at a Lazada seller, asked for page by page, each order with its pieces.
+"""What changed at a Lazada seller, asked for page by page: orders, each with its pieces, then
+payouts where they are wanted.
 
-Here: the questions, and the cursor between two. Not here: one call (calls.py), what an order is
-made of (orders.py), when it is asked (holding/intake/pulls.py).
+Here: the questions, and the cursor between two. Not here: one call (calls.py), payouts
+(payout_pages.py), what an order is made of (orders.py), when it is asked (holding/intake/pulls.py).
 
 Pages that are counted shift while a shop sells: an order that changes moves to the end, and the one
 behind it to a page that was read already. So a page is asked for by the moment at which the last
@@ -10,14 +11,16 @@ one ended, and counted only among orders of one and the same second.
 
 import json
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import astuple, dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from connectors.contract import Settings
 from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.kit.shops.delivery_reading import sorted_out
+from connectors.kit.shops.payouts import payouts_left
+from connectors.sources.lazada import payout_pages
 from connectors.sources.lazada.calls import Shop, shop_of
 from connectors.sources.lazada.orders import Part, records_of
 from connectors.transport.http import Http
@@ -34,21 +37,30 @@ Given = Mapping[str, object]
 @dataclass(frozen=True, slots=True)
 class _Cursor:
     """Where this reading began, how far it came, and the orders of that second that were read; in
-    seconds since 1970.
+    seconds since 1970. From which day on statements are asked for ("": from when they are wanted),
+    which of them is next (none: orders are), and why they could not be read.
     """
 
     began: int
     since: int
     skip: int = 0
+    paid_since: str = ""
+    next: int | None = None
+    unpaid: str = ""
 
     def text(self) -> str:
         return json.dumps(astuple(self))
+
+    @property
+    def wrong(self) -> NoPage | None:
+        """Why payouts could not be read, for who reads orders meanwhile."""
+        return NoPage(words=self.unpaid) if self.unpaid else None
 
 
 def begin(since: datetime) -> str:
     """The cursor from which everything shows that changed at this moment or later."""
     start = int((since - BACK).timestamp())
-    return _Cursor(start, start).text()
+    return _Cursor(start, start, paid_since=since.date().isoformat()).text()
 
 
 def page(cursor: str, settings: Settings, key: str, zone: ZoneInfo, http: Http) -> Page | NoPage:
@@ -56,7 +68,11 @@ def page(cursor: str, settings: Settings, key: str, zone: ZoneInfo, http: Http) 
     shop = shop_of(settings, key, http)
     if isinstance(shop, NoPage):
         return shop
-    at = _Cursor(*json.loads(cursor))
+    at, wanted = _Cursor(*json.loads(cursor)), payout_pages.asked_for(settings)
+    if at.next is not None:
+        return _payouts(shop, at, zone)
+    if not wanted or not at.paid_since:
+        at = replace(at, paid_since=http.now().astimezone(zone).date().isoformat(), unpaid="")
     asked = {
         "update_after": datetime.fromtimestamp(at.since - 1, UTC).isoformat(),
         "sort_by": "updated_at",
@@ -75,7 +91,34 @@ def page(cursor: str, settings: Settings, key: str, zone: ZoneInfo, http: Http) 
         return pieces
     found = [_pulled(f"orders[{n}]", _whole(one, pieces), zone) for n, one in enumerate(listed)]
     after, more = _after(at, listed)
-    return Page(found=found, after=after.text(), more=more)
+    if wanted and not more:
+        after, more = replace(after, next=0), True
+    return Page(found=found, after=after.text(), more=more, wrong=at.wrong)
+
+
+def _payouts(shop: Shop, at: _Cursor, zone: ZoneInfo) -> Page | NoPage:
+    """The next payout; behind the last, or where it cannot be read, this reading is over."""
+    since, number = date.fromisoformat(at.paid_since), at.next or 0
+    listed = payout_pages.statements(shop, since)
+    if isinstance(listed, NoPage):
+        return _left(at, listed)
+    if number >= len(listed):
+        today = shop.http.now().astimezone(zone).date()
+        again = payout_pages.again_from(listed, since, today).isoformat()
+        after = replace(at, next=None, unpaid="", paid_since=again)
+        return Page(found=(), after=after.text(), more=False)
+    told = payout_pages.whole(shop, listed[number], zone)
+    if isinstance(told, NoPage):
+        return _left(at, told)
+    after = replace(at, next=number + 1)
+    return Page(found=(told,), after=after.text(), more=True, wrong=at.wrong)
+
+
+def _left(at: _Cursor, told: NoPage) -> Page:
+    """The orders go on; all statements from that day on are asked for behind them."""
+    wrong = payouts_left(told)
+    after = replace(at, next=None, unpaid=wrong.words)
+    return Page(found=(), after=after.text(), more=False, wrong=wrong)
 
 
 def _pieces(shop: Shop, ids: list[str]) -> dict[str, list[Given]] | NoPage:
@@ -112,9 +155,9 @@ def _after(at: _Cursor, listed: list[Given]) -> tuple[_Cursor, bool]:
     newest = max([at.since, *(int(one.timestamp()) for one in moments)])
     if len(listed) >= AT_ONCE:
         skip = 0 if newest > at.since else at.skip + len(listed)
-        return _Cursor(at.began, newest, skip), True
+        return replace(at, since=newest, skip=skip), True
     start = max(at.began, newest - int(BACK.total_seconds()))
-    return _Cursor(start, start), False
+    return replace(at, began=start, since=start, skip=0), False
 
 
 def _objects(found: object) -> list[Given] | None:

@@ -1,8 +1,8 @@
-"""NetShop: orders and settlements by signed webhook, or from a JSON file.
+"""NetShop: orders, settlements and payouts by signed webhook, or from a JSON file.
 
 Here: which records a delivery holds, and where the values of an order or of a settlement (what a
-blogger earned in a week, and whether it was paid) lie in NetShop's own form. Not here: who may
-deliver (kit/signed_webhooks.py).
+blogger earned in a week, and whether it was paid) lie in NetShop's own form. Not here: payouts
+(payouts.py), who may deliver (kit/signed_webhooks.py).
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from connectors.contract import ConnectionForm, IncomingRecord, RowError, SourceRefusal
+from connectors.contract import ConnectionForm, IncomingRecord, RowError, Source, SourceRefusal
 from connectors.contract import declared_settings as declared
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.kit.canonical_record import (
@@ -22,8 +22,8 @@ from connectors.kit.canonical_record import (
     orders_of,
 )
 from connectors.kit.signed_webhooks import Placed, SignedJson
+from connectors.sources.netshop.payouts import NAME, PAYOUTS, payout_of
 
-NAME = "netshop"
 Read = IncomingRecord | tuple[RowError, ...]
 
 
@@ -156,15 +156,16 @@ def _last_day(period: object) -> object:
     return period.rpartition("/")[2] if isinstance(period, str) else period
 
 
-_READERS: Mapping[str, Callable[[str, object, ZoneInfo], Read]] = {
+_READERS: Mapping[str, Callable[[str, object, ZoneInfo], Read | tuple[IncomingRecord, ...]]] = {
     "order": order_of,
     "settlement": settlement_of,
+    "payout": payout_of,
 }
 
 
 FORM = ConnectionForm(
     title="NetShop",
-    gives="Orders and settlements, by signed webhook or from a JSON file",
+    gives="Orders, settlements and payouts, by signed webhook or from a JSON file",
     needs="Access to the settings of NetShop",
     key=declared.made_key(
         "In NetShop go to Settings > Notifications > Add: order paid, changed, refunded.",
@@ -178,7 +179,7 @@ class NetShop(SignedJson):
 
     name = NAME
     form = FORM
-    kinds: tuple[KindSchema, ...] = (ORDER, SETTLEMENT)
+    kinds: tuple[KindSchema, ...] = (ORDER, SETTLEMENT, *PAYOUTS)
     suffixes = (".json",)
     headers = "x-ns16"
 
@@ -200,12 +201,12 @@ class NetShop(SignedJson):
         }
 
     def found(self, value: object) -> list[Placed] | SourceRefusal:
-        """The orders and settlements of a delivery: one or many."""
+        """The orders, settlements and payouts of a delivery: one or many."""
         given = value if isinstance(value, Mapping) else {}
         named = [word for kind in _READERS for word in (kind, f"{kind}s") if word in given]
         if not named:
-            hint = 'Send {"order": {…}}, {"orders": […]}, or the same of settlements.'
-            words = "The delivery holds no order and no settlement."
+            hint = 'Send {"order": {…}}, {"orders": […]}, or the same of settlements or payouts.'
+            words = "The delivery holds no order, no settlement and no payout."
             return SourceRefusal(422, "no_order", words, hint)
         found: list[Placed] = []
         for word in named:
@@ -221,6 +222,9 @@ class NetShop(SignedJson):
 
     def record(
         self, place: str, given: object, zone: ZoneInfo
-    ) -> IncomingRecord | tuple[RowError, ...]:
-        """What stands at a place, as a record: `order` and `orders[3]` are orders."""
+    ) -> IncomingRecord | tuple[IncomingRecord | RowError, ...]:
+        """What stands at a place, as records: `order` and `orders[3]` are orders."""
         return _READERS[place.partition("[")[0].removesuffix("s")](place, given, zone)
+
+
+SOURCE: Source = NetShop()

@@ -2,7 +2,7 @@
 key.
 
 Here: one call. Not here: which calls make a page (pages.py), when the key is due
-(kit/shops/lasting_keys.py).
+(kit/keys/lasting_keys.py).
 
 Shopee answers 200 to what it refuses; `error` in the body says so.
 """
@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 from connectors.contract import Settings
 from connectors.contract.pulls import NoPage
 from connectors.contract.targets import Renewed
-from connectors.kit.shops.lasting_keys import Grant, exchanged, grant_of
+from connectors.kit.keys.lasting_keys import Grant, exchanged, grant_of
 from connectors.transport.http import KEY_REFUSED, TOO_MANY, Http, HttpFailure, retry_after
 from connectors.transport.strict_json import loads
 
@@ -30,7 +30,7 @@ _PAUSE: Final = 60.0
 _KEY_WORDS: Final = ("auth", "access_token", "acceess_token", "permission")
 _BUSY_WORDS: Final = ("limit", "too_many", "frequen")
 _AWAY_WORDS: Final = ("server", "network", "inner", "system", "timeout")
-_KEY_HINT: Final = "Authorize the app for the shop again, and enter the key anew."
+_KEY_HINT: Final = "Authorize the app for the shop again, and enter the key again."
 _FORM: Final = "Write the key as PARTNER_KEY:REFRESH_TOKEN."
 
 
@@ -44,10 +44,27 @@ class Shop:
 
     def get(self, path: str, asked: Mapping[str, str]) -> Mapping[str, object] | NoPage:
         """The `response` to a question, or why there is none."""
+        told = self._asked("GET", path, asked)
+        found = told if isinstance(told, NoPage) else told.get("response")
+        return found if isinstance(found, Mapping | NoPage) else _not_shown(told)
+
+    def post(self, path: str, asked: Mapping[str, object]) -> list[object] | NoPage:
+        """The same for a question in a body, whose response is a list."""
+        told = self._asked("POST", path, {}, json.dumps(asked).encode())
+        found = told if isinstance(told, NoPage) else told.get("response")
+        return found if isinstance(found, list | NoPage) else _not_shown(told)
+
+    def _asked(
+        self, method: str, path: str, asked: Mapping[str, str], body: bytes | None = None
+    ) -> Mapping[str, object] | NoPage:
+        """The whole answer that is no error."""
         own = {"access_token": self.grant.access, "shop_id": _said(self.settings, "shop_id")}
         query = {**_signed(self.settings, self.grant.secret, path, self.http, **own), **own}
         url = f"{_base(self.settings)}{path}?{urlencode({**query, **asked})}"
-        answer = self.http.request("GET", url, headers={"Accept": "application/json"})
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        answer = self.http.request(method, url, headers=headers, body=body)
         if isinstance(answer, HttpFailure):
             return NoPage(words=answer.words)
         told = _object(answer.body)
@@ -59,10 +76,9 @@ class Shop:
         if answer.status in KEY_REFUSED or _is(wrong, _KEY_WORDS):
             words = f"Shopee does not accept the key: {_why(told)}"
             return NoPage(words=words, hint=_KEY_HINT, key_refused=True)
-        found = told.get("response")
-        if wrong or answer.status != HTTPStatus.OK or not isinstance(found, Mapping):
+        if wrong or answer.status != HTTPStatus.OK:
             return NoPage(words=f"Shopee answered {answer.status}: {_why(told)}")
-        return found
+        return told
 
 
 def shop_of(settings: Settings, key: str, http: Http) -> Shop | NoPage:
@@ -113,6 +129,11 @@ def _signed(settings: Settings, secret: str, path: str, http: Http, **own: str) 
 def _is(error: str, words: tuple[str, ...]) -> bool:
     """Whether an error is of this sort; some come as `common.error_auth`."""
     return any(word in error.lower() for word in words)
+
+
+def _not_shown(told: Mapping[str, object] | NoPage) -> NoPage:
+    """An answer that is no error and holds nothing that was asked for."""
+    return told if isinstance(told, NoPage) else NoPage(words=f"Shopee answered 200: {_why(told)}")
 
 
 def _object(body: bytes) -> Mapping[str, object]:

@@ -1,4 +1,4 @@
-"""Shopee: orders and returns, by asking; a signed webhook has them asked for at once.
+"""Shopee: orders, returns and payouts, by asking; a signed webhook has them asked for at once.
 
 Here: who may send webhooks, and what one or a file holds. Not here: the asking (pages.py), what an
 order is made of (orders.py).
@@ -20,21 +20,24 @@ from connectors.contract import (
     Accepted,
     ConnectionForm,
     ExampleCall,
+    IncomingRecord,
     KeyField,
     Setting,
     Settings,
+    Source,
     SourceRefusal,
 )
 from connectors.contract import declared_settings as declared
 from connectors.contract.pulls import NoPage, Page
 from connectors.contract.targets import Renewed
 from connectors.kit.delivery_counts import too_long_lists, too_many
-from connectors.kit.shops import lasting_keys
-from connectors.kit.shops.delivery_reading import parsed, taken
+from connectors.kit.keys import lasting_keys
+from connectors.kit.shops.delivery_reading import Read, parsed, taken
 from connectors.kit.signed_webhooks import too_large
-from connectors.sources.shopee import calls, pages
+from connectors.sources.shopee import calls, pages, payout_pages
 from connectors.sources.shopee.kinds import KINDS, NAME, RETURN_WORDS, STATUS_WORDS
 from connectors.sources.shopee.orders import Given, order_of, refund_of
+from connectors.sources.shopee.payouts import payouts_of
 from connectors.transport.http import Http
 
 SIGNATURE: Final = "authorization"
@@ -44,7 +47,7 @@ SPEAKS_OF: Final = ("ordersn", "order_sn", "return_sn")
 
 FORM = ConnectionForm(
     title="Shopee",
-    gives="Orders and returns, by asking the shop; a signed webhook has it asked at once",
+    gives="Orders, returns and payouts, by asking the shop; a signed webhook has it asked at once",
     needs="An app of your own at open.shopee.com that the shop has authorized",
     settings=(
         declared.address(
@@ -65,17 +68,42 @@ FORM = ConnectionForm(
             example="88",
             required=True,
         ),
+        Setting(
+            name=payout_pages.SETTING,
+            label="Payouts",
+            hint="Whether what Shopee released is asked for as well, and of how many days one "
+            "payout is: those of one transfer to your bank. Blank: no.",
+            kind="choice",
+            choices={**payout_pages.WAYS, "no": "No"},
+            unset="Not set: no",
+        ),
+        Setting(
+            name=payout_pages.FROM,
+            label="Payouts from this day on",
+            hint="Change from days to weeks, or back, only together with the day after your last "
+            "payout here: else the same money comes twice. Blank: from the first whole day.",
+            example="2026-11-16",
+            kind="day",
+        ),
+        Setting(
+            name=payout_pages.CURRENCY,
+            label="Currency of payouts",
+            hint="Shopee tells none with them. Blank: your rules hold each payout.",
+            example="MYR",
+            kind="currency",
+        ),
     ),
     key=KeyField(
         label="Partner key and refresh token",
         hint="PARTNER_KEY:REFRESH_TOKEN. The key signs; the token is exchanged for "
-        "another by itself every few hours.",
+        "another automatically every few hours.",
         steps=(
             "At open.shopee.com open your app and copy its partner key.",
             "Authorize the app for the shop, and exchange the code for a refresh token.",
             "Store PARTNER_KEY:REFRESH_TOKEN here before webhooks are switched on.",
             "In the app open Push Mechanism and enter the address of this connection, exactly.",
             "Switch on order_status_push and those of returns.",
+            "For payouts, let the app read payments (module Payment), and set “Payouts” above.",
         ),
     ),
 )
@@ -134,7 +162,9 @@ class Shopee:
         raw: bytes,
         zone: ZoneInfo,
     ) -> Accepted | SourceRefusal:
-        """A JSON file with an answer of get_order_detail or of get_return_list."""
+        """A JSON file with an answer of get_order_detail or of get_return_list, or payouts with
+        what was released and the incomes behind it.
+        """
         if refused := too_large(raw):
             return refused
         value = parsed(raw)
@@ -142,14 +172,11 @@ class Shopee:
             return value
         found = list(_listed(value))
         if not found:
-            words = "The file holds no order and no return."
+            words = "The file holds no order, no return and no payout."
             return SourceRefusal(422, "no_order", words, "Use an answer of get_order_detail.")
         if refused := too_many([one for _, _, one in found]):
             return refused
-        read = (
-            too_long_lists(place, one) or _MAKE[kind](place, one, zone)
-            for place, kind, one in found
-        )
+        read = (told for one in found for told in _records(*one, zone))
         return taken(read, "file-" + hashlib.sha256(raw).hexdigest(), "")
 
     def example(self, secret: str, now: datetime, event_id: str) -> ExampleCall:
@@ -174,7 +201,7 @@ class Shopee:
     def page(
         self, cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Http
     ) -> Page | NoPage:
-        """Orders, then returns, that changed after a cursor."""
+        """Orders, then returns, that changed after a cursor; then payouts where they are wanted."""
         return pages.page(cursor, settings, secret, zone, http)
 
     def is_due(self, secret: str, now: datetime) -> bool:
@@ -212,8 +239,18 @@ class Shopee:
 
 
 _MAKE: Final = {"order": order_of, "refund": refund_of}
-_LISTS: Final = {"order_list": "order", "return": "refund"}
+_LISTS: Final = {"order_list": "order", "return": "refund", "payouts": "payout"}
 _MARKS: Final = {"order_sn": "order", "return_sn": "refund"}
+
+
+def _records(place: str, kind: str, given: Given, zone: ZoneInfo) -> Iterator[Read]:
+    if long := too_long_lists(place, given):
+        yield long
+    elif kind != "payout":
+        yield _MAKE[kind](place, given, zone)
+    else:
+        for one in payouts_of(place, given, zone):
+            yield one if isinstance(one, IncomingRecord) else (one,)
 
 
 def _sign(secret: str, address: str, raw: bytes) -> str:
@@ -241,3 +278,6 @@ def _listed(value: object) -> Iterator[tuple[str, str, Given]]:
     alone = next((kind for mark, kind in reversed(_MARKS.items()) if mark in given), "")
     if alone and ("item_list" in given or "item" in given):
         yield alone, alone, given
+
+
+SOURCE: Source = Shopee()

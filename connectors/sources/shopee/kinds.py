@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from connectors.contract.schema import KindSchema
 from connectors.kit.shops.kind_fields import POS, UPDATED, field
+from connectors.kit.shops.payouts import kinds_of
 
 NAME = "shopee"
 
@@ -131,4 +132,9 @@ REFUND = KindSchema(
     total_field="total",
 )
 
-KINDS = (ORDER, REFUND)
+PAYOUTS = kinds_of(
+    NAME,
+    field("first_day", "First of the shop's days whose money was released.", "date"),
+    field("last_day", "Last of these days.", "date"),
+)
+KINDS = (ORDER, REFUND, *PAYOUTS)

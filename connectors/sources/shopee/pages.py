@@ -1,7 +1,8 @@
-"""What changed in a Shopee shop, asked for page by page: orders, then returns.
+"""What changed in a Shopee shop, asked for page by page: orders, then returns, then payouts where
+they are wanted.
 
-Here: the questions, and the cursor between two. Not here: one call (calls.py), what an order is
-made of (orders.py), when it is asked (holding/intake/pulls.py).
+Here: the questions, and the cursor between two. Not here: one call (calls.py), payouts
+(payout_pages.py), what an order is made of (orders.py), when it is asked (holding/intake/pulls.py).
 
 A list that is counted shifts while a shop sells: an order that changes leaves the window of moments
 that is read, and one behind it moves to a page that was read already. So where a window has more
@@ -19,6 +20,8 @@ from zoneinfo import ZoneInfo
 from connectors.contract import IncomingRecord, RowError, Settings
 from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.kit.shops.delivery_reading import Read
+from connectors.kit.shops.payouts import payouts_left
+from connectors.sources.shopee import payout_pages
 from connectors.sources.shopee.calls import Shop, shop_of
 from connectors.sources.shopee.orders import order_of, refund_of
 from connectors.transport.http import Http
@@ -36,13 +39,16 @@ LONGEST: Final = int(timedelta(days=15).total_seconds())
 BACK: Final = int(timedelta(minutes=10).total_seconds())
 """How far the next reading goes back: some changes are stored later than their moment."""
 Given = Mapping[str, object]
+_PAYOUTS: Final = 2
+"""The place behind the lists of orders and returns."""
 _NOT_SHOWN: Final = "Shopee lists this order and does not show it."
 
 
 @dataclass(frozen=True, slots=True)
 class _Cursor:
     """Where this reading began; which list it is at, and the window of it (0: as far as may be);
-    Shopee's cursor in a window of one second; how far the list before was read.
+    Shopee's cursor in a window of one second; how far the list before was read; the second behind
+    the days of the last payout (0: none was wanted yet), and why the next could not be read.
     """
 
     began: int
@@ -51,9 +57,21 @@ class _Cursor:
     at: int = 0
     token: str = ""
     read: int = 0
+    paid: int = 0
+    unpaid: str = ""
 
     def text(self) -> str:
         return json.dumps(astuple(self))
+
+    @property
+    def wrong(self) -> NoPage | None:
+        """Why payouts could not be read, for who reads orders meanwhile."""
+        return NoPage(words=self.unpaid) if self.unpaid else None
+
+    def over(self) -> "_Cursor":
+        """Where the next reading begins, a little before the end of this one."""
+        start = max(self.began, min(self.read, self.until) - BACK)
+        return _Cursor(start, start, paid=self.paid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +86,7 @@ class _Listed:
 def begin(since: datetime) -> str:
     """The cursor from which everything shows that changed at this moment or later."""
     start = int(since.timestamp()) - BACK
-    return _Cursor(start, start).text()
+    return _Cursor(start, start, paid=start + BACK).text()
 
 
 def page(cursor: str, settings: Settings, key: str, zone: ZoneInfo, http: Http) -> Page | NoPage:
@@ -77,6 +95,10 @@ def page(cursor: str, settings: Settings, key: str, zone: ZoneInfo, http: Http) 
     if isinstance(shop, NoPage):
         return shop
     at, now = _Cursor(*json.loads(cursor)), int(http.now().timestamp())
+    if at.at == _PAYOUTS:
+        return _payouts(shop, at, zone)
+    if not payout_pages.asked_for(settings) or not at.paid:
+        at = replace(at, paid=now, unpaid="")  # from when they are wanted
     until = max(at.since, min(at.until or now, at.since + LONGEST, now))
     at = replace(at, until=until)
     listed = (_orders, _returns)[at.at](shop, at, zone)
@@ -84,22 +106,38 @@ def page(cursor: str, settings: Settings, key: str, zone: ZoneInfo, http: Http) 
         return listed
     if listed.more and until > at.since + 1 and not at.token:
         half = at.since + (until - at.since) // 2
-        return Page(found=(), after=replace(at, until=half).text(), more=True)
+        after = replace(at, until=half)
+        return Page(found=(), after=after.text(), more=True, wrong=at.wrong)
     if listed.more:
-        return Page(found=listed.found, after=replace(at, token=listed.token).text(), more=True)
-    after, more = _after(at, now)
-    return Page(found=listed.found, after=after.text(), more=more)
+        after = replace(at, token=listed.token)
+        return Page(found=listed.found, after=after.text(), more=True, wrong=at.wrong)
+    after, more = _after(at, now, payout_pages.asked_for(settings))
+    return Page(found=listed.found, after=after.text(), more=more, wrong=at.wrong)
 
 
-def _after(at: _Cursor, now: int) -> tuple[_Cursor, bool]:
+def _payouts(shop: Shop, at: _Cursor, zone: ZoneInfo) -> Page | NoPage:
+    """The next payout; once there is none, or none that can be read, this reading is over."""
+    days = payout_pages.due(at.paid, shop.settings, zone, shop.http.now())
+    if days is None:
+        return Page(found=(), after=at.over().text(), more=False)
+    told = payout_pages.released(shop, days)
+    if isinstance(told, NoPage):
+        wrong = payouts_left(told)
+        after = replace(at.over(), unpaid=wrong.words)
+        return Page(found=(), after=after.text(), more=False, wrong=wrong)
+    return Page(found=told, after=replace(at, paid=days.end).text(), more=True, wrong=at.wrong)
+
+
+def _after(at: _Cursor, now: int, payouts_too: bool) -> tuple[_Cursor, bool]:
     """Where to go on: the next window, the next list, or the next reading."""
     if at.until < now:
         wider = at.until + 2 * max(1, at.until - at.since)
         return replace(at, since=at.until, until=wider, token=""), True
     if at.at == 0:
-        return _Cursor(at.began, at.began, at=1, read=at.until), True
-    start = max(at.began, min(at.read, at.until) - BACK)
-    return _Cursor(start, start), False
+        return replace(at, since=at.began, until=0, at=1, token="", read=at.until), True
+    if payouts_too:
+        return replace(at, at=_PAYOUTS, token=""), True
+    return at.over(), False
 
 
 def _orders(shop: Shop, at: _Cursor, zone: ZoneInfo) -> _Listed | NoPage:

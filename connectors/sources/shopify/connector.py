@@ -1,7 +1,8 @@
-"""Shopify: orders with their fulfilments and refunds, by signed webhook or from a JSON file.
+"""Shopify: orders with their fulfilments and refunds, by signed webhook or from a JSON file, and
+payouts, by asking or from a file.
 
 Here: who may deliver, which topics are read, and which records a delivery holds. Not here: what an
-order, a fulfilment or a refund is made of (the modules beside this one).
+order, a fulfilment, a refund or a payout is made of (the modules beside this one).
 """
 
 import base64
@@ -11,27 +12,29 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from connectors.contract import (
     Accepted,
-    ConnectionForm,
     ExampleCall,
-    KeyField,
+    IncomingRecord,
     RowError,
     Settings,
+    Source,
     SourceRefusal,
 )
-from connectors.contract import declared_settings as declared
 from connectors.contract.pulls import NoPage, Page, Pulled
 from connectors.contract.sources import Withdrawn
 from connectors.kit.delivery_counts import too_long_lists, too_many
 from connectors.kit.shops.delivery_reading import Read, parsed, taken
 from connectors.kit.signed_webhooks import body_signed, too_large
 from connectors.sources.shopify import pages
+from connectors.sources.shopify.form import FORM
 from connectors.sources.shopify.kinds import KINDS, NAME
 from connectors.sources.shopify.orders import delivery_of, order_of
+from connectors.sources.shopify.payouts import TRANSACTIONS, payouts_of
 from connectors.sources.shopify.refunds import refund_of
 from connectors.sources.shopify.statuses import RESTOCK_WORDS, STATUS_WORDS
 from connectors.transport.http import Http
@@ -66,33 +69,9 @@ _MARKS = {
     "order": {"line_items", "financial_status"},
     "fulfillment": {"line_items", "order_id"},
     "refund": {"refund_line_items", "order_id"},
+    "payout": {TRANSACTIONS, "amount"},
 }
 Given = Mapping[str, object]
-
-
-FORM = ConnectionForm(
-    title="Shopify",
-    gives="Orders with their fulfilments and refunds, by signed webhook or from a JSON file",
-    needs="Access to the settings of the shop, or to the app that sends its webhooks",
-    settings=(
-        declared.address(
-            "https://your-shop.myshopify.com",
-            "The address of the shop at Shopify. Blank: its orders are not asked for.",
-            required=False,
-        ),
-    ),
-    key=KeyField(
-        label="Client secret and access token",
-        hint="The secret signs each webhook. To have the orders asked for as well, add a colon and "
-        "the access token. An app of several shops signs all of theirs alike: give each its own.",
-        steps=(
-            "In Shopify go to Settings > Apps > Develop apps and make an app for Clearpost.",
-            "Allow it to read orders: read_orders, and read_all_orders for those of past months.",
-            "Let it send the webhooks below in the format JSON to the address of this connection.",
-            "Enter its client secret, a colon, and its Admin API access token.",
-        ),
-    ),
-)
 
 
 class Shopify:
@@ -156,7 +135,7 @@ class Shopify:
             return value
         found = list(_listed(value))
         if not found:
-            words = "The file holds no order, no fulfilment and no refund."
+            words = "The file holds no order, no fulfilment, no refund and no payout."
             return SourceRefusal(422, "no_order", words, 'Use {"orders": […]}.')
         return _records(found, "file-" + hashlib.sha256(raw).hexdigest(), "", zone)
 
@@ -196,16 +175,17 @@ class Shopify:
     def page(
         self, cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Http
     ) -> Page | NoPage:
-        """Orders that changed after a cursor, with their fulfilments and refunds."""
+        """Orders that changed after a cursor, with their fulfilments and refunds; then payouts."""
 
-        def read(place: str, order: Given) -> Pulled:
-            told = _records(list(_inside(place, "order", order)), "", "", zone)
+        def read(kind: str, place: str, given: Given) -> Pulled:
+            told = _records(list(_inside(place, kind, given)), "", "", zone)
             if isinstance(told, SourceRefusal):
                 error = RowError(where=place, value="", message=told.message, hint=told.hint)
-                return Pulled(raw=dumps(order), errors=(error,))
-            return Pulled(raw=dumps(order), records=told.records, errors=told.errors)
+                return Pulled(raw=dumps(given), errors=(error,))
+            return Pulled(raw=dumps(given), records=told.records, errors=told.errors)
 
-        return pages.page_after(cursor, settings, secret, http, read)
+        orders, payouts = partial(read, "order"), partial(read, "payout")
+        return pages.page_after(cursor, settings, secret, http, orders, payouts)
 
 
 Found = tuple[str, str, Given, Given]  # its place, what it is, itself, the order it is inside of
@@ -287,17 +267,27 @@ def _records(
     if refused := too_many([given for _, _, given, _ in found]):
         return refused
     read = (
-        too_long_lists(place, given) or _read(place, kind, given, order, zone)
+        each
         for place, kind, given, order in found
+        for each in _read(place, kind, given, order, zone)
     )
     return taken(read, delivery_id, signature)
 
 
-def _read(place: str, kind: str, given: Given, order: Given, zone: ZoneInfo) -> Read:
+def _read(place: str, kind: str, given: Given, order: Given, zone: ZoneInfo) -> Iterator[Read]:
+    if refused := too_long_lists(place, given):
+        yield refused
+        return
     match kind:
         case "order":
-            return order_of(place, given, zone)
+            yield order_of(place, given, zone)
         case "refund":
-            return refund_of(place, given, zone, order)
+            yield refund_of(place, given, zone, order)
+        case "payout":
+            for one in payouts_of(place, given, zone):
+                yield one if isinstance(one, IncomingRecord) else (one,)
         case _:
-            return delivery_of(place, given, zone)
+            yield delivery_of(place, given, zone)
+
+
+SOURCE: Source = Shopify()

@@ -5,6 +5,7 @@ Here: every field with what it means. Not here: where Shopify keeps the values.
 
 from connectors.contract.schema import KindSchema
 from connectors.kit.shops.kind_fields import POS, UPDATED, field
+from connectors.kit.shops.payouts import kinds_of
 
 NAME = "shopify"
 
@@ -137,4 +138,5 @@ REFUND = KindSchema(
     tax_field="tax_total",
 )
 
-KINDS = (ORDER, DELIVERY, REFUND)
+PAYOUTS = kinds_of(NAME)
+KINDS = (ORDER, DELIVERY, REFUND, *PAYOUTS)

@@ -1,6 +1,6 @@
 """The lines of an order: goods, shipping, tips, duties and fees, each with its amounts.
 
-Here: how many pieces were sold, and what each line comes to. Not here: whether all of them come to
+Here: how many pieces were sold, and what each line amounts to. Not here: if all of them come to
 the order's total (orders.py).
 """
 

@@ -44,7 +44,7 @@ def order_of(place: str, given: Mapping[str, object], zone: ZoneInfo) -> Read:
 
 
 def delivery_of(place: str, given: Mapping[str, object], zone: ZoneInfo) -> Read:
-    """The fulfilment, by itself or from inside its order, or what is wrong with it."""
+    """The fulfilment, alone or from inside its order, or what is wrong with it."""
     sent = Part(place, given)
     items = sent.parts("line_items")
     if not items:

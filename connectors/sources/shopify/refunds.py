@@ -1,6 +1,6 @@
 """A refund of Shopify as a record: what was given back, what became of the goods, and the money.
 
-Here: the same record from a refund by itself and from one inside its order. Not here: orders.
+Here: the same record from a refund alone and from one inside its order. Not here: orders.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ def refund_of(
     place: str, given: Mapping[str, object], zone: ZoneInfo, order: Mapping[str, object]
 ) -> Read:
     """The refund, or what is wrong with it. `order` is the one that it came inside of, or {}: only
-    what a refund by itself lacks is taken from there.
+    what a refund alone lacks is taken from there.
     """
     refund = Part(place, given)
     items = {one.text("id"): one for one in Part(place, order).parts("line_items")}

@@ -20,6 +20,7 @@ from connectors.contract import (
     KeyField,
     RowError,
     Settings,
+    Source,
     SourceRefusal,
 )
 from connectors.contract import declared_settings as declared
@@ -185,3 +186,6 @@ def _no_order(value: object) -> str:
         if mark in given:
             return f"The delivery holds {what}, and no order."
     return "The delivery holds no order."
+
+
+SOURCE: Source = WooCommerce()

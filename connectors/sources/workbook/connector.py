@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from connectors.contract import Accepted, ConnectionForm, RowError, SourceRefusal
+from connectors.contract import Accepted, ConnectionForm, RowError, Source, SourceRefusal
 from connectors.contract.uploads import (
     LEFT_OUT,
     Chosen,
@@ -138,3 +138,6 @@ def _unknown(parts: Parts, columns: Sequence[FileColumn]) -> Iterator[RowError]:
                 message=f"The column {one.heading[:50]} {twice}.",
                 hint=f"Known: {', '.join(known)}.",
             )
+
+
+SOURCE: Source = Workbook()

@@ -59,7 +59,7 @@ def answers_of(payload: Payload, heard: Heard) -> tuple[Answer, ...]:
         return spread(payload, awaiting(heard))
     if isinstance(heard.content.get("documents"), list):
         return _each(payload, heard)
-    if heard.error:
+    if heard.error or status >= 400:
         return spread(payload, refusal(heard))
     return spread(payload, _single(payload, heard))
 

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from connectors.contract import (
     Action,
+    BookFacts,
     ConnectionForm,
     ConnectionReport,
     EInvoices,
@@ -27,6 +28,7 @@ from connectors.contract import (
     Setting,
     Settings,
     Submitter,
+    Target,
 )
 from connectors.contract import declared_settings as declared
 from connectors.kit.calls import Get, not_made, reader, sent
@@ -42,6 +44,7 @@ FORM = ConnectionForm(
     title="AiAccount",
     gives="Sales invoices, sales receipts, expense bills, expense payments",
     needs="API key and company ID",
+    tells=BookFacts(closing_date="told"),
     e_invoices=EInvoices(
         submitter=Submitter.TARGET,
         says=(
@@ -84,6 +87,7 @@ FORM = ConnectionForm(
                 "sum_then_round": "The sum only",
             },
         ),
+        declared.LOOK_FIRST,
     ),
     key=KeyField(
         label="API key",
@@ -236,3 +240,6 @@ def _enclosed(payload: Payload) -> tuple[str, bytes]:
     ).encode()
     body = b"".join([*parts, head, payload.body, f"\r\n--{boundary}--\r\n".encode()])
     return f"multipart/form-data; boundary={boundary}", body
+
+
+TARGET: Target = AiAccount()

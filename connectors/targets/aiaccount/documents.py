@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connectors.contract.schema import Amounts, Books, DocumentSchema, FieldSchema
+from connectors.targets.aiaccount.field_meanings import MEANINGS
 
 NUMBER_MAX = 50
 LISTS = (
@@ -65,7 +66,7 @@ _PAID = (
     _text("PaymentReference", "Payment Reference", "payment_reference", 60),
 )
 
-SALES_INVOICE = DocumentSchema(
+_SALES_INVOICE = DocumentSchema(
     target="aiaccount",
     name="sales_invoice",
     title="Sales invoice",
@@ -126,7 +127,7 @@ SALES_INVOICE = DocumentSchema(
     lists=LISTS,
 )
 
-SALES_RECEIPT = DocumentSchema(
+_SALES_RECEIPT = DocumentSchema(
     target="aiaccount",
     name="sales_receipt",
     title="Sales receipt",
@@ -148,7 +149,7 @@ SALES_RECEIPT = DocumentSchema(
     lists=LISTS,
 )
 
-EXPENSE_BILL = DocumentSchema(
+_EXPENSE_BILL = DocumentSchema(
     target="aiaccount",
     name="expense_bill",
     title="Expense bill",
@@ -175,7 +176,7 @@ EXPENSE_BILL = DocumentSchema(
     lists=LISTS,
 )
 
-EXPENSE_PAYMENT = DocumentSchema(
+_EXPENSE_PAYMENT = DocumentSchema(
     target="aiaccount",
     name="expense_payment",
     title="Expense payment",
@@ -196,8 +197,9 @@ EXPENSE_PAYMENT = DocumentSchema(
     lists=LISTS,
 )
 
-DOCUMENTS = (SALES_INVOICE, SALES_RECEIPT, EXPENSE_BILL, EXPENSE_PAYMENT)
+DOCUMENTS = MEANINGS.on_all((_SALES_INVOICE, _SALES_RECEIPT, _EXPENSE_BILL, _EXPENSE_PAYMENT))
 """All of them."""
+SALES_INVOICE, SALES_RECEIPT, EXPENSE_BILL, EXPENSE_PAYMENT = DOCUMENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ _GONE = frozenset({"void", "cancelled"})
 
 def look_up(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Found:
     """Look for a document. `get` makes one read-only call to a path."""
-    by_key = _get(get, f"/v1/imports?idempotency_key={quote(key, safe='')}", now)
+    by_key = _get(get, f"/v1/imports?idempotency_key={quote(key, safe='')}", now, "data")
     if isinstance(by_key, Found):
         return by_key
     for entry in _data(by_key):
@@ -45,7 +45,7 @@ def read(document: OutgoingDocument, get: Get, now: datetime) -> Found:
     entries = [entry for entry in _data(heard) if _same_document(document, entry)]
     live = [entry for entry in entries if entry.get("status") not in _GONE]
     if entries and not live:
-        words = f"{document.number} stands there, but it was made void."
+        words = f"{document.number} exists there, but it was made void."
         ref = str(entries[0].get("id", "")) or None
         return Found(kind="different", words=words, target_ref=ref, proof=_proof(heard), void=True)
     found = _of_live(document, "", live, _proof(heard))
@@ -56,7 +56,7 @@ def read(document: OutgoingDocument, get: Get, now: datetime) -> Found:
 
 
 def _in_import(document: OutgoingDocument, import_id: str, get: Get, now: datetime) -> Found | None:
-    heard = _get(get, f"/v1/imports/{quote(import_id, safe='')}", now)
+    heard = _get(get, f"/v1/imports/{quote(import_id, safe='')}", now, "documents")
     if isinstance(heard, Found):
         return heard
     for entry in list_of((heard.content or {}).get("documents")):
@@ -84,7 +84,7 @@ def _from_answer(answer: Answer, proof: bytes) -> Found | None:
 def _listed(document: OutgoingDocument, get: Get, now: datetime) -> Heard | Found:
     way = WAYS[document.document]
     number, party = quote(document.number, safe=""), quote(document.party, safe="")
-    return _get(get, f"{way.listing}?{way.number}={number}&{way.party}={party}", now)
+    return _get(get, f"{way.listing}?{way.number}={number}&{way.party}={party}", now, "data")
 
 
 def _by_number(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Found:
@@ -108,7 +108,7 @@ def _of_live(
     ref = str(live[0].get("id", "")) or None
     if len(live) > 1:
         same = f"this number and {WAYS[document.document].party}"
-        words = f"{len(live)} documents of {same} stand there."
+        words = f"{len(live)} documents of {same} exist there."
         return Found(kind="different", words=words, target_ref=ref, proof=proof)
     kind, words = _compare(document, key, live[0])
     way = WAYS[document.document]
@@ -127,16 +127,16 @@ def _compare(
     amount = WAYS[document.document].amount
     told = entry.get(WAYS[document.document].shown[amount])
     if key and entry.get("idempotency_key") == key:
-        return "equal", f"It stands there under our key, with the {amount.lower()} {told}."
+        return "equal", f"It exists there under our key, with the {amount.lower()} {told}."
     differs = _differences(document, entry)
     if not differs:
-        return "equal", f"It stands there with the same {amount.lower()}, {told}."
+        return "equal", f"It exists there with the same {amount.lower()}, {told}."
     if not {amount, "Currency"}.isdisjoint(name for name, _, _ in differs):
         there = f"{entry.get('currency')} {told}"
         ours = f"{document.currency} {document.amount}"
-        return "different", f"It stands there with {there}, not {ours}."
+        return "different", f"It exists there with {there}, not {ours}."
     words = (f"{name} {there}, not {ours}" for name, ours, there in differs)
-    return "different", f"It stands there with {'; '.join(words)}."
+    return "different", f"It exists there with {'; '.join(words)}."
 
 
 def _differences(
@@ -152,13 +152,15 @@ def _differences(
     return [(name, mine, there) for name, mine, there in pairs if not _equal(mine, there)]
 
 
-def _get(get: Get, path: str, now: datetime) -> Heard | Found:
-    """One call; whatever is no clear answer tells nothing about the document."""
+def _get(get: Get, path: str, now: datetime, listed: str) -> Heard | Found:
+    """One call; whatever is no clear answer tells nothing about the document. One without its list
+    is none: that a document is not in it would say that it may be sent again.
+    """
     answer = get(path)
     if isinstance(answer, HttpFailure):
         return unclear(answer)
     heard = hear(answer, now)
-    if answer.status == 200 and heard.content is not None:
+    if answer.status == 200 and isinstance((heard.content or {}).get(listed), list):
         return heard
     return unclear(answer, heard.error.get("message", ""), pause_of(heard))
 

@@ -214,7 +214,7 @@ def _duplicate(error: Mapping[str, Any], status: int) -> Answer:
 
 
 def already_there(ref: str | None, number: str | None, status: int) -> Answer:
-    """It stood there before this call, as it was sent."""
+    """It was posted before this call, as it was sent."""
     return Answer(
         kind="accepted",
         code="duplicate",

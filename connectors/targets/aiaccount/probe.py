@@ -144,7 +144,7 @@ _LOST = {
     "inventory.write": "no document that moves stock is taken",
     "refund.write": "no refund is taken",
     "sales.read": "no sales invoice and no sales receipt is found there",
-    "imports.read": "nobody hears what became of a file",
+    "imports.read": "no one hears what became of a file",
 }
 """Permission -> what does not work without it."""
 

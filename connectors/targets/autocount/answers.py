@@ -95,12 +95,12 @@ def read(path: str, number: str, get: Get) -> Seen | Found:
     content, proof = loads(answer.body), answer.body[:KEPT_BYTES]
     told = message_of(content)
     if answer.status == _NOT_FOUND and "not exists" in told.casefold():
-        return Seen(None, f"No {number} stands there.", proof)
+        return Seen(None, f"No {number} exists there.", proof)
     if answer.status == 200 and isinstance(content, dict):
         master = content.get("master")
         found = master.get("docNo") if isinstance(master, dict) else None
         if isinstance(found, str) and found.casefold() == number.casefold():
-            return Seen(content, f"{number} stands there.", proof)
+            return Seen(content, f"{number} exists there.", proof)
     return not_told(answer)
 
 
@@ -112,7 +112,7 @@ def not_told(answer: Call) -> Found:
 
 
 def pause_of(answer: HttpAnswer) -> float | None:
-    """How long until the counter of calls starts anew, in seconds."""
+    """How long until the counter of calls starts again, in seconds."""
     asked = retry_after(answer.headers, answer.at)
     if asked is not None:
         return asked
@@ -239,7 +239,7 @@ def confirmed(payload: Payload, action: Action, status: int, seen: Seen | Found)
         words = f"AutoCount said yes, but it could not be read back: {seen.words}"
         return uncertain("not_confirmed", words, status, number)
     if compared.differences:
-        words = f"AutoCount said yes, but something else stands there: {compared.words}."
+        words = f"AutoCount said yes, but something else exists there: {compared.words}."
         return uncertain("not_confirmed", words, status, number)
     words = "Accepted, and read back."
     return accepted(number, number, status, words, kept=compared.kept, total=total)

@@ -81,7 +81,7 @@ def _rows(
 ) -> None:
     there = [_mapping(row) for row in found] if isinstance(found, list) else []
     if len(there) != len(rows):
-        words = f"{len(there)} lines stand there, not {len(rows)}"
+        words = f"{len(there)} lines exist there, not {len(rows)}"
         told.append(Difference(0, "", str(len(there)), words))
         return
     shown = _PARTS if master.get("inclusiveTax") is True else "subTotalExTax"

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from connectors.contract import (
     Action,
     Answer,
+    BookFacts,
     ConnectionForm,
     ConnectionReport,
     EInvoices,
@@ -29,18 +30,20 @@ from connectors.contract import (
     Settings,
     Stands,
     Submitter,
+    Target,
 )
 from connectors.contract import declared_settings as declared
 from connectors.kit.calls import Get, not_made, reader, sent, unanswered
 from connectors.kit.connection_settings import base_currency_of, zone_of
 from connectors.targets.autocount import lookup, payload, probe, read_back
 from connectors.targets.autocount.answers import NUMBER_TAKEN, confirmed, read, refusal, taken
-from connectors.targets.autocount.documents import POSTED
+from connectors.targets.autocount.documents import POSTED, UNPOSTED
 from connectors.transport.http import Http, HttpAnswer, HttpFailure, mask
 
 FORM = ConnectionForm(
     title="AutoCount Cloud",
     system="AutoCount",
+    tells=BookFacts(units=True, closing_date="entered"),
     e_invoices=EInvoices(
         submitter=Submitter.TARGET,
         says=(
@@ -52,12 +55,13 @@ FORM = ConnectionForm(
     can=(
         "Posts each document by a call, and reads it back before it counts as posted.",
         "Takes invoices, credit notes, purchase orders, purchase invoices, bills and payments.",
+        "Ties a receipt to the invoices that it pays, by a knock-off.",
         "Finds documents that were typed in by hand, and changes of posted ones.",
     ),
     cannot=(
         "Post sales orders, delivery orders and goods received notes: there is no method for them.",
         "Convert units: the unit of a line is text there.",
-        "Tie a payment to its invoice: that is knocked off in AutoCount.",
+        "Tie a payment to a supplier to its bill: that is knocked off in AutoCount.",
     ),
     gives="Sales and purchase documents, bills and payments",
     needs="API key and its key ID, and the number of the account book",
@@ -113,6 +117,7 @@ class AutoCount:
     name = "autocount"
     form = FORM
     documents = POSTED
+    unposted = UNPOSTED
     dedupe: Literal["key", "number", "number+customer", "none"] = "none"
     lookup: Literal["strong", "lagging", "none"] = "lagging"
     settle_seconds = 30.0
@@ -248,3 +253,6 @@ def _identity(settings: Settings, secret: str) -> dict[str, str]:
         "API-Key": secret.strip(),
         "Accept": "application/json",
     }
+
+
+TARGET: Target = AutoCount()

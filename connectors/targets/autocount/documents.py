@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from connectors.contract.schema import Amounts, Books, DocumentSchema, FieldSchema
+from connectors.targets.autocount.field_meanings import MEANINGS
 
 NUMBER_MAX = 20
 _ACTIONS: Mapping[str, tuple[str, ...]] = {
@@ -16,6 +17,7 @@ _ACTIONS: Mapping[str, tuple[str, ...]] = {
     "credit_note": ("update",),
     "purchase_order": ("update", "void"),
     "purchase_invoice": (),
+    "knock_off": (),
 }  # what the interface offers; of documents that it does not take, what AutoCount can do
 _BOOKS: Mapping[str, Books] = {
     "invoice": Books("credit", "SubTotal"),
@@ -36,6 +38,7 @@ _TRADED = Amounts(
     tax_is="beside",
     inclusive=("InclusiveTax", True),
 )
+_TIED = Amounts(amount="Amount", tax_is="inside")
 _BILLED = Amounts(amount="Amount", tax="TaxAmount", code="TaxCode", tax_is="beside")
 _ON_PAYMENTS = frozenset({"DocNo", "DocDate", "Description"})
 _ON_BILLS = _ON_PAYMENTS | {"DisplayTerm", "CurrencyCode", "CurrencyRate", "FinalTotal"}
@@ -131,6 +134,16 @@ _PAYMENT = (
     FieldSchema(name="KnockOffDocNo", max_length=NUMBER_MAX),
     FieldSchema(name="KnockOffAmt", type="money", places=2),
 )
+_KNOCK_OFF = (
+    *(f for f in _HEAD if f.name in {"DocNo", "DocDate"}),
+    replace(_DEBTOR[0], wire="accNo"),
+    FieldSchema(name="ReceiptNo", required=True, max_length=NUMBER_MAX),
+    FieldSchema(name="Total", type="money", required=True, places=2, sent=False),
+)
+_TIES = (
+    FieldSchema(name="InvoiceNo", wire="docNo", required=True, max_length=NUMBER_MAX),
+    FieldSchema(name="Amount", wire="knockOffAmount", type="money", required=True, places=2),
+)
 
 
 def _document(
@@ -190,25 +203,28 @@ def _paid(name: str, title: str, party: FieldSchema) -> DocumentSchema:
     return _document(name, title, header, party, "PaymentAmt")
 
 
-DOCUMENTS = (
-    _trade("sales_order", "Sales order", _DEBTOR),
-    _trade("delivery_order", "Delivery order", _DEBTOR),
-    _trade("invoice", "Invoice", _DEBTOR, _ROUNDING),
-    _trade("cash_sale", "Cash sale", _DEBTOR),
-    _trade("credit_note", "Credit note", _DEBTOR, *_CREDITED, _ROUNDING, line=(_GOODS_RETURN,)),
-    _ordered(_trade("purchase_order", "Purchase order", _CREDITOR)),
-    _trade("goods_received_note", "Goods received note", _CREDITOR),
-    _trade("purchase_invoice", "Purchase invoice", _CREDITOR, _SUPPLIER_NUMBER),
-    _paid("ar_payment", "A/R payment", _DEBTOR[0]),
-    _document(
-        "ap_invoice",
-        "A/P invoice",
-        (*_BILL, *_CREDITOR),
-        _CREDITOR[0],
-        "FinalTotal",
-        amounts=_BILLED,
-    ),
-    _paid("ap_payment", "A/P payment", _CREDITOR[0]),
+DOCUMENTS = MEANINGS.on_all(
+    (
+        _trade("sales_order", "Sales order", _DEBTOR),
+        _trade("delivery_order", "Delivery order", _DEBTOR),
+        _trade("invoice", "Invoice", _DEBTOR, _ROUNDING),
+        _trade("cash_sale", "Cash sale", _DEBTOR),
+        _trade("credit_note", "Credit note", _DEBTOR, *_CREDITED, _ROUNDING, line=(_GOODS_RETURN,)),
+        _ordered(_trade("purchase_order", "Purchase order", _CREDITOR)),
+        _trade("goods_received_note", "Goods received note", _CREDITOR),
+        _trade("purchase_invoice", "Purchase invoice", _CREDITOR, _SUPPLIER_NUMBER),
+        _paid("ar_payment", "A/R payment", _DEBTOR[0]),
+        _document(
+            "ap_invoice",
+            "A/P invoice",
+            (*_BILL, *_CREDITOR),
+            _CREDITOR[0],
+            "FinalTotal",
+            amounts=_BILLED,
+        ),
+        _paid("ap_payment", "A/P payment", _CREDITOR[0]),
+        _document("knock_off", "Knock-off", _KNOCK_OFF, _DEBTOR[0], "Total", _TIES, _TIED),
+    )
 )
 """All of them."""
 
@@ -220,6 +236,7 @@ _NAMES = {
     "ar_payment",
     "ap_invoice",
     "ap_payment",
+    "knock_off",
 }
 
 POSTED = tuple(document for document in DOCUMENTS if document.name in _NAMES)

@@ -34,12 +34,12 @@ def look_up(
     compared = _against(document, seen.document)
     done = action != "void" and not compared.differences
     if done and not _as_before(action, standing, seen.document):
-        words = f"It stands there as it was sent, under {number}."
+        words = f"It exists there as it was sent, under {number}."
         total = total_of(seen.document)
         return Found(kind="equal", words=words, target_ref=number, proof=seen.proof, total=total)
     if action != "create":
         return _untouched(document, standing, seen)
-    words = f"Something else stands there under {number}: {compared.words}."
+    words = f"Something else exists there under {number}: {compared.words}."
     return _different(document, words, seen, compared)
 
 
@@ -70,7 +70,7 @@ def beside(document: OutgoingDocument, seen: Seen, validated: datetime | None) -
         return replace(found, e_invoice_at=validated, changed_by=by)
     return Found(
         kind="equal",
-        words=f"{number} stands there as it was sent.",
+        words=f"{number} exists there as it was sent.",
         target_ref=number,
         proof=seen.proof,
         e_invoice_at=validated,
@@ -82,7 +82,7 @@ def _of_void(action: Action, number: str, seen: Seen) -> Found:
     if action == "void":
         words = f"{number} is void there."
         return Found(kind="equal", words=words, target_ref=number, proof=seen.proof)
-    words = f"{number} stands there, but it was made void."
+    words = f"{number} exists there, but it was made void."
     return Found(kind="different", words=words, target_ref=number, proof=seen.proof, void=True)
 
 
@@ -90,13 +90,13 @@ def _untouched(document: OutgoingDocument, standing: OutgoingDocument | None, se
     """It has not been done; whether it may be depends on nobody having changed the document."""
     number = document.number
     if standing is None:
-        words = f"{number} stands there, and nobody knows what was sent before."
+        words = f"{number} exists there, and what was sent before is not known."
         return Found(kind="different", words=words, target_ref=number, proof=seen.proof)
     before = _against(standing, seen.document or {})
     if before.differences:
         words = f"{number} was changed in AutoCount: {before.words}."
         return _different(standing, words, seen, before)
-    words = f"{number} stands there as it was sent before."
+    words = f"{number} exists there as it was sent before."
     return Found(kind="absent", words=words, target_ref=number, proof=seen.proof)
 
 

@@ -1,8 +1,8 @@
 """A document as the JSON that AutoCount's interface takes, one document a call.
 
-Here: the three shapes (a trade document, a bill of one amount, a voucher), built purely, what is
-expected back, and the refusal of what AutoCount would only cut, misread or leave out in silence.
-Not here: sending (connector.py), comparing (compare.py).
+Here: the four shapes (a trade document, a bill of one amount, a voucher, a knock-off), built
+purely, what is expected back, and the refusal of what AutoCount would only cut, misread or leave
+out in silence. Not here: sending (connector.py), comparing (compare.py).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from urllib.parse import quote
 from connectors.contract import Action, Answer, OutgoingDocument, Payload
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.kit.preflight import Fault, first_fault, not_offered, refused
-from connectors.targets.autocount import rounding_line
+from connectors.targets.autocount import knock_off, rounding_line
 from connectors.targets.autocount.documents import POSTED
 from connectors.transport.strict_json import dumps
 from grammar.text.finding_codes import ErrorClass
@@ -51,11 +51,15 @@ class Body:
     def fault(self, document: OutgoingDocument, base: str) -> tuple[ErrorClass, str] | None:
         """What no field says alone, and AutoCount could not be told."""
         if self.shape is _voucher and document.fields.get("KnockOffDocNo"):
-            words = "AutoCount ties a payment to its invoice by a document of its own, which is "
-            return "business_rule", words + "not written: leave KnockOffDocNo out, knock off there."
+            return "business_rule", (
+                "AutoCount ties a payment to its invoices by a document of its own: leave"
+                " KnockOffDocNo out, and post a knock-off."
+            )
         if self.shape is _voucher and document.currency not in ("", base):
             words = f"A payment in {document.currency} needs a rate, which it has no field for."
             return "bad_value", words
+        if self.shape is _knock_off:
+            return knock_off.fault(document)
         return rounding_line.fault(document)
 
 
@@ -104,6 +108,14 @@ def _voucher(
         "details": [{**row, **body.row}],
         "paymentDetails": [payment],
     }
+
+
+def _knock_off(
+    body: Body, schema: DocumentSchema, document: OutgoingDocument, action: Action, _: str
+) -> dict[str, Json]:
+    """A receipt and the invoices that it pays."""
+    master = _master(body, schema, document, action, without={knock_off.RECEIPT})
+    return {"master": master, "details": knock_off.rows(schema, document)}
 
 
 def _master(
@@ -179,6 +191,12 @@ BODIES: Mapping[str, Body] = {
         head={"docType": "PV", **_PAID},
         row=_PAID_ROW,
     ),
+    knock_off.NAME: Body(
+        path="/knockOffEntry",
+        shape=_knock_off,
+        head={"docNoFormatName": None, "deptNo": ""},
+        row={},
+    ),
 }
 """Every document type that is posted."""
 
@@ -243,9 +261,9 @@ def _preflight(document: OutgoingDocument, action: Action, base: str) -> Answer 
     refusal = not_offered(schema, document, action, TARGET)
     if schema is None or refusal or action == "void":
         return refusal
-    found = first_fault(
-        schema, document, TARGET, new=action == "create", of_line=partial(_line_fault, document)
-    )
+    ties = schema.name == knock_off.NAME
+    of_line = knock_off.line_fault if ties else partial(_line_fault, document)
+    found = first_fault(schema, document, TARGET, new=action == "create", of_line=of_line)
     found = found or BODIES[schema.name].fault(document, base)
     return refused(document, *found) if found else None
 

@@ -111,7 +111,9 @@ def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure]) -> Step:
         hint = "Tick them on the key in AutoCount, then test again."
         return Step.failed(STEPS[4], words, hint, "key.permission")
     unclear = [name for name, answer in seen.items() if _unclear(answer)]
-    words = f"Nobody knows about {' and '.join(unclear)}." if unclear else "It may read; whether "
+    words = (
+        f"Nothing is known about {' and '.join(unclear)}." if unclear else "It may read; whether "
+    )
     return Step(STEPS[4], None, words if unclear else words + "it may write, only a write shows.")
 
 

@@ -9,23 +9,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache, partial
+from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from connectors.contract import Found, ItemSetup, OutgoingDocument, Stands
 from connectors.contract.schema import DocumentSchema
-from connectors.kit.calls import KEPT_BYTES, Get, crowded
+from connectors.kit.calls import KEPT_BYTES, Call, Get, crowded
 from connectors.targets.autocount import lookup
 from connectors.targets.autocount.answers import Seen, not_told, number_of, read, told, validated_at
 from connectors.targets.autocount.payload import BODIES, SCHEMAS, path_of
-from connectors.transport.http import HttpAnswer, HttpFailure
+from connectors.transport.http import KEY_REFUSED, TOO_MANY, HttpAnswer, HttpFailure
 from connectors.transport.strict_json import dumps, loads
 
 AT_ONCE = 50
 ITEMS_AT_ONCE = 10
 DAYS = 3
 A_PAGE, PAGES = 100, 30
+_OF_ALL = frozenset({*KEY_REFUSED, TOO_MANY})
+"""What is said of us, whatever product was asked for."""
 _LISTED = frozenset({"invoice", "credit_note"})
 Ask = Callable[[str, bytes], HttpAnswer | HttpFailure]
 T = TypeVar("T")
@@ -56,7 +59,7 @@ def standing(
         for found in () if isinstance(listed, Found) else filter(number_of, listed):
             number = number_of(found)
             proof = dumps(found)[:KEPT_BYTES]
-            shown[name, number.casefold()] = Seen(found, f"{number} stands there.", proof)
+            shown[name, number.casefold()] = Seen(found, f"{number} exists there.", proof)
     return tuple(_beside(one, shown, get, zone) for one in documents)
 
 
@@ -79,21 +82,38 @@ def alike(document: OutgoingDocument, ask: Ask, base: str) -> tuple[Stands, ...]
 
 
 def units(codes: Sequence[str], get: Get) -> Mapping[str, ItemSetup | None] | Found:
-    """The unit of each product; no more are asked for once AutoCount tells nothing, and where it
-    told nothing at all, why.
+    """The unit of each product of which AutoCount tells; where it tells of none, why. One that it
+    does not tell of keeps no other waiting; after two in a row, or where it refuses us, no more are
+    asked for.
     """
     found: dict[str, ItemSetup | None] = {}
+    untold: Call | None = None
     for code in codes:
         answer = get(f"/product?productCode={quote(code, safe='')}")
-        if isinstance(answer, HttpFailure) or answer.status not in (200, 404):
+        if isinstance(answer, HttpFailure) or answer.status in _OF_ALL:
             return found or not_told(answer)
-        content = loads(answer.body)
-        product = content.get("product") if isinstance(content, dict) else None
-        same = isinstance(product, dict) and product.get("productCode") == code
-        unit = product.get("unit") if same and isinstance(product, dict) else None
+        shown = _product(answer)
+        if shown is None:
+            if untold is not None:
+                return found or not_told(answer)
+            untold = answer
+            continue
+        unit = shown.get("unit") if shown.get("productCode") == code else None
         told = unit.strip() if isinstance(unit, str) else ""
         found[code] = ItemSetup(told) if told else None
-    return found
+        untold = None
+    return found if found or untold is None else not_told(untold)
+
+
+def _product(answer: HttpAnswer) -> Mapping[str, Any] | None:
+    """The product of an answer, with nothing in it where there is none; None where it does not say:
+    a page that shows no product is not one without a unit.
+    """
+    content = loads(answer.body)
+    product = content.get("product") if isinstance(content, dict) else None
+    if answer.status == HTTPStatus.OK:
+        return product if isinstance(product, dict) else None
+    return {} if answer.status == HTTPStatus.NOT_FOUND else None
 
 
 def _beside(

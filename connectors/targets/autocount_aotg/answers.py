@@ -64,7 +64,7 @@ def failed(number: str, message: str) -> Answer:
 
 
 def undone(number: str, message: str) -> Answer:
-    """It was made, and taken back with its batch: nothing stands there, so it goes again."""
+    """It was made, and taken back with its batch: nothing was posted, so it goes again."""
     return Answer(
         kind="temporary",
         error_class="temporary",

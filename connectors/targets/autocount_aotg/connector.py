@@ -14,6 +14,7 @@ from typing import Literal
 from connectors.contract import (
     Action,
     Answer,
+    BookFacts,
     ConnectionForm,
     ConnectionReport,
     EInvoices,
@@ -28,6 +29,7 @@ from connectors.contract import (
     Setting,
     Settings,
     Submitter,
+    Target,
 )
 from connectors.contract import declared_settings as declared
 from connectors.contract.targets import Renewed
@@ -43,6 +45,7 @@ from connectors.transport.strict_json import loads
 FORM = ConnectionForm(
     title="AutoCount On The Go (AOTG)",
     system="AutoCount",
+    tells=BookFacts(closing_date="entered"),
     e_invoices=EInvoices(
         submitter=Submitter.TARGET,
         says=(
@@ -110,6 +113,7 @@ FORM = ConnectionForm(
             choices={"1": "1", "0": "0"},
             unset="Not set: 1",
         ),
+        declared.LOOK_FIRST,
     ),
     key=KeyField(
         label="Password and API key",
@@ -186,14 +190,14 @@ class AutoCountOnTheGo:
         action: Action = "create",  # noqa: ARG002 - it has no other
         standing: OutgoingDocument | None = None,  # noqa: ARG002
     ) -> Found:
-        """Whether it stands there under its day, in the intended account book."""
+        """Whether it is posted under its day, in the intended account book."""
         relay = Relay(settings, secret, http)
         return _kept(outcomes.look_up(wanted_of(document, settings), relay), secret)
 
     def ask_again(
         self, document: OutgoingDocument, ticket: str, settings: Settings, secret: str, http: Http
     ) -> Found:
-        """What became of the request of this ticket, and then what stands there."""
+        """What became of the request of this ticket, and then what the target has."""
         relay, wanted = Relay(settings, secret, http), wanted_of(document, settings)
         return _kept(outcomes.ask_again(wanted, Ticket.read(ticket), relay), secret)
 
@@ -219,7 +223,7 @@ def _kept(found: Found, secret: str) -> Found:
 
 
 def _wanted(payload: Payload, settings: Settings) -> tuple[Wanted, ...]:
-    """What is to stand there of each document of a call, from the call alone."""
+    """What is to be in the books of each document of a call, from the call alone."""
     content = loads(payload.body)
     bodies = content if isinstance(content, list) else [content]
     return tuple(_wanted_of_body(one, payload, settings) for one in bodies)
@@ -246,3 +250,6 @@ def _in_order(call: Payload, made: Sequence[Answer]) -> tuple[Answer, ...]:
     return tuple(
         call.refused[at] if at in call.refused else next(rest) for at in range(len(call.numbers))
     )
+
+
+TARGET: Target = AutoCountOnTheGo()

@@ -1,4 +1,4 @@
-"""What became of a document: the result of its request, then one look at what stands there.
+"""What became of a document: the result of its request, then one look at what the target has.
 
 Here: tickets, polling, the look-up over the day of the document, and what both say together. Not
 here: the calls (relay.py), what words mean (answers.py).
@@ -52,7 +52,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is to stand there of one document; its day as AutoCount shows it, too."""
+    """What is to be in the books of one document; its day as AutoCount shows it, too."""
 
     number: str
     party: str
@@ -177,27 +177,27 @@ def _under_way(ticket: Ticket, told: Told) -> Found:
 
 
 def judged(wanted: Wanted, write: Written | None, look: Told) -> Found:
-    """What the end of the write and what stands there say together."""
+    """What the end of the write and what the target has say together."""
     mine = [one for one in look.rows if _is_number(one, wanted.number)]
     live = [one for one in mine if one.get("Cancelled") is not True]
     if len(live) > 1:
-        words = f"{len(live)} documents {wanted.number} stand there."
+        words = f"{len(live)} documents {wanted.number} exist there."
         return Found(kind="different", words=words, target_ref=_id(live[0]), proof=look.proof)
     if live:
         return _beside(wanted, live[0], look)
     if mine and write is None:
-        words = f"{wanted.number} stands there, but it was made void."
+        words = f"{wanted.number} exists there, but it was made void."
         ref = _id(mine[0])
         return Found(kind="different", words=words, target_ref=ref, proof=look.proof, void=True)
     if write is None:
-        words = f"No {wanted.number} stands there under {wanted.day}."
+        words = f"No {wanted.number} exists there under {wanted.day}."
         return Found(kind="absent", words=words, proof=look.proof)
     if not write.done:
         return _refused(wanted, failed(wanted.number, write.message), look)
     if not write.whole:
         return _refused(wanted, undone(wanted.number, write.message), look)
     words = (
-        f"AutoCount says that it made {wanted.number}, and no such document stands there under "
+        f"AutoCount says that it made {wanted.number}, and no such document exists there under "
         f"{wanted.day}. If it stands under another day, correct the date format of the connection."
     )
     return Found(kind="different", words=words, proof=look.proof)
@@ -218,12 +218,12 @@ def _beside(wanted: Wanted, entry: Entry, look: Told) -> Found:
     if total is None or abs(total - wanted.total) > wanted.room:
         differs.append(Kept(0, TOTAL, "" if total is None else format(total, "f")))
     if not differs:
-        words = f"It stands there as it was sent, under {wanted.number}."
+        words = f"It exists there as it was sent, under {wanted.number}."
         return Found(kind="equal", words=words, target_ref=ref, proof=look.proof, total=total)
     told = "; ".join(f"{one.field} is {one.value or 'blank'} there" for one in differs)
     return Found(
         kind="different",
-        words=f"Something else stands there under {wanted.number}: {told}.",
+        words=f"Something else exists there under {wanted.number}: {told}.",
         target_ref=ref,
         proof=look.proof,
         differs=tuple(differs),

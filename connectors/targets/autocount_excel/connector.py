@@ -12,6 +12,7 @@ from typing import Literal
 from connectors.contract import (
     Action,
     Answer,
+    BookFacts,
     ConnectionForm,
     ConnectionReport,
     EInvoices,
@@ -28,6 +29,7 @@ from connectors.contract import (
     SourceRefusal,
     Step,
     Submitter,
+    Target,
 )
 from connectors.contract import declared_settings as declared
 from connectors.contract.hand_imports import Listed
@@ -78,6 +80,7 @@ FORM = ConnectionForm(
     ),
     way="file",
     system="AutoCount",
+    tells=BookFacts(closing_date="entered"),
     e_invoices=EInvoices(
         submitter=Submitter.TARGET,
         says=(
@@ -91,7 +94,7 @@ FORM = ConnectionForm(
         "Compares AutoCount's own listing with the file: number, party, date and total.",
     ),
     cannot=(
-        "Post by itself: a document counts as posted when a person or a listing says so.",
+        "Post automatically: a document counts as posted when a person or a listing says so.",
         "Post sales orders, delivery orders and goods received notes: their columns are not known.",
         "Change or void what is posted: that is done in AutoCount.",
         "Look into AutoCount: codes, closed periods and manual changes are not read from it.",
@@ -216,3 +219,6 @@ def _closed(locked: date | str | None) -> Step:
 def _told(settings: Settings, locked: date | None) -> Snapshot:
     known = told_by_settings(settings, locked)
     return replace(known, key_status="none", excel_import_enabled=True)
+
+
+TARGET: Target = AutoCountExcel()

@@ -8,6 +8,7 @@ and which are our assumptions.
 from dataclasses import replace
 
 from connectors.contract.schema import Amounts, Books, DocumentSchema, FieldSchema
+from connectors.targets.autocount_excel.field_meanings import MEANINGS
 
 TARGET = "autocount_excel"
 NUMBER_MAX = 20
@@ -135,51 +136,53 @@ def _document(
     )
 
 
-DOCUMENTS = (
-    _document(
-        "invoice",
-        "Invoice",
-        _SOLD,
-        party=_DEBTOR,
-        total="FinalTotal",
-        books=Books("credit", "SubTotal"),
-        lines=_LINES,
-        amounts=_TRADED,
-    ),
-    _document(
-        "credit_note",
-        "Credit note",
-        (*_SOLD, *_CREDITED),
-        party=_DEBTOR,
-        total="FinalTotal",
-        books=Books("debit", "SubTotal"),
-        lines=(*_LINES, _RETURNED),
-        amounts=_TRADED,
-    ),
-    _document(
-        "ar_payment",
-        "A/R payment",
-        (_NUMBER, _DATE, _DEBTOR, *_PAYMENT, _DESCRIPTION, *_KNOCK_OFF),
-        party=_DEBTOR,
-        total="PaymentAmt",
-        books=Books("debit", "PaymentAmt"),
-    ),
-    _document(
-        "ap_invoice",
-        "A/P invoice",
-        _BILL,
-        party=_CREDITOR,
-        total="FinalTotal",
-        books=Books("debit", "Amount"),
-        amounts=_BILLED,
-    ),
-    _document(
-        "ap_payment",
-        "A/P payment",
-        (_NUMBER, _DATE, _CREDITOR, *_PAYMENT, *_KNOCK_OFF),
-        party=_CREDITOR,
-        total="PaymentAmt",
-        books=Books("credit", "PaymentAmt"),
-    ),
+DOCUMENTS = MEANINGS.on_all(
+    (
+        _document(
+            "invoice",
+            "Invoice",
+            _SOLD,
+            party=_DEBTOR,
+            total="FinalTotal",
+            books=Books("credit", "SubTotal"),
+            lines=_LINES,
+            amounts=_TRADED,
+        ),
+        _document(
+            "credit_note",
+            "Credit note",
+            (*_SOLD, *_CREDITED),
+            party=_DEBTOR,
+            total="FinalTotal",
+            books=Books("debit", "SubTotal"),
+            lines=(*_LINES, _RETURNED),
+            amounts=_TRADED,
+        ),
+        _document(
+            "ar_payment",
+            "A/R payment",
+            (_NUMBER, _DATE, _DEBTOR, *_PAYMENT, _DESCRIPTION, *_KNOCK_OFF),
+            party=_DEBTOR,
+            total="PaymentAmt",
+            books=Books("debit", "PaymentAmt"),
+        ),
+        _document(
+            "ap_invoice",
+            "A/P invoice",
+            _BILL,
+            party=_CREDITOR,
+            total="FinalTotal",
+            books=Books("debit", "Amount"),
+            amounts=_BILLED,
+        ),
+        _document(
+            "ap_payment",
+            "A/P payment",
+            (_NUMBER, _DATE, _CREDITOR, *_PAYMENT, *_KNOCK_OFF),
+            party=_CREDITOR,
+            total="PaymentAmt",
+            books=Books("credit", "PaymentAmt"),
+        ),
+    )
 )
 """What is imported. What is corrected afterwards is corrected in AutoCount: it has no actions."""

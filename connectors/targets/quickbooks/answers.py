@@ -32,16 +32,16 @@ def unread(number: str, seen: Found) -> Answer:
 def gone(number: str, action: Action, count: int) -> Answer:
     """The document that is to be changed is not the one in the target."""
     words = (
-        f"{count} documents stand there under {number}; which one is ours, nobody can say."
+        f"{count} documents exist there under {number}; which one is ours cannot be told."
         if count
-        else f"No {number} stands there any more: the {action} was not sent."
+        else f"No {number} exists there any more: the {action} was not sent."
     )
     return _refused(number, "stale_version", "document_gone", words)
 
 
 def unpayable(number: str, kind: str, paid: str, count: int) -> Answer:
     """The document that is to be paid cannot be named."""
-    what = f"{count} of kind {kind} stand" if count else f"No {kind} stands"
+    what = f"{count} of kind {kind} exist" if count else f"No {kind} exists"
     words = f"{what} there under {paid}: the payment cannot name the one it pays."
     return _refused(number, "mapping_missing", "nothing_to_pay", words)
 
@@ -88,7 +88,7 @@ def confirmed(
         return uncertain("not_confirmed", words, answer.status, number)
     compared = compare(schema, wanted, total, shown, names)
     if compared.differs:
-        words = f"QuickBooks said yes, but something else stands there: {compared.words}."
+        words = f"QuickBooks said yes, but something else exists there: {compared.words}."
         return uncertain("not_confirmed", words, answer.status, number)
     return accepted(number, shown, answer.status, "Accepted.", kept=compared.kept)
 

@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 
 from connectors.contract import Settings
 from connectors.contract.authorization import Granted, Returned, Revoked
-from connectors.targets.quickbooks.tokens import TOKENS_AT, basic, grant_of
+from connectors.kit.keys.lasting_keys import grant_of
+from connectors.targets.quickbooks.tokens import TOKENS_AT, basic
 from connectors.transport.http import Http, HttpAnswer, HttpFailure
 from connectors.transport.strict_json import loads
 
@@ -27,7 +28,7 @@ def app_secret(secret: str) -> str:
     """The client secret in a key, whole or alone."""
     text = secret.strip()
     grant = grant_of(text)
-    return grant.client if grant else ("" if ":" in text else text)
+    return grant.secret if grant else ("" if ":" in text else text)
 
 
 def lacks_permission(secret: str) -> bool:
@@ -96,7 +97,7 @@ def revoke(settings: Settings, secret: str, http: Http) -> Revoked:
     answer = http.request(
         "POST",
         str(settings.get("revoke_url") or REVOKE_AT),
-        headers={**basic(settings, grant.client), "Content-Type": "application/json"},
+        headers={**basic(settings, grant.secret), "Content-Type": "application/json"},
         body=json.dumps({"token": grant.refresh}).encode(),
     )
     if isinstance(answer, HttpFailure):

@@ -22,7 +22,7 @@ _NUMERIC = frozenset({"decimal", "money", "quantity"})
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """The differences as they stand there, in words, and what is kept otherwise."""
+    """The differences as QuickBooks has them, in words, and what is kept otherwise."""
 
     differs: tuple[Kept, ...]
     said: tuple[str, ...]
@@ -50,7 +50,7 @@ def compare(
     found = _differing(heads, fields_of(schema, wanted, names), theirs, 0)
     ours, there = lines_of(schema, wanted), lines_of(schema, stands)
     if len(ours) != len(there):
-        words = f"{len(there)} lines stand there, not {len(ours)}"
+        words = f"{len(there)} lines exist there, not {len(ours)}"
         found.append((Kept(0, "", str(len(there))), words))
     else:
         for at, (mine, shown) in enumerate(zip(ours, there, strict=True), start=1):

@@ -5,7 +5,7 @@ Here: the calls and their headers. Not here: what is asked of who connects it (f
 permission (authorization.py) and tokens (tokens.py), the connection test (probe.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -24,10 +24,13 @@ from connectors.contract import (
     Sent,
     Settings,
     Stands,
+    Target,
 )
 from connectors.contract.authorization import Granted, Returned, Revoked
+from connectors.contract.master_lists import Listed, ListPage
 from connectors.contract.targets import Renewed
 from connectors.kit.calls import Get, not_made, reader, sent
+from connectors.kit.keys import lasting_keys
 from connectors.targets.quickbooks import (
     authorization,
     lookup,
@@ -37,7 +40,7 @@ from connectors.targets.quickbooks import (
     tokens,
     writes,
 )
-from connectors.targets.quickbooks.documents import POSTED
+from connectors.targets.quickbooks.documents import POSTED, UNPOSTED
 from connectors.targets.quickbooks.form import FORM, MINOR_VERSION
 from connectors.transport.http import Http, HttpAnswer, HttpFailure, mask
 
@@ -48,12 +51,15 @@ class QuickBooks:
     name = "quickbooks"
     form = FORM
     documents = POSTED
+    unposted = UNPOSTED
     dedupe: Literal["key", "number", "number+customer", "none"] = "key"
     lookup: Literal["strong", "lagging", "none"] = "strong"
     settle_seconds = 30.0
     pace = Pace(per_minute=400, to_send=2, to_look=2)  # four fifths of what a company may
     file_limits = FileLimits(documents=1)
     read_at_once = read_back.AT_ONCE
+    changes_reach = read_back.REACH
+    lists = probe.LISTS
     authorizes = "QuickBooks"
 
     def rounding(self, settings: Settings) -> Rounding:  # noqa: ARG002 - it has no other way
@@ -115,6 +121,17 @@ class QuickBooks:
         found = read_back.standing(documents, settings, _reader(settings, secret, http))
         return tuple(replace(one, proof=_masked(one.proof, secret)) for one in found)
 
+    def changed(
+        self,
+        documents: Collection[str],
+        since: datetime,
+        settings: Settings,
+        secret: str,
+        http: Http,
+    ) -> frozenset[str] | Found:
+        """The ids of what was changed since, in the intended company."""
+        return read_back.changed(documents, since, _reader(settings, secret, http))
+
     def alike(
         self, document: OutgoingDocument, settings: Settings, secret: str, http: Http
     ) -> tuple[Stands, ...] | Found:
@@ -130,6 +147,12 @@ class QuickBooks:
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
         return probe.report(settings, secret, _reader(settings, secret, http))
+
+    def list_page(
+        self, kind: Listed, after: str, settings: Settings, secret: str, http: Http
+    ) -> ListPage | Found:
+        """A page of the customers, vendors or items of the intended company."""
+        return probe.list_page(kind, after, _reader(settings, secret, http))
 
     def app_secret(self, secret: str) -> str:
         """The client secret."""
@@ -183,13 +206,16 @@ def _url(settings: Settings, path: str, **more: str) -> str:
 
 
 def _identity(secret: str) -> dict[str, str]:
-    grant = tokens.grant_of(secret)
+    grant = lasting_keys.grant_of(secret)
     access = grant.access if grant else ""
     return {"Authorization": f"Bearer {access}", "Accept": "application/json"}
 
 
 def _masked(content: bytes, secret: str) -> bytes:
-    grant = tokens.grant_of(secret)
-    for part in (grant.access, grant.refresh, grant.client) if grant else ():
+    grant = lasting_keys.grant_of(secret)
+    for part in (grant.access, grant.refresh, grant.secret) if grant else ():
         content = mask(content, part)
     return content
+
+
+TARGET: Target = QuickBooks()

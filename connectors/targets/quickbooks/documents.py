@@ -10,6 +10,7 @@ itself.
 """
 
 from connectors.contract.schema import Amounts, DocumentSchema, FieldSchema
+from connectors.targets.quickbooks.field_meanings import MEANINGS
 
 TARGET = "quickbooks"
 _NUMBER_MAX = 21
@@ -168,7 +169,7 @@ def _document(
     actions: tuple[str, ...] = ("update",),
     amounts: Amounts | None = None,
 ) -> DocumentSchema:
-    return DocumentSchema(
+    document = DocumentSchema(
         target=TARGET,
         name=name,
         title=title,
@@ -183,6 +184,7 @@ def _document(
         amounts=amounts,
         lists=LISTS,
     )
+    return MEANINGS.on(document)
 
 
 INVOICE = _document(

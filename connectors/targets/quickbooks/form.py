@@ -3,7 +3,15 @@
 Here: settings and key with the words beside each field. Not here: the calls (connector.py).
 """
 
-from connectors.contract import ConnectionForm, EInvoices, KeyField, Setting, Submitter
+from connectors.contract import (
+    BookFacts,
+    ConnectionForm,
+    EInvoices,
+    KeyField,
+    Setting,
+    Submitter,
+    master_lists,
+)
 from connectors.contract import declared_settings as declared
 
 MINOR_VERSION = "75"
@@ -14,6 +22,7 @@ FORM = ConnectionForm(
     title="QuickBooks Online",
     gives="Invoices, credit memos, refund receipts, bills and payments",
     needs="An app of your own at developer.intuit.com: client ID and client secret",
+    tells=BookFacts(closing_date="told", by_id=True),
     e_invoices=EInvoices(
         submitter=Submitter.SERVICE,
         says=(
@@ -80,6 +89,7 @@ FORM = ConnectionForm(
             hint="Optional: the field where your service notes since when an e-Invoice is valid. "
             "Every invoice then waits for it.",
         ),
+        *master_lists.SETTINGS,
     ),
     key=KeyField(
         label="Client secret",

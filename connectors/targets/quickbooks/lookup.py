@@ -35,7 +35,7 @@ def look_up(
         return found
     seen, names = found
     if not seen.documents:
-        words = f"No {document.number} stands there."
+        words = f"No {document.number} exists there."
         return Found(kind="absent", words=words, proof=seen.proof)
     chosen = _chosen(document, action, seen.documents, names)
     if chosen is None:
@@ -44,7 +44,7 @@ def look_up(
         return _of_void(action, document.number, chosen, seen)
     compared = against(document, chosen, names)
     if action != "void" and not compared.differs:
-        words = f"It stands there as it was sent, under {document.number}."
+        words = f"It exists there as it was sent, under {document.number}."
         return Found(
             kind="equal",
             words=words,
@@ -54,7 +54,7 @@ def look_up(
         )
     if action != "create":
         return _untouched(document, standing, chosen, seen, names)
-    words = f"Something else stands there under {document.number}: {compared.words}."
+    words = f"Something else exists there under {document.number}: {compared.words}."
     return _different(document, words, chosen, seen, compared, names)
 
 
@@ -64,7 +64,7 @@ def beside(
     """What was seen beside the document as it was sent last."""
     number = document.number
     if not seen.documents:
-        return Found(kind="absent", words=f"No {number} stands there.", proof=seen.proof)
+        return Found(kind="absent", words=f"No {number} exists there.", proof=seen.proof)
     chosen = _chosen(document, "create", seen.documents, names)
     if chosen is None:
         return _several(document, seen)
@@ -78,7 +78,7 @@ def beside(
         return replace(found, e_invoice_at=validated)
     return Found(
         kind="equal",
-        words=f"{number} stands there as it was sent.",
+        words=f"{number} exists there as it was sent.",
         target_ref=_id(chosen),
         proof=seen.proof,
         e_invoice_at=validated,
@@ -105,7 +105,7 @@ def _chosen(
 
 
 def _several(document: OutgoingDocument, seen: Seen) -> Found:
-    words = f"{len(seen.documents)} documents stand there under {document.number}."
+    words = f"{len(seen.documents)} documents exist there under {document.number}."
     return Found(kind="different", words=words, proof=seen.proof)
 
 
@@ -114,7 +114,7 @@ def _of_void(action: Action, number: str, shown: Shown, seen: Seen) -> Found:
     if action == "void":
         words = f"{number} is void there."
         return Found(kind="equal", words=words, target_ref=ref, proof=seen.proof)
-    words = f"{number} stands there, but it was made void."
+    words = f"{number} exists there, but it was made void."
     return Found(kind="different", words=words, target_ref=ref, proof=seen.proof, void=True)
 
 
@@ -128,13 +128,13 @@ def _untouched(
     """It has not been done; whether it may be depends on nobody having changed the document."""
     number = document.number
     if standing is None:
-        words = f"{number} stands there, and nobody knows what was sent before."
+        words = f"{number} exists there, and what was sent before is not known."
         return Found(kind="different", words=words, target_ref=_id(shown), proof=seen.proof)
     before = against(standing, shown, names)
     if before.differs:
         words = f"{number} was changed in QuickBooks: {before.words}."
         return _different(standing, words, shown, seen, before, names)
-    words = f"{number} stands there as it was sent before."
+    words = f"{number} exists there as it was sent before."
     return Found(kind="absent", words=words, target_ref=_id(shown), proof=seen.proof)
 
 

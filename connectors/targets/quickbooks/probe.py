@@ -1,21 +1,24 @@
-"""The connection test: what must be true before anything is sent, in the order people look for it.
+"""What QuickBooks tells of its books: the connection test, in the order people look for it, and the
+lists of customers, vendors and items, a page of a query at a time.
 
-Here: the steps and the snapshot. Not here: writing, and the exchange of tokens (tokens.py).
+Here: the steps, the snapshot, pages of lists. Not here: writing, and the exchange of tokens
+(tokens.py).
 """
 
 import re
 from collections.abc import Mapping
 from datetime import date
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from connectors.contract import ConnectionReport, Found, Settings, Snapshot, Step
+from connectors.contract.master_lists import Listed, ListEntry, ListPage
 from connectors.kit.calls import Get
+from connectors.kit.keys.lasting_keys import grant_of
 from connectors.kit.reach import NAME as REACH
 from connectors.kit.reach import reach
 from connectors.targets.quickbooks.authorization import lacks_permission
-from connectors.targets.quickbooks.responses import query, told_of
-from connectors.targets.quickbooks.tokens import grant_of
+from connectors.targets.quickbooks.responses import MOST, page_of, query, told_of
 from connectors.transport.http import HttpAnswer, HttpFailure, reached
 from connectors.transport.strict_json import loads
 
@@ -93,6 +96,11 @@ def _passed(
         for entity, seen in lists.items()
         if not isinstance(seen, Found) and seen.whole
     }
+    names = {
+        word: {str(one.get("Id")): str(one.get("Name") or "") for one in seen.documents}
+        for word, seen in (("tax_code", lists["TaxCode"]), ("account", lists["Account"]))
+        if not isinstance(seen, Found)
+    }
     known = codes.keys() == lists.keys()
     home = _mapping(_mapping(told.get("CurrencyPrefs")).get("HomeCurrency")).get("value")
     closed = f"Closed through {locked}." if locked else "Nothing is closed."
@@ -118,6 +126,7 @@ def _passed(
         quota_limit=None,
         quota_used=None,
         quota_resets_on=None,
+        names=names,
     )
     return ConnectionReport(steps=steps, snapshot=snapshot)
 
@@ -159,3 +168,30 @@ def _told(answer: HttpAnswer | HttpFailure) -> str:
         return answer.words
     told = told_of(answer.body)
     return f"QuickBooks answered {answer.status}: {told.words if told else 'no reason given'}"
+
+
+LISTS: Final[tuple[Listed, ...]] = ("customer", "vendor", "item")
+_ENTITIES: Final[Mapping[Listed, str]] = {
+    "customer": "Customer",
+    "vendor": "Vendor",
+    "item": "Item",
+}
+_EACH: Final = "Active in (true, false)"  # else entries out of use are left out
+_NAMES: Final = ("DisplayName", "FullyQualifiedName", "Name")
+
+
+def list_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
+    """The page that begins at the place `after`; 1 where it is blank."""
+    start = int(after) if after.isdecimal() else 1
+    seen = page_of(_ENTITIES[kind], _EACH, start, get)
+    if isinstance(seen, Found):
+        return seen
+    entries = tuple(_entry(one) for one in seen.documents if one.get("Id"))
+    return ListPage(entries, "" if seen.whole else str(start + MOST))
+
+
+def _entry(shown: Mapping[str, Any]) -> ListEntry:
+    """Documents name an entry by its id."""
+    code = str(shown["Id"])
+    name = next((str(shown[field]) for field in _NAMES if shown.get(field)), code)
+    return ListEntry(code, name, active=shown.get("Active", True) is not False)

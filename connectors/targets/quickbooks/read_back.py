@@ -1,17 +1,20 @@
 """What stands in QuickBooks: many documents a call beside ours, and those that are like one.
 
-Here: the reads by list and what they say, and whether a party is in use. Not here: the query
-(responses.py), the comparison (compare.py), look-ups after a write (lookup.py).
+Here: the reads by list and what they say, what was changed since a moment, and whether a party is
+in use. Not here: the query (responses.py), the comparison (compare.py), look-ups after a write
+(lookup.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from http import HTTPStatus
+from urllib.parse import quote
 
 from connectors.contract import Found, OutgoingDocument, Settings, Stands
 from connectors.contract.schema import DocumentSchema
-from connectors.kit.calls import Get, crowded
+from connectors.kit.calls import Get, crowded, unclear
 from connectors.targets.quickbooks import lookup
 from connectors.targets.quickbooks.form import E_INVOICE
 from connectors.targets.quickbooks.payload import (
@@ -23,9 +26,21 @@ from connectors.targets.quickbooks.payload import (
     number_field,
     told,
 )
-from connectors.targets.quickbooks.responses import Seen, Shown, query, text_of, with_names
+from connectors.targets.quickbooks.responses import (
+    MOST,
+    Seen,
+    Shown,
+    pause_of,
+    query,
+    text_of,
+    told_of,
+    with_names,
+)
+from connectors.transport.http import HttpFailure
+from connectors.transport.strict_json import loads
 
 AT_ONCE = 30
+REACH = timedelta(days=30)
 DAYS = 3
 CENT = Decimal("0.01")
 NO_SUCH_FILTER = 400  # it is asked for by the total, and then without
@@ -43,6 +58,38 @@ def standing(
         told if isinstance(told, Found) else _beside(one, *told, settings)
         for one, told in ((one, told_of[one.document]) for one in documents)
     )
+
+
+def changed(documents: Collection[str], since: datetime, get: Get) -> frozenset[str] | Found:
+    """The ids of all documents of these types that were changed or deleted since."""
+    entities = sorted({ENTITIES[name].name for name in documents})
+    moment = quote(since.astimezone(UTC).isoformat(timespec="seconds"), safe="")
+    answer = get(f"/cdc?entities={','.join(entities)}&changedSince={moment}")
+    if isinstance(answer, HttpFailure):
+        return unclear(answer)
+    found = _ids(loads(answer.body), entities) if answer.status == HTTPStatus.OK else None
+    if found is not None:
+        return found
+    fault = told_of(answer.body)
+    return unclear(answer, fault.words if fault else "", pause_of(answer))
+
+
+def _ids(content: object, entities: Sequence[str]) -> frozenset[str] | None:
+    """The ids of an answer; None where it has not a whole part for each of these entities."""
+    first = content.get("CDCResponse") if isinstance(content, dict) else None
+    told = first[0] if isinstance(first, list) and len(first) == 1 else None
+    parts = told.get("QueryResponse") if isinstance(told, dict) else None
+    if not isinstance(parts, list) or len(parts) != len(entities):
+        return None
+    found: set[str] = set()
+    for part in parts:
+        for entity in entities if isinstance(part, dict) else ():
+            entries = part.get(entity, [])
+            if not isinstance(entries, list) or len(entries) >= MOST:
+                return None
+            found |= {str(one.get("Id")) if isinstance(one, dict) else "" for one in entries}
+    whole = all(isinstance(part, dict) for part in parts) and not found & {"", "None"}
+    return frozenset(found) if whole else None
 
 
 def alike(document: OutgoingDocument, get: Get) -> tuple[Stands, ...] | Found:

@@ -118,7 +118,7 @@ def query(entity: str, where: str, get: Get) -> Seen | Found:
     """All entries that fit, page by page; what is kept of the answers is the first page."""
     pages: list[Seen] = []
     while len(pages) < PAGES and not (pages and pages[-1].whole):
-        page = _page(entity, where, len(pages) * MOST + 1, get)
+        page = page_of(entity, where, len(pages) * MOST + 1, get)
         if isinstance(page, Found):
             return page
         pages.append(page)
@@ -126,8 +126,8 @@ def query(entity: str, where: str, get: Get) -> Seen | Found:
     return Seen(found, pages[0].proof, whole=pages[-1].whole)
 
 
-def _page(entity: str, where: str, start: int, get: Get) -> Seen | Found:
-    """One page; `whole` where no more can follow."""
+def page_of(entity: str, where: str, start: int, get: Get) -> Seen | Found:
+    """The page that begins at this place, from 1; `whole` where no more can follow."""
     chosen = f" where {where}" if where else ""
     later = f" startposition {start}" if start > 1 else ""
     text = f"select * from {entity}{chosen}{later} maxresults {MOST}"  # noqa: S608

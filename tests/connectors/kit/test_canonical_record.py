@@ -28,7 +28,7 @@ def test_T16g_an_invisible_character_in_an_amount_is_named_and_shown() -> None:
     (error,) = read(number="NS-1", total="12\u200b.50")  # type: ignore[misc]
     assert error.value == "12[U+200B].50"
     assert error.message == "This holds an invisible character (U+200B)."
-    assert error.hint == "Type it anew: it came with a copied text."
+    assert error.hint == "Type it again: it came with a copied text."
 
 
 @pytest.mark.parametrize("name", ["\u200fشاي", "\U0001f469\u200d\U0001f680"])

@@ -323,6 +323,41 @@ def test_a_reader_that_needs_too_much_is_stopped():
     assert isinstance(read_tables(raw), tuple)
 
 
+def shared(text, cells, *, formula):
+    """A workbook in which one text stands in many cells; a formula leaves it to the slow reader."""
+    out = io.BytesIO()
+    rows = "".join(f'<row><c r="A{n}" t="s"><v>0</v></c></row>' for n in range(1, cells))
+    rows += "<row><c><f>1</f><v>1</v></c></row>" if formula else ""
+    with (
+        zipfile.ZipFile(io.BytesIO(write("s", []))) as given,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made,
+    ):
+        for name in given.namelist():
+            part = given.read(name).decode().replace("<sheetData>", f"<sheetData>{rows}")
+            if name.endswith("workbook.xml.rels"):
+                kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+                link = f'<Relationship Id="x" Type="{kind}/sharedStrings" Target="t.xml"/>'
+                part = part.replace("</Relationships>", f"{link}</Relationships>")
+            if name == "[Content_Types].xml":
+                sheet = "vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+                told = f'<Override PartName="/xl/t.xml" ContentType="application/{sheet}"/>'
+                part = part.replace("</Types>", f"{told}</Types>")
+            made.writestr(name, part)
+        main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+        made.writestr("xl/t.xml", f'<sst xmlns="{main}"><si><t>{text}</t></si></sst>')
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("formula", [True, False])
+def test_one_text_in_many_cells_is_not_told_without_end(formula):
+    raw = shared("x" * 32_000, 5_000, formula=formula)
+    assert len(raw) < 100_000
+    assert read_tables(raw).code == "too_large"
+    few = read_tables(shared("x" * 32_000, 5, formula=formula))
+    assert few[0].rows[4][1] == "x" * 32_000
+    assert read_tables(raw, Limits(told_bytes=200_000_000))[0].rows[4_999][1] == "x" * 32_000
+
+
 def test_a_path_is_read_too(tmp_path):
     (tmp_path / "a.xlsx").write_bytes(write("orders", [["id"]]))
     assert read_tables(tmp_path / "a.xlsx")[0].rows == {1: {1: "id"}}

@@ -19,13 +19,16 @@ from connectors.simulators.base.market import ENOUGH, FAULTS, App, Market, Marke
 from connectors.simulators.base.server import Ledger, Reply, Request
 from connectors.simulators.base.shop import Life, Webhook
 from connectors.simulators.lazada.api import Lazada
+from connectors.simulators.lazada.finance import LazadaBooks
 from connectors.simulators.shopee.api import Shopee
+from connectors.simulators.shopee.escrow import ShopeeBooks
 from connectors.transport.http import HttpAnswer
 from tests.support.clock import SetClock
 from tests.support.zones import SHOP_ZONE
 
 TO = "https://clearpost.example/hooks/kedai/shop"
 MAKE: dict[str, type[Market]] = {"shopee": Shopee, "lazada": Lazada}
+BOOKS: dict[str, type[MarketBooks]] = {"shopee": ShopeeBooks, "lazada": LazadaBooks}
 NUMBER = {"shopee": "2001234", "lazada": "123456"}
 SETTINGS = {
     name: {
@@ -115,7 +118,7 @@ class Sent:
 def shop_of(folder: Path, name: str, life: Life, monkeypatch: pytest.MonkeyPatch) -> Sent:
     clock = SetClock()
     app = App(number=NUMBER[name], secret="hush", lasts=LASTS[name])
-    books, ledger = MarketBooks(withhold=0, seed=0), Ledger(folder / f"{name}.jsonl")
+    books, ledger = BOOKS[name](withhold=0, seed=0), Ledger(folder / f"{name}.jsonl")
     shop = MAKE[name](books, ledger, clock, to=TO, life=life, app=app, per_minute=900)
     found = Sent(name, shop, clock)
 

@@ -14,8 +14,9 @@ from connectors.contract import Accepted, IncomingRecord
 from connectors.contract.pulls import NoPage, Page
 from connectors.registry import sources
 from connectors.simulators.base.server import Ledger, Reply, Request
-from connectors.simulators.base.shop import Life, ShopBooks, Webhook
+from connectors.simulators.base.shop import Life, Webhook
 from connectors.simulators.shopify.api import FAULTS, ORDERS, TRIES, Keys, Shopify
+from connectors.simulators.shopify.payouts import ShopifyBooks
 from connectors.sources.shopify.connector import Shopify as Source
 from connectors.transport.http import HttpAnswer, HttpFailure
 from connectors.transport.strict_json import loads
@@ -37,6 +38,10 @@ class Sent:
     clock: SetClock
     hooks: list[Webhook] = field(default_factory=list)
     status: int = 202
+
+    def now(self) -> datetime:
+        """By the clock of both."""
+        return self.clock.now()
 
     def request(self, method: str, url: str, *, headers: Mapping[str, str]) -> HttpAnswer:
         """The way from the source to the shop, without a wire."""
@@ -76,7 +81,7 @@ def source() -> Source:
 
 def shop_of(folder: Path, life: Life, monkeypatch: pytest.MonkeyPatch, bucket: int = 900) -> Sent:
     clock = SetClock()
-    books, ledger = ShopBooks(withhold=0, seed=0), Ledger(folder / "ledger.jsonl")
+    books, ledger = ShopifyBooks(withhold=0, seed=0), Ledger(folder / "ledger.jsonl")
     shop = Shopify(
         books, ledger, clock, to="http://hooks.example/", life=life, keys=KEYS, bucket=bucket
     )

@@ -8,6 +8,8 @@ import pytest
 from connectors.simulators.aiaccount import control as of_aiaccount
 from connectors.simulators.aiaccount.kinds import default_companies
 from connectors.simulators.autocount import control as of_autocount
+from connectors.simulators.autocount_excel import api as of_desktop
+from connectors.simulators.autocount_excel.books import Books
 from connectors.simulators.quickbooks import control as of_quickbooks
 
 
@@ -65,3 +67,19 @@ def test_T07c_aiaccount_takes_invoices_away_where_stock_is_kept() -> None:
         )
     ]
     assert of_aiaccount.stocked(documents, companies) == {"CMP-1042": {"TEE": "-2.5"}}
+
+
+def test_T07c_autocount_desktop_counts_by_the_rates_that_it_has_now() -> None:
+    """A rate that was changed counts for what was entered before, too."""
+    books = Books(withhold=0, seed=1)
+    row = {"ItemCode": "SOAP90", "UOM": "CTN", "Qty": "2"}
+    back = {"ItemCode": "SOAP90", "UOM": "PCS", "Qty": "6", "GoodsReturn": "T"}
+    kept = {**back, "GoodsReturn": "F"}
+    books.documents = {
+        ("invoice", "1"): {"rows": [row, {"AccNo": "500-0000", "Qty": "9"}]},
+        ("credit_note", "2"): {"rows": [back, kept]},
+        ("ap_invoice", "3"): {"rows": [row]},
+    }
+    assert of_desktop.stocked(books) == {"SOAP90": "-42"}
+    books.masters.items["SOAP90"]["CTN"] = Decimal(12)
+    assert of_desktop.stocked(books) == {"SOAP90": "-18"}

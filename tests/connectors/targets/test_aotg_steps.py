@@ -97,9 +97,9 @@ class TestTheEnd:
     @pytest.mark.parametrize(
         ("fault", "kind", "words"),
         [
-            ("failed_after", "equal", "It stands there as it was sent"),
-            ("duplicate_delivery", "equal", "It stands there as it was sent"),
-            ("silent_drop", "different", "no such document stands there"),
+            ("failed_after", "equal", "It exists there as it was sent"),
+            ("duplicate_delivery", "equal", "It exists there as it was sent"),
+            ("silent_drop", "different", "no such document exists there"),
             ("closed_period", "absent", "is locked"),
         ],
     )

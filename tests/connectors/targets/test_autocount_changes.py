@@ -327,7 +327,7 @@ class TestMoney:
 
     def test_what_a_voucher_cannot_say_is_refused(self, bench):
         for changed, words in (
-            ({"KnockOffDocNo": "NS-1"}, "knock off there"),
+            ({"KnockOffDocNo": "NS-1"}, "post a knock-off"),
             ({"PaymentMethod": ""}, "PaymentMethod is blank"),
         ):
             document = self.voucher("ar_payment", "DebtorCode", "300-W001", **changed)

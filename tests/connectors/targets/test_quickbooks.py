@@ -143,7 +143,7 @@ class TestMoney:
         }
         paid = Posted("BP-1", "77", amount=Decimal(880), document="bill_payment", fields=fields)
         (early,) = bench.send(paid).answers
-        assert "No bill stands there under B-1" in early.words
+        assert "No bill exists there under B-1" in early.words
         bench.send(bill(), key="cp-b")
         assert bench.send(paid, key="cp-p").answers[0].kind == "accepted"
         assert stands(bench)["Balance"] == 0

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from connectors.kit.keys.lasting_keys import grant_of
 from connectors.registry import targets
-from connectors.targets.quickbooks.tokens import grant_of, is_due, may_be_over, renew
+from connectors.targets.quickbooks.tokens import is_due, may_be_over, renew
 from tests.connectors.simulator_processes import Bench
 
 PASTED = "qbo-client-3Rk9:qbo-refresh-5Mx8-0"
@@ -24,7 +25,7 @@ class TestTokens:
         assert told.kind == "renewed"
         assert "qbo" not in repr(told)
         grant = grant_of(told.secret)
-        assert (grant.client, grant.refresh) == ("qbo-client-3Rk9", "qbo-refresh-5Mx8-1")
+        assert (grant.secret, grant.refresh) == ("qbo-client-3Rk9", "qbo-refresh-5Mx8-1")
         assert "qbo" not in repr(grant)
         assert not is_due(told.secret, now + timedelta(minutes=54))
         assert is_due(told.secret, now + timedelta(minutes=56))

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from connectors.contract import Found, ItemSetup
 from connectors.registry import targets
 from connectors.targets.autocount import read_back
 from connectors.targets.quickbooks import responses
@@ -39,7 +40,7 @@ def test_autocount_beyond_the_first_page(autocount_bench, monkeypatch):
     found = alike(bench)
     assert found.kind == "different"
     assert found.words == (
-        "100 documents and more stand there for 300-W001 around 2026-11-19, and not all were"
+        "100 documents and more exist there for 300-W001 around 2026-11-19, and not all were"
         " looked through: NS-1 may be among them, typed by hand."
     )
 
@@ -81,3 +82,53 @@ def test_quickbooks_beyond_the_first_page(start, http, monkeypatch):
     assert [one.number for one in alike(bench)] == numbers
     monkeypatch.setattr(responses, "PAGES", 2)
     assert alike(bench).kind == "different"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<html>Back soon</html>", b"{}", b'{"product": null}', b'{"product": []}'],
+)
+def test_what_shows_no_product_does_not_say_that_an_item_has_no_unit(body):
+    """Kept as "no unit", a carton would go out compared with nothing, and be told as a change."""
+    at = datetime(2026, 11, 20, tzinfo=UTC)
+    soap = dumps({"product": {"productCode": "SOAP90", "unit": "PCS"}})
+
+    def get(path: str) -> HttpAnswer:
+        told = soap if "SOAP90" in path else body
+        return HttpAnswer(status=200, headers={}, body=told, seconds=0.0, at=at)
+
+    away = read_back.units(["TEE"], get)
+    assert isinstance(away, Found)
+    assert away.kind == "unknown"
+    assert read_back.units(["SOAP90", "TEE"], get) == {"SOAP90": ItemSetup("PCS")}, "TEE waits"
+
+
+def test_one_product_that_is_not_told_keeps_no_other_waiting():
+    """Asked in the same order each time, it would stop all documents behind it for ever."""
+    at = datetime(2026, 11, 20, tzinfo=UTC)
+    asked: list[str] = []
+    soap = dumps({"product": {"productCode": "SOAP90", "unit": "PCS"}})
+
+    def get(path: str) -> HttpAnswer:
+        code = path.partition("=")[2]
+        asked.append(code)
+        status = {"SOAP90": 200, "KEY": 401, "MUCH": 429, "GONE": 404}.get(code, 500)
+        body = soap if status == 200 else b"{}"
+        return HttpAnswer(status=status, headers={}, body=body, seconds=0.0, at=at)
+
+    assert read_back.units(["BAD", "SOAP90"], get) == {"SOAP90": ItemSetup("PCS")}
+    assert read_back.units(["GONE"], get) == {"GONE": None}, "it is told that there is none"
+    alone = read_back.units(["BAD"], get)
+    assert isinstance(alone, Found)
+    assert alone.status == 500
+    asked.clear()
+    for first in ("KEY", "MUCH"):
+        told = read_back.units([first, "SOAP90"], get)
+        assert isinstance(told, Found)
+    assert asked == ["KEY", "MUCH"], "these are said of every product"
+    asked.clear()
+    assert isinstance(read_back.units(["BAD", "WORSE", "SOAP90"], get), Found)
+    assert asked == ["BAD", "WORSE"], "two in a row: AutoCount itself is away"
+    asked.clear()
+    read_back.units(["BAD", "SOAP90", "WORSE", "SOAP90"], get)
+    assert len(asked) == 4, "not in a row"

@@ -114,6 +114,7 @@ ANSWERS = {
         "ap_invoice.create": (_read_back("PI-ST-88", total="250.00"),),
         "ar_payment.create": (_read_back("OR-NS-10231", total="108.90"),),
         "ap_payment.create": (_read_back("PV-ST-88", total="250.00"),),
+        "knock_off.create": (_read_back("KO-10231", total=None),),
     },
     "autocount_aotg": {
         "ar_invoice.alone": (

@@ -295,12 +295,16 @@ class TestHttp:
         assert retry_after({"retry-after": "Fri, 20 Nov 2026 02:00:30 GMT"}, now) == 30
         assert retry_after({"retry-after": "Thu, 19 Nov 2026 02:00:30 GMT"}, now) == 0
         assert retry_after({"retry-after": "soon"}, now) is None
+        far = "Fri, 31 Dec 9999 23:59:59 GMT"
+        assert retry_after({"retry-after": far}, now) == LONGEST_PAUSE
+        for wrong in ("Fri, 20 Nov 99999999999999 02:00:30 GMT", f"{far[:-3]}+99999999999999"):
+            assert retry_after({"retry-after": wrong}, now) is None
         assert retry_after({}, now) is None
 
 
 def test_the_register_knows_its_connectors_by_their_names():
     shops = {"lazada", "netshop", "shopee", "shopify", "woocommerce"}
-    assert set(sources()) == {"intake", "workbook", *shops}
+    assert set(sources()) == {"intake", "sql", "workbook", *shops}
     ways = {"autocount", "autocount_aotg", "autocount_excel"}
     assert set(targets()) == {"aiaccount", "quickbooks", *ways}
     documents, kinds = schemas()
@@ -340,17 +344,27 @@ def test_the_register_knows_its_connectors_by_their_names():
         ("intake", "arrival"),
         ("intake", "settlement"),
         ("intake", "settlement_payment"),
+        ("lazada", "order"),
+        ("lazada", "refund"),
+        ("lazada", "payout"),
+        ("lazada", "order_payment"),
+        ("netshop", "order"),
+        ("netshop", "settlement"),
+        ("netshop", "payout"),
+        ("netshop", "order_payment"),
+        ("shopee", "order"),
+        ("shopee", "refund"),
+        ("shopee", "payout"),
+        ("shopee", "order_payment"),
         ("shopify", "order"),
         ("shopify", "delivery"),
         ("shopify", "refund"),
-        ("shopee", "order"),
-        ("shopee", "refund"),
-        ("lazada", "order"),
-        ("lazada", "refund"),
+        ("shopify", "payout"),
+        ("shopify", "order_payment"),
+        ("sql", "order"),
+        ("sql", "settlement"),
         ("woocommerce", "order"),
         ("woocommerce", "refund"),
-        ("netshop", "order"),
-        ("netshop", "settlement"),
         ("workbook", "order"),
     ]
     assert len({(one.target, one.name) for one in documents}) == len(documents)

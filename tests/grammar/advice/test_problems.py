@@ -7,7 +7,7 @@ from grammar.parsing.parser import parse
 from tests.grammar.kit import SHOP, WAREHOUSE, only, problems
 
 MISTAKES = [
-    # title, what stands there, what somebody wrote, code, words of the message, words of the hint
+    # title, what exists there, what somebody wrote, code, words of the message, words of the hint
     ("misspelt clause", "    require  is_whole", "    requires is_whole", "SYN08", "'requires'", "'require'"),
     ("misspelt declaration", "check total_adds", "chek total_adds", "SYN04", "'chek'", "'check'"),
     ("two equal signs", "channel = \"POS\"", "channel == \"POS\"", "SYN13", "is equal", "write ="),

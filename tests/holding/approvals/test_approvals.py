@@ -111,7 +111,7 @@ def test_several_at_once_each_with_its_answer(shop: Shop) -> None:
     answer = approve(shop, "NS-1", "NS-2", "NS-3")
     assert isinstance(answer, Approved)
     assert len(answer.done) == 2
-    assert why_not(answer) == ["it is ready meanwhile"]
+    assert why_not(answer) == ["it is ready to post meanwhile"]
 
 
 def test_another_open_hold_keeps_it(shop: Shop) -> None:
@@ -157,7 +157,7 @@ def test_a_newer_version_is_judged_before_anybody_approves(shop: Shop) -> None:
     later = "2026-11-19T00:00:00Z"
     shop.receive(order("NS-1", total="1940.00", lines=LARGE, updated_at=later))
     answer = approve(shop, "NS-1")
-    assert why_not(answer) == ["a newer version of the record arrived; it is judged first"]
+    assert why_not(answer) == ["a newer version of the record arrived; it is checked first"]
 
 
 def test_postings_of_another_company_do_not_exist(shop: Shop) -> None:
@@ -194,7 +194,7 @@ def test_a_posting_that_somebody_else_approved_changes_the_set(shop: Shop) -> No
     approve(shop, "NS-1", who="tan")
     answer = approve(shop, "NS-1", "NS-2", sethash=candidates.set_hash(seen))
     assert isinstance(answer, SetChanged)
-    assert answer.hint == "NS-1 is ready meanwhile: Tan approved it"
+    assert answer.hint == "NS-1 is ready to post meanwhile: Tan approved it"
 
 
 def test_a_content_changed_behind_our_back_is_another_set(shop: Shop) -> None:

@@ -12,8 +12,9 @@ from holding.records import trace
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.tables import Company
-from tests.holding.consent import LARGE, approve, large_shop, why_not
-from tests.holding.shop import Shop, order
+from tests.holding.consent import LARGE, TRUSTED, approve, large_shop, why_not
+from tests.holding.fixing import fix
+from tests.holding.shop import FILES, Shop, order
 from tests.support.clock import SetClock
 
 
@@ -57,6 +58,16 @@ def test_an_approver_of_another_team_is_left_out(shop: Shop) -> None:
     ]
 
 
+def test_who_fixed_what_only_a_check_asks_for_does_not_approve_any_of_them(shop: Shop) -> None:
+    farah = with_role(shop, "farah", "approver")
+    shop.publish({**FILES, "shop.rules": TRUSTED})
+    shop.judge()
+    fix(shop, "trusted", "C-77", "yes")
+    shop.judge()
+    why = "you fixed its mapping trusted(“C-77”); Lim or Tan can approve"
+    assert why_not(approve(shop, "NS-1", "NS-2", who=farah)) == [why] * 2
+
+
 def test_who_fixed_its_mapping_does_not_approve(shop: Shop) -> None:
     farah = with_role(shop, "farah", "approver")
     shop.receive(order("NS-5", customer="C-99", total="1920.00", lines=LARGE))
@@ -83,8 +94,8 @@ def test_an_entry_that_was_there_before_the_order_does_not_count(shop: Shop) -> 
 @pytest.mark.parametrize(
     ("who", "did"),
     [
-        ("chan", "wrote the rules it was judged by (version 1)"),
-        ("pua", "published the rules it was judged by (version 1)"),
+        ("chan", "wrote the rules it was checked with (version 1)"),
+        ("pua", "published the rules it was checked with (version 1)"),
     ],
 )
 def test_author_and_publisher_of_the_rules_do_not_approve(shop: Shop, who: str, did: str) -> None:

@@ -183,7 +183,7 @@ def test_who_publishes_after_they_approved_did_not_approve_it(shop: Shop) -> Non
     assert standing(shop) == [False]
     assert held_by(shop) == {"approve by accounts"}
     [said] = says(shop, "approval.voided")
-    did = "published the rules it was judged by (version 2)"
+    did = "published the rules it was checked with (version 2)"
     assert said == f"The approval of NS-1 by Lim is void: Lim {did}."
 
 
@@ -208,7 +208,7 @@ def test_the_last_look_knows_whose_hand_is_in_it_by_now(life: Life) -> None:
     assert life.books.effects == []
     assert life.held("NS-1") == ["PSH02"]
     assert says(shop, "posting.stopped") == [
-        "Not sent: NS-1 is not approved by somebody else: Lim approved it and dated it."
+        "Not sent: NS-1 is not approved by another person: Lim approved it and dated it."
     ]
     with shop.database.write() as session:
         wake_records(session, [shop.record(session, "NS-1").id], shop.now)

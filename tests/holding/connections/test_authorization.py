@@ -22,7 +22,14 @@ from holding.connections.setup import KeySet
 from holding.refusal import Refusal
 from holding.store import leases
 from holding.store.database import Database
-from holding.tables import AuthorizationRequest, Company, Connection, ConnectionKey
+from holding.tables import (
+    AuthorizationRequest,
+    Company,
+    Connection,
+    ConnectionKey,
+    Snapshot,
+    SnapshotItem,
+)
 from tests.connectors.simulator_processes import Simulator
 from tests.holding.desks import KEYS, make_desk
 from tests.support.clock import SetClock
@@ -250,3 +257,17 @@ def test_the_app_is_known_by_its_newest_key(house: House, clock: SetClock) -> No
         assert isinstance(kept, KeySet)
         row = session.get_one(Connection, house.connection_id)
         assert key_rotation.app_secret(session, row, KEYS) == CLIENT
+
+
+def test_what_the_test_of_the_new_key_tells_is_known_at_once(house: House) -> None:
+    house.use()
+    with house.desk.database.read() as session:
+        kinds = set(
+            session.scalars(
+                select(Snapshot.kind).where(Snapshot.connection_id == house.connection_id)
+            )
+        )
+        names = select(SnapshotItem.code, SnapshotItem.body).join(Snapshot)
+        taxes = session.execute(names.where(Snapshot.kind == "tax_code")).all()
+    assert {"period", "tax_code", "account"} <= kinds
+    assert {code: body["name"] for code, body in taxes} == {"3": "NONE", "5": "SST 10%"}

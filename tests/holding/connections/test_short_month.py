@@ -9,13 +9,16 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.connections import limits
-from holding.connections.channel import Channel
+from holding.connections import breaker, limits
+from holding.connections.channel import Channel, open_channel
 from holding.connections.master_data import keep_snapshot
+from holding.journal.posting_claims import claim
+from holding.lifecycle.states import READY
 from holding.store.database import Database
 from holding.tables import Company, Event, Posting, Throttle
 from rules.values.posting_states import PostingState
 from tests.holding.connections.test_limits import channel, told_of
+from tests.holding.pushing import Lane
 from tests.support.factories import connection_named
 from tests.support.postings import NOW, make_ready
 
@@ -161,3 +164,26 @@ def test_a_second_file_goes_on_with_what_was_claimed_until_the_month_is_spent(
     with database.write() as session:
         session.get_one(Throttle, target.connection_id).quota_used = 10
     assert not limits.another_file(desk, target, 2)
+
+
+def test_where_the_month_is_short_the_most_urgent_is_claimed_first(lane: Lane) -> None:
+    keys = lane.ready("IV-1", "IV-2", "IV-3")
+    with lane.database.write() as session:
+        connection = lane.connection(session)
+        row = breaker.locked(session, connection.id)
+        row.quota_limit, row.quota_used, row.quota_month = 10, 9, MONTH
+        for key, day in zip(keys, (3, 1, 2), strict=True):
+            session.get_one(Posting, key).doc_date = date(2026, 11, day)
+        target = cast(Channel, open_channel(session, lane.desk, connection))
+    claims = claim(lane.desk, target, READY, 10)
+    assert [one.posting_id for one in claims] == [keys[1]]
+
+
+def test_what_is_noted_of_a_connection_is_what_is_locked_later(lane: Lane) -> None:
+    with lane.database.write() as session:
+        key = lane.connection(session).id
+        breaker.note(session, key, None)
+        assert breaker.known(session, key) is None
+        row = breaker.locked(session, key)
+        row.quota_used = 7
+        assert breaker.known(session, key) is row

@@ -24,7 +24,7 @@ ALONE = 20
 def test_what_moves_between_facts_and_finish_is_left_due(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mapping and a new version, each saved while the batch is being judged."""
+    """A mapping and a new version, each saved while the batch is being checked."""
     shop.map("A")
     moves = {
         "mapping": lambda: shop.map("B"),

@@ -12,6 +12,7 @@ from holding.runs import schedules
 from holding.runs import status as queries
 from holding.store.database import Database
 from holding.tables import Company, Event, Posting, RouteStop, Run
+from tests.holding.consent import TRUSTED
 from tests.holding.fixing import fix
 from tests.holding.shop import FILES, ROUTE, RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
@@ -77,6 +78,16 @@ def test_a_change_beyond_the_limit_stops_its_route_and_says_why(shop: Shop) -> N
         )
         [row], over = queries.listing(session, shop.company.id)
         assert (row.by, row.waiting, row.waiting_money, over) == ("Farah", 4, {"": 4 * 19200}, ())
+
+
+def test_what_an_entry_lets_go_that_only_a_check_asks_for_counts(shop: Shop) -> None:
+    shop.publish({**FILES, "shop.rules": TRUSTED})
+    shop.receive(*(order(f"NS-{n}") for n in range(10, 15)))
+    shop.judge()
+    assert stops(shop) == []
+    fix(shop, "trusted", "C-77", "yes")
+    shop.judge()
+    assert stops(shop) == [("stopped", 5, 5 * 19200)]
 
 
 def test_money_alone_stops_too(shop: Shop) -> None:
@@ -252,7 +263,7 @@ def test_T11a_what_another_change_stopped_stays_stopped(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-def test_T11b_what_one_change_moves_is_counted_over_all_batches(shop: Shop, batch: int) -> None:
+def test_T11b_T35b_one_change_is_counted_over_all_batches(shop: Shop, batch: int) -> None:
     """No batch is over the limit of three alone."""
     fixed(shop, "TEA-1")
     seen = []
@@ -263,7 +274,7 @@ def test_T11b_what_one_change_moves_is_counted_over_all_batches(shop: Shop, batc
     assert [state for state, _, _ in seen[:-1]] == ["counting"] * (4 // batch - 1)
 
 
-def test_T11b_money_is_counted_over_all_batches(shop: Shop) -> None:
+def test_T11b_T35b_money_is_counted_over_all_batches(shop: Shop) -> None:
     limit(shop, records=100, book=3 * 19200)
     fixed(shop, "TEA-1")
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""What people do with held records: try again, set right, give away, put aside, take back."""
+"""What people do with held records: try again, set right, give away, snooze, take back."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -31,7 +31,7 @@ def test_nothing_is_tried_again_while_nothing_changed(shop: Shop) -> None:
     assert answer.status == 409
     assert answer.message.startswith("Nothing changed since ")
     assert answer.message.endswith(
-        ": item “AB-1” (still missing), version 1 of the record and rules version 1"
+        ": item “AB-1” (still missing), version 1 of the record and rule version 1"
         " are as they were."
     )
     assert says(shop, "retry.refused")[0].startswith("Farah asked for a new try of NS-2: Nothing")

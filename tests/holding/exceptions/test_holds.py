@@ -124,7 +124,7 @@ def test_who_comes_second_hears_that_it_is_done(shop: Shop) -> None:
         refusal = releases.release(session, shop.actor("tan"), wanted, "me too", shop.now)
         assert isinstance(refusal, Refusal)
         assert (refusal.code, refusal.status) == ("hold.closed", 409)
-        assert "released already: agreed" in refusal.message
+        assert "already released: agreed" in refusal.message
 
 
 def test_a_hold_of_another_company_does_not_exist(shop: Shop) -> None:

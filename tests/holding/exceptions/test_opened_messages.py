@@ -8,6 +8,7 @@ from holding.exceptions.bulk_acts import Wish
 from holding.exceptions.holds import Done, Each
 from holding.refusal import Refusal
 from holding.store.database import Database
+from holding.store.together import answer
 from holding.tables import Company, Hold, Record
 from holding.tables.row_states import HoldState
 from tests.holding.held import held_shop, hold_of, refused, says
@@ -51,10 +52,10 @@ def test_a_message_that_changed_is_opened_again(shop: Shop) -> None:
     opened(shop, "NS-1", "farah")
     wanted = hold_of(shop, "NS-1").id
     with shop.database.read() as session:
-        found = notes.whole(session, shop.actor("farah"), wanted)
+        found = answer(session, notes.whole(session, shop.actor("farah"), wanted))
         assert found is not None
         assert (found.text, found.answered) == (hold_of(shop, "NS-1").message, None)
-        assert notes.whole(session, shop.actor("lim"), wanted) is None
+        assert answer(session, notes.whole(session, shop.actor("lim"), wanted)) is None
     with shop.database.write() as session:
         session.execute(update(Hold).where(Hold.id == wanted).values(message="It says 191.00."))
     refused(tried(shop, "NS-1", "farah"), "retry.unread")

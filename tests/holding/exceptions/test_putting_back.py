@@ -1,4 +1,4 @@
-"""Who gave a hold away or put it aside by mistake gets it back as it was."""
+"""Who gave a hold away or snoozed it by mistake gets it back as it was."""
 
 from datetime import timedelta
 
@@ -8,6 +8,7 @@ from holding.exceptions import assignments, bulk_acts, releases, undo
 from holding.exceptions.holds import Done, Each
 from holding.exceptions.restored_assignments import PutBack
 from holding.store.database import Database
+from holding.store.together import answer
 from holding.tables import Company, Hold, Person, Record
 from tests.holding.held import held_shop, hold_of, refused, says
 from tests.holding.shop import Shop
@@ -50,7 +51,7 @@ def take_back(shop: Shop, who: str, op: str) -> object:
 
 def bar(shop: Shop, who: str) -> undo.Undoable | None:
     with shop.database.read() as session:
-        return undo.latest(session, shop.actor(who), shop.now)
+        return answer(session, undo.latest(shop.actor(who), shop.now))
 
 
 def stands(hold: Hold) -> tuple[object, ...]:
@@ -144,7 +145,7 @@ def test_many_are_put_back_but_those_that_were_changed(shop: Shop) -> None:
     all_of(shop, "farah", numbers, "form-1", "snooze")
     offered = bar(shop, "farah")
     assert offered is not None
-    assert offered.say.startswith("3 put aside until ")
+    assert offered.say.startswith("3 snoozed until ")
     give(shop, "lim", "lim", "form-2", "NS-3")
     answer = take_back(shop, "farah", "form-1")
     assert isinstance(answer, PutBack)

@@ -125,21 +125,21 @@ def verdicts(life: Life) -> list[labels.Retry]:
         return [labels.retry_verdict(row) for row in queries.pushes(session, record.id)]
 
 
-def test_T10b_it_says_by_itself_only_where_a_try_is_due(life: Life) -> None:
+def test_T10b_it_says_automatically_only_where_a_try_is_due(life: Life) -> None:
     life.books.moods = ["later"] * 9
     life.arrive("A-1")
     due = posting(life).due_at
     assert due is not None
     (waits,) = verdicts(life)
     assert (waits.word, waits.at, waits.left) == ("Yes", due, 1)
-    assert "by itself" not in waits.why  # the page says it with the time
+    assert "automatically" not in waits.why  # the page says it with the time
     wait(life)
     first, last = verdicts(life)
     assert (first.at, last.at) == (None, None)
     assert first.why == "It was sent again later."
     assert last.why == (
-        "The accounting system is busy or out of reach. It was tried 2 times and is not tried again"
-        " by itself. A person may have it tried again from its hold: it is then sent once more."
+        "The accounting system is busy or out of reach. It was tried 2 times and is not retried"
+        " automatically. A person may have it tried again from its hold: it is then sent once more."
     )
     with life.shop.database.read() as session:
         (hold,) = life.shop.holds(session, "A-1")

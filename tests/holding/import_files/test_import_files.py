@@ -232,7 +232,7 @@ def test_only_finance_and_only_in_order(desk: Desktop) -> None:
     (file,) = desk.files
     early = desk.tell(file, Outcome(new=1, update=0, error=0, updated=frozenset(), errors={}))
     assert isinstance(early, Refusal)
-    assert "nobody has downloaded it yet" in early.message
+    assert "not downloaded yet" in early.message
     desk.siti = desk.shop.actor("vera")
     refused = desk.withdraw(file)
     assert isinstance(refused, Refusal)

@@ -10,6 +10,7 @@ from holding.import_files.outcomes import Outcome
 from holding.refusal import Refusal
 from holding.tables.row_states import ImportFileState
 from tests.holding.import_files.desktop import Desktop, rules
+from tests.holding.integrity.test_contents import edited, said, said_in
 
 OFTEN = """
 retry autocount_excel
@@ -110,7 +111,7 @@ def test_each_file_is_a_cause_of_its_own(desk: Desktop) -> None:
 
 
 def test_a_file_whose_outcome_was_entered_is_not_withdrawn(desk: Desktop) -> None:
-    """It was imported: only the listing tells what of it stands there."""
+    """It was imported: only the listing tells what of it exists there."""
     desk.at_once("A-1")
     (file,) = desk.files
     desk.imports(desk.download(file))
@@ -126,3 +127,19 @@ def test_a_file_whose_outcome_was_entered_is_not_withdrawn(desk: Desktop) -> Non
 
 def _line() -> dict[str, object]:
     return {"pos": 1, "sku": "TEA-1", "name": "Tea", "uom": "CTN", "qty": "1", "price": "96.00"}
+
+
+def test_T30e_what_was_told_of_a_file_is_sealed(desk: Desktop) -> None:
+    """Each act seals the file anew; what SQL makes of it afterwards is named."""
+    desk.at_once("A-1", "A-2")
+    (file,) = desk.files
+    rows = desk.imports(desk.download(file))
+    assert said(desk) == []
+    desk.tell(file, desk.outcome(rows))
+    assert said(desk) == []
+    desk.compare(file)
+    assert said(desk) == []
+    for change in ("verdicts = '{}'", "state = 'withdrawn'", "note = 'x'", "imported_by_id = 1"):
+        with edited(desk.shop.database, f"UPDATE import_file SET {change}") as session:
+            (one,) = said_in(session, desk)
+        assert one.startswith(f"Table import_file, row {file.id}: its content is not what event ")

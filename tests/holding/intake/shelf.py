@@ -17,12 +17,15 @@ BACK = timedelta(minutes=10)
 
 @dataclass
 class Shelf:
-    """Shows its changes by their moment, two a page; `answer` is told instead once."""
+    """Shows its changes by their moment, two a page; `answer` is told instead once, `wrong` beside
+    each page.
+    """
 
     changes: list[tuple[datetime, str, str]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     answer: NoPage | None = None
+    wrong: NoPage | None = None
     calls_a_minute: int = 6_000
     meanwhile: Callable[[], None] = lambda: None
 
@@ -55,9 +58,10 @@ class Shelf:
         left = sorted(one for one in self.changes if one[0] >= moment)[skip:]
         if len(left) > 2:
             after = json.dumps([since, skip + 2])
-            return Page(found=_all(left[:2]), after=after, more=True)
+            return Page(found=_all(left[:2]), after=after, more=True, wrong=self.wrong)
         newest = max([moment + BACK, *(at for at, *_ in left)])
-        return Page(found=_all(left), after=self.begin(newest - BACK), more=False)
+        after = self.begin(newest - BACK)
+        return Page(found=_all(left), after=after, more=False, wrong=self.wrong)
 
 
 def _all(changes: Sequence[tuple[datetime, str, str]]) -> list[Pulled]:

@@ -8,12 +8,10 @@ from holding.intake import hook_calls
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.tables import Company, Connection, HookCall
+from tests.holding.intake.pulling import MINUTES, Read, told, versions
 from tests.holding.intake.shelf import Shelf
-from tests.holding.intake.test_pulls import MINUTES, Read, read, shelf, told, versions
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named
-
-__all__ = ["read", "shelf"]  # fixtures
 
 
 def reject(database: Database, company: Company, code: str, clock: SetClock) -> int:

@@ -2,10 +2,13 @@
 
 import threading
 
+from sqlalchemy import LargeBinary, literal, update
+
 from holding.intake.versions import Receipt, receive
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.tables import Connection, Delivery, Event, LinkKey, Record, Version
+from holding.tables.columns import table_of
 from tests.support.factories import connection_named, make_company
 from tests.support.shop import Shop, incoming, order
 
@@ -42,6 +45,18 @@ def test_the_same_body_right_after_itself_is_a_repeat_under_any_key(shop: Shop) 
     assert isinstance(again, Receipt)
     assert again.times == 2
     assert len(shop.rows(Delivery)) == 1
+
+
+def test_a_delivery_whose_bytes_were_damaged_does_not_stop_the_next(shop: Shop) -> None:
+    """The newest is read to see whether it comes again."""
+    shop.deliver(incoming(order("1", "A")), key="k1", raw=b"order " * 100)
+    table = table_of(Delivery)
+    with shop.database.write() as session:
+        damaged = literal(b"\x00z damaged", LargeBinary)
+        session.execute(update(table).values(body=damaged))
+    next_one = shop.deliver(incoming(order("2", "A")), key="k2", raw=b"y")
+    assert isinstance(next_one, Receipt)
+    assert next_one.new_records == 1
 
 
 def test_the_same_key_with_another_body_is_refused(shop: Shop) -> None:

@@ -54,7 +54,7 @@ def test_T21a_a_blank_amount_is_nobodys_by_default(shop: Shop) -> None:
     assert refusal.status == 403
     (who,) = told(shop, hold)
     assert who in refusal.hint
-    assert who.startswith("Nobody fills it in here: ")
+    assert who.startswith("It cannot be filled in here: ")
     assert "has it corrected in netshop, which then sends a new version." in who
 
 
@@ -63,7 +63,7 @@ def test_T21a_a_named_team_fills_it_in_and_who_has_the_hold_does_not(shop: Shop)
     assert offered(shop, hold, "farah") == []
     refusal = refused(set_right(shop, "NS-1", "total", "192.00"), "correction.team")
     assert refusal.status == 403
-    assert refusal.hint == "Accounts team may set it: nobody in it can yet."
+    assert refusal.hint == "Accounts team may set it: no member of it can yet."
     with shop.database.write() as session:
         farah = shop.actor("farah").person_id or 0
         add_to_team(session, company_id=shop.company.id, name="accounts", person_id=farah)

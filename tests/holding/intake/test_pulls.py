@@ -1,89 +1,29 @@
-"""A source that can be asked: its cursor is kept, nothing is left out, nothing comes twice."""
+"""A source that can be asked: its cursor is kept, nothing is left out, nothing comes twice.
 
-from collections.abc import Callable
+Not here: what a change of its settings does (test_pull_settings.py).
+"""
+
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import update
 
-from connectors import registry
 from connectors.contract.pulls import NoPage
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.configuration.settings_change import change_settings
 from holding.connections import setup
 from holding.intake import pull_turns
-from holding.intake.pulls import PullCount, arrange, pull_due
+from holding.intake.pulls import PullCount
 from holding.intake.versions import receive
 from holding.refusal import Refusal
 from holding.store.database import Database
-from holding.tables import Company, Connection, Delivery, Event, Pull, Version
-from tests.holding.desks import KEYS
+from holding.tables import Company, Delivery, Pull
+from tests.holding.intake.pulling import MINUTES, SECOND, Read, row, told, versions
 from tests.holding.intake.shelf import Shelf
 from tests.support.clock import SetClock
-from tests.support.factories import connection_named, make_connection
-
-SETTINGS = {"base_url": "https://shop.example", "pull_minutes": "15", "sweep_at": "02:30"}
-Read = Callable[[], PullCount]
-MINUTES, SECOND = timedelta(minutes=1), timedelta(seconds=1)
-
-
-@pytest.fixture
-def shelf(
-    monkeypatch: pytest.MonkeyPatch, database: Database, company: Company, clock: SetClock
-) -> Shelf:
-    made = Shelf()
-    monkeypatch.setattr(registry, "_SOURCES", (made,))
-    with database.write() as session:
-        row = make_connection(session, company, "shelf", side="source", settings=SETTINGS)
-        told = setup.set_key(
-            session, SYSTEM, row.id, "key-of-the-shelf", now=clock.now(), keys=KEYS
-        )
-        assert not isinstance(told, Refusal)
-    return made
-
-
-@pytest.fixture
-def read(database: Database, company: Company, clock: SetClock) -> Read:
-    """What a worker does at this moment: begin what is new, then read until nothing is due."""
-
-    def reading() -> PullCount:
-        with database.write() as session:
-            arrange(session, clock.now())
-        pages = new = 0
-        more = True
-        while more:
-            done = pull_due(
-                database,
-                clock,
-                company_id=company.id,
-                owner="worker-1",
-                http=Http(clock),
-                keys=KEYS,
-                lease_seconds=60,
-            )
-            pages, new, more = pages + done.pages, new + done.new, done.more
-            clock.advance(0.001)
-        return PullCount(pages, new)
-
-    return reading
-
-
-def row(database: Database, kind: str = "pull") -> Pull:
-    with database.read() as session:
-        return session.query(Pull).filter_by(kind=kind).one()
-
-
-def told(database: Database, act: str) -> list[str]:
-    with database.read() as session:
-        rows = session.query(Event).filter_by(act=act).order_by(Event.id)
-        return [(one.body or {})["say"] for one in rows]
-
-
-def versions(database: Database) -> list[tuple[str, int]]:
-    with database.read() as session:
-        rows = session.query(Version).order_by(Version.id)
-        return [((one.body or {})["number"], one.no) for one in rows]
+from tests.support.factories import connection_named
 
 
 def test_only_what_changes_after_it_began_comes_page_by_page(
@@ -200,102 +140,6 @@ def test_days_before_are_read_when_somebody_asks_for_them(
     assert str(row(database, "sweep").due_at) == "2026-11-20 20:00:00+00:00"
 
 
-def test_another_address_is_not_shown_the_key(
-    shelf: Shelf, read: Read, database: Database, clock: SetClock, company: Company
-) -> None:
-    read()
-    with database.write() as session:
-        key = connection_named(session, company, "shelf").id
-        given = {"base_url": "https://other.example"}
-        change_settings(session, SYSTEM, key, given, now=clock.now())
-    calls = len(shelf.asked)
-    read()
-    assert len(shelf.asked) == calls
-    [words] = told(database, "pull.failed")
-    assert words.startswith("shelf could not be read. shelf has no key yet.")
-    with database.write() as session:
-        setup.set_key(session, SYSTEM, key, "another-key", now=clock.now(), keys=KEYS)
-    read()
-    assert len(shelf.asked) == calls + 1
-    assert told(database, "pull.answers") == ["shelf can be read again."]
-
-
-def change(database: Database, company: Company, clock: SetClock, **given: str) -> None:
-    with database.write() as session:
-        key = connection_named(session, company, "shelf").id
-        assert change_settings(session, SYSTEM, key, given, now=clock.now()) == tuple(given)
-
-
-def test_what_changed_while_deliveries_were_off_comes_when_they_are_on_again(
-    shelf: Shelf, read: Read, database: Database, clock: SetClock, company: Company
-) -> None:
-    read()
-    shelf.changes = [(clock.now() + MINUTES, "N1", "1.00")]
-    change(database, company, clock, deliveries="off")
-    assert read().new == 0
-    clock.advance(timedelta(days=3))
-    assert read().new == 0
-    assert len(shelf.asked) == 1
-    assert [row(database, kind).due_at for kind in ("pull", "sweep")] == [None, None]
-    change(database, company, clock, deliveries="on")
-    assert read().new == 1
-    assert versions(database) == [("N1", 1)]
-    assert row(database, "sweep").due_at is not None
-
-
-@pytest.mark.parametrize("total", ["1.00", "x"])
-def test_a_page_that_was_asked_for_before_a_change_of_settings_is_asked_for_again(
-    shelf: Shelf, read: Read, database: Database, clock: SetClock, company: Company, total: str
-) -> None:
-    """What it brought may not be taken any more: the place behind it is no place to go on from."""
-    shelf.changes = [(clock.now() + MINUTES, "N1", total)]
-
-    def off() -> None:
-        shelf.meanwhile = lambda: None
-        change(database, company, clock, deliveries="off")
-
-    shelf.meanwhile = off
-    assert read() == PullCount(2, 0)
-    assert (len(shelf.asked), row(database).cursor) == (1, None)
-    change(database, company, clock, deliveries="on")
-    read()
-    assert len(versions(database)) + len(told(database, "pull.unreadable")) == 1
-
-
-def test_kinds_that_are_allowed_while_a_page_is_on_its_way_are_not_left_out_of_it(
-    shelf: Shelf, read: Read, database: Database, clock: SetClock, company: Company
-) -> None:
-    shelf.changes = [(clock.now() + MINUTES, "N1", "1.00")]
-    with database.write() as session:  # this source declares no kinds to choose from
-        source = connection_named(session, company, "shelf")
-        source.settings = {**source.settings, "record_kinds": "delivery"}
-
-    def allowed() -> None:
-        shelf.meanwhile = lambda: None
-        change(database, company, clock, record_kinds="")
-
-    shelf.meanwhile = allowed
-    assert read().new == 1
-
-
-def test_an_address_that_is_taken_away_ends_the_asking(
-    shelf: Shelf, read: Read, database: Database, clock: SetClock, company: Company
-) -> None:
-    read()
-    with database.write() as session:
-        row_ = connection_named(session, company, "shelf")
-        row_.settings = {}
-        assert pull_turns.ask(session, SYSTEM, row_.id, "pull", clock.now()) is None
-    read()
-    with database.read() as session:
-        assert session.query(Pull).count() == 0
-    assert len(shelf.asked) == 1
-    with database.write() as session:
-        refused = pull_turns.ask(session, SYSTEM, row_.id, "pull", clock.now())
-    assert isinstance(refused, Refusal)
-    assert refused.message == "shelf is not read: it has no address and key for that yet."
-
-
 def test_without_an_answer_it_is_asked_ever_later_and_told_once(
     shelf: Shelf, read: Read, database: Database, clock: SetClock
 ) -> None:
@@ -315,6 +159,22 @@ def test_without_an_answer_it_is_asked_ever_later_and_told_once(
     read()
     assert told(database, "pull.answers") == ["shelf can be read again."]
     assert (row(database).wrong, row(database).tries) == (None, 0)
+
+
+def test_it_goes_on_asking_each_hour_however_long_there_is_no_answer(
+    shelf: Shelf, read: Read, database: Database, clock: SetClock
+) -> None:
+    read()
+    for tries in (6, 41, 2_000):
+        shelf.answer = NoPage(words="The shop did not answer.")
+        with database.write() as session:
+            session.execute(
+                update(Pull).where(Pull.kind == "pull").values(due_at=clock.now(), tries=tries)
+            )
+        read()
+        due = row(database).due_at
+        assert due is not None
+        assert round((due - clock.now()) / MINUTES) == 60
 
 
 def test_a_source_that_wants_to_be_left_alone_is(
@@ -426,46 +286,41 @@ def test_what_cannot_be_read_is_kept_and_told_once_and_stops_nothing(
     assert b'"bad"' in (kept.body or b"")
 
 
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"pull_minutes": "soon"}, "“soon” is none of: 5, 15, 60, 0."),
-        ({"sweep_days": "0"}, "“0” is no whole number, 1 or more. Example: 7."),
-        ({"sweep_at": "24:00"}, "“24:00” is no time of a day. Example: 02:30."),
-        ({"sweep_at": "2"}, "“2” is no time of a day. Example: 02:30."),
-        ({"pull_from": "yesterday"}, "“yesterday” is no day. Example: 2026-11-01."),
-    ],
-)
-def test_settings_that_say_nothing_are_refused(
-    shelf: Shelf,
-    database: Database,
-    clock: SetClock,
-    company: Company,
-    given: dict[str, str],
-    words: str,
+def test_what_cannot_be_read_beside_is_told_once_and_stops_nothing(
+    shelf: Shelf, read: Read, database: Database, clock: SetClock
 ) -> None:
-    with database.write() as session:
-        key = connection_named(session, company, "shelf").id
-        refused = change_settings(session, SYSTEM, key, given, now=clock.now())
-    assert isinstance(refused, Refusal)
-    assert (refused.message, refused.status) == (words, 422)
-    del shelf
+    """A shop whose payouts fail for a day: its orders come as always."""
+    shelf.wrong = NoPage(words="Its payouts could not be read.", hint="Is the key still good?")
+    for number in range(4):
+        shelf.changes += [(clock.now(), f"N{number}-{n}", "1.00") for n in range(3)]
+        assert read().new == 3
+        found = row(database)
+        assert found.wrong == "Its payouts could not be read. Is the key still good?"
+        assert found.due_at is not None
+        assert 14 * MINUTES < found.due_at - clock.now() <= 15 * MINUTES
+        clock.advance(15 * MINUTES)
+    assert found.wrong_since is not None
+    assert found.wrong_since < clock.now() - 59 * MINUTES
+    assert told(database, "pull.failed") == [
+        "shelf could not be read. Its payouts could not be read. Is the key still good?"
+    ]
+    assert told(database, "pull.answers") == []
+    shelf.wrong = None
+    read()
+    assert told(database, "pull.answers") == ["shelf can be read again."]
+    assert (row(database).wrong, row(database).wrong_since) == (None, None)
 
 
-def test_without_minutes_only_the_night_asks(
+def test_what_is_read_beside_and_wants_to_be_left_alone_is(
     shelf: Shelf, read: Read, database: Database, clock: SetClock, company: Company
 ) -> None:
-    with database.write() as session:
-        row_ = session.query(Connection).filter_by(name="shelf").one()
-        row_.settings = {**SETTINGS, "pull_minutes": "0"}
-    shelf.changes = [(clock.now() + MINUTES, "N1", "1.00")]
-    assert read().pages == 0
-    due = row(database, "sweep").due_at
-    assert due is not None
-    clock.set(due)
-    assert read().new == 1
-    assert row(database).due_at is None
+    shelf.wrong = NoPage(words="Too many calls.", pause=300)
+    read()
     with database.write() as session:
         key = connection_named(session, company, "shelf").id
-        change_settings(session, SYSTEM, key, {"pull_minutes": "5"}, now=clock.now())
-    assert read().pages == 1
+        pull_turns.ask(session, SYSTEM, key, "sweep", clock.now())
+    read()
+    assert len(shelf.asked) == 1
+    clock.advance(301 * SECOND)
+    read()
+    assert len(shelf.asked) == 2

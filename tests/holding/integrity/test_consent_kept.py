@@ -51,8 +51,8 @@ def test_what_others_agreed_to_is_no_breach(shop: Shop) -> None:
     ("who", "did"),
     [
         ("farah", "fixed its mapping debtor(“C-99”)"),
-        ("chan", "wrote the rules it was judged by (version 1)"),
-        ("pua", "published the rules it was judged by (version 1)"),
+        ("chan", "wrote the rules it was checked with (version 1)"),
+        ("pua", "published the rules it was checked with (version 1)"),
         ("vera", "made it, says the record"),
         ("adam", ""),
     ],
@@ -80,7 +80,7 @@ def test_a_level_that_nobody_agreed_to_is_a_breach(shop: Shop) -> None:
             session.expire_all()
             [told] = breaches(shop, session)
             assert told == (
-                "NS-1 was sent and nobody had approved that content."
+                "NS-1 was sent without an approval of that content."
                 if left == len(LEVELS)
                 else f"NS-1 was sent without all it needed: {level}."
             )

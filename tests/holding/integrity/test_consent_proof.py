@@ -162,7 +162,7 @@ def test_an_approval_for_any_content_is_a_breach(life: Life) -> None:
         send(life)
         found = told(life)
     assert life.books.effects == [("create", "NS-1")]
-    assert found == ["NS-1 was sent and nobody had approved that content."]
+    assert found == ["NS-1 was sent without an approval of that content."]
 
 
 def test_an_approval_that_was_taken_back_and_counts_is_a_breach(
@@ -179,4 +179,4 @@ def test_an_approval_that_was_taken_back_and_counts_is_a_breach(
         send(life)
         found = told(life)
     assert life.books.effects == [("create", "NS-1")]
-    assert found == ["NS-1 was sent and nobody had approved that content."]
+    assert found == ["NS-1 was sent without an approval of that content."]

@@ -1,6 +1,7 @@
 """The tables of allowed moves are whole, and no illegal move can be made."""
 
 from contextlib import nullcontext
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,16 +9,21 @@ import pytest
 from sqlalchemy import Update, select, update
 from sqlalchemy.exc import IntegrityError
 
+from holding.journal import target_holds
+from holding.journal.target_holds import Trouble
 from holding.lifecycle import states as lifecycle_states
 from holding.lifecycle.states import (
     HOLD_MOVES,
     POSTING_MOVES,
     PUSH_MOVES,
+    UNPOSTED,
     Moves,
     Step,
+    counted,
     move_posting,
     move_push,
     move_pushes,
+    state_of,
     take_steps,
 )
 from holding.posting.push import Case, close_push
@@ -31,6 +37,7 @@ from holding.tables.postings import (
     TO_SEND_STATES,
     UNSENT_STATES,
 )
+from holding.tables.records import RECORD_STATES
 from holding.tables.row_states import HoldState, PushState, RecordState
 from rules.values.posting_states import PostingState
 from tests.holding.pushing import Lane
@@ -222,3 +229,38 @@ def test_what_has_no_posting_and_no_hold_stays_where_its_judging_left_it(
         session.execute(update(Record).values(state=stays))
         lifecycle_states.refresh(session, [record_id])
         assert session.scalars(select(Record.state)).one() == stays
+
+
+def test_the_state_of_a_record_is_the_same_in_python_and_in_the_database(lane: Lane) -> None:
+    """Sixty postings in any state, over thirty records; some take another back, some have holds."""
+    chance = Random(18)
+    keys = lane.ready(*(f"IV-{no}" for no in range(60)))
+    before = {}
+    with lane.database.write() as session, any_move(session):
+        postings = [session.get_one(Posting, key) for key in keys]
+        of = [posting.record_id for posting in postings[:30]]
+        for seq, posting in enumerate(postings, 2):
+            if chance.random() < 0.3:
+                found = Trouble(code="TGT01", error_class="business_rule", words="No.")
+                target_holds.open_hold(session, posting, found, lane.clock.now())
+            posting.record_id, posting.seq = chance.choice(of), seq
+            posting.state = chance.choice(list(PostingState))
+            posting.reverses_id = chance.choice([None, keys[0]])
+        for hold in session.scalars(select(Hold)):
+            hold.record_id, hold.state = chance.choice(of), chance.choice(list(HoldState))
+        for record in session.scalars(select(Record).where(Record.id.in_(of))):
+            record.state = before[record.id] = chance.choice(RECORD_STATES)
+    with lane.database.write() as session:
+        lifecycle_states.refresh(session, of)
+    postings, holds = lane.rows(Posting), lane.rows(Hold)
+    meant = {}
+    for key in of:
+        mine = [counted(one.state, one.reverses_id) for one in postings if one.record_id == key]
+        held = any(one.record_id == key and one.state == HoldState.OPEN for one in holds)
+        empty = before[key] if before[key] in UNPOSTED else RecordState.WAITING
+        meant[key] = state_of(mine, held=held, empty=empty)
+    rows = {row.id: row for row in lane.rows(Record) if row.id in meant}
+    assert {key: row.state for key, row in rows.items()} == meant
+    moved = {key for key in meant if meant[key] != before[key]}
+    assert {key for key, row in rows.items() if row.lock} == moved
+    assert len(set(meant.values())) > 5

@@ -243,7 +243,7 @@ def test_what_nobody_used_goes_and_a_record_that_needs_it_is_held(shop: Shop) ->
     with shop.database.read() as session:
         [said] = session.scalars(select(Event).where(Event.act == "mapping.removed")).all()
         assert said.body["say"] == (
-            "Farah removed debtor(“C-78”), before Boon & Co (nobody); 0 records are judged again."
+            "Farah removed debtor(“C-78”), before Boon & Co (nobody); 0 records are checked again."
         )
         [table] = [t for t in mapping_lists.tables(session, shop.company.id) if t.name == "debtor"]
         assert table.entries == 1

@@ -3,13 +3,16 @@
 import pytest
 from sqlalchemy import select
 
+from holding.exceptions import releases
+from holding.exceptions.holds import Done
 from holding.mappings.fixes import Fixed
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.tables import Company, Event, MappingEntry, Posting, Record
 from rules.values.posting_states import PostingState
+from tests.holding.consent import ASKING
 from tests.holding.fixing import blocked_shop, due, fix, preview, rev
-from tests.holding.shop import Shop, line, open_shop, order
+from tests.holding.shop import FILES, Shop, line, open_shop, order
 from tests.support.clock import SetClock
 from tests.support.databases import any_move
 
@@ -40,7 +43,7 @@ def test_a_fix_is_one_event_and_one_for_each_record(blocked: Shop) -> None:
     with blocked.database.read() as session:
         said = session.scalars(select(Event).where(Event.act == "mapping.fixed")).one()
         assert said.body["say"] == (
-            "Farah set item(“AB-100”) = TEA-1 (the shop renamed it); 4 records are judged again."
+            "Farah set item(“AB-100”) = TEA-1 (the shop renamed it); 4 records are checked again."
         )
         woken = session.scalars(select(Event).where(Event.act == "record.woken")).all()
         numbers = {session.get_one(Record, event.record_id).number for event in woken}
@@ -66,6 +69,33 @@ def test_a_changed_entry_wakes_unsent_documents_made_with_it(blocked: Shop) -> N
     with blocked.database.read() as session:
         content = blocked.posting(session, "NS-5").content or {}
         assert content["lines"][0]["SKU"] == "TEA-2"
+
+
+KEPT = (
+    ASKING.replace("line.price, 0.01)", "line.price * kept(line.sku), 0.01)")
+    + """
+map kept
+    match    exact
+    "TEA-1"  -> 100%
+    missing  hold for accounts  say "Nobody said what is kept of {key}."
+"""
+)
+
+
+def test_a_changed_entry_wakes_every_document_that_was_released(shop: Shop) -> None:
+    """The entry stands behind a computed field, which a check has asked for before."""
+    shop.publish({**FILES, "shop.rules": KEPT})
+    shop.receive(*(order(f"NS-{n}", channel="fax") for n in range(1, 4)))
+    shop.judge()
+    with shop.database.write() as session:
+        for number in shop.states():
+            [hold] = shop.holds(session, number)
+            done = releases.release(session, shop.actor("lim"), hold.id, "agreed", shop.now)
+            assert isinstance(done, Done), done
+    shop.judge()
+    assert set(shop.states().values()) == {"ready"}
+    fix(shop, "kept", "TEA-1", "90%")
+    assert due(shop) == ["NS-1", "NS-2", "NS-3"]
 
 
 def test_a_fix_does_not_wake_what_was_sent(blocked: Shop) -> None:

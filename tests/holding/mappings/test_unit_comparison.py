@@ -83,6 +83,29 @@ def test_the_target_does_not_have_what_is_posted(shop: Shop) -> None:
     assert (found.says, found.effect) == ("3 and 4 differ", "")
 
 
+def test_a_target_that_counts_in_another_base_does_not_have_what_is_posted(shop: Shop) -> None:
+    """It has the carton, so its rate is shown; what differs is the unit that goes out."""
+    set_up(shop, "BOX", CTN=12)
+    shop.receive(order("NS-1", lines=CTN, total="480.00"))
+    shop.judge()
+    found = held(shop, "UOM08")
+    assert texts(found)[2] == "1 CTN = 12 BOX"
+    assert (found.says, found.effect) == ("3 and 4 differ", "")
+
+
+def test_a_unit_of_two_words_is_read_like_any_other(shop: Shop) -> None:
+    fix(shop, "units", "BIG CTN|TEA-1", "40 PCS")
+    set_up(shop, "PCS", **{"BIG CTN": 12})
+    shop.receive(order("NS-1", lines=[line(uom="BIG CTN", qty="5", price="96.00")], total="480.00"))
+    shop.judge()
+    found = held(shop, "UOM08")
+    assert texts(found)[1:3] == ["1 BIG CTN = 40 PCS", "1 BIG CTN = 12 PCS"]
+    assert found.says == "2 and 3 differ"
+    assert found.effect == (
+        "5 BIG CTN would be 200 PCS here and 60 PCS in aiaccount: stock would be wrong by 140 PCS."
+    )
+
+
 def test_another_quantity_goes_out_than_came_in(shop: Shop) -> None:
     shop.publish({**FILES, "shop.rules": RULES.replace(POSTED, 'UOM          = "CTN"')})
     shop.receive(order("NS-1", lines=CTN, total="480.00"))

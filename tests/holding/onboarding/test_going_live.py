@@ -1,9 +1,9 @@
 """Nothing is sent for a company before it goes live; then from its cutover on."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from holding.access.actors import Actor
 from holding.journal.posting_claims import companies_due
@@ -235,9 +235,31 @@ def test_going_live_waits_for_its_steps_and_for_the_numbers_that_were_shown(shop
     assert again.code == "live.already"
 
 
+@pytest.mark.parametrize(("seconds", "count"), [(-1, 1), (0, 1), (1, 0), (None, 0)])
+def test_a_record_that_is_looked_at_again_another_day_is_not_being_checked(
+    shop: Shop, seconds: int | None, count: int
+) -> None:
+    shop.receive(order("SO-1"))
+    shop.judge()
+    due = None if seconds is None else shop.now + timedelta(seconds=seconds)
+    with shop.database.write() as session:
+        session.execute(update(Record).values(due_at=due))
+        assert going_live.first_run(session, shop.company.id, shop.now).to_check == count
+
+
 def target_passed(shop: Shop) -> None:
     """The target answered its connection test."""
     with shop.database.write() as session:
         target = connection_named(session, shop.company, "aiaccount")
         at = {"checked_at": shop.now, "changed_at": shop.now}
         session.add(Snapshot(connection_id=target.id, kind="account", revision=0, sha256="0", **at))
+
+
+def test_rates_that_wait_for_a_person_prove_no_connection(shop: Shop) -> None:
+    with shop.database.write() as session:
+        target = connection_named(session, shop.company, "aiaccount")
+        session.execute(delete(Snapshot).where(Snapshot.kind != "rate"))
+        at = {"checked_at": shop.now, "changed_at": shop.now}
+        session.add(Snapshot(connection_id=target.id, kind="rate", revision=0, sha256="0", **at))
+        session.flush()
+        assert not checklist(session, shop.company.id).done(Step.TARGET)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from connectors import registry
 from connectors.contract import ConnectionReport
@@ -15,7 +15,9 @@ from holding.access.actors import SYSTEM
 from holding.connections import master_data, probe, setup
 from holding.records import record_rows
 from holding.store.database import Database
-from holding.tables import Company, Connection
+from holding.store.together import answer
+from holding.tables import Company, Connection, Posting
+from holding.tables.row_states import PostingWait
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS, make_desk
 from tests.holding.life import LARGE, SMALL, TABLES, Life
@@ -234,6 +236,8 @@ def test_T07a_what_goes_at_once_is_compared_with_the_item_as_it_is(life: Life) -
     life.arrive("A-4")
     assert life.held("A-4") == ["UOM08"]
     assert len(effects(life)) == 3
+    said = f"autocount counts {TEA} otherwise: in CTN now, in PCS before. 3 posted documents were"
+    assert [one for one in life.told("connection.units") if one.startswith(said)]
 
 
 def test_T07a_one_question_serves_all_that_name_an_item(life: Life) -> None:
@@ -267,6 +271,36 @@ def test_T07a_a_document_waits_for_the_answer_and_says_so(life: Life) -> None:
         life.shop.clock.advance(3601)
 
 
+def test_T07a_what_it_waits_for_is_told_by_a_word_of_ours_not_by_its_sentence(life: Life) -> None:
+    control(life, "book", products_away=True)
+    life.arrive("A-1")
+    assert of_record(life, "A-1")[0].waits is PostingWait.ITEM_SETUP
+    _reworded(life, "Menunggu jawapan.")
+    assert of_record(life, "A-1")[0].tells_why
+    control(life, "book", products_away=False)
+    life.shop.clock.advance(3601)
+    life.work()
+    assert effects(life) == [("created", "A-1-1")]
+    [row] = of_record(life, "A-1")
+    assert (row.waits, row.why) == (None, "")
+    control(life, "book", products_away=True)
+    life.shop.clock.advance(3601)
+    life.arrive("A-2")
+    assert of_record(life, "A-2")[0].tells_why
+    _reworded(life, "Waits until Monday.", waits=None)
+    assert not of_record(life, "A-2")[0].tells_why
+    _reworded(life, "Menunggu jawapan.", waits=PostingWait.ITEM_SETUP)
+    life.shop.clock.advance(60)
+    life.shop.receive(order("A-2", updated_at=life.shop.now.isoformat(), **SMALL))
+    life.shop.judge()
+    assert of_record(life, "A-2")[0].waits is None, "judged anew, it has not been looked at yet"
+
+
+def _reworded(life: Life, words: str, **given: Any) -> None:
+    with life.shop.database.write() as session:
+        session.execute(update(Posting).values(reason=words, **given))
+
+
 def stock(life: Life) -> Any:
     """What the documents did to the stock of the book, as AutoCount counts it."""
     return life.books.show("stock").get("1042", {})  # type: ignore[attr-defined]
@@ -287,7 +321,7 @@ def test_T07c_stock_follows_the_documents_in_the_unit_of_the_item(life: Life) ->
 
 def of_record(life: Life, number: str) -> tuple[record_rows.PostingRow, ...]:
     with life.shop.database.read() as session:
-        return record_rows.postings(session, life.shop.record(session, number).id)
+        return answer(session, record_rows.postings(life.shop.record(session, number).id))
 
 
 def test_T07a_an_item_that_is_not_there_is_no_reason_to_wait(life: Life) -> None:

@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from holding.approvals import approve
 from holding.records import record_rows, trace
+from holding.store.together import answer
 from holding.tables import Approval, Event, Hold, Posting, PostingLine, Push
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Life
 from tests.holding.shop import FILES, line
@@ -53,13 +54,16 @@ def test_a_credit_note_is_told_as_what_takes_another_back(life: Life) -> None:
         assert "(ready)" not in said
         assert "; A-1-2 waits for the credit note" in said
         record_id = session.scalars(select(Posting.record_id).limit(1)).one()
-        rows = {row.number: row for row in record_rows.postings(session, record_id)}
+        rows = {row.number: row for row in answer(session, record_rows.postings(record_id))}
         assert [rows[number].why for number in ("A-1-1", "A-1-2")] == ["", ""]
         note = rows["CN-A-1-1"]
         assert note.reverses_id == rows["A-1-1"].id
         mapped = trace.seven(session, record_id, note.id)[2]
     assert (mapped.no, mapped.tone) == (3, "good")
-    assert mapped.text == "All from the document that it takes back, but what the rules say anew."
+    assert (
+        mapped.text
+        == "All from the document that it takes back, except for what the rules set again."
+    )
 
 
 def test_the_next_document_waits_for_the_credit_note(life: Life) -> None:

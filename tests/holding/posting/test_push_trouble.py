@@ -273,7 +273,7 @@ def test_where_the_target_takes_doubles_we_look_before_the_first_send(lane: Lane
     lane.put_there("IV-1")
     with lane.database.write() as session:
         connection = lane.connection(session)
-        connection.settings = {**connection.settings, "dedupe": "none"}
+        connection.settings = {**connection.settings, "look_first": "yes"}
     [there] = lane.ready("order-2", document=invoice("IV-1"))
     [fresh] = lane.ready("IV-2")
     lane.work()
@@ -281,6 +281,18 @@ def test_where_the_target_takes_doubles_we_look_before_the_first_send(lane: Lane
     assert [line["number"] for line in lane.target.writes()] == ["IV-1", "IV-2"]
     kinds = [r.kind for r in lane.rows(Request)]
     assert kinds == ["lookup", "lookup", "push"]
+
+
+@pytest.mark.parametrize("told", [{}, {"look_first": "no"}, {"look_first": ""}])
+def test_a_target_that_refuses_doubles_is_looked_into_first_only_where_somebody_wants_it(
+    lane: Lane, told: dict[str, str]
+) -> None:
+    with lane.database.write() as session:
+        connection = lane.connection(session)
+        connection.settings = {**connection.settings, **told}
+    lane.ready("IV-1")
+    lane.work()
+    assert [r.kind for r in lane.rows(Request)] == ["push"]
 
 
 def test_no_target_waits_for_the_whole_queue_of_another(lane: Lane) -> None:

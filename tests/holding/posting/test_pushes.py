@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from holding.runs.dispatch import push_due
 from holding.runs.status import pill
@@ -19,6 +19,7 @@ from holding.tables import (
     Request,
 )
 from tests.holding.pushing import Lane
+from tests.support.databases import any_move
 from tests.support.factories import make_person
 from tests.support.postings import NOW, invoice
 from tests.support.simulator import DEMO_KEY
@@ -94,6 +95,19 @@ def test_a_posting_changed_by_sql_is_held_and_nothing_is_called(lane: Lane, colu
     with lane.database.read() as session:
         assert session.get_one(Record, hold.record_id).state == "held"
     assert [e.act for e in lane.rows(Event)][-1] == "posting.stopped"
+
+
+def test_a_document_that_a_push_made_is_not_made_again(lane: Lane) -> None:
+    """Whatever its posting says by now; it is held before anything is written down."""
+    [key] = lane.ready("IV-1")
+    lane.work()
+    with lane.database.write() as session, any_move(session):
+        again = {"state": "ready", "due_at": lane.clock.now(), "posted_push_id": None}
+        session.execute(update(Posting).values(**again))
+    lane.work()
+    assert lane.state(key) == "held"
+    assert lane.open_holds() == ["PSH03"]
+    assert len(lane.rows(Push)) == len(lane.target.lines("created")) == 1
 
 
 def test_what_was_approved_is_what_goes_out(lane: Lane) -> None:

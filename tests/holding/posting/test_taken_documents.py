@@ -16,6 +16,7 @@ from holding.journal.returned_claims import put_back_each
 from holding.journal.target_holds import NO_ANSWER, Trouble, open_hold
 from holding.lifecycle.states import READY
 from holding.tables import Attempt, Event, Hold, Posting, PostingLine, Push, Record
+from rules.values.posting_states import PostingState
 from tests.holding.pushing import Lane
 from tests.support.factories import make_company
 from tests.support.postings import invoice, make_ready
@@ -145,6 +146,21 @@ def test_of_a_file_those_wake_who_waited_for_their_own_family(lane: Lane) -> Non
     due = {row.number for row in lane.rows(Record) if row.due_at is not None}
     assert lane.states(keys) == ["posted"] * 3
     assert due == {"R-1"}
+
+
+def test_a_record_wakes_of_which_another_document_waits(lane: Lane) -> None:
+    """What is next of it waits for this one's end; of a record with nothing next nobody wakes."""
+    keys = lane.ready("IV-1", "IV-2", due=None)
+    with lane.database.write() as session:
+        first = session.get_one(Posting, keys[0])
+        other = {"id": None, "seq": 2, "number": "IV-1-B", "state": PostingState.WAITING}
+        told = {c.key: getattr(first, c.key) for c in Posting.__table__.columns}
+        session.add(Posting(**told | other))
+    lane.start_sync()
+    lane.work()
+    assert lane.states(keys) == ["posted", "posted"]
+    due = [row.id for row in lane.rows(Record) if row.due_at is not None]
+    assert due == [lane.one(keys[0]).record_id]
 
 
 def test_claims_are_given_back_each_by_its_own_fence(lane: Lane) -> None:

@@ -74,7 +74,7 @@ def changed(**columns: Any) -> Compared:
          Standing.UNEXPLAINED, 450),
         (changed(seen=shown(void=True)), Standing.UNEXPLAINED, 0),
         (changed(seen=shown("absent")), Standing.UNEXPLAINED, 0),
-        (changed(seen=shown()), Standing.UNEXPLAINED, 1000),  # two of its number stand there
+        (changed(seen=shown()), Standing.UNEXPLAINED, 1000),  # two of its number exist there
         (changed(seen={**shown(), "differs": [[1, "Description", "Tea"]]}), Standing.AGREES, 1000),
         (changed(seen=shown(total="many")), Standing.AGREES, 1000),
         (changed(record_amount=1200, record_state=RecordState.HELD), Standing.HELD, 1000),

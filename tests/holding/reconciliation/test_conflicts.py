@@ -1,4 +1,4 @@
-"""Another content stands there under our number: it waits until a person says what it is."""
+"""Another content exists there under our number: it waits until a person says what it is."""
 
 from typing import Any
 

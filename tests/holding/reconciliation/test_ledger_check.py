@@ -117,7 +117,7 @@ def test_T27_what_we_sent_and_forgot_or_cannot_tell_is_lost(
     with database.read() as session:
         found = compare(session, company.id, ledger)
     assert (found.lost, found.doubled, found.strange) == (1, 0, 0)
-    assert found.details == ("IV-9 of Aisyah Rahman stands there, not posted here",)
+    assert found.details == ("IV-9 of Aisyah Rahman exists there, not posted here",)
 
 
 def test_T27_a_strangers_document_under_a_number_of_ours_is_doubled(

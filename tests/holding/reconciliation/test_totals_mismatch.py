@@ -105,7 +105,7 @@ def test_it_is_held_once_and_ends_when_the_total_is_right(life: Life) -> None:
 def test_it_stays_open_while_nobody_can_say_what_is_shown(
     life: Life, differs: tuple[Kept, ...]
 ) -> None:
-    """Two documents of the number stand there, or what is shown is no amount."""
+    """Two documents of the number exist there, or what is shown is no amount."""
     post(life, faults=["timeout_before"], details=[{"unitPrice": 2.5}])
 
     def read(found: Found) -> list[str]:

@@ -92,10 +92,10 @@ def test_T25d_a_year_later_all_seven_are_answered_from_then(posted: Life) -> Non
     before, carried = seven(posted), values(posted)
     assert {one.tone for one in before} == {"good"}
     assert before[6].text == (
-        "Yes: mapping_missing (debtor), opened 2026-11-20 09:01, owner Sales administration,"
+        "Yes: Mapping missing (debtor), opened 2026-11-20 09:01, owner Sales administration,"
         " cleared 2026-11-20 09:01 by Farah: mapped debtor: C-99 2026-11-20 09:01"
         " (revision 2), a new buyer;"
-        " business_rule (approve by accounts), opened 2026-11-20 09:01, owner Accounts team,"
+        " Approval needed (approve by accounts), opened 2026-11-20 09:01, owner Accounts team,"
         " approved 2026-11-20 09:01 by Lim: checked."
     )
     for change in (other_mappings, other_people, other_rules):

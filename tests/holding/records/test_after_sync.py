@@ -102,7 +102,7 @@ def test_T25b_a_stale_arrival_is_listed_and_is_no_change(life: Life) -> None:
     life.shop.receive(order("A-1", updated_at="2026-11-10T00:00:00Z", **LARGE))
     late = (
         "version 2 at 2026-11-20 09:02 from netshop came late:"
-        " older than what was known, not judged"
+        " older than what was known, not checked"
     )
     assert (fifth(life).text, fifth(life).tone) == (f"{FIRST[:-1]}; {late}.", "good")
     life.arrive("A-1", **SMALL)
@@ -123,7 +123,7 @@ def test_T25c_every_drift_is_listed_and_its_end(life: Life) -> None:
         f"Yes, since version 1 was sent: {drift}.",
         "bad",
     )
-    seen(life, found("equal", "It stands there as it was sent."))
+    seen(life, found("equal", "It exists there as it was sent."))
     ended = f"{drift}; in aiaccount, seen 2026-11-22 09:01: as it was sent."
     told = fifth(life)
     assert (told.text, told.tone) == (f"Yes, since version 1 was sent: {ended}", "plain")
@@ -141,7 +141,7 @@ def test_T25c_who_changed_it_there_is_named_where_the_target_tells(life: Life) -
 
 def test_T25c_a_first_look_that_finds_it_as_sent_is_no_drift(life: Life) -> None:
     life.arrive("A-1")
-    seen(life, found("equal", "It stands there as it was sent."))
+    seen(life, found("equal", "It exists there as it was sent."))
     assert fifth(life).text == FIRST
 
 
@@ -172,5 +172,5 @@ def test_a_version_that_came_late_is_told_and_is_not_the_newest(life: Life) -> N
     life.work()
     told = fifth(life)
     assert told.text.startswith("No: version 1 is still the newest; version 2 at ")
-    assert "came late: older than what was known, not judged" in told.text
+    assert "came late: older than what was known, not checked" in told.text
     assert proofs(told)[0] == "version 1"

@@ -16,10 +16,13 @@ from holding.records.accepted_differences import Accepted, Differences
 from holding.records.trace import seven
 from holding.refusal import Refusal
 from holding.runtime import migrate
+from holding.store.together import answer
 from holding.tables import AcceptedDifference, Company, Posting
 from holding.words import Sums
 from holding.worklist import dashboard
 from tests.holding.held import hold_of, refused, says
+from tests.holding.integrity.test_contents import edited, said_in
+from tests.holding.integrity.test_contents import said as said_in_all
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Begun, Life
 from tests.holding.shop import FILES, ROUTE, line, order
 
@@ -73,7 +76,7 @@ def days(life: Life) -> list[Differences]:
 def booked(life: Life) -> dict[str, Sums]:
     """What the days show as posted, by document type."""
     with life.shop.database.read() as session:
-        found = dashboard.booked(session, life.shop.company.id, life.shop.now.date())
+        found = answer(session, dashboard.booked(life.shop.company.id, life.shop.now.date()))
     return {name: money for day in found for name, money in day.money.items()}
 
 
@@ -252,3 +255,13 @@ def test_T01c_what_was_released_before_is_listed_without_an_amount(life: Life) -
     assert (row.posted, row.wanted, row.change, row.by) == (19200, None, None, "Lim")
     life.arrive("A-1")
     assert listed(life) == ()
+
+
+def test_T30e_what_an_acceptance_left_as_it_was_is_sealed(life: Life) -> None:
+    come(life, **LARGE)
+    accept(life)
+    assert said_in_all(life) == []
+    with edited(life.shop.database, "UPDATE accepted_difference SET wanted = 1") as session:
+        (one,) = said_in(session, life)
+    assert one.startswith("Table accepted_difference, row ")
+    assert ": its content is not what event " in one

@@ -92,7 +92,7 @@ def test_T26a_a_party_that_two_ways_tell_otherwise_is_told(life: Life) -> None:
     life.arrive("A-1", tin="IG1")
     compared = "said two parties, compared"
     assert compared in sixth(life.shop, "A-1").text
-    assert "debtor_of_tin(tin) = Boon & Co" in sixth(life.shop, "A-1").text
+    assert "debtor of TIN for TIN = Boon & Co" in sixth(life.shop, "A-1").text
 
 
 def test_T26a_where_no_duplicate_rule_was_in_force_the_others_are_named(begun: Begun) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from holding.mappings import fixes
 from holding.records import trace
-from tests.holding.life import Begun, Life
+from rules.programs.program import Program
+from tests.holding.life import SMALL, Begun, Life
 from tests.holding.records.test_duplicate_answer import two_ways
 from tests.holding.shop import FILES
 
@@ -36,7 +37,7 @@ def test_T26c_an_entry_that_cleared_a_check_names_who_when_and_why(life: Life) -
     life.arrive("A-1", tin="IG1")
     fix(life, "debtor", "C-77", "Boon & Co", "it is one company")
     assert seventh(life) == (
-        "Yes: business_rule (one_debtor_by_tin), opened 2026-11-20 09:01, owner Sales"
+        "Yes: Rule not met (one debtor by TIN), opened 2026-11-20 09:01, owner Sales"
         " administration, cleared 2026-11-20 11:01 by Farah: mapped debtor: C-77 2026-11-20 10:01"
         " (revision 2), it is one company."
     )
@@ -47,10 +48,20 @@ def test_T26c_a_missing_entry_tells_when_it_was_set_and_when_it_counted(life: Li
     fix(life, "debtor", "C-99", "Chong", "a new buyer")
     fix(life, "debtor", "C-99", "Chong & Sons", "it was misspelt")
     assert seventh(life) == (
-        "Yes: mapping_missing (debtor), opened 2026-11-20 09:01, owner Sales administration,"
+        "Yes: Mapping missing (debtor), opened 2026-11-20 09:01, owner Sales administration,"
         " cleared 2026-11-20 11:01 by Farah: mapped debtor: C-99 2026-11-20 10:01 (revision 2),"
         " a new buyer."
     )
+
+
+def test_T26c_an_entry_that_counts_with_the_next_version_is_what_cleared_it(life: Life) -> None:
+    """Both came before it was judged again: of a missing entry the entry is what counted."""
+    life.arrive("A-1", customer="C-99")
+    shop = life.shop
+    with shop.database.write() as session:
+        fixes.fix(session, shop.actor("farah"), "debtor", "C-99", "Chong", "a buyer", shop.now, 99)
+    life.arrive("A-1", customer="C-99", **SMALL)
+    assert "by Farah: mapped debtor: C-99 2026-11-20 09:01 (revision 2), a buyer." in seventh(life)
 
 
 def test_T26c_an_entry_of_another_record_is_not_named(life: Life) -> None:
@@ -104,6 +115,25 @@ def test_the_owner_is_called_as_the_rules_of_that_very_moment_called_it(life: Li
     shop.clock.advance(3600)
     publish("Books team", "total > 1.00")
     assert "owner Ledger team" in seventh(life)
+
+
+def test_what_could_not_be_judged_at_all_names_no_change_as_what_cleared_it(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rules came into force meanwhile, and whether it was them nobody knows."""
+
+    def fail(*_: object) -> None:
+        raise ArithmeticError("no")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Program, "decision", fail)
+        life.arrive("A-1")
+    life.shop.clock.advance(3600)
+    life.shop.publish(FILES | {"shop.rules": two_ways().replace('"Accounts team"', '"Books"')})
+    life.work()
+    told = seventh(life)
+    assert "cleared 2026-11-20 10:01: " in told
+    assert "Pua" not in told
 
 
 CHECK = "require  sum(lines.amount) = total"

@@ -35,7 +35,7 @@ def test_the_timeline_tells_everything_in_order(posted: Shop) -> None:
         "attempt": 1,
     }
     told = " | ".join(step.say for step in steps)
-    assert "Judged again because Farah set debtor(“C-99”) = Chong" in told
+    assert "Checked again because Farah set debtor(“C-99”) = Chong" in told
     assert "Lim approved NS-1" in told
     assert "Sent NS-1, attempt 1: accepted, HTTP 201." in told
     assert max(step.gap or 0 for step in steps) == 7200

@@ -54,13 +54,13 @@ def test_the_seven_answers_of_a_posted_order(posted: Shop) -> None:
         "Which fields mapped into aiaccount?": "15 of 15: 4 by table, 3 constants.",
         "Did units and item set-up match?": "Yes: line 1: 2 CTN × 40 = 80 PCS.",
         "Was it changed after sync?": "No: version 1 is still the newest.",
-        "Did a duplicate rule exist?": f"Yes, in rules version 1 (hash {version.hash[:12]}),"
+        "Did a duplicate rule exist?": f"Yes, in rule version 1 (hash {version.hash[:12]}),"
         " unique by number in history: shop.rules:73 said pass, compared number = NS-1."
         " Party matching: debtor(“C-99”) = Chong, trimmed, any case match. Identity (one id has one"
         " number, and one number one id; always in force) said pass.",
-        "Did the holding area catch it?": "Yes: mapping_missing (debtor), opened 2026-11-20 09:00,"
+        "Did the holding area catch it?": "Yes: Mapping missing (debtor), opened 2026-11-20 09:00,"
         " owner Sales administration, cleared 2026-11-20 11:00 by Farah: mapped debtor: C-99"
-        " 2026-11-20 11:00 (revision 2), a new buyer; business_rule (approve by accounts),"
+        " 2026-11-20 11:00 (revision 2), a new buyer; Approval needed (approve by accounts),"
         " opened 2026-11-20 11:00, owner Accounts team, approved 2026-11-20 11:31 by Lim: checked.",
     }
     assert [answer.no for answer in told] == [1, 2, 3, 4, 5, 6, 7]
@@ -119,7 +119,8 @@ def test_an_approval_that_fell_is_told(posted: Shop) -> None:
     posted.receive(order("NS-2", total="1940.00", lines=more, updated_at=LATER))
     posted.judge()
     answer = seven(posted, "NS-2")[1]
-    assert answer.text.startswith("Nobody: shop.rules:78 asks for an approval. The approval by Lim")
+    told = "Not approved yet: shop.rules:78 asks for an approval. The approval by Lim"
+    assert answer.text.startswith(told)
     assert (
         "is void since 2026-11-20 11:32: changed Total, line 1 LineTotal, line 1 UnitPrice."
         in answer.text
@@ -131,7 +132,8 @@ def test_before_nothing_is_missing_nobody_is_asked(shop: Shop) -> None:
     shop.receive(order("NS-1", customer="C-99"))
     shop.judge()
     answer = seven(shop, "NS-1")[1]
-    assert answer.text.startswith("Nobody yet: shop.rules:77 is asked when nothing is missing.")
+    told = "Not decided yet: shop.rules:77 is checked when nothing is missing."
+    assert answer.text.startswith(told)
     assert answer.tone == "plain"
 
 
@@ -164,8 +166,8 @@ def test_a_change_after_sync_names_the_fields(posted: Shop) -> None:
         " approved_by Siti → nothing,"
         " approved_version 1 → nothing, line 1.qty 2 → 3, total 1920.00 → 2880.00."
     )
-    assert "stale_version" in proofs(told[4])["hold"]
-    assert "stale_version (billed), opened" in told[6].text
+    assert "Changed after posting" in proofs(told[4])["hold"]
+    assert "Changed after posting (billed), opened" in told[6].text
 
 
 def test_no_duplicate_rule_is_an_answer(shop: Shop) -> None:
@@ -193,7 +195,7 @@ def test_no_duplicate_rule_is_an_answer(shop: Shop) -> None:
     shop.judge()
     answer = seven(shop, "NS-1")[5]
     assert answer.tone == "bad"
-    assert answer.text.startswith("None: rules version 2 (hash ")
+    assert answer.text.startswith("None: rule version 2 (hash ")
 
 
 def test_a_number_that_is_unique_in_the_target_is_named_as_that(shop: Shop) -> None:
@@ -204,7 +206,7 @@ def test_a_number_that_is_unique_in_the_target_is_named_as_that(shop: Shop) -> N
     shop.receive(order("NS-1"))
     shop.judge()
     told = seven(shop, "NS-1")[5].text
-    assert "; document_number in target" in told
+    assert "; document number in target" in told
     assert "in number in target" not in told
 
 
@@ -227,6 +229,6 @@ def test_a_record_that_was_not_judged_has_seven_answers_too(shop: Shop) -> None:
     shop.receive(order("NS-1"))
     told = seven(shop, "NS-1")
     assert len(told) == 7
-    assert told[0].text == "It was not judged yet."
+    assert told[0].text == "It was not checked yet."
     with shop.database.read() as session:
         assert trace.seven(session, 10**6) == ()

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from grammar.text.editions import NEWEST, Edition
+from holding.integrity import acts_kept
 from holding.refusal import Refusal
 from holding.rule_changes.going_back import go_back
 from holding.rulesets import publication
@@ -54,7 +55,7 @@ def test_one_act_restores_hash_and_files_and_judges_anew(
     assert by_no[5].hash == by_no[3].hash != by_no[4].hash
     assert (by_no[5].edition, by_no[5].author_id) == (NEWEST - 1, by_no[3].author_id)
     assert done.woken == due == 1
-    assert "went back from ruleset 4 to ruleset 3" in event.body["say"]
+    assert "went back from rule version 4 to rule version 3" in event.body["say"]
     assert "It held too much" in event.body["say"]
 
 
@@ -85,3 +86,11 @@ def test_nobody_goes_back_to_rules_that_they_wrote(shop: Shop) -> None:
     assert (own.code, own.status) == ("rules.own", 403)
     assert "because you wrote it" in own.message
     assert other.status == 403
+
+
+def test_T30e_what_a_way_back_put_in_force_is_sealed(shop: Shop) -> None:
+    assert isinstance(back(shop), Published)
+    with shop.database.read() as session:
+        assert list(acts_kept.breaks(session, shop.company.id)) == []
+        event = session.scalars(select(Event).where(Event.act == "rules.rolled_back")).one()
+        assert [row[0] for row in event.body["rows"]] == ["ruleset_version", "rule_file"]

@@ -10,7 +10,7 @@ import pytest
 from connectors.kit.confined_process import Child, Ended
 from holding.refusal import Refusal
 from holding.rulesets import check_processes
-from holding.rulesets.check_processes import BUSY, Question, RuleChecks, answer
+from holding.rulesets.check_processes import BUSY, Looks, Question, RuleChecks
 from holding.rulesets.check_report import MOST, Report, report
 from tests.acceptance.product import until
 from tests.support.house import RULES
@@ -83,7 +83,7 @@ class Held(RuleChecks):
         assert self.go.wait(60)
         with self.counting:
             self.busy -= 1
-        return answer(msgspec.json.encode(Question({})))
+        return Looks().answer(msgspec.json.encode(Question({})))
 
 
 def test_T29c_two_look_two_wait_and_more_are_told_to_come_again(

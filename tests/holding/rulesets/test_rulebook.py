@@ -74,7 +74,7 @@ def test_the_last_backtest_is_that_of_the_rules_in_force(
         assert mine.rules == {"check adds_up": "last backtest: it fired on 3 of 1,200 records"}
         other = recorded_backtests.last(session, company.id, "c" * 64)
         assert other is not None
-        told = "of rules bbbbbbbbbbbb, which are not in force, against ruleset 1"
+        told = "of rules bbbbbbbbbbbb, which are not in force, against rule version 1"
         bad = "2 lines could not be used"
         assert other.said == f"{told}: 1,200 records, 1 differs, {bad}"
         assert other.rules == {}

@@ -190,7 +190,7 @@ def test_a_publish_makes_version_files_teams_tables_and_entries(shop: Shop) -> N
         kinds = session.scalars(select(Revision.kind)).all()
         assert kinds == ["rules"]
         said = session.scalars(select(Event).where(Event.act == "rules.published")).one()
-        assert "Pua published change 1 by Chan as rules version 1" in said.body["say"]
+        assert "Pua published change 1 by Chan as rule version 1" in said.body["say"]
     assert entries(shop, "item") == {"TEA-1": "TEA-1", "CUP-4": "CUP-4"}
 
 

@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from connectors.contract import Answer, FileLimits, Found
+from connectors.contract import Answer, FileLimits, Found, Sent
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections.setup import trust_again
 from holding.journal.posting_claims import free_the_dead
 from holding.runs import batch_sending
-from holding.tables import Hold, Posting, Record
+from holding.tables import Hold, Posting, Record, Run
 from tests.holding.pushing import Lane, answer_whole_files
 from tests.holding.shop import FILES, RULES, open_shop
 from tests.support.postings import invoice
@@ -107,7 +107,7 @@ def test_whatever_a_first_look_says_of_one_the_others_go(
 ) -> None:
     with lane.database.write() as session:
         connection = lane.connection(session)
-        connection.settings = {**connection.settings, "dedupe": "none"}
+        connection.settings = {**connection.settings, "look_first": "yes"}
     first, *rest = lane.ready("IV-1", "IV-2", "IV-3", due=None)
     look_up = AiAccount.look_up
 
@@ -196,3 +196,39 @@ def test_of_two_unsent_documents_with_one_number_one_goes_with_all_others(lane: 
     assert (hold.code, hold.error_class) == ("PSH03", "duplicate")
     assert "IV-1" in hold.message
     assert lane.run().state == "done"
+
+
+def test_a_run_of_what_goes_at_once_fails_where_nobody_answered(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it is over: what goes on a moment later continues it, and mends it."""
+    lane.ready("IV-1", "IV-2")
+    with monkeypatch.context() as away:
+        told = Sent(answers=(CLOSED,), status=None, headers={}, body=b"", seconds=0.0)
+        away.setattr(AiAccount, "send", lambda *_: told)
+        lane.work()
+    [run] = lane.rows(Run)
+    assert (run.state, run.error, run.counts) == ("failed", CLOSED.words, {"later": 2})
+    assert (run.total, run.done, run.ended_at) == (2, 2, lane.clock.now())
+    lane.clock.advance(4)
+    lane.work()
+    [run] = lane.rows(Run)
+    assert (run.state, run.error, run.counts) == ("done", None, {"posted": 2})
+    lane.clock.advance(5)
+    lane.ready("IV-3")
+    lane.work()
+    assert [(one.state, one.total) for one in lane.rows(Run)] == [("done", 2), ("done", 1)]
+
+
+def test_what_goes_at_once_never_continues_a_run_that_was_asked_for(lane: Lane) -> None:
+    lane.ready("IV-1", due=None)
+    lane.start_sync()
+    lane.work()
+    asked = lane.run()
+    lane.ready("IV-2")
+    lane.work()
+    assert [(one.kind == "immediate", one.total) for one in lane.rows(Run)] == [
+        (False, 1),
+        (True, 1),
+    ]
+    assert lane.run().ended_at == asked.ended_at

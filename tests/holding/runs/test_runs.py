@@ -14,6 +14,7 @@ from holding.runs import status as pills
 from holding.runs.run_search import RunFilter
 from holding.store.database import Database
 from holding.store.sums import check_figure
+from holding.store.together import answer
 from holding.tables import Company, Event, Run
 from tests.support.factories import connection_named, make_connection
 from tests.support.postings import NOW, invoice, make_ready
@@ -202,7 +203,7 @@ def test_a_connection_shows_its_own_runs_the_latest_that_failed_first(
                 session.add(Run(company_id=company.id, connection_id=connection_id, **given))
                 session.flush()
     with database.read() as session:
-        mine = run_history.of_connection(session, company.id, other)
+        mine = answer(session, run_history.of_connection(company.id, other))
         assert {run.target for run in mine} == {"autocount"}
         assert [(run.state, run.failures) for run in mine] == [
             ("done", 1),
@@ -210,7 +211,7 @@ def test_a_connection_shows_its_own_runs_the_latest_that_failed_first(
             ("running", 0),
             ("done", 0),
         ]
-        assert run_history.of_connection(session, company.id + 1, other) == ()
+        assert answer(session, run_history.of_connection(company.id + 1, other)) == ()
         every = run_search.listing(session, company.id, RunFilter())
         assert not isinstance(every, Refusal)
         assert [run.target for run in every] == ["autocount"] * 4 + ["aiaccount"] * 4

@@ -11,7 +11,8 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import Answer
@@ -19,16 +20,18 @@ from connectors.targets.aiaccount.connector import AiAccount
 from connectors.transport.http import Http
 from holding.access.actors import Actor
 from holding.journal.evidence import Storyteller
+from holding.posting import last_check
+from holding.programs import world
 from holding.runs import date_ranges
 from holding.store.database import Database
-from holding.tables import Attempt, Company, Posting, Push, Request
+from holding.tables import Attempt, Company, Posting, Push, Request, RulesetVersion
 from tests.holding.pushing import Lane
 from tests.holding.shop import Shop, open_shop, order
 from tests.support.clock import SetClock
 
 WORKBOOK = 100
 """Statements and commits for a file, whatever is in it."""
-ALONE, FURTHER, IDLE = 52, 28, 5
+ALONE, FURTHER, IDLE = 30, 20, 1
 """The same of a document that is sent by itself, of each further one of the same pass, and of a
 pass with nothing to do."""
 OPERATOR = frozenset({"operator"})
@@ -39,21 +42,9 @@ YEAR = date(2026, 1, 1), date(2026, 12, 31)
 def counted(database: Database) -> Iterator[Counter[str]]:
     """What the driver is told from now on: statements, and commits."""
     seen: Counter[str] = Counter()
-
-    def statement(_connection: object, _cursor: object, said: str, *_rest: object) -> None:
-        seen[said.partition(" VALUES ")[0]] += 1
-
-    def commit(_connection: object) -> None:
-        seen["COMMIT"] += 1
-
-    heard = (("before_cursor_execute", statement), ("commit", commit))
-    for engine in database.engines:
-        for name, hear in heard:
-            event.listen(engine, name, hear)
-    yield seen
-    for engine in database.engines:
-        for name, hear in heard:
-            event.remove(engine, name, hear)
+    with database.overheard() as said:
+        yield seen
+    seen.update(one.partition(" VALUES ")[0] for one in said)
 
 
 @pytest.fixture
@@ -68,7 +59,7 @@ def shop(lane: Lane, database: Database, company: Company, clock: SetClock) -> S
 def lane_of(lane: Lane) -> Lane:
     """A worker that keeps real stories, and has time on a busy machine."""
     http = Http(lane.clock, read_seconds=120)
-    return replace(lane, desk=replace(lane.desk, trace=Storyteller(), http=http))
+    return replace(lane, desk=replace(lane.desk, trace=Storyteller(lane.desk.database), http=http))
 
 
 def ready(shop: Shop, first: int, count: int) -> None:
@@ -136,6 +127,23 @@ def test_documents_sent_by_themselves_keep_their_budget(shop: Shop, lane_of: Lan
         costs[count] = asked.total()
     assert costs[1] <= ALONE, asked
     assert costs[6] - costs[1] <= 5 * FURTHER, asked
+
+
+def test_what_a_look_notes_of_the_rules_is_what_their_row_says(
+    shop: Shop, lane_of: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def noted(session: Session, version_id: int, rules_hash: str, edition: int) -> None:
+        world.note_meaning(session, version_id, rules_hash, edition)
+        seen.append((version_id, *world._meaning(session, version_id)))
+
+    monkeypatch.setattr(last_check, "note_meaning", noted)
+    shop.receive(order("NS-1"))
+    shop.judge()
+    assert lane_of.work() == 1
+    rows = [(row.id, row.hash, row.edition) for row in lane_of.rows(RulesetVersion)]
+    assert seen == rows * 2, "before the write, and in it"
 
 
 def test_a_pass_that_finds_nothing_to_do_writes_nothing(shop: Shop, lane_of: Lane) -> None:

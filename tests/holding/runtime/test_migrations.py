@@ -3,13 +3,16 @@
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select, text
 
 from holding.programs import world
 from holding.runtime.migrate import downgrade, upgrade
 from holding.runtime.schema_version import check
 from holding.store.database import Database
-from holding.tables import Base
+from holding.tables import Base, Company, Posting
+from holding.tables.row_states import PostingWait
+from tests.holding.shop import open_shop, order
+from tests.support.clock import SetClock
 
 
 def test_the_migrated_schema_is_the_models(database: Database) -> None:
@@ -42,6 +45,27 @@ def test_it_goes_down_and_up_again(database: Database) -> None:
     assert refusal.code == "DBS02"
     upgrade(database.url)
     assert check(database.url) is None
+
+
+def test_0047_a_document_that_waits_for_its_item_goes_on_waiting(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    """Of its sentence nothing is read any more; before, its first words told what it waited for."""
+    shop = open_shop(database, company, clock)
+    shop.publish()
+    shop.receive(*(order(f"A-{n}", customer=f"C-7{n}") for n in (7, 8)))
+    shop.judge()
+    downgrade(database.url, "0047")
+    downgrade(database.url, "-1")
+    said = {"A-7": "Waits until autocount says how it counts TEA-1.", "A-8": "Waits until Monday."}
+    with database.write() as session:
+        for number, words in said.items():
+            query = text("UPDATE posting SET reason = :words WHERE number = :number")
+            session.execute(query, {"words": words, "number": number})
+    upgrade(database.url)
+    with database.read() as session:
+        found = session.scalars(select(Posting.waits).order_by(Posting.number))
+        assert list(found) == [PostingWait.ITEM_SETUP, None]
 
 
 def test_an_unreachable_database_is_a_refusal() -> None:

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from holding.access import sessions
+from holding.access import sessions, tokens
 from holding.access.sessions import MAX_FAILURES, Device
 from holding.refusal import Refusal
-from holding.staff import own_account
+from holding.staff import access_links, own_account
 from holding.staff.own_account import Taste
 from holding.store.database import Database
 from holding.tables import Company, Event, Person
@@ -54,6 +54,43 @@ def test_a_new_password_ends_the_other_sessions(
         assert throttled.code == "signin.throttled"
         acts = session.scalars(select(Event.act).where(Event.person_id == key)).all()
         assert acts == ["person.password_changed"]
+
+
+def test_T32a_ones_own_new_password_ends_ones_tokens_and_links(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    """A program that somebody else runs with a key of theirs ends with the password, as it does
+    after a link or `clearpost user password`; and so does a link that was on its way.
+    """
+    now = clock.now()
+    with database.write() as session:
+        admin = member(session, company.id, "vera", now, "admin")
+        lim = member(session, company.id, "lim", now, "approver")
+        key = lim.person_id or 0
+        made = tokens.make(
+            session,
+            admin,
+            company_id=company.id,
+            person_id=key,
+            name="till",
+            scopes=("record.read",),
+            lasts=timedelta(days=30),
+            now=now,
+        )
+        link = access_links.reset(session, admin, company_id=company.id, person_id=key, now=now)
+        assert isinstance(made, tokens.NewToken)
+        assert isinstance(link, access_links.NewLink)
+        assert tokens.bearer(session, made.key, now) is not None
+        fresh = own_account.change_password(
+            session, key, present=OWN, wanted=NEW, now=now, device=DESK
+        )
+        assert isinstance(fresh, str)
+        assert tokens.bearer(session, made.key, now) is None
+        gone = access_links.opened(session, link.token, now)
+        assert isinstance(gone, Refusal)
+        assert gone.message.startswith("This link was cancelled or replaced")
+        said = [event.body["say"] for event in session.scalars(select(Event).order_by(Event.id))]
+        assert "Token till was revoked, because Lim set a new password." in said
 
 
 def test_sessions_end_one_by_one_and_all_together(

@@ -200,3 +200,16 @@ def _waiting(session: Session, shop: Shop, row: Missing, *, personal: bool) -> W
     return waiting_record.waiting_record(
         session, shop.company.id, row.cause_id, row.key, personal=personal
     )
+
+
+def test_codes_that_a_target_tells_are_found_and_shown_by_their_names(shop: Shop) -> None:
+    with shop.database.write() as session:
+        target = connection_named(session, shop.company, "aiaccount")
+        told = {"81": {"name": "Cost of goods"}, "82": {"name": "Rice bought"}, "90": {}}
+        keep_kinds(session, target, {"account": told}, person=None, now=shop.now)
+    assert [(one.value, one.name) for one in found(shop, "rice")] == [("82", "Rice bought")]
+    assert {one.value: one.name for one in found(shop, "") if one.listed_by} == {
+        "81": "Cost of goods",
+        "82": "Rice bought",
+        "90": "",
+    }

@@ -14,10 +14,11 @@ from holding.code_lists import list_files
 from holding.code_lists.list_rows import read_list
 from holding.connections.master_data import keep_kinds
 from holding.mappings.fixes import Fixed
+from holding.mappings.many_changes import Effect
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.suggestions import bulk_acceptance
-from holding.suggestions.bulk_acceptance import Accepted, BulkPreview, Seen
+from holding.suggestions.bulk_acceptance import Accepted, Seen
 from holding.suggestions.exact_matches import Match, Matches, exact_matches
 from holding.tables import Company, Event, ListFile, MappingEntry
 from holding.tables.row_states import ListKind
@@ -63,7 +64,7 @@ def found(shop: Shop) -> Matches:
         return exact_matches(session, shop.company.id)
 
 
-def preview(shop: Shop, matches: tuple[Match, ...]) -> BulkPreview:
+def preview(shop: Shop, matches: tuple[Match, ...]) -> Effect:
     with shop.database.read() as session:
         return bulk_acceptance.bulk_preview(session, shop.company.id, matches, shop.now)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from holding.access.personal_data import MASK
 from holding.code_lists import list_files
 from holding.code_lists.file_codes import FileCode, Identity
 from holding.code_lists.list_rows import read_list
@@ -13,6 +14,7 @@ from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.suggestions.exact_matches import exact_matches
 from holding.suggestions.match_evidence import chosen, compared, same_word
+from holding.suggestions.said_identities import masked
 from holding.tables import Company
 from holding.tables.row_states import ListKind
 from tests.holding.fixing import fix
@@ -153,3 +155,40 @@ def test_of_two_keys_with_one_value_the_one_that_differs_least_tells(shop: Shop)
     assert isinstance(fix(shop, "item", "tea1", "TEA-1"), Fixed)
     told = of_item(shop, "TEA1", "Tea")
     assert told == "TEA-1 is not in the list of aiaccount of 2026-11-18", "the same word as tea1"
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "key", "said", "reasons"),
+    [
+        ("22", "CUP-2", "cup-2", "Glass cup", ["Its name is this code"]),
+        ("22", "Glass cup", "CUP-2", "Glass Cup", ["Same name"]),
+        ("22", "Glass cup", "22", "Rice", []),
+        ("22", "22", "22", "", ["Its name is this code"]),
+    ],
+)
+def test_where_codes_are_ids_an_item_is_told_by_its_name(
+    code: str, name: str, key: str, said: str, reasons: list[str]
+) -> None:
+    entry, who = FileCode(code, name, "", "", active=True), Identity(key, said, of_party=False)
+    one = compared(entry, who, party=False, by_id=True)
+    assert (one.reasons, one.against, one.hints) == (reasons, [], [])
+
+
+def test_where_codes_are_ids_the_number_of_a_customer_is_no_id() -> None:
+    entry = FileCode("58", "Kedai Maju", "", "", active=True)
+    assert compared(entry, Identity("58"), party=True, by_id=True).reasons == []
+    assert compared(entry, Identity("58"), party=True).reasons == ["Same code"]
+    assert compared(entry, Identity("9", "Kedai Maju"), party=True, by_id=True).reasons == [
+        "Same name"
+    ]
+
+
+def test_a_customer_whose_key_is_a_quantity_is_no_item(shop: Shop) -> None:
+    assert of_customer(shop, "2", customer_name="Warung Melati") == ("Same name",)
+
+
+def test_names_of_items_are_shown_to_everybody_and_those_of_parties_are_not() -> None:
+    assert masked(Identity("CUP-2", "Cup", of_party=False)) == Identity(
+        "CUP-2", "Cup", of_party=False
+    )
+    assert masked(Identity("9", "Boon", "C2", "")) == Identity("9", MASK, MASK, "")

@@ -51,6 +51,7 @@ NEVER = (
     "revision",
     "ruleset_version",
     "rule_file",
+    "story_form",
     "backtest",
     "retry",
     "accepted_difference",

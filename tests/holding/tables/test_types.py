@@ -1,17 +1,27 @@
 """Moments, money and JSON are the same going in and coming out, on both databases."""
 
+import zlib
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.dialects import sqlite
 
 from holding.approvals.consent import content_hash, posting_hash
 from holding.lifecycle.states import state_of
 from holding.store.database import Database
 from holding.tables import Company, Event
-from holding.tables.columns import from_minor, moment_of, moment_text, places_of, to_minor
+from holding.tables.columns import (
+    PACKED,
+    Packed,
+    from_minor,
+    moment_of,
+    moment_text,
+    places_of,
+    to_minor,
+)
 from holding.tables.row_states import RecordState
 from rules.outcomes.outcome import Document
 from rules.values.canonical import plain
@@ -39,6 +49,31 @@ def test_a_moment_comes_back_in_utc(database: Database, company: Company) -> Non
         event = session.query(Event).one()
     assert (event.at, event.at.tzinfo) == (at, UTC)
     assert event.body == {"a": 2, "b": 1}
+
+
+@given(st.binary(), st.integers(0, 40))
+def test_packed_bytes_come_out_as_they_went_in(value: bytes, times: int) -> None:
+    kind, here = Packed(), sqlite.dialect()
+    for given_ in (value, value * times, PACKED + value, PACKED):
+        kept = kind.process_bind_param(given_, here)
+        assert kept is not None
+        assert kind.process_result_value(kept, here) == given_
+        assert len(kept) <= max(len(given_), len(PACKED) + 16 + len(given_))
+
+
+def test_what_repeats_is_shorter_and_what_does_not_stands_as_it_is() -> None:
+    kind, here = Packed(), sqlite.dialect()
+    assert len(kind.process_bind_param(b"order " * 100, here) or b"") < 40
+    for value in (b"", b"{}", None):
+        assert kind.process_bind_param(value, here) == value
+
+
+@pytest.mark.parametrize(
+    "stands", [PACKED + b"no zlib", PACKED, (PACKED + zlib.compress(b"order " * 9))[:-1]]
+)
+def test_bytes_that_only_begin_like_packed_ones_are_read_as_they_stand(stands: bytes) -> None:
+    """Those of before packing, and those that a disk or a hand changed: reading goes on."""
+    assert Packed().process_result_value(stands, sqlite.dialect()) == stands
 
 
 @given(st.integers(-(10**15), 10**15), st.sampled_from(["MYR", "JPY", "KWD"]))

@@ -15,6 +15,7 @@ from sqlalchemy import Text, cast, func, select, text
 from holding.access import teams
 from holding.integrity.tally_kept import wrong_tally
 from holding.store.database import Database
+from holding.store.together import answer
 from holding.tables import Company, Hold, HoldTally, Record, TalliedRecord, TallyMark
 from holding.tables.decisions import HOLD_OPEN
 from holding.tallies import folding, tally_figures
@@ -101,7 +102,7 @@ def agrees(shop: Shop, seed: object) -> None:
             ):
                 records, money, *_ = by_hand(session, [*terms, column == facet.word])
                 assert (facet.records, facet.money) == (records, money), (seed, view, facet)
-            for group in groups(session, shop.company.id, wanted, found):
+            for group in answer(session, groups(session, shop.company.id, wanted, found)):
                 records, money, *_ = by_hand(session, [*terms, Hold.cause_id == group.id])
                 assert (group.records, dict(group.money)) == (records, money), (seed, view)
                 since = select(func.min(Hold.opened_at)).where(*terms, Hold.cause_id == group.id)

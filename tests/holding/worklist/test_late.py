@@ -8,6 +8,7 @@ from sqlalchemy import text
 from grammar.parsing.parser import parse
 from holding.evaluation.due_records import judge_due
 from holding.store.database import Database
+from holding.store.together import answer
 from holding.tables import Company, Posting
 from holding.worklist.ageing import Late, listing
 from rules.programs.program import compile_ruleset
@@ -27,7 +28,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 
 def late(shop: Shop, **how: object) -> Late:
     with shop.database.read() as session:
-        return listing(session, shop.company.id, **how)  # type: ignore[arg-type]
+        return answer(session, listing(shop.company.id, **how))  # type: ignore[arg-type]
 
 
 def ages(shop: Shop) -> list[tuple[str, int]]:
@@ -118,4 +119,4 @@ def test_the_list_is_read_from_its_index(shop: Shop) -> None:
 def test_another_company_sees_none_of_it(shop: Shop) -> None:
     arrive(shop, order("A", customer="C-99"))
     with shop.database.read() as session:
-        assert listing(session, shop.company.id + 1).rows == ()
+        assert answer(session, listing(shop.company.id + 1)).rows == ()

@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 
 from holding.connections.master_data import month_of
 from holding.store.database import Database
+from holding.store.together import answer
 from holding.tables import Company, Connection, Posting, Record, Throttle
 from holding.worklist.own_companies import own_companies
 from holding.worklist.whereabouts import whereabouts
@@ -24,7 +25,7 @@ Told = list[tuple[Part, str, int, int]]
 
 def told(database: Database, company: Company, now: datetime = LATER) -> Told:
     with database.read() as session:
-        found = long_waits(session, company.id, now)
+        found = answer(session, long_waits(session, company.id, now))
     return [(one.part, one.connection, one.count, one.minutes) for one in found]
 
 
@@ -96,7 +97,7 @@ def test_the_other_figures_are_of_one_company_too(
         person = make_person(session, other, "siti@warung.my", "viewer", "finance")
         person_id = person.id
     with database.read() as session:
-        assert latency(session, company.id, LATER).records == 0
+        assert answer(session, latency(company.id, LATER)).records == 0
         assert workers_seen(session, company.id, LATER) == ()
         (figures,) = target_figures(session, company.id, LATER)
         assert (figures.connection, figures.sent, figures.failure_share) == ("aiaccount", 0, 0.0)

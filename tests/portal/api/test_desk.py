@@ -1,4 +1,4 @@
-"""What programs do with one hold, as the pages do: give away, put aside, set right, override."""
+"""What programs do with one hold, as the pages do: give away, snooze, set right, override."""
 
 import re
 from datetime import timedelta

@@ -79,7 +79,7 @@ def test_was_and_would_be_with_place_and_reason(draft: Path, month: Path) -> Non
     result = run("backtest", STARTER, draft, month)
     assert result.return_value == 1
     told = " ".join(result.stdout.split())
-    assert "5 records judged by both: 2 come to the same, 3 would come to something else." in told
+    assert "5 records checked by both: 2 come to the same, 3 would come to something else." in told
     assert "* posted ready to approve 2 RM 2,650.00" in told
     assert "* waiting waiting ready 1 RM 80.00" in told
     assert "held to approve to approve 1 RM 9,000.00" in told
@@ -258,7 +258,7 @@ def test_a_line_that_is_none_says_why(text: bytes, words: str) -> None:
 
 def test_a_line_without_a_kind_where_there_are_several() -> None:
     (found,) = Lines({"order": "shop", "refund": "shop"}, MOMENT).read(b'{"body":{}}', "x", 1)
-    assert found == Bad(("x", 1), 'it says no "kind", and the rules judge order, refund')
+    assert found == Bad(("x", 1), 'it says no "kind", and the rules check order, refund')
 
 
 def test_the_states_are_those_of_a_posting() -> None:

@@ -7,10 +7,17 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from connectors.transport.clock import MachineClock
+from holding.evaluation.due_records import judge_due
+from holding.store.database import open_database
+from holding.tables import Evaluation
 from portal.demo.generator import month
 from portal.demo.load import body_of, stall_sheet
 from portal.demo.setup import STARTER
+from rules.outcomes.digest import Digest
+from tests.support.databases import unlock
 
 Run = Callable[..., int]
 COMPANY = ("--company", "kedai")
@@ -174,3 +181,31 @@ def test_a_record_is_found_by_its_number(
     assert [each["no"] for each in told["answers"]] == [1, 2, 3, 4, 5, 6, 7]
     assert run("trace", "NS-0", *COMPANY) == 1
     assert run("replay", *COMPANY) == 0
+
+
+def test_T38c_replay_tells_by_which_digest_each_was_verified(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those that are stored now, and those of each version before."""
+    assert run("rules", "push", str(STARTER), *COMPANY, "--as", AUTHOR) == 0
+    assert run("publish", "1", *COMPANY, "--as", PUBLISHER) == 0
+    body = tmp_path / "orders.json"
+    body.write_bytes(body_of(month(date(2026, 11, 20)).first[3]))
+    assert run("ingest", str(body), *COMPANY, "--source", "netshop") == 0
+    database = open_database(f"sqlite:///{tmp_path / 'home' / 'clearpost.sqlite3'}")
+    while judge_due(database, MachineClock(), company_id=1, owner="test").count:
+        pass
+    with database.write() as session:
+        unlock(session)
+        judged = session.scalars(select(Evaluation).order_by(Evaluation.id)).all()
+        assert len(judged) >= 3
+        assert {one.digest for one in judged} == {Digest.BARE}
+        judged[0].digest, judged[1].digest = Digest.WORDED, Digest.DECIDED
+    capsys.readouterr()
+    assert run("replay", *COMPANY) == 1, "two have the hash of another digest"
+    told = capsys.readouterr().out
+    assert "  0 of 1 verified by digest 1 (decision and wording)" in told
+    assert "  0 of 1 verified by digest 2 (decision, without wording)" in told
+    rest = len(judged) - 2
+    assert f"  {rest} of {rest} verified by digest 3 (what came of it" in told
+    assert f"evaluation {judged[0].id} comes out otherwise" in told

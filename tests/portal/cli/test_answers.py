@@ -86,11 +86,114 @@ def test_json_with_the_password_of_ones_own(
     assert "Password" not in capsys.readouterr().out
 
 
+PARTS = """
+[[connections]]
+name = "netshop"
+side = "source"
+
+[[connections]]
+name = "aiaccount"
+side = "target"
+key_env = "AIACCOUNT_KEY"
+[connections.settings]
+base_url = "https://api.example.com"
+company_id = "CMP-1042"
+company_name = "Kedai Contoh Sdn Bhd"
+
+[[connections]]
+name = "shop"
+system = "shopify"
+side = "source"
+key_file = "shop.key"
+
+[[people]]
+email = "pua@kedai.example"
+name = "Pua"
+roles = ["publisher"]
+"""
+KEYS = {"AIACCOUNT_KEY": "aia_live_from_env_7Qk2", "shop.key": "shp_secret_from_file_9"}
+
+
+def test_it_makes_connections_and_invites_people_and_tells_no_key(
+    terminal: Run,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIACCOUNT_KEY", f" {KEYS['AIACCOUNT_KEY']}\n")
+    (tmp_path / "shop.key").write_text(f"{KEYS['shop.key']}\n", "utf-8")
+    assert terminal("setup", "--answers", answers(tmp_path, ANSWERS + PARTS)) == 0
+    told = "".join(capsys.readouterr())
+    assert not [key for key in KEYS.values() if key in told]
+    [secret] = re.findall(r"Secret of netshop, shown only now: (\S{40,})", told)
+    link = r"Invitation of pua@kedai.example as Rule publisher, works once until \S+: (\S+)"
+    [url] = re.findall(link, told)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/join/\S{40,}", url)
+    assert "next: clearpost connection test NAME" in told
+    found = "SELECT name, side, connector, key_id IS NULL, untested_since IS NULL FROM connection"
+    assert rows(tmp_path, f"{found} ORDER BY name") == [
+        ("aiaccount", "target", "aiaccount", 0, 0),
+        ("netshop", "source", "netshop", 0, 1),
+        ("shop", "source", "shopify", 0, 1),
+    ]
+    [tails] = rows(tmp_path, "SELECT group_concat(tail, ' ') FROM connection_key ORDER BY id")
+    assert "7Qk2" in tails[0]
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "home").glob("*.sqlite3*"))
+    for word in (*KEYS.values(), secret, url.rpartition("/")[2]):
+        assert word.encode() not in kept
+    assert rows(tmp_path, "SELECT email, roles FROM access_link") == [
+        ("pua@kedai.example", '["publisher"]')
+    ]
+
+
+WRONG_PARTS = [
+    ('key_env = "AIACCOUNT_KEY"', 'key_env = "NO_SUCH_KEY"', "NO_SUCH_KEY is not set"),
+    ('key_file = "shop.key"', 'key_file = "none.key"', "cannot be read"),
+    ('key_file = "shop.key"', 'key_file = "blank.key"', "has no key"),
+    ('key_file = "shop.key"', 'key_file = "shop.key"\nkey_env = "X"', "a key_file and a key_env"),
+    ('key_file = "shop.key"', 'key = "shp"', "nobody asks for connections: key"),
+    ('side = "target"', 'side = "left"', "“left” is no side"),
+    ('system = "shopify"', 'system = "shop2"', "there is no source “shop2”"),
+    ('base_url = "https://api.example.com"', "", "base_url"),
+    ('company_id = "CMP-1042"', 'company = "CMP-1042"', "company"),
+    ('roles = ["publisher"]', "roles = []", "has no roles"),
+    ('roles = ["publisher"]', 'roles = "publisher"', "has no roles"),
+    ('roles = ["publisher"]', 'roles = ["boss"]', "cannot be boss"),
+    ('roles = ["publisher"]', 'roles = ["publisher", "consultant"]', "understood = true"),
+    ('"pua@kedai.example"', '"pua"', "pua"),
+    ("[[people]]", "[people]", "people is no list"),
+]
+
+
+def test_a_wrong_connection_or_person_undoes_all_of_it(
+    terminal: Run,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIACCOUNT_KEY", KEYS["AIACCOUNT_KEY"])
+    monkeypatch.delenv("NO_SUCH_KEY", raising=False)
+    (tmp_path / "shop.key").write_text(KEYS["shop.key"], "utf-8")
+    (tmp_path / "blank.key").write_text(" \n", "utf-8")
+    for old, new, words in WRONG_PARTS:
+        assert old in PARTS
+        file = answers(tmp_path, ANSWERS + PARTS.replace(old, new, 1))
+        assert terminal("setup", "--answers", file) in (1, 2), new
+        told = capsys.readouterr()
+        assert words in told.err, (new, told.err)
+        assert "shown only now" not in told.out
+        assert not [key for key in KEYS.values() if key in told.out + told.err]
+        assert rows(tmp_path, "SELECT id FROM company") == []
+        assert rows(tmp_path, "SELECT id FROM connection") == []
+
+
 WRONG = [
-    ("limit = 5000", "limits = 5000", "nobody asks for rules: limits"),
-    ("[rules]", "[ruels]", "nobody asks for ruels"),
+    ("limit = 5000", "limits = 5000", "rules: limits is not a question of the set-up"),
+    ("[rules]", "[ruels]", "ruels is not a question of the set-up"),
     ('name = "Tan Mei Ling"', "", "person has no name"),
-    ("limit = 5000", 'limit = "much"', "Write 3000.00"),
+    ("limit = 5000", 'limit = "much"', "rules: “much” is no amount"),
+    ("limit = 5000", 'hour = "25:00"', "rules: “25:00” is no hour"),
+    ("limit = 5000", f"limit = {'[' * 3_000}", "cannot be read"),
     ("limit = 5000", "limit = -1", "approval limit"),
     ("netshop-aiaccount", "netshop", "There is no template “netshop”"),
     ("2026-10-01", '"soon"', "“soon” is no day"),

@@ -45,6 +45,20 @@ def test_every_system_can_be_chosen_and_asks_what_it_declares(visit):
     adam.get(f"{NEW}?system=nobody", status=404)
 
 
+@pytest.mark.parametrize(
+    ("asked", "offered", "other"),
+    [
+        ("side=source", "NetShop", "AiAccount"),
+        ("side=target", "AiAccount", "NetShop"),
+        ("system=netshop", "NetShop", "AiAccount"),
+    ],
+)
+def test_a_step_of_the_checklist_offers_one_side_alone(visit, asked, offered, other):
+    page = visit("adam").text(f"{NEW}?{asked}")
+    assert f"<b>{offered}</b>" in page
+    assert f"<b>{other}</b>" not in page
+
+
 def test_only_an_admin_connects(visit, there, database):
     for who in ("farah", "lim", "olga"):
         visit(who).get(NEW, status=403)

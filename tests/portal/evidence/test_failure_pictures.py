@@ -55,7 +55,7 @@ def test_a_failure_is_told_with_zone_run_record_and_the_words_of_the_target(visi
         assert answer.headers["Content-Disposition"].startswith("attachment; filename=")
         words = "\n".join(lines(answer.data))
         assert "Times are MYT, UTC+8 (Asia/Kuala_Lumpur)" in words
-        pattern = rf"^\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d MYT · Run {run} · rejected · period_locked$"
+        pattern = rf"^\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d MYT · Run {run} · rejected · Period locked$"
         assert re.search(pattern, words, re.M), words
         assert re.search(rf"Record \S+ · Sales invoice IV-{run}-0 · attempt 1 · call \d+", words)
         assert 'aiaccount says: "October is closed"' in words

@@ -31,7 +31,7 @@ def test_what_has_no_help_stops_the_product(
 ) -> None:
     monkeypatch.setattr(of_help, name, grown)
     if name == "ERROR_CLASSES":
-        monkeypatch.setattr(of_help, "RETRY", dict.fromkeys(grown, of_help.RETRY["temporary"]))
+        monkeypatch.setattr(of_help, "CLASS_LABELS", dict.fromkeys(grown, "Temporary problem"))
     with pytest.raises(RuntimeError, match="help pages and"):
         of_help.topics.__wrapped__()
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from connectors.contract import IncomingRecord
+from connectors.contract import ConnectionSide, IncomingRecord
 from holding.access.actors import SYSTEM
 from holding.access.people import NewPerson, add_membership, add_person
 from holding.configuration.new_connections import add_connection
@@ -26,7 +26,7 @@ def company_id(database: Database) -> int:
 def connect(database: Database, clock: SetClock) -> None:
     """The source `netshop` and the target `aiaccount`."""
     own = company_id(database)
-    given: tuple[tuple[str, str, Mapping[str, str]], ...] = (
+    given: tuple[tuple[str, ConnectionSide, Mapping[str, str]], ...] = (
         ("netshop", "source", {}),
         ("aiaccount", "target", {"company_id": "CMP-1"}),
     )

@@ -7,12 +7,25 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from grammar import nodes as n
+from grammar.parsing.parser import parse
+from holding.connections.master_data import keep_kinds
 from holding.evaluation.due_records import judge_due
 from holding.onboarding import first_company
 from holding.onboarding.first_company import FirstCompany, FirstPerson, SetUp
+from holding.rulesets.admission import inspect, rule_sources
 from holding.runtime.settings import Settings
 from holding.store.database import Database
-from holding.tables import Event, Hold, Posting, RulesetVersion
+from holding.tables import (
+    Company,
+    Connection,
+    Event,
+    Hold,
+    MappingEntry,
+    MappingTable,
+    Posting,
+    RulesetVersion,
+)
 from portal import app as portal_app
 from portal.starters import catalogue
 from tests.portal.conftest import Browser
@@ -105,12 +118,59 @@ def test_a_template_with_its_answers_is_a_draft_that_a_second_person_publishes(
     with house.database.read() as session:
         joined = session.scalars(select(Event).where(Event.act == "team.joined")).one()
     assert joined.body["say"] == "Aisyah joined the team accounts."
+    invitation = plain(mei.text("/c/kedai/people/invite"))
+    assert "Accounts team" in invitation, "before anything is published, too"
     done = lim.post(saved.location, {}, status=303)
-    assert "Rules version 1 published." in plain(lim.text(done.location))
+    assert "Rule version 1 published." in plain(lim.text(done.location))
     assert house.count(RulesetVersion) == 1
     assert mei.get(RULES, status=303).location.endswith("/rules/book")
     again = mei.post(RULES, answers, status=409)
     assert "because rules are in force already" in plain(again.text)
+
+
+def list_taxes(house: House, **names: str) -> None:
+    with house.database.write() as session:
+        target = session.scalars(select(Connection).where(Connection.side == "target")).one()
+        told = {code: {"name": name} if name else {} for code, name in names.items()}
+        keep_kinds(session, target, {"tax_code": told}, person=None, now=house.clock.now())
+
+
+def test_tax_codes_are_chosen_from_those_that_the_accounting_system_lists(house: House) -> None:
+    [template] = [one for one in catalogue.templates() if one.word == "netshop-aiaccount"]
+    asked = {one.key: (f"tax_{at}", one.code) for at, one in enumerate(template.taxes)}
+    name, code = asked["SST"]
+    mei = house.visit("mei")
+    assert f'name="{name}" maxlength="50" value="{code}"' in mei.text(RULES)
+    list_taxes(house, **{code: "", "S-8": "Service tax 8%", "8": "Eight"})
+    page = mei.text(RULES)
+    assert f'<option value="{code}" selected>{code}</option>' in page
+    assert '<option value="S-8">Service tax 8% (S-8)</option>' in page
+    answers = {"template": "netshop-aiaccount", "limit": "3000"}
+    for wrong in ('S"8', "S-9"):
+        told = mei.post(RULES, {**answers, name: wrong}, status=422).text
+        assert "Choose the tax code." in told
+    saved = mei.post(RULES, {**answers, name: "S-8", asked["ZERO"][0]: ""}, status=303)
+    shown = plain(mei.text(saved.location))
+    assert re.search(r"\d+ tests? of the template left out", shown)
+    house.visit("lim").post(saved.location, {}, status=303)
+    with house.database.read() as session:
+        query = select(MappingEntry.key, MappingEntry.value).join(MappingTable)
+        rows = session.execute(query.where(MappingTable.name == template.taxes[0].table)).all()
+    stands = {one.key: one.code for one in template.taxes if one.key != "ZERO"}
+    assert dict(rows) == stands | {"SST": "S-8"}
+
+
+@pytest.mark.parametrize("template", catalogue.templates(), ids=lambda one: one.word)
+def test_a_template_without_any_tax_code_is_whole(template: catalogue.Template) -> None:
+    files = catalogue.taxed(template.files, dict.fromkeys(template.taxes, ""))
+    assert inspect(files).problems == inspect(template.files).problems
+    left = {tax.table for tax in template.taxes}
+    ruleset, _ = parse(rule_sources(files))
+    assert [table.rows for table in ruleset.maps if table.name in left] == [()] * len(left)
+    codes = dict.fromkeys(template.taxes, "X 1")
+    ruleset, _ = parse(rule_sources(catalogue.taxed(template.files, codes)))
+    told = {row.value.value for one in ruleset.maps if one.name in left for row in one.rows}
+    assert told == ({"X 1"} if left else set())
 
 
 def test_only_who_may_draft_chooses_and_only_of_this_company(house: House) -> None:
@@ -137,7 +197,8 @@ def test_every_template_can_come_into_force(one: catalogue.Template) -> None:
     from holding.refusal import Refusal
     from holding.rulesets.admission import examine
 
-    draft = catalogue.answered(one, one.limit, one.hour)
+    books = {"currency": "MYR", "zone": "Asia/Kuala_Lumpur"}
+    draft = catalogue.answered(one, one.limit, one.hour, **books)
     assert draft.left_out == ()
     assert not isinstance(examine(draft.files), Refusal)
     rows = [text for path, text in draft.files.items() if path.endswith(".csv")]
@@ -162,6 +223,7 @@ def test_a_dry_run_counts_what_would_be_and_stores_nothing_of_it(house: House) -
     assert "Ready to post 0 On hold 2 RM 75.00" in page
     assert "Not posted (by rule) 1 RM 37.50 All records 3 RM 112.50" in page
     assert re.search(r"Customer \S*C-9\S* .*? 2 RM 75.00", page)
+    assert "Sales administration 2 RM 75.00" in page
     assert (house.count(Posting), house.count(Hold)) == (0, 0)
     shown = plain(mei.text("/c/kedai/"))
     assert "2026-10-01 to 2026-10-31: 0 of 3 records ready to post, 2 on hold." in shown
@@ -173,3 +235,46 @@ def test_a_dry_run_counts_what_would_be_and_stores_nothing_of_it(house: House) -
         "the last is not before" in mei.post(url, {**days, "last": "2026-09-01"}, status=422).text
     )
     assert house.visit("aisyah").post(url, days).status_code == 403
+
+
+def test_T09d_a_template_has_the_currency_and_the_zone_of_the_company() -> None:
+    """All was in ringgit whatever the books were in: an order of the company's own currency held,
+    and who approves was asked about RM.
+    """
+    checks = documents = 0
+    for one in catalogue.templates():
+        draft = catalogue.answered(one, None, None, currency="GBP", zone="Europe/London")
+        ruleset, problems = parse(rule_sources(dict(draft.files)))
+        assert [found for found in problems if found.severity == "error"] == []
+        assert {(s.currency, s.zone) for s in ruleset.sources} == {("GBP", "Europe/London")}
+        assert ruleset.tests, "most of its tests say of these books what they said of the others"
+        told = [rule.say for rule in ruleset.approvals]
+        assert not [say for say in told if "RM" in say or "MYR" in say], one.word
+        home = [c for c in ruleset.checks if c.name == "home_currency"]
+        assert all('"GBP"' in draft.files[c.span.file].split("\n")[c.span.line] for c in home)
+        checks += len(home)
+        law = [draft.files[c.span.file].split("\n")[c.span.line] for c in ruleset.checks
+               if "Above RM" in c.say]  # fmt: skip
+        assert all('currency = "MYR"' in when for when in law), one.word
+        named = [
+            field.expr.value
+            for post in ruleset.posts
+            for field in post.fields
+            if field.name.startswith("Currency") and isinstance(field.expr, n.Literal)
+        ]
+        assert set(named) <= {"GBP"}, f"{one.word} would book pounds as {named}"
+        documents += len(named)
+    assert (checks, documents) == (9, 4)
+
+
+def test_T09d_the_page_gives_a_template_the_currency_of_its_company(house: House) -> None:
+    with house.database.write() as session:
+        company = session.get_one(Company, house.company_id)
+        company.currency, company.zone = "SGD", "Asia/Singapore"
+    mei = house.visit("mei")
+    saved = mei.post(RULES, {"template": "netshop-aiaccount", "limit": "3000"}, status=303)
+    shown = plain(mei.text(saved.location))
+    assert "currency SGD" in shown
+    assert 'zone "Asia/Singapore"' in shown
+    assert 'require currency = "SGD"' in shown
+    assert "approves: {currency} {total}, the limit is {currency} {approval_limit}." in shown

@@ -83,7 +83,7 @@ def test_T01b_each_way_says_what_follows_or_why_it_is_closed(visit, hold, databa
     with database.write() as session:
         session.execute(update(Hold).where(Hold.id == hold).values(clears="never", code="STL02"))
     raw = visit("lim").text(f"{H}/{hold}")
-    assert "You cannot keep it, because the rules let nobody accept it" in plain(raw)
+    assert "You cannot keep it, because the rules let no one accept it" in plain(raw)
     assert f'id="accept{hold}"' not in raw
 
 
@@ -122,7 +122,7 @@ def test_T01b_changes_are_not_released_among_many(visit, hold, database):
     }
     lim.post(f"{H}/many", form, status=303)
     told = plain(lim.text(f"{H}/many/m-1?act=release"))
-    assert "SO-10240 changed after posting, so its difference is decided by itself." in told
+    assert "SO-10240 changed after posting, so its difference is decided on its own." in told
     assert one(database, f"SELECT state FROM hold WHERE id = {hold}") == "open"
 
 
@@ -143,7 +143,7 @@ def test_T01c_what_was_accepted_is_seen_wherever_the_record_is(visit, hold):
     assert row in listed
     assert "1 accepted difference +RM 96.00" in listed
     cleared = plain(farah.text(f"{H}?view=cleared"))
-    assert "accepted, differs by RM 96.00 by Lim: A gift" in cleared
+    assert "Accepted, differs by RM 96.00 by Lim: A gift" in cleared
     assert "RM 288.00" not in cleared
 
 

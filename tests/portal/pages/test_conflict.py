@@ -48,7 +48,7 @@ def test_the_page_offers_what_can_be_done_and_nothing_else(visit, hold, database
     for words in (f"Link to {number}", f"Look at {number} again", f"Skip {number}"):
         assert words in page
     assert f"Try {number} again" not in page
-    assert "nobody, a change clears it" not in page
+    assert "no one: a change clears it" not in page
     assert "Override, send" not in visit("adam").text(f"{H}/{hold}")
     assert "cannot approve, release and reject" in plain(visit("vera").text(f"{H}/{hold}"))
 
@@ -104,7 +104,7 @@ def test_what_was_sent_is_not_offered_to_be_skipped(visit, hold, database, state
     page = plain(raw)
     assert f"Look at {number} again" in page
     assert f"reject{hold}" not in raw
-    assert "Send it to somebody, or put it aside" in page
+    assert "Assign, or snooze it" in page
     form = {"reason": "not wanted", "op": "o-3"}
     told = visit("lim").post(f"{H}/{hold}/reject", form)
     assert told.status_code == 409
@@ -135,9 +135,9 @@ def test_where_the_target_shows_no_content_the_page_says_so(visit, hold, databas
 
 def test_long_lines_are_folded_but_not_what_is_at_fault():
     head = [Pair(f"f{i}", "1", f"F{i}", "1", "", hit=False) for i in range(8)]
-    lines = [Pair(f"line.q line {i}", "1", f"Qty line {i}", "1", "", hit=i == 3) for i in range(30)]
+    lines = [Pair("line.q", "1", "Qty", "1", "", hit=i == 3, line=i) for i in range(30)]
     source = [Pair("note", "x", "", None, "", hit=False)]
     short, long = folded([*head, *lines[:10], *source]), folded([lines[3], *head, *source, *lines])
     assert (len(short["pairs"]), short["folded"], short["others"]) == (18, [], source)
-    assert [pair.field for pair in long["pairs"]][:2] == ["Qty line 3", "F0"]
+    assert [(pair.field, pair.line) for pair in long["pairs"]][:2] == [("Qty", 3), ("F0", None)]
     assert len(long["folded"]) == 29

@@ -25,7 +25,10 @@ def stands_still(page):
     ("until", "told"),
     [
         (None, "Key refused 11/20 11:55. The target does not accept our key. An admin mends"),
-        ("later", "Out of reach since 11/20 11:55. Nobody answers there. It is asked again"),
+        (
+            "later",
+            "Out of reach since 11/20 11:55. It does not respond. Clearpost asks again",
+        ),
     ],
 )
 def test_what_stops_a_target_is_told_once_and_in_full(visit, database, clock, until, told):

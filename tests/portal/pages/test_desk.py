@@ -65,12 +65,12 @@ def test_the_bar_gives_back_what_was_given_away_or_put_aside_by_mistake(visit, d
     assert seen is not None
     form = {"act": "snooze", "seen": seen[1], "until": day, "op": "m-1"}
     told = plain(farah.text(farah.post(f"{H}/many", form, status=303).location))
-    assert f"put aside until {day} 08:00. Undo within 30 s. Undo" in told
+    assert f"snoozed until {day} 08:00. Undo within 30 s. Undo" in told
     visit("lim").post(f"{H}/{hold}/assign", {"person": "0", "op": "g-2"}, status=303)
     late = farah.post(f"{H}/undo", {"undo": "m-1"})
     assert late.status_code == 409
     assert "SO-10210 was changed since: nothing was taken back." in shown(late)
-    assert f"Put aside until {day} 08:00" in plain(farah.text(f"{H}/{hold}"))
+    assert f"Snoozed until {day} 08:00" in plain(farah.text(f"{H}/{hold}"))
 
 
 def test_what_is_put_aside_leaves_the_list_and_is_still_counted(visit, database, clock):
@@ -81,11 +81,11 @@ def test_what_is_put_aside_leaves_the_list_and_is_still_counted(visit, database,
     assert "Choose a day." in shown(farah.post(f"{H}/{hold}/snooze", {"until": "soon"}, status=422))
     before = re.search(r"Holding (\d+)", plain(farah.text(H)))
     farah.post(f"{H}/{hold}/snooze", {"until": day, "op": "s-1"}, status=303)
-    assert f"Put aside until {day} 08:00" in plain(farah.text(f"{H}/{hold}"))
+    assert f"Snoozed until {day} 08:00" in plain(farah.text(f"{H}/{hold}"))
     todo = plain(farah.text(H))
     assert "Customer C-99 is no debtor" not in todo
-    assert "1 put aside and held all the same" in todo
-    assert "Put aside 1" in todo
+    assert "1 snoozed and held all the same" in todo
+    assert "Snoozed 1" in todo
     assert before is not None
     assert f"Holding {before[1]}" in todo
     assert "Customer C-99 is no debtor" in plain(farah.text(f"{H}?view=snoozed"))
@@ -137,7 +137,7 @@ def test_one_act_over_a_filter_shows_what_it_would_touch(visit, database):
     done = lim.post(f"{H}/many", {**form, "reason": "agreed"}, status=303)
     told = plain(lim.text(done.location))
     assert "1 released, 1 left" in told
-    assert "Only a change clears this hold; nobody can release it." in told
+    assert "You cannot release this hold, because only a change clears it." in told
     assert visit("tan").get(done.location, status=404)
     assert lim.get(f"{H}/many?act=burn", status=404)
     empty = {"act": "retry", "seen": "", "op": "x"}

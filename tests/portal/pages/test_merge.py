@@ -30,8 +30,8 @@ def test_every_key_of_a_merge_stands_on_the_page(visit, database, clock):
     told = plain(visit("farah").text(f"{path}?since={first}"))
     assert "All keys of this merge; C-78 is shown below" in told
     for row in (
-        "debtor: C-77 Aisyah Rahman → Cheng Trading",
-        "debtor: C-78 Boon & Co → Cheng Trading",
+        "Debtor: C-77 Aisyah Rahman → Cheng Trading",
+        "Debtor: C-78 Boon & Co → Cheng Trading",
     ):
         assert row in told.replace("&amp;", "&")
     assert "All keys of this merge" not in plain(visit("farah").text(path))

@@ -72,7 +72,7 @@ def test_it_is_dated_anew_or_says_what_is_wrong(visit, hold, database):
     target = f"holdpane_{one(database, f'SELECT cause_id FROM hold WHERE id = {hold}')}"
     good = form | {"day": "2026-11-19"}
     answer = farah.post(f"{H}/{hold}/date", good, target=target, status=200)
-    assert "Dated anew. It is being judged again." in shown(answer)
+    assert "Document date changed. It is being checked again." in shown(answer)
     farah.post(f"{H}/{hold}/date", good, status=303)
     assert one(database, "SELECT count(*) FROM dating") == 1
 
@@ -100,5 +100,5 @@ def test_a_month_of_them_is_dated_with_one_act(visit, hold, database):
     form = {"act": "date", "seen": seen[1], "op": "many-1"}
     assert "Say why" in shown(farah.post(f"{H}/many", form, status=422))
     done = farah.post(f"{H}/many", form | {"reason": "agreed"}, status=303)
-    assert "1 dated anew, 0 left" in plain(farah.text(done.location))
+    assert "1 re-dated, 0 left" in plain(farah.text(done.location))
     assert one(database, "SELECT day FROM dating") == "2026-11-19"

@@ -20,6 +20,10 @@ def test_the_record_answers_seven_questions(visit):
     assert "2 CTN × 40 = 80 PCS" in told
     assert "Yes, since version 1 was sent: version 2" in told
     assert "delivered 2 times" in told
+    sixth = page[page.index('id="answer_6"') :]
+    assert re.search(
+        r'wrap">Yes, [^<]+ = SO-10240\. <span>Party matching[^<]+</span></span>', sixth
+    )
 
 
 @pytest.mark.parametrize("tab", ["seven", "trace", "lineage", "way", "ruletree", "versions", "raw"])

@@ -61,7 +61,7 @@ def _calls(farah, further):
     found = set()
     while further:
         page = farah.text(further)
-        found |= set(re.findall(r">push (\d+)<", page))
+        found |= set(re.findall(r">Posting request (\d+)<", page))
         more = re.search(r'href="([^"]*[?&;]calls=[^"#]*)', page)
         further = more[1] if more else ""
     return len(found)
@@ -73,12 +73,12 @@ def test_what_did_not_go_stands_first_and_beside_the_run_before(visit, runs):
     assert f"2 of {MANY} documents not posted: RM 40.00" in said
     reason = plain(page[page.index('id="notposted"') :].partition("</table>")[0])
     assert "October is closed" in reason
-    assert "period_locked" in reason
+    assert "Period locked" in reason
     assert "2 RM 40.00" in reason
     assert said.index("October is closed") < said.index("those not posted first")
     beside = plain(page[page.index('id="againstbefore"') :].partition("</table>")[0])
-    assert re.search(r"accepted 58 RM 1,160.00 2 RM 40.00 \+56", beside), beside
-    assert re.search(r"refused 2 RM 40.00 1 RM 20.00 \+1", beside), beside
+    assert re.search(r"Accepted 58 RM 1,160.00 2 RM 40.00 \+56", beside), beside
+    assert re.search(r"Rejected 2 RM 40.00 1 RM 20.00 \+1", beside), beside
     first = visit("farah").text(f"/c/kedai/runs/{runs[0]}")
     assert 'id="againstbefore"' not in first
 

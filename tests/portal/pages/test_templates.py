@@ -31,6 +31,13 @@ FORBIDDEN = {
 }
 
 
+STATE_AS_TEXT = re.compile(
+    r"\.(state|posting_state|record_state|breaker|e_invoice|standing|error_class|severity|retry)"
+    r"\s*(==|!=|in\b|not in\b)\s*[\[(]?\s*['\"]"
+)
+"""A state is compared with a word of its enum, which the view hands over."""
+
+
 def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
@@ -46,6 +53,18 @@ def test_T32d_what_asks_by_get_takes_no_form_along(path):
 def test_no_template_has_what_the_policy_forbids(path):
     text = path.read_text()
     assert [what for what, pattern in FORBIDDEN.items() if re.search(pattern, text)] == []
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=name)
+def test_no_template_compares_a_state_with_a_text(path):
+    assert STATE_AS_TEXT.findall(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "planted", ["{% if row.state == 'open' %}", '{% if h.breaker in ("open",) %}', "a.retry!='no'"]
+)
+def test_a_state_beside_a_text_is_found(planted):
+    assert STATE_AS_TEXT.search(planted)
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=name)

@@ -36,7 +36,7 @@ def test_the_list_names_what_waits_and_what_is_in_force(visit, waiting):
     told = plain(page)
     assert "&lt;b&gt;New&lt;/b&gt;" in page
     assert "waits to be published" in told
-    assert "Ruleset 1 in force" in told
+    assert "Rule version 1 in force" in told
     assert "published" in told
 
 

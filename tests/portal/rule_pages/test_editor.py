@@ -4,9 +4,11 @@ import re
 from html import unescape
 
 import pytest
+from sqlalchemy import select
 
 from holding.rule_changes import drafts
-from holding.rulesets.check_processes import RuleChecks
+from holding.rulesets.check_processes import BUSY, RuleChecks
+from holding.tables import RuleDraft
 from tests.holding.shop import FILES
 from tests.portal.reading import plain
 
@@ -90,3 +92,19 @@ def test_names_are_suggested_with_what_they_mean(visit):
     assert chan.post(SUGGEST, {"text": MINE, "before": "# a note: to"}, status=200).json == []
     visit("vera").post(SUGGEST, {"text": "", "before": ""}, status=403)
     chan.post(f"{RULES}/suggest/none.rules", {"text": "", "before": ""}, status=404)
+
+
+def test_T24e_what_is_remembered_of_a_draft_is_its_writers(visit, database, monkeypatch):
+    whose = []
+
+    def noted(_self, question):
+        whose.append(question.whose)
+        return BUSY
+
+    monkeypatch.setattr(RuleChecks, "_asked", noted)
+    chan = visit("chan")
+    chan.post(DRAFT, {"text": MINE, "base": "1", "quick": "1"}, status=503)
+    chan.post(SUGGEST, {"text": MINE, "before": "che"}, status=200)
+    with database.read() as session:
+        (kept,) = session.scalars(select(RuleDraft)).all()
+    assert whose == [f"{kept.company_id}/{kept.person_id}/{kept.path}"] * 2

@@ -20,12 +20,17 @@ GOODS = "orders-autocount"
 
 def test_all_starters_are_here() -> None:
     assert KNOWN == [
+        "lazada-autocount",
         "netshop-aiaccount",
         "netshop-aiaccount-daily",
+        "netshop-autocount",
         "orders-autocount",
         "orders-quickbooks",
         "settlements-aiaccount",
+        "shopee-autocount",
+        "shopify-autocount",
         "woocommerce-aiaccount",
+        "woocommerce-quickbooks",
     ]
 
 

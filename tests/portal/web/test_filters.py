@@ -57,3 +57,12 @@ def test_outer_spaces_of_a_value_are_seen(value, pieces):
 
 def test_long_hashes_are_cut():
     assert filters.shorter(f"hash {'a1' * 20} of it") == "hash a1a1a1a1a1a1… of it"
+
+
+def test_of_a_long_answer_its_head_is_read_at_once():
+    rest = "clearing.rules:86 said pass, compared number = NS-1. " * 4
+    assert filters.headed(f"Yes, by number; {rest}") == ("Yes, by number;", rest)
+    assert filters.headed(f"By shop.rules:1. {rest}") == ("By shop.rules:1.", rest)
+    assert filters.headed(f"有；{rest}") == ("有；", rest)
+    for whole in ("Yes, by number; of one.", "x" * 300, f"Yes.{' ' * 300}"):
+        assert filters.headed(whole) == (whole, "")

@@ -1,9 +1,12 @@
-"""Six words for all states, the same everywhere."""
+"""Six words for all states, the same everywhere; one label for each state that people read."""
 
 import pytest
 
+from holding.lifecycle import state_labels
+from holding.runs.status import RUN_KINDS
+from holding.tables import row_states
 from holding.tables.records import RECORD_STATES
-from portal.web.labels import STATES, plain
+from portal.web.labels import PUSH_TONES, STATES, plain
 
 WORDS = {"pending", "succeeded", "failed", "skipped", "retrying", "needs attention"}
 
@@ -25,3 +28,35 @@ def test_what_has_ended_is_never_retrying() -> None:
 
 def test_what_the_target_has_taken_in_is_not_sent_again() -> None:
     assert plain("awaiting", tries=1) == "pending"
+
+
+@pytest.mark.parametrize(
+    ("labels", "codes"),
+    [
+        (state_labels.STATE_LABELS, RECORD_STATES),
+        (state_labels.PUSH_LABELS, row_states.PushState),
+        (state_labels.ATTEMPT_LABELS, row_states.AttemptState),
+        (state_labels.CALL_LABELS, row_states.RequestState),
+        (state_labels.HOLD_LABELS, row_states.HoldState),
+        (state_labels.RUN_LABELS, row_states.RunState),
+        (state_labels.RUN_KIND_LABELS, RUN_KINDS),
+        (state_labels.CALL_KIND_LABELS, ("push", "lookup", "poll", "read")),
+    ],
+)
+def test_every_code_has_its_own_label(labels, codes) -> None:
+    assert set(labels) == set(codes)
+    assert len(set(labels.values())) == len(labels), "two states would look the same"
+    for code, label in labels.items():
+        assert label[0].isupper(), code
+        assert "_" not in label, code
+
+
+def test_every_push_state_has_a_tone() -> None:
+    assert set(PUSH_TONES) == set(state_labels.PUSH_LABELS)
+
+
+def test_the_reason_tells_who_decided_that_it_is_not_posted() -> None:
+    assert state_labels.state_label("ignored", "rejected by Lim: twice") == "Not posted (rejected)"
+    assert state_labels.state_label("ignored", "") == "Not posted (by rule)"
+    assert state_labels.state_label("ignored") == "Not posted"
+    assert state_labels.state_label("held", "rejected") == "On hold"

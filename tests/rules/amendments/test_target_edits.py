@@ -41,7 +41,7 @@ def test_whose_field_was_edited(field: str, line: int | None, shows: str, codes:
     [
         ("nothing", "uncertain", "does not stand in the target"),
         ("void", "stale_version", "was made void in the target"),
-        ("2 of them stand there", "stale_version", "2 of them stand there"),
+        ("2 of them exist there", "stale_version", "2 of them exist there"),
     ],
 )
 def test_a_document_that_is_gone_is_found_whoever_owns_its_fields(

@@ -32,6 +32,7 @@ OWN = {
     "lines",
     "spend",
     "rows",
+    "used",
     "append",
     "number",
     "fail",

@@ -6,9 +6,14 @@ import pytest
 
 from grammar.parsing.parser import parse
 from grammar.text.editions import Edition
+from grammar.text.problem import Span
 from rules.checker.all_checks import check
+from rules.decisions.duplicates import findings as identity
+from rules.facts.seeds import seeds
+from rules.facts.world import Conflict, Facts, Subject, TargetState
 from rules.programs.program import compile_ruleset, interpreted
-from tests.rules.shop import TEXT, line, order
+from tests.rules.one_meaning import in_every_way
+from tests.rules.shop import NOW, TEXT, line, order
 
 MAP = """
 map debtor
@@ -81,6 +86,59 @@ def test_T18a_whose_match_counts_can_be_said() -> None:
 
 
 @pytest.mark.parametrize("made_by", [compile_ruleset, interpreted])
+def test_T16i_what_nobody_sees_makes_no_other_value(made_by: Any) -> None:
+    """An order that came again with a joiner in the customer was billed twice: it was another."""
+    exact = rules().replace("match    trimmed, any case", "match    exact")
+    for text in (rules(), exact):
+        same = keys(text, "C-101", made_by)
+        for spelt in ("C-101\u200b", "\u2060C-1\u00ad01", "C-101 \ufeff"):
+            assert keys(text, spelt, made_by) == same, spelt
+    assert keys(exact, "C-102\u200b", made_by) != keys(exact, "C-101", made_by)
+    earlier = {"edition": Edition.THIRD}
+    before = keys(exact, "C-101\u200b", made_by, **earlier)
+    assert before != keys(exact, "C-101", made_by, **earlier)
+
+
+ASKED: dict[str, Any] = {
+    "owner": "accounts",
+    "span": Span("a", 1, 1, 1, 2),
+    "edition": Edition.FOURTH,
+}
+
+
+@pytest.mark.parametrize("made_by", [compile_ruleset, interpreted])
+@pytest.mark.parametrize(
+    ("edition", "passed"), [(Edition.THIRD, {"duplicates"}), (Edition.FOURTH, {"identity"})]
+)
+def test_T18f_who_released_a_duplicate_has_not_said_which_of_two_ids_it_is(
+    made_by: Any, edition: Edition, passed: set[str]
+) -> None:
+    """Both had one name: whoever released the one had released the other, and nobody was told."""
+    ruleset, _ = parse({"shop.rules": TEXT})
+    of = made_by(ruleset, hash="h", edition=edition)
+    world = seeds(of.ruleset, {}).world(1, {"books": TargetState(known=True)})
+    for released in ("duplicates", "identity"):
+        facts = Facts(
+            NOW,
+            conflicts=(Conflict("id", "NS-1 (a)", ("b",)),),
+            releases=frozenset({("books.invoice", released)}),
+        )
+        outcome = in_every_way(of, Subject("order", "shop", order(line()), 1), facts, world, NOW)
+        codes = [finding.code for one in outcome.decisions for finding in one.findings]
+        assert ("IDN01" not in codes) == (released in passed), (released, codes)
+
+
+def test_T16k_two_ids_that_look_alike_are_told_apart() -> None:
+    """A source that sent an id again with a joiner was told: NS-1 came under another id, NS-1."""
+    facts = Facts(NOW, conflicts=(Conflict("id", "NS-1", ("NS-1\u200b", "NS-9")),))
+    (finding,) = identity(facts, "books.invoice", **ASKED)
+    assert "came under another id, too: NS-1[U+200B], NS-9." in finding.message
+    facts = Facts(NOW, conflicts=(Conflict("number", "NS-1\u200b", ("NS-1",)),))
+    (finding,) = identity(facts, "books.invoice", **ASKED)
+    assert finding.message.endswith("calls itself NS-1[U+200B] now, under the same id.")
+
+
+@pytest.mark.parametrize("made_by", [compile_ruleset, interpreted])
 def test_T18b_rules_of_earlier_editions_compare_what_is_written(made_by: Any) -> None:
     for edition in (Edition.FIRST, Edition.SECOND):
         two = [keys(rules(), spelt, made_by, edition=edition) for spelt in ("C-101", "c-101")]
@@ -128,3 +186,35 @@ def test_T18e_what_a_map_says_cannot_be_stored_when_a_record_comes() -> None:
     ((code, severity, hint),) = findings(text)
     assert (code, severity) == ("DUP03", "error")
     assert hint == "Compare the field that the map looks up: customer as debtor."
+
+
+ASKING = """
+const some
+    from 2026-01-01 = "300-A001"
+
+const other
+    from 2026-01-01 = "300-A002"
+
+check known_{n} on order
+    require  {of}(customer) <> some
+    else     hold for accounts
+    say      "{{number}} is of nobody."
+    clears   when it passes
+"""
+
+
+def test_T18c_a_map_that_only_a_check_asks_is_one_that_looks_the_key_up() -> None:
+    raw = {"    DocDate    = day\n": "    DocDate    = day\n"}  # no field is filled by a map
+    area = MAP.replace("map debtor", "map area")
+    asked, unasked = (ASKING.format(n=n, of=of) for n, of in enumerate(("debtor", "area")))
+    told = [("DUP02", "warning", "Write customer as debtor.")]
+    assert findings(rules(raw, area + asked)) == told
+    assert findings(rules(raw, area + unasked)) == [("DUP02", "warning", "Write customer as area.")]
+    assert findings(rules(raw, area)) == []
+
+
+def test_T18c_a_check_that_names_one_dated_const_of_several_is_asked_for_its_day() -> None:
+    text = rules({"    day      date   dated\n": "    day      date\n    customer text\n"})
+    ruleset, broken = parse({"shop.rules": text + ASKING.format(n=1, of="debtor")})
+    assert broken == ()
+    assert [p.code for p in check(ruleset) if p.code == "NAM23"] == ["NAM23"]

@@ -178,6 +178,8 @@ def test_an_optional_field_that_a_check_needs_does_what_its_else_says() -> None:
     found = next(f for f in findings(body) if f.rule == "buyer_named")
     assert (found.code, found.error_class, found.owner) == ("CHK02", "missing_field", "tax_desk")
     assert str(found.cause_key) == "field:tin"
+    assert found.message == "TIN is missing: Above 10000.00 a buyer has a TIN and an address."
+    assert (found.cause_label or "").startswith("TIN is missing: ")
 
 
 def test_a_certain_no_wins_over_an_unknown() -> None:

@@ -2,20 +2,21 @@
 
 import decimal
 from itertools import product
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from grammar import nodes as n
 from rules.decisions.precedence import Reason, decide
 from rules.decisions.record import KindProgram
 from rules.facts.world import Facts, Subject
-from rules.outcomes.outcome import Decision
+from rules.outcomes.outcome import Decision, GateSaid
 from rules.values.numbers import CONTEXT
 from rules.values.unknown import Unknown
-from tests.rules.decisions.test_glance import same
 from tests.rules.kedai import INVOICE, NOW, RECEIPT, TEXT, line, order, program_of, world
+from tests.rules.one_meaning import in_every_way
 
-GATES = ("ready", "wait", "hold", "ignore", "cancel", "unknown")
+GATES = (*get_args(n.GateWord), "unknown")
 WORST = ("reject", "hold", "approve", None)
 
 
@@ -71,7 +72,7 @@ def expected(gate: str, applies: Any, route: Route) -> tuple[str, list[str]]:
 
 
 @pytest.mark.parametrize("gate", GATES)
-def test_every_case_of_a_route_that_has_posted_nothing(gate: str) -> None:
+def test_every_case_of_a_route_that_has_posted_nothing(gate: GateSaid) -> None:
     yes = (True, False)
     for applies, worst, agree, early, whole in product((*yes, Unknown()), WORST, yes, yes, yes):
         route = Route(worst=worst, agree=agree, early=early, whole=whole)
@@ -114,7 +115,7 @@ def test_a_glance_says_of_every_case_what_the_story_says() -> None:
                 world(),
                 NOW,
             )
-            same(program, outcome := program.evaluate(*asked), program.glance(*asked))
+            outcome = in_every_way(program, *asked)
             with decimal.localcontext(CONTEXT):
                 quick += kind.glances.seen(kind.opened(*asked)) is not None
             states.update((status, decision.state) for decision in outcome.decisions)
@@ -130,7 +131,7 @@ def test_a_glance_says_of_every_case_what_the_story_says() -> None:
 
 def told(route: str, body: dict[str, Any], **facts: Any) -> Decision:
     subject = Subject("order", "netshop", body, 1)
-    outcome = program_of().evaluate(subject, Facts(NOW, **facts), world(), NOW)
+    outcome = in_every_way(program_of(), subject, Facts(NOW, **facts), world(), NOW)
     return next(d for d in outcome.decisions if d.route == route)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from rules.facts.units import Conversion, clash, itself
+from rules.facts.units import Clash, Conversion, clash, itself
 from rules.facts.world import ItemUnits, TargetState
 from rules.outcomes.outcome import Outcome
 from rules.testing.runner import run_tests
@@ -86,7 +86,7 @@ UNIT = "UOM        = base_unit(line.sku)"
     ("unit", "words"),
     [
         ('UOM        = "CTN"', "5 CTN × 12 = 60 PCS come in, but 60 CTN × 12 = 720 PCS go out"),
-        ('UOM        = "BOX"', "T-1 is posted in BOX, for which nobody told a factor"),
+        ('UOM        = "BOX"', "T-1 is posted in BOX, for which no factor is known"),
     ],
 )
 def test_what_goes_out_is_worth_what_came_in(unit: str, words: str) -> None:
@@ -94,6 +94,30 @@ def test_what_goes_out_is_worth_what_came_in(unit: str, words: str) -> None:
     assert finding.code == "UOM08"
     assert words in finding.message
     assert "mapping TEA in" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "differ", "counts"),
+    [
+        ({}, told(CTN=24), ("item_set_up", "units_table"), (60, 120)),
+        ({}, told("KG", CTN=24), ("item_set_up", "document"), (60, None)),
+        ({UNIT: 'UOM        = "CTN"'}, None, ("record", "document"), (60, None)),
+        ({UNIT: 'UOM        = "BOX"'}, told(CTN=12), ("units_table", "document"), (60, 60)),
+    ],
+)
+def test_which_two_differ_is_a_value(
+    changes: dict[str, str], state: TargetState | None, differ: Any, counts: Any
+) -> None:
+    units = agreement(outcome(changes, state=state)).units
+    assert (units.unit, units.item, units.quantity, units.base) == ("CTN", "T-1", "5", "PCS")
+    assert (units.differ, (units.here, units.there)) == (differ, counts)
+    assert agreement(outcome(state=told(CTN=12))).units is None
+
+
+def test_what_is_no_whole_number_of_pieces_is_no_count() -> None:
+    state = TargetState(known=True, items={"TEA": ItemUnits("PCS", {"CTN": (7, 3)})})
+    units = agreement(outcome(state=state)).units
+    assert (units.here, units.there) == (60, None)
 
 
 def test_posted_in_the_sources_own_unit_the_factors_are_compared_all_the_same() -> None:
@@ -211,6 +235,6 @@ def test_set_up_and_rules_clash_exactly_where_the_factors_differ(
 def test_a_kilo_of_another_base_is_compared_through_what_both_know() -> None:
     by = Conversion("CTN", "PCS", 12, 1, ())
     dozens = ItemUnits("DOZ", {"PCS": (1, 12), "CTN": (1, 1)})
-    assert clash(by, itself("PCS"), dozens) == ""
+    assert clash(by, itself("PCS"), dozens) is None
     twice = ItemUnits("DOZ", {"PCS": (1, 12), "CTN": (2, 1)})
-    assert clash(by, itself("PCS"), twice) == "1 CTN = 24 PCS"
+    assert clash(by, itself("PCS"), twice) == Clash("CTN", has_unit=True, text="1 CTN = 24 PCS")

@@ -31,7 +31,7 @@ def test_T07b_a_rate_that_nobody_confirmed_holds_once_for_the_item() -> None:
     (finding,) = found(of)
     assert (finding.code, finding.owner, finding.lines) == ("UOM09", "accounts", (1, 3))
     assert finding.message == (
-        "Nobody has confirmed that 1 CTN of T-1 is 12 PCS in books, which tells no such rate."
+        "It is not confirmed that 1 CTN of T-1 is 12 PCS in books, which tells no such rate."
         " Nothing was sent."
     )
     assert str(finding.clears) == "itself"

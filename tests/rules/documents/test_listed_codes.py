@@ -13,6 +13,7 @@ from rules.outcomes.outcome import Outcome
 from rules.programs.program import Program, compile_ruleset
 from rules.types.outside_schemas import Schemas
 from rules.values.posting_states import PostingState
+from tests.rules.one_meaning import in_every_way
 from tests.rules.shop import NOW, TEXT, found, judged, line, order
 
 TWO = (line(), line(pos=2, tax="Z"))
@@ -139,6 +140,64 @@ def test_E11_rules_of_an_earlier_edition_say_what_they_said() -> None:
     assert found(judged(program(Edition.SECOND), body, state=told(account="700"))) == []
 
 
+RAW = {
+    "tax_code(line.tax)": "line.tax",
+    "        ItemCode   = item(line.sku)\n": "        ItemCode   = line.sku\n",
+    '    Money      = "MYR"\n': "    Money      = money_code\n",
+    "    day      date   dated\n": "    day      date   dated\n    money_code text\n",
+    "    all  = status, day,": "    all  = status, day, money_code,",
+}
+"""What makes the shop name codes as its orders have them, through no map."""
+
+
+def raw(edition: Edition = Edition.FOURTH) -> Program:
+    text = _text()
+    for old, new in RAW.items():
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    ruleset, problems = parse({"shop.rules": text})
+    assert problems == ()
+    return compile_ruleset(ruleset, hash="", schemas=Schemas((INVOICE,), ()), edition=edition)
+
+
+UNSEEN = {
+    "customer": (order(line(tax="S"), money_code="MY\u200bR"), "Money", "MY[U+200B]R", ()),
+    "item": (
+        order(line(tax="S"), line(tax="S", pos=2, sku="T-1\u2060"), money_code="MYR"),
+        "ItemCode",
+        "T-1[U+2060]",
+        (2,),
+    ),
+    "tax": (order(line(tax="S\u00ad"), money_code="MYR"), "Tax", "S[U+00AD]", (1,)),
+}
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+@pytest.mark.parametrize("state", [told(), told(tax_code="S", currency="MYR")])
+def test_T16j_a_code_with_what_nobody_sees_is_held_and_shown(name: str, state: TargetState) -> None:
+    body, field, shown, lines = UNSEEN[name]
+    (finding,) = found(judged(raw(), body, state=state))
+    assert (finding.code, finding.error_class, finding.lines) == ("VAL01", "bad_value", lines)
+    point = shown.partition("[")[2].partition("]")[0]
+    assert finding.message == (
+        f"The document names {field} as {shown}, which holds an invisible character ({point})."
+        " Nothing was sent."
+    )
+    plain = shown.replace(f"[{point}]", "")
+    assert finding.would_pass == f"the source or the rules write it without that: {plain}"
+    assert str(finding.clears) == "itself"
+
+
+def test_T16j_a_glance_holds_it_too_and_earlier_rules_say_what_they_said() -> None:
+    of = raw()
+    world = seeds(of.ruleset, {}).world(1, {"books": told()})
+    seen = order(line(tax="S"), money_code="MYR")
+    for body, expected in ((seen, "ready"), *((one, "held") for one, *_ in UNSEEN.values())):
+        glance = of.glance(Subject("order", "shop", body, 1), Facts(NOW), world, NOW)
+        assert [route.state for route in glance.routes] == [expected]
+        assert found(judged(raw(Edition.THIRD), body, state=told())) == []
+
+
 def test_E11_a_glance_says_it_as_the_whole_outcome_does() -> None:
     of, facts = program(), Facts(NOW)
     body = order(*({"tax": "S", **row} for row in TWO))
@@ -182,7 +241,7 @@ def test_E13_what_takes_a_document_back_needs_its_codes_too() -> None:
     for account, expected in (("500", []), ("700", ["LST01"])):
         world = seeds(of.ruleset, {}).world(1, {"books": told(tax_code="S-10", account=account)})
         again = Subject("order", "shop", {**body, "status": "open"}, 2)
-        outcome = of.evaluate(again, facts, world, NOW)
+        outcome = in_every_way(of, again, facts, world, NOW)
         (decision,) = outcome.decisions
         assert [step.action for step in decision.plan] == ["credit_note"]
         assert [f.code for f in decision.findings] == expected

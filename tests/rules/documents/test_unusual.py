@@ -13,6 +13,7 @@ from rules.facts.world import Facts, Subject, TargetState
 from rules.outcomes.outcome import Outcome
 from rules.programs.program import Program, compile_ruleset, interpreted
 from rules.rulebook.book import book
+from tests.rules.one_meaning import in_every_way
 from tests.rules.shop import NOW, TEXT, line, order
 
 ROUTE = "books.invoice"
@@ -41,7 +42,7 @@ def program(made_by: Any, rules: str, edition: Edition = Edition.THIRD) -> Progr
 def judged(of: Program, body: dict[str, Any], *released: str) -> Outcome:
     world = seeds(of.ruleset, {}).world(1, {"books": TargetState(known=True)})
     facts = Facts(NOW, releases=frozenset((ROUTE, rule) for rule in released))
-    return of.evaluate(Subject("order", "shop", body, 1), facts, world, NOW)
+    return in_every_way(of, Subject("order", "shop", body, 1), facts, world, NOW)
 
 
 def held(outcome: Outcome) -> list[str]:
@@ -154,7 +155,7 @@ def test_T13d_the_clause_has_a_layout_and_a_sentence() -> None:
     assert CLAUSE in format_text(text(CLAUSE), "a")
     said = [e.text for section in book(ruleset).sections for e in section.entries]
     wanted = (
-        "may have no lines, negative quantities and negative totals: nobody is asked about them."
+        "may have no lines, negative quantities and negative totals: no one is asked about them."
     )
     assert [one for one in said if one.endswith(wanted)]
 

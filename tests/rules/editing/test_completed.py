@@ -99,7 +99,7 @@ def test_T21a_names_words_and_differences_follow() -> None:
     assert "a blank buyer of an order" in owned_by(index)["books"]
     told = [entry.text for section in book(ruleset).sections for entry in section.entries]
     title = index.roles["books"].title
-    wanted = f"{title} may fill in a blank or unreadable buyer of an order; nobody else does."
+    wanted = f"{title} may fill in a blank or unreadable buyer of an order; no one else does."
     assert wanted in told
     (change,) = difference(parse({"r": TEXT})[0], ruleset)
     assert change.name == "record order"

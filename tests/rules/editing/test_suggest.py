@@ -1,4 +1,4 @@
-"""What is offered where somebody types: words that may stand there, names that are meant."""
+"""What is offered where somebody types: words that may exist there, names that are meant."""
 
 import pytest
 

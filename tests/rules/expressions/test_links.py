@@ -15,6 +15,7 @@ from rules.outcomes.outcome import Outcome
 from rules.programs.program import Program, compile_ruleset
 from rules.testing.runner import run_tests
 from rules.types.outside_schemas import Schemas
+from tests.rules.one_meaning import in_every_way
 
 FILE = Path(__file__).parents[1] / "depot.rules"
 TEXT = FILE.read_text("utf-8")
@@ -59,7 +60,7 @@ def judge(*deliveries: dict[str, Any], text: str = TEXT, **changes: Any) -> Outc
     )
     world = _world(program_of(text).ruleset)
     subject = Subject("order", "shop", order(**changes), 1)
-    return program_of(text).evaluate(subject, facts, world, NOW)
+    return in_every_way(program_of(text), subject, facts, world, NOW)
 
 
 def _world(ruleset: Any, locked_through: date | None = None) -> World:
@@ -181,7 +182,7 @@ def test_an_invoice_behind_a_delivery_order_of_a_locked_period_is_held() -> None
             documents_of_family={"autocount.delivery_order": "D-1"},
             days_of_family={"autocount.delivery_order": day},
         )
-        outcome = program.evaluate(Subject("order", "shop", body, 1), facts, world, NOW)
+        outcome = in_every_way(program, Subject("order", "shop", body, 1), facts, world, NOW)
         (decision,) = outcome.decisions
         said[day.day] = [f for f in decision.findings if f.rule == "open_period"]
     (finding,) = said[30]

@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from rules.facts.seeds import literal_value
-from rules.facts.world import Table, differences
+from rules.facts.world import Table
+from rules.values.spelling import differences
 from tests.rules.kedai import decision, entries, findings, judge, line, only, order, world
 
 

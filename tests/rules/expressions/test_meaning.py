@@ -11,6 +11,7 @@ import pytest
 from rules.facts.seeds import seeds
 from rules.facts.world import Facts, Subject, TargetState
 from rules.outcomes.outcome import Outcome
+from tests.rules.one_meaning import in_every_way
 from tests.rules.shop import NO_TOTAL, NOW, line, order, program
 
 CHANGES = {
@@ -127,7 +128,7 @@ def outcome() -> Outcome:
     body: dict[str, Any] = order(*[line(pos=pos) for pos in (1, 2, 3)], total="33.12")
     body |= {"status": " PAID UP", "paid_at": "2026-11-18T16:30:00Z", "gift": "no", "rate": "1.50"}
     world = seeds(of.ruleset, {}).world(1, {"books": TargetState(known=True)})
-    return of.evaluate(Subject("order", "shop", body, 1), Facts(NOW), world, NOW)
+    return in_every_way(of, Subject("order", "shop", body, 1), Facts(NOW), world, NOW)
 
 
 @pytest.fixture(scope="module")

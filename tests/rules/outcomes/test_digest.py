@@ -12,6 +12,7 @@ import pytest
 from grammar.text.problem import Span
 from rules.facts.world import Facts
 from rules.outcomes.digest import (
+    REPEATED,
     TOLD,
     WHERE,
     WORDING,
@@ -101,11 +102,24 @@ def other(value: Any) -> Any:
 def test_T38a_a_decision_counts_and_its_wording_does_not(kind: type, name: str) -> None:
     before, after = whole(), changed(whole(), kind, name)
     assert after != before
-    read_only = name in WORDING.get(kind, frozenset()) | WHERE
+    read_only = name in WORDING.get(kind, frozenset()) | WHERE | REPEATED
     assert (decided(after, FACTS) == decided(before, FACTS)) is read_only
     assert (name in counted_fields(kind)) is not read_only
     beside = kind in {Verdict, Lineage, Use} or (kind is Outcome and name in TOLD)
     assert (bare(after, FACTS) == bare(before, FACTS)) is (read_only or beside)
+
+
+def test_T38a_what_is_done_counts_where_nothing_else_is_said() -> None:
+    """Of most decisions there is a document alone, which is written down in a quicker way."""
+    outcome = judge(order())
+    ready = outcome.decisions[0]
+    hashes = [
+        bare(replace(outcome, decisions=(replace(ready, plan=plan),)), FACTS)
+        for plan in ((), (STEP,), (replace(STEP, seq=2),), (STEP, STEP))
+    ]
+    assert len(set(hashes)) == len(hashes)
+    told = replace(ready, plan=(STEP,), findings=())
+    assert bare(replace(outcome, decisions=(told,)), FACTS) == hashes[1]
 
 
 @pytest.mark.parametrize("kind", WORDING, ids=lambda kind: kind.__name__)
@@ -147,6 +161,31 @@ def test_T38c_the_older_digest_is_what_it_was() -> None:
     assert decided(judge(order()), facts) == KEPT["decided"]
 
 
+@pytest.mark.parametrize("name", ["ready", "held", "whole"])
+def test_T38c_what_is_stored_today_comes_out_for_ever(name: str) -> None:
+    """Hashes of both newer digests: of what goes, of what is held, and of every type at once. What
+    counts and what is wording is no matter of a table alone, which could be changed by mistake.
+    """
+    made = {"ready": judge(order()), "held": judge(order(total="1.00", status="Nope"))}
+    outcome = made.get(name) or whole()
+    facts = '{"facts":{"billed":{},"conflicts":[]},"known":["aiaccount"]}'
+    assert (decided(outcome, facts), bare(outcome, facts)) == NEWER[name]
+
+
+NEWER = {
+    "ready": (
+        "ede871af3147241e59fb1cb0fa30e46bf3470b84d84ffc41705371f22f513468",
+        "994ef637816416903386c49f8948ce7e74cd1d1cd7e13e2d1e56371586a5de85",
+    ),
+    "held": (
+        "e8706437a691d490c63e3d1491743ccefc776820be47e73b36351e7f5d766bb2",
+        "b6ed2ffecaef7043d2700fddd34b4ec602617bccd79028ad9d761890a320bdf7",
+    ),
+    "whole": (
+        "f336c6d20b0ca719e555bea8659569fb5fb1e4ef4267cf401d1ea2d0bb724c01",
+        "ff57cf59252bd89c33150af37514586d048a5b6344cd2fc7e486e1a08c6871a2",
+    ),
+}
 KEPT = {
     "ready": "8ea40a2a5e66d70c66e8b6a678090e951b0613328e8280f52c4ed8f65a1b2d04",
     "decided": "ede871af3147241e59fb1cb0fa30e46bf3470b84d84ffc41705371f22f513468",

@@ -18,13 +18,14 @@ from rules.rulebook.rendering import html, markdown
 from rules.rulebook.topics import TOPICS, Proofs
 from rules.types.functions import NAMES
 from rules.types.symbol_table import Index
+from rules.values import names
 from tests.rules.expressions.test_links import TEXT as DEPOT
 from tests.rules.kedai import TEXT as KEDAI
 
 LOCKED = (
     "An order that is cancelled after it was posted, while the period of the document is locked, "
     "whether or not it has an e-invoice and whatever “gone out” is: nothing is done in autocount, "
-    "and nobody can release it."
+    "and no one can release it."
 )
 
 
@@ -79,7 +80,7 @@ def test_ready_names_what_goes_early() -> None:
 def test_no_const_is_called_by_its_name_alone() -> None:
     for text in (DEPOT, KEDAI):
         for const in ruleset(text).consts:
-            name, value = terms.plain(const.name), const.rows[0].value
+            name, value = names.plain(const.name), const.rows[0].value
             plain = value.value
             shown = terms.spoken(plain) if isinstance(plain, timedelta) else str(plain)
             naming = [s for t in TOPICS for s in said(t, text) if re.search(rf"\b{name}\b", s)]

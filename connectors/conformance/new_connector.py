@@ -1,0 +1,218 @@
+"""A folder for a connector of one's own, begun from one that is there.
+
+Here: its files, from the skeletons and the declaration of the other. Not here: the suites that it
+has to pass (target_suite.py, source_suite.py), the command (portal/cli/connector_kit.py).
+"""
+
+import ast
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+
+from connectors.contract import Source, Target
+from connectors.contract.schema import DocumentSchema, FieldSchema, KindSchema
+from connectors.kit.field_meanings import meaning_of
+
+SKELETONS = Path(__file__).parent / "skeletons"
+NAME = re.compile(r"[a-z][a-z0-9_]{1,29}")
+"""What a connector may be called: it is a word of rule files and a folder."""
+_NUMERIC = {"whole": "1", "decimal": "1", "money": "99.00", "quantity": "2"}
+_FIXED = {"date": "2026-11-19", "moment": "2026-11-19T10:00:00+08:00", "yesno": "no"}
+
+
+class TakenError(Exception):
+    """A folder that is there already."""
+
+
+def new_target(name: str, like: Target, into: Path) -> list[Path]:
+    """Make `targets/NAME` and `simulators/NAME` in a folder; the files that were written."""
+    words = _words(name, like.name, like.form.gives)
+    documents = tuple(_renamed(one, name) for one in like.documents)
+    own = {
+        "documents.py": _DOCUMENTS.format(title=words["TITLE"], documents=_code(documents)),
+        "sample.toml": _target_sample(name, documents[0]),
+    }
+    return _written(into, name, words, {"targets": "target", "simulators": "simulator"}, own)
+
+
+def new_source(name: str, like: Source, into: Path) -> list[Path]:
+    """Make `sources/NAME` and `simulators/NAME` in a folder; the files that were written."""
+    words = _words(name, like.name, like.form.gives)
+    kind = like.kinds[0]
+    kept = KindSchema(
+        source=name,
+        kind=kind.kind,
+        fields=tuple(_told(one, of_line=False) for one in kind.fields),
+        lines=tuple(_told(one, of_line=True) for one in kind.lines),
+    )
+    own = {"kinds.py": _KINDS.format(title=words["TITLE"], kinds=_code((kept,)))}
+    return _written(into, name, words, {"sources": "source", "simulators": "shop"}, own)
+
+
+def _told(one: FieldSchema, *, of_line: bool) -> FieldSchema:
+    """The field with its meaning, also where that is shared by all sources."""
+    return replace(one, meaning=meaning_of(one, of_line=of_line))
+
+
+def open_places(folder: Path) -> list[str]:
+    """The functions of a connector that nobody has filled in yet, each as its error says it."""
+    found = []
+    for path in sorted(folder.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.FunctionDef(
+                    body=[*_, ast.Raise(exc=ast.Call(func, [ast.Constant(said)]))]
+                ):
+                    if isinstance(func, ast.Name) and func.id == NotImplementedError.__name__:
+                        found.append(str(said))
+    return found
+
+
+def _words(name: str, like: str, gives: str) -> dict[str, str]:
+    title = name.replace("_", " ").title()
+    return {
+        "NAME": name,
+        "TITLE": title,
+        "CLASS": title.replace(" ", ""),
+        "LIKE": like,
+        "GIVES": gives,
+    }
+
+
+def _written(
+    into: Path, name: str, words: Mapping[str, str], sides: Mapping[str, str], own: dict[str, str]
+) -> list[Path]:
+    for side in sides:
+        if (into / side / name).exists():
+            raise TakenError(f"{into / side / name} is there already.")
+    made = []
+    for side, skeleton in sides.items():
+        files = {
+            path.name.removesuffix(".txt"): path.read_text("utf-8")
+            for path in sorted((SKELETONS / skeleton).glob("*.txt"))
+        }
+        if side != "simulators":
+            files |= own
+        folder = into / side / name
+        folder.mkdir(parents=True)
+        for file, text in files.items():
+            for word, said in words.items():
+                text = text.replace(f"@{word}@", said)
+            (folder / file).write_text(text, "utf-8")
+            made.append(folder / file)
+    return made
+
+
+def _renamed(document: DocumentSchema, target: str) -> DocumentSchema:
+    """The same document of the new target, which can do nothing to it afterwards yet."""
+    return DocumentSchema(
+        target=target,
+        name=document.name,
+        title=document.title,
+        header=document.header,
+        lines=document.lines,
+        number_field=document.number_field,
+        number_max=document.number_max,
+        date_field=document.date_field,
+        party_field=document.party_field,
+        total_field=document.total_field,
+        one_row=document.one_row,
+        amounts=document.amounts,
+        books=document.books,
+    )
+
+
+def _code(value: object, depth: int = 0) -> str:
+    """A declaration as Python, without what it leaves as it is."""
+    here, inner = "    " * depth, "    " * (depth + 1)
+    if is_dataclass(value) and not isinstance(value, type):
+        plain = {one.name: one.default for one in fields(value)}
+        given = {name: getattr(value, name) for name in plain}
+        said = [
+            f"{name}={_code(one, depth + 1)}" for name, one in given.items() if one != plain[name]
+        ]
+        short = f"{type(value).__name__}({', '.join(said)})"
+        if len(here) + len(short) < 96 and "\n" not in short:
+            return short
+        return (
+            f"{type(value).__name__}(\n" + "".join(f"{inner}{one},\n" for one in said) + f"{here})"
+        )
+    if isinstance(value, tuple) and value:
+        return "(\n" + "".join(f"{inner}{_code(one, depth + 1)},\n" for one in value) + f"{here})"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def _target_sample(name: str, document: DocumentSchema) -> str:
+    """A document that has what a rule must fill, and the fields that the suite tries."""
+    rates = [one for one in document.header if one.type in ("decimal", "money") and one.places]
+    asked = {one.name for one in document.header if one.required or one.needed}
+    head = {
+        one.name: _value(one, document)
+        for one in document.header
+        if one.name in asked | {document.party_field} and one.name != document.number_field
+    }
+    line = {one.name: _value(one, document) for one in document.lines if one.required or one.needed}
+    amount = document.amounts.amount if document.amounts else ""
+    other = {**line, **({amount: "199.00"} if amount in line else {})}
+    said = [
+        f'secret = "{name}-demo-key-5Tk2"',
+        f'document = "{document.name}"',
+        'currency = "MYR"',
+        'amount = "99.00"',
+        'other_amount = "199.00"',
+        f'party = "{document.party_field}"',
+        f'day = "{document.date_field}"',
+        f'rate = "{rates[0].name if rates else ""}"',
+        'stored = ["timeout_after", "error_500_after", "html_502_after", "cut_body"]',
+        'not_stored = ["timeout_before", "html_502", "unavailable"]',
+        "",
+        "[settings]",
+        'company_id = "C-1"',
+        'locked_through = "none"',
+        'zone = "Asia/Kuala_Lumpur"',
+        'base_currency = "MYR"',
+        "",
+        "[fields]",
+        *_toml(head),
+    ]
+    if document.lines:
+        said += ["", "[[lines]]", *_toml(line), "", "[[other_lines]]", *_toml(other)]
+    return "\n".join(said) + "\n"
+
+
+def _toml(values: Mapping[str, str]) -> list[str]:
+    return [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()]
+
+
+def _value(one: FieldSchema, document: DocumentSchema) -> str:
+    if one.name == document.party_field:
+        return "Aisyah Rahman"[: one.max_length or 100]
+    if one.refers == "currency":
+        return "MYR"
+    known = _NUMERIC.get(one.type) or _FIXED.get(one.type)
+    return known or "SAMPLE"[: one.max_length or 6]
+
+
+_DOCUMENTS = '''"""The document types that {title} takes, as data.
+
+Here: fields, limits and which field means what; `wire` is the word of the sheet. Not here: how a
+document becomes bytes (payload.py).
+"""
+
+from connectors.contract.schema import Amounts, Books, DocumentSchema, FieldSchema
+
+__all__ = ["Amounts", "Books", "DOCUMENTS", "DocumentSchema", "FieldSchema"]
+
+DOCUMENTS = {documents}
+'''
+_KINDS = '''"""The kinds of record that {title} delivers, as data.
+
+Here: fields and what they mean. Not here: how a delivery is read (connector.py).
+"""
+
+from connectors.contract.schema import FieldSchema, KindSchema
+
+KINDS = {kinds}
+'''

@@ -1,0 +1,18 @@
+"""The suites of targets over one of your own: what `clearpost connector test` runs."""
+
+from connectors.conformance.declaration_suite import DeclarationSuite
+from connectors.conformance.own_connector import NOTHING
+from connectors.conformance.target_suite import TargetSuite
+
+
+def test_a_place_is_filled_in(place: str) -> None:
+    """Red until its function is written."""
+    assert place == NOTHING, place
+
+
+class TestDeclaration(DeclarationSuite):
+    """What it says of itself."""
+
+
+class TestTarget(TargetSuite):
+    """What it does."""

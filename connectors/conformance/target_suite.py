@@ -1,0 +1,269 @@
+"""What every target does, whatever it is called there: one suite over all of them.
+
+Here: the tests. A class of them is collected where `bench` and `batch` are given: for ours in
+tests/connectors, for one of your own by `clearpost connector test`. Not here: what one target alone
+can (its own tests).
+"""
+
+import hashlib
+
+import pytest
+
+from connectors.conformance.answering_server import Fixed, answering, closed, silent
+from connectors.conformance.target_bench import Bench
+from connectors.contract.targets import Deferring
+from connectors.transport.http import Http
+
+JSON, HTML = "application/json", "text/html"
+UNREADABLE = {
+    "empty": Fixed(200),
+    "html": Fixed(200, b"<html><body>Please sign in</body></html>", HTML),
+    "half a JSON": Fixed(200, b'{"id": "x", "numb'),
+    "a list": Fixed(200, b"[]"),
+    "a list of texts": Fixed(200, b'["r-1"]'),
+    "a number": Fixed(200, b"7"),
+    "a text": Fixed(200, b'"done"'),
+    "nothing": Fixed(200, b"null"),
+    "another object": Fixed(200, b'{"hello": {"world": [1, 2]}}'),
+    "wrong types": Fixed(200, b'{"id": 7, "number": [], "documents": "x", "master": 1}'),
+    "not JSON": Fixed(200, b"\x00\x01\xff", JSON),
+    "gateway": Fixed(502, b"<html>502</html>", HTML),
+    "fault": Fixed(500, b'{"error": "oops"}'),
+    "moved": Fixed(302, b"", HTML, {"Location": "{url}/elsewhere"}),
+    "moved with its body": Fixed(307, b"", HTML, {"Location": "{url}/elsewhere"}),
+}
+"""Answers that say neither yes nor no."""
+
+
+class TargetSuite:
+    """The contract of a target. `bench`: a target beside its stand-in with empty books; `batch`:
+    whether a document goes alone or as one of many.
+    """
+
+    def test_same_documents_give_the_same_bytes(self, bench: Bench, batch: bool) -> None:
+        first, again = (bench.build(bench.make(), batch=batch) for _ in range(2))
+        assert first == again
+        assert first.body
+        assert bench.sample.secret not in repr(first)
+
+    def test_a_document_is_accepted_and_written_once(self, bench: Bench, batch: bool) -> None:
+        sent = bench.send(bench.make(), batch=batch)
+        assert [answer.kind for answer in sent.answers] == ["accepted"]
+        assert sent.answers[0].number == "NS-1"
+        assert sent.answers[0].target_ref
+        assert [one["number"] for one in bench.sim.ledger("created")][-1:] == ["NS-1"]
+
+    def test_the_ledger_knows_the_bytes(self, bench: Bench, batch: bool) -> None:
+        payload = bench.build(bench.make(), batch=batch)
+        bench.send(bench.make(), batch=batch)
+        written = bench.sim.ledger("created")[-1]
+        assert written["body_sha256"] == hashlib.sha256(payload.body).hexdigest()
+        assert written["total"] == str(bench.make().amount)
+
+    def test_the_same_key_does_it_once(self, bench: Bench, batch: bool) -> None:
+        bench.send(bench.make(), batch=batch)
+        (answer,) = bench.send(bench.make(), batch=batch).answers
+        assert answer.kind == "accepted"
+        assert answer.target_ref
+        assert len(bench.standing()) == 1
+
+    def test_another_key_finds_it_there(self, bench: Bench, batch: bool) -> None:
+        bench.send(bench.make(), batch=batch)
+        (answer,) = bench.send(bench.make(), key="cp-2", batch=batch).answers
+        assert (answer.kind, answer.existing, answer.same_content) == ("accepted", True, True)
+        assert answer.words == "Already there, with the same content."
+        assert len(bench.standing()) == 1
+
+    def test_other_content_under_the_number_is_stale(self, bench: Bench, batch: bool) -> None:
+        bench.send(bench.make(), batch=batch)
+        (answer,) = bench.send(bench.changed(), key="cp-2", batch=batch).answers
+        assert (answer.kind, answer.error_class) == ("refused", "stale_version")
+        assert answer.same_content is False
+
+    def test_an_unclear_answer_is_uncertain_and_the_look_up_finds_it(
+        self, bench: Bench, batch: bool
+    ) -> None:
+        for fault in bench.sample.stored:
+            bench.afresh()
+            bench.sim.control("faults", fault=fault)
+            (answer,) = bench.send(bench.make(), batch=batch).answers
+            assert (answer.kind, answer.error_class) == ("uncertain", "uncertain"), fault
+            assert bench.look_up(bench.make()).kind == "equal"
+            assert len(bench.standing()) == 1
+
+    def test_nothing_stored_is_uncertain_and_the_look_up_says_absent(
+        self, bench: Bench, batch: bool
+    ) -> None:
+        for fault in bench.sample.not_stored:
+            bench.afresh()
+            bench.sim.control("faults", fault=fault)
+            (answer,) = bench.send(bench.make(), batch=batch).answers
+            assert answer.kind == "uncertain", fault
+            assert bench.look_up(bench.make()).kind == "absent"
+            assert bench.send(bench.make(), batch=batch).answers[0].kind == "accepted"
+
+    @pytest.mark.parametrize("told", UNREADABLE)
+    def test_an_answer_that_says_nothing_is_never_a_yes_or_a_no(
+        self, bench: Bench, batch: bool, told: str
+    ) -> None:
+        """A call that may have had an effect is uncertain: only a look-up tells. A look-up that
+        is answered so knows nothing.
+        """
+        with answering(UNREADABLE[told]) as server:
+            (answer,) = bench.send(bench.make(), batch=batch, base_url=server.url).answers
+            assert answer.words
+            if server.written:
+                assert (answer.kind, answer.error_class) == ("uncertain", "uncertain")
+            else:  # it looked first, and sent nothing
+                assert (answer.kind, answer.code) == ("temporary", "not_sent")
+            found = bench.look_up(bench.make(), base_url=server.url)
+            assert (found.kind, found.refused) == ("unknown", None)
+            assert "/elsewhere" not in {path for _, path in server.asked}
+
+    def test_a_target_that_has_enough_is_left_alone(self, bench: Bench, batch: bool) -> None:
+        enough = Fixed(429, b"{}", headers={"Retry-After": "30"})
+        with answering(enough) as server:
+            (answer,) = bench.send(bench.make(), batch=batch, base_url=server.url).answers
+            assert (answer.kind, answer.error_class) == ("temporary", "temporary")
+            assert (answer.status, answer.retry_after) == (429, 30)
+            found = bench.look_up(bench.make(), base_url=server.url)
+            assert (found.kind, found.status, found.retry_after) == ("unknown", 429, 30)
+
+    def test_a_key_that_is_refused_is_for_an_administrator(self, bench: Bench, batch: bool) -> None:
+        with answering(Fixed(401, b"{}")) as server:
+            (answer,) = bench.send(bench.make(), batch=batch, base_url=server.url).answers
+            if server.written:
+                assert (answer.kind, answer.error_class) == ("refused", "authorization_failed")
+            else:
+                assert answer.kind in ("refused", "temporary")
+            found = bench.look_up(bench.make(), base_url=server.url)
+            assert (found.kind, found.key_refused) == ("unknown", True)
+
+    def test_a_closed_period_is_told_as_one(self, bench: Bench, batch: bool) -> None:
+        bench.sim.control("faults", fault="closed_period")
+        (answer,) = bench.send(bench.make(), batch=batch).answers
+        assert (answer.kind, answer.error_class) == ("refused", "period_locked")
+        assert answer.words
+        assert bench.standing() == []
+
+    def test_a_batch_at_its_limit_is_taken_whole(self, bench: Bench, batch: bool) -> None:
+        limits = bench.target.file_limits
+        assert limits.documents >= 1
+        each = bench.target.rows_of(bench.make())
+        assert each >= 1
+        if not batch:
+            return
+        most = min(limits.documents, (limits.rows or limits.documents * each) // each)
+        documents = [bench.make(f"NS-{number}") for number in range(1, most + 1)]
+        assert limits.bytes is None or len(bench.build(*documents, batch=True).body) <= limits.bytes
+        answers = bench.send(*documents, batch=True).answers
+        assert [answer.number for answer in answers] == [one.number for one in documents]
+        later = isinstance(bench.target, Deferring)
+        assert {answer.kind for answer in answers} <= {"accepted", *(["awaiting"] if later else [])}
+        assert len(bench.standing()) == most
+
+    def test_what_it_declares_can_be_done_to_a_posted_document(
+        self, bench: Bench, batch: bool
+    ) -> None:
+        """Update and void, each twice; what it does not declare is refused and never sent."""
+        old, new = bench.make(), bench.changed()
+        bench.send(old, batch=batch)
+        for action in ("update", "void"):
+            wanted = new if action == "update" else old
+            if action not in self.actions(bench):
+                payload = bench.build(wanted, action=action)
+                called = len(bench.sim.ledger())
+                kinds = {answer.error_class for answer in payload.refused.values()}
+                assert kinds <= {"business_rule"}
+                assert len(bench.sim.ledger()) == called
+                continue
+            bench.afresh()
+            bench.send(old, batch=batch)
+            before = bench.look_up(wanted, action=action, standing=old)
+            assert before.kind == "absent", action
+            for _ in range(2):
+                (answer,) = bench.send(wanted, key=f"cp-{action}", action=action).answers
+                assert answer.kind == "accepted", action
+            after = bench.look_up(wanted, action=action, standing=old)
+            assert after.kind == "equal", action
+            assert len(bench.standing()) == 1
+
+    def actions(self, bench: Bench) -> tuple[str, ...]:
+        """What the document of the sample declares."""
+        name = bench.make().document
+        (schema,) = (one for one in bench.target.documents if one.name == name)
+        declared: tuple[str, ...] = schema.actions
+        return declared
+
+    def test_a_closed_door_is_temporary_and_nothing_was_sent(
+        self, bench: Bench, batch: bool
+    ) -> None:
+        with closed() as url:
+            (answer,) = bench.send(bench.make(), batch=batch, base_url=url).answers
+        assert (answer.kind, answer.code) == ("temporary", "not_sent")
+
+    def test_an_unknown_name_is_temporary(self, bench: Bench, batch: bool) -> None:
+        (answer,) = bench.send(bench.make(), batch=batch, base_url="http://x.invalid").answers
+        assert (answer.kind, answer.error_class) == ("temporary", "temporary")
+
+    def test_silence_is_uncertain(self, bench: Bench, batch: bool) -> None:
+        with silent() as url:
+            bench.http = Http(read_seconds=0.2)
+            (answer,) = bench.send(bench.make(), batch=batch, base_url=url).answers
+        assert (answer.kind, answer.error_class) == ("uncertain", "uncertain")
+
+    def test_a_look_up_sees_other_content(self, bench: Bench, batch: bool) -> None:
+        bench.send(bench.make(), batch=batch)
+        assert bench.look_up(bench.changed(), key="cp-other").kind == "different"
+        assert bench.look_up(bench.make(), key="cp-other").kind == "equal"
+        assert bench.look_up(bench.make("NS-9"), key="cp-other").kind == "absent"
+
+    def test_a_look_up_without_an_answer_knows_nothing(self, bench: Bench, batch: bool) -> None:
+        assert bench.look_up(bench.make(), company_id="9").kind == "unknown"
+        assert bench.look_up(bench.make(), base_url="http://127.0.0.1:1").kind == "unknown"
+
+    @pytest.mark.parametrize("first", "=+-@\t\r\x00＝＋－＠")
+    def test_a_dangerous_beginning_is_refused_before_it_is_sent(
+        self, bench: Bench, batch: bool, first: str
+    ) -> None:
+        before = len(bench.sim.ledger())
+        document = bench.make(**{bench.sample.party: f"{first}HYPERLINK(1)"})
+        (answer,) = bench.send(document, batch=batch).answers
+        assert (answer.kind, answer.error_class) == ("refused", "bad_value")
+        assert len(bench.sim.ledger()) == before
+
+    @pytest.mark.parametrize(
+        ("field", "value", "error_class"),
+        [
+            ("party", "", "missing_field"),
+            ("party", "x" * 101, "bad_value"),
+            ("party", "a\x07b", "bad_value"),
+            ("party", "a\ud800b", "bad_value"),
+            ("day", "19/11/2026", "bad_value"),
+            ("rate", "NaN", "bad_value"),
+            ("rate", "1.1234567891234", "bad_value"),
+        ],
+    )
+    def test_what_would_be_cut_or_misread_is_refused(
+        self, bench: Bench, batch: bool, field: str, value: str, error_class: str
+    ) -> None:
+        sample = bench.sample
+        name = {"party": sample.party, "day": sample.day, "rate": sample.rate}[field]
+        (answer,) = bench.send(bench.make(**{name: value}), batch=batch).answers
+        assert (answer.kind, answer.error_class) == ("refused", error_class)
+
+    def test_the_key_is_never_in_what_is_kept(self, bench: Bench, batch: bool) -> None:
+        sent = bench.send(bench.make(), batch=batch)
+        assert bench.sample.secret not in repr(sent)
+        assert bench.sample.secret not in bench.sim.ledger_path.read_text()
+
+    def test_a_connection_test_passes_and_says_how(self, bench: Bench, batch: bool) -> None:
+        report = bench.target.test(bench.sim.settings, bench.sample.secret, bench.http)
+        assert [step for step in report.steps if step.ok is False] == []
+        assert report.snapshot is not None
+        assert all(step.words for step in report.steps)
+        with closed() as url:
+            settings = {**bench.sim.settings, "base_url": url}
+            away = bench.target.test(settings, bench.sample.secret, bench.http)
+        assert (away.ok, away.reached, away.snapshot) == (False, False, None)
+        assert next(step for step in away.steps if step.ok is False).hint

@@ -1,0 +1,92 @@
+"""What a target lists of its customers, suppliers and items, page by page.
+
+Here: the kinds, an entry, a page, and when a connection wants them read. Not here: keeping what was
+read (holding/code_lists), the lists that a connection test reads whole (calls.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol, runtime_checkable
+
+from connectors.contract.calls import Found
+from connectors.contract.declared_settings import Setting
+from connectors.contract.targets import Pace, Settings
+from connectors.transport.http import Http
+
+Listed = Literal["customer", "vendor", "item"]
+READ: Final = "lists_read"
+READ_AT: Final = "lists_read_at"
+NIGHTLY, WEEKLY, OFF = "nightly", "weekly", "off"
+USUAL_HOUR: Final = "01:30"
+SETTINGS: Final = (
+    Setting(
+        name=READ,
+        label="Read customers, suppliers and items",
+        hint="Values of mappings are chosen from these lists and compared with them.",
+        kind="choice",
+        choices={NIGHTLY: "Every night", WEEKLY: "Once a week", OFF: "Only when asked"},
+        unset="Not set: every night",
+    ),
+    Setting(
+        name=READ_AT,
+        label="Hour at which they are read",
+        hint=f"In the time zone of the company. Blank: {USUAL_HOUR}.",
+        example=USUAL_HOUR,
+        kind="time",
+    ),
+)
+"""Of every target that lists something."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListEntry:
+    """One entry: its code as documents name it, its name, whether it is in use, and its numbers
+    where the target tells them.
+    """
+
+    code: str
+    name: str
+    active: bool = True
+    tin: str = ""
+    registration: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """A page of a list; `after` is where the next one begins, blank where there is none."""
+
+    entries: tuple[ListEntry, ...]
+    after: str
+
+
+@runtime_checkable
+class TellsLists(Protocol):
+    """A target that lists customers, suppliers or items whole."""
+
+    @property
+    def pace(self) -> Pace:
+        """How fast it may be called."""
+        ...
+
+    @property
+    def lists(self) -> tuple[Listed, ...]:
+        """What it lists."""
+        ...
+
+    def list_page(
+        self, kind: Listed, after: str, settings: Settings, secret: str, http: Http
+    ) -> ListPage | Found:
+        """The page that begins there, the first one where `after` is blank: one read-only call.
+        Entries out of use are told, too. `unknown` when nobody can say now.
+        """
+        ...
+
+
+def every(settings: Mapping[str, object]) -> str:
+    """How often a connection with these settings wants them read."""
+    return str(settings.get(READ) or NIGHTLY)
+
+
+def hour(settings: Mapping[str, object]) -> str:
+    """At which hour."""
+    return str(settings.get(READ_AT) or USUAL_HOUR)

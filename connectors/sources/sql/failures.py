@@ -1,0 +1,159 @@
+"""Why a database gave no answer, in words for people.
+
+Here: what its drivers' codes mean, and the sentence and next step for each. Not here: raising it
+(database.py). A sentence names neither the password nor the query; of what the database says only
+a missing name is passed on.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final, Literal
+
+Cause = Literal[
+    "blocked",
+    "driver",
+    "away",
+    "login",
+    "database",
+    "rights",
+    "name",
+    "query",
+    "time",
+    "value",
+    "other",
+]
+_OF_STATES: Final[Mapping[str, Cause]] = {
+    "28": "login",
+    "3D": "database",
+    "42501": "rights",
+    "42P01": "name",
+    "42703": "name",
+    "3F000": "name",
+    "42": "query",
+    "57014": "time",
+    "25006": "query",
+    "0A": "query",
+    "22": "value",
+    "08": "away",
+    "53": "away",
+    "57P": "away",
+    "55P03": "time",
+}
+_OF_NUMBERS: Final[Mapping[int, Cause]] = {
+    1045: "login",
+    1698: "login",
+    1251: "login",
+    1044: "rights",
+    1049: "database",
+    1142: "rights",
+    1143: "rights",
+    1370: "rights",
+    1146: "name",
+    1054: "name",
+    1060: "query",
+    1064: "query",
+    1792: "query",
+    1969: "time",
+    3024: "time",
+    1205: "time",
+    1040: "away",
+    2003: "away",
+    2006: "away",
+    2013: "away",
+}
+_SAID: Final[Mapping[Cause, tuple[str, str]]] = {
+    "blocked": ("", "Enter an address that may be asked, or ask who runs Clearpost's server."),
+    "driver": (
+        "The driver of this database is not installed here.",
+        "Who runs Clearpost's server installs it: docs/operations.md names it.",
+    ),
+    "away": (
+        "The database cannot be reached, or does not take connections now.",
+        "Ask who runs it whether it is up and lets our outgoing address in.",
+    ),
+    "login": (
+        "The database does not accept the login.",
+        "Compare the user in the address, and enter the password again.",
+    ),
+    "database": ("There is no such database there.", "Compare the end of the address."),
+    "rights": (
+        "The login may not read what the query names.",
+        "Ask who runs the database to let this login SELECT from these tables.",
+    ),
+    "name": (
+        "The query, the cursor or the id names a table or column that is not there.",
+        "Compare the settings with the database.",
+    ),
+    "query": (
+        "The database does not take the query as one that only reads.",
+        "Try the query there with the same login, or have the shop make a view of it.",
+    ),
+    "time": (
+        "The query took longer than it may.",
+        "Have an index made on the cursor column, or read fewer rows at once.",
+    ),
+    "value": (
+        "The database has a value that it cannot show, or the query reckons with one.",
+        "Try the query there with the same login.",
+    ),
+    "other": (
+        "The database broke off without an answer that is known here.",
+        "Test the connection; ask who runs the database if it stays so.",
+    ),
+}
+_NAMED: Final = re.compile(
+    r"(?:relation|column|table|[Tt]able|[Uu]nknown column|no such (?:table|column):) "
+    r"[\"'`]?([\w.]{1,80})[\"'`]?"
+)
+
+
+class UnansweredError(Exception):
+    """The database gave no answer; `words` and `hint` are for people."""
+
+    def __init__(self, cause: Cause, words: str = "", hint: str = "") -> None:
+        said, todo = _SAID[cause]
+        self.cause: Cause = cause
+        self.words = words or said
+        self.hint = hint or todo
+        super().__init__(self.words)
+
+
+def unanswered(error: BaseException, *, connecting: bool = False) -> UnansweredError:
+    """What an error of a driver means. Nothing of its text is shown but a name that is missing."""
+    cause = _cause(error, connecting=connecting)
+    words = ""
+    if cause == "name" and (found := _NAMED.search(str(error))):
+        words = f"The database knows no {found[1]}."
+    return UnansweredError(cause, words)
+
+
+def _cause(error: BaseException, *, connecting: bool) -> Cause:
+    first = error.args[0] if error.args else None
+    if isinstance(first, int):  # MariaDB's numbers say more than its states
+        return _OF_NUMBERS.get(first, "away" if connecting else "other")
+    state = getattr(error, "sqlstate", None)
+    if isinstance(state, str):
+        known = next((state[:size] for size in (5, 3, 2) if state[:size] in _OF_STATES), "")
+        return _OF_STATES[known] if known else "other"
+    text = str(error).lower()
+    for cause, signs in _OF_TEXTS.items():
+        if any(sign in text for sign in signs):
+            return cause
+    return "away" if connecting else "other"
+
+
+_OF_TEXTS: Final[Mapping[Cause, tuple[str, ...]]] = {
+    "time": ("interrupted", "timeout", "timed out"),
+    "name": ("no such table", "no such column"),
+    "login": (
+        "authentication failed",
+        "password supplied",
+        "pg_hba.conf",
+        'role "',
+        "login failed",
+    ),
+    "database": ('database "',),
+    "query": ("syntax error", "readonly", "not authorized", "prohibited", "incomplete input"),
+    "value": ("could not decode", "can't load", "too large", "too big", "out of range"),
+}
+"""Where a driver has no codes: SQLite, and PostgreSQL before there is a connection."""

@@ -1,0 +1,181 @@
+"""The connection test of a database, a step a line.
+
+Here: the driver, the way there, the login, that nothing can be written, and of each query its
+columns and its cursor. Not here: the statements (database.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from connectors.contract import ConnectionReport, Settings, Step
+from connectors.contract.database_settings import FILE, SYSTEMS, DatabaseAddress, address_of
+from connectors.contract.schema import FieldSchema
+from connectors.sources.sql import permissions
+from connectors.sources.sql.database import Reader, opened
+from connectors.sources.sql.failures import Cause, UnansweredError
+from connectors.sources.sql.kinds import ORDER, STAMP
+from connectors.sources.sql.places import moment_of
+from connectors.sources.sql.queries import KindQuery, LineQuery, fields_by_column, queries_of
+
+FIRST: Final = ("Settings", "Driver", "Reach", "Login", "Read-only")
+_STOPS_AT: Final[dict[Cause, int]] = {"driver": 1, "away": 2, "blocked": 2}
+_AHEAD: Final = timedelta(hours=1)
+_INDEX: Final = "Have an index made on it: without one each reading goes through the whole table."
+
+
+def test(settings: Settings, password: str, zone: ZoneInfo, now: datetime) -> ConnectionReport:
+    """The steps; those behind one that failed are not run."""
+    queries, address = queries_of(settings), address_of(str(settings.get("base_url") or ""))
+    for told in (address, queries):
+        if isinstance(told, str):
+            hint = "Correct it under Settings."
+            step = Step.failed(FIRST[0], told, hint, "database.settings")
+            return ConnectionReport.stopped(FIRST, step, there=False)
+    assert not isinstance(address, str)  # noqa: S101 - narrowed above
+    assert not isinstance(queries, str)  # noqa: S101 - narrowed above
+    kinds = tuple(f"{query.kind.capitalize()}s" for query in queries)
+    made = [Step(FIRST[0], ok=True, words=f"Read: {', '.join(kinds).lower()}.")]
+    try:
+        with opened(address, password, zone) as reader:
+            made += _there(address)
+            made.append(_read_only(reader))
+    except UnansweredError as why:
+        return _stopped(made, address, kinds, why)
+    for query in queries:
+        made += _of_kind(address, password, zone, query, now)
+    return ConnectionReport(steps=tuple(made), snapshot=None)
+
+
+def _stopped(
+    made: list[Step], address: DatabaseAddress, kinds: Sequence[str], why: UnansweredError
+) -> ConnectionReport:
+    """The report where nobody let us in."""
+    at = _STOPS_AT.get(why.cause, 3) if len(made) == 1 else 4
+    before = (made[0], *_there(address)[: at - 1])
+    code = f"reach.{why.cause}" if at == _STOPS_AT["away"] else f"database.{why.cause}"
+    failed = Step.failed(FIRST[at], why.words, why.hint, code)
+    there = at > _STOPS_AT["away"]
+    return ConnectionReport.stopped((*FIRST, *kinds), *before, failed, there=there)
+
+
+def _there(address: DatabaseAddress) -> list[Step]:
+    """What is known once a transaction was opened."""
+    system = SYSTEMS[address.system]
+    where = "The file" if address.is_file else address.host
+    login = "A file asks for no login." if address.is_file else f"{address.user} was let in."
+    return [
+        Step(FIRST[1], ok=True, words=f"The driver of {system} is installed."),
+        Step(FIRST[2], ok=True, words=f"{where} answers."),
+        Step(FIRST[3], ok=True, words=login),
+    ]
+
+
+def _read_only(reader: Reader) -> Step:
+    name = FIRST[4]
+    if not permissions.transaction_reads_only(reader):
+        words = "This database cannot be kept from writing by the connection."
+        hint = "See that the login may only SELECT: nothing else keeps a query from writing."
+        return Step(name, None, words, hint, "database.writable")
+    if reader.system == FILE:
+        return Step(name, ok=True, words="The file is opened for reading, and nothing else.")
+    allowed = permissions.writes_allowed(reader)
+    if allowed:
+        words = f"The connection only reads, but its login may do more: {allowed}."
+        hint = "Have a login made that may SELECT from these tables and nothing else."
+        return Step(name, None, words, hint, "database.rights")
+    return Step(name, ok=True, words="The connection only reads, and its login may do no more.")
+
+
+def _of_kind(
+    address: DatabaseAddress, password: str, zone: ZoneInfo, query: KindQuery, now: datetime
+) -> list[Step]:
+    """The steps of one kind: its columns, those of its lines, its cursor and its id."""
+    title, made = f"{query.kind.capitalize()}s", list[Step]()
+    try:
+        with opened(address, password, zone) as reader:  # one that failed answers nothing more
+            made.append(_columns(reader, query, f"{title}: columns"))
+            if query.lines:
+                made.append(_line_columns(reader, query.lines))
+            made.append(_cursor(reader, query, f"{title}: cursor", now))
+    except UnansweredError as why:
+        made.append(Step.failed(title, why.words, why.hint, f"database.{why.cause}"))
+    return made
+
+
+def _columns(reader: Reader, query: KindQuery, name: str) -> Step:
+    there = reader.columns(query.text)
+    fields = tuple(one for one in query.schema.fields if one.name != STAMP)
+    return _fit(name, there, query.columns, fields, (query.cursor, query.id))
+
+
+def _line_columns(reader: Reader, lines: LineQuery) -> Step:
+    there = reader.columns(lines.text)
+    fields = tuple(replace(one, required=False) for one in ORDER.lines)  # pos is counted
+    return _fit("Order lines: columns", there, lines.columns, fields, (lines.order, lines.id))
+
+
+def _fit(
+    name: str,
+    there: dict[str, str],
+    named: Mapping[str, str],
+    fields: tuple[FieldSchema, ...],
+    keys: tuple[str, ...],
+) -> Step:
+    """Whether what is needed is there, and what of it is read."""
+    lost = [f"column {one}" for one in (*named, *keys) if one.lower() not in there]
+    by_field = fields_by_column(named, fields).items()
+    filled = {field.name: column for column, field in by_field if column in there}
+    free = [one.name for one in fields if one.required and one.name not in named.values()]
+    lost += [f"column for {name}" for name in free if name not in filled]
+    if lost:
+        words = f"The query has no {', no '.join(dict.fromkeys(lost))}."
+        hint = f"It has: {', '.join(there)}. Correct the query or the columns under Settings."
+        return Step.failed(name, words, hint, "database.columns")
+    words = f"Read: {', '.join(filled[one.name] for one in fields if one.name in filled)}."
+    unread = [
+        one for one in there if one not in filled.values() and one not in map(str.lower, keys)
+    ]
+    hint = f"Not read, for no field is called so: {', '.join(unread)}." if unread else ""
+    return Step(name, ok=True, words=words, hint=hint)
+
+
+def _cursor(reader: Reader, query: KindQuery, name: str, now: datetime) -> Step:
+    """Whether reading can go on behind a place: no blank, no id twice, an index."""
+    for column, what in ((query.cursor, "moment"), (query.id, "id")):
+        blank = reader.blank(query, column, 1)
+        if blank:
+            words = f"The column {column} is blank in some rows, which then have no {what}."
+            hint = "Have the shop fill it in and forbid that it is blank, or leave such rows out."
+            return Step.failed(name, words, hint, "database.blank")
+    twice = reader.repeated(query)
+    if twice is not None:
+        words = f"The id {str(twice)[:40]} occurs more than once in {query.id}."
+        hint = "Have the query give one row for each; lines have a query of their own."
+        return Step.failed(name, words, hint, "database.repeated")
+    if fault := _moments(reader, query):
+        return Step.failed(name, fault, "Name a column with date and time.", "database.cursor")
+    newest = moment_of(reader.newest(query), reader.zone)
+    if newest is not None and newest > now + _AHEAD:
+        words = f"The latest {query.cursor} is {newest:%Y-%m-%d %H:%M} UTC, which is yet to come."
+        hint = "Compare the time zone of the connection with that of the database."
+        return Step(name, None, words, hint, "database.ahead")
+    if permissions.indexed(reader, query) is False:
+        words = f"{query.cursor} and {query.id} fit, but no index on {query.cursor} is used."
+        return Step(name, None, words, _INDEX, "database.index")
+    words = f"{query.cursor} is never blank, {query.id} never twice; rows of one moment go by id."
+    hint = f"No test can see whether each change moves {query.cursor}: ask the shop."
+    return Step(name, ok=True, words=words, hint=hint)
+
+
+def _moments(reader: Reader, query: KindQuery) -> str:
+    """Why the cursor is none; blank where it is."""
+    if reader.system not in (FILE, "mssql"):
+        kind = reader.columns(query.text).get(query.cursor.lower())
+        return "" if kind else f"The column {query.cursor} holds no moments."
+    newest = reader.newest(query)
+    if newest is None or moment_of(newest, reader.zone) is not None:
+        return ""
+    return f"The column {query.cursor} holds “{str(newest)[:40]}”, which is no moment."

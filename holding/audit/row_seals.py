@@ -1,0 +1,177 @@
+"""Rows that acts of people write, sealed in the event of the act: the hash of what they say.
+
+Here: which tables those are, which of their columns are sealed, and the hashes for an event. Not
+here: versions, pushes, approvals and calls (seals.py), comparing (holding/integrity/acts_kept.py).
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from holding.audit.seals import sealed_row
+from holding.tables import (
+    AcceptedDifference,
+    Escalation,
+    ImportFile,
+    KeptApart,
+    ListedCode,
+    ListFile,
+    MappingEntry,
+    MappingTable,
+    Note,
+    Record,
+    Release,
+    RuleFile,
+    RulesetVersion,
+)
+from holding.tables.columns import table_of
+from rules.values.canonical import dumps, sha256_hex
+
+ROWS: Final = "rows"
+"""What an event seals of such rows: [table, key, hash] of each."""
+
+_PART: Final = 500
+
+Sealed = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A table, and what of it is sealed. Rows of one `by` are sealed together. `told`: of each that
+    came since the first was sealed, an event tells. `when`: the moment of a row.
+    """
+
+    model: Any
+    columns: tuple[str, ...]
+    mine: Callable[[int], ColumnElement[bool]]
+    by: str = "id"
+    told: bool = False
+    when: str = "at"
+
+    @property
+    def word(self) -> str:
+        """The name of the table."""
+        return str(self.model.__tablename__)
+
+    @property
+    def key(self) -> Any:
+        """The column that rows are sealed together by."""
+        return getattr(self.model, self.by)
+
+
+def _direct(model: Any) -> Callable[[int], ColumnElement[bool]]:
+    return lambda company_id: model.company_id == company_id
+
+
+def _of_record(model: Any) -> Callable[[int], ColumnElement[bool]]:
+    return lambda company_id: model.record_id.in_(
+        select(Record.id).where(Record.company_id == company_id)
+    )
+
+
+def _of_version(company_id: int) -> ColumnElement[bool]:
+    mine = select(RulesetVersion.id).where(RulesetVersion.company_id == company_id)
+    return RuleFile.ruleset_version_id.in_(mine)
+
+
+def _of_table(company_id: int) -> ColumnElement[bool]:
+    mine = select(MappingTable.id).where(MappingTable.company_id == company_id)
+    return MappingEntry.table_id.in_(mine)
+
+
+def _of_list(company_id: int) -> ColumnElement[bool]:
+    mine = select(ListFile.id).where(ListFile.company_id == company_id)
+    return ListedCode.from_file_id.in_(mine)
+
+
+_DECISION = "record_id route seq code cause_id content_sha256 rule kind person_id for_person_id"
+_ENTRY = "table_id key value num den valid_from from_revision person_id reason at"
+_VERSION = "no hash revision author_id published_by_id published_at edition backtest_sha256"
+_LIST = "connection_id kind as_of name sha256 person_id at entries added changed gone"
+_CODE = "connection_id kind code name tin registration active"
+_PACKET = "record_id person_id made_at packet sha256 personal sent_to ticket sent_at sent_by_id"
+_FILE = "connection_id run_id request_id doc_type name sha256 documents rows totals state verdicts"
+_FILE += " note reason handed_over_at handed_over_by_id imported_at imported_by_id"
+_FILE += " ended_at ended_by_id"
+
+RELEASE = Kind(
+    Release, (*_DECISION.split(), "reason", "at", "operation_id"), _of_record(Release), told=True
+)
+ACCEPTED = Kind(
+    AcceptedDifference,
+    ("record_id", "posting_id", "push_id", "version_no", "posted", "wanted"),
+    _direct(AcceptedDifference),
+    by="release_id",
+)
+NOTE = Kind(Note, ("record_id", "hold_id", "person_id", "kind", "body", "at"), _of_record(Note))
+ENTRY = Kind(MappingEntry, tuple(_ENTRY.split()), _of_table, by="from_revision", told=True)
+VERSION = Kind(
+    RulesetVersion,
+    tuple(_VERSION.split()),
+    _direct(RulesetVersion),
+    told=True,
+    when="published_at",
+)
+RULES = Kind(RuleFile, ("path", "sha256", "body"), _of_version, by="ruleset_version_id")
+APART = Kind(
+    KeptApart, ("first", "second", "person_id", "reason", "at"), _direct(KeptApart), told=True
+)
+LIST = Kind(ListFile, tuple(_LIST.split()), _direct(ListFile), told=True)
+CODES = Kind(ListedCode, tuple(_CODE.split()), _of_list, by="from_file_id")
+PACKET = Kind(Escalation, tuple(_PACKET.split()), _direct(Escalation), told=True, when="made_at")
+FILE = Kind(ImportFile, tuple(_FILE.split()), _direct(ImportFile))
+
+KINDS: Final[Mapping[str, Kind]] = {
+    kind.word: kind
+    for kind in (
+        RELEASE,
+        ACCEPTED,
+        NOTE,
+        ENTRY,
+        VERSION,
+        RULES,
+        APART,
+        LIST,
+        CODES,
+        PACKET,
+        FILE,
+    )
+}
+
+
+def seals(session: Session, company_id: int, keys: Mapping[Kind, Collection[int]]) -> Sealed:
+    """What an event says of rows that are written by now, to stand in its body."""
+    session.flush()
+    told = [
+        [kind.word, key, digest]
+        for kind, of in keys.items()
+        for key, (_, digest) in sorted(hashes(session, company_id, kind, of).items())
+    ]
+    return {ROWS: told} if told else {}
+
+
+def hashes(
+    session: Session, company_id: int, kind: Kind, keys: Collection[int]
+) -> dict[int, tuple[list[int], str]]:
+    """Of each key that has rows: their ids, and the hash of what they say."""
+    table = table_of(kind.model)
+    found: dict[int, list[dict[str, Any]]] = {}
+    for some in _parts(sorted(keys)):
+        query = select(table).where(kind.mine(company_id), kind.key.in_(some))
+        for row in session.execute(query.order_by(*table.primary_key)).mappings():
+            found.setdefault(row[kind.by], []).append(dict(row))
+    return {
+        key: (
+            [row["id"] for row in rows if "id" in row],
+            sha256_hex(dumps([sealed_row(kind.columns, row) for row in rows])),
+        )
+        for key, rows in found.items()
+    }
+
+
+def _parts(keys: list[int]) -> Iterator[list[int]]:
+    for start in range(0, len(keys), _PART):
+        yield keys[start : start + _PART]

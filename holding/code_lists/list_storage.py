@@ -1,0 +1,182 @@
+"""A list of a target's codes as it is stored: entries, each from one list to another.
+
+Here: keeping a list that a file or the target itself told, and what it changes. Not here: who may
+give one in (list_files.py), whether the target told one (told_lists.py).
+
+An entry stays as it is from the list that brought it to the one that has it otherwise or not at
+all, so that every list of a day can be told.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor
+from holding.audit import row_seals
+from holding.audit.events import record_event
+from holding.code_lists import listed_units
+from holding.code_lists.list_rows import ListRow, name_key, registration_key, tin_key
+from holding.store import bulk
+from holding.tables import Connection, ListedCode, ListFile
+from holding.tables.row_states import ListKind
+from holding.words import plural
+from rules.values.spelling import match_key
+
+A_BATCH: Final = 5_000
+NAMED: Final = {ListKind.CUSTOMER: "customer", ListKind.VENDOR: "supplier", ListKind.ITEM: "item"}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What a list has otherwise than the one that stands: rows that are new or changed, the ids of
+    entries that end, and how many rows are new.
+    """
+
+    fresh: tuple[ListRow, ...]
+    over: tuple[int, ...]
+    added: int
+
+    @property
+    def changed(self) -> int:
+        """Rows of codes that stood with something else."""
+        return len(self.fresh) - self.added
+
+    @property
+    def gone(self) -> int:
+        """Codes that stood, and are in the list no more."""
+        return len(self.over) - self.changed
+
+
+def keep(
+    session: Session,
+    actor: Actor,
+    connection: Connection,
+    kind: ListKind,
+    name: str,
+    digest: str,
+    rows: Sequence[ListRow],
+    *,
+    as_of: date,
+    now: datetime,
+    found: Difference | None = None,
+) -> ListFile:
+    """Store the list in the place of the one before it; `found`: the difference, if known."""
+    found = found or difference(session, connection.id, kind, rows)
+    made = ListFile(
+        company_id=connection.company_id,
+        connection_id=connection.id,
+        kind=kind,
+        as_of=as_of,
+        name=name,
+        sha256=digest,
+        person_id=actor.person_id,
+        at=now,
+        entries=len(rows),
+        added=found.added,
+        changed=found.changed,
+        gone=found.gone,
+    )
+    session.add(made)
+    session.flush()
+    _replace(session, made, found)
+    said = f"list of items of {as_of}: {made.name}"
+    units = listed_units.keep(session, actor, connection, rows, said, now)
+    _say(session, actor, connection.name, made, units)
+    return made
+
+
+def difference(
+    session: Session, connection_id: int, kind: ListKind, rows: Sequence[ListRow]
+) -> Difference:
+    """What keeping these rows would change."""
+    query = select(
+        ListedCode.id,
+        ListedCode.code,
+        ListedCode.name,
+        ListedCode.tin,
+        ListedCode.registration,
+        ListedCode.active,
+    ).where(
+        ListedCode.connection_id == connection_id,
+        ListedCode.kind == kind,
+        ListedCode.to_file_id.is_(None),
+    )
+    live: Mapping[str, tuple[int, ListRow]] = {
+        one.code: (one.id, row_of(one)) for one in session.execute(query)
+    }
+    wanted = {row.code: row for row in rows}
+    fresh = [row for code, row in wanted.items() if code not in live or live[code][1] != row]
+    over = [key for code, (key, row) in live.items() if wanted.get(code) != row]
+    return Difference(tuple(fresh), tuple(over), sum(row.code not in live for row in fresh))
+
+
+def _replace(session: Session, made: ListFile, found: Difference) -> None:
+    """Let entries end that are gone or otherwise, and add those that came."""
+    for start in range(0, len(found.over), A_BATCH):
+        ended = bulk.among(ListedCode.id, found.over[start : start + A_BATCH])
+        session.execute(
+            update(ListedCode)
+            .where(ended)
+            .values(to_file_id=made.id)
+            .execution_options(synchronize_session=False)
+        )
+    for start in range(0, len(found.fresh), A_BATCH):
+        some = found.fresh[start : start + A_BATCH]
+        bulk.insert(session, ListedCode, [_stored(made, row) for row in some])
+
+
+def _stored(made: ListFile, row: ListRow) -> dict[str, object]:
+    return {
+        "connection_id": made.connection_id,
+        "kind": str(made.kind),
+        "code": row.code,
+        "name": row.name,
+        "tin": row.tin,
+        "registration": row.registration,
+        "active": row.active,
+        "code_key": match_key(row.code),
+        "name_key": name_key(row.name),
+        "tin_key": tin_key(row.tin),
+        "registration_key": registration_key(row.registration),
+        "from_file_id": made.id,
+    }
+
+
+def row_of(one: Any) -> ListRow:
+    """A stored entry as a row of a list."""
+    return ListRow(
+        code=one.code,
+        name=one.name,
+        tin=one.tin,
+        registration=one.registration,
+        active=one.active,
+    )
+
+
+def _say(session: Session, actor: Actor, target: str, made: ListFile, units: int) -> None:
+    noun = NAMED[made.kind]
+    keys = {row_seals.LIST: [made.id], row_seals.CODES: [made.id]}
+    counted = f" It tells the units of {plural(units, 'item')}." if units else ""
+    what = f"{actor.name} gave in the list of {noun}s of {target} of {made.as_of}, {made.name}:"
+    if made.person_id is None:
+        what = f"{target} told its {noun}s:"
+    record_event(
+        session,
+        company_id=made.company_id,
+        at=made.at,
+        actor=actor,
+        act="list.given" if made.person_id is not None else "list.told",
+        body={
+            "say": f"{what} {plural(made.entries, noun)}; {made.added} added, {made.changed} "
+            f"changed, {made.gone} gone.{counted}",
+            "target": target,
+            "kind": str(made.kind),
+            "as_of": made.as_of.isoformat(),
+            "sha256": made.sha256,
+            **row_seals.seals(session, made.company_id, keys),
+        },
+    )

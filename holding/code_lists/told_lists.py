@@ -1,0 +1,235 @@
+"""Lists that a target tells itself: read page by page, and kept as the list of that day.
+
+Here: one page with the place behind it in one transaction, the whole list once the last page is
+there, and what follows when there is no answer. Not here: the call (connectors/targets), whose turn
+it is (list_turns.py), storing entries (list_storage.py).
+
+A list is replaced whole or not at all. One that is as before is not stored again: when it was read
+last stands with its reading.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from connectors.contract import Found
+from connectors.contract.declared_settings import CALLS
+from connectors.contract.master_lists import ListPage, TellsLists
+from connectors.transport.clock import Clock
+from connectors.transport.http import TOO_MANY, Http
+from holding.access.actors import SYSTEM
+from holding.access.secrets import Keys
+from holding.code_lists import list_storage, list_turns
+from holding.code_lists.list_rows import LONGEST, ListRow
+from holding.code_lists.list_turns import Turn
+from holding.connections import breaker
+from holding.connections.key_renewal import renew
+from holding.connections.limits import a_call, leave_alone
+from holding.connections.master_data import zone_of
+from holding.connections.own_settings import own_settings
+from holding.connections.setup import secret_of, tell
+from holding.refusal import Refusal
+from holding.store.database import Database
+from holding.store.leases import SLICE_SECONDS
+from holding.tables import Connection, ListedCode, ListReading
+from holding.words import plural
+from rules.values.canonical import dumps, sha256_hex
+
+LONGEST_PAUSE: Final = timedelta(hours=1)
+DOUBLED: Final = 6  # so many times at most: then it is as long
+AWAY: Final = timedelta(minutes=5)
+MOST_PAGES: Final = 1_000
+USUAL_PACE: Final = 60  # calls a minute, of a target that names no limit
+
+
+@dataclass(frozen=True, slots=True)
+class ListCount:
+    """What a turn came to: pages that were asked for, and whether there is more to read at once."""
+
+    pages: int = 0
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A target that can be asked, with all that takes."""
+
+    target: TellsLists
+    settings: Mapping[str, Any]
+    secret: str
+
+
+def read_due(
+    database: Database,
+    clock: Clock,
+    *,
+    company_id: int,
+    owner: str,
+    http: Http,
+    keys: Keys | None,
+    lease_seconds: float,
+) -> ListCount:
+    """Read what is due for a short while, page by page."""
+    until = clock.monotonic() + SLICE_SECONDS
+    lease, pages = timedelta(seconds=lease_seconds), 0
+    while clock.monotonic() < until:
+        with database.write() as session:
+            turn = list_turns.claim(session, company_id, owner, clock.now(), lease)
+        if turn is None:
+            return ListCount(pages)
+        pages += 1
+        _turn(database, clock, turn, http, keys)
+    return ListCount(pages, more=True)
+
+
+def _turn(database: Database, clock: Clock, turn: Turn, http: Http, keys: Keys | None) -> None:
+    """One page of one list."""
+    with database.read() as session:
+        target = registry.targets().get(session.get_one(Connection, turn.connection_id).connector)
+    if not isinstance(target, TellsLists):
+        with database.write() as session:
+            list_turns.later(session, turn, None)
+        return
+    with database.write() as session:
+        now = clock.now()
+        if told := _wait(session, turn, target, now):
+            list_turns.later(session, turn, told)
+            return
+    renew(database, clock, turn.connection_id, http=http, keys=keys)
+    with database.read() as session:
+        connection = session.get_one(Connection, turn.connection_id)
+        secret = secret_of(session, connection, keys)
+        settings = own_settings(session, connection)
+    if isinstance(secret, Refusal):
+        _failed(database, clock, turn, secret.words, None)
+        return
+    page = target.list_page(turn.kind.value, turn.cursor, settings, secret, http)
+    if isinstance(page, Found):
+        pause = page.retry_after if page.status == TOO_MANY else None
+        _failed(database, clock, turn, page.words, pause, enough=page.status == TOO_MANY)
+        return
+    _keep(database, clock, turn, page)
+
+
+def _wait(session: Session, turn: Turn, target: TellsLists, now: datetime) -> datetime | None:
+    """Until when the target is left alone; None where the call is spent and may be made."""
+    if not breaker.closed(session, turn.connection_id):
+        return now + AWAY
+    connection = session.get_one(Connection, turn.connection_id)
+    most = target.pace.per_minute or USUAL_PACE
+    told = str(connection.settings.get(CALLS.name) or "").strip()
+    return a_call(session, turn.connection_id, min(int(told), most) if told else most, now)
+
+
+def _keep(database: Database, clock: Clock, turn: Turn, page: ListPage) -> None:
+    """Keep what a page told and the place behind it; with the last one, the list."""
+    fault = _unreadable(page)
+    with database.write(many=True) as session:
+        row, now = list_turns.still_ours(session, turn), clock.now()
+        if row is None:
+            return
+        if not fault and turn.pages >= MOST_PAGES:
+            fault = f"The list has more than {MOST_PAGES:,} pages."
+        if not fault:
+            rows = [
+                [one.code, one.name, one.active, one.tin, one.registration] for one in page.entries
+            ]
+            list_turns.advance(session, row, rows, page.after)
+            fault = "" if page.after else _whole(session, row, now)
+        if not fault:
+            if turn.wrong_since is not None:
+                connection = session.get_one(Connection, turn.connection_id)
+                words = f"The lists of {connection.name} can be read again."
+                tell(session, connection, SYSTEM, now, "lists.read", words)
+            return
+        list_turns.begin_anew(session, row)
+        row.lease_owner, row.tries = turn.owner, turn.tries
+    _failed(database, clock, turn, fault, None)
+
+
+def _unreadable(page: ListPage) -> str:
+    """Why no entry of a page can be taken; a name that is too long is cut."""
+    for one in page.entries:
+        if not one.code or len(one.code) > LONGEST or not one.code.isprintable():
+            return f"“{one.code[:50]}” is no code that a document could name."
+    return ""
+
+
+def _whole(session: Session, row: ListReading, now: datetime) -> str:
+    """Make the pages the list of today where it is otherwise than the one that stands; why not."""
+    connection = session.get_one(Connection, row.connection_id)
+    told: dict[str, ListRow] = {}
+    for code, name, active, tin, registration in list_turns.parts(session, row):
+        told[code] = ListRow(
+            code=code,
+            name=_plain(name) or code,
+            tin=_plain(tin),
+            registration=_plain(registration),
+            active=active,
+        )
+    rows = tuple(told.values())
+    noun = list_storage.NAMED[row.kind]
+    if not rows and (known := _standing(session, row)):
+        have = plural(known, noun)
+        return f"{connection.name} told no {noun} at all, and {have} stood: those stay."
+    found = list_storage.difference(session, connection.id, row.kind, rows)
+    if found.fresh or found.over:
+        list_storage.keep(
+            session,
+            SYSTEM,
+            connection,
+            row.kind,
+            f"the list of {connection.name}",
+            sha256_hex(dumps([[one.code, one.name, one.active] for one in rows])),
+            rows,
+            as_of=now.astimezone(zone_of(session, connection.company_id)).date(),
+            now=now,
+            found=found,
+        )
+    due = list_turns.next_at(session, connection, now)
+    list_turns.done(session, row, len(rows), due, now)
+    return ""
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in text if c.isprintable()).strip()[:LONGEST]
+
+
+def _standing(session: Session, row: ListReading) -> int:
+    """How many entries the list has that stands."""
+    query = select(func.count()).where(
+        ListedCode.connection_id == row.connection_id,
+        ListedCode.kind == row.kind,
+        ListedCode.to_file_id.is_(None),
+    )
+    return session.scalar(query) or 0
+
+
+def _failed(
+    database: Database,
+    clock: Clock,
+    turn: Turn,
+    words: str,
+    pause: float | None,
+    *,
+    enough: bool = False,
+) -> None:
+    """No page: ask later, ever less often, and say so the first time."""
+    with database.write() as session:
+        now = clock.now()
+        wait = min(LONGEST_PAUSE, timedelta(minutes=2 ** min(turn.tries, DOUBLED)))
+        if enough:
+            leave_alone(session, turn.connection_id, now, pause)
+        if pause is not None:
+            wait = min(LONGEST_PAUSE, max(wait, timedelta(seconds=pause)))
+        kept = list_turns.failed(session, turn, words, now + wait, now)
+        if kept and turn.wrong_since is None:
+            connection = session.get_one(Connection, turn.connection_id)
+            noun = list_storage.NAMED[turn.kind]
+            say = f"The {noun}s of {connection.name} could not be read. {words}"
+            tell(session, connection, SYSTEM, now, "lists.failed", say)

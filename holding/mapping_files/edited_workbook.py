@@ -1,0 +1,188 @@
+"""A workbook of mappings as it came back: its rows, and the cells that cannot be read.
+
+Here: sheets to tables, columns to fields, each cell. Not here: what the rows would change
+(workbook_changes.py), writing the workbook (mapping_workbook.py).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final
+
+from connectors.kit.sheet_tables import (
+    CellError,
+    CellValue,
+    Limits,
+    Row,
+    Sheet,
+    WorkbookRefusal,
+    header_of,
+    place,
+)
+from connectors.kit.workbook import read_tables
+from holding.mapping_files.mapping_workbook import (
+    ABOUT,
+    COMPANY,
+    KEY,
+    REVISION,
+    SINCE,
+    VALUE,
+    sheet_names,
+)
+from holding.mappings.entries import LONGEST
+from holding.mappings.fixes import FIRST_DAY, LAST_DAY
+from holding.refusal import Refusal
+from holding.tables.rules import ALWAYS
+
+MOST_ROWS: Final = 100_000
+_DIGITS: Final = 15  # of a revision
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """What one row says: a key with its value, "" for an empty cell; `cell` has the value."""
+
+    table: str
+    key: str
+    value: str
+    since: date
+    cell: str
+
+
+@dataclass(frozen=True, slots=True)
+class WrongCell:
+    """A cell that cannot be saved as it is, and why."""
+
+    cell: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class EditedWorkbook:
+    """What a workbook says; blank `company` and no `revision` where it has no sheet About."""
+
+    company: str
+    revision: int | None
+    rows: tuple[SheetRow, ...]
+    wrong: tuple[WrongCell, ...]
+
+
+class _Unfit(Exception):  # noqa: N818 - no error: it ends the reading of one row
+    def __init__(self, cell: str, words: str) -> None:
+        super().__init__(words)
+        self.wrong = WrongCell(cell, words)
+
+
+def read_workbook(name: str, raw: bytes, tables: Iterable[str]) -> EditedWorkbook | Refusal:
+    """The rows of a company with these tables; why the file is not read at all."""
+    if not raw:
+        return Refusal("mapping.file", "The file is empty.", "Select another file.", 422)
+    if not name.lower().endswith(".xlsx"):
+        hint = "Download the workbook of mappings, change that, and upload it."
+        return Refusal("mapping.file", "This is no .xlsx workbook.", hint, 422)
+    sheets = read_tables(raw, Limits(rows=MOST_ROWS + 1))
+    if isinstance(sheets, WorkbookRefusal):
+        return Refusal("mapping.file", sheets.message, sheets.hint, 422)
+    company, revision = _about(next((one for one in sheets if one.name == ABOUT), None))
+    by_sheet = {sheet.casefold(): table for table, sheet in sheet_names(tables).items()}
+    rows: dict[tuple[str, str, date], SheetRow] = {}
+    wrong: list[WrongCell] = []
+    for sheet in sheets:
+        if sheet.name != ABOUT and sheet.rows:
+            _read_sheet(sheet, by_sheet.get(sheet.name.casefold()), rows, wrong)
+    return EditedWorkbook(company, revision, tuple(rows.values()), tuple(wrong))
+
+
+def _about(sheet: Sheet | None) -> tuple[str, int | None]:
+    """The company and the revision of which the workbook was made."""
+    told: Mapping[str, str] = {}
+    if sheet is not None:
+        told = {str(row[1]): str(row[2]) for row in sheet.rows.values() if 1 in row and 2 in row}
+    revision = told.get(REVISION, "")
+    known = revision.isdecimal() and len(revision) <= _DIGITS
+    return told.get(COMPANY, ""), int(revision) if known else None
+
+
+def _read_sheet(
+    sheet: Sheet,
+    table: str | None,
+    rows: dict[tuple[str, str, date], SheetRow],
+    wrong: list[WrongCell],
+) -> None:
+    at = {words.casefold(): column for column, words in reversed(header_of(sheet))}
+    head = place(sheet.name, 1, 1)
+    if table is None:
+        wrong.append(WrongCell(head, f"There is no table {sheet.name}; the sheet is left out."))
+    elif not {KEY.casefold(), VALUE.casefold()} <= at.keys():
+        words = f"The first row has no columns {KEY} and {VALUE}; the sheet is left out."
+        wrong.append(WrongCell(head, words))
+    else:
+        columns = (at[KEY.casefold()], at[VALUE.casefold()], at.get(SINCE.casefold()))
+        for number, row in sorted(sheet.rows.items()):
+            if number > 1:
+                try:
+                    _add(rows, _row(sheet.name, table, number, row, columns))
+                except _Unfit as found:
+                    wrong.append(found.wrong)
+
+
+def _add(rows: dict[tuple[str, str, date], SheetRow], row: SheetRow | None) -> None:
+    if row is None:
+        return
+    same = (row.table, row.key, row.since)
+    if same in rows:
+        raise _Unfit(row.cell, f"“{row.key}” stands in {rows[same].cell} already.")
+    rows[same] = row
+
+
+def _row(
+    sheet: str, table: str, number: int, row: Row, columns: tuple[int, int, int | None]
+) -> SheetRow | None:
+    """None: nothing stands in the row."""
+    key_at, value_at, since_at = columns
+    cells = [place(sheet, number, column) for column in (key_at, value_at)]
+    key = _text(row.get(key_at, ""), cells[0])
+    value = _text(row.get(value_at, ""), cells[1]).strip()
+    said = row.get(since_at, "") if since_at is not None else ""
+    since = _day(said, place(sheet, number, since_at or 1))
+    if not key.strip():
+        if value:
+            raise _Unfit(cells[0], "There is a value and no key.")
+        return None
+    if len(key) > LONGEST or not key.isprintable():
+        words = f"The key is longer than {LONGEST} characters or has unprintable ones."
+        raise _Unfit(cells[0], words)
+    return SheetRow(table, key, value, since, cells[1])
+
+
+def _text(value: CellValue, cell: str) -> str:
+    """A cell as the text that somebody sees in it."""
+    match value:
+        case CellError():
+            raise _Unfit(cell, f"The cell has no value ({value.words}).")
+        case datetime():
+            raise _Unfit(cell, "The cell has a date. Write it as text, with an apostrophe first.")
+        case bool():
+            return "TRUE" if value else "FALSE"
+        case Decimal():
+            return f"{value:f}"
+        case _:
+            return str(value)
+
+
+def _day(value: CellValue, cell: str) -> date:
+    """The day from which a value counts; a blank cell is all days."""
+    if isinstance(value, datetime):
+        found: date | None = value.date()
+    else:
+        text = _text(value, cell).strip() if not isinstance(value, date) else value.isoformat()
+        if not text:
+            return ALWAYS
+        try:
+            found = date.fromisoformat(text)
+        except ValueError:
+            found = None
+    if found is None or not FIRST_DAY <= found <= LAST_DAY:
+        raise _Unfit(cell, f"This is no day from {FIRST_DAY} to {LAST_DAY}, such as 2026-11-01.")
+    return found

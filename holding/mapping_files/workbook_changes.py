@@ -1,0 +1,232 @@
+"""What a workbook of mappings would change: new, changed, removed, wrong, changed meanwhile.
+
+Here: its rows compared with the entries in force, and with those that it was made of. Not here:
+reading it (edited_workbook.py), what the changes do to records (holding/mappings/many_changes.py),
+saving them (saving.py).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor
+from holding.mapping_files.edited_workbook import EditedWorkbook, SheetRow, WrongCell
+from holding.mappings import fixes, keepers
+from holding.mappings.entries import Parsed, read_value, shown, table_of, unfit
+from holding.mappings.entry_changes import Wanted
+from holding.mappings.many_changes import Edit
+from holding.mappings.preview import active_program
+from holding.refusal import Refusal
+from holding.tables import Company, MappingEntry, MappingTable, Person
+
+AT_ONCE: Final = 1_000
+"""So many changes are saved together; the same file again has the rest."""
+Place = tuple[str, str, date]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change that a row asks for; `value` is "" where it removes the entry, `before` is what
+    the key had when it was shown, "" for a new one. `cell` says where it stands.
+    """
+
+    table: str
+    key: str
+    since: date
+    before: str
+    value: str
+    cell: str = ""
+
+    @property
+    def what(self) -> str:
+        """new, changed or removed."""
+        if not self.before:
+            return "new"
+        return "changed" if self.value else "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Meanwhile:
+    """A row that asks for one value where somebody else saved another after the download."""
+
+    change: Change
+    was: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkbookChanges:
+    """What saving would change, what it leaves out, and how many rows say what there is already.
+    `more` changes stand behind these; `known` is false where the file does not tell its revision.
+    """
+
+    changes: tuple[Change, ...]
+    meanwhile: tuple[Meanwhile, ...]
+    wrong: tuple[WrongCell, ...]
+    same: int
+    not_in_file: int
+    more: int
+    rev: int
+    known: bool
+
+    def count(self, what: str) -> int:
+        """How many changes are of a kind: new, changed or removed."""
+        return sum(one.what == what for one in self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    value: str
+    revision: int
+    by: str
+
+
+def workbook_changes(
+    session: Session, actor: Actor, read: EditedWorkbook
+) -> WorkbookChanges | Refusal:
+    """Compare each row; nothing is written. Refused where the file is of another company."""
+    company = session.get_one(Company, actor.company_id or 0)
+    if read.company and read.company != company.code:
+        return Refusal(
+            "mapping.company",
+            f"This workbook has the mappings of {read.company}, not of {company.code}.",
+            f"Download the workbook of {company.code}.",
+            422,
+        )
+    told = read.revision if read.company else None
+    rev = company.revision if told is None else min(told, company.revision)
+    now, then = _standing(session, company.id, rev)
+    wrong, changes, meanwhile = list(read.wrong), list[Change](), list[Meanwhile]()
+    checks = _Checks(session, actor)
+    same = 0
+    for row in read.rows:
+        place = (row.table, row.key, row.since)
+        standing, base = now.get(place), then.get(place, "")
+        before = standing.value if standing else ""
+        parsed = checks.value(row) if row.value else None
+        value = parsed.text if isinstance(parsed, Parsed) else ""
+        if isinstance(parsed, WrongCell):
+            wrong.append(parsed)
+        elif value == before or (value == base and told is not None):
+            same += 1  # as it is, or left as it was downloaded while somebody else changed it
+        else:
+            change = Change(row.table, row.key, row.since, before, value, row.cell)
+            why = checks.refused(change)
+            if before != base:
+                meanwhile.append(Meanwhile(change, base, standing.by if standing else ""))
+            elif why is not None:
+                wrong.append(WrongCell(row.cell, why))
+            else:
+                changes.append(change)
+    in_file = {(row.table, row.key, row.since) for row in read.rows}
+    return WorkbookChanges(
+        changes=tuple(changes[:AT_ONCE]),
+        meanwhile=tuple(meanwhile),
+        wrong=tuple(wrong),
+        same=same,
+        not_in_file=sum(bool(one.value) and place not in in_file for place, one in now.items()),
+        more=len(changes[AT_ONCE:]),
+        rev=company.revision,
+        known=told is not None,
+    )
+
+
+def edits(kinds: Mapping[str, str], changes: Iterable[Change]) -> Iterator[Edit]:
+    """The changes as they are judged; those with a value that cannot be read are left out."""
+    for one in changes:
+        parsed = read_value(kinds.get(one.table, ""), one.value) if one.value else None
+        if not isinstance(parsed, Refusal):
+            yield Edit(one.table, one.key, parsed, one.since)
+
+
+def differences(
+    session: Session, company_id: int, seen: Sequence[Change], rev: int
+) -> Iterator[str]:
+    """What is otherwise than it was shown, in words; nothing where all is as it was."""
+    now, _ = _standing(session, company_id, rev)
+    for one in seen:
+        standing = now.get((one.table, one.key, one.since))
+        value = standing.value if standing else ""
+        if value != one.before:
+            who = (standing.by if standing else "") or "somebody"
+            yield (
+                f"{one.table}(“{one.key}”) had {one.before or 'no value'}, {who} set it to"
+                f" {value or 'nothing'}, and the file has {one.value or 'nothing'}"
+            )
+
+
+class _Checks:
+    """What a form would refuse, told before anything is saved."""
+
+    def __init__(self, session: Session, actor: Actor) -> None:
+        self._session, self._actor = session, actor
+        self._company = actor.company_id or 0
+        judge = active_program(session, self._company)
+        self._ruleset = judge.ruleset if judge else None
+        self._tables: dict[str, MappingTable | None] = {}
+        self._kept: dict[str, Refusal | None] = {}
+
+    def value(self, row: SheetRow) -> Parsed | WrongCell:
+        table = self._table(row.table)
+        if table is None:
+            return WrongCell(row.cell, f"There is no table {row.table}.")
+        parsed = read_value(table.kind, row.value)
+        refusal = parsed if isinstance(parsed, Refusal) else unfit(self._ruleset, table, parsed)
+        if refusal is not None or isinstance(parsed, Refusal):
+            return WrongCell(row.cell, refusal.words if refusal else "")
+        return parsed
+
+    def refused(self, change: Change) -> str | None:
+        if change.table not in self._kept:
+            kept = keepers.refused(self._session, self._actor, [change.table])
+            self._kept[change.table] = kept
+        if refusal := self._kept[change.table]:
+            return refusal.words
+        table = self._table(change.table)
+        if change.value or table is None:
+            return None
+        refusal = fixes.needed(self._session, Wanted(table, change.key, change.since, None))
+        return refusal.words if refusal else None
+
+    def _table(self, name: str) -> MappingTable | None:
+        if name not in self._tables:
+            self._tables[name] = table_of(self._session, self._company, name)
+        return self._tables[name]
+
+
+def _standing(
+    session: Session, company_id: int, rev: int
+) -> tuple[dict[Place, _Standing], dict[Place, str]]:
+    """What each key has now, and what it had at that revision."""
+    now: dict[Place, _Standing] = {}
+    then: dict[Place, str] = {}
+    for row in session.execute(_SINCE, {"company": company_id, "rev": rev}):
+        entry, by = row.MappingEntry, row.person
+        place = (row.table, entry.key, entry.valid_from)
+        value = shown(entry.value, entry.num, entry.den)
+        if entry.to_revision is None:
+            now[place] = _Standing(value, entry.from_revision, by or "")
+        if entry.from_revision <= rev:
+            then[place] = value
+    return now, then
+
+
+_SINCE: Final = (
+    select(MappingTable.name.label("table"), MappingEntry, Person.name.label("person"))
+    .join(MappingTable, MappingTable.id == MappingEntry.table_id)
+    .outerjoin(Person, Person.id == MappingEntry.person_id)
+    .where(MappingTable.company_id == bindparam("company"))
+    .where(
+        or_(
+            MappingEntry.to_revision.is_(None),
+            and_(
+                MappingEntry.from_revision <= bindparam("rev"),
+                MappingEntry.to_revision > bindparam("rev"),
+            ),
+        )
+    )
+)

@@ -1,0 +1,304 @@
+"""The catalogue of a language: what each English message is in it.
+
+Here: reading a .po file, looking a message up, and finding again the message that an English text
+of the product was made of. Not here: which language (choice.py), templates (sentences.py).
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Final
+
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+
+from portal.languages.wording import MARK, PIECE, misfit, placeholder, written
+
+HERE: Final = Path(__file__).parent
+COUNT: Final = re.compile(r"([\d,]+) (.+)", re.DOTALL)
+SENTENCES: Final = re.compile(r"(?<=[.!?]) ")
+OURS: Final = "t_"  # the name of a value that is a text of the product begins so
+WORD: Final = re.compile(r"\w+")
+PROSE: Final = re.compile(
+    r"\b(?:a|an|and|are|at|be|because|been|but|by|can|cannot|for|from|has|have|in|is|it|its|no|not|of"
+    r"|on|or|so|than|that|the|this|to|until|was|were|when|which|with|you)\b|[.!?] "
+)
+"""What a value has that is a sentence, or a part of one, and no name."""
+WRITTEN: Final = frozenset(
+    {"message", "note", "reason", "title", "t_title", "t_why", "t_words", "why"}
+)
+"""Values that people write, by their names: a sentence is nothing odd in them."""
+APART: Final = "; "
+"""What stands between sentences, so that one of them may be another person's."""
+BETWEEN: Final = ("; ", ", ", " and ", " or ", " · ")
+"""What stands between texts in a row."""
+TELLING: Final = 14  # the words of a shorter message occur in sentences of others, too
+FEWEST: Final = 3  # so many letters together at least tell a message with values from data
+NUMBERS: Final = frozenset({"n", "no", "days", "hours"})
+"""Values that are numbers, by their names."""
+FULL_WIDTH: Final = re.compile(r"[\u3400-\u9fff）”]$")
+LONGEST: Final = 2000  # a longer text is no sentence of ours
+DEEPEST: Final = 8  # so many texts of ours stand inside each other at most
+MOST: Final = 30  # so many texts of ours stand in a row at most
+INSIDE: Final = 4  # so many parts of a row are one text that has what stands between them
+
+
+class Catalogue:
+    """The messages of one language; what is not translated stays English."""
+
+    def __init__(
+        self,
+        singles: Mapping[str, str],
+        plurals: Mapping[tuple[str, str], str],
+        spoken: Iterable[str] = (),
+    ) -> None:
+        """`plurals`: (one, many) -> translation; `spoken`: the messages that Python makes."""
+        self._singles = {one: told for one, told in singles.items() if not misfit(one, told)}
+        self._plurals = dict(plurals)
+        self._spoken = [one for one in spoken if one in self._singles]
+        self.told = lru_cache(maxsize=4096)(self._told)
+
+    def say(self, message: str) -> str:
+        """The translation of a message; the message itself where there is none."""
+        return self._singles.get(message, message)
+
+    def counted(self, count: int, one: str, many: str | None = None) -> str:
+        """`37 records` in the language: the count with its thousands, and the word after it."""
+        other = many or f"{one}s"
+        found = self._plurals.get((f"%(n)s {one}", f"%(n)s {other}"))
+        if found is None:
+            return f"{count:,} {one if count == 1 else other}"
+        return found.replace("%(n)s", f"{count:,}").replace("%%", "%")
+
+    def _told(self, text: str, depth: int = 0) -> str:
+        """A text that the product made in English, in the language; what is unknown stays."""
+        if not text or len(text) > LONGEST or depth == DEEPEST:
+            return text
+        parts = SENTENCES.split(text)
+        if len(parts) == 1:
+            alone = self._matched(text, depth) or self._otherwise(text, depth)
+            return alone or self._row(text, depth) or text
+        each = [self._matched(one, depth) for one in parts]
+        whole = None if all(each) else self._matched(text, depth)
+        if whole is not None:
+            return whole
+        return _spaced(found or one for found, one in zip(each, parts, strict=True))
+
+    def _matched(self, text: str, depth: int) -> str | None:
+        found = self._singles.get(written(text))
+        if found is not None:
+            return found.replace("%%", "%")
+        counted = COUNT.fullmatch(text)
+        if counted and counted[2] in self._many:
+            return self._many[counted[2]].replace("%(n)s", counted[1]).replace("%%", "%")
+        for one in self._candidates(text):
+            match = one.pattern.fullmatch(text) if one.words in text else None
+            filled = self._filled(one, match.groupdict(), depth) if match else None
+            if filled is not None:
+                return filled
+        return None
+
+    def _candidates(self, text: str) -> Iterable["_Pattern"]:
+        """The messages with values that a text may be made of, the most telling first."""
+        words = {"", *WORD.findall(text)}
+        return sorted(
+            (one for word in words for one in self._patterns.get(word, ())), key=lambda one: one.no
+        )
+
+    def _filled(self, one: "_Pattern", values: Mapping[str, str], depth: int) -> str | None:
+        """The message with its values; None where a short one met a sentence that is no text of
+        ours: half of a sentence is never translated.
+        """
+        made = []
+        for piece, is_value in placeholder(one.told):
+            if not is_value:
+                made.append(piece)
+                continue
+            value = values[piece]
+            told = self._listed(value, depth + 1) if piece.startswith(OURS) else value
+            if told == value and one.short and piece not in WRITTEN and PROSE.search(value):
+                return None
+            made.append(told)
+        return "".join(made)
+
+    def _otherwise(self, text: str, depth: int) -> str | None:
+        """The text with a small letter first, or without its full stop, where that is known."""
+        if text.endswith("."):
+            told = self._told(text[:-1], depth + 1)
+            if told != text[:-1]:
+                return told + ("。" if FULL_WIDTH.search(told) else ".")
+        if text[0].isupper():
+            small = text[0].lower() + text[1:]
+            found = self._singles.get(written(small), "").replace("%%", "%") or self._row(
+                small, depth
+            )
+            if found:
+                return found[0].upper() + found[1:]
+        return None
+
+    def _row(self, text: str, depth: int) -> str | None:
+        """Several texts of ours in a row, such as roles; None where one of them is none."""
+        for between in BETWEEN:
+            told = self._each(between, text.split(between), depth) if between in text else None
+            if told:
+                return self._joined(between, told)
+        return None
+
+    def _each(self, between: str, parts: list[str], depth: int) -> list[str] | None:
+        """The texts of a row, also those that have what stands between them inside."""
+        told: list[str] = []
+        first = 0 if len(parts) <= MOST else len(parts)
+        while first < len(parts):
+            for last in range(min(len(parts), first + INSIDE), first, -1):
+                found = self._matched(between.join(parts[first:last]), depth + 1)
+                if found is not None and (first or last < len(parts)):
+                    told.append(found)
+                    first = last
+                    break
+            else:
+                return None
+        return told or None
+
+    def _joined(self, between: str, told: Iterable[str]) -> str:
+        word = between.strip()
+        return between.replace(word, self.say(word)).join(told)
+
+    def _listed(self, text: str, depth: int) -> str:
+        """A text of ours, or several in a row of which each is told or no sentence."""
+        whole = self._told(text, depth)
+        if whole != text or depth >= DEEPEST:
+            return whole
+        for between in BETWEEN:
+            parts = text.split(between)
+            if not 1 < len(parts) <= MOST:
+                continue
+            told = [self._listed(one, depth + 1) for one in parts]
+            left = (part for one, part in zip(told, parts, strict=True) if one == part)
+            if told != parts and (between == APART or not any(map(PROSE.search, left))):
+                return self._joined(between, told)
+        return text
+
+    @cached_property
+    def _many(self) -> Mapping[str, str]:
+        """What follows a count, one or many -> the translation."""
+        return {
+            form.removeprefix("%(n)s "): told
+            for forms, told in self._plurals.items()
+            for form in forms
+        }
+
+    @cached_property
+    def _patterns(self) -> Mapping[str, list["_Pattern"]]:
+        """The messages with values that Python fills in, by a word that each of their texts has."""
+        made: dict[str, list[_Pattern]] = defaultdict(list)
+        told = [
+            (placeholder(one), one)
+            for one in sorted(self._spoken, key=_rank, reverse=True)
+            if PIECE.search(one) and not MARK.search(one)
+        ]
+        often = Counter(word for pieces, _ in told for word in set(_whole_words(pieces)))
+        for no, (pieces, message) in enumerate(told):
+            words = max((piece for piece, is_value in pieces if not is_value), key=len)
+            few = len(re.sub(r"\W", "", words)) < FEWEST or words in BETWEEN
+            if few and not _numbers(pieces):
+                continue
+            where = min(_whole_words(pieces), key=lambda one: (often[one], one), default="")
+            short = _weight(message) < TELLING and not _numbers(pieces)
+            made[where].append(_Pattern(no, words, _pattern(pieces), self._singles[message], short))
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """A message with values: its rank, its longest words, what its texts look like, its
+    translation, and whether its words are so few that they occur in foreign sentences, too.
+    """
+
+    no: int
+    words: str
+    pattern: re.Pattern[str]
+    told: str
+    short: bool
+
+
+def _whole_words(pieces: Iterable[tuple[str, bool]]) -> list[str]:
+    """The words of a message that no value touches."""
+    text = "".join("\0" if is_value else piece for piece, is_value in pieces)
+    return [
+        one[0]
+        for one in WORD.finditer(text)
+        if "\0" not in text[max(one.start() - 1, 0) : one.end() + 1]
+    ]
+
+
+def _numbers(pieces: Iterable[tuple[str, bool]]) -> bool:
+    return all(piece in NUMBERS for piece, is_value in pieces if is_value)
+
+
+def _pattern(pieces: Iterable[tuple[str, bool]]) -> re.Pattern[str]:
+    """What the texts of a message look like. A value ends where the words behind it first stand,
+    and nowhere else is tried: what is read here also holds texts of strangers, and one of those
+    that nearly fits would be read for hours.
+    """
+    seen: set[str] = set()
+    made = ""
+    open_value = ""
+    for piece, is_value in pieces:
+        if not is_value:
+            open_value += re.escape(piece)
+        elif piece in seen:
+            open_value += f"(?P={piece})"
+        elif piece in NUMBERS:
+            open_value += f"(?P<{piece}>[0-9,.]*[0-9])"
+        else:
+            made += f"(?>{open_value})"
+            open_value = f"(?P<{piece}>.*?)"
+        if is_value:
+            seen.add(piece)
+    return re.compile(made + open_value, re.DOTALL)
+
+
+def _spaced(sentences: Iterable[str]) -> str:
+    """Sentences one after the other; a full-width stop needs no space behind it."""
+    return re.sub(r"(?<=[。！？]) ", "", " ".join(sentences))
+
+
+def _rank(message: str) -> tuple[bool, int]:
+    """What begins with a word of ours is more telling than what begins with any value."""
+    return not message.startswith("%("), _weight(message)
+
+
+def _weight(message: str) -> int:
+    return sum(len(piece) for piece, is_value in placeholder(message) if not is_value)
+
+
+def read(folder: str) -> Catalogue:
+    """The catalogue in this folder, such as `ms`; none is one without a message."""
+    path = HERE / folder / "LC_MESSAGES" / "messages.po"
+    if not path.exists():
+        return Catalogue({}, {})
+    with path.open("rb") as file:
+        return made_of(read_po(file))
+
+
+def made_of(found: Catalog) -> Catalogue:
+    """The catalogue of what Babel read; fuzzy messages count as not translated."""
+    singles: dict[str, str] = {}
+    plurals: dict[tuple[str, str], str] = {}
+    spoken = []
+    for one in found:
+        if not one.id or one.fuzzy:
+            continue
+        told = one.string
+        if isinstance(one.id, tuple):
+            first = told[-1] if isinstance(told, tuple | list) else told
+            if first:
+                plurals[str(one.id[0]), str(one.id[1])] = str(first)
+        elif told:
+            singles[str(one.id)] = str(told)
+            if any(str(where).endswith(".py") for where, _ in one.locations):
+                spoken.append(str(one.id))
+    return Catalogue(singles, plurals, spoken)

@@ -1,0 +1,251 @@
+"""The markup of a template, told from its words.
+
+Here: reading the statements of a parsed template once, tag by tag, also where a tag holds
+conditions. Not here: which words are a sentence (sentences.py).
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, cast
+
+from jinja2 import nodes
+from markupsafe import escape
+
+from portal.languages.atoms import Atom, Choice, Cut, Solid, Tag, Text, Value, lettered
+from portal.languages.expressions import Expressions, format_parts, is_markup
+
+INLINE: Final = frozenset(
+    {"a", "abbr", "b", "em", "i", "small", "span", "strong", "s", "sub", "sup", "u", "mark"}
+)
+SOLID: Final = frozenset({"code", "kbd", "time", "samp", "var"})
+RAW: Final = frozenset({"script", "style", "pre", "textarea", "svg"})
+READ: Final = frozenset({"title", "aria-label", "placeholder", "alt", "data-label"}) | {
+    "data-copied", "data-lost", "data-none", "data-some", "data-suggestions"
+}  # fmt: skip
+"""The attributes that people read or hear, those whose text static/*.js shows among them."""
+START: Final = re.compile(r"<(/?)([A-Za-z!][\w:-]*)")
+VALUE: Final = re.compile(r"([\w:-]+)\s*=\s*([\"'])$")
+SEPARATOR: Final = re.compile(r"(\s*·\s*)")
+
+Finish = Callable[[Sequence[Atom], bool], list[nodes.Node]]
+"""Statements of pieces that belong together; the flag says whether they stand in an attribute."""
+
+
+class OddMarkupError(ValueError):
+    """A condition begins inside a tag and ends outside, or the reverse."""
+
+
+class Reader:
+    """Reads one template; what it gives back are its statements with their messages replaced."""
+
+    def __init__(self, expressions: Expressions, finish: Finish) -> None:
+        self._expressions = expressions
+        self._finish = finish
+        self._sink: list[Atom] = []
+        self._tag: list[nodes.Node] | None = None  # of the tag that is open
+        self._name = ""
+        self._ends = False
+        self._quote = ""  # the sign that ends the value of an attribute
+        self._heard: list[Atom] | None = None  # the value of an attribute that people read
+        self._raw = ""  # the element whose content is no text
+        self._depth = 0
+        self._kept: list[nodes.Node] = []
+
+    def document(self, body: Iterable[nodes.Node]) -> list[nodes.Node]:
+        """The statements of a body that stands for itself."""
+        outer, self._sink = self._sink, []
+        self.read(body)
+        if self._tag is not None:
+            raise OddMarkupError(self._name)
+        found, self._sink = self._sink, outer
+        return self._finish(found, False)  # noqa: FBT003 - no attribute
+
+    def read(self, body: Iterable[nodes.Node]) -> None:
+        """Take these statements into what is being read."""
+        for one in body:
+            if isinstance(one, nodes.Output):
+                for piece in one.nodes:
+                    if isinstance(piece, nodes.TemplateData):
+                        self._text(piece.data)
+                    else:
+                        self._value(piece)
+            else:
+                self._statement(one)
+
+    def _value(self, node: nodes.Expr) -> None:
+        if self._raw:
+            self._kept.append(nodes.Output([node]))
+        elif self._heard is not None:
+            self._heard += self._pieces(node)
+        elif self._tag is not None:
+            self._tag.append(nodes.Output([node]))
+        else:
+            self._sink += self._pieces(node)
+
+    def _pieces(self, node: nodes.Expr) -> list[Atom]:
+        """A value, or the words that it is made of."""
+        if isinstance(node, nodes.Const) and isinstance(node.value, str):
+            return [Text(str(escape(node.value)))]
+        if isinstance(node, nodes.Concat):
+            return [piece for one in node.nodes for piece in self._pieces(one)]
+        if isinstance(node, nodes.Filter) and (parts := format_parts(node)) is not None:
+            return [piece for one in parts for piece in self._pieces(one)]
+        if isinstance(node, nodes.CondExpr):
+            other = self._pieces(node.expr2) if node.expr2 is not None else []
+            choice = Choice((node.test,), (tuple(self._pieces(node.expr1)), tuple(other)))
+            return [choice] if lettered((choice,)) else [Value(node)]
+        if is_markup(node):
+            return [Cut((nodes.Output([self._expressions.told(node)]),))]
+        return [Value(node)]
+
+    def _statement(self, node: nodes.Node) -> None:
+        if self._raw:
+            self._kept.append(node)
+        elif self._heard is not None:
+            self._heard.append(self._choice(node))
+        elif self._tag is not None:
+            for _, body in _bodies(node):
+                body[:] = self._inside_tag(body)
+            self._tag.append(node)
+        elif isinstance(node, nodes.If):
+            self._sink.append(self._choice(node))
+        else:
+            for _, body in _bodies(node):
+                body[:] = self.document(body)
+            self._expressions.of_statement(node)
+            self._sink.append(Cut((node,)))
+
+    def _inside_tag(self, body: list[nodes.Node]) -> list[nodes.Node]:
+        outer, self._tag = self._tag, []
+        quote = self._quote
+        self.read(body)
+        if self._tag is None or self._heard is not None or self._quote != quote:
+            raise OddMarkupError(self._name)
+        found, self._tag = self._tag, outer
+        return found
+
+    def _choice(self, node: nodes.Node) -> Choice:
+        if not isinstance(node, nodes.If):
+            raise OddMarkupError(self._name)
+        tests = tuple(_test(each) for each in (node, *node.elif_))
+        bodies = [node.body, *(each.body for each in node.elif_), node.else_]
+        return Choice(tests, tuple(self._branch(body) for body in bodies))
+
+    def _branch(self, body: list[nodes.Node]) -> tuple[Atom, ...]:
+        if self._heard is not None:
+            outer, self._heard = self._heard, []
+            self.read(body)
+            if self._heard is None:
+                raise OddMarkupError(self._name)
+            heard, self._heard = self._heard, outer
+            return tuple(heard)
+        sink, self._sink = self._sink, []
+        self.read(body)
+        if self._tag is not None or self._raw:
+            raise OddMarkupError(self._name or self._raw)
+        found, self._sink = self._sink, sink
+        return tuple(found)
+
+    def _text(self, text: str) -> None:
+        while text:
+            if self._raw:
+                text = self._until_end(text)
+            elif self._heard is not None:
+                text = self._until_quote(text)
+            elif self._tag is not None:
+                text = self._until_tag_ends(text)
+            else:
+                text = self._until_tag(text)
+
+    def _until_tag(self, text: str) -> str:
+        found = START.search(text)
+        words = text if found is None else text[: found.start()]
+        for piece in SEPARATOR.split(words):
+            if "·" in piece:
+                self._sink.append(Cut((data(piece),)))
+            elif piece:
+                self._sink.append(Text(piece))
+        if found is None:
+            return ""
+        self._ends, self._name = bool(found[1]), found[2].lower()
+        self._tag = [data(found[0])]
+        return text[found.end() :]
+
+    def _until_tag_ends(self, text: str) -> str:
+        for at, sign in enumerate(text):
+            if self._quote:
+                if sign == self._quote:
+                    self._quote = ""
+            elif sign in "\"'":
+                self._quote = sign
+                named = VALUE.search(text[: at + 1])
+                if named and named[1] in READ:
+                    self._keep(text[: at + 1])
+                    self._heard = []
+                    return text[at + 1 :]
+            elif sign == ">":
+                self._keep(text[: at + 1])
+                self._tag_ended()
+                return text[at + 1 :]
+        self._keep(text)
+        return ""
+
+    def _keep(self, text: str) -> None:
+        if self._tag is not None and text:
+            self._tag.append(data(text))
+
+    def _until_quote(self, text: str) -> str:
+        heard = self._heard
+        if heard is None:
+            return text
+        words, quote, rest = text.partition(self._quote)
+        if words:
+            heard.append(Text(words))
+        if quote and self._tag is not None:
+            self._tag += self._finish(heard, True)  # noqa: FBT003 - an attribute
+            self._heard, self._quote = None, ""
+            self._keep(quote)
+        return rest
+
+    def _tag_ended(self) -> None:
+        parts, self._tag = tuple(self._tag or ()), None
+        if self._name in INLINE:
+            self._sink.append(Tag(self._name, parts, self._ends))
+        elif self._name in SOLID | RAW and not self._ends:
+            self._raw, self._depth, self._kept = self._name, 1, list(parts)
+        else:
+            self._sink.append(Cut(parts))
+
+    def _until_end(self, text: str) -> str:
+        for found in re.finditer(rf"<(/?){self._raw}\b", text):
+            self._depth += -1 if found[1] else 1
+            if self._depth:
+                continue
+            end = text.index(">", found.end()) + 1
+            kept = (*self._kept, data(text[:end]))
+            name, self._raw = self._raw, ""
+            self._sink.append(Solid(name, kept) if name in SOLID else Cut(kept))
+            return text[end:]
+        self._kept.append(data(text))
+        return ""
+
+
+def _test(node: nodes.If) -> nodes.Expr:
+    return cast(nodes.Expr, node.test)  # the parser makes nothing else
+
+
+def data(text: str) -> nodes.Output:
+    """A statement that writes this markup."""
+    return nodes.Output([nodes.TemplateData(text)])
+
+
+def _bodies(node: nodes.Node) -> list[tuple[str, list[nodes.Node]]]:
+    """The bodies inside a statement, those of its branches too."""
+    found = []
+    for name in ("body", "else_"):
+        inner = getattr(node, name, None)
+        if isinstance(inner, list):
+            found.append((name, inner))
+    for each in getattr(node, "elif_", ()):
+        found += _bodies(each)
+    return found

@@ -1,0 +1,275 @@
+"""One target as people look it up: what it takes, with every field, and what can be asked of it.
+
+Here: the page and the same as data, from what the target declares. Not here: the declaration
+(connectors/targets), the files in docs/targets (tools/target_pages.py), how it is connected.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from connectors.contract.authorization import Authorizing
+from connectors.contract.hand_imports import ImportedByHand
+from connectors.contract.schema import DocumentSchema, FieldSchema
+from connectors.contract.targets import (
+    Deferring,
+    Readable,
+    Renewing,
+    Searchable,
+    Target,
+    TellsChanges,
+    TellsParties,
+)
+
+TYPES: Final = {
+    "text": "text",
+    "whole": "whole number",
+    "decimal": "number",
+    "money": "amount",
+    "quantity": "quantity",
+    "date": "day",
+    "moment": "moment",
+    "yesno": "yes or no",
+}
+"""Type of a field -> what people call it."""
+_DEDUPE: Final = {
+    "key": "It does the same request only once: by the key that each call carries.",
+    "number": "It refuses a second document of the same number.",
+    "number+customer": "It refuses a second document of the same number and customer or supplier.",
+    "none": "It refuses no second document: Clearpost makes sure that there is none.",
+}
+_LOOKUP: Final = {
+    "strong": "A document is looked up by its number, and what is found counts at once.",
+    "lagging": "A document is looked up by its number; a new one may show after",
+    "none": "Documents cannot be looked up: a person compares them.",
+}
+_ROUNDING: Final = {
+    "per_line": "Each line is rounded, then they are summed.",
+    "sum_then_round": "The sum is rounded once.",
+}
+_LISTED: Final = {"account": "accounts", "tax_code": "tax codes", "currency": "currencies"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that can be known of a target: its name, and a sentence."""
+
+    name: str
+    says: str
+
+
+def facts(target: Target) -> tuple[Fact, ...]:
+    """What the target declares of itself, in sentences."""
+    return tuple(Fact(name, says) for name, says in _facts(target) if says)
+
+
+def _facts(target: Target) -> Iterator[tuple[str, str]]:
+    yield "Second documents", _DEDUPE[target.dedupe]
+    yield "Look-up", _looked_up(target)
+    yield "Limits of a batch", _limits(target)
+    yield "Calls", _pace(target)
+    yield "Rounding", _rounding(target)
+    yield "Lists", _lists(target)
+    yield "Posted documents", _posted(target)
+    yield "Documents typed by hand", _searched(target)
+    yield from _books(target)
+    if target.form.e_invoices:
+        yield "E-invoices", " ".join(target.form.e_invoices.says)
+    yield "Key", _key(target)
+
+
+def _looked_up(target: Target) -> str:
+    says = _LOOKUP[target.lookup]
+    return says if target.lookup != "lagging" else f"{says} {target.settle_seconds:,.0f} seconds."
+
+
+def _limits(target: Target) -> str:
+    limits = target.file_limits
+    if limits.documents == 1:
+        return "One document a call; there are no batches."
+    kinds = [
+        (limits.documents, "documents"),
+        (limits.rows, "rows without the heading"),
+        (limits.bytes, "bytes"),
+    ]
+    said = [f"{count:,} {noun}" for count, noun in kinds if count is not None]
+    return f"At most {_and(said)} in one call."
+
+
+def _pace(target: Target) -> str:
+    if isinstance(target, ImportedByHand):
+        return "None: a person carries a file there."
+    pace = target.pace
+    often = f"{pace.per_minute:,} a minute" if pace.per_minute else "No figure a minute is given"
+    one = f"a document costs at most {pace.to_send} to send and {pace.to_look} to look up"
+    return f"{often}; {one}."
+
+
+def _rounding(target: Target) -> str:
+    usual = _ROUNDING[target.rounding({})]
+    may = any(one.name == "rounding_mode" for one in target.form.settings)
+    return f"{usual} The setting `rounding_mode` may say otherwise." if may else usual
+
+
+def _lists(target: Target) -> str:
+    kinds = dict.fromkeys(kind for document in target.documents for kind, _ in document.lists)
+    if not kinds:
+        return "It lists no codes: a code that it lacks is refused when it is sent."
+    return f"{_and([_LISTED[kind] for kind in kinds]).capitalize()}, read by the connection test."
+
+
+def _posted(target: Target) -> str:
+    if isinstance(target, ImportedByHand):
+        return "Compared with a listing that a person saves there."
+    if not isinstance(target, Readable):
+        later = "until they are made, not afterwards" if isinstance(target, Deferring) else "not"
+        return f"They are read again {later}."
+    many = "one" if target.read_at_once == 1 else str(target.read_at_once)
+    read = f"They are read again, {many} in a call."
+    asked = " Before that one call asks which of them were changed."
+    return f"{read}{asked if isinstance(target, TellsChanges) else ''}"
+
+
+def _searched(target: Target) -> str:
+    if isinstance(target, Searchable):
+        return "They are found: same party, same amount, about the same day."
+    return "They cannot be found: only a document of our own number is."
+
+
+def _books(target: Target) -> Iterator[tuple[str, str]]:
+    tells = target.form.tells
+    if tells is None:
+        return
+    yield "Units", "How it counts an item is read." if tells.units else "It tells none."
+    yield "Stock", "How many of an item there are is read." if tells.stock else "It tells none."
+    yield "Periods", "They are listed." if tells.periods else "They are not listed."
+    told = tells.closing_date == "told"
+    entered = "It is not told: a person keeps it in the setting `locked_through`."
+    yield "Closing date", "The connection test reads it." if told else entered
+    if isinstance(target, TellsParties):
+        yield "Parties", "Whether a customer or supplier is in use is asked before a document goes."
+
+
+def _key(target: Target) -> str:
+    if isinstance(target, Authorizing):
+        return "A person allows it on the target's own page, and it is renewed automatically."
+    if isinstance(target, Renewing):
+        return "The entered key is exchanged for one that is good for a while, automatically."
+    return "An entered key." if target.form.key else "It has none."
+
+
+def page(target: Target, unposted: Iterable[DocumentSchema] = ()) -> str:
+    """The whole page, as Markdown. `unposted` are documents of which rules may speak, and which
+    nothing posts.
+    """
+    form = target.form
+    parts = [f"# {form.title}: `{target.name}`", f"{form.gives}. You need: {_small(form.needs)}."]
+    parts += [_list("It can", form.can)] if form.can else []
+    parts += [_list("It cannot", form.cannot)] if form.cannot else []
+    parts += ["## What is known of it"]
+    parts += [_table(("", ""), [(one.name, one.says) for one in facts(target)])]
+    for document in target.documents:
+        parts += _document(document)
+    for document in unposted:
+        parts += _document(document)
+    return "\n\n".join(parts) + "\n"
+
+
+def _document(document: DocumentSchema) -> Iterator[str]:
+    yield f"## {document.title}: `{document.name}`"
+    yield " ".join(_said_of(document))
+    yield _fields(document.header)
+    if document.lines:
+        yield "Each of its lines:"
+        yield _fields(document.lines)
+
+
+def _said_of(document: DocumentSchema) -> Iterator[str]:
+    if not document.connected:
+        yield "Rules may speak of it; nothing posts it."
+    actions = {"update": "changed", "void": "made void"}
+    can = [actions[one] for one in document.actions]
+    if document.connected:
+        yield f"A posted one can be {_and(can)}." if can else "A posted one cannot be changed."
+    yield f"`{document.number_field}` is its number, at most {document.number_max} characters,"
+    party = f" and `{document.party_field}` its party" if document.party_field else ""
+    yield f"`{document.date_field}` its day{party}."
+    if document.total_field:
+        yield f"`{document.total_field}` is its total."
+    if document.one_row:
+        yield "With a single line, all may stand in its head."
+    if document.touches_earlier:
+        yield "It is refused where a document that it follows lies in a locked period."
+
+
+def _fields(fields: Sequence[FieldSchema]) -> str:
+    rows = [(f"`{one.name}`", described(one), asked(one), one.meaning) for one in fields]
+    return _table(("field", "type", "asked", "meaning"), rows)
+
+
+def described(one: FieldSchema) -> str:
+    """Its type, with its length or places."""
+    longest = f", at most {one.max_length} characters" if one.max_length else ""
+    places = f", {one.places} decimals" if one.places is not None else ""
+    return f"{TYPES[one.type]}{longest}{places}"
+
+
+def asked(one: FieldSchema) -> str:
+    """Whether a rule has to fill it, may, or cannot."""
+    if one.theirs:
+        return "never filled"
+    if one.required:
+        return "required"
+    if one.needed:
+        return "needed to publish"
+    return "optional" if one.sent else "compared, not sent"
+
+
+def as_data(target: Target, unposted: Iterable[DocumentSchema] = ()) -> dict[str, object]:
+    """The same for programs."""
+    return {
+        "target": target.name,
+        "title": target.form.title,
+        "facts": {one.name: one.says for one in facts(target)},
+        "documents": [_data_of(one) for one in (*target.documents, *unposted)],
+    }
+
+
+def _data_of(document: DocumentSchema) -> dict[str, object]:
+    return {
+        "document": document.name,
+        "title": document.title,
+        "posted": document.connected,
+        "actions": list(document.actions),
+        "fields": [_data_of_field(one) for one in document.header],
+        "lines": [_data_of_field(one) for one in document.lines],
+    }
+
+
+def _data_of_field(one: FieldSchema) -> dict[str, object]:
+    return {
+        "name": one.name,
+        "type": one.type,
+        "max_length": one.max_length,
+        "places": one.places,
+        "asked": asked(one),
+        "refers": one.refers,
+        "meaning": one.meaning,
+    }
+
+
+def _list(title: str, said: Iterable[str]) -> str:
+    return "\n".join([f"{title}:", "", *(f"- {_small(one)}" for one in said)])
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _and(said: Sequence[str]) -> str:
+    return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
+
+
+def _small(text: str) -> str:
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]

@@ -1,0 +1,132 @@
+"""Documents as lines of Python: whether all that one needs is known, and its texts.
+
+Here: known_of (nothing is made) and document_of (every field as its text). Both give up where a
+value is unknown or no decimal says it: then the document is made field by field
+(rules/documents/fields.py), which says what is missing. Not here: the expressions
+(emit_expressions.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
+
+from grammar import nodes as n
+from rules.codegen.emit_calls import CONVERT
+from rules.codegen.emit_expressions import Writer
+from rules.codegen.source_text import SHARED, Atom, Page, Source
+from rules.expressions.compiler import Assigned, Compiler, Wanted
+from rules.types.symbol_table import Scope
+from rules.values.canonical import number_text
+from rules.values.kinds import Type
+from rules.values.wording import wire
+
+_FINEST = Decimal("1E-12")
+_SMALL = 10**18
+"""Numbers below it, multiplied and divided, are far from the bounds of numbers."""
+
+
+def known_of(compiler: Compiler, wanted: Wanted) -> Source:
+    """Gives the amounts, or None where a value is unknown or no decimal says it exactly.
+
+    For records whose every field has a value, unless it is optional.
+    """
+    page = Page()
+    scope = Scope(compiler.index, compiler.record, document=True)
+    page.write("rows = []")
+    head = Writer(compiler, scope, page, clean=True, bare=True)
+    for expr in wanted.head:
+        _ask(head, expr)
+    if wanted.line or wanted.convert or wanted.amounts:
+        with page.lines_of_record(1):
+            line = Writer(compiler, replace(scope, line=True), page, clean=True, bare=True)
+            for expr in wanted.line:
+                _ask_field(line, expr)
+            for unit, item in wanted.convert:
+                _convert(line, unit, item)
+            for expr in wanted.amounts:
+                page.write(f"rows.append({_ask(line, expr, exact=False).code})")
+    page.write("return rows")
+    return page.source({**SHARED, "Fraction": Fraction})
+
+
+def document_of(
+    compiler: Compiler, head: Assigned, line: Assigned, wanted: Wanted, *, amount: str = ""
+) -> Source:
+    """Gives (fields, lines, amounts, value of the field `amount`), or None as known_of."""
+    page = Page()
+    scope = Scope(compiler.index, compiler.record, document=True)
+    page.write("rows, lines = [], []")
+    writer = Writer(compiler, scope, page, clean=True, bare=True)
+    for expr in wanted.head:
+        _ask(writer, expr)
+    values = {name: _ask(writer, expr) for name, expr, _ in head}
+    page.write(f"head = {_texts(page, head, values)}")
+    if line or wanted.amounts:
+        with page.lines_of_record(1):
+            inner = replace(scope, line=True)
+            each = Writer(compiler, inner, page, clean=True, bare=True)
+            cells = {name: _ask(each, expr) for name, expr, _ in line}
+            for expr in wanted.amounts:
+                page.write(f"rows.append({_ask(each, expr, exact=False).code})")
+            if line:
+                page.write(f"lines.append({_texts(page, line, cells)})")
+    told = values[amount].code if amount in values else "None"
+    page.write(f"return head, lines, rows, {told}")
+    return page.source({**SHARED, "Fraction": Fraction})
+
+
+def _texts(page: Page, assigned: Assigned, values: dict[str, Atom]) -> str:
+    """A dictionary of the texts of some fields."""
+    parts = [f"{page.number(name)}: {_text(page, values[name], of)}" for name, _, of in assigned]
+    return f"{{{', '.join(parts)}}}"
+
+
+def _text(page: Page, value: Atom, of: Type) -> str:
+    """What `wire` makes of a value."""
+    if value.kind == "text":
+        return value.code
+    if value.kind == "decimal":
+        return f"{page.number(number_text)}({value.code}, {2 if of.kind == 'money' else 0})"
+    return f"{page.number(wire)}({value.code}, {page.number(of, id(of))})"
+
+
+def _ask(writer: Writer, expr: n.Expr, *, exact: bool = True) -> Atom:
+    value = writer.held(expr)
+    tests = [] if value.known else [f"{value.code}.__class__ is Unknown"]
+    if exact and not value.kind:
+        tests.append(f"{value.code}.__class__ is Fraction")
+    if tests:
+        with writer.page.block(f"if {' or '.join(tests)}:"):
+            writer.page.write("return None")
+    return value
+
+
+def _ask_field(writer: Writer, expr: n.Expr) -> None:
+    """The same of a field of a line; a rounded price or quantity is known where its parts are.
+
+    Only one that could leave the bounds of numbers is worked out.
+    """
+    call = expr.args[0] if isinstance(expr, n.Call) and expr.name == "round" else None
+    step = expr.args[1] if isinstance(expr, n.Call) and call is not None else None
+    steps = step.value if isinstance(step, n.Literal) else None
+    sure = isinstance(steps, Decimal) and steps >= _FINEST
+    units = writer.compiler.units
+    if not (sure and units and isinstance(call, n.Call) and call.name in CONVERT):
+        _ask(writer, expr)
+        return
+    value, by = _ask(writer, call.args[0]), _convert(writer, call.args[1], call.args[2])
+    number, whole = writer.page.number(Decimal(_SMALL)), writer.page.number(_SMALL)
+    bounds = f"-{number} < {value.code} < {number} and {by}.num < {whole} and {by}.den < {whole}"
+    with writer.page.block(f"if not ({bounds}):"):
+        _ask(writer, expr)
+
+
+def _convert(writer: Writer, unit: n.Expr, item: n.Expr) -> str:
+    """The variable that holds the factor."""
+    parts, units = (_ask(writer, unit), _ask(writer, item)), writer.compiler.units
+    found = writer.page.put(writer.conversion(units, *parts) if units else "None")
+    with writer.page.block(f"if {found}.__class__ is Unknown:"):
+        writer.page.write("return None")
+    return found

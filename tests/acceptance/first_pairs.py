@@ -1,0 +1,202 @@
+"""The shops and books of the story from an empty home: what they ask for, and what is sold.
+
+Here: WooCommerce to QuickBooks, and NetShop to AiAccount. Not here: what every pair shares
+(from_nothing.py).
+"""
+
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import requests
+
+from tests.acceptance.from_nothing import BASE, ZONE, Desk, last_month
+from tests.acceptance.product import SIMULATOR_KEY, Product, order
+from tests.support.simulator import ledger_lines
+
+HOOK_SECRET = "woo-hook-demo-4Kd8"
+ITEMS = {"TEA-JASMIN-80": "Jasmine, 80 g", "CUP-GLASS-20": "Glass cup"}
+
+
+@contextmanager
+def stand_in(product: Product, name: str, *words: str) -> Iterator[dict[str, Any]]:
+    """One that runs; what it tells at its start, and the file of its ledger."""
+    ledger = product.folder / f"{name}.jsonl"
+    given = ("simulate", name, "--port", "0", "--ledger", str(ledger), *words)
+    with product.started(*given) as process:
+        assert process.stdout
+        yield {**json.loads(process.stdout.readline()), "ledger": ledger}
+
+
+def control(url: str, deed: str, **given: Any) -> None:
+    """What a person does in a stand-in."""
+    answer = requests.post(f"{url}/_sim/{deed}", json=given, timeout=30)
+    assert answer.ok, answer.text
+
+
+class Books:
+    """The stand-in of an accounting system, with the ledger that it keeps itself."""
+
+    def __init__(self, told: dict[str, Any]) -> None:
+        self.url = str(told["url"])
+        self._ledger = Path(told["ledger"])
+
+    def posted(self) -> list[str]:
+        lines = ledger_lines(self._ledger)
+        return [one["number"] for one in lines if one["effect"] == "created"]
+
+
+class WooToQuickBooks(Books):
+    """An order of last month and one of today; QuickBooks has the goods under the shop's names."""
+
+    source, target, limit = "WooCommerce", "QuickBooks Online", "5000"
+    taxes: ClassVar = {"MY-SST-1": "SST 10% (5)", "none": "NONE (3)"}
+
+    def __init__(self, shop: dict[str, Any], books: dict[str, Any]) -> None:
+        super().__init__(books)
+        self.shop = shop
+        lists = {
+            "Item": {"21": ITEMS["TEA-JASMIN-80"], "22": "CUP-GLASS-20", "23": "Shipping"},
+            "Customer": {"61": "Kafe Senja Sdn Bhd"},
+        }
+        control(self.url, "company", lists=lists)
+
+    def fill_source(self, page: Any) -> None:
+        page.fill("#key", HOOK_SECRET)
+
+    def sell(self, page: Any) -> None:
+        assert page.input_value("#hook") == self.shop["webhooks_to"]
+        day = f"{last_month()[1]}T03:00:00"
+        self._sell({"date_created_gmt": day, "date_paid_gmt": day})
+
+    def _sell(self, fields: dict[str, Any]) -> None:
+        billing = {"first_name": "Wei Ling", "last_name": "Tan", "company": "Kafe Senja Sdn Bhd"}
+        lines = [{"sku": sku, "quantity": 2} for sku in ITEMS]
+        shipping = {"id": 400, "method_title": "Post", "total": "8.00", "total_tax": "0.00"}
+        fields |= {"customer_id": 102, "billing": billing, "fee_lines": [], "coupon_lines": []}
+        fields["shipping_lines"] = [{**shipping, "method_id": "flat_rate", "taxes": []}]
+        control(self.shop["url"], "act", act="create", lines=lines, fields=fields)
+
+    def fill_target(self, page: Any) -> None:
+        url = self.url
+        page.fill("#base_url", url)
+        page.fill("#company_id", "9130347")
+        page.fill("#client_id", "AB-clearpost-app")
+        page.fill("#key", "qbo-client-3Rk9")
+        page.click("summary:has-text('More settings')")
+        page.fill("#company_name", "Kedai Contoh Sdn Bhd")
+        page.fill("#token_url", f"{url}/oauth2/v1/tokens/bearer")
+        page.fill("#authorize_url", f"{url}/connect/oauth2")
+        page.fill("#revoke_url", f"{url}/v2/oauth2/tokens/revoke")
+
+    def allow(self, desk: Desk) -> None:
+        page = desk.page
+        control(self.url, "redirect", address=page.input_value("#back"))
+        page.click("#authorize")
+        if not desk.script:
+            page.click("#there")
+        page.wait_for_url(f"{self.url}/connect/oauth2**")
+        desk.looked("intuit")
+        desk.press("#connect", f"**{BASE}/connections/quickbooks#keys")
+        desk.said.clear()  # what the browser says of Intuit's page is none of ours
+        desk.looked("authorized")
+
+    def map(self, desk: Desk) -> None:
+        desk.until_checked()
+        desk.step("mappings")
+        desk.looked("missing")
+        desk.press("#toexact", "**/mappings/exact")
+        desk.looked("exact")
+        told = desk.page.inner_text("main")
+        assert "4 of 4 missing values match exactly" in told, told
+        desk.page.fill("#reason", "As QuickBooks lists them")
+        desk.page.click("#acceptexact")
+        desk.page.wait_for_selector("text=4 mappings accepted.")
+        desk.looked("mapped")
+
+    def sell_again(self) -> str:
+        self._sell({})
+        return "WC-2"
+
+
+class NetShopToAiAccount(Books):
+    """An order of last month and one of today, of a customer and an item that AiAccount lists
+    nowhere: their codes are typed.
+    """
+
+    source, target, limit = "NetShop", "AiAccount", "5000"
+    taxes: ClassVar[dict[str, str]] = {}
+    secret = hook = ""
+
+    def fill_source(self, page: Any) -> None:
+        """Nothing: its secret is made by Clearpost."""
+
+    def sell(self, page: Any) -> None:
+        self.secret, self.hook = page.input_value("#secret"), page.input_value("#hook")
+        self._sell(1, f"{last_month()[1]}T11:00:00+08:00")
+
+    def _sell(self, number: int, moment: str) -> None:
+        stamps = {"ordered_at": moment, "paid_at": moment, "updated_at": moment}
+        sold = {"event": "order.updated", "order": order(number, **stamps)}
+        raw, stamp, event = json.dumps(sold).encode(), str(int(time.time())), f"evt_{number}"
+        signed = hmac.new(self.secret.encode(), f"{stamp}.{event}.".encode() + raw, hashlib.sha256)
+        headers = {
+            "Timestamp": stamp,
+            "Event-Id": event,
+            "Signature": f"sha256={signed.hexdigest()}",
+        }
+        told = {f"X-NS16-{name}": value for name, value in headers.items()}
+        answer = requests.post(self.hook, data=raw, headers=told, timeout=30)
+        assert answer.status_code == 202, answer.text
+
+    def fill_target(self, page: Any) -> None:
+        page.fill("#base_url", self.url)
+        page.fill("#company_id", "CMP-1042")
+        page.fill("#key", SIMULATOR_KEY)
+        if page.query_selector("#company_name"):
+            page.fill("#company_name", "Kedai Contoh Sdn Bhd")
+
+    def allow(self, desk: Desk) -> None:
+        """Nothing: its key was pasted."""
+
+    def map(self, desk: Desk) -> None:
+        desk.until_checked()
+        for code in ("Warung Melati", "CUP-GLASS-20"):
+            page = desk.step("mappings")
+            page.click("[id^=missrow_] a.btn")
+            page.wait_for_selector("#other")
+            desk.looked("value")
+            page.fill("#other", code)
+            page.fill("#reason", "As AiAccount has it")
+            page.click("#savemap")
+            page.wait_for_selector(f"text=is now {code}")
+            desk.looked("mapped")
+
+    def sell_again(self) -> str:
+        self._sell(2, datetime.now(ZONE).isoformat(timespec="seconds"))
+        return "NS-2"
+
+
+@contextmanager
+def woo_to_quickbooks(product: Product, address: str) -> Iterator[WooToQuickBooks]:
+    """Both stand-ins, the shop with the address and the secret that its owner entered there."""
+    hook = f"{address}/hooks/kedai-contoh/woocommerce"
+    with (
+        stand_in(product, "woocommerce", "--to", hook, "--secret", HOOK_SECRET) as shop,
+        stand_in(product, "quickbooks") as books,
+    ):
+        yield WooToQuickBooks(shop, books)
+
+
+@contextmanager
+def netshop_to_aiaccount(product: Product, address: str) -> Iterator[NetShopToAiAccount]:
+    """The stand-in of AiAccount; NetShop only sends."""
+    del address
+    with stand_in(product, "aiaccount") as books:
+        yield NetShopToAiAccount(books)

@@ -1,0 +1,237 @@
+"""A shop's database, read page by page: nothing is left out, nothing twice, each value exactly."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from connectors.contract.pulls import NoPage, Page
+from connectors.registry import sources
+from connectors.sources.sql import pages
+from tests.connectors.shop_database import SYSTEMS, ZONE, shop_database
+
+NOW = datetime(2025, 11, 20, 6, 0, tzinfo=UTC)
+START = datetime(2025, 11, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module", params=SYSTEMS)
+def kept_shop(request, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patched:
+        folder = tmp_path_factory.mktemp("shops")
+        with shop_database(request.param, folder, patched.setenv) as made:
+            yield made
+
+
+@pytest.fixture
+def shop(kept_shop):
+    kept_shop.empty()
+    return kept_shop
+
+
+def begin(since=START):
+    return sources()["sql"].begin(since)
+
+
+def at(moment):
+    """A moment as the shop writes it, by its own clock."""
+    return moment.astimezone(ZONE).replace(tzinfo=None).isoformat(" ", "seconds")
+
+
+def order(number, moment, *, id_=None, status="paid", total="10.00", paid=True):
+    """The statement that adds an order with one line."""
+    key = id_ or number
+    paid_at = f"'{at(moment)}'" if paid else "NULL"
+    return (
+        (
+            f"INSERT INTO orders VALUES ({key}, 'NS-{number}', '{status}', '{at(moment)}',"
+            f" {paid_at}, '{at(moment)}', 'FPX', 'MYR', '88', 'Aisyah', NULL, {total})"
+        ),
+        f"INSERT INTO order_items VALUES ({key}, {key}, 1, 'TEE', 'Tee', 1, {total}, NULL, NULL)",
+    )
+
+
+def in_order(many):
+    """The statements that add as many orders, a minute apart."""
+    made = (order(one, NOW - timedelta(minutes=60 - one)) for one in range(1, many + 1))
+    return [statement for each in made for statement in each]
+
+
+def numbers(found):
+    return [record.number for one in found for record in one.records if record.kind == "order"]
+
+
+def errors(found):
+    return [f"{one.where}: {one.message}" for each in found for one in each.errors]
+
+
+def test_every_value_comes_exactly_as_the_shop_has_it(shop):
+    moment = datetime(2025, 11, 19, 16, 30, 5, tzinfo=UTC)  # already the 20th in the shop
+    key = 2**53 + 1
+    shop.run(order(7, moment, id_=key, paid=False)[0])
+    shop.run(
+        f"INSERT INTO order_items VALUES (2, {key}, 2, ' tee ', 'T', 0.1, 0.3333, 0.05, 'S-10')",
+        f"INSERT INTO order_items VALUES (3, {key}, 1, 'CUP', NULL, 3, 12345678.90, NULL, NULL)",
+        "INSERT INTO blogger_settlements VALUES (88, 'ST-88', 'paid', 'B-12', NULL, '2025-11-16',"
+        f" NULL, '{at(moment)}', 'MYR', 250.10)",
+    )
+    found, _ = shop.reading(begin(), NOW)
+    assert errors(found) == []
+    told, settled = (record for one in found for record in one.records)
+    assert (told.external_id, told.number) == (str(key), "NS-7")
+    assert told.stamp == "2025-11-19T16:30:05Z"
+    assert told.body == {
+        "number": "NS-7",
+        "status": "paid",
+        "ordered_on": "2025-11-20",
+        "updated_at": "2025-11-19T16:30:05Z",
+        "channel": "FPX",
+        "currency": "MYR",
+        "customer": "88",
+        "customer_name": "Aisyah",
+        "total": "10.00",
+        "lines": [
+            {"pos": 1, "sku": "CUP", "qty": "3", "price": "12345678.90"},
+            {
+                "pos": 2,
+                "sku": " tee ",
+                "name": "T",
+                "qty": "0.1",
+                "price": "0.3333",
+                "discount": "0.05",
+                "tax": "S-10",
+            },
+        ],
+    }
+    assert settled.body == {
+        "number": "ST-88",
+        "status": "paid",
+        "blogger": "B-12",
+        "settled_on": "2025-11-16",
+        "updated_at": "2025-11-19T16:30:05Z",
+        "currency": "MYR",
+        "commission": "250.10",
+    }
+    kept = json.loads(found[0].raw)
+    assert kept["order"]["id"] == str(key)
+    assert kept["order"]["paid_at"] is None
+
+
+def test_rows_of_one_moment_are_read_once_each_over_many_pages(shop):
+    moment = NOW - timedelta(hours=1)
+    same = [one for number in range(1, 26) for one in order(number, moment)]
+    shop.run(*same, *order(99, moment + timedelta(seconds=1)))
+    found, _ = shop.reading(begin(), NOW, page_rows="10")
+    assert numbers(found) == [f"NS-{one}" for one in (*range(1, 26), 99)]
+    first = shop.page(begin(), NOW, page_rows="10")
+    assert isinstance(first, Page)
+    assert len(first.found) == 10
+
+
+def test_a_writer_between_two_pages_takes_nothing_away(shop):
+    shop.run(*in_order(6))
+    first = shop.page(begin(), NOW, page_rows="3")
+    assert numbers(first.found) == ["NS-1", "NS-2", "NS-3"]
+    shop.run(
+        f"UPDATE orders SET status = 'cancelled', updated_at = '{at(NOW)}' WHERE id IN (2, 5)",
+        *order(8, NOW - timedelta(minutes=30)),
+    )
+    rest, _ = shop.reading(first.after, NOW + timedelta(minutes=1), page_rows="3")
+    assert numbers(rest) == ["NS-4", "NS-6", "NS-8", "NS-2", "NS-5"]
+    told = [record.body["status"] for one in rest for record in one.records]
+    assert told == ["paid", "paid", "paid", "cancelled", "cancelled"]
+
+
+def test_what_is_committed_after_its_moment_comes_with_the_next_reading(shop):
+    shop.run(*order(1, NOW - timedelta(minutes=1)))
+    found, after = shop.reading(begin(), NOW)
+    assert numbers(found) == ["NS-1"]
+    shop.run(*order(2, NOW - timedelta(minutes=10)), *order(3, NOW - timedelta(minutes=40)))
+    later, _ = shop.reading(after, NOW + timedelta(minutes=15))
+    assert numbers(later) == ["NS-2", "NS-1"]
+    wide, _ = shop.reading(after, NOW + timedelta(minutes=15), late_minutes="60")
+    assert numbers(wide) == ["NS-2", "NS-1"]  # the place was kept before
+    swept, _ = shop.reading(begin(NOW - timedelta(days=7)), NOW)
+    assert numbers(swept) == ["NS-3", "NS-2", "NS-1"]
+
+
+def test_a_moment_that_is_yet_to_come_hides_no_later_change(shop):
+    shop.run(*order(1, NOW + timedelta(days=2)))
+    found, after = shop.reading(begin(), NOW)
+    assert numbers(found) == ["NS-1"]
+    shop.run(*order(2, NOW + timedelta(minutes=5)))
+    later, _ = shop.reading(after, NOW + timedelta(minutes=15))
+    assert numbers(later) == ["NS-2", "NS-1"]
+
+
+def test_nothing_older_than_the_start_is_read_and_the_start_itself_is(shop):
+    start = NOW - timedelta(hours=3, seconds=-30)
+    shop.run(*order(1, start - timedelta(seconds=1)), *order(2, start))
+    found, after = shop.reading(begin(start), NOW)
+    assert numbers(found) == ["NS-2"]
+    again, _ = shop.reading(after, NOW + timedelta(minutes=15))
+    assert numbers(again) == ["NS-2"]
+
+
+def test_nothing_there_leaves_the_place_where_it_was(shop):
+    found, after = shop.reading(begin(), NOW)
+    assert found == []
+    shop.run(*order(1, START + timedelta(minutes=1)))
+    later, _ = shop.reading(after, NOW + timedelta(days=1))
+    assert numbers(later) == ["NS-1"]
+
+
+def test_a_row_without_a_moment_is_told_and_one_without_an_id_stops(shop):
+    moved = "CASE WHEN id <> 2 THEN updated_at END AS updated_at"
+    blank = f"SELECT id, order_no, status, total, {moved} FROM orders"
+    shop.run(*order(1, NOW - timedelta(hours=1)), *order(2, NOW))
+    found, _ = shop.reading(begin(), NOW, order_query=blank)
+    assert numbers(found) == ["NS-1"]
+    assert errors(found) == ["order 2, updated_at: It is blank, so the row is never read."]
+    lost = "SELECT NULLIF(id, 1) AS id, order_no, status, total, updated_at FROM orders"
+    told = shop.page(begin(), NOW, order_query=lost)
+    assert isinstance(told, NoPage)
+    assert told.words == "A row of the orders has no id in the column id."
+
+
+def test_rows_that_a_join_made_twice_and_lines_of_no_order_stop_the_reading(shop):
+    shop.run(*order(1, NOW - timedelta(hours=1)))
+    twice = "SELECT o.* FROM orders o JOIN (SELECT 1 AS n UNION ALL SELECT 2) t ON 1 = 1"
+    told = shop.page(begin(), NOW, order_query=twice)
+    assert isinstance(told, NoPage)
+    assert told.words == "Two rows of the orders have the id 1."
+    # whole numbers, one of them told otherwise
+    strange = "SELECT i.*, CAST(i.order_id AS DECIMAL(9, 2)) + 0 AS other FROM order_items i"
+    assert isinstance(shop.page(begin(), NOW, line_query=strange, line_order="other"), Page)
+
+
+def test_many_lines_and_long_rows_make_smaller_pages_and_lose_nothing(shop, monkeypatch):
+    shop.run(*in_order(8))
+    monkeypatch.setattr(pages, "PAGE_LINES", 3)
+    first = shop.page(begin(), NOW)
+    assert numbers(first.found) == ["NS-1", "NS-2"]
+    assert first.more
+    found, _ = shop.reading(begin(), NOW)
+    assert numbers(found) == [f"NS-{one}" for one in range(1, 9)]
+    monkeypatch.setattr(pages, "PAGE_LINES", 20_000)
+    monkeypatch.setattr(pages, "PAGE_BYTES", 300)
+    assert len(shop.page(begin(), NOW).found) < 8
+    found, _ = shop.reading(begin(), NOW)
+    assert numbers(found) == [f"NS-{one}" for one in range(1, 9)]
+    assert all(len(record.body["lines"]) == 1 for one in found for record in one.records)
+
+
+def test_a_number_that_is_not_exact_is_told_and_not_guessed(shop):
+    shop.run(*order(1, NOW - timedelta(hours=1)), *order(2, NOW - timedelta(minutes=1)))
+    kind = {"postgresql": "double precision", "mariadb": "double"}.get(shop.system, "real")
+    told = ", ".join(f"CAST({one} AS {kind})" for one in (0.1, 0.2, 0.3))
+    first, second, third = told.split(", ")
+    query = (
+        "SELECT id, order_no, status, updated_at,"
+        f" CASE id WHEN 1 THEN {first} + {second} ELSE {third} END AS total FROM orders"
+    )
+    found, _ = shop.reading(begin(), NOW, order_query=query)
+    assert numbers(found) == ["NS-2"]
+    assert found[1].records[0].body["total"] == "0.30"
+    assert errors(found) == [
+        "order 1, total: This value is not exact, or of a type that no field takes."
+    ]

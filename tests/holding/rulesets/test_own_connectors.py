@@ -1,0 +1,29 @@
+"""A look at rules knows the connectors of one's own, as whoever publishes them does."""
+
+from pathlib import Path
+
+import pytest
+
+from connectors.conformance.new_connector import new_target
+from connectors.registry import targets
+from connectors.transport.connector_folders import SETTING
+from holding.rulesets.check_processes import RuleChecks
+from holding.rulesets.check_report import Report
+from tests.support.house import RULES
+
+MINE = RULES.replace("TIMING", "immediately").replace("aiaccount", "my_books")
+
+
+def test_rules_for_a_target_of_ones_own_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_target("my_books", targets()["aiaccount"], tmp_path)
+    monkeypatch.setenv(SETTING, str(tmp_path))
+    checks = RuleChecks(20)
+    try:
+        told = checks.report({"shop.rules": MINE}, tests=False)
+    finally:
+        checks.end()
+    assert isinstance(told, Report)
+    wrong = [one for one in told.findings if "my_books" in one.message]
+    assert wrong == []

@@ -1,0 +1,185 @@
+"""A catalogue says what it can, and leaves English what it cannot."""
+
+import time
+
+import pytest
+from babel.messages.catalog import Catalog
+
+from portal.languages import catalogues
+from portal.languages.wording import misfit, placeholder
+
+
+@pytest.fixture
+def malay():
+    made = Catalog(locale="ms")
+    spoken = [("holding/x.py", 0)]
+    for message, told in {
+        "Posted": "Telah dipos",
+        "You cannot approve %(number)s, because %(t_why)s": "%(number)s tidak: %(t_why)s",
+        "You cannot approve %(number)s, because it is %(state)s.": "%(number)s kini %(state)s.",
+        "you entered it": "anda memasukkannya",
+        "Nothing was changed.": "Tiada perubahan.",
+        "100%% of it": "100%% daripadanya",
+        "%(t_records)s wait": "%(t_records)s menunggu",
+        "%(n)s h": "%(n)s jam",
+        "%(no)s of %(name)s": "%(no)s daripada %(name)s",
+        "%(name)s is not %(shown)s.": "%(name)s bukan %(shown)s.",
+        "%(name)s for %(person)s": "%(name)s bagi pihak %(person)s",
+        "on hold": "ditahan",
+        "approve, release and reject": "meluluskan, melepaskan dan menolak",
+        "or": "atau",
+        "Yes: %(t_told)s.": "Ya: %(t_told)s.",
+        "%(t_label)s, opened by %(name)s here": "%(t_label)s, dibuka oleh %(name)s",
+    }.items():
+        made.add(message, told, locations=spoken)
+    made.add(("%(n)s record", "%(n)s records"), ("%(n)s rekod",))
+    made.add("%(a)s of pages", "muka surat", locations=spoken)  # its value is missing
+    made.add("Held by %(who)s", "Ditahan %(who)s", locations=[("portal/templates/x.html", 0)])
+    made.add("Ready", "Sedia", flags=["fuzzy"])
+    return catalogues.made_of(made)
+
+
+@pytest.mark.parametrize(
+    ("english", "told"),
+    [
+        ("Posted", "Telah dipos"),
+        ("You cannot approve NS-1, because you entered it",
+         "NS-1 tidak: anda memasukkannya"),
+        ("You cannot approve NS-1, because it is Posted.", "NS-1 kini Posted."),
+        ("Nothing was changed. NS-7 is new.", "Tiada perubahan. NS-7 is new."),
+        ("100% of it", "100% daripadanya"),
+        ("1,204 records", "1,204 rekod"),
+        ("1 record", "1 rekod"),
+        ("37 records wait", "37 rekod menunggu"),
+        ("7 of pages", "7 of pages"),
+        ("26 h", "26 jam"),
+        ("Kedai h", "Kedai h"),
+        ("7 of Kedai", "7 of Kedai"),
+        ("Held by Ann", "Held by Ann"),
+        ("Ready", "Ready"),
+        ("Kedai Posted", "Kedai Posted"),
+        ("SKU is not an item in AiAccount.", "SKU is not an item in AiAccount."),
+        ("the sum for it", "the sum for it"),
+        ("Ann for Bob Lee", "Ann bagi pihak Bob Lee"),
+        ("On hold", "Ditahan"),
+        ("on hold.", "ditahan."),
+        ("on hold, approve, release and reject", "ditahan, meluluskan, melepaskan dan menolak"),
+        ("On hold or Posted", "Ditahan atau Telah dipos"),
+        ("on hold, not ours", "on hold, not ours"),
+        ("Yes: on hold; it is of others", "Yes: on hold; it is of others"),
+        ("Yes: on hold; it is of others.", "Ya: ditahan; it is of others."),
+        ("Yes: on hold, opened by Ann here.", "Ya: ditahan, dibuka oleh Ann."),
+        ("Nothing was changed. Nothing was changed.", "Tiada perubahan. Tiada perubahan."),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_a_text_is_told(malay, english, told):
+    assert malay.told(english) == told
+
+
+def test_a_count_is_told_with_its_word(malay):
+    assert malay.counted(1204, "record") == "1,204 rekod"
+    assert malay.counted(2, "entry", "entries") == "2 entries"
+    assert malay.counted(1, "entry", "entries") == "1 entry"
+
+
+def test_what_people_wrote_is_never_translated(malay):
+    """A value keeps its words, also where the product has the same ones."""
+    told = malay.told("You cannot approve Nothing was changed, because it is Posted.")
+    assert told == "Nothing was changed kini Posted."
+
+
+def test_sentences_of_full_width_stand_close():
+    made = Catalog(locale="zh_Hans")
+    made.add("Posted.", "已过账。", locations=[("holding/x.py", 0)])
+    made.add("on hold", "暂挂", locations=[("holding/x.py", 0)])
+    found = catalogues.made_of(made)
+    assert found.told("Posted. Posted. Kedai.") == "已过账。已过账。Kedai."
+    assert found.told("on hold.") == "暂挂。"
+
+
+def test_a_text_is_looked_for_by_one_of_its_words(malay):
+    """How long that takes does not grow with the catalogue."""
+    tried = [one.told for one in malay._candidates("You cannot approve NS-1")]
+    assert tried == ["%(number)s kini %(state)s.", "%(number)s tidak: %(t_why)s"]
+    assert [*malay._candidates("Kedai Kopi")] == []
+
+
+def test_a_long_text_costs_nothing(malay):
+    text = "You cannot approve " * 200
+    assert malay.told(text) is text
+
+
+def test_a_language_without_a_catalogue_is_english(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogues, "HERE", tmp_path)
+    assert catalogues.read("ms").say("Posted") == "Posted"
+
+
+@pytest.mark.parametrize(
+    ("message", "translated", "fits"),
+    [
+        ("<b>%(a)s</b> waits", "menunggu <b>%(a)s</b>", True),
+        ("<b>%(a)s</b> waits", "menunggu %(a)s", False),
+        ("<b>%(a)s</b> waits", "</b>%(a)s<b> menunggu", False),
+        ("%(a)s waits", "%(b)s menunggu", False),
+        ("waits", "<a>menunggu</a>", False),
+        ("<a>x</a> <b>y</b>", "<b><a>x</b></a>", False),
+    ],
+)
+def test_a_translation_keeps_values_and_markup(message, translated, fits):
+    assert (misfit(message, translated) == "") is fits
+
+
+LONG = [
+    "%(name)s is %(money)s, but %(other)s makes %(more)s of it (%(how)s%(ways)s): %(left)s more.",
+    "%(table)s: “%(key)s” %(became)s%(since)s%(was)s. %(woken)s checked again.",
+    "%(here)s %(base)s here and %(there)s %(base)s there: wrong by %(off)s %(base)s.",
+    "%(t_who)s did %(no)s of %(n)s and %(t_what)s.",
+    "The %(name)s is wrong on line %(no)s%(more)s.",
+    "since%(since)s.",
+]
+
+
+@pytest.mark.parametrize("message", LONG)
+def test_a_text_from_outside_that_nearly_fits_takes_no_time(message):
+    made = Catalog(locale="ms")
+    made.add(message, f"Kini {message}", locations=[("holding/x.py", 0)])
+    found = catalogues.made_of(made)
+    words = [piece for piece, is_value in placeholder(message) if not is_value and piece]
+    nearly = words[0] + "".join(
+        piece * (catalogues.LONGEST // len(words) // (len(piece) + 2)) for piece in words
+    )
+    begun = time.process_time()
+    for text in (nearly + "\0", "1" * catalogues.LONGEST, words[-1] * 300, " ".join(words) * 9):
+        found.told(text)
+    assert time.process_time() - begun < 1
+
+
+def test_values_stand_where_the_words_around_them_first_do():
+    made = Catalog(locale="ms")
+    for message in LONG:
+        made.add(message, message.replace(" ", "_"), locations=[("holding/x.py", 0)])
+    found = catalogues.made_of(made)
+    for text, told in (
+        ("map: “a: b” is x, before y. 2 records checked again.",
+         "map:_“a: b”_is x, before y._2 records_checked_again."),
+        ("map: “k”  . 2. 3 checked again.", "map:_“k”_ ._2. 3_checked_again."),
+        ("5 PCS here and 7 PCS there: wrong by 2 PCS.",
+         "5_PCS_here_and_7_PCS_there:_wrong_by_2_PCS."),
+        ("5 PCS here and 7 BOX there: wrong by 2 PCS.",
+         "5 PCS here and 7 BOX there: wrong by 2 PCS."),
+        ("Ann did did 3 of 4 and more.", "Ann did_did_3_of_4_and_more."),
+        ("Ann did two of 4 and more.", "Ann did two of 4 and more."),
+        ("The rate is wrong on line 12.", "The_rate_is_wrong_on_line_12."),
+        ("The rate is wrong on line 1,204 and 3.", "The_rate_is_wrong_on_line_1,204 and 3."),
+    ):  # fmt: skip
+        assert found.told(text) == told
+
+
+def test_texts_inside_each_other_are_told_to_a_depth():
+    made = Catalog(locale="ms")
+    made.add("And %(t_more)s.", "Dan %(t_more)s.", locations=[("holding/x.py", 0)])
+    found = catalogues.made_of(made)
+    assert found.told("And And x..") == "Dan Dan x.."
+    deep = "And " * 390 + "x" + "." * 390
+    assert found.told(deep) == "Dan " * catalogues.DEEPEST + deep[4 * catalogues.DEEPEST :]

@@ -1,0 +1,241 @@
+"""Every page in Malay and in Chinese: the same page, and no English sentence left on it."""
+
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
+import pytest
+
+from portal.languages import choice
+from portal.languages.catalogues import Catalogue
+from tests.portal.languages.test_languages import PAGES
+from tests.portal.pages.test_page_words import READ
+from tests.portal.reading import ONE, works
+
+pytestmark = pytest.mark.sqlite
+
+ASKED = {"ms": "ms-MY,ms;q=0.9", "zh": "zh-CN,zh;q=0.9"}
+HERE = "/c/kedai"
+ROUTES = {
+    "audit.listing": f"{HERE}/audit",
+    "evidence.event": f"{HERE}/audit/1/note",
+    "connections.listing": f"{HERE}/connections",
+    "connections.show": f"{HERE}/connections/aiaccount",
+    "connections.consider": f"{HERE}/connections/netshop/sync",
+    "connsettings.show": f"{HERE}/connections/aiaccount/settings",
+    "newconn.choose": f"{HERE}/connections/new",
+    "deputies.listing": f"{HERE}/deputies/",
+    "escalations.show": f"{HERE}/escalate/netshop/order/SO-10203",
+    "evidence.show": f"{HERE}/evidence/netshop/order/SO-10203",
+    "find.find": f"{HERE}/find?q=SO-102",
+    "holding.listing": f"{HERE}/holding",
+    "holding.show": f"{HERE}/holding/1",
+    "holding.consider": f"{HERE}/holding/approve",
+    "holding.inbox": f"{HERE}/holding/inbox",
+    "desk.ageing": f"{HERE}/holding/ageing",
+    "desk.consider": f"{HERE}/holding/many?act=retry",
+    "late.listing": f"{HERE}/late",
+    "mappings.table": f"{HERE}/mappings/item",
+    "mappings.entry": f"{HERE}/mappings/item/entry?key=TEA-1",
+    "mappings.exact": f"{HERE}/mappings/exact",
+    "mappings.lists": f"{HERE}/mappings/lists",
+    "mappings.missing": f"{HERE}/mappings/missing",
+    "mappings.parties_found": f"{HERE}/mappings/parties",
+    "mappings.unit_proof": f"{HERE}/mappings/units/proof",
+    "mappings.workbook": f"{HERE}/mappings/workbook",
+    "notices.listing": f"{HERE}/notices",
+    "operations.show": f"{HERE}/operations",
+    "people.listing": f"{HERE}/people/",
+    "people.show": f"{HERE}/people/1",
+    "people.invitation": f"{HERE}/people/invite",
+    "runs.pushes": f"{HERE}/pushes",
+    "reconcile.show": f"{HERE}/reconcile?from=2026-11-14&to=2026-11-20",
+    "records.show": ONE,
+    "trials.replay": f"{HERE}/replay/netshop/order/SO-10203",
+    "changes.listing": f"{HERE}/rules/changes",
+    "changes.version": f"{HERE}/rules/versions/1",
+    "rulebook.catalogue": f"{HERE}/rules/holds",
+    "rulebook.file": f"{HERE}/rules/files/shop.rules",
+    "rulebook.proposed": f"{HERE}/rules/proposals",
+    "rulebook.show": f"{HERE}/rules/book",
+    "editor.show": f"{HERE}/rules/draft/shop.rules",
+    "runs.listing": f"{HERE}/runs",
+    "runs.show": f"{HERE}/runs/1",
+    "onboarding.cutover": f"{HERE}/setup/cutover",
+    "onboarding.consider_dry_run": f"{HERE}/setup/dry-run",
+    "onboarding.consider": f"{HERE}/setup/go-live",
+    "onboarding.choose_rules": f"{HERE}/setup/rules",
+    "signals.listing": f"{HERE}/signals",
+    "stops.listing": f"{HERE}/stops/",
+    "uploads.listing": f"{HERE}/uploads",
+    "dashboard.show": f"{HERE}/",
+    "signin.companies": "/c",
+    "help.index": "/help/",
+    "help.show": "/help/mapping-missing",
+    "help.support": "/help/support",
+    "me.show": "/me",
+}
+"""Each page and an address of it."""
+NO_PAGES = {
+    # files, pictures, programs
+    "audit.export", "escalations.download", "exact_file", "failures.of_connection",
+    "failures.of_run", "health.healthz", "health.worker", "mappings.exact_file",
+    "mappings.list_file", "mappings.sheet", "mappings.unit_file", "mappings.workbook_file",
+    "metrics.show", "notices.export", "reconcile.download", "records.request_body",
+    "rulebook.download", "runs.download", "runs.export", "static", "uploads.errors",
+    "uploads.file", "mappings.values",
+    # they send the reader on, or want what another page made
+    "connauth.back", "desk.done", "escalations.packet", "importfiles.show", "join.form",
+    "mappings.list_changes", "mappings.merge", "mappings.moved", "mappings.preview",
+    "rulebook.proposed_draft", "setup.first", "signin.form", "signin.home", "trials.differences",
+    "uploads.show", "changes.show",
+}  # fmt: skip
+"""Routes that show no page of their own to a person who just opens them."""
+IN_ENGLISH = {"rulebook.show", "rulebook.catalogue"}
+"""Sentences made of rules (docs/decisions/0103)."""
+QUOTED = {"code", "pre", "script", "style", "textarea", "kbd", "var"}
+ENGLISH = re.compile(
+    r"\b(?:and|are|because|been|but|by|cannot|for|from|has|have|is|it|its|no|not|of|or|than|that|the"
+    r"|this|until|was|were|which|with|you|your)\b"
+)
+"""Words of English sentences that neither other language has."""
+
+
+AUTHORED = re.compile(
+    r"Customer C-99 is no debtor|RM (?:total|[\d.]+) is above the limit"
+    r"|(?:waits while status|status \w+) is \w+"
+    r"|(?:SKU \"AB-100 \" )?is not an item|The lines of (?:SO-\d+|the number) do not add up to"
+    r"(?: the total| [\d.]+)|Nobody said how many pieces a DRUM of TEA-1 is|[“\"‘'][^”\"’']*[”\"’']"
+    r"|^[A-Z]{3}\d\d: .*"
+)
+"""What the rules of the test company say, what is quoted, and the names of findings of rules."""
+
+
+class Seen(HTMLParser):
+    """A page as a reader has it: its words by element, its ids, its elements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.ids: list[str] = []
+        self.tags: Counter[str] = Counter()
+        self._quoted: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.ids += [value for name, value in attrs if name == "id" and value]
+        if tag in QUOTED:
+            self._quoted.append(tag)
+        if not self._quoted:
+            self.words += [value for name, value in attrs if name in READ and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._quoted and self._quoted[-1] == tag:
+            self._quoted.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self._quoted and (text := " ".join(data.split())):
+            self.words.append(text)
+
+
+def seen(page: str) -> Seen:
+    found = Seen()
+    found.feed(page)
+    return found
+
+
+def english(words: list[str], english_words: set[str], found: Catalogue) -> set[str]:
+    """What is left in English: half of a sentence, or a whole one that the catalogue has."""
+    left = {one for one in words if ENGLISH.search(AUTHORED.sub("", one))}
+    return left | {one for one in words if one in english_words and found.told(one) != one}
+
+
+def test_every_page_is_walked(app):
+    there = {
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if "GET" in (rule.methods or ()) and not rule.rule.startswith("/api")
+    }
+    assert there - NO_PAGES == set(ROUTES)
+
+
+@pytest.mark.parametrize("code", ASKED)
+@pytest.mark.parametrize("name", ["farah", "adam"])
+def test_a_page_is_the_same_in_each_language(visit, database, clock, code, name):
+    reader = visit(name)
+    works(database, clock)
+    catalogue = choice.catalogue(code)
+    left: dict[str, set[str]] = {}
+    for url in dict.fromkeys((*ROUTES.values(), *PAGES)):
+        first, second = (
+            reader.client.get(url, headers={"Accept-Language": asked})
+            for asked in ("en", ASKED[code])
+        )
+        assert second.status_code == first.status_code < 500, url
+        if second.status_code in (302, 303):  # with a message on the next page
+            reader.client.get(f"{HERE}/")
+            continue
+        pages = [one.get_data(as_text=True) for one in (first, second)]
+        ours, theirs = map(seen, pages)
+        assert theirs.ids == ours.ids, url
+        assert theirs.tags == ours.tags, url
+        assert len(pages[1].encode()) < len(pages[0].encode()) * 1.25, url
+        if url not in {ROUTES[one] for one in IN_ENGLISH}:
+            words = english(theirs.words, set(ours.words), catalogue) - AS_THEY_CAME
+            words = {one for one in words if not one.startswith(LEFT)}
+            if words:
+                left[url] = words
+    assert left == {}
+
+
+AS_THEY_CAME = {
+    "0.0 s",
+    "AccountCode line 1",
+    "Currency",
+    "Customer",
+    "Description line 1",
+    "LineNo line 1",
+    "LineTotal line 1",
+    "Quantity line 1",
+    "Reference",
+    "SKU",
+    "SKU line 1",
+    "TaxCode line 1",
+    "Total",
+    "UOM line 1",
+    "UnitPrice line 1",
+    "debtor",
+    "item",
+    "source",
+}
+"""Names of fields as the accounting system and the rules have them."""
+LEFT = (
+    '"AB-100 " is mapped.',
+    "1 DRUM: no conversion",
+    "2 is missing.",
+    "Anda tidak boleh membuang it kerana 6 rekod menggunakann",
+    "DRUM of TEA-1",
+    "Nothing: the document cannot be made",
+    "SO-10240 is sent to aiaccount (hash bd491be33ef9).",
+    "SO-10241 is sent to aiaccount (hash 92c0b9a37d1c).",
+    "The signature is HMAC-SHA256 with the secret, in hexadec",
+    "Tiada kelulusan diperlukan oleh shop.rules:78. Di sumber",
+    "Ya, sejak versi 1 dihantar: versi 2 pada 2026-11-20 11:5",
+    "aiaccount has SO-10240 as inv_55101.",
+    "aiaccount has SO-10241 as inv_55102.",
+    "aiaccount tells no units and no rate; rates of the units",
+    "approval by accounts",
+    "not told",
+    "published with the rules",
+    "shop.rules:78 不要求批准。来源系统中：not recorded。",
+    "status cancelled is cancelled",
+    "您无法移除 it，因为已有 6 记录使用。 请改用其他数值，或自较后日期起使用其他数值。",
+    "是，自版本 1 发送后：版本 2，2026-11-20，11:50 from netshop：第 1.qty 行",
+)
+"""How texts begin that are English still, in part or as a whole. It only ever gets shorter."""
+
+
+def test_english_that_is_left_is_seen():
+    found = Catalogue({"Posted": "Telah dipos", "Item": "Item"}, {}, ["Posted"])
+    words = ["Ditahan", "Posted", "NS-1 is ditahan", "Kedai Kopi", "Item", "“it is”: ya"]
+    assert english(words, {"Posted", "Item", "Kedai Kopi"}, found) == {"Posted", "NS-1 is ditahan"}

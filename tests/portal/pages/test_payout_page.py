@@ -1,0 +1,80 @@
+"""The page of a payout: its totals, the difference to the deposit, the orders that it names."""
+
+import re
+
+import pytest
+
+from connectors.simulators.netshop.deliveries import delivery, sample_payout
+from holding.reconciliation.payout_orders import beside
+from tests.portal.pages.test_hooks import wire
+from tests.portal.reading import plain
+from tests.portal.seed import HOOK_SECRET
+
+pytestmark = pytest.mark.sqlite
+PAGE = "/c/kedai/records/netshop/payout/PO-1"
+
+
+@pytest.fixture
+def deliver(app, clock):
+    def send(kind, record, event):
+        sent = delivery([record], event_id=event, secret=HOOK_SECRET, now=clock.now(), kind=kind)
+        answer = app.test_client().post("/hooks/kedai/netshop", data=sent.raw, headers=sent.headers)
+        assert answer.status_code == 202, answer.get_data()
+
+    return send
+
+
+def lines(count, **first):
+    rows = [
+        {"id": f"L{at}", "kind": "sale", "number": f"SO-{900 + at}", "amount": "10.00"}
+        for at in range(1, count + 1)
+    ]
+    return [{**rows[0], **first}, *rows[1:]]
+
+
+def test_it_shows_the_totals_the_difference_and_the_orders_that_are_here(visit, deliver):
+    deliver("order", wire("SO-901")["order"], "evt-1")
+    told = [*lines(2), {"id": "F", "kind": "fee", "name": "Gateway", "amount": "-0.50"}]
+    given = {"gross": "20.00", "fees": "0.50", "fee_tax": "0.00", "net": "19.50"}
+    deliver("payout", sample_payout("PO-1", lines=told, **given, deposit="19.51"), "evt-2")
+    page = visit("farah").text(PAGE)
+    well = re.search(r'<section id="payout".*?</section>', page, re.S)[0]
+    words = plain(well)
+    assert "MYR 0.01 less than the bank deposit." in words
+    assert "Paid out MYR 19.50" in words
+    assert "Bank deposit MYR 19.51" in words
+    assert 'href="/c/kedai/records/netshop/order/SO-901"' in well
+    assert "SO-902 is not here" in words
+    assert "Fee Gateway none -0.50" in words
+    assert "page 1 of" not in words
+
+
+def test_many_entries_come_in_pages(visit, deliver):
+    deliver("payout", sample_payout("PO-1", lines=lines(60)), "evt-1")
+    farah = visit("farah")
+    first, last = (plain(farah.text(f"{PAGE}?entries={page}")) for page in (1, 3))
+    assert "60 entries, page 1 of 3" in first
+    assert "SO-925 " in first
+    assert "SO-926 " not in first
+    assert "SO-960 " in last
+    assert "SO-950 " not in last
+    assert plain(farah.text(f"{PAGE}?entries=99")) == first
+
+
+def test_no_other_record_has_it(visit, deliver):
+    deliver("order", wire("SO-901")["order"], "evt-1")
+    assert 'id="payout"' not in visit("farah").text("/c/kedai/records/netshop/order/SO-901")
+
+
+@pytest.mark.parametrize(
+    ("net", "deposit", "words"),
+    [
+        ("10.00", "10.00", "Equal to the bank deposit."),
+        ("10.00", "10.01", "MYR 0.01 less than the bank deposit."),
+        ("1000.00", "1.99", "MYR 998.01 more than the bank deposit."),
+        ("10.00", None, "What the bank received was not entered."),
+        (None, "10.00", "What the bank received was not entered."),
+    ],
+)
+def test_how_it_stands_to_the_deposit(net, deposit, words):
+    assert beside("MYR", net, deposit) == words

@@ -1,0 +1,43 @@
+"""Lists of 50 rows are light: a row repeats what it says, not how it is loaded."""
+
+import pytest
+from sqlalchemy import select
+
+from holding.store.database import Database
+from holding.tables import Company
+from holding.tallies.folding import fold_all
+from portal.bench.page_rows import grow
+from tests.portal.reading import works
+
+pytestmark = pytest.mark.sqlite
+ROWS, MOST = 50, 60_000
+
+
+@pytest.mark.parametrize(
+    ("url", "row"),
+    [("/c/kedai/holding", '<details class="group"'), ("/c/kedai/mappings/missing", 'id="missrow_')],
+)
+def test_a_list_of_many_rows_is_light(visit, database: Database, clock, url, row):
+    works(database, clock)
+    with database.write() as session:
+        company = session.scalars(select(Company.id).where(Company.code == "kedai")).one()
+        grow(session, company, 4_000, 2_500)
+    fold_all(database, turns=4_000)
+    page = visit("farah").text(url)
+    assert page.count(row) == ROWS
+    assert len(page.encode()) <= MOST
+
+
+def test_lines_are_not_indented(app, visit):
+    page = visit("farah").text("/c/kedai/holding")
+    assert "\n  " not in page
+    assert app.jinja_env.preprocess("<p>\n    now\n</p>", "a.html") == "<p>\nnow\n</p>"
+    assert app.jinja_env.preprocess("<p>\n    now\n</p>", "a.txt") == "<p>\n    now\n</p>"
+
+
+def test_a_word_behind_a_tag_of_the_template_stays_apart(app):
+    """The line break there goes, so its indentation is all that parts two words."""
+    written = "by{% if true %}\n    Lim{# who #}\n  Wei{% endif %}"
+    assert app.jinja_env.overlay().from_string(written).render() == "by    Lim  Wei"
+    told = app.jinja_env.preprocess(written, "a.html")
+    assert told == "by{% if true %}\n Lim{# who #}\n Wei{% endif %}"

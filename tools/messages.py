@@ -1,0 +1,621 @@
+"""The messages of pages: `python tools/messages.py` writes them into portal/languages.
+
+Here: messages.pot from the templates, the texts of the code and the help pages, and each
+catalogue brought in line with it: what is new is empty, what changed is fuzzy, what is gone leaves.
+Not here: how templates become messages (portal/languages), any translation.
+"""
+
+# ruff: noqa: D102 - the visitors are named by ast
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po, write_po
+from jinja2 import Environment, nodes
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+
+from variants import Piece, Scope, scope, spoken, tables, wholes  # noqa: E402
+
+from connectors import registry  # noqa: E402
+from holding.access.role_words import ROLE_LABELS, any_of  # noqa: E402
+from portal.languages.choice import ENGLISH, LANGUAGES  # noqa: E402
+from portal.languages.expressions import is_text  # noqa: E402
+from portal.languages.sentences import Sentences  # noqa: E402
+from portal.languages.wording import written  # noqa: E402
+from portal.web.filters import kind_of  # noqa: E402
+from rules.values.names import term  # noqa: E402
+
+TEMPLATES = ROOT / "portal" / "templates"
+FOLDER = ROOT / "portal" / "languages"
+POT = FOLDER / "messages.pot"
+HELP = ROOT / "portal" / "help" / "texts.toml"
+ENGLISH_FILES = {"evidence/packet.html", "escalation/file.html"}
+"""Handed out as files, in English."""
+FLOORS = ("connectors", "holding", "portal", "rules")
+NO_PAGES = {
+    "portal": (
+        "backtest",
+        "bench",
+        "cli",
+        "demo",
+        "languages",
+        "rule_tools",
+        "starters",
+        "terminal",
+        "api",
+    ),
+    "connectors": ("conformance", "simulators", "transport"),
+    "holding": ("store", "tables", "runtime", "integrity", "programs", "evidence"),
+    "rules": (
+        "checker",
+        "codegen",
+        "programs",
+        "testing",
+        "editing",
+        "rulebook",
+        "expressions",
+        "overlaps",
+    ),
+}
+"""Rooms that no page shows a text of: commands, files, checks of rule text."""
+TABLES = {
+    "ACT_LABELS",
+    "ROLE_LABELS",
+    "GROUPS",
+    "STATES",
+    "POSTING_LABELS",
+    "STATE_LABELS",
+    "PUSH_LABELS",
+    "ATTEMPT_LABELS",
+    "CALL_LABELS",
+    "CALL_KIND_LABELS",
+    "HOLD_LABELS",
+    "RUN_LABELS",
+    "RUN_KIND_LABELS",
+    "_TONES",
+    "FAILURE_WORDS",
+    "CLASS_LABELS",
+    "CHECK_NAMES",
+    "PILL_WORDS",
+    "ITEMS",
+    "WORDS",
+    "BY_STATE",
+    "RETRY",
+    "LABELS",
+    "MEETING",
+    "_SAID",
+    "KINDS",
+}
+"""Tables whose every text is a label, one in small letters too."""
+WORD_TABLES = {"FAILURE_WORDS", "FailureWord", "Tick", "CheckState"}
+"""Those of them whose single words in small letters are labels, too."""
+UNREAD = {
+    "compile",
+    "debug",
+    "info",
+    "warning",
+    "error",
+    "exception",
+    "url_for",
+    "text",
+    "getattr",
+    "raises",
+    "Blueprint",
+    "ForeignKey",
+    "Index",
+    "column",
+    "startswith",
+    "endswith",
+    "removeprefix",
+    "strftime",
+    "split",
+    "partition",
+    "replace",
+    "encode",
+    "print",
+    "op",
+    "execute",
+    "header",
+    "Path",
+    "RuntimeError",
+    "ValueError",
+    "TypeError",
+    "AssertionError",
+    "TypeVar",
+    "cast",
+    "logger",
+    "get",
+    "join_path",
+}
+"""Calls whose arguments nobody reads on a page."""
+ODD = re.compile(
+    r"^[\w.:/-]*[_/:\\]\S*$|[{}<>]|^[A-Z][\w]*-[A-Z]|\bSELECT\b|^select |\\|%[Ymd(s]"
+    r"|^[A-Z0-9_]+$|https?:"
+)
+CODE = re.compile(r"[a-z_ ]*_[a-z_ ]*|(?:[A-Z][a-z]+){2,}|\S+\.\S+|[\w.]+\(.*\)")
+"""A name of the program: with an underline, of several words in one, a call."""
+SPOKEN_VALUES = {
+    "action",
+    "cause",
+    "decided",
+    "detail",
+    "ends_by",
+    "first",
+    "headline",
+    "hint",
+    "label",
+    "message",
+    "rest",
+    "said",
+    "say",
+    "told",
+    "verb",
+    "who",
+    "why",
+    "word",
+    "words",
+    "left",
+    "money",
+}
+"""Names of values that are texts of ours in their turn."""
+SPEAKERS = {
+    "plural",
+    "class_label",
+    "failure_word",
+    "role_list",
+    "any_of",
+    "duration",
+    "term",
+    "plain",
+    "kind_of",
+    "_nothing",
+}
+"""Functions whose answer is a text of ours."""
+
+WORDS = (
+    "accepted",
+    "answered",
+    "approved",
+    "awaiting",
+    "cleared",
+    "conflict",
+    "daily",
+    "done",
+    "dropped",
+    "failed",
+    "held",
+    "immediate",
+    "intent",
+    "manual",
+    "missing",
+    "none",
+    "not asked",
+    "not recorded",
+    "open",
+    "passed",
+    "pending",
+    "posted",
+    "ready",
+    "refused",
+    "released",
+    "retrying",
+    "running",
+    "sending",
+    "skipped",
+    "snoozed",
+    "source",
+    "succeeded",
+    "target",
+    "uncertain",
+    "unknown",
+    "waiting",
+    "lineage",
+    "pass",
+    "not needed",
+    "Create",
+    "Update",
+    "Void",
+    "attempt %(no)s",
+    "delivery %(no)s",
+    "hold %(no)s",
+    "judging %(no)s",
+    "push %(no)s",
+    "table %(name)s",
+    "version %(no)s",
+    "Mon",
+    "Tue",
+    "Wed",
+    "Thu",
+    "Fri",
+    "Sat",
+    "Sun",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+    "and",
+    "or",
+    "%(name)s (command line)",
+    "%(n)s d",
+    "%(n)s h",
+    "%(n)s min",
+    "%(days)s d %(hours)s h",
+    "%(n)s s",
+)
+"""Single words in small letters that stand alone on pages."""
+
+Found = dict[str | tuple[str, str], set[str]]
+"""A message, or (one, many) -> the files that it stands in."""
+
+
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
+def messages() -> Found:
+    """Every message there is."""
+    found: Found = {}
+
+    def put(message: str | tuple[str, str], path: Path) -> None:
+        found.setdefault(message, set()).add(path.relative_to(ROOT).as_posix())
+
+    for path in sorted(TEMPLATES.rglob("*.html")):
+        if path.relative_to(TEMPLATES).as_posix() not in ENGLISH_FILES:
+            for message in of_template(path.read_text("utf-8")):
+                put(message, path)
+    for path in _modules():
+        for message in of_module(path.read_text("utf-8"), wholes_of_tables=_of_people(path)):
+            put(message, path)
+    for message in (*WORDS, *(f"{month} %(year)s" for month in MONTHS)):
+        put(message, ROOT / "portal" / "web" / "labels.py")
+    for message in names():
+        put(message, ROOT / "rules" / "values" / "names.py")
+    for message in of_help(HELP.read_text("utf-8")):
+        put(message, HELP)
+    return found
+
+
+def names() -> set[str]:
+    """What kinds of record, documents and their fields are called, and a person of a role."""
+    kinds = [kind for source in registry.sources().values() for kind in source.kinds]
+    documents = [
+        (name, one) for name, target in registry.targets().items() for one in target.documents
+    ]
+    found = {term(one.name) for kind in kinds for one in (*kind.fields, *kind.lines)}
+    found |= {kind_of(kind.kind) for kind in kinds}
+    for name, one in documents:
+        found |= {kind_of(one.name), term(f"{name}.{one.name}")}
+    found |= {any_of([role]) for role in ROLE_LABELS}
+    found |= {term(one) for one in _tables()}
+    return {written(one) for one in found if re.search("[A-Za-z]{2}", one)}
+
+
+def _tables() -> set[str]:
+    """The mapping tables of our templates of rules."""
+    rules = (ROOT / "portal" / "starters").rglob("*.rules")
+    return {
+        name for path in rules for name in re.findall(r"(?m)^map (\w+)", path.read_text("utf-8"))
+    }
+
+
+def of_template(source: str) -> list[str | tuple[str, str]]:
+    """The messages of one template, those of its counts as (one, many)."""
+    listed: list[str | tuple[str, str]] = []
+
+    def say(message: str) -> str:
+        listed.append(message)
+        return message
+
+    env = Environment(trim_blocks=True, lstrip_blocks=True, autoescape=True)
+    tree = env.parse(source)
+    counts = list(_counts(tree))
+    Sentences(say).template(tree)
+    return [*listed, *counts]
+
+
+def _counts(tree: nodes.Template) -> Iterator[tuple[str, str]]:
+    for one in tree.find_all(nodes.Filter):
+        if one.name == "plural":
+            given = [str(each.value) for each in one.args if isinstance(each, nodes.Const)]
+            if given:
+                yield counted(*given[:2])
+
+
+def counted(one: str, many: str | None = None) -> tuple[str, str]:
+    """The message of a count."""
+    return f"%(n)s {written(one)}", f"%(n)s {written(many or one + 's')}"
+
+
+def of_help(source: str) -> list[str]:
+    """The texts of the help pages."""
+    return [written(text) for text in _texts(tomllib.loads(source)) if " " in text]
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        if not value.startswith("\n"):
+            yield value
+    elif isinstance(value, list | dict):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)
+
+
+def _modules() -> Iterator[Path]:
+    for floor in FLOORS:
+        for path in sorted((ROOT / floor).rglob("*.py")):
+            room = path.relative_to(ROOT / floor).parts[0]
+            if room.removesuffix(".py") not in NO_PAGES[floor]:
+                yield path
+
+
+def _of_people(path: Path) -> bool:
+    """Whether a module speaks of records and people; texts of the rules' grammar stay in pieces."""
+    return path.relative_to(ROOT).parts[0] in ("holding", "portal")
+
+
+def of_module(source: str, *, wholes_of_tables: bool = True) -> list[str | tuple[str, str]]:
+    """The texts of a module that people read on pages."""
+    tree = ast.parse(source)
+    reader = Texts(tables(tree) if wholes_of_tables else {})
+    reader.visit(tree)
+    return reader.found
+
+
+class Texts(ast.NodeVisitor):
+    """The texts of a module, with the values that are filled in."""
+
+    def __init__(self, known: Scope) -> None:
+        """`known`: the tables of the module."""
+        self.found: list[str | tuple[str, str]] = []
+        self._table = self._words = False
+        self._scope = known
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        if not isinstance(node.value, ast.Constant):  # a docstring
+            self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        if node.name != "__repr__":
+            outer, self._scope = self._scope, {**self._scope, **scope(node)}
+            self.generic_visit(node)
+            self._scope = outer
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        outer = self._table, self._words
+        self._table = self._words = node.name in WORD_TABLES
+        self.generic_visit(node)
+        self._table, self._words = outer
+
+    def visit_Raise(self, node: ast.Raise) -> None:
+        """What is raised is for who runs the product."""
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        self._assigned(node, node.targets)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        self._assigned(node, [node.target])
+
+    def _assigned(self, node: ast.Assign | ast.AnnAssign, targets: list[ast.expr]) -> None:
+        outer = self._table, self._words
+        names = {one.id for one in targets if isinstance(one, ast.Name)}
+        if "__all__" in names:
+            return
+        self._table = bool(names & TABLES) or self._table
+        self._words = bool(names & WORD_TABLES) or self._words
+        if node.value is not None:
+            self.visit(node.value)
+        self._table, self._words = outer
+
+    def visit_Dict(self, node: ast.Dict) -> None:
+        for value in node.values:
+            self.visit(value)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        name = called(node)
+        if name == "plural":
+            given = [one.value for one in node.args[1:] if isinstance(one, ast.Constant)]
+            if given:
+                self.found.append(counted(*(str(one) for one in given[:2])))
+        elif name not in UNREAD:
+            self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str) and self._read(node.value):
+            self.found.append(written(node.value.strip()))
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        for pieces in wholes(node, self._scope):
+            self._whole(pieces)
+        for one in node.values:
+            if isinstance(one, ast.FormattedValue):
+                self.visit(one.value)
+
+    def _whole(self, pieces: list[Piece]) -> None:
+        message = message_of(pieces, self._scope)
+        words = "".join(one if isinstance(one, str) else "x" for one in pieces)
+        if self._read(words) and len(re.findall("[A-Za-z]{2,}", words)) > 0:
+            self.found.append(message)
+
+    def _read(self, text: str) -> bool:
+        text = text.strip()
+        if ODD.search(text) or "\n" in text or not re.search("[A-Za-z]{2}", text):
+            return False
+        if self._table:
+            return text[0].isupper() or " " in text or self._words
+        return is_text(text) and (" " in text or text[0].isupper()) and not CODE.fullmatch(text)
+
+
+def message_of(pieces: list[Piece], known: Scope) -> str:
+    """The message of these words and values; `known` is what names were given before."""
+    names: dict[str, str] = {}
+    told = (
+        written(one) if isinstance(one, str) else f"%({value_name(one, names, known)})s"
+        for one in pieces
+    )
+    return "".join(told).strip()
+
+
+def called(node: ast.Call) -> str:
+    """The name of what is called."""
+    inner = node.func
+    return inner.attr if isinstance(inner, ast.Attribute) else getattr(inner, "id", "")
+
+
+METHODS = {
+    "strip",
+    "join",
+    "isoformat",
+    "get",
+    "upper",
+    "lower",
+    "format",
+    "replace",
+    "len",
+    "sorted",
+}
+
+
+def value_name(node: ast.expr, names: dict[str, str], known: Scope) -> str:
+    """What a value is called in its message; `t_` marks one that is a text of ours."""
+    plain = next((name for one in ast.walk(node) if (name := _own_name(one))), "value")
+    ours = (isinstance(node, ast.Call) and called(node) in SPEAKERS) or (
+        not isinstance(node, ast.Call) and plain in SPOKEN_VALUES
+    )
+    ours = ours or (isinstance(node, ast.Subscript) and _is_table(node.value))
+    ours = ours or spoken(node, known, SPEAKERS)
+    ours = ours or (isinstance(node, ast.Call) and called(node) == "join")
+    if isinstance(node, ast.Call) and called(node) == "plural" and len(node.args) > 1:
+        given = node.args[1]
+        plain = f"{given.value}s" if isinstance(given, ast.Constant) else plain
+    wanted = ("t_" if ours else "") + (re.sub(r"\W+", "_", plain).strip("_") or "value")
+    name, count = wanted, 1
+    while names.get(name, ast.dump(node)) != ast.dump(node):
+        count += 1
+        name = f"{wanted}{count}"
+    names[name] = ast.dump(node)
+    return name
+
+
+def _is_table(node: ast.expr) -> bool:
+    """Whether it is a table of the module, by its name in capitals."""
+    return isinstance(node, ast.Name) and node.id.isupper()
+
+
+def _own_name(node: ast.AST) -> str:
+    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    return "" if name in METHODS else str(name)
+
+
+PARTS = {
+    "pages": ("portal/templates",),
+    "labels": (
+        "portal/web",
+        "holding/access/role_words.py",
+        "holding/words.py",
+        "holding/lifecycle/state_labels.py",
+        "holding/records/",
+        "connectors/contract/errors.py",
+        "holding/runs/status_texts.py",
+        "rules/values/",
+    ),
+    "help": ("portal/help",),
+    "portal": ("portal",),
+    "holding": ("holding",),
+    "rules": ("rules",),
+    "connectors": ("connectors",),
+}
+"""Where messages come from, what people see most first: the order of the catalogues."""
+
+
+HEAD = "# The messages of Clearpost; tools/messages.py writes this file, translators fill it in."
+
+
+def part_of(files: set[str]) -> str:
+    """The first part that one of these files belongs to."""
+    return next(
+        name for name, starts in PARTS.items() if any(one.startswith(starts) for one in files)
+    )
+
+
+def template() -> Catalog:
+    """All messages as the template of catalogues, in an order that changes with them alone."""
+    made = Catalog(project="Clearpost", header_comment=HEAD, fuzzy=False)
+    order = list(PARTS)
+    listed = sorted(
+        messages().items(),
+        key=lambda pair: (order.index(part_of(pair[1])), max(pair[1]), str(pair[0])),
+    )
+    for message, files in listed:
+        made.add(message, locations=[(name, 0) for name in sorted(files)])
+    return made
+
+
+UNSAID = tuple(
+    f'"{name}:'
+    for name in (
+        "POT-Creation-Date",
+        "PO-Revision-Date",
+        "Generated-By",
+        "Report-Msgid-Bugs-To",
+        "Last-Translator",
+        "Language-Team",
+        "Project-Id-Version",
+    )
+)
+
+
+def put_down(made: Catalog, path: Path) -> None:
+    """Write a catalogue without what changes by itself, such as the day."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        write_po(file, made, width=100, omit_header=False, include_lineno=False, sort_output=False)
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    kept = [one for one in lines if not one.startswith(UNSAID)]
+    path.write_text("".join(kept), "utf-8")
+
+
+def main() -> None:
+    """Write the template, and bring each catalogue in line with it."""
+    made = template()
+    put_down(made, POT)
+    for code, language in LANGUAGES.items():
+        if code == ENGLISH:
+            continue
+        path = FOLDER / language.folder / "LC_MESSAGES" / "messages.po"
+        if path.exists():
+            with path.open("rb") as file:
+                found = read_po(file, locale=language.folder)
+        else:
+            found = Catalog(locale=language.folder, project="Clearpost", fuzzy=False)
+        found.header_comment = HEAD
+        found._num_plurals, found._plural_expr = 1, "0"  # CLDR gives Malay two that are alike
+        found.update(made, no_fuzzy_matching=False, update_creation_date=False)
+        found.obsolete.clear()
+        put_down(found, path)
+        done = sum(bool(one.id and any(one.string or "") and not one.fuzzy) for one in found)
+        print(f"{language.name}: {done} of {len(found)} messages")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
