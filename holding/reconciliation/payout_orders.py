@@ -51,6 +51,21 @@ class EntryRow:
     external_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Orders:
+    """Orders that are here, by their id and by their number. They are kept apart, for the number of
+    one may be the id of another.
+    """
+
+    by_id: Mapping[str, str]
+    by_number: Mapping[str, str]
+
+    def of(self, line: Mapping[str, Any]) -> str | None:
+        """The id of the order that an entry names; an id says more than a number."""
+        found = self.by_id.get(str(line.get("order_id") or ""))
+        return found or self.by_number.get(str(line.get("order_number") or ""))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayoutCard:
     """The totals with their words, how they stand to the deposit, and one page of entries."""
@@ -95,7 +110,7 @@ def beside(currency: str, net: object, deposit: object) -> str:
     return f"{currency} {abs(off):,.2f} {word} than the bank deposit.".strip()
 
 
-def _entry(line: Mapping[str, Any], here: Mapping[str, str]) -> EntryRow:
+def _entry(line: Mapping[str, Any], here: _Orders) -> EntryRow:
     names = [str(line[name]) for name in ("order_number", "order_id") if line.get(name)]
     part = str(line.get("part") or "")
     return EntryRow(
@@ -105,12 +120,12 @@ def _entry(line: Mapping[str, Any], here: Mapping[str, str]) -> EntryRow:
         order=names[0] if names else "",
         amount=_said(line.get("amount")),
         named=bool(names),
-        external_id=next((here[name] for name in names if name in here), None),
+        external_id=here.of(line),
     )
 
 
-def _orders(session: Session, record_id: int, lines: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Id and number of an order of the same source -> its id, of those that these lines name."""
+def _orders(session: Session, record_id: int, lines: Sequence[Mapping[str, Any]]) -> _Orders:
+    """The orders of the same source that these lines name."""
     ids = sorted({str(one["order_id"]) for one in lines if one.get("order_id")})
     numbers = sorted({str(one["order_number"]) for one in lines if one.get("order_number")})
     own = select(Record.source_id).where(Record.id == record_id).scalar_subquery()
@@ -118,10 +133,11 @@ def _orders(session: Session, record_id: int, lines: Sequence[Mapping[str, Any]]
     query = select(Record.external_id, Record.number).where(
         Record.source_id == own, Record.type == ORDER, named
     )
-    found: dict[str, str] = {}
-    for external_id, number in session.execute(query) if ids or numbers else ():
-        found |= {number: external_id, external_id: external_id}
-    return found
+    found = session.execute(query.order_by(Record.id)).all() if ids or numbers else ()
+    return _Orders(
+        by_id={external_id: external_id for external_id, _ in found},
+        by_number={number: external_id for external_id, number in found},
+    )
 
 
 def _amount(told: object) -> Decimal | None:

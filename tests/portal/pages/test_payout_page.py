@@ -49,6 +49,25 @@ def test_it_shows_the_totals_the_difference_and_the_orders_that_are_here(visit, 
     assert "page 1 of" not in words
 
 
+def test_a_number_that_is_the_id_of_another_order_leads_to_its_own(visit, deliver):
+    deliver("order", {**wire("SO-901")["order"], "number": "SO-902"}, "evt-1")
+    deliver("order", {**wire("SO-902")["order"], "number": "SO-901"}, "evt-2")
+    deliver("order", {**wire("SO-903")["order"], "number": "SO-904"}, "evt-3")
+    told = [
+        {"id": "L1", "kind": "sale", "number": "SO-901", "amount": "10.00"},
+        {"id": "L2", "kind": "sale", "order": "SO-901", "number": "SO-902", "amount": "10.00"},
+        {"id": "L3", "kind": "sale", "order": "SO-904", "amount": "10.00"},
+    ]
+    deliver("payout", sample_payout("PO-1", lines=told), "evt-4")
+    page = visit("farah").text(PAGE)
+    well = re.search(r'<section id="payout".*?</section>', page, re.S)[0]
+    rows = re.findall(r"<tr.*?</tr>", well, re.S)
+    by_line = {plain(row).split()[0]: re.findall(r'href="([^"]+)"', row) for row in rows}
+    assert by_line["1"] == ["/c/kedai/records/netshop/order/SO-902"]
+    assert by_line["2"] == ["/c/kedai/records/netshop/order/SO-901"]
+    assert by_line["3"] == []
+
+
 def test_many_entries_come_in_pages(visit, deliver):
     deliver("payout", sample_payout("PO-1", lines=lines(60)), "evt-1")
     farah = visit("farah")
