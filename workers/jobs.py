@@ -18,6 +18,7 @@ from holding.connections.channel import Desk
 from holding.evaluation.due_records import judge_due
 from holding.intake.pulls import pull_due
 from holding.notices.sending import Tools, send_due
+from holding.programs import world
 from holding.refusal import Refusal
 from holding.runs.dispatch import open_desk, push_due
 from holding.runtime import doorbell
@@ -25,6 +26,7 @@ from holding.runtime.clock import DatabaseClock
 from holding.runtime.logs import logger
 from holding.runtime.settings import Settings
 from holding.store.database import Database, open_database
+from holding.trials import tried_rules
 from holding.trials.shadow_turns import take_turn
 from holding.uploads.upload_turns import work_due
 
@@ -55,6 +57,15 @@ def bench() -> Bench:
     if isinstance(desk, Refusal):
         raise SystemExit(f"{desk.message} {desk.hint}")
     return Bench(settings, database, clock, desk, owner)
+
+
+def forget(mine: Bench) -> None:
+    """What was read and kept in memory may not be what the database has now: it was away, or had
+    another schema, and perhaps it was restored.
+    """
+    world.forget()
+    tried_rules.forget()
+    mine.desk.forget()
 
 
 def evaluate(company_id: int) -> int:

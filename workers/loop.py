@@ -9,7 +9,8 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from holding.runtime import doorbell
 from holding.runtime.logs import logger
@@ -52,10 +53,13 @@ class Stop:
 
 
 class Gate:
-    """Of one process; remembers why it is shut, so that a long pause is told once."""
+    """Of one process; remembers why it is shut, so that a long pause is told once. What has to be
+    done before it goes on is `back`: the database may have come back as another.
+    """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, back: Callable[[], None]) -> None:
         self._database = database
+        self._back = back
         self._shut_for: str | None = None
 
     def is_open(self) -> bool:
@@ -66,6 +70,7 @@ class Gate:
             if refusal:
                 log.error("Paused, nothing is claimed.", why=f"{refusal.message} {refusal.hint}")
             else:
+                self._back()
                 log.warning("The database is there and fits: going on.")
         self._shut_for = reason
         return reason is None
@@ -79,7 +84,7 @@ class Worker:
         self._stop = stop
         self._url = url
         self._sweeper = Sweeper(bench)
-        self._gate = Gate(bench.database)
+        self._gate = Gate(bench.database, partial(jobs.forget, bench))
         self._pulse = Pulse(bench)
         self._children: list[subprocess.Popen[bytes]] = []
 

@@ -31,7 +31,8 @@ USUAL_SETTLE_SECONDS = 30.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """One worker's tools; `trace` renders the stories of evaluations for keeping, `renew` keeps
-    what this turn has claimed (holding/journal/lease_extension.py).
+    what this turn has claimed (holding/journal/lease_extension.py), `forget` forgets what `trace`
+    has read of the database.
     """
 
     database: Database
@@ -43,6 +44,7 @@ class Desk:
     http: Http
     trace: Callable[[Session, Collection[int]], Mapping[int, bytes]]
     renew: Callable[[], None] = lambda: None
+    forget: Callable[[], None] = lambda: None
 
     @property
     def lease(self) -> timedelta:

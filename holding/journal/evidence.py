@@ -134,6 +134,11 @@ class Storyteller:
         self._sources: dict[int, Mapping[str, str]] = {}
         self._forms: dict[int, bytes] = {}
 
+    def forget(self) -> None:
+        """Read forms and files again: the database may be another by now, or without that form."""
+        self._sources.clear()
+        self._forms.clear()
+
     def __call__(self, session: Session, evaluation_ids: Collection[int]) -> dict[int, bytes]:
         """The readable traces of evaluations, by judging again what was stored. The session reads:
         who writes already would wait for the commit of a form.

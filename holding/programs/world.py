@@ -113,6 +113,11 @@ def world(session: Session, company_id: int, revision: int, known_targets: froze
     return kept(_worlds, key, lambda: build_world(session, company_id, revision, known_targets))
 
 
+def forget() -> None:
+    """Read every world again: behind the URL another database may stand by now."""
+    _worlds.clear()
+
+
 def build_world(
     session: Session, company_id: int, revision: int, known_targets: frozenset[str]
 ) -> World:

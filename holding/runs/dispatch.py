@@ -82,6 +82,7 @@ def open_desk(
     keys = load_keys(told)
     if isinstance(keys, Refusal):
         return keys
+    stories = Storyteller(database)
     seconds = told.answer_seconds / 3  # connecting, and twice the pause that reading allows
     return Desk(
         database=database,
@@ -91,7 +92,8 @@ def open_desk(
         owner=owner,
         chance=chance or Random(owner),  # noqa: S311 - pauses between tries
         http=Http(clock, connect_seconds=min(5.0, seconds), read_seconds=seconds),
-        trace=Storyteller(database),
+        trace=stories,
+        forget=stories.forget,
     )
 
 

@@ -61,6 +61,11 @@ _programs: OrderedDict[Hashable, Program] = OrderedDict()
 _worlds: OrderedDict[Hashable, World] = OrderedDict()
 
 
+def forget() -> None:
+    """Read every world again (holding/programs/world.py)."""
+    _worlds.clear()
+
+
 def of_change(session: Session, company_id: int, no: int) -> Candidate | None:
     """The rules of a change of the company."""
     change = session.scalar(select(Change).where(Change.company_id == company_id, Change.no == no))

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import make_url, text, update
 
+from holding.programs import world
 from holding.runtime.schema_version import VERSION
 from holding.runtime.settings import Settings
 from holding.store.database import Database
@@ -63,7 +64,13 @@ def worked(
 
 def worker_of(database: Database, clock: SetClock, stop: Stop) -> Worker:
     settings = Settings.from_env({})
-    bench = SimpleNamespace(database=database, clock=clock, owner="worker-1", settings=settings)
+    bench = SimpleNamespace(
+        database=database,
+        clock=clock,
+        owner="worker-1",
+        settings=settings,
+        desk=SimpleNamespace(forget=lambda: None),
+    )
     return Worker(cast(Any, bench), stop, url=None)
 
 
@@ -102,6 +109,30 @@ def test_another_schema_pauses_it_until_it_fits(
     assert caplog.text.count(PAUSED) == 1
     assert f"is at {version}, this program needs {VERSION}. {told}" in caplog.text
     assert caplog.text.count("going on") == 1
+
+
+def test_what_was_read_before_a_pause_is_read_again(
+    database: Database, clock: SetClock, worked: Callable[..., list[int]]
+) -> None:
+    """What comes back may be a database that was restored, or brought to and fro."""
+    forgotten: list[int] = []
+
+    def steps() -> Iterator[None]:
+        world._worlds["of before"] = cast(Any, "a world")
+        clock.advance(6)
+        yield
+        assert (len(batches), forgotten) == (1, []), "nothing is read while it is away"
+        schema_becomes(database, VERSION)
+        clock.advance(6)
+        yield
+        assert len(batches) == 2
+
+    batches = worked(lambda: schema_becomes(database, "0003"))
+    worker = worker_of(database, clock, Played(steps()))
+    worker._bench.desk.forget = lambda: forgotten.append(len(batches))  # type: ignore[misc]
+    worker.run()
+    assert "of before" not in world._worlds
+    assert forgotten == [1], "before anything is judged again"
 
 
 def test_who_listens_for_it_ends_meanwhile(database: Database, clock: SetClock) -> None:

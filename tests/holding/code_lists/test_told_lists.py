@@ -20,6 +20,7 @@ from holding.code_lists.list_turns import ReadingRow
 from holding.configuration import settings_change
 from holding.connections.setup import pause, set_key
 from holding.refusal import Refusal
+from holding.runtime.migrate import downgrade, upgrade
 from holding.store.database import Database
 from holding.suggestions import list_sources
 from holding.tables import Company, Connection, Event, ListedCode, ListPart, ListReading, Throttle
@@ -147,6 +148,36 @@ def test_a_list_is_read_page_by_page_and_kept_as_of_the_day(shop: Shop, target: 
     ]
     arrange(shop)
     assert row(shop) == found
+
+
+def test_0061_taken_back_and_made_again_the_list_stands_and_is_read_from_its_start(
+    shop: Shop, target: Telling
+) -> None:
+    """Also where a reading had begun: nothing of half a list is ever shown, nothing told twice."""
+    arrange(shop)
+    read(shop)
+    told = live(shop)
+    target.told["C-9"] = ListEntry("C-9", "Tan")
+    shop.clock.advance(A_DAY.total_seconds())
+    with shop.database.write() as session:  # the first page of the next reading
+        turn = list_turns.claim(session, shop.company.id, "one", shop.clock.now(), A_DAY)
+        assert turn is not None
+        reading = list_turns.still_ours(session, turn)
+        assert reading is not None
+        list_turns.advance(session, reading, [["C-1", "Customer 1"]], "2")
+    assert parts(shop) == 1
+    downgrade(shop.database.url, "0055")
+    assert live(shop) == told
+    upgrade(shop.database.url)
+    assert (live(shop), parts(shop), due(shop)) == (told, 0, [])
+    target.asked.clear()
+    arrange(shop)
+    assert read(shop) == 3
+    assert target.asked == ["", "2", "4"]
+    assert live(shop) == {**told, "C-9": "Tan"}
+    assert says(shop, "list.told")[1:] == [
+        "aiaccount told its customers: 6 customers; 1 added, 0 changed, 0 gone."
+    ]
 
 
 def test_the_next_night_what_changed_is_a_list_of_that_day_and_the_same_is_none(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from connectors import registry
 from connectors.contract import ConnectionReport
@@ -14,6 +14,7 @@ from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.connections import master_data, probe, setup
 from holding.records import record_rows
+from holding.runtime.migrate import downgrade, upgrade
 from holding.store.database import Database
 from holding.store.together import answer
 from holding.tables import Company, Connection, Posting
@@ -294,6 +295,32 @@ def test_T07a_what_it_waits_for_is_told_by_a_word_of_ours_not_by_its_sentence(li
     life.shop.receive(order("A-2", updated_at=life.shop.now.isoformat(), **SMALL))
     life.shop.judge()
     assert of_record(life, "A-2")[0].waits is None, "judged anew, it has not been looked at yet"
+
+
+def test_0047_what_waits_for_its_item_is_sent_once_however_often_the_schema_moves(
+    life: Life,
+) -> None:
+    """Between down and up the former program works: it reads the sentence, and never the word."""
+    control(life, "book", products_away=True)
+    life.arrive("A-1")
+    waits = of_record(life, "A-1")[0].why
+    url = life.shop.database.url
+    for _ in range(2):
+        downgrade(url, "0043")
+        with life.shop.database.read() as session:
+            assert set(session.scalars(text("SELECT waits FROM posting"))) == {None}
+        life.arrive("A-2")
+        with life.shop.database.write() as session:  # as that program, it never wrote the column
+            session.execute(text("UPDATE posting SET waits = NULL"))
+        upgrade(url)
+        for number in ("A-1", "A-2"):
+            [row] = of_record(life, number)
+            assert (row.waits, row.why) == (PostingWait.ITEM_SETUP, waits)
+    control(life, "book", products_away=False)
+    life.shop.clock.advance(3601)
+    life.work()
+    assert sorted(effects(life)) == [("created", "A-1-1"), ("created", "A-2-1")]
+    assert [of_record(life, number)[0].waits for number in ("A-1", "A-2")] == [None, None]
 
 
 def _reworded(life: Life, words: str, **given: Any) -> None:
