@@ -1,8 +1,9 @@
 """Glances at records of which nothing is missing and nothing is posted: most of them, quickly.
 
-Here: KindGlances: what all routes of a kind say, or None where it takes the whole outcome;
-RouteGlances: what one route answers while `decide` asks it, in bits, and what is decided where it
-is ready. Not here: what wins (precedence.py), whether anything is missing (completeness.py).
+Here: KindGlances: what all routes of a kind say, or None where it takes the whole outcome, and what
+another program has said for these rules, too; RouteGlances: what one route answers while `decide`
+asks it, in bits, and what is decided where it is ready. Not here: what wins (precedence.py),
+whether anything is missing (completeness.py).
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ from rules.decisions.completeness import Completeness
 from rules.decisions.duplicates import RULE as DUPLICATES
 from rules.decisions.gates import RULE as GATE
 from rules.decisions.gates import holds, passes
-from rules.decisions.precedence import Reason, decide
+from rules.decisions.precedence import Reason, decide, held_too
 from rules.decisions.routes import RouteProgram
 from rules.decisions.verdict import Judged
 from rules.documents.unit_proofs import ProofProgram
 from rules.expressions.checks import CheckProgram
 from rules.expressions.compiler import Compiler, Together, Wanted
 from rules.expressions.run import Drafted, Run
+from rules.expressions.shared_reads import Once
 from rules.facts.world import Facts
 from rules.outcomes.outcome import STOPS, Decision, GateSaid, Step, VerdictKind
-from rules.outcomes.summary import Numbers, RouteGlance
+from rules.outcomes.summary import Glance, Numbers, RouteGlance
 from rules.values.posting_states import PostingState
 from rules.values.unknown import Unknown
 
@@ -202,9 +204,14 @@ class KindGlances:
         self.routes = [RouteGlances(r, numbers) for r in routes]
         self.able = common is not None and all(r.able for r in self.routes)
         convert = [(call.args[1], call.args[2]) for call in proofs.calls if proofs.units]
-        self.compiler, self.checks = compiler, checks
+        self.compiler, self.checks, self.numbers = compiler, checks, numbers
         self.converts = compiler.known(Wanted(convert=convert)) if routes and convert else None
         self._rest: dict[frozenset[str], Together] = {}
+        self._carried: tuple[Numbers, dict[tuple[RouteGlance, int], RouteGlance | None]]
+        self._carried = (numbers, {})
+        waits: tuple[VerdictKind, ...] = (GATE, "timing", "after")
+        self._waits = _bits(numbers.bit(kind, kind) for kind in waits)
+        self._rounding = numbers.bit("rounding", "")
 
     def seen(self, run: Run) -> tuple[RouteGlance, ...] | None:
         """What every route says; None where it takes a closer look."""
@@ -218,6 +225,54 @@ class KindGlances:
         except (ArithmeticError, TypeError, ValueError, RecursionError, CloserLookError):
             return None
         return None if run.long else found
+
+    def carried(self, run: Run, once: Once) -> Glance | None:
+        """What another program said of this record, with what checks say that it has not as they
+        are; None where more than that could differ.
+        """
+        if once.said is None or not once.but_checks or self.common is None or run.facts.releases:
+            return None
+        try:
+            fail, unknown = self._others(once, self.common).bits(run)
+        except (ArithmeticError, TypeError, ValueError, RecursionError):
+            return None
+        if unknown or (fail and run.facts.postings):
+            return None
+        glance, numbers = once.said
+        if self._carried[0] is not numbers:
+            self._carried = (numbers, {})
+        known, found = self._carried[1], []
+        for route in glance.routes:
+            at = (route, fail)
+            if at not in known:
+                same = numbers.renumbered(route, self.numbers, once.checks)
+                known[at] = self._more(same, fail) if same is not None else None
+            one = known[at]
+            if one is None:
+                return None
+            found.append(one)
+        return Glance(tuple(found), glance.amount)
+
+    def _more(self, seen: RouteGlance, fail: int) -> RouteGlance | None:
+        """The same, if these checks failed, too.
+
+        None where one of them rejects it, or may have said already what a proof of amounts says.
+        """
+        severe = {c.severity for c in self.checks if c.bit & fail} - {"warn"}
+        said = (seen.fail | seen.unknown) & self._rounding
+        counts = seen.fail & self._waits != 0
+        state = held_too(seen.state, counts=counts) if severe else seen.state
+        if state is None or "reject" in severe or (severe and said):
+            return None
+        return RouteGlance(seen.route, state, seen.fail | fail, seen.unknown)
+
+    def _others(self, once: Once, common: Together) -> Together:
+        """The checks that the other program does not have as they are."""
+        rest = self._rest.get(once.checks)
+        if rest is None:
+            own = [c for c in self.checks if c.check.name not in once.checks]
+            rest = self._rest[once.checks] = self.compiler.together(own) or common
+        return rest
 
     def ready(self, run: Run, status_word: str) -> list[Judged]:
         """What is decided of a record of which `seen` says that all routes are ready, and no more;
@@ -234,11 +289,7 @@ class KindGlances:
             if once is not None:
                 once.failed = tuple(c.check.name for c in self.checks if fail & c.bit)
             return fail, unknown
-        rest = self._rest.get(once.checks)
-        if rest is None:
-            own = [c for c in self.checks if c.check.name not in once.checks]
-            rest = self._rest[once.checks] = self.compiler.together(own) or common
-        fail, unknown = rest.bits(run)
+        fail, unknown = self._others(once, common).bits(run)
         for check in self.checks if once.failed else ():
             if check.check.name in once.failed and check.check.name in once.checks:
                 fail |= check.bit

@@ -68,6 +68,17 @@ def decide(route: Asked, gate: GateSaid, applies: Any) -> PostingState:
     return PostingState.WAITING if waits else PostingState.READY
 
 
+def held_too(state: PostingState, *, counts: bool) -> PostingState | None:
+    """The state of a route that has posted nothing, once a check more holds its record.
+
+    `counts`: it waits for something behind which checks count (a condition is none). None where it
+    hangs on more than the state: on what it waits for, or on what rejects it.
+    """
+    if state is PostingState.READY or (state is PostingState.WAITING and counts):
+        return PostingState.HELD
+    return state if state in {PostingState.HELD, PostingState.DROPPED} else None
+
+
 def state_of_posted(*, stopped: bool, does: bool, waits: bool) -> PostingState:
     """The state of a route that has posted something: it stays posted unless something is done in
     the target (`does`) or still waits to be; a finding (`stopped`) holds only that.

@@ -7,7 +7,7 @@ body holds, the answer is an Outcome. Not here: what the rules mean (routes.py a
 from __future__ import annotations
 
 import decimal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,7 +22,7 @@ from rules.decisions.routes import RouteProgram
 from rules.decisions.timing import followed_first, next_midnight, who_decides
 from rules.decisions.verdict import Judged
 from rules.decisions.waits import until
-from rules.documents.unit_proofs import ProofProgram
+from rules.documents.unit_proofs import ProofProgram, line_exprs
 from rules.expressions.checks import numbered
 from rules.expressions.compiler import Compiler
 from rules.expressions.conditions import Operand
@@ -79,7 +79,7 @@ class KindProgram:
         everywhere = [c for c in checks if c.everywhere]
         self.common = self.compiler.together(everywhere)
         posts = index.posts.get(record, [])
-        proofs = ProofProgram(self.compiler, _line_exprs(index, record, posts))
+        proofs = ProofProgram(self.compiler, line_exprs(index, record, posts))
         self.routes = [
             RouteProgram(self.compiler, p, checks, self.common, proofs, schemas) for p in posts
         ]
@@ -126,18 +126,24 @@ class KindProgram:
                 run = self._run(content, facts, world, now)
                 if once is not None:
                     once.read, run.once = (content, gaps), once
+                    if (carried := self.glances.carried(run, once)) is not None:
+                        return carried
                 seen = None if gaps or facts.conflicts else self.glances.seen(run)
                 amount = self._value_of(run, self.amount) if seen is not None else None
                 run.close()
-                if seen is not None:
-                    return Glance(seen, amount)
-                if once is not None:
+                if once is not None and seen is None:
                     once.forget()
-                stepwise = self.common is None
-                outcome = self._outcome(asked, stepwise=stepwise, story=False)
+                if seen is None:
+                    stepwise = self.common is None
+                    outcome = self._outcome(asked, stepwise=stepwise, story=False)
+                    found = self.numbers.glance(outcome)
+                else:
+                    found = Glance(seen, amount)
         except RetreatError:
-            outcome = self.judge(*asked)
-        return self.numbers.glance(outcome)
+            return self.numbers.glance(self.judge(*asked))
+        if once is not None:
+            once.said = (found, self.numbers)
+        return found
 
     def _outcome(
         self, asked: Asked, *, stepwise: bool, story: bool = True, whole: bool = True
@@ -307,14 +313,3 @@ class KindProgram:
 def _unique_declarations(routes: list[RouteProgram]) -> list[DuplicateProgram]:
     found = {id(d.declared): d for r in routes for d in r.duplicates}
     return list(found.values())
-
-
-def _line_exprs(index: Index, record: str, posts: list[n.Post]) -> Iterator[n.Expr]:
-    """The expressions that are worked out on a line."""
-    lines = index.line_records.get(record)
-    for field in lines.fields if lines else ():
-        if isinstance(field, n.Computed):
-            yield field.expr
-    for post in posts:
-        for assign in post.line_fields:
-            yield assign.expr

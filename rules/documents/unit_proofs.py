@@ -17,7 +17,7 @@ from rules.expressions.run import Run
 from rules.facts.units import Conversion, price_proof, quantity_proof, total_proof
 from rules.outcomes.findings import Said
 from rules.outcomes.outcome import PASS, UNKNOWN, Verdict
-from rules.types.symbol_table import Scope
+from rules.types.symbol_table import Index, Scope
 from rules.values.numbers import multiply, scale
 from rules.values.unknown import Unknown
 from rules.values.wording import MISSING
@@ -110,3 +110,14 @@ def conversions(node: Any) -> Iterator[n.Call]:
         return
     for part in n.inner(node):
         yield from conversions(part)
+
+
+def line_exprs(index: Index, record: str, posts: list[n.Post]) -> Iterator[n.Expr]:
+    """The expressions that are worked out on a line."""
+    lines = index.line_records.get(record)
+    for field in lines.fields if lines else ():
+        if isinstance(field, n.Computed):
+            yield field.expr
+    for post in posts:
+        for assign in post.line_fields:
+            yield assign.expr

@@ -15,7 +15,14 @@ from typing import Any
 from grammar import nodes as n
 from rules.expressions.aggregates import words_of
 from rules.expressions.compiler import Compiler
-from rules.expressions.conditions import Condition, lasting, message_of, texts, told
+from rules.expressions.conditions import (
+    Condition,
+    is_everywhere,
+    lasting,
+    message_of,
+    texts,
+    told,
+)
 from rules.expressions.run import Run
 from rules.outcomes.findings import Said, clearing_of, gap_finding, keep
 from rules.outcomes.outcome import (
@@ -67,7 +74,7 @@ class CheckProgram:
         parts, _ = parse_message(check.say, check.span)
         self.message, self.label = message_of(compiler, parts, scope)
         self.by_route = not lasting((check.when, *check.requires, *parts))
-        self.everywhere = check.route is None and not self.by_route
+        self.everywhere = is_everywhere(check)
         self.period = "period" in words_of(check.requires)
 
     def ask(self, run: Run) -> list[Row]:

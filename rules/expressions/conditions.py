@@ -20,7 +20,7 @@ from rules.expressions.run import Run
 from rules.types.symbol_table import Index, Scope
 from rules.values.kinds import Type
 from rules.values.unknown import Unknown
-from rules.values.wording import MISSING, const_values, say, shown
+from rules.values.wording import MISSING, const_values, parse_message, say, shown
 
 ROUTE_WORDS = (
     "period",
@@ -145,6 +145,12 @@ class Operand:
 def lasting(node: Any) -> bool:
     """Whether an expression is the same for every route and document of a record."""
     return words_of(node).isdisjoint(ROUTE_WORDS)
+
+
+def is_everywhere(check: n.Check) -> bool:
+    """Whether a check is the same for every route, and says so in the same words."""
+    parts, _ = parse_message(check.say, check.span)
+    return check.route is None and lasting((check.when, *check.requires, *parts))
 
 
 def operands_of(compiler: Compiler, node: n.Expr, scope: Scope) -> tuple[Operand, ...]:

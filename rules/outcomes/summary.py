@@ -8,6 +8,7 @@ here: how the outcome is worked out (decisions/record.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -73,6 +74,21 @@ class Numbers:
     def bit(self, kind: VerdictKind, name: str) -> int:
         """The bit of a rule that verdicts of this kind and name belong to."""
         return self._bits.get((kind, name)) or self._bits[kind, ""]
+
+    def renumbered(
+        self, seen: RouteGlance, other: Numbers, checks: AbstractSet[str]
+    ) -> RouteGlance | None:
+        """The same by the numbers of another program, of whose rules these checks and all that are
+        no checks are the same; None where another check has something to say.
+        """
+        found = [0, 0]
+        for i, bits in enumerate((seen.fail, seen.unknown)):
+            rules = [rule for number, rule in enumerate(self.rules) if bits >> number & 1]
+            if any(rule.kind == "check" and rule.name not in checks for rule in rules):
+                return None
+            for rule in rules:
+                found[i] |= other.bit(rule.kind, rule.name)
+        return RouteGlance(seen.route, seen.state, *found)
 
     def glance(self, outcome: Outcome) -> Glance:
         """What an outcome says at a glance."""

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,9 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grammar.parsing.parser import parse
 from rules.comparison.backtest import EXAMPLES, Backtest, Change, Past, Side, Sum, Tally
 from rules.comparison.backtest_reasons import fired, reason
-from rules.expressions.shared_reads import Alike
+from rules.decisions.fast_path import KindGlances
+from rules.expressions.run import Run
+from rules.expressions.shared_reads import Alike, Once
 from rules.facts.world import Facts, Subject
 from rules.outcomes.summary import Glance, Words
 from tests.rules.kedai import INVOICE, NOW, RECEIPT, TEXT, judge, order, program_of, world
@@ -149,10 +153,45 @@ OTHERS = {
     "another sum of a line": TEXT.replace("line.qty * line.price - ", "line.qty * 2.00 - ", 1),
     "another document": TEXT.replace("Total            = total", "Total            = subtotal", 1),
     "another check": TEXT.replace("+ round_off = total", "+ round_off <> total", 1),
+    "one check more": f"""{TEXT}
+check large on order
+    require  total <= 500.00
+    and      tin is known
+    else     hold for accounts
+    say      "Somebody looks at {{total}}."
+    clears   by accounts
+""",
+    "one check less": re.sub(r"check total_adds on order\n(    .*\n)+", "", TEXT, count=1),
+    "a check that warns more": f"""{TEXT}
+check large on order
+    require  total <= 500.00
+    else     warn
+    say      "Somebody looks at {{total}}."
+    clears   by accounts
+""",
+    "a check that rejects": f"""{TEXT}
+check large on order
+    require  total <= 500.00
+    else     reject
+    say      "Nobody pays {{total}}."
+    clears   never
+""",
+    "a check of one route": f"""{TEXT}
+check large on order for aiaccount.sales_invoice
+    require  total <= 500.00
+    else     hold for accounts
+    say      "Somebody looks at {{total}}."
+    clears   by accounts
+""",
+    "a limit that only a check names": re.sub(
+        r"(const named_buyer_limit\n.*?= )[0-9.]+", r"\g<1>7.00", TEXT, count=1, flags=re.DOTALL
+    ),
     "another map": TEXT.replace('"NONE"  ->', '"NIL"   ->', 1),
 }
 
 
+ONLY_CHECKS = {what for what in OTHERS if " check" in what}
+OF_ROUTES = {"a check of one route", "a limit that only a check names"}
 OTHER_CONST = re.sub(r"(const named_buyer_limit.*?= )[0-9.]+", r"\g<1>7.00", TEXT, flags=re.DOTALL)
 
 
@@ -178,7 +217,9 @@ def test_checks_that_are_the_same_and_those_that_are_not() -> None:
 
 
 def test_what_two_rule_sets_read_alike() -> None:
-    rulesets = {what: program_of(text).ruleset for what, text in OTHERS.items()}
+    rulesets = {
+        what: program_of(text).ruleset for what, text in OTHERS.items() if what not in ONLY_CHECKS
+    }
     old = OLD.program.ruleset
     assert all(ruleset != old for ruleset in rulesets.values())
     routes = {}
@@ -189,9 +230,73 @@ def test_what_two_rule_sets_read_alike() -> None:
         "another limit and gate": {INVOICE, RECEIPT},
         "another sum of a line": None,
         "another document": {RECEIPT},
-        "another check": {INVOICE, RECEIPT},
         "another map": None,
     }
+
+
+@pytest.mark.parametrize("what", ["one check more", "a check that warns more"])
+@pytest.mark.parametrize(
+    ("changes", "carried"),
+    [
+        ({}, True),
+        ({"subtotal": "600.00"}, True),  # another check fails
+        ({"total": "600.00"}, None),  # another check, the sum, and what only one has
+        ({"customer": "C-0"}, True),
+        ({"status": "cancelled", "total": "600.00"}, True),
+        ({"status": "pending", "total": "600.00"}, True),
+        ({"ordered_on": None}, True),
+        ({"total": "x"}, False),  # nobody can answer them
+    ],
+)
+def test_what_one_says_is_said_for_the_other_where_they_differ_in_checks(
+    what: str, changes: dict[str, Any], carried: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, found = past(1, **changes), []
+    other = Side(program_of(OTHERS[what]), lambda _: WORLD)
+    expected = glanced(OLD, one), glanced(other, one)
+    asked = KindGlances.carried
+
+    def noted(glances: KindGlances, run: Run, once: Once) -> Any:
+        found.append(asked(glances, run, once))
+        return found[-1]
+
+    monkeypatch.setattr(KindGlances, "carried", noted)
+    assert Backtest(OLD, other).seen(one) == expected
+    stops = carried is None and what == "one check more"
+    assert found == [None, None if carried is False or stops else expected[1]]
+
+
+RELEASES = st.frozensets(st.sampled_from([(INVOICE, "total_adds"), (INVOICE, "large")]))
+
+
+@pytest.mark.parametrize("what", sorted(ONLY_CHECKS))
+@given(ORDERS, RELEASES)
+@settings(max_examples=25, deadline=None)
+def test_another_check_is_asked_of_every_record_and_nothing_else_changes(
+    what: str, pasts: list[Past], releases: frozenset[tuple[str, str]]
+) -> None:
+    other = Side(program_of(OTHERS[what]), lambda _: WORLD)
+    for one in (Backtest(OLD, other), Backtest(other, OLD)):
+        once = one._alike.once("order")
+        assert once is not None
+        assert once.but_checks is (what not in OF_ROUTES)
+        for each in pasts:
+            found = replace(each, facts=replace(each.facts, releases=releases))
+            assert one.seen(found) == (glanced(one.old, found), glanced(one.new, found))
+
+
+def test_more_than_checks_differs() -> None:
+    number = TEXT.replace("const sales_account", 'const prefix\n    from 2026-01-01 = "RC"\n\n', 1)
+    texts = [number.replace('"RC-{number}"', '"{prefix}-{number}"')] * 2
+    texts[1] = texts[1].replace('from 2026-01-01 = "RC"', 'from 2026-01-01 = "QQ"')
+    assert texts[0] != texts[1]
+    once = Alike(*(parse({"kedai.rules": text})[0] for text in texts)).once("order")
+    assert once is not None
+    assert not once.but_checks  # the const is in the number of a document
+    assert once.routes == {INVOICE}
+    once = Alike(OLD.program.ruleset, NEW.program.ruleset).once("order")
+    assert once is not None
+    assert not once.but_checks  # a gate is another
 
 
 @given(ORDERS)
