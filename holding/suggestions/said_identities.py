@@ -100,8 +100,13 @@ def _together(found: Sequence[Identity]) -> Identity:
     def newest(part: str) -> str:
         return next((text for one in found if (text := str(getattr(one, part)))), "")
 
-    numbers = newest("tin"), newest("registration")
-    return Identity(found[0].key, newest("name"), *numbers, of_party=found[0].of_party)
+    return Identity(
+        key=found[0].key,
+        name=newest("name"),
+        tin=newest("tin"),
+        registration=newest("registration"),
+        of_party=found[0].of_party,
+    )
 
 
 def _torn(found: Sequence[Identity]) -> str:

@@ -321,6 +321,7 @@ def test_the_register_knows_its_connectors_by_their_names():
         ("autocount", "ar_payment"),
         ("autocount", "ap_invoice"),
         ("autocount", "ap_payment"),
+        ("autocount", "knock_off"),
         ("autocount_aotg", "ar_invoice"),
         ("autocount_excel", "invoice"),
         ("autocount_excel", "credit_note"),

@@ -57,7 +57,7 @@ def test_rules_are_published_by_another_person(
     assert run("publish", "1", *COMPANY, "--as", AUTHOR) == 1
     capsys.readouterr()
     assert run("publish", "1", *COMPANY, "--as", PUBLISHER) == 0
-    assert "Ruleset version 1" in capsys.readouterr().out
+    assert "Rule version 1" in capsys.readouterr().out
     assert run("publish", "7", *COMPANY, "--as", PUBLISHER) == 1
 
 
