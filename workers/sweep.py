@@ -23,6 +23,7 @@ from holding.journal.posting_claims import free_the_dead
 from holding.journal.run_counts import close_left_open
 from holding.notices import planning, sending
 from holding.posting.replaced_calls import remove_bodies
+from holding.programs import completed_uses
 from holding.refusal import Refusal
 from holding.rule_changes.start_time import due_files, publish_started
 from holding.rulesets.admission import inspect
@@ -77,6 +78,7 @@ class Sweeper:
             steps.callback(self._signal, now)
             steps.callback(self._link, now)
             steps.callback(folding.fold_all, self._bench.database)
+            steps.callback(completed_uses.complete, self._bench.database, now)
             steps.callback(self._forget, now)
             steps.callback(self._writing, arrange, now)
             steps.callback(self._writing, list_turns.arrange, now)

@@ -25,10 +25,20 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from holding.store import bulk
-from holding.tables import Cause, Company, Connection, Hold, LinkKey, Posting, Record, Revision
+from holding.tables import (
+    Cause,
+    Company,
+    Connection,
+    Hold,
+    LinkKey,
+    Posting,
+    Push,
+    Record,
+    Revision,
+)
 from holding.tables.columns import NOW, among_words
 from holding.tables.decisions import HOLD_OPEN
-from holding.tables.postings import CHANGES
+from holding.tables.postings import CHANGES, UNSENT_STATES
 from holding.tables.records import RECORD_OPEN
 from holding.tables.row_states import RecordState
 from rules.values.cause_keys import CauseKey
@@ -158,6 +168,14 @@ _OPEN = select(Record.id).where(Record.company_id == bindparam("company"), RECOR
 PLANNED_CHANGE = and_(Posting.state == PostingState.POSTED, among_words(Posting.action, CHANGES))
 """A document that is posted and was last planned to be changed or made void; it may be so by now.
 """
+UNSENT = or_(
+    Posting.state.in_(UNSENT_STATES),
+    and_(
+        PLANNED_CHANGE,
+        exists().where(Push.id == Posting.posted_push_id, Push.hash != Posting.hash),
+    ),
+)
+"""What is not sent as it stands now: a document, or a change of one that is posted."""
 _CHANGE_DUE = and_(
     Posting.state == PostingState.POSTED, Posting.due_at.is_not(None), Posting.lease_until.is_(None)
 )

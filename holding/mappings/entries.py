@@ -13,16 +13,15 @@ from difflib import SequenceMatcher
 from fractions import Fraction
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
 from holding.lifecycle.causes import begins
-from holding.lifecycle.changes import PLANNED_CHANGE
+from holding.lifecycle.changes import UNSENT
 from holding.refusal import Refusal
-from holding.tables import Cause, Hold, MappingEntry, MappingTable, Posting, PostingUse, Push
+from holding.tables import Cause, Hold, MappingEntry, MappingTable, Posting, PostingUse
 from holding.tables.decisions import HOLD_OPEN
-from holding.tables.postings import UNSENT_STATES
 from holding.tables.rules import ALWAYS
 from rules.facts.seeds import literal_value
 from rules.values.cause_keys import MISSING_ENTRY, CauseKey, CauseKind
@@ -214,20 +213,11 @@ def used_by(session: Session, entry_ids: Iterable[int]) -> list[int]:
     query = (
         select(Posting.record_id)
         .join(PostingUse, PostingUse.posting_id == Posting.id)
-        .where(PostingUse.entry_id.in_(list(entry_ids)), _UNSENT)
+        .where(PostingUse.entry_id.in_(list(entry_ids)), UNSENT)
         .distinct()
         .order_by(Posting.record_id)
     )
     return list(session.scalars(query))
-
-
-_UNSENT: Final = or_(
-    Posting.state.in_(UNSENT_STATES),
-    and_(
-        PLANNED_CHANGE,
-        exists().where(Push.id == Posting.posted_push_id, Push.hash != Posting.hash),
-    ),
-)
 
 
 def _counted_in(session: Session, table: MappingTable, unit: str) -> set[str]:

@@ -63,7 +63,7 @@ from holding.tables.rules import (
     StoryForm,
 )
 from holding.tables.signals import Escalation, Notice, Recipient, Signal
-from holding.tables.tallies import HoldTally, TalliedRecord, TallyMark
+from holding.tables.tallies import HoldTally, TalliedRecord, TallyMark, UseMark
 from holding.tables.targets import (
     AuthorizationRequest,
     Connection,
@@ -156,5 +156,6 @@ __all__ = [
     "TeamMember",
     "Throttle",
     "Upload",
+    "UseMark",
     "Version",
 ]

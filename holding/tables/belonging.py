@@ -37,6 +37,7 @@ from holding.tables import (
     TalliedRecord,
     TallyMark,
     Upload,
+    UseMark,
     Version,
 )
 
@@ -45,7 +46,7 @@ OF_RECORD: Final[tuple[type[Any], ...]] = (
     *(Posting, Hold, Evaluation, Release, AcceptedDifference, Dating, Retry, Note, Version),
     *(LinkKey, Event, ShadowVerdict, Escalation, TalliedRecord, TallyMark),
 )
-OF_POSTING: Final[tuple[type[Any], ...]] = (Approval, Push, Reading, PostingUse)
+OF_POSTING: Final[tuple[type[Any], ...]] = (Approval, Push, Reading, PostingUse, UseMark)
 OF_PUSH: Final[tuple[type[Any], ...]] = (Attempt, PostingLine)
 OTHERS: Final[tuple[type[Any], ...]] = (Connection, Cause, Request, Run, Signal)
 """What several records share: a source itself, a cause, a call or file, a run, a signal."""

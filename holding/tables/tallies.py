@@ -1,7 +1,9 @@
-"""What is kept of open holds, so that no page has to count them.
+"""What is kept of open holds, so that no page has to count them; and marks, by which a worker finds
+what it has to bring up to date.
 
-Here: the tally, what it counts of each record, and the marks of what has changed since. Not here:
-who marks (triggers of the migration), folding and reading (holding/tallies).
+Here: the tally, what it counts of each record, the marks of what has changed since, and those of
+documents that lack entries. Not here: who marks (migrations and their triggers), folding and
+reading (holding/tallies), what documents lack (holding/programs/completed_uses.py).
 """
 
 from sqlalchemy import Index, UniqueConstraint
@@ -58,3 +60,14 @@ class TallyMark(Base):
     id: Mapped[Id]
     company_id: Mapped[int]
     record_id: Mapped[int]
+
+
+class UseMark(Base):
+    """A document that was judged by a program which did not note every entry (decision 0127).
+
+    A migration marked them; a worker notes the rest and takes the mark away.
+    """
+
+    __tablename__ = "use_mark"
+
+    posting_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
