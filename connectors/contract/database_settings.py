@@ -57,6 +57,11 @@ class DatabaseAddress:
         """Whether it is a file of this machine."""
         return self.system == FILE
 
+    @property
+    def title(self) -> str:
+        """What people call the system."""
+        return SYSTEMS[self.system]
+
 
 def address_of(text: str) -> DatabaseAddress | str:
     """The parts of an address, or what is wrong with it; never with a password in the sentence."""

@@ -171,12 +171,14 @@ class Deferring(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewed:
     """What came of it: a new secret that replaces the stored one, a refusal that only a person can
-    mend, or no answer for now.
+    mend, or no answer for now. `hint` is what that person does, where there is more to say than
+    that a new key is needed.
     """
 
     kind: Literal["renewed", "refused", "away"]
     words: str
     secret: str = ""
+    hint: str = ""
 
     def __repr__(self) -> str:
         return f"Renewed({self.kind}: {self.words})"

@@ -60,10 +60,7 @@ def test_connection(
         words = f"{connection.name} is no target: it cannot be tested."
         return secret if isinstance(secret, Refusal) else Refusal("connection.side", words)
     report = asked(target, settings, secret, http)
-    if told is not None and told.kind == "refused":  # what it has may still be good for minutes
-        hint = "Give the connection a new key, or allow it in the accounting system once more."
-        first = Step.failed("Key renewal", told.words, hint, "key.renewal")
-        report = replace(report, steps=(first, *report.steps))
+    report = with_renewal(report, told)
     if report.snapshot is not None and isinstance(target, TellsItems):
         report = _with_items(database, clock, connection, settings, target, report, secret, http)
     with database.write() as session:
@@ -108,6 +105,25 @@ def keep_report(
     if report.ok and connection.untested_since is not None:
         connection.untested_since = None
         breaker.let_begin(session, connection.id)
+
+
+def with_renewal(report: ConnectionReport, told: Renewed | None) -> ConnectionReport:
+    """The report with why its key was not exchanged: refused (what it has may still be good for
+    minutes), or not answered, where that may be what the test failed of.
+    """
+    if told is None or told.kind == "renewed":
+        return report
+    if any(step.words == told.words for step in report.steps):
+        return report
+    if told.kind == "refused":
+        usual = "Give the connection a new key, or allow it in the system once more."
+        first = Step.failed("Key renewal", told.words, told.hint or usual, "key.renewal")
+    elif report.reached and not report.ok:
+        hint = "Compare the address for tokens of this connection, then test again."
+        first = Step.failed("Key renewal", told.words, hint, "key.not_renewed")
+    else:
+        return report
+    return replace(report, steps=(first, *report.steps))
 
 
 def with_outgoing(report: ConnectionReport) -> ConnectionReport:

@@ -4,6 +4,9 @@ Here: asking it with what the connection is set to, and keeping what it said. No
 (each connector), the test of a target (holding/connections/probe.py).
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy.orm import Session
 
 from connectors import registry
@@ -13,7 +16,8 @@ from connectors.transport.clock import Clock
 from connectors.transport.http import Http
 from holding.access.actors import Actor
 from holding.access.secrets import Keys
-from holding.connections import probe
+from holding.connections import probe, pull_settings
+from holding.connections.key_renewal import renew
 from holding.connections.setup import permitted, secret_of, tell
 from holding.intake.source_zone import zone_of_source
 from holding.refusal import Refusal
@@ -21,9 +25,15 @@ from holding.store.database import Database
 from holding.tables import Connection
 
 
-def is_testable(side: ConnectionSide, connector: str) -> bool:
-    """Whether a connection has a test: each target, and a source whose connector has one."""
+def has_test(side: ConnectionSide, connector: str) -> bool:
+    """Whether connections of a connector may have a test."""
     return side == "target" or isinstance(registry.sources().get(connector), Testable)
+
+
+def is_testable(side: ConnectionSide, connector: str, settings: Mapping[str, Any]) -> bool:
+    """Whether a connection has a test: each target, and a source that says where it is asked."""
+    asked = side == "target" or bool(str(settings.get(pull_settings.ADDRESS) or "").strip())
+    return asked and has_test(side, connector)
 
 
 def is_called(side: ConnectionSide, connector: str) -> bool:
@@ -47,16 +57,32 @@ def tested(
         source = registry.sources().get(connection.connector)
         refusal = permitted(actor, "connection.admin", connection.company_id)
         of_target = connection.side == "target"
+        refusal = refusal or _unasked(connection)
         zone = None if of_target else zone_of_source(session, connection_id)
-        secret = "" if of_target else secret_of(session, connection, keys)
     if zone is None or not isinstance(source, Testable):
         return probe.test_connection(database, clock, connection_id, actor, http=http, keys=keys)
-    if refusal or isinstance(secret, Refusal):
-        return refusal or secret
-    report = probe.with_outgoing(source.test(connection.settings, secret, zone, http))
+    if refusal:
+        return refusal
+    renewed = renew(database, clock, connection_id, http=http, keys=keys)
+    with database.read() as session:
+        secret = secret_of(session, session.get_one(Connection, connection_id), keys)
+    if isinstance(secret, Refusal):
+        return secret
+    told = source.test(connection.settings, secret, zone, http)
+    report = probe.with_outgoing(probe.with_renewal(told, renewed))
     with database.write() as session:
         _keep(session, connection_id, actor, report, clock)
     return report
+
+
+def _unasked(connection: Connection) -> Refusal | None:
+    """Why a source is not tested that only waits for webhooks."""
+    if is_testable(connection.side, connection.connector, connection.settings):
+        return None
+    words = f"{connection.name} is not asked: it waits for what is sent to it."
+    return Refusal(
+        "connection.unasked", words, "Enter its address under Settings to have it asked."
+    )
 
 
 def _keep(

@@ -51,7 +51,7 @@ def save(name: str) -> Response:
     if row.key_tail and after.key_tail is None:
         said += " Its key was given for another host: paste it again."
     asked = form.key is not None and not form.key.optional and after.key_tail is None
-    if asked or not source_tests.is_testable(row.side, row.connector):
+    if asked or not source_tests.is_testable(row.side, row.connector, after.settings):
         return fragments.moved(connections.url_of(name), said)
     return tested(row.id, name, said)
 
@@ -77,7 +77,7 @@ def _page(
         status=status,
         row=row,
         form=form,
-        testable=source_tests.is_testable(row.side, row.connector),
+        testable=source_tests.is_testable(row.side, row.connector, row.settings),
         values=stored | values,
         problems=problems,
     )

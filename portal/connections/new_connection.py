@@ -55,7 +55,7 @@ def create() -> Response:
         return fragments.refuse(stored, back=_url())
     row_id, kept = stored
     doorbell.ring(g.company.id, "evaluate")
-    if side == "source" and not source_tests.is_testable(side, system):
+    if side == "source" and not source_tests.is_testable(side, system, values):
         row = connections.row_of(name)
         shown = connections.shown(row) | {"secret": secret if made_here else ""}
         return fragments.respond("connections/show.html", shown, say=f"{name} was added.")
@@ -133,7 +133,7 @@ def _page(
         side=side,
         wanted=side or request.args.get("side"),
         form=form,
-        tested=side is not None and source_tests.is_testable(side, system),
+        tested=side is not None and source_tests.has_test(side, system),
         tells_units=isinstance(registry.targets().get(system), TellsItems),
         values={"name": system, "unit_rates": request.form.get("unit_rates", ""), **values},
         problems=problems,

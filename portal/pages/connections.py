@@ -267,7 +267,7 @@ def shown(row: queries.ConnectionRow) -> dict[str, object]:
         "back": security.outside(url_for("connauth.back", co=g.company.code, name=row.name)),
         "pulls": _pulls(row),
         "lists": list_turns.of_target(session, row.id) if target else (),
-        "testable": source_tests.is_testable(row.side, row.connector),
+        "testable": source_tests.is_testable(row.side, row.connector, row.settings),
         "hook": intake.hook_address(g.company.code, row.name),
         "calls": source_tests.is_called(row.side, row.connector),
         "first": _today() - timedelta(days=30),

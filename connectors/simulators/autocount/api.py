@@ -124,7 +124,8 @@ class Api(Metered[Books]):
             return reply, False
         verb = _VERBS.get((request.method, way.word), "") if way else ""
         if key is None or key.secret != request.headers.get("api-key") or not _reaches(key, way):
-            reply = refused(401, "401 Unauthorized.")
+            known = way is None or way.book in self.books.books
+            reply = refused(401, "401 Unauthorized.") if known else refused(404, "404 Not Found.")
         elif way is None or verb not in way.kind.verbs:
             reply = refused(404, "404 Not Found.")
         elif key.methods is not None and f"{request.method} {way.kind.path}" not in key.methods:

@@ -22,6 +22,7 @@ REST: Final = {
     "rest_too_many": "it is answered 429 and told to wait",
     "rest_limit": "it is answered 200 with the error that says the same",
     "rest_refused": "it is answered as for a token that was taken back",
+    "rest_forbidden": "it is answered as for an app that may not ask that",
     "rest_cut": "the connection is cut in the middle of the answer",
     "rest_missing": "one order of the page is left out where orders are shown",
 }
@@ -59,6 +60,8 @@ class Market(Shop):
     """One seller. `per_minute`: how many questions are answered in a minute."""
 
     faults = FAULTS
+    exchange_at = ""
+    """The path where tokens are exchanged."""
 
     def __init__(
         self,
@@ -85,7 +88,7 @@ class Market(Shop):
 
     @abstractmethod
     def wrong(self, what: str) -> Reply:
-        """An error in the marketplace's own words: server, limit, token."""
+        """An error in the marketplace's own words: server, limit, token, permission."""
 
     @abstractmethod
     def trial(self) -> Webhook:
@@ -127,7 +130,7 @@ class Market(Shop):
         """What the interface answers."""
         del request_id
         fault = request.headers.get("x-sim-fault") or next(
-            (name for name in self.books.faults if name in REST), ""
+            (name for name in self.books.faults if name in REST and self._meets(name, request)), ""
         )
         reply = self._faulty(fault) or self._busy() or self.refused(request) or self.shown(request)
         line = {"at": self.now().isoformat(), "call": "asked", "path": request.path}
@@ -144,6 +147,10 @@ class Market(Shop):
             self.write({**line, "effect": "left_out", "status": 0, "fault": "rest_missing"})
         return planned
 
+    def _meets(self, fault: str, request: Request) -> bool:
+        """An app that may not ask for orders may still exchange its tokens."""
+        return fault != "rest_forbidden" or request.path != self.exchange_at
+
     def _faulty(self, fault: str) -> Reply | None:
         match fault:
             case "rest_error":
@@ -156,6 +163,8 @@ class Market(Shop):
                 return self.wrong("limit")
             case "rest_refused":
                 return self.wrong("token")
+            case "rest_forbidden":
+                return self.wrong("permission")
             case _:
                 return None
 

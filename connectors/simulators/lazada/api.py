@@ -25,7 +25,9 @@ from connectors.transport.clock import Clock
 LIST: Final = "/orders/get"
 ITEMS: Final = "/orders/items/get"
 TOKEN: Final = "/auth/token/refresh"  # noqa: S105 - a path
+SELLER_PATH: Final = "/seller/get"
 SELLER: Final = "1000165972"
+SHOP_NAME: Final = "Kedai Demo"
 MOST: Final = 100
 AT_ONCE: Final = 50
 VALID: Final = 7200
@@ -33,6 +35,7 @@ VALID: Final = 7200
 _ERRORS: Final = {
     "server": ("ServiceUnavailable", "SYSTEM", "Service temporarily unavailable"),
     "limit": ("ApiCallLimit", "ISV", "This API has reached its call limit"),
+    "permission": ("InsufficientPermission", "ISV", "The app may not call this API"),
     "token": ("IllegalAccessToken", "ISV", "The specified access token is invalid or expired"),
 }
 _ORDER, _REVERSE = 0, 10
@@ -40,6 +43,8 @@ _ORDER, _REVERSE = 0, 10
 
 class Lazada(Market):
     """One seller."""
+
+    exchange_at = TOKEN
 
     def __init__(
         self,
@@ -117,6 +122,8 @@ class Lazada(Market):
         try:
             if request.path == LIST:
                 return self._listed(request.query)
+            if request.path == SELLER_PATH:
+                return _good({"seller_id": int(SELLER), "name": SHOP_NAME, "location": "my"})
             if request.path == ITEMS:
                 return self._pieces(request.query)
             if request.path == TOKEN:

@@ -115,6 +115,8 @@ class Api(Metered[Books]):
         company = self.books.companies.get(way.realm)
         if company is None or not company.lists:
             return gate(403, "3201", "AuthorizationFailure", "Not authorized for this company")
+        if company.shut:
+            return gate(403, "120", "AuthorizationFailure", "User is not authorized")
         if company.ended:
             return fault(Problem("6190", "Invalid Company Status: the subscription has ended"))
         return None

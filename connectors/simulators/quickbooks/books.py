@@ -40,6 +40,7 @@ class Company:
     taxed: bool = True  # outside the US each line says its tax code
     language: str = "en"
     ended: bool = False  # the subscription
+    shut: bool = False  # to who connected, who may not keep its accounts
 
 
 def default_companies(*, closed_through: date | None) -> dict[str, Company]:
@@ -75,7 +76,7 @@ def default_companies(*, closed_through: date | None) -> dict[str, Company]:
 
 
 EFFECTS = frozenset({"created", "updated", "voided", "by_hand", "deleted"})
-_SWITCHES = ("duplicate_check", "taxed", "ended")
+_SWITCHES = ("duplicate_check", "taxed", "ended", "shut")
 
 Place = tuple[str, str, str]
 Shown = Mapping[str, Any]

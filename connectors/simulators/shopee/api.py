@@ -35,12 +35,16 @@ _ERRORS: Final = {
     "server": ("error_server", "Something wrong. Please try later."),
     "limit": ("error_rate_limit", "You have exceeded the request limit."),
     "token": ("error_auth", "Invalid access_token."),
+    "permission": ("error_permission", "You don't have the permission to call this API."),
+    "shop": ("error_auth", "Invalid shop_id: partner and shop are not linked."),
 }
 _STATUS, _RETURN, _TRIAL = 3, 29, 0
 
 
 class Shopee(Market):
     """One shop."""
+
+    exchange_at = TOKEN
 
     def __init__(
         self,
@@ -94,7 +98,9 @@ class Shopee(Market):
         moment = query.get("timestamp", "")
         if not moment.isdecimal() or abs(int(moment) - self.now().timestamp()) > VALID:
             return _wrong("error_param", "Invalid timestamp.")
-        if request.path != TOKEN and (own != self.access or not own or shop != str(SHOP_ID)):
+        if request.path != TOKEN and shop != str(SHOP_ID):
+            return self.wrong("shop")
+        if request.path != TOKEN and (own != self.access or not own):
             return self.wrong("token")
         return None
 
@@ -165,7 +171,7 @@ class Shopee(Market):
     def _exchanged(self, body: bytes) -> Reply:
         given = json.loads(body)
         if given["shop_id"] != SHOP_ID or str(given["partner_id"]) != self.app.number:
-            return _wrong("error_param", "Wrong shop_id.")
+            return self.wrong("shop")
         if not self.exchange(str(given["refresh_token"])):
             return _wrong("error_auth", "Invalid refresh_token.")
         told = {"access_token": self.access, "refresh_token": self.refresh, "shop_id": SHOP_ID}

@@ -41,6 +41,7 @@ _ASKED: Final = {
     "rest_html": "it is answered 502 with a page",
     "rest_too_many": "it is answered 429 and told to wait",
     "rest_refused": "it is answered 401, as for a token that was taken back",
+    "rest_forbidden": "it is answered 403, as for an app that may not read orders",
     "rest_cut": "the connection is cut in the middle of the answer",
 }
 FAULTS: Final = {**ON_THE_WAY, **_ASKED}
@@ -186,6 +187,9 @@ class Shopify(Shop):
                 return _too_many()
             case "rest_refused":
                 return _wrong(401, _REFUSED)
+            case "rest_forbidden":
+                words = "[API] This action requires merchant approval for read_orders scope."
+                return _wrong(403, words)
             case _:
                 return None
 

@@ -39,6 +39,7 @@ _ASKED: Final = {
     "rest_html": "it is answered 502 with a page",
     "rest_too_many": "it is answered 429 and told to wait",
     "rest_refused": "it is answered 401",
+    "rest_forbidden": "it is answered as for a key that may not read",
     "rest_cut": "the connection is cut in the middle of the answer",
 }
 FAULTS: Final = {**ON_THE_WAY, **_ASKED}
@@ -155,6 +156,9 @@ class WooCommerce(Shop):
         if fault in told:
             status, code = told[fault]
             return _wrong(status, code, "There has been a critical error on this website.")
+        if fault == "rest_forbidden":
+            words = "The API key provided does not have read permissions."
+            return _wrong(401, "woocommerce_rest_authentication_error", words)
         return self._too_many() if fault == "rest_too_many" else None
 
     def _too_many(self) -> Reply:

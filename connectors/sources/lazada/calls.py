@@ -20,7 +20,14 @@ from connectors.contract import Settings
 from connectors.contract.pulls import NoPage
 from connectors.contract.targets import Renewed
 from connectors.kit.keys.lasting_keys import Grant, exchanged, grant_of
-from connectors.transport.http import KEY_REFUSED, TOO_MANY, Http, HttpFailure, retry_after
+from connectors.transport.http import (
+    KEY_REFUSED,
+    TOO_MANY,
+    Http,
+    HttpAnswer,
+    HttpFailure,
+    retry_after,
+)
 from connectors.transport.strict_json import loads
 
 LASTS: Final = timedelta(days=7)
@@ -30,9 +37,11 @@ _PAUSE: Final = 60.0
 _KEY_CODES: Final = frozenset(
     {"IllegalAccessToken", "IllegalRefreshToken", "InvalidAppKey", "AppKeyInvalid", "E007"}
 )
-_BUSY_CODES: Final = frozenset({"ApiCallLimit", "AppCallLimit", "SellerCallLimit", "E901"})
-_KEY_HINT: Final = "Authorize the app for the seller again, and enter the key again."
-_FORM: Final = "Write the key as APP_SECRET:REFRESH_TOKEN."
+BUSY_CODES: Final = frozenset({"ApiCallLimit", "AppCallLimit", "SellerCallLimit", "E901"})
+KEY_HINT: Final = (
+    "At open.lazada.com authorize the app for the seller again, and enter the key again."
+)
+FORM: Final = "Write the key as APP_SECRET:REFRESH_TOKEN."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +54,35 @@ class Shop:
 
     def get(self, path: str, asked: Mapping[str, str]) -> object | NoPage:
         """The `data` of an answer, or why there is none."""
-        query = {**asked, "access_token": self.grant.access}
-        signed = _signed(self.settings, self.grant.secret, path, query, self.http)
-        url = f"{_said(self.settings, 'base_url').rstrip('/')}{path}?{urlencode(signed)}"
-        answer = self.http.request("GET", url, headers={"Accept": "application/json"})
+        answer = self.answer(path, asked)
         if isinstance(answer, HttpFailure):
             return NoPage(words=answer.words)
-        told = _object(answer.body)
+        told = content(answer.body)
         code = str(told.get("code"))
-        if answer.status == TOO_MANY or code in _BUSY_CODES:
+        if answer.status == TOO_MANY or code in BUSY_CODES:
             pause = retry_after(answer.headers, answer.at)
             words = "Lazada was asked more often than it allows."
             return NoPage(words=words, pause=_PAUSE if pause is None else pause)
         if answer.status in KEY_REFUSED or code in _KEY_CODES:
-            words = f"Lazada does not accept the key: {_why(told)}"
-            return NoPage(words=words, hint=_KEY_HINT, key_refused=True)
+            words = f"Lazada does not accept the key: {why(told)}"
+            return NoPage(words=words, hint=KEY_HINT, key_refused=True)
         if code != "0" or answer.status != HTTPStatus.OK:
-            return NoPage(words=f"Lazada answered {answer.status}: {_why(told)}")
+            return NoPage(words=f"Lazada answered {answer.status}: {why(told)}")
         return told.get("data")
+
+    def answer(self, path: str, asked: Mapping[str, str]) -> HttpAnswer | HttpFailure:
+        """What comes back to a signed question."""
+        query = {**asked, "access_token": self.grant.access}
+        signed = _signed(self.settings, self.grant.secret, path, query, self.http)
+        url = f"{_said(self.settings, 'base_url').rstrip('/')}{path}?{urlencode(signed)}"
+        return self.http.request("GET", url, headers={"Accept": "application/json"})
 
 
 def shop_of(settings: Settings, key: str, http: Http) -> Shop | NoPage:
     """The way to a seller with this key."""
     grant = grant_of(key)
     if grant is None or not grant.access:
-        return NoPage(words="The key does not say how to ask Lazada.", hint=_FORM)
+        return NoPage(words="The key does not say how to ask Lazada.", hint=FORM)
     return Shop(settings, grant, http)
 
 
@@ -77,7 +90,7 @@ def renewed(settings: Settings, key: str, http: Http) -> Renewed:
     """Exchange the refresh token."""
     grant = grant_of(key)
     if grant is None:
-        return Renewed(kind="refused", words=f"The key cannot be used. {_FORM}")
+        return Renewed(kind="refused", words=f"The key cannot be used. {FORM}")
     base = (_said(settings, "token_url") or RENEWED_AT).rstrip("/")
     asked = {"refresh_token": grant.refresh}
     query = _signed(settings, grant.secret, RENEWAL, asked, http)
@@ -92,14 +105,14 @@ def renewed(settings: Settings, key: str, http: Http) -> Renewed:
     )
     if isinstance(answer, HttpFailure):
         return Renewed(kind="away", words=answer.words)
-    told = _object(answer.body)
+    told = content(answer.body)
     code = str(told.get("code"))
     if answer.status == HTTPStatus.OK and code == "0":
         return exchanged(grant, told, told.get("expires_in"), http.now())
-    sick = answer.status >= 500 or answer.status == TOO_MANY
-    away = sick or code in _BUSY_CODES or told.get("type") == "SYSTEM"
-    words = f"Lazada gave no access token for the refresh token: {_why(told)}"
-    return Renewed(kind="away" if away else "refused", words=words)
+    sick = answer.status >= 500 or answer.status == TOO_MANY or "code" not in told  # another page
+    away = sick or code in BUSY_CODES or told.get("type") == "SYSTEM"
+    words = f"Lazada gave no access token for the refresh token: {why(told)}"
+    return Renewed(kind="away" if away else "refused", words=words, hint=KEY_HINT)
 
 
 def _signed(
@@ -121,12 +134,14 @@ def sign(secret: str, path: str, query: Mapping[str, str]) -> str:
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest().upper()
 
 
-def _object(body: bytes) -> Mapping[str, object]:
+def content(body: bytes) -> Mapping[str, object]:
+    """The object of an answer; nothing where it is none."""
     told = loads(body)
     return told if isinstance(told, Mapping) else {}
 
 
-def _why(told: Mapping[str, object]) -> str:
+def why(told: Mapping[str, object]) -> str:
+    """What Lazada says of an error, as the end of a sentence."""
     said = str(told.get("message") or told.get("code") or "no reason given").strip()
     return said[:200].rstrip(".") + "."
 

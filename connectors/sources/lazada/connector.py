@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from connectors.contract import (
     Accepted,
     ConnectionForm,
+    ConnectionReport,
     ExampleCall,
     IncomingRecord,
     KeyField,
@@ -35,7 +36,7 @@ from connectors.kit.delivery_counts import too_long_lists, too_many
 from connectors.kit.keys import lasting_keys
 from connectors.kit.shops.delivery_reading import Read, parsed, taken
 from connectors.kit.signed_webhooks import too_large
-from connectors.sources.lazada import calls, pages, payout_pages
+from connectors.sources.lazada import calls, pages, payout_pages, probe
 from connectors.sources.lazada.kinds import KINDS, NAME, ORDER_WORDS, PIECE_WORDS
 from connectors.sources.lazada.orders import Given, records_of
 from connectors.sources.lazada.payouts import payouts_of
@@ -67,6 +68,13 @@ FORM = ConnectionForm(
             hint="Where tokens are exchanged. Blank: https://auth.lazada.com/rest.",
             example="https://auth.lazada.com/rest",
             kind="address",
+        ),
+        Setting(
+            name=probe.SETTING,
+            label="Seller ID",
+            hint="The connection test compares it, so that no other shop's orders come. Blank: the "
+            "test tells whose key it is.",
+            example="1000165972",
         ),
         Setting(
             name=payout_pages.SETTING,
@@ -189,6 +197,16 @@ class Lazada:
     ) -> Page | NoPage:
         """Orders with their pieces that changed after a cursor; then payouts where wanted."""
         return pages.page(cursor, settings, secret, zone, http)
+
+    def test(
+        self,
+        settings: Settings,
+        secret: str,
+        zone: ZoneInfo,  # noqa: ARG002
+        http: Http,
+    ) -> ConnectionReport:
+        """Whether the shop can be asked, a step a line."""
+        return probe.report(settings, secret, http)
 
     def is_due(self, secret: str, now: datetime) -> bool:
         """Whether the access token has to be exchanged before the next call."""

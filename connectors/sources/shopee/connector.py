@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from connectors.contract import (
     Accepted,
     ConnectionForm,
+    ConnectionReport,
     ExampleCall,
     IncomingRecord,
     KeyField,
@@ -34,7 +35,7 @@ from connectors.kit.delivery_counts import too_long_lists, too_many
 from connectors.kit.keys import lasting_keys
 from connectors.kit.shops.delivery_reading import Read, parsed, taken
 from connectors.kit.signed_webhooks import too_large
-from connectors.sources.shopee import calls, pages, payout_pages
+from connectors.sources.shopee import calls, pages, payout_pages, probe
 from connectors.sources.shopee.kinds import KINDS, NAME, RETURN_WORDS, STATUS_WORDS
 from connectors.sources.shopee.orders import Given, order_of, refund_of
 from connectors.sources.shopee.payouts import payouts_of
@@ -203,6 +204,16 @@ class Shopee:
     ) -> Page | NoPage:
         """Orders, then returns, that changed after a cursor; then payouts where they are wanted."""
         return pages.page(cursor, settings, secret, zone, http)
+
+    def test(
+        self,
+        settings: Settings,
+        secret: str,
+        zone: ZoneInfo,  # noqa: ARG002
+        http: Http,
+    ) -> ConnectionReport:
+        """Whether the shop can be asked, a step a line."""
+        return probe.report(settings, secret, http)
 
     def is_due(self, secret: str, now: datetime) -> bool:
         """Whether the access token has to be exchanged before the next call."""

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.contract import (
     Accepted,
+    ConnectionReport,
     ExampleCall,
     IncomingRecord,
     RowError,
@@ -30,7 +31,7 @@ from connectors.contract.sources import Withdrawn
 from connectors.kit.delivery_counts import too_long_lists, too_many
 from connectors.kit.shops.delivery_reading import Read, parsed, taken
 from connectors.kit.signed_webhooks import body_signed, too_large
-from connectors.sources.shopify import pages
+from connectors.sources.shopify import pages, probe
 from connectors.sources.shopify.form import FORM
 from connectors.sources.shopify.kinds import KINDS, NAME
 from connectors.sources.shopify.orders import delivery_of, order_of
@@ -186,6 +187,16 @@ class Shopify:
 
         orders, payouts = partial(read, "order"), partial(read, "payout")
         return pages.page_after(cursor, settings, secret, http, orders, payouts)
+
+    def test(
+        self,
+        settings: Settings,
+        secret: str,
+        zone: ZoneInfo,  # noqa: ARG002
+        http: Http,
+    ) -> ConnectionReport:
+        """Whether the shop can be asked, a step a line."""
+        return probe.report(settings, secret, http)
 
 
 Found = tuple[str, str, Given, Given]  # its place, what it is, itself, the order it is inside of

@@ -38,7 +38,13 @@ from connectors.contract.database_settings import DatabaseAddress
 from connectors.kit.delivery_limits import MEGABYTE
 from connectors.sources.sql.destination import place_of
 from connectors.sources.sql.drivers import DIALECTS, Login, connect, only_reading
-from connectors.sources.sql.failures import UnansweredError, unanswered
+from connectors.sources.sql.failures import (
+    WAYS,
+    UnansweredError,
+    unanswered,
+    unreached,
+    way_of,
+)
 from connectors.sources.sql.places import Place, Start, like
 from connectors.sources.sql.queries import KindQuery, LineQuery
 from connectors.sources.sql.time_limit import watched
@@ -196,6 +202,8 @@ def opened(address: DatabaseAddress, password: str, zone: ZoneInfo) -> Iterator[
     """A transaction that reads, and is undone at its end; raises UnansweredError without one."""
     place = place_of(address)
     if isinstance(place, Blocked):
+        if place.temporary and not address.is_file:
+            raise unreached("host", address.title, address.host, address.port)
         raise UnansweredError("away" if place.temporary else "blocked", place.words)
     try:
         engine = create_engine(f"{DIALECTS[address.system]}://", poolclass=NullPool)
@@ -233,12 +241,18 @@ def _begin(connection: Connection, system: str, place: object) -> None:
 
 
 def _connected(login: Login, driver: Any) -> Any:
+    where = login.address
     try:
         return connect(login, driver)
     except driver.Error as error:
-        raise unanswered(error, connecting=True) from None
-    except (OSError, *GARBLED) as error:
-        raise UnansweredError("away") from error
+        told = unanswered(error, connecting=True)
+        if told.cause not in WAYS:
+            raise told from None
+        raise unreached(told.cause, where.title, where.host, where.port) from None
+    except OSError as error:
+        raise unreached(way_of(error), where.title, where.host, where.port) from error
+    except GARBLED as error:
+        raise unreached("stranger", where.title, where.host, where.port) from error
 
 
 @contextmanager

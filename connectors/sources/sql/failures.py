@@ -13,6 +13,10 @@ Cause = Literal[
     "blocked",
     "driver",
     "away",
+    "host",
+    "port",
+    "silent",
+    "stranger",
     "login",
     "database",
     "rights",
@@ -22,6 +26,8 @@ Cause = Literal[
     "value",
     "other",
 ]
+WAYS: Final[frozenset[Cause]] = frozenset({"host", "port", "silent", "stranger"})
+"""Causes that say where the way to a server ends."""
 _OF_STATES: Final[Mapping[str, Cause]] = {
     "28": "login",
     "3D": "database",
@@ -71,6 +77,19 @@ _SAID: Final[Mapping[Cause, tuple[str, str]]] = {
         "The database cannot be reached, or does not take connections now.",
         "Ask who runs it whether it is up and lets our outgoing address in.",
     ),
+    "host": ("The name of the database was not found.", "Compare the address."),
+    "port": (
+        "The connection was refused on this port.",
+        "Compare the port. If it is right, ask who runs the database to let us in.",
+    ),
+    "silent": (
+        "The database did not answer in time.",
+        "A firewall may drop our calls: ask for our outgoing address to be allowed.",
+    ),
+    "stranger": (
+        "What answers there is no database of this kind.",
+        "Enter the address of the database, not of a web page or of another system.",
+    ),
     "login": (
         "The database does not accept the login.",
         "Compare the user in the address, and enter the password again.",
@@ -101,6 +120,7 @@ _SAID: Final[Mapping[Cause, tuple[str, str]]] = {
         "Test the connection; ask who runs the database if it stays so.",
     ),
 }
+_TIMED_OUT: Final = "timed out"
 _NAMED: Final = re.compile(
     r"(?:relation|column|table|[Tt]able|[Uu]nknown column|no such (?:table|column):) "
     r"[\"'`]?([\w.]{1,80})[\"'`]?"
@@ -122,6 +142,9 @@ def unanswered(error: BaseException, *, connecting: bool = False) -> UnansweredE
     """What an error of a driver means. Nothing of its text is shown but a name that is missing."""
     cause = _cause(error, connecting=connecting)
     words = ""
+    if connecting and cause == "rights":  # so MariaDB says it to a login that has no rights at all
+        words = "There is no such database there, or the login may not open it."
+        return UnansweredError("database", words)
     if cause == "name" and (found := _NAMED.search(str(error))):
         words = f"The database knows no {found[1]}."
     return UnansweredError(cause, words)
@@ -130,16 +153,40 @@ def unanswered(error: BaseException, *, connecting: bool = False) -> UnansweredE
 def _cause(error: BaseException, *, connecting: bool) -> Cause:
     first = error.args[0] if error.args else None
     if isinstance(first, int):  # MariaDB's numbers say more than its states
+        if connecting and _TIMED_OUT in str(error).lower():
+            return "silent"
         return _OF_NUMBERS.get(first, "away" if connecting else "other")
     state = getattr(error, "sqlstate", None)
     if isinstance(state, str):
         known = next((state[:size] for size in (5, 3, 2) if state[:size] in _OF_STATES), "")
         return _OF_STATES[known] if known else "other"
     text = str(error).lower()
-    for cause, signs in _OF_TEXTS.items():
+    for cause, signs in (_OF_WAYS if connecting else _OF_TEXTS).items():
         if any(sign in text for sign in signs):
             return cause
     return "away" if connecting else "other"
+
+
+def unreached(cause: Cause, system: str, host: str, port: int) -> UnansweredError:
+    """Why there is no way to a server, with where it was looked for."""
+    match cause:
+        case "host":
+            return UnansweredError(cause, f"The name {host} was not found.")
+        case "port":
+            return UnansweredError(cause, f"{host} refused the connection on port {port}.")
+        case "silent":
+            return UnansweredError(cause, f"{host} did not answer in time.")
+        case "stranger":
+            return UnansweredError(cause, f"{host} answers on port {port}, and is no {system}.")
+        case _:
+            return UnansweredError(cause)
+
+
+def way_of(error: BaseException) -> Cause:
+    """What an error of the network means while a connection is opened."""
+    if isinstance(error, ConnectionRefusedError):
+        return "port"
+    return "silent" if isinstance(error, TimeoutError) else "away"
 
 
 _OF_TEXTS: Final[Mapping[Cause, tuple[str, ...]]] = {
@@ -157,3 +204,10 @@ _OF_TEXTS: Final[Mapping[Cause, tuple[str, ...]]] = {
     "value": ("could not decode", "can't load", "too large", "too big", "out of range"),
 }
 """Where a driver has no codes: SQLite, and PostgreSQL before there is a connection."""
+_OF_WAYS: Final[Mapping[Cause, tuple[str, ...]]] = {
+    "stranger": ("negotiation", "but received"),
+    "port": ("connection refused",),
+    "silent": ("timeout expired", "timed out"),
+    **_OF_TEXTS,
+}
+"""The same while a connection is opened, where PostgreSQL has no codes yet."""

@@ -15,13 +15,20 @@ from connectors.contract.database_settings import FILE, SYSTEMS, DatabaseAddress
 from connectors.contract.schema import FieldSchema
 from connectors.sources.sql import permissions
 from connectors.sources.sql.database import Reader, opened
-from connectors.sources.sql.failures import Cause, UnansweredError
+from connectors.sources.sql.failures import WAYS, Cause, UnansweredError
 from connectors.sources.sql.kinds import ORDER, STAMP
 from connectors.sources.sql.places import moment_of
 from connectors.sources.sql.queries import KindQuery, LineQuery, fields_by_column, queries_of
 
 FIRST: Final = ("Settings", "Driver", "Reach", "Login", "Read-only")
-_STOPS_AT: Final[dict[Cause, int]] = {"driver": 1, "away": 2, "blocked": 2}
+_STOPS_AT: Final[dict[Cause, int]] = {
+    "driver": 1,
+    "blocked": 2,
+    "away": 2,
+    **dict.fromkeys(WAYS, 2),
+}
+_CODES: Final[dict[Cause, str]] = {"host": "name", "port": "refused", "silent": "timeout"}
+"""Those that every way to a system has (kit/reach.py)."""
 _AHEAD: Final = timedelta(hours=1)
 _INDEX: Final = "Have an index made on it: without one each reading goes through the whole table."
 
@@ -55,7 +62,11 @@ def _stopped(
     """The report where nobody let us in."""
     at = _STOPS_AT.get(why.cause, 3) if len(made) == 1 else 4
     before = (made[0], *_there(address)[: at - 1])
-    code = f"reach.{why.cause}" if at == _STOPS_AT["away"] else f"database.{why.cause}"
+    code = (
+        f"reach.{_CODES.get(why.cause, why.cause)}"
+        if at == _STOPS_AT["away"]
+        else f"database.{why.cause}"
+    )
     failed = Step.failed(FIRST[at], why.words, why.hint, code)
     there = at > _STOPS_AT["away"]
     return ConnectionReport.stopped((*FIRST, *kinds), *before, failed, there=there)

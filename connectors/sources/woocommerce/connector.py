@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from connectors.contract import (
     Accepted,
     ConnectionForm,
+    ConnectionReport,
     IncomingRecord,
     KeyField,
     RowError,
@@ -29,7 +30,7 @@ from connectors.contract.sources import Withdrawn
 from connectors.kit.delivery_counts import too_long_lists, too_many
 from connectors.kit.shops.delivery_reading import parsed
 from connectors.kit.signed_webhooks import body_signed, too_large
-from connectors.sources.woocommerce import order_pages
+from connectors.sources.woocommerce import order_pages, probe
 from connectors.sources.woocommerce.kinds import KINDS, NAME
 from connectors.sources.woocommerce.orders import TRASH, Given, records_of
 from connectors.transport.http import Http
@@ -114,6 +115,16 @@ class WooCommerce:
     ) -> Page | NoPage:
         """What follows a cursor."""
         return order_pages.page(cursor, settings, secret, zone, http)
+
+    def test(
+        self,
+        settings: Settings,
+        secret: str,
+        zone: ZoneInfo,  # noqa: ARG002
+        http: Http,
+    ) -> ConnectionReport:
+        """Whether the shop can be asked, a step a line."""
+        return probe.report(settings, secret, http)
 
 
 def _is_ping(lower: Mapping[str, str], raw: bytes) -> bool:

@@ -30,6 +30,7 @@ PAGE: Final = 50
 OVERLAP: Final = timedelta(minutes=10)
 SECOND: Final = timedelta(seconds=1)
 LISTS: Final = ("any", TRASH)
+FORM: Final = "SECRET:ck_…:cs_…"
 _KEY = re.compile(r"(?P<hook>.*):(?P<consumer>ck_[^:]+):(?P<secret>cs_[^:]+)", re.DOTALL)
 
 
@@ -37,6 +38,20 @@ def hook_secret(key: str) -> str:
     """The part of a connection's key that signs webhooks."""
     found = _KEY.fullmatch(key.strip())
     return found["hook"] if found else key.strip()
+
+
+def identity(key: str) -> dict[str, str] | None:
+    """The headers that ask with a connection's key; None where it has no part to ask with."""
+    found = _KEY.fullmatch(key.strip())
+    if found is None:
+        return None
+    who = base64.b64encode(f"{found['consumer']}:{found['secret']}".encode()).decode()
+    return {"Authorization": f"Basic {who}", "Accept": "application/json"}
+
+
+def root_of(settings: Settings) -> str:
+    """The address of the shop, without a slash at its end."""
+    return str(settings.get("base_url") or "").strip().rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +88,10 @@ def begin(since: datetime) -> str:
 
 def page(cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Http) -> Page | NoPage:
     """What follows a cursor."""
-    place, key = Cursor.of(cursor), _KEY.fullmatch(secret.strip())
-    if key is None:
+    place, headers = Cursor.of(cursor), identity(secret)
+    if headers is None:
         words = "The key does not say how to ask the shop."
-        return NoPage(words=words, hint="Give it as SECRET:ck_…:cs_…, the webhook's secret first.")
+        return NoPage(words=words, hint=f"Give it as {FORM}, the webhook's secret first.")
     asked = {
         "modified_after": (place.moments[place.at] - SECOND).strftime(_WRITTEN),
         "dates_are_gmt": "true",
@@ -86,10 +101,7 @@ def page(cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Htt
         "per_page": str(PAGE),
         "page": str(place.page),
     }
-    base = str(settings.get("base_url") or "").strip().rstrip("/")
-    who = base64.b64encode(f"{key['consumer']}:{key['secret']}".encode()).decode()
-    headers = {"Authorization": f"Basic {who}", "Accept": "application/json"}
-    answer = http.request("GET", f"{base}{PATH}?{urlencode(asked)}", headers=headers)
+    answer = http.request("GET", f"{root_of(settings)}{PATH}?{urlencode(asked)}", headers=headers)
     if isinstance(answer, HttpFailure):
         return NoPage(words=answer.words)
     if answer.status != 200:

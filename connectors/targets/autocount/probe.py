@@ -111,10 +111,13 @@ def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure]) -> Step:
         hint = "Tick them on the key in AutoCount, then test again."
         return Step.failed(STEPS[4], words, hint, "key.permission")
     unclear = [name for name, answer in seen.items() if _unclear(answer)]
-    words = (
-        f"Nothing is known about {' and '.join(unclear)}." if unclear else "It may read; whether "
+    words = "It may read; whether it may write, only a write shows."
+    words = f"Nothing is known about {' and '.join(unclear)}." if unclear else words
+    hint = (
+        "In AutoCount open settings of the account book, tab API Keys, and allow the key to create"
+        " what is posted."
     )
-    return Step(STEPS[4], None, words if unclear else words + "it may write, only a write shows.")
+    return Step(STEPS[4], None, words, hint)
 
 
 def _unclear(answer: HttpAnswer | HttpFailure) -> bool:

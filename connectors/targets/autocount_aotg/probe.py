@@ -19,6 +19,7 @@ _ASK = (
     "AutoCount does not tell what is closed: give the last closed day, or none, as the setting"
     " locked_through."
 )
+_RIGHTS = "See in AutoCount's user maintenance that the user of AOTG may make A/R invoices."
 STEPS = ("Key text", REACH, "Key accepted", "Account book", "Permission", "Closed period")
 
 
@@ -27,13 +28,18 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
     fault = _key_fault(settings, secret)
     if fault:
         hint = "Paste password and API key again, with a colon between them, from AOTG's portal."
+        if _is_strange(settings, secret):
+            hint = "Compare the account book with the beginning of the API key in AOTG's portal."
         return ConnectionReport.stopped(STEPS, Step.failed(STEPS[0], fault, hint, "key.text"))
     text = Step(STEPS[0], ok=True, words="API key and password are there, and a user name.")
     relay = Relay(settings, secret, http)
     first = relay.listed(http.now().astimezone(zone_of(settings)).date().isoformat())
-    made = (text, reach(settings, first))
-    if isinstance(first, HttpFailure) or made[1].ok is False:
-        return ConnectionReport.stopped(STEPS, *made, there=reached(first))
+    made = (text, reach(settings, relay.no_token or first))
+    if made[1].ok is False:
+        return ConnectionReport.stopped(STEPS, *made, there=reached(relay.no_token or first))
+    if isinstance(first, HttpFailure):
+        step = Step.failed(STEPS[2], first.words, "Test again in a few minutes.", "key.answer")
+        return ConnectionReport.stopped(STEPS, *made, step)
     told = told_of(first)
     if told is None:
         words = f"AutoCount answered {first.status}: {message_of(first) or 'no reason given'}."
@@ -47,7 +53,7 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
         *made,
         Step(STEPS[2], ok=True, words="AutoCount let us log in."),
         _book(settings, relay.result(told.request) if told.progress not in UNDER_WAY else None),
-        Step(STEPS[4], None, "It may read; whether it may write, only a write shows."),
+        Step(STEPS[4], None, "It may read; whether it may write, only a write shows.", _RIGHTS),
         Step.failed(STEPS[5], locked, "Set Books closed through of this connection.", "closed_day")
         if isinstance(locked, str)
         else Step(STEPS[5], ok=True, words=f"{closed}, by the setting."),
@@ -65,6 +71,12 @@ def _key_fault(settings: Settings, secret: str) -> str:
     if not str(settings.get("user_name", "")).strip():
         return "The user name is blank."
     return strange_book(settings, login)
+
+
+def _is_strange(settings: Settings, secret: str) -> bool:
+    """Whether the key is that of another account book."""
+    login = login_of(secret)
+    return login is not None and bool(strange_book(settings, login))
 
 
 def _book(settings: Settings, answer: Call | None) -> Step:

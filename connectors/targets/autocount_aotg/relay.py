@@ -68,6 +68,8 @@ class Relay:
         self._login = login_of(secret)
         self._token = self._login.token if self._login else ""
         self._asked = False
+        self.no_token: Call | None = None
+        """What was answered instead of a token, for who wants to know why."""
 
     def write(self, path: str, body: bytes) -> Call:
         """The call that has an effect."""
@@ -107,6 +109,7 @@ class Relay:
         """Have a new token; what was answered instead of one. Nothing was sent before it."""
         self._asked = True
         answer = log_in(self._settings, login, self._http)
+        self.no_token = answer
         if isinstance(answer, HttpFailure):
             return HttpFailure(
                 kind="blocked" if answer.kind == "blocked" else "not_sent",
@@ -120,7 +123,7 @@ class Relay:
                 return answer
             words = f"AutoCount answered {answer.status} to the log-in: nothing was sent."
             return HttpFailure(kind="not_sent", words=words, seconds=answer.seconds)
-        self._token = made[0]
+        self._token, self.no_token = made[0], None
         return None
 
 

@@ -18,7 +18,14 @@ from connectors.kit.keys.lasting_keys import grant_of
 from connectors.kit.reach import NAME as REACH
 from connectors.kit.reach import reach
 from connectors.targets.quickbooks.authorization import lacks_permission
-from connectors.targets.quickbooks.responses import MOST, page_of, query, told_of
+from connectors.targets.quickbooks.responses import (
+    ENDED,
+    MOST,
+    NOT_ALLOWED,
+    page_of,
+    query,
+    told_of,
+)
 from connectors.transport.http import HttpAnswer, HttpFailure, reached
 from connectors.transport.strict_json import loads
 
@@ -27,6 +34,7 @@ STEPS = (
     REACH,
     "Key accepted",
     "Company",
+    "Permission",
     "Closing date",
     "Tax codes and accounts",
 )
@@ -42,9 +50,16 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     realm = str(settings.get("company_id", "")).strip()
     info = get(f"/companyinfo/{realm}")
     text = Step(STEPS[0], ok=True, words="Client ID, client secret and tokens are there.")
-    made: tuple[Step, ...] = (text, reach(settings, info))
-    if isinstance(info, HttpFailure) or made[1].ok is False:
+    way = reach(settings, info)
+    made: tuple[Step, ...] = (text, way)
+    if isinstance(info, HttpFailure) or way.ok is False:
         return ConnectionReport.stopped(STEPS, *made, there=reached(info))
+    if not _is_exchanged(secret):
+        hint = "Press Connect to QuickBooks. Its client secret stands at developer.intuit.com."
+        words = (
+            "Intuit gave no access token for the refresh token: connect to QuickBooks once more."
+        )
+        return ConnectionReport.stopped(STEPS, Step.failed(STEPS[0], words, hint, "key.text"), way)
     if info.status == HTTPStatus.UNAUTHORIZED:
         hint = "Press Connect to QuickBooks once more."
         words = f"QuickBooks does not accept the token. {_told(info)}"
@@ -52,6 +67,10 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
             STEPS, *made, Step.failed(STEPS[2], words, hint, "key.refused")
         )
     made = (*made, Step(STEPS[2], ok=True, words="QuickBooks knows the key."))
+    if (shut := _shut(realm, info)) is not None:
+        asked = Step(STEPS[3], ok=None, words=f"Company {realm} was not read.")
+        before = made if shut.name == STEPS[3] else (*made, asked)
+        return ConnectionReport.stopped(STEPS, *before, shut)
     name = _inner(info, "CompanyInfo").get("CompanyName")
     if info.status != HTTPStatus.OK or not isinstance(name, str):
         hint = "Correct the company ID, or connect to that company of QuickBooks."
@@ -66,10 +85,14 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
         return ConnectionReport.stopped(
             STEPS, *made, Step.failed(STEPS[3], words, hint, "company.other")
         )
-    made = (*made, Step(STEPS[3], ok=True, words=f"{name}, ID {realm}."))
+    made = (
+        *made,
+        Step(STEPS[3], ok=True, words=f"{name}, ID {realm}."),
+        Step(STEPS[4], ok=True, words="The app is let into these books."),
+    )
     preferences = get("/preferences")
     if isinstance(preferences, HttpFailure) or preferences.status != HTTPStatus.OK:
-        step = Step.failed(STEPS[4], _told(preferences), "Test again in a few minutes.", "answer")
+        step = Step.failed(STEPS[5], _told(preferences), "Test again in a few minutes.", "answer")
         return ConnectionReport.stopped(STEPS, *made, step, there=reached(preferences))
     told = _inner(preferences, "Preferences")
     locked = _closed(told)
@@ -77,7 +100,7 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
         words = f"The closing date {locked} cannot be read."
         hint = "Enter it again in QuickBooks: Account and settings > Advanced > Close the books."
         return ConnectionReport.stopped(
-            STEPS, *made, Step.failed(STEPS[4], words, hint, "closed_day")
+            STEPS, *made, Step.failed(STEPS[5], words, hint, "closed_day")
         )
     return _passed(realm, name, locked, told, made, get)
 
@@ -107,8 +130,8 @@ def _passed(
     words = "Both are known." if known else "Some could not be read: they stay unknown."
     steps = (
         *made,
-        Step(STEPS[4], ok=True, words=closed),
-        Step(STEPS[5], ok=True if known else None, words=words),
+        Step(STEPS[5], ok=True, words=closed),
+        Step(STEPS[6], ok=True if known else None, words=words),
     )
     snapshot = Snapshot(
         company_id=realm,
@@ -141,9 +164,31 @@ def _key_fault(settings: Settings, secret: str) -> str:
         text = str(settings.get(name, "")).strip()
         if not text or re.search(r"\s", text):
             return f"The setting {name} is {'not one word' if text else 'blank'}."
-    if not grant.access:
-        return "Intuit gave no access token for the refresh token: connect to QuickBooks once more."
     return ""
+
+
+def _is_exchanged(secret: str) -> bool:
+    """Whether there is an access token to ask with."""
+    grant = grant_of(secret)
+    return grant is not None and bool(grant.access)
+
+
+def _shut(realm: str, answer: HttpAnswer) -> Step | None:
+    """Why a company that the key reaches lets nobody in; None where that is not said."""
+    told = told_of(answer.body)
+    code = told.code if told else ""
+    if code == NOT_ALLOWED:
+        words = f"QuickBooks does not let the app into these books. {_told(answer)}"
+        hint = (
+            "Have an administrator of the company press Connect to QuickBooks, and allow the app"
+            " accounting."
+        )
+        return Step.failed(STEPS[4], words, hint, "key.permission")
+    if code == ENDED:
+        words = f"The subscription of company {realm} has ended, so that nothing can be posted."
+        hint = "Renew it in QuickBooks at Account and settings > Billing and subscription."
+        return Step.failed(STEPS[3], words, hint, "company.ended")
+    return None
 
 
 def _closed(preferences: Mapping[str, Any]) -> date | str | None:

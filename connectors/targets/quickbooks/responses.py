@@ -18,6 +18,7 @@ from connectors.transport.strict_json import loads
 from grammar.text.finding_codes import ErrorClass
 
 NUMBER_TAKEN, EXPIRED = "6140", "3200"
+NOT_ALLOWED, ENDED = "120", "6190"
 _PERIOD_CLOSED = "6210"
 _HOLDER = re.compile(r"TxnId=(\d+)")
 
@@ -32,11 +33,11 @@ class Told:
 
 
 CODES: Mapping[str, ErrorClass] = {
-    "120": "authorization_failed",
+    NOT_ALLOWED: "authorization_failed",
     "3100": "authorization_failed",
     EXPIRED: "authorization_failed",
     "3201": "authorization_failed",
-    "6190": "authorization_failed",
+    ENDED: "authorization_failed",
     "610": "mapping_missing",
     "2500": "mapping_missing",
     "2020": "missing_field",

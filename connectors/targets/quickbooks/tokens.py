@@ -24,6 +24,7 @@ TOKENS_AT = "https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer"
 EARLY = timedelta(minutes=5)
 LASTS = timedelta(hours=1)
 _REFUSED = frozenset({400, 401, 403})
+_OF_APP = frozenset({"invalid_client", "unauthorized_client"})
 
 
 def is_due(secret: str, now: datetime) -> bool:
@@ -67,4 +68,10 @@ def renew(settings: Settings, secret: str, http: Http) -> Renewed:
         return lasting_keys.exchanged(grant, content, content.get("expires_in"), http.now())
     why = str(content.get("error") or "no reason given")
     words = f"Intuit answered {answer.status} to the refresh token: {why}."
-    return Renewed(kind="refused" if answer.status in _REFUSED else "away", words=words)
+    hint = (
+        "Compare client ID and client secret at developer.intuit.com, under Keys and credentials."
+        if why in _OF_APP
+        else "Press Connect to QuickBooks once more."
+    )
+    refused = answer.status in _REFUSED
+    return Renewed(kind="refused" if refused else "away", words=words, hint=hint)

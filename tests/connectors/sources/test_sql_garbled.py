@@ -109,12 +109,16 @@ def asked(url):
 @pytest.mark.parametrize(
     "said", [b"\x05\x00\x00\x00HELLO", b"\x02\x00\x00\x00\x0a5", b"HTTP/1.1 400 Bad\r\n\r\n", b""]
 )
-def test_a_server_that_is_no_database_is_told_as_away(speaking, system, said):
+def test_a_server_that_is_no_database_is_told_as_what_it_is(speaking, system, said):
     pytest.importorskip("pymysql")
     port, _ = speaking(said)
     told = asked(f"{system}://reader@127.0.0.1:{port}/shop")
     assert isinstance(told, NoPage)
-    assert told.words.startswith("The database cannot be reached")
+    title = {"postgresql": "PostgreSQL", "mariadb": "MariaDB"}[system]
+    hung_up = not said or (system == "mariadb" and said.startswith(b"HTTP"))
+    stranger = f"127.0.0.1 answers on port {port}, and is no {title}."
+    nobody = "The database cannot be reached, or does not take connections now."
+    assert told.words == (nobody if hung_up else stranger)
 
 
 @pytest.mark.parametrize("plain", [b"\xff\xf7", b"\xff\xff"])

@@ -109,7 +109,7 @@ def test_who_is_not_there_or_refuses_stops_the_test(shop):
     away = shop.settings["base_url"].rpartition(":")[0] + ":18347/shop"
     told = steps(shop, base_url=away)
     assert [told[name].ok for name in ("Driver", "Reach", "Login")] == [True, False, None]
-    assert told["Reach"].code == "reach.away"
+    assert told["Reach"].code == "reach.refused"
     told = steps(shop, base_url=shop.settings["base_url"].replace("://", "://no"))
     assert [told[name].ok for name in ("Reach", "Login", "Read-only")] == [True, False, None]
     assert told["Login"].words == "The database does not accept the login."

@@ -350,7 +350,7 @@ class TestConnection:
             ({"key_id": ""}, "", 0, "key_id is blank"),
             ({}, "two words", 0, "space"),
             ({}, "acc_wrong", 2, "401 Unauthorized."),
-            ({"company_id": "9"}, "", 2, "401 Unauthorized."),
+            ({"company_id": "9"}, "", 3, "reaches no account book 9"),
             ({"key_id": "cp-blind"}, "acc_blind_5Vn2", 4, "may not read invoices and credit notes"),
             ({"locked_through": ""}, "", 5, "give the last closed day"),
             ({"locked_through": "soon"}, "", 5, "soon is no day"),
