@@ -31,8 +31,16 @@ class Current:
     body: dict[str, Any]
 
 
-def link(session: Session, company_id: int, judge: Judge, records: Iterable[Current]) -> None:
-    """Keep the link keys of records; known ones stay."""
+def link(
+    session: Session,
+    company_id: int,
+    judge: Judge,
+    records: Iterable[Current],
+    former: Iterable[Current] = (),
+) -> None:
+    """Keep the link keys of records; known ones stay. Of former contents those that duplicate rules
+    compare: a document may have gone out under them.
+    """
     rows = {
         (name, value, one.record_id)
         for one in records
@@ -40,6 +48,11 @@ def link(session: Session, company_id: int, judge: Judge, records: Iterable[Curr
             *judge.link_keys(one.body, one.kind),
             *((name, value) for name, value, _ in judge.family_keys(one.body, one.kind)),
         )
+        if value
+    } | {
+        (name, value, one.record_id)
+        for one in former
+        for name, value in judge.link_keys(one.body, one.kind)
         if value
     }
     bulk.insert(
@@ -148,5 +161,16 @@ def _link_chunk(session: Session, company_id: int, judge: Judge, after: int) -> 
             moved[row.id] = wanted
     move_families(session, moved)
     contents = [Current(row.id, row.type, row.body) for row in rows if row.body]
-    link(session, company_id, judge, contents)
+    link(session, company_id, judge, contents, _former(session, [row.id for row in rows]))
     return rows[-1].id if rows else None
+
+
+def _former(session: Session, record_ids: Collection[int]) -> list[Current]:
+    """The contents that these records had before the one that counts now."""
+    query = (
+        select(Record.id, Record.type, Version.body)
+        .join(Version, Version.record_id == Record.id)
+        .where(bulk.among(Record.id, record_ids), Version.id != Record.version_id)
+        .order_by(Version.id)
+    )
+    return [Current(row.id, row.type, row.body) for row in session.execute(query) if row.body]

@@ -1,0 +1,167 @@
+"""The right to write a posting: who gets it, in which order, and what it is worth a moment later.
+
+Here: claims and the last look, each against what can happen between both. Not here: what a push
+does (test_pushes.py), leases that are renewed (tests/holding/journal/test_slow_calls.py).
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from holding.journal import target_holds
+from holding.journal.posting_claims import POISON_CRASHES, Claim, claim, free_the_dead, take
+from holding.journal.target_holds import NUMBER_TAKEN, WORKERS_DIED, Trouble
+from holding.lifecycle.states import READY
+from holding.posting.last_check import Checked, NotNow, Verdict, check
+from holding.tables import Company, Connection, Posting, Record
+from tests.holding.journal.test_slow_calls import channel_of
+from tests.holding.pushing import Lane
+from tests.support.postings import NOW, make_push
+
+HOUR = timedelta(hours=1)
+
+
+def claimed(lane: Lane, most: int = 9) -> tuple[Claim, ...]:
+    return claim(lane.desk, channel_of(lane), READY, most)
+
+
+def looked(lane: Lane, claims: tuple[Claim, ...], *, lock: bool = False) -> dict[int, Verdict]:
+    """What the last look says now, as it does before the intent and in its commit."""
+    channel = channel_of(lane)
+    with lane.database.write() as session:
+        return check(session, channel, claims, lock=lock, now=lane.clock.now())
+
+
+def test_what_is_due_longest_comes_first_and_knows_its_place(lane: Lane) -> None:
+    [young] = lane.ready("IV-1", due=NOW)
+    [old] = lane.ready("IV-2", due=NOW - HOUR)
+    lane.ready("IV-3", due=lane.clock.now() + HOUR)
+    lane.ready("IV-4", due=None)
+    [first] = claimed(lane, 1)
+    assert (first.posting_id, first.due_at) == (old, NOW - HOUR)
+    assert [one.posting_id for one in claimed(lane)] == [young], "what is due later is left"
+    assert claimed(lane) == ()
+
+
+def test_a_claim_is_a_lease_a_fence_and_no_due_mark(lane: Lane) -> None:
+    [key] = lane.ready("IV-1")
+    [mine] = claimed(lane)
+    row = lane.one(key)
+    assert (row.lease_owner, row.lease_until) == (
+        lane.desk.owner,
+        lane.clock.now() + lane.desk.lease,
+    )
+    assert (row.fence, mine.fence, row.due_at) == (1, 1, None)
+    other = replace(lane.desk, owner="worker-2")
+    with lane.database.write() as session:
+        assert take(session, other, [key], lane.clock.now()) == (), "it is somebody's already"
+    lane.clock.advance(lane.desk.lease + timedelta(seconds=1))
+    with lane.database.write() as session:
+        assert free_the_dead(session, lane.clock.now()) == 1
+    [theirs] = claimed(replace(lane, desk=other))
+    assert (theirs.fence, lane.one(key).crashes) == (2, 1)
+
+
+def fence(session: Session) -> None:
+    session.execute(update(Posting).values(fence=Posting.fence + 1))
+
+
+def record_due(session: Session) -> None:
+    session.execute(update(Record).values(due_at=NOW))
+
+
+def record_judged(session: Session) -> None:
+    session.execute(update(Record).values(lease_owner="judge", lease_until=NOW + HOUR))
+
+
+def newer_version(session: Session) -> None:
+    other = select(Record.version_id).where(Record.number == "IV-OTHER").scalar_subquery()
+    session.execute(update(Posting).where(Posting.number == "IV-1").values(version_id=other))
+
+
+def paused(session: Session) -> None:
+    session.execute(update(Connection).values(paused_at=NOW))
+
+
+def held(session: Session) -> None:
+    row = session.scalars(select(Posting).where(Posting.number == "IV-1")).one()
+    found = Trouble(code=target_holds.NO_ANSWER, error_class="uncertain", words="?")
+    target_holds.open_hold(session, row, found, NOW)
+
+
+def relative_on_its_way(session: Session) -> None:
+    row = session.scalars(select(Posting).where(Posting.number == "IV-1")).one()
+    other = session.scalars(select(Posting).where(Posting.number == "IV-OTHER")).one()
+    push = make_push(other, state="sending", at=NOW)
+    push.family = row.family
+    session.add(push)
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [fence, record_due, record_judged, newer_version, paused, held, relative_on_its_way],
+    ids=lambda one: one.__name__,
+)
+@pytest.mark.parametrize("lock", [False, True], ids=["examined", "in the commit"])
+def test_what_happens_after_the_claim_stops_it_in_silence(
+    lane: Lane, happens: Callable[[Session], None], lock: bool
+) -> None:
+    [key] = lane.ready("IV-1")
+    lane.ready("IV-OTHER", due=None)
+    claims = claimed(lane)
+    assert isinstance(looked(lane, claims, lock=lock)[key], Checked)
+    with lane.database.write() as session:
+        happens(session)
+    assert looked(lane, claims, lock=lock) == {key: NotNow()}
+
+
+def test_other_rules_have_it_judged_again(lane: Lane) -> None:
+    [key] = lane.ready("IV-1")
+    claims = claimed(lane)
+    with lane.database.write() as session:
+        session.execute(update(Company).values(ruleset_version_id=4711))
+    assert looked(lane, claims) == {key: NotNow(judge=True)}
+
+
+def code_of(verdict: Verdict) -> str:
+    assert isinstance(verdict, Trouble), verdict
+    return verdict.code
+
+
+def test_workers_that_died_over_it_hold_it(lane: Lane) -> None:
+    keys = lane.ready("IV-1", "IV-2")
+    claims = claimed(lane)
+    with lane.database.write() as session:
+        for key, crashes in zip(keys, (POISON_CRASHES, POISON_CRASHES - 1), strict=True):
+            session.get_one(Posting, key).crashes = crashes
+    found = looked(lane, claims)
+    assert code_of(found[keys[0]]) == WORKERS_DIED
+    assert isinstance(found[keys[1]], Checked)
+
+
+def test_of_one_number_and_of_one_family_one_goes(lane: Lane) -> None:
+    first, second, third = lane.ready("IV-1", "IV-2", "IV-3")
+    claims = claimed(lane)
+    one_family = tuple(replace(one, family=claims[0].family) for one in claims)
+    found = looked(lane, one_family)
+    assert isinstance(found[first], Checked)
+    assert (found[second], found[third]) == (NotNow(), NotNow())
+
+
+def test_a_number_that_another_document_was_sent_under_is_taken(lane: Lane) -> None:
+    first, second = lane.ready("IV-1", "IV-2")
+    claims = claimed(lane)
+    for changes, goes in (
+        ({"number": "IV-1"}, True),
+        ({"sent_at": NOW}, False),
+        ({"doc_type": "bill"}, True),
+    ):
+        with lane.database.write() as session:
+            session.execute(update(Posting).where(Posting.id == second).values(**changes))
+        found = looked(lane, claims[:1])[first]
+        assert isinstance(found, Checked) is goes, changes
+        assert goes or code_of(found) == NUMBER_TAKEN
