@@ -23,7 +23,9 @@ from sqlalchemy import (
     NullPool,
     Select,
     Subquery,
+    Text,
     bindparam,
+    cast,
     column,
     create_engine,
     func,
@@ -37,7 +39,7 @@ from sqlalchemy.types import NullType
 from connectors.contract.database_settings import DatabaseAddress
 from connectors.kit.delivery_limits import MEGABYTE
 from connectors.sources.sql.destination import place_of
-from connectors.sources.sql.drivers import DIALECTS, Login, connect, only_reading
+from connectors.sources.sql.drivers import DIALECTS, LONGEST_VALUE, Login, connect, only_reading
 from connectors.sources.sql.failures import (
     WAYS,
     UnansweredError,
@@ -58,7 +60,8 @@ _MOMENTS: Final[Mapping[str, Mapping[object, str]]] = {
     "mariadb": {12: "naive", _TIMESTAMP: "aware"},
     "mysql": {12: "naive", _TIMESTAMP: "aware"},
 }
-_STREAM: Final = {"stream_results": True, "max_row_buffer": 50}
+_FEW: Final = 4  # rows of the greatest length that may be in memory
+_MANY: Final = 50
 GARBLED: Final = (struct.error, LookupError, ValueError, AssertionError, EOFError)
 """What a driver stumbles over where a server does not speak as its kind does."""
 _ANY: Final = NullType()  # as the driver has it: a cast would compare in another type
@@ -125,8 +128,11 @@ class Reader:
     def rows(
         self, statement: Select[Any], given: Mapping[str, object] | None = None
     ) -> Iterator[Row]:
-        """The rows of a statement by column, in small letters; not all are fetched at once."""
-        result = self.run(statement, given)
+        """The rows of a statement by column, in small letters; not all are fetched at once, and
+        none where one of them is too long.
+        """
+        at_once = self._at_once(statement, given)
+        result = self.run(statement, given, at_once=at_once)
         names = [str(name).lower() for name in result.keys()]  # noqa: SIM118 - a result is no mapping
         utc = [
             self.system in ("mariadb", "mysql") and one[1] == _TIMESTAMP
@@ -147,11 +153,34 @@ class Reader:
                 }
 
     def run(
-        self, statement: Select[Any], given: Mapping[str, object] | None = None
+        self,
+        statement: Select[Any],
+        given: Mapping[str, object] | None = None,
+        *,
+        at_once: int = _FEW,
     ) -> CursorResult[Any]:
-        """The answer to a statement of this module; its rows come as they are asked for."""
+        """The answer to a statement of this module; its rows come as they are asked for, so many at
+        once.
+        """
+        how = {"stream_results": True, "max_row_buffer": at_once}
         with _told():
-            return self.connection.execute(statement, dict(given or {}), execution_options=_STREAM)
+            return self.connection.execute(statement, dict(given or {}), execution_options=how)
+
+    def _at_once(self, statement: Select[Any], given: Mapping[str, object] | None) -> int:
+        """How many of these rows may be fetched at once.
+
+        PostgreSQL's driver has a row in memory before anybody can say no, so the server is asked
+        first how long the longest is. MariaDB's is bounded where it reads (drivers.py), and SQLite
+        makes none that is longer.
+        """
+        if self.system != "postgresql":
+            return _FEW
+        rows = statement.subquery("weighed")
+        length = func.octet_length(cast(literal_column("weighed"), Text))
+        longest = self.run(select(func.max(length)).select_from(rows), given).scalar() or 0
+        if longest > LONGEST_VALUE:
+            raise UnansweredError("long")
+        return max(1, min(_MANY, MOST_BYTES // max(1, longest)))
 
     def told(self, plain: str) -> list[tuple[object, ...]]:
         """The answer to a plain statement of our own."""
@@ -224,6 +253,7 @@ def opened(address: DatabaseAddress, password: str, zone: ZoneInfo) -> Iterator[
                 _begin(connection, address.system, place)
             yield Reader(connection, address.system, zone)
         except UnansweredError as why:
+            connection.invalidate()  # its end undoes all; perhaps it cannot be spoken to any more
             raise UnansweredError("time") if watch.over else why from None
         finally:
             connection.close()

@@ -14,6 +14,7 @@ import sqlite3
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from types import ModuleType
@@ -23,6 +24,7 @@ from zoneinfo import ZoneInfo
 from connectors.contract.database_settings import DatabaseAddress
 from connectors.kit.delivery_limits import MEGABYTE
 from connectors.sources.sql.destination import Server
+from connectors.sources.sql.failures import UnansweredError
 
 CONNECT_SECONDS: Final = 5
 STATEMENT_SECONDS: Final = 10
@@ -34,6 +36,8 @@ DIALECTS: Final[Mapping[str, str]] = {
     "mssql": "mssql+pymssql",
 }
 LONGEST_VALUE: Final = 16 * MEGABYTE  # of SQLite, which makes it in our own memory
+_FULL_PACKET: Final = 0xFFFFFF
+"""How a MariaDB server begins a row that is as long or longer: it goes on in the next packet."""
 _STEPS: Final = 10_000  # of SQLite between two looks at the clock
 _MAY: Final = frozenset(
     {
@@ -136,8 +140,10 @@ def _mariadb(login: Login, server: Server, driver: ModuleType) -> Any:
         ssl_disabled=encrypted is None,
         local_infile=False,
         program_name="clearpost",
+        auth_plugin_map=dict.fromkeys(_PLAIN, _NeverPlain),
         defer_connect=True,
     )
+    made._read_bytes = partial(_bounded, made, made._read_bytes)
     if encrypted is not None:
         made.host = login.address.host  # what its certificate has to name
     _reach(made, server)
@@ -149,6 +155,32 @@ def _mariadb(login: Login, server: Server, driver: ModuleType) -> Any:
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("SET SESSION TRANSACTION READ ONLY")
     return made
+
+
+_PLAIN: Final = (b"mysql_clear_password", b"dialog")
+"""Ways to log in by which a server asks for the password as it is."""
+
+
+class _NeverPlain:
+    """In the place of such a way: whoever answers may be anybody, and would have the password."""
+
+    def __init__(self, connection: object) -> None:
+        """As the driver makes it; nothing of the connection is needed."""
+
+    def authenticate(self, _asked: object) -> Any:
+        """Break off before anything is said."""
+        raise UnansweredError("plain")
+
+
+def _bounded(made: Any, read: Callable[[int], bytes], size: int) -> bytes:
+    """Read so many bytes of an answer, unless a row is longer than may be kept: then none of it,
+    and the connection is of no more use.
+    """
+    if size >= _FULL_PACKET:
+        if made._result is not None:
+            made._result.unbuffered_active = False  # nothing more is read of it
+        raise UnansweredError("long")
+    return read(size)
 
 
 def _sqlserver(login: Login, server: Server, driver: ModuleType) -> Any:

@@ -24,6 +24,9 @@ Cause = Literal[
     "query",
     "time",
     "value",
+    "long",
+    "plain",
+    "certificate",
     "other",
 ]
 WAYS: Final[frozenset[Cause]] = frozenset({"host", "port", "silent", "stranger"})
@@ -115,6 +118,18 @@ _SAID: Final[Mapping[Cause, tuple[str, str]]] = {
         "The database has a value that it cannot show, or the query reckons with one.",
         "Try the query there with the same login.",
     ),
+    "long": (
+        "A row of the database is longer than may be read at once.",
+        "Name the columns that are needed, or have the shop make a view without long ones.",
+    ),
+    "plain": (
+        "The database asks for the password unencrypted, so it was not sent.",
+        "Ask who runs it to let this login in by another way, such as caching_sha2_password.",
+    ),
+    "certificate": (
+        "The database shows a certificate that is not trusted, or that names another host.",
+        "Compare the host; who runs Clearpost's server can name certificates to trust.",
+    ),
     "other": (
         "The database broke off without an answer that is known here.",
         "Test the connection; ask who runs the database if it stays so.",
@@ -141,6 +156,8 @@ class UnansweredError(Exception):
 def unanswered(error: BaseException, *, connecting: bool = False) -> UnansweredError:
     """What an error of a driver means. Nothing of its text is shown but a name that is missing."""
     cause = _cause(error, connecting=connecting)
+    if connecting and any(sign in str(error).lower() for sign in _OF_WAYS["certificate"]):
+        cause = "certificate"
     words = ""
     if connecting and cause == "rights":  # so MariaDB says it to a login that has no rights at all
         words = "There is no such database there, or the login may not open it."
@@ -205,6 +222,7 @@ _OF_TEXTS: Final[Mapping[Cause, tuple[str, ...]]] = {
 }
 """Where a driver has no codes: SQLite, and PostgreSQL before there is a connection."""
 _OF_WAYS: Final[Mapping[Cause, tuple[str, ...]]] = {
+    "certificate": ("certificate verify", "match host"),
     "stranger": ("negotiation", "but received"),
     "port": ("connection refused",),
     "silent": ("timeout expired", "timed out"),

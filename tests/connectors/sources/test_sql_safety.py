@@ -204,3 +204,20 @@ def test_only_files_of_the_folder_and_hosts_that_may_be_asked(file_shop, monkeyp
 class _Http:
     def now(self) -> datetime:
         return datetime(2025, 11, 20, 6, 0, tzinfo=UTC)
+
+
+ENORMOUS = {
+    "postgresql": "SELECT o.*, repeat('x', 20000000) AS z FROM orders o",
+    "mariadb": "SELECT o.*, REPEAT('x', 9000000) AS y, REPEAT('x', 9000000) AS z FROM orders o",
+}
+
+
+def test_a_row_that_would_fill_the_memory_is_not_even_read(shop):
+    """SQLite makes none (test_sql_garbled.py); a server would send it."""
+    if shop.system == "sqlite":
+        return
+    words = refused(shop.page(begin(), NOW, order_query=ENORMOUS[shop.system]))
+    assert words == "A row of the database is longer than may be read at once."
+    less = ENORMOUS[shop.system].replace("20000000", "900").replace("9000000", "900")
+    for query in (less, "SELECT * FROM orders"):
+        assert isinstance(shop.page(begin(), NOW, order_query=query), Page)
