@@ -106,7 +106,7 @@ def push(company_id: int) -> int:
         return 0
     if pushed.more:
         call(company_id, "push")
-    if pushed.count:
+    if pushed.woke:
         call(company_id, "evaluate")
     return pushed.count
 

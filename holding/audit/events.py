@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Session
 
 from holding.store import bulk
+from holding.store.joint_writes import JointWrites
 from holding.tables import Event
 
 SYSTEM_WORD = "Clearpost"
@@ -85,6 +86,11 @@ def record_events(session: Session, facts: Iterable[Fact]) -> None:
     """Write many events with one statement."""
     rows = [_row(fact) for fact in facts]
     bulk.insert(session, Event, rows)
+
+
+def join_events(writes: JointWrites, facts: Iterable[Fact]) -> None:
+    """Write events with the rows that they tell of."""
+    writes.insert(Event, [_row(fact) for fact in facts])
 
 
 def _row(fact: Fact) -> dict[str, Any]:

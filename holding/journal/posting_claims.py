@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from math import isqrt
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -77,7 +78,7 @@ TWIN_COMES = and_(Posting.state == PostingState.READY, or_(_BY_VALUE, _BY_NUMBER
 """Postings that are not sent yet, of a record of which a twin is about to be judged."""
 
 
-_RECORD = table_of(Record)
+_RECORD, _RUN = table_of(Record), table_of(Run)
 TOGETHER = 2  # crashes with others in hand: in a file, and in a part of it
 POISON_CRASHES = TOGETHER + DEATHS_ALONE
 SENDABLE = or_(Posting.state == PostingState.READY, PLANNED_CHANGE)
@@ -148,18 +149,25 @@ def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tu
         return tuple(replace(one, due_at=places[one.posting_id]) for one in taken)
 
 
+def claimable(connection: Any, states: Sequence[str]) -> tuple[Any, ...]:
+    """Postings of a connection in one of these states that may be claimed now."""
+    return (
+        Posting.connection_id == connection,
+        text(f"posting.{DUE}"),
+        Posting.due_at <= NOW,
+        among_words(Posting.state, states),
+        _ALLOWED,
+        RUNNING,
+    )
+
+
 @cache
 def _due(states: tuple[str, ...], *, urgent: bool) -> Executable:
     order = limits.MOST_URGENT if urgent else (Posting.due_at, Posting.id)
     return (
         select(Posting.id, Posting.crashes, Posting.due_at, Throttle)
         .outerjoin(Throttle, Throttle.connection_id == Posting.connection_id)
-        .where(
-            Posting.connection_id == bindparam("connection"),
-            text(f"posting.{DUE}"),
-            Posting.due_at <= NOW,
-        )
-        .where(among_words(Posting.state, states), _ALLOWED, RUNNING)
+        .where(*claimable(bindparam("connection"), states))
         .order_by(*order)
         .limit(bindparam("most", type_=BigInteger))
         .with_for_update(of=Posting, skip_locked=True, key_share=True)
@@ -171,11 +179,11 @@ def take(session: Session, desk: Desk, ids: Sequence[int], now: datetime) -> tup
     if not ids:
         return ()
     given = {"ids": list(ids), "owner": desk.owner, "until": now + desk.lease}
-    taken = _CLAIM.each(session.execute(_TAKE, given))
+    taken = CLAIM.each(session.execute(_TAKE, given))
     return tuple(sorted(taken, key=lambda found: found.posting_id))
 
 
-_CLAIM = Columns(
+CLAIM = Columns(
     Claim(
         posting_id=of(Posting.id),
         fence=of(Posting.fence),
@@ -183,18 +191,19 @@ _CLAIM = Columns(
         family=of(Posting.family),
     )
 )
-_TAKE = (
+TAKE = (
     update(Posting)
-    .where(bulk.among_given(Posting.id, "ids"), Posting.lease_until.is_(None))
+    .where(Posting.lease_until.is_(None))
     .values(
         due_at=None,
         lease_owner=bindparam("owner"),
         lease_until=moment("until"),
         fence=Posting.fence + 1,
     )
-    .returning(*_CLAIM.labelled)
+    .returning(*CLAIM.labelled)
     .execution_options(synchronize_session=False)
 )
+_TAKE = TAKE.where(bulk.among_given(Posting.id, "ids"))
 
 
 def free_the_dead(session: Session, now: datetime, *, longest: timedelta | None = None) -> int:
@@ -202,23 +211,29 @@ def free_the_dead(session: Session, now: datetime, *, longest: timedelta | None 
     return sum(leases.free(session, table, now, longest) for table in (Posting, Run))
 
 
-def lock_families(session: Session, company_id: int, families: Iterable[int]) -> None:
-    """Lock the records that an answer may write or wake, in order of ids, before anything else.
-    Whoever writes in SQLite has locked all of it already.
+def lock_families(
+    session: Session, company_id: int, families: Iterable[int], *, run_id: int | None = None
+) -> None:
+    """Lock the records that an answer may write or wake, in order of ids, before anything else, and
+    the run that it ends. Whoever writes in SQLite has locked all of it already.
     """
     if session.get_bind().dialect.name == "sqlite":
         return
-    given = {"company": company_id, "families": sorted(set(families))}
-    session.execute(_LOCK_FAMILIES, given).all()
+    given = {"company": company_id, "families": sorted(set(families)), "run": run_id}
+    query = _LOCK_FAMILIES if run_id is None else _LOCK_FAMILIES_AND_RUN
+    session.execute(query, given).all()
 
 
-_LOCK_FAMILIES = (
+_FAMILIES = (
     select(_RECORD.c.id)
     .where(_RECORD.c.company_id == bindparam("company"))
     .where(bulk.among_given(_RECORD.c.family, "families"))
     .order_by(_RECORD.c.id)
-    .with_for_update(key_share=True)
 )
+_LOCK_FAMILIES = _FAMILIES.with_for_update(key_share=True)
+_LOCK_FAMILIES_AND_RUN = _FAMILIES.join(
+    _RUN, _RUN.c.id == bindparam("run", type_=BigInteger)
+).with_for_update(key_share=True)
 
 
 def companies_due(session: Session, now: datetime) -> tuple[int, ...]:

@@ -9,28 +9,29 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from connectors.contract import Action, Found, Payload, Stands
 from connectors.transport.http import without_secrets
 from holding.audit.seals import SealedCall
 from holding.connections.channel import Channel, Desk
-from holding.journal import import_rows
+from holding.journal import import_rows, run_counts
 from holding.journal.evidence import Bills, document_lines, ours
 from holding.journal.posting_claims import Claim
+from holding.lifecycle.states import BESIDE, RECORD_HELD, state_beside
 from holding.store import bulk
-from holding.tables import Attempt, PostingLine, Push, Reading, Request
+from holding.store.joint_writes import JointWrites, next_id
+from holding.tables import Attempt, Posting, PostingLine, Push, Reading, Record, Request, Run
 from holding.tables.columns import table_of
-from holding.tables.row_states import AttemptState, PushState, RequestState
+from holding.tables.row_states import AttemptState, PushState, RecordState, RequestState
 from rules.outcomes.outcome import Document
 from rules.values.canonical import dumps, plain, sha256_hex
+from rules.values.posting_states import PostingState
 
 PROOF_CAP = 4000
 _ATTEMPT = table_of(Attempt)
-_PUSH = table_of(Push)
-_ADD_PUSHES = insert(_PUSH).returning(_PUSH.c.posting_id, _PUSH.c.id)
-_ADD_REQUEST = insert(table_of(Request)).returning(table_of(Request).c.id)
+_REQUEST_ID = select(next_id(Request, once=True))
 _LAST_NO = (
     select(_ATTEMPT.c.push_id, func.max(_ATTEMPT.c.no))
     .where(bulk.among_given(_ATTEMPT.c.push_id, "pushes"))
@@ -73,6 +74,44 @@ class Flight:
     deadline: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """What a look under locks brings for the rows of a call: the ids of the push, of the request
+    and of a run that is yet to be made, the run of what goes at once where the last one goes on,
+    and the state that the record takes while this is on its way, where that is another.
+    """
+
+    push_id: int
+    request_id: int
+    new_run_id: int
+    run_id: int | None
+    record_state: RecordState | None
+
+
+DRAWN = (
+    next_id(Push).label("push_id"),
+    next_id(Request, once=True).label("request_id"),
+    next_id(Run, once=True).label("new_run_id"),
+    run_counts.going_on(Posting.connection_id, Posting.doc_type).label("run_id"),
+    Record.state.label("record_state"),
+    BESIDE.label("beside"),
+    RECORD_HELD.label("record_held"),
+)
+"""Of a posting with its record: what `drawn` reads."""
+
+
+def drawn(row: Row[Any]) -> Drawn:
+    """What a row with these columns says."""
+    after = state_beside(row.beside, PostingState.SENDING, held=bool(row.record_held))
+    return Drawn(
+        push_id=row.push_id,
+        request_id=row.request_id,
+        new_run_id=row.new_run_id,
+        run_id=row.run_id,
+        record_state=after if after != row.record_state else None,
+    )
+
+
 def start_within(desk: Desk) -> timedelta:
     """How long after the intent a call may still begin; a worker that slept longer must not."""
     return desk.lease / 4
@@ -94,13 +133,18 @@ def add_flight(
     name: str,
     run_id: int | None,
     parent_id: int | None = None,
+    request_id: int | None = None,
     tries: Mapping[int, int] | None = None,
+    writes: JointWrites | None = None,
 ) -> Flight:
-    """The rows of one call: its request, and an attempt for every push it carries. `tries`: how
-    many attempts each push has, where that is known; else it is asked.
+    """The rows of one call: its request, and an attempt for every push it carries. `request_id`,
+    `tries`: the id it gets and how many attempts each push has, where that is known; else it is
+    asked. They are written together with what waits in `writes`.
     """
-    now = desk.clock.now()
+    now, writes = desk.clock.now(), writes or JointWrites(session)
+    request_id = request_id or session.execute(_REQUEST_ID).scalar_one()
     request = {
+        "id": request_id,
         "connection_id": channel.connection_id,
         "kind": "push",
         "run_id": run_id,
@@ -115,11 +159,12 @@ def add_flight(
         "deadline_at": now + start_within(desk) + desk.answer,
         "parent_id": parent_id,
     }
-    request_id = session.execute(_ADD_REQUEST, request).scalar_one()
+    writes.insert(Request, [request])
     rows = {number: row for row, number in sorted(payload.rows.items(), reverse=True)}
     if tries is None:
         tries = _tries_of(session, [member.push_id for member in members])
-    _add_attempts(session, request_id, members, rows, tries, now)
+    writes.insert(Attempt, _attempts(request_id, members, rows, tries, now))
+    writes.write()
     if channel.by_hand and payload.body:
         documents = [member.document for member in members]
         import_rows.add(session, channel, payload, documents, run_id, request_id, now)
@@ -135,19 +180,14 @@ def add_flight(
     )
 
 
-def add_pushes(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[int, int]:
-    """Write pushes, each of another posting, with all columns; posting id -> push id."""
-    return {row.posting_id: row.id for row in session.execute(_ADD_PUSHES, rows)}
-
-
-def add_lines(session: Session, pushes: Iterable[tuple[int, Document, Bills | None]]) -> None:
+def join_lines(writes: JointWrites, pushes: Iterable[tuple[int, Document, Bills | None]]) -> None:
     """What each push bills, line by line: what the rules said of each line key, else its lines."""
     rows = [
         {"push_id": push_id, "line_key": key, "base_qty": quantity, "amount": amount}
         for push_id, document, bills in pushes
         for key, quantity, amount in document_lines(document, bills)
     ]
-    bulk.insert(session, PostingLine, rows)
+    writes.insert(PostingLine, rows)
 
 
 def add_look(
@@ -244,15 +284,14 @@ def _tries_of(session: Session, push_ids: list[int]) -> dict[int, int]:
     return {key: last.get(key, 0) for key in push_ids}
 
 
-def _add_attempts(
-    session: Session,
+def _attempts(
     request_id: int,
     members: tuple[Member, ...],
     rows: dict[str, int],
     tries: Mapping[int, int],
     now: datetime,
-) -> None:
-    attempts = [
+) -> list[dict[str, Any]]:
+    return [
         {
             "request_id": request_id,
             "push_id": member.push_id,
@@ -264,7 +303,6 @@ def _add_attempts(
         }
         for member in members
     ]
-    bulk.insert(session, Attempt, attempts)
 
 
 def _headers(payload: Payload, name: str) -> dict[str, str]:

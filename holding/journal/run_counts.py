@@ -4,16 +4,20 @@ Here: opening one, counting its postings from the journal, ending it. Not here: 
 the pill (holding/runs/date_ranges.py).
 """
 
+import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import bindparam, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import BigInteger, ScalarSelect, Select, bindparam, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import ErrorClass
 from holding.connections.channel import Channel
+from holding.store.bulk import json_rows
+from holding.store.joint_writes import JointWrites, next_id
 from holding.store.row_objects import Columns, of
 from holding.tables import Attempt, Push, Request, Run
 from holding.tables.columns import moment, table_of
@@ -51,46 +55,91 @@ _LAST = Columns(
 
 def immediate_run(session: Session, channel: Channel, doc_type: str, now: datetime) -> int:
     """The run of this drain: the last one goes on if it is immediate and ended a moment ago."""
-    given = {"connection": channel.connection_id, "type": doc_type, "lately": now - JOINED}
-    if (last := session.scalar(_GOES_ON, given)) is not None:
-        return int(last)
-    run = Run(
-        company_id=channel.company_id,
-        kind="immediate",
-        connection_id=channel.connection_id,
-        doc_type=doc_type,
-        state=RunState.RUNNING,
-        made_at=now,
-        counts={},
+    found = session.execute(
+        _ASKED, {"at": channel.connection_id, "of": doc_type} | joined_since(now)
     )
-    session.add(run)
-    session.flush()
-    return run.id
+    last, new = found.one()
+    writes = JointWrites(session)
+    run_id = join_immediate_run(writes, channel, doc_type, last, new, now)
+    writes.write()
+    return run_id
+
+
+def join_immediate_run(
+    writes: JointWrites, channel: Channel, doc_type: str, last: int | None, new: int, now: datetime
+) -> int:
+    """The same with other writes: the last one where it goes on (`going_on`), or a new one of this
+    id; which of both.
+    """
+    if last is not None:
+        writes.update(Run, [{"id": last, "state": RunState.RUNNING, "ended_at": None}])
+        return last
+    run = {
+        "id": new,
+        "company_id": channel.company_id,
+        "kind": "immediate",
+        "connection_id": channel.connection_id,
+        "doc_type": doc_type,
+        "state": RunState.RUNNING,
+        "made_at": now,
+        "counts": {},
+        "done": 0,
+        "total": 0,
+    }
+    writes.insert(Run, [run])
+    return new
+
+
+def going_on(connection_id: Any, doc_type: Any) -> ScalarSelect[int | None]:
+    """The run of what goes at once that is open, or ended so lately that what goes now belongs to
+    it, among those of a connection and document type; none where a newer run is of another kind.
+    """
+    newest, last = aliased(Run), aliased(Run)
+    mine = (newest.connection_id == connection_id, newest.doc_type == doc_type)
+    of_all = select(func.max(newest.id)).where(*mine).correlate_except(newest).scalar_subquery()
+    return (
+        select(last.id)
+        .where(last.id == of_all, last.kind == "immediate")
+        .where(or_(last.ended_at.is_(None), last.ended_at > moment("lately")))
+        .correlate_except(last)
+        .scalar_subquery()
+    )
+
+
+def joined_since(now: datetime) -> dict[str, datetime]:
+    """What a statement with `going_on` in it is given."""
+    return {"lately": now - JOINED}
 
 
 _RUN = table_of(Run)
-_NEWEST = (
-    select(func.max(_RUN.c.id))
-    .where(_RUN.c.connection_id == bindparam("connection"))
-    .where(_RUN.c.doc_type == bindparam("type"))
-    .scalar_subquery()
-)
-_GOES_ON = (
-    update(_RUN)
-    .where(_RUN.c.id == _NEWEST, _RUN.c.kind == "immediate")
-    .where(or_(_RUN.c.ended_at.is_(None), _RUN.c.ended_at > moment("lately")))
-    .values(state=RunState.RUNNING, ended_at=None)
-    .returning(_RUN.c.id)
+_ASKED = select(
+    going_on(bindparam("at", type_=BigInteger), bindparam("of")), next_id(Run, once=True)
 )
 
 
 def end_immediate(session: Session, run_id: int, now: datetime) -> None:
     """Count a run of pushes that go at once, and end it."""
-    rows = _rows(session, run_id)
+    session.execute(_END, _ended(_rows(session, run_id), now) | {"this": run_id})
+
+
+def join_end(
+    writes: JointWrites, run_id: int, told: str | None, posted: Mapping[int, bool], now: datetime
+) -> None:
+    """The same with the writes by which these postings become posted (True: they existed already).
+    The run is locked, and `told` is what a look has read of it since then (`ROWS`).
+    """
+    rows = _last_of(told)
+    for posting_id, existing in posted.items():
+        ended = AttemptState.EXISTING if existing else AttemptState.ACCEPTED
+        rows[posting_id] = _Last(posting_id, PushState.ACCEPTED, ended, None, None)
+    writes.update(Run, [_ended(rows, now) | {"id": run_id}])
+
+
+def _ended(rows: Mapping[int, _Last], now: datetime) -> dict[str, Any]:
+    """The columns of a run that is over, with these postings."""
     counts = _counts(rows)
     error = _error(counts, list(rows.values()))
-    ended = {
-        "this": run_id,
+    return {
         "total": len(rows),
         "counts": _told(counts),
         "done": _over(rows, counts),
@@ -98,7 +147,6 @@ def end_immediate(session: Session, run_id: int, now: datetime) -> None:
         "state": RunState.FAILED if error else RunState.DONE,
         "ended_at": now,
     }
-    session.execute(_END, ended)
 
 
 _END = update(_RUN).where(_RUN.c.id == bindparam("this"))
@@ -146,14 +194,40 @@ def _over(rows: Mapping[int, _Last], counts: Counter[str]) -> int:
 
 def _rows(session: Session, run_id: int) -> dict[int, _Last]:
     """posting -> its last push in this run."""
-    query = (
-        _LAST.select()
-        .join(Attempt, Attempt.push_id == Push.id)
+    query = _of_run(_LAST.select(), run_id).order_by(Push.id, Attempt.no)
+    return {one.posting_id: one for one in _LAST.each(session.execute(query))}
+
+
+def _of_run(query: Select[Any], run_id: Any) -> Select[Any]:
+    """Pushes with the tries that a run has of them."""
+    return (
+        query.join(Attempt, Attempt.push_id == Push.id)
         .join(Request, Request.id == Attempt.request_id)
         .where(Request.run_id == run_id, Request.kind == "push")
-        .order_by(Push.id, Attempt.no)
     )
-    return {one.posting_id: one for one in _LAST.each(session.execute(query))}
+
+
+_TOLD = (
+    Push.id,
+    Attempt.no,
+    Push.posting_id,
+    Push.state,
+    Attempt.state,
+    Push.error_class,
+    Push.error,
+)
+ROWS = _of_run(select(json_rows(*_TOLD)).select_from(Push), bindparam("run")).scalar_subquery()
+"""What `join_end` reads of the run that is given."""
+
+
+def _last_of(told: str | None) -> dict[int, _Last]:
+    """The same of what another look has brought of it."""
+    return {
+        posting_id: _Last(posting_id, PushState(push), AttemptState(attempt), error_class, error)
+        for _, _, posting_id, push, attempt, error_class, error in sorted(
+            json.loads(told or "[]"), key=lambda one: one[:2]
+        )
+    }
 
 
 def _word(push: PushState, attempt: AttemptState) -> str:

@@ -7,16 +7,17 @@ here: why something moves.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import and_, bindparam, case, exists, func, literal_column, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Case, and_, bindparam, case, exists, func, literal_column, select, update
+from sqlalchemy.orm import Session, aliased
 
 from holding.store import bulk
+from holding.store.joint_writes import JointWrites, Words
 from holding.tables import Hold, Posting, Push, Record
 from holding.tables.columns import among_words, is_word, table_of
 from holding.tables.decisions import HOLD_OPEN
@@ -54,20 +55,29 @@ def counted(state: PostingState, reverses_id: int | None) -> PostingState:
 def refresh(session: Session, record_ids: Collection[int]) -> None:
     """Bring `record.state` of these records up to date: what `state_of` says, in one statement."""
     session.flush()
-    bulk.forget(session, Record, session.scalars(_REFRESH, {"ids": list(record_ids)}))
+    if record_ids:
+        bulk.forget(session, Record, session.scalars(_REFRESH, {"ids": list(record_ids)}))
 
 
 _RANKS = {state: at for at, state in enumerate(RECORD_STATES)}
 _HELD = _RANKS[RecordState.HELD]
 _record, _posting = table_of(Record), table_of(Posting)
-_TAKEN_BACK = and_(
-    _posting.c.reverses_id.is_not(None), is_word(_posting.c.state, PostingState.POSTED)
+
+
+def _rank(of: Any) -> Case[int]:
+    """The place in RECORD_STATES of a posting, as it counts."""
+    takes_back = and_(of.reverses_id.is_not(None), is_word(of.state, PostingState.POSTED))
+    return case(
+        (takes_back, _RANKS[RecordState.REVERSED]),
+        *((is_word(of.state, state), _RANKS[RecordState(state)]) for state in PostingState),
+    )
+
+
+_FIRST = (
+    select(func.min(_rank(_posting.c)))
+    .where(_posting.c.record_id == _record.c.id)
+    .scalar_subquery()
 )
-_RANK = case(  # of a posting, as it counts
-    (_TAKEN_BACK, _RANKS[RecordState.REVERSED]),
-    *((is_word(_posting.c.state, state), _RANKS[RecordState(state)]) for state in PostingState),
-)
-_FIRST = select(func.min(_RANK)).where(_posting.c.record_id == _record.c.id).scalar_subquery()
 _SEEN = (
     select(_record.c.id, _FIRST.label("first"))
     .add_columns(exists().where(Hold.record_id == _record.c.id, HOLD_OPEN).label("held"))
@@ -98,6 +108,26 @@ _REFRESH = (
     .where(_record.c.id == _SEEN.c.id, _record.c.state != _AFTER)
     .returning(_record.c.id)
 )
+
+
+_beside = aliased(Posting)
+BESIDE = (
+    select(func.min(_rank(_beside)))
+    .where(_beside.record_id == Posting.record_id, _beside.id != Posting.id)
+    .correlate(Posting)
+    .scalar_subquery()
+)
+"""Of a posting: as what the others of its record count, for `state_beside`."""
+RECORD_HELD = exists().where(Hold.record_id == Posting.record_id, HOLD_OPEN)
+"""Of a posting: a hold of its record is open."""
+
+
+def state_beside(others: int | None, mine: PostingState, *, held: bool) -> RecordState:
+    """What `refresh` would say of a record, of which one posting is about to take a state in which
+    it counts as that.
+    """
+    ranks = [_RANKS[RecordState(mine)], *([_HELD] if held else [])]
+    return RECORD_STATES[min(ranks if others is None else [*ranks, others])]
 
 
 _P = PostingState
@@ -210,35 +240,41 @@ class Step:
     columns: Mapping[str, Any]
 
 
-def take_steps(session: Session, steps: Collection[Step]) -> set[int]:
-    """Move postings, each by a step of its own, in one statement for those that change the same
-    columns; the ids of those that still were what the caller saw.
-
-    A move that the table does not have is our own fault and raises.
+def join_steps(writes: JointWrites, steps: Collection[Step]) -> None:
+    """Move postings with other writes, each by a step of its own. They are locked, so one that is
+    not any more what the caller saw is a fault of ours, and so is a move that the table does not
+    have.
     """
+    for still, rows in _alike(steps):
+        writes.update(Posting, rows, keys=("id", "lock"), still=still, bump="lock", every=True)
+
+
+def _alike(steps: Collection[Step]) -> Iterator[tuple[Words, list[dict[str, Any]]]]:
+    """The rows of the steps that change the same columns, and the state that they come from."""
     alike: dict[tuple[PostingState, tuple[str, ...]], list[dict[str, Any]]] = defaultdict(list)
     for one in steps:
         require_move(one.expected, one.to)
         row = {"id": one.posting_id, "lock": one.lock, "state": one.to, **one.columns}
         alike[one.expected, tuple(row)].append(row)
-    return {
-        posting_id
-        for (expected, _), rows in alike.items()
-        for posting_id in bulk.update_seen(
-            session, Posting, rows, seen="lock", still=(("state", (expected,)),)
-        )
-    }
+    for (expected, _), rows in alike.items():
+        yield (("state", (expected,)),), rows
 
 
-def move_pushes(
-    session: Session, changes: Mapping[int, Mapping[str, Any]], to: PushState
-) -> set[int]:
-    """Change many pushes to one state, each with the columns given for its id (all the same ones);
-    the ids of those that were in a state that it may come from.
+def join_pushes(
+    writes: JointWrites, changes: Mapping[int, Mapping[str, Any]], to: PushState
+) -> None:
+    """Change many pushes to one state with other writes, each with the columns given for its id
+    (all the same ones). One in a state that it never comes from is a fault of ours.
     """
     before = tuple(state for state in PUSH_MOVES if allowed(PUSH_MOVES, state, to))
     rows = [{"id": push_id, "state": to, **columns} for push_id, columns in changes.items()]
-    return bulk.update_known(session, Push, rows, keys=("id",), still=(("state", before),))
+    writes.update(Push, rows, still=(("state", before),), every=True)
+
+
+def join_record_states(writes: JointWrites, states: Mapping[int, RecordState]) -> None:
+    """Give records the states that `state_beside` said, with other writes."""
+    rows = [{"id": record_id, "state": state} for record_id, state in states.items()]
+    writes.update(Record, rows, bump="lock", every=True)
 
 
 def move_push(session: Session, push_id: int, to: PushState, **columns: Any) -> bool:

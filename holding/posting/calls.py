@@ -6,10 +6,10 @@ whole. Not here: what was written down before (holding/posting/intent.py), look-
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from connectors.contract import Answer, Kept, Sent
@@ -24,9 +24,8 @@ from holding.posting import push, results
 from holding.posting.follow_up_calls import Half, take_half
 from holding.posting.push import Case
 from holding.posting.taken_documents import Taken, posted_each
-from holding.store import bulk
+from holding.store.joint_writes import JointWrites
 from holding.tables import Attempt, Request
-from holding.tables.columns import table_of
 from holding.tables.row_states import AttemptState, RequestState
 from rules.values.canonical import dumps, plain, sha256_hex
 
@@ -37,24 +36,34 @@ KEY_REFUSED = "authorization_failed"
 
 _ATTEMPT_KEYS = ("push_id", "request_id", "fence")
 _SENDING = (("state", (AttemptState.SENDING,)),)
-_REQUEST = table_of(Request)
-_END_REQUEST = (  # it sets the columns that it is given values for
-    update(_REQUEST).where(_REQUEST.c.id == bindparam("request"))
-)
 
 
-def fly(desk: Desk, flight: Flight) -> None:
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What an answer came to: the halves to send next, when the file itself was refused; whether
+    all of it was taken and nobody waited for that, and whether the run is ended with it.
+    """
+
+    halves: list[Half]
+    quiet: bool
+    run_ended: bool
+
+
+def fly(desk: Desk, flight: Flight, *, ends_run: bool = False) -> Landed:
     """Make the call and commit its answer; halves of a refused file follow, whatever came back.
+    With `ends_run`, nothing more of its run is to be sent now.
 
     Each half is written down when its turn comes, so that however long those before it took, it
     has the time of a call of its own. What a worker that dies leaves of them is looked up.
     """
-    waiting = land(desk, flight, call(desk, flight))
+    landed = land(desk, flight, call(desk, flight), ends_run=ends_run)
+    waiting = list(landed.halves)
     while waiting:
         one = take_half(desk, waiting.pop(0))
         if one is not None:
             fault_points.point("push.after_intent")
-            waiting += land(desk, one, call(desk, one))
+            waiting += land(desk, one, call(desk, one)).halves
+    return landed
 
 
 def call(desk: Desk, flight: Flight) -> Sent:
@@ -73,32 +82,39 @@ def call(desk: Desk, flight: Flight) -> Sent:
     )
 
 
-def land(desk: Desk, flight: Flight, sent: Sent) -> list[Half]:
-    """Commit what came back; the halves to send next, when the file itself was refused."""
+def land(desk: Desk, flight: Flight, sent: Sent, *, ends_run: bool = False) -> Landed:
+    """Commit what came back."""
+    all_taken = all(is_taken(answer) for answer in sent.answers)
+    run_id = flight.run_id if ends_run and all_taken else None
     with desk.database.write() as session:
         now = desk.clock.now()
         if any(answer.error_class == KEY_REFUSED for answer in sent.answers):
             breaker.keep_key(session, flight.channel.connection_id)
         families = [member.claim.family for member in flight.members]
-        lock_families(session, flight.channel.company_id, families)
-        call = _keep_answer(session, flight, sent, now)
-        halves: list[Half] = []
+        lock_families(session, flight.channel.company_id, families, run_id=run_id)
+        writes = JointWrites(session)
+        call = _join_answer(writes, flight, sent, now)
         if _file_refused(flight, sent):
-            halves = _split(session, flight)
+            landed = Landed(_split(session, flight), quiet=False, run_ended=False)
+            writes.write()
         else:
-            causes: set[int] = set()
             luck = desk.chance.random()  # one for all: what was sent together is tried together
             answers = _one_exception(session, flight, sent.answers, now)
-            cases = [
-                Case(session, desk, flight.channel, member, now, causes, luck, call)
-                for member in flight.members
-            ]
-            _settle(session, flight.request_id, list(zip(cases, answers, strict=True)))
-            target_holds.settle(session, [member.record_id for member in flight.members], causes)
+            first = Case(
+                session, desk, flight.channel, flight.members[0], now, luck=luck, call=call
+            )
+            cases = [replace(first, member=member) for member in flight.members]
+            told = list(zip(cases, answers, strict=True))
+            ours = _settle(writes, flight.request_id, told, run_id)
+            writes.write()
+            left = [one.record_id for one in flight.members if one.record_id not in first.stated]
+            target_holds.settle(session, left, first.causes)
+            taken = all_taken and ours == len(told)
+            landed = Landed([], taken and not first.woken, taken and run_id is not None)
         judge_channel(session, desk, flight.channel, sent.answers, now)
         fault_points.point("push.before_answer_commit")
     fault_points.point("push.after_answer_commit")
-    return halves
+    return landed
 
 
 def _one_exception(
@@ -115,19 +131,25 @@ def _one_exception(
     ]
 
 
-def _settle(session: Session, request_id: int, told: Sequence[tuple[Case, Answer]]) -> None:
-    """Each document's answer: its push, its posting, its attempt. What was taken is written
-    together, anything else one by one.
+def _settle(
+    writes: JointWrites,
+    request_id: int,
+    told: Sequence[tuple[Case, Answer]],
+    ends_run: int | None,
+) -> int:
+    """Each document's answer: its push, its posting, its attempt; how many were still ours. What
+    was taken is written with the other writes, anything else one by one.
     """
     taken = [(case, _taken(answer)) for case, answer in told if is_taken(answer)]
-    done = posted_each(taken)
+    done = posted_each(taken, writes, ends_run=ends_run)
     ours = [
         (case, answer)
         for case, answer in told
         if (case.member.push_id in done if is_taken(answer) else apply(case, answer))
     ]
     ended = [_ended(case, request_id, answer) for case, answer in ours]
-    bulk.update_known(session, Attempt, ended, keys=_ATTEMPT_KEYS, still=_SENDING)
+    writes.update(Attempt, ended, keys=_ATTEMPT_KEYS, still=_SENDING)
+    return len(ours)
 
 
 def _ended(case: Case, request_id: int, answer: Answer) -> dict[str, object]:
@@ -241,15 +263,16 @@ def _split(session: Session, flight: Flight) -> list[Half]:
     return [Half(flight, flight.members[:middle]), Half(flight, flight.members[middle:])]
 
 
-def _keep_answer(session: Session, flight: Flight, sent: Sent, now: datetime) -> SealedCall:
+def _join_answer(writes: JointWrites, flight: Flight, sent: Sent, now: datetime) -> SealedCall:
     silent = all(answer.kind == "uncertain" for answer in sent.answers)
     answered = sha256_hex(sent.body)
     told = {
+        "id": flight.request_id,
         "state": RequestState.UNANSWERED if silent else RequestState.ANSWERED,
         "answered_at": now,
         "status": sent.status,
         "answer": sent.body,
         "answer_sha256": answered,
     }
-    session.execute(_END_REQUEST, told | {"request": flight.request_id})
+    writes.update(Request, [told])
     return flight.request_id, sha256_hex(flight.payload.body), answered

@@ -4,7 +4,7 @@ Here: the intent of a first send, one commit before any byte leaves. Not here: c
 another (holding/posting/follow_up_calls.py), the call itself (holding/posting/calls.py).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,29 +15,28 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import Action, Found, Payload
 from connectors.transport import fault_points
-from holding.audit.events import Fact, record_events
+from holding.audit.events import Fact, join_events
 from holding.audit.seals import PUSH, REQUEST, SEALED, seal
 from holding.connections.channel import Channel, Desk
-from holding.journal import push_rows, target_holds
+from holding.journal import push_rows, run_counts
 from holding.journal.evidence import request_key
 from holding.journal.posting_claims import Claim, lock_families
 from holding.journal.push_rows import Flight, Member, add_flight, add_look, push_lease
 from holding.journal.returned_claims import give_back, put_back
 from holding.journal.target_holds import Trouble
 from holding.lifecycle.changes import wake_records
-from holding.lifecycle.states import Step, take_steps
+from holding.lifecycle.states import Step, join_record_states, join_steps
 from holding.posting import results
 from holding.posting.call_parts import first_call, too_large
 from holding.posting.last_check import Checked, NotNow, Verdict, check
-from holding.tables import Posting
+from holding.store.database import remember
+from holding.store.joint_writes import JointWrites
+from holding.tables import Posting, Push
 from holding.tables.row_states import PushState
 from rules.values.canonical import sha256_hex
 from rules.values.posting_states import PostingState
 
-_NO_CALL: Mapping[str, str] = {}
 Looked = Mapping[int, Found]
-RunOf = Callable[[Session], int]
-"""The run that a call belongs to, made or found in its commit."""
 SAID: Mapping[Action, str] = {
     "create": "{} is sent to {} (hash {}).",
     "update": "The change of {} is sent to {} (hash {}).",
@@ -75,6 +74,7 @@ def examine(desk: Desk, channel: Channel, claims: Sequence[Claim], *, in_file: b
     or, where they go in a file, after a rest in which the others of the run go.
     """
     with desk.database.read() as session:
+        remember(session)  # what the look has read is what the stories are told from
         verdicts = check(session, channel, claims, lock=False, now=desk.clock.now())
         good = tuple(one for one in verdicts.values() if isinstance(one, Checked))
         # told here, so that no write waits for the replay
@@ -94,7 +94,7 @@ def intend(
     channel: Channel,
     examined: Examined,
     *,
-    run_id: int | RunOf,
+    run_id: int | None,
     name: str = "",
     looked: Looked | None = None,
 ) -> tuple[Flight | None, Examined]:
@@ -102,8 +102,8 @@ def intend(
     of them, as many as the target takes in one; and what is left for the next.
 
     What is sent is what was examined, and it is looked at again in the transaction that commits
-    the intent. No call when nothing is left to send. Where the run is made or found, that is done
-    in the same commit.
+    the intent. No call when nothing is left to send. Without a `run_id` it is of the run of what
+    goes at once, which is made or found in the same commit.
     """
     desk.renew()
     while examined.good:
@@ -135,7 +135,7 @@ def _commit(
     channel: Channel,
     examined: Examined,
     payload: Payload,
-    run_id: int | RunOf,
+    run_id: int | None,
     name: str,
     looked: Looked,
 ) -> Flight | None:
@@ -149,13 +149,22 @@ def _commit(
         if tuple(good) != examined.good:
             return None
         fault_points.point("push.before_intent")
-        request = {REQUEST: sha256_hex(payload.body)}
-        members = add_pushes(session, desk, channel, good, examined.stories, request=request)
-        for member in members:
-            found = looked.get(member.claim.posting_id)
-            if found is not None:
-                add_look(session, channel, member, found, kind="lookup", key=member.key, now=at)
-        flight = add_flight(
+        writes, request = JointWrites(session), {REQUEST: sha256_hex(payload.body)}
+        first = good[0].drawn
+        if run_id is None:
+            last, new = first.run_id, first.new_run_id
+            doc_type = good[0].claim.doc_type
+            run_id = run_counts.join_immediate_run(writes, channel, doc_type, last, new, at)
+        members = add_pushes(session, desk, channel, good, examined.stories, call=(writes, request))
+        states = {one.record_id: one.drawn.record_state for one in good}
+        join_record_states(writes, {key: after for key, after in states.items() if after})
+        seen = [one for one in members if one.claim.posting_id in looked]
+        if seen:
+            writes.write()  # a look is an attempt of its push, and a request before this one
+        for one in seen:
+            found = looked[one.claim.posting_id]
+            add_look(session, channel, one, found, kind="lookup", key=one.key, now=at)
+        return add_flight(
             session,
             desk,
             channel,
@@ -163,11 +172,11 @@ def _commit(
             payload=payload,
             key=request_key(one.key for one in good),
             name=name,
-            run_id=run_id if isinstance(run_id, int) else run_id(session),
+            run_id=run_id,
+            request_id=None if seen else first.request_id,
             tries={member.push_id: int(member.claim.posting_id in looked) for member in members},
+            writes=writes,
         )
-        target_holds.settle(session, [one.record_id for one in members], ())
-    return flight
 
 
 def add_pushes(
@@ -177,37 +186,32 @@ def add_pushes(
     good: Sequence[Checked],
     stories: Mapping[int, bytes],
     *,
-    request: Mapping[str, str] = _NO_CALL,
+    call: tuple[JointWrites, Mapping[str, str]] | None = None,
 ) -> tuple[Member, ...]:
-    """The push rows, their lines, the postings on their way; `request` seals the bytes of their
-    call. The postings are locked and were looked at, so that none can have moved.
+    """The push rows, their lines, the postings on their way: with the other writes of their `call`,
+    whose bytes it seals, or at once where none is made. The postings are locked and were looked at,
+    so that none can have moved.
     """
     now = desk.clock.now()
+    writes, request = call or (JointWrites(session), {})
     rows = [_push_row(one, stories[one.posting.id], now) for one in good]
-    ids = push_rows.add_pushes(session, rows)
-    members = tuple(_member(one, ids[one.posting.id]) for one in good)
-    billed = [
-        (of.push_id, of.document, one.posting.bills)
-        for of, one in zip(members, good, strict=True)
-        if one.action != "void"
-    ]
-    push_rows.add_lines(session, billed)
-    steps = [_on_its_way(one, ids[one.posting.id], now, now + push_lease(desk)) for one in good]
-    if len(take_steps(session, steps)) < len(steps):
-        raise RuntimeError("a posting moved under our lock")
-    record_events(
-        session,
-        [
-            _sending(channel, one, row, ids[one.posting.id], request, now)
-            for one, row in zip(good, rows, strict=True)
-        ],
-    )
+    members = tuple(_member(one) for one in good)
+    writes.insert(Push, rows)
+    sent = [pair for pair in zip(members, good, strict=True) if pair[1].action != "void"]
+    billed = [(of.push_id, of.document, one.posting.bills) for of, one in sent]
+    push_rows.join_lines(writes, billed)
+    join_steps(writes, [_on_its_way(one, now, now + push_lease(desk)) for one in good])
+    told = zip(good, rows, strict=True)
+    join_events(writes, [_sending(channel, one, row, request, now) for one, row in told])
+    if call is None:
+        writes.write()
     return members
 
 
 def _push_row(one: Checked, story: bytes, now: datetime) -> dict[str, Any]:
     posting = one.posting
     return {
+        "id": one.drawn.push_id,
         "posting_id": posting.id,
         "no": one.no,
         "connection_id": posting.connection_id,
@@ -224,9 +228,9 @@ def _push_row(one: Checked, story: bytes, now: datetime) -> dict[str, Any]:
     }
 
 
-def _on_its_way(one: Checked, push_id: int, now: datetime, until: datetime) -> Step:
+def _on_its_way(one: Checked, now: datetime, until: datetime) -> Step:
     first = {"sent_at": now} if one.action == "create" else {}
-    columns = {"push_id": push_id, "lease_until": until, **first}
+    columns = {"push_id": one.drawn.push_id, "lease_until": until, **first}
     return Step(one.posting.id, one.posting.state, one.lock, PostingState.SENDING, columns)
 
 
@@ -234,7 +238,6 @@ def _sending(
     channel: Channel,
     one: Checked,
     push: Mapping[str, Any],
-    push_id: int,
     request: Mapping[str, str],
     now: datetime,
 ) -> Fact:
@@ -242,7 +245,7 @@ def _sending(
     posting = one.posting
     said = {
         "say": SAID[one.action].format(posting.number, channel.name, posting.hash[:12]),
-        "push": push_id,
+        "push": push["id"],
         "hash": posting.hash,
         "key": one.key,
         SEALED: seal(PUSH, push),
@@ -259,11 +262,11 @@ def _sending(
     )
 
 
-def _member(one: Checked, push_id: int) -> Member:
+def _member(one: Checked) -> Member:
     return Member(
         claim=one.claim,
         record_id=one.record_id,
-        push_id=push_id,
+        push_id=one.drawn.push_id,
         action=one.action,
         document=one.document,
         standing=one.standing,

@@ -17,7 +17,7 @@ from connectors.contract import Action
 from holding.approvals import consent
 from holding.approvals.consent import posting_hash
 from holding.connections.channel import Channel
-from holding.journal import target_holds
+from holding.journal import run_counts, target_holds
 from holding.journal.evidence import action_of, ours, push_key, theirs_of
 from holding.journal.posting_claims import (
     POISON_CRASHES,
@@ -29,10 +29,21 @@ from holding.journal.posting_claims import (
     Claim,
     lock_families,
 )
+from holding.journal.push_rows import DRAWN, Drawn, drawn
 from holding.journal.target_holds import Trouble
 from holding.programs.world import note_meaning
 from holding.store import bulk
-from holding.tables import Company, Evaluation, Hold, Posting, Push, Record, RulesetVersion
+from holding.tables import (
+    Company,
+    Connection,
+    Evaluation,
+    Hold,
+    Posting,
+    Push,
+    Record,
+    RulesetVersion,
+    Version,
+)
 from holding.tables.columns import Moment, is_word
 from holding.tables.decisions import HOLD_OPEN, WHOLE_RECORD
 from holding.tables.row_states import PushState
@@ -45,7 +56,7 @@ class Checked:
     """A posting that may be sent as it stands; equal to a later look when nothing moved since.
 
     `standing` is what stands in the target, where it is updated or made void; `theirs` are the
-    fields that people there own.
+    fields that people there own; `drawn` comes with a look under locks.
     """
 
     claim: Claim
@@ -60,6 +71,14 @@ class Checked:
     key: str
     no: int
     posting: Posting = field(compare=False, repr=False)
+    brought: Drawn | None = field(compare=False, repr=False)
+
+    @property
+    def drawn(self) -> Drawn:
+        """What the look brought; RuntimeError after one without locks: nothing follows that."""
+        if self.brought is None:
+            raise RuntimeError("a push is written after a look under locks alone")
+        return self.brought
 
     @property
     def sent(self) -> Document:
@@ -95,6 +114,7 @@ class _Seen:
     not_approved: str
     pushes: int
     accepted: bool
+    brought: Drawn | None
 
 
 def check(
@@ -156,6 +176,7 @@ def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
         key=push_key(posting, no),
         no=no,
         posting=posting,
+        brought=seen.brought,
     )
 
 
@@ -172,7 +193,7 @@ def _look_around(
 ) -> dict[int, _Seen]:
     """The claimed postings that may be sent and are under our fence, in one query or two."""
     fences = {claim.posting_id: claim.fence for claim in claims}
-    given = {"now": now, "postings": list(fences)}
+    given = {"now": now, "postings": list(fences)} | (run_counts.joined_since(now) if lock else {})
     found = session.execute(_surrounded(lock), given)
     rows = [row for row in found if row.Posting.fence == fences[row.Posting.id]]
     lacking = consent.lacking(session, [(row.Posting, row.outcome) for row in rows])
@@ -193,6 +214,7 @@ def _look_around(
             not_approved=lacking.get(row.Posting.id, ""),
             pushes=row.pushes or 0,
             accepted=bool(row.accepted),
+            brought=drawn(row) if lock else None,
         )
         for row in rows
     }
@@ -208,9 +230,10 @@ _ACCEPTED = exists().where(_MINE, is_word(_earlier.state, PushState.ACCEPTED))
 def _surrounded(lock: bool) -> Select[Any]:
     """Postings with: is the record quiet and what is like it, is it held or its route or its
     connection stopped, is its family busy, was it judged by other rules or its record not at all,
-    is its number taken, what was pushed of it before.
+    is its number taken, what was pushed of it before. Without a lock also the rows by which it is
+    judged again for its story, which the session then has (holding/programs/replay.py).
     """
-    other, stands = aliased(Posting), aliased(Push)
+    other, stands, source = aliased(Posting), aliased(Push), aliased(Connection)
     quiet = and_(
         Record.version_id == Posting.version_id,
         Record.lease_until.is_(None),
@@ -260,4 +283,10 @@ def _surrounded(lock: bool) -> Select[Any]:
         .order_by(Posting.id)
         .execution_options(populate_existing=True)
     )
-    return query.with_for_update(of=Posting, key_share=True) if lock else query
+    if lock:
+        return query.add_columns(*DRAWN).with_for_update(of=Posting, key_share=True)
+    return (
+        query.add_columns(Evaluation, Version, Record, source)
+        .join(Version, Version.id == Evaluation.version_id)
+        .join(source, source.id == Record.source_id)
+    )

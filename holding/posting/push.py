@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, exists, func, or_, select, update
+from sqlalchemy import Row, bindparam, exists, func, null, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from connectors.contract.errors import RETRY
@@ -19,16 +19,22 @@ from holding.audit.events import Fact, record_events
 from holding.audit.seals import CALL, SealedCall
 from holding.connections import breaker
 from holding.connections.channel import Channel, Desk
-from holding.journal import target_holds
+from holding.journal import run_counts, target_holds
 from holding.journal.posting_claims import Claim
 from holding.journal.push_rows import SEEN, Member
 from holding.journal.target_holds import Trouble
-from holding.lifecycle.states import move_posting, move_push
+from holding.lifecycle.states import (
+    BESIDE,
+    RECORD_HELD,
+    move_posting,
+    move_push,
+    state_beside,
+)
 from holding.store import bulk
 from holding.tables import Attempt, Hold, Posting, Push, Record, Throttle
 from holding.tables.columns import is_word
 from holding.tables.decisions import HOLD_OPEN
-from holding.tables.row_states import PushState
+from holding.tables.row_states import PushState, RecordState
 from rules.values.posting_states import PostingState
 
 FREE: Mapping[str, Any] = {"lease_owner": None, "lease_until": None}
@@ -46,6 +52,8 @@ class Case:
     causes: set[int] = field(default_factory=set)  # those whose counters are to be counted again
     luck: float = 0.0  # from 0 to 1: how much of a pause between two bounds is waited
     call: SealedCall | None = None  # the call that told what happened
+    stated: set[int] = field(default_factory=set)  # records whose state is written by now
+    woken: set[int] = field(default_factory=set)  # families of which somebody waited for it
 
 
 def owned(case: Case) -> Posting | None:
@@ -63,23 +71,51 @@ def locked(session: Session, claim: Claim) -> Posting | None:
 class Locked:
     """A posting under our lock; whether a hold of it is open, and whether somebody of its family
     may have waited for its end: another record, or its own in a newer version or with more to send.
+
+    `record_state` is that of its record, of which `beside` and `record_held` say what else it has
+    (holding/lifecycle/states.py); `run_rows` what its run has come to, where that was asked.
     """
 
     posting: Posting
     held: bool
     awaited: bool
+    record_state: RecordState
+    beside: int | None
+    record_held: bool
+    run_rows: str | None
+
+    def record_after(self, state: PostingState) -> RecordState | None:
+        """The state that the record takes when the posting counts as this; None: it has it."""
+        after = state_beside(self.beside, state, held=self.record_held)
+        return after if after != self.record_state else None
 
 
-def locked_each(case: Case, claims: Iterable[Claim]) -> dict[int, Locked]:
+def locked_each(
+    case: Case, claims: Iterable[Claim], *, run_id: int | None = None
+) -> dict[int, Locked]:
     """The same of many, by their ids; one whose fence is another's by now is not among them. The
-    records of their families are locked already, so what stands around them stays so.
+    records of their families are locked already, so what stands around them stays so; so is the
+    run, where what it has come to is asked with them.
     """
     fences = {claim.posting_id: claim.fence for claim in claims}
-    rows = case.session.execute(_THESE, {"postings": list(fences)}).all()
+    query = _THESE if run_id is None else _THESE_OF_RUN
+    rows = case.session.execute(query, {"postings": list(fences), "run": run_id}).all()
     if rows:
         breaker.note(case.session, case.channel.connection_id, rows[0].Throttle)
-    found = (Locked(row.Posting, bool(row.held), bool(row.awaited)) for row in rows)
+    found = (_locked(row) for row in rows)
     return {row.posting.id: row for row in found if row.posting.fence == fences[row.posting.id]}
+
+
+def _locked(row: Row[Any]) -> Locked:
+    return Locked(
+        posting=row.Posting,
+        held=bool(row.held),
+        awaited=bool(row.awaited),
+        record_state=row.record_state,
+        beside=row.beside,
+        record_held=bool(row.record_held),
+        run_rows=row.run_rows,
+    )
 
 
 _relative, _next = aliased(Record), aliased(Posting)
@@ -93,19 +129,25 @@ _AWAITED = or_(
         _next.record_id == Posting.record_id, is_word(_next.state, PostingState.WAITING)
     ),
 )
-_THESE = (
+_AROUND = (
     select(
         Posting,
         Throttle,
         exists().where(Hold.posting_id == Posting.id, HOLD_OPEN).label("held"),
         _AWAITED.label("awaited"),
+        Record.state.label("record_state"),
+        BESIDE.label("beside"),
+        RECORD_HELD.label("record_held"),
     )
+    .join(Record, Record.id == Posting.record_id)
     .outerjoin(Throttle, Throttle.connection_id == Posting.connection_id)
     .where(bulk.among_given(Posting.id, "postings"))
     .order_by(Posting.id)
     .execution_options(populate_existing=True)
     .with_for_update(of=Posting, key_share=True)
 )
+_THESE_OF_RUN = _AROUND.add_columns(run_counts.ROWS.label("run_rows"))
+_THESE = _AROUND.add_columns(null().label("run_rows"))
 _OURS = (
     select(Posting)
     .where(Posting.id == bindparam("posting"), Posting.fence == bindparam("fence"))

@@ -15,13 +15,20 @@ from sqlalchemy import text
 
 from connectors.contract import Action
 from connectors.contract.targets import Readable
-from holding.audit.events import Fact, record_events
-from holding.journal import kept_totals, target_holds
+from holding.audit.events import Fact, join_events
+from holding.journal import kept_totals, run_counts, target_holds
 from holding.lifecycle.changes import wake_records
-from holding.lifecycle.states import Step, move_pushes, take_steps
+from holding.lifecycle.states import (
+    Step,
+    counted,
+    join_pushes,
+    join_record_states,
+    join_steps,
+)
 from holding.posting import target_state
-from holding.posting.push import FREE, Case, fact, locked_each
+from holding.posting.push import FREE, Case, Locked, fact, locked_each
 from holding.store import bulk
+from holding.store.joint_writes import JointWrites
 from holding.tables import Posting
 from holding.tables.row_states import PushState
 from rules.values.canonical import dumps
@@ -52,47 +59,72 @@ class _Done:
 
     case: Case
     taken: Taken
-    posting: Posting
+    found: Locked
     target_ref: str | None
     kept: int | None
     takes_back: int | None
 
+    @property
+    def posting(self) -> Posting:
+        """As it was before."""
+        return self.found.posting
 
-def posted_each(told: Sequence[tuple[Case, Taken]]) -> set[int]:
+    @property
+    def becomes(self) -> PostingState:
+        """The state that it takes."""
+        void = self.case.member.action == "void"
+        return PostingState.REVERSED if void else PostingState.POSTED
+
+
+def posted_each(
+    told: Sequence[tuple[Case, Taken]],
+    others: JointWrites | None = None,
+    *,
+    ends_run: int | None = None,
+) -> set[int]:
     """They are posted: the ids of those pushes whose fence is still ours. All cases are of one
-    session, moment and channel.
+    session, moment and channel. What follows is written with what waits among `others`, if that is
+    given, else at once; with the run that they end, whose row is locked, where all are still ours.
     """
     if not told:
         return set()
     first = told[0][0]
-    ours = locked_each(first, (case.member.claim for case, _ in told))
+    writes = others or JointWrites(first.session)
+    ours = locked_each(first, (case.member.claim for case, _ in told), run_id=ends_run)
     done = [
-        _done(case, taken, ours[case.member.claim.posting_id].posting)
+        _done(case, taken, ours[case.member.claim.posting_id])
         for case, taken in told
         if case.member.claim.posting_id in ours
     ]
     if done:
-        _close(first, done)
-        _move(first, done)
-        _let_go(first, [one for one in done if ours[one.posting.id].held])
-        record_events(first.session, [_event(one) for one in done])
-        _wake_families(first, [one for one in done if ours[one.posting.id].awaited])
+        _close(writes, done)
+        _move(writes, first, done)
+        _let_go(first, [one for one in done if one.found.held])
+        _state_records(writes, first, done)
+        join_events(writes, [_event(one) for one in done])
+        _wake_families(first, [one for one in done if one.found.awaited])
+    if ends_run is not None and len(done) == len(told):
+        posted = {one.posting.id: one.taken.existing for one in done}
+        run_counts.join_end(writes, ends_run, done[0].found.run_rows, posted, first.now)
+    if others is None:
+        writes.write()
     return {one.case.member.push_id for one in done}
 
 
-def _done(case: Case, taken: Taken, posting: Posting) -> _Done:
+def _done(case: Case, taken: Taken, found: Locked) -> _Done:
+    posting = found.posting
     void = case.member.action == "void"
     return _Done(
         case=case,
         taken=taken,
-        posting=posting,
+        found=found,
         target_ref=taken.target_ref or posting.target_ref,
         kept=None if void else kept_totals.in_minor(case.member.document, taken.total),
         takes_back=target_state.take_back(case.session, posting),
     )
 
 
-def _close(first: Case, done: Sequence[_Done]) -> None:
+def _close(writes: JointWrites, done: Sequence[_Done]) -> None:
     changes = {
         one.case.member.push_id: {
             "closed_at": one.case.now,
@@ -101,20 +133,28 @@ def _close(first: Case, done: Sequence[_Done]) -> None:
         }
         for one in done
     }
-    closed = move_pushes(first.session, changes, PushState.ACCEPTED)
-    for push_id in changes.keys() - closed:
-        message = f"push {push_id} never becomes {PushState.ACCEPTED} as it stands"
-        raise RuntimeError(message)
+    join_pushes(writes, changes, PushState.ACCEPTED)
 
 
-def _move(first: Case, done: Sequence[_Done]) -> None:
+def _move(writes: JointWrites, first: Case, done: Sequence[_Done]) -> None:
     reads = isinstance(first.channel.target, Readable)  # asked once: it takes long to answer
     read_at = first.now + first.channel.settle if reads else None
-    steps = [_step(one, read_at) for one in done]
-    moved = take_steps(first.session, steps)
-    for posting_id in {step.posting_id for step in steps} - moved:
-        message = f"posting {posting_id} moved under our lock"
-        raise RuntimeError(message)
+    join_steps(writes, [_step(one, read_at) for one in done])
+
+
+def _state_records(writes: JointWrites, first: Case, done: Sequence[_Done]) -> None:
+    """What the records are then, where nothing else changes that; of the others it is asked
+    later.
+    """
+    clear = [one for one in done if not one.found.held and one.takes_back is None]
+    after = {
+        one.case.member.record_id: one.found.record_after(
+            counted(one.becomes, one.posting.reverses_id)
+        )
+        for one in clear
+    }
+    join_record_states(writes, {key: state for key, state in after.items() if state})
+    first.stated.update(after)
 
 
 def _step(one: _Done, read_at: datetime | None) -> Step:
@@ -135,8 +175,7 @@ def _step(one: _Done, read_at: datetime | None) -> Step:
             read_at=read_at,
         ),
     }
-    to = PostingState.REVERSED if member.action == "void" else PostingState.POSTED
-    return Step(posting.id, posting.state, posting.lock, to, columns)
+    return Step(posting.id, posting.state, posting.lock, one.becomes, columns)
 
 
 def _let_go(first: Case, done: Sequence[_Done]) -> None:
@@ -171,6 +210,7 @@ def _wake_families(first: Case, done: Sequence[_Done]) -> None:
     """Others of a family may have waited for this; itself, if a newer version came."""
     if not done:
         return
+    first.woken.update(one.posting.family for one in done)
     rows = [
         {
             "family": one.posting.family,

@@ -22,12 +22,13 @@ from holding.approvals.consent import posting_hash
 from holding.exceptions.holds import Desk, Done, done
 from holding.exceptions.releases import decide_one
 from holding.journal.evidence import push_key
-from holding.journal.push_rows import add_lines, conflicted, keep_look
+from holding.journal.push_rows import conflicted, join_lines, keep_look
 from holding.journal.target_holds import CONFLICT, MANUAL
 from holding.lifecycle.causes import TOTALS, beside, close, settle
 from holding.lifecycle.changes import read_now, wake_records
 from holding.lifecycle.states import move_posting
 from holding.refusal import Refusal
+from holding.store.joint_writes import JointWrites
 from holding.tables import Connection, Hold, Posting, Push, Reading, Record
 from holding.tables.columns import to_minor
 from holding.tables.row_states import HoldState, PushState
@@ -231,7 +232,9 @@ def _stand_in(
     posting.content = plain(document)
     session.flush()
     push = _without_a_call(session, posting, there, evaluation_id, now)
-    add_lines(session, [(push.id, document, posting.bills)])
+    lines = JointWrites(session)
+    join_lines(lines, [(push.id, document, posting.bills)])
+    lines.write()
     keep_look(
         session,
         posting.connection_id,

@@ -8,10 +8,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from random import Random
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, select, text
 from sqlalchemy.orm import Session
 
 from connectors.transport import fault_points
@@ -19,13 +18,14 @@ from connectors.transport.clock import Clock
 from connectors.transport.http import Http
 from holding.access.secrets import load_keys
 from holding.connections import limits
-from holding.connections.channel import Channel, Desk, opened_channel
+from holding.connections.channel import Channel, Desk
 from holding.connections.probe import may_call, with_good_key
 from holding.import_files import settling
 from holding.journal import import_rows, run_counts
+from holding.journal.due_postings import CLAIMED_AT_ONCE, claim_seen
 from holding.journal.evidence import Storyteller
 from holding.journal.lease_extension import keeping
-from holding.journal.posting_claims import LIVE, claim, free_the_dead
+from holding.journal.posting_claims import Claim, claim, free_the_dead
 from holding.journal.posting_claims import companies_due as companies_to_push
 from holding.journal.returned_claims import line_up_again
 from holding.journal.run_counts import close_left_open
@@ -41,13 +41,11 @@ from holding.reconciliation import read_back
 from holding.reconciliation.reading_plan import companies_to_read
 from holding.refusal import Refusal
 from holding.runs import batch_sending
+from holding.runs.due_targets import Waiting, due_targets, waiting_at
 from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.store.leases import SLICE_SECONDS
-from holding.tables import Company, Connection, ConnectionKey, Posting, Run, Throttle
-from holding.tables.columns import DUE, NOW, among_words, is_word
 from holding.tables.postings import IN_FLIGHT_STATES
-from holding.tables.row_states import BreakerState, KeyState
 
 __all__ = [
     "Pushed",
@@ -58,15 +56,16 @@ __all__ = [
     "push_due",
 ]
 
-CLAIMED_AT_ONCE = 10
-
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """How many postings were worked on; `more` when time was up before the work was done."""
+    """How many postings were worked on; `more` when time was up before the work was done, `woke`
+    when something may be to be judged because of them.
+    """
 
     count: int
     more: bool
+    woke: bool
 
 
 def open_desk(
@@ -114,26 +113,38 @@ def push_due(
     if isinstance(found, Refusal):
         return found
     until = clock.monotonic() + SLICE_SECONDS
-    waiting: deque[tuple[Channel, _Waits | None]] = deque(_channels(found, company_id))
-    count = 0
+    waiting: deque[tuple[Channel, _Plan | None]] = deque(
+        (channel, _plan(waits)) for channel, waits in due_targets(found, company_id)
+    )
+    count, woke = 0, False
     while waiting and clock.monotonic() < until:  # by turns: none waits for another's queue
         channel, told = waiting.popleft()
-        if told is None or count:  # work for others took its time
-            told = _what_waits(found, channel)
-        worked = _turn(found, channel, told)
+        worked, left = _turn(found, channel, told or _plan(waiting_at(found, channel)))
         if worked >= CLAIMED_AT_ONCE > count:
             call_help()
-        count += worked
         if worked:
-            waiting.append((channel, None))
-    return Pushed(count, more=bool(waiting))
-
-
-Turn = Callable[[Desk, Channel], int]
+            count, woke = count + worked, woke or left is None
+            waiting = deque((other, None) for other, _ in waiting)  # this took its time
+            if left is None or left.steps:
+                waiting.append((channel, left))
+    return Pushed(count, more=bool(waiting), woke=woke)
 
 
 @dataclass(frozen=True, slots=True)
-class _Waits:
+class Worked:
+    """How many postings a step took up; `over` when all of that was due is done and nothing can
+    have come of it: what was seen beside it is still all there is.
+    """
+
+    count: int
+    over: bool = False
+
+
+Turn = Callable[[Desk, Channel], Worked]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
     """Whether the target may be called without asking it first, and what there may be to do, in its
     order.
     """
@@ -142,46 +153,46 @@ class _Waits:
     steps: tuple[Turn, ...]
 
 
-def _turn(desk: Desk, channel: Channel, told: _Waits) -> int:
+def _turn(desk: Desk, channel: Channel, told: _Plan) -> tuple[int, _Plan | None]:
     """A little work on one connection: doubts first, then batches, what is sent at once, and last
-    what is read back.
+    what is read back. How many postings it was, and what is left, None where that has to be asked.
     """
     calls = told.calls or may_call(desk, channel)
     ready = with_good_key(desk, channel) if calls else None
     if not isinstance(ready, Channel):
-        return refused_key.tell(desk, channel, ready.words if ready else "")
-    for worked in told.steps:
-        if count := worked(desk, ready):
-            return count
-    return 0
+        return refused_key.tell(desk, channel, ready.words if ready else ""), None
+    for at, step in enumerate(told.steps, start=1):
+        worked = step(desk, ready)
+        if worked.count:
+            return worked.count, _Plan(told.calls, told.steps[at:]) if worked.over else None
+    return 0, None
 
 
-def _what_waits(desk: Desk, channel: Channel) -> _Waits:
-    """Asked once and without a lock: claiming what is not there would make everybody wait who
-    writes.
-    """
-    given = {"now": desk.clock.now(), "connection": channel.connection_id}
-    with desk.database.read() as session:
-        return _waits(session.execute(_WAITS, given | {"company": channel.company_id}).one())
+def _runs(desk: Desk, channel: Channel) -> Worked:
+    return Worked(batch_sending.work(desk, channel))
 
 
-def _waits(row: Row[Any]) -> _Waits:
-    steps = {
-        _doubts: row.doubts,
-        batch_sending.work: row.runs,
-        _ready: row.ready,
-        read_back.turn: row.reads,
+def _reads(desk: Desk, channel: Channel) -> Worked:
+    return Worked(read_back.turn(desk, channel))
+
+
+def _plan(waits: Waiting) -> _Plan:
+    ready = partial(_ready, seen=waits.ready, limited=waits.limited)
+    steps: dict[Turn, bool] = {
+        _doubts: waits.doubts,
+        _runs: waits.runs,
+        ready: bool(waits.ready),
+        _reads: waits.reads,
     }
-    calls = row.breaker in (None, BreakerState.CLOSED)
-    return _Waits(calls, tuple(step for step, waits in steps.items() if waits))
+    return _Plan(waits.calls, tuple(step for step, there in steps.items() if there))
 
 
-def _doubts(desk: Desk, channel: Channel) -> int:
+def _doubts(desk: Desk, channel: Channel) -> Worked:
     claims = claim(desk, channel, IN_FLIGHT_STATES, _at_once(channel))
     if not claims:
-        return 0
+        return Worked(0)
     found_out = settling.settle if channel.by_hand else settle
-    return found_out(keeping(desk, claims), channel, claims)
+    return Worked(found_out(keeping(desk, claims), channel, claims))
 
 
 def _at_once(channel: Channel) -> int:
@@ -189,18 +200,32 @@ def _at_once(channel: Channel) -> int:
     return channel.target.file_limits.documents if channel.by_hand else CLAIMED_AT_ONCE
 
 
-def _ready(desk: Desk, channel: Channel) -> int:
+def _claim(
+    desk: Desk, channel: Channel, seen: str, *, limited: bool
+) -> tuple[tuple[Claim, ...], bool]:
+    """What is sent at once: what was seen, unless calls are counted or another worker has that by
+    now; and whether nothing else was due.
+    """
+    if not limited and channel.calls_per_minute is None and not channel.by_hand:
+        claims, whole = claim_seen(desk, channel, seen)
+        if claims:
+            return claims, whole
+    return claim(desk, channel, READY, _at_once(channel)), False
+
+
+def _ready(desk: Desk, channel: Channel, *, seen: str, limited: bool) -> Worked:
     """A few immediate postings, one call each, in one run a document type; where people carry
     files, all of a type in one.
     """
-    claims = claim(desk, channel, READY, _at_once(channel))
+    claims, whole = _claim(desk, channel, seen, limited=limited)
     if not claims:
-        return 0
+        return Worked(0)
     desk = keeping(desk, claims)
     fault_points.point("push.claimed")
     examined = examine(desk, channel, claims, in_file=channel.by_hand)
     told = with_items(desk, channel, examined, in_file=channel.by_hand)
     looked, left = first_looks(desk, channel, told)
+    quiet = 0
     for doc_type in dict.fromkeys(one.claim.doc_type for one in left.good):
         mine = [one for one in left.good if one.claim.doc_type == doc_type]
         if channel.by_hand:
@@ -209,35 +234,36 @@ def _ready(desk: Desk, channel: Channel) -> int:
             _in_files(desk, channel, left.only([one.claim.posting_id for one in mine]), run_id)
             runs = {run_id}
         else:
-            runs = _one_by_one(desk, channel, left, mine, looked)
+            runs, settled = _one_by_one(desk, channel, left, mine, looked)
+            quiet += settled
         if runs:
             with desk.database.write() as session:
                 for run_id in sorted(runs):
                     run_counts.end_immediate(session, run_id, desk.clock.now())
-    return len(claims)
+    return Worked(len(claims), over=whole and quiet == len(claims))
 
 
 def _one_by_one(
     desk: Desk, channel: Channel, left: Examined, mine: Sequence[Checked], looked: Looked
-) -> set[int]:
-    """A call for each of one document type; the runs that they belong to, which is one."""
+) -> tuple[set[int], int]:
+    """A call for each of one document type; the runs that are open then, which is one or none as
+    the last of them ends it, and how many were taken without anybody waiting for that.
+    """
     runs: set[int] = set()
-
-    def run_of(session: Session) -> int:
-        doc_type = mine[0].claim.doc_type
-        return run_counts.immediate_run(session, channel, doc_type, desk.clock.now())
-
-    for at, one in enumerate(mine):
-        if at and not limits.lets_us(desk, channel):
-            line_up_again(desk, [other.claim for other in mine[at:]])
+    quiet = 0
+    for at, one in enumerate(mine, start=1):
+        if at > 1 and not limits.lets_us(desk, channel):
+            line_up_again(desk, [other.claim for other in mine[at - 1 :]])
             break
         alone = left.only([one.claim.posting_id])
-        run_id = next(iter(runs), run_of)
+        run_id = next(iter(runs), None)
         flight, _ = intend(desk, channel, alone, run_id=run_id, looked=looked)
         if flight is not None:
-            runs |= {flight.run_id} if flight.run_id is not None else set()
-            fly(desk, flight)
-    return runs
+            landed = fly(desk, flight, ends_run=at == len(mine))
+            quiet += landed.quiet
+            if flight.run_id is not None:
+                runs = set() if landed.run_ended else {flight.run_id}
+    return runs, quiet
 
 
 def _in_files(desk: Desk, channel: Channel, left: Examined, run_id: int) -> None:
@@ -249,62 +275,6 @@ def _in_files(desk: Desk, channel: Channel, left: Examined, run_id: int) -> None
             fly(desk, flight)
 
 
-def _asked(connection: ColumnElement[int]) -> tuple[ColumnElement[Any], ...]:
-    """Of a connection: its breaker; and doubts, runs, what is ready, what is read back, each of
-    which may be what cannot go now.
-    """
-    mine = Posting.connection_id == connection
-    due = and_(mine, text(f"posting.{DUE}"), Posting.due_at <= NOW)
-    run = and_(
-        Run.company_id == bindparam("company"),
-        Run.connection_id == connection,
-        text(f"run.{DUE}"),
-        Run.due_at <= NOW,
-    )
-    breaker = select(Throttle.breaker).where(Throttle.connection_id == connection)
-    return (
-        breaker.scalar_subquery().label("breaker"),
-        exists().where(due, among_words(Posting.state, IN_FLIGHT_STATES)).label("doubts"),
-        exists().where(run).label("runs"),
-        exists().where(due, among_words(Posting.state, READY)).label("ready"),
-        exists().where(mine, text(Posting.WATCHED), Posting.read_due_at <= NOW).label("reads"),
-    )
-
-
-_WAITS = select(*_asked(bindparam("connection", type_=Connection.id.type)))
-
-
 def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
     """Companies with something to send, to look up or to read back now."""
     return tuple(sorted({*companies_to_push(session, now), *companies_to_read(session, now)}))
-
-
-_TARGETS = (
-    select(Connection, ConnectionKey, Company.zone, Company.currency)
-    .add_columns(*_asked(Connection.id.expression))
-    .join(Company, Company.id == Connection.company_id)
-    .outerjoin(
-        ConnectionKey,
-        and_(
-            ConnectionKey.connection_id == Connection.id,
-            is_word(ConnectionKey.state, KeyState.ACTIVE),
-        ),
-    )
-    .where(Connection.company_id == bindparam("company"), Connection.side == "target")
-    .where(Connection.paused_at.is_(None), LIVE)
-    .order_by(Connection.id)
-)
-"""One row each, for a unique index lets a connection have one active key."""
-
-
-def _channels(desk: Desk, company_id: int) -> list[tuple[Channel, _Waits]]:
-    """The targets of a company that may be used now, each with what waits there."""
-    given = {"company": company_id, "now": desk.clock.now()}
-    with desk.database.read() as session:
-        rows = session.execute(_TARGETS, given).all()
-    found = []
-    for row in rows:
-        channel = opened_channel(desk, row.Connection, row.ConnectionKey, row.zone, row.currency)
-        if isinstance(channel, Channel):
-            found.append((channel, _waits(row)))
-    return found

@@ -1,11 +1,12 @@
 # ruff: noqa: S608 - the texts are made of names of our own tables and columns
 """Many rows in one statement whose text never changes: the rows travel as one JSON parameter.
 
-Here: insert, update and look-ups by a list, for both databases. Not here: what is written. Bytes
-never travel this way.
+Here: insert, update and look-ups by a list, for both databases. Not here: what is written; bytes,
+which travel encoded (joint_writes.py).
 """
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cache
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Column,
     Date,
     Executable,
+    LargeBinary,
     Table,
     Text,
     TextClause,
@@ -34,12 +36,10 @@ from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import BigInteger, TypeDecorator, TypeEngine
 
 from holding.tables import Base
-from holding.tables.columns import AsText, Json, Moment, moment_text, table_of, words
+from holding.tables.columns import AsText, Json, Moment, moment_text, table_of
 from rules.values.canonical import dumps
 
 Rows = Sequence[Mapping[str, Any]]
-Words = tuple[tuple[str, tuple[str, ...]], ...]
-"""Columns, each with the words of ours that it may have."""
 
 
 class Encoded(str):
@@ -102,6 +102,24 @@ def _list_of(column: InstrumentedAttribute[Any] | Column[Any]) -> _Words:
     return _Words("int" if isinstance(column.type, BigInteger) else "text")
 
 
+class json_rows(FunctionElement[str]):  # noqa: N801 - it stands in a select as a function does
+    """Many rows in one value of another's row: a JSON list of lists as text, empty or NULL where
+    there are none, in no order.
+    """
+
+    type = Text()
+    inherit_cache = True
+    name = "json_rows"
+
+
+@compiles(json_rows)
+def _json_rows(element: json_rows, compiler: SQLCompiler, **options: Any) -> str:
+    cells = compiler.process(element.clauses, **options)
+    if compiler.dialect.name == "sqlite":
+        return f"json_group_array(json_array({cells}))"
+    return f"CAST(json_agg(json_build_array({cells})) AS text)"
+
+
 def insert(
     session: Session,
     model: type[Base],
@@ -116,7 +134,7 @@ def insert(
     table = table_of(model)
     columns = tuple(rows[0])
     statement = _insert_text(_dialect(session), table, columns, returning, ignore)
-    result = session.execute(statement, {"rows": _json(table, rows)})
+    result = session.execute(statement, {"rows": rows_text(table, rows)})
     return [tuple(row) for row in result] if returning else []
 
 
@@ -144,36 +162,19 @@ def update(
         return
     table = table_of(model)
     columns = tuple(rows[0])
-    statement = _update_text(_dialect(session), table, columns, bump, ("id",), ())
-    session.execute(statement, {"rows": _json(table, rows)})
+    statement = _update_text(_dialect(session), table, columns, bump, ("id",))
+    session.execute(statement, {"rows": rows_text(table, rows)})
 
 
-def update_seen(
-    session: Session, model: type[Base], rows: Rows, *, seen: str, still: Words = ()
-) -> set[int]:
+def update_seen(session: Session, model: type[Base], rows: Rows, *, seen: str) -> set[int]:
     """The same for those rows alone whose column `seen` is still what is given for it, and goes up
-    by 1; their ids. `still`: see update_known.
+    by 1; their ids.
     """
     if not rows:
         return set()
     table = table_of(model)
-    statement = _update_text(
-        _dialect(session), table, tuple(rows[0]), seen, ("id", seen), still, "id"
-    )
-    return set(session.scalars(statement, {"rows": _json(table, rows)}))
-
-
-def update_known(
-    session: Session, model: type[Base], rows: Rows, *, keys: tuple[str, ...], still: Words
-) -> set[int]:
-    """Set the other columns of the rows that have these keys, where each column named in `still` is
-    one of its words (ours, not a person's) before the change; the first keys of those that were.
-    """
-    if not rows:
-        return set()
-    table = table_of(model)
-    statement = _update_text(_dialect(session), table, tuple(rows[0]), None, keys, still, keys[0])
-    return set(session.scalars(statement, {"rows": _json(table, rows)}))
+    statement = _update_text(_dialect(session), table, tuple(rows[0]), seen, ("id", seen), "id")
+    return set(session.scalars(statement, {"rows": rows_text(table, rows)}))
 
 
 def forget(session: Session, model: type[Base], ids: Iterable[int]) -> None:
@@ -193,7 +194,8 @@ def _dialect(session: Session) -> str:
     return session.get_bind().dialect.name
 
 
-def _json(table: Table, rows: Rows) -> str:
+def rows_text(table: Table, rows: Rows) -> str:
+    """Rows of a table as the one parameter that carries them."""
     texts = _texts(table)
     cells = []
     for row in rows:
@@ -204,6 +206,11 @@ def _json(table: Table, rows: Rows) -> str:
         }
         cells.append({**row, **told} if told else row)
     return _CELLS.encode(cells)
+
+
+def base64_text(value: bytes) -> str:
+    """Bytes as they travel; who reads such rows has to decode them (joint_writes.py)."""
+    return b64encode(value).decode()
 
 
 _CELLS = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -217,6 +224,7 @@ def _texts(table: Table) -> dict[str, Callable[[Any], str]]:
         (Moment, moment_text),
         (AsText, str),
         (Date, date.isoformat),
+        (LargeBinary, base64_text),
     )
     return {
         column.name: make
@@ -226,7 +234,8 @@ def _texts(table: Table) -> dict[str, Callable[[Any], str]]:
     }
 
 
-def _kind(table: Table, column: str) -> str:
+def kind_of(table: Table, column: str) -> str:
+    """How PostgreSQL calls the type of a column in such rows."""
     kind = table.c[column].type
     if isinstance(kind, Moment):
         return "timestamptz"
@@ -242,7 +251,7 @@ def _insert_text(
     dialect: str, table: Table, columns: tuple[str, ...], returning: tuple[str, ...], ignore: bool
 ) -> TextClause:
     names = ", ".join(f'"{c}"' for c in columns)
-    kinds = tuple((c, _kind(table, c)) for c in columns)
+    kinds = tuple((c, kind_of(table, c)) for c in columns)
     statement = (
         f"WITH {_given(dialect, 'v', kinds)} "
         f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM v WHERE true'
@@ -261,16 +270,14 @@ def _update_text(
     columns: tuple[str, ...],
     bump: str | None,
     keys: tuple[str, ...],
-    still: Words,
     returning: str | None = None,
 ) -> TextClause:
-    kinds = tuple((c, _kind(table, c)) for c in columns)
+    kinds = tuple((c, kind_of(table, c)) for c in columns)
     mine = f'"{table.name}"'
     sets = [f'"{c}" = v."{c}"' for c in columns if c not in keys]
     if bump:
         sets.append(f'"{bump}" = {mine}."{bump}" + 1')
     terms = [f'{mine}."{c}" = v."{c}"' for c in keys]
-    terms += [f'{mine}."{c}" IN {words(sorted(known))}' for c, known in still]
     statement = (
         f"WITH {_given(dialect, 'v', kinds)} "
         f"UPDATE {mine} SET {', '.join(sets)} FROM v WHERE {' AND '.join(terms)}"

@@ -6,6 +6,7 @@ holding/runtime/migrate.py).
 """
 
 import os
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -156,12 +157,15 @@ def _postgresql_engine(url: str) -> Engine:
 
 def _sqlite_engine(url: str, *, durable: bool) -> Engine:
     given = {"timeout": BUSY_SECONDS, "check_same_thread": False}
-    engine = create_engine(url, connect_args=given, hide_parameters=True)
+    on_disk = make_url(url).database not in (None, "", ":memory:")
+    last = {"pool_use_lifo": True} if on_disk else {}  # it has read, and has the views, of before
+    engine = create_engine(url, connect_args=given, hide_parameters=True, **last)
     event.listen(engine, "do_connect", lambda *_: _keep_private(engine.url.database))
 
     @event.listens_for(engine, "connect")
     def prepare(connection: SqliteConnection, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
+        connection.create_function("from_base64", 1, _from_base64, deterministic=True)
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
         cursor.execute("PRAGMA journal_mode = WAL")
@@ -170,6 +174,11 @@ def _sqlite_engine(url: str, *, durable: bool) -> Engine:
         cursor.close()
 
     return _beginning(engine, "BEGIN")
+
+
+def _from_base64(text: str | None) -> bytes | None:
+    """Bytes that travelled as text (holding/store/joint_writes.py)."""
+    return None if text is None else b64decode(text)
 
 
 def _keep_private(file: str | None) -> None:

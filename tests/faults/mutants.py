@@ -237,7 +237,7 @@ MUTANTS = (
         "a dropped event",
         (
             (push.tell, "record_events(", "(lambda *a: None)("),
-            (taken_documents.posted_each, "record_events(", "(lambda *a: None)("),
+            (taken_documents.posted_each, "join_events(", "(lambda *a: None)("),
         ),
     ),
     Mutant(

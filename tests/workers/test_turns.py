@@ -97,7 +97,7 @@ def test_a_job_that_calls_for_help_rings_for_its_own_kind(
     def work(*_given: object, call_help: Callable[[], object], **_more: object) -> object:
         call_help()
         assert rung == [(7, kind)]  # while the work is going on
-        return SimpleNamespace(count=0, more=False, woke_push=False)
+        return SimpleNamespace(count=0, more=False, woke=False, woke_push=False)
 
     monkeypatch.setattr(jobs, "bench", lambda: MagicMock())
     monkeypatch.setattr(jobs, "judge_due", work)
@@ -105,3 +105,16 @@ def test_a_job_that_calls_for_help_rings_for_its_own_kind(
     monkeypatch.setattr(doorbell, "ring", lambda company_id, told: rung.append((company_id, told)))
     getattr(jobs, kind)(7)
     assert rung == [(7, kind)]
+
+
+@pytest.mark.parametrize("woke", [True, False])
+def test_a_push_rings_for_the_judging_when_it_may_have_woken_somebody(
+    woke: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[tuple[int, str]] = []
+    done = SimpleNamespace(count=1, more=False, woke=woke)
+    monkeypatch.setattr(jobs, "bench", lambda: MagicMock())
+    monkeypatch.setattr(jobs, "push_due", lambda *_given, **_more: done)
+    monkeypatch.setattr(doorbell, "ring", lambda company_id, told: rung.append((company_id, told)))
+    assert jobs.push(7) == 1
+    assert rung == [(7, "evaluate")] * woke

@@ -8,26 +8,31 @@ from typing import Any
 import pytest
 from sqlalchemy import Update, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from holding.journal import target_holds
 from holding.journal.target_holds import Trouble
 from holding.lifecycle import states as lifecycle_states
 from holding.lifecycle.states import (
+    BESIDE,
     HOLD_MOVES,
     POSTING_MOVES,
     PUSH_MOVES,
+    RECORD_HELD,
     UNPOSTED,
     Moves,
     Step,
     counted,
+    join_pushes,
+    join_steps,
     move_posting,
     move_push,
-    move_pushes,
+    state_beside,
     state_of,
-    take_steps,
 )
 from holding.posting.push import Case, close_push
 from holding.store.database import Database
+from holding.store.joint_writes import JointWrites
 from holding.tables import Hold, Posting, Push, Record
 from holding.tables.postings import (
     ENDED,
@@ -99,8 +104,17 @@ def test_no_push_leaves_the_table(lane: Lane, before: PushState) -> None:
             moved = move_push(session, push.id, wish)
             assert moved == (wish in PUSH_MOVES[before]), wish
             if not moved:
-                assert move_pushes(session, {push.id: {"kept": 1}}, wish) == set()
+                _refuse_joint_move(session, push.id, wish)
             assert session.scalar(select(Push.state)) == (wish if moved else before)
+
+
+def _refuse_joint_move(session: Session, push_id: int, wish: PushState) -> None:
+    """Moves that are written with others are refused with them, and leave what was."""
+    writes = JointWrites(session)
+    join_pushes(writes, {push_id: {"kept": 1}}, wish)
+    with pytest.raises(RuntimeError, match="a push moved"):
+        writes.write()
+    assert session.scalar(select(Push.kept)) != 1
 
 
 def test_an_end_that_was_written_stays(lane: Lane) -> None:
@@ -161,27 +175,44 @@ def test_a_move_is_conditional(shop: Shop) -> None:
 
 
 def test_of_many_steps_each_is_conditional(shop: Shop) -> None:
-    """On the state as on the lock that the caller saw; what was faster keeps its row as it is."""
+    """On the state as on the lock that the caller saw: with one that moved, none is written."""
     shop.map("A")
     shop.arrive(order("1", "A"), order("2", "A"), order("3", "A"))
     shop.judge()
     seen = shop.rows(Posting)
     ready, sending, held = PostingState.READY, PostingState.SENDING, PostingState.HELD
-    steps = [
-        Step(seen[0].id, ready, seen[0].lock, sending, {"push_id": 7}),
+    good = Step(seen[0].id, ready, seen[0].lock, sending, {"push_id": 7})
+    for moved in (
         Step(seen[1].id, ready, seen[1].lock + 1, sending, {"push_id": 8}),
         Step(seen[2].id, held, seen[2].lock, ready, {"push_id": 9}),
+    ):
+        with (
+            pytest.raises(RuntimeError, match="a posting moved under our lock"),
+            shop.database.write() as session,
+        ):
+            _write_steps(session, good, moved)
+    with (
+        pytest.raises(ValueError, match="never goes from posted to held"),
+        shop.database.write() as session,
+    ):
+        _write_steps(session, good, Step(seen[1].id, PostingState.POSTED, 0, held, {}))
+    assert [(row.state, row.lock) for row in shop.rows(Posting)] == [
+        ("ready", one.lock) for one in seen
     ]
     with shop.database.write() as session:
-        assert take_steps(session, steps) == {seen[0].id}
-        with pytest.raises(ValueError, match="never goes from posted to held"):
-            take_steps(session, [Step(seen[1].id, PostingState.POSTED, 0, held, {})])
+        _write_steps(session, good)
     after = [(row.state, row.push_id, row.lock) for row in shop.rows(Posting)]
     assert after == [
         ("sending", 7, seen[0].lock + 1),
         ("ready", None, seen[1].lock),
         ("ready", None, seen[2].lock),
     ]
+
+
+def _write_steps(session: Session, *steps: Step) -> None:
+    writes = JointWrites(session)
+    join_steps(writes, steps)
+    writes.write()
 
 
 def test_the_database_refuses_every_other_move_of_a_posting_or_a_hold(shop: Shop) -> None:
@@ -264,3 +295,9 @@ def test_the_state_of_a_record_is_the_same_in_python_and_in_the_database(lane: L
     moved = {key for key in meant if meant[key] != before[key]}
     assert {key for key, row in rows.items() if row.lock} == moved
     assert len(set(meant.values())) > 5
+    asked = select(Posting, BESIDE.label("beside"), RECORD_HELD.label("held"))
+    with lane.database.read() as session:
+        for one in session.execute(asked.where(Posting.record_id.in_(of))).all():
+            own = counted(one.Posting.state, one.Posting.reverses_id)
+            held = bool(one.held)
+            assert state_beside(one.beside, own, held=held) == meant[one.Posting.record_id]

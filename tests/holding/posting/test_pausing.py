@@ -34,7 +34,7 @@ def just_before(patch: pytest.MonkeyPatch, place: Any, step: str, act: Callable[
     patch.setattr(place, step, acted)
 
 
-@pytest.mark.parametrize("step", ["claim", "first_looks", "intend"])
+@pytest.mark.parametrize("step", ["claim_seen", "first_looks", "intend"])
 def test_what_is_claimed_when_the_pause_comes_stays_ready(
     lane: Lane, pause: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

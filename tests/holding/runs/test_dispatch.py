@@ -4,6 +4,7 @@ Here: what a pass reads in the beginning, and what it asks again. Not here: the 
 (tests/holding/posting), how many statements that takes (test_statement_budget.py).
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,8 +16,12 @@ from connectors.targets.aiaccount.connector import AiAccount
 from holding.access.actors import SYSTEM
 from holding.approvals.consent import posting_hash
 from holding.connections import breaker
+from holding.connections.channel import Channel, Desk
 from holding.connections.setup import set_key
-from holding.tables import Connection, ConnectionKey, Posting, Request, Run
+from holding.journal.due_postings import CLAIMED_AT_ONCE, claim_seen
+from holding.runs import dispatch
+from holding.runs.dispatch import Pushed, push_due
+from holding.tables import Connection, ConnectionKey, Posting, Record, Request, Run
 from holding.tables.row_states import KeyState
 from tests.holding.desks import KEYS
 from tests.holding.pushing import Lane
@@ -228,3 +233,100 @@ def test_a_document_that_is_taken_ends_a_row_of_failures(lane: Lane) -> None:
         after = breaker.known(session, lane.connection(session).id)
         assert after is not None
         assert (after.failures, after.recent[:4], len(after.recent)) == (0, "xxxx", 5)
+
+
+def passed_over(lane: Lane) -> Pushed:
+    """One pass, and what it says of itself."""
+    desk = lane.desk
+    done = push_due(
+        desk.database, desk.clock, company_id=lane.company.id, owner=desk.owner, desk=desk
+    )
+    assert isinstance(done, Pushed)
+    return done
+
+
+def test_what_nobody_waited_for_wakes_nobody_and_is_not_looked_for_again(lane: Lane) -> None:
+    lane.ready("IV-1", "IV-2")
+    with lane.database.overheard() as said:
+        assert passed_over(lane) == Pushed(2, more=False, woke=False)
+    assert sum("AS doubts" in words for words in said) == 1
+    assert passed_over(lane) == Pushed(0, more=False, woke=False)
+
+
+@pytest.mark.parametrize("waits", ["a record of its family", "nothing, it was not taken"])
+def test_what_somebody_may_wait_for_is_told(lane: Lane, waits: str) -> None:
+    lane.ready("IV-1")
+    if waits.startswith("nothing"):
+        lane.target.control("faults", fault="timeout_after")
+    else:
+        other = lane.one(lane.ready("IV-2", due=None)[0]).record_id
+        with lane.database.write() as session:
+            family = select(Record.family).where(Record.number == "IV-1").scalar_subquery()
+            session.execute(update(Record).where(Record.id == other).values(family=family))
+    with lane.database.overheard() as said:
+        assert passed_over(lane) == Pushed(1, more=False, woke=True)
+    assert sum("AS doubts" in words for words in said) == 2, "it is asked what that made due"
+
+
+def test_more_than_is_claimed_at_once_goes_in_the_same_pass(lane: Lane) -> None:
+    keys = lane.ready(*(f"IV-{no}" for no in range(CLAIMED_AT_ONCE + 1)))
+    assert passed_over(lane) == Pushed(len(keys), more=False, woke=True)
+    assert lane.states(keys) == ["posted"] * len(keys)
+
+
+def test_of_two_workers_in_one_run_each_counts_the_other(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is answered while the other's call is out has counted that as under way."""
+    other, counted = replace(lane.desk, owner="worker-2"), list[Any]()
+    real = AiAccount.send
+
+    def send(self: AiAccount, *given: Any) -> Any:
+        if len(lane.rows(Request)) == 1:
+            lane.ready("IV-2")
+            assert lane.work(other) == 1
+            counted.extend(told(run) for run in lane.rows(Run))
+        return real(self, *given)
+
+    monkeypatch.setattr(AiAccount, "send", send)
+    lane.ready("IV-1")
+    assert lane.work() == 1
+    assert counted == [("immediate", "done", 2, 1, {"posted": 1, "sending": 1}, True)]
+    assert [told(run) for run in lane.rows(Run)] == [
+        ("immediate", "done", 2, 2, {"posted": 2}, True)
+    ]
+
+
+def test_what_another_worker_took_since_the_look_is_left_to_it(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, asked = replace(lane.desk, owner="worker-2"), []
+
+    def late(desk: Desk, channel: Channel, seen: str) -> Any:
+        if desk.owner != other.owner:
+            asked.append(lane.work(other))
+            lane.ready("IV-2")
+        return claim_seen(desk, channel, seen)
+
+    monkeypatch.setattr(dispatch, "claim_seen", late)
+    lane.ready("IV-1")
+    assert lane.work() == 1, "the one that is due by now"
+    assert asked == [1]
+    assert len(lane.sends()) == 2
+
+
+def test_what_may_not_go_since_the_look_does_not_go(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The claim asks again what the look has asked."""
+
+    def paused(desk: Desk, channel: Channel, seen: str) -> Any:
+        with lane.database.write() as session:
+            session.execute(update(Connection).values(paused_at=NOW))
+        return claim_seen(desk, channel, seen)
+
+    monkeypatch.setattr(dispatch, "claim_seen", paused)
+    [key] = lane.ready("IV-1")
+    assert lane.work() == 0
+    posting = lane.one(key)
+    assert (posting.state, posting.due_at, posting.lease_until) == ("ready", NOW, None)
