@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from operator import eq
 
 from grammar import nodes as n
 from rules.documents.line_amounts import LineAmountProgram
@@ -20,7 +21,7 @@ from rules.expressions.compiler import Compiler
 from rules.expressions.run import Run
 from rules.outcomes.findings import Said
 from rules.types.outside_schemas import Schemas
-from rules.values.numbers import Number, rounder
+from rules.values.numbers import CONTEXT, Number, rounded_all
 
 Columns = Sequence[Sequence[Number]]
 
@@ -86,10 +87,11 @@ class AmountsProgram:
         total = self.total
         if total is None or not total.shows_lines:
             return lines.is_exact(zip(*columns[mine:], strict=True))
-        rounded = rounder(total.target.places)
         made = columns[:mine] if total.parts.holds_tax else columns[:1]
-        rows = zip(columns[mine], *made, strict=True)
-        return all(amount == sum(map(rounded, parts)) for amount, *parts in rows)
+        first, *others = [rounded_all(column, total.target.places) for column in made]
+        for column in others:
+            first = list(map(CONTEXT.add, first, column))
+        return all(map(eq, columns[mine], first))
 
     def judge(self, run: Run, said: Said) -> Said:
         """What is wrong with the amounts, and what the sum of the lines was compared with.

@@ -17,6 +17,7 @@ from grammar.text.editions import Edition
 from grammar.text.invisible import in_words, invisible, shown, without_invisible
 from grammar.text.problem import Span
 from rules.documents.fields import Draft, FieldProgram
+from rules.expressions.aggregates import mentions_line
 from rules.expressions.compiler import Compiler
 from rules.expressions.run import Run
 from rules.outcomes.findings import Said
@@ -44,6 +45,8 @@ class _Named:
     program: FieldProgram | None
     raw: bool
     """Whether records give it as it is: what a map leads to has only characters that are seen."""
+    lasting: bool
+    """Whether it is the same on every line."""
 
     def wrong(self, code: str, lists: Mapping[str, frozenset[str]]) -> bool:
         """Whether a document may not name this code."""
@@ -97,31 +100,35 @@ class ListedCodes:
                 title = getattr(field, "title", "") or field.name
                 team = _keeper(program, compiler) or owner
                 place = program.span if program is not None else span
-                named[field.name] = _Named(field.name, title, kind, team, place, program, raw)
+                lasting = program is not None and not mentions_line(program.expr)
+                named[field.name] = _Named(
+                    field.name, title, kind, team, place, program, raw, lasting
+                )
         self.named = named
         self._asked: tuple[object, _Asked] = (self, ({}, [], []))  # of no state yet
 
     def differs(self, run: Run) -> bool:
         """Whether the document, of which all is known, would name a code that is not listed."""
-        lists = self._lists(run)
-        asked = [f for f in self.named.values() if f.program and (f.raw or f.kind in lists)]
-        for row in ({}, *run.lines) if asked else ():
+        lists, head, line = self._stated(run)
+        found = any(_strange(field, run, lists) for field in head)
+        lasting = [field for field in line if field.lasting]
+        every = [field for field in line if not field.lasting]
+        for row in run.lines[: 1 if lasting else 0]:
             run.line = row
-            if any(_strange(f, bool(row), run, lists) for f in asked):
-                return True
+            found = found or any(_strange(field, run, lists) for field in lasting)
+        for row in run.lines if every and not found else ():
+            run.line = row
+            if any(_strange(field, run, lists) for field in every):
+                found = True
+                break
         run.line = {}
-        return False
+        return found
 
     def has_stranger(
         self, run: Run, fields: Mapping[str, str], lines: Iterable[Mapping[str, str]]
     ) -> bool:
         """The same of the texts of the document."""
-        state = run.world.targets.get(self.target) if self.named else None
-        of, asked = self._asked
-        if of is not state:
-            asked = self._ask(run)
-            self._asked = (state, asked)
-        lists, head, line = asked
+        lists, head, line = self._stated(run)
         for field in head:
             if field.wrong(fields[field.name], lists):
                 return True
@@ -130,6 +137,15 @@ class ListedCodes:
                 if field.wrong(row[field.name], lists):
                     return True
         return False
+
+    def _stated(self, run: Run) -> _Asked:
+        """What is compared with this state of the target, which many records meet."""
+        state = run.world.targets.get(self.target) if self.named else None
+        of, asked = self._asked
+        if of is not state:
+            asked = self._ask(run)
+            self._asked = (state, asked)
+        return asked
 
     def _ask(self, run: Run) -> _Asked:
         """The lists of this state of the target, and the fields that are compared with them."""
@@ -255,15 +271,13 @@ def _is_raw(program: FieldProgram, compiler: Compiler) -> bool:
     return not (isinstance(of, n.Literal) or (isinstance(of, n.Call) and of.name in maps))
 
 
-def _strange(field: _Named, line: bool, run: Run, lists: Mapping[str, frozenset[str]]) -> bool:
+def _strange(field: _Named, run: Run, lists: Mapping[str, frozenset[str]]) -> bool:
     """Whether a field of the header, or of the current line, names a code that it may not."""
     program = field.program
-    if program is None or program.of_line is not line:
+    value: Any = program.closure(run) if program is not None else ""
+    if type(value) is Unknown or program is None:
         return False
-    value: Any = program.closure(run)
-    if type(value) is Unknown:
-        return False
-    return field.wrong(wire(value, program.type), lists)
+    return field.wrong(value if type(value) is str else wire(value, program.type), lists)
 
 
 def _keeper(program: FieldProgram | None, compiler: Compiler) -> str:

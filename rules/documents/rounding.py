@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import reduce
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -27,7 +28,7 @@ from rules.types.outside_schemas import DocumentSchema
 from rules.types.symbol_table import Scope
 from rules.values.canonical import number_text
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
-from rules.values.numbers import CONTEXT, Number, add, rounder
+from rules.values.numbers import CONTEXT, Number, add, round_half_up, rounded_all
 from rules.values.wording import MISSING, say
 
 ROUNDING: Final = "rounding"
@@ -51,7 +52,7 @@ def is_rounding(
     return total in others or abs(CONTEXT.subtract(total, expected)) <= places
 
 
-def summed(columns: Iterable[Iterable[Number]], way: str, places: Decimal) -> Decimal:
+def summed(columns: Iterable[Sequence[Number]], way: str, places: Decimal) -> Decimal:
     """The sum of the columns of a document, net and tax, say; halves go up.
 
     Each amount is rounded, or each column once, at its end.
@@ -60,15 +61,14 @@ def summed(columns: Iterable[Iterable[Number]], way: str, places: Decimal) -> De
     >>> summed(columns, "per_line", sen), summed(columns, "at_the_end", sen)
     (Decimal('33.12'), Decimal('33.13'))
     """
-    total, rounded, plus = _NOTHING, rounder(places), CONTEXT.add
+    total, plus = _NOTHING, CONTEXT.add
     for column in columns:
         end: Number = _NOTHING
-        for amount in column:
-            if way == PER_LINE:
-                total = plus(total, rounded(amount))
-            else:
-                end = add(end, amount)
-        total = plus(total, rounded(end))
+        if way == PER_LINE:
+            total = reduce(plus, rounded_all(column, places), total)
+        else:
+            end = reduce(add, column, end)
+        total = plus(total, round_half_up(end, places))
     return total
 
 

@@ -78,7 +78,16 @@ class Unusual:
 
     def seen(self, run: Run) -> bool:
         """Whether there is anything that a word must allow."""
-        return self.asked and next(self._found(run), None) is not None
+        if not self.asked:
+            return False
+        if not run.lines and self.listed:
+            return True
+        for name in self.quantities:
+            for row in run.lines:
+                value = row[name]
+                if not (value.__class__ is Decimal and value >= 0) and _below(value):
+                    return True
+        return any(_below(closure(run)) for _, closure in self.totals)
 
     def judge(self, run: Run) -> Said:
         """A finding for each that no word allows, and a verdict also for what one allows."""

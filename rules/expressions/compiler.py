@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 Rows = dict[int, list["Row"]]
 """The rows of checks, by the number of their first condition."""
+MOST_DAYS = 4096
+"""Of so many days it is kept what a const is."""
 
 
 class Together(Protocol):
@@ -247,13 +249,26 @@ class Compiler(ABC):
         rows = sorted(const.rows, key=lambda r: r.since)
         before = Unknown(const_gap(const, self.owner))
 
+        known: dict[date, Any] = {}
+
+        def on(day: date) -> Any:
+            values = [r for r in rows if r.since <= day]
+            found = values[-1].value.value if values else before
+            if len(known) < MOST_DAYS:
+                known[day] = found
+            return found
+
         def get(run: Run) -> Any:
-            if const.name not in run.memo:
-                day = self.day_of(run)
-                values = [] if type(day) is Unknown else [r for r in rows if r.since <= day]
-                gone = day if type(day) is Unknown else before
-                run.memo[const.name] = values[-1].value.value if values else gone
-            return run.memo[const.name]
+            found = run.memo.get(const.name)
+            if found is None:
+                found = self.day_of(run)
+                if type(found) is not Unknown:
+                    day = found
+                    found = known.get(day)
+                    if found is None:
+                        found = on(day)
+                run.memo[const.name] = found
+            return found
 
         return get
 

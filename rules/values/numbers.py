@@ -10,10 +10,11 @@ it into a finding (EVA01). Nothing is ever rounded silently.
 from __future__ import annotations
 
 import decimal
-from collections.abc import Callable
+from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
-from functools import lru_cache, partial
+from functools import lru_cache
+from itertools import repeat
 
 from rules.values.canonical import number_text
 
@@ -134,16 +135,18 @@ def round_half_up(value: Number, step: Decimal) -> Decimal:
     return quantize(_ROUNDING.multiply(Decimal(signed), step), step)
 
 
-def rounder(step: Decimal) -> Callable[[Number], Decimal]:
-    """round_half_up with this step, for many values."""
-    if step <= 0 or _places(step) is None:
-        return partial(round_half_up, step=step)
-    exactly = _ROUNDING.quantize
+def rounded_all(values: Sequence[Number], step: Decimal) -> Sequence[Decimal]:
+    """round_half_up of each, with this step.
 
-    def rounded(value: Number) -> Decimal:
-        return exactly(value, step) if type(value) is Decimal else round_half_up(value, step)
-
-    return rounded
+    >>> rounded_all([Decimal("2.345"), Fraction(1, 3)], Decimal("0.01"))
+    [Decimal('2.35'), Decimal('0.33')]
+    """
+    if step > 0 and _places(step) is not None:
+        try:
+            return list(map(quantize, values, repeat(step)))  # type: ignore[arg-type]
+        except TypeError:
+            pass  # one of them is a fraction
+    return [round_half_up(value, step) for value in values]
 
 
 def rescaled(value: Number, num: int, den: int, step: Decimal) -> Decimal:
@@ -154,6 +157,8 @@ def rescaled(value: Number, num: int, den: int, step: Decimal) -> Decimal:
     """
     by = _steps(num, den, step)
     if by is not None and type(value) is Decimal and value < _BELOW and not value.is_signed():
+        if num == den:
+            return quantize(value, step)
         steps = _ROUNDING.add(_ROUNDING.multiply(value, by[0]), by[1])
         return _ROUNDING.scaleb(_ROUNDING.divide_int(steps, by[2]), by[3])
     return round_half_up(scale(value, num, den), step)

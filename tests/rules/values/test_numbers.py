@@ -14,7 +14,7 @@ from rules.values.numbers import (
     multiply,
     rescaled,
     round_half_up,
-    rounder,
+    rounded_all,
     scale,
     show,
     subtract,
@@ -71,7 +71,7 @@ def test_rescaled_is_scaled_and_then_rounded(value: Decimal, num: int, den: int,
     for each in (value, Fraction(value) / 7):
         wanted = round_half_up(scale(each, num, den), Decimal(step))
         assert str(rescaled(each, num, den, Decimal(step))) == str(wanted)
-        rounded = rounder(Decimal(step))(scale(each, num, den))
+        (rounded,) = rounded_all([scale(each, num, den)], Decimal(step))
         assert str(rounded) == str(wanted)
 
 
