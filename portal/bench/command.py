@@ -2,7 +2,8 @@
 
 Here: the parts, of which some may be chosen. Not here: the shop that is run (shop_bench.py), rules
 and orders against rivals (rule_bench.py, order_bench.py), the editor (editor_bench.py), backtests
-(backtest_bench.py), pages of a large company (page_bench.py), the trail's cost (trail_bench.py).
+(backtest_bench.py), pages of a large company (page_bench.py), the trail's cost (trail_bench.py),
+a second worker (scale_bench.py).
 """
 
 from collections.abc import Callable
@@ -12,7 +13,8 @@ import click
 from portal.bench import backtest_bench, shop_bench, trail_bench
 from portal.terminal.command_frame import say, tell
 
-PARTS = ("judging", "orders", "rules", "checks", "editor", "backtest", "pages", "trail")
+MOST_SCALED = 10_000
+PARTS = ("judging", "orders", "rules", "checks", "editor", "backtest", "pages", "trail", "scale")
 
 
 @click.command()
@@ -86,6 +88,7 @@ def bench(
         "backtest": lambda: _backtest(backtest_records),
         "pages": lambda: _pages(page_records, postgresql),
         "trail": trail_bench.measured,
+        "scale": lambda: _scale(records, postgresql),
     }
     result = {k: v for part in parts or PARTS for k, v in measure[part]().items()}
     if as_json:
@@ -93,6 +96,13 @@ def bench(
     else:
         for name, value in result.items():
             click.echo(f"{name:<34} {value}")
+
+
+def _scale(records: int, server: str) -> dict[str, object]:
+    from portal.backtest.parallel_run import usable_processes
+    from portal.bench import scale_bench
+
+    return scale_bench.measured(min(records, MOST_SCALED), server, usable_processes())
 
 
 def _rules(records: int) -> dict[str, object]:

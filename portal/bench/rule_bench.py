@@ -18,8 +18,7 @@ from typing import Any
 from grammar.parsing.incremental import collect_rarely
 from grammar.parsing.parser import parse
 from portal.bench import invoices
-from portal.bench.handwritten import failures
-from portal.bench.zen import VERSION, Zen
+from portal.bench.rivals import VERSION, Zen, failures
 from rules.checker.all_checks import check
 from rules.expressions.compiler import Together
 from rules.expressions.run import Run

@@ -134,6 +134,13 @@ class Children:
                         say(f"{module} ended unexpectedly ({code}) and is started again.")
                         self.restart(module)
 
+    def end(self, module: str) -> None:
+        """End the child that runs a module; it is not started again."""
+        with self._turn:
+            child = next(one for one in self._running if one.module == module)
+            self._running.remove(child)
+            child.end()
+
     def restart(self, module: str) -> None:
         """End the child that runs a module, and start it again with the settings of now."""
         with self._turn:

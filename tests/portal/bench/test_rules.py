@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from portal.bench import invoices, rule_bench
-from portal.bench.handwritten import failures
-from portal.bench.zen import Zen
+from portal.bench.rivals import Zen, failures
 from rules.facts.world import Subject
 
 
