@@ -41,7 +41,8 @@ Sealed = dict[str, Any]
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A table, and what of it is sealed. Rows of one `by` are sealed together. `told`: of each that
-    came since the first was sealed, an event tells. `when`: the moment of a row.
+    came since the first was sealed, an event tells. `when`: the moment of a row. `name`: what
+    the seal is called, where a table has two. `empty`: that there are no rows is sealed, too.
     """
 
     model: Any
@@ -50,9 +51,16 @@ class Kind:
     by: str = "id"
     told: bool = False
     when: str = "at"
+    name: str = ""
+    empty: bool = False
 
     @property
     def word(self) -> str:
+        """What events call it."""
+        return self.name or self.table
+
+    @property
+    def table(self) -> str:
         """The name of the table."""
         return str(self.model.__tablename__)
 
@@ -85,6 +93,11 @@ def _of_table(company_id: int) -> ColumnElement[bool]:
 def _of_list(company_id: int) -> ColumnElement[bool]:
     mine = select(ListFile.id).where(ListFile.company_id == company_id)
     return ListedCode.from_file_id.in_(mine)
+
+
+def _ended_with(company_id: int) -> ColumnElement[bool]:
+    mine = select(ListFile.id).where(ListFile.company_id == company_id)
+    return ListedCode.to_file_id.in_(mine)
 
 
 _DECISION = "record_id route seq code cause_id content_sha256 rule kind person_id for_person_id"
@@ -121,6 +134,14 @@ APART = Kind(
 )
 LIST = Kind(ListFile, tuple(_LIST.split()), _direct(ListFile), told=True)
 CODES = Kind(ListedCode, tuple(_CODE.split()), _of_list, by="from_file_id")
+ENDED = Kind(
+    ListedCode,
+    ("connection_id", "kind", "code", "from_file_id"),
+    _ended_with,
+    by="to_file_id",
+    name="listed_code ended",
+    empty=True,
+)
 PACKET = Kind(Escalation, tuple(_PACKET.split()), _direct(Escalation), told=True, when="made_at")
 FILE = Kind(ImportFile, tuple(_FILE.split()), _direct(ImportFile))
 
@@ -136,6 +157,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         APART,
         LIST,
         CODES,
+        ENDED,
         PACKET,
         FILE,
     )
@@ -163,6 +185,8 @@ def hashes(
         query = select(table).where(kind.mine(company_id), kind.key.in_(some))
         for row in session.execute(query.order_by(*table.primary_key)).mappings():
             found.setdefault(row[kind.by], []).append(dict(row))
+    if kind.empty:
+        found = {key: found.get(key, []) for key in keys}
     return {
         key: (
             [row["id"] for row in rows if "id" in row],

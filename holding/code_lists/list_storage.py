@@ -159,7 +159,7 @@ def row_of(one: Any) -> ListRow:
 
 def _say(session: Session, actor: Actor, target: str, made: ListFile, units: int) -> None:
     noun = NAMED[made.kind]
-    keys = {row_seals.LIST: [made.id], row_seals.CODES: [made.id]}
+    keys = {key: [made.id] for key in (row_seals.LIST, row_seals.CODES, row_seals.ENDED)}
     counted = f" It tells the units of {plural(units, 'item')}." if units else ""
     what = f"{actor.name} gave in the list of {noun}s of {target} of {made.as_of}, {made.name}:"
     if made.person_id is None:

@@ -34,7 +34,7 @@ def breaks(session: Session, company_id: int) -> Iterator[Break]:
             what = f"its content is not what event {event_id} sealed"
             if not now:
                 what = f"which event {event_id} sealed, is gone"
-            yield Break(None, event_id, f"Table {word}, {where}{_colon(now)} {what}.")
+            yield Break(None, event_id, f"Table {kind.table}, {where}{_colon(now)} {what}.")
         if kind.told and since is not None:
             yield from _never_told(session, company_id, kind, sealed, since)
     yield from _ended(session, company_id)

@@ -97,6 +97,34 @@ def test_T30e_an_edit_of_what_people_wrote_is_named_with_its_table(acted: Life) 
         assert [one for one in found if one.startswith(start)], (name, found)
 
 
+def test_T30e_when_an_entry_of_a_list_ended_is_sealed_too(acted: Life) -> None:
+    """Ended by nobody, in force again, and ended with another list: each changes what is compared
+    with the books, and none changes what an entry says.
+    """
+    shop = acted.shop
+    with shop.database.write() as session:
+        later = CODES.replace(b"300-M012,Maju Jaya\n", b"").replace(b"Boon", b"Boon & Co")
+        read = read_list("d.csv", later, ListKind.CUSTOMER)
+        of = (session, shop.actor("farah"), "aiaccount", ListKind.CUSTOMER, "d.csv", later, read)
+        given = list_files.give(*of, as_of=shop.now.date(), today=shop.now.date(), now=shop.now)
+        assert isinstance(given, list_files.ListStanding)
+    acted.work()
+    assert said(acted) == []
+    first, second = "(SELECT min(id) FROM list_file)", "(SELECT max(id) FROM list_file)"
+    for statement, ended_with in (
+        ("to_file_id = NULL WHERE code = '300-M012'", second),
+        (f"to_file_id = {first} WHERE code = '300-M012'", first),
+        (f"to_file_id = {second} WHERE name = 'Boon & Co'", second),
+        (f"to_file_id = {first} WHERE name = 'Boon & Co'", first),
+    ):
+        with edited(shop.database, f"UPDATE listed_code SET {statement}") as session:
+            file = session.scalar(text(f"SELECT {ended_with}"))
+            found = said_in(session, acted)
+        start = f"Table listed_code, to_file_id {file}: its content is not what event "
+        row = "Table listed_code, row "
+        assert [one for one in found if one.startswith((start, row))], (statement, found)
+
+
 OF_RULES = """UPDATE mapping_entry SET value = 'X' WHERE id = (SELECT min(id) FROM mapping_entry
 WHERE from_revision = (SELECT max(revision) FROM ruleset_version))"""
 

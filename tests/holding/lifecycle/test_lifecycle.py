@@ -172,6 +172,12 @@ def test_a_move_is_conditional(shop: Shop) -> None:
             )
     (after,) = shop.rows(Posting)
     assert (after.state, after.lock) == ("sending", seen.lock + 1)
+    sending, uncertain = PostingState.SENDING, PostingState.UNCERTAIN
+    for lock, moves in ((seen.lock, False), (seen.lock + 1, True)):
+        with shop.database.write() as session:
+            assert moves == move_posting(
+                session, seen.id, expected=sending, to=uncertain, lock=lock
+            )
 
 
 def test_of_many_steps_each_is_conditional(shop: Shop) -> None:
@@ -301,3 +307,19 @@ def test_the_state_of_a_record_is_the_same_in_python_and_in_the_database(lane: L
             own = counted(one.Posting.state, one.Posting.reverses_id)
             held = bool(one.held)
             assert state_beside(one.beside, own, held=held) == meant[one.Posting.record_id]
+
+
+def test_steps_that_change_different_columns_are_all_taken(shop: Shop) -> None:
+    shop.map("A")
+    shop.arrive(order("1", "A"), order("2", "A"))
+    shop.judge()
+    one, two = shop.rows(Posting)
+    ready, sending = PostingState.READY, PostingState.SENDING
+    with shop.database.write() as session:
+        _write_steps(
+            session,
+            Step(one.id, ready, one.lock, sending, {"push_id": 7}),
+            Step(two.id, ready, two.lock, sending, {"tries": 2}),
+        )
+    after = [(row.state, row.push_id, row.tries) for row in shop.rows(Posting)]
+    assert after == [("sending", 7, 0), ("sending", None, 2)]

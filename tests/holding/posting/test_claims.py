@@ -7,20 +7,28 @@ does (test_pushes.py), leases that are renewed (tests/holding/journal/test_slow_
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from connectors.targets.aiaccount.connector import AiAccount
+from holding.approvals.consent import posting_hash
 from holding.journal import target_holds
 from holding.journal.posting_claims import POISON_CRASHES, Claim, claim, free_the_dead, take
 from holding.journal.target_holds import NUMBER_TAKEN, WORKERS_DIED, Trouble
 from holding.lifecycle.states import READY
+from holding.posting import intent
+from holding.posting.call_parts import first_call
+from holding.posting.intent import examine, intend
 from holding.posting.last_check import Checked, NotNow, Verdict, check
-from holding.tables import Company, Connection, Posting, Record
+from holding.tables import Attempt, Company, Connection, Posting, Push, Record, Request
+from rules.values.canonical import plain
 from tests.holding.journal.test_slow_calls import channel_of
 from tests.holding.pushing import Lane
-from tests.support.postings import NOW, make_push
+from tests.support.postings import NOW, invoice, make_push
 
 HOUR = timedelta(hours=1)
 
@@ -165,3 +173,97 @@ def test_a_number_that_another_document_was_sent_under_is_taken(lane: Lane) -> N
         found = looked(lane, claims[:1])[first]
         assert isinstance(found, Checked) is goes, changes
         assert goes or code_of(found) == NUMBER_TAKEN
+
+
+def test_of_two_with_one_number_the_first_goes(lane: Lane) -> None:
+    first, second = *lane.ready("IV-1"), *lane.ready("IV-2", document=invoice("IV-1"))
+    found = looked(lane, claimed(lane))
+    assert isinstance(found[first], Checked)
+    assert code_of(found[second]) == NUMBER_TAKEN
+
+
+def test_what_is_judged_to_another_content_after_it_was_examined_goes_as_it_is_now(
+    lane: Lane,
+) -> None:
+    """The bytes of a call, its push and its posting are of one content, whenever that changed."""
+    [key] = lane.ready("IV-1")
+    channel = channel_of(lane)
+    examined = examine(lane.desk, channel, claimed(lane), in_file=False)
+    dearer = invoice("IV-1", price="25.00")
+    with lane.database.write() as session:
+        row = session.get_one(Posting, key)
+        row.content, row.lock = plain(dearer), row.lock + 1
+        row.hash = posting_hash(row.connection_id, "CMP-1042", dearer, "create")
+    flight, left = intend(lane.desk, channel, examined, run_id=None)
+    assert flight is not None
+    assert left.good == ()
+    [push], [request] = lane.rows(Push), lane.rows(Request)
+    assert (push.hash, push.content) == (lane.one(key).hash, plain(dearer))
+    assert b"25.00" in request.body
+    assert b"10.00" not in request.body
+
+
+def test_a_look_up_during_which_another_worker_took_it_writes_nothing(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [key] = lane.ready("IV-1")
+    lane.target.control("faults", fault="timeout_before")
+    lane.work()
+    assert lane.state(key) == "uncertain"
+    before, real = len(lane.rows(Attempt)), AiAccount.look_up
+
+    def look_up(self: AiAccount, *given: Any, **more: Any) -> Any:
+        with lane.database.write() as session:
+            session.execute(update(Posting).values(fence=Posting.fence + 1))
+        return real(self, *given, **more)
+
+    monkeypatch.setattr(AiAccount, "look_up", look_up)
+    lane.clock.advance(60)
+    fence = lane.one(key).fence
+    lane.work()
+    row = lane.one(key)
+    assert row.fence > fence + 1, "it was looked up, and taken meanwhile"
+    assert (row.state, row.lease_owner) == ("uncertain", lane.desk.owner)
+    assert len(lane.rows(Attempt)) == before
+
+
+def test_a_faster_push_of_the_family_leaves_the_claim_to_later(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database has the last word on that; nothing is sent, and nobody waits for the lease."""
+    first, second = lane.ready("IV-1", "IV-2")
+    channel = channel_of(lane)
+    examined = examine(lane.desk, channel, claimed(lane), in_file=False)
+
+    def faster(*_: object) -> None:
+        raise IntegrityError("uq_push_open", {}, Exception("faster"))
+
+    monkeypatch.setattr(intent, "_commit", faster)
+    flight, left = intend(lane.desk, channel, examined.only([first]), run_id=1)
+    assert (flight, left.good) == (None, ())
+    row, other = lane.one(first), lane.one(second)
+    assert (row.lease_until, row.due_at) == (None, lane.clock.now() + lane.desk.lease / 4)
+    assert other.lease_until is not None
+
+
+def test_what_changed_in_a_file_takes_nothing_else_out_of_it(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One file takes one document here; the first is judged again after it was examined."""
+    first, second = lane.ready("IV-1", "IV-2")
+    channel = channel_of(lane)
+    monkeypatch.setattr(
+        intent,
+        "first_call",
+        lambda target, documents, *given, **more: (
+            1,
+            first_call(target, documents[:1], *given, **more)[1],
+        ),
+    )
+    examined = examine(lane.desk, channel, claimed(lane), in_file=True)
+    with lane.database.write() as session:
+        session.get_one(Posting, first).lock += 1
+    flight, left = intend(lane.desk, channel, examined, run_id=None, name="a-1")
+    assert flight is not None
+    assert [one.claim.posting_id for one in flight.members] == [first]
+    assert [one.claim.posting_id for one in left.good] == [second]

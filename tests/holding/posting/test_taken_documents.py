@@ -129,14 +129,19 @@ def test_of_a_file_those_wake_who_waited_for_their_own_family(lane: Lane) -> Non
     with lane.database.write() as session:
         source = session.get_one(Record, postings[0].record_id)
         strange = make_company(session, "other")
-        for number, company in (("R-1", lane.company.id), ("R-2", strange.id)):
+        ours, last = lane.company.id, postings[2].family
+        for number, company, family in (
+            ("R-1", ours, postings[0].family),
+            ("R-2", strange.id, postings[0].family),
+            ("R-3", ours, last),
+        ):
             row = Record(
                 company_id=company,
                 source_id=source.source_id,
                 type="return",
                 external_id=number,
                 number=number,
-                family=postings[0].family,
+                family=family,
                 seen_at=lane.clock.now(),
                 fence=1,
             )
@@ -145,7 +150,7 @@ def test_of_a_file_those_wake_who_waited_for_their_own_family(lane: Lane) -> Non
     lane.work()
     due = {row.number for row in lane.rows(Record) if row.due_at is not None}
     assert lane.states(keys) == ["posted"] * 3
-    assert due == {"R-1"}
+    assert due == {"R-1", "R-3"}
 
 
 def test_a_record_wakes_of_which_another_document_waits(lane: Lane) -> None:

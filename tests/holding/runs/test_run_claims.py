@@ -42,3 +42,5 @@ def test_a_run_takes_no_document_that_somebody_has_in_hand(lane: Lane) -> None:
     assert batch is not None
     assert [one.posting_id for one in batch.claims] == keys[1:]
     assert lane.one(keys[0]).lease_owner == "worker-2"
+    batch_sending._finish(lane.desk, batch)
+    assert lane.run().due_at is None, "who has it sends it: nothing is left to come back for"
