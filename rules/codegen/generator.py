@@ -1,6 +1,6 @@
 """The compiler whose expressions are generated Python.
 
-Here: Generated, Together, the function that one expression becomes. Not here: the lines of it
+Here: Generated, Together, the functions that one expression, and the fields of a row, become. Not here: the lines of it
 (emit_expressions.py), documents (emit_documents.py), how text becomes a function
 (rules/programs/program.py).
 """
@@ -15,16 +15,18 @@ from grammar import nodes as n
 from rules.codegen.emit_checks import Trace, bits_of, trace_of
 from rules.codegen.emit_documents import document_of, known_of
 from rules.codegen.emit_expressions import Writer
-from rules.codegen.source_text import SHARED, Build, Page, Source
+from rules.codegen.source_text import FUNCTION, SHARED, Build, Page, Source
 from rules.expressions.compiler import Assigned, Compiler, Rows, Wanted
 from rules.expressions.lookups import Closure
 from rules.expressions.run import Run
 from rules.types.symbol_table import Index, Scope
+from rules.values.kinds import LONGEST_TEXT
 from rules.values.unknown import Unknown, limit_gap
 from rules.values.wording import say
 
 if TYPE_CHECKING:
     from rules.expressions.checks import CheckProgram, Row
+    from rules.expressions.record_reading import Quick
 
 
 class Generated(Compiler):
@@ -58,6 +60,10 @@ class Generated(Compiler):
             return Unknown(limit_gap(rule, owner or self.owner, say(node), reason, node.span))
 
         return self.build(_guarded(self, node, scope, limit))
+
+    def rows(self, slots: Sequence[Quick]) -> Callable[..., dict[str, Any]]:
+        """What reads a header or a line, as one function."""
+        return self.build(_row_of(slots))
 
     def together(self, checks: Sequence[CheckProgram]) -> Together:
         """Several checks as one function."""
@@ -137,3 +143,32 @@ def _guarded(compiler: Compiler, node: n.Expr, scope: Scope, limit: Any) -> Sour
     with page.block("except errors as reason:"):
         page.write("return limit(reason)")
     return page.source({**SHARED, "limit": limit})
+
+
+_VALUES, _READ = "values", "content, line"
+
+
+def _row_of(slots: Sequence[Quick]) -> Source:
+    """Gives the row of `values`; gaps go to `content`, of the line that is given, if it is one.
+
+    What is plain is taken at once: a text that begins with a printed character and holds nothing
+    else, and any value that was read before; slots read all the rest.
+    """
+    names: dict[str, object] = {"str": str, "int": int, "len": len}
+    lines = [f"def {FUNCTION}({_VALUES}, {_READ}):", f"    get = {_VALUES}.get"]
+    cells = []
+    for at, (name, text, known, gone, slot) in enumerate(slots):
+        names |= {f"n{at}": name, f"s{at}": slot.read, f"k{at}": known, f"g{at}": gone}
+        lines.append(f"    r = get(n{at})")
+        taken = f"r if r[:1] > ' ' and r.isprintable() and len(r) <= {LONGEST_TEXT} else None"
+        lines.append("    if r.__class__ is str:")
+        lines.append(f"        v{at} = {taken if text else f'k{at}(r)'}")
+        if gone is not None:
+            lines += ["    elif r is None:", f"        v{at} = g{at}"]
+        if not text:
+            lines += ["    elif r.__class__ is int:", f"        v{at} = k{at}(r)"]
+        lines += ["    else:", f"        v{at} = None"]
+        lines += [f"    if v{at} is None:", f"        v{at} = s{at}(r, {_READ})"]
+        cells.append(f"n{at}: v{at}")
+    lines.append(f"    return {{{', '.join(cells)}}}")
+    return Source("\n".join([*lines, ""]), names)

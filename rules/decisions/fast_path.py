@@ -287,7 +287,8 @@ class KindGlances:
         if once is None or once.failed is None:
             fail, unknown = common.bits(run)
             if once is not None:
-                once.failed = tuple(c.check.name for c in self.checks if fail & c.bit)
+                names = [c.check.name for c in self.checks if fail & c.bit] if fail else ()
+                once.failed = tuple(names)
             return fail, unknown
         fail, unknown = self._others(once, common).bits(run)
         for check in self.checks if once.failed else ():

@@ -69,8 +69,8 @@ class KindProgram:
         self.source = source.name if source else ""
         self.currency = source.currency if source else ""
         self.zone = ZoneInfo(source.zone if source else "UTC")
-        self.reader = Reader(index, record)
         self.compiler = engine(index, record, self.zone)
+        self.reader = Reader(index, record, self.compiler.rows)
         checks = numbered(
             self.compiler,
             [c for c in index.ruleset.checks if any(w.name == record for w in c.records)],

@@ -126,10 +126,11 @@ class PeriodProgram:
             return self.unknown
         if not isinstance(day, date):
             return day
-        earlier = (run.facts.days_of_family.get(route) for route in self.touched)
-        days = (day, *(found for found in earlier if found is not None))
-        until = state.locked_through
-        run.route.closed = next((d for d in days if until is not None and d <= until), None)
+        until, days = state.locked_through, [day]
+        if self.touched:
+            earlier = [run.facts.days_of_family.get(route) for route in self.touched]
+            days += [found for found in earlier if found is not None]
+        run.route.closed = next((d for d in days if d <= until), None) if until else None
         return "locked" if run.route.closed else "open"
 
 

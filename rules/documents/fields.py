@@ -165,6 +165,7 @@ class DocumentProgram:
         self.numbered = tuple(a.name for a in post.fields if say(a.expr) == "document_number")
         self.parts = self._number.operands
         self.shape = Shape.of(compiler, post, {f.name: f.type for f in self.head}, schemas)
+        self._day = next((f for f in self.head if f.name == self.shape.date), None)
         self.comes_to: Callable[[Run], Decimal | None] | None = None
         source = compiler.index.sources.get(compiler.index.records[post.record].source or "")
         self.currency = source.currency if source else ""
@@ -175,8 +176,10 @@ class DocumentProgram:
 
     def day(self, run: Run) -> Any:
         """The date that the document would carry, or Unknown."""
-        found = next((f for f in self.head if f.name == self.shape.date), None)
-        return self._as_day(self._dated(run, found.closure(run))) if found else run.today
+        if self._day is None:
+            return run.today
+        value = self._day.closure(run)
+        return self._as_day(self._dated(run, value) if run.facts.dated else value)
 
     def _dated(self, run: Run, value: Any) -> Any:
         """The document's date, or the one that a person gave it instead."""

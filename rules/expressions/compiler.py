@@ -7,7 +7,7 @@ here: what expressions mean (interpreter.py), the Python they become (emit).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,6 +19,7 @@ from rules.expressions.billed_parts import due
 from rules.expressions.calls import TOLD, Calls
 from rules.expressions.currencies import Currencies
 from rules.expressions.lookups import Closure, Lookup, UnitTable
+from rules.expressions.record_reading import Quick, plainly
 from rules.expressions.run import Run
 from rules.types.inference import infer, silent
 from rules.types.symbol_table import Index, Ref, Scope
@@ -126,6 +127,10 @@ class Compiler(ABC):
         if found is None:
             found = self._kept[key] = (node, self.guarded(node, scope, "", ""))
         return found[1]
+
+    def rows(self, slots: Sequence[Quick]) -> Callable[..., dict[str, Any]]:
+        """What reads a header or a line by these slots."""
+        return plainly(slots)
 
     @abstractmethod
     def together(self, checks: Sequence[CheckProgram]) -> Together | None:

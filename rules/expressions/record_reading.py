@@ -7,8 +7,9 @@ gap, never an exception. Not here: how each type is read (values/kinds.py), what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from sys import intern
 from typing import Any
 
@@ -41,7 +42,12 @@ _WORDS = {
 }
 
 
-_Quick = tuple[str, bool, Callable[[Any], Any], "Unknown | None", "_Slot"]
+Quick = tuple[str, bool, Callable[[Any], Any], "Unknown | None", "Slot"]
+"""What reads most values of a field: its name, whether it is a text, what was read before, what it
+is where it is not there (None: the slot says), and the slot, which reads all others.
+"""
+Rows = Callable[[Sequence[Quick]], Callable[..., dict[str, Any]]]
+"""What makes a function of slots that reads a header or a line, as `plainly` does."""
 
 
 @dataclass(slots=True)
@@ -58,7 +64,7 @@ class Content:
 class Reader:
     """Reads the bodies of one record kind."""
 
-    def __init__(self, index: Index, record: str) -> None:
+    def __init__(self, index: Index, record: str, rows: Rows | None = None) -> None:
         declared, self.edition = index.records[record], index.edition
         source = index.sources.get(declared.source or "")
         self.owner = (source.missing.action.role or "") if source else ""
@@ -69,11 +75,15 @@ class Reader:
         lines = index.line_records.get(record)
         line_fields = lines.fields if lines else ()
         self._kept: dict[str, dict[Any, Any]] = {}
-        head = [self._slot(f, "") for f in declared.fields if isinstance(f, Field)]
+        self.head = [self._slot(f, "") for f in declared.fields if isinstance(f, Field)]
         self.line = [self._slot(f, "line.") for f in line_fields if isinstance(f, Field)]
-        self._head, self._line = [s.quick for s in head], [s.quick for s in self.line]
+        make = rows or plainly
+        self._head, self._line = (
+            make([s.quick for s in self.head]),
+            make([s.quick for s in self.line]),
+        )
 
-    def _slot(self, field: Field, prefix: str) -> _Slot:
+    def _slot(self, field: Field, prefix: str) -> Slot:
         name = prefix + field.name
         message = self.say.replace("{field}", name)
         gap = Gap(
@@ -91,7 +101,7 @@ class Reader:
         key = field.name if field.type == "one_of" else field.type
         kept = self._kept.setdefault(key, {})
         tells = field.mark in _TELLING and self.edition >= Edition.SECOND
-        return _Slot(intern(field.name), field, reader_of(field), Unknown(gap), gap, kept, tells)
+        return Slot(intern(field.name), field, reader_of(field), Unknown(gap), gap, kept, tells)
 
     def blank_line(self) -> dict[str, Any]:
         """A line of which nothing is known."""
@@ -100,7 +110,7 @@ class Reader:
     def read(self, body: Mapping[str, object]) -> Content:
         """The typed content of a body, whatever the body is."""
         content = Content({}, [], [])
-        content.head = _row(self._head, body, content, None)
+        content.head = self._head(body, content, None)
         raw_status = body.get(self.status)
         content.status_word = raw_status if isinstance(raw_status, str) else ""
         if self.many is not None:
@@ -118,11 +128,16 @@ class Reader:
         for number, row in enumerate(raw, start=1):
             mapped = row.__class__ is dict or isinstance(row, Mapping)
             values: Mapping[str, object] = row if mapped else {}
-            content.lines.append(_row(self._line, values, content, number))
+            content.lines.append(self._line(values, content, number))
+
+
+def plainly(slots: Sequence[Quick]) -> Callable[..., dict[str, Any]]:
+    """What reads the fields one after the other."""
+    return partial(_row, slots)
 
 
 def _row(
-    slots: list[_Quick], values: Mapping[str, object], content: Content, line: int | None
+    slots: Sequence[Quick], values: Mapping[str, object], content: Content, line: int | None
 ) -> dict[str, Any]:
     """The fields of a header or a line. What is plain is taken at once; slots know all the rest."""
     found: dict[str, Any] = {}
@@ -144,7 +159,7 @@ def _row(
 
 
 @dataclass(slots=True)
-class _Slot:
+class Slot:
     """One stored field: how it is read, and what it is when it is not there."""
 
     name: str
@@ -156,12 +171,13 @@ class _Slot:
     tells: bool  # records or families apart: no character of it may be unseen
 
     @property
-    def quick(self) -> _Quick:
+    def quick(self) -> Quick:
         """What reads most values without asking the slot."""
         gone = self.missing if self.gap.kind == "field" else None
         return self.name, self.convert is as_text, self.kept.get, gone, self
 
     def read(self, raw: object, content: Content, line: int | None) -> Any:
+        """The value of what was given, or its Unknown; a gap goes to the content."""
         if raw is None or (type(raw) is str and (not raw or raw.isspace())):
             if self.gap.kind == "required":
                 content.gaps.append((self.gap, line))
