@@ -330,3 +330,24 @@ def test_what_may_not_go_since_the_look_does_not_go(
     assert lane.work() == 0
     posting = lane.one(key)
     assert (posting.state, posting.due_at, posting.lease_until) == ("ready", NOW, None)
+
+
+def test_a_run_whose_last_document_another_worker_has_by_now_does_not_stay_open(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its answer changes nothing here, and the run ends with what is known of it."""
+    [key] = lane.ready("IV-1")
+    real = AiAccount.send
+
+    def send(self: AiAccount, *given: Any) -> Any:
+        told = real(self, *given)
+        with lane.database.write() as session:
+            session.execute(update(Posting).values(fence=Posting.fence + 1))
+        return told
+
+    monkeypatch.setattr(AiAccount, "send", send)
+    lane.work()
+    assert lane.state(key) == "sending"
+    [run] = lane.rows(Run)
+    assert run.state != "running"
+    assert run.ended_at is not None
