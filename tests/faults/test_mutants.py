@@ -61,7 +61,7 @@ def refused_and_woken(history: History) -> None:
 Scene = Callable[[History], None]
 BY_SCENE: dict[int, tuple[Scene, tuple[str, ...]]] = {
     1: (killed_after_sending, ("exists there", "never meant", "times")),
-    2: (asleep_with_an_answer, ("which cannot be", "never goes", "never becomes")),
+    2: (asleep_with_an_answer, ("which cannot be", "never goes", "moved under our lock")),
     3: (without_an_answer, ("times",)),
     9: (without_an_answer, ("no answer of the target says so",)),
     12: (refused_and_woken, ("nothing had changed since",)),

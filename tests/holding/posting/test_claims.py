@@ -18,6 +18,7 @@ from connectors.targets.aiaccount.connector import AiAccount
 from holding.approvals.consent import posting_hash
 from holding.journal import target_holds
 from holding.journal.posting_claims import POISON_CRASHES, Claim, claim, free_the_dead, take
+from holding.journal.push_rows import push_lease
 from holding.journal.target_holds import NUMBER_TAKEN, WORKERS_DIED, Trouble
 from holding.lifecycle.states import READY
 from holding.posting import intent
@@ -267,3 +268,17 @@ def test_what_changed_in_a_file_takes_nothing_else_out_of_it(
     assert flight is not None
     assert [one.claim.posting_id for one in flight.members] == [first]
     assert [one.claim.posting_id for one in left.good] == [second]
+
+
+def test_the_lease_of_a_document_lasts_as_long_as_its_call_may(lane: Lane) -> None:
+    """It begins when the call is written down, however much of the claim was left by then."""
+    [key] = lane.ready("IV-1")
+    channel, claims = channel_of(lane), claimed(lane)
+    examined = examine(lane.desk, channel, claims, in_file=False)
+    lane.clock.advance(lane.desk.lease / 2)
+    flight, _ = intend(lane.desk, channel, examined, run_id=None)
+    assert flight is not None
+    row, [request] = lane.one(key), lane.rows(Request)
+    assert row.lease_until == lane.clock.now() + push_lease(lane.desk)
+    assert row.lease_until is not None
+    assert request.deadline_at <= row.lease_until
