@@ -1,8 +1,8 @@
 """The compiler whose expressions are generated Python.
 
-Here: Generated, Together, the functions that one expression, and the fields of a row, become. Not here: the lines of it
-(emit_expressions.py), documents (emit_documents.py), how text becomes a function
-(rules/programs/program.py).
+Here: Generated, Together, the functions that one expression, and the fields of a row, become. Not
+here: the lines of it (emit_expressions.py), documents (emit_documents.py), how text becomes a
+function (rules/programs/program.py).
 """
 
 from __future__ import annotations
