@@ -1,4 +1,4 @@
-"""What the queue can ask for: judge, push, pull, lists, uploads, shadows. Ten lines each.
+"""What the queue can ask for: judge, push, pull, lists, uploads, rules on trial. Ten lines each.
 
 Here: opening the database once, calling one service, ringing for what comes next. Not here: any
 decision. A job names a company at most; what is due stands in the tables.
@@ -26,8 +26,7 @@ from holding.runtime.clock import DatabaseClock
 from holding.runtime.logs import logger
 from holding.runtime.settings import Settings
 from holding.store.database import Database, open_database
-from holding.trials import tried_rules
-from holding.trials.shadow_turns import take_turn
+from holding.trials import backtest_turns, shadow_turns, tried_rules
 from holding.uploads.upload_turns import work_due
 
 BATCH = 500
@@ -157,10 +156,22 @@ def shadow(company_id: int) -> int:
     """
     doorbell.answer(company_id, "shadow")
     mine = bench()
-    judged = take_turn(mine.database, mine.clock, company_id)
+    judged = shadow_turns.take_turn(mine.database, mine.clock, company_id)
     if judged:
         call(company_id, "shadow")
     return judged
+
+
+def backtest(company_id: int) -> int:
+    """Judge some of what is stored by the rules of a change, for a backtest; ring again while there
+    is more.
+    """
+    doorbell.answer(company_id, "backtest")
+    mine = bench()
+    more = backtest_turns.take_turn(mine.database, mine.clock, company_id)
+    if more:
+        call(company_id, "backtest")
+    return more
 
 
 def upload(company_id: int) -> int:

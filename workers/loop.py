@@ -147,6 +147,7 @@ class Worker:
             "pull": jobs.pull,
             "upload": jobs.upload,
             "shadow": jobs.shadow,
+            "backtest": jobs.backtest,
             "notify": jobs.notify,
             "lists": jobs.lists,
         }

@@ -34,7 +34,7 @@ from holding.runtime.logs import logger
 from holding.signals import raising
 from holding.store import leases
 from holding.tallies import folding
-from holding.trials import shadow_turns
+from holding.trials import backtest_turns, shadow_turns
 from holding.uploads import upload_claims
 from holding.uploads.giving_in import forget_expired
 from workers.jobs import Bench
@@ -107,6 +107,7 @@ class Sweeper:
             pulling = pull_turns.due_companies(session, now)
             uploads = upload_claims.due_companies(session, now)
             shadowing = shadow_turns.due_companies(session, now)
+            backtesting = backtest_turns.due_companies(session)
             telling = sending.due_companies(session, now)
             reading = list_turns.due_companies(session, now)
         kinds = {
@@ -115,6 +116,7 @@ class Sweeper:
             "pull": pulling,
             "upload": uploads,
             "shadow": shadowing,
+            "backtest": backtesting,
             "notify": telling,
             "lists": reading,
         }

@@ -1,8 +1,8 @@
 """What a company's records were judged by, one judging a record, for judging them again elsewhere.
 
-Here: past_judgings, streamed in the order of judging, and stand (mappings, units and targets as of
-a revision). Reads only. Not here: files (portal/backtest/export.py), replaying
-(holding/programs/replay.py).
+Here: past_judgings, streamed in the order of judging, judgings_after for going on later, and stand
+(mappings, units and targets as of a revision). Reads only. Not here: files
+(portal/backtest/export.py), replaying (holding/programs/replay.py).
 """
 
 from collections import defaultdict
@@ -41,29 +41,56 @@ class Judging:
     states: dict[str, str]
     facts: Any
     body: dict[str, Any] | None
+    evaluation_id: int = 0
+    record_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which judgings are meant: of records with a document date from `first` to `last`, and none
+    after the evaluation `until`, as if nothing had been judged since.
+    """
+
+    first: date | None = None
+    last: date | None = None
+    until: int | None = None
 
 
 def past_judgings(
     session: Session, company_id: int, *, first: date | None = None, last: date | None = None
 ) -> Iterator[Judging]:
     """The judgings of all records, or of those with a document date from `first` to `last`."""
-    after = 0
+    span, after = Span(first, last), 0
+    while page := judgings_after(session, company_id, span, after):
+        after, judgings = page
+        yield from judgings
+
+
+def judgings_after(
+    session: Session, company_id: int, span: Span, after: int
+) -> tuple[int, list[Judging]] | None:
+    """The judgings among the next evaluations behind `after`, and up to which these go; None when
+    there are no more.
+    """
     query = (
         select(Evaluation.id, Evaluation.record_id)
         .join(Record, Record.id == Evaluation.record_id)
-        .where(Record.company_id == company_id)
+        .where(Record.company_id == company_id, Evaluation.id > after)
         .order_by(Evaluation.id)
         .limit(PAGE)
     )
-    if first is not None:
-        query = query.where(Record.doc_date >= first)
-    if last is not None:
-        query = query.where(Record.doc_date <= last)
-    while page := session.execute(query.where(Evaluation.id > after)).all():
-        after = page[-1][0]
-        wanted = _wanted(session, sorted({record_id for _, record_id in page}))
-        ids = [evaluation_id for evaluation_id, _ in page if evaluation_id in wanted]
-        yield from _judgings(session, ids)
+    if span.first is not None:
+        query = query.where(Record.doc_date >= span.first)
+    if span.last is not None:
+        query = query.where(Record.doc_date <= span.last)
+    if span.until is not None:
+        query = query.where(Evaluation.id <= span.until)
+    page = session.execute(query).all()
+    if not page:
+        return None
+    wanted = _wanted(session, sorted({record_id for _, record_id in page}), span.until)
+    ids = [evaluation_id for evaluation_id, _ in page if evaluation_id in wanted]
+    return page[-1][0], list(_judgings(session, ids))
 
 
 def stand(session: Session, company_id: int, revision: int) -> World:
@@ -80,27 +107,27 @@ def target_words(session: Session, company_id: int) -> dict[str, str]:
     return {word: row.name for word, row in found.items()}
 
 
-def _wanted(session: Session, record_ids: Sequence[int]) -> set[int]:
+def _wanted(session: Session, record_ids: Sequence[int], until: int | None) -> set[int]:
     """The one evaluation of each record: of its first accepted document, else the last."""
-    latest = dict(
-        session.execute(
-            select(Evaluation.record_id, func.max(Evaluation.id))
-            .where(bulk.among(Evaluation.record_id, record_ids))
-            .group_by(Evaluation.record_id)
-        ).all()
+    last = (
+        select(Evaluation.record_id, func.max(Evaluation.id))
+        .where(bulk.among(Evaluation.record_id, record_ids))
+        .group_by(Evaluation.record_id)
     )
-    sent = dict(
-        session.execute(
-            select(Posting.record_id, func.min(Push.evaluation_id))
-            .join(Push, Push.posting_id == Posting.id)
-            .where(
-                bulk.among(Posting.record_id, record_ids),
-                Push.action == "create",
-                Push.state == PushState.ACCEPTED,
-            )
-            .group_by(Posting.record_id)
-        ).all()
+    first_sent = (
+        select(Posting.record_id, func.min(Push.evaluation_id))
+        .join(Push, Push.posting_id == Posting.id)
+        .where(
+            bulk.among(Posting.record_id, record_ids),
+            Push.action == "create",
+            Push.state == PushState.ACCEPTED,
+        )
+        .group_by(Posting.record_id)
     )
+    if until is not None:
+        last = last.where(Evaluation.id <= until)
+        first_sent = first_sent.where(Push.evaluation_id <= until)
+    latest, sent = dict(session.execute(last).all()), dict(session.execute(first_sent).all())
     return set((latest | sent).values())
 
 
@@ -110,6 +137,7 @@ def _judgings(session: Session, evaluation_ids: Sequence[int]) -> Iterator[Judgi
             Evaluation.at,
             Evaluation.revision,
             Evaluation.facts,
+            Evaluation.id.label("evaluation_id"),
             Record.id,
             Record.type,
             Connection.connector,
@@ -136,6 +164,8 @@ def _judgings(session: Session, evaluation_ids: Sequence[int]) -> Iterator[Judgi
             states=states[row.id],
             facts=looked_at.get("facts"),
             body=row.body,
+            evaluation_id=row.evaluation_id,
+            record_id=row.id,
         )
 
 

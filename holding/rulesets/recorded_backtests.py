@@ -7,6 +7,7 @@ Here: record, last, and which one a publish is decided by. Not here: the judging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor, may
 from holding.audit.events import record_event
 from holding.refusal import Refusal
+from holding.store.together import Question, answer
 from holding.tables import Backtest, Person, RulesetVersion
 from holding.tables.columns import moment_text
 from holding.words import plural
@@ -70,7 +72,8 @@ def record(
     )
     session.add(kept)
     session.flush()
-    of = f"rules {counted.hash[:12]} against {_named(session, kept)}"
+    old_no = session.scalar(select(_OLD_NO).select_from(Backtest).where(Backtest.id == kept.id))
+    of = f"rules {counted.hash[:12]} against {_named(kept, old_no)}"
     record_event(
         session,
         company_id=company_id,
@@ -89,16 +92,17 @@ def record(
 
 def last(session: Session, company_id: int, in_force: str) -> LastBacktest | None:
     """The last of the rules in force, else the last of any rules of the company."""
-    mine = select(Backtest, Person.name).outerjoin(Person).where(Backtest.company_id == company_id)
+    mine = select(Backtest, Person.name, _OLD_NO).outerjoin(Person)
+    mine = mine.where(Backtest.company_id == company_id)
     newest = mine.order_by(Backtest.id.desc()).limit(1)
     found = session.execute(newest.where(Backtest.hash == in_force)).first()
     found = found or session.execute(newest).first()
     if found is None:
         return None
-    kept, by = found
+    kept, by, old_no = found
     these = kept.hash == in_force
     of = "these rules" if these else f"rules {kept.hash[:12]}, which are not in force,"
-    said = f"of {of} against {_named(session, kept)}: {_counts(kept)}"
+    said = f"of {of} against {_named(kept, old_no)}: {_counts(kept)}"
     fired = kept.rules.items() if these else ()
     return LastBacktest(kept.at, by, said, {name: _fired(*pair) for name, pair in fired})
 
@@ -115,29 +119,37 @@ class Decided:
 
 def deciding(session: Session, company_id: int, ruleset_hash: str) -> Decided | None:
     """The newest recorded backtest of these very rules; None where nobody had one recorded."""
-    found = session.scalar(
-        select(Backtest)
+    return answer(session, asked_deciding(company_id, ruleset_hash))
+
+
+def asked_deciding(company_id: int, ruleset_hash: str) -> Question[Decided | None]:
+    """The same, as a question."""
+    found = yield (
+        select(Backtest, _OLD_NO)
         .where(Backtest.company_id == company_id, Backtest.hash == ruleset_hash)
         .order_by(Backtest.id.desc())
         .limit(1)
     )
-    return None if found is None else _decided(session, found)
+    row = found.one_or_none()
+    return None if row is None else _decided(row.Backtest, row.old_no)
 
 
 def decided_by(session: Session, company_id: int, version_id: int) -> Decided | None:
     """The backtest that this version was published by; its hash is the one noted then."""
     found = session.execute(
-        select(Backtest, RulesetVersion.backtest_sha256)
+        select(Backtest, _OLD_NO, RulesetVersion.backtest_sha256)
         .join(RulesetVersion, RulesetVersion.backtest_id == Backtest.id)
         .where(RulesetVersion.id == version_id, RulesetVersion.company_id == company_id)
     ).one_or_none()
-    return None if found is None else replace(_decided(session, found[0]), sha256=found[1] or "")
+    if found is None:
+        return None
+    return replace(_decided(found.Backtest, found.old_no), sha256=found.backtest_sha256 or "")
 
 
-def _decided(session: Session, kept: Backtest) -> Decided:
+def _decided(kept: Backtest, old_no: int | None) -> Decided:
     said = {name: getattr(kept, name) for name in ("hash", "old_hash", "records", "differ", "bad")}
     told = dumps({**said, "rules": kept.rules, "at": moment_text(kept.at), "by": kept.person_id})
-    against = f"against {_named(session, kept)}: {_counts(kept)}"
+    against = f"against {_named(kept, old_no)}: {_counts(kept)}"
     return Decided(kept.id, sha256_hex(told), kept.at, against)
 
 
@@ -145,15 +157,24 @@ def _fired(times: int, of: int) -> str:
     return f"last backtest: it fired on {times:,} of {plural(of, 'record')}"
 
 
-def _named(session: Session, kept: Backtest) -> str:
+def _named(kept: Backtest, old_no: int | None) -> str:
     """What the records were judged by before: by the number of its version, if it has one."""
-    no = session.scalar(
-        select(RulesetVersion.no)
-        .where(RulesetVersion.company_id == kept.company_id, RulesetVersion.hash == kept.old_hash)
-        .order_by(RulesetVersion.no.desc())
-        .limit(1)
+    unnumbered = f"rules {kept.old_hash[:12]}, which were never published"
+    return f"rule version {old_no}" if old_no else unnumbered
+
+
+_OLD_NO: Final = (
+    select(RulesetVersion.no)
+    .where(
+        RulesetVersion.company_id == Backtest.company_id, RulesetVersion.hash == Backtest.old_hash
     )
-    return f"rule version {no}" if no else f"rules {kept.old_hash[:12]}, which were never published"
+    .order_by(RulesetVersion.no.desc())
+    .limit(1)
+    .correlate(Backtest)
+    .scalar_subquery()
+    .label("old_no")
+)
+"""The number of the version that a backtest compared with."""
 
 
 def _counts(kept: Backtest) -> str:

@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 from connectors.transport import fault_points
 
 QUEUE = "clearpost"
-KINDS = ("evaluate", "push", "pull", "upload", "shadow", "notify", "lists")
+KINDS = ("evaluate", "push", "pull", "upload", "shadow", "backtest", "notify", "lists")
 WORK = "workers.jobs."  # and a kind: all that a bell may ask for
 STALE_SECONDS = 5  # a bell that nobody answered for so long may be rung again
 RING_SECONDS = 0.5  # a page waits for this; a bell that is not heard is found by the sweep

@@ -58,8 +58,6 @@ from holding.tables.rules import (
     RuleDraft,
     RuleFile,
     RulesetVersion,
-    Shadow,
-    ShadowVerdict,
     StoryForm,
 )
 from holding.tables.signals import Escalation, Notice, Recipient, Signal
@@ -78,6 +76,7 @@ from holding.tables.targets import (
     SnapshotItem,
     Throttle,
 )
+from holding.tables.trials import BacktestResult, BacktestRun, Shadow, ShadowVerdict
 
 __all__ = [
     "AcceptedDifference",
@@ -87,6 +86,8 @@ __all__ = [
     "Attempt",
     "AuthorizationRequest",
     "Backtest",
+    "BacktestResult",
+    "BacktestRun",
     "Base",
     "Cause",
     "Change",

@@ -10,6 +10,7 @@ from holding.tables import (
     AcceptedDifference,
     Approval,
     Attempt,
+    BacktestResult,
     Cause,
     Connection,
     Dating,
@@ -44,7 +45,7 @@ from holding.tables import (
 OF_SOURCE: Final[tuple[type[Any], ...]] = (Record, Delivery, Upload, HookCall, Pull)
 OF_RECORD: Final[tuple[type[Any], ...]] = (
     *(Posting, Hold, Evaluation, Release, AcceptedDifference, Dating, Retry, Note, Version),
-    *(LinkKey, Event, ShadowVerdict, Escalation, TalliedRecord, TallyMark),
+    *(LinkKey, Event, ShadowVerdict, BacktestResult, Escalation, TalliedRecord, TallyMark),
 )
 OF_POSTING: Final[tuple[type[Any], ...]] = (Approval, Push, Reading, PostingUse, UseMark)
 OF_PUSH: Final[tuple[type[Any], ...]] = (Attempt, PostingLine)

@@ -148,6 +148,14 @@ class ShadowEnd(StrEnum):
     CLOSED = "closed"
 
 
+class BacktestEnd(StrEnum):
+    """Why a backtest in the browser ended."""
+
+    DONE = "done"
+    PERSON = "person"
+    CLOSED = "closed"
+
+
 class KeyState(StrEnum):
     """Whether the key of a connection is in use."""
 

@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holding.tables.columns import WHOLE, Base, Id, Json, Word, is_word, one_of, partial, ref
-from holding.tables.row_states import ChangeState, ShadowEnd, StopState
+from holding.tables.row_states import ChangeState, StopState
 
 STOP_STATES = tuple(StopState)
 
@@ -175,56 +175,6 @@ class RuleDraft(Base):
     base_id: Mapped[int | None]
     body: Mapped[str]
     saved_at: Mapped[datetime]
-
-
-class Shadow(Base):
-    """A change that judges what the rules in force judge, without effect, until `until` at most.
-
-    `since_id` is the last evaluation before it began, `seen_id` the newest one looked at. `judged`
-    counts its verdicts, `differ` those that are another, `unread` what could not be judged.
-    """
-
-    __tablename__ = "shadow"
-    __table_args__ = (
-        partial("uq_shadow_running", "company_id", where="ended_at IS NULL", unique=True),
-        Index("ix_shadow_change", "change_id", "id"),
-        one_of("ending", ShadowEnd),
-    )
-
-    id: Mapped[Id]
-    company_id: Mapped[int] = ref("company")
-    change_id: Mapped[int] = ref("change")
-    person_id: Mapped[int | None] = ref("person")
-    started_at: Mapped[datetime]
-    until: Mapped[datetime]
-    since_id: Mapped[int]
-    seen_id: Mapped[int]
-    judged: Mapped[int] = mapped_column(WHOLE, default=0)
-    differ: Mapped[int] = mapped_column(WHOLE, default=0)
-    unread: Mapped[int] = mapped_column(WHOLE, default=0)
-    ended_at: Mapped[datetime | None]
-    ending: Mapped[ShadowEnd | None] = mapped_column(Word(ShadowEnd))
-
-
-class ShadowVerdict(Base):
-    """What a shadow made of one evaluation: `was` and `would` are route -> state and codes.
-
-    `hash` is that of its whole outcome; blank where it could not be judged.
-    """
-
-    __tablename__ = "shadow_verdict"
-    __table_args__ = (
-        partial("ix_shadow_verdict_differs", "shadow_id", "evaluation_id", where="differs"),
-    )
-
-    shadow_id: Mapped[int] = ref("shadow", primary_key=True)
-    evaluation_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    record_id: Mapped[int] = ref("record")
-    at: Mapped[datetime]
-    differs: Mapped[bool]
-    was: Mapped[Any] = mapped_column(Json)
-    would: Mapped[Any] = mapped_column(Json)
-    hash: Mapped[str]
 
 
 class Backtest(Base):

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from holding.store.row_objects import Columns, of
+from holding.store.together import Question, answer
 from holding.tables import Connection, Record, Shadow, ShadowVerdict
 from holding.tables.row_states import ShadowEnd
 
@@ -81,13 +82,18 @@ DIFFERENCES = Columns(
 
 def of_change(session: Session, company_id: int, change_id: int) -> ShownShadow | None:
     """The last shadow of a change."""
-    query = (
+    return answer(session, asked(company_id, change_id))
+
+
+def asked(company_id: int, change_id: int) -> Question[ShownShadow | None]:
+    """The same, as a question."""
+    found = yield (
         SHADOWS.select()
         .where(Shadow.company_id == company_id, Shadow.change_id == change_id)
         .order_by(Shadow.id.desc())
         .limit(1)
     )
-    return next(iter(SHADOWS.each(session.execute(query))), None)
+    return SHADOWS.first(found)
 
 
 def differences(

@@ -116,7 +116,9 @@ def judged(session: Session, given: Candidate, stored: Stored) -> Outcome:
 def world_of(
     session: Session, given: Candidate, company_id: int, revision: int, known: frozenset[str]
 ) -> World:
-    """The entries of a revision, and on top what publishing these rules would add."""
+    """The entries of a revision, and on top what publishing these rules would add; where that is
+    nothing, the very world of the revision.
+    """
     url = str(session.get_bind().engine.url)
     key = (url, company_id, revision, known, given.program.hash)
     return worlds.kept(
@@ -138,6 +140,8 @@ def _with(given: Candidate, world: World) -> World:
         if fresh or name not in maps:
             maps[name] = Table({**stored, **fresh})
     units = {key: UnitEntry(0, num, den, to) for key, (num, den, to) in given.rows.units.items()}
+    if maps == dict(world.maps) and units.keys() <= world.units.keys():
+        return world
     return replace(world, maps=maps, units={**units, **world.units})
 
 

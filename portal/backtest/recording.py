@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from portal.rule_tools.last_backtest import book_name
 from portal.terminal.command_frame import (
     USAGE,
     Stop,
@@ -43,10 +42,7 @@ class Keeping:
             records=found.tally.records,
             differ=found.changed,
             bad=found.tally.bad,
-            rules={
-                book_name(one.declared, one.rule, one.kind): (one.fired, one.records)
-                for one in found.fired
-            },
+            rules={one.book_name: (one.fired, one.records) for one in found.fired},
         )
         with office() as place, place.database.write() as session:
             company = company_of(session, self.company)

@@ -3,8 +3,8 @@
 Here: the list of them. Not here: what they show, and the rule book (portal/pages/rulesets.py).
 """
 
-from portal.rule_pages import changes, editor, trials
+from portal.rule_pages import backtests, changes, editor, trials
 
 __all__ = ["BLUEPRINTS"]
 
-BLUEPRINTS = (changes.pages, editor.pages, trials.pages)
+BLUEPRINTS = (changes.pages, backtests.pages, editor.pages, trials.pages)

@@ -12,8 +12,10 @@ from holding.refusal import Refusal
 from holding.rule_changes import change_list, going_back, start_time
 from holding.rulesets import admission, open_changes, publication, recorded_backtests
 from holding.runtime import doorbell
+from holding.store.together import Together
 from holding.trials import shown_shadows
 from holding.words import plural
+from portal.rule_pages import backtests
 from portal.rule_pages.differences import difference
 from portal.web import filters, forms, fragments, security, store
 
@@ -127,16 +129,20 @@ def go_back(no: int) -> Response:
 def _review(
     found: open_changes.ReadChange, *, problems: dict[str, str] | None = None, status: int = 200
 ) -> Response:
-    session, version = store.reading(), g.company.ruleset_version_id
-    before = publication.files_of(session, version) if version is not None else {}
+    together, version = Together(store.reading()), g.company.ruleset_version_id
+    before = together.ask(publication.asked_files(version or 0))
+    decided = together.ask(recorded_backtests.asked_deciding(g.company.id, found.hash))
+    shadow = together.ask(shown_shadows.asked(g.company.id, found.change_id))
+    backtest = backtests.Asked.of(found, together)
     return fragments.respond(
         "rulesets/change.html",
+        backtest.shown(),
         status=status,
         change=found,
-        between=difference(before, found.files) if found.current else None,
-        backtest=recorded_backtests.deciding(session, g.company.id, found.hash),
+        between=difference(before.value, found.files) if found.current else None,
+        backtest=decided.value,
         refusal=_not_theirs(found) if found.waits else None,
-        shadow=shown_shadows.of_change(session, g.company.id, found.change_id),
+        shadow=shadow.value,
         problems=problems or {},
         today=filters.moment(g.now).partition(" ")[0],
     )

@@ -8,12 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from portal.terminal.command_frame import USAGE, Stop, plural
-
-if TYPE_CHECKING:
-    from rules.comparison.backtest_reasons import Declared
 
 NONE = "Last backtest: none given."
 
@@ -30,6 +26,8 @@ def read_backtest(path: Path | None, fingerprint: str) -> LastBacktest:
     """The backtest in a file, told when that was written; `fingerprint` is that of the rules it
     should have judged.
     """
+    from rules.comparison.backtest_reasons import book_name
+
     if path is None:
         return LastBacktest(NONE)
     try:
@@ -47,11 +45,6 @@ def read_backtest(path: Path | None, fingerprint: str) -> LastBacktest:
     if not of_these:
         told = f"{told} The rules have changed since."
     return LastBacktest(told, rules)
-
-
-def book_name(declared: "Declared", rule: str, kind: str) -> str:
-    """The entry of the book that a rule of the report belongs to."""
-    return f"approve {kind}" if declared == "approve" else f"check {rule}"
 
 
 def _said(row: Mapping[str, str | int]) -> str:

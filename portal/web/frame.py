@@ -30,7 +30,7 @@ ITEMS = (
     ("audit", "Audit log", "audit", "audit.listing", True),
 )
 
-WITHIN = {"changes": "rulebook", "editor": "rulebook", "trials": "rulebook"}
+WITHIN = dict.fromkeys(("backtests", "changes", "editor", "trials"), "rulebook")
 """The blueprints whose pages belong to an item of another name."""
 
 

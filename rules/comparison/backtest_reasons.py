@@ -44,6 +44,16 @@ class Fired:
     fired: int
     records: int
 
+    @property
+    def book_name(self) -> str:
+        """The entry of the rule book that it belongs to."""
+        return book_name(self.declared, self.rule, self.kind)
+
+
+def book_name(declared: Declared, rule: str, kind: str) -> str:
+    """The entry of the rule book that a rule of a backtest belongs to."""
+    return f"approve {kind}" if declared == "approve" else f"check {rule}"
+
 
 def reason(side: Side, past: Past, route: str) -> Reason:
     """Why a record is not simply ready under a route, by one of the two rule sets."""

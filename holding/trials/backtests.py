@@ -1,0 +1,141 @@
+"""A backtest in the browser: a change judges what is stored, and it is counted what would differ.
+
+Here: beginning and ending one. Not here: the judging, which a worker does in turns
+(backtest_turns.py), and what is shown of one (shown_backtests.py).
+"""
+
+from datetime import date, datetime
+from typing import Final
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import SYSTEM, Actor, may
+from holding.audit.events import record_event
+from holding.lifecycle.changes import locked_company
+from holding.refusal import Refusal
+from holding.rulesets.publication import OPEN_STATES
+from holding.tables import BacktestResult, BacktestRun, Change, Evaluation, Record
+from holding.tables.row_states import BacktestEnd
+from holding.trials.backtest_counts import NOTHING
+from holding.words import plural
+
+ENDINGS: Final = {
+    BacktestEnd.DONE: "every record was checked",
+    BacktestEnd.PERSON: "stopped by a person",
+    BacktestEnd.CLOSED: "the change does not wait any more",
+}
+
+
+def begin(
+    session: Session,
+    change_no: int,
+    actor: Actor,
+    days: tuple[date | None, date | None],
+    now: datetime,
+) -> int | Refusal:
+    """Let a change that waits judge the stored records with a document date from the first of the
+    days to the last; how many these are. The records of its backtests before are forgotten.
+    """
+    refusal = may(actor, "rules.draft")
+    if refusal or actor.company_id is None:
+        return refusal or Refusal("company.none", "No company is chosen.", status=404)
+    company = locked_company(session, actor.company_id)
+    change = session.scalar(
+        select(Change).where(Change.company_id == company.id, Change.no == change_no)
+    )
+    if change is None:
+        return Refusal("change.unknown", f"There is no change {change_no}.", status=404)
+    if company.ruleset_version_id is None:
+        words = "No rules are in force that a backtest could compare with."
+        return Refusal("backtest.first", words, "The first rules need no backtest.")
+    if change.state not in OPEN_STATES or change.base_id != company.ruleset_version_id:
+        words = f"Change {change_no} does not wait to be published."
+        return Refusal("backtest.not_waiting", words, "Only a change that waits has a backtest.")
+    first, last = days
+    if first and last and last < first:
+        words = "The last day lies before the first."
+        return Refusal("backtest.days", words, "Enter the days the other way round.", 422)
+    if running(session, company.id) is not None:
+        words = "Another backtest is running in this company."
+        return Refusal("backtest.running", words, "Wait for its end, or stop it.")
+    _forget(session, change.id)
+    run = BacktestRun(
+        company_id=company.id,
+        change_id=change.id,
+        old_id=company.ruleset_version_id,
+        person_id=actor.person_id,
+        first=first,
+        last=last,
+        started_at=now,
+        until_id=session.scalar(select(func.max(Evaluation.id))) or 0,
+        total=_records(session, company.id, first, last),
+        counted=dict(NOTHING),
+    )
+    session.add(run)
+    session.flush()
+    _tell(session, run, actor, now, "began", f"began a backtest of change {change_no}")
+    return run.total
+
+
+def running(session: Session, company_id: int) -> BacktestRun | None:
+    """The backtest of a company, if one is running."""
+    return session.scalar(
+        select(BacktestRun).where(
+            BacktestRun.company_id == company_id, BacktestRun.ended_at.is_(None)
+        )
+    )
+
+
+def stop(
+    session: Session, company_id: int, change_id: int, actor: Actor, now: datetime
+) -> Refusal | None:
+    """End the backtest of a change by hand; what it has counted by then stays."""
+    if refusal := may(actor, "rules.draft"):
+        return refusal
+    run = running(session, company_id)
+    if run is None or run.change_id != change_id:
+        return Refusal("backtest.ended", "No backtest of this change is running.")
+    end(session, run, BacktestEnd.PERSON, now, actor)
+    return None
+
+
+def end(
+    session: Session, run: BacktestRun, why: BacktestEnd, now: datetime, actor: Actor = SYSTEM
+) -> None:
+    """End it, for this reason."""
+    run.ended_at, run.ending = now, why
+    session.flush()
+    counted = f"{plural(run.looked, 'record')} of {run.total:,}"
+    _tell(session, run, actor, now, "ended", f"ended a backtest: {ENDINGS[why]}; {counted}")
+
+
+def _records(session: Session, company_id: int, first: date | None, last: date | None) -> int:
+    query = select(func.count(Record.id)).where(Record.company_id == company_id)
+    query = query if first is None else query.where(Record.doc_date >= first)
+    query = query if last is None else query.where(Record.doc_date <= last)
+    return session.scalar(query) or 0
+
+
+def _forget(session: Session, change_id: int) -> None:
+    """The records of an earlier run; its counts stay."""
+    earlier = select(BacktestRun.id).where(BacktestRun.change_id == change_id)
+    session.execute(delete(BacktestResult).where(BacktestResult.run_id.in_(earlier)))
+
+
+def _tell(
+    session: Session, run: BacktestRun, actor: Actor, now: datetime, act: str, what: str
+) -> None:
+    record_event(
+        session,
+        company_id=run.company_id,
+        at=now,
+        actor=actor,
+        act=f"backtest.{act}",
+        body={
+            "say": f"{actor.name} {what}.",
+            "run": run.id,
+            "change_id": run.change_id,
+            "records": run.looked,
+        },
+    )

@@ -1,0 +1,270 @@
+"""What is shown of a backtest: how far it is, its matrix, and the records of a cell.
+
+Here: reads. Not here: beginning and ending one (backtests.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from holding.store.row_objects import Columns, of
+from holding.store.together import Question, answer
+from holding.tables import (
+    BacktestResult,
+    BacktestRun,
+    Connection,
+    Person,
+    Record,
+    RulesetVersion,
+)
+from holding.tables.columns import to_minor
+from holding.tables.row_states import BacktestEnd
+from holding.trials.backtest_counts import counted
+from rules.comparison.backtest import Money, Tally
+from rules.outcomes.summary import APPROVE, NO_ROUTE, stricter
+from rules.values.posting_states import POSTING_LABELS, PostingState
+
+SHOWN: Final = 50
+ORDER: Final = (
+    *(PostingState.READY, APPROVE, PostingState.HELD, PostingState.WAITING),
+    *(PostingState.IGNORED, PostingState.DROPPED, NO_ROUTE),
+)
+"""The words of the matrix, as they stand in it; any other comes behind them."""
+LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {**POSTING_LABELS, APPROVE: "Approval needed", NO_ROUTE: "No document"}
+)
+"""What each of them is called on pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRun:
+    """A backtest: of which days, how far it is, why it ended, and what it has counted."""
+
+    id: int
+    person: str | None
+    old_no: int
+    first: date | None
+    last: date | None
+    started_at: datetime
+    ended_at: datetime | None
+    ending: BacktestEnd | None
+    total: int
+    looked: int
+    gone: int
+    counted: Any
+
+
+@dataclass(slots=True)
+class MatrixCell:
+    """So many records that were one thing and would be another; `money` is currency -> records and
+    what these come to in minor units, under a blank currency where nobody can say it.
+    """
+
+    was: str
+    would: str
+    records: int = 0
+    money: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def sums(self) -> dict[str, int]:
+        """What they come to, by currency, in minor units; without those whose amount is unknown."""
+        return {code: minor for code, (_, minor) in self.money.items() if code}
+
+    @property
+    def tone(self) -> str:
+        """How the cell is coloured: stopped, freed, otherwise moved, or not at all."""
+        if self.was == self.would:
+            return ""
+        if self.would == PostingState.READY:
+            return "ok"
+        return "warn" if stricter(self.would, self.was) else "info"
+
+    def add(self, money: Money) -> None:
+        """Count these, too."""
+        for code, one in money.items():
+            self.records += one.records
+            records, minor = self.money.get(code, (0, 0))
+            self.money[code] = (records + one.records, minor + to_minor(one.amount, code))
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """The records of a kind under a route: a row for each word that was, a column for each that
+    would be.
+    """
+
+    kind: str
+    route: str
+    words: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[MatrixCell, ...], MatrixCell], ...]
+    all: tuple[MatrixCell, ...]
+    total: MatrixCell
+    differ: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a backtest has counted, for a page."""
+
+    records: int
+    differ: int
+    bad: int
+    stopped: MatrixCell
+    freed: MatrixCell
+    matrices: tuple[Matrix, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedResult:
+    """One record of a cell."""
+
+    record_id: int
+    evaluation_id: int
+    number: str
+    party: str
+    day: date | None
+    amount: int
+    currency: str
+    source: str
+    kind: str
+    external_id: str
+    route: str
+    state: str
+    was: str
+    would: str
+
+
+RESULTS = Columns(
+    ListedResult(
+        record_id=of(BacktestResult.record_id),
+        evaluation_id=of(BacktestResult.evaluation_id),
+        number=of(Record.number),
+        party=of(Record.party),
+        day=of(Record.doc_date),
+        amount=of(BacktestResult.amount),
+        currency=of(BacktestResult.currency),
+        source=of(Connection.name),
+        kind=of(BacktestResult.kind),
+        external_id=of(Record.external_id),
+        route=of(BacktestResult.route),
+        state=of(BacktestResult.state),
+        was=of(BacktestResult.was),
+        would=of(BacktestResult.would),
+    ),
+    {"source": "connection.name", "day": "record.doc_date"},
+)
+RUNS = Columns(
+    ShownRun(
+        id=of(BacktestRun.id),
+        person=of(Person.name),
+        old_no=of(RulesetVersion.no),
+        first=of(BacktestRun.first),
+        last=of(BacktestRun.last),
+        started_at=of(BacktestRun.started_at),
+        ended_at=of(BacktestRun.ended_at),
+        ending=of(BacktestRun.ending),
+        total=of(BacktestRun.total),
+        looked=of(BacktestRun.looked),
+        gone=of(BacktestRun.gone),
+        counted=of(BacktestRun.counted),
+    ),
+    {"person": "person.name", "old_no": "ruleset_version.no"},
+)
+
+
+def of_change(session: Session, company_id: int, change_id: int) -> ShownRun | None:
+    """The last backtest of a change."""
+    return answer(session, asked(company_id, change_id))
+
+
+def asked(company_id: int, change_id: int) -> Question[ShownRun | None]:
+    """The same, as a question."""
+    found = yield (
+        RUNS.select()
+        .join(RulesetVersion, RulesetVersion.id == BacktestRun.old_id)
+        .outerjoin(Person, Person.id == BacktestRun.person_id)
+        .where(BacktestRun.company_id == company_id, BacktestRun.change_id == change_id)
+        .order_by(BacktestRun.id.desc())
+        .limit(1)
+    )
+    return RUNS.first(found)
+
+
+def counts(run: ShownRun) -> Counts:
+    """What it has counted so far."""
+    tally = counted(run.counted)
+    stopped, freed = MatrixCell("", ""), MatrixCell("", "")
+    stopped.add(tally.stopped)
+    freed.add(tally.freed)
+    matrices = tuple(_matrix(tally, *of) for of in sorted({c[:2] for c in tally.cells}))
+    most_first = sorted(matrices, key=lambda one: -one.differ)
+    differ = tally.records - tally.same
+    return Counts(tally.records, differ, tally.bad, stopped, freed, tuple(most_first))
+
+
+def _matrix(tally: Tally, kind: str, route: str) -> Matrix:
+    mine = {c: money for c, money in tally.cells.items() if c[:2] == (kind, route)}
+    words = sorted({word for c in mine for word in (c.was, c.would)}, key=_place)
+    cells = {(was, would): MatrixCell(was, would) for was in words for would in words}
+    sums = {word: MatrixCell(word, word) for word in words}
+    rows = {word: MatrixCell(word, word) for word in words}
+    total = MatrixCell("", "")
+    for cell, money in mine.items():
+        for into in (cells[cell.was, cell.would], rows[cell.was], sums[cell.would], total):
+            into.add(money)
+    shown = [word for word in words if rows[word].records]
+    return Matrix(
+        kind,
+        route,
+        tuple(words),
+        tuple((was, tuple(cells[was, would] for would in words), rows[was]) for was in shown),
+        tuple(sums[word] for word in words),
+        total,
+        sum(cell.records for cell in cells.values() if cell.tone),
+    )
+
+
+def _place(word: str) -> tuple[int, str]:
+    return (ORDER.index(word) if word in ORDER else len(ORDER), word)
+
+
+def listed(
+    session: Session,
+    run_id: int,
+    cell: Mapping[str, str],
+    *,
+    before: int | None = None,
+) -> tuple[ListedResult, ...]:
+    """The records of a cell, named by some of kind, route, was and would; the newest first, one
+    more than SHOWN; those before a record.
+    """
+    query = _results().where(BacktestResult.run_id == run_id)
+    for name, value in cell.items():
+        query = query.where(getattr(BacktestResult, name) == value)
+    query = query if before is None else query.where(BacktestResult.record_id < before)
+    newest = query.order_by(BacktestResult.record_id.desc()).limit(SHOWN + 1)
+    return RESULTS.each(session.execute(newest))
+
+
+def asked_stopped(change_id: int, *, most: int) -> Question[tuple[ListedResult, ...]]:
+    """Posted documents that the change would have stopped, the largest first, as a question; an
+    earlier backtest of it has left none.
+    """
+    runs = select(BacktestRun.id).where(BacktestRun.change_id == change_id)
+    query = _results().where(BacktestResult.run_id.in_(runs), BacktestResult.stops)
+    largest = query.order_by(BacktestResult.amount.desc(), BacktestResult.record_id.desc())
+    found = yield largest.limit(most)
+    return RESULTS.each(found)
+
+
+def _results() -> Select[Any]:
+    return (
+        RESULTS.select()
+        .join(Record, Record.id == BacktestResult.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+    )

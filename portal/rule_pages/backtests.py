@@ -1,0 +1,177 @@
+"""A change over what is stored, in the browser: begin, progress, the matrix, the records of a cell.
+
+Here: views. Nothing here judges or sends. Not here: the turns of the worker (holding/trials).
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Self
+
+from flask import Blueprint, Response, abort, g, make_response, request, url_for
+
+from connectors.kit.workbook import CSV, Written, write_csv, write_sheets
+from holding.refusal import Refusal
+from holding.rulesets import open_changes
+from holding.runtime import doorbell
+from holding.store.together import Answer, Together
+from holding.tables.columns import from_minor
+from holding.trials import backtests, shown_backtests
+from holding.trials.shown_backtests import Counts, MatrixCell
+from holding.words import plural
+from portal.web import filters, forms, fragments, store
+
+pages = Blueprint("backtests", __name__, url_prefix="/c/<co>/rules/changes/<int:no>")
+LARGEST: Final = 5  # posted documents that would be stopped, shown at once
+DAYS: Final = 30
+CELL: Final = ("kind", "route", "was", "would")
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+HEADS: Final = ("Record", "Document", "Rules in force", "Change", "Records", "Currency", "Amount")
+
+
+@pages.get("/backtest")
+def show(no: int) -> Response:
+    """How far it is, or its matrix."""
+    change = _change(no)
+    shown = Asked.of(change, Together(store.reading())).shown()
+    if shown["run"] is None:
+        abort(404)
+    return fragments.respond("rulesets/backtest.html", shown, change=change)
+
+
+@pages.post("/backtest")
+def begin(no: int) -> Response:
+    """Let the change judge what is stored."""
+    back = url_for("changes.show", co=g.company.code, no=no)
+    days = {name: request.form.get(name, "").strip() for name in ("from", "to")}
+    read = {name: forms.day(text) if text else None for name, text in days.items()}
+    if any(text and read[name] is None for name, text in days.items()):
+        words = "A day of the backtest is not a date."
+        refusal = Refusal("backtest.days", words, "Enter it as 2026-11-24.", 422)
+        return fragments.refuse(refusal, back=back)
+    with store.writing() as session:
+        answer = backtests.begin(session, no, g.actor, (read["from"], read["to"]), g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    doorbell.ring(g.company.id, "backtest")
+    say = f"The backtest of {plural(answer, 'record')} has begun."
+    return fragments.moved(url_for("backtests.show", co=g.company.code, no=no), say)
+
+
+@pages.post("/backtest/stop")
+def stop(no: int) -> Response:
+    """End it by hand; what it has counted stays."""
+    change = _change(no)
+    back = url_for("backtests.show", co=g.company.code, no=no)
+    with store.writing() as session:
+        refusal = backtests.stop(session, g.company.id, change.change_id, g.actor, g.now)
+    if refusal:
+        return fragments.refuse(refusal, back=back)
+    return fragments.moved(back, "The backtest has been stopped. What it has counted stays here.")
+
+
+@pages.get("/backtest/records")
+def records(no: int) -> Response:
+    """The records of a cell, the newest first."""
+    change, asked = _change(no), request.args.get("before")
+    run = shown_backtests.of_change(store.reading(), g.company.id, change.change_id)
+    before = forms.whole(asked)
+    if run is None or (asked is not None and before is None):
+        abort(404)
+    cell = {name: request.args[name] for name in CELL if name in request.args}
+    if set(cell) != set(CELL):
+        abort(404)
+    found = shown_backtests.listed(store.reading(), run.id, cell, before=before)
+    shown = found[: shown_backtests.SHOWN]
+    return fragments.respond(
+        "rulesets/backtest_records.html",
+        change=change,
+        run=run,
+        cell=cell,
+        counted=_counted(shown_backtests.counts(run), cell),
+        records=shown,
+        further=shown[-1].record_id if len(found) > len(shown) else None,
+        labels=shown_backtests.LABELS,
+    )
+
+
+@pages.get("/backtest.<any(csv, xlsx, json):ending>")
+def export(no: int, ending: str) -> Response:
+    """The matrix as a file: a row for each cell and currency."""
+    change = _change(no)
+    run = shown_backtests.of_change(store.reading(), g.company.id, change.change_id)
+    if run is None:
+        abort(404)
+    rows: list[list[Written]] = [list(HEADS), *_rows(shown_backtests.counts(run))]
+    if ending == "json":
+        heads = [head.lower().replace(" ", "_") for head in HEADS]
+        each = [dict(zip(heads, map(str, row), strict=True)) for row in rows[1:]]
+        body, kind = json.dumps(each, indent=1).encode(), "application/json"
+    elif ending == "xlsx":
+        body, kind = write_sheets({"Backtest": rows}), XLSX
+    else:
+        body, kind = write_csv(rows), CSV
+    answer = make_response(body)
+    answer.headers["Content-Type"] = kind
+    name = f"backtest-{g.company.code}-{no}.{ending}"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The questions of the part of a page about the backtest of a change."""
+
+    run: Answer[shown_backtests.ShownRun | None]
+    stopped: Answer[tuple[shown_backtests.ListedResult, ...]]
+
+    @classmethod
+    def of(cls, change: open_changes.ReadChange, together: Together) -> Self:
+        """Asked together with the others of the page."""
+        stopped = shown_backtests.asked_stopped(change.change_id, most=LARGEST)
+        run = shown_backtests.asked(g.company.id, change.change_id)
+        return cls(together.ask(run), together.ask(stopped))
+
+    def shown(self) -> dict[str, Any]:
+        """What the part is told."""
+        run = self.run.value
+        return {
+            "run": run,
+            "counts": shown_backtests.counts(run) if run else None,
+            "stopped": self.stopped.value,
+            "ending": backtests.ENDINGS[run.ending] if run and run.ending else "",
+            "labels": shown_backtests.LABELS,
+            "first_day": _day(g.now - timedelta(days=DAYS)),
+            "last_day": _day(g.now),
+        }
+
+
+def _counted(counts: Counts, cell: dict[str, str]) -> MatrixCell:
+    of = [one for one in counts.matrices if (one.kind, one.route) == (cell["kind"], cell["route"])]
+    each = (found for one in of for _, row, _ in one.rows for found in row)
+    same = (one for one in each if (one.was, one.would) == (cell["was"], cell["would"]))
+    return next(same, MatrixCell(cell["was"], cell["would"]))
+
+
+def _rows(counts: Counts) -> Iterator[list[Written]]:
+    labels = shown_backtests.LABELS
+    for one in counts.matrices:
+        for _, row, _ in one.rows:
+            for cell in (cell for cell in row if cell.records):
+                words = [labels.get(word, word) for word in (cell.was, cell.would)]
+                for code, (number, minor) in sorted(cell.money.items()):
+                    amount: Written = from_minor(minor, code) if code else ""
+                    yield [one.kind, one.route, *words, number, code, amount]
+
+
+def _day(moment: datetime) -> str:
+    """The day of a moment in the company, as a field of a form takes it."""
+    return moment.astimezone(filters.zone()).date().isoformat()
+
+
+def _change(no: int) -> open_changes.ReadChange:
+    found = open_changes.change(store.reading(), g.company.id, no)
+    if found is None:
+        abort(404)
+    return found

@@ -1,0 +1,174 @@
+"""The pages of backtests: progress, matrix, lists, files, who may what, what is refused."""
+
+import io
+import json
+import re
+
+import pytest
+from openpyxl import load_workbook
+from sqlalchemy import select
+
+from holding.access import actors
+from holding.programs import history
+from holding.rulesets import publication
+from holding.store.database import Database
+from holding.tables import Company, Person
+from holding.trials.backtest_turns import take_turn
+from tests.holding.shop import FILES
+from tests.portal.reading import plain
+
+pytestmark = pytest.mark.sqlite
+CHANGES = "/c/kedai/rules/changes"
+ALL = {"from": "", "to": ""}
+STRICTER = FILES["shop.rules"].replace("total > 1000.00", "total > 190.00")
+
+
+@pytest.fixture
+def stricter(database: Database, clock) -> str:
+    """The address of a change that asks for an approval above RM 190."""
+    with database.write() as session:
+        company = session.scalars(select(Company.id).where(Company.code == "kedai")).one()
+        chan = session.scalars(select(Person.id).where(Person.email == "chan@kedai.my")).one()
+        actor = actors.actor_of(session, chan, company)
+        files = {**FILES, "shop.rules": STRICTER}
+        no = publication.push(session, company, actor, files, "Lower limit", clock.now())
+    assert isinstance(no, int)
+    return f"{CHANGES}/{no}"
+
+
+def work(database: Database, clock, turns: int = 99) -> None:
+    with database.read() as session:
+        company = session.scalars(select(Company.id).where(Company.code == "kedai")).one()
+    while turns and take_turn(database, clock, company):
+        turns -= 1
+
+
+def test_the_review_has_the_matrix_with_counts_and_money(visit, database, clock, stricter):
+    chan, pua = visit("chan"), visit("pua")
+    assert "Run a backtest" in chan.text(stricter)
+    answer = chan.post(f"{stricter}/backtest", ALL, status=303)
+    assert "has begun" in plain(chan.text(answer.location))
+    work(database, clock)
+    page = pua.text(stricter)
+    told = plain(page)
+    assert "posted record" in told
+    assert "would have been stopped" in told
+    assert "Ready to post" in told
+    assert "Approval needed" in told
+    assert "Run the backtest again" in told
+    cells = re.findall(r'<td role="cell" class="shift t-warn"[^>]*><a href="([^"]+)">', page)
+    assert cells
+    address = cells[0].replace("&amp;", "&")
+    listed = plain(pua.text(address))
+    assert "Ready to post → Approval needed" in listed
+    number = re.search(r"(\d+) records? under", listed)
+    assert number
+    assert listed.count("Replay SO-") == int(number[1])
+    assert "Backtest against rule version 1: " in told
+
+
+def test_the_last_month_is_proposed(visit, stricter):
+    page = visit("chan").text(stricter)
+    days = re.findall(r'name="(from|to)" type="date"\s+value="([^"]*)"', page)
+    assert dict(days) == {"from": "2026-10-21", "to": "2026-11-20"}
+
+
+def test_progress_is_shown_and_renewed_and_works_without_scripts(
+    visit, database, clock, stricter, monkeypatch
+):
+    monkeypatch.setattr(history, "PAGE", 3)
+    chan = visit("chan")
+    chan.post(f"{stricter}/backtest", ALL, status=303)
+    page = chan.text(f"{stricter}/backtest")
+    assert re.search(r'<progress class="progress" value="0" max="\d+"', page)
+    assert "data-busy" in page
+    assert "Load this page again" in page
+    work(database, clock, turns=1)
+    part = chan.text(f"{stricter}/backtest", target="backteststate")
+    assert "<html" not in part
+    done = re.search(r"(\d+) of (\d+) records checked", plain(part))
+    assert done
+    assert 0 < int(done[1]) < int(done[2])
+    assert "data-busy" in chan.text(stricter)
+    assert (
+        "another backtest"
+        in plain(
+            chan.post(f"{stricter}/backtest", ALL, status=409).get_data(as_text=True)
+        ).casefold()
+    )
+    chan.post(f"{stricter}/backtest/stop", {}, status=303)
+    stopped = plain(chan.text(f"{stricter}/backtest"))
+    assert "Not complete: stopped by a person." in stopped
+    assert "data-busy" not in chan.text(stricter)
+    chan.post(f"{stricter}/backtest/stop", {}, status=409)
+
+
+def test_the_matrix_is_a_file_too(visit, database, clock, stricter):
+    chan = visit("chan")
+    chan.post(f"{stricter}/backtest", ALL, status=303)
+    work(database, clock)
+    rows = json.loads(chan.get(f"{stricter}/backtest.json").get_data())
+    moved = [row for row in rows if row["rules_in_force"] != row["change"]]
+    assert moved
+    assert {row["change"] for row in moved} == {"Approval needed"}
+    told = plain(chan.text(f"{stricter}/backtest"))
+    for row in moved:
+        assert row["records"] in told
+        assert f"{float(row['amount']):,.2f}" in told
+    lines = chan.get(f"{stricter}/backtest.csv").get_data().decode("utf-8-sig").splitlines()
+    assert len(lines) == len(rows) + 1
+    book = load_workbook(io.BytesIO(chan.get(f"{stricter}/backtest.xlsx").get_data()))
+    assert book.active.max_row == len(rows) + 1
+
+
+def test_a_period_without_records_says_so(visit, database, clock, stricter):
+    chan = visit("chan")
+    chan.post(f"{stricter}/backtest", {"from": "2020-01-01", "to": "2020-01-31"}, status=303)
+    work(database, clock)
+    assert "No record in this period." in plain(chan.text(stricter))
+    days = plain(chan.text(f"{stricter}/backtest"))
+    assert "Document dates from 2020-01-01 to 2020-01-31." in days
+
+
+@pytest.mark.parametrize(
+    "given", [{"from": "x", "to": ""}, {"from": "2026-11-20", "to": "2026-11-01"}]
+)
+def test_days_that_are_none_are_refused(visit, stricter, given):
+    visit("chan").post(f"{stricter}/backtest", given, status=422)
+
+
+def test_only_who_drafts_begins_and_ends_one(visit, stricter):
+    for name in ("pua", "vera", "farah"):
+        visit(name).post(f"{stricter}/backtest", ALL, status=403)
+        visit(name).post(f"{stricter}/backtest/stop", {}, status=403)
+
+
+@pytest.mark.parametrize(
+    "path", ["/backtest", "/backtest.csv", "/backtest/records?kind=order", "/backtest.pdf"]
+)
+def test_what_is_not_there_is_not_found(visit, stricter, path):
+    visit("chan").get(f"{stricter}{path}", status=404)
+    visit("chan").get(f"{CHANGES}/99{path}", status=404)
+
+
+def test_a_cell_is_named_whole(visit, database, clock, stricter):
+    chan = visit("chan")
+    chan.post(f"{stricter}/backtest", ALL, status=303)
+    work(database, clock)
+    chan.get(f"{stricter}/backtest/records?kind=order", status=404)
+    cell = "kind=order&route=aiaccount.sales_invoice&was=ready&would=ready"
+    chan.get(f"{stricter}/backtest/records?{cell}&before=x", status=404)
+    assert "No record here." in chan.text(f"{stricter}/backtest/records?{cell}&before=0")
+
+
+def test_the_review_asks_few_questions(visit, database, clock, stricter, statements):
+    chan = visit("chan")
+    chan.post(f"{stricter}/backtest", ALL, status=303)
+    work(database, clock)
+    cell = "kind=order&route=aiaccount.sales_invoice&was=ready&would=ready"
+    for url in (stricter, f"{stricter}/backtest", f"{stricter}/backtest/records?{cell}"):
+        chan.text(url)
+        statements.clear()
+        chan.text(url)
+        asked = [one for one in statements if not one.startswith("BEGIN")]
+        assert 0 < len(asked) <= 12, "\n".join(one.replace("\n", " ")[:150] for one in asked)
