@@ -80,7 +80,7 @@ def records(no: int) -> Response:
     if run is None or (asked is not None and before is None):
         abort(404)
     cell = {name: request.args[name] for name in CELL if name in request.args}
-    if set(cell) != set(CELL):
+    if set(cell) != set(CELL) or not {cell["was"], cell["would"]} <= shown_backtests.LABELS.keys():
         abort(404)
     found = shown_backtests.listed(store.reading(), run.id, cell, before=before)
     shown = found[: shown_backtests.SHOWN]

@@ -78,17 +78,18 @@ ROUTES = {
 """Each page and an address of it."""
 NO_PAGES = {
     # files, pictures, programs
-    "audit.export", "escalations.download", "exact_file", "failures.of_connection",
+    "audit.export", "backtests.export", "escalations.download", "exact_file",
+    "failures.of_connection",
     "failures.of_run", "health.healthz", "health.worker", "mappings.exact_file",
     "mappings.list_file", "mappings.sheet", "mappings.unit_file", "mappings.workbook_file",
     "metrics.show", "notices.export", "reconcile.download", "records.request_body",
     "rulebook.download", "runs.download", "runs.export", "static", "uploads.errors",
     "uploads.file", "mappings.values",
     # they send the reader on, or want what another page made
-    "connauth.back", "desk.done", "escalations.packet", "importfiles.show", "join.form",
-    "mappings.list_changes", "mappings.merge", "mappings.moved", "mappings.preview",
-    "rulebook.proposed_draft", "setup.first", "signin.form", "signin.home", "trials.differences",
-    "uploads.show", "changes.show",
+    "backtests.records", "backtests.show", "connauth.back", "desk.done", "escalations.packet",
+    "importfiles.show", "join.form", "mappings.list_changes", "mappings.merge",
+    "mappings.moved", "mappings.preview", "rulebook.proposed_draft", "setup.first", "signin.form",
+    "signin.home", "trials.differences", "uploads.show", "changes.show",
 }  # fmt: skip
 """Routes that show no page of their own to a person who just opens them."""
 IN_ENGLISH = {"rulebook.show", "rulebook.catalogue"}

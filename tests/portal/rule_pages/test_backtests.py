@@ -14,7 +14,9 @@ from holding.rulesets import publication
 from holding.store.database import Database
 from holding.tables import Company, Person
 from holding.trials.backtest_turns import take_turn
+from portal.languages import choice
 from tests.holding.shop import FILES
+from tests.portal.languages.test_walk import ASKED, english, seen
 from tests.portal.reading import plain
 
 pytestmark = pytest.mark.sqlite
@@ -156,6 +158,7 @@ def test_a_cell_is_named_whole(visit, database, clock, stricter):
     chan.post(f"{stricter}/backtest", ALL, status=303)
     work(database, clock)
     chan.get(f"{stricter}/backtest/records?kind=order", status=404)
+    chan.get(f"{stricter}/backtest/records?kind=order&route=r&was=ready&would=x", status=404)
     cell = "kind=order&route=aiaccount.sales_invoice&was=ready&would=ready"
     chan.get(f"{stricter}/backtest/records?{cell}&before=x", status=404)
     assert "No record here." in chan.text(f"{stricter}/backtest/records?{cell}&before=0")
@@ -172,3 +175,23 @@ def test_the_review_asks_few_questions(visit, database, clock, stricter, stateme
         chan.text(url)
         asked = [one for one in statements if not one.startswith("BEGIN")]
         assert 0 < len(asked) <= 12, "\n".join(one.replace("\n", " ")[:150] for one in asked)
+
+
+@pytest.mark.parametrize("code", ASKED)
+def test_the_pages_are_the_same_in_each_language(
+    visit, database, clock, stricter, code, monkeypatch
+):
+    chan = visit("chan")
+    chan.text(chan.post(f"{stricter}/backtest", ALL, status=303).location)  # with its message
+    cell = "kind=order&route=aiaccount.sales_invoice&was=ready&would=to+approve"
+    monkeypatch.setattr(history, "PAGE", 3)
+    for turns in (1, 99):  # while it runs, and after
+        work(database, clock, turns)
+        for url in (stricter, f"{stricter}/backtest", f"{stricter}/backtest/records?{cell}"):
+            ours, theirs = (
+                seen(chan.client.get(url, headers={"Accept-Language": asked}).get_data(True))
+                for asked in ("en", ASKED[code])
+            )
+            assert theirs.tags == ours.tags
+            left = english(theirs.words, set(ours.words), choice.catalogue(code))
+            assert left - {"approve order for aiaccount.sales_invoice"} == set()
