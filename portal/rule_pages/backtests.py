@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
@@ -34,10 +34,10 @@ HEADS: Final = ("Record", "Document", "Rules in force", "Change", "Records", "Cu
 def show(no: int) -> Response:
     """How far it is, or its matrix."""
     change = _change(no)
-    shown = Asked.of(change, Together(store.reading())).shown()
-    if shown["run"] is None:
+    asked = Asked.of(change, Together(store.reading()))
+    if asked.run.value is None:
         abort(404)
-    return fragments.respond("rulesets/backtest.html", shown, change=change)
+    return fragments.respond("rulesets/backtest.html", asked.shown(), change=change)
 
 
 @pages.post("/backtest")
@@ -133,7 +133,7 @@ class Asked:
         run = shown_backtests.asked(g.company.id, change.change_id)
         return cls(together.ask(run), together.ask(stopped))
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> fragments.Context:
         """What the part is told."""
         run = self.run.value
         return {
