@@ -2,11 +2,13 @@
 
 import dataclasses
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text, update
 
-from connectors.contract import Sent
+from connectors.contract import Answer, Sent
+from connectors.targets.aiaccount.connector import AiAccount
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.approvals.consent import posting_hash
@@ -311,3 +313,33 @@ def test_no_target_waits_for_the_whole_queue_of_another(lane: Lane) -> None:
     numbers = [line["number"] for line in lane.target.lines("created")]
     assert len(numbers) == 26
     assert numbers.index("OTHER-1") <= 10  # after one turn of the other
+
+
+def test_a_document_counts_as_sent_while_it_is_there_or_may_be(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What surely is not there frees its number for others; what met another content keeps it."""
+    answers = {
+        "IV-1": Answer(kind="temporary", error_class="temporary", words="Not now."),
+        "IV-2": Answer(kind="refused", error_class="bad_value", code="bad", words="No."),
+        "IV-3": Answer(
+            kind="refused",
+            error_class="duplicate",
+            words="Another content.",
+            existing=True,
+            same_content=False,
+        ),
+    }
+
+    def send(_self: AiAccount, payload: Any, *_: Any) -> Sent:
+        told = tuple(answers[number] for number in payload.numbers)
+        return Sent(answers=told, status=200, headers={}, body=b"", seconds=0.0)
+
+    monkeypatch.setattr(AiAccount, "send", send)
+    keys = lane.ready(*answers)
+    lane.work()
+    rows = [lane.one(key) for key in keys]
+    assert [row.state for row in rows] == ["ready", "failed", "failed"]
+    assert [row.sent_at is None for row in rows] == [True, True, False]
+    assert [row.push_id for row in rows] == [None, None, None]
+    assert [push.state for push in lane.rows(Push)] == ["refused", "refused", "conflict"]
