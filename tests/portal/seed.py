@@ -134,7 +134,8 @@ def _orders(shop: Shop) -> None:
 def _push(database: Database, shop: Shop, settings: Settings) -> None:
     desk = open_desk(database, shop.clock, owner="test", settings=settings)
     assert not isinstance(desk, Refusal)
-    push_due(database, shop.clock, company_id=shop.company.id, owner="test", desk=desk)
+    for _ in ("sent", "read back"):
+        push_due(database, shop.clock, company_id=shop.company.id, owner="test", desk=desk)
     shop.clock.advance(timedelta(minutes=20))
     changed = [line(qty="3")]
     shop.receive(order("SO-10240", lines=changed, total="288.00", updated_at=LATER), stamp=LATER)
