@@ -34,7 +34,7 @@ def known_of(compiler: Compiler, wanted: Wanted) -> Source:
     """
     page = Page()
     scope = Scope(compiler.index, compiler.record, document=True)
-    page.write("rows = []")
+    page.write(f"rows = {_nothing(page, wanted)}")
     head = Writer(compiler, scope, page, clean=True, bare=True)
     for expr in wanted.head:
         _ask(head, expr)
@@ -45,8 +45,7 @@ def known_of(compiler: Compiler, wanted: Wanted) -> Source:
                 _ask_field(line, expr)
             for unit, item in wanted.convert:
                 _convert(line, unit, item)
-            for expr in wanted.amounts:
-                page.write(f"rows.append({_ask(line, expr, exact=False).code})")
+            _amounts(line, wanted)
     page.write("return rows")
     return page.source({**SHARED, "Fraction": Fraction})
 
@@ -57,7 +56,7 @@ def document_of(
     """Gives (fields, lines, amounts, value of the field `amount`), or None as known_of."""
     page = Page()
     scope = Scope(compiler.index, compiler.record, document=True)
-    page.write("rows, lines = [], []")
+    page.write(f"rows, lines = {_nothing(page, wanted)}, []")
     writer = Writer(compiler, scope, page, clean=True, bare=True)
     for expr in wanted.head:
         _ask(writer, expr)
@@ -68,13 +67,45 @@ def document_of(
             inner = replace(scope, line=True)
             each = Writer(compiler, inner, page, clean=True, bare=True)
             cells = {name: _ask(each, expr) for name, expr, _ in line}
-            for expr in wanted.amounts:
-                page.write(f"rows.append({_ask(each, expr, exact=False).code})")
+            _amounts(each, wanted)
             if line:
                 page.write(f"lines.append({_texts(page, line, cells)})")
     told = values[amount].code if amount in values else "None"
     page.write(f"return head, lines, rows, {told}")
     return page.source({**SHARED, "Fraction": Fraction})
+
+
+def _nothing(page: Page, wanted: Wanted) -> str:
+    """What the amounts begin with: no rows, or a sum of nothing."""
+    return "[]" if wanted.summed is None else page.number(Decimal(0))
+
+
+def _amounts(writer: Writer, wanted: Wanted) -> None:
+    """The amounts of one line, as a part of the rows or of their sum."""
+    page, summed = writer.page, wanted.summed
+    values = [_ask(writer, expr, exact=False) for expr in wanted.amounts]
+    if summed is None:
+        for value in values:
+            page.write(f"rows.append({value.code})")
+        return
+    cells = [page.put(_rounded(page, value, summed.places)) for value in values[: summed.columns]]
+    page.write(f"rows = {' + '.join(['rows', *cells])}")
+    if summed.shown:
+        with page.block(
+            f"if {values[summed.columns].code} != {' + '.join(cells[: summed.shown])}:"
+        ):
+            page.write("return None")
+
+
+def _rounded(page: Page, value: Atom, places: Decimal) -> str:
+    """A number rounded half up; what is no decimal takes longer."""
+    by = f"({value.code}, {page.number(places)})"
+    sure = value.kind == "decimal" and value.known
+    return (
+        f"quantize{by}"
+        if sure
+        else (f"(quantize{by} if {value.code}.__class__ is Decimal else round_half_up{by})")
+    )
 
 
 def _texts(page: Page, assigned: Assigned, values: dict[str, Atom]) -> str:

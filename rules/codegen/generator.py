@@ -154,21 +154,28 @@ def _row_of(slots: Sequence[Quick]) -> Source:
     What is plain is taken at once: a text that begins with a printed character and holds nothing
     else, and any value that was read before; slots read all the rest.
     """
-    names: dict[str, object] = {"str": str, "int": int, "len": len}
+    page, raw = Page(), f"v{len(slots)}"
+    a_text, a_number = page.number(str, "text"), page.number(int, "number")
+    first, longest = page.number(" "), page.number(LONGEST_TEXT)
     lines = [f"def {FUNCTION}({_VALUES}, {_READ}):", f"    get = {_VALUES}.get"]
     cells = []
     for at, (name, text, known, gone, slot) in enumerate(slots):
-        names |= {f"n{at}": name, f"s{at}": slot.read, f"k{at}": known, f"g{at}": gone}
-        lines.append(f"    r = get(n{at})")
-        taken = f"r if r[:1] > ' ' and r.isprintable() and len(r) <= {LONGEST_TEXT} else None"
-        lines.append("    if r.__class__ is str:")
-        lines.append(f"        v{at} = {taken if text else f'k{at}(r)'}")
+        key, value = page.number(name), f"v{at}"
+        before, ask = page.number(known, ("known", at)), page.number(slot.read, ("read", at))
+        plain = f"{raw}[:1] > {first} and {raw}.isprintable() and len({raw}) <= {longest}"
+        lines += [f"    {raw} = get({key})", f"    if {raw}.__class__ is {a_text}:"]
+        lines.append(
+            f"        {value} = {f'{raw} if {plain} else None' if text else f'{before}({raw})'}"
+        )
         if gone is not None:
-            lines += ["    elif r is None:", f"        v{at} = g{at}"]
+            lines += [f"    elif {raw} is None:", f"        {value} = {page.number(gone, at)}"]
         if not text:
-            lines += ["    elif r.__class__ is int:", f"        v{at} = k{at}(r)"]
-        lines += ["    else:", f"        v{at} = None"]
-        lines += [f"    if v{at} is None:", f"        v{at} = s{at}(r, {_READ})"]
-        cells.append(f"n{at}: v{at}")
+            lines += [
+                f"    elif {raw}.__class__ is {a_number}:",
+                f"        {value} = {before}({raw})",
+            ]
+        lines += ["    else:", f"        {value} = None"]
+        lines += [f"    if {value} is None:", f"        {value} = {ask}({raw}, {_READ})"]
+        cells.append(f"{key}: {value}")
     lines.append(f"    return {{{', '.join(cells)}}}")
-    return Source("\n".join([*lines, ""]), names)
+    return Source("\n".join([*lines, ""]), {**SHARED, **page.names})

@@ -61,7 +61,7 @@ class Completeness:
         head = [a.expr for a in given if not _is_number(a.expr)]
         head += [o.node for o in self.number_parts] + [o.node for o in self.keys]
         line = [a.expr for a in post.line_fields if not _is_number(a.expr)]
-        return Wanted(head=head, line=line, amounts=self.amounts.asked)
+        return Wanted(head=head, line=line, amounts=self.amounts.asked, summed=self.amounts.summed)
 
     def _draws_up(self) -> Closure | None:
         """What makes the document's texts; its fields are those of the route, in their order."""
@@ -70,7 +70,7 @@ class Completeness:
             [(f.name, f.expr, f.type) for f in fields] for fields in (document.head, document.line)
         )
         keys = [o.node for o in (*self.number_parts, *self.keys)]
-        wanted = Wanted(head=keys, amounts=self.amounts.asked)
+        wanted = Wanted(head=keys, amounts=self.amounts.asked, summed=self.amounts.summed)
         return self.route.compiler.document(head, line, wanted, amount=document.shape.amount)
 
     def _duplicates(self, route: RouteProgram) -> None:

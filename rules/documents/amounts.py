@@ -15,13 +15,13 @@ from operator import eq
 from grammar import nodes as n
 from rules.documents.line_amounts import LineAmountProgram
 from rules.documents.own_totals import OwnTotal, OwnTotalProgram, not_compared
-from rules.documents.rounding import RoundingProgram
+from rules.documents.rounding import PER_LINE, RoundingProgram
 from rules.documents.totals import Own
-from rules.expressions.compiler import Compiler
+from rules.expressions.compiler import Compiler, Summed
 from rules.expressions.run import Run
 from rules.outcomes.findings import Said
 from rules.types.outside_schemas import Schemas
-from rules.values.numbers import CONTEXT, Number, rounded_all
+from rules.values.numbers import CONTEXT, Number, is_simple, rounded_all
 
 Columns = Sequence[Sequence[Number]]
 
@@ -72,8 +72,27 @@ class AmountsProgram:
         shown = self.total is not None and self.total.shows_lines
         return (*total, *(lines[:1] if shown else lines))
 
-    def is_exact(self, run: Run, amounts: list[Number]) -> bool:
-        """Whether there is nothing to say, by these values of `asked`, line after line."""
+    @cached_property
+    def summed(self) -> Summed | None:
+        """How the values of `asked` are added up on the way; None where that takes more."""
+        total, lines = self.total, self.lines
+        if total is None or not total.asked or total.target.rounding != PER_LINE:
+            return None
+        if not is_simple(total.target.places) or (lines is not None and not total.shows_lines):
+            return None
+        columns = len(total.asked)
+        shown = (columns if total.parts.holds_tax else 1) if lines is not None else 0
+        return Summed(total.target.places, columns, shown)
+
+    def is_exact(self, run: Run, amounts: list[Number] | Decimal) -> bool:
+        """Whether there is nothing to say, by these values of `asked`, line after line, or by
+        what they come to.
+        """
+        if isinstance(amounts, Decimal):
+            total = self.total
+            return (total is None or total.is_exact(run, amounts)) and (
+                self.own is None or self.own.is_exact(run)
+            )
         wide, mine = len(self.asked), len(self.total.asked) if self.total is not None else 0
         columns = [amounts[at::wide] for at in range(wide)]
         return (

@@ -12,7 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import reduce
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from grammar import nodes as n
 from rules.documents.own_totals import OwnTotal
@@ -28,7 +28,7 @@ from rules.types.outside_schemas import DocumentSchema
 from rules.types.symbol_table import Scope
 from rules.values.canonical import number_text
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
-from rules.values.numbers import CONTEXT, Number, add, round_half_up, rounded_all
+from rules.values.numbers import CONTEXT, Number, add, rounded_all
 from rules.values.wording import MISSING, say
 
 ROUNDING: Final = "rounding"
@@ -61,14 +61,10 @@ def summed(columns: Iterable[Sequence[Number]], way: str, places: Decimal) -> De
     >>> summed(columns, "per_line", sen), summed(columns, "at_the_end", sen)
     (Decimal('33.12'), Decimal('33.13'))
     """
-    total, plus = _NOTHING, CONTEXT.add
+    total, nothing = _NOTHING, cast("Number", _NOTHING)
     for column in columns:
-        end: Number = _NOTHING
-        if way == PER_LINE:
-            total = reduce(plus, rounded_all(column, places), total)
-        else:
-            end = reduce(add, column, end)
-        total = plus(total, round_half_up(end, places))
+        each = column if way == PER_LINE else [reduce(add, column, nothing)]
+        total = reduce(CONTEXT.add, rounded_all([*each, nothing], places), total)
     return total
 
 
@@ -147,14 +143,15 @@ class RoundingProgram:
         parts = (expected, line)
         return CONTEXT.add(*parts) if all(isinstance(part, Decimal) for part in parts) else None
 
-    def is_exact(self, run: Run, amounts: Sequence[Sequence[Number]]) -> bool:
-        """Whether the total is just what the target makes of these columns of `asked`."""
+    def is_exact(self, run: Run, amounts: Sequence[Sequence[Number]] | Decimal) -> bool:
+        """Whether the total is what the target makes of these columns of `asked`, or their sum."""
         if self.total is None:
             return True
-        line = self.adjusted(run) if self.adjusted else _NOTHING
-        way, places = self.target.rounding, self.target.places
-        columns = by_code(*amounts) if self.codes else amounts
-        expected = summed(columns, way, places) if self.asked else self._expected(run)
+        line, expected = self.adjusted(run) if self.adjusted else _NOTHING, amounts
+        if not isinstance(amounts, Decimal):
+            columns = by_code(*amounts) if self.codes else amounts
+            sums = (columns, self.target.rounding, self.target.places)
+            expected = summed(*sums) if self.asked else self._expected(run)
         return bool(self._named_total(run, expected) == expected and line == _NOTHING)
 
     @property

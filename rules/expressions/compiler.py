@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -49,16 +50,29 @@ class Together(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Summed:
+    """How amounts of lines are added up on the way: the first `columns` of them, rounded to
+    `places`. Where `shown` is not 0, the one behind them has to be the sum of the first so many.
+    """
+
+    places: Decimal
+    columns: int
+    shown: int
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """Expressions of the header and of each line; `convert` are units with their items.
 
-    `amounts` are expressions of each line whose values are wanted back.
+    `amounts` are expressions of each line whose values are wanted back, or where `summed` is given
+    their sum; then a line whose amount is another is as good as an unknown value.
     """
 
     head: Sequence[n.Expr] = ()
     line: Sequence[n.Expr] = ()
     convert: Sequence[tuple[n.Expr, n.Expr]] = ()
     amounts: Sequence[n.Expr] = ()
+    summed: Summed | None = None
 
 
 Assigned = Sequence[tuple[str, n.Expr, Type]]
@@ -138,7 +152,8 @@ class Compiler(ABC):
 
     @abstractmethod
     def known(self, wanted: Wanted) -> Closure | None:
-        """What gives the amounts, or None where a wanted value is unknown or no decimal says it.
+        """What gives the amounts or their sum, or None where a wanted value is unknown or no
+        decimal says it.
 
         For records whose every field has a value, unless it is optional. None where each value is
         asked for itself.

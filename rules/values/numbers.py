@@ -149,6 +149,11 @@ def rounded_all(values: Sequence[Number], step: Decimal) -> Sequence[Decimal]:
     return [round_half_up(value, step) for value in values]
 
 
+def is_simple(step: Decimal) -> bool:
+    """Whether a step is a one with places, such as 0.01, so that decimals are rounded at once."""
+    return step > 0 and _places(step) is not None
+
+
 def rescaled(value: Number, num: int, den: int, step: Decimal) -> Decimal:
     """round_half_up(scale(value, num, den), step): the same, without a fraction in between.
 

@@ -46,6 +46,9 @@ OWN = {
     "row",
     "memo",
     "to_integral_value",
+    "values",
+    "content",
+    "isprintable",
     "den",
     "__class__",
 }
