@@ -22,6 +22,7 @@ from holding.mappings.many_changes import Edit
 from holding.mappings.preview import active_program
 from holding.refusal import Refusal
 from holding.tables import Company, MappingEntry, MappingTable, Person
+from rules.values.names import plain
 
 AT_ONCE: Final = 1_000
 """So many changes are saved together; the same file again has the rest."""
@@ -153,8 +154,9 @@ def differences(
         value = standing.value if standing else ""
         if value != one.before:
             who = (standing.by if standing else "") or "somebody"
+            told = plain(one.table)
             yield (
-                f"{one.table}(“{one.key}”) had {one.before or 'no value'}, {who} set it to"
+                f"{told} “{one.key}” had {one.before or 'no value'}, {who} set it to"
                 f" {value or 'nothing'}, and the file has {one.value or 'nothing'}"
             )
 

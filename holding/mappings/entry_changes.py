@@ -23,6 +23,7 @@ from holding.refusal import Refusal
 from holding.tables import MappingEntry, MappingTable
 from holding.tables.rules import ALWAYS
 from holding.words import plural
+from rules.values.names import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class Wanted:
     def named(self) -> str:
         """Table and key, with the day where somebody gave one."""
         return f"{self.table.name}(“{self.key}”){since_words(self.since)}"
+
+    @property
+    def said(self) -> str:
+        """The same in words, for sentences about what was not saved."""
+        return f"{plain(self.table.name)} “{self.key}”{since_words(self.since)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +87,13 @@ def conflict(session: Session, wanted: Wanted, rev: int) -> Refusal | None:
         who = names_of(session, [entry.person_id]).get(entry.person_id or 0, "somebody")
         return Refusal(
             code="mapping.changed",
-            message=f"{wanted.named} was set to {stored or 'nothing'} by {who} meanwhile;"
+            message=f"The {wanted.said} was set to {stored or 'nothing'} by {who} meanwhile;"
             f" you wanted {wanted.text or 'it removed'}.",
             hint="Keep theirs, or save yours again over it.",
         )
     if entry is not None and stored == wanted.text:
         is_so = f"is {stored}" if stored else "is removed"
-        return Refusal(code="mapping.same", message=f"{wanted.named} {is_so} already.")
+        return Refusal(code="mapping.same", message=f"The {wanted.said} {is_so} already.")
     return None
 
 

@@ -84,12 +84,15 @@ def users(session: Session, company_id: int, table: str, key: str) -> dict[date,
     return dict(session.execute(query).all())
 
 
-def stays(named: str, used: int) -> Refusal | None:
+def stays(used: int, said: str = "") -> Refusal | None:
     """Why an entry cannot be removed, where records used it."""
     if not used:
         return None
+    records = plural(used, "record")
     return Refusal(
         code="mapping.used",
-        message=f"You cannot remove {named}, because {plural(used, 'record')} used it.",
+        message=f"You cannot remove the {said}, because {records} used it."
+        if said
+        else f"You cannot remove this entry, because {records} used it.",
         hint="Give it another value, or another value from a later day.",
     )

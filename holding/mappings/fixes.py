@@ -160,7 +160,7 @@ def remove(
             return found
         wanted = Wanted(found, key, since, None)
         if not any(one.valid_from == since for one in entries_of(session, found.id, key)):
-            message = f"{wanted.named} has no entry to remove."
+            message = f"The {wanted.said} has no entry to remove."
             return Refusal(code="mapping.unknown", message=message, status=404)
         refusal = conflict(session, wanted, rev) or needed(session, wanted)
         return refusal or change(session, actor, wanted, reason.strip(), now, op)
@@ -173,7 +173,7 @@ def needed(session: Session, wanted: Wanted) -> Refusal | None:
     """Why an entry stays: the records that used it, or those on hold for this key."""
     table, key = wanted.table, wanted.key
     used = users(session, table.company_id, table.name, key).get(wanted.since, 0)
-    if refusal := stays(wanted.named, used):
+    if refusal := stays(used, wanted.said):
         return refusal
     judge = active_program(session, table.company_id)
     ids = [one.id for one in causes_of(session, table, key, judge.ruleset if judge else None)]
@@ -187,7 +187,7 @@ def needed(session: Session, wanted: Wanted) -> Refusal | None:
         return None
     return Refusal(
         code="mapping.ambiguous",
-        message=f"You cannot remove {wanted.named}, because"
+        message=f"You cannot remove the {wanted.said}, because"
         f" {plural(held, 'record is', 'records are')} on hold until its spellings agree.",
         hint="Give it the value that the other spelling has.",
     )

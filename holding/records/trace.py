@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from connectors.contract.errors import class_label
 from holding.audit.events import shown_actor
-from holding.lifecycle.state_labels import ATTEMPT_LABELS
+from holding.lifecycle.state_labels import ATTEMPT_LABELS, state_label
 from holding.programs.world import program
 from holding.records.seven_answers import Answer, answers
 from holding.records.story import Proof, decided_by, load
@@ -97,30 +97,32 @@ def _evaluations(record_id: int) -> Question[list[Step]]:
         .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
         .where(Evaluation.record_id == record_id)
     )
-    return [
-        Step(
-            evaluation.at,
-            "evaluation",
-            "rules",
-            f"Version {version} checked with rule version {rules}: {_decided(evaluation.outcome)}.",
-            Proof("evaluation", str(evaluation.id), f"Check {evaluation.id}"),
-        )
-        for evaluation, version, rules in rows
-    ]
+    steps = []
+    for evaluation, version, rules in rows:
+        said = _decided(evaluation.outcome)
+        words = f"Version {version} checked with rule version {rules}: {said}."
+        proof = Proof("evaluation", str(evaluation.id), f"Check {evaluation.id}")
+        steps.append(Step(evaluation.at, "evaluation", "rules", words, proof))
+    return steps
 
 
 def _decided(outcome: Any) -> str:
     """The stored codes in words: each route with its state and the rules that spoke up."""
     decisions = outcome.get("decisions", []) if isinstance(outcome, Mapping) else []
-    told = []
+    made = []
     for decision in decisions:
         rules = [
             term(finding[1]) if finding[1] else finding[0]
             for finding in decision.get("findings", [])
         ]
-        because = f" ({', '.join(dict.fromkeys(rules))})" if rules else ""
-        told.append(f"{term(decision['route'])} {decision['state']}{because}")
-    return "; ".join(told) or "no route applies"
+        title, label = term(decision["route"]), state_label(decision["state"])
+        told = ", ".join(dict.fromkeys(rules))
+        made.append(
+            f"{title} came out as {label}, because of {told}"
+            if rules
+            else f"{title} came out as {label}"
+        )
+    return "; ".join(made) or "no route applies"
 
 
 def _events(record_id: int) -> Question[list[Step]]:

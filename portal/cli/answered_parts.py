@@ -70,13 +70,16 @@ def _connect(
             actor=actor,
             now=now,
             ask_rates=entry.get("unit_rates", "confirmed") != "table",
-        )
+        ),
+        f"connection {name}",
     )
     yield f"Connection {name} is there."
     if secret is None:
         return
     given, made_here = secret
-    granted(key_rotation.first_key(session, actor, made, given, now=now))
+    at = entry.get("key_file") or entry.get("key_env") or "secret"
+    kept = key_rotation.first_key(session, actor, made, given, now=now)
+    granted(kept, f"connection {name}, {at}")
     if made_here:
         yield f"Secret of {name}, shown only now: {given}"
 
@@ -176,7 +179,8 @@ def _invite(
             roles=wanted,
             team_ids=(),
             now=now,
-        )
+        ),
+        f"people: {email or 'somebody'}",
     )
     until = f"{made.expires_at.astimezone(UTC):%Y-%m-%d}"
     link = f"{root.rstrip('/')}/join/{made.token}"

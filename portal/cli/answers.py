@@ -33,6 +33,8 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
 }
 """The sections of an answers file, and what each may say."""
 LARGEST = 10**9
+_SECTIONS = ("company", "person")
+"""The sections that are founded together: a code of a refusal begins with the one it refuses."""
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "company": ("name", "registration"),
     "person": ("name", "email"),
@@ -137,7 +139,7 @@ def _set_up(
     now: "datetime",
 ) -> "SetUp":
     """The company and its first person."""
-    from holding.onboarding.first_company import FirstCompany, FirstPerson, found_company
+    from holding.onboarding.first_company import FirstCompany, FirstPerson, SetUp, found_company
 
     company, person = told["company"], told["person"]
     closed = company.get("closed_through")
@@ -148,12 +150,13 @@ def _set_up(
             code=str(company.get("code", "")),
             registration=str(company["registration"]),
             **_books(company),
-            closed_through=_day(closed, "closed_through") if closed else None,
+            closed_through=_day(closed, "company: closed_through") if closed else None,
         ),
         FirstPerson(name=str(person["name"]), email=str(person["email"]), password=word),
         now,
     )
-    return granted(made)
+    about = "" if isinstance(made, SetUp) else made.code.partition(".")[0]
+    return granted(made, about if about in _SECTIONS else "")
 
 
 def _books(company: Mapping[str, object]) -> dict[str, str]:
@@ -178,7 +181,9 @@ def _rules(
     word = str(answers.get("template", ""))
     templates = {one.word: one for one in catalogue.templates()}
     if word not in templates:
-        raise Stop(f"There is no template “{word}”.", f"Known: {', '.join(templates)}.", USAGE)
+        raise Stop(
+            f"rules: there is no template “{word}”.", f"Known: {', '.join(templates)}.", USAGE
+        )
     template = templates[word]
     limit, at = template.limit, template.hour
     if "limit" in answers:
@@ -190,7 +195,9 @@ def _rules(
     actor = _actor(session, made)
     books = _books(told["company"])
     draft = catalogue.answered(template, limit, at, currency=books["currency"], zone=books["zone"])
-    return granted(first_rules.choose(session, actor, draft.files, template.title, {}, now))
+    return granted(
+        first_rules.choose(session, actor, draft.files, template.title, {}, now), "rules"
+    )
 
 
 def _amount(value: object) -> Decimal:
@@ -213,9 +220,9 @@ def _cutover(
     from holding.onboarding import going_live
     from portal.terminal.command_frame import refuse
 
-    day = _day(answers.get("starts_on"), "starts_on")
+    day = _day(answers.get("starts_on"), "cutover: starts_on")
     if refusal := going_live.set_cutover(session, _actor(session, made), day, now):
-        refuse(refusal)
+        refuse(refusal, about="cutover")
 
 
 def _actor(session: "DatabaseSession", made: "SetUp") -> "Actor":

@@ -55,17 +55,19 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def refuse(refusal: "Refusal", code: int = FINDINGS) -> NoReturn:
-    """End the command with a refusal's own words."""
-    raise Stop(refusal.message, refusal.hint, code)
+def refuse(refusal: "Refusal", code: int = FINDINGS, *, about: str = "") -> NoReturn:
+    """End the command with a refusal's own words; `about` names what it refuses, where a command
+    has many.
+    """
+    raise Stop(f"{about}: {refusal.message}" if about else refusal.message, refusal.hint, code)
 
 
-def granted(answer: "T | Refusal") -> T:
+def granted(answer: "T | Refusal", about: str = "") -> T:
     """The answer of a service, unless it is a refusal: then the command ends."""
     from holding.refusal import Refusal
 
     if isinstance(answer, Refusal):
-        refuse(answer)
+        refuse(answer, about=about)
     return answer
 
 

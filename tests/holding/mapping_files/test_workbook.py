@@ -195,7 +195,7 @@ def test_an_entry_that_records_used_is_not_removed(shop: Shop) -> None:
 
     found = compared(shop, changed(download(shop), change))
     assert found.changes == ()
-    assert "You cannot remove item(“TEA-1”), because" in found.wrong[0].words
+    assert "You cannot remove the item “TEA-1”, because" in found.wrong[0].words
 
 
 def test_a_deleted_row_changes_nothing_and_is_counted(shop: Shop) -> None:

@@ -101,7 +101,7 @@ def test_each_day_has_its_own_conflict(shop: Shop) -> None:
     assert isinstance(fix(shop, "debtor", "C-77", "Devi", at=seen), Fixed)
     assert refused(fix(shop, "debtor", "C-77", "Eng", since=TURN, at=seen)).startswith("409 mapp")
     same = refused(fix(shop, "debtor", "C-77", "Chong", since=TURN))
-    assert same == "409 mapping.same: debtor(“C-77”) from 2026-11-18 is Chong already."
+    assert same == "409 mapping.same: The debtor “C-77” from 2026-11-18 is Chong already."
 
 
 @pytest.mark.parametrize("day", [date(1999, 12, 31), date(2100, 1, 1)])
@@ -221,7 +221,7 @@ def test_the_list_of_a_table_has_every_day_of_a_key_and_goes_on_after_it(shop: S
 def test_what_records_used_stays_and_says_how_many(shop: Shop) -> None:
     taken = rev(shop)
     assert refused(remove(shop, "C-77")) == (
-        "409 mapping.used: You cannot remove debtor(“C-77”), because 2 records used it."
+        "409 mapping.used: You cannot remove the debtor “C-77”, because 2 records used it."
     )
     assert rev(shop) == taken
     fix(shop, "debtor", "C-77", "Chong")  # the value of then was used, whatever it is now
@@ -251,7 +251,9 @@ def test_what_nobody_used_goes_and_a_record_that_needs_it_is_held(shop: Shop) ->
     shop.judge()
     with shop.database.read() as session:
         assert shop.record(session, "NS-3").state == "held"
-    assert refused(remove(shop, "C-78")) == "409 mapping.same: debtor(“C-78”) is removed already."
+    assert (
+        refused(remove(shop, "C-78")) == "409 mapping.same: The debtor “C-78” is removed already."
+    )
     assert isinstance(fix(shop, "debtor", "C-78", "Boon & Co"), Fixed)
 
 
@@ -295,7 +297,7 @@ def test_two_spellings_are_not_settled_by_removing_one(shop: Shop) -> None:
     shop.receive(order("NS-3", customer="C-79"), order("NS-4", customer="C-79"))
     shop.judge()
     assert refused(remove(shop, "c-79")) == (
-        "409 mapping.ambiguous: You cannot remove debtor(“c-79”), because 2 records are on hold"
+        "409 mapping.ambiguous: You cannot remove the debtor “c-79”, because 2 records are on hold"
         " until its spellings agree."
     )
 

@@ -10,7 +10,7 @@ from holding.approvals import approve
 from holding.records import trace
 from holding.records.seven_answers import Answer
 from holding.store.database import Database
-from holding.tables import Company, RuleFile, RulesetVersion
+from holding.tables import Company, Record, RuleFile, RulesetVersion
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order
 from tests.holding.traced import posted_shop
 from tests.support.clock import SetClock
@@ -78,6 +78,26 @@ def test_each_answer_has_its_proofs(posted: Shop) -> None:
     assert rules == ["unique by number in history", "map debtor"]
     assert told[6]["ruleset"].startswith("hash ")
     assert told[7]["hold"].startswith("hold ")
+
+
+def test_the_trace_calls_states_as_pages_do(shop: Shop) -> None:
+    shop.publish()
+    shop.receive(order("NS-1"))
+    shop.receive(order("NS-2", customer="C-99"))
+    shop.judge()
+    found = select(Record.id)
+    with shop.database.read() as session:
+        said = [
+            step.say
+            for number in ("NS-1", "NS-2")
+            for step in trace.timeline(
+                session, session.scalars(found.where(Record.number == number)).one()
+            )
+            if step.kind == "evaluation"
+        ]
+    told = [one.partition(": ")[2] for one in said]
+    assert told[0] == "AiAccount sales invoice came out as Ready to post."
+    assert told[1].startswith("AiAccount sales invoice came out as On hold, because of ")
 
 
 def test_what_the_source_does_not_give_is_not_recorded(shop: Shop) -> None:

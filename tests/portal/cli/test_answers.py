@@ -187,6 +187,45 @@ def test_a_wrong_connection_or_person_undoes_all_of_it(
         assert rows(tmp_path, "SELECT id FROM connection") == []
 
 
+REFUSED = [
+    (
+        "aia_live_from_env_7Qk2",
+        "aia live",
+        "connection aiaccount, AIACCOUNT_KEY: The key has white",
+    ),
+    ("aia_live_from_env_7Qk2", "a", "connection aiaccount, AIACCOUNT_KEY: This cannot be a key."),
+    ("shp_secret_from_file_9", "shp\tsecret", "connection shop, shop.key: The key has white space"),
+    ('name = "shop"', 'name = "Shop 1"', "connection Shop 1: A connection cannot be called"),
+    ('name = "shop"', 'name = "netshop"', "connection netshop: There is a connection"),
+    ('"pua@kedai.example"', '"pua"', "people: pua: "),
+    ('"meiling@kedai.example"', '"mei"', "person: "),
+    ("[rules]", 'password = "short"\n[rules]', "person: A password has at least"),
+    ('"202001012345"', '"12"', "company: "),
+    ("2026-10-01", "2026-09-30", "cutover: "),
+]
+"""What a service refuses -> the answer that it refuses."""
+
+
+@pytest.mark.parametrize(("old", "new", "words"), REFUSED)
+def test_a_refusal_names_the_answer_that_is_refused(
+    terminal: Run,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    old: str,
+    new: str,
+    words: str,
+) -> None:
+    monkeypatch.setenv("AIACCOUNT_KEY", KEYS["AIACCOUNT_KEY"].replace(old, new))
+    (tmp_path / "shop.key").write_text(KEYS["shop.key"].replace(old, new), "utf-8")
+    file = answers(tmp_path, (ANSWERS + PARTS).replace(old, new, 1))
+    assert terminal("setup", "--answers", file) in (1, 2)
+    told = capsys.readouterr()
+    assert words in told.err, told.err
+    assert not [key for key in KEYS.values() if key in told.out + told.err]
+    assert rows(tmp_path, "SELECT id FROM company") == []
+
+
 WRONG = [
     ("limit = 5000", "limits = 5000", "rules: limits is not a question of the set-up"),
     ("[rules]", "[ruels]", "ruels is not a question of the set-up"),
@@ -195,8 +234,9 @@ WRONG = [
     ("limit = 5000", 'hour = "25:00"', "rules: “25:00” is no hour"),
     ("limit = 5000", f"limit = {'[' * 3_000}", "cannot be read"),
     ("limit = 5000", "limit = -1", "approval limit"),
-    ("netshop-aiaccount", "netshop", "There is no template “netshop”"),
-    ("2026-10-01", '"soon"', "“soon” is no day"),
+    ("netshop-aiaccount", "netshop", "rules: there is no template “netshop”"),
+    ("2026-10-01", '"soon"', "cutover: starts_on: “soon” is no day"),
+    ("2026-09-30", '"soon"', "company: closed_through: “soon” is no day"),
     ("[company]", "company", "cannot be read"),
 ]
 

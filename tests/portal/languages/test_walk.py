@@ -102,6 +102,8 @@ ENGLISH = re.compile(
 """Words of English sentences that neither other language has."""
 
 
+DOUBLED = re.compile(r"。。|。\.|\.。|(?<!\.)\.\.(?!\.)|。，|，。|[!?]\.(?!\w)")
+"""Two stops where one sentence ends."""
 AUTHORED = re.compile(
     r"Customer C-99 is no debtor|RM (?:total|[\d.]+) is above the limit"
     r"|(?:waits while status|status \w+) is \w+"
@@ -181,12 +183,25 @@ def test_a_page_is_the_same_in_each_language(visit, database, clock, code, name)
         assert theirs.ids == ours.ids, url
         assert theirs.tags == ours.tags, url
         assert len(pages[1].encode()) < len(pages[0].encode()) * 1.25, url
+        assert [one for one in (*ours.words, *theirs.words) if DOUBLED.search(one)] == [], url
         if url not in {ROUTES[one] for one in IN_ENGLISH}:
             words = english(theirs.words, set(ours.words), catalogue) - AS_THEY_CAME
             words = {one for one in words if not one.startswith(LEFT)}
             if words:
                 left[url] = words
     assert left == {}
+
+
+@pytest.mark.parametrize("code", ASKED)
+def test_a_sentence_ends_once_for_a_person_who_may_not_decide(visit, database, clock, code):
+    reader = visit("lim")
+    works(database, clock)
+    for url in dict.fromkeys((*ROUTES.values(), *PAGES)):
+        for asked in ("en", ASKED[code]):
+            page = reader.client.get(url, headers={"Accept-Language": asked})
+            assert page.status_code < 500, url
+            words = seen(page.get_data(as_text=True)).words
+            assert [one for one in words if DOUBLED.search(one)] == [], url
 
 
 AS_THEY_CAME = {
@@ -214,7 +229,6 @@ LEFT = (
     '"AB-100 " is mapped.',
     "1 DRUM: no conversion",
     "2 is missing.",
-    "Anda tidak boleh membuang it kerana 6 rekod menggunakann",
     "DRUM of TEA-1",
     "Nothing: the document cannot be made",
     "SO-10240 is sent to aiaccount (hash bd491be33ef9).",
