@@ -26,7 +26,7 @@ from holding.tables.row_states import ImportFileState
 from tests.connectors.simulator_processes import Simulator
 from tests.holding.desks import KEYS, make_desk
 from tests.holding.life import Life
-from tests.holding.shop import FILES, RULES, open_shop, order
+from tests.holding.shop import FILES, RULES, Shop, open_shop, order, start
 from tests.support.clock import SetClock
 from tests.support.factories import add_target
 
@@ -170,14 +170,23 @@ def open_desktop(
     sim.control("reset")
     for name, value in (("ENV", "test"), ("UNDO_SECONDS", "0"), ("ALLOW_LOOPBACK", "1")):
         monkeypatch.setenv(f"CLEARPOST_{name}", value)
-    shop = open_shop(database, company, clock)
-    with database.write() as session:
-        made = add_target(session, company, "autocount_excel", SETTINGS, shop.now).id
-    http = Http(clock)
-    report = probe.test_connection(database, clock, made, SYSTEM, http=http, keys=KEYS)
+    shop = connected(open_shop(database, company, clock))
+    sim.control("reset")  # it was asked by the test that made the start, and by no other
+    desk = make_desk(database, clock, folder, Http(clock))
+    found = Desktop(shop, sim, desk)  # type: ignore[arg-type]
+    found.siti, found.sim = shop.actor("farah"), sim
+    return found
+
+
+@start
+def connected(shop: Shop) -> Shop:
+    """It exports for AutoCount, and these rules are in force."""
+    with shop.database.write() as session:
+        made = add_target(session, shop.company, "autocount_excel", SETTINGS, shop.now).id
+    report = probe.test_connection(
+        shop.database, shop.clock, made, SYSTEM, http=Http(shop.clock), keys=KEYS
+    )
     assert isinstance(report, ConnectionReport)
     assert report.ok, report
     shop.publish(rules())
-    found = Desktop(shop, sim, make_desk(database, clock, folder, http))  # type: ignore[arg-type]
-    found.siti, found.sim = shop.actor("farah"), sim
-    return found
+    return shop

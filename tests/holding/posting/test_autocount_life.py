@@ -22,7 +22,7 @@ from holding.tables.row_states import PostingWait
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS, make_desk
 from tests.holding.life import LARGE, SMALL, TABLES, Life
-from tests.holding.shop import FILES, RULES, line, open_shop, order
+from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 from tests.support.factories import add_target
 from tests.support.zones import BOOKS
@@ -87,20 +87,29 @@ def life(
     running.control("reset")
     for name, value in (("ENV", "test"), ("UNDO_SECONDS", "0"), ("ALLOW_LOOPBACK", "1")):
         monkeypatch.setenv(f"CLEARPOST_{name}", value)
-    shop = open_shop(database, company, clock)
-    with database.write() as session:
-        made = add_target(session, company, "autocount", running.settings, shop.now)
+    shop = connected(open_shop(database, company, clock), dict(running.settings))
+    running.control("reset")  # it was asked by the test that made the start, and by no other
+    desk = make_desk(database, clock, tmp_path, Http(clock))
+    return Life(shop, running, desk)  # type: ignore[arg-type]
+
+
+@start
+def connected(shop: Shop, settings: dict[str, Any]) -> Shop:
+    """AutoCount has these settings and answers, and these rules are in force."""
+    with shop.database.write() as session:
+        made = add_target(session, shop.company, "autocount", settings, shop.now)
         setup.set_key(
             session, SYSTEM, made.id, SAMPLES["autocount"].secret, now=shop.now, keys=KEYS
         )
         connection_id = made.id
-    http = Http(clock)
-    report = probe.test_connection(database, clock, connection_id, SYSTEM, http=http, keys=KEYS)
+    http = Http(shop.clock)
+    report = probe.test_connection(
+        shop.database, shop.clock, connection_id, SYSTEM, http=http, keys=KEYS
+    )
     assert isinstance(report, ConnectionReport)
     assert report.ok
     shop.publish(rules())
-    desk = make_desk(database, clock, tmp_path, http)
-    return Life(shop, running, desk)  # type: ignore[arg-type]
+    return shop
 
 
 def effects(life: Life) -> list[tuple[str, str]]:

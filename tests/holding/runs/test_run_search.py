@@ -10,6 +10,7 @@ from holding.runs.run_search import RunFilter
 from holding.store.database import Database
 from holding.tables import Attempt, Company, Posting, Push, Record, Request
 from holding.tables.row_states import AttemptState, PushState
+from tests.support.kept import kept
 from tests.support.postings import NOW
 from tests.support.sent_runs import make_run, send_in_run
 
@@ -20,6 +21,10 @@ PARTIES = {"IV-1": "Kopi Satu", "RC-1": "Kopi Satu", "PV-1": "Kopi Dua", "BL-1":
 @pytest.fixture
 def made(database: Database, company: Company) -> dict[str, int]:
     """An hour apart, a run of one document each: an invoice, its receipt, a bill, its payment."""
+    return dict(kept(database, ("a run of each", company.id), lambda: _made(database, company)))
+
+
+def _made(database: Database, company: Company) -> dict[str, int]:
     found = {}
     with database.write() as session:
         for hour, number in enumerate(PARTIES):

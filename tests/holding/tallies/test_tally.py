@@ -22,15 +22,15 @@ from holding.tallies import folding, tally_figures
 from holding.worklist import filters
 from holding.worklist.filters import Filter
 from holding.worklist.groups import groups
-from tests.holding.shop import Shop, line, open_shop, order
+from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 
 VIEWS = ("todo", "mine", "approve", "snoozed", "all")
 SPACED = [line(sku="AB-100 ")]
 
 
-@pytest.fixture
-def shop(database: Database, company: Company, clock: SetClock) -> Shop:
+@start
+def tallied(database: Database, company: Company, clock: SetClock) -> Shop:
     """Records held by one cause and by several, of two teams, and one without any hold."""
     made = open_shop(database, company, clock)
     made.publish()
@@ -43,6 +43,11 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
         farah = made.actor("farah").person_id or 0
         teams.add_to_team(session, company_id=company.id, name="sales_admin", person_id=farah)
     return made
+
+
+@pytest.fixture
+def shop(database: Database, company: Company, clock: SetClock) -> Shop:
+    return tallied(database, company, clock)
 
 
 def fold(shop: Shop) -> int:
