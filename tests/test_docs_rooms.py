@@ -179,7 +179,8 @@ def wrong_rooms(page: str) -> list[str]:
 
 
 def test_every_word_of_the_glossary_has_a_room_that_is_there() -> None:
-    lines = [line for line in GLOSSARY.splitlines() if line.startswith("| ")]
+    told = GLOSSARY.partition("\n## ")[0]  # the tables after it are of terms in other languages
+    lines = [line for line in told.splitlines() if line.startswith("| ")]
     assert len(words(GLOSSARY)) == len(lines) - 1 >= 40
     assert wrong_rooms(GLOSSARY) == []
     planted = GLOSSARY.replace("| `holding/intake` |", "| `holding/arrivals` |", 1)
