@@ -40,7 +40,13 @@ OTHERS = {"signin.form": "", "desk.consider": "finance"}
 """Who looks, where it is not the first whose role may: nobody, or who may do the act as well."""
 FILES = frozenset(
     {
-        *("audit.export", "escalations.download", "failures.of_connection", "failures.of_run"),
+        *(
+            "audit.export",
+            "backtests.export",
+            "escalations.download",
+            "failures.of_connection",
+            "failures.of_run",
+        ),
         *("mappings.exact_file", "mappings.list_file", "mappings.sheet", "mappings.unit_file"),
         "mappings.workbook_file",
         *("notices.export", "reconcile.download", "records.request_body", "rulebook.download"),
@@ -50,6 +56,8 @@ FILES = frozenset(
 )
 """Addresses that answer with a file, or to a machine."""
 NOT_HERE = {
+    "backtests.records": "it needs a backtest (test_backtest.py looks at it)",
+    "backtests.show": "it needs a backtest (test_backtest.py looks at it)",
     "connauth.back": "it leads on to another page",
     "desk.done": "it needs an act on many records",
     "escalations.packet": "it needs a packet",

@@ -155,8 +155,19 @@ def test_the_review_of_a_change_has_the_matrix_with_progress(lived: House, chrom
         page.click("text=Load this page again")
         assert "12 records, 5 different." in page.inner_text("#backteststate")
         assert _shown(page) == _by_pair(CELLS)
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= 390
+        assert _fits(page)
+    with Person(chromium, lived.address, width=390, scheme="dark") as narrow:
+        narrow.sign_in(WRITER, lived.passwords[WRITER])
+        page = narrow.go(f"{review}/backtest")
+        assert narrow.violations() == []
+        page.locator("td.shift.t-warn a", has_text="RM 33.00").click()
+        page.wait_for_url("**/backtest/records?*")
+        assert _fits(page)
+        assert narrow.violations() == []
+
+
+def _fits(page: Any) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth") <= 390)
 
 
 def _pushed(lived: House) -> str:
