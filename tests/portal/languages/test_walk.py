@@ -193,7 +193,7 @@ def test_a_page_is_the_same_in_each_language(visit, database, clock, code, name)
 
 
 @pytest.mark.parametrize("code", ASKED)
-def test_a_sentence_ends_once_for_a_person_who_may_not_decide(visit, database, clock, code):
+def test_a_sentence_ends_once_for_another_reader(visit, database, clock, code):
     reader = visit("lim")
     works(database, clock)
     for url in dict.fromkeys((*ROUTES.values(), *PAGES)):
