@@ -3,6 +3,7 @@
 VENV    ?= .venv
 PORT    ?= 8000
 WORKERS ?= 2
+TARGETS ?= 200
 ARGS    ?=
 BIN      = $(VENV)/bin
 PRODUCT  = $(VENV)/.product-done
@@ -27,8 +28,8 @@ $(PRODUCT): $(MADE_OF)
 	@tools/setup.sh $(VENV)
 	@touch $@
 
-demo: $(PRODUCT)  ## one month of a sample shop at http://127.0.0.1:8000 (PORT=8010 for another port)
-	@exec $(BIN)/clearpost demo --port $(PORT) $(ARGS)
+demo: $(PRODUCT)  ## one month of a sample shop at http://127.0.0.1:8000, then in every target (PORT=8010 for another port, TARGETS=0 for the shop alone)
+	@exec $(BIN)/clearpost demo --port $(PORT) --targets $(TARGETS) $(ARGS)
 
 test: setup chromium  ## lint, types and all tests, side by side, and the processor time they took: what CI runs
 	@$(BIN)/python tools/measured.py $(MAKE) --no-print-directory --jobs=3 lint types tests
@@ -41,7 +42,7 @@ types: setup  ## mypy, strict
 	@$(BIN)/mypy
 
 tests: setup chromium  ## the tests alone (ARGS="-k webhook" narrows them, WORKERS=0 runs them in one process)
-	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
+	@$(BIN)/pytest -q --forks $(WORKERS) $(ARGS)
 
 fuzz: setup  ## 20,000 random programs in both engines, 10,000 mutated files, each rule of each template broken
 	@CLEARPOST_FUZZ_PROGRAMS=20000 CLEARPOST_FUZZ_FILES=10000 CLEARPOST_FUZZ_LINES=all $(BIN)/pytest -q -n 2 \
@@ -53,18 +54,19 @@ faults: setup  ## the fault suite F1 to F28 at the amounts of CI, twelve planted
 soak: setup  ## 100,000 records through two workers with all faults mixed in (CLEARPOST_SEED repeats one)
 	@$(BIN)/python tools/faults.py --soak $(ARGS)
 
-night: setup  ## 10,000 records through eight workers that are killed at random, on PostgreSQL; 100 chains; 10,000 built; 50,000 uploaded; runs and codes of 100,000 searched; 25,000 invoices of 20 lines sent
-	@CLEARPOST_MANY=10000 CLEARPOST_CHAINS=100 CLEARPOST_BUILT=10000 CLEARPOST_UPLOADED=50000 CLEARPOST_FOUND=100000 CLEARPOST_TYPED_ITEMS=100000 CLEARPOST_INVOICES=25000 $(BIN)/python tools/measured.py \
+night: setup  ## 10,000 records through eight workers that are killed at random, on PostgreSQL; 100 chains; 10,000 built; 50,000 uploaded; runs and codes of 100,000 searched; 25,000 invoices of 20 lines sent; the month in every target
+	@CLEARPOST_MANY=10000 CLEARPOST_CHAINS=100 CLEARPOST_BUILT=10000 CLEARPOST_UPLOADED=50000 CLEARPOST_FOUND=100000 CLEARPOST_TYPED_ITEMS=100000 CLEARPOST_INVOICES=25000 CLEARPOST_TARGETS=1000 $(BIN)/python tools/measured.py \
 		$(BIN)/pytest -q -n 0 --durations 3 tests/acceptance/test_many_workers.py tests/acceptance/test_partial.py \
 		tests/acceptance/test_bench.py tests/acceptance/test_large_uploads.py tests/acceptance/test_run_search.py \
 		tests/holding/code_lists/test_typing.py tests/acceptance/test_many_invoices.py \
-		-k "H02 or E34 or H09 or A17 or C22 or fifty_milliseconds or 25_000" $(ARGS)
+		tests/acceptance/test_demo.py -k "every_target or H02 or E34 or H09 or A17 or C22 or fifty_milliseconds or 25_000" $(ARGS)
 
 chromium:
 	@tools/chromium.sh
 
-walk: setup chromium  ## a new company in the browser, both pairs, with and without scripts, wide and narrow, each page under axe
-	@CLEARPOST_WALK=all $(BIN)/python tools/measured.py $(BIN)/pytest -q -n 0 --durations 3 tests/acceptance/test_from_nothing.py $(ARGS)
+walk: setup chromium  ## every screen, state and role of tests/browser/walk.toml; a new company in the browser, both pairs; each page under axe
+	@CLEARPOST_WALK=all $(BIN)/python tools/measured.py $(BIN)/pytest -q -n 0 --durations 3 tests/browser/test_walk.py \
+		tests/portal/web/test_walk_table.py tests/acceptance/test_from_nothing.py $(ARGS)
 
 bench: setup  ## measured in one run, the last line is one JSON object
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'

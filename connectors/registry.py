@@ -1,12 +1,14 @@
 """Every connector by its name: each folder of sources and of targets is one.
 
-Here: finding them, what each asks of who connects it, and the schemas of all as data, also of what
-is described and not carried yet. Not here: anything a single connector knows.
+Here: finding them, what each asks of who connects it, what people call it, and the schemas of all
+as data, also of what is described and not carried yet. Not here: anything a single connector knows.
 """
 
 import pkgutil
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -195,3 +197,49 @@ def readers_of(name: str) -> list[Source]:
         if lower.endswith(suffix)
     ]
     return [source for _, source in sorted(known, key=lambda one: -one[0])]
+
+
+@cache
+def titles() -> dict[str, str]:
+    """By the name of a connector what people call it: its brand, or where one brand has several
+    ways (`autocount_excel`) all of its title. A name that is a word of the language as well (`sql`)
+    could be told of nothing else, and is not here.
+    """
+    forms = {name: one.form for name, one in sources().items()}
+    forms |= {name: one.form for name, one in targets().items()}
+    found: dict[str, str] = {}
+    for name, form in forms.items():
+        brand = form.title.partition(" ")[0]
+        if "_" in name:
+            found[name] = form.title
+        elif brand.lower() == name:
+            found[name] = brand
+    return found
+
+
+def titled(text: str) -> str:
+    """A text with every system by its title.
+
+    >>> titled("aiaccount has INV-1 of netshop; see netshop.rules and api.aiaccount.example")
+    'AiAccount has INV-1 of NetShop; see netshop.rules and api.aiaccount.example'
+    """
+    pattern = named(text)
+    return pattern.sub(lambda found: title(found[0]), text) if pattern else text
+
+
+def title(name: str) -> str:
+    """The title of a name that has one, written small or as the first of a sentence."""
+    return titles()[name[0].lower() + name[1:]]
+
+
+def named(text: str) -> re.Pattern[str] | None:
+    """The names that a text has, each as a word of its own, also as the first of a sentence."""
+    return _either(tuple(name for name in titles() if name[1:] in text))
+
+
+@cache
+def _either(names: tuple[str, ...]) -> re.Pattern[str] | None:
+    letters = [f"[{name[0].upper()}{name[0]}]{name[1:]}" for name in names]
+    # between quotation marks stands what somebody typed
+    words = [rf"{one}(?<![\w./@:&=#-]{one})(?![\w@/=-]|\.\w|(?<=“{one})”)" for one in letters]
+    return re.compile("|".join(words)) if words else None

@@ -5,13 +5,10 @@ Here: counting in words, amounts of money, a length of time. Not here: any sente
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Final, TypeVar
+from typing import TypeVar
 
+from grammar.text.amounts import MINUS, prefix
 from holding.tables.columns import from_minor, places_of
-
-SPACE: Final = "\u00a0"
-MINUS: Final = "\u2212"
-_SIGNS: Final = {"MYR": "RM", "GBP": "£", "EUR": "€"}
 
 Sums = Mapping[str, int]
 """Currency -> minor units of it; "" is the currency of the company's books."""
@@ -36,18 +33,12 @@ def added(parts: Iterable[Sums]) -> Sums:
 
 def plural(count: int, one: str, many: str | None = None) -> str:
     """`1 record`, `37 records`; `many` where an s is not enough: `2 entries`, `2 records are`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{count:,} {one if count == 1 else many or several(one)}"
 
 
-def sign(currency: str) -> str:
-    """What people call a currency: RM for MYR, £ for GBP, else the code itself."""
-    return _SIGNS.get(currency, currency)
-
-
-def prefix(currency: str) -> str:
-    """What stands before an amount: a symbol directly, letters with a space."""
-    mark = sign(currency)
-    return f"{mark}{SPACE}" if mark.isalpha() else mark
+def several(noun: str) -> str:
+    """`customers`, `tax codes`, `currencies`."""
+    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{noun}s"
 
 
 def digits(minor: int, currency: str) -> str:

@@ -49,7 +49,7 @@ from portal import (
 from portal.api.calls import api
 from portal.evidence import BLUEPRINTS as EVIDENCE
 from portal.help import pages as help_pages
-from portal.languages import choice, speaking
+from portal.languages import choice, speaking, titles
 from portal.languages.environment import LanguageEnvironment
 from portal.pages import posted_change
 from portal.web import filters, fragments, rule_checks, security, store
@@ -167,6 +167,7 @@ def create_app(
     store.init(app, database, clock)
     rule_checks.init(app, settings)
     fragments.init(app)
+    titles.init(app)
     filters.init(app)
     app.jinja_env.filters.update(posted_change.FILTERS)
     for blueprint in (

@@ -25,10 +25,17 @@ from tests.support.kept import kept, stands_empty
 from tests.support.passwords import hash_cheaply
 from tests.support.shop import Shop
 
-gc.set_threshold(50_000, 20, 20)  # thousands of small tests: looking for cycles costs a tenth
+gc.set_threshold(100_000, 50, 50)  # thousands of small tests: looking for cycles costs a tenth
+gc.disable()  # while the tests are collected everything stays
 hash_cheaply()
 if shuffled.ON:
     shuffled.shuffle()
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded and collected is not looked through again by any test."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

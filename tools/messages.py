@@ -64,6 +64,8 @@ NO_PAGES = {
     ),
 }
 """Rooms that no page shows a text of: commands, files, checks of rule text."""
+NO_MODULES = {"rules/types/phrases.py", "rules/types/terms.py"}
+"""What the rule book and clauses are put together from: no sentences yet."""
 TABLES = {
     "ACT_LABELS",
     "ROLE_LABELS",
@@ -364,8 +366,8 @@ def _texts(value: object) -> Iterator[str]:
 def _modules() -> Iterator[Path]:
     for floor in FLOORS:
         for path in sorted((ROOT / floor).rglob("*.py")):
-            room = path.relative_to(ROOT / floor).parts[0]
-            if room.removesuffix(".py") not in NO_PAGES[floor]:
+            room = path.relative_to(ROOT / floor).parts[0].removesuffix(".py")
+            if room not in NO_PAGES[floor] and path.relative_to(ROOT).as_posix() not in NO_MODULES:
                 yield path
 
 

@@ -1,6 +1,7 @@
 """Takes the pictures of docs/ from a sample shop and an empty home, both thrown away afterwards.
 
-Here: which page becomes which picture. Not here: the pages.
+Here: which screen becomes which picture: eight of the shop, each in a wide light window and on a
+dark phone, and the first page of a new company. Not here: the pages.
 """
 
 import os
@@ -13,14 +14,26 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[1]
-PICTURES = {
+PICTURES = Path(__file__).resolve().parents[1] / "docs" / "pictures"
+SCREENS = {
+    "dashboard": "/c/kedai/",
     "holding": "/c/kedai/holding",
+    "approvals": "/c/kedai/holding/inbox",
     "record": "/c/kedai/records/netshop/order/240001",
+    "mappings": "/c/kedai/mappings/missing",
+    "rules": "/c/kedai/rules/book",
+    "connection": "/c/kedai/connections/aiaccount",
+    "reconciliation": "/c/kedai/reconcile",
 }
+Scheme = Literal["light", "dark"]
+WINDOWS: tuple[tuple[str, ViewportSize, Scheme], ...] = (
+    ("wide", {"width": 1440, "height": 900}, "light"),
+    ("phone", {"width": 390, "height": 844}, "dark"),
+)
 LOADED = "Everything has arrived"
 FIRST_RUN = "Set up your company at "
 COMPANY = {
@@ -35,14 +48,18 @@ PATIENCE = 240
 
 def main() -> int:
     """Make all pictures."""
-    with _running(LOADED, "demo") as told:
+    PICTURES.mkdir(exist_ok=True)
+    with _running(LOADED, "demo", "--targets", "0") as told:
         address = re.search(r"http://\S+", told)
-        person = re.search(r"(finance@\S+)\s+(\S+)", told)
+        person = re.search(r"(approver@\S+)\s+(\S+)", told)
         if address is None or person is None:
             return 1
-        with _page() as page:
-            _sample_shop(page, address[0], person[1], person[2])
-    with _running(FIRST_RUN, "up") as told, _page() as page:
+        with _browser() as browser:
+            for name, size, scheme in WINDOWS:
+                page = browser.new_page(viewport=size, color_scheme=scheme)
+                _sample_shop(page, address[0], person[1], person[2], name)
+    with _running(FIRST_RUN, "up") as told, _browser() as browser:
+        page = browser.new_page(viewport=WINDOWS[0][1])
         _first_run(page, told.partition(FIRST_RUN)[2].split()[0])
     return 0
 
@@ -77,7 +94,7 @@ def _wait(notes: Path, shop: subprocess.Popen[bytes], ready: str) -> str:
 
 
 @contextmanager
-def _page() -> Iterator[Page]:
+def _browser() -> Iterator[Browser]:
     program = next(
         found
         for name in ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -85,18 +102,20 @@ def _page() -> Iterator[Page]:
     )
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser.new_page(viewport={"width": 1280, "height": 860})
+        yield browser
         browser.close()
 
 
-def _sample_shop(page: Page, address: str, email: str, password: str) -> None:
+def _sample_shop(page: Page, address: str, email: str, password: str, window: str) -> None:
     page.goto(f"{address}/signin")
     page.fill("input[name=email]", email)
     page.fill("input[name=password]", password)
     page.click("button[type=submit]")
-    for name, path in PICTURES.items():
-        page.goto(address + path)
-        _save(page, name)
+    for name, path in SCREENS.items():
+        answer = page.goto(address + path)
+        if answer is None or not answer.ok:
+            sys.exit(f"{path} is not there.")
+        _save(page, f"{name}-{window}")
 
 
 def _first_run(page: Page, address: str) -> None:
@@ -110,8 +129,9 @@ def _first_run(page: Page, address: str) -> None:
 
 def _save(page: Page, name: str) -> None:
     page.wait_for_load_state("networkidle")
-    page.screenshot(path=ROOT / "docs" / f"{name}.png")
-    sys.stdout.write(f"docs/{name}.png\n")
+    file = PICTURES / f"{name}.png"
+    page.screenshot(path=file)
+    sys.stdout.write(f"{file.relative_to(PICTURES.parents[1])}\n")
 
 
 if __name__ == "__main__":

@@ -72,6 +72,7 @@ class Snapshot:
     quota_resets_on: date | None
     items: Mapping[str, ItemSetup | None] | None = None  # those that were asked for
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    payment_methods: tuple[str, ...] | None = None
 
     def called(self, kind: str, code: str) -> dict[str, str]:
         """What is kept of a code: its name, where it was told."""
@@ -86,6 +87,7 @@ class Snapshot:
             "tax_code": self.tax_codes,
             "account": self.accounts,
             "currency": self.currencies,
+            "payment_method": self.payment_methods,
         }
         return {kind: frozenset(codes) for kind, codes in listed.items() if codes is not None}
 

@@ -41,7 +41,8 @@ SETTINGS: Final = (
 @dataclass(frozen=True, slots=True)
 class ListEntry:
     """One entry: its code as documents name it, its name, whether it is in use, and its numbers
-    where the target tells them.
+    where the target tells them; `sku` of an item is the code that people gave it, where documents
+    name it by another one.
     """
 
     code: str
@@ -49,6 +50,7 @@ class ListEntry:
     active: bool = True
     tin: str = ""
     registration: str = ""
+    sku: str = ""
 
 
 @dataclass(frozen=True, slots=True)

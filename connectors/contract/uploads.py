@@ -1,4 +1,4 @@
-"""A file that a person uploads, as orders with the cells they come from.
+"""A file that a person uploads, as orders or other records with the cells they come from.
 
 Here: the protocol of a source that reads such files, and what it tells: sheets, columns and the
 field that each fills, orders with what is wrong with them. Not here: reading a file (connectors/
@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
+from connectors.contract.schema import KindSchema
 from connectors.contract.sources import IncomingRecord, RowError, SourceRefusal
 
 LEFT_OUT = ""
@@ -19,6 +20,17 @@ LEFT_OUT = ""
 
 Chosen = Mapping[str, str]
 """Column of a sheet as `orders!C` -> the field that a person chose for it, or LEFT_OUT."""
+
+
+DAYS: Final = "days"
+"""The one key of `Chosen` that is no column: which number of 05/06/2026 is the day."""
+
+
+class DayOrder(StrEnum):
+    """Which number comes first where a day is written as 05/06/2026."""
+
+    DAY = "day"
+    MONTH = "month"
 
 
 class MatchedBy(StrEnum):
@@ -83,14 +95,18 @@ class FileOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileOrders:
-    """What a file holds. `missing`: the needed fields that no column fills, by sheet; then nothing
-    else was read. `errors` belong to no order, such as an item whose order is not in the file.
+    """What a file holds. `missing`: the needed fields that no column fills, by sheet; `in_doubt`: a
+    day of which only a person can say what it means; in both cases nothing else was read. `days`:
+    how such days were read. `errors` belong to no order, such as an item whose order is not in the
+    file. An order is made when it is asked for, and again when it is asked for again.
     """
 
     sheets: tuple[SheetRows, ...]
     columns: tuple[FileColumn, ...]
     missing: tuple[tuple[str, str], ...] = ()
-    orders: tuple[FileOrder, ...] = ()
+    in_doubt: str = ""
+    days: DayOrder | None = None
+    orders: Sequence[FileOrder] = ()
     errors: tuple[RowError, ...] = ()
     letters: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(sheet, field) -> the letters of its column."""
@@ -107,14 +123,16 @@ class ReadsUploads(Protocol):
     """A source that reads the workbooks and CSV files of people."""
 
     def upload(
-        self, name: str, raw: bytes, zone: ZoneInfo, chosen: Chosen
+        self, name: str, raw: bytes, zone: ZoneInfo, chosen: Chosen, kind: KindSchema
     ) -> FileOrders | SourceRefusal:
-        """The orders of a file, its columns matched by their headings except where somebody chose;
-        or why it is not read at all.
+        """The records of this kind in a file, its columns matched by their headings except where
+        somebody chose; or why it is not read at all.
         """
         ...
 
-    def fields(self, sheet_columns: Sequence[FileColumn]) -> Mapping[str, tuple[FieldLabel, ...]]:
+    def fields(
+        self, sheet_columns: Sequence[FileColumn], kind: KindSchema
+    ) -> Mapping[str, tuple[FieldLabel, ...]]:
         """Sheet -> the fields that its columns can fill, for these columns of a file."""
         ...
 

@@ -23,6 +23,18 @@ REDIRECT, UNAVAILABLE = "reach.redirect", "reach.unavailable"
 _MOVED = range(300, 400)
 
 
+def says(system: str, status: int, message: str = "") -> str:
+    """What a system answered, in its own words, which are quoted.
+
+    >>> says("AiAccount", 401, "Unknown key."), says("AutoCount", 500)
+    ('AiAccount says: “Unknown key.” (answer 401).', 'AutoCount gave no reason (answer 500).')
+    """
+    told = message.strip()
+    if told:
+        return f"{system} says: “{told}” (answer {status})."
+    return f"{system} gave no reason (answer {status})."
+
+
 def reach(settings: Settings, answer: HttpAnswer | HttpFailure) -> Step:
     """The step, from the first answer of the system under its `base_url`."""
     parts = urlsplit(str(settings.get("base_url", "")))

@@ -10,12 +10,14 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
+
+import msgspec
 
 from connectors.kit.confined_process import run
 from connectors.kit.sheet_tables import (
@@ -36,6 +38,10 @@ _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _MOST = 32_767  # signs of a cell, counted as UTF-16
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 _LEVEL = 6  # a fifteenth of the size for a tenth of the time
+_MOST_SHARED = 4096
+"""So many different values of a file are made once: words of a status, prices, codes."""
+_END = b'{"end": true}\n'
+_DECODE = msgspec.json.Decoder(dict[str, object]).decode
 _EPOCH = date(1899, 12, 30)
 _NO_ANSWER = WorkbookRefusal(
     "too_large", "The workbook needs too much memory or time to read.", "Split it."
@@ -59,15 +65,23 @@ def read_tables(
     told = run(
         "connectors.kit.workbook_child", [json.dumps(asdict(limits))], raw, limits.cpu_seconds * 6
     )
-    lines = told.splitlines() if told else []
-    if not lines or lines[-1] != b'{"end": true}':
+    if not told or not told.endswith(_END):
         return _NO_ANSWER
-    return sheets_of(json.loads(line) for line in lines[:-1])
+    return sheets_of(_lines(told[: -len(_END)]))
+
+
+def _lines(told: bytes) -> Iterator[dict[str, object]]:
+    """What a reader told, line by line: of all lines at once a large file would make gigabytes."""
+    first = 0
+    while (end := told.find(b"\n", first)) >= 0:
+        yield _DECODE(told[first:end])
+        first = end + 1
 
 
 def sheets_of(lines: Iterable[dict[str, object]]) -> tuple[Sheet, ...] | WorkbookRefusal:
     """The sheets that a reader told line by line."""
     sheets: list[tuple[str, dict[int, dict[int, CellValue]]]] = []
+    values = _Values()
     for line in lines:
         match line:
             case {"refused": {"code": code, "message": message, "hint": hint}}:
@@ -75,7 +89,7 @@ def sheets_of(lines: Iterable[dict[str, object]]) -> tuple[Sheet, ...] | Workboo
             case {"sheet": name}:
                 sheets.append((str(name), {}))
             case {"row": int(number), "cells": dict(cells)}:
-                row = {int(column): _value(kind, text) for column, (kind, text) in cells.items()}
+                row = {int(column): values.of(kind, text) for column, (kind, text) in cells.items()}
                 sheets[-1][1][number] = row
     return tuple(Sheet(name, rows) for name, rows in sheets)
 
@@ -166,6 +180,22 @@ def write_sheets(
             entry.external_attr = 0o600 << 16
             archive.writestr(entry, content.encode(), zipfile.ZIP_DEFLATED, _LEVEL)
     return out.getvalue()
+
+
+class _Values:
+    """The values of a file, of which the common ones are made once."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, str], CellValue] = {}
+
+    def of(self, kind: str, text: str) -> CellValue:
+        """The value that a reader told."""
+        found = self._made.get((kind, text))
+        if found is None:
+            found = _value(kind, text)
+            if len(self._made) < _MOST_SHARED:
+                self._made[kind, text] = found
+        return found
 
 
 def _value(kind: str, text: str) -> CellValue:

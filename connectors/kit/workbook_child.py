@@ -12,13 +12,13 @@ import sys
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import openpyxl
-from python_calamine import CalamineWorkbook, SheetTypeEnum
+from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
 from connectors.kit.confined_process import confine
 from connectors.kit.sheet_tables import Limits, WorkbookRefusal
@@ -175,45 +175,48 @@ def _inflate(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], limits: L
                 if grown or total > limits.inflated_bytes:
                     raise _bomb()
         if b"macroEnabled" in kept:
-            raise RefusedError(
-                "active_content", "The workbook may hold macros.", "Save it as .xlsx."
-            )
+            words = "The workbook may hold macros."
+            raise RefusedError("active_content", words, "Save it as .xlsx.")
     return plain
 
 
-def _quickly(raw: bytes, limits: Limits) -> list[dict[str, object]] | None:
-    """The lines of a plain workbook; None where calamine stumbles, or does not tell exactly what
-    is in it.
+def _quickly(raw: bytes, limits: Limits) -> Iterator[dict[str, object]] | None:
+    """The lines of a plain workbook, looked at before and kept by nobody; None where calamine
+    stumbles, or does not tell exactly what is in it.
     """
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(raw))
-        lines: list[dict[str, object]] = []
+        sheets = []
         for number, about in enumerate(book.sheets_metadata):
             if about.typ == SheetTypeEnum.WorkSheet:
                 sheet = book.get_sheet_by_index(number)
                 if sheet.total_height > limits.rows or sheet.total_width > limits.columns:
                     raise _too_many(about.name, limits)
-                lines.append({"sheet": about.name})
-                lines.extend(_lines(sheet.to_python(skip_empty_area=False)))
+                for row in sheet.iter_rows():
+                    for value in row:
+                        _exact(value)
+                sheets.append(sheet)
     except (RefusedError, MemoryError, KeyboardInterrupt):
         raise
     except BaseException:  # noqa: BLE001 - a panic of its own language is no Exception
         return None
-    return lines
+    return _lines(sheets)
 
 
-def _lines(rows: Iterable[Sequence[object]]) -> Iterator[dict[str, object]]:
-    for place, row in enumerate(rows, start=1):
-        told = ((at, _told(_exact(value))) for at, value in enumerate(row, start=1))
-        cells = {str(at): words for at, words in told if words is not None}
-        if cells:
-            yield {"row": place, "cells": cells}
+def _lines(sheets: Iterable[CalamineSheet]) -> Iterator[dict[str, object]]:
+    for sheet in sheets:
+        yield {"sheet": sheet.name}
+        _, right = sheet.start or (0, 0)  # empty rows above are told, empty columns before are not
+        for place, row in enumerate(sheet.iter_rows(), start=1):
+            told = ((at, _told(_exact(value))) for at, value in enumerate(row, start=right + 1))
+            cells = {str(at): words for at, words in told if words is not None}
+            if cells:
+                yield {"row": place, "cells": cells}
 
 
 def _exact(value: object) -> object:
-    """Calamine tells each number as a float, and a day as one without a time. Raises _UnsureError
-    at a time without a date, a day in the year that spreadsheets count wrong, and a number that
-    would be a day after 9999: whether its cell has the format of a day is not said.
+    """Calamine tells numbers as floats, and a day as one without a time. Raises _UnsureError at a
+    time without a date, a day in the year that spreadsheets count wrong, a number after all days.
     """
     if isinstance(value, (time, timedelta)) or (isinstance(value, date) and value.year < 1901):
         raise _UnsureError
@@ -304,9 +307,7 @@ def _told(value: object) -> list[str] | None:
 
 
 def _number(value: float) -> list[str]:
-    """The number a person typed: a spreadsheet keeps 15 digits, what a float shows beyond them
-    is no data.
-    """
+    """The number a person typed: a spreadsheet keeps 15 digits, further ones are no data."""
     if isinstance(value, int):
         return ["n", str(value)] if abs(value) < 10**18 else ["e", "a number too long to be exact"]
     text = repr(value)

@@ -20,7 +20,7 @@ _UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 
 
 class NoValueError(Exception):
-    """A token that looks like a value and is none."""
+    """A token that looks like a value and is none; the whole token, which knows its place."""
 
     def __init__(self, token: str, code: str, message: str, hint: str) -> None:
         super().__init__(message)
@@ -33,8 +33,8 @@ def quoted(token: str) -> str:
 
 
 def decimal(token: str) -> Decimal:
-    """The number, exactly as written."""
-    text = str(token)
+    """The number, exactly as written; that of a percentage is the one before its sign."""
+    text = str(token).removesuffix("%")
     if len(text.replace(".", "")) > DIGITS:
         raise NoValueError(token, "SYN14", "this number is too long", f"at most {DIGITS} digits")
     return Decimal(text)
@@ -103,7 +103,7 @@ class ExpressionBuilder:
         return nodes.Literal("number", decimal(token).copy_negate(), span)
 
     def percent(self, span: Span, token: str) -> nodes.Literal:
-        sign, digits, exponent = decimal(str(token)[:-1]).as_tuple()
+        sign, digits, exponent = decimal(token).as_tuple()
         return nodes.Literal("percent", Decimal((sign, digits, int(exponent) - 2)), span)
 
     def duration(self, span: Span, token: str) -> nodes.Literal:

@@ -43,6 +43,7 @@ class Kind:
     """A table, and what of it is sealed. Rows of one `by` are sealed together. `told`: of each that
     came since the first was sealed, an event tells. `when`: the moment of a row. `name`: what
     the seal is called, where a table has two. `empty`: that there are no rows is sealed, too.
+    `filled`: columns that came later, sealed where they say something, so that older seals hold.
     """
 
     model: Any
@@ -53,6 +54,7 @@ class Kind:
     when: str = "at"
     name: str = ""
     empty: bool = False
+    filled: tuple[str, ...] = ()
 
     @property
     def word(self) -> str:
@@ -63,6 +65,10 @@ class Kind:
     def table(self) -> str:
         """The name of the table."""
         return str(self.model.__tablename__)
+
+    def sealed(self, row: Mapping[str, Any]) -> Sealed:
+        """What of a row is sealed."""
+        return sealed_row((*self.columns, *(name for name in self.filled if row[name])), row)
 
     @property
     def key(self) -> Any:
@@ -133,7 +139,7 @@ APART = Kind(
     KeptApart, ("first", "second", "person_id", "reason", "at"), _direct(KeptApart), told=True
 )
 LIST = Kind(ListFile, tuple(_LIST.split()), _direct(ListFile), told=True)
-CODES = Kind(ListedCode, tuple(_CODE.split()), _of_list, by="from_file_id")
+CODES = Kind(ListedCode, tuple(_CODE.split()), _of_list, by="from_file_id", filled=("sku",))
 ENDED = Kind(
     ListedCode,
     ("connection_id", "kind", "code", "from_file_id"),
@@ -190,7 +196,7 @@ def hashes(
     return {
         key: (
             [row["id"] for row in rows if "id" in row],
-            sha256_hex(dumps([sealed_row(kind.columns, row) for row in rows])),
+            sha256_hex(dumps([kind.sealed(row) for row in rows])),
         )
         for key, rows in found.items()
     }

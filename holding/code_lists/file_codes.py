@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, union
 from sqlalchemy.orm import Session
 
 from connectors import registry
 from holding.code_lists import list_texts
 from holding.code_lists.list_rows import name_keys, registration_key, tin_key
 from holding.store import bulk
+from holding.store.together import Question, answer
 from holding.tables import Connection, ListedCode, ListFile
 from holding.tables.row_states import ListKind
 from rules.values.spelling import match_key
@@ -44,6 +45,7 @@ class FileCode:
     tin: str
     registration: str
     active: bool
+    sku: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,16 @@ class Identity:
     of_party: bool = True
 
 
-def lists(session: Session, asked: Collection[tuple[int, ListKind]]) -> tuple[FileList, ...]:
+def lists(asked: Collection[tuple[int, ListKind]]) -> Question[tuple[FileList, ...]]:
     """Those of these targets and kinds for which somebody gave a list in."""
+    if not asked:
+        return ()
     newest = (
         select(func.max(ListFile.id))
         .where(bulk.among(ListFile.connection_id, sorted({key for key, _ in asked})))
         .group_by(ListFile.connection_id, ListFile.kind)
     )
-    rows = session.execute(
+    rows = yield (
         select(
             ListFile.connection_id,
             Connection.name.label("target"),
@@ -99,7 +103,7 @@ def _by_id(connector: str) -> bool:
 
 
 def matching(session: Session, one: FileList, text: str, most: int) -> tuple[FileCode, ...]:
-    """Entries whose code or name begins with the letters, then those that have them anywhere.
+    """Entries whose code, SKU or name begins with the letters, then those that have them anywhere.
 
     Blank text finds the first of all. Case, blanks and punctuation do not count.
     """
@@ -115,9 +119,9 @@ def matching(session: Session, one: FileList, text: str, most: int) -> tuple[Fil
     return tuple(_code(rows[key]) for key in ids if key in rows)
 
 
-def fitting(session: Session, one: FileList, asked: Collection[Identity]) -> tuple[FileCode, ...]:
+def fitting(one: FileList, asked: Collection[Identity]) -> Question[tuple[FileCode, ...]]:
     """Entries that share a number, the code, or the name apart from Sdn Bhd with one of these;
-    where codes are ids, a name that is the key.
+    where codes are ids, a SKU or a name that is the key.
     """
     wanted = {
         ListedCode.tin_key: {tin_key(who.tin) for who in asked},
@@ -128,18 +132,29 @@ def fitting(session: Session, one: FileList, asked: Collection[Identity]) -> tup
     if one.by_id:
         wanted[ListedCode.code_key] = set()
         wanted[ListedCode.name_key] |= {match_key(who.key) for who in asked}
-    found: dict[str, FileCode] = {}
-    for column, keys in wanted.items():
-        if keys - {""}:
-            query = _entries(one).where(bulk.among(column, sorted(keys - {""})), column != "")
-            found |= {each.code: each for each in _read(session, query)}
-    return tuple(found[code] for code in sorted(found))
+        wanted[ListedCode.sku_key] = {match_key(who.key) for who in asked}
+    fits = [
+        _now(select(ListedCode.id), one).where(bulk.among(column, sorted(said)), column != "")
+        for column, keys in wanted.items()
+        if (said := keys - {""})
+    ]
+    if not fits:
+        return ()
+    rows = yield select(ListedCode).where(ListedCode.id.in_(union(*fits))).order_by(ListedCode.code)
+    return tuple(map(_code, rows.scalars()))
 
 
 def listed(session: Session, one: FileList, codes: Collection[str]) -> dict[str, FileCode]:
     """The entries of exactly these codes."""
-    query = _entries(one).where(bulk.among(ListedCode.code, sorted(set(codes))))
-    return {each.code: each for each in _read(session, query)}
+    return answer(session, asked_listed(one, codes))
+
+
+def asked_listed(one: FileList, codes: Collection[str]) -> Question[dict[str, FileCode]]:
+    """The same, asked with other questions."""
+    if not codes:
+        return {}
+    rows = yield _entries(one).where(bulk.among(ListedCode.code, sorted(set(codes))))
+    return {row.code: _code(row) for row in rows.scalars()}
 
 
 def _entries(one: FileList) -> Select[Any]:
@@ -166,4 +181,5 @@ def _code(row: ListedCode) -> FileCode:
         tin=row.tin,
         registration=row.registration,
         active=row.active,
+        sku=row.sku,
     )

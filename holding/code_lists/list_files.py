@@ -25,7 +25,7 @@ from holding.tables.row_states import ListKind
 from holding.words import plural
 
 ACT: Final = "mapping.fix"
-_HEADS: Final = ("Change", "Code", "Name", "TIN", "Registration number", "Active")
+_HEADS: Final = ("Change", "Code", "Name", "TIN", "Registration number", "Active", "SKU")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def change_rows(found: Iterable[ChangedCode], *, personal: bool) -> list[list[Wr
     for one in found:
         row = one.row
         shown = (row.name, row.tin, row.registration) if personal else ("", "", "")
-        rows.append([one.what, row.code, *shown, "yes" if row.active else "no"])
+        rows.append([one.what, row.code, *shown, "yes" if row.active else "no", row.sku])
     return rows
 
 

@@ -57,6 +57,7 @@ class ListRow:
 
     `units` of an item: (unit, num, den), 1 of it being num/den of the first, its base unit. They
     are kept with what the target tells of its items (listed_units.py), so they are not compared.
+    `sku`: what people call an item whose code is an id that the target gave.
     """
 
     code: str
@@ -64,6 +65,7 @@ class ListRow:
     tin: str
     registration: str
     active: bool
+    sku: str = ""
     units: tuple[tuple[str, int, int], ...] = field(default=(), compare=False)
 
 

@@ -27,6 +27,7 @@ from holding.words import plural
 from rules.values.spelling import match_key
 
 A_BATCH: Final = 5_000
+SHOWN_CODES: Final = 5  # of those that are gone, in the audit trail
 NAMED: Final = {ListKind.CUSTOMER: "customer", ListKind.VENDOR: "supplier", ListKind.ITEM: "item"}
 
 
@@ -100,6 +101,7 @@ def difference(
         ListedCode.tin,
         ListedCode.registration,
         ListedCode.active,
+        ListedCode.sku,
     ).where(
         ListedCode.connection_id == connection_id,
         ListedCode.kind == kind,
@@ -112,6 +114,28 @@ def difference(
     fresh = [row for code, row in wanted.items() if code not in live or live[code][1] != row]
     over = [key for code, (key, row) in live.items() if wanted.get(code) != row]
     return Difference(tuple(fresh), tuple(over), sum(row.code not in live for row in fresh))
+
+
+def missing(
+    session: Session, connection_id: int, kind: ListKind, rows: Sequence[ListRow]
+) -> tuple[str, ...]:
+    """The codes that stand and are not among these, in order."""
+    query = select(ListedCode.code).where(
+        ListedCode.connection_id == connection_id,
+        ListedCode.kind == kind,
+        ListedCode.to_file_id.is_(None),
+    )
+    told = {row.code for row in rows}
+    return tuple(sorted(code for code in session.scalars(query) if code not in told))
+
+
+def gone_codes(session: Session, made: ListFile) -> tuple[str, ...]:
+    """The first codes that ended with a list and did not begin again with it."""
+    begun = select(ListedCode.code).where(ListedCode.from_file_id == made.id)
+    query = select(ListedCode.code).where(
+        ListedCode.to_file_id == made.id, ListedCode.code.not_in(begun)
+    )
+    return tuple(session.scalars(query.order_by(ListedCode.code).limit(SHOWN_CODES)))
 
 
 def _replace(session: Session, made: ListFile, found: Difference) -> None:
@@ -138,6 +162,8 @@ def _stored(made: ListFile, row: ListRow) -> dict[str, object]:
         "tin": row.tin,
         "registration": row.registration,
         "active": row.active,
+        "sku": row.sku,
+        "sku_key": name_key(row.sku),
         "code_key": match_key(row.code),
         "name_key": name_key(row.name),
         "tin_key": tin_key(row.tin),
@@ -154,6 +180,7 @@ def row_of(one: Any) -> ListRow:
         tin=one.tin,
         registration=one.registration,
         active=one.active,
+        sku=one.sku,
     )
 
 
@@ -161,6 +188,7 @@ def _say(session: Session, actor: Actor, target: str, made: ListFile, units: int
     noun = NAMED[made.kind]
     keys = {key: [made.id] for key in (row_seals.LIST, row_seals.CODES, row_seals.ENDED)}
     counted = f" It tells the units of {plural(units, 'item')}." if units else ""
+    gone = f" Gone: {', '.join(gone_codes(session, made))}." if made.gone else ""
     what = f"{actor.name} gave in the list of {noun}s of {target} of {made.as_of}, {made.name}:"
     if made.person_id is None:
         what = f"{target} told its {noun}s:"
@@ -172,7 +200,7 @@ def _say(session: Session, actor: Actor, target: str, made: ListFile, units: int
         act="list.given" if made.person_id is not None else "list.told",
         body={
             "say": f"{what} {plural(made.entries, noun)}; {made.added} added, {made.changed} "
-            f"changed, {made.gone} gone.{counted}",
+            f"changed, {made.gone} gone.{gone}{counted}",
             "target": target,
             "kind": str(made.kind),
             "as_of": made.as_of.isoformat(),

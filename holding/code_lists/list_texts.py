@@ -1,6 +1,6 @@
 """The letters of a list that stands, kept in memory so that typing is answered from them.
 
-Here: codes and names of one list as two texts, and where letters stand in them. Not here: the rows
+Here: codes, SKUs and names of one list as texts, and where letters stand in them. Not here: rows
 (file_codes.py). No index of both databases finds letters in the middle of a name, and a walk over a
 hundred thousand rows takes longer than somebody types. A list that stands never changes: the next
 one has another id, and the texts of the one before are forgotten.
@@ -54,21 +54,24 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ListTexts:
-    """A list that stands: codes and names as they are compared."""
+    """A list that stands: codes, SKUs and names as they are compared."""
 
     codes: Column
+    skus: Column
     names: Column
 
     def matching(self, letters: str, most: int) -> list[int]:
-        """Entries whose code begins so, whose name does, then those that have the letters anywhere
-        in their name, or code.
+        """Entries whose code begins so, whose SKU or name does, then those that have the letters
+        anywhere in their name, code or SKU.
         """
         found: dict[int, None] = {}
         ways = (
             self.codes.begins(letters),
+            self.skus.begins(letters),
             self.names.begins(letters),
             self.names.has(letters),
             self.codes.has(letters),
+            self.skus.has(letters),
         )
         for way in ways:
             for key in way:
@@ -111,7 +114,7 @@ def texts(session: Session, connection_id: int, kind: ListKind) -> ListTexts | N
 
 def _read(session: Session, connection_id: int, kind: ListKind) -> ListTexts:
     rows = session.execute(
-        select(ListedCode.id, ListedCode.code_key, ListedCode.name_key).where(
+        select(ListedCode.id, ListedCode.code_key, ListedCode.sku_key, ListedCode.name_key).where(
             ListedCode.connection_id == connection_id,
             ListedCode.kind == kind,
             ListedCode.to_file_id.is_(None),
@@ -119,6 +122,7 @@ def _read(session: Session, connection_id: int, kind: ListKind) -> ListTexts:
     ).all()
     return ListTexts(
         codes=_column([(row.code_key, row.id) for row in rows]),
+        skus=_column([(row.sku_key, row.id) for row in rows if row.sku_key]),
         names=_column([(row.name_key, row.id) for row in rows if row.name_key]),
     )
 

@@ -23,6 +23,7 @@ from holding.connections.setup import permitted, tell
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
+from holding.store.together import Question, answer
 from holding.tables import Connection, ListPart, ListReading
 from holding.tables.columns import NOW, moment
 from holding.tables.row_states import ListKind
@@ -84,8 +85,13 @@ READING = Columns(
 
 def of_target(session: Session, connection_id: int) -> tuple[ReadingRow, ...]:
     """The lists that this target tells, by kind; none where it tells none, or was never asked."""
+    return answer(session, asked_of_target(connection_id))
+
+
+def asked_of_target(connection_id: int) -> Question[tuple[ReadingRow, ...]]:
+    """The same, asked with other questions."""
     query = READING.select().where(ListReading.connection_id == connection_id)
-    return READING.each(session.execute(query.order_by(ListReading.kind)))
+    return READING.each((yield query.order_by(ListReading.kind)))
 
 
 def due_companies(session: Session, now: datetime) -> list[int]:

@@ -4,11 +4,13 @@ Here: one page with the place behind it in one transaction, the whole list once 
 there, and what follows when there is no answer. Not here: the call (connectors/targets), whose turn
 it is (list_turns.py), storing entries (list_storage.py).
 
-A list is replaced whole or not at all. One that is as before is not stored again: when it was read
+A list is replaced whole or not at all. One that lacks what stood counts when a second reading lacks
+the same: a target that removes nothing, or an entry that moved between two pages, would be believed
+else. One that is as before is not stored again: when it was read
 last stands with its reading.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -43,6 +45,7 @@ from rules.values.canonical import dumps, sha256_hex
 LONGEST_PAUSE: Final = timedelta(hours=1)
 DOUBLED: Final = 6  # so many times at most: then it is as long
 AWAY: Final = timedelta(minutes=5)
+NAMED_CODES: Final = 5
 MOST_PAGES: Final = 1_000
 USUAL_PACE: Final = 60  # calls a minute, of a target that names no limit
 
@@ -137,7 +140,8 @@ def _keep(database: Database, clock: Clock, turn: Turn, page: ListPage) -> None:
             fault = f"The list has more than {MOST_PAGES:,} pages."
         if not fault:
             rows = [
-                [one.code, one.name, one.active, one.tin, one.registration] for one in page.entries
+                [one.code, one.name, one.active, one.tin, one.registration, one.sku]
+                for one in page.entries
             ]
             list_turns.advance(session, row, rows, page.after)
             fault = "" if page.after else _whole(session, row, now)
@@ -164,13 +168,14 @@ def _whole(session: Session, row: ListReading, now: datetime) -> str:
     """Make the pages the list of today where it is otherwise than the one that stands; why not."""
     connection = session.get_one(Connection, row.connection_id)
     told: dict[str, ListRow] = {}
-    for code, name, active, tin, registration in list_turns.parts(session, row):
+    for code, name, active, tin, registration, *sku in list_turns.parts(session, row):
         told[code] = ListRow(
             code=code,
             name=_plain(name) or code,
             tin=_plain(tin),
             registration=_plain(registration),
             active=active,
+            sku=_plain(sku[0]) if sku else "",  # a page that was kept before they were read
         )
     rows = tuple(told.values())
     noun = list_storage.NAMED[row.kind]
@@ -178,6 +183,12 @@ def _whole(session: Session, row: ListReading, now: datetime) -> str:
         have = plural(known, noun)
         return f"{connection.name} told no {noun} at all, and {have} stood: those stay."
     found = list_storage.difference(session, connection.id, row.kind, rows)
+    missing = list_storage.missing(session, connection.id, row.kind, rows)
+    fingerprint = sha256_hex(dumps(list(missing))) if missing else None
+    if missing and row.missed != fingerprint:
+        row.missed = fingerprint
+        return _doubtful(connection.name, noun, len(rows), missing)
+    row.missed = None
     if found.fresh or found.over:
         list_storage.keep(
             session,
@@ -185,7 +196,7 @@ def _whole(session: Session, row: ListReading, now: datetime) -> str:
             connection,
             row.kind,
             f"the list of {connection.name}",
-            sha256_hex(dumps([[one.code, one.name, one.active] for one in rows])),
+            sha256_hex(dumps([[one.code, one.name, one.active, one.sku] for one in rows])),
             rows,
             as_of=now.astimezone(zone_of(session, connection.company_id)).date(),
             now=now,
@@ -194,6 +205,17 @@ def _whole(session: Session, row: ListReading, now: datetime) -> str:
     due = list_turns.next_at(session, connection, now)
     list_turns.done(session, row, len(rows), due, now)
     return ""
+
+
+def _doubtful(target: str, noun: str, told: int, missing: Sequence[str]) -> str:
+    """Why a list does not count yet that lacks what stood: pages may have moved while it was read,
+    so it has to lack the same once more.
+    """
+    few = ", ".join(missing[:NAMED_CODES]) + (" …" if len(missing) > NAMED_CODES else "")
+    words = (
+        f"{target} told {plural(told, noun)}, and {len(missing):,} that stood are missing: {few}."
+    )
+    return f"{words} They stay until a second reading lacks the same."
 
 
 def _plain(text: str) -> str:
@@ -231,5 +253,5 @@ def _failed(
         if kept and turn.wrong_since is None:
             connection = session.get_one(Connection, turn.connection_id)
             noun = list_storage.NAMED[turn.kind]
-            say = f"The {noun}s of {connection.name} could not be read. {words}"
+            say = f"The {noun}s of {connection.name} stay as they were. {words}"
             tell(session, connection, SYSTEM, now, "lists.failed", say)

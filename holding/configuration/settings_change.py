@@ -122,7 +122,7 @@ def unusable(side: ConnectionSide, connector: str, given: Mapping[str, Any]) -> 
     for name, value in given.items():
         if name not in known:
             words = f"{connector} has no setting {name}."
-            hint = f"It has: {', '.join(known) or 'none'}."
+            hint = f"It has: {', '.join(f'`{one}`' for one in known) or 'none'}."
             return Refusal("connection.setting", words, hint, 422)
         words = declared.fault(known[name], str(value)) if str(value).strip() else ""
         if words:

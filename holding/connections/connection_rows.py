@@ -3,19 +3,19 @@
 Here: reads. Not here: what may be done with a connection (holding/connections/setup.py).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, case, func, select, text, union_all
+from sqlalchemy.orm import Session, aliased
 
 from connectors.contract import ConnectionSide
 from holding.audit.events import shown_actor
 from holding.connections.master_data import RATE
 from holding.store.row_objects import Columns, known, of
-from holding.store.sums import of_posting
-from holding.store.together import Question, answer
+from holding.store.together import Question, Together, answer
 from holding.tables import (
     Connection,
     ConnectionKey,
@@ -80,7 +80,9 @@ CONNECTION = Columns(
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One document type that a connection is used for, and how many are posted, ready and held."""
+    """One document type that a target is used for: how many are ready and held now, and how many of
+    the latest document days are posted.
+    """
 
     doc_type: str
     route: str
@@ -182,29 +184,37 @@ def one(
     )
 
 
-def endpoints(connection_id: int) -> Question[tuple[Endpoint, ...]]:
-    """What the connection is used for: one line a document type."""
-    currency, minor = of_posting()
-    rows = yield (
-        select(
-            Posting.doc_type,
-            func.min(Posting.route).label("route"),
-            Posting.state,
-            currency,
-            func.count().label("postings"),
-            func.sum(minor).label("minor"),
-        )
+def endpoints(company_id: int, connection_id: int, since: date) -> Question[tuple[Endpoint, ...]]:
+    """What a target is used for: one line a document type, with what is open and, of the document
+    days from one on, what is posted.
+    """
+    in_own = case((Posting.book.is_(None), Posting.amount))
+    figures = (  # grouped in the order of the indexes that answer it
+        select(Posting.doc_type, Posting.state, Posting.currency, func.count().label("postings"))
+        .add_columns(func.sum(Posting.book).label("book"), func.sum(in_own).label("minor"))
         .where(Posting.connection_id == connection_id)
-        .group_by(Posting.doc_type, Posting.state, currency)
-        .order_by(Posting.doc_type)
+        .group_by(Posting.doc_type, Posting.state, Posting.currency)
     )
+    each = union_all(
+        figures.where(text(f"posting.{Posting.OPEN}")),
+        figures.where(text(f"posting.{Posting.BOOKED}"), Posting.doc_date >= since),
+    ).subquery()
+    other = aliased(Posting)
+    route = select(other.route).where(
+        other.company_id == company_id,
+        other.connection_id == connection_id,
+        other.doc_type == each.c.doc_type,
+    )
+    newest = route.order_by(other.doc_date.desc()).limit(1).scalar_subquery().label("route")
+    rows = yield select(each, newest).order_by(each.c.doc_type, each.c.state)
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
         line = found.setdefault(row.doc_type, {"route": row.route})
         group = _GROUPS.get(row.state)
         if group:
             line[group] = line.get(group, 0) + row.postings
-            row_money = by_key([(None, row.currency, row.minor)]).get(None, {})
+            both = [(None, "", row.book), (None, row.currency, row.minor)]
+            row_money = by_key(both).get(None, {})
             money = f"{group}_money"
             line[money] = added([line.get(money, {}), row_money])
     return tuple(
@@ -242,21 +252,27 @@ def snapshots(connection_id: int) -> Question[tuple[SnapshotRow, ...]]:
     return SNAPSHOT.each(rows)
 
 
-def last_delivery(session: Session, connection_id: int) -> LastDelivery | None:
-    """The newest arrival of a source, and how many there were."""
-    row = session.execute(
-        select(Delivery.received_at, Delivery.times, Delivery.kind)
-        .where(Delivery.source_id == connection_id)
-        .order_by(Delivery.id.desc())
-        .limit(1)
-    ).first()
+def with_last_deliveries(
+    session: Session, sources: Sequence[ConnectionRow]
+) -> list[tuple[ConnectionRow, LastDelivery | None]]:
+    """Sources, each with its newest arrival and how many there were; by one statement."""
+    asked = Together(session)
+    found = [(row, asked.ask(_last_delivery(row.id))) for row in sources]
+    return [(row, one.value) for row, one in found]
+
+
+def _last_delivery(source_id: int) -> Question[LastDelivery | None]:
+    of_source = Delivery.source_id == source_id
+    count = select(func.count()).select_from(Delivery).where(of_source).scalar_subquery()
+    newest = select(Delivery.received_at, Delivery.times, Delivery.kind, count.label("deliveries"))
+    row = (yield newest.where(of_source).order_by(Delivery.id.desc()).limit(1)).first()
     if row is None:
         return None
-    count = session.scalar(
-        select(func.count()).select_from(Delivery).where(Delivery.source_id == connection_id)
-    )
     return LastDelivery(
-        received_at=row.received_at, times=row.times, kind=row.kind, deliveries=count or 0
+        received_at=row.received_at,
+        times=row.times,
+        kind=row.kind,
+        deliveries=row.deliveries,
     )
 
 

@@ -11,6 +11,7 @@ until a person gives another one, or a test passes.
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -31,6 +32,7 @@ from holding.tables import Connection, ConnectionKey
 from holding.tables.row_states import KeyState
 
 AT_MOST = timedelta(minutes=2)  # longer than a call may take
+LOOK_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +53,29 @@ def renew(
     http: Http,
     keys: Keys | None = None,
     at_once: bool = False,
+    patience: float = 0.0,
 ) -> Renewed | None:
     """Exchange the key of a connection if it is due (or `at_once`), where its system needs that.
 
-    None where nothing was exchanged here: it need not be, or another process is at it.
+    None where nothing was exchanged here: it need not be, or another process is at it. So many
+    seconds of `patience` are waited for that one: whoever tests a connection that a worker just
+    began to use would else ask with a key that is no good yet.
     """
     name, owner = duty_of(connection_id), uuid.uuid4().hex
     with database.read() as session:
-        if not _wanted(_key(session, connection_id, keys), clock, at_once=at_once):
+        before = _key(session, connection_id, keys)
+    if before is None or not _wanted(before, clock, at_once=at_once):
+        return None
+    end = clock.monotonic() + patience
+    while not _begun(database, clock, name, owner):
+        if clock.monotonic() >= end:
             return None
-    with database.write() as session:
-        now = clock.now()
-        if not leases.take(session, name, owner=owner, until=now + AT_MOST, now=now):
-            return None
+        clock.sleep(LOOK_SECONDS)
     try:
         with database.read() as session:
             found = _key(session, connection_id, keys)  # another process may have been faster
-        if found is None or not _wanted(found, clock, at_once=at_once):
+        fresh = found is not None and found.secret != before.secret
+        if found is None or not _wanted(found, clock, at_once=at_once and not fresh):
             return None
         told = found.system.renew(found.connection.settings, found.secret, http)
         _keep(database, clock, found, told, keys)
@@ -75,6 +83,12 @@ def renew(
     finally:
         with database.write() as session:
             leases.leave(session, name, owner=owner)
+
+
+def _begun(database: Database, clock: Clock, name: str, owner: str) -> bool:
+    with database.write() as session:
+        now = clock.now()
+        return leases.take(session, name, owner=owner, until=now + AT_MOST, now=now)
 
 
 def duty_of(connection_id: int) -> str:

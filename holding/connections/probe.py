@@ -8,6 +8,7 @@ is back; a key that is valid, renewed where it can be. Not here: the master data
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
@@ -32,6 +33,9 @@ from holding.tables import Connection, Snapshot, Throttle
 from holding.tables.columns import NOW
 from holding.tables.row_states import BreakerState
 
+PATIENCE: Final = 20.0
+"""Seconds that a test waits for who exchanges the key just now."""
+
 
 def test_connection(
     database: Database,
@@ -52,13 +56,16 @@ def test_connection(
             return refusal
         target = registry.targets().get(connection.connector)
         doubted = actor.person_id is not None or breaker.refused(session, connection_id)
-    told = renew(database, clock, connection_id, http=http, keys=keys, at_once=doubted)
+    told = renew(
+        database, clock, connection_id, http=http, keys=keys, at_once=doubted, patience=PATIENCE
+    )
     with database.read() as session:
         secret = secret_of(session, connection, keys)
         settings = own_settings(session, connection)
     if isinstance(secret, Refusal) or target is None:
-        words = f"{connection.name} is no target: it cannot be tested."
-        return secret if isinstance(secret, Refusal) else Refusal("connection.side", words)
+        words = f"You cannot test {connection.name}, because it sends its records by itself."
+        hint = "Its page shows the latest deliveries, and sends a test."
+        return secret if isinstance(secret, Refusal) else Refusal("connection.side", words, hint)
     report = asked(target, settings, secret, http)
     report = with_renewal(report, told)
     if report.snapshot is not None and isinstance(target, TellsItems):

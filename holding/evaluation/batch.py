@@ -27,9 +27,10 @@ from rules.outcomes.outcome import Outcome
 from rules.programs.program import Route
 from rules.values.cause_keys import CauseKey
 from rules.values.posting_states import PostingState
+from rules.values.read_only import read_only
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@read_only(frozen=True, slots=True, kw_only=True)
 class PostingRow:
     """A posting of the record as it stood when the facts were read."""
 
@@ -93,7 +94,7 @@ class HoldRow:
         return self.code in PUSH_CODES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@read_only(frozen=True, slots=True, kw_only=True)
 class Case:
     """One claimed record with everything its judging looks at."""
 
@@ -155,7 +156,7 @@ class Batch:
         return self.teams.get(owner, self.fallback_team_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@read_only(frozen=True, slots=True, kw_only=True)
 class Judgment:
     """A case with its outcome, or with why there is none."""
 
@@ -166,7 +167,7 @@ class Judgment:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@read_only(frozen=True, slots=True, kw_only=True)
 class Listed:
     """The columns by which lists show a record."""
 

@@ -156,9 +156,9 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: world.Judge) -> 
         last_editor=row.editor,
         history=history,
         documents=documents,
-        postings=tuple(_posting_fact(posting) for posting in postings),
+        postings=tuple([_posting_fact(posting) for posting in postings]),
         releases=frozenset(
-            (one.route, one.rule) for one in releases if _still_counts(one, postings)
+            [(one.route, one.rule) for one in releases if _still_counts(one, postings)]
         ),
         documents_of_family=dict(near.family.get(row.family, {})),
         held_of_family=by_others(near.decided.get(row.family, {}), row.id),
@@ -200,7 +200,7 @@ def _later_ones(record_id: int, postings: Sequence[PostingRow], near: Around) ->
     wait.
     """
     later = near.later.get(record_id, frozenset())
-    if any(posting.state not in UNSENT_STATES for posting in postings):
+    if not later or any(posting.state not in UNSENT_STATES for posting in postings):
         return Known(passed=later)
     let_go = any(posting.state in LET_GO for posting in postings)
     before = near.known.get(record_id, Known(passed=later))

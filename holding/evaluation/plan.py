@@ -63,16 +63,19 @@ def _without_route(batch: Batch, made: Plan, row: PostingRow) -> None:
 
 
 def _state(batch: Batch, made: Plan) -> RecordState:
-    states = [counted(planned.state, planned.reverses_id) for planned in made.postings]
-    states += [PostingState.DROPPED] * len(made.silenced)
-    planned = {one.id for one in made.postings} | {row.id for row in made.silenced}
-    states += [
-        counted(row.state, row.reverses_id) for row in made.case.postings if row.id not in planned
-    ]
+    states = {counted(planned.state, planned.reverses_id) for planned in made.postings}
+    if made.silenced:
+        states.add(PostingState.DROPPED)
+    if made.case.postings:
+        planned = {one.id for one in made.postings} | {row.id for row in made.silenced}
+        left = [row for row in made.case.postings if row.id not in planned]
+        states |= {counted(row.state, row.reverses_id) for row in left}
+    held = bool(made.wanted or made.kept)
+    if states or held:
+        return state_of(states, held=held)
     kind = made.case.subject.kind
     posted = any(route.record == kind for route in batch.judge.routes)
-    empty = RecordState.WAITING if posted else RecordState.REFERENCE
-    return state_of(states, held=bool(made.wanted or made.kept), empty=empty)
+    return RecordState.WAITING if posted else RecordState.REFERENCE
 
 
 def _listed(batch: Batch, case: Case, outcome: Outcome) -> Listed:

@@ -20,12 +20,13 @@ from holding.tables.row_states import HoldState, RecordState
 from rules.outcomes.outcome import NEEDS_APPROVAL, Document, Finding, Severity
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
 from rules.values.posting_states import PostingState
+from rules.values.read_only import read_only
 from rules.values.wording import titled
 
 Key = tuple[str, int, str, CauseKey]  # route, seq, code, cause key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@read_only(frozen=True, slots=True, kw_only=True)
 class Planned:
     """A posting as it should stand; `id` is None for a new one."""
 
@@ -69,7 +70,7 @@ class Acting:
     given_up: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@read_only(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """A hold that should be open."""
 
@@ -107,7 +108,7 @@ class Closed:
     person_id: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@read_only(frozen=True, slots=True, kw_only=True)
 class Stored:
     """A judging as it is kept: what it looked at and what came out."""
 

@@ -5,7 +5,6 @@ claim takes the due mark away, so that a wake during the judging is still there 
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -20,11 +19,12 @@ from holding.store.row_objects import Columns, of
 from holding.tables import Company, Record
 from holding.tables.columns import DUE, NOW, moment, moment_text
 from rules.values.canonical import dumps
+from rules.values.read_only import read_only
 
 TOGETHER = 1  # crashes with others in hand: who has had one is judged alone
 
 
-@dataclass(frozen=True, slots=True)
+@read_only(frozen=True, slots=True)
 class Claimed:
     """The right to store one judging of a record, as long as its fence is ours."""
 

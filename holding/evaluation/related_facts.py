@@ -76,7 +76,8 @@ def around(
     joined = _bodies(session, linked)
     other_ids = {o.record_id for found in linked.values() for os in found.values() for o in os}
     family_rows = batch.postings_of_families(session, company_id, families)
-    postings = _by_record(row for row in family_rows if row.record_id in set(ids))
+    wanted = set(ids)
+    postings = _by_record(row for row in family_rows if row.record_id in wanted)
     family: dict[int, dict[str, str]] = defaultdict(dict)
     days: dict[int, dict[str, date]] = defaultdict(dict)
     for row in family_rows:

@@ -26,9 +26,8 @@ from holding.lifecycle.changes import locked_company
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.tables import Company, Posting, Revision, RouteStop, RulesetVersion
-from holding.tables.columns import from_minor
 from holding.tables.row_states import StopState
-from holding.words import plural
+from holding.words import money, plural
 
 SETTING: Final = "safety_stop"  # key of company.settings: {"records": whole, "book": minor units}
 LEAST_RECORDS: Final = 100
@@ -94,7 +93,7 @@ def set_limit(
     company.settings = {**company.settings, SETTING: {"records": records, "book": book}}
     told = [
         plural(records, "record") if records is not None else "",
-        _money(book, company.currency) if book is not None else "",
+        money(book, company.currency) if book is not None else "",
     ]
     words = " or ".join(word for word in told if word) or "what is usual on each route"
     record_event(
@@ -178,7 +177,7 @@ def _surely_allowed(session: Session, stop: RouteStop) -> bool:
 def amount_of(session: Session, stop: RouteStop) -> str:
     """How much it is, in words."""
     currency = session.get_one(Company, stop.company_id).currency
-    return f"{plural(stop.records, 'record')}, {_money(stop.book, currency)}"
+    return f"{plural(stop.records, 'record')}, {money(stop.book, currency)}"
 
 
 def cause_of(session: Session, stop: RouteStop) -> str:
@@ -186,10 +185,6 @@ def cause_of(session: Session, stop: RouteStop) -> str:
     found = session.get_one(Revision, (stop.company_id, stop.revision))
     by = names_of(session, [found.person_id]).get(found.person_id or 0, "Clearpost")
     return f"{found.what} (revision {found.no}, {by})"
-
-
-def _money(book: int, currency: str) -> str:
-    return f"{currency} {from_minor(book, currency):,}"
 
 
 def _usual(session: Session, company_id: int, route: str, now: datetime) -> Limit:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from connectors.registry import titled
 from holding.access.people import names_of
 from holding.access.personal_data import changes, hiding, without_personal
 from holding.audit.seals import APPROVAL, PUSH, seal, sealed_row
@@ -45,6 +46,10 @@ def contents(
     def say(text: str) -> str:
         return hide(wanted.redact(text))
 
+    def told_by_us(text: str) -> str:
+        """As on the page; what people wrote and what was sent stay. Secrets are gone before."""
+        return titled(say(text))
+
     postings = session.scalars(
         select(Posting).where(Posting.record_id == row.id).order_by(Posting.id)
     ).all()
@@ -75,7 +80,7 @@ def contents(
             {
                 "no": one.no,
                 "question": one.question,
-                "answer": say(one.text),
+                "answer": told_by_us(one.text),
                 "proofs": [proof.label for proof in one.proofs],
             }
             for one in trace.seven(session, row.id)
@@ -83,11 +88,12 @@ def contents(
         "finding": {
             "verdict": found.verdict,
             "reasons": [
-                {"side": one.side, "say": say(one.say), "over": one.over} for one in found.reasons
+                {"side": one.side, "say": told_by_us(one.say), "over": one.over}
+                for one in found.reasons
             ],
         },
         "timeline": [
-            {"at": one.at, "actor": one.actor, "say": say(one.say), "proof": one.proof.label}
+            {"at": one.at, "actor": one.actor, "say": told_by_us(one.say), "proof": one.proof.label}
             for one in trace.timeline(session, row.id)
         ],
         "versions": _versions(session, row.id, say, personal=wanted.personal),

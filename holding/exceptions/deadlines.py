@@ -9,12 +9,13 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from connectors.contract.errors import ERROR_CLASSES
+from connectors.contract.errors import ERROR_CLASSES, class_label
 from grammar.text.finding_codes import ErrorClass
 from holding.access.actors import Actor
 from holding.audit.events import record_event
 from holding.lifecycle.changes import locked_company
 from holding.refusal import Refusal
+from holding.words import plural
 
 ANSWER_HOURS: Final = "answer_hours"  # key of company.settings: class -> hours
 USUAL_HOURS: Final = 24
@@ -27,13 +28,19 @@ def answer_by(settings: Mapping[str, Any], error_class: ErrorClass, now: datetim
     return now + timedelta(hours=hours)
 
 
+def said(error_class: str, hours: int) -> str:
+    """What was set, for people."""
+    return f"Holds of the class “{class_label(error_class)}” are due after {plural(hours, 'hour')}."
+
+
 def set_hours(
     session: Session, actor: Actor, company_id: int, error_class: str, hours: int, now: datetime
 ) -> Refusal | None:
     """Give holds of a class so many hours from now on; those that are open keep their due time."""
     if error_class not in ERROR_CLASSES:
-        known = f"Classes: {', '.join(ERROR_CLASSES)}."
-        return Refusal("due.class", f"There is no class {error_class}.", known, 422)
+        known = "; ".join(f"`{one}` ({class_label(one)})" for one in ERROR_CLASSES)
+        words = f"There is no class of holds called “{error_class}”."
+        return Refusal("due.class", words, f"Classes: {known}.", 422)
     if not 1 <= hours <= LONGEST_HOURS:
         hint = f"From 1 to {LONGEST_HOURS} hours, which is a month."
         return Refusal("due.hours", f"{hours} hours is no time to answer in.", hint, 422)
@@ -46,6 +53,6 @@ def set_hours(
         at=now,
         actor=actor,
         act="company.due_set",
-        body={"say": f"Holds of class {error_class} are due after {hours} hours.", "hours": hours},
+        body={"say": said(error_class, hours), "hours": hours},
     )
     return None

@@ -23,6 +23,7 @@ from holding.refusal import Refusal
 from holding.store import bulk
 from holding.tables import Cause, Company, Connection, Dating, Evaluation, Hold, Posting
 from holding.tables.postings import UNSENT_STATES
+from rules.values.names import month_name
 
 DATE: Final = "record.edit"
 LOCKED: Final = "period_locked"
@@ -32,7 +33,8 @@ LOCKED: Final = "period_locked"
 class Ways:
     """What can be done about a document of a locked period.
 
-    `first_open` is the first day that it may carry; `stuck` says why another day does not help.
+    `month` is its name, such as October 2026; `first_open` is the first day that it may
+    carry; `stuck` says why another day does not help.
     """
 
     target: str
@@ -48,7 +50,7 @@ def ways(session: Session, hold_id: int) -> Ways | None:
     if hold.error_class != LOCKED:
         return None
     posting = session.get(Posting, hold.posting_id or 0)
-    month = session.get_one(Cause, hold.cause_id).key.month
+    month = month_name(session.get_one(Cause, hold.cause_id).key.month)
     target = session.get(Connection, hold.connection_id or 0)
     until = world.locked_through(session, target.id) if target else None
     return _ways(hold, posting, until, target.name if target else "the target", month)
@@ -67,7 +69,7 @@ def _all_ways(desk: Desk) -> dict[int, Ways | None]:
     found: dict[int, Ways | None] = dict.fromkeys(desk.holds)
     for hold in holds:
         target, until = targets.get(hold.connection_id or 0, (None, None))
-        month = months[hold.cause_id].month
+        month = month_name(months[hold.cause_id].month)
         name = target.name if target else "the target"
         found[hold.id] = _ways(hold, desk.postings.get(hold.posting_id or 0), until, name, month)
     return found

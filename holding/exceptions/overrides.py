@@ -14,6 +14,7 @@ from holding.exceptions.holds import Desk, Done, Each, alone, done
 from holding.exceptions.retries import Looked, try_again
 from holding.refusal import Refusal
 from holding.tables import Hold
+from rules.values.clauses import clears_when
 
 ACT: Final = "retry.override"
 WAITS_FOR_A_CHANGE: Final = frozenset({"retry.unchanged", "retry.early"})
@@ -62,6 +63,6 @@ def _senseless(hold: Hold, looked: Looked) -> Refusal | None:
             code="override.senseless",
             message="The rules of Clearpost hold this, not the accounting system: checked again"
             " as it is, it stays on hold.",
-            hint=hold.would_pass,
+            hint=clears_when(hold.would_pass),
         )
     return None

@@ -26,6 +26,7 @@ from holding.tables import Hold, Team
 from holding.tables.postings import TO_SEND_STATES
 from holding.tables.row_states import HoldState
 from rules.outcomes.outcome import NEEDS_APPROVAL
+from rules.values.clauses import clears_when
 from rules.values.posting_states import PostingState, in_sentence
 
 
@@ -228,7 +229,7 @@ def _releasable(desk: Desk, hold: Hold, teams: Mapping[int, Team], voice: Voice)
         return Refusal(
             code="hold.clears_itself",
             message="You cannot release this hold, because only a change clears it.",
-            hint=hold.would_pass,
+            hint=clears_when(hold.would_pass),
         )
     team = teams.get(hold.id)
     if team is None or desk.in_team(team.id, voice.answers):

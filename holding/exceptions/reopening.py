@@ -54,7 +54,8 @@ def ask_to_reopen(
         if refusal or found is None:
             return refusal or no_period()
         ids, told = found
-        words = f"to open {told.month} in {told.target}"
+        t_month = told.month
+        words = f"to open {t_month} in {told.target}"
         answer = _pass_on(session, actor, ids, question, "period.asked", words, now, op)
         if isinstance(answer, Refusal) or not answer.done:
             return answer

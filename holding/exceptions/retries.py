@@ -37,6 +37,7 @@ from holding.tables import (
 from holding.tables.postings import IN_FLIGHT_STATES
 from holding.tables.row_states import HoldState
 from rules.outcomes.outcome import NEEDS_APPROVAL
+from rules.values.clauses import clears_when
 
 ACT: Final = "hold.retry"
 SUPERVISOR: Final = "posting.approve"  # whoever may release may also try a second time
@@ -228,7 +229,7 @@ class Looked:
         return Refusal(
             code="retry.unchanged",
             message=f"Nothing changed since {self._clock(since)}: {told}",
-            hint=hold.would_pass or RETRY[hold.error_class].ends_by,
+            hint=clears_when(hold.would_pass) or RETRY[hold.error_class].ends_by,
         )
 
     def _clock(self, moment: datetime) -> str:

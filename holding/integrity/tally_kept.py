@@ -18,8 +18,8 @@ from holding.tallies.shapes import Counted
 
 def wrong_tally(look: Look) -> Iterator[Breach]:
     """Where the tally and the holds differ; what is marked may, until it is folded."""
-    rows = look.session.execute(folding.HELD.where(Hold.company_id == look.company_id))
-    true = folding.waiting(rows)
+    rows = look.session.execute(folding.WAITING.where(Hold.company_id == look.company_id))
+    true = folding.counts(rows)
     kept, sums = _kept(look)
     marked = set(
         look.session.scalars(
@@ -29,7 +29,8 @@ def wrong_tally(look: Look) -> Iterator[Breach]:
     for part in sorted({*true, *kept}):
         _, record_id, cause_id = part
         if record_id not in marked and true.get(part) != kept.get(part):
-            of = f"cause {cause_id}" if cause_id else "all its holds"
+            of = f"cause {cause_id}" if cause_id > 0 else "all its holds"
+            of = "an owner's holds" if cause_id < 0 else of
             yield Breach("I8", f"The tally of {of} is not what is open now.", (record_id,))
     yield from _wrong_sums(look, sums)
 

@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 
 from connectors.contract import Kept
 from connectors.kit.rounding_bounds import room
+from grammar.text.amounts import in_currency
 from holding.tables.columns import from_minor, to_minor
 from rules.documents.columns import QUANTITIES
 from rules.outcomes.outcome import Document
@@ -48,8 +49,8 @@ def said(document: Document, kept: int | None) -> str:
         return ""
     total = from_minor(there, document.currency)
     return (
-        f"It comes to {document.currency} {total} there and was sent with {document.amount}:"
-        " the difference is rounding."
+        f"It comes to {in_currency(total, document.currency)} there and was sent with"
+        f" {in_currency(document.amount, document.currency)}: the difference is rounding."
     )
 
 

@@ -5,6 +5,7 @@ Here: reads for the push tab. Not here: the push history of a company (runs/run_
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import or_
 from sqlalchemy.orm import Session
@@ -125,6 +126,9 @@ class PushRow:
     tries: int
     due_at: datetime | None
     stands_still: bool
+    target: str
+    connector: str
+    settings: dict[str, Any]
     last: bool = True
     left: int = 0
     attempts: tuple[AttemptRow, ...] = ()
@@ -159,7 +163,11 @@ PUSH = Columns(
         tries=of(Posting.tries),
         due_at=of(Posting.due_at),
         stands_still=of(or_(STOPPED, ~RUNNING).label("stands_still")),
+        target=of(Connection.name),
+        connector=of(Connection.connector),
+        settings=of(Connection.settings),
     ),
+    {"target": "connection.name"},
 )
 
 
@@ -168,6 +176,7 @@ def pushes(session: Session, record_id: int) -> tuple[PushRow, ...]:
     found = session.execute(
         PUSH.select()
         .join(Posting, Posting.id == Push.posting_id)
+        .join(Connection, Connection.id == Posting.connection_id)
         .where(Posting.record_id == record_id)
         .order_by(Push.id)
     )

@@ -24,6 +24,7 @@ from holding.tables.columns import NOW
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.row_states import HoldState
 from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing
+from rules.values.names import month_name
 
 CONTENT_CHANGED = "PSH01"
 NOT_APPROVED = "PSH02"
@@ -211,12 +212,18 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
     """What this trouble has in common with others, and how people call it."""
     target = posting.route.partition(".")[0]
     month = posting.doc_date.strftime("%Y-%m") if posting.doc_date else ""
+    t_month = month_name(month)
     answers: dict[str, tuple[CauseKey, str]] = {
         "authorization_failed": (
             CauseKey(CauseKind.CREDENTIAL, connection),
             f"{connection} refuses our key",
         ),
-        "period_locked": (CauseKey.period(target, month), f"{month} is closed in {connection}"),
+        "period_locked": (
+            CauseKey.period(target, month),
+            f"{t_month} is closed in {connection}"
+            if month
+            else f"A period is closed in {connection}",
+        ),
         "duplicate": (
             CauseKey(CauseKind.DUPLICATE, posting.number),
             f"{posting.number} exists there already",

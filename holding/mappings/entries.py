@@ -1,31 +1,32 @@
 """Reading mapping and unit entries: what is in force, what a person typed, who waits or used.
 
-Here: one entry, its value as text, the records that a key blocks and those that used it, and which
-value in use could be meant by a key without an entry. Not here: changing entries (`fixes.py`), what
-a change would do (`preview.py`).
+Here: one entry, its value as text, the records that a key blocks and those that used it. Not here:
+changing entries (`fixes.py`), what a change would do (`preview.py`).
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from difflib import SequenceMatcher
 from fractions import Fraction
 from typing import Final
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, literal, or_, select, union
 from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
 from holding.lifecycle.causes import begins
 from holding.lifecycle.changes import UNSENT
 from holding.refusal import Refusal
+from holding.store import bulk
+from holding.store.together import Question, Together
 from holding.tables import Cause, Hold, MappingEntry, MappingTable, Posting, PostingUse
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.rules import ALWAYS
 from rules.facts.seeds import literal_value
 from rules.values.cause_keys import MISSING_ENTRY, CauseKey, CauseKind
-from rules.values.spelling import differences, fold
+from rules.values.spelling import fold
 
 LONGEST: Final = 200
 _CONVERSION: Final = re.compile(
@@ -48,6 +49,20 @@ class Reach:
     def records(self) -> list[int]:
         """All of them, each once, in order."""
         return sorted({*self.waiting, *self.using})
+
+
+@dataclass(frozen=True, slots=True)
+class OfKey:
+    """A table, a key of it, and all entries that the key ever had."""
+
+    table: MappingTable
+    key: str
+    entries: Sequence[MappingEntry]
+
+    def since(self, day: date) -> MappingEntry | None:
+        """The entry in force that counts from exactly this day."""
+        mine = (one for one in self.entries if one.to_revision is None)
+        return next((one for one in mine if one.valid_from == day), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +134,20 @@ def table_of(session: Session, company_id: int, name: str) -> MappingTable | Non
     )
 
 
+def of_key(company_id: int, name: str, key: str) -> Question[OfKey | None]:
+    """The company's table of a name with all entries that a key ever had, the oldest first."""
+    found = yield (
+        select(MappingTable, MappingEntry)
+        .outerjoin(
+            MappingEntry, (MappingEntry.table_id == MappingTable.id) & (MappingEntry.key == key)
+        )
+        .where(MappingTable.company_id == company_id, MappingTable.name == name)
+        .order_by(MappingEntry.from_revision)
+    )
+    rows = found.all()
+    return OfKey(rows[0][0], key, [one for _, one in rows if one is not None]) if rows else None
+
+
 def entry_of(
     session: Session, table_id: int, key: str, since: date = ALWAYS
 ) -> MappingEntry | None:
@@ -151,143 +180,131 @@ def causes_of(
     A map that ignores case or blanks is asked with many spellings; a conversion of a unit answers
     also for the units that are counted in it.
     """
-    of_unit = table.kind == "unit"
-    begin = CauseKey(CauseKind.UNIT, "") if of_unit else CauseKey.mapping(table.name, "")
-    live = session.scalars(
-        select(Cause).where(
-            Cause.company_id == table.company_id,
-            Cause.records > 0,
-            begins(begin),
-        )
+    return _standing(Together(session), [(table, key)]).answered(table, key, ruleset)
+
+
+def reach(session: Session, table: MappingTable, key: str, ruleset: Ruleset | None) -> Reach:
+    """What a change of this key can change, as things stand."""
+    (found,) = reaches(session, [(table, key)], ruleset)
+    return found
+
+
+def reaches(
+    session: Session,
+    wanted: Sequence[tuple[MappingTable, str]],
+    ruleset: Ruleset | None,
+    *,
+    beside: Together | None = None,
+) -> tuple[Reach, ...]:
+    """The same of many keys of one company, each for itself, by two statements, the first of them
+    with what is asked `beside`.
+
+    An item's own conversion takes the place of the unit's for that item, so it counts as a change
+    of the unit's.
+    """
+    if not wanted:
+        return ()
+    stands = _standing(beside or Together(session), wanted)
+    each = [(stands.answered(*one, ruleset), stands.replaced(*one)) for one in wanted]
+    waiting = select(literal(0), Hold.cause_id, Hold.record_id).where(
+        bulk.among(Hold.cause_id, sorted({cause.id for causes, _ in each for cause in causes})),
+        HOLD_OPEN,
     )
-    if of_unit:
-        units = _counted_in(session, table, key.partition("|")[0])
-        item = key.partition("|")[2]
+    using = (
+        select(literal(1), PostingUse.entry_id, Posting.record_id)
+        .join(Posting, Posting.id == PostingUse.posting_id)
+        .where(bulk.among(PostingUse.entry_id, sorted({i for _, ids in each for i in ids})), UNSENT)
+    )
+    of_cause, of_entry = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
+    for is_entry, by, record_id in session.execute(union(waiting, using)):
+        (of_entry if is_entry else of_cause)[by].add(record_id)
+    return tuple(
+        Reach(
+            causes=causes,
+            entries=entries,
+            waiting=tuple(sorted({i for one in causes for i in of_cause[one.id]})),
+            using=tuple(sorted({i for one in entries for i in of_entry[one]})),
+        )
+        for causes, entries in each
+    )
+
+
+Standing = tuple[int, str, str | None, int]  # table, key, value, id of an entry
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What stands for keys: entries in force as table, key, value and id, and the live causes."""
+
+    entries: Sequence[Standing]
+    causes: Sequence[Cause]
+
+    def replaced(self, table: MappingTable, key: str) -> tuple[int, ...]:
+        """The entries whose place another value of the key takes."""
+        found = self._of(table, key)
+        unit, _, item = key.partition("|")
+        return self._of(table, unit) if table.kind == "unit" and item and not found else found
+
+    def answered(self, table: MappingTable, key: str, ruleset: Ruleset | None) -> tuple[Cause, ...]:
+        """The causes that an entry for the key answers."""
+        live = [one for one in self.causes if str(one.key).startswith(str(_begin(table)))]
+        if table.kind != "unit":
+            maps = ruleset.maps if ruleset else ()
+            words = next((one.match for one in maps if one.name == table.name), ())
+            wanted = fold(key, words)
+            return tuple(one for one in live if fold(one.key.entry, words) == wanted)
+        units, item = self._counted_in(table, key.partition("|")[0]), key.partition("|")[2]
         return tuple(
             cause
             for cause in live
             for unit, of in [cause.key.unit_and_item]
             if unit in units and (not item or of == item)
         )
-    words = next((m.match for m in ruleset.maps if m.name == table.name), ()) if ruleset else ()
-    wanted = fold(key, words)
-    return tuple(cause for cause in live if fold(cause.key.entry, words) == wanted)
+
+    def _of(self, table: MappingTable, key: str) -> tuple[int, ...]:
+        return tuple(i for of, name, _, i in self.entries if (of, name) == (table.id, key))
+
+    def _counted_in(self, table: MappingTable, unit: str) -> set[str]:
+        """The unit itself and every unit whose conversions lead to it."""
+        pairs = [(name, value) for of, name, value, _ in self.entries if of == table.id]
+        found = {unit}
+        while more := {key.partition("|")[0] for key, to in pairs if to in found} - found:
+            found |= more
+        return found
 
 
-def reach(session: Session, table: MappingTable, key: str, ruleset: Ruleset | None) -> Reach:
-    """What a change of this key can change, as things stand.
+def _begin(table: MappingTable) -> CauseKey:
+    """How the keys of causes begin that are a missing entry of a table."""
+    if table.kind == "unit":
+        return CauseKey(CauseKind.UNIT, "")
+    return CauseKey.mapping(table.name, "")
 
-    An item's own conversion takes the place of the unit's for that item, so it counts as a change
-    of the unit's.
-    """
-    found = entries_of(session, table.id, key)
-    unit, _, item = key.partition("|")
-    if table.kind == "unit" and item and not found:
-        found = entries_of(session, table.id, unit)
-    entries = tuple(entry.id for entry in found)
-    causes = causes_of(session, table, key, ruleset)
-    return Reach(
-        causes=causes,
-        entries=entries,
-        waiting=tuple(waiting_for(session, causes)),
-        using=tuple(used_by(session, entries)),
+
+def _standing(both: Together, wanted: Sequence[tuple[MappingTable, str]]) -> _Standing:
+    entries, causes = both.ask(_current(wanted)), both.ask(_live(wanted))
+    return _Standing(entries.value, causes.value)
+
+
+def _current(
+    wanted: Sequence[tuple[MappingTable, str]],
+) -> Question[Sequence[Standing]]:
+    """Of a table of units all entries, as one unit is counted in another."""
+    units = sorted({table.id for table, _ in wanted if table.kind == "unit"})
+    rows = select(MappingEntry.table_id, MappingEntry.key, MappingEntry.value, MappingEntry.id)
+    of_keys = and_(
+        bulk.among(MappingEntry.table_id, sorted({table.id for table, _ in wanted})),
+        bulk.among(MappingEntry.key, sorted({key for _, key in wanted})),
     )
+    terms = or_(of_keys, bulk.among(MappingEntry.table_id, units)) if units else of_keys
+    query = rows.where(terms, MappingEntry.to_revision.is_(None))
+    return [tuple(row) for row in (yield query.order_by(MappingEntry.id))]
 
 
-def waiting_for(session: Session, causes: Iterable[Cause]) -> list[int]:
-    """Ids of the records with an open hold of one of these causes, in order."""
-    ids = [cause.id for cause in causes]
-    query = (
-        select(Hold.record_id)
-        .where(Hold.cause_id.in_(ids), HOLD_OPEN)
-        .distinct()
-        .order_by(Hold.record_id)
+def _live(wanted: Sequence[tuple[MappingTable, str]]) -> Question[Sequence[Cause]]:
+    begin = dict.fromkeys(_begin(table) for table, _ in wanted)
+    query = select(Cause).where(
+        Cause.company_id == wanted[0][0].company_id,
+        Cause.records > 0,
+        or_(*(begins(one) for one in begin)),
     )
-    return list(session.scalars(query)) if ids else []
-
-
-def used_by(session: Session, entry_ids: Iterable[int]) -> list[int]:
-    """Ids of the records of which something that is not sent yet was made with one of the entries:
-    a document, or a change of one that is posted.
-    """
-    query = (
-        select(Posting.record_id)
-        .join(PostingUse, PostingUse.posting_id == Posting.id)
-        .where(PostingUse.entry_id.in_(list(entry_ids)), UNSENT)
-        .distinct()
-        .order_by(Posting.record_id)
-    )
-    return list(session.scalars(query))
-
-
-def _counted_in(session: Session, table: MappingTable, unit: str) -> set[str]:
-    """The unit itself and every unit whose conversions lead to it."""
-    rows = session.execute(
-        select(MappingEntry.key, MappingEntry.value).where(
-            MappingEntry.table_id == table.id, MappingEntry.to_revision.is_(None)
-        )
-    ).all()
-    found = {unit}
-    while True:
-        more = {row.key.partition("|")[0] for row in rows if row.value in found} - found
-        if not more:
-            return found
-        found |= more
-
-
-SUGGESTED: Final = 5
-ALIKE: Final = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """A value in use that could be meant, whose key it has, and in what the two keys differ."""
-
-    value: str
-    key: str
-    reason: str
-    percent: int
-
-
-def suggestions(session: Session, company_id: int, table: str, key: str) -> tuple[Suggestion, ...]:
-    """Entries whose key is nearly this one, best first; 100 % where only spelling differs."""
-    found = table_of(session, company_id, table)
-    if found is None:
-        return ()
-    rows = session.execute(
-        select(MappingEntry.key, MappingEntry.value, MappingEntry.num, MappingEntry.den)
-        .where(MappingEntry.table_id == found.id, MappingEntry.to_revision.is_(None))
-        .order_by(MappingEntry.key)
-    ).all()
-    near = [
-        Suggestion(shown(row.value, row.num, row.den), row.key, reason, percent)
-        for row in rows
-        if row.key != key and row.value is not None
-        for reason, percent in [alike(key, row.key)]
-        if percent
-    ]
-    return tuple(sorted(near, key=lambda s: (-s.percent, s.key))[:SUGGESTED])
-
-
-def alike(wanted: str, known: str) -> tuple[str, int]:
-    """Why two keys could mean the same, and how much; ("", 0) when they do not: C-118 is not C-101,
-    however much alike they look.
-    """
-    if _letters(wanted) == _letters(known):
-        return " and ".join(differences(wanted, known)) or "spelling", 100
-    if digits_of(wanted) != digits_of(known):
-        return "", 0
-    matcher = SequenceMatcher(a=wanted.casefold(), b=known.casefold(), autojunk=False)
-    if matcher.real_quick_ratio() < ALIKE or matcher.quick_ratio() < ALIKE:
-        return "", 0
-    ratio = matcher.ratio()
-    return ("similar", min(99, int(ratio * 100))) if ratio >= ALIKE else ("", 0)
-
-
-def _letters(text: str) -> str:
-    return "".join(c for c in text.casefold() if c.isalnum())
-
-
-def digits_of(text: str) -> str:
-    """The digits of a key in their order: keys that differ in them are never alike."""
-    return "".join(c for c in text if c.isdecimal())
+    return list((yield query.order_by(Cause.id)).scalars())

@@ -6,21 +6,27 @@ Here: the history of one key, and how many records used what it had for a day. N
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding.mappings.entries import shown
 from holding.refusal import Refusal
-from holding.tables import MappingEntry, MappingTable, Person, Posting, PostingUse
+from holding.store.together import Question, answer
+from holding.tables import MappingEntry, MappingTable, Person, Posting, PostingUse, Revision
 from holding.tables.rules import ALWAYS
 from holding.words import plural
+
+OWN_KINDS: Final = ("mapping", "unit")
+"""Kinds of revisions that change one entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One change of a key: `value` counts for records of `since` (None: of any day) and later, ""
     = the entry of that day was removed; `before` is what that day had; `used` counts records.
+    `own`: a change of its own, which has a page, not one of many that came with published rules.
     """
 
     revision: int
@@ -32,9 +38,10 @@ class Change:
     at: datetime
     used: int
     in_force: bool
+    own: bool
 
 
-def history(session: Session, company_id: int, table: str, key: str) -> tuple[Change, ...]:
+def history(company_id: int, table: str, key: str) -> Question[tuple[Change, ...]]:
     """All changes of a key, the newest first; none where the key never had an entry."""
     used = (
         select(func.count(Posting.record_id.distinct()))
@@ -42,16 +49,18 @@ def history(session: Session, company_id: int, table: str, key: str) -> tuple[Ch
         .where(PostingUse.entry_id == MappingEntry.id)
     )
     query = (
-        select(MappingEntry, Person.name, used.scalar_subquery())
+        select(MappingEntry, Person.name, used.scalar_subquery(), Revision.kind.in_(OWN_KINDS))
         .join(MappingTable, MappingTable.id == MappingEntry.table_id)
+        .join(Revision, Revision.no == MappingEntry.from_revision)
         .outerjoin(Person, Person.id == MappingEntry.person_id)
+        .where(Revision.company_id == company_id)
         .where(MappingTable.company_id == company_id, MappingTable.name == table)
         .where(MappingEntry.key == key)
         .order_by(MappingEntry.from_revision, MappingEntry.id)
     )
     last: dict[date, str] = {}
     changes = []
-    for row, by, count in session.execute(query):
+    for row, by, count, own in (yield query):
         value = shown(row.value, row.num, row.den)
         changes.append(
             Change(
@@ -64,6 +73,7 @@ def history(session: Session, company_id: int, table: str, key: str) -> tuple[Ch
                 at=row.at,
                 used=count or 0,
                 in_force=row.to_revision is None and row.value is not None,
+                own=own,
             )
         )
         last[row.valid_from] = value
@@ -72,6 +82,11 @@ def history(session: Session, company_id: int, table: str, key: str) -> tuple[Ch
 
 def users(session: Session, company_id: int, table: str, key: str) -> dict[date, int]:
     """Day -> how many records used what the key had for that day, whatever its value was then."""
+    return answer(session, asked_users(company_id, table, key))
+
+
+def asked_users(company_id: int, table: str, key: str) -> Question[dict[date, int]]:
+    """The same, asked with other questions."""
     query = (
         select(MappingEntry.valid_from, func.count(Posting.record_id.distinct()))
         .join(MappingTable, MappingTable.id == MappingEntry.table_id)
@@ -81,7 +96,7 @@ def users(session: Session, company_id: int, table: str, key: str) -> dict[date,
         .where(MappingEntry.key == key)
         .group_by(MappingEntry.valid_from)
     )
-    return dict(session.execute(query).all())
+    return dict((yield query).all())
 
 
 def stays(used: int, said: str = "") -> Refusal | None:

@@ -5,7 +5,7 @@ words. Not here: entries a publish brings (`seeding.py`), the change itself (`en
 what it would do (`preview.py`, offered here as `preview`) and what could be meant (`entries.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -18,11 +18,9 @@ from holding.access.operations import once
 from holding.lifecycle.changes import locked_company
 from holding.mappings import keepers
 from holding.mappings.entries import (
-    Suggestion,
     causes_of,
     entries_of,
     read_value,
-    suggestions,
     table_of,
     unfit,
     unmapped,
@@ -31,14 +29,16 @@ from holding.mappings.entry_changes import Fixed, Wanted, change, conflict
 from holding.mappings.entry_history import stays, users
 from holding.mappings.preview import Preview, Stay, active_program, preview
 from holding.refusal import Refusal
+from holding.store.together import Question, answer
 from holding.tables import Cause, Hold, MappingTable
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.rules import ALWAYS
 from holding.tallies import tally_figures
 from holding.words import Sums, plural
+from rules.values.cause_keys import CauseKey
 
-__all__ = ["Fixed", "Missing", "Preview", "Stay", "Suggestion", "fix", "missing", "preview"]
-__all__ += ["ALWAYS", "remove", "suggestions"]
+__all__ = ["Fixed", "Missing", "Preview", "Stay", "fix", "missing", "preview"]
+__all__ += ["ALWAYS", "remove"]
 
 FIRST_DAY: Final = date(2000, 1, 1)
 A_PAGE: Final = 50
@@ -72,26 +72,60 @@ def missing(
     in the list where one is named; or that of one cause. One more than a page for more, unless
     `most` says otherwise; None: all.
     """
+    found = answer(session, asked_causes(company_id, after=after, cause_id=cause_id, most=most))
+    return answer(session, asked_missing(session, company_id, found))
+
+
+@dataclass(frozen=True, slots=True)
+class MissingKey:
+    """A key that a map lacks, of the cause that waits for it."""
+
+    cause_id: int
+    key: CauseKey
+    label: str
+    records: int
+    book: int
+    opened_at: datetime
+
+
+def asked_causes(
+    company_id: int,
+    *,
+    after: tuple[int, int] | None = None,
+    cause_id: int | None = None,
+    most: int | None = A_PAGE + 1,
+) -> Question[tuple[MissingKey, ...]]:
+    """The causes of those keys, asked with other questions."""
     query = select(Cause).where(*unmapped(company_id)).order_by(Cause.book.desc(), Cause.id)
     if cause_id is not None:
         query = query.where(Cause.id == cause_id)
     if after is not None:
         book, last = after
         query = query.where(or_(Cause.book < book, and_(Cause.book == book, Cause.id > last)))
-    found = session.scalars(query.limit(most)).all()
-    held = tally_figures.of_causes(session, company_id, [cause.id for cause in found])
+    return tuple(
+        MissingKey(row.id, row.key, row.label, row.records, row.book, row.opened_at)
+        for row in (yield query.limit(most)).scalars()
+    )
+
+
+def asked_missing(
+    session: Session, company_id: int, causes: Sequence[MissingKey]
+) -> Question[tuple[Missing, ...]]:
+    """The keys of these causes, with what waits for each."""
+    ids = [one.cause_id for one in causes]
+    held = yield from tally_figures.asked_of_causes(session, company_id, ids)
     return tuple(
         Missing(
-            cause_id=row.id,
+            cause_id=row.cause_id,
             table=row.key.table or "",
             key=row.key.entry,
             label=row.label,
             records=row.records,
             book=row.book,
-            money=held[row.id].money if row.id in held else {},
+            money=held[row.cause_id].money if row.cause_id in held else {},
             since=row.opened_at,
         )
-        for row in found
+        for row in causes
     )
 
 

@@ -5,25 +5,27 @@ Here: an edit, and the records that all of them reach, judged again in memory. N
 (fixes.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.mappings.changed_world import with_value
-from holding.mappings.entries import Parsed, reach, table_of
+from holding.mappings.entries import Parsed, reaches
 from holding.mappings.preview import (
     Stay,
     active_program,
-    amounts_of,
+    asked_amounts,
     judged_in,
     reasons_of,
     stays_of,
-    world_now,
 )
-from holding.tables import Company
+from holding.programs.world import fresh_now, world
+from holding.store.together import Question, Together, answer
+from holding.tables import Company, MappingTable
 from holding.words import Sums, added
 
 LOOKED_AT: Final = 1_000
@@ -57,24 +59,53 @@ class Effect:
     going: int
 
 
-def effect(session: Session, company_id: int, edits: Sequence[Edit], now: datetime) -> Effect:
-    """Judge again, in memory, what waits for these keys as if all edits were made."""
+NOTHING: Final = Effect(0, {}, 0, 0, {}, (), 0)
+
+
+class KnownMaps:
+    """The maps of a company, read once for what asks for them later."""
+
+    def __init__(self, by_name: Mapping[str, MappingTable]) -> None:
+        self._by_name = by_name
+
+
+def asked_maps(company_id: int) -> Question[dict[str, MappingTable]]:
+    """All tables of a company by name, asked with other questions."""
+    rows = yield select(MappingTable).where(MappingTable.company_id == company_id)
+    return {one.name: one for one in rows.scalars()}
+
+
+def effect(
+    session: Session,
+    company_id: int,
+    edits: Sequence[Edit],
+    now: datetime,
+    *,
+    maps: KnownMaps | None = None,
+) -> Effect:
+    """Judge again, in memory, what waits for these keys as if all edits were made. `maps`: those of
+    the company, where they were read already.
+    """
     judge = active_program(session, company_id)
-    company = session.get_one(Company, company_id)
-    world, waiting, using = world_now(session, company, now), set[int](), set[int]()
-    tables = {name: table_of(session, company_id, name) for name in {one.table for one in edits}}
-    for one in edits:
-        table = tables[one.table]
-        if table is not None:
-            reached = reach(session, table, one.key, judge.ruleset if judge else None)
-            waiting |= set(reached.waiting)
-            using |= set(reached.using)
-            world = with_value(world, table.kind, table.name, one.key, one.parsed, one.since)
+    asked, revision = Together(session), session.get_one(Company, company_id).revision
+    fresh, waiting, using = asked.ask(fresh_now(company_id, now)), set[int](), set[int]()
+    tables = answer(session, asked_maps(company_id)) if maps is None else maps._by_name
+    known = [one for one in edits if one.table in tables]
+    wanted = [(tables[one.table], one.key) for one in known]
+    reached = reaches(session, wanted, judge.ruleset if judge else None, beside=asked)
+    changed = world(session, company_id, revision, fresh.value)
+    for one, found in zip(known, reached, strict=True):
+        waiting |= set(found.waiting)
+        using |= set(found.using)
+        kind = tables[one.table].kind
+        changed = with_value(changed, kind, one.table, one.key, one.parsed, one.since)
     looked_at = sorted(waiting)[:LOOKED_AT]
-    outcomes = judged_in(session, judge, looked_at, world, now) if judge and looked_at else {}
+    judged = asked.ask(judged_in(judge, looked_at, changed, now))
+    told = asked.ask(asked_amounts(sorted(waiting)))
+    outcomes = judged.value
+    amounts = {record_id: money for record_id, (_, money) in told.value.items()}
     reasons = {record_id: reasons_of(outcome) for record_id, outcome in outcomes.items()}
     ready = [record_id for record_id, why in reasons.items() if not why]
-    amounts = amounts_of(session, sorted(waiting))
     return Effect(
         records=len(waiting),
         money=added(amounts.values()),

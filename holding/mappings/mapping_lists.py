@@ -1,19 +1,23 @@
 """Mapping tables and their entries as rows.
 
-Here: tables with counts, entries in force paged by key, the latest revisions. Not here: what is
-missing and fixes (holding/mappings/fixes.py).
+Here: tables with counts, entries in force paged by key, those whose keys are nearly a given one,
+the latest revisions. Not here: what is missing and fixes (holding/mappings/fixes.py).
 """
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from holding.mappings.entries import shown
+from holding.mappings.entry_history import OWN_KINDS
 from holding.store.row_objects import Columns, of
+from holding.store.together import Question, answer
 from holding.tables import MappingEntry, MappingTable, Person, Revision
 from holding.tables.rules import ALWAYS
+from rules.values.spelling import alike
 
 A_PAGE = 50
 
@@ -77,7 +81,12 @@ REVISION = Columns(
 
 def tables(session: Session, company_id: int) -> tuple[TableRow, ...]:
     """The company's tables, by name."""
-    rows = session.execute(
+    return answer(session, asked_tables(company_id))
+
+
+def asked_tables(company_id: int) -> Question[tuple[TableRow, ...]]:
+    """The same, asked with other questions."""
+    rows = yield (
         TABLE.select()
         .outerjoin(
             MappingEntry,
@@ -139,13 +148,50 @@ def entries(
     )
 
 
-def revisions(session: Session, company_id: int, limit: int = 10) -> tuple[RevisionRow, ...]:
+def revisions(company_id: int, limit: int = 10) -> Question[tuple[RevisionRow, ...]]:
     """The latest changes of mappings and units."""
-    rows = session.execute(
+    rows = yield (
         REVISION.select()
         .outerjoin(Person, Person.id == Revision.person_id)
-        .where(Revision.company_id == company_id, Revision.kind.in_(("mapping", "unit")))
+        .where(Revision.company_id == company_id, Revision.kind.in_(OWN_KINDS))
         .order_by(Revision.no.desc())
         .limit(limit)
     )
     return REVISION.each(rows)
+
+
+SUGGESTED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A value in use that could be meant, whose key it has, and in what the two keys differ."""
+
+    value: str
+    key: str
+    reason: str
+    percent: int
+
+
+def suggestions(session: Session, company_id: int, table: str, key: str) -> tuple[Suggestion, ...]:
+    """Entries whose key is nearly this one, best first; 100 % where only spelling differs."""
+    return answer(session, asked_suggestions(company_id, table, key))
+
+
+def asked_suggestions(company_id: int, table: str, key: str) -> Question[tuple[Suggestion, ...]]:
+    """The same, asked with other questions."""
+    rows = yield (
+        select(MappingEntry.key, MappingEntry.value, MappingEntry.num, MappingEntry.den)
+        .join(MappingTable, MappingTable.id == MappingEntry.table_id)
+        .where(MappingTable.company_id == company_id, MappingTable.name == table)
+        .where(MappingEntry.to_revision.is_(None))
+        .order_by(MappingEntry.key)
+    )
+    near = [
+        Suggestion(shown(row.value, row.num, row.den), row.key, reason, percent)
+        for row in rows
+        if row.key != key and row.value is not None
+        for reason, percent in [alike(key, row.key)]
+        if percent
+    ]
+    return tuple(sorted(near, key=lambda s: (-s.percent, s.key))[:SUGGESTED])

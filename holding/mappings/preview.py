@@ -11,31 +11,23 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from holding.mappings.changed_world import with_value
-from holding.mappings.entries import (
-    Parsed,
-    Reach,
-    entry_of,
-    reach,
-    read_value,
-    shown,
-    table_of,
-    unfit,
-)
+from holding.mappings.entries import OfKey, Parsed, of_key, reach, read_value, shown, unfit
 from holding.mappings.reclassification import (
     Change,
     Contradictions,
     contradictions,
-    older_entries,
+    made_with,
     parsed_of,
 )
-from holding.programs.world import build_world, fresh_targets, program
+from holding.programs.world import fresh_now, program, world
 from holding.refusal import Refusal
 from holding.store import bulk
-from holding.tables import Company, Connection, Evaluation, Hold, MappingTable, Record, Version
+from holding.store.together import Question, Together, answer
+from holding.tables import Company, Connection, Evaluation, Hold, Record, Version
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.rules import ALWAYS
 from holding.words import Sums, added, by_key
@@ -110,9 +102,14 @@ def preview(
     since: date = ALWAYS,
 ) -> Preview | Refusal:
     """Judge again, in memory, what waits for this key as if the entry were there from a day on."""
-    found = table_of(session, company_id, table)
-    if found is None:
+    asked = Together(session)
+    standing, fresh = (
+        asked.ask(of_key(company_id, table, key)),
+        asked.ask(fresh_now(company_id, now)),
+    )
+    if standing.value is None:
         return Refusal(code="mapping.unknown", message=f"There is no table {table}.", status=404)
+    found = standing.value.table
     parsed = read_value(found.kind, value)
     if isinstance(parsed, Refusal):
         return parsed
@@ -122,48 +119,48 @@ def preview(
         return refusal
     company = session.get_one(Company, company_id)
     reached = reach(session, found, key, judge.ruleset if judge else None)
-    held = held_records(session, reached)
-    amounts = amounts_of(session, sorted(held))
+    entry = standing.value.since(since)
+    change = _change(standing.value, parsed, since)
+    made, touched = asked.ask(made_with(change)), asked.ask(asked_amounts(reached.records))
+    held = {one for one, (is_held, _) in touched.value.items() if is_held}
+    amounts = {one: money for one, (_, money) in touched.value.items()}
     looked_at = [*sorted(held), *sorted({*reached.using} - held)][:LOOKED_AT]
-    world = with_value(world_now(session, company, now), found.kind, table, key, parsed, since)
-    outcomes = judged_in(session, judge, looked_at, world, now) if judge else {}
+    known = world(session, company_id, company.revision, fresh.value)
+    changed = with_value(known, found.kind, table, key, parsed, since)
+    outcomes = answer(session, judged_in(judge, looked_at, changed, now))
     reasons = {record_id: reasons_of(outcome) for record_id, outcome in outcomes.items()}
     freed = [record_id for record_id in held if reasons.get(record_id) == ()]
-    entry = entry_of(session, found.id, key, since)
     return Preview(
         table=table,
         key=key,
         value=value,
         before=shown(entry.value, entry.num, entry.den) if entry else "",
         blocked_records=len(held),
-        money=added(amounts.values()),
+        money=added(amounts[record_id] for record_id in held),
         looked_at=len(looked_at),
         freed=len(freed),
         freed_money=added(amounts.get(record_id, {}) for record_id in freed),
         stays=stays_of(why for record_id, why in reasons.items() if why and record_id in held),
         going=len({*reached.using} - held),
         halts=stays_of(why for record_id, why in reasons.items() if why and record_id not in held),
-        contradicted=_contradicted(session, found, key, parsed, since),
+        contradicted=contradictions(session, change, made.value, most=LOOKED_AT),
         currency=company.currency,
         rev=company.revision,
     )
 
 
-def _contradicted(
-    session: Session, table: MappingTable, key: str, parsed: Parsed, since: date
-) -> Contradictions:
-    """The posted documents that would be otherwise under this value."""
-    change = Change(
-        company_id=table.company_id,
-        kind=table.kind,
-        table=table.name,
-        key=key,
-        before=parsed_of(entry_of(session, table.id, key, since)),
+def _change(standing: OfKey, parsed: Parsed, since: date) -> Change:
+    """The change as it is compared with the documents that were made with the key."""
+    return Change(
+        company_id=standing.table.company_id,
+        kind=standing.table.kind,
+        table=standing.table.name,
+        key=standing.key,
+        before=parsed_of(standing.since(since)),
         after=parsed,
-        entries=tuple(one.id for one in older_entries(session, table.id, key)),
+        entries=tuple(one.id for one in standing.entries),
         since=since,
     )
-    return contradictions(session, change, most=LOOKED_AT)
 
 
 def active_program(session: Session, company_id: int) -> Program | None:
@@ -173,34 +170,30 @@ def active_program(session: Session, company_id: int) -> Program | None:
     return program(session, version_id) if version_id is not None else None
 
 
-def held_records(session: Session, reached: Reach) -> set[int]:
-    """The records that are held, of those that a change reaches."""
-    query = select(Hold.record_id).where(bulk.among(Hold.record_id, reached.using), HOLD_OPEN)
-    return {*reached.waiting, *(session.scalars(query) if reached.using else ())}
-
-
-def amounts_of(session: Session, record_ids: Sequence[int]) -> dict[int, Sums]:
-    """Record id -> its amount."""
-    query = select(Record.id, Record.currency, Record.amount).where(Record.id.in_(record_ids))
-    return by_key((key, currency, minor) for key, currency, minor in session.execute(query))
-
-
-def world_now(session: Session, company: Company, now: datetime) -> World:
-    """What rules may look at as things stand."""
-    known = fresh_targets(session, company.id, now)
-    return build_world(session, company.id, company.revision, known)
+def asked_amounts(record_ids: Sequence[int]) -> Question[dict[int, tuple[bool, Sums]]]:
+    """Record id -> whether it is held, and its amount."""
+    held = exists().where(Hold.record_id == Record.id, HOLD_OPEN)
+    rows = yield select(Record.id, Record.currency, Record.amount, held.label("held")).where(
+        bulk.among(Record.id, record_ids)
+    )
+    return {
+        row.id: (bool(row.held), by_key([(row.id, row.currency, row.amount)]).get(row.id, {}))
+        for row in rows
+    }
 
 
 def judged_in(
-    session: Session, judge: Program, record_ids: Sequence[int], world: World, now: datetime
-) -> dict[int, Outcome]:
+    judge: Program | None, record_ids: Sequence[int], known: World, now: datetime
+) -> Question[dict[int, Outcome]]:
     """Outcomes by record: its newest version, the facts of its newest judging, the given world."""
+    if judge is None or not record_ids:
+        return {}
     newest = (
         select(func.max(Evaluation.id))
         .where(Evaluation.record_id.in_(record_ids))
         .group_by(Evaluation.record_id)
     )
-    rows = session.execute(
+    rows = yield (
         select(
             Record.id, Record.type, Connection.connector, Version.no, Version.body, Evaluation.facts
         )
@@ -214,7 +207,7 @@ def judged_in(
         row.id: judge.decision(
             Subject(kind=row.type, source=row.connector, body=row.body, version=row.no),
             Facts.from_json(row.facts["facts"]),
-            world,
+            known,
             now,
         )
         for row in rows

@@ -12,12 +12,15 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.mappings.changed_world import with_value
 from holding.mappings.entries import Parsed
+from holding.mappings.entry_history import OWN_KINDS
 from holding.programs import world as programs_world
+from holding.store import bulk
+from holding.store.together import Question, answer
 from holding.tables import (
     Connection,
     Evaluation,
@@ -29,6 +32,7 @@ from holding.tables import (
     Push,
     Record,
     Revision,
+    RulesetVersion,
     Version,
 )
 from holding.tables.postings import IN_FLIGHT_STATES
@@ -131,7 +135,7 @@ def saved_change(session: Session, company_id: int, no: int) -> Saved | None:
         .join(MappingTable, MappingTable.id == MappingEntry.table_id)
         .outerjoin(Person, Person.id == Revision.person_id)
         .where(Revision.company_id == company_id, Revision.no == no)
-        .where(MappingTable.company_id == company_id, Revision.kind.in_(("mapping", "unit")))
+        .where(MappingTable.company_id == company_id, Revision.kind.in_(OWN_KINDS))
     )
     found = session.execute(query).first()
     if found is None:
@@ -173,24 +177,34 @@ def parsed_of(entry: MappingEntry | None) -> Parsed | None:
     return Parsed(entry.value, factor)
 
 
-def contradictions(session: Session, change: Change, *, most: int | None = None) -> Contradictions:
-    """What the change contradicts, the newest documents first; of many only the first `most`."""
-    ids = list(session.scalars(_made_with(change))) if change.entries else []
-    looked = ids[:most]
+def contradictions(
+    session: Session,
+    change: Change,
+    made: Sequence[int] | None = None,
+    *,
+    most: int | None = None,
+) -> Contradictions:
+    """What the change contradicts of the documents that were made with its key, the newest first;
+    of many only the first `most` are looked at. `made`: those documents, where they are known.
+    """
+    made = answer(session, made_with(change)) if made is None else made
+    looked = made[:most]
     found = [one for row in _rows(session, looked) if (one := _compared(session, change, row))]
     found.sort(key=lambda one: -one.posting_id)
-    return Contradictions(tuple(found), len(looked), len(ids))
+    return Contradictions(tuple(found), len(looked), len(made))
 
 
-def _made_with(change: Change) -> Select[int]:
-    return (
+def made_with(change: Change) -> Question[Sequence[int]]:
+    """The documents in the books that were made with the key, the newest first."""
+    rows = yield (
         select(Posting.id)
         .join(PostingUse, PostingUse.posting_id == Posting.id)
-        .where(PostingUse.entry_id.in_(change.entries), Posting.state.in_(SENT))
+        .where(bulk.among(PostingUse.entry_id, change.entries), Posting.state.in_(SENT))
         .where(Posting.company_id == change.company_id)
         .distinct()
         .order_by(Posting.id.desc())
     )
+    return list(rows.scalars())
 
 
 def _rows(session: Session, ids: Sequence[int]) -> Iterator[Row[Any]]:
@@ -199,13 +213,14 @@ def _rows(session: Session, ids: Sequence[int]) -> Iterator[Row[Any]]:
     query = (
         select(Posting, Record, Version, Evaluation)
         .add_columns(Connection.name.label("source"), Connection.connector.label("reads"))
-        .add_columns(target.connector.label("target"))
+        .add_columns(target.connector.label("target"), RulesetVersion.hash, RulesetVersion.edition)
         .join(Record, Record.id == Posting.record_id)
         .join(Connection, Connection.id == Record.source_id)
         .join(target, target.id == Posting.connection_id)
         .outerjoin(sent, sent.id == func.coalesce(Posting.posted_push_id, Posting.push_id))
         .join(Evaluation, Evaluation.id == func.coalesce(sent.evaluation_id, Posting.evaluation_id))
         .join(Version, Version.id == Evaluation.version_id)
+        .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
         .order_by(Evaluation.revision, Posting.id)
     )
     for start in range(0, len(ids), 500):
@@ -231,6 +246,7 @@ def _compared(session: Session, change: Change, row: Row[Any]) -> Contradicted |
 def _judged(session: Session, change: Change, row: Row[Any], value: Parsed | None) -> Outcome:
     """The record judged as it was when its document went out, but for this one value."""
     evaluation: Evaluation = row.Evaluation
+    programs_world.note_meaning(session, evaluation.ruleset_version_id, row.hash, row.edition)
     judge = programs_world.program(session, evaluation.ruleset_version_id)
     known = frozenset(evaluation.facts["known"]) if evaluation.facts else frozenset()
     world: World = programs_world.world(session, change.company_id, evaluation.revision, known)

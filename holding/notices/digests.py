@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from connectors.registry import titled
 from holding.access.actors import reach_of
 from holding.access.reach import within
 from holding.store.sums import most_first, of_held
@@ -183,13 +184,17 @@ def _line(one: Group, books: str, zone: ZoneInfo, now: datetime, base: str) -> d
 
 
 def as_text(body: Mapping[str, Any]) -> str:
-    """The same as plain lines, for a mail."""
+    """The same as plain lines, for a mail: systems by their titles, as on pages. What others wrote
+    (a name of the company or of an owner) stays, and so does a packet, whose checksum goes with it.
+    """
+    if body["kind"] == "urgent":
+        return f"{_urgent_line(body)}\n\n{body['link']}\n"
     if body["kind"] != "digest":
         return str(body["text"])
     lines = [f"{body['company']['name']}: {body['summary']}.", ""]
     for one in body["groups"]:
         lines += [
-            one["cause"],
+            titled(one["cause"]),
             f"  {plural(one['records'], 'record')}, {one['money']}",
             f"  The oldest waits {one['waits']}. Next step: {one['owner']}.",
             f"  {one['link']}",
@@ -199,3 +204,12 @@ def as_text(body: Mapping[str, Any]) -> str:
         lines.append(f"And {plural(body['more'], 'other cause')}.")
     lines.append(f"All of it: {body['link']}")
     return "\n".join(lines) + "\n"
+
+
+def subject_of(subject: str, body: Mapping[str, Any]) -> str:
+    """The subject of a mail: that of a signal names systems by their titles, others stay."""
+    return _urgent_line(body) if body["kind"] == "urgent" else subject
+
+
+def _urgent_line(body: Mapping[str, Any]) -> str:
+    return f"{body['company']['name']}: {titled(body['say'])}"

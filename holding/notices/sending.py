@@ -217,7 +217,7 @@ def _mailed(message: _Message, server: MailServer | None) -> Outcome:
     given = give(
         server,
         to=message.to,
-        subject=message.subject,
+        subject=digests.subject_of(message.subject, message.body),
         text=text,
         message_id=f"clearpost-notice-{message.id}",
     )

@@ -26,6 +26,7 @@ from holding.tables.decisions import HOLD_OPEN, WHOLE_RECORD
 from holding.tables.row_states import BreakerState
 from holding.words import duration, plural
 from rules.comparison.target_moves import Landing, landings
+from rules.values.clauses import clears_when
 from rules.values.posting_states import PostingState
 
 
@@ -80,7 +81,7 @@ def findings(
         if row.side == "target":
             found += (
                 Finding(one.code, row.name, one.words, one.todo, one.records)
-                for one in waiting_documents.faults(session, row)
+                for one in waiting_documents.faults(session, row, now)
             )
     return (*found, *_held(session, company, name))
 
@@ -210,9 +211,12 @@ def _held(session: Session, company: Company, name: str) -> Iterator[Finding]:
         if name and owner != name:
             continue
         key = (row.code, owner, row.label)
-        counted.setdefault(key, [0, row.would_pass])[0] += row.holds
-    for (code, owner, label), (records, would_pass) in sorted(counted.items()):
-        todo = f"It passes when {would_pass}." if would_pass else "Open its group under On hold."
+        told = counted.setdefault(key, [0, set()])
+        told[0] += row.holds
+        told[1] |= {row.would_pass, row.other}
+    for (code, owner, label), (records, ways) in sorted(counted.items()):
+        way = clears_when(*ways) if len(ways) == 1 else ""  # else each record has its own
+        todo = way or "Open its group under On hold."
         yield Finding(code, owner, f"{label.rstrip('.')}.", todo, records)
 
 
@@ -237,6 +241,7 @@ _HOLDS = (
         Hold.route,
         Cause.label,
         func.min(Hold.would_pass).label("would_pass"),
+        func.max(Hold.would_pass).label("other"),
         func.count().label("holds"),
     )
     .join(Cause, Cause.id == Hold.cause_id)

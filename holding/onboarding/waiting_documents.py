@@ -1,13 +1,14 @@
 """Documents that are ready for a target, each looked at as the target would, without a call.
 
-Here: what the connector could not send, codes that the target did not list, closed days and
-numbers that two documents have. Not here: what is held already (preflight.py).
+Here: what the connector could not send, codes that the target did not list, closed days, numbers
+that two documents have, and e-Invoices too old to be cancelled. Not here: what is held already
+(preflight.py).
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 from sqlalchemy import bindparam, select
@@ -24,11 +25,13 @@ from rules.outcomes.outcome import Document
 from rules.programs.program import Route
 from rules.values.canonical import revive
 from rules.values.posting_states import PostingState
+from rules.values.tax_codes import CANCEL_MARGIN, CANCEL_WINDOW
 
 AT_ONCE: Final = 500  # rows read at a time: a night may have 25,000
 LISTED: Final[Mapping[str, str]] = {"account": "account", "tax": "tax_code", "currency": "currency"}
 """What a field refers to -> the kind under which a target lists it."""
 CANNOT_SEND, NOT_LISTED, LOCKED, TWICE = "TGT01", "LST01", "PER01", "PSH03"
+WINDOW_OVER: Final = "e_invoice.window_over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +49,14 @@ def routes(session: Session, ruleset_version_id: int) -> Mapping[str, Route]:
     return {route.name: route for route in program(session, ruleset_version_id).routes}
 
 
-def faults(session: Session, connection: Connection) -> tuple[Fault, ...]:
+def faults(session: Session, connection: Connection, now: datetime) -> tuple[Fault, ...]:
     """What is wrong with the documents that are ready for a target; equal things are counted."""
     target = registry.targets().get(connection.connector)
     if target is None:
         return ()
     counted: Counter[tuple[str, str, str]] = Counter()
     first: dict[tuple[str, str, str], str] = {}
-    for number, wrong in _each(session, connection, target):
+    for number, wrong in _each(session, connection, target, now):
         counted[wrong] += 1
         first.setdefault(wrong, number)
     return tuple(
@@ -63,7 +66,7 @@ def faults(session: Session, connection: Connection) -> tuple[Fault, ...]:
 
 
 def _each(
-    session: Session, connection: Connection, target: Target
+    session: Session, connection: Connection, target: Target, now: datetime
 ) -> Iterator[tuple[str, tuple[str, str, str]]]:
     """(number, (code, what is wrong, what to do)) of each fault of each document."""
     settings = own_settings(session, connection)
@@ -82,6 +85,7 @@ def _each(
         if schema is not None:
             yield from ((row.number, one) for one in _unlisted(schema, document, codes))
             yield from ((row.number, one) for one in _locked(schema, document, closed))
+        yield from ((row.number, one) for one in _too_late(action, row.e_invoice_at, now))
         numbers[row.doc_type, row.number] += 1
         if numbers[row.doc_type, row.number] > 1:
             said = "Two documents that are ready have one number."
@@ -89,7 +93,7 @@ def _each(
 
 
 _READY = (
-    select(Posting.number, Posting.doc_type, Posting.action, Posting.content)
+    select(Posting.number, Posting.doc_type, Posting.action, Posting.content, Posting.e_invoice_at)
     .where(Posting.connection_id == bindparam("connection"), Posting.content.is_not(None))
     .where(Posting.state == PostingState.READY)
     .order_by(Posting.id)
@@ -121,6 +125,21 @@ def _locked(
     if closed is not None and told and told <= closed.isoformat():
         said = f"{schema.target} is closed through {closed.isoformat()}."
         yield LOCKED, said, "Open the period there, or agree on another date."
+
+
+def _too_late(
+    action: str, valid_at: datetime | None, now: datetime
+) -> Iterator[tuple[str, str, str]]:
+    """A void that waits while the window closes in which an e-Invoice may be cancelled; of one
+    whose validation nobody told, nothing is known.
+    """
+    if action == "void" and valid_at and now >= valid_at + CANCEL_WINDOW - CANCEL_MARGIN:
+        hours = int(CANCEL_WINDOW.total_seconds() // 3600)
+        said = (
+            f"Its e-Invoice can be cancelled for {hours} hours after it was valid (FAQ of the "
+            "MyInvois SDK), and less than an hour of them is left, or none."
+        )
+        yield WINDOW_OVER, said, "Check its record again: rules that ask for its age make a note."
 
 
 def _codes(session: Session, connection_id: int) -> dict[str, frozenset[str]]:

@@ -3,7 +3,7 @@
 Here: saying so, and whether it was said. Not here: the proposal and the merge (party_merge.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from holding.audit.events import record_event
 from holding.lifecycle.changes import locked_company
 from holding.mappings import keepers
 from holding.refusal import Refusal
+from holding.store import bulk
 from holding.tables import KeptApart, Person
 
 
@@ -90,18 +91,24 @@ def keep(
 def said_of(session: Session, company_id: int, one: str, other: str) -> Apart | None:
     """What was said of these two; None: nothing."""
     first, second = sorted((one, other))
-    row = session.execute(
-        select(KeptApart.reason, KeptApart.at, Person.name)
+    return all_of(session, company_id, [first]).get((first, second))
+
+
+def all_of(
+    session: Session, company_id: int, parties: Collection[str]
+) -> dict[tuple[str, ...], Apart]:
+    """What was said of two of these, by the two in their order."""
+    rows = session.execute(
+        select(KeptApart.first, KeptApart.second, KeptApart.reason, KeptApart.at, Person.name)
         .outerjoin(Person, Person.id == KeptApart.person_id)
-        .where(
-            KeptApart.company_id == company_id,
-            KeptApart.first == first,
-            KeptApart.second == second,
+        .where(KeptApart.company_id == company_id, bulk.among(KeptApart.first, parties))
+    )
+    return {
+        (row.first, row.second): Apart(
+            row.first, row.second, row.name or "Clearpost", row.reason, row.at.isoformat()
         )
-    ).first()
-    if row is None:
-        return None
-    return Apart(first, second, row.name or "Clearpost", row.reason, row.at.isoformat())
+        for row in rows
+    }
 
 
 def read(stored: Mapping[str, Any]) -> Apart:

@@ -10,14 +10,13 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from connectors import registry
 from holding.store.sums import of_posting
 from holding.tables import Connection, Posting
 from holding.words import Sums, added, by_key
-from rules.values.posting_states import PostingState
 
 AGES: Final = (30, 60, 90)  # days, up to; what is older is the last sum
 
@@ -53,7 +52,7 @@ def owed(
             func.sum(minor).label("minor"),
         )
         .join(Connection, Connection.id == Posting.connection_id)
-        .where(Posting.company_id == company_id, Posting.state == PostingState.POSTED)
+        .where(Posting.company_id == company_id, text(f"posting.{Posting.POSTED}"))
         .where(Posting.party.in_(parties))
         .group_by(Posting.party, Connection.connector, Posting.doc_type, Posting.doc_date, currency)
     )

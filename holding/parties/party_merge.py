@@ -5,7 +5,8 @@ merge itself, which changes mapping entries only. Not here: how spellings are ma
 the rules), and what is posted already: it stays with its party (reclassification.py lists it).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -17,13 +18,13 @@ from holding.access.actors import Actor
 from holding.access.operations import once
 from holding.audit.events import record_event
 from holding.mappings import fixes, keepers
-from holding.mappings.entries import Suggestion
 from holding.mappings.preview import active_program
 from holding.parties import kept_apart
 from holding.parties.kept_apart import Apart
 from holding.parties.party_balances import Owed, owed, together
-from holding.programs.replay import replay
+from holding.programs.replay import replay_each
 from holding.refusal import Refusal
+from holding.store import bulk
 from holding.tables import Evaluation, Hold, MappingEntry, MappingTable, Record
 from holding.tables.decisions import HOLD_OPEN
 from holding.words import plural
@@ -31,7 +32,6 @@ from rules.outcomes.outcome import Outcome, Use
 from rules.rulebook.coverage import Agreement, agreements
 
 LOOKED_AT: Final = 50
-SURE: Final = 99  # per cent; only another spelling of the very key is surer
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,28 +82,56 @@ def proposal(
 
     The party that the first side of the check knows stays: rules name there what says the most.
     """
-    found = session.execute(
-        select(Hold, Record)
-        .join(Record, Record.id == Hold.record_id)
-        .where(Hold.company_id == company_id, Hold.id == hold_id, HOLD_OPEN)
-    ).first()
+    found = _proposals(session, company_id, [hold_id], today, turned=turned)
+    return found[0] if found else None
+
+
+def _proposals(
+    session: Session, company_id: int, hold_ids: Sequence[int], today: date, *, turned: bool = False
+) -> list[Merge]:
+    """Those of these holds, in their order, by as many statements as one takes."""
     judge = active_program(session, company_id)
-    if found is None or judge is None:
-        return None
-    hold, record = found
-    ways = agreements(judge.ruleset, record.type)
-    way = next((one for one in ways if one.check.name == hold.rule), None)
-    last = _last_evaluation(session, hold.record_id)
-    if way is None or last is None:
-        return None
-    pair = _pair(replay(session, last), way)
-    if pair is None:
-        return None
+    last = select(func.max(Evaluation.id)).where(Evaluation.record_id == Hold.record_id)
+    rows = session.execute(
+        select(Hold, Record.type, last.scalar_subquery().label("last"))
+        .join(Record, Record.id == Hold.record_id)
+        .where(Hold.company_id == company_id, bulk.among(Hold.id, hold_ids), HOLD_OPEN)
+    ).all()
+    ways = {kind: agreements(judge.ruleset, kind) if judge else () for _, kind, _ in rows}
+    of_hold = {
+        hold.id: (hold, kind, way, evaluation)
+        for hold, kind, evaluation in rows
+        for way in ways[kind]
+        if way.check.name == hold.rule and evaluation is not None
+    }
+    told = replay_each(session, {evaluation for *_, evaluation in of_hold.values()})
+    pairs = {
+        hold_id: pair[::-1] if turned else pair
+        for hold_id, (_, _, way, evaluation) in of_hold.items()
+        if (pair := _pair(told[evaluation], way)) is not None
+    }
+    values = sorted({one.value for pair in pairs.values() for one in pair})
+    owes = dict(zip(values, owed(session, company_id, values, today), strict=True))
+    keys, apart = _keys(session, company_id, values), kept_apart.all_of(session, company_id, values)
+    return [
+        _merge_of(*of_hold[hold_id][:2], pairs[hold_id], ways, owes, keys, apart)
+        for hold_id in hold_ids
+        if hold_id in pairs
+    ]
+
+
+def _merge_of(
+    hold: Hold,
+    kind: str,
+    pair: tuple[Use, Use],
+    ways: Mapping[str, Sequence[Agreement]],
+    owes: Mapping[str, Owed],
+    keys: Mapping[str, Sequence[Key]],
+    apart: Mapping[tuple[str, ...], Apart],
+) -> Merge:
     first, second = pair
-    if turned:
-        first, second = second, first
-    tables = frozenset(name for one in ways for side in one.sides for name in side)
-    kept, gone = owed(session, company_id, (first.value, second.value), today)
+    tables = {name for one in ways[kind] for side in one.sides for name in side}
+    kept, gone = owes[first.value], owes[second.value]
     return Merge(
         hold_id=hold.id,
         number=hold.number,
@@ -111,10 +139,10 @@ def proposal(
         message=hold.message,
         keep=first.value,
         gone=second.value,
-        why=(first, second),
-        keys=_keys(session, company_id, tables, second.value),
+        why=pair,
+        keys=tuple(one for one in keys.get(second.value, ()) if one.table in tables),
         rows=(kept, gone, together((kept, gone))),
-        apart=kept_apart.said_of(session, company_id, first.value, second.value),
+        apart=apart.get(tuple(sorted((first.value, second.value)))),
     )
 
 
@@ -137,36 +165,10 @@ def proposals(session: Session, company_id: int, today: date) -> tuple[Merge, ..
         .limit(LOOKED_AT)
     ).all()
     found: dict[frozenset[str], Merge] = {}
-    for hold_id in ids:
-        merge = proposal(session, company_id, hold_id, today)
-        if merge is not None and merge.apart is None:
+    for merge in _proposals(session, company_id, ids, today):
+        if merge.apart is None:
             found.setdefault(frozenset((merge.keep, merge.gone)), merge)
     return tuple(found.values())
-
-
-def known_as(
-    session: Session, company_id: int, table: str, cause_id: int
-) -> tuple[Suggestion, ...]:
-    """How the party of a key without an entry is known otherwise: by the other side of a check."""
-    judge = active_program(session, company_id)
-    found = session.execute(
-        select(Hold.record_id, Record.type)
-        .join(Record, Record.id == Hold.record_id)
-        .where(Hold.company_id == company_id, Hold.cause_id == cause_id, HOLD_OPEN)
-        .order_by(Hold.id)
-        .limit(1)
-    ).first()
-    if judge is None or found is None:
-        return ()
-    ways = [way for way in agreements(judge.ruleset, found.type) if _of(way, table)]
-    others = {name for way in ways for side in way.sides for name in side if name != table}
-    last = _last_evaluation(session, found.record_id) if others else None
-    uses = replay(session, last).used if last is not None else ()
-    return tuple(
-        Suggestion(use.value, use.key, f"{use.table} says so", SURE)
-        for use in dict.fromkeys(uses)
-        if use.table in others
-    )
 
 
 def accept(
@@ -266,15 +268,6 @@ def _merge(
     return Merged(merge.keep, merge.gone, len(merge.keys), revision, woken, first)
 
 
-def _of(way: Agreement, table: str) -> bool:
-    return any(table in side for side in way.sides)
-
-
-def _last_evaluation(session: Session, record_id: int) -> int | None:
-    query = select(func.max(Evaluation.id)).where(Evaluation.record_id == record_id)
-    return session.scalar(query)
-
-
 def _pair(outcome: Outcome, way: Agreement) -> tuple[Use, Use] | None:
     """How the record's party is known on each side of the check, where they differ."""
     told = {
@@ -298,13 +291,18 @@ def _pair(outcome: Outcome, way: Agreement) -> tuple[Use, Use] | None:
     )
 
 
-def _keys(session: Session, company_id: int, tables: Iterable[str], party: str) -> tuple[Key, ...]:
-    """The keys that have this party, in the tables by which parties are known."""
-    rows: Sequence[Any] = session.execute(
-        select(MappingTable.name, MappingEntry.key, MappingEntry.valid_from)
+def _keys(
+    session: Session, company_id: int, parties: Collection[str]
+) -> Mapping[str, Sequence[Key]]:
+    """Party -> the keys that have it."""
+    rows = session.execute(
+        select(MappingEntry.value, MappingTable.name, MappingEntry.key, MappingEntry.valid_from)
         .join(MappingTable, MappingTable.id == MappingEntry.table_id)
-        .where(MappingTable.company_id == company_id, MappingTable.name.in_(list(tables)))
-        .where(MappingEntry.to_revision.is_(None), MappingEntry.value == party)
+        .where(MappingTable.company_id == company_id, MappingEntry.to_revision.is_(None))
+        .where(bulk.among(MappingEntry.value, parties))
         .order_by(MappingTable.name, MappingEntry.key, MappingEntry.valid_from)
-    ).all()
-    return tuple(Key(table, key, since) for table, key, since in rows)
+    )
+    found: defaultdict[str, list[Key]] = defaultdict(list)
+    for party, table, key, since in rows:
+        found[party or ""].append(Key(table, key, since))
+    return found

@@ -11,8 +11,8 @@ from sqlalchemy import Select, func, select
 from holding.tables import Record
 
 
-def keys_named(company_id: int, text: str, most: int) -> Select[Any]:
-    """Keys of the customers and suppliers whose name has these letters, at most so many.
+def keys_named(company_id: int, text: str, most: int | None = None) -> Select[Any]:
+    """Keys of the customers and suppliers whose name has these letters; all, or at most so many.
 
     Each key is stepped to from the one before, in the index of parties: there are far more records
     than parties.

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from connectors.contract import Found, Stands
 from connectors.contract.targets import Readable, Searchable, TellsParties
 from connectors.transport.recorded_sessions import Remembering
+from grammar.text.amounts import in_currency
 from holding.connections import breaker, limits, readings
 from holding.connections.channel import Channel, Desk
 from holding.connections.probe import renewed_after_all
@@ -171,8 +172,8 @@ def _perhaps_by_hand(channel: Channel, found: Sequence[Stands]) -> str:
 
 
 def _told(other: Stands) -> str:
-    amount = "" if other.amount is None else f" over {other.currency} {other.amount}"
-    return f"{other.number} for {other.party}{amount}, dated {other.date}"
+    over = "" if other.amount is None else f" over {in_currency(other.amount, other.currency)}"
+    return f"{other.number} for {other.party}{over}, dated {other.date}"
 
 
 def first_looks(

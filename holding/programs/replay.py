@@ -175,7 +175,9 @@ def judged_again(
     )
     subject = Subject(record.type, source.connector, version.body, version.no)
     facts = Facts.from_json(evaluation.facts["facts"])
-    return judge.evaluate(subject, facts, world, evaluation.at)
+    first = evaluation.digest < Digest.BARE
+    told = judge.evaluate_as_first if first else judge.evaluate
+    return told(subject, facts, world, evaluation.at)
 
 
 def replay_all(

@@ -6,7 +6,7 @@ version is immutable, and every change of the world takes a new revision.
 """
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -19,6 +19,7 @@ from grammar.text.editions import Edition
 from holding.connections.confirmed_rates import confirmed
 from holding.connections.master_data import ITEM, MODE, RATE, ROUNDING, setup_of
 from holding.programs.known_schemas import schemas
+from holding.store.together import Question
 from holding.tables import (
     Connection,
     MappingEntry,
@@ -30,6 +31,7 @@ from holding.tables import (
 )
 from holding.tables.columns import moment, table_of
 from holding.tables.rules import ALWAYS
+from rules.decisions.record import Asked
 from rules.documents.rounding import AT_THE_END, PER_LINE
 from rules.facts.world import Entry, Facts, ItemUnits, Later, Subject, TargetState, UnitEntry, World
 from rules.outcomes.outcome import Outcome
@@ -70,8 +72,16 @@ class Judge(Protocol):
     def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         """Judge one version of one record, and tell all of it."""
 
+    def evaluate_as_first(
+        self, subject: Subject, facts: Facts, world: World, now: datetime
+    ) -> Outcome:
+        """The same in the words of the first versions, of which the older digests are made."""
+
     def decision(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         """Judge one version of one record, and tell what did not simply pass."""
+
+    def decisions(self, asked: Sequence[Asked]) -> list[Outcome | Exception]:
+        """The same of many, or how it failed."""
 
 
 Programs = Callable[[Session, int], Judge]
@@ -129,8 +139,16 @@ def build_world(
 
 def fresh_targets(session: Session, company_id: int, now: datetime) -> frozenset[str]:
     """The targets whose snapshot is young enough to be believed."""
-    given = {"company": company_id, "since": now - timedelta(hours=SNAPSHOT_HOURS)}
-    return frozenset(session.scalars(_FRESH, given))
+    return frozenset(session.scalars(_FRESH, _young(company_id, now)))
+
+
+def fresh_now(company_id: int, now: datetime) -> Question[frozenset[str]]:
+    """The same, asked with other questions."""
+    return frozenset((yield _FRESH.params(_young(company_id, now))).scalars())
+
+
+def _young(company_id: int, now: datetime) -> dict[str, object]:
+    return {"company": company_id, "since": now - timedelta(hours=SNAPSHOT_HOURS)}
 
 
 _FRESH = select(Connection.name).where(
@@ -154,7 +172,15 @@ def locked_through(session: Session, connection_id: int) -> date | None:
 
 def target_connections(session: Session, company_id: int) -> dict[str, Connection]:
     """The target connections by the word a rule file has for them: their name or connector."""
-    found = list(session.scalars(_TARGETS, {"company": company_id}))
+    return _by_words(session.scalars(_TARGETS, {"company": company_id}).all())
+
+
+def asked_targets(company_id: int) -> Question[dict[str, Connection]]:
+    """The same, asked with other questions."""
+    return _by_words(list((yield _TARGETS.params(company=company_id)).scalars()))
+
+
+def _by_words(found: Sequence[Connection]) -> dict[str, Connection]:
     by_connector = {row.connector: row for row in found}
     return by_connector | {row.name: row for row in found}
 

@@ -34,6 +34,7 @@ from holding.tables.columns import to_minor
 from holding.tables.row_states import HoldState, PushState
 from rules.outcomes.outcome import Document
 from rules.values.canonical import dumps, plain, revive
+from rules.values.clauses import clears_when
 from rules.values.posting_states import PostingState
 
 
@@ -84,7 +85,7 @@ def _decided_there(_: Desk, hold: Hold) -> Refusal | None:
     if waits_for_a_look(hold.code, hold.error_class, of_push=hold.of_push):
         return None
     words = "This does not wait for something to be put right in the target."
-    return Refusal("hold.no_look", words, hold.would_pass)
+    return Refusal("hold.no_look", words, clears_when(hold.would_pass))
 
 
 def link(
@@ -96,9 +97,7 @@ def link(
     now: datetime,
     op: str | None = None,
 ) -> Done | Refusal:
-    """The document of this number in the target is the posting's: it counts as posted, and nothing
-    is sent.
-    """
+    """The target's document of this number is the posting's: it counts as posted, none is sent."""
 
     def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:
         return _linked(desk, hold, voice, number, reason.strip(), now, op)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from grammar.text.amounts import in_currency
 from holding.store import bulk
 from holding.tables import Record
 
@@ -107,7 +108,7 @@ def beside(currency: str, net: object, deposit: object) -> str:
     if not off:
         return "Equal to the bank deposit."
     word = "less" if off > 0 else "more"
-    return f"{currency} {abs(off):,.2f} {word} than the bank deposit.".strip()
+    return f"{in_currency(abs(off), currency)} {word} than the bank deposit."
 
 
 def _entry(line: Mapping[str, Any], here: _Orders) -> EntryRow:

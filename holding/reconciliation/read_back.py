@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import Found, Kept
 from connectors.contract.targets import Readable
+from grammar.text.amounts import grouped
 from holding.audit.events import Fact, record_events
 from holding.connections import breaker, limits, readings
 from holding.connections.channel import Channel, Desk
@@ -58,7 +59,7 @@ def _moved(found: Found, total_field: str | None) -> Found:
     """Another total than the one that it was taken with, where nothing else tells of a change."""
     if found.kind != "equal" or total_field is None:
         return found
-    words = f"It comes to {found.total} there, which is not what it was taken with."
+    words = f"It comes to {grouped(str(found.total))} there, which is not what it was taken with."
     other = Kept(0, total_field, str(found.total))
     return replace(found, kind="different", words=words, differs=(other,))
 

@@ -32,6 +32,7 @@ from holding.words import plural
 from rules.outcomes.outcome import Document
 from rules.values.canonical import revive
 from rules.values.posting_states import PostingState
+from rules.values.tax_codes import CANCEL_WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,11 @@ class ReadingRow:
     def e_invoice(self) -> EInvoiceStatus:
         """Where its e-invoice stands."""
         return status(self.connector, self.doc_type, self.settings, self.e_invoice_at)
+
+    @property
+    def cancel_until(self) -> datetime | None:
+        """Until when its e-invoice can be cancelled; later only a note corrects it."""
+        return self.e_invoice_at + CANCEL_WINDOW if self.e_invoice_at else None
 
 
 READING = Columns(

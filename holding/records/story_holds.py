@@ -11,6 +11,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.access.person_names import asked_names
+from holding.mappings.entry_history import OWN_KINDS
 from holding.programs.world import UnreadableRulesError, program
 from holding.store.together import Question
 from holding.tables import (
@@ -211,7 +212,7 @@ def _revisions(
     session: Session, cleared: Sequence[tuple[Hold, Cause]], of_entries: Collection[int]
 ) -> Sequence[Revision]:
     """Those that may have cleared one of them, in order."""
-    entries = Revision.kind.in_(("mapping", "unit"))
+    entries = Revision.kind.in_(OWN_KINDS)
     return session.scalars(
         select(Revision)
         .where(

@@ -1,22 +1,28 @@
 """The text of a rule file as a person left it in the editor; each has their own.
 
-Here: keeping, finding and throwing away, and how large one may be. Not here: checking it
-(holding/rulesets), making it a change (holding/rulesets/publication.py).
+Here: keeping, finding and throwing away, how large one may be, what a new file may be called. Not
+here: checking it (holding/rulesets), making it a change (holding/rulesets/publication.py).
 """
 
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
 from holding.refusal import Refusal
+from holding.rulesets.admission import RULES
 from holding.tables import RuleDraft
 
 BYTES: Final = 256 * 1024
 LINES: Final = 10_000
+LONGEST: Final = 80  # characters of a path
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*")
+_HINT: Final = "Enter lower-case letters, digits and hyphens, such as credit-notes.rules."
 TOO_LARGE: Final = Refusal(
     "draft.too_large",
     f"The file is too large to write here: it may have {BYTES // 1024} KB and {LINES:,} lines.",
@@ -46,6 +52,14 @@ def draft(session: Session, actor: Actor, path: str) -> Draft | None:
     return Draft(found.body, found.base_id, found.saved_at) if found else None
 
 
+def paths(session: Session, actor: Actor) -> tuple[str, ...]:
+    """The files of which the person has a draft."""
+    mine = select(RuleDraft.path).where(
+        RuleDraft.company_id == actor.company_id, RuleDraft.person_id == actor.person_id
+    )
+    return tuple(session.scalars(mine.order_by(RuleDraft.path)))
+
+
 def keep(
     session: Session, actor: Actor, path: str, text: str, base_id: int | None, now: datetime
 ) -> Refusal | None:
@@ -73,3 +87,18 @@ def throw_away(session: Session, actor: Actor, path: str) -> None:
             RuleDraft.path == path,
         )
     )
+
+
+def new_path(name: str, files: Collection[str]) -> str | Refusal:
+    """The path of a new rule file called so; the ending may be left out. 422: the name is blank,
+    too long or of other signs; 409: the rules have such a file.
+    """
+    stem = name.strip().removesuffix(RULES)
+    path = stem + RULES
+    if len(path) > LONGEST or not _NAME.fullmatch(stem):
+        words = f"The name of a rule file has up to {LONGEST} letters, digits and hyphens."
+        return Refusal("rulefile.name", words, _HINT, 422)
+    if path in files:
+        words = f"The rules have a file {path} already."
+        return Refusal("rulefile.there", words, "Open that file, or enter another name.")
+    return path

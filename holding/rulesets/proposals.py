@@ -173,7 +173,8 @@ def _corrections(session: Session, company_id: int, since: datetime) -> list[_Do
         select(Record.type, before.body.label("old"), Version.body.label("new"), Version.at)
         .join(Record, Record.id == Version.record_id)
         .join(before, before.id == Version.corrects_id)
-        .where(Record.company_id == company_id, Version.at >= since)
+        .where(Record.company_id + 0 == company_id)  # by the corrections, not by all of the company
+        .where(Version.corrects_id.is_not(None), Version.at >= since)
         .order_by(Version.at)
     )
     pairs: defaultdict[tuple[str, str], Counter[tuple[str, str]]] = defaultdict(Counter)
@@ -194,7 +195,8 @@ def _releases(session: Session, company_id: int, since: datetime) -> list[_Done]
     rows = session.execute(
         select(Release.rule, func.count(), func.max(Release.at))
         .join(Record, Record.id == Release.record_id)
-        .where(Record.company_id == company_id, Release.at >= since, Release.kind == "release")
+        .where(Record.company_id + 0 == company_id)  # by the releases, not by all of the company
+        .where(Release.at >= since, Release.kind == "release")
         .where(Release.voided_at.is_(None))
         .group_by(Release.rule)
     )

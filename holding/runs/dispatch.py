@@ -225,7 +225,7 @@ def _ready(desk: Desk, channel: Channel, *, seen: str, limited: bool) -> Worked:
     examined = examine(desk, channel, claims, in_file=channel.by_hand)
     told = with_items(desk, channel, examined, in_file=channel.by_hand)
     looked, left = first_looks(desk, channel, told)
-    quiet = 0
+    quiet, called = 0, False
     for doc_type in dict.fromkeys(one.claim.doc_type for one in left.good):
         mine = [one for one in left.good if one.claim.doc_type == doc_type]
         if channel.by_hand:
@@ -234,8 +234,8 @@ def _ready(desk: Desk, channel: Channel, *, seen: str, limited: bool) -> Worked:
             _in_files(desk, channel, left.only([one.claim.posting_id for one in mine]), run_id)
             runs = {run_id}
         else:
-            runs, settled = _one_by_one(desk, channel, left, mine, looked)
-            quiet += settled
+            runs, settled = _one_by_one(desk, channel, left, mine, looked, called=called)
+            quiet, called = quiet + settled, True
         if runs:
             with desk.database.write() as session:
                 for run_id in sorted(runs):
@@ -244,15 +244,23 @@ def _ready(desk: Desk, channel: Channel, *, seen: str, limited: bool) -> Worked:
 
 
 def _one_by_one(
-    desk: Desk, channel: Channel, left: Examined, mine: Sequence[Checked], looked: Looked
+    desk: Desk,
+    channel: Channel,
+    left: Examined,
+    mine: Sequence[Checked],
+    looked: Looked,
+    *,
+    called: bool,
 ) -> tuple[set[int], int]:
     """A call for each of one document type; the runs that are open then, which is one or none as
     the last of them ends it, and how many were taken without anybody waiting for that.
+
+    Once the target was `called`, also for another type, its answer decides about the next call.
     """
     runs: set[int] = set()
     quiet = 0
     for at, one in enumerate(mine, start=1):
-        if at > 1 and not limits.lets_us(desk, channel):
+        if (called or at > 1) and not limits.lets_us(desk, channel):
             line_up_again(desk, [other.claim for other in mine[at - 1 :]])
             break
         alone = left.only([one.claim.posting_id])

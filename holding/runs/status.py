@@ -37,6 +37,7 @@ from holding.tables import (
     Run,
     Throttle,
 )
+from holding.tables.columns import is_word
 from holding.tables.row_states import BreakerState, KeyState, RunState, StopState
 from holding.tables.rules import ROUTE_STOPPED
 from holding.words import Sums, by_key
@@ -83,7 +84,8 @@ _resumed = aliased(Person, name="resumed_by")
 _READY = (
     Posting.company_id == RouteStop.company_id,
     Posting.route == RouteStop.route,
-    Posting.state == PostingState.READY,
+    is_word(Posting.state, PostingState.READY),
+    text(f"posting.{Posting.OPEN}"),  # by the index of what is open
 )
 _still_waiting = select(func.count()).where(*_READY).correlate(RouteStop).scalar_subquery()
 STOP = Columns(

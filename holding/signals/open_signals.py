@@ -15,7 +15,8 @@ from holding.store.row_objects import Columns, of
 from holding.store.together import Question, answer
 from holding.tables import Connection, Record, Signal
 from holding.tables.row_states import SignalKind
-from holding.words import SPACE, plural, sums
+from holding.words import plural, sums
+from rules.values.names import month_name
 
 TRIES: Final = 2
 """After so many failed attempts of people an escalation is offered."""
@@ -60,7 +61,7 @@ class SignalRow:
     @property
     def period(self) -> str:
         """The month that closes, in words; empty for what is about none."""
-        return month(self.key) if self.close else ""
+        return month_name(self.key) if self.close else ""
 
     @property
     def offers_escalation(self) -> bool:
@@ -137,15 +138,11 @@ def sentence(row: SignalRow, books: str) -> str:
             return f"{row.connection} does not accept our key.{tried}"
         case SignalKind.CLOSE_BLOCKED:
             held = f"{plural(row.records, 'record is', 'records are')} on hold, {money}."
-            return f"The books of {month(row.key)} close on {row.closes_on}: {held}"
+            t_month = month_name(row.key)
+            return f"The books of {t_month} close on {row.closes_on}: {held}"
         case SignalKind.TOTALS_DIFFER:
             many = plural(row.records, "document")
             return f"{row.connection} keeps other totals of {many} than were sent, after a retry."
-
-
-def month(key: str) -> str:
-    """October 2026, of the key of a period."""
-    return f"{date.fromisoformat(f'{key}-01'):%B}{SPACE}{key[:4]}"
 
 
 def _signals(company_id: int) -> Select[Any]:

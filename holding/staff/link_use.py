@@ -67,7 +67,7 @@ def _with_new_password(
         words = f"A password has at least {MIN_PASSWORD} characters; this one has {len(password)}."
         return Refusal("person.password", words, "", 422)
     if link.kind == JOIN and not name.strip():
-        return Refusal("person.name", "Enter your name.", "It stands beside what you do.", 422)
+        return Refusal("person.name", "Enter your name.", "It is shown beside what you do.", 422)
     person_id = link.person_id if link.kind == RESET else id_of_address(session, link.email)
     if person_id is None:
         person = Person(email=link.email, name=name.strip(), active=True, settings={})

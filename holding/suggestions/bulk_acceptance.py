@@ -18,7 +18,7 @@ from holding.audit.events import record_event
 from holding.lifecycle.changes import locked_company
 from holding.mappings import fixes, keepers
 from holding.mappings.entries import Parsed
-from holding.mappings.many_changes import Edit, Effect, effect
+from holding.mappings.many_changes import NOTHING, Edit, Effect, KnownMaps, effect
 from holding.refusal import Refusal
 from holding.suggestions.exact_matches import LeftOut, Match, Matches, exact_matches
 from holding.tables.rules import ALWAYS
@@ -53,10 +53,12 @@ def bulk_preview(
     matches: Sequence[Match],
     now: datetime,
     since: date = ALWAYS,
+    *,
+    maps: KnownMaps | None = None,
 ) -> Effect:
     """Judge again, in memory, what waits for these keys as if all entries were there."""
     edits = [Edit(one.row.table, one.row.key, Parsed(one.value), since) for one in matches]
-    return effect(session, company_id, edits, now)
+    return effect(session, company_id, edits, now, maps=maps) if edits else NOTHING
 
 
 def accept(

@@ -6,39 +6,38 @@ are spelled nearly alike (holding/mappings/entries.py), what a value would do to
 (holding/mappings/preview.py).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from grammar.nodes import Ruleset
 from holding.code_lists import file_codes
 from holding.code_lists.file_codes import FileCode, FileList
 from holding.mappings.entries import table_of
 from holding.mappings.preview import active_program
 from holding.programs.known_schemas import schemas
-from holding.programs.world import target_connections
+from holding.programs.world import asked_targets, target_connections
 from holding.store import bulk
-from holding.suggestions import listed_names
+from holding.store.together import Question, Together
+from holding.suggestions import listed_names, values_in_use
 from holding.tables import (
     Connection,
     MappingEntry,
     MappingTable,
-    Posting,
-    PostingUse,
     Snapshot,
     SnapshotItem,
 )
 from holding.tables.row_states import ListKind
-from rules.comparison.preflight import LISTS, references
-from rules.documents.listed_codes import LISTS as COMPLETE
+from rules.comparison.preflight import LISTS, WHOLE, references
 
 SHOWN: Final = 20
 """So many values are shown of a search."""
-NAMED: Final = 3
+NAMED: Final = values_in_use.NAMED
 """So many of the other keys that have a value are named."""
 LONGEST: Final = 100
 """Characters of what is searched for."""
@@ -85,8 +84,8 @@ class Purpose:
 class Choice:
     """A value: in whose list it stands, and the first keys and the count of all that have it.
 
-    `name` is what a list from a file calls it, where that is something else; `active`: no such list
-    says that it is switched off.
+    `name` is what a list calls it, where that is something else, and `sku` the code that people
+    gave it there; `active`: no list says that it is switched off.
     """
 
     value: str
@@ -95,6 +94,7 @@ class Choice:
     uses: int
     name: str = ""
     active: bool = True
+    sku: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,39 +114,63 @@ class Known:
     inactive: tuple[FileList, ...] = ()
 
 
+class Lists:
+    """All lists of a company's targets, those told and those from files, asked for at once."""
+
+    def __init__(self, asked: Together, targets: Mapping[str, Connection]) -> None:
+        self._targets = targets
+        ids = sorted({one.id for one in targets.values()})
+        self._told = asked.ask(_told(ids))
+        self._files = asked.ask(file_codes.lists({(one, kind) for one in ids for kind in ListKind}))
+
+    def purpose(self, ruleset: Ruleset | None, table: str) -> Purpose:
+        """What the documents of these rules use a table for."""
+        if ruleset is None:
+            return Purpose()
+        uses = [one for one in references(ruleset, schemas()) if table in one.tables]
+        uses = [one for one in uses if one.target in self._targets or one.kind in PARTIES]
+        known = [(self._targets[one.target].id, one) for one in uses if one.target in self._targets]
+        asked = {(key, LISTS[one.kind]) for key, one in known if one.kind in LISTS}
+        wanted = {
+            (key, ListKind(one.kind)): one.target for key, one in known if one.kind in set(ListKind)
+        }
+        files = [one for one in self._files.value if (one.connection_id, one.kind) in wanted]
+        have = {(one.connection_id, one.kind) for one in files}
+        return Purpose(
+            lists=tuple(told for at, told in self._told.value if at in asked),
+            of_parties=any(one.kind in PARTIES for one in uses),
+            files=tuple(files),
+            unlisted=tuple(sorted({(n, at[1]) for at, n in wanted.items() if at not in have})),
+        )
+
+
+def asked_lists(asked: Together, company_id: int) -> Callable[[], Lists]:
+    """Which targets a company has, asked with other questions; called, it asks for their lists."""
+    targets = asked.ask(asked_targets(company_id))
+    return lambda: Lists(asked, targets.value)
+
+
 def purpose(session: Session, company_id: int, table: str) -> Purpose:
     """What the documents of the rules in force use a table for."""
+    lists = Lists(Together(session), target_connections(session, company_id))
     judge = active_program(session, company_id)
-    if judge is None:
-        return Purpose()
-    uses = [one for one in references(judge.ruleset, schemas()) if table in one.tables]
-    connections = target_connections(session, company_id)
-    asked = {
-        (connections[one.target].id, LISTS[one.kind])
-        for one in uses
-        if one.kind in LISTS and one.target in connections
-    }
-    found = (
-        CodeList(row.id, row.name, row.kind, row.checked_at, row.kind in COMPLETE.values())
-        for row in session.execute(_READ, {"connections": [key for key, _ in asked]})
-        if (row.connection_id, row.kind) in asked
-    )
-    wanted = {
-        (connections[one.target].id, ListKind(one.kind)): one.target
-        for one in uses
-        if one.kind in set(ListKind) and one.target in connections
-    }
-    files = file_codes.lists(session, wanted.keys()) if wanted else ()
-    have = {(one.connection_id, one.kind) for one in files}
-    lacking = {(name, at[1]) for at, name in wanted.items() if at not in have}
-    of_parties = any(one.kind in PARTIES for one in uses)
-    return Purpose(tuple(found), of_parties, files, tuple(sorted(lacking)))
+    return lists.purpose(judge.ruleset if judge else None, table)
+
+
+def _told(connections: Collection[int]) -> Question[list[tuple[tuple[int, str], CodeList]]]:
+    read = _READ.where(bulk.among(Snapshot.connection_id, connections))
+    return [
+        (
+            (row.connection_id, row.kind),
+            CodeList(row.id, row.name, row.kind, row.checked_at, row.kind in WHOLE.values()),
+        )
+        for row in (yield read)
+    ]
 
 
 _READ = (
     select(Snapshot.id, Snapshot.connection_id, Snapshot.kind, Snapshot.checked_at, Connection.name)
     .join(Connection, Connection.id == Snapshot.connection_id)
-    .where(bulk.among_given(Snapshot.connection_id, "connections"))
     .order_by(Connection.name, Snapshot.kind)
 )
 
@@ -177,7 +201,7 @@ def search(
             of_files.setdefault(entry.code, entry)
     values = set(_matching(session, MappingEntry.value, _values(found), text))
     best = sorted({*listed, *values}, key=lambda value: (*_rank(value, text), value))
-    keys = keys_of(session, found, best[: SHOWN + 1])
+    keys = values_in_use.keys_of(session, found, best[: SHOWN + 1])
     return tuple(
         Choice(
             value,
@@ -186,6 +210,7 @@ def search(
             keys[value][1],
             _name(value, of_files, names),
             value not in of_files or of_files[value].active,
+            of_files[value].sku if value in of_files else "",
         )
         for value in best[: SHOWN + 1]
     )
@@ -206,10 +231,10 @@ def known(
         return Known((), (), ())
     missing = [one for one in told.lists if one.complete and not _has(session, one, value)]
     near = [code for one in missing for code in _near(session, one, value)]
-    others = keys_of(session, found, [value])[value][0] if told.of_parties else ()
+    others = values_in_use.keys_of(session, found, [value])[value][0] if told.of_parties else ()
     entries = {one: file_codes.listed(session, one, [value]).get(value) for one in told.files}
     off = [one for one, entry in entries.items() if entry is None]
-    if off and accepted(session, found, [value]):
+    if off and values_in_use.accepted(session, found, [value]):
         off = []
     return Known(
         unlisted=tuple(dict.fromkeys(one.target for one in missing)),
@@ -218,19 +243,6 @@ def known(
         off_file=tuple(off),
         inactive=tuple(one for one, entry in entries.items() if entry and not entry.active),
     )
-
-
-def accepted(session: Session, table: MappingTable, values: Collection[str]) -> set[str]:
-    """Those of the values of a table with which something was posted: their target has them."""
-    query = (
-        select(MappingEntry.value)
-        .join(PostingUse, PostingUse.entry_id == MappingEntry.id)
-        .join(Posting, Posting.id == PostingUse.posting_id)
-        .where(MappingEntry.table_id == table.id, Posting.posted_at.is_not(None))
-        .where(bulk.among(MappingEntry.value, list(values)))
-        .distinct()
-    )
-    return set(session.scalars(query))
 
 
 def _codes(one: CodeList) -> Select[Any]:
@@ -285,28 +297,6 @@ def _rank(value: str, text: str) -> tuple[bool, bool]:
     """The value itself first, then what begins so."""
     folded, wanted = value.casefold(), text.casefold()
     return folded != wanted, not folded.startswith(wanted)
-
-
-def keys_of(
-    session: Session, table: MappingTable, values: Collection[str]
-) -> dict[str, tuple[tuple[str, ...], int]]:
-    """Value -> the first keys that have it now, and how many do."""
-    mine = (
-        MappingEntry.table_id == table.id,
-        MappingEntry.to_revision.is_(None),
-        bulk.among(MappingEntry.value, list(values)),
-    )
-    place = func.row_number().over(partition_by=MappingEntry.value, order_by=MappingEntry.key)
-    count = func.count().over(partition_by=MappingEntry.value)
-    each = select(
-        MappingEntry.value, MappingEntry.key, place.label("place"), count.label("uses")
-    ).where(*mine)
-    rows = each.subquery()
-    first = select(rows.c.value, rows.c.key, rows.c.uses).where(rows.c.place <= NAMED + 1)
-    keys: dict[str, tuple[tuple[str, ...], int]] = dict.fromkeys(values, ((), 0))
-    for value, key, uses in session.execute(first.order_by(rows.c.value, rows.c.key)):
-        keys[value] = (*keys[value][0], key), uses
-    return keys
 
 
 def _has(session: Session, one: CodeList, value: str) -> bool:

@@ -10,7 +10,7 @@ Nothing is exact that anything contradicts: a number, a name, a value that anoth
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import select
@@ -18,19 +18,22 @@ from sqlalchemy.orm import Session
 
 from holding.code_lists import file_codes
 from holding.code_lists.file_codes import Identity
-from holding.mappings.entries import table_of
-from holding.mappings.fixes import Missing, missing
-from holding.parties import party_merge
+from holding.mappings.fixes import Missing, asked_causes, asked_missing
+from holding.mappings.many_changes import KnownMaps, asked_maps
+from holding.mappings.mapping_lists import Suggestion
+from holding.mappings.preview import active_program
+from holding.parties import known_otherwise
 from holding.store import bulk
-from holding.suggestions import choices, said_identities
-from holding.suggestions.choices import Purpose
+from holding.store.together import Question, Together
+from holding.suggestions import choices, said_identities, values_in_use
+from holding.suggestions.choices import CodeList, Purpose
 from holding.suggestions.match_evidence import Candidate, chosen, compared, same_word
 from holding.tables import MappingEntry, MappingTable, SnapshotItem
 from holding.tables.row_states import ListKind
 from rules.values.cause_keys import UNITS
 from rules.values.spelling import match_key
 
-MOST: Final = 100
+MOST: Final = 50
 """So many missing values are looked at, those with the most money."""
 OWN: Final = "It has, or had, a value of its own"
 
@@ -62,133 +65,211 @@ class Matches:
     exact: tuple[Match, ...]
     left: tuple[LeftOut, ...]
     more: int = 0
+    maps: KnownMaps | None = field(default=None, compare=False)
 
 
-def exact_matches(session: Session, company_id: int) -> Matches:
-    """The missing values of all maps, those with the most money first; units are left to people."""
-    every = [row for row in missing(session, company_id, most=None) if row.table != UNITS]
-    rows = every[:MOST]
-    names = dict.fromkeys(row.table for row in rows)
-    purposes = {name: choices.purpose(session, company_id, name) for name in names}
-    parties = {name for name, told in purposes.items() if told.of_parties}
-    said = said_identities.said_identities(session, company_id, rows, parties)
-    verdicts: dict[int, Match | LeftOut] = {}
-    for name in names:
-        table = table_of(session, company_id, name)
-        mine = [row for row in rows if row.table == name]
-        if table is not None:
-            verdicts |= _of_table(session, table, mine, said, purposes[name])
-    found = [verdicts[row.cause_id] for row in rows if row.cause_id in verdicts]
+def exact_matches(session: Session, company_id: int, *, beside: Together | None = None) -> Matches:
+    """The missing values of all maps, those with the most money first; units are left to people.
+
+    All tables are looked at together, in as many statements as one of them takes; `beside`: what
+    else is asked with the first.
+    """
+    asked, judge = beside or Together(session), active_program(session, company_id)
+    rules = judge.ruleset if judge else None
+    causes = asked.ask(asked_causes(company_id, most=None))
+    lists_of, tables = choices.asked_lists(asked, company_id), asked.ask(asked_maps(company_id))
+    every = [one for one in causes.value if one.key.table != UNITS]
+    names = dict.fromkeys(one.key.table or "" for one in every[:MOST])
+    lists = lists_of()
+    found = asked.ask(asked_missing(session, company_id, every[:MOST]))
+    rows = found.value
+    told = {name: lists.purpose(rules, name) for name in names}
+    parties = {name for name, one in told.items() if one.of_parties}
+    said = asked.ask(said_identities.said_identities(company_id, rows, parties))
+    looks = [
+        _Look(asked, tables.value[name], [row for row in rows if row.table == name], one)
+        for name, one in told.items()
+        if name in tables.value
+    ]
+    uses = known_otherwise.all_known_as(
+        session, company_id, {row.cause_id: row.table for row in rows}
+    )
+    for look in looks:
+        look.find(said.value, uses)
+    for look in looks:
+        look.choose()
+    verdicts = {cause: one for look in looks for cause, one in look.verdicts().items()}
+    each = [verdicts[row.cause_id] for row in rows if row.cause_id in verdicts]
     return Matches(
-        exact=tuple(one for one in found if isinstance(one, Match)),
-        left=tuple(one for one in found if isinstance(one, LeftOut)),
+        exact=tuple(one for one in each if isinstance(one, Match)),
+        left=tuple(one for one in each if isinstance(one, LeftOut)),
         more=len(every) - len(rows),
+        maps=KnownMaps(tables.value),
     )
 
 
-def _of_table(
-    session: Session,
-    table: MappingTable,
-    rows: Sequence[Missing],
-    said: Mapping[int, said_identities.Said],
-    told: Purpose,
-) -> dict[int, Match | LeftOut]:
-    found = _candidates(session, table, rows, said, told)
-    had = _had_before(session, table, [row.key for row in rows])
-    verdicts: dict[int, Match | LeftOut] = {}
-    for row in rows:
-        one, who = said[row.cause_id], said[row.cause_id].newest
-        why = one.torn or (OWN if row.key in had else "")
-        value, left = ("", why) if why else chosen(found[row.cause_id])
-        if left:
-            verdicts[row.cause_id] = LeftOut(row, who, left)
-        else:
-            fits = found[row.cause_id][value]
-            verdicts[row.cause_id] = Match(row, who, value, fits.name, tuple(fits.reasons))
-    matches = [one for one in verdicts.values() if isinstance(one, Match)]
-    unfit = {**_shared(session, table, matches, told), **_unlisted(session, table, matches, told)}
-    verdicts |= {m.row.cause_id: LeftOut(m.row, m.who, unfit[m.row.cause_id]) for m in matches
-                 if m.row.cause_id in unfit}  # fmt: skip
-    return verdicts
+class _Look:
+    """The missing values of one table on their way to a verdict: each step asks, the next hears."""
 
+    def __init__(
+        self, asked: Together, table: MappingTable, rows: Sequence[Missing], told: Purpose
+    ) -> None:
+        self._asked, self._table, self._rows, self._told = asked, table, rows, told
+        keys = [row.key for row in rows]
+        self._spelled = asked.ask(_spelled(table, rows))
+        self._had = asked.ask(_had_before(table, keys))
+        self._codes = asked.ask(_told_codes(told.lists, keys))
 
-def _candidates(
-    session: Session,
-    table: MappingTable,
-    rows: Sequence[Missing],
-    said: Mapping[int, said_identities.Said],
-    told: Purpose,
-) -> dict[int, dict[str, Candidate]]:
-    """Cause -> value -> what speaks for it and against it."""
-    spelled = _spelled(session, table, rows)
-    known = {
-        row.cause_id: party_merge.known_as(session, table.company_id, table.name, row.cause_id)
-        for row in rows
-    }
-    used = {key: {use.value for use in uses} | set(spelled[key]) for key, uses in known.items()}
-    found = _of_files(session, told, {key: one.newest for key, one in said.items()}, used)
-    codes = _told_codes(session, told, [row.key for row in rows])
-    for row in rows:
-        mine = found[row.cause_id]
-        for target in codes.get(row.key, ()):
-            mine.setdefault(row.key, Candidate()).reasons.append(f"Same code in {target}")
-        for use in known[row.cause_id]:
-            mine.setdefault(use.value, Candidate()).reasons.append(f"{use.reason}: {use.key}")
-        for value, key in spelled[row.cause_id].items():
-            reason = f"Used for {key}, the same but for its spelling"
-            hint = f"Spelled like {key}, which is known"
-            mine.setdefault(value, Candidate()).spelled(row.key, key, reason, hint)
-    return found
+    def find(
+        self, said: Mapping[int, said_identities.Said], uses: Mapping[int, Sequence[Suggestion]]
+    ) -> None:
+        """Ask the lists from files for what fits the keys, and for the values that are in use."""
+        self._said, self._uses = said, uses
+        who = [said[row.cause_id].newest for row in self._rows]
+        values = sorted({value for row in self._rows for value in self._used(row)})
+        self._fitting = [self._asked.ask(file_codes.fitting(one, who)) for one in self._told.files]
+        self._entries = [
+            self._asked.ask(file_codes.asked_listed(one, values)) for one in self._told.files
+        ]
 
+    def choose(self) -> None:
+        """Choose the one value that fits, and ask what else has it and who lists it."""
+        candidates = self._candidates()
+        self._verdicts: dict[int, Match | LeftOut] = {}
+        for row in self._rows:
+            one = self._said[row.cause_id]
+            why = one.torn or (OWN if row.key in self._had.value else "")
+            value, left = ("", why) if why else chosen(candidates[row.cause_id])
+            if left:
+                self._verdicts[row.cause_id] = LeftOut(row, one.newest, left)
+            else:
+                fits = candidates[row.cause_id][value]
+                reasons = tuple(fits.reasons)
+                self._verdicts[row.cause_id] = Match(row, one.newest, value, fits.name, reasons)
+        asked, values = self._asked, list({one.value for one in self._matches()})
+        complete = [one for one in self._told.lists if one.complete]
+        self._have = asked.ask(values_in_use.asked_keys(self._table, values))
+        self._listing = [(one, asked.ask(_told_codes((one,), values))) for one in complete]
+        self._posted = asked.ask(values_in_use.asked_accepted(self._table, values))
+        self._listed = [
+            (one, asked.ask(file_codes.asked_listed(one, values))) for one in self._told.files
+        ]
 
-def _of_files(
-    session: Session,
-    told: Purpose,
-    asked: Mapping[int, Identity],
-    used: Mapping[int, Collection[str]],
-) -> dict[int, dict[str, Candidate]]:
-    """The same by the lists from files alone: of each cause in `used` the entries that something
-    speaks for, and those of the values in use that it names, whatever they say.
-    """
-    found: dict[int, dict[str, Candidate]] = {cause_id: {} for cause_id in used}
-    every = sorted({value for values in used.values() for value in values})
-    for file in told.files:
-        fitting = file_codes.fitting(session, file, [asked[cause_id] for cause_id in used])
-        entries = file_codes.listed(session, file, every) | {one.code: one for one in fitting}
-        for cause_id, mine in found.items():
+    def verdicts(self) -> dict[int, Match | LeftOut]:
+        """By cause; what another party has, or the target does not list, is left out."""
+        unfit = {**self._shared(), **self._unlisted()}
+        left = [one for one in self._matches() if one.row.cause_id in unfit]
+        return self._verdicts | {
+            one.row.cause_id: LeftOut(one.row, one.who, unfit[one.row.cause_id]) for one in left
+        }
+
+    def _matches(self) -> list[Match]:
+        return [one for one in self._verdicts.values() if isinstance(one, Match)]
+
+    def _used(self, row: Missing) -> set[str]:
+        """The values in use that something names for a key."""
+        uses = {use.value for use in self._uses.get(row.cause_id, ())}
+        return uses | set(self._spelled.value[row.cause_id])
+
+    def _candidates(self) -> dict[int, dict[str, Candidate]]:
+        """Cause -> value -> what speaks for it and against it."""
+        found = {row.cause_id: self._of_files(row) for row in self._rows}
+        for row in self._rows:
+            mine = found[row.cause_id]
+            for target in self._codes.value.get(row.key, ()):
+                mine.setdefault(row.key, Candidate()).reasons.append(f"Same code in {target}")
+            for use in self._uses.get(row.cause_id, ()):
+                mine.setdefault(use.value, Candidate()).reasons.append(f"{use.reason}: {use.key}")
+            for value, key in self._spelled.value[row.cause_id].items():
+                reason = f"Used for {key}, the same but for its spelling"
+                hint = f"Spelled like {key}, which is known"
+                mine.setdefault(value, Candidate()).spelled(row.key, key, reason, hint)
+        return found
+
+    def _of_files(self, row: Missing) -> dict[str, Candidate]:
+        """The same by the lists from files alone: the entries that something speaks for, and those
+        of the values in use, whatever they say.
+        """
+        mine: dict[str, Candidate] = {}
+        used, who = self._used(row), self._said[row.cause_id].newest
+        lists = zip(self._told.files, self._fitting, self._entries, strict=True)
+        for file, fitting, listed in lists:
+            entries = listed.value | {one.code: one for one in fitting.value}
             for code in sorted(entries):
                 party = file.kind != ListKind.ITEM
-                one = compared(entries[code], asked[cause_id], party=party, by_id=file.by_id)
-                if one.reasons or one.hints or code in used[cause_id]:
+                one = compared(entries[code], who, party=party, by_id=file.by_id)
+                if one.reasons or one.hints or code in used:
                     mine[code] = mine[code].joined(one) if code in mine else one
-    return found
+        return mine
+
+    def _shared(self) -> dict[int, str]:
+        """Parties whose value another key has already, or would have with them; another spelling of
+        the key is no other.
+        """
+        matches = self._matches()
+        if not self._told.of_parties or not matches:
+            return {}
+        wrong: dict[int, str] = {}
+        for one in matches:
+            have = self._have.value[one.value][0]
+            taken = [key for key in have if match_key(key) != match_key(one.row.key)]
+            if taken:
+                why = f"{one.reasons[0]} as {taken[0]}, which is {one.value} already"
+                wrong[one.row.cause_id] = why
+        free = [one for one in matches if one.row.cause_id not in wrong]
+        for one in free:
+            others = [
+                other.row.key
+                for other in free
+                if other.value == one.value and match_key(other.row.key) != match_key(one.row.key)
+            ]
+            if others:
+                wrong[one.row.cause_id] = f"{', '.join(others[:3])} would be {one.value}, too"
+        return wrong
+
+    def _unlisted(self) -> dict[int, str]:
+        """Values that a target which told all its codes does not list, or that are in no list of it
+        and were never posted.
+        """
+        wrong: dict[str, str] = {}
+        matches = self._matches()
+        for value in dict.fromkeys(one.value for one in matches):
+            for told, has in self._listing:
+                if value not in has.value:
+                    wrong[value] = f"{told.target} does not list {value}"
+            for file, listed in self._listed:
+                entry = listed.value.get(value)
+                if entry is None and value not in self._posted.value:
+                    wrong[value] = f"{value} is not in the list of {file.target} of {file.as_of}"
+                elif entry is not None and not entry.active:
+                    at = f"{file.target} by the list of {file.as_of}"
+                    wrong[value] = f"{value} is inactive in {at}"
+        return {one.row.cause_id: wrong[one.value] for one in matches if one.value in wrong}
 
 
 def _told_codes(
-    session: Session, told: Purpose, keys: Collection[str]
-) -> dict[str, tuple[str, ...]]:
+    lists: Sequence[CodeList], keys: Collection[str]
+) -> Question[dict[str, tuple[str, ...]]]:
     """Key -> the targets that told a code which is exactly it."""
-    targets = {one.snapshot_id: one.target for one in told.lists}
-    rows = session.execute(
-        select(SnapshotItem.snapshot_id, SnapshotItem.code).where(
-            bulk.among(SnapshotItem.snapshot_id, sorted(targets)),
-            bulk.among(SnapshotItem.code, list(keys)),
-            SnapshotItem.to_revision.is_(None),
-        )
+    targets = {one.snapshot_id: one.target for one in lists}
+    if not targets or not keys:
+        return {}
+    rows = yield select(SnapshotItem.snapshot_id, SnapshotItem.code).where(
+        bulk.among(SnapshotItem.snapshot_id, sorted(targets)),
+        bulk.among(SnapshotItem.code, list(keys)),
+        SnapshotItem.to_revision.is_(None),
     )
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for row in rows if targets else ():
+    for row in rows:
         found[row.code].append(targets[row.snapshot_id])
     return {code: tuple(sorted(names)) for code, names in found.items()}
 
 
-def _spelled(
-    session: Session, table: MappingTable, rows: Sequence[Missing]
-) -> dict[int, dict[str, str]]:
+def _spelled(table: MappingTable, rows: Sequence[Missing]) -> Question[dict[int, dict[str, str]]]:
     """Cause -> the values in use of keys that share its letters and digits, each with such a key;
     with the one that differs least.
     """
-    entries = session.execute(
+    entries = yield (
         select(MappingEntry.key, MappingEntry.value)
         .where(MappingEntry.table_id == table.id, MappingEntry.to_revision.is_(None))
         .where(MappingEntry.value.is_not(None), MappingEntry.num.is_(None))
@@ -206,62 +287,9 @@ def _spelled(
     return found
 
 
-def _had_before(session: Session, table: MappingTable, keys: Collection[str]) -> set[str]:
+def _had_before(table: MappingTable, keys: Collection[str]) -> Question[set[str]]:
     """The keys that ever had an entry: what was posted with it is looked at alone."""
     query = select(MappingEntry.key).where(
         MappingEntry.table_id == table.id, bulk.among(MappingEntry.key, list(keys))
     )
-    return set(session.scalars(query))
-
-
-def _shared(
-    session: Session, table: MappingTable, matches: Sequence[Match], told: Purpose
-) -> dict[int, str]:
-    """Parties whose value another key has already, or would have with them; another spelling of
-    the key is no other.
-    """
-    if not told.of_parties or not matches:
-        return {}
-    have = choices.keys_of(session, table, list({one.value for one in matches}))
-    wrong: dict[int, str] = {}
-    for one in matches:
-        taken = [key for key in have[one.value][0] if match_key(key) != match_key(one.row.key)]
-        if taken:
-            why = f"{one.reasons[0]} as {taken[0]}, which is {one.value} already"
-            wrong[one.row.cause_id] = why
-    free = [one for one in matches if one.row.cause_id not in wrong]
-    for one in free:
-        others = [
-            other.row.key
-            for other in free
-            if other.value == one.value and match_key(other.row.key) != match_key(one.row.key)
-        ]
-        if others:
-            wrong[one.row.cause_id] = f"{', '.join(others[:3])} would be {one.value}, too"
-    return wrong
-
-
-def _unlisted(
-    session: Session, table: MappingTable, matches: Sequence[Match], told: Purpose
-) -> dict[int, str]:
-    """Values that a target which told all its codes does not list, or that are in no list of it and
-    were never posted.
-    """
-    if not matches:
-        return {}
-    values = list({one.value for one in matches})
-    wrong: dict[str, str] = {}
-    for told_list in (one for one in told.lists if one.complete):
-        named = choices.Purpose((told_list,))
-        has = _told_codes(session, named, values)
-        wrong |= {v: f"{told_list.target} does not list {v}" for v in values if v not in has}
-    posted = choices.accepted(session, table, values)
-    for file in told.files:
-        listed = file_codes.listed(session, file, values)
-        for value in values:
-            entry = listed.get(value)
-            if entry is None and value not in posted:
-                wrong[value] = f"{value} is not in the list of {file.target} of {file.as_of}"
-            elif entry is not None and not entry.active:
-                wrong[value] = f"{value} is inactive in {file.target} by the list of {file.as_of}"
-    return {one.row.cause_id: wrong[one.value] for one in matches if one.value in wrong}
+    return set((yield query).scalars())

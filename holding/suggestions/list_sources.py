@@ -31,8 +31,7 @@ from holding.tables import (
 )
 from holding.tables.row_states import ListKind
 from holding.words import plural
-from rules.comparison.preflight import references
-from rules.documents.listed_codes import LISTS
+from rules.comparison.preflight import LISTS, references
 
 TOLD: Final = frozenset({*LISTS.values(), ITEM})
 

@@ -16,6 +16,7 @@ SAME_TIN, SAME_REGISTRATION = "Same TIN", "Same registration number"
 OTHER_TIN, OTHER_REGISTRATION = "another TIN", "another registration number"
 SAME_NAME, NAME_BUT_FORM = "Same name", "Same name apart from Sdn Bhd"
 NAMED_SO: Final = "Its name is this code"
+SAME_SKU, NEAR_SKU = "Same SKU", "Same SKU, spelled otherwise"
 STRONG: Final = frozenset({SAME_TIN, SAME_REGISTRATION})
 NOTHING: Final = "No list and no value in use has its number, code or name"
 
@@ -69,11 +70,11 @@ def same_word(one: str, other: str) -> bool:
 
 def compared(entry: FileCode, who: Identity, *, party: bool, by_id: bool = False) -> Candidate:
     """What an entry of a list and the words of a source agree and differ in. Where codes are ids
-    (`by_id`) they tell nothing, and an item is told by its name.
+    (`by_id`) they tell nothing, and an item is told by its SKU and its name.
     """
     named = entry.name != entry.code
     if by_id and not party:
-        return _by_name(entry, who)
+        return _by_sku_or_name(entry, who)
     one = Candidate(name=entry.name if named else "")
     alike = not by_id and same_word(entry.code, who.key)
     if alike:
@@ -91,13 +92,23 @@ def compared(entry: FileCode, who: Identity, *, party: bool, by_id: bool = False
     return one
 
 
-def _by_name(entry: FileCode, who: Identity) -> Candidate:
-    """An item of which only the name can be the same: as the key, or as the name of the goods."""
+def _by_sku_or_name(entry: FileCode, who: Identity) -> Candidate:
+    """An item of which the SKU can be the key, or the name: that of the goods, or the key again."""
     one = Candidate(name=entry.name)
+    alike = bool(entry.sku) and same_word(entry.sku, who.key)
+    near = bool(entry.sku) and not alike and match_key(entry.sku) == match_key(who.key)
+    if alike:
+        one.reasons.append(SAME_SKU if entry.sku == who.key else NEAR_SKU)
     if same_word(entry.name, who.key):
         one.reasons.append(NAMED_SO)
     if who.name and name_key(entry.name) == name_key(who.name):
         one.reasons.append(SAME_NAME)
+    elif who.name and NAMED_SO not in one.reasons and (alike or near):
+        one.against.append(f"another name, {entry.name}")
+    if near:
+        one.spelled(entry.sku, who.key, NEAR_SKU, NEAR_SKU)
+    elif entry.sku and not alike and one.reasons:
+        one.against.append(f"another SKU, {entry.sku}")
     return one
 
 

@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import aliased
 
 from holding.access.personal_data import MASK
 from holding.code_lists.file_codes import Identity
 from holding.code_lists.list_rows import registration_key, tin_key
 from holding.mappings.fixes import Missing
 from holding.store import bulk
-from holding.tables import Hold, Record, Version
-from holding.tables.decisions import HOLD_OPEN
+from holding.store.together import Question
+from holding.tables import Cause, Hold, Record, Version
+from holding.tables.decisions import HOLD_OPEN, is_open
 
 LOOKED_AT: Final = 20
 """So many of the newest records that wait for a key are compared."""
+_hold = aliased(Hold)
 _NAMES: Final = ("customer_name", "supplier_name")
 
 
@@ -35,27 +37,31 @@ class Said:
 
 
 def said_identities(
-    session: Session, company_id: int, rows: Sequence[Missing], parties: Collection[str]
-) -> dict[int, Said]:
+    company_id: int, rows: Sequence[Missing], parties: Collection[str]
+) -> Question[dict[int, Said]]:
     """Cause -> what is said of its key; the tables `parties` are of customers or vendors."""
-    place = func.row_number().over(partition_by=Hold.cause_id, order_by=Hold.id.desc())
-    newest = (
-        select(Hold.cause_id, Record.version_id, place.label("place"))
-        .join(Record, Record.id == Hold.record_id)
-        .where(Hold.company_id == company_id, HOLD_OPEN)
-        .where(bulk.among(Hold.cause_id, [row.cause_id for row in rows]))
+    last = (
+        select(_hold.id)
+        .where(_hold.cause_id == Cause.id, is_open(_hold.state))
+        .order_by(_hold.id.desc())
+        .limit(LOOKED_AT)
+        .correlate(Cause)
         .subquery()
     )
+    since = select(func.min(last.c.id)).scalar_subquery()
     query = (
-        select(newest.c.cause_id, Version.body)
-        .join(Version, Version.id == newest.c.version_id)
-        .where(newest.c.place <= LOOKED_AT)
-        .order_by(newest.c.cause_id, newest.c.place)
+        select(Hold.cause_id, Version.body)
+        .join_from(Cause, Hold, (Hold.cause_id == Cause.id) & HOLD_OPEN & (Hold.id >= since))
+        .join(Record, Record.id == Hold.record_id)
+        .join(Version, Version.id == Record.version_id)
+        .where(Cause.company_id == company_id)
+        .where(bulk.among(Cause.id, [row.cause_id for row in rows]))
+        .order_by(Hold.cause_id, Hold.id.desc())
     )
     keys = {row.cause_id: row.key for row in rows}
     of_party = {row.cause_id for row in rows if row.table in parties}
     said: dict[int, list[Identity]] = {cause_id: [] for cause_id in keys}
-    for row in session.execute(query):
+    for row in (yield query):
         said[row.cause_id].append(
             _identity(row.body or {}, keys[row.cause_id], party=row.cause_id in of_party)
         )

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from holding.access.personal_data import without_personal
+from holding.store.together import Question
 from holding.tables import Connection, Hold, Record, Version
 from holding.tables.decisions import HOLD_OPEN
 
@@ -42,21 +42,22 @@ class Waiting:
 
 
 def waiting_record(
-    session: Session, company_id: int, cause_id: int, key: str, *, personal: bool
-) -> Waiting | None:
+    company_id: int, cause_id: int, key: str, *, personal: bool
+) -> Question[Waiting | None]:
     """What waits for this cause; nothing where it was solved meanwhile.
 
     `personal` says whether the person may read names, numbers and addresses of customers.
     """
-    row = session.execute(
+    found = yield (
         select(Record.number, Connection.name, Record.type, Record.external_id, Version.body)
         .join(Hold, Hold.record_id == Record.id)
         .join(Connection, Connection.id == Record.source_id)
         .join(Version, Version.id == Record.version_id)
         .where(Hold.company_id == company_id, Hold.cause_id == cause_id, HOLD_OPEN)
-        .order_by(Hold.id.desc())
+        .order_by(Hold.opened_at.desc(), Hold.id.desc())
         .limit(1)
-    ).first()
+    )
+    row = found.first()
     if row is None:
         return None
     body = without_personal(row.body, show=personal)

@@ -34,7 +34,7 @@ from holding.tables.decisions import (
     Retry,
 )
 from holding.tables.import_files import ImportFile
-from holding.tables.master_lists import ListPart, ListReading
+from holding.tables.master_lists import ListedCode, ListFile, ListPart, ListReading
 from holding.tables.postings import (
     Attempt,
     Posting,
@@ -69,8 +69,6 @@ from holding.tables.targets import (
     HookCall,
     ItemReading,
     KeptApart,
-    ListedCode,
-    ListFile,
     Pull,
     Snapshot,
     SnapshotItem,

@@ -5,12 +5,12 @@ child of a row (the newest version, the active key) carry no foreign key: the ch
 back, and a cycle would help nobody.
 """
 
-import json
 import zlib
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 from sqlalchemy import (
@@ -38,7 +38,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.sql.expression import SQLColumnExpression
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from rules.values.canonical import OneText, dumps
+from rules.values.canonical import OneText, dumps, value_of
 from rules.values.cause_keys import CauseKey, Clearing
 from rules.values.posting_states import PostingState
 
@@ -99,7 +99,7 @@ class Json(TypeDecorator[Any]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
         """From the database."""
-        return None if value is None else json.loads(value)
+        return None if value is None else value_of(value)
 
 
 PACKED = b"\x00z"
@@ -186,6 +186,7 @@ def is_currency(text: str) -> bool:
     return len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()
 
 
+@lru_cache(maxsize=1024)
 def to_minor(amount: Decimal, currency: str) -> int:
     """Whole minor units (sen) of an amount; what is finer than one unit is rounded half up."""
     scaled = amount.scaleb(places_of(currency)).to_integral_value(rounding=ROUND_HALF_UP)

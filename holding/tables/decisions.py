@@ -81,6 +81,8 @@ class Hold(Base):
     OPEN = f"state = '{HoldState.OPEN}'"
     CLOSED = f"state <> '{HoldState.OPEN}'"
 
+    LOOKED_IN = ("number", "party_key", "cause_id", "snoozed_until")  # by whoever types a text
+
     __table_args__ = (
         partial(
             "uq_hold_open",
@@ -94,12 +96,15 @@ class Hold(Base):
         ),
         Index("ix_hold_record", "record_id"),
         partial("ix_hold_cause", "cause_id", "opened_at", "id", where=OPEN),
-        partial("ix_hold_age", "company_id", "opened_at", "id", where=OPEN),
+        partial("ix_hold_listed", "cause_id", "id", where=OPEN),
+        partial("ix_hold_age", "company_id", "opened_at", "id", *LOOKED_IN, where=OPEN),
+        partial("ix_hold_answer", "company_id", "answer_by", where=OPEN),
         partial("ix_hold_waits", "company_id", "record_id", where=OPEN),
         partial("ix_hold_book", "company_id", "book", "id", where=OPEN),
         partial("ix_hold_person", "company_id", "person_id", "opened_at", "id", where=OPEN),
         partial("ix_hold_team", "company_id", "team_id", "person_id", "opened_at", where=OPEN),
         partial("ix_hold_party", "company_id", "party_key", "opened_at", "id", where=OPEN),
+        partial("ix_hold_code", "company_id", "code", "id", "posting_id", where=OPEN),
         partial("ix_hold_snoozed", "snoozed_until", where="snoozed_until IS NOT NULL"),
         partial("ix_hold_closed", "company_id", "closed_at", "id", where=CLOSED),
         one_of("state", HoldState),
@@ -166,19 +171,11 @@ class Release(Base):
     __tablename__ = "release"
 
     STANDING = "voided_at IS NULL"
+    FINDING = ("record_id", "route", "seq", "code", "cause_id", "content_sha256")
 
     __table_args__ = (
-        partial(
-            "uq_release_standing",
-            "record_id",
-            "route",
-            "seq",
-            "code",
-            "cause_id",
-            "content_sha256",
-            where=STANDING,
-            unique=True,
-        ),
+        partial("uq_release_standing", *FINDING, where=STANDING, unique=True),
+        Index("ix_release_at", "at"),
         partial("ix_release_operation", "operation_id", where="operation_id IS NOT NULL"),
     )
 

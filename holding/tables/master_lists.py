@@ -1,15 +1,15 @@
-"""How far the lists of a target were read, and the pages that were read so far.
+"""The lists of a target that stand, how far each was read, and the pages that were read so far.
 
-Here: the rows. Not here: the lists that stand (targets.py).
+Here: the rows. Not here: reading them (holding/code_lists).
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import ForeignKey, Index, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holding.tables.columns import WHOLE, Base, Json, Word, one_of, ref
+from holding.tables.columns import WHOLE, Base, Id, Json, Word, one_of, partial, ref
 from holding.tables.row_states import ListKind
 
 
@@ -18,7 +18,8 @@ class ListReading(Base):
 
     `cursor` is where the next page begins, and nothing where the next one is the first; `pages` are
     kept of the reading that goes on. `done_at` is when a whole list was read last, and `done_found`
-    how many entries it had. `wrong` says why there is no answer.
+    how many entries it had. `wrong` says why there is no answer, or why it does not count yet;
+    `missed` is the fingerprint of the codes that stood and were missing from it.
     """
 
     __tablename__ = "list_reading"
@@ -37,13 +38,15 @@ class ListReading(Base):
     tries: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
     wrong: Mapped[str | None]
     wrong_since: Mapped[datetime | None]
+    missed: Mapped[str | None]
     read_at: Mapped[datetime | None]
     done_at: Mapped[datetime | None]
     done_found: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
 
 
 class ListPart(Base):
-    """A page of a list that is being read: rows of code, name, in use, TIN, registration number.
+    """A page of a list that is being read: rows of code, name, in use, TIN, registration
+    number, SKU.
 
     Once the last page is there they become the list, and the parts are removed.
     """
@@ -54,3 +57,103 @@ class ListPart(Base):
     kind: Mapped[ListKind] = mapped_column(Word(ListKind), primary_key=True)
     no: Mapped[int] = mapped_column(WHOLE, primary_key=True)
     rows: Mapped[Any] = mapped_column(Json)
+
+
+class ListFile(Base):
+    """A list of a target's customers, vendors or items that a person gave in, as of a day.
+
+    `entries` are in it; against the list before it `added`, `changed` and `gone`.
+    """
+
+    __tablename__ = "list_file"
+    __table_args__ = (
+        Index("ix_list_file_of", "connection_id", "kind", "id"),
+        one_of("kind", tuple(ListKind)),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    connection_id: Mapped[int] = ref("connection")
+    kind: Mapped[ListKind] = mapped_column(Word(ListKind))
+    as_of: Mapped[date]
+    name: Mapped[str]
+    sha256: Mapped[str]
+    person_id: Mapped[int | None] = ref("person")
+    at: Mapped[datetime]
+    entries: Mapped[int]
+    added: Mapped[int]
+    changed: Mapped[int]
+    gone: Mapped[int]
+
+
+NOW_LISTED = "to_file_id IS NULL"
+
+
+def by_beginning(name: str, column: str) -> Index:
+    """An index of the entries in force by the beginning of a column, in both databases."""
+    return Index(
+        name,
+        "connection_id",
+        "kind",
+        column,
+        sqlite_where=text(NOW_LISTED),
+        postgresql_where=text(NOW_LISTED),
+        postgresql_ops={column: "text_pattern_ops"},
+    )
+
+
+class ListedCode(Base):
+    """One entry of such a list, from one file to another.
+
+    The columns `…_key` are what is compared: letters and digits in one case, blank where the list
+    says nothing.
+    """
+
+    __tablename__ = "listed_code"
+    __table_args__ = (
+        partial(
+            "uq_listed_code_now", "connection_id", "kind", "code", where=NOW_LISTED, unique=True
+        ),
+        by_beginning("ix_listed_code_code_key", "code_key"),
+        by_beginning("ix_listed_code_name_key", "name_key"),
+        partial(
+            "ix_listed_code_sku_key",
+            "connection_id",
+            "kind",
+            "sku_key",
+            where=f"{NOW_LISTED} AND sku_key <> ''",
+        ),
+        partial(
+            "ix_listed_code_tin_key",
+            "connection_id",
+            "kind",
+            "tin_key",
+            where=f"{NOW_LISTED} AND tin_key <> ''",
+        ),
+        partial(
+            "ix_listed_code_registration_key",
+            "connection_id",
+            "kind",
+            "registration_key",
+            where=f"{NOW_LISTED} AND registration_key <> ''",
+        ),
+        Index("ix_listed_code_from", "from_file_id"),
+        Index("ix_listed_code_to", "to_file_id"),
+    )
+
+    id: Mapped[Id]
+    connection_id: Mapped[int] = ref("connection")
+    kind: Mapped[ListKind] = mapped_column(Word(ListKind))
+    code: Mapped[str]
+    name: Mapped[str]
+    tin: Mapped[str]
+    registration: Mapped[str]
+    active: Mapped[bool] = mapped_column(server_default=true())
+    sku: Mapped[str] = mapped_column(server_default="")
+    code_key: Mapped[str]
+    name_key: Mapped[str]
+    tin_key: Mapped[str]
+    registration_key: Mapped[str]
+    sku_key: Mapped[str] = mapped_column(server_default="")
+    from_file_id: Mapped[int] = mapped_column(ForeignKey("list_file.id"))
+    to_file_id: Mapped[int | None] = mapped_column(ForeignKey("list_file.id"))

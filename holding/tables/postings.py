@@ -29,12 +29,7 @@ from holding.tables.row_states import AttemptState, PostingWait, PushState, Requ
 from rules.values.posting_states import PostingState
 
 POSTING_STATES = tuple(PostingState)
-TO_SEND_STATES = (
-    PostingState.WAITING,
-    PostingState.HELD,
-    PostingState.READY,
-    PostingState.FAILED,
-)
+TO_SEND_STATES = (PostingState.WAITING, PostingState.HELD, PostingState.READY, PostingState.FAILED)
 """What is not sent yet and may still be."""
 UNSENT_STATES = (*TO_SEND_STATES, PostingState.IGNORED, PostingState.DROPPED)
 ENDED = (
@@ -44,6 +39,8 @@ ENDED = (
     PostingState.IGNORED,
 )
 """What nothing more is to be done about, as things stand."""
+LEFT_OUT_STATES = (PostingState.IGNORED, PostingState.DROPPED)
+BOOKED_STATES = (PostingState.POSTED, PostingState.REVERSED)
 IN_FLIGHT_STATES = (PostingState.SENDING, PostingState.AWAITING, PostingState.UNCERTAIN)
 
 PUSH_STATES = tuple(PushState)
@@ -56,6 +53,9 @@ OPEN_PUSH_STATES = (
 
 CHANGES = ("update", "void")
 ACTIONS = ("create", *CHANGES)
+FIGURES = ("state", "currency", "book", "amount")  # what sums of documents are made of
+TARGET_DAY = ("connection_id", "doc_type", "doc_date")
+BOOKED_DAY = ("connection_id", "doc_date", "doc_type")
 READING_KINDS = ("standing", "alike")
 
 
@@ -71,8 +71,11 @@ class Posting(Work, Base):
 
     OPEN = f"state NOT IN {words(ENDED)}"
     LATE = f"finished_at IS NOT NULL AND {OPEN}"
+    LEFT_OUT = f"state IN {words(LEFT_OUT_STATES)}"
+    BOOKED = f"state IN {words(BOOKED_STATES)}"
     SENT = "sent_at IS NOT NULL"
-    WATCHED = f"state = '{PostingState.POSTED}' AND read_due_at IS NOT NULL"
+    POSTED = f"state = '{PostingState.POSTED}'"
+    WATCHED = f"{POSTED} AND read_due_at IS NOT NULL"
 
     __table_args__ = (
         UniqueConstraint("record_id", "route", "seq"),
@@ -80,19 +83,15 @@ class Posting(Work, Base):
         by_number("ix_posting_number"),
         partial("ix_posting_due", "connection_id", "due_at", "id", where=DUE),
         partial("ix_posting_lease", "lease_until", where=LEASED),
-        partial(
-            "ix_posting_open",
-            "company_id",
-            "state",
-            "connection_id",
-            "doc_type",
-            "doc_date",
-            where=OPEN,
-        ),
+        partial("ix_posting_open", "company_id", "state", *TARGET_DAY, where=OPEN),
         partial("ix_posting_late", "company_id", "finished_at", "id", where=LATE),
+        partial("ix_posting_party", "company_id", "party", where=POSTED),
+        partial("ix_posting_left_out", "company_id", "id", where=LEFT_OUT),
+        partial("ix_posting_standing", "connection_id", "doc_type", *FIGURES, where=OPEN),
+        partial("ix_posting_booked", *BOOKED_DAY, *FIGURES, "action", where=BOOKED),
         Index("ix_posting_reverses", "reverses_id"),
         partial("ix_posting_read", "connection_id", "read_due_at", "id", where=WATCHED),
-        Index("ix_posting_day", "company_id", "connection_id", "doc_type", "doc_date"),
+        Index("ix_posting_day", "company_id", *TARGET_DAY),
         one_of("state", POSTING_STATES),
         one_of("action", ACTIONS),
     )
@@ -153,6 +152,7 @@ class Push(Base):
         UniqueConstraint("connection_id", "key"),
         partial("uq_push_family", "connection_id", "family", where=OPEN, unique=True),
         partial("uq_push_effect", "posting_id", where=ONE_EFFECT, unique=True),
+        Index("ix_push_newest", "connection_id", "state", "id"),
         one_of("state", PUSH_STATES),
         one_of("action", ACTIONS),
     )

@@ -118,8 +118,9 @@ class Delivery(Work, Base):
 class Upload(Work, Base):
     """A file that a person gave in: byte for byte, what was found in it, and what came of it.
 
-    Until it is confirmed it is nobody's record and ends at `expires_at`. `chosen`: the fields that
-    the person chose for columns, `headings`: by which the next file with the same ones finds that.
+    Until it is confirmed it is nobody's record and ends at `expires_at`. `kind`: of which its
+    records are. `chosen`: the fields that the person chose for columns, and what a day written as
+    05/06/2026 means; `headings`: by which the next file with the same ones finds that.
     `result` is the check, `outcome` counts what the import made; `taken` of `total` orders are in.
     """
 
@@ -137,6 +138,7 @@ class Upload(Work, Base):
     person_id: Mapped[int | None] = ref("person")
     name: Mapped[str]
     sha256: Mapped[str]
+    kind: Mapped[str] = mapped_column(default="order", server_default="order")
     body: Mapped[bytes | None]
     state: Mapped[UploadState] = mapped_column(Word(UploadState))
     result: Mapped[Any | None] = mapped_column(Json)
@@ -168,7 +170,7 @@ class Record(Work, Base):
         partial("ix_record_crashed", "company_id", "due_at", "id", where=CRASHED),
         partial("ix_record_lease", "lease_until", where=LEASED),
         partial("ix_record_open", "company_id", "state", "id", where=OPEN),
-        Index("ix_record_seen", "company_id", "seen_at", "id"),
+        Index("ix_record_seen", "company_id", "seen_at", "id", "state"),
         by_number("ix_record_number"),
         Index("ix_record_external", "company_id", "external_id"),
         Index("ix_record_day", "company_id", "doc_date", "state"),
@@ -209,6 +211,7 @@ class Version(Base):
     __tablename__ = "version"
     __table_args__ = (
         UniqueConstraint("record_id", "no"),
+        partial("ix_version_corrects", "at", where="corrects_id IS NOT NULL"),
         partial(
             "uq_version_stamp",
             "record_id",

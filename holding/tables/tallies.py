@@ -13,11 +13,12 @@ from holding.tables.columns import WHOLE, Base, Id, ref
 
 
 class HoldTally(Base):
-    """Records whose open holds look alike, and their money: all of them (`cause_id` 0), and once
-    more those of each cause.
+    """Records whose open holds look alike, and their money: all of them (`cause_id` 0), once more
+    those of each cause, and once more those of each owner (`cause_id` below 0).
 
-    `shape`: how those holds look (holding/tallies/shapes.py). `minor` sums what is known, in minor
-    units of `currency`; "" is that of the books. `blank` records have no amount.
+    `shape`: how those holds look (holding/tallies/shapes.py), or whose they are and since which
+    hour (owner_waits.py). `minor` sums what is known, in minor units of `currency`; "" is that of
+    the books. `blank` records have no amount.
     """
 
     __tablename__ = "hold_tally"
@@ -35,7 +36,8 @@ class HoldTally(Base):
 
 class TalliedRecord(Base):
     """A record that has open holds, as the tally counts it: in which row, and for how much; once
-    with all of its holds (`cause_id` 0), and once for each cause.
+    with all of its holds (`cause_id` 0), once for each cause, and once for each owner of one: the
+    first of them is -1, the second -2.
     """
 
     __tablename__ = "tallied_record"

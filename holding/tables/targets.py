@@ -4,15 +4,15 @@ Here: connection, its keys, its hot counters, its snapshots, lists of its codes 
 a source was asked. Not here: how to talk to them (connectors).
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, get_args
 
-from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text, true
+from sqlalchemy import Index, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from connectors.contract import ConnectionSide
 from holding.tables.columns import WHOLE, Base, Id, Json, Word, one_of, partial, ref
-from holding.tables.row_states import BreakerState, KeyState, ListKind
+from holding.tables.row_states import BreakerState, KeyState
 
 SIDES, KEY_STATES, BREAKER_STATES = get_args(ConnectionSide), tuple(KeyState), tuple(BreakerState)
 
@@ -182,97 +182,6 @@ class SnapshotItem(Base):
     body: Mapped[Any] = mapped_column(Json)
     from_revision: Mapped[int]
     to_revision: Mapped[int | None]
-
-
-class ListFile(Base):
-    """A list of a target's customers, vendors or items that a person gave in, as of a day.
-
-    `entries` are in it; against the list before it `added`, `changed` and `gone`.
-    """
-
-    __tablename__ = "list_file"
-    __table_args__ = (
-        Index("ix_list_file_of", "connection_id", "kind", "id"),
-        one_of("kind", tuple(ListKind)),
-    )
-
-    id: Mapped[Id]
-    company_id: Mapped[int] = ref("company")
-    connection_id: Mapped[int] = ref("connection")
-    kind: Mapped[ListKind] = mapped_column(Word(ListKind))
-    as_of: Mapped[date]
-    name: Mapped[str]
-    sha256: Mapped[str]
-    person_id: Mapped[int | None] = ref("person")
-    at: Mapped[datetime]
-    entries: Mapped[int]
-    added: Mapped[int]
-    changed: Mapped[int]
-    gone: Mapped[int]
-
-
-NOW_LISTED = "to_file_id IS NULL"
-
-
-def by_beginning(name: str, column: str) -> Index:
-    """An index of the entries in force by the beginning of a column, in both databases."""
-    return Index(
-        name,
-        "connection_id",
-        "kind",
-        column,
-        sqlite_where=text(NOW_LISTED),
-        postgresql_where=text(NOW_LISTED),
-        postgresql_ops={column: "text_pattern_ops"},
-    )
-
-
-class ListedCode(Base):
-    """One entry of such a list, from one file to another.
-
-    The columns `…_key` are what is compared: letters and digits in one case, blank where the list
-    says nothing.
-    """
-
-    __tablename__ = "listed_code"
-    __table_args__ = (
-        partial(
-            "uq_listed_code_now", "connection_id", "kind", "code", where=NOW_LISTED, unique=True
-        ),
-        by_beginning("ix_listed_code_code_key", "code_key"),
-        by_beginning("ix_listed_code_name_key", "name_key"),
-        partial(
-            "ix_listed_code_tin_key",
-            "connection_id",
-            "kind",
-            "tin_key",
-            where=f"{NOW_LISTED} AND tin_key <> ''",
-        ),
-        partial(
-            "ix_listed_code_registration_key",
-            "connection_id",
-            "kind",
-            "registration_key",
-            where=f"{NOW_LISTED} AND registration_key <> ''",
-        ),
-        Index("ix_listed_code_from", "from_file_id"),
-        Index("ix_listed_code_to", "to_file_id"),
-    )
-
-    id: Mapped[Id]
-    connection_id: Mapped[int] = ref("connection")
-    kind: Mapped[ListKind] = mapped_column(Word(ListKind))
-    code: Mapped[str]
-    name: Mapped[str]
-    tin: Mapped[str]
-    registration: Mapped[str]
-    active: Mapped[bool] = mapped_column(server_default=true())
-    code_key: Mapped[str]
-    name_key: Mapped[str]
-    tin_key: Mapped[str]
-    registration_key: Mapped[str]
-    from_file_id: Mapped[int] = mapped_column(ForeignKey("list_file.id"))
-    to_file_id: Mapped[int | None] = mapped_column(ForeignKey("list_file.id"))
 
 
 class KeptApart(Base):

@@ -1,7 +1,7 @@
 """Folding what has changed into the tally, some records at a time.
 
 Here: the one writer of the tally. Not here: marking what has changed (triggers of the database),
-what a record adds (shapes.py), reading (tally_figures.py).
+what a record adds (shapes.py, and owner_waits.py for its owners), reading (tally_figures.py).
 
 Why it is right: a change of a hold and its mark are one transaction. Folding takes away the marks
 that it sees and looks at their records after that, so it sees what was marked. A change that it
@@ -12,25 +12,27 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, false, func, select, text
 from sqlalchemy.orm import Session
 
 from holding.store import bulk
 from holding.store.database import Database
-from holding.tables import Hold, HoldTally, Record, TalliedRecord, TallyMark
+from holding.tables import Hold, HoldTally, Posting, Record, TalliedRecord, TallyMark
 from holding.tables.decisions import HOLD_OPEN
+from holding.tallies.owner_waits import each_owner
 from holding.tallies.shapes import Counted, Waits, counted
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.canonical import dumps
+from rules.values.posting_states import PostingState
 
 A_TURN: Final = 1_000
 TURNS: Final = 50  # of one sweep; what is left waits for the next, and pages count it meanwhile
 _ALONE: Final = text("SELECT pg_try_advisory_xact_lock(hashtext('hold_tally'))")
 WHOLE_RECORD: Final = 0  # in place of a cause: all holds of a record
 Part = tuple[int, int, int]
-"""What is counted once: company, record, and a cause or WHOLE_RECORD."""
+"""What is counted once: company, record, and a cause, WHOLE_RECORD, or below it one owner."""
 Place = tuple[int, int, str, str]
-"""A row of the tally: company, cause or WHOLE_RECORD, shape, currency."""
+"""A row of the tally: company, cause, WHOLE_RECORD or an owner's number, shape, currency."""
 
 
 def fold_all(database: Database, *, turns: int = TURNS) -> int:
@@ -58,6 +60,17 @@ def fold(session: Session, most: int = A_TURN) -> int:
     ids = sorted({one.record_id for one in marks})
     _write(session, ids, _now(session, ids))
     return len(marks)
+
+
+def counts(rows: Iterable[Any]) -> dict[Part, Counted]:
+    """Everything that each record adds; of rows of `WAITING`."""
+    found = list(rows)
+    owners = {
+        (company_id, record_id, -number): one.counted
+        for (company_id, record_id), each in each_owner(found).items()
+        for number, one in enumerate(each, 1)
+    }
+    return waiting(found) | owners
 
 
 def waiting(rows: Iterable[Any]) -> dict[Part, Counted]:
@@ -98,10 +111,16 @@ HELD = (
     .where(HOLD_OPEN)
 )
 """Open holds, with the money of their records."""
+WAITING = HELD.add_columns(
+    Hold.opened_at,
+    Hold.answer_by,
+    func.coalesce(Posting.state == PostingState.FAILED, false()).label("refused"),
+).outerjoin(Posting, Posting.id == Hold.posting_id)
+"""The same, with how long they wait and whether a target refused them."""
 
 
 def _now(session: Session, ids: Collection[int]) -> dict[Part, Counted]:
-    return waiting(session.execute(HELD.where(bulk.among(Hold.record_id, ids))))
+    return counts(session.execute(WAITING.where(bulk.among(Hold.record_id, ids))))
 
 
 def _write(session: Session, ids: Collection[int], now: Mapping[Part, Counted]) -> None:

@@ -10,13 +10,15 @@ taken off, and their holds are read. For a person of some sources all holds are 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from heapq import nsmallest
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, select, true, union_all
+from sqlalchemy import ColumnElement, Select, case, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from holding.access.reach import narrowed
 from holding.store import bulk
+from holding.store.together import Question, answer
 from holding.tables import Hold, HoldTally, TalliedRecord, TallyMark
 from holding.tables.decisions import HOLD_OPEN
 from holding.tallies import folding
@@ -26,8 +28,7 @@ from holding.tallies.shapes import Look, Shape, shape
 Key = TypeVar("Key", bound=Hashable)
 
 
-@dataclass(frozen=True, slots=True)
-class Tallied:
+class Tallied(NamedTuple):
     """Records of one shape and currency; `minor` sums those that are not `blank`. `cause_id`: whose
     holds alone are looked at, 0 for all.
     """
@@ -56,7 +57,7 @@ class Figure:
     def add(self, one: Tallied, looks: Sequence[Look]) -> None:
         """Count these records, which have these holds among those that were asked for."""
         self.records += one.records
-        if len({look.cause for look in looks}) > 1:
+        if len(looks) > 1 and len({look.cause for look in looks}) > 1:
             self.several += one.records
         currency, minor, blank = _money(one, looks)
         self.blank += blank
@@ -91,21 +92,28 @@ def whole_records(session: Session, companies: Sequence[int]) -> dict[int, list[
 
 def all_of(session: Session, company_id: int) -> list[Tallied]:
     """The same of one company, and once more for each cause."""
-    return list(_read(session, [company_id], true()))
+    return list(_read(session, [company_id], HoldTally.cause_id >= WHOLE_RECORD))
 
 
 def of_causes(session: Session, company_id: int, causes: Sequence[int]) -> dict[int, Figure]:
     """Cause -> its records and their money; causes without any are left out."""
+    return answer(session, asked_of_causes(session, company_id, causes))
+
+
+def asked_of_causes(
+    session: Session, company_id: int, causes: Sequence[int]
+) -> Question[dict[int, Figure]]:
+    """The same, asked with other questions."""
     if not causes:
         return {}
-    rows = _read(session, [company_id], bulk.among(HoldTally.cause_id, causes))
+    rows = yield from _asked(session, [company_id], bulk.among(HoldTally.cause_id, causes))
     wanted = {*causes}
     return by((one for one in rows if one.cause_id in wanted), lambda one, _: (one.cause_id,))
 
 
-def one_by_one(session: Session, holds: Any) -> list[Tallied]:
-    """The same of these holds alone: `folding.HELD` with more terms."""
-    return list(_live(session.execute(holds)))
+def one_by_one(holds: Iterable[Any]) -> list[Tallied]:
+    """The same of these holds alone: rows of `folding.HELD`."""
+    return list(_live(holds))
 
 
 def _live(rows: Iterable[Any]) -> Iterable[Tallied]:
@@ -119,33 +127,33 @@ def _live(rows: Iterable[Any]) -> Iterable[Tallied]:
 def _read(
     session: Session, companies: Sequence[int], part: ColumnElement[bool]
 ) -> Iterable[Tallied]:
+    return answer(session, _asked(session, companies, part))
+
+
+def _asked(
+    session: Session, companies: Sequence[int], part: ColumnElement[bool]
+) -> Question[list[Tallied]]:
     if narrowed(session):  # the tally is of all sources
         theirs = folding.HELD.where(Hold.company_id.in_(companies))
-        yield from _live(session.execute(theirs))
-        return
-    marked = False
-    for row in session.execute(_kept(companies, part)):
-        if row.company_id is None:
-            marked = bool(row.records)
+        return list(_live((yield theirs)))
+    marked, found = False, []
+    marks = select(TallyMark.record_id).where(TallyMark.company_id.in_(companies))
+    rows = yield kept(companies, part, marks)
+    for company_id, cause_id, text, currency, records, minor, blank in rows:
+        if company_id is None:
+            marked = bool(records)
             continue
-        yield Tallied(
-            company_id=row.company_id,
-            cause_id=row.cause_id,
-            shape=shape(row.shape),
-            currency=row.currency,
-            records=int(row.records),
-            minor=int(row.minor),
-            blank=int(row.blank),
-        )
+        of, count = shape(text), int(records)
+        found.append(Tallied(company_id, cause_id, of, currency, count, int(minor), int(blank)))
     if marked:
-        mine = select(TallyMark.record_id).where(TallyMark.company_id.in_(companies))
-        rows = session.execute(folding.HELD.where(Hold.record_id.in_(mine)))
-        yield from _live(rows)
+        found += _live((yield folding.HELD.where(Hold.record_id.in_(marks))))
+    return found
 
 
-def _kept(companies: Sequence[int], part: ColumnElement[bool]) -> Any:
-    """The tally; what it has of marked records, negative; and how many marks there are."""
-    marked = select(TallyMark.record_id).where(TallyMark.company_id.in_(companies))
+def kept(companies: Sequence[int], part: ColumnElement[bool], stale: Select[Any]) -> Any:
+    """The tally; what it has of stale records, negative; and in a row without a company whether any
+    is marked.
+    """
     place = (HoldTally.company_id, HoldTally.cause_id, HoldTally.shape, HoldTally.currency)
     shares = (
         select(
@@ -154,7 +162,7 @@ def _kept(companies: Sequence[int], part: ColumnElement[bool]) -> Any:
             func.coalesce(func.sum(TalliedRecord.minor), 0).label("minor"),
             func.sum(case((TalliedRecord.minor.is_(None), 1), else_=0)).label("blank"),
         )
-        .where(TalliedRecord.record_id.in_(marked))
+        .where(TalliedRecord.record_id.in_(stale))
         .group_by(TalliedRecord.tally_id)
         .subquery()
     )
@@ -196,6 +204,41 @@ def by(
         for key, mine in looks.items():
             found[key].add(one, mine)
     return {key: one.whole() for key, one in found.items() if one.records}
+
+
+def worst_causes(
+    rows: Iterable[Tallied],
+    asked: Callable[[Look], bool],
+    most: int,
+    after: tuple[int, int] | None = None,
+) -> tuple[dict[int, Figure], int]:
+    """Causes with the records that have a hold which is asked for, most money of the books first,
+    then by id: as many, behind the money and id of one where that is given; and how many there are
+    in all. Of rows of causes, of which many have one shape: each is looked at once.
+    """
+    fitting: dict[int, list[Look]] = {}  # by the shape's place in memory: `shape` makes each once
+    records: dict[int, int] = defaultdict(int)
+    book: dict[int, int] = defaultdict(int)
+    found = []
+    for one in rows:
+        looks = fitting.get(id(one.shape))
+        if looks is None:
+            looks = fitting[id(one.shape)] = [look for look in one.shape.looks if asked(look)]
+        if not looks:
+            continue
+        found.append(one)
+        records[one.cause_id] += one.records
+        currency, minor, _ = _money(one, looks)
+        if not currency:
+            book[one.cause_id] += minor
+    every = [(-book[key], key) for key, count in records.items() if count]
+    behind = (-after[0], after[1]) if after else None
+    listed = [place for place in every if behind is None or place > behind]
+    top = {key: Figure() for _, key in nsmallest(most, listed)}
+    for one in found:
+        if one.cause_id in top:
+            top[one.cause_id].add(one, fitting[id(one.shape)])
+    return {key: one.whole() for key, one in top.items()}, len(every)
 
 
 def held(session: Session, company_id: int) -> Select[int]:

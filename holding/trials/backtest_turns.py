@@ -5,6 +5,7 @@ it came: a turn that is cut off is made again as a whole, and of two workers in 
 stores it. Not here: beginning and ending (backtests.py), the counting (rules/comparison).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,11 +27,12 @@ from holding.tables import Backtest as RecordedBacktest
 from holding.tables import BacktestResult, BacktestRun, Change, Company, RulesetVersion
 from holding.tables.columns import to_minor
 from holding.tables.row_states import BacktestEnd
-from holding.trials import backtests, tried_rules
+from holding.trials import backtests, deciding_lines, tried_rules
 from holding.trials.backtest_counts import counted, stored
-from rules.comparison.backtest import Backtest, Past, Side, Tally
+from rules.comparison.backtest import Backtest, Tally
 from rules.comparison.backtest import Change as Cell
 from rules.comparison.backtest_reasons import fired
+from rules.comparison.two_sides import Past, Side
 from rules.facts.world import Facts, Subject, World
 from rules.programs.program import Program
 
@@ -44,6 +46,7 @@ class Turn:
     seen_id: int
     tally: Tally
     rows: list[dict[str, Any]]
+    lines: Counter[deciding_lines.Line]
     looked: int = 0
     gone: int = 0
 
@@ -117,13 +120,15 @@ def _turn(session: Session, run: BacktestRun, judge: Backtest) -> Turn | None:
         return None
     seen_id, judgings = page
     tally = counted(run.counted)
-    turn = Turn(seen_id, tally, [])
+    turn = Turn(seen_id, tally, [], deciding_lines.counted(run.counted))
     for one in judgings:
         if one.body is None or one.facts is None:
             turn.gone += 1
             continue
         turn.looked += 1
-        mine = judge.tally([_past(one)])
+        past = _past(one)
+        mine = judge.tally([past])
+        turn.lines.update(deciding_lines.of_record(judge, past, mine))
         turn.rows += _rows(one, turn.tally, mine)
         mine.examples, mine.complaints = {}, ()
         turn.tally = turn.tally.plus(mine)
@@ -175,7 +180,8 @@ def _locked(session: Session, run_id: int, seen_id: int) -> BacktestRun | None:
 
 def _store(session: Session, run: BacktestRun, turn: Turn) -> None:
     session.add_all(BacktestResult(run_id=run.id, **row) for row in turn.rows)
-    run.counted, run.seen_id = stored(turn.tally), turn.seen_id
+    lines = deciding_lines.stored(turn.lines)
+    run.counted, run.seen_id = stored(turn.tally) | {deciding_lines.KEY: lines}, turn.seen_id
     run.looked += turn.looked
     run.gone += turn.gone
     session.flush()

@@ -97,9 +97,16 @@ def asked(company_id: int, change_id: int) -> Question[ShownShadow | None]:
 
 
 def differences(
-    session: Session, company_id: int, shadow_id: int, *, before: int | None = None
+    session: Session,
+    company_id: int,
+    shadow_id: int,
+    *,
+    before: int | None = None,
+    most: int | None = SHOWN + 1,
 ) -> tuple[ListedDifference, ...]:
-    """Its differences, the newest first, one more than SHOWN; those before an evaluation."""
+    """Its differences, the newest first, one more than SHOWN; those before an evaluation. No
+    `most`: all, which a shadow bounds.
+    """
     query = (
         DIFFERENCES.select()
         .join(Record, Record.id == ShadowVerdict.record_id)
@@ -108,5 +115,5 @@ def differences(
         .where(Record.company_id == company_id)
     )
     query = query if before is None else query.where(ShadowVerdict.evaluation_id < before)
-    newest = query.order_by(ShadowVerdict.evaluation_id.desc()).limit(SHOWN + 1)
+    newest = query.order_by(ShadowVerdict.evaluation_id.desc()).limit(most)
     return DIFFERENCES.each(session.execute(newest))

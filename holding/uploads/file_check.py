@@ -71,6 +71,8 @@ def checked(
         sheets=file.sheets,
         columns=file.columns,
         missing=file.missing,
+        in_doubt=file.in_doubt,
+        days=file.days or "",
         counts=dict(counts),
         money={each: dict(sums) for each, sums in money.sums.items()},
         unsummed=money.unsummed,

@@ -45,19 +45,20 @@ class Begun:
     again: bool
 
 
-def sources_for(session: Session, company_id: int) -> tuple[str, ...]:
-    """The sources that a file of orders can be given in for."""
+def sources_for(session: Session, company_id: int) -> Mapping[str, tuple[str, ...]]:
+    """The sources that a file can be given in for, each with the kinds of its records."""
     query = select(Connection).where(
         Connection.company_id == company_id, Connection.side == "source"
     )
-    return tuple(one.name for one in session.scalars(query.order_by(Connection.name)) if takes(one))
+    found = {one.name: takes(one) for one in session.scalars(query.order_by(Connection.name))}
+    return {name: kinds for name, kinds in found.items() if kinds}
 
 
-def takes(source: Connection) -> bool:
-    """Whether orders come from this source at all, and are allowed to."""
-    reader = sources().get(source.connector)
-    kinds = {schema.kind for schema in reader.kinds} if reader else set()
-    return source.side == "source" and KIND in kinds and may_deliver(source, KIND)
+def takes(source: Connection) -> tuple[str, ...]:
+    """The kinds of record that come from this source at all, and are allowed to."""
+    reader = sources().get(source.connector) if source.side == "source" else None
+    kinds = reader.kinds if reader else ()
+    return tuple(one.kind for one in kinds if may_deliver(source, one.kind))
 
 
 def begin(
@@ -68,8 +69,12 @@ def begin(
     name: str,
     raw: bytes,
     now: datetime,
+    *,
+    kind: str = KIND,
 ) -> Begun | Refusal:
-    """Keep a file to be checked, or find the earlier upload of the same bytes."""
+    """Keep a file of records of a kind to be checked, or find the earlier upload of the same
+    bytes.
+    """
     if refusal := may(actor, "upload"):
         return refusal
     connection = session.scalar(
@@ -77,30 +82,37 @@ def begin(
         .where(Connection.company_id == company_id, Connection.name == source)
         .with_for_update(key_share=True)  # one file after the other
     )
-    if connection is None or not takes(connection) or not actor.reach.has(connection.id):
-        hint = "Select the source that the orders are from."
-        return Refusal("upload.source", "That source takes no files of orders.", hint, 422)
+    known = connection is not None and actor.reach.has(connection.id)
+    if connection is None or not known or kind not in takes(connection):
+        hint = "Select the source that the records are from."
+        return Refusal("upload.source", "That source takes no files of such records.", hint, 422)
     if not name.lower().endswith(ENDINGS):
         hint = "Save it as .xlsx or as CSV UTF-8, then upload that."
         return Refusal("upload.ending", "This is no .xlsx and no .csv file.", hint, 422)
     if not raw:
         return Refusal("upload.empty", "The file is empty.", "Select another file.", 422)
     digest = sha256(raw).hexdigest()
-    if (before := _same(session, actor, connection, digest)) is not None:
+    if (before := _same(session, actor, connection, digest, kind)) is not None:
         return Begun(before, again=True)
     _drop(session, Upload.person_id == actor.person_id, Upload.source_id == connection.id)
     if refusal := _full(session, company_id):
         return refusal
-    return Begun(_add(session, actor, connection, name, raw, digest, now), again=False)
+    made = _add(session, actor, connection, name, raw, digest, now)
+    session.get_one(Upload, made).kind = kind
+    return Begun(made, again=False)
 
 
-def _same(session: Session, actor: Actor, source: Connection, digest: str) -> int | None:
+def _same(session: Session, actor: Actor, source: Connection, digest: str, kind: str) -> int | None:
     """The upload of these bytes that was confirmed, by whomever, else that the person looks at."""
     mine = and_(Upload.person_id == actor.person_id, Upload.state != UploadState.FAILED)
     query = (
         select(Upload.id)
         .where(Upload.company_id == source.company_id, Upload.source_id == source.id)
-        .where(Upload.sha256 == digest, or_(Upload.state.not_in(UNCONFIRMED), mine))
+        .where(
+            Upload.sha256 == digest,
+            Upload.kind == kind,
+            or_(Upload.state.not_in(UNCONFIRMED), mine),
+        )
         .order_by(Upload.confirmed_at.is_(None), Upload.id)
     )
     return session.scalars(query.limit(1)).first()
@@ -165,7 +177,8 @@ def look_again(
         return refusal
     source = session.get_one(Connection, old.source_id)
     made = _add(session, actor, source, old.name, old.body, old.sha256, now)
-    session.get_one(Upload, made).chosen = dict(old.chosen)
+    again = session.get_one(Upload, made)
+    again.chosen, again.kind = dict(old.chosen), old.kind
     return made
 
 
@@ -177,8 +190,8 @@ def choose(
     chosen: Mapping[str, str],
     now: datetime,
 ) -> Refusal | None:
-    """Match columns with fields as the person says, and check the file again; a check that runs
-    with other columns is not heard any more.
+    """Match columns with fields as the person says, or read its days so, and check the file again;
+    a check that runs with other columns is not heard any more.
     """
     row = _own(session, actor, company_id, upload_id)
     if isinstance(row, Refusal):
@@ -216,7 +229,8 @@ def confirm(
     row.state, row.with_unknown = UploadState.IMPORTING, with_unknown
     row.total = total + found.count(Standing.SAME)
     row.confirmed_at, row.due_at, row.expires_at, row.crashes = now, now, None, 0
-    words = f"{actor.name} confirmed the import of {plural(total, 'order')} from {row.name}."
+    word = row.kind.replace("_", " ")
+    words = f"{actor.name} confirmed the import of {plural(total, word)} from {row.name}."
     record_event(
         session,
         company_id=company_id,

@@ -17,10 +17,10 @@ from sqlalchemy.orm import Session
 
 from grammar.nodes import Call, Name, Ruleset
 from grammar.nodes.expressions import walk
-from holding.mappings.entries import alike, digits_of, shown
+from holding.mappings.entries import shown
 from holding.programs import world
 from holding.tables import Company, MappingEntry, MappingTable
-from rules.values.spelling import fold
+from rules.values.spelling import alike, digits_of, fold
 
 UNIT_FIELD: Final = "line.uom"
 _MOST_COMPARED = 2_000  # codes that one is compared with

@@ -35,6 +35,8 @@ class UploadTurn:
     upload_id: int
     company_id: int
     source_id: int
+    connector: str
+    kind: str
     person_id: int | None
     name: str
     body: bytes
@@ -86,6 +88,8 @@ def claim(
         upload_id=row.id,
         company_id=row.company_id,
         source_id=row.source_id,
+        connector=session.get_one(Connection, row.source_id).connector,
+        kind=row.kind,
         person_id=row.person_id,
         name=row.name,
         body=row.body,

@@ -26,6 +26,8 @@ class UploadRow:
     id: int
     source_id: int
     source: str
+    connector: str
+    kind: str
     person_id: int | None
     person: str | None
     name: str
@@ -62,6 +64,8 @@ UPLOAD = Columns(
         id=of(Upload.id),
         source_id=of(Upload.source_id),
         source=of(Connection.name),
+        connector=of(Connection.connector),
+        kind=of(Upload.kind),
         person_id=of(Upload.person_id),
         person=of(Person.name),
         name=of(Upload.name),

@@ -9,9 +9,10 @@ import that was cut off goes on behind the last part that is in.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from sqlalchemy import select
@@ -19,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import IncomingRecord, SourceRefusal
+from connectors.contract.schema import KindSchema
 from connectors.contract.uploads import FileOrders, ReadsUploads
 from connectors.transport.clock import Clock
 from holding.access.actors import actor_of
@@ -49,8 +51,8 @@ class UploadCount:
     more: bool = False
 
 
-_read: dict[int, tuple[str, FileOrders]] = {}
-"""The file that this process imports, as it was read: the next turn need not read it again."""
+_read: "dict[int, _Orders]" = {}
+"""The file that this process imports, as far as it is in: the next turn need not read it again."""
 
 
 def work_due(
@@ -81,16 +83,26 @@ def reader() -> ReadsUploads:
     return found
 
 
+def kind_of(connector: str, kind: str) -> KindSchema:
+    """What records of this kind have, where they come from a source of this connector; of one that
+    does not have the kind any more, the orders of files.
+    """
+    found = registry.sources().get(connector)
+    every = (*(found.kinds if found else ()), *registry.sources()[_WORKBOOK].kinds)
+    return next((one for one in every if one.kind == kind), every[0])
+
+
 def _check(database: Database, clock: Clock, turn: UploadTurn) -> None:
     """Read the file and say what is in it; nothing of it is stored."""
     with database.read() as session:
         zone = zone_of_source(session, turn.source_id)
-    chosen, file = turn.chosen, reader().upload(turn.name, turn.body, zone, turn.chosen)
+    kind = kind_of(turn.connector, turn.kind)
+    chosen, file = turn.chosen, reader().upload(turn.name, turn.body, zone, turn.chosen, kind)
     headings = "" if isinstance(file, SourceRefusal) else _headings(file)
     if not isinstance(file, SourceRefusal) and not chosen:
         with database.read() as session:
             chosen = _chosen_before(session, turn, headings)
-        file = reader().upload(turn.name, turn.body, zone, chosen) if chosen else file
+        file = reader().upload(turn.name, turn.body, zone, chosen, kind) if chosen else file
     with database.read(many=True) as session:
         found = _result(session, turn, file)
     with database.write() as session:
@@ -107,7 +119,7 @@ def _check(database: Database, clock: Clock, turn: UploadTurn) -> None:
 def _result(session: Session, turn: UploadTurn, file: FileOrders | SourceRefusal) -> CheckResult:
     if isinstance(file, SourceRefusal):
         return refused(file)
-    labels = labels_of(reader().fields(file.columns))
+    labels = labels_of(reader().fields(file.columns, kind_of(turn.connector, turn.kind)))
     return checked(session, turn.source_id, file, known_codes(session, turn.company_id), labels)
 
 
@@ -117,11 +129,12 @@ def _headings(file: FileOrders) -> str:
 
 
 def _chosen_before(session: Session, turn: UploadTurn, headings: str) -> dict[str, str]:
-    """What somebody chose for the columns of the last imported file with the same headings."""
+    """What was chosen for columns and days of the last imported file with the same headings."""
     query = (
         select(Upload.chosen)
         .where(Upload.company_id == turn.company_id, Upload.source_id == turn.source_id)
         .where(Upload.state == UploadState.DONE, Upload.headings == headings)
+        .where(Upload.kind == turn.kind)
         .order_by(Upload.id.desc())
         .limit(1)
     )
@@ -132,26 +145,26 @@ def _import(database: Database, clock: Clock, turn: UploadTurn, ring: Ring) -> i
     """Take the next orders of the file, so many at a time; how many parts."""
     with database.read() as session:
         zone = zone_of_source(session, turn.source_id)
-    kept = _read.get(turn.upload_id)
-    if kept is None:
+    orders = _read.get(turn.upload_id)
+    if orders is None or orders.taken != turn.taken:
         _read.clear()
-        file = reader().upload(turn.name, turn.body, zone, turn.chosen)
+        kind = kind_of(turn.connector, turn.kind)
+        file = reader().upload(turn.name, turn.body, zone, turn.chosen, kind)
         if isinstance(file, SourceRefusal):  # it was read a moment ago
             raise RuntimeError(file.message)
-        kept = _read[turn.upload_id] = (turn.name, file)
-    records = _wanted(kept[1], turn)
-    until, taken, parts = clock.monotonic() + SLICE_SECONDS, turn.taken, 0
-    while taken < len(records):
-        part = records[taken : taken + UPLOAD_ORDERS]
+        orders = _read[turn.upload_id] = _Orders(file, turn)
+    until, parts = clock.monotonic() + SLICE_SECONDS, 0
+    while orders.part:
         with database.write(many=True) as session:
             row = still_ours(session, turn)
-            if row is None or not _take(session, row, part, taken, clock.now()):
+            if row is None or not _take(session, row, orders.part, orders.taken, clock.now()):
                 _read.pop(turn.upload_id, None)
                 return parts
-            row.taken = taken = taken + len(part)
-            late = clock.monotonic() >= until and taken < len(records)
+            row.taken = orders.taken + len(orders.part)
+            late = clock.monotonic() >= until and bool(orders.behind)
             if late:
                 give_back(row)
+        orders.went()
         parts += 1
         ring()
         if late:
@@ -163,15 +176,31 @@ def _import(database: Database, clock: Clock, turn: UploadTurn, ring: Ring) -> i
     return parts + 1
 
 
-def _wanted(file: FileOrders, turn: UploadTurn) -> list[IncomingRecord]:
-    """The orders that the preview promised, in the order of the file."""
+class _Orders:
+    """The orders that the preview promised, in the order of the file, a part at a time: `part` goes
+    in next, behind the `taken` ones that are in, and `behind` after it.
+    """
+
+    def __init__(self, file: FileOrders, turn: UploadTurn) -> None:
+        self._rest = _wanted(file, turn)
+        self.taken = sum(1 for _ in islice(self._rest, turn.taken))
+        self.part, self.behind = self._next(), self._next()
+
+    def went(self) -> None:
+        """The part is in."""
+        self.taken += len(self.part)
+        self.part, self.behind = self.behind, self._next()
+
+    def _next(self) -> list[IncomingRecord]:
+        return list(islice(self._rest, UPLOAD_ORDERS))
+
+
+def _wanted(file: FileOrders, turn: UploadTurn) -> Iterator[IncomingRecord]:
     found = of_json(turn.result) if turn.result else None
     left_out = set() if found is None or turn.with_unknown else set(found.left_out)
-    return [
-        order.record
-        for order in file.orders
-        if order.record is not None and order.where not in left_out
-    ]
+    for order in file.orders:
+        if order.record is not None and order.where not in left_out:
+            yield order.record
 
 
 def _take(
@@ -187,7 +216,7 @@ def _take(
         words = "Who confirmed it is not in this company any more."
         give_up(session, row, words, "Another person has to upload the file again.", now)
         return False
-    told = {"file": row.name, "orders": [one.body for one in part]}
+    told = {"file": row.name, f"{row.kind}s": [one.body for one in part]}
     receipt = versions.receive(
         session,
         company_id=row.company_id,
@@ -218,5 +247,6 @@ def _done(session: Session, row: Upload, now: datetime) -> None:
     row.state, row.due_at, row.ended_at = UploadState.DONE, None, now
     give_back(row)
     new, changed = row.outcome.get("new", 0), row.outcome.get("changed", 0)
-    words = f"{row.name} is imported: {plural(new, 'new order')}, {changed:,} changed."
+    word = row.kind.replace("_", " ")
+    words = f"{row.name} is imported: {plural(new, f'new {word}')}, {changed:,} changed."
     tell(session, row, "upload.imported", words, now)

@@ -5,21 +5,24 @@ what each one waits for. Not here: since when it is finished (holding/evaluation
 with every judging).
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, func, select, text, tuple_
+from sqlalchemy import Row, func, select, text, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from holding.store.row_objects import Columns, known, of
-from holding.store.sums import most_first, of_held
-from holding.store.together import Question
+from holding.store.sums import most_first
+from holding.store.together import Question, Together
 from holding.tables import Cause, Connection, Hold, Person, Posting, Record, Team
-from holding.tables.decisions import HOLD_OPEN, is_open
+from holding.tables.decisions import is_open
+from holding.tallies.owner_waits import OwnerWait
+from holding.tallies.waiting_figures import of_owners
 from holding.words import Sums, by_key
+from holding.worklist.dashboard import owners_since
 from rules.values.posting_states import PostingState
 
 STEPS = (("up to 1 day", 1), ("1 to 3 days", 3), ("3 to 7 days", 7), ("over 7 days", None))
@@ -42,73 +45,50 @@ class AgeingRow:
 
 def by_owner(session: Session, company_id: int, now: datetime) -> tuple[AgeingRow, ...]:
     """Open holds by their owner, most money first."""
-    team = case((Hold.person_id.is_(None), Hold.team_id), else_=0)
-    single = (
-        select(
-            Hold.person_id.label("person_id"),
-            team.label("team_id"),
-            Hold.record_id,
-            func.max(Hold.book).label("book"),
-            func.min(Hold.opened_at).label("since"),
-            func.min(Hold.answer_by).label("answer_by"),
-            func.max(case((Posting.state == PostingState.FAILED, 1), else_=0)).label("refused"),
-        )
-        .outerjoin(Posting, Posting.id == Hold.posting_id)
-        .where(Hold.company_id == company_id, HOLD_OPEN)
-        .group_by(Hold.person_id, team, Hold.record_id)
-        .subquery()
-    )
-    currency, minor = of_held(single)
-    query = (
-        select(
-            single.c.person_id,
-            single.c.team_id,
-            currency,
-            func.coalesce(func.max(Person.name), func.max(Team.shown)).label("owner"),
-            func.count().label("records"),
-            func.sum(minor).label("minor"),
-            func.sum(single.c.refused).label("refused"),
-            func.sum(case((single.c.answer_by < now, 1), else_=0)).label("overdue"),
-            func.min(single.c.since).label("oldest"),
-            *_ages(single.c.since, now),
-        )
-        .join_from(single, Record, Record.id == single.c.record_id)
-        .outerjoin(Person, Person.id == single.c.person_id)
-        .outerjoin(Team, Team.id == single.c.team_id)
-        .group_by(single.c.person_id, single.c.team_id, currency)
-    )
-    found: dict[tuple[int | None, int], list[Row[Any]]] = defaultdict(list)
-    for row in session.execute(query):
-        found[row.person_id, row.team_id].append(row)
-    owners = [_owner(rows) for rows in found.values()]
+    edges = [now - timedelta(days=days) for _, days in STEPS if days]
+    page = Together(session)
+    found: dict[tuple[int | None, int], list[OwnerWait]] = defaultdict(list)
+    for one in page.ask(of_owners(session, company_id, edges, now)).value:
+        found[one.person_id, one.team_id].append(one)
+    people = sorted(person for person, _ in found if person is not None)
+    names = page.ask(owners_since(company_id, people)).value
+    owners = [
+        _owner(owner, names[owner[0], owner[1] or None], [*edges, None], now, waits)
+        for owner, waits in found.items()
+        if sum(one.records for one in waits)
+    ]
     return tuple(
         sorted(owners, key=lambda one: (*most_first(one.money), one.person_id or 0, one.team_id))
     )
 
 
-def _owner(rows: Sequence[Row[Any]]) -> AgeingRow:
-    """One owner, of a row for each currency."""
+def _owner(
+    owner: tuple[int | None, int],
+    known: Row[Any],
+    edges: Sequence[datetime | None],
+    now: datetime,
+    waits: Sequence[OwnerWait],
+) -> AgeingRow:
+    """One owner, of what the tally has and has not of them."""
+    ages, money, known_of = [0] * len(edges), Counter[str](), Counter[str]()
+    for one in waits:
+        step = next(n for n, edge in enumerate(edges) if edge is None or one.since > edge)
+        ages[step] += one.records
+        money[one.currency] += one.minor
+        known_of[one.currency] += one.records - one.blank
     return AgeingRow(
-        person_id=rows[0].person_id,
-        team_id=rows[0].team_id,
-        owner=rows[0].owner or "",
-        records=sum(row.records for row in rows),
-        money=by_key((None, row.currency, row.minor) for row in rows).get(None, {}),
-        refused=sum(int(row.refused) for row in rows),
-        overdue=sum(int(row.overdue) for row in rows),
-        oldest=min(row.oldest for row in rows),
-        ages=tuple(sum(int(row._mapping[step]) for row in rows) for step, _ in STEPS),
+        person_id=owner[0],
+        team_id=owner[1],
+        owner=known.owner or "",
+        records=sum(one.records for one in waits),
+        money=by_key(
+            (None, code, minor if known_of[code] else None) for code, minor in money.items()
+        ).get(None, {}),
+        refused=sum(one.records for one in waits if one.refused),
+        overdue=sum(one.records for one in waits if one.answer_by < now),
+        oldest=known.since,
+        ages=tuple(ages),
     )
-
-
-def _ages(since: ColumnElement[datetime], now: datetime) -> Iterator[ColumnElement[int]]:
-    """How many records began to wait in each step of age."""
-    young = now
-    for step, days in STEPS:
-        old = now - timedelta(days=days) if days else None
-        inside = since <= young if old is None else (since <= young) & (since > old)
-        yield func.sum(case((inside, 1), else_=0)).label(step)
-        young = old or young
 
 
 A_PAGE = 50

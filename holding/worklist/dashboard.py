@@ -41,7 +41,9 @@ from holding.tables import (
     RulesetVersion,
     Team,
 )
+from holding.tables.columns import among_words
 from holding.tables.decisions import HOLD_CLOSED, HOLD_OPEN
+from holding.tables.postings import BOOKED_STATES
 from holding.tables.row_states import RecordState
 from holding.tallies import tally_figures
 from holding.tallies.shapes import Look
@@ -168,7 +170,7 @@ class Booked:
 def owners(company_id: int, held: Held) -> Question[tuple[Owner, ...]]:
     """Who must act, most money first; each record once an owner."""
     people = {look.person_id for one in held.rows for look in one.shape.looks if look.person_id}
-    since = yield from _since(company_id, sorted(people))
+    since = yield from owners_since(company_id, sorted(people))
     names = {key: row.owner for key, row in since.items()}
     found = tally_figures.by(held.rows, lambda _, look: (names.get(_owner(look)),))
     oldest: dict[str | None, datetime] = {}
@@ -186,14 +188,17 @@ def _owner(look: Look) -> tuple[int | None, int | None]:
     return look.person_id, None if look.person_id is not None else look.team_id
 
 
-def _since(
+def owners_since(
     company_id: int, people: Sequence[int]
 ) -> Question[dict[tuple[int | None, int | None], Row[Any]]]:
     """(person, team of what nobody took) -> its name, and since when its oldest hold waits."""
     first = select(func.min(Hold.opened_at)).where(Hold.company_id == company_id, HOLD_OPEN)
     taken = first.where(Hold.person_id == Person.id).correlate(Person).scalar_subquery()
-    left = first.where(Hold.person_id.is_(None), Hold.team_id == Team.id).correlate(Team)
-    team = left.scalar_subquery()
+    left = select(Hold.opened_at).where(Hold.company_id == company_id, HOLD_OPEN)
+    left = left.where(Hold.person_id.is_(None), Hold.team_id == Team.id)
+    # in the order of the index: PostgreSQL reads all of a team for the least of them
+    left = left.order_by(Hold.person_id, Hold.opened_at).limit(1)
+    team = left.correlate(Team).scalar_subquery()
     none = literal(None, Person.id.type)
     rows = yield (
         union_all(
@@ -281,7 +286,7 @@ def booked(company_id: int, last: date, count: int = 14) -> Question[tuple[Booke
     currency, minor = of_posting()
     rows = yield (
         select(Posting.doc_date, Posting.doc_type, currency, func.sum(minor))
-        .where(Posting.company_id == company_id, Posting.connection_id.in_(targets))
+        .where(Posting.connection_id.in_(targets), among_words(Posting.state, BOOKED_STATES))
         .where(Posting.doc_type.in_(DOCUMENTS), Posting.doc_date.between(first, last))
         .where(or_(Posting.state == PostingState.POSTED, there_and_taken_back()))
         .group_by(Posting.doc_date, Posting.doc_type, currency)

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from connectors.contract.errors import class_label, failure_word
 from holding.exceptions.bulk_acts import MOST
+from holding.parties import party_names
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
 from holding.store.sums import most_first
@@ -29,6 +30,7 @@ from holding.worklist.open_holds import UNCERTAIN
 from rules.outcomes.outcome import NEEDS_APPROVAL
 
 Key = TypeVar("Key", bound=Any)
+MOST_OF_A_TEXT: Final = MOST  # so many holds that a text finds are counted: what an act takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +87,16 @@ def mine(wanted: Filter) -> ColumnElement[bool]:
 
 
 def _contains(company_id: int, text: str) -> ColumnElement[bool]:
-    found = select(Record.id).where(
-        Record.company_id == company_id,
-        or_(
-            Record.number.icontains(text, autoescape=True),
-            Record.party.icontains(text, autoescape=True),
-        ),
-    )
+    """By the number, by a customer or supplier as its newest record names it, or by the cause."""
+    parties = party_names.keys_named(company_id, text)  # all: an act takes whatever is found
     causes = select(Cause.id).where(
         Cause.company_id == company_id, Cause.label.icontains(text, autoescape=True)
     )
-    return or_(Hold.record_id.in_(found), Hold.cause_id.in_(causes))
+    return or_(
+        Hold.number.icontains(text, autoescape=True),
+        Hold.party_key.in_(parties),
+        Hold.cause_id.in_(causes),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,27 +132,22 @@ HOLD = Columns(
     ),
     {"cause": "cause.label"},
 )
+_HOLDS = (
+    HOLD.select().join(Record, Record.id == Hold.record_id).join(Cause, Cause.id == Hold.cause_id)
+)
 
 
 def rows(session: Session, company_id: int, wanted: Filter) -> tuple[FrozenHold, ...]:
     """What a filter finds, oldest first; one more than an act takes says that there are more."""
-    query = _columns().where(*terms(company_id, wanted)).order_by(Hold.opened_at, Hold.id)
+    query = _HOLDS.where(*terms(company_id, wanted)).order_by(Hold.opened_at, Hold.id)
     return HOLD.each(session.execute(query.limit(MOST + 1)))
 
 
 def these(session: Session, company_id: int, ids: Sequence[int]) -> tuple[FrozenHold, ...]:
     """The open ones of these holds."""
     mine = (Hold.company_id == company_id, HOLD_OPEN, bulk.among(Hold.id, ids))
-    query = _columns().where(*mine).order_by(Hold.opened_at, Hold.id)
+    query = _HOLDS.where(*mine).order_by(Hold.opened_at, Hold.id)
     return HOLD.each(session.execute(query))
-
-
-def _columns() -> Select[Any]:
-    return (
-        HOLD.select()
-        .join(Record, Record.id == Hold.record_id)
-        .join(Cause, Cause.id == Hold.cause_id)
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +188,7 @@ class Facet:
 class Held:
     """All open holds of a company as one page needs them: the tally of records and that of causes,
     the names of teams, and in which of them the person is. `uncertain`: postings whose result is
-    not known.
+    not known. `of`: the filter whose holds alone are counted, if any; `more`: it finds more.
     """
 
     rows: Sequence[Tallied]
@@ -200,6 +196,8 @@ class Held:
     teams: Mapping[int, str]
     own_teams: frozenset[int]
     uncertain: int
+    of: Filter | None = None
+    more: bool = False
 
 
 def held(session: Session, company_id: int, person_id: int | None) -> Held:
@@ -258,19 +256,32 @@ def own(look: Look, person_id: int | None, teams: Collection[int]) -> bool:
 def totals(session: Session, company_id: int, wanted: Filter, found: Held | None = None) -> Totals:
     """The line under the heading; `found`: what was read already."""
     found = found or held(session, company_id, wanted.person_id)
-    if wanted.causes or wanted.text:
-        found = one_by_one(session, company_id, wanted, found)
-    one = tally_figures.figure(found.rows, asked(found, wanted))
+    rows = found.rows
+    if wanted.text or len(wanted.causes) > 1:
+        rows = one_by_one(session, company_id, wanted, found).rows
+    elif wanted.causes:
+        rows = [one for one in found.causes if one.cause_id in wanted.causes]
+    one = tally_figures.figure(rows, asked(found, wanted))
     return Totals(one.records, one.money, one.several, one.blank)
 
 
 def one_by_one(session: Session, company_id: int, wanted: Filter, found: Held) -> Held:
-    """The same of the holds of a filter alone, one by one: the tally knows no text."""
-    each = tally_figures.one_by_one(session, HELD.where(*terms(company_id, wanted)))
+    """The same of the holds of a filter alone, one by one: the tally knows no text. Of a text those
+    that wait longest, as many as an act takes: the figures of more would not be there at once.
+    """
+    if found.of == wanted:
+        return found
+    first = select(Hold.id).where(*terms(company_id, wanted)).order_by(Hold.opened_at, Hold.id)
+    first = first.limit(MOST_OF_A_TEXT + 1) if wanted.text else first
+    holds = session.execute(HELD.where(Hold.id.in_(first)).order_by(Hold.opened_at, Hold.id)).all()
+    more = bool(wanted.text) and len(holds) > MOST_OF_A_TEXT
+    each = tally_figures.one_by_one(holds[:MOST_OF_A_TEXT] if more else holds)
     return replace(
         found,
         rows=[one for one in each if one.cause_id == WHOLE_RECORD],
         causes=[one for one in each if one.cause_id != WHOLE_RECORD],
+        of=wanted,
+        more=more,
     )
 
 
@@ -281,13 +292,7 @@ def tabs(found: Held, wanted: Filter) -> Tabs:
         only = Filter(view, person_id=wanted.person_id)
         return tally_figures.figure(found.rows, asked(found, only)).records
 
-    return Tabs(
-        todo=records("todo"),
-        mine=records("mine"),
-        approve=records("approve"),
-        snoozed=records("snoozed"),
-        uncertain=found.uncertain,
-    )
+    return Tabs(*[*map(records, ("todo", "mine", "approve", "snoozed")), found.uncertain])
 
 
 def classes(found: Held, wanted: Filter) -> tuple[Facet, ...]:

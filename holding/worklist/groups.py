@@ -5,7 +5,7 @@ Here: lists, paged by key. Not here: totals and facets (filters.py), one hold wi
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,8 +21,7 @@ from holding.tables import Cause, Connection, Hold, Posting, Record, Team, Versi
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.row_states import RecordState
 from holding.tallies import tally_figures
-from holding.tallies.shapes import Look
-from holding.tallies.tally_figures import Figure, Tallied
+from holding.tallies.tally_figures import Figure
 from holding.words import Sums
 from holding.worklist import filters
 from holding.worklist.filters import Filter, Held, terms
@@ -31,6 +30,7 @@ from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.wording import titled
 
 GROUPS_A_PAGE = 50
+GROUPS_BESIDE_OPEN = 30  # one that is open is as long as twenty others
 MEMBERS_A_PAGE = 20
 APPROVED_AT_ONCE = 500
 
@@ -137,21 +137,38 @@ def groups(
     """Causes with the records they block, worst money first; one more than a page for more."""
     if wanted.text:
         held = filters.one_by_one(session, company_id, wanted, held)
-    rows = [one for one in held.causes if not wanted.causes or one.cause_id in wanted.causes]
-    top = _page(rows, filters.asked(held, wanted), after)
+    top, _ = _page(wanted, held, after)
+    return (yield from _listed(company_id, wanted, top))
+
+
+def worst(
+    company_id: int, wanted: Filter, held: Held, most: int
+) -> Question[tuple[tuple[Group, ...], int]]:
+    """The first of them, of a filter without a text, and how many more there are."""
+    top, count = _page(wanted, held)
+    found = yield from _listed(company_id, wanted, top, most)
+    return found, max(0, count - most)
+
+
+def _listed(
+    company_id: int, wanted: Filter, top: Mapping[int, Figure], most: int = GROUPS_A_PAGE + 1
+) -> Question[tuple[Group, ...]]:
+    """The groups of a page, as many as are wanted; their titles are told apart from all of them."""
     if not top:
         return ()
-    live = (Cause.company_id == company_id, Cause.records > 0)
+    ids, shown = list(top), list(top)[:most]
+    own = select(Cause.label).where(bulk.among(Cause.id, ids))
+    live = (Cause.company_id == company_id, Cause.records > 0, Cause.label.in_(own))
     named = select(Cause.label, func.count().label("alike")).where(*live).group_by(Cause.label)
     alike = named.subquery("named")
-    mine = (*terms(company_id, wanted), Hold.cause_id == Cause.id)
+    mine = (*terms(company_id, wanted), Hold.cause_id == Cause.id, bulk.among(Cause.id, shown))
     since = select(func.min(Hold.opened_at)).where(*mine).correlate(Cause).scalar_subquery()
     columns = _group_columns(since, alike)
     found = yield (
         columns.select()
         .outerjoin(alike, alike.c.label == Cause.label)
         .outerjoin(Team, Team.id == Cause.team_id)
-        .where(Cause.company_id == company_id, bulk.among(Cause.id, list(top)))
+        .where(Cause.company_id == company_id, bulk.among(Cause.id, ids))
     )
     known = {group.id: group for group in columns.each(found)}
     return _apart(
@@ -159,19 +176,16 @@ def groups(
             replace(known[i], records=one.records, book=one.money.get("", 0), money=one.money)
             for i, one in top.items()
         ]
-    )
+    )[:most]
 
 
 def _page(
-    rows: Sequence[Tallied], asked: Callable[[Look], bool], after: tuple[int, int] | None
-) -> dict[int, Figure]:
-    found = tally_figures.by(rows, lambda one, look: (one.cause_id,) if asked(look) else ())
-    place = {cause_id: (-one.money.get("", 0), cause_id) for cause_id, one in found.items()}
-    start = (-after[0], after[1]) if after else None
-    listed = sorted(
-        (key for key in found if start is None or place[key] > start), key=lambda key: place[key]
-    )
-    return {key: found[key] for key in listed[: GROUPS_A_PAGE + 1]}
+    wanted: Filter, held: Held, after: tuple[int, int] | None = None
+) -> tuple[dict[int, Figure], int]:
+    """Cause -> the records that it blocks, one more than a page has; and how many there are."""
+    rows = [one for one in held.causes if not wanted.causes or one.cause_id in wanted.causes]
+    asked = filters.asked(held, wanted)
+    return tally_figures.worst_causes(rows, asked, GROUPS_A_PAGE + 1, after)
 
 
 def _apart(found: Sequence[Group]) -> tuple[Group, ...]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import (
-    ColumnClause,
+    Label,
     ScalarSelect,
     Select,
     and_,
@@ -19,6 +19,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    union_all,
 )
 from sqlalchemy.orm import Session
 
@@ -26,7 +27,7 @@ from holding.journal.posting_claims import RUNNING, STOPPED
 from holding.lifecycle.states import READY
 from holding.runtime import heartbeats
 from holding.runtime.heartbeats import Workers
-from holding.tables import Company, Posting, Record, Schedule
+from holding.tables import Company, Connection, Posting, Record, Schedule
 from holding.tables.columns import DUE, LEASED, NOW, among_words
 from holding.tables.postings import IN_FLIGHT_STATES
 from holding.words import duration, plural
@@ -63,6 +64,8 @@ class IdleWork:
         """No worker for 11 min."""
         if self.since is None:
             return "No worker has run yet"
+        if not self.minutes:
+            return "No worker for less than a minute"
         return f"No worker for {duration(self.minutes)}"
 
     @property
@@ -99,38 +102,35 @@ def idle_work(
     workers = found or heartbeats.workers(session, now)
     if workers.running:
         return None
+    records = _due_or_left(_RECORDS, Record, Record.company_id, company_id)
+    documents = _due_or_left(_DOCUMENTS, Posting, Connection.company_id, company_id)
+    runs = _RUNS if company_id is None else _RUNS.where(Schedule.company_id == company_id)
     query = select(
-        _count(_RECORDS, Record.company_id, company_id).label("records"),
-        _count(_DOCUMENTS, Posting.company_id, company_id).label("documents"),
-        _count(_RUNS, Schedule.company_id, company_id).label("runs"),
+        _count(*records).label("records"),
+        _count(*documents).label("documents"),
+        _count(runs).label("runs"),
     )
     row = session.execute(query, {"now": now}).one()
     gone = (now - workers.seen_at).total_seconds() if workers.seen_at else 0.0
     return IdleWork(workers.seen_at, int(gone) // 60, row.records, row.documents, row.runs)
 
 
-_ONE: ColumnClause[int] = literal_column("1")
+_ONE: Label[int] = literal_column("1").label("one")
 _RECORDS = (
     select(_ONE)
     .join_from(Record, Company, Company.id == Record.company_id)
     .where(Company.ruleset_version_id.is_not(None))
-    .where(
-        or_(
-            and_(text(DUE), Record.due_at <= NOW),
-            and_(text(LEASED), Record.lease_until <= NOW),
-        )
-    )
 )
-_DOCUMENTS = select(_ONE).where(
-    or_(
-        and_(text(DUE), Posting.due_at <= NOW),
-        and_(text(LEASED), Posting.lease_until <= NOW),
-    ),
-    RUNNING,
-    or_(
-        among_words(Posting.state, IN_FLIGHT_STATES),
-        and_(among_words(Posting.state, READY), ~STOPPED),
-    ),
+_DOCUMENTS = (
+    select(_ONE)
+    .join_from(Posting, Connection, Connection.id == Posting.connection_id)
+    .where(
+        RUNNING,
+        or_(
+            among_words(Posting.state, IN_FLIGHT_STATES),
+            and_(among_words(Posting.state, READY), ~STOPPED),
+        ),
+    )
 )
 _RUNS = (
     select(_ONE)
@@ -139,10 +139,24 @@ _RUNS = (
 )
 
 
-def _count(found: Select[Any], owner: Any, company_id: int | None) -> ScalarSelect[int]:
-    mine = found if company_id is None else found.where(owner == company_id)
-    some = mine.limit(MOST + 1).subquery()
-    return select(func.count()).select_from(some).scalar_subquery()
+def _due_or_left(
+    found: Select[Any], table: type[Record | Posting], owner: Any, company_id: int | None
+) -> tuple[Select[Any], ...]:
+    """What is due, and what a dead worker had in hand. Each is asked apart, and has an index:
+    for both in one term SQLite reads every row of the company, and so it would for the second by
+    the company alone.
+    """
+    due = found.where(text(f"{table.__tablename__}.{DUE}"), table.due_at <= NOW)
+    left = found.where(text(f"{table.__tablename__}.{LEASED}"), table.lease_until <= NOW)
+    if company_id is None:
+        return due, left
+    return due.where(owner == company_id), left.where(table.company_id + 0 == company_id)
+
+
+def _count(*found: Select[Any]) -> ScalarSelect[int]:
+    """How many there are, of each no more than one above the most that is told."""
+    some = [one.limit(MOST + 1).subquery().select() for one in found]
+    return select(func.count()).select_from(union_all(*some).subquery()).scalar_subquery()
 
 
 def _counted(count: int, one: str, what: str) -> str:

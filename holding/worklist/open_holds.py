@@ -31,7 +31,7 @@ from holding.tables import (
 )
 from holding.tables.columns import among_words, is_word
 from holding.tables.decisions import HOLD_OPEN
-from holding.tables.postings import ENDED
+from holding.tables.postings import ENDED, LEFT_OUT_STATES
 from rules.values.cause_keys import Clearing
 from rules.values.posting_states import PostingState
 
@@ -39,7 +39,7 @@ RECORDS_A_PAGE = 50
 UNCERTAIN = ~among_words(Posting.state, ENDED) & is_word(Posting.state, PostingState.UNCERTAIN)
 """The condition that the result of a posting is not known; found by the index of open ones."""
 STATES = {
-    "ignored": Posting.state.in_((PostingState.IGNORED, PostingState.DROPPED)),
+    "ignored": among_words(Posting.state, LEFT_OUT_STATES),
     "uncertain": UNCERTAIN,
 }
 

@@ -79,7 +79,7 @@ def _page(problems: dict[str, str], *, status: int = 200) -> Response:
         people=people,
         lenders=[one for one in people if one.lends and (admin or one.id == g.actor.person_id)],
         admin=admin,
-        today=_today(),
+        today=filters.today(),
         last_day=_last_day,
         problems=problems,
     )
@@ -93,18 +93,13 @@ def _wish() -> Wish | forms.Problems:
     found = {}
     if deputy is None:
         found["deputy"] = "Choose who stands in."
-    if first is None or last is None or last < first or last < _today():
+    if first is None or last is None or last < first or last < filters.today():
         found["last"] = "The last day is today or later, and not before the first."
     if len(reason) < forms.MIN_REASON:
         found["reason"] = "Say why, in a few words: it stands in the audit log."
     if person is None or deputy is None or first is None or last is None or found:
         return forms.Problems(found)
     return Wish(person, deputy, first, last, reason)
-
-
-def _today() -> date:
-    today: date = g.now.astimezone(filters.zone()).date()
-    return today
 
 
 def _last_day(row: deputies.Standing) -> date:

@@ -8,12 +8,20 @@ from pathlib import Path
 
 import click
 
-from portal.terminal.command_frame import USAGE, Stop, company_of, company_option, office, say
+from portal.terminal.command_frame import (
+    USAGE,
+    Listing,
+    Stop,
+    company_of,
+    company_option,
+    office,
+    say,
+)
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
 
-@click.group("records")
+@click.group("records", cls=Listing)
 def records_() -> None:
     """Stored records."""
 

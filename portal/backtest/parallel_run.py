@@ -20,7 +20,8 @@ from grammar.nodes import Ruleset
 from portal.backtest.record_files import Block, Stored
 from portal.backtest.record_lines import Lines
 from portal.backtest.record_worlds import SideWorlds, StoredWorlds
-from rules.comparison.backtest import EXAMPLES, Backtest, Change, Side, Tally
+from rules.comparison.backtest import EXAMPLES, Backtest, Change, Tally
+from rules.comparison.two_sides import Side
 from rules.facts.seeds import Seeds
 from rules.programs.program import Program, compile_ruleset
 from rules.types.outside_schemas import Schemas

@@ -16,8 +16,8 @@ from portal.rule_tools.rule_files import read_files
 from portal.terminal.command_frame import FINDINGS, USAGE, Stop, tell
 
 if TYPE_CHECKING:
-    from rules.comparison.backtest import Bad
     from rules.comparison.preflight import Need, Tally
+    from rules.comparison.two_sides import Bad
 
 PATH = click.Path(exists=True, path_type=Path)
 
@@ -59,8 +59,8 @@ def _judged(rules: Path, records: Path, now: datetime) -> "tuple[Tally, list[Bad
     from portal.backtest.record_files import Stored
     from portal.backtest.record_lines import Lines
     from portal.backtest.record_worlds import SideWorlds, StoredWorlds
-    from rules.comparison.backtest import Bad
     from rules.comparison.preflight import Tally, references
+    from rules.comparison.two_sides import Bad
     from rules.facts.seeds import seeds
     from rules.programs.program import compile_ruleset, hash_of
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 
 from connectors.transport.strict_json import MAX_DIGITS
-from rules.comparison.backtest import Bad, Past
+from rules.comparison.two_sides import Bad, Past
 from rules.facts.world import Facts, Subject
 
 State = Literal[

@@ -16,7 +16,7 @@ import msgspec
 
 from grammar.nodes import Ruleset
 from portal.backtest.record_files import WORLDS, UnreadableError
-from rules.comparison.backtest import Past
+from rules.comparison.two_sides import Past
 from rules.facts.seeds import Seeds
 from rules.facts.world import Entry, Later, TargetState, UnitEntry, World
 from rules.values.spelling import fold

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from holding.words import SPACE, prefix
+from grammar.text.amounts import SPACE, prefix
 from portal.backtest.parallel_run import Ran
 from portal.terminal.command_frame import plural
-from rules.comparison.backtest import Backtest, Change, Money, Past, Sum, Tally
+from rules.comparison.backtest import Backtest, Change, Money, Sum, Tally
 from rules.comparison.backtest_reasons import Fired, Reason, fired, reason
+from rules.comparison.two_sides import Past
 from rules.values.canonical import number_text
 
 SHOWN = 5

@@ -3,7 +3,7 @@
 Here: the parts, of which some may be chosen. Not here: the shop that is run (shop_bench.py), rules
 and orders against rivals (rule_bench.py, order_bench.py), the editor (editor_bench.py), backtests
 (backtest_bench.py), pages of a large company (page_bench.py), the trail's cost (trail_bench.py),
-a second worker (scale_bench.py).
+a second worker (scale_bench.py), bringing orders in (intake_bench.py).
 """
 
 from collections.abc import Callable
@@ -14,7 +14,18 @@ from portal.bench import backtest_bench, shop_bench, trail_bench
 from portal.terminal.command_frame import say, tell
 
 MOST_SCALED = 10_000
-PARTS = ("judging", "orders", "rules", "checks", "editor", "backtest", "pages", "trail", "scale")
+PARTS = (
+    "judging",
+    "orders",
+    "rules",
+    "checks",
+    "editor",
+    "backtest",
+    "pages",
+    "trail",
+    "scale",
+    "intake",
+)
 
 
 @click.command()
@@ -67,6 +78,13 @@ PARTS = ("judging", "orders", "rules", "checks", "editor", "backtest", "pages", 
     show_default=True,
     help="Records of the company whose pages are read; a tenth of them are held.",
 )
+@click.option(
+    "--workbook-rows",
+    type=click.IntRange(1),
+    default=50_000,
+    show_default=True,
+    help="Rows of the workbook that is uploaded, an order each.",
+)
 def bench(
     parts: tuple[str, ...],
     records: int,
@@ -75,6 +93,7 @@ def bench(
     rule_records: int,
     backtest_records: int,
     page_records: int,
+    workbook_rows: int,
     *,
     as_json: bool,
 ) -> None:
@@ -89,6 +108,7 @@ def bench(
         "pages": lambda: _pages(page_records, postgresql),
         "trail": trail_bench.measured,
         "scale": lambda: _scale(records, postgresql),
+        "intake": lambda: _intake(workbook_rows),
     }
     result = {k: v for part in parts or PARTS for k, v in measure[part]().items()}
     if as_json:
@@ -103,6 +123,12 @@ def _scale(records: int, server: str) -> dict[str, object]:
     from portal.bench import scale_bench
 
     return scale_bench.measured(min(records, MOST_SCALED), server, usable_processes())
+
+
+def _intake(rows: int) -> dict[str, object]:
+    from portal.bench import intake_bench
+
+    return intake_bench.measured(rows)
 
 
 def _rules(records: int) -> dict[str, object]:

@@ -17,8 +17,7 @@ from typing import Any
 
 from grammar.parsing.incremental import collect_rarely
 from grammar.parsing.parser import parse
-from portal.bench import invoices
-from portal.bench.rivals import VERSION, Zen, failures
+from portal.bench.rivals import VERSION, Zen, bodies, cents, failures
 from rules.checker.all_checks import check
 from rules.expressions.compiler import Together
 from rules.expressions.run import Run
@@ -50,7 +49,7 @@ def measured(say: Told, records: int) -> dict[str, Any]:
     program = compiled(FILE.read_text("utf-8"))
     checks = program.together(KIND)
     assert checks is not None  # noqa: S101 - the program is generated
-    given = list(invoices.bodies(records))
+    given = list(bodies(records))
     equal_by_hand(program, checks, given)
     traced, by_hand = _best(given, partial(_runs, program), checks.trace, _plain(program), failures)
     found = {
@@ -181,7 +180,7 @@ def _against_zen(
         say(f"zen-engine is not compared, since it is not installed: zen-engine=={VERSION}")
         return {"traced_vs_zen_engine": None}
     say(f"The same rules over {len(given)} of them in zen-engine {VERSION}, without a trace …")
-    in_sen = [invoices.cents(body) for body in given]
+    in_sen = [cents(body) for body in given]
     plain = _plain(program)(given)
     equal = sum(
         {rule for rule, _ in failures(record)} == rival.failures(cents)
@@ -192,7 +191,7 @@ def _against_zen(
         raise UnequalError(message)
 
     def sen(bodies: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [invoices.cents(body) for body in bodies]
+        return [cents(body) for body in bodies]
 
     traced, zen = _best(given, partial(_runs, program), checks.trace, sen, rival.failures)
     return {
@@ -207,7 +206,7 @@ def _against_zen(
 
 def ruleset_seconds(text: str, rules: int) -> float:
     """CPU seconds from the text of so many checks to the first judged record."""
-    [body] = invoices.bodies(1)
+    [body] = bodies(1)
     begin = time.process_time()
     program = compiled(text)
     outcome = program.evaluate(Subject(KIND, "shop", body, 1), _FACTS, _WORLD, NOW)

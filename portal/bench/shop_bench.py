@@ -130,7 +130,7 @@ def _webhook_to_posted(shop: Shop, count: int) -> list[float]:
         started = time.perf_counter()
         call = Delivery(f"evt_{order.id}", "order.paid", (order,))
         hook.send([call], shop.place.now)
-        _until(lambda number=order.number: _state(shop, number) == "posted", order.number)  # type: ignore[misc]
+        until(lambda number=order.number: _state(shop, number) == "posted", order.number)  # type: ignore[misc]
         found.append(time.perf_counter() - started)
     return found
 
@@ -152,7 +152,7 @@ def _built(shop: Shop, count: int) -> dict[str, object]:
     pause(shop)
     receive(shop, orders(shop, count, 1_000_001))
     started = time.perf_counter()
-    _judge(shop)
+    judged(shop)
     run_id = sync(shop)
     doorbell.ring(shop.company_id, "push")
 
@@ -160,7 +160,7 @@ def _built(shop: Shop, count: int) -> dict[str, object]:
         with shop.place.database.read() as session:
             return session.get_one(Run, run_id).state not in UNDER_WAY
 
-    _until(ended, "run", GLANCE_SECONDS)
+    until(ended, "run", GLANCE_SECONDS)
     spent = time.perf_counter() - started
     lines = [json.loads(line) for line in shop.ledger.read_text("utf-8").splitlines()]
     made = [line for line in lines if (line["call"], line["effect"]) == ("xlsx", "created")]
@@ -205,13 +205,13 @@ def _stored(shop: Shop, name: str, records: int) -> dict[str, float]:
     """Records a second: stored through the queue, evaluated only, written only."""
     pause(shop)
     receive(shop, orders(shop, BATCH, 2_000_001))
-    _judge(shop)
+    judged(shop)
     _rest()
     say(f"{records:,} records on {name}, from due to decision stored …")
     receive(shop, orders(shop, records, 3_000_001))
     waiting = _due(shop)  # what a sweep had judged while the others came in does not count
     started = time.perf_counter()
-    _judge(shop)
+    judged(shop)
     stored = waiting / (time.perf_counter() - started)
     _rest()
     say("The same evaluations from memory on one core, and the same rows without evaluating …")
@@ -237,7 +237,7 @@ def _due(shop: Shop) -> int:
         return int(_of_due(shop, session).count())
 
 
-def _busy(shop: Shop) -> bool:
+def busy(shop: Shop) -> bool:
     """Whether a record is due or claimed; a count would take its share of what is measured."""
     from holding.tables import Record
 
@@ -253,23 +253,24 @@ def _of_due(shop: Shop, session: "DatabaseSession") -> Any:
     return mine.filter(Record.due_at <= shop.place.now, Record.lease_until.is_(None))
 
 
-def _judge(shop: Shop) -> None:
+def judged(shop: Shop) -> None:
     """Ring, and wait until no record is due or claimed."""
     from holding.runtime import doorbell
 
     doorbell.ring(shop.company_id, "evaluate")
     doorbell.ring(shop.company_id, "evaluate")
-    _until(lambda: not _busy(shop), "records", GLANCE_SECONDS)
+    until(lambda: not busy(shop), "records", GLANCE_SECONDS)
 
 
 def _rest() -> None:
     """Wait for the last bells of what was done: who answers them would take what comes in next."""
     from holding.runtime import doorbell
 
-    _until(doorbell.silent, "bells", GLANCE_SECONDS)
+    until(doorbell.silent, "bells", GLANCE_SECONDS)
 
 
-def _until(probe: Callable[[], bool], what: str, pause: float = LOOK_SECONDS) -> None:
+def until(probe: Callable[[], bool], what: str, pause: float = LOOK_SECONDS) -> None:
+    """Wait until it is so."""
     limit = time.monotonic() + PATIENCE
     while not probe():
         if time.monotonic() > limit:

@@ -1,12 +1,14 @@
 """The part of `clearpost bench` that tells what the trail of a posted record costs.
 
 Here: on SQLite, orders of four lines in one workbook, and one alone, worked on in this process:
-statements and commits at the driver, and bytes of the database file after VACUUM. Not here: rates
+statements and commits at the driver, bytes of the database file after VACUUM, and how long all that
+was sealed takes to verify. Not here: rates
 (shop_bench.py), and what the bytes are (docs/decisions/0106-what-repeats-is-kept-once.md).
 """
 
 import sqlite3
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +40,7 @@ def measured() -> dict[str, object]:
             "workbook_documents": documents,
             "bytes_per_posted_record": round(bytes_a_record),
             "statements_per_push": alone,
+            **_verified(shop),
         }
 
 
@@ -93,6 +96,31 @@ def _work(shop: "Shop", desk: "Desk") -> int:
     place = shop.place
     given = {"company_id": shop.company_id, "owner": desk.owner, "desk": desk}
     return granted(push_due(place.database, place.clock, **given)).count  # type: ignore[arg-type]
+
+
+def _verified(shop: "Shop") -> dict[str, object]:
+    """What `clearpost verify` does, for all events that there are; seconds scaled to 100,000."""
+    from holding.audit import chain
+    from holding.integrity import contents
+
+    place = shop.place
+    chain.link_due(place.database, now=place.clock.now(), whole=True)
+    began, used = time.perf_counter(), time.process_time()
+    with place.database.read() as session:
+        breaks = (
+            chain.verify(session, shop.company_id)
+            + contents.compare(session, shop.company_id).breaks
+        )
+        events = chain.head(session, shop.company_id).seq
+    spent, used = time.perf_counter() - began, time.process_time() - used
+    if breaks or not events:
+        message = f"{events} events are not whole: {breaks[:3]}"
+        raise RuntimeError(message)
+    return {
+        "verified_events": events,
+        "verify_100000_events_seconds": round(spent * 100_000 / events, 2),
+        "verify_100000_events_processor_seconds": round(used * 100_000 / events, 2),
+    }
 
 
 def _size(shop: "Shop") -> int:

@@ -7,6 +7,7 @@ import atexit
 import gc
 import sys
 import traceback
+from typing import NoReturn
 
 import click
 
@@ -85,8 +86,19 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as problem:
+        if problem.filename is None:
+            _our_fault()
+        Stop(
+            f"{problem.filename} cannot be used, because the system says: {problem.strerror}."
+        ).show()
+        sys.exit(ENVIRONMENT)
     except Exception:  # noqa: BLE001 - the door: our own bug, told as such
-        traceback.print_exc()
-        click.echo("error: this is a fault of Clearpost itself, not of what you typed.", err=True)
-        sys.exit(INTERNAL)
+        _our_fault()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _our_fault() -> NoReturn:
+    traceback.print_exc()
+    click.echo("error: this is a fault of Clearpost itself, not of what you typed.", err=True)
+    sys.exit(INTERNAL)

@@ -13,6 +13,7 @@ import click
 
 from portal.cli.setup import user
 from portal.terminal.command_frame import (
+    Listing,
     actor_of,
     company_of,
     company_option,
@@ -86,7 +87,7 @@ def _routes(place: "Office") -> list[Route]:
     return found
 
 
-@click.group()
+@click.group(cls=Listing)
 def token() -> None:
     """Tokens with which programs act as a person."""
 
@@ -152,7 +153,7 @@ def token_revoke(number: int, company: str) -> None:
     click.echo(f"Token {number} is revoked.")
 
 
-@click.group()
+@click.group(cls=Listing)
 def deputy() -> None:
     """Who stands in for an approver, and until when."""
 

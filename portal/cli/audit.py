@@ -14,6 +14,7 @@ from portal.terminal.command_frame import (
     ENVIRONMENT,
     FINDINGS,
     USAGE,
+    Listing,
     Stop,
     company_of,
     company_option,
@@ -104,7 +105,7 @@ def _say(code: str, checked: "Checked") -> None:
                 click.echo(f"    {one.say}" + (f" (record {records})" if records else ""))
 
 
-@click.group()
+@click.group(cls=Listing)
 def faults() -> None:
     """The points at which a test may break the program."""
 

@@ -13,6 +13,7 @@ import click
 from portal.cli.stored_preflight import connection_preflight
 from portal.terminal.command_frame import (
     ENVIRONMENT,
+    Listing,
     Stop,
     actor_of,
     as_option,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from connectors.contract import ConnectionSide
 
 
-@click.group()
+@click.group(cls=Listing)
 def connection() -> None:
     """Connections to sources and targets."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from connectors.transport.connector_folders import SETTING
-from portal.terminal.command_frame import ENVIRONMENT, FINDINGS, USAGE, Stop, say
+from portal.terminal.command_frame import ENVIRONMENT, FINDINGS, USAGE, Listing, Stop, say
 
 PACKAGE = Path(__file__).resolve().parents[2]
 INTO = click.option(
@@ -27,7 +27,7 @@ INTO = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Listing)
 def connector() -> None:
     """Begin a connector of your own, and try it."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.terminal.command_frame import FINDINGS, USAGE, Stop, plural, say, tell
+from portal.terminal.command_frame import FINDINGS, USAGE, Listing, Stop, plural, say, tell
 
 if TYPE_CHECKING:
     from holding.evidence.packet_check import Checked
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.group(short_help="Evidence packets: check one without the database.")
+@click.group(cls=Listing, short_help="Evidence packets: check one without the database.")
 def evidence() -> None:
     """Evidence packets: one record as a file that is checked elsewhere."""
 

@@ -38,6 +38,7 @@ SIMULATORS = {
     "autocount_aotg": ("connectors.simulators.autocount_aotg", 8104),
     "autocount_excel": ("connectors.simulators.autocount_excel", 8106),
     "lazada": ("connectors.simulators.lazada", 8114),
+    "netshop": ("connectors.simulators.netshop", 8115),
     "quickbooks": ("connectors.simulators.quickbooks", 8103),
     "shopee": ("connectors.simulators.shopee", 8113),
     "shopify": ("connectors.simulators.shopify", 8112),

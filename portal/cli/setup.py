@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from portal.terminal.command_frame import (
+    Listing,
     Stop,
     actor_of,
     as_option,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from holding.rulesets.admission import RulesRefusal
 
 
-@click.group()
+@click.group(cls=Listing)
 def company() -> None:
     """Companies."""
 
@@ -58,7 +59,7 @@ def company_add(code: str, name: str, zone: str, currency: str) -> None:
 @click.argument("error_class", metavar="CLASS")
 @click.argument("hours", type=int)
 def company_due(code: str, error_class: str, hours: int) -> None:
-    """Let holds of CLASS, as mapping_missing, be due HOURS after they open; 24 otherwise."""
+    """Let holds of CLASS, as `mapping_missing`, be due HOURS after they open; 24 otherwise."""
     from holding.access import actors as holding_roles
     from holding.exceptions import deadlines
 
@@ -69,10 +70,10 @@ def company_due(code: str, error_class: str, hours: int) -> None:
         )
         if refusal:
             refuse(refusal)
-    click.echo(f"Holds of class {error_class} are due after {hours} hours in {code}.")
+    click.echo(f"{code}: {deadlines.said(error_class, hours)}")
 
 
-@click.group()
+@click.group(cls=Listing)
 def user() -> None:
     """People and their roles."""
 
@@ -183,7 +184,7 @@ def user_remove(email: str, company: str) -> None:
     click.echo(f"{plural(handed, 'hold is', 'holds are')} with their teams again.")
 
 
-@click.group()
+@click.group(cls=Listing)
 def rules() -> None:
     """Rule files of a company."""
 

@@ -16,6 +16,7 @@ from portal.terminal.command_frame import (
     company_option,
     granted,
     office,
+    plural,
     tell,
 )
 from portal.terminal.file_delivery import named
@@ -50,9 +51,11 @@ def connection_preflight(name: str, company: str, email: str, *, as_json: bool) 
         tell({"findings": [asdict(one) for one in findings], "moves": proved})
     else:
         for one in findings:
-            many = f" ({one.records:,})" if one.records else ""
+            many = f" {plural(one.records, 'record')}." if one.records else ""
             where = f"{one.connection}: " if one.connection else ""
-            click.echo(f"{one.code:<24} {where}{one.words}{many} {one.todo}".rstrip())
+            click.echo(f"{where}{one.words}{many} (`{one.code}`)")
+            if one.todo:
+                click.echo(f"  next: {one.todo}")
         for each in moves:
             if each.is_good:
                 click.echo(f"proved: {each.record} of {each.field} {each.days}: {each.targets[0]}")

@@ -21,11 +21,12 @@ from zoneinfo import ZoneInfo
 import click
 
 from portal.demo.company import Settled, settle
-from portal.demo.depot_company import Depot, open_depot, wait
+from portal.demo.depot_company import open_depot, wait
 from portal.terminal.command_frame import ENVIRONMENT, Office, Stop, granted, office, say, tell
 from portal.terminal.processes import Children, Portal, end_on_signals, start_queue, start_worker
 
 if TYPE_CHECKING:
+    from holding.runtime.embedded_redis import EmbeddedRedis
     from portal.demo.generator import Month
     from portal.demo.load import Hook
 
@@ -46,12 +47,26 @@ DEFAULTS = {
 @click.option("--json", "as_json", is_flag=True, help="With --once: one JSON object.")
 @click.option("--keep", type=click.Path(path_type=Path), help="With --once: the folder to use.")
 @click.option("--seed", type=int, default=2026, show_default=True)
+@click.option(
+    "--targets",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="ORDERS",
+    help="So many orders of the month also go to every other target at once.",
+)
 def demo(
-    port: int | None, keep: Path | None, seed: int, *, fresh: bool, once: bool, as_json: bool
+    port: int | None,
+    keep: Path | None,
+    seed: int,
+    targets: int,
+    *,
+    fresh: bool,
+    once: bool,
+    as_json: bool,
 ) -> None:
     """Show one month of a sample shop; with --once only its counts."""
     if once:
-        _once(seed, keep, as_json=as_json)
+        _once(seed, keep, targets, as_json=as_json)
         return
     from holding.runtime.settings import home_of
 
@@ -62,8 +77,9 @@ def demo(
             shutil.rmtree(home, ignore_errors=True)
         shop = stack.enter_context(opened(home, seed, port))
         depot = open_depot(shop.place, shop.portal.address, shop.children, home)
-        _greet(shop, depot)
+        _greet(shop, depot.settled)
         shop.load(meanwhile=lambda: depot.load(math.inf))
+        _everywhere(shop, home, targets, math.inf, greets=True)
         say("Everything has arrived, and all that can be posted is.")
         shop.portal.wait()
 
@@ -81,7 +97,7 @@ def alone(home: Path) -> Iterator[None]:
         yield
 
 
-def _once(seed: int, keep: Path | None, *, as_json: bool) -> None:
+def _once(seed: int, keep: Path | None, targets: int, *, as_json: bool) -> None:
     started = time.monotonic()
     home = keep or Path(tempfile.mkdtemp(prefix="clearpost-demo-"))
     if keep is not None and any(keep.glob("*")):
@@ -91,6 +107,7 @@ def _once(seed: int, keep: Path | None, *, as_json: bool) -> None:
             depot = open_depot(shop.place, shop.portal.address, shop.children, home)
             shop.load(PATIENCE, meanwhile=lambda: depot.load(PATIENCE))
             result = shop.result() | _told(shop.place)
+            result |= _everywhere(shop, home, targets, PATIENCE + targets)
     finally:
         if keep is None:
             shutil.rmtree(home, ignore_errors=True)
@@ -122,6 +139,17 @@ class Shop:
     month: "Month"
     ledger: Path
     children: Children
+    queue: "EmbeddedRedis | None"
+
+    def end_queue(self) -> None:
+        """The worker looks into the tables by turns from now on: who listened to Redis for it took
+        as much memory as itself, and stand-ins need it.
+        """
+        if self.queue is not None:
+            self.children.end("workers")
+            del os.environ["REDIS_URL"]
+            self.queue.stop()
+            start_worker(self.children, kept=True)
 
     @property
     def company_id(self) -> int:
@@ -181,13 +209,36 @@ class Shop:
         doorbell.ring(self.company_id, "evaluate")
 
 
-def _greet(shop: Shop, depot: Depot) -> None:
+def _everywhere(
+    shop: Shop, home: Path, orders: int, patience: float, *, greets: bool = False
+) -> dict[str, object]:
+    """Send so many orders of the month to every other target at once, if any; what came of it."""
+    if not orders:
+        return {}
+    from portal.demo.generator import MALAYSIA
+    from portal.demo.targets.course import open_course
+    from portal.demo.targets.plan import plan
+
+    shop.end_queue()
+    wanted = plan(shop.month, shop.place.now.astimezone(MALAYSIA).date(), orders)
+    withheld = max(2, min(WITHHELD // 3, orders // 8))
+    place, address = shop.place, shop.portal.address
+    course = open_course(place, address, shop.children, home, wanted, withheld=withheld)
+    if greets:
+        for books in course.books.values():
+            books.settled.greet()
+    say("Sending the month to every target …")
+    course.load(patience)
+    return {"targets": course.result()}
+
+
+def _greet(shop: Shop, depot: Settled) -> None:
     """Tell where to look and who to sign in as."""
     say(f"\n  {shop.portal.address}")
     if not shop.settled.is_new:
         say("\n  The sample companies are there from last time; their passwords were shown then.")
         say("  clearpost demo --fresh starts over.")
-    for company in (shop.settled, depot.settled):
+    for company in (shop.settled, depot):
         company.greet()
     say("\n  Ctrl-C ends it.\n")
 
@@ -239,7 +290,7 @@ def opened(
         settled = settle(place, setup.sample(target))
         served.start()
         start_worker(children)
-        yield Shop(place, served, settled, month, ledger, children)
+        yield Shop(place, served, settled, month, ledger, children, queue)
 
 
 def _month(now: datetime, seed: int) -> "Month":

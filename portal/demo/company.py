@@ -63,7 +63,8 @@ def settle(place: Office, wanted: "Sample") -> Settled:
         probe.test_connection(place.database, place.clock, target_id, admin, http=http)
     )
     if not report.ok:
-        words = f"The stand-in of {wanted.target} is not usable: {report.steps}"
+        why = " ".join(step.words for step in report.steps if step.ok is False)
+        words = f"The stand-in of {wanted.target} is not usable. {why}"
         raise Stop(words, code=ENVIRONMENT)
     with place.database.write() as session:
         setup.publish_rules(session, ready.company_id, wanted, place.now)

@@ -193,4 +193,5 @@ def _connect(
             ask_rates=False,
         )
     )
-    done(setup.set_key(session, admin, made, secret, now=now))
+    if secret:  # AutoCount desktop is not called
+        done(setup.set_key(session, admin, made, secret, now=now))

@@ -4,7 +4,6 @@ Here: views. Whoever may not view the log sees their own acts alone. Not here: t
 (holding/audit/event_log.py), proving that nothing was changed (`clearpost verify`).
 """
 
-from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request, url_for
@@ -85,7 +84,7 @@ def export(ending: str) -> Response:
                 "events": len(rows),
             },
         )
-    name = f"audit-log-{g.company.code}-{filters.day(_today())}"
+    name = f"audit-log-{g.company.code}-{filters.day(filters.today())}"
     return list_files.answered(FileKind(ending), name, COLUMNS, rows)
 
 
@@ -138,8 +137,3 @@ def _problems() -> dict[str, str]:
     if first and last and first > last:
         found["to"] = "The last day is before the first."
     return found
-
-
-def _today() -> date:
-    now: datetime = g.now
-    return now.astimezone(ZoneInfo(g.company.zone)).date()

@@ -10,6 +10,7 @@ from typing import Final
 from flask import Blueprint, Response, abort, g, make_response, render_template
 
 from connectors.contract.errors import class_label
+from connectors.registry import titled
 from holding.access.personal_data import hiding_each
 from holding.connections import connection_rows
 from holding.runs import failed_calls, run_history
@@ -55,7 +56,7 @@ def of_run(run_id: int) -> Response:
         head = f"{_moment(run.ended_at or run.made_at)} · Run {run.id}"
         words = secretless(tax_numbers=False)(run.error)
         entries.insert(0, Entry(head, "The run failed as a whole.", words))
-    title = f"Failures of run {run.id}" + (f", {run.target}" if run.target else "")
+    title = f"Failures of run {run.id}" + (f", {titled(run.target)}" if run.target else "")
     return _picture(title, log, entries, f"run-{run.id}")
 
 
@@ -100,7 +101,7 @@ def _about(one: FailedCall) -> str:
 
 
 def _said(one: FailedCall) -> str:
-    return f'{one.target} says: "{one.error}"' if one.error else SILENT
+    return f'{titled(one.target)} says: "{one.error}"' if one.error else SILENT
 
 
 def _moment(at: datetime) -> str:

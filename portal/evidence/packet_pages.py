@@ -5,9 +5,8 @@ Here: views. Not here: what a packet holds and how it is proved (holding/evidenc
 
 import io
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, abort, g, render_template, request, send_file, url_for
 
@@ -64,7 +63,7 @@ def make(source: str, kind: str, external_id: str) -> Response:
                 "personal": personal,
             },
         )
-    name = f"evidence-{row.external_id}-{filters.day(_today())}.zip"
+    name = f"evidence-{row.external_id}-{filters.day(filters.today())}.zip"
     answer = send_file(
         io.BytesIO(made.content), "application/zip", as_attachment=True, download_name=name
     )
@@ -226,8 +225,3 @@ def _moment(text: str | None) -> str:
 def _zone() -> str:
     zone: str = g.company.zone
     return filters.ZONE_NAMES.get(zone, zone)
-
-
-def _today() -> date:
-    now: datetime = g.now
-    return now.astimezone(ZoneInfo(g.company.zone)).date()

@@ -5,14 +5,12 @@ shows it (portal/templates/signals).
 """
 
 from collections.abc import Mapping
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, request, url_for
 
 from holding.refusal import Refusal
 from holding.signals import open_signals, signal_causes, signal_settings
-from portal.web import forms, fragments, store
+from portal.web import filters, forms, fragments, store
 
 pages = Blueprint("signals", __name__, url_prefix="/c/<co>/signals")
 
@@ -62,8 +60,6 @@ def _close_problem(answer: Refusal, typed: str) -> Response:
 
 def _page(problems: Mapping[str, str], typed: Mapping[str, object]) -> Response:
     session, company = store.reading(), g.company.id
-    now: datetime = g.now
-    today: date = now.astimezone(ZoneInfo(g.company.zone)).date()
     return fragments.respond(
         "signals/list.html",
         status=422 if problems else 200,
@@ -73,7 +69,7 @@ def _page(problems: Mapping[str, str], typed: Mapping[str, object]) -> Response:
         connectors=signal_settings.listed(session, company),
         close_day=signal_settings.own_close_day(session, company),
         days=signal_causes.CLOSE_DAYS,
-        date=today,
+        date=filters.today(),
         problems=problems,
         typed=typed,
     )

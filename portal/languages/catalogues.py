@@ -35,6 +35,8 @@ APART: Final = "; "
 """What stands between sentences, so that one of them may be another person's."""
 BETWEEN: Final = ("; ", ", ", " and ", " or ", " · ")
 """What stands between texts in a row."""
+PEOPLE: Final = frozenset({"names", "others", "publishers"})
+"""Values that are names in a row, by their names: `Adam or Farah` is `Adam atau Farah`."""
 TELLING: Final = 14  # the words of a shorter message occur in sentences of others, too
 FEWEST: Final = 3  # so many letters together at least tell a message with values from data
 NUMBERS: Final = frozenset({"n", "no", "days", "hours"})
@@ -119,10 +121,20 @@ class Catalogue:
                 continue
             value = values[piece]
             told = self._listed(value, depth + 1) if piece.startswith(OURS) else value
+            if told == value and piece.removeprefix(OURS) in PEOPLE:
+                told = self.row_of_names(value)
             if told == value and one.short and piece not in WRITTEN and PROSE.search(value):
                 return None
             made.append(told)
         return "".join(made)
+
+    def row_of_names(self, text: str) -> str:
+        """Names in a row, with the word of the language between them."""
+        for between in (" or ", " and "):
+            names = text.split(between)
+            if len(names) > 1 and not any(map(PROSE.search, names)):
+                return self._joined(between, names)
+        return text
 
     def _otherwise(self, text: str, depth: int) -> str | None:
         """The text with a small letter first, or without its full stop, where that is known."""

@@ -4,7 +4,7 @@ Here: which filters give texts of the product, and counting in words. Not here: 
 say (portal/web/filters.py).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from jinja2 import Environment
@@ -15,11 +15,16 @@ from portal.languages.environment import LanguageEnvironment
 
 SPEAKING: Final = (
     "age", "change", "class_label", "differs", "duration", "failure_word", "hours", "kind_of",
-    "money", "pill", "place", "seconds", "short", "state_label", "term",
+    "money", "orders", "pill", "place", "seconds", "short", "state_label", "term",
 )  # fmt: skip
 """Filters whose answer is a text of the product, or becomes one."""
 LISTING: Final = ("role_list",)
 NOT_RECORDED: Final = "not recorded"
+
+
+def either(names: Iterable[str]) -> str:
+    """Names in a row, of whom each may do it."""
+    return " or ".join(names)
 
 
 def told_of(value: object, found: Catalogue) -> object:
@@ -44,6 +49,7 @@ def with_catalogue(base: LanguageEnvironment, found: Catalogue, tag: str) -> Lan
     }
     filters |= {
         "told": lambda value: told_of(value, found),
+        "either": lambda names: found.row_of_names(either(names)),
         "plural": found.counted,
         "capfirst": _capitalised(base.filters["capfirst"], found),
         "party": lambda name: base.filters["party"](name) if name else found.told(NOT_RECORDED),
@@ -55,6 +61,7 @@ def with_catalogue(base: LanguageEnvironment, found: Catalogue, tag: str) -> Lan
 def english(base: Environment) -> None:
     """Give the environment of English what the others have, too."""
     base.filters["told"] = lambda value: value
+    base.filters["either"] = either
     base.globals["language"] = "en"
 
 

@@ -4,21 +4,21 @@ Here: views. Not here: what matches and why (holding/suggestions/exact_matches.p
 does (holding/suggestions/bulk_acceptance.py).
 """
 
-import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Final
 
-from flask import Response, abort, g, make_response, request, url_for
+from flask import Response, abort, g, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from connectors.kit.workbook import CSV, Written, write_csv, write_sheets
+from connectors.kit.workbook import Written
 from holding.access.personal_data import MASK
 from holding.code_lists.file_codes import Identity
 from holding.mappings import fixes, keepers
 from holding.mappings import mapping_lists as queries
 from holding.refusal import Refusal
 from holding.runtime import doorbell
+from holding.store.together import Together
 from holding.suggestions import bulk_acceptance, exact_matches
 from holding.suggestions.bulk_acceptance import Seen
 from holding.suggestions.exact_matches import Matches
@@ -29,7 +29,6 @@ from portal.web import filters, forms, fragments, frame, store
 
 __all__ = ["pages"]
 
-XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _HEADS: Final = (
     *("Table", "Key", "Name", "TIN", "Registration number", "Value", "Name there", "Why"),
     *("Exact", "Records", "Amount"),
@@ -39,8 +38,10 @@ _HEADS: Final = (
 @pages.get("/exact")
 def exact() -> Response:
     """All missing values with exactly one value that fits, and those that are left out."""
-    found = exact_matches.exact_matches(store.reading(), g.company.id)
-    return _page(found, {one.row.cause_id for one in found.exact}, {})
+    beside = Together(store.reading())
+    tables = beside.ask(queries.asked_tables(g.company.id))
+    found = exact_matches.exact_matches(store.reading(), g.company.id, beside=beside)
+    return _page(found, {one.row.cause_id for one in found.exact}, {}, tables=tables.value)
 
 
 @pages.post("/exact/preview")
@@ -91,19 +92,9 @@ def exact_file(ending: str) -> Response:
     if ending not in {"csv", "xlsx", "json"}:
         abort(404)
     rows = _rows(exact_matches.exact_matches(store.reading(), g.company.id))
-    if ending == "json":
-        heads = [str(head).lower().replace(" ", "_") for head in rows[0]]
-        each = [dict(zip(heads, map(str, row), strict=True)) for row in rows[1:]]
-        body, kind = json.dumps(each, indent=1, ensure_ascii=False).encode(), "application/json"
-    elif ending == "xlsx":
-        body, kind = write_sheets({"Missing values": rows}), XLSX
-    else:
-        body, kind = write_csv(rows), CSV
-    answer = make_response(body)
-    answer.headers["Content-Type"] = kind
-    name = f"exact-{g.company.code}.{ending}"
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    return fragments.table_file(
+        rows, ending, sheet="Missing values", name=f"exact-{g.company.code}"
+    )
 
 
 def _rows(found: Matches) -> list[list[Written]]:
@@ -127,6 +118,7 @@ def _page(
     *,
     form: MultiDict[str, str] | None = None,
     status: int = 200,
+    tables: Sequence[queries.TableRow] | None = None,
 ) -> Response:
     session = store.reading()
     chosen = [one for one in found.exact if one.row.cause_id in picked]
@@ -138,7 +130,7 @@ def _page(
         since = typed
     causes = [one.row.cause_id for one in chosen]
     preview = bulk_acceptance.bulk_preview(
-        session, g.company.id, chosen, g.now, since or fixes.ALWAYS
+        session, g.company.id, chosen, g.now, since or fixes.ALWAYS, maps=found.maps
     )
     return fragments.respond(
         "mappings/exact.html",
@@ -153,7 +145,7 @@ def _page(
         since=form.get("since", "").strip() if form else "",
         problems=problems,
         keeping=keepers.refused(session, g.actor, [one.row.table for one in chosen]),
-        tables=queries.tables(session, g.company.id),
+        tables=queries.tables(session, g.company.id) if tables is None else tables,
         missing_count=frame.missing_values(),
         table="",
     )

@@ -3,32 +3,26 @@
 Here: views. Not here: reading and keeping a list (holding/code_lists).
 """
 
-import json
-from datetime import date, datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from flask import Response, abort, g, make_response, request, url_for
+from flask import Response, abort, g, request, url_for
 
-from connectors.kit.workbook import CSV, write_csv, write_sheets
 from holding.access.personal_data import MASK
 from holding.code_lists import list_files, list_storage
 from holding.code_lists.list_rows import ListRow, read_list
 from holding.connections import connection_rows
 from holding.mappings import keepers
-from holding.mappings import mapping_lists as queries
 from holding.refusal import Refusal
 from holding.suggestions import list_sources
 from holding.tables.row_states import ListKind
 from holding.words import plural
-from portal.mappings.mapping_pages import pages
-from portal.web import filters, forms, fragments, frame, security, store
+from portal.mappings.mapping_pages import pages, tabs
+from portal.web import filters, forms, fragments, security, store
 
 __all__ = ["pages"]
 
 SHOWN: Final = 200
 MOST: Final = 100_000
-XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @pages.get("/lists")
@@ -63,7 +57,7 @@ def give_list() -> Response:
             raw,
             rows,
             as_of=as_of,
-            today=_today(),
+            today=filters.today(),
             now=g.now,
         )
     if isinstance(answer, Refusal):
@@ -86,7 +80,13 @@ def list_changes(no: int) -> Response:
         abort(404)
     file, rows = found
     return fragments.respond(
-        "mappings/list_changes.html", _tabs(), file=file, rows=rows, noun=_noun(file), seen=_seen
+        "mappings/list_changes.html",
+        tabs(),
+        file=file,
+        rows=rows,
+        noun=_noun(file),
+        of_items=file.kind == ListKind.ITEM,
+        seen=_seen,
     )
 
 
@@ -97,25 +97,20 @@ def list_file(no: int, ending: str) -> Response:
     if found is None or ending not in {"csv", "xlsx", "json"}:
         abort(404)
     rows = list_files.change_rows(found[1], personal=filters.sees_personal())
-    if ending == "json":
-        heads = [str(head).lower().replace(" ", "_") for head in rows[0]]
-        each = [dict(zip(heads, row, strict=True)) for row in rows[1:]]
-        body, kind = json.dumps(each, indent=1, ensure_ascii=False).encode(), "application/json"
-    elif ending == "xlsx":
-        body, kind = write_sheets({"Changes": rows}), XLSX
-    else:
-        body, kind = write_csv(rows), CSV
-    answer = make_response(body)
-    answer.headers["Content-Type"] = kind
-    name = f"list-{g.company.code}-{no}.{ending}"
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    return fragments.table_file(rows, ending, sheet="Changes", name=f"list-{g.company.code}-{no}")
 
 
 def _seen(row: ListRow | None, field: str) -> str:
-    """A number or name, for who may see personal data; a name that is the code is no secret."""
+    """A number or name, for who may see personal data; a name that is the code is no secret, and
+    nobody's SKU is.
+    """
     text = str(getattr(row, field)) if row else ""
-    plain = not text or (row is not None and text == row.code) or filters.sees_personal()
+    plain = (
+        not text
+        or field == "sku"
+        or (row is not None and text == row.code)
+        or filters.sees_personal()
+    )
     return text if plain else MASK
 
 
@@ -128,28 +123,15 @@ def _lists(problems: dict[str, str], status: int = 200) -> Response:
     targets = connection_rows.listing(session, g.company.id)
     return fragments.respond(
         "mappings/lists.html",
-        _tabs(),
+        tabs(),
         status=status,
         sources=list_sources.list_sources(session, g.company.id, g.now),
         files=list_files.files(session, g.company.id),
         targets=[one.name for one in targets if one.is_target],
         nouns=list_storage.NAMED,
         kinds=list(ListKind),
-        today=_today(),
+        today=filters.today(),
         form=request.form,
         keeping=keepers.refused(session, g.actor, ()),
         problems=problems,
     )
-
-
-def _tabs() -> dict[str, object]:
-    return {
-        "tables": queries.tables(store.reading(), g.company.id),
-        "missing_count": frame.missing_values(),
-        "table": "",
-    }
-
-
-def _today() -> date:
-    now: datetime = g.now
-    return now.astimezone(ZoneInfo(g.company.zone)).date()

@@ -5,9 +5,6 @@ change contradicts with their reclassification sheet. Not here: how a proposal c
 (holding/parties/party_merge.py), the change of one entry (mapping_pages.py).
 """
 
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
-
 from flask import Response, abort, g, make_response, request, url_for
 
 from connectors.kit.workbook import write_sheets
@@ -17,8 +14,8 @@ from holding.parties import party_merge
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.words import plural
-from portal.mappings.mapping_pages import pages
-from portal.web import forms, fragments, frame, store
+from portal.mappings.mapping_pages import pages, tabs
+from portal.web import filters, forms, fragments, frame, store
 
 __all__ = ["pages"]
 
@@ -31,8 +28,8 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 @pages.get("/parties")
 def parties_found() -> Response:
     """Two keys that seem to be one party, each pair once."""
-    found = party_merge.proposals(store.reading(), g.company.id, _today())
-    return fragments.respond("mappings/parties.html", _tabs(), found=found)
+    found = party_merge.proposals(store.reading(), g.company.id, filters.today())
+    return fragments.respond("mappings/parties.html", tabs(), found=found)
 
 
 @pages.get("/parties/<int:hold_id>")
@@ -56,7 +53,7 @@ def accept_merge(hold_id: int) -> Response:
             hold_id,
             wish.reason,
             g.now,
-            today=_today(),
+            today=filters.today(),
             turned=turned,
             rev=rev if rev is not None else g.company.revision,
             op=wish.op or None,
@@ -82,7 +79,9 @@ def refuse_merge(hold_id: int) -> Response:
         return _page(hold_id, turned=False, problems=problems, status=422)
     with store.writing() as session:
         op = request.form.get("op") or None
-        answer = party_merge.refuse(session, g.actor, hold_id, reason, g.now, today=_today(), op=op)
+        answer = party_merge.refuse(
+            session, g.actor, hold_id, reason, g.now, today=filters.today(), op=op
+        )
     back = url_for("mappings.parties_found", co=g.company.code)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=back)
@@ -120,7 +119,7 @@ def sheet(no: int) -> Response:
     found = reclassification.contradictions(store.reading(), change).documents
     body = write_sheets(
         {
-            "Journal": correcting_journal.journal_rows(change, found, _today()),
+            "Journal": correcting_journal.journal_rows(change, found, filters.today()),
             "Documents": correcting_journal.document_rows(found),
         }
     )
@@ -150,28 +149,17 @@ def _beside(
 
 
 def _page(hold_id: int, turned: bool, problems: dict[str, str], *, status: int = 200) -> Response:
-    found = party_merge.proposal(store.reading(), g.company.id, hold_id, _today(), turned=turned)
+    found = party_merge.proposal(
+        store.reading(), g.company.id, hold_id, filters.today(), turned=turned
+    )
     if found is None:
         abort(404)
     return fragments.respond(
         "mappings/merge.html",
-        _tabs(),
+        tabs(),
         status=status,
         merge=found,
         keeping=keepers.refused(store.reading(), g.actor, [key.table for key in found.keys]),
         turned=turned,
         problems=problems,
     )
-
-
-def _tabs() -> dict[str, object]:
-    return {
-        "tables": queries.tables(store.reading(), g.company.id),
-        "missing_count": frame.missing_values(),
-        "table": "",
-    }
-
-
-def _today() -> date:
-    now: datetime = g.now
-    return now.astimezone(ZoneInfo(g.company.zone)).date()

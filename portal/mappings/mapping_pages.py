@@ -14,6 +14,7 @@ from holding.mappings import mapping_lists as queries
 from holding.mappings import preview as mappings_preview
 from holding.refusal import Refusal
 from holding.runtime import doorbell
+from holding.store.together import Together, answer
 from holding.words import plural
 from portal.mappings import opened_value
 from portal.web import forms, fragments, frame, store
@@ -154,10 +155,23 @@ def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) 
     return fragments.respond("mappings/missing.html", _missing(opened, problems), status=status)
 
 
+def tabs() -> dict[str, object]:
+    """What the head of a page asks for that is about no table."""
+    return {
+        "tables": queries.tables(store.reading(), g.company.id),
+        "missing_count": frame.missing_values(),
+        "table": "",
+    }
+
+
 def _missing(opened: opened_value.Opened | None, problems: Mapping[str, str]) -> dict[str, object]:
     session = store.reading()
     after = forms.place(request.args.get("after"))
-    rows = fixes.missing(session, g.company.id, after=after)
+    asked, company_id = Together(session), g.company.id
+    causes = asked.ask(fixes.asked_causes(company_id, after=after))
+    tables = asked.ask(queries.asked_tables(company_id))
+    revisions = asked.ask(queries.revisions(company_id))
+    rows = answer(session, fixes.asked_missing(session, company_id, causes.value))
     return {
         "rows": rows[: fixes.A_PAGE],
         "last": rows[fixes.A_PAGE - 1] if len(rows) > fixes.A_PAGE else None,
@@ -166,8 +180,8 @@ def _missing(opened: opened_value.Opened | None, problems: Mapping[str, str]) ->
         "pick": opened.pick if opened else None,
         "chosen": opened.chosen if opened and not opened.typed else "",
         "keeping": keepers.refused(session, g.actor, [opened.row.table]) if opened else None,
-        "tables": queries.tables(session, g.company.id),
-        "revisions": queries.revisions(session, g.company.id),
+        "tables": tables.value,
+        "revisions": revisions.value,
         "problems": problems,
     }
 
@@ -237,7 +251,11 @@ def _form(
 ) -> Response:
     """The form with a preview of the value in it, and what the key had before."""
     session, key = store.reading(), given.get("key", "")
-    changes = entry_history.history(session, g.company.id, table, key)
+    asked, company_id = Together(session), g.company.id
+    stood = asked.ask(entry_history.history(company_id, table, key))
+    users = asked.ask(entry_history.asked_users(company_id, table, key))
+    tables = asked.ask(queries.asked_tables(company_id))
+    changes = stood.value
     if not changes:
         abort(404)
     back = next((one for one in changes if str(one.revision) == given.get("revert")), None)
@@ -254,7 +272,7 @@ def _form(
             problems, status = {"to": f"{found.message} {found.hint}", **problems}, found.status
         else:
             preview = found
-    used = entry_history.users(session, g.company.id, table, key)
+    used = users.value
     in_force = sorted(
         (one for one in changes if one.in_force), key=lambda one: one.since or fixes.ALWAYS
     )
@@ -274,6 +292,6 @@ def _form(
         preview=preview,
         keeping=keepers.refused(session, g.actor, [table]),
         problems=problems,
-        tables=queries.tables(session, g.company.id),
+        tables=tables.value,
         missing_count=frame.missing_values(),
     )

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from flask import g
 
 from holding.access.personal_data import MASK
-from holding.mappings import entries, fixes
+from holding.mappings import fixes, mapping_lists
 from holding.mappings import preview as mappings_preview
-from holding.parties import party_merge
+from holding.mappings.preview import active_program
+from holding.parties import known_otherwise
+from holding.store.together import Together
 from holding.suggestions import choices, waiting_record
 from portal.web import filters, store
 
@@ -24,7 +26,7 @@ class Pick:
     """
 
     text: str
-    suggestions: tuple[entries.Suggestion, ...]
+    suggestions: tuple[mapping_lists.Suggestion, ...]
     found: tuple[choices.Choice, ...]
     more: bool
     complete: tuple[str, ...]
@@ -51,17 +53,25 @@ class Opened:
 
 def opened(cause_id: int | None, text: str = "") -> Opened | None:
     """The form of one missing value, and what fits the text in it; None: it is solved."""
-    session = store.reading()
-    found = fixes.missing(session, g.company.id, cause_id=cause_id) if cause_id else ()
-    if not found:
+    if not cause_id:
         return None
-    (row,) = found
-    told = choices.purpose(session, g.company.id, row.table)
-    waiting = waiting_record.waiting_record(
-        session, g.company.id, row.cause_id, row.key, personal=filters.sees_personal()
-    )
-    suggestions = () if text.strip() else _suggested(row)
-    return Opened(row, told, waiting, _pick(row.table, text, suggestions, told))
+    session, company_id = store.reading(), g.company.id
+    asked = Together(session)
+    causes = asked.ask(fixes.asked_causes(company_id, cause_id=cause_id))
+    lists_of = choices.asked_lists(asked, company_id)
+    if not causes.value:
+        return None
+    table, key = causes.value[0].key.table or "", causes.value[0].key.entry
+    rows = asked.ask(fixes.asked_missing(session, company_id, causes.value))
+    lists = lists_of()
+    personal = filters.sees_personal()
+    waiting = asked.ask(waiting_record.waiting_record(company_id, cause_id, key, personal=personal))
+    alike = asked.ask(mapping_lists.asked_suggestions(company_id, table, key))
+    (row,) = rows.value
+    judge = active_program(session, company_id)
+    told = lists.purpose(judge.ruleset if judge else None, table)
+    suggestions = () if text.strip() else _suggested(row, alike.value)
+    return Opened(row, told, waiting.value, _pick(table, text, suggestions, told))
 
 
 def found_by(cause_id: int | None, text: str) -> Pick | None:
@@ -80,7 +90,7 @@ def judge(shown: Opened, value: str) -> None:
 
 
 def _pick(
-    table: str, text: str, suggestions: tuple[entries.Suggestion, ...], told: choices.Purpose
+    table: str, text: str, suggestions: tuple[mapping_lists.Suggestion, ...], told: choices.Purpose
 ) -> Pick:
     """What fits, without what is suggested anyhow; blank text finds the first of all."""
     found = choices.search(store.reading(), g.company.id, table, text, told)
@@ -94,10 +104,11 @@ def _pick(
     return Pick(text, suggestions, tuple(rest), len(found) > choices.SHOWN, complete)
 
 
-def _suggested(row: fixes.Missing) -> tuple[entries.Suggestion, ...]:
+def _suggested(
+    row: fixes.Missing, alike: tuple[mapping_lists.Suggestion, ...]
+) -> tuple[mapping_lists.Suggestion, ...]:
     """Values in use: how the party is known otherwise first, then keys that look alike."""
     session = store.reading()
-    known = party_merge.known_as(session, g.company.id, row.table, row.cause_id)
+    known = known_otherwise.known_as(session, g.company.id, row.table, row.cause_id)
     values = {one.value for one in known}
-    alike = entries.suggestions(session, g.company.id, row.table, row.key)
     return (*known, *(one for one in alike if one.value not in values))

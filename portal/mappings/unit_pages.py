@@ -4,21 +4,18 @@ Here: views. Not here: the values (holding/mappings/unit_comparison.py), changin
 (mapping_pages.py).
 """
 
-import json
 from typing import Final
 
-from flask import Response, abort, g, make_response, request, url_for
+from flask import Response, abort, g, request, url_for
 
-from connectors.kit.workbook import CSV, Written, write_csv, write_sheets
+from connectors.kit.workbook import Written
 from holding.mappings import fixes, unit_comparison
-from holding.mappings import mapping_lists as queries
 from holding.words import sums
-from portal.mappings.mapping_pages import pages
-from portal.web import forms, fragments, frame, store
+from portal.mappings.mapping_pages import pages, tabs
+from portal.web import forms, fragments, store
 
 __all__ = ["pages"]
 
-XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _HEADS: Final = ("Unit", "Item", "What waits for it", "Records", "Amount")
 
 
@@ -35,12 +32,10 @@ def unit_proof() -> Response:
     every = fixes.missing(session, g.company.id, most=None)
     return fragments.respond(
         "mappings/unit_proof.html",
+        tabs(),
         shown=shown,
         others=[row for row in every if row.cause_id in causes],
         repair=_repair(shown) if shown else "",
-        tables=queries.tables(session, g.company.id),
-        missing_count=frame.missing_values(),
-        table="",
     )
 
 
@@ -57,22 +52,8 @@ def unit_file(ending: str) -> Response:
         if row.cause_id in causes:
             money = sums(row.money, g.company.currency).replace("\xa0", " ")
             rows.append([*row.key.partition("|")[::2], row.label, row.records, money])
-    body, kind = _made(rows, ending)
-    answer = make_response(body)
-    answer.headers["Content-Type"] = kind
-    name = f"units-{g.company.code}.{ending}"
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
-
-
-def _made(rows: list[list[Written]], ending: str) -> tuple[bytes, str]:
-    if ending == "json":
-        heads = [str(head).lower() for head in rows[0]]
-        each = [dict(zip(heads, map(str, row), strict=True)) for row in rows[1:]]
-        return json.dumps(each, indent=1, ensure_ascii=False).encode(), "application/json"
-    if ending == "xlsx":
-        return write_sheets({"Units on hold": rows}), XLSX
-    return write_csv(rows), CSV
+    name, keys = f"units-{g.company.code}", [head.lower() for head in _HEADS]
+    return fragments.table_file(rows, ending, sheet="Units on hold", name=name, keys=keys)
 
 
 def _repair(shown: unit_comparison.UnitComparison) -> str:

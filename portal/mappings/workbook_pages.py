@@ -27,8 +27,8 @@ from holding.mappings.entries import LONGEST
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.words import plural
-from portal.mappings.mapping_pages import pages
-from portal.web import forms, fragments, frame, security, store
+from portal.mappings.mapping_pages import pages, tabs
+from portal.web import forms, fragments, security, store
 
 __all__ = ["pages"]
 
@@ -131,6 +131,7 @@ def _page(
         )
     return fragments.respond(
         "mappings/workbook.html",
+        tabs(),
         status=status,
         found=fits,
         effect=effect,
@@ -141,9 +142,6 @@ def _page(
         reason=request.form.get("reason", ""),
         problems=problems,
         keeping=keepers.refused(session, g.actor, ()),
-        tables=queries.tables(session, g.company.id),
-        missing_count=frame.missing_values(),
-        table="",
     )
 
 

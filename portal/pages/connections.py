@@ -4,8 +4,9 @@ Here: views. Not here: connecting one, its settings and keys (portal/connections
 (holding/connections/setup.py, holding/runs/date_ranges.py), the calls (connectors).
 """
 
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import cast
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
@@ -28,6 +29,7 @@ from holding.store.together import Answer, Together, answer
 from holding.words import plural
 from portal.pages import intake
 from portal.web import forms, fragments, rule_checks, security, store, target_status
+from portal.web.filters import today
 
 pages = Blueprint("connections", __name__, url_prefix="/c/<co>/connections")
 TEST_SECONDS = 5.0
@@ -38,14 +40,12 @@ def listing() -> Response:
     """All sources and targets, with the pills of the targets."""
     session = store.reading()
     rows = queries.listing(session, g.company.id)
-    targets = [row for row in rows if row.is_target]
+    targets, sources = ([row for row in rows if row.is_target is side] for side in (True, False))
     made = answer(session, target_status.of_rows(session, g.company.id, targets))
     return fragments.respond(
         "connections/list.html",
         targets=[(row, [one for one in made if one.connection_id == row.id]) for row in targets],
-        sources=[
-            (row, queries.last_delivery(session, row.id)) for row in rows if not row.is_target
-        ],
+        sources=queries.with_last_deliveries(session, sources),
     )
 
 
@@ -190,7 +190,7 @@ def hours(name: str) -> Response:
 def consider(name: str) -> Response:
     """What a range of days would send, before anything is sent."""
     row = row_of(name)
-    wish = forms.sync_range(request.args, _today())
+    wish = forms.sync_range(request.args, today())
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
     return fragments.respond("connections/show.html", _with_preview(row, wish))
@@ -200,7 +200,7 @@ def consider(name: str) -> Response:
 def sync(name: str) -> Response:
     """Send a range of days, if it is still what the button named."""
     row = row_of(name)
-    wish = forms.sync_range(request.form, _today())
+    wish = forms.sync_range(request.form, today())
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
     with store.writing() as session:
@@ -228,30 +228,32 @@ def sync(name: str) -> Response:
 
 def row_of(name: str) -> queries.ConnectionRow:
     """The connection of this name in the company of the address; 404 where there is none."""
-    found = queries.one(store.reading(), g.company.id, name)
-    if found is None:
-        abort(404)
-    return found
+    return queries.one(store.reading(), g.company.id, name) or abort(404)
 
 
 def shown(row: queries.ConnectionRow) -> dict[str, object]:
     """What the page of a connection tells."""
     session = store.reading()
     company, target, page = g.company.id, row.is_target, Together(session)
-    lines = page.ask(queries.endpoints(row.id))
     pills = page.ask(target_status.of_rows(session, company, [row]))
     asked: dict[str, Answer[object]] = {"told": page.ask(queries.told(company, row.id))}
+    first = today() - timedelta(days=30)
     if target:
+        asked["lines"] = page.ask(queries.endpoints(company, row.id, first))
         asked["nights"] = page.ask(schedules.of_target(company, row.name, row.connector))
         asked["runs"] = page.ask(run_history.of_connection(company, row.id))
         asked["queue"] = page.ask(queries.queue(row.id))
         asked["snapshots"] = page.ask(queries.snapshots(row.id))
+        asked["lists"] = page.ask(list_turns.asked_of_target(row.id))
         asked["recounted"] = page.ask(unit_changes.of_connection(row.id, company))
-    found = {line.doc_type: line for line in lines.value}
+    each = {name: one.value for name, one in asked.items()}
+    found = {
+        line.doc_type: line for line in cast(Sequence[queries.Endpoint], each.get("lines", ()))
+    }
     return {
-        **dict.fromkeys(("runs", "queue", "snapshots", "recounted"), ()),
+        **dict.fromkeys(("runs", "queue", "snapshots", "lists", "recounted"), ()),
         "nights": {},
-        **{name: one.value for name, one in asked.items()},
+        **each,
         "row": row,
         "cards": [(pill, found.get(pill.doc_type)) for pill in pills.value],
         "new_hours": run_hours.waiting(session, company, row.name) if target else (),
@@ -266,12 +268,11 @@ def shown(row: queries.ConnectionRow) -> dict[str, object]:
         "example": None if target else intake.example_of(row, g.company.code),
         "back": security.outside(url_for("connauth.back", co=g.company.code, name=row.name)),
         "pulls": _pulls(row),
-        "lists": list_turns.of_target(session, row.id) if target else (),
         "testable": source_tests.is_testable(row.side, row.connector, row.settings),
         "hook": intake.hook_address(g.company.code, row.name),
         "calls": source_tests.is_called(row.side, row.connector),
-        "first": _today() - timedelta(days=30),
-        "until": _today(),
+        "first": first,
+        "until": today(),
         "problems": {},
         "report": row.test_steps,
         **dict.fromkeys(("secret", "reported"), ""),
@@ -307,11 +308,6 @@ def _with_preview(row: queries.ConnectionRow, wish: forms.SyncRange) -> dict[str
     found = range_counts.counts(session, g.company.id, row.id, *days)
     told = {"wish": wish, "first": wish.first, "until": wish.last}
     return shown(row) | told | {"preview": made, "counts": found}
-
-
-def _today() -> date:
-    now: datetime = g.now
-    return now.astimezone(ZoneInfo(g.company.zone)).date()
 
 
 def url_of(name: str) -> str:

@@ -46,8 +46,8 @@ def _shown() -> dict[str, object]:
     mine = Filter(view="mine", person_id=g.actor.person_id)
     held = filters.held(session, company, g.actor.person_id)
     page = Together(session)
-    asked_causes = page.ask(groups.groups(session, company, everything, held))
-    asked_mine = page.ask(groups.groups(session, company, mine, held))
+    asked_causes = page.ask(groups.worst(company, everything, held, TOP))
+    asked_mine = page.ask(groups.worst(company, mine, held, TOP))
     asked_booked = page.ask(queries.booked(company, today))
     asked_kept = page.ask(accepted_differences.asked_by_day(company))
     signals = page.ask(open_signals.asked_listing(company))
@@ -55,10 +55,11 @@ def _shown() -> dict[str, object]:
     late = page.ask(ageing.listing(company, most=TOP))
     targets = page.ask(target_status.of_targets(session, company))
     waits = page.ask(long_waits(session, company, g.now))
-    took = page.ask(latency(company, g.now))
     kept_out = page.ask(queries.kept_out(company, midnight - timedelta(days=KEPT_DAYS)))
     seen, days = page.ask(queries.standing(company, midnight, today)).value
-    booked, kept, causes = asked_booked.value, asked_kept.value, asked_causes.value
+    booked, kept = asked_booked.value, asked_kept.value
+    causes, more_causes = asked_causes.value
+    mine_first, _ = asked_mine.value
     return {
         "booked": booked,
         "booked_types": sorted({doc_type for one in booked for doc_type in one.money}),
@@ -66,16 +67,16 @@ def _shown() -> dict[str, object]:
         "accepted_days": kept,
         "signals": signals.value,
         "totals": filters.totals(session, company, everything, held),
-        "mine": asked_mine.value[:TOP],
+        "mine": mine_first,
         "mine_totals": filters.totals(session, company, mine, held),
         "owners": owners.value,
         "oldest": oldest.value,
-        "causes": causes[:TOP],
-        "more_causes": max(0, len(causes) - TOP),
+        "causes": causes,
+        "more_causes": more_causes,
         "late": late.value,
         "targets": targets.value,
         "waits": waits.value,
-        "latency": took.value,
+        "latency": answer(session, latency(company, g.now)),  # many rows: not among others' columns
         "kept_out": kept_out.value,
         "today": seen,
         "days": days,

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
+from grammar.text.amounts import MINUS, prefix
 from holding.access.personal_data import MASK, PERSONAL_FIELDS
 from holding.programs import posted_differences
 from holding.programs.field_differences import FieldDifference
 from holding.programs.posted_differences import Difference
 from holding.records import accepted_differences
 from holding.store.database import DatabaseSession
-from holding.words import MINUS, money, prefix
+from holding.words import money
 from holding.worklist.hold_detail import HoldRow
 
 
@@ -65,13 +66,13 @@ def headline(found: Difference) -> str:
 
 def ways(found: Difference, hold: HoldRow) -> tuple[Way, ...]:
     """Keep, replace, update: each with its money; those that are closed say why."""
-    return (_keep(found, hold), _replace(found, hold), _update(found, hold))
+    return (_keep(found, hold), _replace(found), _update(found))
 
 
 def _keep(found: Difference, hold: HoldRow) -> Way:
     title = f"Keep {money(found.posted, found.currency)} in {found.target}"
     if not hold.clears.by_people:
-        return Way(title, f"You cannot keep it, because the rules let no one accept it{_at(hold)}.")
+        return Way(title, "You cannot keep it, because the rules let no one accept it.")
     stays = "It stays listed as an accepted difference, on the record and in the daily totals"
     posted_on = found.documents[-1].day
     day = f" of {posted_on}" if posted_on else ""
@@ -95,25 +96,25 @@ def _effect(found: Difference) -> str:
     return "The other fields stay as they are posted."
 
 
-def _replace(found: Difference, hold: HoldRow) -> Way:
+def _replace(found: Difference) -> Way:
     title = f"Credit note for {money(found.posted, found.currency)}"
     if found.goes:
         title += f" and a new document for {_now(found)}"
     why = (
-        f"the rules ask for a decision about this change{_at(hold)}"
+        "the rules ask for a decision about this change"
         if found.reversal
         else "the rules have no credit note for this document"
     )
     return Way(title, f"You cannot post it from here, because {why}.")
 
 
-def _update(found: Difference, hold: HoldRow) -> Way:
+def _update(found: Difference) -> Way:
     action = "update" if found.goes else "void"
     there = f"Update the document to {_now(found)}" if found.goes else "Void the document"
     able = found.schema is not None and action in found.schema.actions
     does = "change" if found.goes else "void"
     why = (
-        f"the rules ask for a decision about this change{_at(hold)}"
+        "the rules ask for a decision about this change"
         if able
         else f"{found.target} does not {does} posted documents"
     )
@@ -122,10 +123,6 @@ def _update(found: Difference, hold: HoldRow) -> Way:
 
 def _now(found: Difference) -> str:
     return "its new amount" if found.wanted is None else money(found.wanted, found.currency)
-
-
-def _at(hold: HoldRow) -> str:
-    return f" ({hold.at_rule})" if hold.at_rule else ""
 
 
 def _masked(row: FieldDifference) -> FieldDifference:

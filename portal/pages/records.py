@@ -33,7 +33,7 @@ from holding.runs.status import Pill, standing
 from holding.runtime import doorbell
 from holding.store.together import Together
 from holding.words import plural
-from portal.web import filters, forms, fragments, labels, store
+from portal.web import filters, forms, fragments, labels, store, target_status
 from rules.values.posting_states import PostingState
 
 pages = Blueprint("records", __name__, url_prefix="/c/<co>")
@@ -149,7 +149,7 @@ def _head(record: queries.RecordRow) -> _Shown:
         accepted=kept,
         versions=versions,
         hide=personal_data.hiding(session, record.id, show=filters.sees_personal()),
-        times=sum(v.delivery_times or 0 for v in _each_delivery(versions)),
+        times=sum({v.delivery_id: v.delivery_times or 0 for v in versions}.values()),
         standstill=_standstill(postings),
     )
 
@@ -174,10 +174,6 @@ def _first_to_see(postings: Sequence[queries.PostingRow]) -> queries.PostingRow 
     """The document that stands for the record now: none that was taken back or takes one back."""
     standing = (p for p in postings if p.state != PostingState.REVERSED and p.reverses_id is None)
     return next(standing, postings[0] if postings else None)
-
-
-def _each_delivery(versions: tuple[queries.VersionRow, ...]) -> list[queries.VersionRow]:
-    return list({v.delivery_id: v for v in versions if v.delivery_id}.values())
 
 
 def _seven(shown: _Shown) -> dict[str, object]:
@@ -216,19 +212,15 @@ def _place_of(record: queries.RecordRow, one: checklist_and_finding.Ticked) -> s
 
 def _trace(shown: _Shown) -> dict[str, object]:
     session, record_id = store.reading(), shown.record.id
-    return {
-        "steps": records_trace.timeline(session, record_id),
-        "finding": checklist_and_finding.finding(session, record_id),
-    }
+    finding = checklist_and_finding.finding(session, record_id)
+    return {"steps": records_trace.timeline(session, record_id), "finding": finding}
 
 
 def _lineage(shown: _Shown) -> dict[str, object]:
     posting = shown.posting
     rows = tracing_verdicts.lineage(store.reading(), posting.id) if posting else ()
-    return {
-        "rows": rows,
-        "hidden": () if filters.sees_personal() else personal_data.PERSONAL_FIELDS,
-    }
+    hidden = () if filters.sees_personal() else personal_data.PERSONAL_FIELDS
+    return {"rows": rows, "hidden": hidden}
 
 
 def _way(shown: _Shown) -> dict[str, object]:
@@ -267,13 +259,22 @@ def _versions(shown: _Shown) -> dict[str, object]:
 
 def _pushes(shown: _Shown) -> dict[str, object]:
     session, record_id = store.reading(), shown.record.id
+    found = push_history.pushes(session, record_id)
     return {
-        "pushes": push_history.pushes(session, record_id),
+        "pushes": found,
         "readings": reading_plan.of_record(session, record_id),
         "EInvoice": EInvoiceStatus,
+        "now": g.now,
         "verdict_of": labels.retry_verdict,
+        "imports": {one.id: _imports(one) for one in found},
         "sees": filters.sees_personal(),
     }
+
+
+def _imports(push: push_history.PushRow) -> Mapping[int, str]:
+    """Call -> the page that the target itself has for it."""
+    answers = {one.request_id: one.answer for one in push.attempts if one.sends and one.answer}
+    return target_status.import_pages(push.connector, push.settings, answers)
 
 
 def _pruned(digest: str) -> Refusal:
@@ -287,8 +288,7 @@ def _pruned(digest: str) -> Refusal:
 
 def _raw(shown: _Shown) -> dict[str, object]:
     no = forms.whole(request.args.get("version")) or shown.record.version
-    version = next((v for v in shown.versions if v.no == no), None)
-    show = filters.sees_personal()
+    version, show = next((v for v in shown.versions if v.no == no), None), filters.sees_personal()
     body = personal_data.without_personal(version.body, show=show) if version else {}
     return {"version": version, "body": body, "may_download": show}
 

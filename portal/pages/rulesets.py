@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
+from connectors.registry import titled
 from holding.access.actors import ACTS
 from holding.access.role_words import any_of
 from holding.approvals.releasers import ACT
@@ -55,7 +56,7 @@ def download() -> Response:
     title = f"Rule book of {g.company.name}"
     book, last = _book(version)
     text = markdown(book, title, _about(version, last))
-    answer = make_response(text)
+    answer = make_response(titled(text))
     answer.headers["Content-Type"] = "text/markdown; charset=utf-8"
     name = f"rule-book-{g.company.code}-{version.no}.md"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -1,4 +1,4 @@
-"""The list of runs, and the documents of one, as a file: CSV, workbook, JSON.
+"""The list of runs, the documents of one, and the pushes of all, as a file: CSV, workbook, JSON.
 
 Here: rows and names. Not here: which runs and documents (holding/runs). Names of customers
 are left out: a file goes further than a page.
@@ -61,6 +61,18 @@ def made(ending: str, run: RunRow, rows: Sequence[PushLine]) -> tuple[bytes, str
     table: list[Sequence[Written]] = [["Run", run.id], [], HEAD, *(_cells(one) for one in rows)]
     if ending == "xlsx":
         return write_sheets({"Documents": table}), XLSX
+    return write_csv(table), CSV
+
+
+def pushed(ending: str, rows: Sequence[PushLine]) -> tuple[bytes, str]:
+    """Pushes of all runs as a file, each with its target, and its media type."""
+    if ending == "json":
+        told = [{"target": one.target, **_object(one)} for one in rows]
+        return json.dumps(told, indent=1, ensure_ascii=False).encode(), JSON
+    table: list[Sequence[Written]] = [("Target", *HEAD)]
+    table += [(one.target, *_cells(one)) for one in rows]
+    if ending == "xlsx":
+        return write_sheets({"Pushes": table}), XLSX
     return write_csv(table), CSV
 
 

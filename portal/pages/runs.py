@@ -11,7 +11,6 @@ from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors import registry
 from connectors.contract.hand_imports import ImportedByHand
-from connectors.contract.targets import ShowsImports
 from holding.connections import connection_rows
 from holding.evaluation import safety_stop
 from holding.import_files import file_list
@@ -136,12 +135,9 @@ def _files(run: queries.RunRow) -> tuple[file_list.FileRow, ...]:
 
 def _imports(run: queries.RunRow, calls: Sequence[queries.RequestRow]) -> Mapping[int, str]:
     """Call -> the page that the target itself has for it; asked for only where it has pages."""
-    target, settings = registry.targets().get(run.connector or ""), run.settings or {}
-    if not isinstance(target, ShowsImports) or not settings.get("app_url"):
-        return {}
-    told = queries.answers(store.reading(), run.id, [one.id for one in calls])
-    found = {call: target.import_page(settings, answer) for call, answer in told.items()}
-    return {call: address for call, address in found.items() if address}
+    shows = target_status.shows_imports(run.connector, run.settings)
+    told = queries.answers(store.reading(), run.id, [one.id for one in calls]) if shows else {}
+    return target_status.import_pages(run.connector, run.settings, told)
 
 
 def _run(run_id: int) -> queries.RunRow:
@@ -159,9 +155,7 @@ def _place() -> run_documents.Place | None:
 @pages.get("/pushes")
 def pushes() -> Response:
     """Every push, newest first."""
-    text = request.args.get("q", "").strip()[:100]
-    state = request.args.get("state", "")
-    state = state if state in PUSH_STATES else ""
+    text, state = _pushes_asked()
     after = forms.whole(request.args.get("after"))
     rows = queries.pushes(store.reading(), g.company.id, text=text, state=state, after=after)
     return fragments.respond(
@@ -172,6 +166,25 @@ def pushes() -> Response:
         states_shown=PUSH_STATES,
         after=rows[-1].id if len(rows) >= queries.A_PAGE else None,
     )
+
+
+@pages.get("/pushes.<any(csv, xlsx, json):ending>")
+def push_file(ending: str) -> Response:
+    """All pushes that the form of the page finds, as a file."""
+    text, state = _pushes_asked()
+    most = run_search.MOST_IN_A_FILE
+    rows = queries.pushes(store.reading(), g.company.id, text=text, state=state, most=most + 1)
+    if len(rows) > most:
+        words = f"More than {most:,} pushes match, too many for one file."
+        found = Refusal("pushes.many", words, "Choose one answer, or search for a customer.")
+        return fragments.refuse(found, back=url_for("runs.pushes", co=g.company.code))
+    return _file(run_files.pushed(ending, rows), f"pushes-{g.company.code}.{ending}")
+
+
+def _pushes_asked() -> tuple[str, str]:
+    """The text and the answer that the form asks for; an unknown answer asks for any."""
+    state = request.args.get("state", "")
+    return request.args.get("q", "").strip()[:100], state if state in PUSH_STATES else ""
 
 
 @stop_pages.get("/", endpoint="listing")

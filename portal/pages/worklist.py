@@ -133,9 +133,8 @@ def approve() -> Response:
 def _approve(wish: forms.ApproveSet, kept: Sequence[lists.Member]) -> Response:
     seen = hold_pane.seen_of(kept)
     with store.writing() as session:
-        answer = approvals_approve.approve(
-            session, g.actor, seen, wish.reason, g.now, op=wish.op or None, seen=seen
-        )
+        act = partial(approvals_approve.approve, session, g.actor, seen, wish.reason, g.now)
+        answer = act(op=wish.op or None, seen=seen)
     back = url_for("holding.listing", co=g.company.code, view="approve")
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=back)
@@ -216,32 +215,38 @@ def _page(rows: Sequence[closed_holds.ClosedHold | open_holds.StateRow]) -> dict
 def _groups(wanted: Filter, held: queries.Held) -> dict[str, object]:
     session, company = store.reading(), g.company.id
     start = forms.place(request.args.get("after"))
-    found = answer(session, lists.groups(session, company, wanted, held, start))
-    more = found[lists.GROUPS_A_PAGE - 1] if len(found) > lists.GROUPS_A_PAGE else None
-    found = found[: lists.GROUPS_A_PAGE]
+    asked = queries.one_by_one(session, company, wanted, held) if wanted.text else held
+    found = answer(session, lists.groups(session, company, wanted, asked, start))
     opened = forms.whole(request.args.get("open"))
+    size = lists.GROUPS_A_PAGE if opened is None else lists.GROUPS_BESIDE_OPEN
+    more = found[size - 1] if len(found) > size else None
+    found = found[:size]
+    if opened is not None and all(group.id != opened for group in found):
+        found = (*_far(opened, wanted, held), *found)
     found = tuple(_open(group, wanted) if group.id == opened else group for group in found)
     return {
         "groups": found,
         "kept": hold_pane.kept(wanted),
-        "totals": queries.totals(session, company, wanted, held),
+        "totals": queries.totals(session, company, wanted, asked),
+        "most": queries.MOST_OF_A_TEXT if asked.more else None,
         "classes": queries.classes(held, wanted),
         "owners": queries.owners(held, wanted),
         "after": f"{more.book}:{more.id}" if more else None,
     }
 
 
+def _far(opened: int, wanted: Filter, held: queries.Held) -> tuple[lists.Group, ...]:
+    """The group that a link opens, where it stands on another page of the list."""
+    only = replace(wanted, causes=(opened,) if opened in (wanted.causes or (opened,)) else (0,))
+    return answer(store.reading(), lists.groups(store.reading(), g.company.id, only, held))
+
+
 def _group() -> dict[str, object]:
     """One group alone, wherever in the list it stands."""
     wanted = hold_pane.wanted(request.args, g.actor.person_id)
     opened = forms.whole(request.args.get("open"))
-    if opened is None or (wanted.causes and opened not in wanted.causes):
-        abort(404)
-    only = replace(wanted, causes=(opened,))
     held = queries.held(store.reading(), g.company.id, g.actor.person_id)
-    found = answer(store.reading(), lists.groups(store.reading(), g.company.id, only, held))
-    if not found:
-        abort(404)
+    found = _far(opened or 0, wanted, held) or abort(404)
     acts = bulk_acts.open_to(g.actor)
     group = _open(found[0], wanted)
     return {"wanted": wanted, "group": group, "kept": hold_pane.kept(wanted), "acts": acts}

@@ -3,21 +3,20 @@
 Here: views. Nothing here judges or sends. Not here: the turns of the worker (holding/trials).
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Self
 
-from flask import Blueprint, Response, abort, g, make_response, request, url_for
+from flask import Blueprint, Response, abort, g, request, url_for
 
-from connectors.kit.workbook import CSV, Written, write_csv, write_sheets
+from connectors.kit.workbook import Written
 from holding.refusal import Refusal
 from holding.rulesets import open_changes
 from holding.runtime import doorbell
 from holding.store.together import Answer, Together
 from holding.tables.columns import from_minor
-from holding.trials import backtests, shown_backtests
+from holding.trials import backtests, deciding_lines, shown_backtests
 from holding.trials.shown_backtests import Counts, MatrixCell
 from holding.words import plural
 from portal.web import filters, forms, fragments, store
@@ -26,7 +25,6 @@ pages = Blueprint("backtests", __name__, url_prefix="/c/<co>/rules/changes/<int:
 LARGEST: Final = 5  # posted documents that would be stopped, shown at once
 DAYS: Final = 30
 CELL: Final = ("kind", "route", "was", "would")
-XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 HEADS: Final = ("Record", "Document", "Rules in force", "Change", "Records", "Currency", "Amount")
 
 
@@ -93,6 +91,7 @@ def records(no: int) -> Response:
         records=shown,
         further=shown[-1].record_id if len(found) > len(shown) else None,
         labels=shown_backtests.LABELS,
+        lines=_lines(run, cell),
     )
 
 
@@ -104,19 +103,9 @@ def export(no: int, ending: str) -> Response:
     if run is None:
         abort(404)
     rows: list[list[Written]] = [list(HEADS), *_rows(shown_backtests.counts(run))]
-    if ending == "json":
-        heads = [head.lower().replace(" ", "_") for head in HEADS]
-        each = [dict(zip(heads, map(str, row), strict=True)) for row in rows[1:]]
-        body, kind = json.dumps(each, indent=1).encode(), "application/json"
-    elif ending == "xlsx":
-        body, kind = write_sheets({"Backtest": rows}), XLSX
-    else:
-        body, kind = write_csv(rows), CSV
-    answer = make_response(body)
-    answer.headers["Content-Type"] = kind
-    name = f"backtest-{g.company.code}-{no}.{ending}"
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    return fragments.table_file(
+        rows, ending, sheet="Backtest", name=f"backtest-{g.company.code}-{no}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +141,15 @@ def _counted(counts: Counts, cell: dict[str, str]) -> MatrixCell:
     each = (found for one in of for _, row, _ in one.rows for found in row)
     same = (one for one in each if (one.was, one.would) == (cell["was"], cell["would"]))
     return next(same, MatrixCell(cell["was"], cell["would"]))
+
+
+def _lines(
+    run: shown_backtests.ShownRun, cell: dict[str, str]
+) -> list[tuple[deciding_lines.Line, int]]:
+    """The lines that decide in a cell with the number of their records, the most first."""
+    found = deciding_lines.counted(run.counted).items()
+    mine = [(line, n) for line, n in found if line[:4] == tuple(cell[name] for name in CELL)]
+    return sorted(mine, key=lambda one: (-one[1], one[0]))
 
 
 def _rows(counts: Counts) -> Iterator[list[Written]]:

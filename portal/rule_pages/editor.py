@@ -1,4 +1,5 @@
-"""A rule file in the browser: written, checked while one writes, kept, and made a change.
+"""A rule file in the browser: begun, written, checked while one writes, kept, made a change; and
+a change that takes a file away.
 
 Here: views. Every act works with a plain text area; scripts only ask sooner. Not here: how a look
 is made and limited (holding/rulesets/check_processes.py), drafts (holding/rule_changes/drafts.py),
@@ -31,6 +32,32 @@ class Shown:
     text: str
     base_no: int
     saved_at: datetime | None = None
+
+
+@pages.post("/new")
+def begin() -> Response:
+    """Begin a file that the rules in force do not have, or go on with one's own draft of it."""
+    version = _version()
+    files = publication.files_of(store.reading(), version.version_id)
+    path = drafts.new_path(request.form.get("name", ""), files)
+    if isinstance(path, Refusal):
+        return fragments.refuse(path, back=url_for("rulebook.show", co=g.company.code))
+    if drafts.draft(store.reading(), g.actor, path) is None:
+        with store.writing() as session:
+            refusal = drafts.keep(session, g.actor, path, "", version.version_id, g.now)
+        if refusal:
+            return fragments.refuse(refusal, back=url_for("rulebook.show", co=g.company.code))
+    return fragments.moved(_here(path), f"{path} is a new file. It is seen by you alone.")
+
+
+@pages.post("/remove/<path:path>")
+def remove(path: str) -> Response:
+    """Make the rules without this file a change, which somebody else publishes."""
+    version = _version()
+    files = publication.files_of(store.reading(), version.version_id)
+    if files.pop(path, None) is None or not path.endswith(admission.RULES):
+        abort(404)
+    return _submitted(path, files, f"Without {path}", removes=True)
 
 
 @pages.get("/draft/<path:path>")
@@ -86,27 +113,37 @@ def submit(path: str) -> Response:
         return fragments.refuse(refusal, back=_here(path))
     if forms.whole(request.form.get("base")) != version.no:
         return fragments.refuse(_OVERTAKEN, back=_here(path))
+    return _submitted(path, files, f"Draft of {path}")
+
+
+def _submitted(path: str, files: dict[str, str], title: str, *, removes: bool = False) -> Response:
+    """A change with these files, which ends the draft of this one."""
     store.renew()  # no snapshot is kept while a process is at work
     checked = rule_checks.checks().report(files)
     if isinstance(checked, Refusal):
         return rule_checks.come_again(fragments.refuse(checked, back=_here(path)), checked)
     with store.writing() as session:
-        title = f"Draft of {path}"
         answer = publication.push(session, g.company.id, g.actor, files, title, g.now, checked)
         if not isinstance(answer, Refusal):
             drafts.throw_away(session, g.actor, path)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=_here(path))
     say = f"The draft is change {answer}. Another person checks and publishes it."
+    if removes:
+        say = f"The removal of {path} is change {answer}. Another person checks and publishes it."
     return fragments.moved(url_for("changes.show", co=g.company.code, no=answer), say)
 
 
 @pages.post("/discard/<path:path>")
 def discard(path: str) -> Response:
-    """Begin again with the file in force."""
+    """Begin again with the file in force; a new file is gone."""
+    is_new = path not in publication.files_of(store.reading(), _version().version_id)
     _files(path)
     with store.writing() as session:
         drafts.throw_away(session, g.actor, path)
+    if is_new:
+        say = f"The draft of {path} was discarded."
+        return fragments.moved(url_for("rulebook.show", co=g.company.code), say)
     return fragments.moved(_here(path), "The draft was discarded. This is the file in force.")
 
 
@@ -121,13 +158,16 @@ def _shown(
     path: str, shown: Shown, found: Report | None = None, stopped: Refusal | None = None
 ) -> Response:
     """The form with its text, and what was found, or why nothing was."""
+    version = _version()
+    in_force = admission.rule_sources(publication.files_of(store.reading(), version.version_id))
     return fragments.respond(
         "rulesets/draft.html",
         status=stopped.status if stopped else 200,
         verdict=_verdict(found) if found else "",
-        version=_version(),
+        version=version,
         path=path,
-        paths=sorted(admission.rule_sources(_files(path))),
+        is_new=path not in in_force,
+        paths=sorted({*in_force, *drafts.paths(store.reading(), g.actor)}),
         shown=shown,
         found=found,
         stopped=stopped,
@@ -173,12 +213,16 @@ def _verdict(found: Report) -> str:
 
 
 def _files(path: str) -> dict[str, str]:
-    """All files in force, if this is a rule file among them."""
+    """All files in force, if this is a rule file among them or one that this person began; such a
+    file is blank.
+    """
     version = queries.version_in_force(store.reading(), g.company.id)
     files = publication.files_of(store.reading(), version.version_id) if version else {}
-    if path not in admission.rule_sources(files):
+    if path in admission.rule_sources(files):
+        return files
+    if version is None or path in files or drafts.draft(store.reading(), g.actor, path) is None:
         abort(404)
-    return files
+    return {**files, path: ""}
 
 
 def _version() -> queries.VersionInForce:

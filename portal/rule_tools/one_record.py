@@ -8,7 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grammar.text.amounts import in_currency
 from portal.terminal.command_frame import USAGE, Stop
+from rules.values.clauses import clause
 from rules.values.posting_states import POSTING_LABELS, PostingState, in_sentence
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def report(outcome: "Outcome") -> Iterator[str]:
             owner = f" [{finding.owner}]" if finding.owner else ""
             yield f"  {finding.severity} {finding.code} {finding.rule}{owner}: {finding.message}"
             if finding.would_pass:
-                yield f"    passes when {finding.would_pass}"
+                yield f"    clears when {clause(finding.would_pass)}"
 
 
 def traced(outcome: "Outcome", sources: Mapping[str, str]) -> Iterator[str]:
@@ -86,7 +88,8 @@ def _document(outcome: "Outcome", route: str) -> Iterator[str]:
 def _detail(decision: "Decision") -> str:
     if decision.document is not None and decision.state == PostingState.READY:
         document = decision.document
-        return f", {document.number}, {document.currency} {document.amount}, {document.party}"
+        told = in_currency(document.amount, document.currency)
+        return f", {document.number}, {told}, {document.party}"
     if decision.wait is not None:
         return f", {decision.wait.text}"
     return f", {decision.reason}" if decision.reason else ""

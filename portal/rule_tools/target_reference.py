@@ -10,6 +10,7 @@ from typing import Final
 
 from connectors.contract.authorization import Authorizing
 from connectors.contract.hand_imports import ImportedByHand
+from connectors.contract.master_lists import TellsLists
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.contract.targets import (
     Deferring,
@@ -47,7 +48,13 @@ _ROUNDING: Final = {
     "per_line": "Each line is rounded, then they are summed.",
     "sum_then_round": "The sum is rounded once.",
 }
-_LISTED: Final = {"account": "accounts", "tax_code": "tax codes", "currency": "currencies"}
+_LISTED: Final = {
+    "account": "accounts",
+    "tax_code": "tax codes",
+    "currency": "currencies",
+    "payment_method": "payment methods",
+}
+_WHOLE: Final = {"customer": "customers", "vendor": "suppliers", "item": "items"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +122,11 @@ def _lists(target: Target) -> str:
     kinds = dict.fromkeys(kind for document in target.documents for kind, _ in document.lists)
     if not kinds:
         return "It lists no codes: a code that it lacks is refused when it is sent."
-    return f"{_and([_LISTED[kind] for kind in kinds]).capitalize()}, read by the connection test."
+    tested = f"{_and([_LISTED[kind] for kind in kinds]).capitalize()}, read by the connection test."
+    if not isinstance(target, TellsLists):
+        return tested
+    whole = _and([_WHOLE[kind] for kind in target.lists]).capitalize()
+    return f"{tested} {whole}, read on a plan of the connection."
 
 
 def _posted(target: Target) -> str:

@@ -36,6 +36,7 @@ TITLES: Final = {
     "woocommerce-quickbooks": "Orders of a WooCommerce shop to QuickBooks",
     "orders-quickbooks": "Orders, refunds and purchases to QuickBooks",
     "netshop-autocount": "Orders and payouts of NetShop to AutoCount",
+    "netshop-autocount-aotg": "Orders of NetShop to AutoCount On The Go",
     "shopify-autocount": "Orders, refunds and payouts of a Shopify shop to AutoCount",
     "lazada-autocount": "Orders, returns and payouts of a Lazada seller to AutoCount",
     "shopee-autocount": "Orders, returns and payouts of a Shopee shop to AutoCount",

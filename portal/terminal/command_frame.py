@@ -32,6 +32,8 @@ as_option = click.option("--as", "email", required=True, help="Who does it, by e
 
 FINDINGS, USAGE, ENVIRONMENT, INTERNAL, INTERRUPTED = 1, 2, 3, 4, 130
 HOME_HINT = "Set CLEARPOST_HOME to a folder of yours."
+WHOLE = 1000
+"""So long is no sentence of a list."""
 T = TypeVar("T")
 
 
@@ -48,6 +50,16 @@ class Stop(click.ClickException):
         click.echo(f"error: {self.message}", file=file, err=True)
         if self.hint:
             click.echo(f"  hint: {self.hint}", file=file, err=True)
+
+
+class Listing(click.Group):
+    """A group whose list says what each command does, without cutting it off."""
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list."""
+        rows = [(name, one.get_short_help_str(limit=WHOLE)) for name, one in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(rows))
 
 
 def plural(count: int, noun: str) -> str:

@@ -216,9 +216,10 @@ class Portal:
         self._server.close()
 
 
-def start_worker(children: Children) -> None:
+def start_worker(children: Children, *, kept: bool = False) -> None:
     """A worker with its sweeper, for as long as the block lasts; it listens to the queue when there
-    is one.
+    is one. `kept`: another was started before, and what watches over that watches over this.
     """
     children.start("workers", *([] if os.environ.get("REDIS_URL") else ["--no-redis"]))
-    children.keep("workers")
+    if not kept:
+        children.keep("workers")

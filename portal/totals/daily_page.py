@@ -4,10 +4,9 @@ Here: the page, and where its files are fetched. Not here: what is added up
 (holding/reconciliation/daily_totals.py), the rows of the files (exports.py).
 """
 
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, make_response, request, url_for
 
@@ -19,7 +18,7 @@ from holding.reconciliation.day_sums import EXPLAINED
 from holding.worklist import open_holds
 from portal.totals import exports, filter_words
 from portal.totals.filter_words import STANDINGS, Asked
-from portal.web import fragments, store
+from portal.web import filters, fragments, store
 
 A_PAGE = 50
 pages = Blueprint("reconcile", __name__, url_prefix="/c/<co>")
@@ -28,7 +27,7 @@ pages = Blueprint("reconcile", __name__, url_prefix="/c/<co>")
 @pages.get("/reconcile")
 def show() -> Response:
     """The sums of each day, the difference explained; documents of a day where one is open."""
-    asked = filter_words.asked(request.args, _today())
+    asked = filter_words.asked(request.args, filters.today())
     found = _compared(asked)
     kind = found.kind(asked.target, asked.doc_type)
     return fragments.respond(
@@ -53,7 +52,7 @@ def show() -> Response:
 @pages.get("/reconcile.<any(csv, xlsx, json):ending>")
 def download(ending: str) -> Response:
     """The same sums and every document that differs, under the same filter, which is printed."""
-    asked = filter_words.asked(request.args, _today())
+    asked = filter_words.asked(request.args, filters.today())
     found = _compared(asked)
     kind = found.kind(asked.target, asked.doc_type)
     body, kind_of_file = exports.made(ending, asked, kind, _spans(asked))
@@ -113,8 +112,3 @@ def _address(asked: Asked, kind: Kind | None, endpoint: str, /, **other: Any) ->
 
 def _newest() -> date | None:
     return document_sides.newest_day(store.reading(), g.company.id)
-
-
-def _today() -> date:
-    now: datetime = g.now
-    return now.astimezone(ZoneInfo(g.company.zone)).date()

@@ -17,7 +17,7 @@ from holding.uploads.check_result import CheckResult
 from holding.uploads.file_check import every_wrong_cell, labels_of
 from holding.uploads.known_codes import known_codes
 from holding.uploads.upload_rows import UploadRow
-from holding.uploads.upload_turns import reader
+from holding.uploads.upload_turns import kind_of, reader
 from portal.web import store
 
 RETRY_SECONDS: Final = 20
@@ -46,10 +46,11 @@ def with_errors(row: UploadRow, found: CheckResult, raw: bytes) -> bytes | Refus
 def _written(row: UploadRow, found: CheckResult, raw: bytes) -> bytes | None:
     zone = zone_of_source(store.reading(), row.source_id)
     store.renew()  # no snapshot is kept while a process is at work
-    read = reader().upload(row.name, raw, zone, row.chosen)
+    kind = kind_of(row.connector, row.kind)
+    read = reader().upload(row.name, raw, zone, row.chosen, kind)
     if isinstance(read, SourceRefusal):
         return None
-    labels = labels_of(reader().fields(read.columns))
+    labels = labels_of(reader().fields(read.columns, kind))
     known = known_codes(store.reading(), g.company.id)
     store.renew()
     words: dict[str, list[str]] = defaultdict(list)

@@ -6,21 +6,22 @@ Here: views. Not here: the check and the import (holding/uploads), reading the f
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Final
 from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
-from connectors.contract.uploads import LEFT_OUT, FieldLabel, FileColumn
+from connectors.contract.uploads import DAYS, LEFT_OUT, DayOrder, FieldLabel, FileColumn
 from holding.access.personal_data import MASK, PERSONAL
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.tables.row_states import UploadState
 from holding.uploads import giving_in, upload_rows
-from holding.uploads.check_result import STORED, ChangedField, CheckResult, Standing
+from holding.uploads.check_result import STORED, ChangedField, Standing
 from holding.uploads.file_check import CURRENCIES, labels_of
 from holding.uploads.upload_rows import UploadRow
-from holding.uploads.upload_turns import reader
+from holding.uploads.upload_turns import kind_of, reader
 from holding.words import plural
 from portal.uploads import error_workbook
 from portal.web import filters, forms, fragments, security, store
@@ -43,11 +44,12 @@ def listing() -> Response:
 def begin() -> Response:
     """Take a file to be checked; nothing of it is stored as a record."""
     file, source = request.files.get("file"), request.form.get("source", "")
+    kind = request.form.get("kind", "") or giving_in.KIND
     if file is None or not file.filename:
         return _list({"file": "Select a file."}, status=422)
     with store.writing() as session:
         answer = giving_in.begin(
-            session, g.actor, g.company.id, source, file.filename, file.read(), g.now
+            session, g.actor, g.company.id, source, file.filename, file.read(), g.now, kind=kind
         )
     if isinstance(answer, Refusal):
         if answer.status != 422:
@@ -67,13 +69,27 @@ def show(upload_id: int) -> Response:
 def columns(upload_id: int) -> Response:
     """Match columns with fields as the person chose, and check the file again."""
     row = _row(upload_id)
-    chosen = _chosen(row.found)
+    chosen = _chosen(row)
     with store.writing() as session:
         refusal = giving_in.choose(session, g.actor, g.company.id, upload_id, chosen, g.now)
     if refusal is not None:
         return fragments.refuse(refusal, back=_url(upload_id))
     doorbell.ring(g.company.id, "upload")
     return fragments.moved(_url(upload_id), f"{row.name} is checked again with these columns.")
+
+
+@pages.post("/<int:upload_id>/days")
+def days(upload_id: int) -> Response:
+    """Read the days of a file as the person says, and check it again."""
+    row, told = _row(upload_id), request.form.get("days", "")
+    if told not in set(DayOrder):
+        abort(400)
+    with store.writing() as session:
+        refusal = giving_in.choose(session, g.actor, g.company.id, upload_id, {DAYS: told}, g.now)
+    if refusal is not None:
+        return fragments.refuse(refusal, back=_url(upload_id))
+    doorbell.ring(g.company.id, "upload")
+    return fragments.moved(_url(upload_id), f"{row.name} is checked again with these days.")
 
 
 @pages.post("/<int:upload_id>/confirm")
@@ -159,7 +175,7 @@ def _sees(row: UploadRow) -> bool:
 
 
 def _page(row: UploadRow) -> Response:
-    found = row.found
+    found, fields = row.found, _fields(row)
     return fragments.respond(
         "uploads/show.html",
         row=row,
@@ -167,15 +183,29 @@ def _page(row: UploadRow) -> Response:
         standing=Standing,
         stored=STORED,
         State=UploadState,
-        fields=_fields(found),
-        labels=labels_of(_fields(found)),
+        fields=fields,
+        labels=labels_of(fields),
+        both_ways=_both_ways,
+        of_orders=row.kind == giving_in.KIND,
         sees=_sees(row),
         stored_value=_stored_value,
         currencies=CURRENCIES,
-        sources=giving_in.sources_for(store.reading(), g.company.id),
-        wanted=row.source,
+        choices=_choices(row.source, row.kind),
         problems={},
     )
+
+
+def _choices(source: str, kind: str) -> dict[str, object]:
+    """What a form for a file offers, and what is chosen in it."""
+    takes = giving_in.sources_for(store.reading(), g.company.id)
+    kinds = dict.fromkeys(one for name in takes for one in takes[name])
+    return {"sources": takes, "kinds": kinds, "wanted": source, "wanted_kind": kind}
+
+
+def _both_ways(written: str) -> tuple[date, date]:
+    """What 05/06/2026 means with the day first, and with the month first."""
+    first, second, year = (int(part) for part in re.findall(r"\d+", written)[:3])
+    return date(year, second, first), date(year, first, second)
 
 
 def _stored_value(field: ChangedField) -> str:
@@ -198,22 +228,26 @@ def _list(problems: Mapping[str, str], status: int = 200) -> Response:
         rows=rows,
         before=rows[-1].id if len(rows) >= A_PAGE else None,
         State=UploadState,
-        sources=giving_in.sources_for(session, g.company.id),
-        wanted=request.form.get("source") or request.args.get("source", ""),
+        choices=_choices(
+            request.form.get("source") or request.args.get("source", ""),
+            request.form.get("kind") or request.args.get("kind", ""),
+        ),
         problems=problems,
         refusal=may("upload"),
     )
 
 
-def _fields(found: CheckResult | None) -> Mapping[str, tuple[FieldLabel, ...]]:
-    return reader().fields(found.columns) if found is not None else {}
+def _fields(row: UploadRow) -> Mapping[str, tuple[FieldLabel, ...]]:
+    kind, found = kind_of(row.connector, row.kind), row.found
+    return reader().fields(found.columns, kind) if found is not None else {}
 
 
-def _chosen(found: CheckResult | None) -> dict[str, str]:
+def _chosen(row: UploadRow) -> dict[str, str]:
     """The columns whose field is another one than now, as the form has them."""
+    found = row.found
     columns: tuple[FileColumn, ...] = found.columns if found is not None else ()
     known = {
-        sheet: {one.name for one in fields} | {LEFT_OUT} for sheet, fields in _fields(found).items()
+        sheet: {one.name for one in fields} | {LEFT_OUT} for sheet, fields in _fields(row).items()
     }
     wanted = {one.key: request.form.get(COLUMN + one.key, one.field) for one in columns}
     return {
@@ -245,9 +279,9 @@ def _url(upload_id: int) -> str:
 
 
 @pages.app_template_filter("orders")
-def orders(count: int) -> str:
-    """`1 order`, `1,180 orders`."""
-    return plural(count, "order")
+def orders(count: int, kind: str) -> str:
+    """`1 order`, `1,180 orders`; records of another kind are called so."""
+    return plural(count, "order") if kind == giving_in.KIND else plural(count, "record")
 
 
 @pages.app_template_filter("field_words")
@@ -262,5 +296,5 @@ def field_words(path: str, labels: Mapping[str, str]) -> str:
 
 @pages.app_template_global("takes_files")
 def takes_files(name: str) -> bool:
-    """Whether a file of orders can be given in for the connection of this name."""
+    """Whether a file can be given in for the connection of this name."""
     return name in giving_in.sources_for(store.reading(), g.company.id)

@@ -13,13 +13,15 @@ from zoneinfo import ZoneInfo
 from flask import Flask, g
 
 from connectors.contract.errors import class_label, failure_word
+from grammar.text.amounts import MINUS, prefix, sign
 from holding.access import actors
 from holding.access.personal_data import MASK
 from holding.access.role_words import role_list
 from holding.lifecycle.state_labels import state_label
 from holding.records.trace import Step
 from holding.tables.columns import from_minor, moment_text
-from holding.words import MINUS, currencies, digits, duration, money, plural, prefix, sign, sums
+from holding.words import currencies, digits, duration, money, plural, sums
+from rules.values.clauses import clause
 from rules.values.names import plain, term
 
 LEDGERS = frozenset({"ar", "ap"})  # accounts receivable, accounts payable
@@ -98,6 +100,7 @@ def init(app: Flask) -> None:
         failure_word,
         class_label,
         term,
+        clause,
         place,
         operands,
         headed,
@@ -114,6 +117,12 @@ def init(app: Flask) -> None:
 def zone() -> ZoneInfo:
     """The zone of the company that is being looked at."""
     return ZoneInfo(g.get("zone", DEFAULT_ZONE))
+
+
+def today() -> date:
+    """The day that it is there now."""
+    now: datetime = g.now
+    return now.astimezone(zone()).date()
 
 
 def zone_note() -> str:

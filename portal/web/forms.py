@@ -11,8 +11,8 @@ from decimal import Decimal
 
 from werkzeug.datastructures import MultiDict
 
+from grammar.text.amounts import sign
 from holding.tables.columns import to_minor
-from holding.words import sign
 
 Form = MultiDict[str, str]
 MIN_REASON = 3

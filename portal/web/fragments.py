@@ -1,8 +1,8 @@
 """The one-word convention: DOM id = Jinja block = HX-Target.
 
 Here: `respond` answers the block that htmx asked for, or the whole page; refusals as a notice or a
-page; the messages beside them. The only module that knows htmx_flask and jinja2_fragments. Not
-here: what is on a page.
+page; the messages beside them; a table as a file. The only module that knows htmx_flask and
+jinja2_fragments. Not here: what is on a page.
 """
 
 import json
@@ -17,6 +17,8 @@ from htmx_flask.requests import HtmxAwareRequest
 from jinja2_fragments.flask import render_block
 from markupsafe import escape
 
+from connectors.kit.workbook import CSV, Written, write_csv, write_sheets
+from connectors.registry import titled
 from holding.refusal import Refusal
 from portal.languages.choice import told
 
@@ -24,6 +26,7 @@ WORD = re.compile(r"([a-z]+)(?:_[0-9]+)?")
 request = cast(HtmxAwareRequest, flask.request)
 Context = Mapping[str, object]
 """What a template is told, by name."""
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 STRUCTURE = frozenset({"title", "content", "body"})  # blocks of the frame, never asked for alone
 
 
@@ -133,8 +136,33 @@ def _beside(word: str, template: str, **context: object) -> str:
     return f'<hx-partial hx-target="#{word}" hx-swap="innerHTML">{inner}</hx-partial>'
 
 
+def table_file(
+    rows: Sequence[Sequence[Written]],
+    ending: str,
+    *,
+    sheet: str,
+    name: str,
+    keys: Sequence[str] | None = None,
+) -> Response:
+    """A table to download, its heads first: `csv`, `xlsx` with one sheet, or `json` whose objects
+    have the heads as keys, unless others are named.
+    """
+    if ending == "json":
+        known = keys or [str(head).lower().replace(" ", "_") for head in rows[0]]
+        each = [dict(zip(known, map(str, row), strict=True)) for row in rows[1:]]
+        body, kind = json.dumps(each, indent=1, ensure_ascii=False).encode(), "application/json"
+    elif ending == "xlsx":
+        body, kind = write_sheets({sheet: rows}), XLSX
+    else:
+        body, kind = write_csv(rows), CSV
+    answer = make_response(body)
+    answer.headers["Content-Type"] = kind
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}.{ending}"'
+    return answer
+
+
 def _trigger(answer: Response, say: str) -> None:
-    answer.headers["HX-Trigger"] = json.dumps({"say": told(say), "done": True})
+    answer.headers["HX-Trigger"] = json.dumps({"say": titled(told(say)), "done": True})
 
 
 def _vary(answer: Response) -> Response:

@@ -1,12 +1,14 @@
-"""The status pill of every target and document type.
+"""The status pill of every target and document type, and where a target shows a call itself.
 
-Here: which pills there are. Not here: their words (holding/runs/status.py).
+Here: which pills there are, addresses of imports. Not here: the words of pills
+(holding/runs/status.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors import registry
+from connectors.contract.targets import Settings, ShowsImports
 from holding.connections import connection_rows as queries
 from holding.runs.status import pills
 from holding.store.database import DatabaseSession
@@ -63,3 +65,20 @@ def document_types(connector: str) -> tuple[str, ...]:
     """What a target takes."""
     target = registry.targets().get(connector)
     return tuple(document.name for document in target.documents) if target else ()
+
+
+def shows_imports(connector: str | None, settings: Settings | None) -> bool:
+    """Whether the target has pages of its own for its calls, and somebody said where."""
+    target = registry.targets().get(connector or "")
+    return isinstance(target, ShowsImports) and bool((settings or {}).get("app_url"))
+
+
+def import_pages(
+    connector: str | None, settings: Settings | None, answers: Mapping[int, bytes]
+) -> dict[int, str]:
+    """Call -> the page that the target itself has for it, of calls that were answered so."""
+    target = registry.targets().get(connector or "")
+    if not isinstance(target, ShowsImports) or not shows_imports(connector, settings):
+        return {}
+    found = {call: target.import_page(settings or {}, told) for call, told in answers.items()}
+    return {call: address for call, address in found.items() if address}

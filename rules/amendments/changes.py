@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from grammar import nodes as n
+from grammar.text.amounts import separated
 from grammar.text.problem import Span
 from rules.documents.fields import Draft
 from rules.expressions.billed_parts import line_key
@@ -123,6 +124,7 @@ def compare(
     route = posting.route
     changes = _status_change(gate) or _differences(posting.content, draft, theirs)
     released = bool(changes) and (route, RULE) in run.facts.releases
+    changes = changes if run.bare else [separated(one) for one in changes]
     text = f"{posting.number} is posted, but {'; '.join(changes)}." if changes else ""
     operands = (("posted as", posting.number), ("posted version", str(posting.version)))
     result = HIT if changes else PASS

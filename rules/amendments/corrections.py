@@ -26,6 +26,7 @@ from rules.types.completion import never_completed
 from rules.types.symbol_table import Index, Scope
 from rules.values.cause_keys import NEVER, CauseKind
 from rules.values.kinds import BadValueError, read_text
+from rules.values.names import plain
 
 COMPLETED: Final = frozenset({"MIS01", "VAL01"})
 LINE: Final = "line"
@@ -65,8 +66,9 @@ class Correctable:
 
     @property
     def label(self) -> str:
-        """How people read it, as in the list of values beside it: `line.sku line 1`."""
-        return self.name if self.line is None else f"{self.name} line {self.line}"
+        """What people call it: `TIN`, `discount of line 1`."""
+        name = plain(self.name.removeprefix(n.OF_LINE))
+        return name if self.line is None else f"{name} of line {self.line}"
 
 
 def asked_for(

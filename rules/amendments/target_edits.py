@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from grammar import nodes as n
+from grammar.text.amounts import separated
 from grammar.text.finding_codes import ErrorClass
 from rules.expressions.run import Run
 from rules.facts.world import LINES, NOTHING, VOID, WHOLE, PostingFact, TargetEdit
@@ -65,7 +66,8 @@ class TargetEditProgram:
     def _say(
         self, run: Run, posting: PostingFact, shown: tuple[tuple[str, str], ...], said: Said
     ) -> None:
-        names = ", ".join(f"{name} {text}" for name, text in shown[:8])
+        words = [(name, text if run.bare else separated(text)) for name, text in shown[:8]]
+        names = ", ".join(f"{name} {text}" for name, text in words)
         text = f"{posting.number} was changed in the target: {names}."
         self._add(run, posting, said, text, shown, _CHANGED, self.action.kind)
 

@@ -21,8 +21,8 @@ from rules.checker import (
     declarations,
     guards,
     logic,
-    outside_names,
     places,
+    record_fields,
     reversibility,
     routes_and_gates,
     schema_fit,
@@ -35,7 +35,7 @@ from rules.checker.places import problem
 from rules.facts.seeds import Seeds
 from rules.types.functions import did_you_mean
 from rules.types.outside_schemas import Schemas
-from rules.types.symbol_table import Index
+from rules.types.symbol_table import Index, Scope
 
 
 def heeded(found: Sequence[Problem], ruleset: n.Ruleset) -> Iterator[Problem]:
@@ -83,9 +83,12 @@ def _wrong(silence: n.Silence, meant: set[Problem]) -> Iterator[Problem]:
 
 _QUESTIONS = (
     declarations.check_names,
+    declarations.check_targets,
+    record_fields.check_fields,
     type_errors.check_links,
     type_errors.check_types,
     logic.check_constants,
+    logic.check_abroad,
     declarations.check_owners,
     routes_and_gates.check_gates,
     type_errors.check_entries,
@@ -97,6 +100,7 @@ _QUESTIONS = (
     reversibility.check_undoing,
     routes_and_gates.check_answers,
     places.check_messages,
+    places.check_texts,
     tests_and_samples.check_samples,
     guards.check_guards,
     guards.check_clears,
@@ -119,7 +123,11 @@ def _by_itself(of: n.Check, look: Look) -> Iterator[Problem]:
         yield from type_errors.wrong_types(place)
         if place.what == "condition":
             yield from logic.constant(place.expr)
+    for name in places.records_of(of.records, look.index):
+        scope = Scope(look.index, name, line=of.each_line)
+        yield from logic.abroad([e for e in (of.when, *of.requires) if e is not None], scope)
     yield from logic.repeated(of.requires)
+    yield from places.hidden((of.when, of.requires))
     yield from places.unreadable(of.say, of.span)
 
 
@@ -128,7 +136,7 @@ _OF_CHECKS = (
     logic.check_logic,
     routes_and_gates.check_duplicates,
     guards.check_statuses,
-    declarations.check_dated,
+    record_fields.check_dated,
     declarations.check_unused,
 )
 
@@ -155,7 +163,7 @@ def check(
     outside: Iterable[Problem] = ()
     if known is not None:
         outside = chain(
-            outside_names.check_names_outside(index, known),
+            record_fields.check_names_outside(index, known),
             schema_fit.check_schemas(index, known),
             schema_fit.check_amounts(index, known),
         )

@@ -1,8 +1,8 @@
 """Whether every name is declared once and used, and whatever may go wrong has an owner.
 
-Here: declarations and fields given twice or never used, names of facts, records, sources and time
-zones that do not exist, keys, owners. Not here: names in expressions (type_errors.py), routes
-(schema_fit.py).
+Here: declarations given twice or never used, names of facts, records and time zones that do not
+exist, steps of rounding, owners. Not here: fields and their marks (record_fields.py), names in
+expressions (type_errors.py), routes (schema_fit.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from rules.documents.unusual import NO_LINES, QUANTITIES, possible
 from rules.types.completion import wrongly_completed
 from rules.types.families import Families
 from rules.types.functions import NAMES, did_you_mean
-from rules.types.symbol_table import RESERVED, Index
+from rules.types.symbol_table import Index
+from rules.values.names import article
 
 _HOLDS = ("hold", "review")
 _ANSWERS = (*_HOLDS, "warn", "reject")
@@ -121,7 +122,7 @@ def _allowed(said: n.Allows, record: str, index: Index) -> Iterator[Problem]:
         if word in said.what[:at]:
             yield problem("POS25", f"'{words}' is allowed twice", "Say it once.", said.span)
         elif word not in possible(index, record):
-            message = f"nothing to allow: a {record} has {_NONE[word]}"
+            message = f"nothing to allow: {article(record)} has {_NONE[word]}"
             yield problem("POS25", message, f"Take '{words}' out.", said.span, "warning")
 
 
@@ -147,7 +148,6 @@ def check_names(index: Index) -> Iterator[Problem]:
     """All problems of declared names."""
     yield from _twice(index)
     yield from _zones(index)
-    yield from _records(index)
     yield from _references(index)
 
 
@@ -179,46 +179,6 @@ def _twice(index: Index) -> Iterator[Problem]:
         yield problem("NAM20", "units are declared twice", hint, second.span)
 
 
-def _records(index: Index) -> Iterator[Problem]:
-    for record in index.ruleset.records:
-        seen: set[str] = set()
-        for field in record.fields:
-            if field.name in seen:
-                message = f"the field '{field.name}' of {record.name} is declared twice"
-                yield problem("NAM20", message, "Keep one of them.", field.span)
-            seen.add(field.name)
-            yield from _taken(field, record, index)
-        yield from _marks(record, index)
-
-
-def _taken(field: n.Field | n.Computed, record: n.Record, index: Index) -> Iterator[Problem]:
-    name = field.name
-    if name in RESERVED:
-        message = f"'{name}' is a fact of the language and cannot be a field of {record.name}"
-        yield problem("NAM21", message, "Give the field another name.", field.span)
-    elif name in index.consts:
-        message = f"'{name}' is a const too, so it could be read in two ways"
-        yield problem("NAM21", message, "Give one of them another name.", field.span)
-    if isinstance(field, n.Field) and field.type == "many" and field.of not in index.records:
-        hint = did_you_mean(field.of or "", index.records)
-        yield problem("NAM07", f"there is no record '{field.of}'", hint, field.span)
-
-
-def _marks(record: n.Record, index: Index) -> Iterator[Problem]:
-    if record.parent is not None:
-        if record.parent not in index.records:
-            hint = did_you_mean(record.parent, index.records)
-            yield problem("NAM07", f"there is no record '{record.parent}'", hint, record.span)
-        return
-    if record.source is not None and record.source not in index.sources:
-        hint = did_you_mean(record.source, index.sources)
-        yield problem("NAM08", f"there is no source '{record.source}'", hint, record.span)
-    keys = [f for f in record.fields if isinstance(f, n.Field) and f.mark == "key"]
-    if len(keys) != 1:
-        message = f"{record.name} has {len(keys)} key fields"
-        yield problem("NAM22", message, "Mark exactly one field as key.", record.span)
-
-
 def _zones(index: Index) -> Iterator[Problem]:
     """Time zones that nobody knows."""
     for source in index.ruleset.sources:
@@ -228,6 +188,28 @@ def _zones(index: Index) -> Iterator[Problem]:
             message = f"there is no time zone '{source.zone}'"
             hint = 'Write a name of the IANA list: "Asia/Kuala_Lumpur", "Asia/Singapore", "UTC".'
             yield problem("NAM26", message, hint, source.span)
+
+
+def check_targets(index: Index) -> Iterator[Problem]:
+    """Steps that nothing is rounded to, and tolerances that no rounding comes to."""
+    for target in index.ruleset.targets:
+        step, tolerance, name = target.places, target.tolerance, target.name
+        if step <= 0:
+            message = f"'{name}' rounds to {step}: to no step at all"
+            yield problem("TYP06", message, "Write the smallest amount: 0.01.", target.span)
+        elif step > 1 or step.normalize().as_tuple().digits not in _COINS:
+            message = f"'{name}' rounds to {step}, which is no coin"
+            hint = "Write the smallest amount that is posted: 0.01, or 0.05."
+            yield problem("TYP06", message, hint, target.span, "warning")
+        elif tolerance > step * _ROUNDED:
+            message = f"'{name}' tolerates {tolerance}: no rounding to {step} comes to that"
+            hint = f"Write what rounding may differ by, at most {step * _ROUNDED}."
+            yield problem("TYP06", message, hint, target.span, "warning")
+
+
+_COINS = ((1,), (5,), (2,), (2, 5))
+_ROUNDED = 100
+"""A hundred lines, each rounded by a step: more is a difference, and no rounding."""
 
 
 _Named = tuple[str, Span]
@@ -295,18 +277,3 @@ def _route_of(route: n.RouteName, records: list[str], index: Index) -> Iterator[
     else:
         hint = did_you_mean(name, own or routes)
         yield problem("NAM06", f"nothing is posted to '{name}'", hint, route.span)
-
-
-def check_dated(look: Look) -> Iterator[Problem]:
-    """Consts are read at a day, which the record must name."""
-    index, consts = look.index, look.index.consts.keys()
-    reading = look.saying(consts)
-    told: set[str] = set()
-    for place in with_checks(reading, index):
-        record = place.scope.record
-        wanted = consts & set(uses(place.expr))
-        if wanted and record not in told and index.marked(record, "dated") is None:
-            told.add(record)
-            message = f"{record} has no dated field, but its rules read {sorted(wanted)[0]}"
-            hint = "Mark the field whose day decides as dated."
-            yield problem("NAM23", message, hint, place.expr.span)

@@ -1,8 +1,8 @@
 """Whether each condition says something, each check can pass and fail, and no two contradict.
 
-Here: what is said of one condition, of one check, and of two. A check is told once for each fault,
-with the first other check that shows it: a thousand alike give a thousand findings, not a million.
-Not here: the reasoning over fields and pairs (rules/overlaps).
+Here: what is said of one condition, of one check, and of two, also of amounts in another currency.
+A check is told once for each fault, with the first other check that shows it: a thousand alike give
+a thousand findings, not a million. Not here: the reasoning over fields and pairs (rules/overlaps).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from rules.checker.places import problem, records_of, with_checks
 from rules.overlaps.pairs import Pairs, Reasoned, contradicted, repeats
 from rules.overlaps.ranges import Allowed, Cuts
 from rules.types.day_differences import COMPARED, settled
-from rules.types.symbol_table import Index
+from rules.types.inference import infer, silent
+from rules.types.symbol_table import CURRENCY, Index, Scope, stored_currency
 from rules.values.wording import say
 
 
@@ -84,6 +85,64 @@ def constant(node: n.Expr) -> Iterator[Problem]:
             word = "always" if answer else "never"
             message = f"'{say(node)}' is {word} so, whatever the record holds"
             yield problem("LOG01", message, "Compare a field with something else.", node.span)
+
+
+def check_abroad(index: Index) -> Iterator[Problem]:
+    """The same question as `abroad`, of approvals and routes."""
+    asking: tuple[n.Approve | n.Post, ...] = (*index.ruleset.approvals, *index.ruleset.posts)
+    for one in asking:
+        if one.when is not None and one.record in index.records:
+            yield from abroad((one.when,), Scope(index, one.record))
+
+
+def abroad(asked: Sequence[n.Expr], scope: Scope) -> Iterator[Problem]:
+    """Numbers of the rules beside amounts, where the record is asked to be in another currency.
+
+    Such a number counts in the currency of the source, so that nothing is ever known of the two.
+    """
+    source = scope.index.sources.get(scope.index.records[scope.record].source or "")
+    if source is None or not stored_currency(scope.index, scope.record):
+        return
+    parts = [p for one in asked for p in (one.parts if isinstance(one, n.AllOf) else (one,))]
+    if not any(_elsewhere(part, source.currency) for part in parts):
+        return
+    for node in n.walk(tuple(parts)):
+        if isinstance(node, n.Compare | n.Arith) and _sets_beside(node, scope):
+            message = f"'{say(node)}' is never known here: a number counts in {source.currency}"
+            hint = "No rate stands between two currencies: such a record is held for a person."
+            yield problem("TYP01", message, hint, node.span, "warning")
+
+
+def _elsewhere(part: n.Expr, home: str) -> bool:
+    """Whether a condition lets through only records that are in another currency than this."""
+    if isinstance(part, n.Member) and _is_currency(part.left):
+        return all(_code(value) not in {home, None} for value in part.values)
+    if not isinstance(part, n.Compare) or not _is_currency(part.left):
+        return False
+    code = _code(part.right)
+    return code is not None and (part.op, code == home) in {("=", False), ("<>", True)}
+
+
+def _is_currency(node: n.Expr) -> bool:
+    return isinstance(node, n.Name) and node.path == (CURRENCY,)
+
+
+def _code(node: n.Expr | n.Value) -> str | None:
+    value = node.value if isinstance(node, n.Literal) else None
+    return value.strip().upper() if isinstance(value, str) else None
+
+
+def _sets_beside(node: n.Compare | n.Arith, scope: Scope) -> bool:
+    """Whether one side is an amount and the other a number of the rules that is not zero."""
+    if isinstance(node, n.Arith) and node.op in "*/":
+        return False
+    kinds = [infer(side, scope, silent) for side in (node.left, node.right)]
+    number = next((kind for kind in kinds if kind.kind == "number"), None)
+    return (
+        number is not None
+        and {k.kind for k in kinds} == {"number", "money"}
+        and (not number.written or any(number.written))
+    )
 
 
 def repeated(parts: Sequence[n.Expr]) -> Iterator[Problem]:

@@ -1,6 +1,7 @@
 """Every expression of a ruleset with its scope, and whether every message can be said.
 
-Here: Place, places, uses, check_messages. Not here: what is wrong with any other expression.
+Here: Place, places, uses, check_messages, check_texts. Not here: what is wrong with any other
+expression.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 from grammar import nodes as n
 from grammar.text.finding_codes import STYLE
+from grammar.text.invisible import in_words, invisible, shown
 from grammar.text.problem import Problem, Span
 from rules.types.symbol_table import Index, Scope
 from rules.values.wording import parse_message
@@ -187,3 +189,40 @@ def _only(text: str, span: Span, known: tuple[str, ...]) -> Iterator[Problem]:
             names = " or ".join(f"{{{k}}}" for k in known)
             message = f"'{{{word}}}' is not known here"
             yield problem("MSG01", message, f"This message may use {names}.", span)
+
+
+def check_texts(index: Index) -> Iterator[Problem]:
+    """Characters that nobody sees in texts that are compared or posted, without those of checks.
+
+    Not in messages, where an emoji may be joined by one, nor in samples, which show what comes.
+    """
+    rules = index.ruleset
+    declared = (rules.records, rules.consts, rules.maps, rules.units, rules.links, rules.gates)
+    yield from hidden(declared)
+    yield from hidden((rules.approvals, rules.edits, rules.cancels, rules.posts, rules.reversals))
+
+
+def hidden(node: object) -> Iterator[Problem]:
+    """The same in a node and all its parts."""
+    for part in n.walk(node):
+        for text in _compared(part):
+            found = invisible(text)
+            if found:
+                message = (
+                    f'"{shown(text)}" holds {in_words(found)}, so it is not what it looks like'
+                )
+                hint = "Delete what nobody sees, unless the source writes it so."
+                yield problem("SYN11", message, hint, part.span, "warning")
+
+
+def _compared(part: Any) -> Iterator[str]:
+    """The texts of a node itself that something is compared with, or that are posted."""
+    literal = part if isinstance(part, n.Literal) else getattr(part, "value", None)
+    if isinstance(literal, n.Literal) and isinstance(literal.value, str):
+        yield literal.value
+    if isinstance(part, n.State):
+        yield from part.aliases
+    if isinstance(part, n.MapRow):
+        yield part.key
+    if isinstance(part, n.UnitBase | n.UnitRow):
+        yield part.item or ""

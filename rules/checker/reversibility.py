@@ -15,6 +15,7 @@ from rules.checker.places import problem
 from rules.types.functions import did_you_mean
 from rules.types.outside_schemas import DocumentSchema, Schemas
 from rules.types.symbol_table import Index
+from rules.values.names import article
 
 ON_DOCUMENT = frozenset({"update", "void"})
 """Answers that a target must offer for the document that is posted."""
@@ -130,7 +131,7 @@ def check_undoing(index: Index) -> Iterator[Problem]:
 def _duplicates(post: n.Post, index: Index) -> Iterator[Problem]:
     known = (w.name for d in index.ruleset.duplicates for w in d.records)
     if post.record not in known:
-        message = f"nothing says what makes a {post.record} for {post.route} a duplicate"
+        message = f"nothing says what makes {article(post.record)} for {post.route} a duplicate"
         hint = f"Declare 'duplicates of {post.record}' with at least one 'unique by'."
         yield problem("POS07", message, hint, post.span)
 
@@ -190,7 +191,7 @@ def check_targets(index: Index, schemas: Schemas) -> Iterator[Problem]:
         can: tuple[str, ...] = tuple(getattr(known, "actions", ()))
         if known is None or action.kind in can:
             continue
-        message = f"{post.route.target} cannot {action.kind} a {post.route.document}"
+        message = f"{post.route.target} cannot {action.kind} {article(post.route.document)}"
         others = ", ".join(a for a in ABLE if a in can)
         hint = f"It can {others}. " if others else ""
         hint += "Use review by …, hold for … or block, or reverse it with a credit note."

@@ -44,10 +44,6 @@ def check_gates(index: Index) -> Iterator[Problem]:
             message = f"{record} is posted to {bare[0].route}, but has no gate"
             hint = f"Declare 'gate {record}' with a row for each status."
             yield problem("GAT04", message, hint, bare[0].span)
-    for record_node in index.ruleset.records:
-        for field in record_node.fields:
-            if isinstance(field, n.Field) and field.type == "one_of":
-                yield from _spellings(field)
 
 
 def _gate(gate: n.Gate, index: Index) -> Iterator[Problem]:
@@ -82,18 +78,6 @@ def _gate(gate: n.Gate, index: Index) -> Iterator[Problem]:
 
 def _changing(status: str) -> bool:
     return status.split("_")[0] in CHANGING
-
-
-def _spellings(field: n.Field) -> Iterator[Problem]:
-    seen: dict[str, str] = {}
-    for state in field.states:
-        for word in (state.name, *state.aliases):
-            folded = word.strip().casefold()
-            if seen.get(folded, state.name) != state.name:
-                message = f'"{word}" means {seen[folded]} and {state.name}'
-                hint = "Spellings are compared trimmed and in any case: give it to one status."
-                yield problem("GAT07", message, hint, state.span)
-            seen.setdefault(folded, state.name)
 
 
 def check_going(index: Index) -> Iterator[Problem]:
@@ -293,11 +277,24 @@ def _key(key: Key, unique: n.Unique, look: Look) -> Iterator[Problem]:
         return
     elif isinstance(field, n.Computed) and (of := of_elsewhere(field, key.record, index)):
         yield _unstored(key, of, unique, index)
+    elif isinstance(field, n.Field) and (why := _no_mark_of(field, key.record, index)):
+        message, hint = f"'{key.field}' {why}", "Compare what tells one record from others."
+        rest = field.type == "one_of" and len(unique.fields) > 1
+        yield problem("DUP03", message, hint, unique.span, "warning" if rest else "error")
     elif key.table and isinstance(field, n.Field) and field.type != "text":
         message = f"'{key.field}' is no text, so {key.table} cannot match it"
         yield problem("DUP03", message, "Only a text is a key of a map.", unique.span)
     elif not key.table:
         yield from _raw(key, unique, look)
+
+
+def _no_mark_of(field: n.Field, record: str, index: Index) -> str:
+    """Why a field that comes with a record does not tell which one it is; empty where it may."""
+    if field.type == "many":
+        return "is a list: no two are compared"
+    if field is index.status_field(record):
+        return "goes on with its record: it tells no record from another"
+    return ""
 
 
 def _raw(key: Key, unique: n.Unique, look: Look) -> Iterator[Problem]:

@@ -22,6 +22,7 @@ from rules.types.measures import mixed
 from rules.types.outside_schemas import Amounts, DocumentSchema, FieldSchema, Schemas
 from rules.types.symbol_table import Index, Scope
 from rules.values.kinds import Type, post_hint, postable, say_type
+from rules.values.names import article
 from rules.values.wording import parse_message, say
 
 _MEANT = 'If it is meant so, say why: amount not compared because "…".'
@@ -174,7 +175,9 @@ def _strangers(post: n.Post, routes: Mapping[str, n.Post], index: Index) -> Iter
     before = routes.get(str(post.after)) if post.after else None
     if post.after is None or before is None or Families(index).share(post.record, before.record):
         return
-    message = f"a {post.record} never finds the {before.record} whose {post.after} it waits for"
+    message = (
+        f"{article(post.record)} never finds the {before.record} whose {post.after} it waits for"
+    )
     ours, theirs = index.marked(post.record, "family"), index.marked(before.record, "key")
     hint = f"Mark the field of {post.record} that says which {before.record} it is of: family."
     if ours is not None and theirs is not None:
@@ -241,7 +244,7 @@ def _fields(route: n.Post | n.Reversal, known: DocumentSchema, index: Index) -> 
     head = Scope(index, route.record, document=True, bills=bills)
     line = replace(head, line=True)
     header, lines = _sides(route, known)
-    yield from _side(route.fields, header, head, f"a {route.route}")
+    yield from _side(route.fields, header, head, article(str(route.route)))
     yield from _side(route.line_fields, lines, line, f"a line of {route.route}")
     if isinstance(route, n.Post) and route.record in index.records:
         for found in mixed(route, known, line):

@@ -54,7 +54,8 @@ def tables_of(index: Index) -> Iterator[Decided]:
     rules = index.ruleset
     for edit in rules.edits:
         if edit.record in index.judged:
-            groups = (*(g.name for g in edit.groups), *built_in(edit, index))
+            names = (*(g.name for g in edit.groups), *built_in(edit, index))
+            groups = tuple(dict.fromkeys(names))
             yield Decided(edit.table, Ground(index, edit.record, groups), "edit")
     for cancel in rules.cancels:
         for word in cancel.records:

@@ -1,8 +1,8 @@
 """Two programs over many stored records: what each was, what it would be, and how much money.
 
-Here: Past (one stored record), tally (over any number of them) and Tally, which adds up: the tally
-of two parts together is the sum of their tallies. Pure. Not here: reading records, processes,
-showing a tally (portal/backtest), the reasons of single records (backtest_reasons.py).
+Here: tally (over any number of stored records) and Tally, which adds up: the tally of two parts
+together is the sum of their tallies. Pure. Not here: what both say of a record (two_sides.py),
+processes, showing a tally (portal/backtest), the reasons of single records (backtest_reasons.py).
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ from __future__ import annotations
 import decimal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
-from rules.expressions.shared_reads import Alike
-from rules.facts.world import Facts, Subject, World
+from rules.comparison.two_sides import Bad, Past, Side, TwoSides
+from rules.facts.world import Subject
 from rules.outcomes.summary import NO_ROUTE, Glance, RouteGlance, Words, has_posted, stricter
-from rules.programs.program import Program
 from rules.values.posting_states import PostingState
 
 EXAMPLES = 5
@@ -26,32 +24,8 @@ COMPLAINTS = 20
 """So many bad records are told one by one."""
 _EXACT = decimal.Context(prec=400, Emin=-999, Emax=999, traps=[decimal.Inexact])
 _ZERO = Decimal(0)
-States = tuple[tuple[str, str], ...]
 K = TypeVar("K")
 V = TypeVar("V")
-
-
-@dataclass(slots=True)
-class Past:
-    """One stored record with all that was known when it was judged.
-
-    `states` is what became of it: route -> state of its posting; `where` is its file and line.
-    """
-
-    subject: Subject
-    facts: Facts
-    now: datetime
-    states: States = ()
-    revision: int | None = None  # of the stored world; None: the entries of the rule files
-    known: tuple[str, ...] | None = None  # targets whose state was known; None: all
-    where: tuple[str, int] = ("", 0)
-
-
-class Bad(NamedTuple):
-    """A stored record that could not be read or judged."""
-
-    where: tuple[str, int]
-    message: str
 
 
 class Change(NamedTuple):
@@ -124,14 +98,6 @@ class Tally:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One of the two rule sets, and the world in which it judges a stored record."""
-
-    program: Program
-    world: Callable[[Past], World]
-
-
 @dataclass(slots=True)
 class _Group:
     """Records that come to the same under the same states; counted all at once, at the end."""
@@ -147,10 +113,9 @@ class Backtest:
     """Two sides made ready for any number of parts."""
 
     def __init__(self, old: Side, new: Side) -> None:
-        self.old, self.new = old, new
+        self.old, self.new, self.sides = old, new, TwoSides(old, new)
         self._words = [Words(s.program.rules, s.program.ruleset) for s in (old, new)]
         rulesets = [s.program.ruleset for s in (old, new)]
-        self._alike = Alike(*rulesets)
         source = {s.name: s.currency for r in rulesets for s in r.sources}
         self._home = {r.name: source.get(r.source or "", "") for s in rulesets for r in s.records}
 
@@ -159,15 +124,14 @@ class Backtest:
         groups: dict[Any, _Group] = {}
         bad: list[Bad] = []
         add = _EXACT.add
-        for past in pasts:
+        for past, told in self.sides.each(pasts):
             if isinstance(past, Bad):
                 bad.append(past)
                 continue
-            try:
-                was, would = self.seen(past)
-            except Exception as error:  # noqa: BLE001 - one record that breaks the rules is told
-                bad.append(_broken(past, error))
+            if isinstance(told, Exception):  # one record that breaks the rules is told
+                bad.append(_broken(past, told))
                 continue
+            was, would = told
             amount = was.amount if was.amount is not None else would.amount
             currency = "" if amount is None else self._currency(past.subject)
             key = (past.subject.kind, past.states, was.routes, would.routes, currency)
@@ -185,19 +149,9 @@ class Backtest:
             _count(found, group, kind=key[0], would=key[3], currency=key[4])
         return found
 
-    def seen(self, past: Past) -> tuple[Glance, Glance]:
-        """What both say of a record, which is read once where they read it alike."""
-        subject, facts, now = past.subject, past.facts, past.now
-        before, after = self.old.world(past), self.new.world(past)
-        once = self._alike.once(subject.kind) if before is after else None
-        return (
-            self.old.program.glance(subject, facts, before, now, once),
-            self.new.program.glance(subject, facts, after, now, once),
-        )
-
     def amount(self, past: Past) -> tuple[Decimal, str]:
         """The amount of a record, and the currency; an empty one where nobody can say."""
-        was, would = self.seen(past)
+        was, would = self.sides.seen(past)
         amount = was.amount if was.amount is not None else would.amount
         return (_ZERO, "") if amount is None else (amount, self._currency(past.subject))
 

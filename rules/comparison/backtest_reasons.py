@@ -12,7 +12,8 @@ from typing import Final, Literal
 
 from grammar import nodes as n
 from grammar.text.problem import Span
-from rules.comparison.backtest import Past, Side, Tally
+from rules.comparison.backtest import Tally
+from rules.comparison.two_sides import Past, Side
 from rules.outcomes.outcome import STOPS, Decision, Outcome, VerdictKind
 from rules.values.posting_states import PostingState
 

@@ -23,7 +23,9 @@ from rules.values.wording import say
 
 NOT_SENT = frozenset({"ignored", "dropped"})
 MISSING = "mapping_missing"
-LISTS = {**CODES, "item": "item"}
+WHOLE = {**CODES, "payment_method": "payment_method"}
+"""The kinds of which a target that lists any lists all: what a field refers to -> the list."""
+LISTS = {**WHOLE, "item": "item"}
 """The kinds of which a target may list its codes, by the words of its state."""
 SHOWN = 20
 """So many record numbers are kept for an entry; the rest is counted."""

@@ -68,6 +68,12 @@ class Asking:
         if goes:
             extend(said, self.unusual.judge(run))
 
+    def failed(self, run: Run, shared: Shared, said: Said, bits: int) -> None:
+        """What the checks of these bits say, where a glance saw that nothing else has to tell."""
+        for check in self.checks:
+            if check.bit & bits:
+                extend(said, self._check(check, run, shared, None))
+
     def _concern(self, run: Run) -> int:
         """The bits of the checks that have not just passed: what passes is not told."""
 

@@ -26,7 +26,10 @@ from rules.outcomes.outcome import (
     Verdict,
 )
 from rules.types.symbol_table import FACTS, Scope
+from rules.types.terms import listed
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
+from rules.values.clauses import is_so
+from rules.values.names import plain
 from rules.values.unknown import Gap, Unknown
 from rules.values.wording import parse_message
 
@@ -50,6 +53,8 @@ class ApprovalProgram:
         ]
         asked = fields and compiler.index.edition >= Edition.SECOND
         self.maker = fields[0] if asked else None
+        role = compiler.index.roles.get(declared.role)
+        self.title = role.title if role else declared.role
 
     def asks(self, run: Run) -> Any:
         """Whether somebody must agree: True, False or unknown."""
@@ -90,8 +95,10 @@ class ApprovalProgram:
         return [gap for gap in made if not gap.silent]
 
     def _finding(self, run: Run, route: str, text: str) -> Finding:
-        below = self.when.would_pass(run, want=False) if self.when else ""
-        less = f", or {below}" if below else ""
+        passes = f"{self.title} approves it"
+        if run.bare:
+            below = self.when.would_pass(run, want=False) if self.when else ""
+            passes = f"{self.declared.role} approves{f', or {below}' if below else ''}"
         return Finding(
             code=NEEDS_APPROVAL,
             error_class="business_rule",
@@ -103,7 +110,7 @@ class ApprovalProgram:
             clears=Clearing.by(self.declared.role),
             cause_key=CauseKey(CauseKind.APPROVE, self.rule),
             cause_label=self.label,
-            would_pass=f"{self.declared.role} approves{less}",
+            would_pass=passes,
             span=self.declared.span,
         )
 
@@ -163,11 +170,14 @@ class GateProgram:
         )
         if row is not None and held and not released:
             label = label or f"{self.record} is {shown}"
-            said.findings.append(self._finding(row, route, shown, text, label))
+            said.findings.append(self._finding(row, route, shown, text, label, bare=run.bare))
         return said
 
-    def _finding(self, row: n.GateRow, route: str, state: str, message: str, label: str) -> Finding:
-        ready = ", ".join(s for s, r in self.rows.items() if r.word == "ready")
+    def _finding(
+        self, row: n.GateRow, route: str, state: str, message: str, label: str, *, bare: bool
+    ) -> Finding:
+        ready = [s for s, r in self.rows.items() if r.word == "ready"]
+        passes = is_so(plain(self.status), "=", listed([plain(s) for s in ready], "or"))
         return Finding(
             code="HLD01",
             error_class="business_rule",
@@ -179,7 +189,7 @@ class GateProgram:
             clears=Clearing.by(str(row.owner)),
             cause_key=CauseKey(CauseKind.RULE, f"gate:{self.record}:{state}"),
             cause_label=label,
-            would_pass=f"{self.status} is one of {ready}",
+            would_pass=f"{self.status} is one of {', '.join(ready)}" if bare else passes,
             span=row.span,
         )
 

@@ -151,8 +151,7 @@ def _credit_all(lives: tuple[PostingFact, ...], acts: list[Act]) -> list[Act]:
     anew = next((a for a in acts if a.action.kind == "credit_and_new"), None)
     if anew is None:
         return acts
-    voids = {a.posting.seq: a for a in acts if a.action.kind == "void"}
-    return [voids.get(p.seq) or replace(anew, posting=p) for p in lives]
+    return [replace(anew, posting=p) for p in lives]  # no table answers with a void beside it
 
 
 _NO_REVERSAL = "No route takes its postings back, so there can be no credit note."

@@ -1,40 +1,41 @@
-"""Judging: one record under all its routes.
+"""Judging: one record under all its routes, or many of them step by step.
 
 Here: KindProgram: reads a body, asks each route, and puts the outcome together. Total: whatever the
-body holds, the answer is an Outcome. Not here: what the rules mean (routes.py and below).
+body holds, the answer is an Outcome. Not here: what the rules mean (routes.py and below), what
+lists show of a record (documents/record_head.py).
 """
 
 from __future__ import annotations
 
 import decimal
-from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from grammar import nodes as n
 from rules.decisions.document_rules import Shared
 from rules.decisions.duplicates import DuplicateProgram
 from rules.decisions.fast_path import KindGlances
 from rules.decisions.restated import Restated, restate
 from rules.decisions.routes import RouteProgram
-from rules.decisions.timing import followed_first, next_midnight, who_decides
+from rules.decisions.timing import day_in, followed_first, who_decides
 from rules.decisions.verdict import Judged
-from rules.decisions.waits import until
+from rules.decisions.waits import valid_until
+from rules.documents.record_head import Head
 from rules.documents.unit_proofs import ProofProgram, line_exprs
 from rules.expressions.checks import numbered
 from rules.expressions.compiler import Compiler
-from rules.expressions.conditions import Operand
 from rules.expressions.record_reading import MOST_LINES, Content, Reader
-from rules.expressions.run import RetreatError, Run
+from rules.expressions.run import SILENT, WHOLE, RetreatError, Run, Telling
 from rules.expressions.shared_reads import Once
 from rules.facts.world import Facts, Subject, World
 from rules.outcomes.findings import keep
-from rules.outcomes.outcome import Decision, Outcome
-from rules.outcomes.summary import Glance, Numbers
+from rules.outcomes.outcome import Outcome
+from rules.outcomes.summary import Glance, Numbers, RouteGlance
 from rules.types.outside_schemas import Schemas
-from rules.types.symbol_table import Index, Scope
+from rules.types.symbol_table import Index
 from rules.values.kinds import clean
 from rules.values.numbers import CONTEXT
 from rules.values.posting_states import PostingState
@@ -43,13 +44,24 @@ from rules.values.wording import NotExactError
 
 ENGINE = "interpreter-1"
 """The meaning that answered, whichever way it was run: it changes only if an answer could."""
-_NOW_HOLDS = timedelta(minutes=15)
 Engine = Callable[[Index, str, ZoneInfo], Compiler]
 """What compiles the expressions of a record kind, in a zone."""
-_OPEN = frozenset({"ready", "waiting", "held"})
-
-
 Asked = tuple[Subject, Facts, World, datetime]
+"""A version of a record, what is known of it, the world and the moment."""
+V = TypeVar("V")
+W = TypeVar("W")
+
+
+@dataclass(slots=True)
+class _Way:
+    """One record on its way to its outcome, after each step."""
+
+    subject: Subject
+    content: Content
+    gaps: dict[Gap, list[int]]
+    run: Run
+    seen: list[RouteGlance] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
 
 
 class KindProgram:
@@ -67,7 +79,6 @@ class KindProgram:
         declared = index.records[record]
         source = index.sources.get(declared.source or "")
         self.source = source.name if source else ""
-        self.currency = source.currency if source else ""
         self.zone = ZoneInfo(source.zone if source else "UTC")
         self.compiler = engine(index, record, self.zone)
         self.reader = Reader(index, record, self.compiler.rows)
@@ -94,23 +105,42 @@ class KindProgram:
             proofs=proofs,
             numbers=numbers,
         )
-        self.key = index.marked(record, "key")
-        self.dated = index.marked(record, "dated")
         self.status = self.reader.status
-        self.party = self._from_routes("party_of")
-        self.amount = self._amount(index, record)
+        self.head = Head(self.compiler, [route.document.shape for route in self.routes])
         self.span = declared.span
 
     def judge(
-        self, subject: Subject, facts: Facts, world: World, now: datetime, *, whole: bool = True
+        self, subject: Subject, facts: Facts, world: World, now: datetime, told: Telling = WHOLE
     ) -> Outcome:
-        """The outcome of one version of one record; whole, or without what passed and lineage."""
+        """The outcome of one version of one record, with as much of the story as is wanted."""
         asked = (subject, facts, world, now)
         with decimal.localcontext(CONTEXT):
             try:
-                return self._outcome(asked, stepwise=self.common is None, whole=whole)
+                return self._outcome(asked, told, stepwise=self.common is None)
             except RetreatError:
-                return self._outcome(asked, stepwise=True)
+                return self._outcome(asked, told._replace(whole=True), stepwise=True)
+
+    def judge_all(self, asked: Sequence[Asked], told: Telling) -> list[Outcome | Exception]:
+        """The outcome of each, or why there is none: each step goes over all of them before the
+        next begins, so that its code stays in the processor's caches.
+        """
+        stepwise = self.common is None
+        begin = partial(self._begun, told=told, stepwise=stepwise)
+        with decimal.localcontext(CONTEXT):
+            begun = [_tried(begin, one) for one in asked]
+            seen = [_tried(self._looked, way) for way in begun]
+            decided = [_tried(self._decided, way) for way in seen]
+            found = [_tried(self._told, way) for way in decided]
+        again = partial(self._retreated, told=told)
+        return [
+            _tried(again, asked[at]) if isinstance(one, RetreatError) else one
+            for at, one in enumerate(found)
+        ]
+
+    def read(self, subject: Subject, once: Once) -> None:
+        """Read a record for two glances at it."""
+        with decimal.localcontext(CONTEXT):
+            once.read = self._read(subject.body)
 
     def glance(
         self, subject: Subject, facts: Facts, world: World, now: datetime, once: Once | None = None
@@ -127,15 +157,16 @@ class KindProgram:
                 if once is not None:
                     once.read, run.once = (content, gaps), once
                     if (carried := self.glances.carried(run, once)) is not None:
+                        run.close()
                         return carried
                 seen = None if gaps or facts.conflicts else self.glances.seen(run)
-                amount = self._value_of(run, self.amount) if seen is not None else None
+                amount = self.head.amount(run) if seen is not None else None
                 run.close()
                 if once is not None and seen is None:
                     once.forget()
                 if seen is None:
                     stepwise = self.common is None
-                    outcome = self._outcome(asked, stepwise=stepwise, story=False)
+                    outcome = self._outcome(asked, SILENT, stepwise=stepwise)
                     found = self.numbers.glance(outcome)
                 else:
                     found = Glance(seen, amount)
@@ -145,37 +176,60 @@ class KindProgram:
             once.said = (found, self.numbers)
         return found
 
-    def _outcome(
-        self, asked: Asked, *, stepwise: bool, story: bool = True, whole: bool = True
-    ) -> Outcome:
+    def _outcome(self, asked: Asked, told: Telling, *, stepwise: bool) -> Outcome:
+        return self._told(self._decided(self._looked(self._begun(asked, told, stepwise))))
+
+    def _retreated(self, asked: Asked, told: Telling) -> Outcome:
+        return self.judge(*asked, told)
+
+    def _begun(self, asked: Asked, told: Telling, stepwise: bool) -> _Way:
+        """Read."""
         subject, facts, world, now = asked
         content, gaps = self._read(subject.body)
         run = self._run(content, facts, world, now)
         run.version, run.stepwise = subject.version, stepwise
-        run.story, run.whole = story, whole and story
-        passed = [] if whole else self._passed(run, gaps)
+        run.story, run.whole, run.bare = told
+        return _Way(subject, content, gaps, run)
+
+    def _looked(self, way: _Way) -> _Way:
+        """Seen at a glance, where a glance is enough; the documents that it makes are kept."""
+        run = way.run
+        if run.story and not run.whole and not way.gaps and not run.facts.conflicts:
+            run.drafts = {}
+            way.seen = [s for s in self.glances.seen(run) or () if not s.unknown]
+        return way
+
+    def _decided(self, way: _Way) -> _Way:
+        """Decided for each route, in words where it does not simply pass."""
+        run, seen, status_word = way.run, way.seen, way.content.status_word
+        passed = [s for s in seen if s.state is PostingState.READY and not s.fail]
         if passed and len(passed) == len(self.routes):
-            judged = self.glances.ready(run, content.status_word)
+            way.judged = self.glances.ready(run, status_word)
         else:
-            run.passed = frozenset(passed)
-            judged = self._each(run, gaps, content.status_word)
-        if (run.steps < 0 and not stepwise) or (run.long and not run.whole):
+            run.seen = {s.route: s.fail for s in seen}
+            way.judged = self._each(run, way.gaps, status_word)
+        if (run.steps < 0 and not run.stepwise) or (run.long and not run.whole):
             raise RetreatError  # the rule that runs out must be the one that says so
+        return way
+
+    def _told(self, way: _Way) -> Outcome:
+        """Put together."""
+        run, head, judged, status_word = way.run, self.head, way.judged, way.content.status_word
         decisions = [j.decision for j in judged]
         status = run.head.get(self.status)
         outcome = Outcome(
             decisions=tuple(decisions),
-            verdicts=tuple(v for j in judged for v in j.verdicts),
+            verdicts=tuple([v for j in judged for v in j.verdicts]),
             used=run.all_uses(),
-            lineage=tuple(entry for j in judged for entry in j.lineage),
+            lineage=tuple([entry for j in judged for entry in j.lineage]),
             status=status if isinstance(status, str) else "",
-            status_word=clean(content.status_word[:200]),
-            number=self._number(run),
-            party=self._party(run, subject.body),
-            doc_date=self._day(run, decisions),
-            amount=self._value_of(run, self.amount),
-            currency=self._currency(run, decisions),
-            valid_until=self._valid_until(run, decisions),
+            status_word=clean(status_word[:200]),
+            number=head.number(run),
+            party=head.party(run, way.subject.body),
+            doc_date=head.day(run, decisions),
+            amount=head.amount(run),
+            currency=head.currency(run, decisions),
+            valid_until=valid_until(run, decisions, self.zone),
             engine=ENGINE,
         )
         run.close()
@@ -192,14 +246,6 @@ class KindProgram:
             if held:
                 run.held[route.name] = held
         return [by_route[route.name] for route in self.routes]
-
-    def _passed(self, run: Run, gaps: dict[Gap, list[int]]) -> list[str]:
-        """The routes that are ready, of which no rule has more to tell; documents are kept."""
-        if gaps or run.facts.conflicts:
-            return []
-        run.drafts, ready = {}, PostingState.READY
-        seen = self.glances.seen(run) or ()
-        return [s.route for s in seen if s.state is ready and not s.fail and not s.unknown]
 
     def restated(
         self, subject: Subject, facts: Facts, world: World, now: datetime
@@ -234,6 +280,7 @@ class KindProgram:
                 number = route.document.number(run)
                 if isinstance(number, str) and number:
                     found[f"doc:{route.name}", number] = None
+            run.close()
             return tuple(found)
 
     def _read(self, body: Mapping[str, object]) -> tuple[Content, dict[Gap, list[int]]]:
@@ -247,67 +294,22 @@ class KindProgram:
         return content, gaps
 
     def _run(self, content: Content, facts: Facts, world: World, now: datetime) -> Run:
-        today = now.astimezone(self.zone).date()
+        today = day_in(now, self.zone)
         run = Run(content=content, facts=facts, world=world, now=now, today=today)
         if world.later:
             day = self.compiler.day_of(run)
             run.world = world.at(day if isinstance(day, date) else today)
         return run
 
-    # ---- the head of the outcome --------------------------------------------------------------
 
-    def _from_routes(self, part: str) -> str:
-        found = (getattr(r.document.shape, part) for r in self.routes)
-        return next((name for name in found if name), "")
-
-    def _amount(self, index: Index, record: str) -> Operand | None:
-        fields = index.fields[record]
-        money = [f.name for f in fields.values() if isinstance(f, n.Field) and f.type == "money"]
-        named = next((m for m in ("total", "amount") if m in money), money[-1] if money else "")
-        name = self._from_routes("amount_of") or named
-        if not name:
-            return None
-        return Operand(self.compiler, n.Name((name,), fields[name].span), Scope(index, record))
-
-    def _value_of(self, run: Run, operand: Operand | None) -> Decimal | None:
-        try:
-            value: Any = operand.closure(run) if operand else None
-        except (ArithmeticError, TypeError, RecursionError):
-            return None
-        return value if isinstance(value, Decimal) else None
-
-    def _number(self, run: Run) -> str:
-        value: Any = run.head.get(self.key.name) if self.key else None
-        return "" if value is None or type(value) is Unknown else str(value).strip()
-
-    def _party(self, run: Run, body: Mapping[str, object]) -> str:
-        name = body.get(f"{self.party}_name")
-        if isinstance(name, str) and name.strip():
-            return clean(name.strip()[:200])
-        value = run.head.get(self.party)
-        return value if isinstance(value, str) else ""
-
-    def _day(self, run: Run, decisions: list[Decision]) -> date | None:
-        value: Any = run.head.get(self.dated.name) if self.dated else None
-        if isinstance(value, datetime):
-            return value.astimezone(self.zone).date()
-        if isinstance(value, date):
-            return value
-        return next((d.document.date for d in decisions if d.document), None)
-
-    def _currency(self, run: Run, decisions: list[Decision]) -> str:
-        posted = next((d.document.currency for d in decisions if d.document), "")
-        own = run.head.get("currency")
-        return posted or (own if isinstance(own, str) else "") or self.currency
-
-    def _valid_until(self, run: Run, decisions: list[Decision]) -> datetime | None:
-        moments = until(decisions)
-        if any(d.state in _OPEN or d.plan for d in decisions):
-            if "today" in run.clock:
-                moments.append(next_midnight(run.now, self.zone))
-            if "now" in run.clock:
-                moments.append(run.now + _NOW_HOLDS)
-        return min(moments, default=None)
+def _tried(step: Callable[[V], W], value: V | Exception) -> W | Exception:
+    """What a step makes of it; what failed before is handed on."""
+    if isinstance(value, Exception):
+        return value
+    try:
+        return step(value)
+    except Exception as error:  # noqa: BLE001 - the others go on
+        return error
 
 
 def _unique_declarations(routes: list[RouteProgram]) -> list[DuplicateProgram]:

@@ -9,6 +9,7 @@ amendments/decision_tables.py).
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from rules.decisions.routes import RouteProgram
 
 
+MOMENTS = 64
+"""Of so many moments it is kept which day they are of: a batch is judged at one."""
 _CHANGES = frozenset({"update", "void", "credit_note"})
 
 
@@ -52,15 +55,26 @@ def who_decides(decision: Decision) -> str:
 
 
 def due(value: date | datetime, at: time, zone: ZoneInfo) -> datetime:
-    """The first `at` after the day of a value, in the zone, as a UTC moment.
+    """The first `at` after the day of a value, in the zone, as a UTC moment; behind the last day of
+    the calendar there is none, and that day stands for it.
 
     >>> due(date(2026, 11, 18), time(2, 0), ZoneInfo("Asia/Kuala_Lumpur")).isoformat()
     '2026-11-18T18:00:00+00:00'
     """
-    day = value.astimezone(zone).date() if isinstance(value, datetime) else value
-    return datetime.combine(day + timedelta(days=1), at, tzinfo=zone).astimezone(UTC)
+    try:
+        day = value.astimezone(zone).date() if isinstance(value, datetime) else value
+        return datetime.combine(day + timedelta(days=1), at, tzinfo=zone).astimezone(UTC)
+    except OverflowError:
+        return datetime.combine(date.max, time(0), tzinfo=zone).astimezone(UTC)
 
 
+@lru_cache(maxsize=MOMENTS)
+def day_in(now: datetime, zone: ZoneInfo) -> date:
+    """The day that a moment is of."""
+    return now.astimezone(zone).date()
+
+
+@lru_cache(maxsize=MOMENTS)
 def next_midnight(now: datetime, zone: ZoneInfo) -> datetime:
     """The moment at which `today` changes."""
     day = now.astimezone(zone).date() + timedelta(days=1)

@@ -243,16 +243,21 @@ class Unsent(Weighing):
         return replace(judged, decision=replace(judged.decision, approvals=self.needs, plan=plan))
 
     def rules(self, *, goes: bool) -> None:
-        """What they say of the record, and of its document where there is something to bill."""
-        asking, passed = self.route.asking, self.name in self.run.passed
-        if not passed:
-            asking.rules(self.run, self.shared, self.said, goes=goes)
-        if goes and self.run.route.is_due:
-            made = (self.run.drafts or {}).get(self.name) if passed else None
-            self.draft = made[0] if made else self.route.draft(self.run)
+        """What they say of the record, and of its document where there is something to bill. Where
+        a glance saw all of it, only the checks that fail are asked again, for their words.
+        """
+        run, asking = self.run, self.route.asking
+        failed = run.seen.get(self.name)
+        if failed is None:
+            asking.rules(run, self.shared, self.said, goes=goes)
+        elif failed:
+            asking.failed(run, self.shared, self.said, failed)
+        if goes and run.route.is_due:
+            made = (run.drafts or {}).get(self.name) if failed is not None else None
+            self.draft = made[0] if made else self.route.draft(run)
             self.asked = {**self.draft.gaps, **self.asked}
-        if not passed:
-            asking.document(self.run, self.draft, self.said)
+        if failed is None:
+            asking.document(run, self.draft, self.said)
 
     def counts(self) -> None:
         """Their findings, behind those of the record itself."""

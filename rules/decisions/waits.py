@@ -1,14 +1,16 @@
 """What a posting waits for, in the words people read: an hour, another document, something to bill.
 
-Here: turn, with the verdicts that tell of it; which of several waits is told; when a waiting
-decision may change. Not here: when it is a document's turn (timing.py).
+Here: turn, with the verdicts that tell of it; which of several waits is told; until when an outcome
+holds. Not here: when it is a document's turn (timing.py).
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+from rules.decisions.timing import next_midnight
 from rules.expressions.run import Run
 from rules.outcomes.findings import Said, keep
 from rules.outcomes.outcome import HIT, PASS, UNKNOWN, Decision, Verdict, Wait
@@ -16,6 +18,9 @@ from rules.values.unknown import Gap
 
 if TYPE_CHECKING:
     from rules.decisions.routes import RouteProgram
+
+_NOW_HOLDS = timedelta(minutes=15)
+_OPEN = frozenset({"ready", "waiting", "held"})
 
 
 def turn(route: RouteProgram, run: Run, said: Said, asked: dict[Gap, list[int]]) -> list[Wait]:
@@ -36,9 +41,15 @@ def later(asked: dict[Gap, list[int]]) -> Wait:
     return Wait("for", None, found.cause_key.named if found else None, "waits")
 
 
-def until(decisions: list[Decision]) -> list[datetime]:
-    """The moments at which a waiting decision may change."""
-    return [d.wait.until for d in decisions if d.wait is not None and d.wait.until is not None]
+def valid_until(run: Run, decisions: list[Decision], zone: ZoneInfo) -> datetime | None:
+    """When decisions may change by themselves: an hour comes, or what they say of today or now."""
+    moments = [d.wait.until for d in decisions if d.wait is not None and d.wait.until is not None]
+    if run.clock and any(d.state in _OPEN or d.plan for d in decisions):
+        if "today" in run.clock:
+            moments.append(next_midnight(run.now, zone))
+        if "now" in run.clock:
+            moments.append(run.now + _NOW_HOLDS)
+    return min(moments, default=None)
 
 
 def _until(route: RouteProgram, run: Run, said: Said, asked: dict[Gap, list[int]]) -> Wait | None:

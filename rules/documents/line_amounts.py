@@ -8,8 +8,9 @@ lines make together (rounding.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
 from grammar import nodes as n
@@ -41,6 +42,7 @@ class LineAmountProgram:
         )
         self.target, self.route, self.defined = target, str(post.route), line.defined
         self.owner = target.tolerance_action.role or compiler.owner
+        self.in_words = compiler.currencies.amount
         self.adds = line.defined.tax_is == "added"
         wanted = ("amount", "quantity", "price", "discount", *(("tax",) if self.adds else ()))
         self.parts = tuple(part for part in wanted if line[part] is not None)
@@ -92,7 +94,7 @@ class LineAmountProgram:
             left = CONTEXT.subtract(told["amount"], made[0])
             if abs(left) <= self.target.tolerance:
                 continue
-            wrong[number] = self._words(number, told, made[0], left)
+            wrong[number] = self._words(run, number, told, made[0], left)
             said.verdicts.append(self._verdict(number, told, made[0], wrong[number], released))
         if wrong and not released:
             said.findings.append(self._finding(wrong))
@@ -131,15 +133,20 @@ class LineAmountProgram:
 
     # ---- in words -----------------------------------------------------------------------------
 
-    def _words(self, number: int, told: dict[str, Any], made: Decimal, left: Decimal) -> str:
-        shown = {part: f"{self._name(part)} {_shown(part, value)}" for part, value in told.items()}
+    def _words(
+        self, run: Run, number: int, told: dict[str, Any], made: Decimal, left: Decimal
+    ) -> str:
+        said = partial(self.in_words, run)
+        shown = {
+            part: f"{self._name(part)} {_shown(part, value, said)}" for part, value in told.items()
+        }
         how = f"{shown['quantity']} × {shown['price']}"
         how += f" − {shown['discount']}" if "discount" in shown else ""
         how += f" + {shown['tax']}" if "tax" in shown else ""
         side = "more" if left > 0 else "less"
         return (
-            f"Line {number}: {self._name('amount')} is {_money(told['amount'])}, but {how} makes "
-            f"{_money(made)}: {_money(abs(left))} {side}."
+            f"Line {number}: {self._name('amount')} is {said(told['amount'])}, but {how} makes "
+            f"{said(made)}: {said(abs(left))} {side}."
         )
 
     def _name(self, part: str) -> str:
@@ -149,7 +156,7 @@ class LineAmountProgram:
     def _verdict(
         self, number: int, told: dict[str, Any], made: Decimal, text: str, released: bool
     ) -> Verdict:
-        operands = [(self._name(part), _shown(part, value)) for part, value in told.items()]
+        operands = [(self._name(part), _shown(part, value, _money)) for part, value in told.items()]
         operands.append(("its parts make", _money(made)))
         span = self.target.tolerance_action.span
         return Verdict(
@@ -192,10 +199,10 @@ def _discount(value: Any, gross: Decimal) -> Decimal | None:
         return None
 
 
-def _shown(part: str, value: Any) -> str:
+def _shown(part: str, value: Any, money: Callable[[Decimal], str]) -> str:
     if not isinstance(value, Decimal):
         return str(value)
-    return number_text(value) if part == "quantity" else number_text(value, 2)
+    return number_text(value) if part == "quantity" else money(value)
 
 
 def _money(value: Decimal) -> str:

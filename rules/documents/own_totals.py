@@ -61,6 +61,7 @@ class OwnTotalProgram:
         scope = Scope(compiler.index, compiler.record, document=True, bills=post.bill is not None)
         self.told, self.target, self.route, self.name = told, target, str(post.route), head.name
         self.owner = target.tolerance_action.role or compiler.owner
+        self.in_words = compiler.currencies.amount
         self.total = compiler.guarded(head.expr, scope, OWN_TOTAL, "")
 
     @staticmethod
@@ -95,10 +96,10 @@ class OwnTotalProgram:
             return Said()
         if has_said(said, self.told.labels):
             return Said()
-        left = CONTEXT.subtract(total, own)
+        left, words = CONTEXT.subtract(total, own), self.in_words
         text = (
-            f"{self.name} is {_money(total)}, but the record says {self.told.own.total} "
-            f"{_money(own)}: {_money(abs(left))} {'more' if left > 0 else 'less'}."
+            f"{self.name} is {words(run, total)}, but the record says {self.told.own.total} "
+            f"{words(run, own)}: {words(run, abs(left))} {'more' if left > 0 else 'less'}."
         )
         released = (self.route, OWN_TOTAL) in run.facts.releases
         result = PASS if abs(left) <= self.target.tolerance else HIT

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from functools import reduce
+from functools import partial, reduce
 from types import MappingProxyType
 from typing import Any, Final, cast
 
@@ -93,6 +93,7 @@ class RoundingProgram:
         if named is not None:
             self.labels = {o.label for o in operands_of(compiler, named.expr, head)}
             self.total = compiler.guarded(named.expr, head, ROUNDING, "")
+        self.in_words = compiler.currencies.amount
         if told is not None and told.own.total in self.labels:
             self.labels |= told.labels
         adjusted = parts.rounding_line
@@ -192,7 +193,7 @@ class RoundingProgram:
         left = off if exact else CONTEXT.subtract(bare, expected)
         rule = ROUNDING if named else TOLERANCE
         operands = self._operands(total, expected, others, line)
-        text = self._words(total, expected, others, line=line, named=named)
+        text = self._words(run, total, expected, others, line=line, named=named)
         if abs(left) <= self.target.tolerance:
             return Said([self._verdict(PASS, rule, operands, text)])
         released = (self.route, rule) in run.facts.releases
@@ -266,6 +267,7 @@ class RoundingProgram:
 
     def _words(
         self,
+        run: Run,
         total: Decimal,
         expected: Decimal,
         others: Mapping[str, Decimal],
@@ -274,15 +276,16 @@ class RoundingProgram:
         named: bool,
     ) -> str:
         how = "quantity times price, " if self.parts.reckoned else ""
-        more = "".join(f"; {name} makes {_money(other)}" for name, other in others.items())
+        said = partial(self.in_words, run)
+        more = "".join(f"; {name} makes {said(other)}" for name, other in others.items())
         left = CONTEXT.subtract(total, expected)
-        with_line = f", of which {_money(line)} is the rounding line" if line else ""
+        with_line = f", of which {said(line)} is the rounding line" if line else ""
         side = "more" if left > 0 else "less"
         name = "rounding" if named else "no rounding"
         return (
-            f"{self.name} is {_money(total)}, but {self.target.name} makes "
-            f"{_money(expected)} of the lines ({how}{WAYS[self.target.rounding]}{more}): "
-            f"{_money(abs(left))} {side}{with_line}, which is {name}."
+            f"{self.name} is {said(total)}, but {self.target.name} makes "
+            f"{said(expected)} of the lines ({how}{WAYS[self.target.rounding]}{more}): "
+            f"{said(abs(left))} {side}{with_line}, which is {name}."
         )
 
     def _verdict(self, result: VerdictResult, rule: str, operands: Operands, text: str) -> Verdict:

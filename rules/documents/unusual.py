@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from grammar import nodes as n
+from grammar.text.amounts import separated
 from grammar.text.editions import Edition
 from rules.documents.columns import Shape
 from rules.documents.totals import Own
@@ -92,10 +93,11 @@ class Unusual:
     def judge(self, run: Run) -> Said:
         """A finding for each that no word allows, and a verdict also for what one allows."""
         said = Said()
-        for rule, text, lines in self._found(run) if self.asked else ():
+        for rule, found, lines in self._found(run) if self.asked else ():
             allowed = rule in self.allowed
             released = (self.route, rule) in run.facts.releases
-            shown = ((_TITLES[rule], text),)
+            shown = ((_TITLES[rule], found),)  # counted by a digest, so it stays as it is
+            text = found if run.bare else separated(found)
             span = self.said_at if allowed else self.span
             result = NOT_APPLICABLE if allowed else HIT
             told = f"{text} The rules allow it: {_words(rule)}." if allowed else text

@@ -38,7 +38,8 @@ from rules.outcomes.outcome import (
 from rules.outcomes.summary import Numbers
 from rules.types.symbol_table import Scope
 from rules.values.cause_keys import CauseKey, CauseKind
-from rules.values.names import term
+from rules.values.clauses import is_locked, period_opens
+from rules.values.names import month_name, term
 from rules.values.unknown import Gap, Unknown
 from rules.values.wording import parse_message
 
@@ -196,18 +197,16 @@ class CheckProgram:
         closed, target = run.route.closed, run.route.target
         if run.route.period != "locked" or closed is None:
             return found
-        month = f"{closed:%Y-%m}"
+        key = CauseKey.period(target, f"{closed:%Y-%m}")
+        month = month_name(key.month)
         until = run.world.targets[target].locked_through or closed
         return replace(
             found,
             code="PER01",
             error_class="period_locked",
-            cause_key=CauseKey.period(target, month),
-            cause_label=f"Period {month} of {target} is locked",
-            would_pass=(
-                f"{_next_open(until)}{month} is opened again in {target}; or the rules send it "
-                "elsewhere"
-            ),
+            cause_key=key,
+            cause_label=is_locked(month, target),
+            would_pass=period_opens(month, target, _next_open(until)),
         )
 
     def _gap(
@@ -251,7 +250,5 @@ def numbered(compiler: Compiler, checks: list[n.Check], numbers: Numbers) -> lis
 
 
 def _next_open(until: date) -> str:
-    """The remedy of a later date, unless all days that there are are locked."""
-    if until == date.max:
-        return ""
-    return f"it is dated in the next open period, from {until + timedelta(days=1)} on; or "
+    """The first open day, unless all days that there are are locked."""
+    return "" if until == date.max else str(until + timedelta(days=1))

@@ -12,10 +12,11 @@ from itertools import takewhile
 from typing import Any
 
 from grammar import nodes as n
+from grammar.text.amounts import continued
 from rules.expressions.aggregates import mentions_line, words_of
 from rules.expressions.compiler import Compiler
 from rules.expressions.lookups import Closure
-from rules.expressions.remedies import Wishes
+from rules.expressions.remedies import FirstWishes, Wishes
 from rules.expressions.run import Run
 from rules.types.symbol_table import Index, Scope
 from rules.values.kinds import Type
@@ -67,7 +68,8 @@ class Condition:
         if not run.story:
             return ""
         try:
-            return Wishes(self._compiler, self._scope).of(self.node, run, want=want)
+            wishes = FirstWishes if run.bare else Wishes
+            return wishes(self._compiler, self._scope).of(self.node, run, want=want)
         except (ArithmeticError, TypeError, ValueError, RecursionError):
             return say(self.node) if want else f"not {say(self.node)}"  # beyond all bounds
 
@@ -191,6 +193,8 @@ def _leaves(node: Any, scope: Scope) -> Iterator[n.Expr]:
 
 
 Message = Callable[[Run], str]
+AMOUNTS = frozenset({"money", "number"})
+"""What messages say as amounts; a number of the rules has no currency of its own."""
 _TITLE = re.compile(r"(.+)[:.;] ", re.DOTALL)
 
 
@@ -209,7 +213,17 @@ def message_of(
     ]
 
     def render(run: Run) -> str:
-        return "".join(p if isinstance(p, str) else p.text(run) for p in pieces)
+        said = ""
+        for piece in pieces:
+            if isinstance(piece, str):
+                said += piece
+            elif run.bare or not run.story or piece.type.kind not in AMOUNTS:
+                said += piece.text(run)
+            else:
+                own = compiler.currencies.of(run.head)
+                money = own if piece.type.kind == "money" else ""
+                said = continued(said, piece.text(run), money, others=(own,))
+        return said
 
     return render, _label(compiler.index, parts, scope)
 

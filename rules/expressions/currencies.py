@@ -8,14 +8,17 @@ of a type).
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from grammar import nodes as n
+from grammar.text.amounts import in_currency
 from grammar.text.editions import Edition
 from grammar.text.problem import Span
 from rules.expressions.record_reading import Content
 from rules.expressions.run import Run
 from rules.types.symbol_table import CURRENCY, Scope, stored_currency
+from rules.values.canonical import number_text
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.unknown import Gap, Unknown
 from rules.values.wording import say
@@ -47,6 +50,10 @@ class Currencies:
         """The currency of a record: what it says itself, else that of its source."""
         own = head.get(CURRENCY) if self.told else None
         return own.strip().upper() if isinstance(own, str) and own.strip() else self.base
+
+    def amount(self, run: Run, value: Decimal) -> str:
+        """An amount of the record in words, with what its currency is called."""
+        return number_text(value, 2) if run.bare else in_currency(value, self.of(run.head))
 
     def linked(self, content: Content, ours: str, *, link: n.Link, owner: str, whose: str) -> None:
         """Amounts of a linked record in another currency are unknown to the judged record."""

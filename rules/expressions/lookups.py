@@ -18,6 +18,7 @@ from rules.facts.units import Bases, Conversion, convert
 from rules.facts.world import Table, World
 from rules.outcomes.outcome import Use
 from rules.values.cause_keys import CauseKey
+from rules.values.clauses import is_mapped
 from rules.values.spelling import differences
 from rules.values.unknown import Gap, Unknown, join
 
@@ -97,10 +98,8 @@ class Lookup:
         hidden = invisible(key)
         message = f"{label} {'; '.join(near[:3])}." if near else f"{label}{_holds(hidden)}"
         meant = table.near(key)[0] if near else without_invisible(key) if hidden else ""
-        instead = f', or the source writes "{meant}"' if meant else ""
-        return Unknown(
-            self._gap("MAP01", key, message, label, f'"{shown(key)}" is mapped{instead}')
-        )
+        clears = is_mapped(f'"{shown(key)}"', f'"{meant}"' if meant else "")
+        return Unknown(self._gap("MAP01", key, message, label, clears))
 
     def _ambiguous(self, keys: tuple[str, ...], key: str) -> Unknown:
         label = f'{self.name}: "{shown(key)}" has two values'

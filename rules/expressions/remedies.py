@@ -1,7 +1,9 @@
 """What would make a condition pass: the smallest change of one operand, as far as it can be said.
 
-Here: Wishes. A comparison of sums is solved for one stored field, so that the words can be typed
-into the source: `total = 248.70`. Not here: whether the condition passes (conditions.py).
+Here: Wishes, a clause for people: `the total is RM 248.70 (now RM 248.71)`; FirstWishes, the same
+as rules are written, of which the older digests are made. A comparison of sums is solved for one
+stored field, so that the value can be typed into the source. Not here: whether the condition passes
+(conditions.py).
 """
 
 from __future__ import annotations
@@ -17,9 +19,13 @@ from rules.expressions.compiler import Compiler
 from rules.expressions.run import Run
 from rules.types.expansion import inside
 from rules.types.functions import AGGREGATES, PURE
+from rules.types.phrases import Phrases
 from rules.types.symbol_table import Scope
+from rules.types.terms import DATED, be, listed
 from rules.values import numbers
-from rules.values.kinds import NUMERIC
+from rules.values.clauses import beside, is_filled, is_formed, is_so
+from rules.values.kinds import NUMERIC, Type
+from rules.values.names import plain, term
 from rules.values.tax_codes import tin_advice
 from rules.values.unknown import Unknown
 from rules.values.wording import say, shown
@@ -35,6 +41,7 @@ class Wishes:
 
     def __init__(self, compiler: Compiler, scope: Scope) -> None:
         self.compiler, self.scope = compiler, scope
+        self.words = Phrases(compiler.index, scope)
 
     def of(self, node: n.Expr, run: Run, *, want: bool = True) -> str:
         """What would make a condition true (or false); an empty text where it is so already."""
@@ -44,7 +51,68 @@ class Wishes:
         told: Callable[..., str] | None = getattr(self, f"_{type(node).__name__.lower()}", None)
         if told is not None:
             return told(node, run, want=want)
-        return say(node) if want else f"not {say(node)}"
+        return self._so(node, want=want)
+
+    # ---- in words -----------------------------------------------------------------------------
+
+    def _so(self, node: n.Expr, *, want: bool) -> str:
+        """The condition itself, or that it is not so."""
+        return self.words.expr(node if want else n.Not(node, node.span))
+
+    def _filled(self, node: n.Expr, *, want: bool) -> str:
+        """That something has a value, or has none."""
+        if not isinstance(node, n.Name):
+            return self._so(n.Known(node, node.span), want=want)
+        return is_filled(self._noun(node), want=want)
+
+    def _given(self, node: n.Expr) -> str:
+        return self._filled(node, want=True)
+
+    def _among(self, node: n.Member, *, want: bool) -> str:
+        values = [v.name if isinstance(v, n.Word) else str(v.value) for v in node.values]
+        return is_so(self._noun(node.left), "=" if want else "<>", listed(values, "or"))
+
+    def _yes(self, node: n.Name, *, want: bool) -> str:
+        return is_so(self._noun(node), "=", "yes" if want else "no")
+
+    def _formed(self, node: n.Call, advice: str) -> str:
+        """A test of a form: `the TIN has the form of a TIN (perhaps …)`."""
+        return is_formed(self._noun(node.args[0]), node.name, advice)
+
+    def _against(self, left: n.Expr, op: str, right: n.Expr, value: Any, run: Run) -> str:
+        """A comparison, with the value of its right side where that says more than its name."""
+        if value is None:
+            if not isinstance(right, n.Literal | n.Word | n.Name):
+                return self._so(n.Compare(left, op, right, left.span), want=True)
+            bound = str(right.value) if isinstance(right, n.Literal) else say(right)
+            return self._bounded(left, op, plain(bound), run)
+        kinds = [self.compiler.type(side, self.scope) for side in (left, right)]
+        of = next((one for one in kinds if one.kind == "money"), kinds[1])
+        return self._bounded(left, op, self._text(value, of, run), run)
+
+    def _bounded(self, name: n.Expr, op: str, bound: str, run: Run) -> str:
+        """`the total is at most RM 100.00 (now RM 112.00)`."""
+        of = self.compiler.type(name, self.scope)
+        now = self._text(self._value(name, run), of, run) if self._stored(name) else ""
+        return beside(is_so(self._noun(name), op, bound, dated=of.kind in DATED), bound, now)
+
+    def _noun(self, node: n.Expr) -> str:
+        """What a value is called, without its article."""
+        if isinstance(node, n.Name) and node.path[-1].rpartition("_")[2] not in ("on", "at", "by"):
+            name = term(".".join(node.path))
+            many = be(node.path[-1]) == "are" and self._kind(node) == "money"
+            return f"amount of {name}" if many else name
+        if isinstance(node, n.Call) and len(node.args) == 1 and isinstance(node.args[0], n.Name):
+            return term(say(node))
+        return self.words.expr(node).removeprefix("the ")
+
+    def _kind(self, node: n.Expr) -> str:
+        return self.compiler.type(node, self.scope).kind
+
+    def _text(self, value: Any, of: Type, run: Run) -> str:
+        if of.kind == "money" and isinstance(value, Decimal):
+            return self.compiler.currencies.amount(run, value)
+        return shown(value, of, self.compiler.zone)
 
     # ---- conditions ---------------------------------------------------------------------------
 
@@ -62,27 +130,24 @@ class Wishes:
         return self.of(node.expr, run, want=not want)
 
     def _known(self, node: n.Known, _: Run, *, want: bool) -> str:
-        return f"{say(node.expr)} is {'given' if want else 'left blank'}"
+        return self._filled(node.expr, want=want)
 
     def _absent(self, node: n.Absent, _: Run, *, want: bool) -> str:
-        return f"{say(node.expr)} is {'left blank' if want else 'given'}"
+        return self._filled(node.expr, want=not want)
 
     def _member(self, node: n.Member, run: Run, *, want: bool) -> str:
-        values = ", ".join(say(value) for value in node.values)
-        which = "one" if want else "none"
-        return self._missing(node.left, run) or f"{say(node.left)} is {which} of {values}"
+        return self._missing(node.left, run) or self._among(node, want=want)
 
     def _name(self, node: n.Name, run: Run, *, want: bool) -> str:
-        return self._missing(node, run) or f"{say(node)} = {'yes' if want else 'no'}"
+        return self._missing(node, run) or self._yes(node, want=want)
 
     def _call(self, node: n.Call, run: Run, *, want: bool) -> str:
         missing = "" if node.name in AGGREGATES else self._missing(node, run)
         if missing or not want or node.name not in PURE:
-            return missing or (say(node) if want else f"not {say(node)}")
-        words = f"{say(node.args[0])} {PURE[node.name].words}"
+            return missing or self._so(node, want=want)
         value = self._value(node.args[0], run)
         advice = _ADVICE.get(node.name)
-        return f"{words} ({advice(value)})" if advice else words
+        return self._formed(node, advice(value) if advice else "")
 
     # ---- comparisons --------------------------------------------------------------------------
 
@@ -98,10 +163,7 @@ class Wishes:
             left, right, op = right, left, _FLIPPED[op]
         own = left in inside(right, self.scope)
         value = None if own or isinstance(right, n.Literal) else self._value(right, run)
-        if value is None:
-            return f"{say(left)} {op} {say(right)}"
-        of = self.compiler.type(right, self.scope)
-        return f"{say(left)} {op} {shown(value, of, self.compiler.zone)}"
+        return self._against(left, op, right, value, run)
 
     def _solved(self, node: n.Compare, op: str, run: Run) -> str:
         """The comparison solved for one stored field; nothing where that cannot be done."""
@@ -132,7 +194,7 @@ class Wishes:
             op, bound = _whole(op, bound)
         if op == "=" and isinstance(bound, Fraction):
             return ""
-        return f"{say(name)} {op} {shown(bound, of, self.compiler.zone)}"
+        return self._bounded(name, op, self._text(bound, of, run), run)
 
     # ---- values -------------------------------------------------------------------------------
 
@@ -142,7 +204,7 @@ class Wishes:
         if type(value) is not Unknown:
             return ""
         wishes = dict.fromkeys(gap.would_pass for gap in value.gaps if gap.would_pass)
-        return "; ".join(wishes) or f"{say(node)} is known"
+        return "; ".join(wishes) or self._given(node)
 
     def _stored(self, node: n.Expr) -> bool:
         ref = self.scope.resolve(node.path) if isinstance(node, n.Name) else None
@@ -152,6 +214,39 @@ class Wishes:
         if isinstance(node, n.Name) and self.scope.resolve(node.path) is None:
             return None  # a bare word
         return self.compiler.kept(node, self.scope)(run)
+
+
+class FirstWishes(Wishes):
+    """The same wishes, as the rules would write them."""
+
+    def _so(self, node: n.Expr, *, want: bool) -> str:
+        return say(node) if want else f"not {say(node)}"
+
+    def _filled(self, node: n.Expr, *, want: bool) -> str:
+        return f"{say(node)} is {'given' if want else 'left blank'}"
+
+    def _among(self, node: n.Member, *, want: bool) -> str:
+        values = ", ".join(say(value) for value in node.values)
+        return f"{say(node.left)} is {'one' if want else 'none'} of {values}"
+
+    def _yes(self, node: n.Name, *, want: bool) -> str:
+        return f"{say(node)} = {'yes' if want else 'no'}"
+
+    def _formed(self, node: n.Call, advice: str) -> str:
+        words = f"{say(node.args[0])} {PURE[node.name].words}"
+        return f"{words} ({advice})" if advice else words
+
+    def _against(self, left: n.Expr, op: str, right: n.Expr, value: Any, run: Run) -> str:
+        if value is None:
+            return f"{say(left)} {op} {say(right)}"
+        of = self.compiler.type(right, self.scope)
+        return f"{say(left)} {op} {self._text(value, of, run)}"
+
+    def _bounded(self, name: n.Expr, op: str, bound: str, _: Run) -> str:
+        return f"{say(name)} {op} {bound}"
+
+    def _given(self, node: n.Expr) -> str:
+        return f"{say(node)} is known"
 
 
 def _terms(node: n.Expr, sign: int) -> Iterator[Term]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from rules.facts.units import Conversion
 from rules.facts.world import Facts, World
@@ -30,6 +30,25 @@ class StepsError(ArithmeticError):
 
 class RetreatError(Exception):
     """Rules asked in one go met an error: the record is judged again, one rule after the other."""
+
+
+class Telling(NamedTuple):
+    """How much of the story is told.
+
+    `story`: whether anybody reads words: messages, values, what would pass. `whole`: whether what
+    passes is told, too: its values, proofs, the lineage. `bare`: whether messages say amounts as
+    bare numbers, as the first versions did, of whose words the older digests are made.
+    """
+
+    story: bool
+    whole: bool
+    bare: bool = False
+
+
+WHOLE = Telling(story=True, whole=True)
+BRIEF = Telling(story=True, whole=False)
+SILENT = Telling(story=False, whole=False)
+FIRST_WORDS = Telling(story=True, whole=True, bare=True)
 
 
 @dataclass(slots=True)
@@ -60,6 +79,7 @@ class Run:
     """One evaluation. Lives as long as the call, shared with nobody."""
 
     __slots__ = (
+        "bare",
         "clean",
         "clock",
         "conversions",
@@ -76,10 +96,10 @@ class Run:
         "memo",
         "now",
         "once",
-        "passed",
         "root",
         "route",
         "row_uses",
+        "seen",
         "steps",
         "stepwise",
         "story",
@@ -111,9 +131,8 @@ class Run:
         self.clock: set[str] = set()
         self.steps = STEPS
         self.stepwise = False  # whether each condition is asked for itself
-        self.story = True  # whether anybody reads words: messages, values, what would pass
-        self.whole = True  # whether what passes is told, too: its values, proofs, the lineage
-        self.passed: frozenset[str] = frozenset()  # routes of which a glance saw that all passes
+        self.story, self.whole, self.bare = WHOLE
+        self.seen: dict[str, int] = {}  # by route, what fails, where a glance saw all of it
         self.drafts: dict[str, Drafted] | None = None  # by route, where a glance makes them
         self.entries: list[tuple[Any, Any]] = []  # what was remembered: values, and what says so
         self.clean = not content.gaps  # whether every field that is not optional has a value
@@ -144,7 +163,8 @@ class Run:
                 told += uses
             elif uses is not None:  # nothing was found: another value stands in for it
                 told.append(uses)
-        found = {_PLACE(use): use for use in told}
+        each = {id(use): use for use in told}.values()  # most of them several times
+        found = {_PLACE(use): use for use in each}
         return tuple([found[place] for place in sorted(found)])
 
 

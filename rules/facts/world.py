@@ -16,10 +16,11 @@ from operator import attrgetter
 
 from rules.values.canonical import Plain, moment_text, plain, revive
 from rules.values.posting_states import PostingState
+from rules.values.read_only import read_only
 from rules.values.spelling import fold, loose
 
 
-@dataclass(frozen=True, slots=True)
+@read_only(frozen=True, slots=True)
 class Subject:
     """The content that is judged: one version of one record."""
 
@@ -156,7 +157,7 @@ class Dated:
     by: str
 
 
-@dataclass(frozen=True, slots=True)
+@read_only(frozen=True, slots=True)
 class Facts:
     """All about a record that does not stand in its body. `billed`: route -> line key -> quantity,
     else it is summed over its live postings; `held_of_family`: where others' posted is decided.

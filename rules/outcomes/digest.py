@@ -36,8 +36,9 @@ from rules.outcomes.outcome import (
     Verdict,
     Wait,
 )
-from rules.values.canonical import dumps, encoder, moment_text, sha256_hex
+from rules.values.canonical import dumps, moment_text, sha256_hex, text_of
 from rules.values.cause_keys import CauseKey, Clearing
+from rules.values.unknown import as_first_said
 from rules.values.wording import MISSING
 
 UNITS = "units"
@@ -79,23 +80,30 @@ def digest(outcome: Outcome, facts: str, by: Digest) -> str:
 def bare(outcome: Outcome, facts: str) -> str:
     """The digest of states, findings, plans and documents, however much was told beside them."""
     decisions = ",".join([_told(decision) for decision in outcome.decisions])
-    return sha256_hex(f"[[{decisions}],{_text(_OF_HEAD(outcome))[1:]}\n{facts}")
+    return sha256_hex(f"[[{decisions}],{text_of(_head_of(outcome))[1:]}\n{facts}")
 
 
 def _told(decision: Decision) -> str:
     """Canonical JSON of `_of_decision`; most of a decision is blank but for its document."""
     if decision.findings or decision.wait is not None or decision.approvals or decision.open:
         return _text(decision)
-    plan = "null" if "plan" in _silent(decision) else _text(decision.plan)
-    route, state = _text(decision.route), _text(decision.state)
-    return f"[{route},{state},{_of_document(decision.document)},[],null,[],{plan},null]"
+    plan = "null" if _only_creates(decision) else _text(decision.plan)
+    begins = text_of((decision.route, decision.state))[:-1]
+    return f"{begins},{_of_document(decision.document)},[],null,[],{plan},null]"
 
 
 def _of_document(document: Document | None) -> str:
     if document is None:
         return "null"
     fields, lines = parts_of(document)
-    return f"{_text(_OF_DOCUMENT(document))[:-1]},{fields},{lines}]"
+    *words, amount = _OF_DOCUMENT(document)
+    return f"{text_of([*words, _COUNTED[Decimal](amount)])[:-1]},{fields},{lines}]"
+
+
+def _head_of(outcome: Outcome) -> list[Any]:
+    """The head as plain JSON, but for its day, of which that is made on the way."""
+    *words, amount, currency = _OF_HEAD(outcome)
+    return [*words, None if amount is None else _COUNTED[Decimal](amount), currency]
 
 
 class _Latest:
@@ -109,7 +117,7 @@ class _Latest:
     def of(self, document: Document) -> tuple[str, str]:
         of, found = self._seen
         if of is not document:
-            found = dumps(document.fields), dumps(document.lines)
+            found = text_of(document.fields), text_of(document.lines)
             self._seen = (document, found)
         return found
 
@@ -151,16 +159,27 @@ def worded(outcome: Outcome) -> str:
         {name: getattr(d, name) for name in _DECISION if name not in _silent(d)}
         for d in outcome.decisions
     ]
-    return sha256_hex(f"{rows}\n{dumps([decisions, head])}")
+    return sha256_hex(as_first_said(f"{rows}\n{dumps([decisions, head])}"))
 
 
 def _silent(decision: Decision) -> frozenset[str]:
     """Fields of a decision that say nothing new."""
-    plain_create = all(
-        s.action == "create" and not s.rule and s.document == decision.document
-        for s in decision.plan
+    return frozenset({"plan"} if _only_creates(decision) else ()) | (
+        {"open"} if not decision.open else set()
     )
-    return frozenset({"plan"} if plain_create else ()) | ({"open"} if not decision.open else set())
+
+
+def _only_creates(decision: Decision) -> bool:
+    """Whether the plan is but to make the decision's own document."""
+    own = decision.document
+    for step in decision.plan:
+        if (
+            step.action != "create"
+            or step.rule
+            or not (step.document is own or step.document == own)
+        ):
+            return False
+    return True
 
 
 def counted_fields(kind: type) -> tuple[str, ...]:
@@ -187,12 +206,26 @@ def _of_decision(decision: Decision) -> list[Any]:
     return [None if name in silent else getattr(decision, name) for name in _OF_DECISION]
 
 
+def _text(value: object) -> str:
+    """Canonical JSON of what is counted of a value."""
+    return text_of(_counted(value))
+
+
 def _counted(value: Any) -> Any:
-    """What JSON has no form of its own for."""
-    return _COUNTED[type(value)](value)
-
-
-_text = encoder(_counted)
+    """Plain JSON of what is counted of a value."""
+    kind = type(value)
+    if kind in _AS_IS:
+        return value
+    if kind in _LISTS:
+        return [each if type(each) in _AS_IS else _counted(each) for each in value]
+    if kind in _MAPPINGS:
+        return {name: _counted(each) for name, each in value.items()}
+    make = _COUNTED.get(kind)
+    if make is not None:
+        return _counted(make(value))
+    if issubclass(kind, str | int):
+        return value  # a word of an enum
+    raise TypeError(f"{kind.__name__} is no part of an outcome")
 
 
 TOLD = frozenset({"verdicts", "lineage", "used", "valid_until"})
@@ -203,7 +236,9 @@ not needed, makes it sooner.
 _FIRST, *_HEAD = (name for name in counted_fields(Outcome) if name not in TOLD)
 assert _FIRST == "decisions"  # noqa: S101 - bare writes them before the head
 _OF_HEAD = attrgetter(*_HEAD)
-_OF_DOCUMENT = attrgetter(*counted_fields(Document)[:-2])  # all but fields and lines
+_BEFORE = counted_fields(Document)[:-2]  # all but fields and lines
+_OF_DOCUMENT = attrgetter(*_BEFORE)
+assert (_BEFORE[-1], _HEAD[-2]) == ("amount", "amount")  # noqa: S101 - the one that is no JSON
 _DECISION = tuple(each.name for each in fields(Decision))
 _OF_DECISION = counted_fields(Decision)
 _COUNTED: dict[type, Callable[[Any], Any]] = {
@@ -216,7 +251,9 @@ _COUNTED: dict[type, Callable[[Any], Any]] = {
     Decimal: lambda value: format(value, "f"),
     datetime: moment_text,
     date: date.isoformat,
-    MappingProxyType: dict,
     CauseKey: str,
     Clearing: str,
 }
+_AS_IS = frozenset({type(None), bool, int, str})
+_LISTS = frozenset({tuple, list})
+_MAPPINGS = frozenset({dict, MappingProxyType})

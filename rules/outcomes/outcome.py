@@ -20,6 +20,7 @@ from grammar.text.problem import Span
 from rules.values.canonical import Plain, dumps, plain, revive
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
 from rules.values.posting_states import PostingState
+from rules.values.read_only import read_only
 
 Severity = Literal["reject", "hold", "approve", "warn"]
 """What a finding does to its posting, the strongest first."""
@@ -76,7 +77,7 @@ class UnitDifference:
     there: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@read_only(frozen=True, slots=True)
 class Verdict:
     """What one rule said of the record, or of one of its lines, for one route.
 
@@ -104,7 +105,7 @@ def in_words(kind: VerdictKind | CauseKind, result: VerdictResult) -> str:
     return "not needed" if (kind, result) == ("approve", PASS) else result.replace("_", " ")
 
 
-@dataclass(frozen=True, slots=True)
+@read_only(frozen=True, slots=True)
 class Finding:
     """A verdict that wants attention: whose it is, what it says, what would clear it."""
 
@@ -123,7 +124,7 @@ class Finding:
     lines: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@read_only(frozen=True, slots=True)
 class Document:
     """The target document as it would be sent: every value as canonical text."""
 
@@ -172,7 +173,7 @@ class ApprovalNeed:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@read_only(frozen=True, slots=True)
 class Step:
     """One thing that is done: `seq` is the posting of `route` that it makes or changes.
 
@@ -191,7 +192,7 @@ class Step:
     billed: Mapping[str, Decimal] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@read_only(frozen=True, slots=True)
 class Decision:
     """The answer for one route; `plan` is what is done, in this order, once it is ready.
 
@@ -235,7 +236,7 @@ class Lineage:
     reads: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@read_only(frozen=True, slots=True)
 class Outcome:
     """Everything one evaluation says."""
 

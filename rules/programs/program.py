@@ -7,7 +7,7 @@ code. Not here: the meaning (expressions/interpreter.py, decisions/record.py), t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from functools import lru_cache
@@ -20,12 +20,12 @@ from grammar.text.editions import NEWEST, Edition
 from rules.amendments.decision_tables import RetryAnswer, RetryProgram
 from rules.codegen.generator import Generated
 from rules.codegen.source_text import FUNCTION, Source
-from rules.decisions.record import ENGINE, Engine, KindProgram
+from rules.decisions.record import ENGINE, Asked, Engine, KindProgram
 from rules.decisions.restated import Restated
 from rules.expressions.compiler import Together
 from rules.expressions.interpreter import Interpreter
 from rules.expressions.links import family_keys
-from rules.expressions.run import Run
+from rules.expressions.run import BRIEF, FIRST_WORDS, Run
 from rules.expressions.shared_reads import Once
 from rules.facts.world import Facts, Subject, World
 from rules.outcomes.outcome import Outcome
@@ -122,6 +122,13 @@ class Program:
         found = self._kinds.get(subject.kind)
         return found.judge(subject, facts, world, now) if found else _NOTHING
 
+    def evaluate_as_first(
+        self, subject: Subject, facts: Facts, world: World, now: datetime
+    ) -> Outcome:
+        """The same in the words of the first versions, of which the older digests are made."""
+        found = self._kinds.get(subject.kind)
+        return found.judge(subject, facts, world, now, FIRST_WORDS) if found else _NOTHING
+
     def decision(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         """What `evaluate` decides, told only as far as something does not simply pass.
 
@@ -130,7 +137,18 @@ class Program:
         them.
         """
         found = self._kinds.get(subject.kind)
-        return found.judge(subject, facts, world, now, whole=False) if found else _NOTHING
+        return found.judge(subject, facts, world, now, BRIEF) if found else _NOTHING
+
+    def decisions(self, asked: Sequence[Asked]) -> list[Outcome | Exception]:
+        """What `decision` answers to each, or how it failed; quicker for many than one by one."""
+        kinds = dict.fromkeys([subject.kind for subject, _, _, _ in asked])
+        found: dict[int, Outcome | Exception] = {}
+        for kind in kinds:
+            those = [at for at, one in enumerate(asked) if one[0].kind == kind]
+            program, mine = self._kinds.get(kind), [asked[at] for at in those]
+            told = program.judge_all(mine, BRIEF) if program else [_NOTHING] * len(mine)
+            found |= zip(those, told, strict=True)
+        return [found[at] for at in range(len(asked))]
 
     def glance(
         self, subject: Subject, facts: Facts, world: World, now: datetime, once: Once | None = None
@@ -142,6 +160,11 @@ class Program:
         """
         found = self._kinds.get(subject.kind)
         return found.glance(subject, facts, world, now, once) if found else Glance((), None)
+
+    def read(self, subject: Subject, once: Once) -> None:
+        """Read a record for the glances that share it; without this, the first of them does."""
+        if found := self._kinds.get(subject.kind):
+            found.read(subject, once)
 
     def restated(
         self, subject: Subject, facts: Facts, world: World, now: datetime

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from grammar import nodes as n
-from rules.rulebook.phrases import Phrases
-from rules.rulebook.terms import a, listed, spoken
+from rules.types.phrases import Phrases
 from rules.types.symbol_table import Index
+from rules.types.terms import a, listed, spoken
 from rules.values.names import plain
 
 

@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from grammar import nodes as n
+from grammar.text.amounts import separated
 from grammar.text.problem import Span
 from rules.rulebook import route_sentences, setup_sentences
 from rules.rulebook.actions import owned_by
 from rules.rulebook.coverage import Answered, coverage
-from rules.rulebook.phrases import Phrases, words_of
-from rules.rulebook.terms import a
 from rules.rulebook.topics import EXCEPTIONS, READY, RISKS, TOPICS, Proofs, of_check
+from rules.types.phrases import Phrases, words_of
 from rules.types.symbol_table import Index
+from rules.types.terms import a
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ class _Writer:
         told = self.proofs is not None and (places or used)
         tests = self.proofs.of(places, used) if told and self.proofs else None
         owners = dict.fromkeys(self.words.role(role) for role in roles if role)
-        return Entry(text, name, span, tuple(owners), tests)
+        return Entry(separated(text), name, span, tuple(owners), tests)
 
     def _ready(self) -> Iterator[Entry]:
         for post in self.rules.posts:

@@ -16,9 +16,9 @@ from grammar.text.problem import Span
 from rules.checker.places import uses
 from rules.rulebook.actions import becoming
 from rules.rulebook.hold_entries import ENTRIES, Blocks, HoldEntry, Placer, Releaser
-from rules.rulebook.phrases import words_of
-from rules.rulebook.terms import capital, listed
+from rules.types.phrases import words_of
 from rules.types.symbol_table import Index
+from rules.types.terms import capital, listed
 from rules.values.names import plain
 
 _STOPS = frozenset({"hold", "review", "reject", "look_up"})

@@ -15,11 +15,11 @@ from grammar.text.problem import Span
 from rules.editing.mentions import Symbol
 from rules.rulebook import route_sentences, setup_sentences
 from rules.rulebook.actions import owned_by
-from rules.rulebook.phrases import words_of
-from rules.rulebook.terms import listed
 from rules.types.inference import field_type
 from rules.types.outside_schemas import Schemas
+from rules.types.phrases import words_of
 from rules.types.symbol_table import FACTS, Index, Scope
+from rules.types.terms import listed
 from rules.values.kinds import Type, say_type
 from rules.values.names import plain
 

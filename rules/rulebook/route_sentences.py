@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from grammar import nodes as n
 from rules.rulebook.actions import action, becoming, but_for
-from rules.rulebook.phrases import Phrases
-from rules.rulebook.terms import a, capital, listed
+from rules.types.phrases import Phrases
 from rules.types.symbol_table import Index
+from rules.types.terms import a, capital, listed
 from rules.values.names import plain
 
 _HOLE = re.compile(r"\{([^{}]*)\}")

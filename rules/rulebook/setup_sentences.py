@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from grammar import nodes as n
 from rules.rulebook.actions import action, becoming, but_for, targets_of, whose
-from rules.rulebook.phrases import Phrases
-from rules.rulebook.terms import a, be, capital, listed, spoken
+from rules.types.phrases import Phrases
 from rules.types.symbol_table import Scope
+from rules.types.terms import a, be, capital, listed, spoken
 from rules.values.names import plain
 from rules.values.wording import bare
 

@@ -19,7 +19,8 @@ from grammar import nodes as n
 from grammar.text.problem import Problem, Span
 from rules.types.conversions import misplaced
 from rules.types.symbol_table import Scope
-from rules.values.kinds import ANY, WANT, Type, compare_hint, fits, say_type, two_currencies, worst
+from rules.values.arithmetic import worst
+from rules.values.kinds import ANY, WANT, Type, compare_hint, fits, say_type, two_currencies
 from rules.values.numbers import Number, add, divide, multiply, subtract
 from rules.values.spelling import match_key
 from rules.values.tax_codes import is_tin
@@ -108,7 +109,7 @@ LITERAL = {"yes_no": "yesno"}
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint that names the nearest known word."""
-    names = sorted(known)
+    names = sorted(set(known))
     near = get_close_matches(word, names, n=1, cutoff=0.6)
     if near:
         return f"Did you mean '{near[0]}'?"
@@ -153,6 +154,9 @@ class CallTypes(ABC):
                     f"'{expr.name}' of {say_type(found[0], other)} and {say_type(other, found[0])}"
                 )
                 self.say("TYP08", message, compare_hint(found[0], other), arg.span)
+        if expr.name == "net" and any(rate == -1 for rate in found[1].written):
+            message = "'net' divides by one and the rate together, which is zero here"
+            self.say("TYP04", message, "Write the rate of a tax, such as 6%.", expr.args[1].span)
         level = worst(function.level, *(t.level for t in found))
         return Type(found[0].kind, level=level, currency=currency)
 

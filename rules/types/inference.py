@@ -7,7 +7,7 @@ functions take and give (functions.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grammar import nodes as n
 from grammar.advice.hints import WORDS as FOREIGN
@@ -15,18 +15,16 @@ from grammar.text.problem import Problem, Span
 from rules.types.functions import AGGREGATES, LITERAL, NAMES, PURE, CallTypes, Report, did_you_mean
 from rules.types.left_words import split_words
 from rules.types.symbol_table import FACTS, LATER_FACTS, Scope, stored_type
+from rules.values.arithmetic import either, fruitless, impossible, negative, reckoned, written
 from rules.values.kinds import (
     ANY,
     NUMERIC,
     ORDERED,
     YESNO,
     Type,
-    arith_hint,
     comparable,
     compare_hint,
-    product,
     say_type,
-    total,
 )
 from rules.values.wording import say
 
@@ -120,7 +118,7 @@ class _Walk(CallTypes):
     # ---- leaves -------------------------------------------------------------------------------
 
     def _literal(self, expr: n.Literal) -> Type:
-        return Type(LITERAL.get(expr.kind, expr.kind))
+        return written(LITERAL.get(expr.kind, expr.kind), [expr.value])
 
     def _name(self, expr: n.Name) -> Type:
         ref = self.scope.resolve(expr.path)
@@ -129,7 +127,8 @@ class _Walk(CallTypes):
         if ref.field is not None:
             return field_type(ref.field, ref.record, self.scope)
         if ref.kind == "const":
-            return Type(self.scope.index.consts[ref.name].rows[0].value.kind)
+            rows = [row.value for row in self.scope.index.consts[ref.name].rows]
+            return written(rows[0].kind, [value.value for value in rows])
         if ref.kind == "number":
             return Type("text")
         if ref.kind == "due":
@@ -146,7 +145,7 @@ class _Walk(CallTypes):
             message = f"the fact '{name}' cannot be asked here"
             hint = "It can be a column of a decision table, or a fact of a test."
             return self.say("NAM12", message, hint, expr.span)
-        what = f"a {self.scope.item}" if self.scope.item else f"{self.scope.record or 'this place'}"
+        what = self.scope.item or self.scope.record or "this place"
         hint = FOREIGN.get(name) or did_you_mean(name, self.scope.names())
         return self.say("NAM01", f"{what} has no field '{name}'", hint, expr.span)
 
@@ -250,12 +249,12 @@ class _Walk(CallTypes):
         left, right = self.of(expr.left), self.of(expr.right)
         if "any" in {left.kind, right.kind}:
             return ANY
-        found = product(expr.op, left, right) if expr.op in "*/" else total(expr.op, left, right)
+        found = reckoned(expr.op, left, right)
         if found is None:
-            verbs = {"+": "added to", "-": "taken together with", "*": "multiplied by"}
-            verb, other = verbs.get(expr.op, "divided by"), say_type(right, left)
-            message = f"{say_type(left, right)} cannot be {verb} {other}"
-            return self.say("TYP04", message, arith_hint(expr.op, left, right), expr.span)
+            return self.say("TYP04", *impossible(expr.op, left, right), expr.span)
+        wrong = fruitless(expr.op, left, right, say(expr.right))
+        if wrong is not None:  # the type stays: rules in force go on as they are
+            self.say("TYP04", *wrong, expr.span)
         return found
 
     def _negative(self, expr: n.Negative) -> Type:
@@ -263,7 +262,7 @@ class _Walk(CallTypes):
         if found.kind not in NUMERIC | {"duration", "any"}:
             message = f"{say_type(found)} has no negative"
             return self.say("TYP04", message, "Only numbers have one.", expr.span)
-        return found
+        return negative(found)
 
     def _otherwise(self, expr: n.Otherwise) -> Type:
         left, right = self.of(expr.expr), self.of(expr.default)
@@ -271,7 +270,7 @@ class _Walk(CallTypes):
             message = f"{say_type(left)} otherwise {say_type(right)}: two types"
             return self.say("TYP05", message, "Give a default of the same type.", expr.span)
         self._quoted(expr.default, left)
-        return left
+        return either(left, right)
 
     # ---- calls --------------------------------------------------------------------------------
 
@@ -306,9 +305,9 @@ class _Walk(CallTypes):
             return Type("whole") if expr.name == "count" else YESNO
         fields = self.scope.index.fields.get(over.record, {})
         if over.field not in fields:
-            message = f"a {over.record or 'line'} has no field '{over.field}'"
+            message = f"{over.record or 'line'} has no field '{over.field}'"
             return self.say("NAM01", message, did_you_mean(over.field, fields), expr.span)
         found = field_type(fields[over.field], over.record, self.scope)
         if expr.name == "sum" and found.kind not in NUMERIC | {"any"}:
             return self.say("TYP08", f"{say_type(found)} has no sum", "Sum a number.", expr.span)
-        return found
+        return replace(found, written=())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import types
 import typing
 from abc import ABC, abstractmethod
@@ -19,6 +18,8 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from typing import Any, Self
+
+import msgspec
 
 Plain = Any  # None | bool | int | str | list | dict, nested
 
@@ -122,24 +123,27 @@ def _nothing(value: object) -> Plain:
     raise TypeError(f"{type(value).__name__} is not plain JSON")
 
 
-def encoder(default: Callable[[Any], Any] = _nothing) -> Callable[[object], str]:
-    """What writes canonical JSON of plain values; `default` gives others in a plain form.
-
-    Made once: json makes another encoder in C for each value, which costs as much as a short text.
-    """
-    make = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:
-        usual = json.JSONEncoder(
-            default=default, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        )
-        return usual.encode
-    quoted = json.encoder.encode_basestring
-    encode = make(None, default, quoted, None, ":", ",", True, False, False)  # noqa: FBT003
-    return lambda value: "".join(encode(value, 0))
+def text_of(value: object) -> str:
+    """Canonical JSON of a value that is plain already, without floats."""
+    return _ENCODE(value).decode()
 
 
-text_of = encoder()
-"""Canonical JSON of a value that is plain already."""
+def value_of(text: str) -> Plain:
+    """The plain value of stored JSON."""
+    return _DECODE(text)
+
+
+def _nearly_plain(value: Any) -> Plain:
+    """A text of a kind of its own, or a mapping that cannot be changed, as its usual kind."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is not plain JSON")
+
+
+_ENCODE = msgspec.json.Encoder(order="deterministic", enc_hook=_nearly_plain).encode
+_DECODE = msgspec.json.Decoder().decode
 _AS_IS = frozenset({type(None), bool, int, str})  # most values: known without a call
 _PLAIN: dict[type, Callable[[Any], Plain]] = {
     float: _refused,

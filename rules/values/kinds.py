@@ -1,7 +1,7 @@
 """The types of the language, and one raw value as a value of its type.
 
-Here: the types and which of them may meet; how each is read, pure. Not here: fields and their gaps
-(expressions/record_reading.py).
+Here: the types and which of them may meet; how each is read, pure. Not here: what is reckoned with
+them (arithmetic.py), fields and their gaps (expressions/record_reading.py).
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ from rules.values.numbers import DIGITS
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A type; `states` of a word type; `level` exact, product (unrounded) or fraction.
+    """A type; `states` of a word type; `level` exact, product (unrounded) or fraction: a duration
+    is exact where it is surely whole days.
 
-    `currency` of an amount is blank where no one is known beforehand.
+    `currency` of an amount is blank where no one is known beforehand. `written` are the numbers and
+    durations that the rules themselves give it, whatever a record holds.
     """
 
     kind: str
     states: tuple[str, ...] = ()
     level: str = "exact"
     currency: str = ""
+    written: tuple[Any, ...] = ()
 
 
 ANY = Type("any")
@@ -35,7 +38,6 @@ YESNO = Type("yesno")
 COUNTS = frozenset({"whole", "decimal", "quantity", "number", "percent"})
 NUMERIC = COUNTS | {"money"}
 ORDERED = NUMERIC | {"date", "moment", "duration", "any"}
-LEVELS = ("exact", "product", "fraction")
 
 
 WANT = {
@@ -95,50 +97,6 @@ def comparable(left: Type, right: Type) -> bool:
     return kinds <= COUNTS or kinds <= {"text", "user", "one_of"}
 
 
-def worst(*levels: str) -> str:
-    """The least exact of some levels."""
-    return max(levels, key=LEVELS.index)
-
-
-def product(op: str, left: Type, right: Type) -> Type | None:
-    """The type of a product or a quotient; None where there is none."""
-    kinds = {left.kind, right.kind}
-    if not kinds <= NUMERIC:
-        return None
-    level = worst(left.level, right.level)
-    if op == "*":
-        if left.kind == right.kind == "money":
-            return None
-        level = worst(level, "product") if "money" in kinds else level
-        currency = left.currency or right.currency
-        return Type(_stronger(left.kind, right.kind), level=level, currency=currency)
-    if (right.kind == "money" and left.kind != "money") or two_currencies(left, right):
-        return None
-    if left.kind == right.kind:
-        return Type("decimal", level="fraction")
-    return Type(left.kind, level="fraction", currency=left.currency)
-
-
-def total(op: str, left: Type, right: Type) -> Type | None:
-    """The type of a sum or a difference; None where there is none."""
-    kinds = {left.kind, right.kind}
-    if two_currencies(left, right):
-        return None
-    if kinds <= COUNTS or kinds <= {"money", "number", "decimal"}:
-        kind, currency = _stronger(left.kind, right.kind), left.currency or right.currency
-        return Type(kind, level=worst(left.level, right.level), currency=currency)
-    if right.kind == "duration" and left.kind in {"date", "moment", "duration"}:
-        return Type(left.kind)
-    if op == "-" and len(kinds) == 1 and left.kind in {"date", "moment"}:
-        return Type("duration")
-    return None
-
-
-def _stronger(left: str, right: str) -> str:
-    order = ("number", "whole", "percent", "decimal", "quantity", "money")
-    return max(left, right, key=order.index)
-
-
 def say_type(of: Type, beside: Type = ANY) -> str:
     """A type in words; of an amount beside one in another currency, with its own."""
     if two_currencies(of, beside):
@@ -170,7 +128,7 @@ def post_hint(have: Type, want: str, said: str, *, literal: bool) -> str:
 def compare_hint(left: Type, right: Type) -> str:
     """What to do about two types that cannot be compared."""
     if two_currencies(left, right):
-        return _TWO
+        return ONE_CURRENCY
     if {left.kind, right.kind} == {"date", "moment"}:
         return "Take the day of the moment: date_of(x)."
     if "text" in {left.kind, right.kind} and {left.kind, right.kind} & NUMERIC:
@@ -178,20 +136,7 @@ def compare_hint(left: Type, right: Type) -> str:
     return "Both sides must be of one type."
 
 
-def arith_hint(op: str, left: Type, right: Type) -> str:
-    """What to do about two types that cannot be calculated with."""
-    if two_currencies(left, right):
-        return _TWO
-    if op == "*" and left.kind == right.kind == "money":
-        return "Money times money is nothing: multiply money by a quantity, a number or a percent."
-    if "percent" in {left.kind, right.kind}:
-        return "A percent is multiplied: x * 6%."
-    if "text" in {left.kind, right.kind}:
-        return "Texts are not calculated with."
-    return "Only numbers of one kind are added; dates take durations such as 31d."
-
-
-_TWO = "Ask about amounts of one currency: no rate stands between two."
+ONE_CURRENCY = "Ask about amounts of one currency: no rate stands between two."
 LONGEST_TEXT = 4_000
 _NUMBER = re.compile(r"[+-]?[0-9]{1,38}(?:\.[0-9]{1,38})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

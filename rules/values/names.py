@@ -1,9 +1,16 @@
 """Names of rule files as words: a table, a field, a check, a route.
 
-Here: a name alone. Not here: a field as the subject of a sentence (rules/rulebook/terms.py).
+Here: a name alone. Not here: a field as the subject of a sentence (rules/types/terms.py).
 """
 
+import re
+from datetime import date
+
 from grammar.nodes import OF_LINE
+
+MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])")
+
+_SPOKEN_VOWEL = re.compile(r"(?!uni|us[ae]|eu|one(?:_|$))[aeiou]")
 
 _SAID = {
     "tin": "TIN",
@@ -28,6 +35,24 @@ def plain(name: str) -> str:
     """
     words = [_SAID.get(word, word) for word in name.replace(OF_LINE, "line_").split("_")]
     return " ".join(words).replace("e invoice", "e-invoice")
+
+
+def article(name: str) -> str:
+    """A thing, as it is written, with its article.
+
+    >>> article("order"), article("refund"), article("unit")
+    ('an order', 'a refund', 'a unit')
+    """
+    return f"{'an' if _SPOKEN_VOWEL.match(name) else 'a'} {name}"
+
+
+def month_name(key: str) -> str:
+    """A month by its name; what is no month stays.
+
+    >>> month_name("2026-10"), month_name("")
+    ('October 2026', '')
+    """
+    return f"{date.fromisoformat(f'{key}-01'):%B %Y}" if MONTH.fullmatch(key) else key
 
 
 def term(name: str) -> str:

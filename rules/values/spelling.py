@@ -1,14 +1,18 @@
 """When two spellings are one word: by the match words of a map; and in what two near ones differ.
 
-Here: fold, match_key, loose, differences. Not here: which keys a table has (facts/world.py).
+Here: fold, match_key, loose, differences, alike. Not here: which keys a table has (facts/world.py).
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
+from difflib import SequenceMatcher
+from typing import Final
 
 from grammar.text.invisible import in_words, invisible
+
+_ALIKE: Final = 0.6
 
 
 def fold(key: str, how: Collection[str]) -> str:
@@ -85,3 +89,27 @@ _FLATTEN: dict[str, Callable[[str], str]] = {
     "spaces": _no_spaces,
     "special characters": _only_words,
 }
+
+
+def alike(wanted: str, known: str) -> tuple[str, int]:
+    """Why two keys could mean the same, and how much; ("", 0) when they do not: C-118 is not C-101,
+    however much alike they look.
+    """
+    if _letters(wanted) == _letters(known):
+        return " and ".join(differences(wanted, known)) or "spelling", 100
+    if digits_of(wanted) != digits_of(known):
+        return "", 0
+    matcher = SequenceMatcher(a=wanted.casefold(), b=known.casefold(), autojunk=False)
+    if matcher.real_quick_ratio() < _ALIKE or matcher.quick_ratio() < _ALIKE:
+        return "", 0
+    ratio = matcher.ratio()
+    return ("similar", min(99, int(ratio * 100))) if ratio >= _ALIKE else ("", 0)
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())
+
+
+def digits_of(text: str) -> str:
+    """The digits of a key in their order: keys that differ in them are never alike."""
+    return "".join(c for c in text if c.isdecimal())

@@ -12,10 +12,18 @@ general numbers, 020 and 030 stand in the SDK's validation rules, 010 and 040 in
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 READ_ON = date(2026, 11, 20)
 """The day on which these tables were compared with their sources."""
+
+CANCEL_WINDOW = timedelta(hours=72)
+"""So long after it was marked valid its issuer may cancel an e-Invoice; then a note corrects it
+(the FAQ of the MyInvois SDK). Rules may be stricter, and name their own window.
+"""
+
+CANCEL_MARGIN = timedelta(hours=1)
+"""The end of that window that is no longer counted on: a call may wait, and clocks differ."""
 
 PERSONS = ("IG",)
 PERSONS_BEFORE = ("OG", "SG")

@@ -7,6 +7,7 @@ the interpreter makes: facts, consts, later numbers, broken bounds. Not here: wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -98,13 +99,45 @@ RING = ArithmeticError("the field needs itself")
 NO_BASE = ArithmeticError("the item has no base unit")
 
 
+_NO_DAY = re.compile("date value out of range")
+_ENDLESS = re.compile("days=(-?[0-9]+); must have magnitude <= [0-9]+")
+"""What Python says of days beyond the calendar, and of durations."""
+
+
+def in_words(reason: BaseException) -> str:
+    """Why something cannot be worked out, in none of Python's own words."""
+    if not isinstance(reason, ArithmeticError):
+        return "the values do not fit together"
+    if isinstance(reason, ZeroDivisionError):
+        return "it divides by zero"
+    said = str(reason)
+    if _NO_DAY.fullmatch(said):
+        return "it leads to a day before the year 1 or after 9999"
+    endless = _ENDLESS.fullmatch(said)
+    if endless is not None:
+        return f"a duration of {endless[1]} days is longer than can be counted"
+    return said if said and not said.startswith("[") else "the result has more than 38 digits"
+
+
+_SAID_NOW = re.compile(
+    r"(?<= cannot be worked out: )(?:it leads to a day before the year 1 or after 9999"
+    r"|a duration of (-?[0-9]+) days is longer than can be counted)(?=\.)"
+)
+
+
+def as_first_said(text: str) -> str:
+    """A text with such reasons as the first versions gave them: the oldest digest counts words."""
+
+    def first(now: re.Match[str]) -> str:
+        days = now[1]
+        return f"days={days}; must have magnitude <= 999999999" if days else _NO_DAY.pattern
+
+    return _SAID_NOW.sub(first, text)
+
+
 def limit_gap(rule: str, owner: str, source: str, reason: BaseException, span: Span) -> Gap:
     """The gap of a value that cannot be worked out within the bounds."""
-    words = "the values do not fit together"
-    if isinstance(reason, ArithmeticError):
-        words = "it divides by zero" if isinstance(reason, ZeroDivisionError) else str(reason)
-        if not words or words.startswith("["):
-            words = "the result has more than 38 digits"
+    words = in_words(reason)
     return Gap(
         kind="limit",
         rule=rule,

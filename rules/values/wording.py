@@ -16,6 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
+from grammar.text.amounts import separated
 from grammar.text.problem import Span
 from rules.values.canonical import moment_text, number_text
 from rules.values.kinds import Type
@@ -54,8 +55,10 @@ def titled(text: str) -> str:
     'The lines of the number do not add up to the total.'
     >>> titled("TIN ‹tin› is customer ‹customer_of_tin(tin)›, order ‹number› of ‹party›.")
     'TIN is customer of tin, order number of the party.'
+    >>> titled("‹total› is above 5000.00")
+    'The total is above 5,000.00'
     """
-    said = _HOLE.sub(_in_words, text)
+    said = separated(_HOLE.sub(_in_words, text))
     return said[:1].upper() + said[1:] if text.startswith("‹") else said
 
 

@@ -9,8 +9,10 @@ from types import TracebackType
 from typing import Any
 
 AXE = Path(__file__).parents[1] / "browser" / "axe.min.js"
-LOOK = """axe.run(document, {resultTypes: ['violations']}).then(found => JSON.stringify(
+LOOK = """typeof axe === 'undefined' ? '' :
+    axe.run(document, {resultTypes: ['violations']}).then(found => JSON.stringify(
     found.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 160)).join(' | '))))"""
+HEIGHT = 900
 REFUSED = tuple(f"status of {code}" for code in range(400, 500))
 
 
@@ -30,7 +32,7 @@ class Person:
         self.address = address
         self.said: list[str] = []
         self._context = browser.new_context(
-            viewport={"width": width, "height": 900},
+            viewport={"width": width, "height": HEIGHT},
             color_scheme=scheme,
             has_touch=touch,
             java_script_enabled=script,
@@ -63,6 +65,11 @@ class Person:
         assert answer.status == 200, f"{path}: {answer.status}"
         return self.page
 
+    def now(self, width: int, scheme: str) -> None:
+        """The window has another width, and the machine another scheme; the page stays open."""
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.set_viewport_size({"width": width, "height": HEIGHT})
+
     def sign_in(self, email: str, password: str) -> None:
         """Through the form."""
         self.go("/signin")
@@ -72,11 +79,14 @@ class Person:
         self.page.wait_for_url("**/c/*/")
 
     def violations(self) -> list[str]:
-        """What axe finds on this page; it runs through the debugger, past the page's policy."""
+        """What axe finds on this page; it runs through the debugger, past the page's policy. A page
+        that was looked at before still has it, compiled.
+        """
         session = self._context.new_cdp_session(self.page)
-        session.send("Runtime.evaluate", {"expression": AXE.read_text("utf-8")})
         asked = {"expression": LOOK, "awaitPromise": True, "returnByValue": True}
-        found = session.send("Runtime.evaluate", asked)
+        if not (found := session.send("Runtime.evaluate", asked)["result"]["value"]):
+            session.send("Runtime.evaluate", {"expression": AXE.read_text("utf-8")})
+            found = session.send("Runtime.evaluate", asked)["result"]["value"]
         session.detach()
-        told: list[str] = json.loads(found["result"]["value"])
+        told: list[str] = json.loads(found)
         return told

@@ -32,7 +32,7 @@ def exact_values_are_accepted_together_as_their_preview_says(house: House) -> No
     told = words(page)
     assert "1 record becomes ready RM 11.00" in told
     assert "Same TIN, Same name apart from Sdn Bhd" in told
-    assert "Lama Sdn Bhd is inactive in aiaccount by the list of" in told
+    assert "Lama Sdn Bhd is inactive in AiAccount by the list of" in told
     form = read(page).form_of("acceptexact").fields()
     form["pick"] = form["of"]  # the one that is ticked
     done = send(finance, f"{MAPPINGS}/exact", form, reason="their own list says so")

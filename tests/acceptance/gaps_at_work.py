@@ -214,7 +214,8 @@ def map_missing(visitor: Visitor, table: str, key: str, value: str) -> None:
     (row,) = [
         one
         for one in read(visitor.get(f"{BASE}/mappings/missing")).all("tr", role="row")
-        if one.one("code").text == key and any(cell.text == words for cell in one.all("td"))
+        if one.one("span", cls="mono").text == key
+        and any(cell.text == words for cell in one.all("td"))
     ]
     link = row.all("a", cls="btn")[0].attributes["href"].partition("#")[0]
     form = read(visitor.get(link)).one("form", cls="map-form")

@@ -108,7 +108,9 @@ def agree(visitor: Visitor, *postings: object, reason: str = "Checked", code: in
 def fix_mapping(visitor: Visitor, key: str, value: str, reason: str) -> str:
     """Give a missing value its mapping; what the page then says."""
     listing = read(visitor.get(f"{BASE}/mappings/missing"))
-    row = next(row for row in listing.all("tr", role="row") if row.one("code").text == key)
+    row = next(
+        row for row in listing.all("tr", role="row") if row.one("span", cls="mono").text == key
+    )
     link = row.all("a", cls="btn")[0].attributes["href"].partition("#")[0]
     form = read(visitor.get(link)).one("form", cls="map-form")
     return send(visitor, form, {**form.fields(), "other": value, "reason": reason})

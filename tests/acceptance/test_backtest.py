@@ -162,6 +162,8 @@ def test_the_review_of_a_change_has_the_matrix_with_progress(lived: House, chrom
         assert narrow.violations() == []
         page.locator("td.shift.t-warn a", has_text="RM 33.00").click()
         page.wait_for_url("**/backtest/records?*")
+        lines = _plain(page.locator("#decidinglines tbody"))
+        assert re.search(r"\.rules:\d+ .*Change \d+", lines), lines
         assert _fits(page)
         assert narrow.violations() == []
 

@@ -216,7 +216,7 @@ def cause_of(visitor: Visitor, key: str) -> str:
     """The number of the cause of a missing value."""
     for row in re.findall(r"<tr\b.*?</tr>", visitor.get(MISSING), re.DOTALL):
         found = re.search(r'id="missrow_(\d+)"', row)
-        if found and f">{key}</code>" in row:
+        if found and f">{key}</span>" in row:
             return found[1]
     raise AssertionError(f"{key} is not missing")
 

@@ -65,29 +65,29 @@ def test_T01c_the_difference_that_is_accepted_stays_in_sight(house: House) -> No
     pane = read(finance.get(hold_of(finance, 1901)))
     words = pane.one("main").text
     assert "Will be sent" not in words
-    assert "aiaccount has RM 22.20 for NS-1901, netshop now says RM 27.80" in words
+    assert "AiAccount has RM 22.20 for NS-1901, NetShop now says RM 27.80" in words
     head, *rows, total = table(pane, "differ")
     assert head[1].startswith("Posted, version 1 ")
-    assert head[2].startswith("netshop now, version 2 ")
+    assert head[2].startswith("NetShop now, version 2 ")
     assert rows == [
         ["Quantity, line 2 (Roselle and hibiscus)", "2 PCS", "3 PCS", "+1 PCS"],
         ["Line Total, line 2 (Roselle and hibiscus)", "RM 11.20", "RM 16.80", "+RM 5.60"],
     ]
     assert total == ["Total", "RM 22.20", "RM 27.80", "+RM 5.60"]
-    assert "Keep RM 22.20 in aiaccount" in words
+    assert "Keep RM 22.20 in AiAccount" in words
     assert "RM 5.60 is not posted" in words
-    assert "You cannot update it, because aiaccount does not change posted documents" in words
+    assert "You cannot update it, because AiAccount does not change posted documents" in words
     assert "Release 1" not in words
 
     answer = act(house.visitor(APPROVER), 1901, "accept", reason="The extra piece was a gift")
     assert answer.ok, answer.text[:500]
-    mark = "Differs from netshop by RM 5.60, accepted by approver on "
+    mark = "Differs from NetShop by RM 5.60, accepted by approver on "
     assert mark in read(answer.text).one("main").text
     page = record(finance, 1901)
     assert state(page) == "Posted, differs by RM 5.60"
     assert mark in page.text
     assert "The extra piece was a gift" in page.text
-    assert "RM 22.20 in aiaccount" in page.one("p", cls="sub").text
+    assert "RM 22.20 in AiAccount" in page.one("p", cls="sub").text
     assert len(writes(house, "NS-1901")) == 1
 
     (row,) = table(accepted(finance), "accepted")[1:-1]
@@ -120,5 +120,5 @@ def test_T01d_a_further_change_is_compared_with_what_is_posted(house: House) -> 
     arrive(house, later(third, **cups("2")))
     page = record(finance, 1902)
     assert state(page) == "Posted"
-    assert "Differs from netshop" not in page.text
+    assert "Differs from NetShop" not in page.text
     assert len(writes(house, "NS-1902")) == 1

@@ -144,8 +144,8 @@ def test_B01_ten_statuses_of_five_kinds_each_have_one_meaning(product: Product) 
 def test_B02_a_status_that_can_still_change_goes_only_by_the_word_for_it(product: Product) -> None:
     draft, pending, unnamed = (
         early(TEA, "ready    draft"),
-        TEA.replace("approved, ready_to_pick", "approved, pending_approval, ready_to_pick").replace(
-            "draft, pending_approval, part", "draft, part"
+        TEA.replace("ready    approved,", "ready    approved, pending_approval,").replace(
+            "wait     draft, pending_approval,", "wait     draft,"
         ),
         TEA.replace("    wait     draft, pending_approval,", "    wait     pending_approval,"),
     )

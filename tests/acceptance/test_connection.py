@@ -70,11 +70,11 @@ def test_E20_a_key_that_may_not_write_is_found_without_writing(office: House) ->
     step = steps_told(office, code=3)[PERMITTED]
     assert step["ok"] is False
     for right, lost in (
-        ("sales.write", "no sales invoice and no sales receipt is taken"),
-        ("expense.write", "no expense bill and no expense payment is taken"),
-        ("einvoice.submit", "no sales invoice is taken while e-invoices are on"),
+        ("Write sales", "no sales invoice and no sales receipt is taken"),
+        ("Write expenses", "no expense bill and no expense payment is taken"),
+        ("Submit e-invoices", "no sales invoice is taken while e-invoices are on"),
     ):
-        assert f"{right}: {lost}" in step["words"]
+        assert f"“{right}”: {lost}" in step["words"]
     assert [call["call"] for call in office.calls()[before:]] == ["connection"]
 
     give_key(office, SIMULATOR_KEY)

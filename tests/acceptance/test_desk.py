@@ -133,7 +133,7 @@ def test_C33_a_release_is_remembered_for_its_version_only(house: House) -> None:
     assert state(record(finance, 3301)) == "Posted"
     again = record(finance, 3302)
     assert state(again) == "On hold"
-    assert "NS-3302 says 13.00" in again.text
+    assert "NS-3302 says RM 13.00" in again.text
 
 
 def test_C34_many_at_once_each_with_its_own_answer(house: House) -> None:
@@ -298,7 +298,7 @@ def test_C18_nothing_is_tried_again_until_its_cause_changed(house: House) -> Non
     assert answer.status_code == 409
     told = said(answer)
     assert re.search(r"Nothing changed since \d\d:\d\d: item “NEW-18” \(still missing\), ", told)
-    assert "version 1 of the record, rule version 1 and what is known of aiaccount are as" in told
+    assert "version 1 of the record, rule version 1 and what is known of AiAccount are as" in told
     story = record(finance, 1801, "trace").text
     assert "finance asked for a new try of NS-1801: Nothing changed since" in story
 

@@ -27,6 +27,7 @@ STATED = {
     "autocount_excel": "They are submitted in AutoCount desktop.",
     "quickbooks": "QuickBooks submits none and keeps none: a service of your own submits them.",
 }
+TITLES = {"aiaccount": "AiAccount", "autocount": "AutoCount"}
 BY_TARGET = ("aiaccount", "autocount", "autocount_aotg", "autocount_excel")
 STATES = """
 SELECT posting.state FROM posting JOIN record ON record.id = posting.record_id
@@ -142,7 +143,8 @@ def _nothing_is_awaited_where_the_target_submits(shop: Shop) -> None:
     for _ in range(2):
         shop.is_posted_and_free("NS-1")
         for name, number in (("aiaccount", "NS-1"), ("autocount", "IV-NS-1")):
-            assert shop.e_invoice("NS-1", number) == f"not awaited: {name} submits e-Invoices"
+            told = f"not awaited: {TITLES[name]} submits e-Invoices"
+            assert shop.e_invoice("NS-1", number) == told
             assert "await" not in shop.panel(name)
         assert shop.e_invoice("NS-1", "Q-NS-1") == "not awaited", "no field was named"
         shop.days_go_by()
@@ -168,7 +170,7 @@ def _what_a_service_submits_must_come_back(shop: Shop) -> None:
         assert f"2 posted invoices await their e-Invoice in the field “{FIELD}”" in (
             shop.panel("quickbooks")
         )
-        assert shop.e_invoice("NS-2", "NS-2") == "not awaited: aiaccount submits e-Invoices"
+        assert shop.e_invoice("NS-2", "NS-2") == "not awaited: AiAccount submits e-Invoices"
     valid = f"{day(0)}T09:30:00+08:00"
     shop.note("Q-NS-2", valid)
     shop.days_go_by()

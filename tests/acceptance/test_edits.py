@@ -7,6 +7,7 @@ became of them in its books, in the holding area and on the pages.
 import random
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -250,10 +251,10 @@ def test_F26_what_it_says(depot: Depot) -> None:
     assert depot.document("IV-1804-1")["master"]["finalTotal"] == "470.00"
     held = depot.page("order", "1803")
     assert state(held) == "On hold"
-    assert "1803 was 500.00 and is 450.00 now, which is more than RM 40.00." in held.text
+    assert "1803 was RM 500.00 and is RM 450.00 now, which is more than RM 40.00." in held.text
     page = depot.page("order", "1801")
     assert state(page) == "On hold"
-    assert "1801 was 500.00 and is 450.00 now." in page.text
+    assert "1801 was RM 500.00 and is RM 450.00 now." in page.text
     (link,) = holds_of(page)
     form = depot.person("approver").get(link)
     answer = depot.person("approver").post(f"{link}/release", form, reason="Agreed by telephone")
@@ -289,7 +290,7 @@ def test_F09_what_it_says(depot: Depot, driven: Driven) -> None:
     assert asked == []
     finance = depot.person("finance")
     pages = {number: finance.get(link) for number, link in held.items()}
-    assert f"{first} is the first open day of autocount" in read(pages["1901"]).text
+    assert f"{first} is the first open day of AutoCount" in read(pages["1901"]).text
     assert "an earlier document that it follows is locked" in read(pages["RF-19"]).text
     chosen = re.search(r'(?i)<option value="(\d+)">approver', pages["1903"])
     assert chosen is not None
@@ -306,7 +307,10 @@ def test_F09_what_it_says(depot: Depot, driven: Driven) -> None:
     assert depot.effects("1901", "1903", "RF-19") == [("created", "IV-1901-1")]
     assert depot.document("IV-1901-1")["master"]["docDate"][:10] == first
     mine = {number: read(depot.person("approver").get(link)).text for number, link in held.items()}
-    for number, told in (("1903", f"to open {last[:7]} in autocount"), ("RF-19", "to decide")):
+    for number, told in (
+        ("1903", f"to open {date.fromisoformat(last):%B %Y} in AutoCount"),
+        ("RF-19", "to decide"),
+    ):
         assert told in mine[number]
         assert "Owner: approver" in mine[number]
     depot.lock(day(LOCKED_THROUGH + 1))

@@ -95,8 +95,8 @@ def test_G12_what_changed_before_the_failure_stands_newest_first(failed: Failed)
     assert "CUP-GLASS-20" in listed[0]
     assert "20 min before the failure" in listed[0]
     assert len(listed) > 3  # people, connections and rules of the same day
-    kinds = {word for word in ("rules", "aiaccount", "joined") for one in listed if word in one}
-    assert {"aiaccount"} <= kinds
+    kinds = {word for word in ("rules", "AiAccount", "joined") for one in listed if word in one}
+    assert {"AiAccount"} <= kinds
     times = [one.one("time").attributes["datetime"] for one in failed.form().all("label")
              if one.all("time")]  # fmt: skip
     assert times == sorted(times, reverse=True)

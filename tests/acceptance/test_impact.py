@@ -176,7 +176,7 @@ def test_F24_two_spellings_with_one_number_are_held_with_a_merge_proposal(
 ) -> None:
     house = spelled_twice
     finance = house.visitor(FINANCE)
-    rules = {810: "duplicate_party", 811: "one_debtor", 812: "duplicate_name"}
+    rules = {810: "duplicate party", 811: "one debtor", 812: "duplicate name"}
     for number, rule in rules.items():
         record = f"/c/{CURRENT_COMPANY}/records/intake/order/file-{number}"
         until_page(finance, record, "On hold")
@@ -185,7 +185,7 @@ def test_F24_two_spellings_with_one_number_are_held_with_a_merge_proposal(
         assert link, words(page)
         told = words(finance.get(link[1]))
         assert f"Merge {MAJU_TOO} into {MAJU}?" in told
-        assert f"{rule} found them on NS-{number}" in told
+        assert f"The rule “{rule}” found them on NS-{number}" in told
         assert "C-502 in debtor" in told
         assert "Nothing in the accounts is changed" in told
     missing = until(
@@ -291,7 +291,7 @@ def test_C36_one_change_that_moves_four_hundred_stops_its_route_and_asks(house: 
     told = words(approver.get(STOPS))
     assert "400 records, RM 8,800.00, move at once." in told
     assert "Allowed for one change: 100 records and RM 100,000.00." in told
-    assert "account: TIKTOK" in told
+    assert "Account: TIKTOK" in told
     assert "by finance: a new channel" in told
     assert "has stopped" in words(finance.get(f"/c/{CURRENT_COMPANY}/"))
     house.deliver(clean(1500))

@@ -12,7 +12,7 @@ import requests
 from tests.acceptance.browser import Person
 from tests.acceptance.conftest import daily_rules
 from tests.acceptance.houses import COMPANY, quiet
-from tests.acceptance.orders import buyer, clean
+from tests.acceptance.orders import buyer, clean, days_ago
 from tests.acceptance.parts import read
 from tests.acceptance.product import (
     ADMIN,
@@ -37,8 +37,10 @@ def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
 
 def sync(house: House, *numbers: int, **changes: Any) -> int:
     """Orders arrive, and the operator sends them as one file; the run."""
+    paid = days_ago(2)  # yesterday's go at two this morning, which may be still to come
+    times = {"ordered_at": paid, "paid_at": paid, "updated_at": paid}
     for number in numbers:
-        house.deliver(clean(number, **changes))
+        house.deliver(clean(number, **times, **changes))
     work(house)
     operator = house.visitor("operator@kedai.example")
     path = f"{BASE}/connections/aiaccount/sync"
@@ -56,6 +58,7 @@ def test_E15_a_run_links_to_its_entry_in_the_targets_import_history(house: House
     first = sync(house, 1501, 1502)
     page = siti.get(f"{BASE}/runs/{first}")
     assert "logs?" not in page, "hidden, as nobody said where the pages of the target are"
+    assert 'id="import_' not in siti.get(f"{BASE}/records/netshop/order/1501?tab=pushes")
     told = f"app_url={house.target}"
     house.product.run("connection", "set", "aiaccount", *BY_ADMIN, "--set", told)
     house.product.run("connection", "test", "aiaccount", *BY_ADMIN)
@@ -78,6 +81,14 @@ def test_E15_a_run_links_to_its_entry_in_the_targets_import_history(house: House
         assert "CMP-1042" in shown.text
         assert {word for word in numbers if f"{word}: accepted" in shown.text} == numbers
         seen[run] = made
+        for number in numbers:  # and one click from the record
+            tab = f"{BASE}/records/netshop/order/{number[3:]}?tab=pushes"
+            links = [
+                one
+                for one in read(siti.get(tab)).all("a")
+                if one.attributes.get("id") == link.attributes["id"]
+            ]
+            assert [one.attributes["href"] for one in links] == [address], number
     assert len(set(seen.values())) == 2
     elsewhere = address.replace("CMP-1042", "CMP-9999")
     assert requests.get(elsewhere, timeout=10).status_code == 404
@@ -113,7 +124,7 @@ def test_G13_the_failures_of_a_target_are_saved_as_a_picture(house: House, chrom
             assert "Times are MYT, UTC+8 (Asia/Kuala_Lumpur)" in words
             assert "Record NS-1510 · Sales invoice NS-1510 · attempt 1" in words
             assert f"call {call} · HTTP" in words
-            assert f'aiaccount says: "{error}' in words
+            assert f'AiAccount says: "{error}' in words
             assert "(secret removed)" in words
             for secret in kept_back:
                 assert secret not in content, secret

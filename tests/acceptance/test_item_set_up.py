@@ -82,7 +82,7 @@ def test_T07a_what_goes_at_once_waits_for_the_items_and_is_compared(depot: Depot
     for number in ("7001", "7002"):
         page = depot.page("order", number)
         assert state(page) == "Ready to post"
-        assert "Waits until autocount says how it counts SOAP90." in page.text
+        assert "Waits until AutoCount says how it counts SOAP90." in page.text
     assert posts(depot, "7001", "7002") == []
 
     ask_target(depot, "book", products_away=False)
@@ -123,7 +123,7 @@ def test_T07a_F02_a_unit_that_changed_since_the_last_look_is_caught_and_told(dep
     told = recounted(depot, "autocount")
     assert "SOAP90 in PCS in CTN 3 documents" in told
     trail = depot.page("order", "7001", "trace")
-    assert "autocount counts SOAP90 otherwise: in CTN now, in PCS before." in trail.text
+    assert "AutoCount counts SOAP90 otherwise: in CTN now, in PCS before." in trail.text
 
     ask_target(depot, "book", products={"SOAP90": "PCS"})
     depot.product.run("connection", "test", "autocount", *COMPANY, "--as", ADMIN)
@@ -211,7 +211,7 @@ def test_T36j_F02_F03_a_rate_of_the_target_is_compared_and_its_change_is_found(
     box = read(desktop.visitor(FINANCE).get(f"{BASE}/mappings/units/proof")).one("main").text
     for part in ("CTN of SOAP90", "1 CTN = 12 PCS", "1 CTN = 24 PCS", "2 and 3 differ"):
         assert part in box
-    assert "2 CTN would be 24 PCS here and 48 PCS in autocount_excel" in box
+    assert "2 CTN would be 24 PCS here and 48 PCS in AutoCount Excel import" in box
 
     ask_target(desktop, "masters", items={"SOAP90": {"PCS": 1, "CTN": 12}})
     desktop.give_items()

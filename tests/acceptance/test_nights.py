@@ -165,7 +165,7 @@ def _another_hour_is_picked(nights: Nights) -> None:
     assert "Enter an hour such as 02:00." in pick_hour(house, "25:00", code=422)
     assert "the rules say the same already" in pick_hour(house, "02:00", code=422)
 
-    submitted = "submitted: Daily runs of aiaccount: sales invoice at"
+    submitted = "submitted: Daily runs of AiAccount: sales invoice at"
     assert f"Change 2 {submitted} 04:00." in pick_hour(house, "04:00")
     assert "because change 2 has them already" in pick_hour(house, "04:00", code=409)
     page = hours_page(house, FINANCE)

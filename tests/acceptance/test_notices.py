@@ -235,6 +235,9 @@ def urgent(told: Told) -> None:
     (mail,) = told.mails("does not accept our key")
     (called,) = told.calls("urgent")
     assert called["signal"] == "authorization_lost"
+    assert "AiAccount does not accept our key" in text_of(mail)
+    assert "AiAccount does not accept our key" in mail["Subject"]
+    assert called["say"].startswith("aiaccount does")  # for programs the name is the contract
     assert mail["To"] == FINANCE
     assert len(told.hook.calls) == before + 1
 

@@ -107,7 +107,7 @@ def test_E27_what_it_says_the_time_of_each_record_and_the_part_that_waits(plant:
     made = (plant.now - timedelta(minutes=25)).astimezone(MALAYSIA).isoformat(timespec="seconds")
     plant.deliver(2705, updated_at=made)
     work(plant.house)
-    late = "Source queue: netshop. 1 change arrived late in the last hour, the latest 25 min after"
+    late = "Source queue: NetShop. 1 change arrived late in the last hour, the latest 25 min after"
     (said,) = plant.waits()
     assert said.startswith(late), said
     plant.goes_by(61 * MINUTE)
@@ -121,7 +121,7 @@ def test_E27_what_it_says_the_time_of_each_record_and_the_part_that_waits(plant:
     plant.goes_by(11 * MINUTE)
     (said,) = plant.waits()
     assert said.startswith(
-        "Quota: aiaccount. 1 document waits beyond the monthly limit, the oldest for 11 min."
+        "Quota: AiAccount. 1 document waits beyond the monthly limit, the oldest for 11 min."
     ), said
     ask_target(plant.house, "quota", limit=10_000)
     plant.house.product.run("connection", "test", "aiaccount", *COMPANY, "--as", ADMIN)
@@ -134,7 +134,7 @@ def test_E27_what_it_says_the_time_of_each_record_and_the_part_that_waits(plant:
         work(plant.house)
     plant.goes_by(11 * MINUTE)
     (said,) = plant.waits()
-    assert said.startswith("Target: aiaccount. 1 document waits for its answer, the oldest for 11")
+    assert said.startswith("Target: AiAccount. 1 document waits for its answer, the oldest for 11")
     plant.house.product.run("connection", "test", "aiaccount", *COMPANY, "--as", ADMIN)
     work(plant.house)
     assert plant.waits() == []
@@ -169,7 +169,7 @@ def test_H06_what_it_says_a_dead_job_is_requeued_in_the_browser(
         for cells in (r.all("td") for r in shown.one("section", id="queues").all("tr", role="row"))
     }
     assert queues["Checks"] == ["1", "0", "10 min"]
-    assert queues["Look-ups, aiaccount"] == ["0", "1", "none"]
+    assert queues["Look-ups, AiAccount"] == ["0", "1", "none"]
     ages = [row.text for row in shown.one("section", id="dueages").one("tbody").all("tr")]
     assert ages[3] == "10 min to 1 h1"
     assert "Master data of" in shown.one("section", id="opstargets").text

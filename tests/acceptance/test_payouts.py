@@ -162,7 +162,7 @@ def test_a_payout_is_booked_once_and_comes_to_the_bank_deposit_to_the_sen(shop: 
 
     shop.tell(payout["id"], net + Decimal("0.01"))
     [less] = shop.held(payout["id"])
-    assert "is MYR 0.01 less than the bank deposit" in less
+    assert "is RM 0.01 less than the bank deposit" in less
     assert shop.booked(payout["id"]) == {}
 
     shop.tell(payout["id"], net)
@@ -246,7 +246,7 @@ def test_what_shopee_released_of_a_day_is_booked_once_and_comes_to_the_bank_depo
 
     shopee.tell(day, net - Decimal("0.01"))
     [more] = shopee.held(day)
-    assert "is MYR 0.01 more than the bank deposit" in more
+    assert "is RM 0.01 more than the bank deposit" in more
     assert shopee.booked(day) == {}
 
     shopee.tell(day, net)
@@ -271,7 +271,7 @@ def test_what_shopee_does_not_tell_apart_holds_its_payout(shopee: Shop) -> None:
     shopee.do("act", act="create", id=12, items=[{"sku": "MUG", "quantity": 1}], buyer=12)
     day = next_day(shopee)
     held = shopee.held(day)
-    assert any(f"Payout {day} has adjustments of -0.40" in words for words in held), held
+    assert any(f"Payout {day} has adjustments of −RM 0.40" in words for words in held), held
     assert shopee.booked(day) == {}
 
 
@@ -299,7 +299,7 @@ def test_a_statement_of_lazada_is_booked_once_it_is_paid_and_comes_to_the_bank_d
     assert "the bank has not told it" in blank, "what was told was of another state of it"
     lazada.tell(key, net + Decimal("0.01"))
     [less] = lazada.held(key)
-    assert "is MYR 0.01 less than the bank deposit" in less
+    assert "is RM 0.01 less than the bank deposit" in less
     assert lazada.booked(last) == {}
 
     lazada.tell(key, net)

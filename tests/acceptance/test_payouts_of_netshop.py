@@ -138,7 +138,7 @@ def test_a_payout_of_netshop_comes_to_the_bank_deposit_and_pays_its_invoices(
 
     netshop.tells("payout", {**told, "deposit": str(net - Decimal("0.01"))})
     (more,) = netshop.held("PO-47")
-    assert "Payout PO-47 is MYR 0.01 more than the bank deposit" in more
+    assert "Payout PO-47 is RM 0.01 more than the bank deposit" in more
     assert netshop.booked("PO-47") == {}
 
     netshop.tell("PO-47", net)

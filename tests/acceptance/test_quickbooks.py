@@ -9,6 +9,7 @@ import pytest
 
 from tests.acceptance.depot import Body, day
 from tests.acceptance.houses import COMPANY
+from tests.acceptance.pages import words
 from tests.acceptance.parts import Part, read, state
 from tests.acceptance.product import ADMIN, Product, free_environment
 from tests.acceptance.quiet import BASE, rows, send
@@ -87,6 +88,7 @@ def test_E31_five_kinds_of_documents_each_once_and_in_open_periods_only(trader: 
     _a_closed_period_that_is_known(trader, books)
     _a_closed_period_that_was_not_known(trader, books)
     _made_void(trader, books)
+    _an_item_by_its_sku(trader, books)
     numbers = [one["DocNumber"] for one in books.documents()]
     assert sorted(numbers) == sorted({*numbers})
     told = trader.product.json("invariants", "--json")
@@ -211,6 +213,38 @@ def _made_void(trader: Trader, books: Books) -> None:
     assert standing(books, "IV-NS-4-1")["TotalAmt"] == 26.4
     ((_, kind, _),) = rows(trader, HOLDS, "NS-4")
     assert kind == "stale_version"
+
+
+def _an_item_by_its_sku(trader: Trader, books: Books) -> None:
+    """An item that nobody mapped yet is proposed by the SKU that QuickBooks tells of it."""
+    lines = [{"pos": 1, "sku": "BOWL-9", "qty": "2", "price": "7.00"}]
+    trader.take(order("NS-9", "7.00", lines=lines))
+    ((_, kind, _),) = rows(trader, HOLDS, "NS-9")
+    assert kind == "mapping_missing"
+    books.control("company", lists={"Item": {"44": "Soup bowl"}}, skus={"44": "BOWL-9"})
+    person = trader.person("finance")
+    admin = trader.person("admin")
+    asking = read(admin.get(f"{BASE}/connections/quickbooks")).form_of("listsnow")
+    send(admin, asking, asking.fields())
+    trader.work()
+    by_letters = words(person.get(f"{BASE}/mappings/missing/values?{_asked(trader)}&q=bowl-9"))
+    assert "44 Soup bowl. SKU BOWL-9. Listed by QuickBooks." in by_letters
+    page = person.get(f"{BASE}/mappings/exact")
+    assert "BOWL-9 Soup bowl 44 Same SKU" in words(page)
+    form = read(page).form_of("acceptexact")
+    fields = form.fields()
+    given = {**fields, "pick": fields["of"], "reason": "QuickBooks says so"}
+    told = send(person, form, given)
+    assert "1 mapping accepted." in told
+    trader.work()
+    line, *_ = standing(books, "IV-NS-9-1")["Line"]
+    assert line["SalesItemLineDetail"]["ItemRef"] == {"value": "44"}
+
+
+def _asked(trader: Trader) -> str:
+    """The cause of the one value that is missing, as an address has it."""
+    ((cause,),) = rows(trader, "SELECT cause_id FROM hold WHERE class = 'mapping_missing'")
+    return f"cause={cause}"
 
 
 def acts(page: Part) -> dict[str, Part]:

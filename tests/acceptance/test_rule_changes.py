@@ -191,6 +191,19 @@ def test_B28_the_editor_colours_completes_and_tells_while_one_writes_and_works_w
         assert "This could come into force" in page.locator("#findings").inner_text()
         page.click("#discarddraft")
         assert page.locator("#drafttext").input_value() == _in_force(still)
+        page = plain.go(f"{BASE}/rules/book")
+        page.click("#newfile summary")
+        page.fill("#newname", "extra")
+        page.click("#beginfile")
+        assert page.url.endswith("/rules/draft/extra.rules")
+        page.fill("#drafttext", ADRESS.replace("adress", "address"))
+        page.click("#checkdraft")
+        assert "buyer_address" in page.locator("#findings").inner_text(), "no test looks at it"
+        page.click("#discarddraft")
+        assert page.url.endswith("/rules/book")
+        page = plain.go(path)
+        page.click("#removefile")  # others need what it declares
+        assert "The rules were not taken" in page.inner_text("main")
     other = read(still.visitor(BOTH).get(path)).one("textarea").text
     assert "adress" not in other
 
@@ -260,6 +273,15 @@ def test_B23_a_shadow_judges_what_comes_without_effect_and_lists_where_it_differ
     assert "On hold" in would
     assert "APP01" in would
     assert "APP01" not in was
+    lines = writer.get(f"{shadow}.csv").splitlines()
+    heads, [line] = lines[0].split(","), [one for one in lines if ",NS-7002," in one]
+    assert heads[-2:] == ["Rules in force", f"Change {path.rpartition('/')[2]}"]
+    assert all("NS-7002" in one for one in lines[1:])
+    assert "ready" in line
+    assert "APP01" in line.partition("ready")[2]
+    [first, *_] = json.loads(writer.get(f"{shadow}.json"))
+    assert first["record"] == "NS-7002"
+    assert "APP01" in first["would"]
     after = counted(still)
     quiet_again = {name: after[name] for name in ("evaluation", "push", "calls", "hold")}
     work(still)  # it has judged all of it, and does it once
@@ -299,7 +321,7 @@ def test_G18_a_stored_verdict_or_payload_is_replayed_beside_the_original_without
     page = read(finance.get(f"{record}?verdict={first}&rules={change}&facts=then"))
     assert "1 difference" in page.text
     route, original, again, _ = page.one("table", id="replayed").all("td")
-    assert route.text.startswith("aiaccount.sales_invoice")
+    assert route.text.startswith("AiAccount sales invoice")
     assert "Ready to post" in original.text
     assert "APP01" not in original.text
     assert "On hold" in again.text

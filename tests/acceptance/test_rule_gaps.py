@@ -165,8 +165,8 @@ def test_F04_the_targets_own_sum_is_first_and_rounding_has_its_name(
     all_pass("F04", per_line, 3)
     all_pass("F04", at_the_end, 3)
     sen = per_line["F04 told wrongly"]
-    assert "because rounding: Total is 33.13, but aiaccount makes 33.12 of the lines" in sen
-    assert "per line then sum; sum then round makes 33.13" in sen
+    assert "because rounding: Total is RM 33.13, but aiaccount makes RM 33.12 of the lines" in sen
+    assert "per line then sum; sum then round makes RM 33.13" in sen
     assert sen.endswith("0.01 more, which is rounding.")
     five = per_line["F04 five told wrongly"]
     assert "because tolerance: " in five
@@ -184,7 +184,7 @@ def test_F04_the_targets_own_sum_is_first_and_rounding_has_its_name(
     assert "Total = 33.12, sum then round = 33.13" in accepted
     code, team, words, clears = scene.hold(shop_at_the_end, "aiaccount.sales_invoice")
     assert (code, team, clears) == ("RND01", "accounts", "by:accounts")
-    assert words == sen[sen.index("Total is 33.13") :]
+    assert words == sen[sen.index("Total is RM 33.13") :]
     assert scene.was_never_sent("aiaccount.sales_invoice", shop_at_the_end)
     assert scene.made("aiaccount", shop_at_the_end) == 0, "it follows the rule: it stays held"
     for route, document in (
@@ -206,7 +206,7 @@ def test_F06_twenty_valid_and_twenty_invalid_tax_numbers(
     assert "EI00000000010" in g.TINS
     all_pass("F06", per_line, 40)
     told = tried(shop, {}, tin="C25845632021")
-    assert "passes when tin has the form of a TIN (it ends in 0; perhaps C258456320210)" in told
+    assert "clears when the TIN has the form of a TIN (it ends in 0; perhaps C258456320210)" in told
     page = (ROOT / "docs" / "language.md").read_text("utf-8")
     (row,) = [line for line in page.splitlines() if line.startswith("| `is_tin(text)` |")]
     assert re.search(r"FAQ of the MyInvois SDK, read on \d{4}-\d\d-\d\d", row)
@@ -258,17 +258,18 @@ def test_F08_above_ten_thousand_the_buyer_must_be_complete(
     per_line: Results, dear: str, scene: Scene
 ) -> None:
     all_pass("F08", per_line, 3)
-    found = "CHK01 buyer_complete [tax_desk]: Above RM 10000.00 the buyer must be complete."
+    found = "CHK01 buyer_complete [tax_desk]: Above RM 10,000.00 the buyer must be complete."
     assert found in dear
-    assert "passes when tin is filled in; address is given" in dear
+    assert "clears when the TIN is filled in; the address is filled in" in dear
 
     assert scene.aiaccount("NS-801")["total"] == "10000.00"
     assert "NS-801" in scene.first["aiaccount"]
-    missing = {"NS-802": "address is given", "NS-803": "tin is filled in; address is given"}
+    address = "the address is filled in"
+    missing = {"NS-802": address, "NS-803": f"the TIN is filled in; {address}"}
     for number, lacks in missing.items():
         code, team, words, _ = scene.hold(number, "aiaccount.sales_invoice")
         assert (code, team) == ("CHK01", "tax_desk")
-        assert words == "Above RM 10000.00 the buyer must be complete."
+        assert words == "Above RM 10,000.00 the buyer must be complete."
         assert lacks in scene.pane[number]
         assert ("tin" in lacks) == ("tin is" in scene.pane[number])
         assert scene.was_never_sent("aiaccount.sales_invoice", number)
@@ -297,10 +298,10 @@ def test_F20_the_rate_of_the_source_is_that_of_the_code(per_line: Results, scene
 def test_F21_the_price_is_that_of_the_customers_level(per_line: Results, scene: Scene) -> None:
     all_pass("F21", per_line, 3)
     said = wrong("F21", per_line)
-    assert "because price_of_level: TEA costs 10.00, at level B 9.00." in said
+    assert "because price_of_level: TEA costs RM 10.00, at level B 9.00." in said
 
     held = scene.hold("NS-2103", "aiaccount.sales_invoice")
-    assert held == ("CHK01", "sales", "TEA costs 10.00, at level B 9.00.", "by:sales")
+    assert held == ("CHK01", "sales", "TEA costs RM 10.00, at level B 9.00.", "by:sales")
     assert scene.hold("NS-2103", "quickbooks.invoice") == held
     assert scene.was_never_sent("aiaccount.sales_invoice", "NS-2103")
     assert scene.was_never_sent("quickbooks.invoice", "Q-NS-2103")

@@ -179,7 +179,7 @@ def test_T21a_the_team_that_a_field_names_fills_it_in_and_no_other(trader: Trade
     assert offered(clerk, hold) == []
     assert "Tax desk may set it: controller or finance." in page.text
     refusal = fill_in(clerk, hold, "tin", "C20880050010", code=403)
-    assert "You cannot set tin because it is with Tax desk." in refusal
+    assert "You cannot set TIN because it is with Tax desk." in refusal
     assert "controller or finance" in refusal
 
     assert offered(controller, hold) == ["tin"]

@@ -67,7 +67,7 @@ def test_C26_eleven_failures_of_one_cause_are_one_signal(house: House) -> None:
     assert rows(house, failed) == [(MANY, 1)]
     assert rows(house, "SELECT kind, records FROM signal") == [("many_failures", MANY)]
     (banner,) = banners(finance)
-    assert f"aiaccount rejects many records for one cause: {MANY} records, RM" in banner.text
+    assert f"AiAccount rejects many records for one cause: {MANY} records, RM" in banner.text
     links = {one.text: one.attributes["href"] for one in banner.all("a")}
     assert read(finance.get(links["Open the group"])).text.count("NS-26") >= MANY
     assert len(told(house, "signal.raised")) == 1
@@ -94,7 +94,7 @@ def test_C27_after_two_failed_reconnects_of_an_admin_an_escalation_is_offered(
     (draft,) = [a for a in lost.all("a") if a.text.startswith("Escalate NS-")]
     form = read(finance.get(draft.attributes["href"])).one("form", id="escalateform")
     assert form.one("input", name="record_number").attributes["value"] in draft.text
-    assert "aiaccount" in form.one("dl", id="filled").text
+    assert "AiAccount" in form.one("dl", id="filled").text
 
     ask_target(house, "pause", key=SIMULATOR_KEY, status="active")
     house.product.run(*test)

@@ -132,7 +132,7 @@ def test_A15_what_it_says(shop: Shop) -> None:
     assert [one["id"] for page in swept for one in page] == sorted(lost)
     finance = house.visitor(FINANCE)
     page = words(finance.get(f"/c/{CURRENT_COMPANY}/connections/woocommerce"))
-    found = "The nightly sweep of woocommerce found 3 records that had not arrived:"
+    found = "The nightly sweep of WooCommerce found 3 records that had not arrived:"
     assert f"{found} order 7, order 23, order 41." in page
     record = words(finance.get(f"/c/{CURRENT_COMPANY}/records/woocommerce/order/7?tab=versions"))
     assert "sweep" in record

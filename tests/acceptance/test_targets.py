@@ -81,7 +81,7 @@ def test_A11_what_it_says(office: House) -> None:
     answer = admin.post(f"{BASE}/connections/new", form, **fields)
     told = read(answer.text).text
     assert answer.status_code == 422, told[:800]
-    assert "netshop (API) brings order records already" in told
+    assert "NetShop (API) brings order records and settlement records already" in told
     assert rows(office, "SELECT count(*) FROM connection WHERE name = 'stall'") == [(0,)]
 
     shown = read(admin.get(f"{BASE}/connections/netshop/settings"))
@@ -93,8 +93,9 @@ def test_A11_what_it_says(office: House) -> None:
     assert rows(office, "SELECT count(*) FROM record WHERE number = 'NS-1101'") == [(0,)]
     assert admin.post(f"{BASE}/connections/new", form, **fields).status_code == 200
     told = save(admin, "netshop", 422, deliveries="on")
-    assert "stall (Excel import) brings order records already" in told
+    assert "stall (Excel import) brings order records and settlement records already" in told
     assert office.deliver(clean(1101), event_id="evt_still_off").status_code == 403
+    save(admin, "stall", record_kinds="order")
     save(admin, "netshop", deliveries="on", record_kinds="settlement")
     save(admin, "netshop", 422, record_kinds="order, settlement")
 

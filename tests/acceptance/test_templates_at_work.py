@@ -172,7 +172,7 @@ def test_T36c_F07_a_default_classification_is_marked_as_one(depot: Depot) -> Non
 def test_T36d_F20_tax_of_another_rate_is_held_with_both_sums(depot: Depot) -> None:
     eight: Body = {"tax_total": "1.60", "total": "21.60"}
     depot.take(*billed("2001", {"tax": "SST"}, **eight))
-    words = "By our rates the tax is 2.00, the record says 1.60."
+    words = "By our rates the tax is RM 2.00, the record says RM 1.60."
     assert held(depot, "2001") == [("CHK01", "tax_desk", words, "itself")]
     assert sent(depot, "2001") == []
     ten: Body = {"tax_total": "2.00", "total": "22.00", "version": 2}
@@ -238,7 +238,7 @@ def test_T36k_F04_the_sum_of_quickbooks_is_made_first_and_a_sen_is_named(trader:
     page = trader.person("finance").get(f"{BASE}/records/intake/order/NS-4200?tab=ruletree")
     assert "Total = 33.12, sum then round = 33.13" in read(page).text
     for number, total in (("NS-4100", "33.13"), ("NS-4300", "33.17")):
-        words = f"Lines and tax of {number} do not add up to {total}."
+        words = f"Lines and tax of {number} do not add up to RM {total}."
         assert held(trader, number) == [("CHK01", "accounts", words, "itself")]
         assert not books.called(number)
 
@@ -287,7 +287,7 @@ def test_T36h_F06_a_tax_number_of_a_wrong_form_is_held_and_told(shop: House) -> 
     order = clean(601, items=priced("10000.01", tax="NONE"), customer=buyer(601, **given))
     shop.deliver(order)
     work(shop)
-    words = "Above RM 10000.00 the e-invoice needs the buyer's TIN and address."
+    words = "Above RM 10,000.00 the e-invoice needs the buyer's TIN and address."
     assert ("CHK01", "tax_desk", words, "itself") in held(shop, "NS-601")
     assert written(shop, "NS-601") == []
     assert "(it ends in 0; perhaps C258456320210)" in pane(shop, 601)
@@ -304,11 +304,11 @@ def test_T36i_F08_above_ten_thousand_the_missing_fields_are_listed(shop: House) 
     above = clean(802, items=priced("10000.01", tax="NONE"))
     shop.deliver(below, above)
     work(shop)
-    words = "Above RM 10000.00 the e-invoice needs the buyer's TIN and address."
+    words = "Above RM 10,000.00 the e-invoice needs the buyer's TIN and address."
     assert words not in [row[2] for row in held(shop, "NS-801")]
     assert words in [row[2] for row in held(shop, "NS-802")]
     assert written(shop, "NS-802") == []
-    assert "tin is filled in; address is given" in pane(shop, 802)
+    assert "the TIN is filled in; the address is filled in" in pane(shop, 802)
     complete = {"tin": "C10", "address": "1 Jalan Ipoh"}
     shop.deliver(later(above, customer=buyer(802, **complete)))
     work(shop)

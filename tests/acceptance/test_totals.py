@@ -190,12 +190,12 @@ def test_C29_a_retry_that_succeeded_with_another_total_is_escalated(house: House
     assert tries == ["unavailable"], "it was refused once, then taken"
     approver = house.visitor(APPROVER)
     board = read(approver.get(f"{BASE}/"))
-    named = f"Sales invoice totals of {DAY} differ in aiaccount"
+    named = f"Sales invoice totals of {DAY} differ in AiAccount"
     assert named in board.one("section", id="dashcauses").text
     page = _exception(approver, named)
     pane = read(approver.get(page))
     assert "totals_mismatch" in pane.text
-    assert "NS-3002 was sent 2 times before aiaccount took it." in pane.text
+    assert "NS-3002 was sent 2 times before AiAccount took it." in pane.text
     assert "It shows RM 11.00 there and was sent with RM 16.50." in pane.text
     assert f"The sales invoice total of {DAY} is RM 5.50 short there." in pane.text
     assert figures(read(approver.get(f"{PAGE}?{BOTH}")), DAY)[0][5] == "RM 5.50 1 document"

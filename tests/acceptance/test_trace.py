@@ -225,7 +225,7 @@ def test_G06_whether_a_duplicate_rule_existed(told: Told, product: Product) -> N
     assert said.count("said pass") == 4
     party = f"with InvoiceNumber = NS-{NUMBER} and Customer = Warung Melati"
     assert f"no other record here has a document of aiaccount.sales_invoice {party}" in said
-    assert "aiaccount itself takes no second document of that number and customer." in said
+    assert "AiAccount itself takes no second document of that number and customer." in said
     assert "Party matching: debtor(" in said
     assert said.endswith("number one id; always in force) said pass.")
     assert f"compared number = NS-{NUMBER}" in said
@@ -317,7 +317,7 @@ def test_a_change_after_the_sync_is_told(told: Told) -> None:
     assert told.house.deliver(later(ORDER, items=more)).status_code == 202
     page = until_shown(told.house.visitor(FINANCE), NUMBER, "On hold")
     said = timeless(answers(page)[5], told.started)
-    assert said.startswith("Yes, since version 1 was sent: version 2 at <now> from netshop: ")
+    assert said.startswith("Yes, since version 1 was sent: version 2 at <now> from NetShop: ")
     assert "line 1.qty 20 → 21" in said
     assert len(writes(told.house, f"NS-{NUMBER}")) == 1
 

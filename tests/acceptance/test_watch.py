@@ -89,7 +89,9 @@ class Watch:
     def row(self, number: int, document: str) -> Part:
         """The row of a document of an order, on its record page."""
         rows = self.page(number).all("tr", role="row")
-        return next(one for one in rows if any(c.text == document for c in one.all("code")))
+        return next(
+            one for one in rows if any(c.text == document for c in one.all("span", cls="mono"))
+        )
 
     def posting(self, number: int, document: str) -> str:
         """The state of a document of an order."""
@@ -153,7 +155,7 @@ def test_F28_what_it_says(watch: Watch) -> None:
     ]
     look = watch.row(2801, "NS-2801-1").one("a").attributes["href"]
     changed = answers(read(watch.house.visitor(FINANCE).get(look)))[5]
-    assert changed.startswith("Yes, since version 1 was sent: in autocount, seen "), changed
+    assert changed.startswith("Yes, since version 1 was sent: in AutoCount, seen "), changed
     assert ", changed by ADMIN: " in changed
     watch.goes_by(25 * HOUR)
     assert watch.found(2801) == [said]
@@ -167,22 +169,22 @@ def test_G05_whether_it_was_changed_after_sync(watch: Watch) -> None:
     watch.deliver(later(order, customer=buyer(501, name="Warung Mekar")))
     work(watch.house)
     updated = (
-        "Yes, since version 1 was sent: version 2 at <then> from netshop:"
+        "Yes, since version 1 was sent: version 2 at <then> from NetShop:"
         " customer_name Buyer 501 → Warung Mekar;"
-        " NS-501-1 updated in autocount at <then> with version 2"
+        " NS-501-1 updated in AutoCount at <then> with version 2"
     )
     assert _changed(watch, 501) == (f"{updated}.", [])
     assert watch.effects("NS-501-1") == ["created", "updated"]
     watch.deliver(later(order, minutes=-9, version=3, customer=buyer(501, name="Warung")))
     work(watch.house)
-    late = "version 3 at <then> from netshop came late: older than what was known, not checked"
+    late = "version 3 at <then> from NetShop came late: older than what was known, not checked"
     assert _changed(watch, 501) == (f"{updated}; {late}.", [])
     watch.there(
         "by_hand", number="NS-501-1", by="SITI", details=[{"description": "Glass, chipped"}]
     )
     watch.goes_by(25 * HOUR)
     text, red = _changed(watch, 501)
-    there = "in autocount, seen <then>, changed by SITI: "
+    there = "in AutoCount, seen <then>, changed by SITI: "
     assert text.startswith(f"{updated}; {late}; {there}")
     assert text.endswith(
         "description of line 1 is Glass, chipped there, not Kopitiam glass, 200 ml."
@@ -310,7 +312,7 @@ def test_C23_what_it_says(watch: Watch, product: Product) -> None:
     (page,) = hold_pages(approver, 2311)
     pane = read(approver.get(page))
     assert "possible_manual_entry" in pane.text
-    assert "In autocount stands IV-000077 for 300-W001 over MYR 10.00" in pane.text
+    assert "In AutoCount stands IV-000077 for 300-W001 over RM 10.00" in pane.text
     assert watch.effects("NS-2311-1") == []
 
     decide(approver, page, "link", "Typed by Mei Ling before the order came over")
@@ -337,7 +339,7 @@ def test_C14_what_it_says(watch: Watch) -> None:
         (pages[number],) = hold_pages(approver, number)
     table = read(approver.get(pages[1401])).one("table", cls="beside")
     heads = [cell.text for cell in table.all("th")]
-    assert heads[1:] == ["Ours, not sent: NS-1401-1", "In autocount: IV-1401"]
+    assert heads[1:] == ["Ours, not sent: NS-1401-1", "In AutoCount: IV-1401"]
     shown = {
         cells[0].text: cells for cells in (row.all("td") for row in table.all("tr", role="row"))
     }

@@ -65,7 +65,7 @@ def spell_twice(house: House) -> None:
 
 def two_suppliers_with_one_number_are_held_too(house: House) -> None:
     finance = house.visitor(FINANCE)
-    for number, rule in ((60, "duplicate_supplier"), (61, "duplicate_seller")):
+    for number, rule in ((60, "duplicate supplier"), (61, "duplicate seller")):
         record = f"/c/{CURRENT_COMPANY}/records/intake/purchase/PO-{number}"
         until_page(finance, record, "On hold")
         page = finance.get(hold_of(finance, record))
@@ -73,7 +73,7 @@ def two_suppliers_with_one_number_are_held_too(house: House) -> None:
         assert link, words(page)
         told = words(finance.get(link[1]))
         assert f"Merge {LADANG_TOO} into {LADANG}?" in told
-        assert f"{rule} found them on B-PO-{number}" in told
+        assert f"The rule “{rule}” found them on B-PO-{number}" in told
         assert "S-502 in creditor" in told
     assert not {"B-PO-60", "B-PO-61"} & {call.get("number") for call in house.calls()}
 

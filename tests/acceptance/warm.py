@@ -1,11 +1,12 @@
 """The installed command, entered in a fork of a process that has loaded it: a start costs little.
 
-Here: one such process for each installed command, and what is started in it. Every start is a
-process of its own, with its own folder, environment and streams, entered as the command's own
-script enters it. What the product itself starts is started as ever; only where a test says so its
-workers are forks, too, which wait beside it and are its children. Not here: runs whose environment
-matters to Python itself; those start it anew (product.py). Nothing of the six packages is imported
-here.
+Here: one such process for each installed command, and what is started in it. It lies on huge pages,
+for a fork copies what says where its pages are, and it hashes passwords in no time, which no
+setting of the product can ask for. Every start is a process of its own, with its own folder,
+environment and streams, entered as the command's own script enters it. What the product itself
+starts is started as ever; only where a test says so its workers are forks, too, which wait beside
+it and are its children. Not here: runs whose environment matters to Python itself; those start it
+anew (product.py). Nothing of the six packages is imported here.
 """
 
 import json
@@ -25,9 +26,11 @@ OURS = ("CLEARPOST_", "DATABASE_URL", "REDIS_URL")
 PATIENCE = 300
 REHEARSAL = Path(__file__).with_name("rehearsal.py")
 _DRIVER = """
-import functools, gc, importlib, io, json, os, runpy, signal, socket, subprocess, sys, traceback
+import contextlib, ctypes, functools, gc, importlib, io, json, os, runpy, select, socket, subprocess
+import sys, traceback
 from importlib.metadata import entry_points
 from pathlib import Path
+HUGE, COLLAPSE = 1 << 21, 25  # bytes of a huge page; what asks for them at once
 (script,) = entry_points(group="console_scripts", name="clearpost")
 main = script.load()
 for name in (
@@ -38,6 +41,8 @@ for name in (
 ):
     importlib.import_module(name)
 importlib.import_module("sqlalchemy.orm").configure_mappers()
+doors = importlib.import_module("holding.access.sessions")
+doors._hasher = type(doors._hasher)(time_cost=1, memory_cost=64, parallelism=1)  # of passwords
 compiled = importlib.import_module("jinja2").FileSystemBytecodeCache(sys.argv[1])
 importlib.import_module("flask").Flask.jinja_options = {"bytecode_cache": compiled}
 reading = importlib.import_module("grammar.parsing.parser")
@@ -97,7 +102,7 @@ def enter(job, streams):
     os.environ.update(job["env"])
     for place, stream in enumerate(streams):
         os.dup2(stream, place)
-    os.closerange(3, 64)
+    os.closerange(3, 4096)
     sys.stdin, sys.stdout, sys.stderr = (
         io.TextIOWrapper(io.FileIO(place, mode, closefd=False), encoding="utf-8")
         for place, mode in enumerate("rww")
@@ -118,39 +123,52 @@ def enter(job, streams):
     sys.stderr.flush()
     os._exit(code)
 
-def watch(job, streams, told):
-    # the parent of a start: says its number, then how it ended
+def begin(line):
+    # a start is a fork of this process, which says its number and, later, how it ended
+    raw, given, _, _ = socket.recv_fds(line, 1 << 20, 4)
+    if not raw:
+        os._exit(0)
     child = os.fork()
     if child == 0:
-        enter(job, streams)
-    for stream in streams:
+        enter(json.loads(raw), given[:3])
+    for stream in given[:3]:
         os.close(stream)
-    os.write(told, b"%d\\n" % child)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    os.write(told, b"%d\\n" % code)
-    os._exit(0)
+    os.write(given[3], b"%d\\n" % child)
+    handle = os.pidfd_open(child)
+    running[handle] = (child, given[3])
+    ears.register(handle, select.POLLIN)
 
-def reap():
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
+def ended(handle):
+    child, told = running.pop(handle)
+    ears.unregister(handle)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    with contextlib.suppress(BrokenPipeError):
+        os.write(told, b"%d\\n" % code)
+    os.close(told)
+    os.close(handle)
+
+def on_huge_pages():
+    # a fork copies what says where the pages are: of huge ones there are few
+    here = ctypes.CDLL(None, use_errno=True).madvise
+    here.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    for at in Path("/proc/self/maps").read_text().splitlines():
+        place, rights, *rest = at.split()
+        if rights.startswith("rw") and (len(rest) < 4 or rest[3] == "[heap]"):
+            first, last = (int(end, 16) for end in place.split("-"))
+            first, last = (first + HUGE - 1) // HUGE * HUGE, last // HUGE * HUGE
+            if first < last:
+                here(first, last - first, COLLAPSE)
 
 rehearse = runpy.run_path(sys.argv[2])["rehearse"]
 rehearse(main, become, starter)
 gc.freeze()
+on_huge_pages()
 
-line = socket.socket(fileno=0)
+line, running, ears = socket.socket(fileno=0), {}, select.poll()
+ears.register(line, select.POLLIN)
 while True:
-    raw, given, _, _ = socket.recv_fds(line, 1 << 20, 4)
-    if not raw:
-        break
-    if os.fork() == 0:
-        watch(json.loads(raw), given[:3], given[3])
-    for one in given:
-        os.close(one)
-    reap()
+    for handle, _ in ears.poll():
+        ended(handle) if handle in running else begin(line)
 """
 
 
@@ -199,6 +217,11 @@ class Started:
 def fits(env: Mapping[str, str]) -> bool:
     """Whether these settings are ours alone, and none of Python's."""
     return all(name.startswith(OURS) for name in env)
+
+
+def load(command: Path) -> None:
+    """Load the command now; every fork of this process starts it from there."""
+    _driver(command)
 
 
 def start(

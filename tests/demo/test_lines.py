@@ -57,7 +57,7 @@ def test_where_a_piece_has_no_exact_price_their_sum_is_known_before(orders: list
     [decision] = decisions([carton])
     finding = decision.findings[0]
     assert (decision.state, finding.rule) == ("held", "rounding")
-    assert "Total is 77.00, but aiaccount makes 76.99 of the lines" in finding.message
+    assert "Total is RM 77.00, but aiaccount makes RM 76.99 of the lines" in finding.message
     assert decision.document is not None
     assert decision.document.lines[0]["UnitPrice"] == "0.2083"
     [told] = totals(sent(decision.document), company()).warnings

@@ -69,18 +69,18 @@ def poison_from(environment: Mapping[str, str]) -> None:
         return
     breaks = BREAKS[environment.get(f"{POISON}_KIND", "segfault")]
     steps = vars(due_records)
-    judge, reach = steps["_judge"], steps["point"]
+    enter, reach = steps["_entered"], steps["point"]
 
-    def judge_or_die(batch: Any, case: Any, now: Any) -> Any:
+    def enter_or_die(case: Any) -> Any:
         judging[:] = [] if case.claimed.poison else [case.subject.body.get("number")]
-        return judge(batch, case, now)
+        return enter(case)
 
     def reach_or_die(name: str) -> None:
         if name == "eval.each" and number in judging:
             breaks()
         reach(name)
 
-    steps.update(_judge=judge_or_die, point=reach_or_die)
+    steps.update(_entered=enter_or_die, point=reach_or_die)
     jobs.LONGEST = STUCK
 
 

@@ -20,6 +20,8 @@ from tests.support.applications import keep_compiled
 from tests.support.clock import SetClock
 from tests.support.databases import opened, sqlite_copy, upgrade_by_copy
 
+SAID = "clearpost_said"
+
 keep_compiled()
 
 
@@ -79,6 +81,7 @@ class Browser:
 
     def __init__(self, client: FlaskClient) -> None:
         self.client = client
+        self._token: tuple[tuple[tuple[str, str], ...], str] = ((), "")
 
     def get(self, url: str, *, target: str = "", status: int = 200) -> TestResponse:
         answer = self.client.get(url, headers=self._htmx(target))
@@ -96,6 +99,19 @@ class Browser:
         return answer
 
     def token(self) -> str:
+        """The token of a form, which is good for as long as the session lasts."""
+        whose, told = self._token
+        if not told or whose != self._session():
+            told = self._read_token()
+            self._token = (self._session(), told)
+        return told
+
+    def _session(self) -> tuple[tuple[str, str], ...]:
+        """What the cookies say of who this is; SAID holds only the messages of the next page."""
+        cookies = sorted((self.client._cookies or {}).values(), key=lambda one: one.key)
+        return tuple((one.key, one.value) for one in cookies if one.key != SAID)
+
+    def _read_token(self) -> str:
         for url in ("/c", "/signin"):
             page = self.client.get(url).get_data(as_text=True)
             found = re.search(r'name="csrf_token" value="([^"]+)"', page)

@@ -24,6 +24,8 @@ def in_every_way(
     first = program.decision(subject, facts, fresh, now)
     same_decision(outcome, first)
     assert program.decision(subject, facts, fresh, now) == first
+    asked = subject, facts, replace(world), now
+    assert program.decisions([asked, asked]) == [first, first]
     same_glance(program, outcome, program.glance(subject, facts, fresh, now))
     return outcome
 

@@ -6,13 +6,14 @@ ignored; above 1,000.00 the accounts team approves; a reference that another ord
 duplicate; a note `boom` makes the program itself fail. The invoice is INV-<number>.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
 from grammar.text.problem import Span
+from rules.decisions.record import Asked
 from rules.facts.world import Facts, Subject, World
 from rules.outcomes.outcome import (
     ApprovalNeed,
@@ -87,6 +88,20 @@ class ToyProgram:
         return ()
 
     def decision(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
+        return self.evaluate(subject, facts, world, now)
+
+    def decisions(self, asked: Sequence[Asked]) -> list[Outcome | Exception]:
+        return [self._tried(one) for one in asked]
+
+    def _tried(self, asked: Asked) -> Outcome | Exception:
+        try:
+            return self.decision(*asked)
+        except Exception as error:
+            return error
+
+    def evaluate_as_first(
+        self, subject: Subject, facts: Facts, world: World, now: datetime
+    ) -> Outcome:
         return self.evaluate(subject, facts, world, now)
 
     def evaluate(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:

@@ -14,7 +14,7 @@ from grammar.text.editions import NEWEST
 from holding.evaluation.due_records import judge_due
 from holding.intake.versions import Receipt, receive
 from holding.lifecycle.changes import next_revision, wake_all_unsent, wake_cause, wake_records
-from holding.mappings.entries import used_by
+from holding.mappings.entries import reach
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.tables import Company, Connection, MappingEntry, MappingTable, Record, RulesetVersion
@@ -151,10 +151,10 @@ class Shop:
             )
         )
         if before is not None:
+            using = reach(session, table, sku, None).using
             before.to_revision = revision
             session.flush()
-            users = used_by(session, [before.id])
-            woken += wake_records(session, users, now)
+            woken += wake_records(session, using, now)
         session.add(
             MappingEntry(
                 table_id=table.id,

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from connectors.contract import ConnectionReport, Settings, Step
 from connectors.kit.reach import NAME as REACH
-from connectors.kit.reach import reach
+from connectors.kit.reach import reach, says
 from connectors.transport.http import HttpAnswer, HttpFailure, reached
 
 TEXT, KEY, SHOP, RIGHTS = "Key text", "Key accepted", "Shop", "Permission"
@@ -57,6 +57,6 @@ def no_shop(title: str, settings: Settings, hint: str) -> Step:
 
 def strange(title: str, answer: HttpAnswer, said: str) -> Step:
     """An answer that says nothing of key, shop or permission."""
-    words = f"{title} answered {answer.status}: {said}"
+    words = says(title, answer.status, said)
     hint = f"Test again in a few minutes. If it stays so, ask the support of {title}."
     return Step.failed(KEY, words, hint, "answer")

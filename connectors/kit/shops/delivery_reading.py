@@ -1,12 +1,17 @@
 """A delivery of a shop, from its bytes to its answer.
 
-Here: JSON that is refused, records and errors side by side. Not here: who signed it, what a record
-is made of (each source).
+Here: JSON that is refused, a record or its errors, records and errors side by side. Not here: who
+signed it, what a record is made of (each source).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 from connectors.contract import Accepted, IncomingRecord, RowError, SourceRefusal
+from connectors.contract.schema import KindSchema
+from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.kit.shops.line_sums import Line, numbered
+from connectors.kit.shops.payload_parts import Part
 from connectors.transport.strict_json import JsonRefusal, loads
 
 Read = IncomingRecord | tuple[RowError, ...]
@@ -19,6 +24,21 @@ def parsed(raw: bytes) -> object | SourceRefusal:
     if isinstance(value, JsonRefusal):
         return SourceRefusal(400, value.code, value.message, value.hint)
     return value
+
+
+def record_of(
+    kind: KindSchema,
+    told: Part,
+    key: Cell,
+    head: Mapping[str, Cell],
+    lines: Sequence[Line],
+    zone: ZoneInfo,
+) -> Read:
+    """The record of a part of a payload; what was wrong with the part comes before the rest."""
+    read = canonical(kind, RawRecord(key, head, numbered(lines)), zone)
+    if not told.errors:
+        return read
+    return (*told.errors, *(() if isinstance(read, IncomingRecord) else read))
 
 
 def sorted_out(found: Iterable[Read]) -> tuple[tuple[IncomingRecord, ...], tuple[RowError, ...]]:

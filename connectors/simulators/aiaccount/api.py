@@ -155,7 +155,7 @@ class Api(StandIn[Books]):
         company: Company,
         *,
         fault: Fault,
-        planned: bool,
+        planned: bool | str,
     ) -> Reply:
         earlier = self.books.answers.get((job.company, job.key))
         if earlier is not None and self.books.dedupe != "nothing":
@@ -174,7 +174,7 @@ class Api(StandIn[Books]):
             return reply
         return self._post(job, fault, planned=planned)
 
-    def _post(self, job: Job, fault: Fault, *, planned: bool) -> Reply:
+    def _post(self, job: Job, fault: Fault, *, planned: bool | str) -> Reply:
         result = post(self.books, job, self.now())
         created = any(line["effect"] == "created" for line in result.lines)
         withheld = bool(fault.cut) or (created and self.books.withholds_next())
@@ -186,7 +186,7 @@ class Api(StandIn[Books]):
         self.write(*result.lines)
         return fault.sent(Reply(status=result.status, content=result.content), withheld=withheld)
 
-    def _replay(self, job: Job, earlier: Mapping[str, Any], *, planned: bool) -> Reply:
+    def _replay(self, job: Job, earlier: Mapping[str, Any], *, planned: bool | str) -> Reply:
         line = {**base_line(job, self.now()), "planned": planned}
         if earlier["body_sha256"] != job.body_sha256:
             self.write({**line, "code": "duplicate"})
@@ -206,7 +206,7 @@ class Api(StandIn[Books]):
             headers={"Idempotent-Replayed": "true"},
         )
 
-    def unread(self, job: Job, body: Unreadable, *, planned: bool) -> Reply:
+    def unread(self, job: Job, body: Unreadable, *, planned: bool | str) -> Reply:
         """Refuse a body that cannot be read; of a parked one the refusal is remembered."""
         reply = error(body.status, body.code, body.message)
         line = {**base_line(job, self.now()), "code": body.code, "planned": planned}
@@ -234,7 +234,7 @@ class Api(StandIn[Books]):
         return None
 
     def _note(
-        self, request: Request, request_id: str, reply: Reply, *, planned: bool = False
+        self, request: Request, request_id: str, reply: Reply, *, planned: bool | str = False
     ) -> None:
         """A ledger line for what has no effect; a write among them is on the disk before the
         answer.

@@ -23,6 +23,7 @@ ALL_PERMISSIONS = (
     "imports.read",
 )
 DEMO_KEY = "aia_live_demo_7Qk2"
+COMPANY = "CMP-1042"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,7 +55,7 @@ class ApiKey:
     id: str
     status: str = "active"
     permissions: tuple[str, ...] = ALL_PERMISSIONS
-    companies: tuple[str, ...] = field(default=("CMP-1042",))
+    companies: tuple[str, ...] = field(default=(COMPANY,))
 
 
 def default_companies(

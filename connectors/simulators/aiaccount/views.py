@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from connectors.simulators.aiaccount.api import Api
 
 
-def park(api: "Api", job: Job, why: str, *, planned: bool) -> Reply:
+def park(api: "Api", job: Job, why: str, *, planned: bool | str) -> Reply:
     """Keep a push, and say so."""
     cache_id = api.books.next_id("cch", 0)
     import_id = api.books.next_id("imp", 8800)

@@ -9,7 +9,8 @@ from datetime import date
 from functools import partial
 
 from connectors.simulators.autocount.api import Api
-from connectors.simulators.autocount.books import Books, default_books, default_keys
+from connectors.simulators.autocount.books import BOOK, DEMO_KEY, Books, default_books, default_keys
+from connectors.simulators.autocount.control import FAULTS
 from connectors.simulators.base.control import options, start
 
 
@@ -23,14 +24,20 @@ def main(arguments: list[str] | None = None) -> None:
         withhold=given.withhold,
         seed=given.seed,
     )
-    start("autocount", given, partial(Api, books, a_minute=given.calls_a_minute))
+    told = {"company_id": BOOK, "key_id": DEMO_KEY[0], "key": DEMO_KEY[1]}
+    make = partial(Api, books, a_minute=given.calls_a_minute)
+    start("autocount", given, make, told, faults=FAULTS)
 
 
 def _parser() -> ArgumentParser:
     parser = options("autocount", port=8102)
-    parser.add_argument("--existing", choices=["refuse", "overwrite"], default="refuse")
-    parser.add_argument("--calls-a-minute", type=int, default=100)
-    parser.add_argument("--locked-through", type=date.fromisoformat, default=None)
+    words = "what it does to a document whose number is there already (refuse)"
+    ways = ["refuse", "overwrite"]
+    parser.add_argument("--existing", choices=ways, default="refuse", help=words)
+    words = "calls that are answered in a minute (100)"
+    parser.add_argument("--calls-a-minute", type=int, default=100, help=words)
+    words = "the last day that is locked, as 2026-09-30; left out: no period is"
+    parser.add_argument("--locked-through", type=date.fromisoformat, default=None, help=words)
     return parser
 
 

@@ -182,7 +182,9 @@ class Api(Metered[Books]):
         for turn in range(2 if fault.twice else 1):
             outcome = decide(self.books, job, self.now())
             line = {**self._line(request, request_id), **_told(job, outcome)}
-            reply = self._close(line, request, job, outcome, fault, planned=planned and not turn)
+            reply = self._close(
+                line, request, job, outcome, fault, planned=planned if not turn else False
+            )
         return reply, fault.hang
 
     def _close(
@@ -193,7 +195,7 @@ class Api(Metered[Books]):
         outcome: Outcome,
         fault: Fault,
         *,
-        planned: bool,
+        planned: bool | str,
     ) -> Reply:
         """Write the line, then answer: a good answer has no content."""
         if fault.drop:
@@ -214,7 +216,7 @@ class Api(Metered[Books]):
         request_id: str,
         reply: Reply,
         *,
-        planned: bool = False,
+        planned: bool | str = False,
         lagged: bool = False,
     ) -> None:
         """A ledger line for what has no effect; a write among them is on the disk before the

@@ -32,8 +32,8 @@ def main(arguments: list[str] | None = None) -> None:
         seed=given.seed,
     )
     told = {"company_id": API_KEY[:5], "user_name": USER, "key": f"{PASSWORD}:{API_KEY}"}
-    told |= {"faults": ", ".join(sorted(FAULTS))}
-    start("autocount_aotg", given, partial(Api, books, a_minute=given.calls_a_minute), told)
+    make = partial(Api, books, a_minute=given.calls_a_minute)
+    start("autocount_aotg", given, make, told, faults=FAULTS)
 
 
 def _parser() -> ArgumentParser:
@@ -47,9 +47,12 @@ def _parser() -> ArgumentParser:
         default=0.0,
         help="how much longer a request waits for each other one of its second",
     )
-    parser.add_argument("--token-seconds", type=float, default=3600.0)
-    parser.add_argument("--calls-a-minute", type=int, default=100_000)
-    parser.add_argument("--locked-through", type=date.fromisoformat, default=None)
+    words = "how long a token is good for, in seconds (3600)"
+    parser.add_argument("--token-seconds", type=float, default=3600.0, help=words)
+    words = "calls that are answered in a minute (100000)"
+    parser.add_argument("--calls-a-minute", type=int, default=100_000, help=words)
+    words = "the last day that is locked, as 2026-09-30; left out: no period is"
+    parser.add_argument("--locked-through", type=date.fromisoformat, default=None, help=words)
     return parser
 
 

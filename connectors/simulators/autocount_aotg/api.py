@@ -130,7 +130,7 @@ class Api(Metered[Books]):
         kind: str,
         fault: QueueFault,
         *,
-        planned: bool = False,
+        planned: bool | str = False,
         withheld: bool = False,
     ) -> Reply:
         """Keep a request for the account book; what is done at once is told at once."""
@@ -157,7 +157,7 @@ class Api(Metered[Books]):
         return self.books.queue[name].state(now, offline=book.offline)
 
     def _noted(
-        self, request: Request, request_id: str, reply: Reply, *, planned: bool = False
+        self, request: Request, request_id: str, reply: Reply, *, planned: bool | str = False
     ) -> Reply:
         """A ledger line for what has no effect; a write among them is on the disk before the
         answer.

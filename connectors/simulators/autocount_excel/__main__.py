@@ -14,7 +14,8 @@ from connectors.simulators.base.control import options, start
 def main(arguments: list[str] | None = None) -> None:
     """Start the simulator."""
     given = options("autocount_excel", port=8106).parse_args(arguments)
-    start("autocount_excel", given, partial(Desk, Books(withhold=given.withhold, seed=given.seed)))
+    make = partial(Desk, Books(withhold=given.withhold, seed=given.seed))
+    start("autocount_excel", given, make, {"key": "", "company_id": ""})  # a person imports there
 
 
 if __name__ == "__main__":

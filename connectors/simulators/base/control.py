@@ -108,23 +108,36 @@ class Make(Protocol):
 
 def options(name: str, *, port: int) -> ArgumentParser:
     """The command line of a simulator, as far as every one has it."""
-    parser = ArgumentParser(prog=f"simulate {name}")
-    parser.add_argument("--port", type=int, default=port)
-    parser.add_argument("--ledger", type=Path, required=True)
-    parser.add_argument("--withhold", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--home", type=Path, default=None)
-    parser.add_argument("--hang", type=float, default=0.0)
-    parser.add_argument("--watch-parent", action="store_true")
+    words = f"A stand-in that answers as {name} does, in a process of its own."
+    parser = ArgumentParser(prog=f"simulate {name}", description=words)
+    words = f"the port of 127.0.0.1 that it listens on ({port}); 0: any that is free"
+    parser.add_argument("--port", type=int, default=port, help=words)
+    words = "the file that it writes all it did to, and goes on from when it is started again"
+    parser.add_argument("--ledger", type=Path, required=True, help=words)
+    words = "how many of its answers to writes never arrive, though the write is done (0)"
+    parser.add_argument("--withhold", type=int, default=0, help=words)
+    words = "another seed withholds other answers (0)"
+    parser.add_argument("--seed", type=int, default=0, help=words)
+    words = "the folder of the installation whose clock it follows, which tests move"
+    parser.add_argument("--home", type=Path, default=None, help=words)
+    words = "seconds that a caller waits for an answer that the fault “timeout” keeps back (0)"
+    parser.add_argument("--hang", type=float, default=0.0, help=words)
+    parser.add_argument("--watch-parent", action="store_true", help="end when stdin closes")
     return parser
 
 
 def start(
-    name: str, given: Namespace, make: Make, told: Mapping[str, object] | None = None
+    name: str,
+    given: Namespace,
+    make: Make,
+    told: Mapping[str, object] | None = None,
+    *,
+    faults: Collection[str] = (),
 ) -> None:
-    """Serve a stand-in until killed; what is told with its address."""
+    """Serve a stand-in until killed; what is told with its address: key, ids, and its faults."""
     made = make(Ledger(given.ledger), MachineClock(given.home), hang=given.hang)
-    serve(name, made.handle, port=given.port, watch_parent=given.watch_parent, told=told)
+    known = {**(told or {}), "faults": sorted(faults)}
+    serve(name, made.handle, port=given.port, watch_parent=given.watch_parent, told=known)
 
 
 Deed = Callable[[Request, str], Reply]

@@ -22,7 +22,7 @@ REST: Final = {
     "rest_too_many": "it is answered 429 and told to wait",
     "rest_limit": "it is answered 200 with the error that says the same",
     "rest_refused": "it is answered as for a token that was taken back",
-    "rest_forbidden": "it is answered as for an app that may not ask that",
+    "rest_forbidden": "it is answered as for an app that may not ask that (in no sheet)",
     "rest_cut": "the connection is cut in the middle of the answer",
     "rest_missing": "one order of the page is left out where orders are shown",
 }

@@ -4,7 +4,10 @@ Here: the plan, what one fault changes, the faults that every target has. Not he
 target alone (its simulator/faults.py), and its other control acts.
 """
 
+import io
 import random
+import re
+import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -82,6 +85,7 @@ class Scripted(ABC):
     def rewind(self) -> None:
         """Nothing is planned, nothing was done."""
         self.faults: list[str] = []
+        self.by_number: dict[str, list[str]] = {}
         self.offset = 0.0
         self.effects = 0
 
@@ -90,7 +94,10 @@ class Scripted(ABC):
         if line["call"] == "control":
             self.acts()[line["act"]](line["given"])
             return
-        if line.get("planned"):
+        planned = line.get("planned")
+        if isinstance(planned, str):
+            self.by_number[planned] = self.by_number[planned][1:]
+        elif planned:
             self.faults = self.faults[1:]
         self.take(line)
 
@@ -102,11 +109,20 @@ class Scripted(ABC):
         """Whether the seeded plan cuts the answer of the next write that has an effect."""
         return self.effects in self._withheld
 
-    def fault_of(self, request: Request) -> tuple[str, bool]:
-        """The name of the fault that a write meets, and whether it is the next of the plan."""
+    def fault_of(self, request: Request) -> tuple[str, bool | str]:
+        """The name of the fault that a write meets, and whether it is the next of the plan; of one
+        that was planned for a document, its number.
+        """
         name = request.headers.get("x-sim-fault", "")
-        planned = not name and bool(self.faults)
-        return (self.faults[0] if planned else name), planned
+        if name:
+            return name, False
+        waiting = [number for number, faults in self.by_number.items() if faults]
+        body = _read(request.body) if waiting else b""
+        for number in waiting:
+            if re.search(rb"(?<![\w-])" + re.escape(number.encode()) + rb"(?![\w-])", body):
+                return self.by_number[number][0], number
+        planned = bool(self.faults)
+        return (self.faults[0] if planned else ""), planned
 
     def acts(self) -> dict[str, Act]:
         """The control acts that every simulator knows."""
@@ -121,7 +137,21 @@ class Scripted(ABC):
 
     def _set_faults(self, given: Mapping[str, Any]) -> None:
         names = given.get("plan") or [given["fault"]] * int(given.get("count", 1))
+        if number := str(given.get("number", "")):
+            self.by_number[number] = [*self.by_number.get(number, ()), *map(str, names)]
+            return
         self.faults = [*self.faults, *map(str, names)]
+
+
+def _read(body: bytes) -> bytes:
+    """What a body says: of a workbook the text of its parts."""
+    if not body.startswith(b"PK"):
+        return body
+    try:
+        with zipfile.ZipFile(io.BytesIO(body)) as parts:
+            return b"\n".join(parts.read(name) for name in parts.namelist())
+    except zipfile.BadZipFile:
+        return body
 
 
 def last_day(given: Mapping[str, Any]) -> date | None:

@@ -111,14 +111,15 @@ def serve(
     watch_parent: bool,
     told: Mapping[str, object] | None = None,
 ) -> None:
-    """Serve until killed. The first line of standard output tells name and address as JSON, and
-    what else there is to tell.
+    """Serve until killed. The first line of standard output tells name and addresses as JSON, and
+    what else there is to tell; `control` is where its faults are chosen.
     """
     server = _Server(port, handle)
     if watch_parent:
         threading.Thread(target=_leave_with_parent, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_address[1]}"
-    sys.stdout.write(json.dumps({"name": name, "url": url, **(told or {})}) + "\n")
+    addresses = {"url": url, "control": f"{url}/_sim/"}
+    sys.stdout.write(json.dumps({"name": name, **addresses, **(told or {})}) + "\n")
     sys.stdout.flush()
     server.serve_forever()
 

@@ -267,7 +267,8 @@ def shop_options(name: str, *, port: int) -> ArgumentParser:
     """The command line of a shop, as far as every one has it."""
     words = f"A shop that behaves as {name} does, in a process of its own."
     parser = ArgumentParser(prog=f"simulate {name}", description=words)
-    parser.add_argument("--port", type=int, default=port, help="where it is asked for its orders")
+    words = f"the port of 127.0.0.1 where it is asked for its orders ({port}); 0: any that is free"
+    parser.add_argument("--port", type=int, default=port, help=words)
     words = "the file that it writes all it did to, and goes on from when it is started again"
     parser.add_argument("--ledger", type=Path, required=True, help=words)
     parser.add_argument("--seed", type=int, default=0, help="another seed plays another month")

@@ -38,6 +38,9 @@ _ERRORS: Final = {
     "permission": ("InsufficientPermission", "ISV", "The app may not call this API"),
     "token": ("IllegalAccessToken", "ISV", "The specified access token is invalid or expired"),
 }
+"""Of these words the contract has IllegalAccessToken alone (K); that an app lacks a right, and the
+sentences, are ours (O).
+"""
 _ORDER, _REVERSE = 0, 10
 
 

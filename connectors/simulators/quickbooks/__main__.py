@@ -10,7 +10,17 @@ from functools import partial
 
 from connectors.simulators.base.control import options, start
 from connectors.simulators.quickbooks.api import Api
-from connectors.simulators.quickbooks.books import Books, default_companies
+from connectors.simulators.quickbooks.books import (
+    ACCESS,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    REALM,
+    REFRESH,
+    Books,
+    default_companies,
+)
+from connectors.simulators.quickbooks.faults import FAULTS
+from connectors.simulators.quickbooks.oauth import AUTHORIZE, TOKENS
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -25,17 +35,27 @@ def main(arguments: list[str] | None = None) -> None:
         seed=given.seed,
         redirects=given.redirect,
     )
-    start("quickbooks", given, partial(Api, books, a_minute=given.calls_a_minute))
+    key = f"{CLIENT_SECRET}:{REFRESH}-0"
+    told = {"company_id": REALM, "client_id": CLIENT_ID, "key": key, "token": f"{ACCESS}-0"}
+    told |= {"token_path": TOKENS, "authorization_path": AUTHORIZE}
+    make = partial(Api, books, a_minute=given.calls_a_minute)
+    start("quickbooks", given, make, told, faults=FAULTS)
 
 
 def _parser() -> ArgumentParser:
     parser = options("quickbooks", port=8103)
-    parser.add_argument("--calls-a-minute", type=int, default=500)
-    parser.add_argument("--closed-through", type=date.fromisoformat, default=None)
-    parser.add_argument("--remember-hours", type=float, default=24.0)
-    parser.add_argument("--token-seconds", type=float, default=3600.0)
-    parser.add_argument("--stale-hours", type=float, default=24.0)
-    parser.add_argument("--redirect", action="append", default=[])
+    words = "calls that are answered in a minute (500)"
+    parser.add_argument("--calls-a-minute", type=int, default=500, help=words)
+    words = "the last day that is closed, as 2026-09-30; left out: nothing is"
+    parser.add_argument("--closed-through", type=date.fromisoformat, default=None, help=words)
+    words = "for how many hours it knows a request id and repeats its answer (24)"
+    parser.add_argument("--remember-hours", type=float, default=24.0, help=words)
+    words = "how long an access token is good for, in seconds (3600)"
+    parser.add_argument("--token-seconds", type=float, default=3600.0, help=words)
+    words = "for how many hours the refresh token before the last one is taken, too (24)"
+    parser.add_argument("--stale-hours", type=float, default=24.0, help=words)
+    words = "an address that consent may lead back to; may be given more than once"
+    parser.add_argument("--redirect", action="append", default=[], help=words)
     return parser
 
 

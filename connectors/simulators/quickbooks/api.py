@@ -154,7 +154,7 @@ class Api(Metered[Books]):
             line = self.line(request, request_id, call="write") | {
                 "type": kind.type,
                 "entity": kind.entity,
-                "planned": planned and not turn,
+                "planned": planned if not turn else False,
             }
             reply = self._settle(line, request, company, kind, met)
         return reply, met.hang
@@ -203,7 +203,7 @@ class Api(Metered[Books]):
         return met.sent(Reply(status=200, content=text), withheld=withheld)
 
     def _note(
-        self, request: Request, request_id: str, reply: Reply, *, planned: bool = False
+        self, request: Request, request_id: str, reply: Reply, *, planned: bool | str = False
     ) -> None:
         """A ledger line for what has no effect; a write among them is on the disk before the
         answer.

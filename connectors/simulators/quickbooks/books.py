@@ -32,6 +32,7 @@ class Company:
     name: str = "Kedai Contoh Sdn Bhd"
     home_currency: str = "MYR"
     lists: dict[str, Names]
+    skus: Names = field(default_factory=dict)  # of items, by their id
     rates: dict[str, Decimal] = field(default_factory=dict)
     inactive: set[tuple[str, str]] = field(default_factory=set)
     not_queryable: set[tuple[str, str]] = field(default_factory=set)
@@ -68,6 +69,7 @@ def default_companies(*, closed_through: date | None) -> dict[str, Company]:
             "PaymentMethod": {"1": "Cash", "3": "FPX", "4": "Card"},
             "Currency": {"MYR": "Ringgit", "SGD": "Singapore dollar"},
         },
+        skus={"11": "TEA-LOOSE", "12": "TEA-CUP", "13": "RICE-01"},
         rates={"3": Decimal(0), "5": Decimal(10)},
         closed_through=closed_through,
     )
@@ -207,12 +209,13 @@ class Books(Scripted):
         self.company(given).closed_through = last_day(given)
 
     def _set_company(self, given: Mapping[str, Any]) -> None:
-        """Entries are added, made inactive or active again, fields are closed to queries; switches
-        are set.
+        """Entries are added, items get a SKU, entries are made inactive or active again, fields are
+        closed to queries; switches are set.
         """
         company = self.company(given)
         for entity, names in given.get("lists", {}).items():
             company.lists.setdefault(entity, {}).update(names)
+        company.skus.update(given.get("skus", {}))
         for entity, ids in given.get("inactive", {}).items():
             company.inactive |= {(entity, str(one)) for one in ids}
         for entity, ids in given.get("active", {}).items():

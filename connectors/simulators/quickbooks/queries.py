@@ -84,7 +84,9 @@ def _rows(books: Books, company: Company, entity: str) -> Iterator[Shown]:
         return
     for key, name in company.lists.get(entity, {}).items():
         active = (entity, key) not in company.inactive
-        yield {"Id": key, "Name": name, "Active": active}
+        sku = company.skus.get(key, "") if entity == "Item" else ""
+        told = {"Sku": sku} if sku else {}
+        yield {"Id": key, "Name": name, **told, "Active": active}
 
 
 def _conditions(text: str) -> list[Condition] | None:

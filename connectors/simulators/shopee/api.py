@@ -38,6 +38,9 @@ _ERRORS: Final = {
     "permission": ("error_permission", "You don't have the permission to call this API."),
     "shop": ("error_auth", "Invalid shop_id: partner and shop are not linked."),
 }
+"""Of these words the contract has error_auth alone (K); that an app lacks a right, that a shop is
+another's, and the sentences are ours (O).
+"""
 _STATUS, _RETURN, _TRIAL = 3, 29, 0
 
 

@@ -41,7 +41,7 @@ _ASKED: Final = {
     "rest_html": "it is answered 502 with a page",
     "rest_too_many": "it is answered 429 and told to wait",
     "rest_refused": "it is answered 401, as for a token that was taken back",
-    "rest_forbidden": "it is answered 403, as for an app that may not read orders",
+    "rest_forbidden": "it is answered 403, as for an app that may not read orders (in no sheet)",
     "rest_cut": "the connection is cut in the middle of the answer",
 }
 FAULTS: Final = {**ON_THE_WAY, **_ASKED}

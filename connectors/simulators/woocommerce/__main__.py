@@ -34,7 +34,8 @@ def _parser() -> ArgumentParser:
     parser = shop_options("woocommerce", port=8111)
     parser.add_argument("--secret", default="woo-hook-demo-4Kd8", help="signs the webhooks")
     parser.add_argument("--consumer-key", default="ck_demo_3b7f", help="who asks for orders")
-    parser.add_argument("--consumer-secret", default="cs_demo_9x2q")
+    words = "the secret of who asks"
+    parser.add_argument("--consumer-secret", default="cs_demo_9x2q", help=words)
     words = "questions that are answered in a minute; 0: as many as come"
     parser.add_argument("--calls-a-minute", type=int, default=0, help=words)
     return parser

@@ -39,7 +39,7 @@ _ASKED: Final = {
     "rest_html": "it is answered 502 with a page",
     "rest_too_many": "it is answered 429 and told to wait",
     "rest_refused": "it is answered 401",
-    "rest_forbidden": "it is answered as for a key that may not read",
+    "rest_forbidden": "it is answered as for a key that may not read (in no sheet)",
     "rest_cut": "the connection is cut in the middle of the answer",
 }
 FAULTS: Final = {**ON_THE_WAY, **_ASKED}

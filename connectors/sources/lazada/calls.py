@@ -142,8 +142,12 @@ def content(body: bytes) -> Mapping[str, object]:
 
 def why(told: Mapping[str, object]) -> str:
     """What Lazada says of an error, as the end of a sentence."""
-    said = str(told.get("message") or told.get("code") or "no reason given").strip()
-    return said[:200].rstrip(".") + "."
+    return (reason(told) or "no reason given").rstrip(".") + "."
+
+
+def reason(told: Mapping[str, object]) -> str:
+    """The same as it was told; blank where none was."""
+    return str(told.get("message") or told.get("code") or "").strip()[:200]
 
 
 def _said(settings: Settings, name: str) -> str:

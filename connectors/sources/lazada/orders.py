@@ -13,12 +13,10 @@ from datetime import datetime
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
-from connectors.contract import IncomingRecord
-from connectors.contract.schema import KindSchema
-from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.kit.canonical_record import Cell
 from connectors.kit.shops import payload_parts
-from connectors.kit.shops.delivery_reading import Read
-from connectors.kit.shops.line_sums import Line, numbered, one_of, summed
+from connectors.kit.shops.delivery_reading import Read, record_of
+from connectors.kit.shops.line_sums import Line, one_of, summed
 from connectors.kit.shops.payload_parts import ZERO, plain
 from connectors.sources.lazada.kinds import (
     LOST,
@@ -134,7 +132,7 @@ def _order(order: Part, pieces: Sequence[Part], zone: ZoneInfo) -> Read:
         "shipping_total": Cell(place, plain(shipping)),
         "total": Cell(place, plain(summed(lines))),
     }
-    return _read(ORDER, order, order.cell("order_id"), head, lines, zone)
+    return record_of(ORDER, order, order.cell("order_id"), head, lines, zone)
 
 
 def _refund(order: Part, piece: Part, zone: ZoneInfo) -> Read:
@@ -158,21 +156,7 @@ def _refund(order: Part, piece: Part, zone: ZoneInfo) -> Read:
         "amount": Cell(piece.at("paid_price"), paid),
     }
     lines = [Line(line, piece.amount("paid_price"))]
-    return _read(REFUND, order, piece.cell("order_item_id"), head, lines, zone)
-
-
-def _read(
-    kind: KindSchema,
-    told: Part,
-    key: Cell,
-    head: Mapping[str, Cell],
-    lines: Sequence[Line],
-    zone: ZoneInfo,
-) -> Read:
-    read = canonical(kind, RawRecord(key, head, numbered(lines)), zone)
-    if not told.errors:
-        return read
-    return (*told.errors, *(() if isinstance(read, IncomingRecord) else read))
+    return record_of(REFUND, order, piece.cell("order_item_id"), head, lines, zone)
 
 
 def _joined(pieces: Sequence[Part]) -> list[list[Part]]:

@@ -12,6 +12,7 @@ from typing import Final
 
 from connectors.contract import ConnectionReport, Settings, Step
 from connectors.kit.keys.lasting_keys import grant_of
+from connectors.kit.reach import says
 from connectors.kit.shops import connection_test
 from connectors.sources.lazada import calls
 from connectors.sources.lazada.pages import LIST
@@ -51,19 +52,20 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
 
 def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
     told = calls.content(answer.body)
-    code, said = str(told.get("code") or ""), calls.why(told)
+    code, why = str(told.get("code") or ""), calls.reason(told)
+    said = says(_TITLE, answer.status, why)
     if not code:
         hint = "Enter the address of Lazada's interface in your country, such as api.lazada.com.my."
         return connection_test.no_shop(_TITLE, settings, hint)
     if code in _NO_RIGHT:
-        words = f"The app may not read orders. Lazada says: {said}"
+        words = f"The app may not read orders. {said}"
         hint = "At open.lazada.com open the app and apply for the API group of orders."
         return Step.failed(connection_test.RIGHTS, words, hint, "key.permission")
     if code in _KEY_CODES or answer.status in KEY_REFUSED:
-        words = f"Lazada does not accept the key: {said}"
+        words = f"Lazada does not accept the key. {said}"
         return Step.failed(connection_test.KEY, words, calls.KEY_HINT, "key.refused")
     if code != "0" or answer.status != HTTPStatus.OK:
-        return connection_test.strange(_TITLE, answer, said)
+        return connection_test.strange(_TITLE, answer, why)
     return None
 
 

@@ -9,12 +9,10 @@ from datetime import datetime
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
-from connectors.contract import IncomingRecord
-from connectors.contract.schema import KindSchema
-from connectors.kit.canonical_record import Cell, RawRecord, canonical
+from connectors.kit.canonical_record import Cell
 from connectors.kit.shops import payload_parts
-from connectors.kit.shops.delivery_reading import Read
-from connectors.kit.shops.line_sums import Line, numbered, one_of, summed, with_the_rest
+from connectors.kit.shops.delivery_reading import Read, record_of
+from connectors.kit.shops.line_sums import Line, one_of, summed, with_the_rest
 from connectors.kit.shops.payload_parts import plain
 from connectors.sources.shopee.kinds import ORDER, REFUND, RETURN_WORDS, STATUS_WORDS
 
@@ -60,7 +58,7 @@ def order_of(place: str, given: Given, zone: ZoneInfo) -> Read:
         words = "The order states no total."
         order.wrong("total_amount", words, "Ask for it with the field total_amount.")
     lines = with_the_rest(lines, total, order.at("total_amount"))
-    return _read(ORDER, order, order.cell("order_sn"), head, lines, zone)
+    return record_of(ORDER, order, order.cell("order_sn"), head, lines, zone)
 
 
 def refund_of(place: str, given: Given, zone: ZoneInfo) -> Read:
@@ -82,21 +80,7 @@ def refund_of(place: str, given: Given, zone: ZoneInfo) -> Read:
         told.wrong("refund_amount", words, "Ask Shopee for the whole return.")
     lines = [_given_back(item) for item in told.parts("item")]
     lines = with_the_rest(lines, total, told.at("refund_amount"))
-    return _read(REFUND, told, told.cell("return_sn"), head, lines, zone)
-
-
-def _read(
-    kind: KindSchema,
-    told: Part,
-    key: Cell,
-    head: Mapping[str, Cell],
-    lines: list[Line],
-    zone: ZoneInfo,
-) -> Read:
-    read = canonical(kind, RawRecord(key, head, numbered(lines)), zone)
-    if not told.errors:
-        return read
-    return (*told.errors, *(() if isinstance(read, IncomingRecord) else read))
+    return record_of(REFUND, told, told.cell("return_sn"), head, lines, zone)
 
 
 def _head(told: Part, dated: str, zone: ZoneInfo, *, day: str = "ordered_on") -> dict[str, Cell]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from connectors.contract import ConnectionReport, Settings, Step
 from connectors.kit.keys.lasting_keys import grant_of
+from connectors.kit.reach import says
 from connectors.kit.shops import connection_test
 from connectors.sources.shopee import calls
 from connectors.sources.shopee.pages import LIST
@@ -40,21 +41,22 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
 
 def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
     told = calls.content(answer.body)
-    wrong, said = str(told.get("error") or "").lower(), calls.why(told)
+    wrong, why = str(told.get("error") or "").lower(), calls.reason(told)
+    said = says(_TITLE, answer.status, why)
     if "error" not in told:
         hint = "Enter https://partner.shopeemobile.com, or the address of Shopee's test shops."
         return connection_test.no_shop(_TITLE, settings, hint)
     if calls.is_of_shop(told):
         shop = str(settings.get("shop_id") or "").strip()
-        words = f"The app reaches no shop {shop}. Shopee says: {said}"
+        words = f"The app reaches no shop {shop}. {said}"
         return Step.failed(connection_test.SHOP, words, calls.SHOP_HINT, "company.unknown")
     if _RIGHT in wrong:
-        words = f"The app may not read orders. Shopee says: {said}"
+        words = f"The app may not read orders. {said}"
         hint = "At open.shopee.com open the app and have the module Order allowed, then test again."
         return Step.failed(connection_test.RIGHTS, words, hint, "key.permission")
     if answer.status in KEY_REFUSED or any(word in wrong for word in _KEY_WORDS):
-        words = f"Shopee does not accept the key: {said}"
+        words = f"Shopee does not accept the key. {said}"
         return Step.failed(connection_test.KEY, words, calls.KEY_HINT, "key.refused")
     if wrong or answer.status != HTTPStatus.OK:
-        return connection_test.strange(_TITLE, answer, said)
+        return connection_test.strange(_TITLE, answer, why)
     return None

@@ -17,6 +17,7 @@ from connectors.sources.shopify.order_lines import Line, lines_of, moved, number
 from connectors.sources.shopify.payload import Part
 from connectors.sources.shopify.refunds import given_back
 from connectors.sources.shopify.statuses import order_status
+from grammar.text.amounts import in_currency
 
 _ADDRESS = ("address1", "address2", "zip", "city", "province", "country")
 _TIN = "tin"
@@ -163,20 +164,13 @@ def _prove(order: Part, lines: Sequence[Line], stated: Decimal) -> None:
     tax = sum((line.tax for line in lines), ZERO)
     if order.stated("total_tax") and tax != order.amount("total_tax"):
         words = (
-            f"The lines hold {_shown(currency, tax)} of tax, the order states "
-            f"{_shown(currency, order.amount('total_tax'))}."
+            f"The lines hold {in_currency(tax, currency)} of tax, the order states "
+            f"{in_currency(order.amount('total_tax'), currency)}."
         )
         order.wrong("total_tax", words, "Compare the order in Shopify, then send it again.")
     net = sum((line.amount for line in lines), ZERO)
     made = net if order.flag("taxes_included") else net + tax
     if made != stated:
-        words = (
-            f"The lines come to {_shown(currency, made)}, the order states "
-            f"{_shown(currency, stated)}: {_shown(currency, stated - made)} is not explained."
-        )
+        ours, theirs, rest = (in_currency(one, currency) for one in (made, stated, stated - made))
+        words = f"The lines come to {ours}, the order states {theirs}: {rest} is not explained."
         order.wrong("total_price", words, "Compare the order in Shopify, then send it again.")
-
-
-def _shown(currency: str, amount: Decimal) -> str:
-    text = f"{abs(amount):,.2f}" if amount == round(amount, 2) else f"{abs(amount):,f}"
-    return f"{'−' if amount < 0 else ''}{currency} {text}".strip()

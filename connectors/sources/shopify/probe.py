@@ -50,7 +50,7 @@ def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
     if answer.status in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
         hint = "Enter the address that ends in .myshopify.com, in Shopify at Settings > Domains."
         return connection_test.no_shop(_TITLE, settings, hint)
-    return connection_test.strange(_TITLE, answer, "no reason given")
+    return connection_test.strange(_TITLE, answer, "")
 
 
 def _unpaid(answer: HttpAnswer | HttpFailure) -> Step | None:

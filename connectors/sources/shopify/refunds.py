@@ -16,6 +16,7 @@ from connectors.sources.shopify.kinds import REFUND
 from connectors.sources.shopify.order_lines import tax_words
 from connectors.sources.shopify.payload import BUYER, SHOP, Part
 from connectors.sources.shopify.statuses import restock
+from grammar.text.amounts import in_currency
 
 SHIPPING = "shipping_refund"
 
@@ -164,10 +165,8 @@ def _settled(refund: Part, money: _Money, shop: str) -> dict[str, Cell]:
     if side == SHOP and money.told:
         head["paid_back"] = Cell(refund.at("transactions"), plain(money.back))
     if moved and moved not in (net, net + tax):
-        words = (
-            f"The lines give back {money.currency} {net + tax:,.2f}, the money that went back is "
-            f"{money.currency} {moved:,.2f}."
-        )
+        lines, back = (in_currency(one, money.currency) for one in (net + tax, moved))
+        words = f"The lines give back {lines}, the money that went back is {back}."
         refund.wrong("transactions", words, "Compare the refund in Shopify, then send it again.")
     net, own_tax = _sums(refund, SHOP)
     if moved or not own_tax:

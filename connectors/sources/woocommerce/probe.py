@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Final
 
 from connectors.contract import ConnectionReport, Settings, Step
+from connectors.kit.reach import says
 from connectors.kit.shops import connection_test
 from connectors.sources.woocommerce import order_pages
 from connectors.transport.http import KEY_REFUSED, Http, HttpAnswer
@@ -38,24 +39,25 @@ def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
     said = str(given.get("message") or "")[:200]
     if answer.status in KEY_REFUSED:
         forbidden = _NO_RIGHT in said or answer.status == HTTPStatus.FORBIDDEN
-        return _no_right(said) if forbidden else _no_key(answer, said)
+        return _no_right(answer, said) if forbidden else _no_key(answer, said)
     if answer.status == HTTPStatus.OK and isinstance(told, list):
         return None
     if answer.status in (HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
         hint = "In WordPress open Settings > General, and enter the Site Address that stands there."
         return connection_test.no_shop(_TITLE, settings, hint)
-    return connection_test.strange(_TITLE, answer, said or "no reason given")
+    return connection_test.strange(_TITLE, answer, said)
 
 
 def _no_key(answer: HttpAnswer, said: str) -> Step:
-    said = said or "no reason given"
-    words = f"WooCommerce does not accept the REST API key. It answered {answer.status}: {said}"
+    told = says(_TITLE, answer.status, said)
+    words = f"WooCommerce does not accept the REST API key. {told}"
     hint = f"In WooCommerce open {_KEYS}, add a key, and paste both of its halves here."
     return Step.failed(connection_test.KEY, words, hint, "key.refused")
 
 
-def _no_right(said: str) -> Step:
-    words = f"The key may not read orders. WooCommerce says: {said or 'no reason given'}"
+def _no_right(answer: HttpAnswer, said: str) -> Step:
+    told = says(_TITLE, answer.status, said)
+    words = f"The key may not read orders. {told}"
     hint = (
         f"In WooCommerce open {_KEYS}, edit the key and set Permissions to Read; its user has to be"
         " a shop manager or an administrator."

@@ -1,21 +1,24 @@
-"""Workbooks and CSV files: orders typed or exported by hand.
+"""Workbooks and CSV files: orders, and records of other kinds, typed or exported by hand.
 
-Here: a file as a delivery, and as an upload that is looked at before it is one. An .xlsx has the
-sheets `orders` and `order_items`, or one sheet with a row for each item that repeats the order's
-own columns, as a CSV has. Columns are named as the canonical fields or as people usually name them
-(headings.py); `id` is the shop's order id, and `order_id` (or `number`) in `order_items` says which
-order an item belongs to. Not here: reading files (kit/workbook.py), which row belongs to which
-order (sheet_orders.py), the canonical form (kit/canonical_record.py).
+Here: a file as a delivery of orders, and as an upload of any kind that is looked at before it is
+one. An .xlsx has the sheets `orders` and `order_items`, or one sheet with a row for each item that
+repeats the order's own columns, as a CSV has; other kinds likewise under their own word. Columns
+are named as the canonical fields or as people usually name them (headings.py); `id` is the shop's
+order id, and `order_id` (or `number`) in `order_items` says which order an item belongs to. Not
+here: reading files (kit/workbook.py), which sheet is which (file_sheets.py), which row belongs to
+which order (sheet_orders.py), the canonical form (kit/canonical_record.py).
 """
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from connectors.contract import Accepted, ConnectionForm, RowError, Source, SourceRefusal
+from connectors.contract.schema import KindSchema
 from connectors.contract.uploads import (
     LEFT_OUT,
     Chosen,
@@ -24,32 +27,33 @@ from connectors.contract.uploads import (
     FileOrders,
     MatchedBy,
 )
-from connectors.kit.canonical_record import COMPANY_CODE, orders_of
 from connectors.kit.confined_process import run
 from connectors.kit.sheet_tables import Limits, WorkbookRefusal
+from connectors.kit.shops.record_kinds import kinds_of
 from connectors.kit.workbook import read_csv, read_tables
-from connectors.sources.workbook.headings import ITEMS, JOINED, ORDERS, labels
-from connectors.sources.workbook.sheet_orders import Parts, fields_of, orders_of_file, parts_of
+from connectors.sources.workbook.file_sheets import Parts, fields_of, parts_of
+from connectors.sources.workbook.headings import headings_of, labels
+from connectors.sources.workbook.sheet_orders import orders_of_file
 
 NAME = "workbook"
-ORDER = orders_of(NAME, COMPANY_CODE)
+KINDS = kinds_of(NAME)
 CSV = ".csv"
 UPLOAD_SECONDS = 60  # of the processor, to read a file that nobody waits for at a page
 
 FORM = ConnectionForm(
     title="Workbooks and CSV files",
-    gives="Orders from files that a person uploads",
+    gives="Records of any kind from files that a person uploads",
     needs="Nothing to connect",
     way="file",
 )
 
 
 class Workbook:
-    """The source `workbook`: the same orders as the webhook brings, from a file."""
+    """The source `workbook`: the same records as a webhook brings, from a file."""
 
     name = NAME
     form = FORM
-    kinds = (ORDER,)
+    kinds = KINDS
     suffixes = (".xlsx", CSV)
     headers = ""
 
@@ -67,39 +71,52 @@ class Workbook:
         )
 
     def read(self, name: str, raw: bytes, zone: ZoneInfo) -> Accepted | SourceRefusal:
-        """The orders of a file; all good ones, and every error of the others. A column that nobody
-        knows is an error, too: nobody is there to be asked.
+        """The records of a file; all good ones, and every error of the others. Of which kind they
+        are the name of the file says (`refunds.csv`); without such a name they are orders. A column
+        that nobody knows is an error, too, and days that can be read in two ways: nobody is there
+        to be asked.
         """
-        parts = _parts(name, raw)
+        parts = _parts(name, raw, _kind_named(name))
         if isinstance(parts, SourceRefusal):
             return parts
-        found = orders_of_file(parts, ORDER, zone, {})
+        found = orders_of_file(parts, zone, {})
+        if found.in_doubt:
+            message = f"{found.in_doubt} can be read in two ways: nothing says which is the day."
+            hint = "Write days as 2026-06-05, or upload the file: the page asks which is meant."
+            return SourceRefusal(422, "days_in_doubt", message, hint)
         if found.missing:
             sheet, column = found.missing[0]
             message = f"{sheet}: the column {column} is missing."
             return SourceRefusal(422, "missing_column", message, "Row 1 holds the column names.")
-        of_orders = (error for order in found.orders for error in order.errors)
+        records, of_orders = [], list[RowError]()
+        for order in found.orders:
+            of_orders += order.errors
+            if order.record is not None:
+                records.append(order.record)
         return Accepted(
             delivery_id="file-" + hashlib.sha256(raw).hexdigest(),
-            records=tuple(order.record for order in found.orders if order.record is not None),
+            records=tuple(records),
             errors=(*_unknown(parts, found.columns), *found.errors, *of_orders),
         )
 
     def upload(
-        self, name: str, raw: bytes, zone: ZoneInfo, chosen: Chosen
+        self, name: str, raw: bytes, zone: ZoneInfo, chosen: Chosen, kind: KindSchema
     ) -> FileOrders | SourceRefusal:
-        """The orders of a file, and the columns that were read for them."""
-        parts = _parts(name, raw, Limits(cpu_seconds=UPLOAD_SECONDS))
+        """The records of a kind in a file, and the columns that were read for them."""
+        parts = _parts(name, raw, kind, Limits(cpu_seconds=UPLOAD_SECONDS))
         if isinstance(parts, SourceRefusal):
             return parts
-        return orders_of_file(parts, ORDER, zone, chosen)
+        return orders_of_file(parts, zone, chosen)
 
-    def fields(self, sheet_columns: Sequence[FileColumn]) -> Mapping[str, tuple[FieldLabel, ...]]:
-        """What each sheet's columns can fill: of one sheet alone orders and items, else first those
-        of orders.
+    def fields(
+        self, sheet_columns: Sequence[FileColumn], kind: KindSchema
+    ) -> Mapping[str, tuple[FieldLabel, ...]]:
+        """What each sheet's columns can fill: of one sheet alone records and their lines, else
+        first those of records.
         """
+        headings = headings_of(kind)
         names = tuple(dict.fromkeys(column.sheet for column in sheet_columns))
-        kinds = (JOINED,) if len(names) == 1 else (ORDERS, ITEMS)
+        kinds = (headings.joined,) if len(names) == 1 else (headings.head, headings.items)
         return {name: labels(kind) for name, kind in zip(names, kinds, strict=False)}
 
     def with_errors(self, name: str, raw: bytes, errors: Mapping[str, str]) -> bytes | None:
@@ -110,16 +127,32 @@ class Workbook:
         return run(child, [], told + b"\n" + raw, limits.cpu_seconds * 6)
 
 
-def _parts(name: str, raw: bytes, limits: Limits | None = None) -> Parts | SourceRefusal:
-    sheets = read_csv("orders", raw) if name.lower().endswith(CSV) else read_tables(raw, limits)
+def _kind_named(name: str) -> KindSchema:
+    """The kind that the name of a file begins with, in the singular or in the plural."""
+    stem = name.replace("\\", "/").rpartition("/")[2].rpartition(".")[0].casefold()
+    fits = [one for one in KINDS if re.match(rf"({_either(one.kind)})(?![a-z])", stem)]
+    return max(fits, key=lambda one: len(one.kind), default=KINDS[0])
+
+
+def _either(kind: str) -> str:
+    """A pattern of one or several of a kind: delivery, deliveries."""
+    many = kind.removesuffix("y") + "ies" if kind.endswith("y") else f"{kind}s"
+    return "|".join(word.replace("_", "[ _-]") for word in (kind, many))
+
+
+def _parts(
+    name: str, raw: bytes, kind: KindSchema, limits: Limits | None = None
+) -> Parts | SourceRefusal:
+    only = f"{kind.kind}s"
+    sheets = read_csv(only, raw) if name.lower().endswith(CSV) else read_tables(raw, limits)
     if isinstance(sheets, WorkbookRefusal):
         status = 413 if sheets.code.startswith("too_") else 422
         return SourceRefusal(status, sheets.code, sheets.message, sheets.hint)
     if name.lower().endswith(CSV):
-        return Parts(sheets[0], sheets[0], sheets)
-    found = parts_of(sheets)
+        return Parts(sheets[0], sheets[0], sheets, kind, headings_of(kind))
+    found = parts_of(sheets, kind)
     if isinstance(found, str):
-        hint = "Name the sheets orders and order_items."
+        hint = f"Name the sheets {only} and {kind.kind}_items."
         return SourceRefusal(422, "missing_sheet", f"The sheet {found} is missing.", hint)
     return found
 

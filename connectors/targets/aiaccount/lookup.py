@@ -17,6 +17,7 @@ from connectors.targets.aiaccount.answers import document_answer
 from connectors.targets.aiaccount.documents import WAYS
 from connectors.targets.aiaccount.outcomes import Heard, decimal_of, hear, list_of, pause_of
 from connectors.transport.http import HttpFailure
+from grammar.text.amounts import in_currency
 
 _UNFINISHED = frozenset({"cached", "queued", "processing"})
 _GONE = frozenset({"void", "cancelled"})
@@ -125,15 +126,16 @@ def _compare(
     document: OutgoingDocument, key: str, entry: Mapping[str, Any]
 ) -> tuple[Literal["equal", "different"], str]:
     amount = WAYS[document.document].amount
-    told = entry.get(WAYS[document.document].shown[amount])
+    told, currency = entry.get(WAYS[document.document].shown[amount]), entry.get("currency")
+    value = decimal_of(told)
+    there = f"{currency} {told}" if value is None else in_currency(value, str(currency or ""))
     if key and entry.get("idempotency_key") == key:
-        return "equal", f"It exists there under our key, with the {amount.lower()} {told}."
+        return "equal", f"It exists there under our key, with the {amount.lower()} {there}."
     differs = _differences(document, entry)
     if not differs:
-        return "equal", f"It exists there with the same {amount.lower()}, {told}."
+        return "equal", f"It exists there with the same {amount.lower()}, {there}."
     if not {amount, "Currency"}.isdisjoint(name for name, _, _ in differs):
-        there = f"{entry.get('currency')} {told}"
-        ours = f"{document.currency} {document.amount}"
+        ours = in_currency(document.amount, document.currency)
         return "different", f"It exists there with {there}, not {ours}."
     words = (f"{name} {there}, not {ours}" for name, ours, there in differs)
     return "different", f"It exists there with {'; '.join(words)}."

@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.contract import ConnectionReport, Rounding, Settings, Snapshot, Step
 from connectors.kit.reach import NAME as REACH
-from connectors.kit.reach import reach
+from connectors.kit.reach import reach, says
 from connectors.transport.http import KEY_REFUSED, HttpAnswer, HttpFailure, reached
 from connectors.transport.strict_json import loads
 
@@ -90,7 +90,7 @@ def _not_reached(settings: Settings, made: tuple[Step, ...]) -> ConnectionReport
 def _refused(answer: HttpAnswer, content: object, secret: str) -> Step:
     error = content.get("error") if isinstance(content, dict) else None
     message = error.get("message") if isinstance(error, dict) else None
-    said = f"AiAccount answered {answer.status}: {message or 'no reason given'}"
+    said = says("AiAccount", answer.status, str(message or ""))
     if answer.status not in KEY_REFUSED:
         return Step.failed(STEPS[2], said, "Compare the address of the interface.", "answer")
     words = f"AiAccount does not know this API key, ending in …{secret.strip()[-4:]}. {said}"
@@ -152,13 +152,14 @@ _LOST = {
 def _permitted(missing: list[str], *, bills: bool) -> Step:
     if missing:
         lost = [*missing, *([] if bills or "expense.write" in missing else ["expense.write"])]
-        told = (f"{name}: {_LOST[name]}" if name in _LOST else name for name in lost)
+        names = [(name, f"“{_TICKED.get(name, name)}”") for name in lost]
+        told = (f"{title}: {_LOST[name]}" if name in _LOST else title for name, title in names)
         words = f"The key may not do all that is needed. Missing: {'; '.join(told)}."
         hint = f"Tick {' and '.join(_TICKED.get(one, one) for one in missing)} on the key in "
         return Step.failed(STEPS[4], words, f"{hint}AiAccount, then test again.", "key.permission")
     if bills:
         return Step(STEPS[4], ok=True, words=_ALL)
-    words = f"{_SALES} may be written. Without expense.write it takes no bills and no payments."
+    words = f"{_SALES} may be written. Without “Write expenses” it takes no bills and no payments."
     hint = "Tick Write expenses on the key if bills are posted."
     return Step(STEPS[4], None, words, hint, "key.bills")
 

@@ -13,7 +13,7 @@ from connectors.contract import ConnectionReport, Settings, Step
 from connectors.kit.calls import Get
 from connectors.kit.connection_settings import closed_through, told_by_settings
 from connectors.kit.reach import NAME as REACH
-from connectors.kit.reach import reach
+from connectors.kit.reach import reach, says
 from connectors.targets.autocount.answers import message_of
 from connectors.transport.http import KEY_REFUSED, HttpAnswer, HttpFailure, reached
 from connectors.transport.strict_json import loads
@@ -125,5 +125,4 @@ def _unclear(answer: HttpAnswer | HttpFailure) -> bool:
 
 
 def _told(answer: HttpAnswer) -> str:
-    told = message_of(loads(answer.body))
-    return f"AutoCount answered {answer.status}: {told or 'no reason given'}"
+    return says("AutoCount", answer.status, message_of(loads(answer.body)))

@@ -10,7 +10,7 @@ from connectors.contract import ConnectionReport, Settings, Step
 from connectors.kit.calls import Call
 from connectors.kit.connection_settings import closed_through, told_by_settings, zone_of
 from connectors.kit.reach import NAME as REACH
-from connectors.kit.reach import reach
+from connectors.kit.reach import reach, says
 from connectors.targets.autocount_aotg.relay import UNDER_WAY, Relay, message_of, told_of
 from connectors.targets.autocount_aotg.tokens import login_of, strange_book
 from connectors.transport.http import KEY_REFUSED, Http, HttpFailure, reached
@@ -42,7 +42,7 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
         return ConnectionReport.stopped(STEPS, *made, step)
     told = told_of(first)
     if told is None:
-        words = f"AutoCount answered {first.status}: {message_of(first) or 'no reason given'}."
+        words = says("AutoCount", first.status, message_of(first))
         hint = "Compare user name, password and API key with AOTG's portal."
         code = "key.refused" if first.status in KEY_REFUSED else "key.answer"
         step = Step.failed(STEPS[2], words, hint, code)

@@ -15,6 +15,7 @@ from typing import Any
 from connectors.contract import Kept
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.targets.quickbooks.payload import Names, fields_of, lines_of
+from grammar.text.amounts import grouped
 
 A_SEN = Decimal("0.01")
 _NUMERIC = frozenset({"decimal", "money", "quantity"})
@@ -63,7 +64,8 @@ def compare(
         if _near(total, amount):
             kept = (other,)
         elif not any(one.field == name for one, _ in found):
-            found.append((other, f"the total is {amount or 'blank'} there, not {total}"))
+            words = f"the total is {grouped(amount) or 'blank'} there, not {grouped(total)}"
+            found.append((other, words))
     return Compared(tuple(one for one, _ in found), tuple(words for _, words in found), kept)
 
 

@@ -153,7 +153,11 @@ _BOUGHT = Amounts(
     by_code=True,
 )
 _BANKED = Amounts(amount="Amount", tax_is="inside")
-LISTS = (("account", "Chart of accounts"), ("tax_code", "Taxes"))
+LISTS = (
+    ("account", "Chart of accounts"),
+    ("tax_code", "Taxes"),
+    ("payment_method", "All lists > Payment methods"),
+)
 """Where its own pages keep the codes that it lists; it lists no currencies."""
 
 

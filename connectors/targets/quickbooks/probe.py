@@ -16,7 +16,7 @@ from connectors.contract.master_lists import Listed, ListEntry, ListPage
 from connectors.kit.calls import Get
 from connectors.kit.keys.lasting_keys import grant_of
 from connectors.kit.reach import NAME as REACH
-from connectors.kit.reach import reach
+from connectors.kit.reach import reach, says
 from connectors.targets.quickbooks.authorization import lacks_permission
 from connectors.targets.quickbooks.responses import (
     ENDED,
@@ -36,13 +36,19 @@ STEPS = (
     "Company",
     "Permission",
     "Closing date",
-    "Tax codes and accounts",
+    "Tax codes, accounts and payment methods",
 )
+_LISTED: Final[Mapping[str, str]] = {
+    "TaxCode": "tax_code",
+    "Account": "account",
+    "PaymentMethod": "payment_method",
+}
+"""What a connection test reads whole -> the word of the rules for it."""
 _FORM = "CLIENT_SECRET:REFRESH_TOKEN"
 
 
 def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
-    """The steps, from four reads."""
+    """The steps, from five reads."""
     fault = _key_fault(settings, secret)
     if fault:
         hint = "Press Connect to QuickBooks. Its client secret stands at developer.intuit.com."
@@ -113,7 +119,7 @@ def _passed(
     made: tuple[Step, ...],
     get: Get,
 ) -> ConnectionReport:
-    lists = {entity: query(entity, "", get) for entity in ("TaxCode", "Account")}
+    lists = {entity: query(entity, "", get) for entity in _LISTED}
     codes = {
         entity: tuple(str(one.get("Id")) for one in seen.documents if one.get("Active", True))
         for entity, seen in lists.items()
@@ -121,13 +127,13 @@ def _passed(
     }
     names = {
         word: {str(one.get("Id")): str(one.get("Name") or "") for one in seen.documents}
-        for word, seen in (("tax_code", lists["TaxCode"]), ("account", lists["Account"]))
+        for word, seen in ((_LISTED[entity], seen) for entity, seen in lists.items())
         if not isinstance(seen, Found)
     }
     known = codes.keys() == lists.keys()
     home = _mapping(_mapping(told.get("CurrencyPrefs")).get("HomeCurrency")).get("value")
     closed = f"Closed through {locked}." if locked else "Nothing is closed."
-    words = "Both are known." if known else "Some could not be read: they stay unknown."
+    words = "All are known." if known else "Some could not be read: they stay unknown."
     steps = (
         *made,
         Step(STEPS[5], ok=True, words=closed),
@@ -140,6 +146,7 @@ def _passed(
         tax_codes=codes.get("TaxCode"),
         accounts=codes.get("Account"),
         currencies=None,
+        payment_methods=codes.get("PaymentMethod"),
         permissions=(),
         key_status="active",
         rounding_mode=None,
@@ -212,7 +219,7 @@ def _told(answer: HttpAnswer | HttpFailure) -> str:
     if isinstance(answer, HttpFailure):
         return answer.words
     told = told_of(answer.body)
-    return f"QuickBooks answered {answer.status}: {told.words if told else 'no reason given'}"
+    return says("QuickBooks", answer.status, told.words if told else "")
 
 
 LISTS: Final[tuple[Listed, ...]] = ("customer", "vendor", "item")
@@ -236,7 +243,8 @@ def list_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
 
 
 def _entry(shown: Mapping[str, Any]) -> ListEntry:
-    """Documents name an entry by its id."""
+    """Documents name an entry by its id; only items have a SKU, and not all of them."""
     code = str(shown["Id"])
     name = next((str(shown[field]) for field in _NAMES if shown.get(field)), code)
-    return ListEntry(code, name, active=shown.get("Active", True) is not False)
+    active = shown.get("Active", True) is not False
+    return ListEntry(code, name, active=active, sku=str(shown.get("Sku") or ""))

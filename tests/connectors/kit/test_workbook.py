@@ -429,3 +429,11 @@ def test_each_sheet_has_its_name_and_rows():
     assert book.sheetnames == ["Journal", 'Other "&" more']
     assert [cell.data_type for cell in book["Journal"][1]] == ["s", "n"]
     assert [sheet.name for sheet in in_process(raw)] == book.sheetnames
+
+
+def test_a_table_that_stands_away_from_the_corner_keeps_its_places():
+    book = openpyxl.Workbook()
+    book.active["C3"], book.active["D3"], book.active["C5"] = "id", 7, "x"
+    out = io.BytesIO()
+    book.save(out)
+    assert read_tables(out.getvalue())[0].rows == {3: {3: "id", 4: Decimal(7)}, 5: {3: "x"}}

@@ -109,7 +109,7 @@ def test_the_first_line_of_output_is_all_it_says(tmp_path):
     )
     told = json.loads(child.stdout.readline())
     child.kill()
-    assert set(told) == {"name", "url"}
+    assert told.keys() == {"name", "url", "control", "company_id", "company_name", "key", "faults"}
     assert child.communicate()[0] == ""
 
 

@@ -3,7 +3,8 @@
 import pytest
 import requests
 
-from tests.connectors.simulator_processes import SAMPLES, Simulator
+from connectors.registry import targets
+from tests.connectors.simulator_processes import SAMPLES, Bench, Simulator
 
 NAMES = sorted({sample.split()[0] for sample in SAMPLES})
 
@@ -43,6 +44,25 @@ def test_a_plan_names_faults_that_it_knows(sim):
     assert str(told["error"]).startswith("No such fault; known: closed_period, ")
     sim.control("faults", plan=["slow", "silent_drop"])
     assert sim.show_plan() == ["slow", "silent_drop"]
+
+
+@pytest.mark.parametrize("name", ["aiaccount", "autocount", "quickbooks"])
+def test_a_fault_of_a_document_meets_that_one_alone_and_once(start, name, http):
+    """Whatever is sent before it; and a restart knows that it was met."""
+    own = start(target=name)
+    bench = Bench(targets()[name], own, http)
+    number = bench.sample.make().number
+    for other in (f"{number}-9", number.partition("-")[0]):
+        own.control("faults", fault="error_500_after", number=other)
+    own.control("faults", fault="error_500_after", number=number)
+    assert own.show_plan() == []
+    (first,) = bench.send(bench.sample.make(), key="cp-1").answers
+    assert first.kind == "uncertain"
+    assert [one["planned"] for one in own.ledger() if one.get("planned")] == [number]
+    own.kill()
+    own.start()
+    (second,) = bench.send(bench.sample.make(), key="cp-1").answers
+    assert second.kind != "uncertain"
 
 
 def test_what_there_is_to_show(sim):

@@ -110,8 +110,7 @@ def test_without_tax_the_total_is_known_without_money_too():
 
 def test_money_that_the_lines_do_not_come_to_is_told_with_the_figures():
     assert wrong(goods(line(), transactions=[paid("49.51")]), topic=TOPIC) == {
-        "refund.transactions": "The lines give back MYR 49.50, the money that went back is "
-        "MYR 49.51."
+        "refund.transactions": "The lines give back RM 49.50, the money that went back is RM 49.51."
     }
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from connectors.registry import sources
+from tests.connectors import shopify
 from tests.connectors.recorded import names, recorded
 from tests.connectors.shopify import NOW, SECRET, sent
 from tests.support.zones import SHOP_ZONE
@@ -54,3 +55,19 @@ def _words(value):
         if inner not in (None, "", []):
             yield word
             yield from _words(inner)
+
+
+def test_the_channel_and_the_ways_to_reach_the_buyer_are_read_by_their_own_words():
+    found = shopify.record(shopify.body(source_name="pos", phone="+60111111111")).body
+    assert (found["channel"], found["phone"]) == ("pos", "+60111111111")
+    found = shopify.record(shopify.body(phone=None)).body
+    assert (found["phone"], found["email"]) == ("+60123456789", "aisyah@example.com")
+
+
+def test_a_delivered_line_has_its_full_name_before_its_title():
+    told = shopify.body("fulfillment")
+    told["line_items"][0] |= {"name": "Tee - Black / M", "title": "Tee"}
+    for name, wanted in (("Tee - Black / M", "Tee - Black / M"), ("", "Tee")):
+        told["line_items"][0]["name"] = name
+        (found,) = shopify.accept(told, topic="fulfillments/create").records
+        assert found.body["lines"][0]["name"] == wanted

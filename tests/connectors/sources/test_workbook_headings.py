@@ -4,15 +4,39 @@ import pytest
 
 from connectors.contract.uploads import LEFT_OUT, FileOrders, MatchedBy
 from connectors.registry import sources
-from connectors.sources.workbook.headings import ITEMS, JOINED, ORDERS, matched
+from connectors.sources.workbook.connector import _kind_named
+from connectors.sources.workbook.headings import headings_of, matched
 from tests.support.zones import SHOP_ZONE
 
+ALL = [kind for source in sources().values() for kind in source.kinds]
+ORDER = next(one for one in ALL if (one.source, one.kind) == ("workbook", "order"))
+ORDERS = headings_of(ORDER).head
 
-@pytest.mark.parametrize("fields", [ORDERS, ITEMS, JOINED])
-def test_every_field_is_found_by_its_name_its_label_and_each_usual_name(fields):
-    for name, (label, text) in fields.items():
-        for word in (name, label, label.upper(), *text.split(", "), f" {name}."):
-            assert matched([(1, word)], fields, {})[1][0] == name, word
+
+def kind(name, source="workbook"):
+    return next(one for one in ALL if (one.source, one.kind) == (source, name))
+
+
+def test_every_field_is_found_by_its_name_its_label_and_each_usual_name():
+    for each in ("head", "items", "joined"):
+        for name, (label, text) in getattr(headings_of(ORDER), each).items():
+            for word in (name, label, label.upper(), *text.split(", "), f" {name}."):
+                fields = getattr(headings_of(ORDER), each)
+                assert matched([(1, word)], fields, {})[1][0] == name, word
+
+
+@pytest.mark.parametrize("one", ALL, ids=lambda one: f"{one.source}.{one.kind}")
+def test_every_field_of_every_kind_is_found_by_its_name_and_its_label(one):
+    """No two fields of a sheet are called the same, and none is lost where lines stand beside."""
+    told = headings_of(one)
+    for fields in (told.head, told.items, told.joined):
+        for name, (label, _) in fields.items():
+            for word in (name, label):
+                assert matched([(1, word)], fields, {})[1][0] == name, word
+    fields = {field.name for field in one.fields}
+    assert {"id", *fields} - {f"{one.kind}_id"} == told.head.keys()
+    assert set(told.lines.values()) == {field.name for field in one.lines}
+    assert told.joined.keys() == told.head.keys() | told.lines.keys()
 
 
 def test_a_name_goes_before_a_usual_name_and_a_choice_before_both():
@@ -26,8 +50,8 @@ def test_a_name_goes_before_a_usual_name_and_a_choice_before_both():
     assert matched(words, ORDERS, {2: LEFT_OUT})[1] == ("number", MatchedBy.MEANING)
 
 
-def upload(text, chosen=None):
-    found = sources()["workbook"].upload("a.csv", text.encode(), SHOP_ZONE, chosen or {})
+def upload(text, chosen=None, of=ORDER):
+    found = sources()["workbook"].upload("a.csv", text.encode(), SHOP_ZONE, chosen or {}, of)
     assert isinstance(found, FileOrders)
     return found
 
@@ -50,3 +74,149 @@ def test_what_no_column_fills_is_told_and_nothing_is_read():
     found = upload("Order No,Our word,Line\nSO-1,paid,1\n")
     assert (found.missing, found.orders) == ((("orders", "status"),), ())
     assert len(upload("Order No,Our word,Line\nSO-1,paid,1\n", {"orders!B": "status"}).orders) == 1
+
+
+SAMPLES = {
+    ("workbook", "refund"): (
+        "Refund no,Order no,Status,Refund date,Customer code,Total,Line,SKU,Qty,Amount\n"
+        "RF-1,SO-1,refunded,2026-11-19,C-1,5.00,1,A,1,5.00\n"
+    ),
+    ("workbook", "delivery"): (
+        "Delivery no,Order no,Status,Delivery date,Line,SKU,Qty,Line of the order\n"
+        "DO-1,SO-1,confirmed,2026-11-19,1,A,1,1\n"
+    ),
+    ("workbook", "receipt"): (
+        "Receipt no,Status,Receipt date,Payment method,Amount\nRC-1,cleared,2026-11-19,FPX,5.00\n"
+    ),
+    ("workbook", "purchase"): (
+        "Purchase no,Status,Order date,Supplier code,Total,Line,SKU,Qty,Unit price\n"
+        "PR-1,requested,2026-11-19,S-1,5.00,1,A,1,5.00\n"
+    ),
+    ("workbook", "settlement"): (
+        "Settlement no,Status,Settlement date,Supplier,Gross,Fees,Net,Line,Gross of the line\n"
+        "ST-1,approved,2026-11-19,S-1,5.00,-1.00,4.00,1,5.00\n"
+    ),
+    ("netshop", "settlement"): (
+        "Settlement no,Status,Blogger,Settlement date,Commission\nST-1,paid,B-1,2026-11-19,5.00\n"
+    ),
+    ("netshop", "payout"): (
+        "Payout no,Status,Deposit date,Gross,Fees,Net,Bank deposit,Line,Kind of entry,Amount\n"
+        "PO-1,paid,2026-11-19,5.00,1.00,4.00,4.00,1,sale,5.00\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("of", SAMPLES, ids="-".join)
+def test_a_file_of_any_kind_is_read_as_its_records(of):
+    found = upload(SAMPLES[of], of=kind(of[1], of[0]))
+    assert {one.heading for one in found.columns if one.field == LEFT_OUT} == set()
+    (one,) = found.orders
+    assert one.errors == ()
+    assert (one.record.kind, one.record.number) == (of[1], SAMPLES[of].split("\n")[1].split(",")[0])
+    assert one.record.external_id == one.number
+    filled = {*one.record.body, *(key for x in one.record.body.get("lines", ()) for key in x)}
+    assert len(filled - {"lines"}) == len(
+        {column.field.removeprefix("line_") for column in found.columns}
+    )
+
+
+def test_the_id_of_an_order_is_also_the_field_in_which_a_shop_has_it():
+    text = "Order ID,Order No,Status,Line,SKU\n77,W-1,processing,1,A\n"
+    (one,) = upload(text, of=kind("order", "woocommerce")).orders
+    told = (one.record.external_id, one.record.number, one.record.body["order_id"])
+    assert told == ("77", "W-1", "77")
+
+
+def test_a_kind_without_lines_has_a_record_a_row_and_none_twice():
+    text = "Receipt no,Status,Amount\nRC-1,cleared,5.00\nRC-2,cleared,6.00\nRC-2,cleared,6.00\n"
+    found = upload(text, of=kind("receipt"))
+    assert [one.record.number for one in found.orders if one.record] == ["RC-1"]
+    twice = [error.message for one in found.orders for error in one.errors]
+    assert twice == ["This receipt occurs twice in the file."] * 2
+
+
+DAYS = "Order No,Status,Date,Paid at,Line,SKU\n"
+
+
+def dated(*days, chosen=None):
+    rows = [f"SO-{at},paid,{day},{day} 09:05,1,A\n" for at, day in enumerate(days)]
+    found = upload(DAYS + "".join(rows), chosen)
+    return found, [one.record and one.record.body["ordered_on"] for one in found.orders]
+
+
+def test_a_day_that_can_be_read_in_two_ways_is_asked_for_once_a_file():
+    found, _ = dated("05/06/2026", "07/08/2026")
+    assert (found.in_doubt, found.orders) == ("05/06/2026", ())
+    found, days = dated("05/06/2026", "07/08/2026", chosen={"days": "day"})
+    assert (found.days, days) == ("day", ["2026-06-05", "2026-08-07"])
+    assert found.orders[0].record.body["paid_at"] == "2026-06-05T01:05:00Z"
+    found, days = dated("05/06/2026", "07/08/2026", chosen={"days": "month"})
+    assert (found.days, days) == ("month", ["2026-05-06", "2026-07-08"])
+
+
+@pytest.mark.parametrize(
+    ("days", "read", "told"),
+    [
+        (["05/06/2026", "13/06/2026"], "day", ["2026-06-05", "2026-06-13"]),
+        (["5.6.2026", "13.6.2026"], "day", ["2026-06-05", "2026-06-13"]),
+        (["05-06-2026", "06-13-2026"], "month", ["2026-05-06", "2026-06-13"]),
+        (["06/13/2026"], "month", ["2026-06-13"]),
+        (["2026-06-05", "2026-06-13"], None, ["2026-06-05", "2026-06-13"]),
+        (["05/05/2026"], None, ["2026-05-05"]),
+    ],
+)
+def test_a_file_that_says_itself_which_is_the_day_is_not_asked(days, read, told):
+    for chosen in ({}, {"days": "day"}, {"days": "month"}):
+        found, made = dated(*days, chosen=chosen)
+        assert (found.in_doubt, found.days, made) == ("", read, told)
+
+
+def test_days_that_say_two_things_and_what_is_no_day_are_wrong_cells():
+    found, made = dated(
+        "13/06/2026", "06/13/2026", "05/06/2026", "2026-06-05", chosen={"days": "day"}
+    )
+    assert (found.in_doubt, made) == ("", [None, None, None, "2026-06-05"])
+    found, made = dated("13/13/2026", "31/02/2026", "05/06/26", "31/12/2026")
+    assert made == [None, None, None, "2026-12-31"]
+    assert found.orders[0].errors[0].value == "13/13/2026"
+
+
+def test_a_file_that_nobody_is_asked_about_names_the_day_in_doubt():
+    source = sources()["workbook"]
+    refused = source.read("orders.csv", (DAYS + "SO-1,paid,05/06/2026,,1,A\n").encode(), SHOP_ZONE)
+    assert (refused.status, refused.code) == (422, "days_in_doubt")
+    assert "05/06/2026 can be read in two ways" in refused.message
+    taken = source.read("orders.csv", (DAYS + "SO-1,paid,15/06/2026,,1,A\n").encode(), SHOP_ZONE)
+    assert [one.body["ordered_on"] for one in taken.records] == ["2026-06-15"]
+
+
+@pytest.mark.parametrize(
+    ("name", "of"),
+    [
+        ("refunds.csv", "refund"),
+        ("Settlement-payments 2026.csv", "settlement_payment"),
+        ("settlement.csv", "settlement"),
+        ("receipts_november.csv", "receipt"),
+        ("stall.csv", "order"),
+        ("receiptsold.csv", "order"),
+    ],
+)
+def test_the_name_of_a_file_says_the_kind_where_nobody_is_asked(name, of):
+    text = f"{of.replace('_', ' ')} no,Status,Line,SKU,Amount\nX-1,paid,1,A,5.00\n"
+    taken = sources()["workbook"].read(name, text.encode(), SHOP_ZONE)
+    assert [one.kind for one in taken.records] == [of] or taken.code == "missing_column"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("deliveries.csv", "delivery"),
+        ("Delivery 2026-11.csv", "delivery"),
+        ("settlement payments.csv", "settlement_payment"),
+        ("settlements.csv", "settlement"),
+        ("november.csv", "order"),
+        ("refunded.csv", "order"),
+    ],
+)
+def test_a_file_says_its_kind_by_its_name(name: str, kind: str) -> None:
+    assert _kind_named(name).kind == kind

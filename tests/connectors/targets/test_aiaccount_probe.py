@@ -75,9 +75,9 @@ def test_missing_permissions_are_named(steps):
     )
     assert report.steps[4].words == (
         "The key may not do all that is needed. Missing: "
-        "sales.write: no sales invoice and no sales receipt is taken; "
-        "einvoice.submit: no sales invoice is taken while e-invoices are on; "
-        "expense.write: no expense bill and no expense payment is taken."
+        "“Write sales”: no sales invoice and no sales receipt is taken; "
+        "“Submit e-invoices”: no sales invoice is taken while e-invoices are on; "
+        "“Write expenses”: no expense bill and no expense payment is taken."
     )
 
 

@@ -1,5 +1,6 @@
 """AutoCount On The Go in two steps: taken in, asked again and again, made or refused."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from connectors.contract.targets import Readable, Searchable, TellsItems, TellsP
 from connectors.registry import targets
 from tests.connectors.recorded import Tape, expected, played, recorded
 from tests.connectors.recorded_aotg import FIRST
+from tests.connectors.recorded_documents import DOCUMENTS
 from tests.connectors.sample_documents import booked_line
 from tests.connectors.simulator_processes import SAMPLES, Bench
 from tests.support.zones import BOOKS
@@ -41,6 +43,21 @@ def submitted(bench, *documents, **more):
 
 class TestAsRecorded:
     STEPS = recorded("autocount_aotg", "queued/two_steps")
+
+    def test_what_stands_under_the_number_is_told_by_its_own_words(self):
+        """The list of the books is literal: another debtor, another day, each under its name."""
+        (asked, told) = recorded("autocount_aotg", "ar_invoice.alone")["look-up"]
+        other = told.answer.replace("300-W001", "300-X009").replace("19-11-2026", "18-11-2026")
+        assert other != told.answer
+        document = DOCUMENTS["autocount_aotg"]["ar_invoice.alone"][0]
+        tape = Tape([asked, replace(told, answer=other)])
+        found = targets()["autocount_aotg"].look_up(document, SETTINGS, SECRET, "", tape)
+        assert (found.kind, found.target_ref) == ("different", "1455")
+        differs = {one.field: one.value for one in found.differs}
+        assert differs == {"DebtorCode": "300-X009", "DocDate": "18-11-2026"}
+        stands = found.stands
+        assert (stands.number, stands.party) == ("NS-10231", "300-X009")
+        assert (stands.date, stands.amount) == ("18-11-2026", found.total)
 
     def test_the_client_goes_from_ticket_to_ticket(self):
         target = targets()["autocount_aotg"]

@@ -1,5 +1,6 @@
 """At least forty answers a target, as they travel, become the class that the sheet gives each."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ import pytest
 
 from connectors.contract.errors import ERROR_CLASSES
 from connectors.registry import targets
+from connectors.targets.autocount.answers import changed_by
 from connectors.transport.http import HttpAnswer
 from tests.connectors.literal_answers import AIACCOUNT, AUTOCOUNT, EXCEL, QUICKBOOKS
 from tests.connectors.simulator_processes import SAMPLES
@@ -113,3 +115,34 @@ def test_a_corrupted_word_in_a_table_is_seen():
     payload = target.build([replace(sample.make())], settings, batch=False, batch_name="")
     (answer,) = target.send(payload, settings, sample.secret, "k", line).answers
     assert answer.error_class == "business_rule"
+
+
+@pytest.mark.parametrize(
+    ("same", "kind", "error_class"), [(True, "accepted", None), (False, "refused", "stale_version")]
+)
+def test_a_number_that_aiaccount_has_is_told_with_its_id_there(same, kind, error_class):
+    told = (
+        f'"reason":"document_exists","existing_id":"inv_55120","same_content":{str(same).lower()}'
+    )
+    body = f'{{"error":{{"code":"duplicate","message":"Already exists",{told}}}}}'
+    target, sample = targets()["aiaccount"], SAMPLES["aiaccount"]
+    settings = {**sample.settings, "base_url": "https://recorded.example"}
+    payload = target.build([sample.make()], settings, batch=False, batch_name="")
+    line = Line("aiaccount", 409, body)
+    (answer,) = target.send(payload, settings, sample.secret, "cp-1", line).answers
+    assert (answer.kind, answer.error_class) == (kind, error_class)
+    assert (answer.target_ref, answer.same_content) == ("inv_55120", same)
+
+
+@pytest.mark.parametrize(
+    ("master", "user"), [('{"lastModifiedUserID":"SITI"}', "SITI"), ("{}", ""), ("null", "")]
+)
+def test_who_changed_a_document_of_autocount_is_read_by_its_own_word(master, user):
+    assert changed_by(json.loads(f'{{"master":{master}}}')) == user
+
+
+def test_why_intuit_ends_no_token_is_told_in_its_own_word():
+    line = Line("quickbooks", 400, '{"error":"invalid_token"}')
+    line.read = line.written
+    told = targets()["quickbooks"].revoke({}, "qbo-client:qbo-refresh", line)
+    assert (told.kind, told.words) == ("unknown", "Intuit answered 400: invalid_token.")

@@ -10,7 +10,8 @@ from connectors.contract.master_lists import ListEntry, TellsLists
 from connectors.registry import targets
 from connectors.targets.quickbooks import probe
 from connectors.transport.http import HttpAnswer
-from tests.connectors.simulator_processes import Bench
+from tests.connectors.recorded import BASE, Tape, expected, played, recorded
+from tests.connectors.simulator_processes import SAMPLES, Bench
 
 
 @pytest.fixture
@@ -35,7 +36,34 @@ def test_each_list_is_told_whole_with_what_is_out_of_use(bench):
     ]
     assert customers.entries[0].name == "Kedai Maju Sdn. Bhd."
     assert {one.code for one in page(bench, "vendor").entries} == {"77", "78"}
-    assert ListEntry("12", "Tea cup") in page(bench, "item").entries
+    assert ListEntry("12", "Tea cup", sku="TEA-CUP") in page(bench, "item").entries
+
+
+def test_the_client_reads_items_with_their_skus_as_recorded():
+    tape = Tape(recorded("quickbooks", "lists/items")["items"])
+    settings = {"base_url": BASE, "company_id": "9130347"}
+    secret = SAMPLES["quickbooks"].secret
+    found = targets()["quickbooks"].list_page("item", "", settings, secret, tape)
+    assert not isinstance(found, Found)
+    assert (found.after, tape.calls) == ("", [])
+    assert found.entries == (
+        ListEntry("11", "Tea, loose", sku="TEA-LOOSE"),
+        ListEntry("12", "Tea cup", sku="TEA-CUP"),
+        ListEntry("13", "Rice", active=False, sku="RICE-01"),
+        ListEntry("901", "Refund"),
+    )
+
+
+def test_the_stand_in_tells_items_with_their_skus_as_recorded(bench):
+    bench.sim.control("company", inactive={"Item": ["13"]})
+    (call,) = recorded("quickbooks", "lists/items")["items"]
+    assert played(bench.sim.url, call) == expected(call)
+
+
+def test_a_sku_that_somebody_gives_an_item_is_told_and_nobody_else_has_one(bench):
+    bench.sim.control("company", lists={"Item": {"14": "Bowl"}}, skus={"14": "BOWL-1", "58": "C"})
+    assert ListEntry("14", "Bowl", sku="BOWL-1") in page(bench, "item").entries
+    assert {one.sku for one in page(bench, "customer").entries} == {""}
 
 
 def test_a_long_list_comes_in_pages_of_a_thousand(bench):
@@ -93,3 +121,10 @@ def test_an_entry_has_the_name_that_people_see(shown, entry):
 def test_only_quickbooks_lists_them_whole():
     able = [name for name, one in targets().items() if isinstance(one, TellsLists)]
     assert able == ["quickbooks"]
+
+
+def test_payment_methods_are_told_by_the_connection_test(bench):
+    told = bench.target.test(bench.sim.settings, bench.sample.secret, bench.http)
+    assert told.snapshot is not None
+    assert told.snapshot.codes()["payment_method"] == {"1", "3", "4"}
+    assert told.snapshot.called("payment_method", "3") == {"name": "FPX"}

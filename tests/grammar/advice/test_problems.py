@@ -1,6 +1,8 @@
 # ruff: noqa: E501 - a mistake is a row
 """Every mistake is told once, in its place, with a way out."""
 
+import re
+
 import pytest
 
 from grammar.parsing.parser import parse
@@ -56,6 +58,7 @@ MISTAKES = [
     ("a role in quotes", "by       accounts\n    never", 'by       "accounts"\n    never', "SYN01", "a name", "without quotes"),
     ("line zero", "line 1.uom", "line 0.uom", "SYN14", "'0'", "1, 2, 3"),
     ("an endless number", "= 5000.00", "= " + "9" * 40, "SYN14", "too long", "28"),
+    ("an endless percentage", "10%", "9" * 40 + "%", "SYN14", "too long", "28"),
     ("an endless duration", "today - 31d", "today - 99999999999999999999d", "SYN14", "too long", "365d"),
     ("a reserved word of tables", "    channel      text", "    retry        text", "SYN06", "'retry'", "column 1"),
     ("trying again outside its table", "    else     reject", "    else     try 3 times from 5s then reject", "SYN01", "'try'", "retry table"),
@@ -202,6 +205,27 @@ def test_the_column_is_that_of_the_mistake() -> None:
         span = only(text).span
         line = text.split("\n")[span.line - 1]
         assert line[span.column - 1 : span.end_column - 1] == word
+
+
+_NUMBER = re.compile(r"(?<![\w.\"-])(\d+)(?:\.\d+)?(%|s|min|h|d)?(?![\w\"-])")
+_QUOTED = re.compile(r'"[^"\n]*"|#.*|\d{4}-\d\d-\d\d|\d\d:\d\d')
+
+
+@pytest.mark.parametrize("whole", [SHOP, WAREHOUSE], ids=["shop", "warehouse"])
+def test_a_number_that_is_too_long_is_told_wherever_it_stands(whole: str) -> None:
+    bare = _QUOTED.sub(lambda found: "x" * len(found.group()), whole)
+    places = [*_NUMBER.finditer(bare)]
+    assert len({found.group(2) for found in places}) > 2  # numbers, and two that have a unit
+    for found in places:
+        at, digits = found.span(1)
+        wrong = f"{whole[:at]}{'9' * 40}{whole[digits:]}"
+        told = problems(wrong)
+        if whole[:at].endswith("language "):
+            assert [problem.code for problem in told] == ["SYN41"]
+            continue
+        line = whole[:at].count("\n") + 1
+        assert [(p.code, p.span.line) for p in told] == [("SYN14", line)], found
+        assert told[0].span.column == at - whole.rfind("\n", 0, at)
 
 
 def test_five_mistakes_are_five_problems() -> None:

@@ -76,7 +76,7 @@ def test_the_approval_stands_at_the_next_judging_of_the_same_content(shop: Shop)
     assert shop.states()["NS-1"] == "ready"
 
 
-@pytest.mark.parametrize("what", ["version", "mapping", "rules"])
+@pytest.mark.parametrize("what", ["version", "lines", "mapping", "rules"])
 def test_any_change_of_the_content_voids_it_and_says_which_field(shop: Shop, what: str) -> None:
     approve(shop, "NS-1")
     shop.clock.advance(60)
@@ -84,6 +84,9 @@ def test_any_change_of_the_content_voids_it_and_says_which_field(shop: Shop, wha
         more = [line(price="970.00")]
         later = "2026-11-19T00:00:00Z"
         shop.receive(order("NS-1", total="1940.00", lines=more, updated_at=later))
+    elif what == "lines":
+        free = [*LARGE, line(pos=2, price="0.00")]
+        shop.receive(order("NS-1", total="1920.00", lines=free, updated_at="2026-11-19T00:00:00Z"))
     elif what == "mapping":
         with shop.database.write() as session:
             fixes.fix(
@@ -98,6 +101,7 @@ def test_any_change_of_the_content_voids_it_and_says_which_field(shop: Shop, wha
         assert row.voided_at is not None
         changed = {
             "version": ["Total", "line 1 LineTotal", "line 1 UnitPrice"],
+            "lines": ["lines"],
             "mapping": ["Customer"],
             "rules": ["line 1 AccountCode"],
         }

@@ -116,6 +116,21 @@ def test_who_released_a_hold_of_it_does_not_approve(shop: Shop) -> None:
     assert why_not(approve(shop, "NS-4", who="tan")) == []
 
 
+def test_who_took_their_release_back_has_no_hand_in_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
+    shop.receive(order("NS-4", total="2000.00", lines=LARGE))
+    shop.judge()
+    with shop.database.write() as session:
+        left = next(hold for hold in shop.holds(session, "NS-4") if hold.rule == "adds_up")
+        releases.release(session, shop.actor("lim"), left.id, "agreed", shop.now, "form-4")
+    with shop.database.write() as session:
+        assert isinstance(undo.undo(session, shop.actor("lim"), "form-4", shop.now), undo.Undone)
+    shop.judge()
+    assert why_not(approve(shop, "NS-4", who="lim")) == []
+
+
 @pytest.mark.parametrize("word", ["Lim", "LIM@kedai.my"])
 def test_who_made_the_order_does_not_approve_it(shop: Shop, word: str) -> None:
     shop.receive(order("NS-6", total="1920.00", lines=LARGE, created_by=word))

@@ -6,6 +6,7 @@ from sqlalchemy import select, update
 from holding.access import actors, people, teams
 from holding.access import actors as access_actors
 from holding.access.actors import Actor
+from holding.approvals import releasers
 from holding.approvals.approve import Approved
 from holding.exceptions import corrections, releases
 from holding.exceptions.corrections import Correction
@@ -16,7 +17,7 @@ from holding.refusal import Refusal
 from holding.rulesets import publication
 from holding.rulesets.published import Published
 from holding.store.database import Database
-from holding.tables import Approval, Company, Dating, Hold
+from holding.tables import Approval, Company, Dating, Hold, Posting
 from tests.holding.consent import ASKING, LARGE, approve, why_not
 from tests.holding.held import says
 from tests.holding.life import Begun, Life
@@ -130,6 +131,20 @@ def test_who_approved_releases_and_rejects_no_other_hold_of_it(shop: Shop) -> No
         assert isinstance(no, Refusal)
         assert no.message == "You approved it, so you cannot reject this."
     assert isinstance(release(shop, "tan"), Done)
+
+
+def test_who_approved_what_is_sent_by_now_decides_about_what_comes_after(life: Life) -> None:
+    shop = life.shop
+    settle(shop)
+    agree(shop, "lim")
+    lim = shop.actor("lim").person_id or 0
+    for sent in (False, True):
+        if sent:
+            life.work()
+        with shop.database.read() as session:
+            posting = session.scalars(select(Posting)).one()
+            assert (posting.posted_push_id is not None) is sent
+            assert (lim in releasers.hands_of(session, [posting])[posting.id]) is not sent
 
 
 def test_what_was_approved_and_changed_since_is_anybodys_again(shop: Shop) -> None:

@@ -18,6 +18,7 @@ from holding.code_lists.list_rows import (
 )
 from holding.refusal import Refusal
 from holding.store.database import Database
+from holding.store.together import answer
 from holding.tables import Company, Event, ListedCode
 from holding.tables.row_states import ListKind
 from tests.holding.shop import Shop, open_shop, start
@@ -104,7 +105,7 @@ def test_the_next_list_says_what_it_has_otherwise(shop: Shop) -> None:
         [stands] = list_files.standings(session, shop.company.id)
         assert stands.file_id == kept.file_id
         rows = list_files.change_rows(found[1], personal=False)
-        assert rows[3] == ["Changed", "300-M012", "", "", "", "yes"]
+        assert rows[3] == ["Changed", "300-M012", "", "", "", "yes", ""]
         rows = list_files.change_rows(found[1], personal=True)
         assert rows[3][2:5] == ["Maju Jaya", *MAJU[2:4]]
 
@@ -182,7 +183,7 @@ def listed(shop: Shop) -> FileList:
         asked = {
             (one.connection_id, one.kind) for one in list_files.standings(session, shop.company.id)
         }
-        [found] = file_codes.lists(session, asked)
+        [found] = answer(session, file_codes.lists(asked))
         return found
 
 
@@ -220,7 +221,7 @@ def test_letters_find_codes_and_names(shop: Shop, letters: str, codes: list[str]
 def test_a_party_is_found_by_what_tells_it(shop: Shop, who: Identity, codes: list[str]) -> None:
     one = listed(shop)
     with shop.database.read() as session:
-        assert [each.code for each in file_codes.fitting(session, one, [who])] == codes
+        assert [each.code for each in answer(session, file_codes.fitting(one, [who]))] == codes
         assert set(file_codes.listed(session, one, ["300-B001", "X"])) == {"300-B001"}
 
 

@@ -1,5 +1,6 @@
 """Letters found in a list that stands, as a walk over its rows finds them; anew with the next."""
 
+from dataclasses import replace
 from datetime import date
 from random import Random
 
@@ -34,7 +35,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 def keep(shop: Shop, *rows: ListRow, kind: ListKind = ListKind.ITEM) -> FileList:
     with shop.database.write() as session:
         target = connection_named(session, shop.company, "aiaccount")
-        digest = sha256_hex(dumps([[one.code, one.name] for one in rows]))
+        digest = sha256_hex(dumps([[one.code, one.name, one.sku] for one in rows]))
         list_storage.keep(
             session, SYSTEM, target, kind, "items", digest, rows, as_of=DAY, now=shop.now
         )
@@ -82,6 +83,20 @@ def test_the_next_list_is_found_at_once_and_each_kind_has_its_own(shop: Shop) ->
     assert find(shop, one, "een") == ["NEW-9"]
     keep(shop, row("CUP-4", "Cup"))
     assert find(shop, one, "een") == []
+
+
+def test_an_item_is_found_by_its_sku_before_its_name_and_by_a_part_of_it_last(shop: Shop) -> None:
+    named = replace(row("21", "Tea cup"), sku="GLASS-9")
+    called, partly = row("22", "Glass"), replace(row("23", "Rice"), sku="X-GLASS")
+    one = keep(shop, called, named, partly)
+    assert find(shop, one, "glass") == ["21", "22", "23"]
+    assert find(shop, one, "glass-9") == ["21"]
+    with shop.database.read() as session:
+        [found] = file_codes.matching(session, one, "ss9", 5)
+    assert (found.code, found.sku) == ("21", "GLASS-9")
+    keep(shop, called, replace(named, sku="CUP-1"), partly)
+    assert find(shop, one, "glass-9") == [], "a SKU that is another one is a change"
+    assert find(shop, one, "cup-1") == ["21"]
 
 
 def test_letters_do_not_run_from_one_entry_into_the_next(shop: Shop) -> None:

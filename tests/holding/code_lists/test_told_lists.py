@@ -150,6 +150,30 @@ def test_a_list_is_read_page_by_page_and_kept_as_of_the_day(shop: Shop, target: 
     assert row(shop) == found
 
 
+def test_a_sku_is_kept_and_a_page_from_before_skus_were_read_has_none(
+    shop: Shop, target: Telling
+) -> None:
+    target.told["C-1"] = replace(target.told["C-1"], sku=" SKU-1\x07")
+    target.told["C-3"] = replace(target.told["C-3"], sku="SKU-3")
+    target.told["C-5"] = replace(target.told["C-5"], sku="SKU-5")
+    arrange(shop)
+
+    def page(kind: str, after: str, *_: object) -> object:
+        if after == "2":  # the first page was kept by the program before
+            with shop.database.write() as session:
+                part = session.scalars(select(ListPart)).one()
+                part.rows = [row[:5] for row in part.rows]
+        return Telling.list_page(target, kind, after)
+
+    target.list_page = page  # type: ignore[method-assign]
+    assert read(shop) == 3
+    with shop.database.read() as session:
+        found = {one.code: (one.sku, one.sku_key) for one in session.scalars(select(ListedCode))}
+    assert found["C-1"] == ("", "")
+    assert found["C-3"] == ("SKU-3", "sku3")
+    assert found["C-5"] == ("SKU-5", "sku5")
+
+
 def test_0061_taken_back_and_made_again_the_list_stands_and_is_read_from_its_start(
     shop: Shop, target: Telling
 ) -> None:
@@ -199,6 +223,8 @@ def test_the_next_night_what_changed_is_a_list_of_that_day_and_the_same_is_none(
     del target.told["C-5"]
     shop.clock.advance(A_DAY.total_seconds())
     read(shop)
+    shop.clock.advance(60)
+    read(shop)  # what is missing counts when it is missing twice
     with shop.database.read() as session:
         newest, _ = list_files.files(session, shop.company.id)
         assert (newest.added, newest.changed, newest.gone, newest.told) == (1, 1, 1, True)
@@ -208,6 +234,45 @@ def test_the_next_night_what_changed_is_a_list_of_that_day_and_the_same_is_none(
         ("Changed", "C-2"),
         ("Gone", "C-5"),
         ("Added", "C-9"),
+    ]
+
+
+def test_a_list_that_lacks_what_stood_counts_when_a_second_reading_lacks_the_same(
+    shop: Shop, target: Telling
+) -> None:
+    """Some are gone, or some moved between two pages: nobody knows after one reading."""
+    arrange(shop)
+    read(shop)
+    whole, told = live(shop), dict(target.told)
+    del target.told["C-2"], target.told["C-5"]
+    shop.clock.advance(A_DAY.total_seconds())
+    read(shop)
+    words = "aiaccount told 3 customers, and 2 that stood are missing: C-2, C-5. They stay until a"
+    assert live(shop) == whole
+    assert (row(shop).wrong or "").startswith(words)
+    assert says(shop, "lists.failed") == [
+        f"The customers of aiaccount stay as they were. {words} second reading lacks the same."
+    ]
+    del target.told["C-3"]
+    target.told["C-2"] = told["C-2"]
+    shop.clock.advance(60)
+    read(shop)
+    assert live(shop) == whole, "others are missing now: that is another reading once"
+    target.told = dict(told)
+    shop.clock.advance(120)
+    read(shop)
+    assert (live(shop), row(shop).wrong) == (whole, None)
+    assert len(says(shop, "list.told")) == 1, "nothing is gone"
+
+    del target.told["C-3"]
+    shop.clock.advance(A_DAY.total_seconds())
+    read(shop)
+    assert live(shop) == whole, "a doubt of before says nothing of today"
+    shop.clock.advance(60)
+    read(shop)
+    assert live(shop).keys() == whole.keys() - {"C-3"}
+    assert says(shop, "list.told")[1:] == [
+        "aiaccount told its customers: 4 customers; 0 added, 0 changed, 1 gone. Gone: C-3."
     ]
 
 
@@ -266,7 +331,7 @@ def test_without_an_answer_it_asks_ever_less_often_and_the_list_stays(
         assert found.due_at == shop.clock.now() + timedelta(seconds=seconds)
         assert (found.wrong, len(live(shop))) == ("It is away.", 5)
         shop.clock.advance(seconds)
-    words = "The customers of aiaccount could not be read. It is away."
+    words = "The customers of aiaccount stay as they were. It is away."
     assert says(shop, "lists.failed") == [words]
     target.answer = None
     assert read(shop) == 3

@@ -44,7 +44,8 @@ def test_two_shops_by_api_are_no_two_ways(database: Database, company: Company) 
     [
         ({}, {}, True),
         ({"record_kinds": "order"}, {}, True),
-        ({"record_kinds": "settlement"}, {}, False),
+        ({"record_kinds": "settlement"}, {}, True),
+        ({"record_kinds": "settlement"}, {"record_kinds": "order"}, False),
         ({"deliveries": "off"}, {}, False),
         ({"deliveries": "on"}, {"deliveries": "off"}, False),
     ],
@@ -79,6 +80,7 @@ def test_an_old_clash_hinders_no_other_change_and_ends_by_the_switch(
 ) -> None:
     with database.write() as session:
         stall = make_connection(session, company, "stall", side="source", connector="workbook")
+        stall.settings = {"record_kinds": "order"}
         assert [one.kinds for one in ways_in.clashes(session, company.id)] == [("order",)]
         key = stall.id
 
@@ -87,7 +89,7 @@ def test_an_old_clash_hinders_no_other_change_and_ends_by_the_switch(
             return change_settings(session, SYSTEM, key, settings, now=NOW)
 
     assert change(zone="Asia/Singapore") == ("zone",)
-    assert isinstance(change(record_kinds="order"), Refusal)
+    assert isinstance(change(record_kinds="order,settlement"), Refusal)
     assert change(deliveries="off") == ("deliveries",)
     with database.read() as session:
         assert ways_in.clashes(session, company.id) == ()

@@ -139,6 +139,41 @@ def test_a_test_renews_what_is_due_and_whoever_is_second_does_not(house: House) 
     assert house.exchanges() == 1
 
 
+def test_a_test_waits_for_who_renews_the_key_just_now(
+    house: House, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker begins with a connection as soon as it has a key, and a person tests it then."""
+    desk, now = house.desk, clock.now()
+    name, real, naps = f"renewal:{house.connection_id}", clock.sleep, list[float]()
+    with desk.database.write() as session:
+        leases.take(session, name, owner="else", until=now + timedelta(minutes=1), now=now)
+
+    def sleep(seconds: float) -> None:
+        real(seconds)
+        naps.append(seconds)
+        if len(naps) == 3:  # the other one is through
+            with desk.database.write() as session:
+                leases.leave(session, name, owner="else")
+            told = renew(desk.database, clock, house.connection_id, http=desk.http, keys=KEYS)
+            assert told is not None
+
+    monkeypatch.setattr(clock, "sleep", sleep)
+    assert house.test().ok
+    assert (house.exchanges(), len(naps)) == (1, 3)
+
+
+def test_a_test_does_not_wait_for_ever_for_who_renews_the_key(
+    house: House, clock: SetClock
+) -> None:
+    now = clock.now()
+    with house.desk.database.write() as session:
+        name, until = f"renewal:{house.connection_id}", now + timedelta(minutes=1)
+        leases.take(session, name, owner="else", until=until, now=now)
+    assert not house.test().ok
+    assert (clock.now() - now).total_seconds() == pytest.approx(20, abs=1)
+    assert house.exchanges() == 0
+
+
 def test_a_token_that_ended_early_is_renewed_by_the_next_test(house: House) -> None:
     assert house.test().ok
     client, refresh, _, until = house.secret.split(":")

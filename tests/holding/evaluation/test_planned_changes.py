@@ -1,5 +1,6 @@
 """A change planned on a posted document and not sent yet is judged again when its world changes."""
 
+from collections.abc import Sequence
 from datetime import date
 
 import pytest
@@ -9,6 +10,7 @@ from holding.connections import setup
 from holding.connections.master_data import keep_snapshot
 from holding.mappings import fixes
 from holding.tables import Record
+from rules.decisions.record import Asked
 from rules.programs.program import Program
 from tests.holding.fixing import rev
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Life
@@ -138,7 +140,7 @@ def test_rules_that_cannot_judge_it_send_no_change(
 ) -> None:
     planned(life, **SMALL)
     with monkeypatch.context() as broken:
-        broken.setattr(Program, "decision", _fail)
+        broken.setattr(Program, "decisions", _fail)
         publish(life)
         resume(life)
         assert life.books.effects == CREATED
@@ -192,5 +194,5 @@ def correct(life: Life, key: str = "TEA-1", value: str = "TEA-9") -> None:
         assert made.woken == 1
 
 
-def _fail(*_: object, **__: object) -> None:
-    raise ValueError("no")
+def _fail(_: Program, asked: Sequence[Asked]) -> list[Exception]:
+    return [ValueError("no") for _ in asked]

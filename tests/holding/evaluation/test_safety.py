@@ -1,8 +1,10 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
 
+from holding.access.actors import Actor
 from holding.evaluation import safety_stop
 from holding.evaluation.due_records import judge_due
 from holding.lifecycle.changes import wake_all_unsent
@@ -16,6 +18,7 @@ from tests.holding.consent import TRUSTED
 from tests.holding.fixing import fix
 from tests.holding.shop import FILES, ROUTE, RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
+from tests.support.factories import make_company
 
 UNKNOWN = [line(sku="AB-100", uom="PCS")]
 DEAR = line(qty="10", price="120.00")
@@ -47,10 +50,11 @@ def stops(shop: Shop) -> list[tuple[str, int, int]]:
         return [(row.state, row.records, row.book) for row in rows]
 
 
-def decide(shop: Shop, who: str, act: str = "resume", reason: str = "I looked") -> object:
+def decide(shop: Shop, who: str | Actor, act: str = "resume", reason: str = "I looked") -> object:
+    actor = shop.actor(who) if isinstance(who, str) else who
     with shop.database.write() as session:
         stop_id = session.scalars(select(RouteStop.id)).one()
-        answer = getattr(safety_stop, act)(session, shop.actor(who), stop_id, reason, shop.now)
+        answer = getattr(safety_stop, act)(session, actor, stop_id, reason, shop.now)
         if isinstance(answer, Refusal):
             return answer.code
         stop = session.get_one(RouteStop, stop_id)
@@ -73,7 +77,7 @@ def test_a_change_beyond_the_limit_stops_its_route_and_says_why(shop: Shop) -> N
     with shop.database.read() as session:
         said = session.scalars(select(Event).where(Event.act == "route.stopped")).one()
         assert said.body["say"] == (
-            f"{ROUTE} stopped and asks: 4 records, MYR 768.00, move at once"
+            f"{ROUTE} stopped and asks: 4 records, RM\u00a0768.00, move at once"
             f" through item: AB-100 (revision {done.revision}, Farah)."
         )
         [row], over = queries.listing(session, shop.company.id)
@@ -150,6 +154,27 @@ def test_somebody_else_lets_it_go_on(shop: Shop) -> None:
         assert list(acts) == ["route.stopped", "route.kept", "route.resumed"]
 
 
+def test_who_wrote_the_rules_that_somebody_published_does_not_let_them_go_on(shop: Shop) -> None:
+    shop.receive(*(order(f"NS-{n}", total="1200.00", lines=[DEAR]) for n in range(10, 15)))
+    shop.judge()
+    shop.publish({**FILES, "shop.rules": RULES.replace("total > 1000.00", "total > 2000.00")})
+    shop.judge()
+    approves = shop.actor("lim").roles
+    for who in ("chan", "pua"):
+        assert decide(shop, replace(shop.actor(who), roles=approves)) == "stop.own"
+    assert decide(shop, "lim") == "resumed"
+
+
+def test_a_stop_of_another_company_is_nobodys_here(shop: Shop) -> None:
+    fix(shop, "item", "AB-100", "TEA-1")
+    shop.judge()
+    with shop.database.write() as session:
+        other = make_company(session, "other").id
+    theirs = replace(shop.actor("lim"), company_id=other)
+    assert [decide(shop, theirs, act) for act in ("keep", "resume")] == ["stop.unknown"] * 2
+    assert [state for state, _, _ in stops(shop)] == ["stopped"]
+
+
 def test_resumed_it_does_not_stop_again_for_the_same_change(shop: Shop) -> None:
     fix(shop, "item", "AB-100", "TEA-1")
     shop.judge()
@@ -172,6 +197,20 @@ def test_left_open_the_limit_is_three_usual_days(shop: Shop) -> None:
         session.execute(update(Posting).values(posted_at=day, book=5_000_000_00))
         found = safety_stop.limit_of(session, shop.company.id, ROUTE, shop.now)
     assert (found.records, found.book) == (100, 3 * 4 * 5_000_000_00 // 30)
+
+
+def test_what_is_usual_is_that_of_this_route_and_company_and_of_thirty_days(shop: Shop) -> None:
+    limit(shop)
+    with shop.database.write() as session:
+        other = make_company(session, "other")
+        old = shop.now - timedelta(days=safety_stop.USUAL_DAYS, seconds=1)
+        for day, book in ((shop.now, 100_000_000_00), (old, 0)):
+            session.execute(update(Posting).values(posted_at=day, book=100_000_000_00))
+            found = safety_stop.limit_of(session, shop.company.id, ROUTE, shop.now).book
+            assert found == max(3 * 4 * book // 30, safety_stop.LEAST_BOOK)
+            for company_id, route in ((other.id, ROUTE), (shop.company.id, "books.other")):
+                theirs = safety_stop.limit_of(session, company_id, route, shop.now)
+                assert theirs.book == safety_stop.LEAST_BOOK
 
 
 def listed(shop: Shop) -> tuple[list[int], list[str]]:

@@ -101,7 +101,7 @@ def test_what_the_rules_keep_is_not_set_right(shop: Shop) -> None:
     for path in ("number", "status", "customer", "created_by", "lines[0].name", "lines[7].qty", ""):
         assert refused(set_right(shop, "NS-1", path, "x"), "correction.forbidden").status == 403
     hint = refused(set_right(shop, "NS-1", "customer", "C-78"), "correction.forbidden").hint
-    assert "total, line.qty line 1, line.price line 1." in hint
+    assert "total, quantity of line 1, price of line 1." in hint
     assert refused(set_right(shop, "NS-1", "total", "1,92"), "correction.value").status == 422
     assert refused(set_right(shop, "NS-1", "total", "190.00"), "correction.same").status == 422
     assert refused(set_right(shop, "NS-1", "total", "1", who="lim"), "forbidden").status == 403

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select
 
 from holding.exceptions.holds import Done
 from holding.exceptions.overrides import override
@@ -13,6 +13,7 @@ from holding.refusal import Refusal
 from holding.tables import Event
 from tests.holding.life import Begun, Life
 from tests.holding.shop import FILES, RULES, line
+from tests.support.databases import unlock
 
 
 @pytest.fixture
@@ -62,9 +63,7 @@ def test_only_what_was_tried_again_by_somebody_may_go_out_unchanged(life: Life) 
     life.work()
     with life.shop.database.write() as session:  # as if it had gone out by itself, beside a note
         event = session.scalars(select(Event).where(Event.act == "retry.overridden")).one()
-        for name in ("event_no_change", "event_no_delete"):
-            on = " ON event" if session.get_bind().dialect.name == "postgresql" else ""
-            session.execute(text(f"DROP TRIGGER {name}{on}"))
+        unlock(session)
         session.execute(delete(Event).where(Event.id == event.id))
     assert i15(life) == ["I15"]
 

@@ -85,7 +85,7 @@ def test_the_hold_knows_its_ways_out(shop: Shop) -> None:
     with shop.database.read() as session:
         (hold,) = shop.holds(session, "NS-1")
         told = locked_periods.ways(session, hold.id)
-    assert told == locked_periods.Ways("aiaccount", "2026-10", date(2026, 10, 30), FIRST, "")
+    assert told == locked_periods.Ways("aiaccount", "October 2026", date(2026, 10, 30), FIRST, "")
 
 
 def test_another_day_lets_it_go_and_leaves_the_record_as_it_is(shop: Shop) -> None:
@@ -190,7 +190,7 @@ def test_one_request_covers_the_month_and_the_lock_frees_it(shop: Shop) -> None:
             session, shop.actor("farah"), wanted.id, Question(lim, "two late orders"), shop.now
         )
     assert isinstance(made, Done), made
-    assert made.say == "Farah asked Lim to open 2026-10 in aiaccount: two late orders"
+    assert made.say == "Farah asked Lim to open October 2026 in aiaccount: two late orders"
     with shop.database.read() as session:
         period = [h for n in ("NS-1", "NS-2") for h in shop.holds(session, n) if h.code == "PER01"]
         assert [hold.person_id for hold in period] == [lim, lim]

@@ -78,6 +78,7 @@ EDITS = {
     "kept_apart": "UPDATE kept_apart SET reason = 'one shop'",
     "list_file": "UPDATE list_file SET as_of = '2020-01-01'",
     "listed_code": "UPDATE listed_code SET active = NOT active",
+    "listed_code sku": "UPDATE listed_code SET sku = 'A-1'",
     "escalation": "UPDATE escalation SET packet = '{{}}'",
     "escalation to": "UPDATE escalation SET sent_to = 'nobody'",
 }

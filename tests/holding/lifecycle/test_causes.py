@@ -26,4 +26,4 @@ def test_a_group_says_the_limit_and_is_renamed_with_it(
         with shop.database.read() as session:
             rows = session.execute(select(Cause.label, Cause.records).order_by(Cause.id))
             named += [(label, records) for label, records in rows]
-    assert named == [("RM total is above 1000.00.", 1), ("RM total is above 900.00.", 1)]
+    assert named == [("RM total is above 1,000.00.", 1), ("RM total is above 900.00.", 1)]

@@ -15,6 +15,7 @@ from holding.mappings.preview import Preview
 from holding.mappings.reclassification import contradictions, saved_change
 from holding.refusal import Refusal
 from holding.store.database import Database
+from holding.store.together import answer
 from holding.tables import Company, Event, Posting, RouteStop
 from holding.tables.rules import ALWAYS
 from rules.facts.world import Entry, Later, World
@@ -58,7 +59,7 @@ def remove(
 
 def history(shop: Shop, key: str = "C-77", table: str = "debtor") -> tuple[Change, ...]:
     with shop.database.read() as session:
-        return entry_history.history(session, shop.company.id, table, key)
+        return answer(session, entry_history.history(shop.company.id, table, key))
 
 
 def customers(shop: Shop) -> dict[str, str]:
@@ -198,7 +199,8 @@ def test_the_history_has_each_change_with_who_when_why_and_who_used_it(shop: Sho
     assert history(shop)[0].at == shop.now
     assert history(shop, "C-99") == ()
     with shop.database.read() as session:
-        assert entry_history.history(session, shop.company.id + 1, "debtor", "C-77") == ()
+        others = entry_history.history(shop.company.id + 1, "debtor", "C-77")
+        assert answer(session, others) == ()
         assert entry_history.users(session, shop.company.id + 1, "debtor", "C-77") == {}
 
 

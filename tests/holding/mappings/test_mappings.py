@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from holding.mappings import entries, fixes
+from holding.mappings import fixes, mapping_lists
 from holding.mappings.entries import Parsed, read_value, shown
 from holding.mappings.fixes import Fixed
 from holding.refusal import Refusal
@@ -145,15 +145,15 @@ def test_a_preview_of_a_changed_entry_counts_posted_documents(blocked: Shop) -> 
 def test_suggestions_say_why(shop: Shop, key: str, first: tuple[str, str, int]) -> None:
     shop.publish()
     with shop.database.read() as session:
-        found = entries.suggestions(session, shop.company.id, "item", key)
+        found = mapping_lists.suggestions(session, shop.company.id, "item", key)
     assert (found[0].value, found[0].reason, found[0].percent) == first
 
 
 def test_nothing_near_is_no_suggestion(shop: Shop) -> None:
     shop.publish()
     with shop.database.read() as session:
-        assert entries.suggestions(session, shop.company.id, "item", "ZZZZ-9000") == ()
-        assert entries.suggestions(session, shop.company.id, "nothing", "X") == ()
+        assert mapping_lists.suggestions(session, shop.company.id, "item", "ZZZZ-9000") == ()
+        assert mapping_lists.suggestions(session, shop.company.id, "nothing", "X") == ()
 
 
 @pytest.mark.parametrize(
@@ -162,4 +162,4 @@ def test_nothing_near_is_no_suggestion(shop: Shop) -> None:
 def test_another_number_is_another_thing(shop: Shop, table: str, key: str) -> None:
     shop.publish()
     with shop.database.read() as session:
-        assert entries.suggestions(session, shop.company.id, table, key) == ()
+        assert mapping_lists.suggestions(session, shop.company.id, table, key) == ()

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from grammar.text.amounts import SPACE
 from holding.notices import digest_times, digests, planning
 from holding.store.database import Database
 from holding.tables import Company, Notice, Recipient, Team
 from holding.tables.row_states import RecipientKind
-from holding.words import SPACE
 from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 

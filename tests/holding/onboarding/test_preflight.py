@@ -2,17 +2,20 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select, update
 
 from holding.access.actors import SYSTEM
 from holding.connections import confirmed_rates
 from holding.connections.master_data import RATE, keep_snapshot
+from holding.onboarding import diagnosis
 from holding.onboarding.preflight import Code, findings
+from holding.onboarding.waiting_documents import WINDOW_OVER
 from holding.store.database import Database
 from holding.tables import Company, Snapshot
 from tests.holding.connections.test_limits import told_of
 from tests.support.factories import connection_named
-from tests.support.postings import NOW
+from tests.support.postings import NOW, make_ready
 
 MASTER_DATA = {Code.NO_MASTER_DATA, Code.OLD_MASTER_DATA}
 
@@ -34,3 +37,33 @@ def test_master_data_that_was_never_read_or_long_ago(database: Database, company
         old = NOW - timedelta(hours=25)
         session.execute(update(Snapshot).where(Snapshot.kind == "period").values(checked_at=old))
         assert said() == {Code.OLD_MASTER_DATA}
+
+
+@pytest.mark.parametrize(
+    ("action", "minutes", "told"),
+    [
+        ("void", 72 * 60 + 1, 1),
+        ("void", 71 * 60, 1),
+        ("void", 71 * 60 - 1, 0),
+        ("update", 73 * 60, 0),
+        ("void", None, 0),
+    ],
+)
+def test_a_void_that_waited_until_its_e_invoice_cannot_be_cancelled_any_more(
+    database: Database, company: Company, action: str, minutes: int | None, told: int
+) -> None:
+    with database.write() as session:
+        posting = make_ready(session, company, "NS-1")
+        posting.action = action
+        posting.e_invoice_at = None if minutes is None else NOW - timedelta(minutes=minutes)
+        session.flush()
+        found = findings(session, company.id, NOW, "aiaccount")
+        late = [one for one in found if one.code == WINDOW_OVER]
+        told_by_doctor = diagnosis.diagnose(session, posting.connection_id, NOW)
+        topics = [one.words for one in told_by_doctor if one.topic == diagnosis.Topic.E_INVOICE]
+    assert topics == [f"{one.words} 1 record." for one in late]
+    assert [one.records for one in late] == [1] * told
+    for one in late:
+        assert one.words.startswith("Its e-Invoice can be cancelled for 72 hours after it was")
+        assert "(FAQ of the MyInvois SDK)" in one.words
+        assert one.words.endswith("First: NS-1.")

@@ -5,7 +5,7 @@ from sqlalchemy import select, update
 
 from holding.access.teams import add_to_team
 from holding.mappings.fixes import Fixed
-from holding.parties import kept_apart, party_merge
+from holding.parties import kept_apart, known_otherwise, party_merge
 from holding.parties.kept_apart import Apart
 from holding.parties.party_balances import owed
 from holding.refusal import Refusal
@@ -159,7 +159,7 @@ def test_a_key_without_an_entry_is_told_how_its_party_is_known(shop: Shop) -> No
             if key.table == "debtor"
         }
         found = {
-            key: party_merge.known_as(session, shop.company.id, "debtor", cause_id)
+            key: known_otherwise.known_as(session, shop.company.id, "debtor", cause_id)
             for key, cause_id in causes.items()
         }
     [one] = found["mapping:debtor:NEW"]

@@ -9,7 +9,7 @@ from connectors.contract import Answer, Found
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.journal.posting_claims import POISON_CRASHES, free_the_dead
 from holding.posting import push as posting_push
-from holding.tables import Attempt, Posting, Push, Throttle
+from holding.tables import Attempt, Posting, Push, Request, Throttle
 from tests.holding.pushing import Lane
 from tests.support.simulator import DEMO_KEY
 
@@ -164,3 +164,45 @@ def test_a_look_up_that_came_back_starts_the_count_of_crashes_anew(lane: Lane) -
     lane.work()
     assert [row.state for row in lane.rows(Attempt)] == ["uncertain", "absent"]
     assert lane.one(key).crashes == 0
+
+
+def test_a_clock_that_was_set_back_during_a_call_proves_nothing_sooner(lane: Lane) -> None:
+    key = in_doubt(lane)
+    with lane.database.write() as session:
+        call = session.scalars(select(Request)).one()
+        call.answered_at = call.made_at - timedelta(hours=1)
+    lane.clock.advance(6)
+    lane.work()  # seen once: absent
+    with lane.database.write() as session:
+        session.execute(update(Posting).values(due_at=lane.clock.now()))
+    lane.clock.advance(6)
+    lane.work()  # and again, before the target has had its time to settle
+    assert (lane.state(key), len(lane.sends())) == ("uncertain", 1)
+    lane.settle()
+    assert (lane.state(key), len(lane.sends())) == ("posted", 2)
+
+
+def test_what_failed_twice_goes_in_halves_and_each_of_it_is_in_one(lane: Lane) -> None:
+    keys = lane.ready(*(f"IV-{n}" for n in range(1, 6)), due=None)
+    lane.target.control("faults", plan=["timeout_before"] * 2)
+    lane.start_sync()
+    lane.settle()
+    assert set(lane.states(keys)) == {"posted"}
+    of = {row.id: 0 for row in lane.sends()}
+    for attempt in lane.rows(Attempt):
+        if attempt.request_id in of:
+            of[attempt.request_id] += 1
+    assert list(of.values()) == [5, 5, 2, 3]
+
+
+def test_what_was_sent_again_is_looked_up_as_soon_as_the_first_time(lane: Lane) -> None:
+    lane.target.control("faults", plan=["timeout_before"] * 2)
+    [key] = lane.ready("IV-1")
+    waited = []
+    while len(lane.sends()) < 2:
+        lane.work()
+        due = lane.one(key).due_at
+        assert due is not None
+        waited.append(due - lane.clock.now())
+        lane.clock.advance(due - lane.clock.now())
+    assert waited[-1] == waited[0] < max(waited)

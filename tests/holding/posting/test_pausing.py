@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections import limits
 from holding.posting import doubt_resolution, intent
 from holding.runs import batch_sending, dispatch
-from holding.tables import Request
+from holding.tables import Request, Throttle
+from holding.tables.row_states import BreakerState
 from tests.holding.pushing import Lane
 from tests.support.postings import NOW
 
@@ -47,6 +49,20 @@ def test_what_is_claimed_when_the_pause_comes_stays_ready(
     pause(False)
     lane.work()
     assert set(lane.states(keys)) == {"posted"}
+
+
+def test_a_target_that_is_paused_is_not_even_asked_whether_it_is_well(
+    lane: Lane, pause: Callable[[bool], None]
+) -> None:
+    [key] = lane.ready("IV-1")
+    with lane.database.write() as session:
+        session.execute(update(Throttle).values(breaker=BreakerState.OPEN, open_until=NOW))
+    pause(True)
+    lane.work()
+    assert (lane.target.lines(), lane.state(key)) == ([], "ready")
+    pause(False)
+    lane.work()
+    assert lane.target.lines() != []
 
 
 def test_a_push_in_flight_ends_and_the_next_waits(

@@ -1,5 +1,8 @@
 """Plans carried out: what is posted is changed, made void, taken back, or billed further."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 
@@ -28,6 +31,28 @@ def test_an_edit_updates_the_posted_document_in_place(life: Life) -> None:
     with life.shop.database.read() as session:
         keys = session.scalars(select(Push.key).order_by(Push.id)).all()
     assert len(set(keys)) == len(keys) == 3
+
+
+def test_an_update_keeps_when_it_was_posted_and_what_the_target_calls_it(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    life.arrive("A-1")
+    with life.shop.database.read() as session:
+        first = life.shop.posting(session, "A-1")
+    real = type(life.books).send
+
+    def brief(*given: Any) -> Any:
+        told = real(*given)
+        return replace(told, answers=tuple(replace(one, target_ref=None) for one in told.answers))
+
+    monkeypatch.setattr(type(life.books), "send", brief)
+    life.shop.clock.advance(3600)
+    life.arrive("A-1", **SMALL)
+    assert life.books.effects == [("create", "A-1-1"), ("update", "A-1-1")]
+    with life.shop.database.read() as session:
+        then = life.shop.posting(session, "A-1")
+    assert then.posted_push_id != first.posted_push_id
+    assert (then.posted_at, then.target_ref) == (first.posted_at, "ref-A-1-1")
 
 
 def test_an_edit_takes_a_large_document_back_and_makes_the_next(life: Life) -> None:

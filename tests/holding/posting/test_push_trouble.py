@@ -14,13 +14,14 @@ from holding.access.actors import SYSTEM
 from holding.approvals.consent import posting_hash
 from holding.connections.channel import Desk
 from holding.connections.setup import set_key
+from holding.journal import retry_policy
 from holding.journal.posting_claims import free_the_dead
 from holding.journal.push_rows import Flight
 from holding.posting import calls
 from holding.runs.status import pill
 from holding.tables import Attempt, Event, Hold, Posting, Push, Record, Request, Run, Throttle
 from tests.holding.desks import KEYS
-from tests.holding.pushing import Lane
+from tests.holding.pushing import Lane, answer_whole_files
 from tests.support.clock import SetClock
 from tests.support.factories import make_connection
 from tests.support.postings import NOW, invoice, make_ready
@@ -37,6 +38,21 @@ def test_a_record_about_to_be_judged_waits(lane: Lane) -> None:
         session.get_one(Record, lane.one(key).record_id).due_at = None
     assert lane.work() == 1
     assert lane.state(key) == "posted"
+
+
+@pytest.mark.parametrize(("apart", "states"), [(True, "posted"), (False, "ready")])
+def test_a_record_of_another_source_with_its_number_is_not_waited_for(
+    lane: Lane, apart: bool, states: str
+) -> None:
+    [key] = lane.ready("IV-1")
+    [other] = lane.ready("IV-2", due=None)
+    with lane.database.write() as session:
+        mine, theirs = (session.get_one(Record, lane.one(one).record_id) for one in (key, other))
+        theirs.number, theirs.due_at = mine.number, lane.clock.now()
+        if apart:
+            theirs.source_id = make_connection(session, lane.company, "shopify", side="source").id
+    lane.work()
+    assert lane.state(key) == states
 
 
 def test_an_answer_that_never_came_is_looked_up_and_not_sent_again(lane: Lane) -> None:
@@ -343,3 +359,17 @@ def test_a_document_counts_as_sent_while_it_is_there_or_may_be(
     assert [row.sent_at is None for row in rows] == [True, True, False]
     assert [row.push_id for row in rows] == [None, None, None]
     assert [push.state for push in lane.rows(Push)] == ["refused", "refused", "conflict"]
+
+
+def test_no_target_makes_a_document_wait_for_longer_than_our_longest_pause(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [key] = lane.ready("IV-1")
+    words = "Not now, come back in a year."
+    later = Answer(kind="temporary", error_class="temporary", words=words, retry_after=31_536_000)
+    with monkeypatch.context() as patch:
+        answer_whole_files(patch, 503, later, bool)
+        lane.work()
+    due = lane.one(key).due_at
+    assert due is not None
+    assert due - lane.clock.now() == retry_policy.LONGEST

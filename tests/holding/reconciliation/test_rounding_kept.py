@@ -76,7 +76,7 @@ def test_T02c_what_the_target_recomputed_is_rounding_and_nobodys_edit(
     assert held(there, "NS-1") == []
     assert amounts(there) == [(3313, 3313)]
     said = told(there, "posting.posted" if heard else "posting.read")[-1]
-    assert "It comes to MYR 33.13 there and was sent with 33.12" in said
+    assert "It comes to RM 33.13 there and was sent with RM 33.12" in said
     assert "rounding" in said
     assert breaches(there, tmp_path) == []
 
@@ -90,7 +90,7 @@ def test_T02d_what_a_tolerance_lets_pass_counts_as_the_books_have_it(
     assert amounts(there) == [(3312, 3312)]
     (reading,) = readings(there)
     assert reading.same
-    assert "comes to MYR 33.12 there and was sent with 33.13" in reading.body["words"]
+    assert "comes to RM 33.12 there and was sent with RM 33.13" in reading.body["words"]
     assert held(there, "NS-1") == []
     assert breaches(there, tmp_path) == []
     with there.shop.database.write() as session:

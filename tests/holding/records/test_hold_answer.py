@@ -1,11 +1,13 @@
 """Question 7: what held a record, and which change let it go: who, when and why."""
 
+from collections.abc import Sequence
 from datetime import date
 
 import pytest
 
 from holding.mappings import fixes
 from holding.records import trace
+from rules.decisions.record import Asked
 from rules.programs.program import Program
 from tests.holding.life import SMALL, Begun, Life
 from tests.holding.records.test_duplicate_answer import two_ways
@@ -122,11 +124,11 @@ def test_what_could_not_be_judged_at_all_names_no_change_as_what_cleared_it(
 ) -> None:
     """Rules came into force meanwhile, and whether it was them nobody knows."""
 
-    def fail(*_: object) -> None:
-        raise ArithmeticError("no")
+    def fail(_: Program, asked: Sequence[Asked]) -> list[Exception]:
+        return [ArithmeticError("no") for _ in asked]
 
     with monkeypatch.context() as broken:
-        broken.setattr(Program, "decision", fail)
+        broken.setattr(Program, "decisions", fail)
         life.arrive("A-1")
     life.shop.clock.advance(3600)
     life.shop.publish(FILES | {"shop.rules": two_ways().replace('"Accounts team"', '"Books"')})

@@ -90,7 +90,7 @@ def test_the_deciding_line_is_marked_with_its_operands(shop: Shop) -> None:
     assert (deciding.rule, deciding.result) == ("adds_up", "hit")
     assert deciding.text == "require  sum(lines.amount) = total"
     assert ("total", "190.00") in deciding.operands
-    assert deciding.message == "The lines of NS-1 do not add up to 190.00."
+    assert deciding.message == "The lines of NS-1 do not add up to RM 190.00."
     assert deciding.would_pass
     assert {row.result for row in rows} <= {"pass", "hit", "unknown", "not_applicable"}
 

@@ -1,5 +1,7 @@
 """Rules in force under a later program: they mean what they meant; what is to be repaired."""
 
+import pytest
+
 from grammar.text.editions import NEWEST, Edition
 from holding.programs import world
 from holding.rulesets.admission import RulesRefusal
@@ -10,8 +12,26 @@ from holding.tables import Company, RuleFile, RulesetVersion
 from tests.holding.shop import FILES, RULES, Shop, open_shop
 from tests.support.clock import SetClock
 
-STRICTER = RULES + '\nrole accounts "Again"\n'
-"""What an earlier checker let through: a name that is given twice."""
+LET_THROUGH = {
+    "NAM20": (
+        ('accounts     "Accounts team"', 'accounts     "Accounts team"\n\nrole accounts "Again"'),
+        ("status      one of paid, ", "status      one of paid, paid, "),
+    ),
+    "NAM22": (
+        (
+            "created_by  text     optional\n    total       money\n",
+            "created_by  text     family\n    total       money    family\n",
+        ),
+    ),
+    "NAM23": (("created_by  text     optional", "created_by  text     dated"),),
+    "TYP04": (
+        ("= total\n    else", "= total / 0\n    else"),
+        ("= total\n    else", "= total and ordered_on > today - 36h\n    else"),
+    ),
+    "TYP06": (("sum to 0.01", "sum to 0"),),
+    "DUP03": (("unique by number in", "unique by status in"),),
+}
+"""By what a later checker says of it, what an earlier one let through."""
 
 
 def published(shop: Shop, edition: Edition, body: str = RULES) -> int:
@@ -50,21 +70,27 @@ def test_T39b_a_publish_stores_the_newest_edition_and_says_nothing_then(
         assert (found.no, found.edition, found.errors, found.changes) == (1, NEWEST, (), ())
 
 
+@pytest.mark.parametrize(
+    ("code", "old", "new"),
+    [(code, *change) for code, changes in LET_THROUGH.items() for change in changes],
+)
 def test_T39c_rules_in_force_list_what_a_stricter_checker_finds_and_go_on(
-    database: Database, company: Company, clock: SetClock
+    database: Database, company: Company, clock: SetClock, code: str, old: str, new: str
 ) -> None:
     shop = open_shop(database, company, clock)
-    version = published(shop, Edition.FIRST, STRICTER)
+    assert RULES.count(old) == 1
+    stricter = RULES.replace(old, new)
+    version = published(shop, Edition.FIRST, stricter)
     with database.read() as session:
-        ((code, found),) = of_all(session).items()
-        assert code == company.code
-        assert [(one.code, one.severity) for one in found.errors] == [("NAM20", "error")]
+        ((of, found),) = of_all(session).items()
+        assert of == company.code
+        assert [(one.code, one.severity) for one in found.errors] == [(code, "error")]
         assert found.errors[0].place.startswith("shop.rules:")
         assert found.changes
         program = world.program(session, version)
         assert program._index.edition == Edition.FIRST
     with database.write() as session:
-        files = {**FILES, "shop.rules": STRICTER}
+        files = {**FILES, "shop.rules": stricter}
         refused = push(session, company.id, shop.actor("chan"), files, "Again", shop.now)
         assert isinstance(refused, RulesRefusal)
 

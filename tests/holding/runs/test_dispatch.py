@@ -111,6 +111,21 @@ def test_a_paused_target_is_not_called(lane: Lane) -> None:
     assert lane.states(keys) == ["posted", "ready"]
 
 
+def test_a_target_that_says_wait_gets_no_document_of_another_type_either(lane: Lane) -> None:
+    keys = lane.ready("IV-1", "IV-2")
+    with lane.database.write() as session:
+        session.get_one(Posting, keys[1]).doc_type = "credit_note"
+    lane.target.control("faults", fault="rate_limited")
+    lane.work()
+    assert len(lane.target.writes()) == 1
+    assert lane.states(keys) == ["ready", "ready"]
+    assert [lane.one(key).tries for key in keys] == [1, 0]
+    assert [run.doc_type for run in lane.rows(Run)] == ["sales_invoice"]
+    lane.clock.advance(3)
+    lane.work()
+    assert lane.states(keys) == ["posted", "posted"]
+
+
 def told(run: Run) -> tuple[str, str, int, int, dict[str, int], bool]:
     return run.kind, run.state, run.total, run.done, dict(run.counts), run.ended_at is not None
 

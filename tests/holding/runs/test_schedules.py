@@ -82,6 +82,17 @@ def test_rules_that_nobody_can_read_stop_no_other_company(
     assert start(database, night(19)) == 1
 
 
+def test_what_somebody_works_on_or_sends_at_its_own_time_is_in_no_night(
+    database: Database, company: Company, rules: SimpleNamespace
+) -> None:
+    free, leased, alone = (ready(database, company, f"IV-{n}", 18) for n in range(3))
+    with database.write() as session:
+        session.get_one(Posting, leased).lease_until = night(19, 2, 5)
+        session.get_one(Posting, alone).due_at = night(19, 2, 5)
+    assert start(database, night(19)) == 1
+    assert days(database) == {18: [free]}
+
+
 def test_the_whole_of_yesterday_goes_at_the_hour_and_once(
     database: Database, company: Company, rules: SimpleNamespace
 ) -> None:
@@ -113,6 +124,7 @@ def test_a_missed_night_is_made_up_and_each_document_goes_with_its_day(
     assert start(database, night(22, 9)) == 3
     assert days(database) == {18: [], 19: [old, first], 20: [second], 21: [third, early]}
     assert start(database, night(22, 9)) == 0
+    assert start(database, night(24)) == 2, "the hour itself belongs to the night"
 
 
 def test_what_is_under_way_is_not_taken_twice(

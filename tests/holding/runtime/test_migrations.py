@@ -5,6 +5,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select, text
 
+from holding.configuration import ways_in
 from holding.programs import world
 from holding.runtime.migrate import downgrade, upgrade
 from holding.runtime.schema_version import check
@@ -13,6 +14,7 @@ from holding.tables import Base, Company, Posting
 from holding.tables.row_states import PostingWait
 from tests.holding.shop import open_shop, order
 from tests.support.clock import SetClock
+from tests.support.factories import connection_named, make_connection
 
 
 def test_the_migrated_schema_is_the_models(database: Database) -> None:
@@ -66,6 +68,26 @@ def test_0047_a_document_that_waits_for_its_item_goes_on_waiting(
     with database.read() as session:
         found = session.scalars(select(Posting.waits).order_by(Posting.number))
         assert list(found) == [PostingWait.ITEM_SETUP, None]
+
+
+def test_0069_a_source_of_files_that_took_orders_goes_on_with_them_alone(
+    database: Database, company: Company
+) -> None:
+    with database.write() as session:
+        for name, settings in {
+            "stall": {"zone": "Asia/Singapore"},
+            "fair": {"record_kinds": "refund"},
+        }.items():
+            made = make_connection(session, company, name, side="source", connector="workbook")
+            made.settings = settings
+    downgrade(database.url, "0068")
+    upgrade(database.url)
+    with database.read() as session:
+        stall = connection_named(session, company, "stall")
+        assert stall.settings == {"zone": "Asia/Singapore", "record_kinds": "order"}
+        assert connection_named(session, company, "fair").settings == {"record_kinds": "refund"}
+        assert "record_kinds" not in connection_named(session, company, "netshop").settings
+        assert ways_in.clashes(session, company.id)[0].kinds == ("order",)
 
 
 def test_an_unreachable_database_is_a_refusal() -> None:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from holding.connections.master_data import keep_kinds
 from holding.mappings.fixes import Fixed, Missing, missing, table_of_missing
 from holding.store.database import Database
+from holding.store.together import answer
 from holding.suggestions import choices, waiting_record
 from holding.suggestions.choices import Choice, Known
 from holding.suggestions.waiting_record import Waiting
@@ -175,7 +176,8 @@ def test_a_cause_of_another_company_tells_neither_its_table_nor_its_record(shop:
         other = shop.company.id + 1
         assert table_of_missing(session, shop.company.id, row.cause_id) == "account"
         assert table_of_missing(session, other, row.cause_id) is None
-        told = waiting_record.waiting_record(session, other, row.cause_id, row.key, personal=True)
+        question = waiting_record.waiting_record(other, row.cause_id, row.key, personal=True)
+        told = answer(session, question)
         assert told is None
 
 
@@ -197,9 +199,10 @@ def test_a_party_is_told_with_its_name_to_those_who_may_see_it(shop: Shop) -> No
 
 
 def _waiting(session: Session, shop: Shop, row: Missing, *, personal: bool) -> Waiting | None:
-    return waiting_record.waiting_record(
-        session, shop.company.id, row.cause_id, row.key, personal=personal
+    question = waiting_record.waiting_record(
+        shop.company.id, row.cause_id, row.key, personal=personal
     )
+    return answer(session, question)
 
 
 def test_codes_that_a_target_tells_are_found_and_shown_by_their_names(shop: Shop) -> None:

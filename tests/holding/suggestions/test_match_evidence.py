@@ -174,6 +174,41 @@ def test_where_codes_are_ids_an_item_is_told_by_its_name(
     assert (one.reasons, one.against, one.hints) == (reasons, [], [])
 
 
+@pytest.mark.parametrize(
+    ("name", "sku", "key", "said", "reasons", "against", "hints"),
+    [
+        ("Tea cup", "CUP-2", "CUP-2", "", ["Same SKU"], [], []),
+        ("Tea cup", "CUP-2", "CUP-2", "Tea Cup", ["Same SKU", "Same name"], [], []),
+        ("Tea cup", "CUP-2", "cup-2 ", "", ["Same SKU, spelled otherwise"], [], []),
+        ("Tea cup", "CUP-2", "CUP2", "", [], [], ["Same SKU, spelled otherwise"]),
+        (
+            *("Tea cup", "CUP-2", "CUP2", "Tea cup"),
+            *(["Same name", "Same SKU, spelled otherwise"], [], []),
+        ),
+        ("Rice", "CUP-2", "CUP-2", "Tea cup", ["Same SKU"], ["another name, Rice"], []),
+        (
+            *("Rice", "CUP-2", "CUP2", "Tea cup"),
+            *([], ["another name, Rice"], ["Same SKU, spelled otherwise"]),
+        ),
+        ("CUP-2", "Z-9", "CUP-2", "", ["Its name is this code"], ["another SKU, Z-9"], []),
+        ("CUP-2", "CUP-2", "CUP-2", "Tea", ["Same SKU", "Its name is this code"], [], []),
+        ("Rice", "Z-9", "CUP-2", "Tea cup", [], [], []),
+    ],
+)
+def test_where_codes_are_ids_an_item_is_told_by_its_sku(
+    name: str,
+    sku: str,
+    key: str,
+    said: str,
+    reasons: list[str],
+    against: list[str],
+    hints: list[str],
+) -> None:
+    entry = FileCode("22", name, "", "", active=True, sku=sku)
+    one = compared(entry, Identity(key, said, of_party=False), party=False, by_id=True)
+    assert (one.reasons, one.against, one.hints) == (reasons, against, hints)
+
+
 def test_where_codes_are_ids_the_number_of_a_customer_is_no_id() -> None:
     entry = FileCode("58", "Kedai Maju", "", "", active=True)
     assert compared(entry, Identity("58"), party=True, by_id=True).reasons == []

@@ -105,7 +105,9 @@ def refused(connection: Connection, statement: Any) -> bool:
         with connection.begin_nested():
             connection.execute(statement)
     except DatabaseError as error:
-        return "append-only" in str(error)
+        if "append-only" not in str(error):
+            raise
+        return True
     return False
 
 

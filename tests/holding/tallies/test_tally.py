@@ -6,26 +6,38 @@ The counting here is SQL of its own, hold by hold; acts are random, from a seed 
 import random
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import astuple
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Text, cast, func, select, text
+from sqlalchemy import Text, cast, func, select, text, update
 
 from holding.access import teams
 from holding.integrity.tally_kept import wrong_tally
 from holding.store.database import Database
 from holding.store.together import answer
-from holding.tables import Company, Hold, HoldTally, Record, TalliedRecord, TallyMark
+from holding.tables import (
+    Company,
+    Hold,
+    HoldTally,
+    Person,
+    Posting,
+    Record,
+    TalliedRecord,
+    TallyMark,
+    Team,
+)
 from holding.tables.decisions import HOLD_OPEN
 from holding.tallies import folding, tally_figures
-from holding.worklist import filters
+from holding.worklist import ageing, filters
 from holding.worklist.filters import Filter
 from holding.worklist.groups import groups
 from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 
 VIEWS = ("todo", "mine", "approve", "snoozed", "all")
+MOMENTS = (timedelta(), timedelta(minutes=17), *(timedelta(days=days) for days in (1, 3, 7, 30)))
 SPACED = [line(sku="AB-100 ")]
 
 
@@ -117,6 +129,46 @@ def agrees(shop: Shop, seed: object) -> None:
             session.scalar(tally_figures.held(session, shop.company.id))
             == by_hand(session, everything)[0]
         )
+        for later in MOMENTS:
+            now = shop.now + later
+            ages = [astuple(one) for one in ageing.by_owner(session, shop.company.id, now)]
+            assert sorted(ages, key=repr) == owners_by_hand(session, now), (seed, later)
+
+
+def owners_by_hand(session: Any, now: datetime) -> list[Any]:
+    """What each owner has: person, team, name, records, money, refused, overdue, oldest, ages."""
+    rows = session.execute(
+        select(Hold, Record, Person.name, Team.shown, Posting.state)
+        .join(Record, Record.id == Hold.record_id)
+        .outerjoin(Person, Person.id == Hold.person_id)
+        .outerjoin(Team, Team.id == Hold.team_id)
+        .outerjoin(Posting, Posting.id == Hold.posting_id)
+        .where(HOLD_OPEN)
+    ).all()
+    owners: dict[Any, dict[int, list[Any]]] = {}
+    for row in rows:
+        taken = row.Hold.person_id is not None
+        owner = (row.Hold.person_id, 0, row.name) if taken else (None, row.Hold.team_id, row.shown)
+        owners.setdefault(owner, {}).setdefault(row.Record.id, []).append(row)
+    return sorted((_owner(owner, each.values(), now) for owner, each in owners.items()), key=repr)
+
+
+def _owner(owner: Any, records: Any, now: datetime) -> Any:
+    money: dict[str, int] = {}
+    refused = overdue = 0
+    ages, began = [0, 0, 0, 0], []
+    for each in records:
+        books = [one.Hold.book for one in each if one.Hold.book is not None]
+        record = each[0].Record
+        code, minor = ("", max(books)) if books else (record.currency, record.amount)
+        if minor is not None:
+            money[code] = money.get(code, 0) + minor
+        refused += any(one.state == "failed" for one in each)
+        overdue += min(one.Hold.answer_by for one in each) < now
+        began.append(min(one.Hold.opened_at for one in each))
+        old = now - began[-1]
+        ages[sum(old >= timedelta(days=days) for days in (1, 3, 7))] += 1
+    return (*owner, len(records), money, refused, overdue, min(began), tuple(ages))
 
 
 def test_pages_are_right_before_and_after_folding(shop: Shop) -> None:
@@ -160,17 +212,27 @@ def test_random_acts_are_counted_at_every_moment(shop: Shop, seed: int) -> None:
         lambda _, r: (
             f"UPDATE record SET currency = '{chance.choice(['SGD', 'MYR'])}' WHERE id = {r}"
         ),
+        lambda h, _: f"UPDATE hold SET opened_at = :some WHERE id = {h}",
+        lambda h, _: f"UPDATE hold SET answer_by = :some WHERE id = {h}",
+        lambda h, _: "UPDATE hold SET posting_id = NULL WHERE id = " + str(h),
+        lambda _, r: (
+            "UPDATE posting SET state = CASE state WHEN 'failed' THEN 'held' WHEN 'held'"
+            f" THEN 'ready' ELSE 'failed' END WHERE record_id = {r}"
+            " AND state IN ('failed', 'held', 'ready')"
+        ),
     ]
     with shop.database.read() as session:
         holds = session.scalars(select(Hold.id).where(HOLD_OPEN)).all()
         records = session.scalars(select(Record.id)).all()
     later = {"later": shop.now + timedelta(days=1), "farah": shop.actor("farah").person_id}
+    later["some"] = shop.now
     for step in range(25):
         act = chance.choice(acts)(chance.choice(holds), chance.choice(records))
         with shop.database.write() as session:
+            later["some"] = shop.now - timedelta(minutes=chance.randrange(12_000))
             given = {name: later[name] for name in later if f":{name}" in act}
-            if "later" in given:
-                given["later"] = _moment(session, given["later"])
+            for name in given.keys() & {"later", "some"}:
+                given[name] = _moment(session, given[name])
             session.execute(text(act), given)
         if chance.random() < 0.4:
             fold(shop)
@@ -199,12 +261,17 @@ def _moment(session: Any, value: Any) -> Any:
         "UPDATE record SET amount = NULL",
         "UPDATE record SET amount = 7",
         "UPDATE record SET currency = 'SGD'",
+        "UPDATE hold SET posting_id = NULL",
+        "UPDATE hold SET answer_by = opened_at",
+        "UPDATE hold SET opened_at = answer_by",
+        "UPDATE posting SET state = 'failed' WHERE state = 'ready'",
         "DELETE FROM hold WHERE id = (SELECT max(id) FROM hold)",
     ],
 )
 def test_each_change_is_counted(shop: Shop, change: str) -> None:
     with shop.database.write() as session:
         session.execute(text("UPDATE hold SET book = NULL"))
+        session.execute(text("UPDATE posting SET state = 'ready' WHERE state = 'held'"))
     fold(shop)
     with shop.database.write() as session:
         session.execute(text(change))
@@ -252,6 +319,24 @@ def test_rows_that_count_nothing_go(shop: Shop) -> None:
             assert session.scalar(select(func.count()).select_from(table)) == 0
 
 
+def test_a_record_without_an_amount_is_counted_as_one_while_it_has_none(shop: Shop) -> None:
+    seen = []
+    for amount, which in ((None, "A-"), (500, "A-1")):
+        with shop.database.write() as session:
+            found = session.scalars(select(Record).where(Record.number.startswith(which))).all()
+            for record in found:
+                record.amount = amount
+                session.add(TallyMark(company_id=record.company_id, record_id=record.id))
+            ids = [record.id for record in found]
+            session.execute(update(Hold).where(Hold.record_id.in_(ids)).values(book=amount))
+        fold(shop)
+        with shop.database.read() as session:
+            whole = HoldTally.cause_id == folding.WHOLE_RECORD
+            seen.append(session.scalar(select(func.sum(HoldTally.blank)).where(whole)))
+            assert list(wrong_tally(look(shop, session))) == []
+    assert seen == [4, 3]
+
+
 @pytest.mark.parametrize(
     ("plant", "said"),
     [
@@ -260,6 +345,8 @@ def test_rows_that_count_nothing_go(shop: Shop) -> None:
         ("UPDATE hold_tally SET blank = blank + 1", "The tally counts"),
         ("UPDATE tallied_record SET minor = 1", "is not what is open now"),
         ("DELETE FROM tallied_record WHERE cause_id <> 0", "is not what is open now"),
+        ("UPDATE hold_tally SET records = records + 1 WHERE cause_id < 0", "The tally counts"),
+        ("DELETE FROM tallied_record WHERE cause_id < 0", "an owner's holds is not what"),
     ],
 )
 def test_a_wrong_tally_is_found(shop: Shop, plant: str, said: str) -> None:

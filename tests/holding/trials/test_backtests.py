@@ -17,6 +17,7 @@ from holding.tables import (
     BacktestResult,
     BacktestRun,
     Change,
+    ChangeFile,
     Company,
     Evaluation,
     Event,
@@ -26,6 +27,7 @@ from holding.tables import (
 )
 from holding.tables.row_states import BacktestEnd
 from holding.trials import backtest_turns, backtests, shown_backtests
+from holding.trials import deciding_lines as rule_lines
 from holding.trials.backtest_turns import due_companies, take_turn
 from rules.values.posting_states import PostingState
 from tests.holding.shop import FILES, ROUTE, Shop, open_shop, order
@@ -89,6 +91,16 @@ def counted(shop: Shop, *kinds: Any) -> list[int]:
         return [session.scalar(select(func.count()).select_from(kind)) or 0 for kind in kinds]
 
 
+def changed_file(shop: Shop, no: int, path: str) -> list[str]:
+    with shop.database.read() as session:
+        files = session.scalars(
+            select(ChangeFile.body).where(
+                ChangeFile.change_id == change_of(session, no).id, ChangeFile.path == path
+            )
+        )
+        return (files.one() or "").splitlines()
+
+
 def test_it_counts_what_was_and_would_be_and_touches_nothing_else(shop: Shop) -> None:
     no = changed(shop)
     before = counted(shop, Evaluation, Posting, Hold)
@@ -108,6 +120,11 @@ def test_it_counts_what_was_and_would_be_and_touches_nothing_else(shop: Shop) ->
     assert (counts.records, counts.differ, counts.bad) == (4, 2, 0)
     assert (counts.stopped.records, counts.stopped.sums) == (1, {"MYR": 19_200})
     assert counts.freed.records == 0
+    (line,) = {rule_lines.Line(*one[:-1]): one[-1] for one in run.counted["lines"]}.items()
+    assert line[0][2:6] == ("ready", "held", True, "small")
+    assert line[1] == 2
+    file, _, number = line[0].place.partition(":")
+    assert changed_file(shop, no, file)[int(number) - 1].strip() == "require  total <= 150.00"
     (matrix,) = counts.matrices
     assert (matrix.words, matrix.differ) == (("ready", "held"), 2)
     assert [one.records for one in matrix.all] == [1, 3]
@@ -217,7 +234,7 @@ def test_what_is_no_longer_kept_and_what_breaks_is_counted(
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("rules.comparison.backtest.Backtest.seen", broken)
+    monkeypatch.setattr("rules.programs.program.Program.glance", broken)
     no = changed(shop)
     begun(shop, no)
     worked(shop)

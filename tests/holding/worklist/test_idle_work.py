@@ -1,9 +1,11 @@
 """What waits while no worker runs: each company's own, and all of it together."""
 
+import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from holding.runtime import heartbeats
 from holding.store.database import Database
@@ -120,6 +122,31 @@ def test_T28_more_than_a_page_can_wait_for_is_not_counted(
     assert told.waits == (
         "More than 1 record wait to be checked, more than 1 document wait to be sent."
     )
+
+
+def test_T28_it_is_looked_for_by_what_is_due_not_among_all_of_a_company(
+    database: Database, company: Company, other: Company
+) -> None:
+    """Every page asks it while no worker runs."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, said: str, given: Any, *_: Any) -> None:
+        asked.append((said, given))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        assert counts(database, company) == (2, 2, 0)
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)
+    if database.dialect != "sqlite":
+        return
+    said, given = next(one for one in asked if "UNION ALL" in one[0])
+    with database.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}", given).all()
+    steps = [row[3] for row in plan if re.match(r"(SEARCH|SCAN) (record|posting)\b", row[3])]
+    assert sorted(re.sub(r"^.* INDEX (\S+) .*", r"\1", step) for step in steps) == [
+        *("ix_posting_due", "ix_posting_lease", "ix_record_due", "ix_record_lease"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -62,10 +62,10 @@ def test_a_value_is_set_right_where_the_rules_leave_it_to_people(call, key, data
     wish = {"path": "lines[0].sku", "value": "TEA-1", "version_no": 1, "reason": "a typing error"}
     other = call(farah, path, wish | {"path": "total"})
     assert other.status_code == 403
-    assert "line.sku" in other.get_json()["todo"]
+    assert "for this hold: SKU of line 1." in other.get_json()["todo"]
     assert call(farah, path, wish | {"version_no": "1"}).status_code == 422
     answer = call(farah, path, wish)
-    assert "corrected line.sku line 1 from AB-100  to TEA-1" in answer.get_json()["said"]
+    assert "corrected SKU of line 1 from AB-100  to TEA-1" in answer.get_json()["said"]
     assert call(farah, path, wish | {"value": "CUP-4"}).status_code == 409
     assert call(key("lim"), path, wish).status_code == 403
 

@@ -8,7 +8,7 @@ from holding.programs.history import Judging
 from portal.backtest.export import write
 from portal.backtest.record_files import WORLDS
 from portal.backtest.record_worlds import SideWorlds, StoredWorlds
-from rules.comparison.backtest import Past
+from rules.comparison.two_sides import Past
 from rules.facts.seeds import Seeds
 from rules.facts.world import Entry, Facts, Later, Subject, UnitEntry, World
 

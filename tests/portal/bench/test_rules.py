@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from portal.bench import invoices, rule_bench
-from portal.bench.rivals import Zen, failures
+from portal.bench import rule_bench
+from portal.bench.rivals import Zen, bodies, failures
 from rules.facts.world import Subject
 
 
@@ -15,7 +15,7 @@ def test_the_code_by_hand_says_the_same_of_every_invoice() -> None:
     program = rule_bench.compiled(rule_bench.FILE.read_text("utf-8"))
     checks = program.together(rule_bench.KIND)
     assert checks is not None
-    given = list(invoices.bodies(600))
+    given = list(bodies(600))
     rule_bench.equal_by_hand(program, checks, given)
     failed = Counter[str]()
     for record in rule_bench._plain(program)(given):
@@ -34,17 +34,17 @@ def test_a_rival_that_forgets_a_rule_is_found(monkeypatch: pytest.MonkeyPatch) -
     checks = program.together(rule_bench.KIND)
     assert checks is not None
     with pytest.raises(rule_bench.UnequalError, match="by hand differ"):
-        rule_bench.equal_by_hand(program, checks, list(invoices.bodies(600)))
+        rule_bench.equal_by_hand(program, checks, list(bodies(600)))
 
 
 def test_equal_seeds_give_equal_invoices() -> None:
-    first, again, other = (json.dumps(list(invoices.bodies(50, s))) for s in (1, 1, 2))
+    first, again, other = (json.dumps(list(bodies(50, s))) for s in (1, 1, 2))
     assert first == again != other
 
 
 def test_a_generated_set_has_nothing_wrong_and_asks_every_check() -> None:
     program = rule_bench.compiled(rule_bench.thousand(12))
-    [body] = invoices.bodies(1)
+    [body] = bodies(1)
     subject = Subject(rule_bench.KIND, "shop", body, 1)
     outcome = program.evaluate(subject, rule_bench._FACTS, rule_bench._WORLD, rule_bench.NOW)
     assert len({v.rule for v in outcome.verdicts if v.kind == "check"}) == 12

@@ -38,7 +38,7 @@ def told(database, clock):
 
 def test_the_page_has_their_age_and_why_they_are_old(visit, told):
     page = plain(visit("farah").text(PAGE))
-    assert "aiaccount has not told its lists since" in page
+    assert "AiAccount has not told its lists since" in page
     assert "It is away." in page
     assert "Customers 1,234, read 2026-11-18" in page
     assert ", old." in page
@@ -59,4 +59,4 @@ def test_a_target_without_lists_has_no_such_part(visit):
     olga = visit("olga")
     assert "Customers, suppliers and items" not in olga.text(PAGE)
     refused = olga.post(f"{PAGE}/lists", {}, status=409).get_data(as_text=True)
-    assert "No list of aiaccount can be read yet." in plain(refused)
+    assert "No list of AiAccount can be read yet." in plain(refused)

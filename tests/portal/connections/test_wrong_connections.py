@@ -77,7 +77,7 @@ SYSTEMS: Mapping[str, System] = {
             ),
             RIGHTS: Answer(
                 "Permission",
-                "Missing: sales.write",
+                "Missing: “Write sales”:",
                 "Tick Write sales",
                 {"key": "aia_live_readonly_2Lm5"},
             ),

@@ -58,7 +58,7 @@ def test_a_failure_is_told_with_zone_run_record_and_the_words_of_the_target(visi
         pattern = rf"^\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d MYT · Run {run} · rejected · Period locked$"
         assert re.search(pattern, words, re.M), words
         assert re.search(rf"Record \S+ · Sales invoice IV-{run}-0 · attempt 1 · call \d+", words)
-        assert 'aiaccount says: "October is closed"' in words
+        assert 'AiAccount says: "October is closed"' in words
         assert f"OK-{run}" not in words
 
 
@@ -118,7 +118,7 @@ def test_an_answer_without_words_is_told_as_such(visit, database):
 def test_words_that_are_no_xml_and_too_many_of_them_still_make_a_picture(visit, database):
     run = fail(database, error='<script>"&\x00\x0b\uffff' + "wrong " * 400)
     words = lines(visit("farah").get(f"/c/kedai/runs/{run}/failures.svg").data)
-    assert any(line.startswith('aiaccount says: "<script>"&\ufffd') for line in words)
+    assert any(line.startswith('AiAccount says: "<script>"&\ufffd') for line in words)
     assert any(re.fullmatch(r"… \d+ more lines are on the page", line) for line in words)
 
 

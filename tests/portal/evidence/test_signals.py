@@ -61,9 +61,9 @@ def test_many_failures_of_one_cause_are_one_signal_from_the_threshold_on(
     assert look() == 1
     assert one(database, "SELECT count(*) FROM event WHERE act = 'signal.raised'") == 1
     page = plain(visit("farah").text(DASHBOARD))
-    assert "aiaccount rejects many records for one cause: 4 records, RM" in page
+    assert "AiAccount rejects many records for one cause: 4 records, RM" in page
     assert "Escalate SO-10200 to support" in page
-    assert "aiaccount rejects" not in visit("stranger", "lain").text("/c/lain/")
+    assert "AiAccount rejects" not in visit("stranger", "lain").text("/c/lain/")
     clock.advance(timedelta(hours=2))  # it is still so, though nothing new failed
     assert look() == 1
     with database.write() as session:
@@ -76,8 +76,8 @@ def test_many_failures_of_one_cause_are_one_signal_from_the_threshold_on(
                              " WHERE code = 'TGT01'"))  # fmt: skip
     assert look() == 0
     assert one(database, "SELECT count(*) FROM event WHERE act = 'signal.cleared'") == 1
-    assert "aiaccount rejects" not in visit("farah").text(DASHBOARD)
-    assert "aiaccount rejects" in visit("farah").text(SIGNALS)
+    assert "AiAccount rejects" not in visit("farah").text(DASHBOARD)
+    assert "AiAccount rejects" in visit("farah").text(SIGNALS)
 
 
 def test_a_person_of_some_sources_is_not_shown_the_figures_of_all(
@@ -93,8 +93,8 @@ def test_a_person_of_some_sources_is_not_shown_the_figures_of_all(
             session, OPERATOR, company_id=company, source_ids=own, now=clock.now(),
             person_id=one(database, "SELECT id FROM person WHERE email = 'farah@kedai.my'"),
         )  # fmt: skip
-    assert "aiaccount rejects" in plain(visit("vera").text(DASHBOARD))
-    assert "aiaccount rejects" not in plain(visit("farah").text(DASHBOARD))
+    assert "AiAccount rejects" in plain(visit("vera").text(DASHBOARD))
+    assert "AiAccount rejects" not in plain(visit("farah").text(DASHBOARD))
 
 
 def test_what_failed_before_the_window_or_is_not_of_a_target_is_no_signal(
@@ -145,7 +145,7 @@ def test_a_lost_authorization_offers_an_escalation_after_two_failed_attempts(
         breaker.shut(session, target, clock.now(), key)
     assert look() == 1
     page = plain(visit("farah").text(DASHBOARD))
-    assert "aiaccount does not accept our key since" in page
+    assert "AiAccount does not accept our key since" in page
     assert "to support" not in page
 
     for actor, offered in ((SYSTEM, False), (Adam, False), (Adam, True)):

@@ -70,5 +70,5 @@ def test_a_page_says_more_inside_a_company(visit: Any) -> None:
         assert "Farah" not in page
         assert "Mapping missing" in page
     piece = farah.text("/help/APP01")
-    assert "<code>when total &gt; approval_limit</code>" in piece
+    assert '<span class="mono">when total &gt; approval_limit</span>' in piece
     assert '<pre class="code sample"' in farah.text("/help/CAN01")

@@ -5,7 +5,7 @@ import time
 import pytest
 from babel.messages.catalog import Catalog
 
-from portal.languages import catalogues
+from portal.languages import catalogues, choice
 from portal.languages.wording import misfit, placeholder
 
 
@@ -183,3 +183,19 @@ def test_texts_inside_each_other_are_told_to_a_depth():
     assert found.told("And And x..") == "Dan Dan x.."
     deep = "And " * 390 + "x" + "." * 390
     assert found.told(deep) == "Dan " * catalogues.DEEPEST + deep[4 * catalogues.DEEPEST :]
+
+
+@pytest.mark.parametrize(
+    ("code", "between", "alone"),
+    [("ms", "atau", "Farah boleh."), ("zh", "或", "可由 Farah 处理。")],
+)
+def test_names_in_a_row_have_the_word_of_the_language_between_them(code, between, alone):
+    found = choice.catalogue(code)
+    assert found.told("Farah can.") == alone
+    told = found.told("Adam or Farah can.")
+    assert told == alone.replace("Farah", f"Adam {between} Farah")
+    because = "You cannot approve NS-1, because you entered it. Adam or Chan Li can."
+    assert f"Adam {between} Chan Li" in found.told(because)
+    kept = "Nobody is or has been there can."  # a sentence is no row of names
+    assert between not in found.told(kept)
+    assert found.row_of_names("Adam") == "Adam"

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.portal.mappings.test_lists import give
-from tests.portal.reading import one, plain
+from tests.portal.reading import one, plain, works
 from tests.portal.seed import SCRIPT
 
 pytestmark = pytest.mark.sqlite
@@ -41,6 +41,14 @@ def test_a_match_stands_there_with_its_reason_and_what_it_does(farah, database):
     assert "What accepting 1 mapping does" in told
     assert "No list and no value in use has its number, code or name" in told
     assert one(database, "SELECT count(*) FROM mapping_entry WHERE key = 'C-99'") == 0
+
+
+def test_the_page_of_a_match_asks_as_few_questions_as_any_other(farah, statements, database, clock):
+    works(database, clock)
+    assert "1 of 2 missing values" in plain(farah.text(EXACT))
+    statements.clear()
+    farah.text(EXACT)
+    assert len([one for one in statements if not one.startswith("BEGIN")]) <= 12
 
 
 def test_accepting_does_what_the_preview_says_and_needs_a_reason(farah, visit, database):

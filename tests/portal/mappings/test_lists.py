@@ -45,15 +45,15 @@ def test_without_a_list_the_page_says_so_and_with_one_how_old_it_is(visit, told)
     farah = visit("farah")
     before = plain(farah.text(LISTS))
     known = "2 codes are known because documents with them were posted"
-    assert f"aiaccount Customer No list. {known}" in before
-    assert "aiaccount Account Told by aiaccount, read" in before
+    assert f"AiAccount Customer No list. {known}" in before
+    assert "AiAccount Account Told by AiAccount, read" in before
     changed = give(farah).headers["Location"]
-    assert "the list of customers of aiaccount of 2026-11-19 now: 3 customers, 3 added" in (
+    assert "the list of customers of AiAccount of 2026-11-19 now: 3 customers, 3 added" in (
         plain(farah.text(changed))
     )
     page = plain(farah.text(LISTS))
     assert "File customers.csv of 2026-11-19, 1 day old, by Farah 3" in page
-    assert "customers.csv aiaccount, customers 2026-11-19" in page
+    assert "customers.csv AiAccount, customers 2026-11-19" in page
 
 
 def test_what_changed_is_told_and_downloaded_without_numbers_for_some(visit):
@@ -64,7 +64,7 @@ def test_what_changed_is_told_and_downloaded_without_numbers_for_some(visit):
     rows = json.loads(visit("farah").text(f"{url}/changes.json"))
     assert rows[2] == {
         "change": "Added", "code": "Maju Jaya", "name": "Maju Jaya", "tin": "C20881234010",
-        "registration_number": "", "active": "no",
+        "registration_number": "", "active": "no", "sku": "",
     }  # fmt: skip
     assert "C20881234010" not in visit("vera").text(f"{url}/changes.csv")
     assert "'=1+1" in visit("farah").text(f"{url}/changes.csv")
@@ -131,17 +131,17 @@ def test_the_choice_of_a_value_uses_the_list_and_warns_by_it(visit, database):
     farah = visit("farah")
     missing = cause(database, "mapping:debtor:%")
     before = plain(farah.text(f"/c/kedai/mappings/missing?cause={missing}"))
-    assert "aiaccount: no list of customers. Upload one to choose from it." in before
+    assert "AiAccount: no list of customers. Upload one to choose from it." in before
     give(farah)
     asked = f"/c/kedai/mappings/missing/values?cause={missing}&q=maju"
     found = plain(farah.text(asked, target="mapchoices"))
-    assert "Maju Jaya Inactive. Listed by aiaccount." in found
+    assert "Maju Jaya Inactive. Listed by AiAccount." in found
     form = {"cause": missing, "table": "debtor", "key": "C-99", "rev": 99, "reason": "is it"}
     preview = "/c/kedai/mappings/preview"
     off = plain(farah.post(preview, {**form, "other": "Nobody"}, status=200).get_data(as_text=True))
-    assert "Nobody is not in the list of aiaccount of 2026-11-19, customers.csv." in off
+    assert "Nobody is not in the list of AiAccount of 2026-11-19, customers.csv." in off
     quiet = plain(farah.post(preview, {**form, "other": "Maju Jaya"}).get_data(as_text=True))
-    assert "Maju Jaya is inactive in aiaccount by the list of 2026-11-19" in quiet
+    assert "Maju Jaya is inactive in AiAccount by the list of 2026-11-19" in quiet
     assert "is not in the list" not in quiet
 
 

@@ -1,6 +1,8 @@
 """The page of units on hold: the four values, from the hold and back to what clears it."""
 
+import html
 import json
+import re
 
 import pytest
 
@@ -21,6 +23,12 @@ def test_the_hold_of_a_unit_leads_to_its_four_values(visit, database):
     assert "Count one DRUM, then add the conversion" in told
     assert "Open 1 record, RM 192.00" in told
     assert "SO-10232" in told
+
+
+def test_the_code_leads_to_its_help(visit):
+    farah = visit("farah")
+    [address] = re.findall(r'href="(/help/[^"]+)">What UOM01 means<', farah.text(PROOF))
+    assert "UOM01: unit unknown" in plain(farah.text(html.unescape(address)))
 
 
 def test_without_asking_the_first_is_shown_and_no_other_cause_is(visit, database):

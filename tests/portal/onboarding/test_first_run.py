@@ -146,7 +146,7 @@ def test_the_dashboard_is_the_checklist_until_go_live(
     shown = plain(page)
     assert "4 of 8 done" in shown
     assert "Rule version 1 is in force since" in shown
-    assert re.search(r"netshop, last delivery 2026-11-20 \d\d:\d\d", shown)
+    assert re.search(r"NetShop, last delivery 2026-11-20 \d\d:\d\d", shown)
     assert re.search(r"\d+ values are mapped, \d values? (is|are) missing: their records", shown)
     assert "You cannot go live yet, because dry run and cutover are not done" in shown
     for other in ("/c/kedai/holding", "/c/kedai/rules/book", "/c/kedai/connections"):

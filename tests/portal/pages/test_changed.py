@@ -10,7 +10,7 @@ from tests.portal.reading import ONE, hold_of, one, plain
 
 pytestmark = pytest.mark.sqlite
 H = "/c/kedai/holding"
-MARK = "Differs from netshop by RM 96.00, accepted by Lim on 2026-11-20 11:55 : A gift"
+MARK = "Differs from NetShop by RM 96.00, accepted by Lim on 2026-11-20 11:55 : A gift"
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def accept(visit, hold, **form):
 def test_T01a_the_pane_shows_posted_against_now(visit, hold):
     raw = visit("farah").text(f"{H}/{hold}", target=f"holdpane_{hold}")
     page = plain(raw)
-    assert "aiaccount has RM 192.00 for SO-10240, netshop now says RM 288.00" in page
+    assert "AiAccount has RM 192.00 for SO-10240, NetShop now says RM 288.00" in page
     assert "Posted, version 1 2026-11-20 11:30" in page
-    assert "netshop now, version 2 2026-11-20 11:50" in page
+    assert "NetShop now, version 2 2026-11-20 11:50" in page
     assert "Quantity, line 1 (Tea) 80 PCS 120 PCS +40 PCS" in page
     assert "Line Total, line 1 (Tea) RM 192.00 RM 288.00 +RM 96.00" in page
     assert "Total RM 192.00 RM 288.00 +RM 96.00" in page
@@ -62,7 +62,7 @@ def test_T01a_what_was_changed_in_the_target_is_not_to_be_sent_either(visit, hol
     with database.write() as session:
         session.execute(update(Hold).where(Hold.id == hold).values(code="STL03"))
     page = plain(visit("lim").text(f"{H}/{hold}"))
-    assert "Posted: aiaccount sales invoice SO-10240" in page
+    assert "Posted: AiAccount sales invoice SO-10240" in page
     assert "Release SO-10240, nothing is sent" in page
     for wrong in ("Will be sent", "will be sent", "RM 288.00"):
         assert wrong not in page.partition("held for")[2]
@@ -70,16 +70,16 @@ def test_T01a_what_was_changed_in_the_target_is_not_to_be_sent_either(visit, hol
         posting = session.get_one(Hold, hold).posting_id
         session.execute(update(Posting).where(Posting.id == posting).values(hash="of an update"))
     page = plain(visit("lim").text(f"{H}/{hold}"))
-    assert "Will be sent: aiaccount sales invoice SO-10240" in page
+    assert "Will be sent: AiAccount sales invoice SO-10240" in page
 
 
 def test_T01b_each_way_says_what_follows_or_why_it_is_closed(visit, hold, database):
     page = plain(visit("lim").text(f"{H}/{hold}"))
-    assert "Keep RM 192.00 in aiaccount RM 96.00 is not posted." in page
+    assert "Keep RM 192.00 in AiAccount RM 96.00 is not posted." in page
     assert "in the daily totals of 2026-11-18. Accept RM 96.00 difference" in page
     assert "Credit note for RM 192.00 and a new document for RM 288.00 You cannot post it" in page
     assert "because the rules have no credit note for this document." in page
-    assert "Update the document to RM 288.00 You cannot update it, because aiaccount does" in page
+    assert "Update the document to RM 288.00 You cannot update it, because AiAccount does" in page
     with database.write() as session:
         session.execute(update(Hold).where(Hold.id == hold).values(clears="never", code="STL02"))
     raw = visit("lim").text(f"{H}/{hold}")
@@ -100,7 +100,7 @@ def test_T01b_an_acceptance_wants_its_reason_and_the_version_that_was_seen(visit
     answer = accept(visit, hold, rev="1")
     assert answer.status_code == 409
     told = plain(answer.get_data(as_text=True))
-    assert "netshop changed SO-10240 again; nothing was accepted." in told
+    assert "NetShop changed SO-10240 again; nothing was accepted." in told
     assert one(database, "SELECT count(*) FROM accepted_difference") == 0
 
 
@@ -132,7 +132,7 @@ def test_T01c_what_was_accepted_is_seen_wherever_the_record_is(visit, hold):
     head = re.search(r'<p class="sub">(.*?)</p>', farah.text(ONE), re.DOTALL)
     told = plain(head[1])
     assert "Posted, differs by RM 96.00 succeeded" in told
-    assert "RM 192.00 in aiaccount , RM 288.00 in netshop" in told
+    assert "RM 192.00 in AiAccount , RM 288.00 in NetShop" in told
     for page in (ONE, f"{H}/{hold}"):
         assert MARK in plain(farah.text(page))
     found = plain(farah.text("/c/kedai/find?q=SO-1024"))

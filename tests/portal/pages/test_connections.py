@@ -3,13 +3,14 @@
 import re
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from holding.connections.master_data import keep_snapshot
 from holding.tables import Cause, Connection, Throttle
 from portal.web.filters import kind_of
 from rules.values.cause_keys import CauseKey
-from tests.portal.reading import plain
+from tests.portal.reading import one, plain
+from tests.support.databases import any_move
 from tests.support.snapshots import snapshot
 
 pytestmark = pytest.mark.sqlite
@@ -57,7 +58,7 @@ def test_T02b_a_target_that_rounds_otherwise_than_the_rules_is_told_with_both_wa
         told = snapshot(rounding_mode="sum_then_round")
         keep_snapshot(session, target, told, person=None, now=clock.now())
     page = plain(re.search(r'id="rounds">(.*?)</div></div>', visit("olga").text(URL), re.DOTALL)[1])
-    assert "aiaccount rounds sum then round, and the rules say per line then sum." in page
+    assert "AiAccount rounds sum then round, and the rules say per line then sum." in page
     assert "nothing is sent until both say the same" in page
     assert "Accounts team looks after it" in page
     assert "set it back there and test the connection" in page
@@ -71,7 +72,7 @@ def rates(page):
 def test_T07b_the_page_says_what_a_target_tells_and_a_person_confirms_there(visit, database, clock):
     farah, adam = visit("farah"), visit("adam")
     assert (
-        "aiaccount tells no units and no rate; rates of the units table are used without"
+        "AiAccount tells no units and no rate; rates of the units table are used without"
         " confirmation." in rates(farah.text(URL))
     )
     farah.post(f"{URL}/rates", {"asked": "1"}, status=403)
@@ -84,7 +85,7 @@ def test_T07b_the_page_says_what_a_target_tells_and_a_person_confirms_there(visi
         session.flush()
         cause = made.id
     page = rates(farah.text(URL))
-    assert "aiaccount tells no units and no rate; 0 rates are confirmed, 1 waits." in page
+    assert "AiAccount tells no units and no rate; 0 rates are confirmed, 1 waits." in page
     assert "1 CTN of TEA-1 = 40 PCS 2 records Confirm rate" in page
     visit("vera").post(f"{URL}/rates", {"cause": str(cause)}, status=403)
     farah.post(f"{URL}/rates", {"cause": "999999"}, status=409)
@@ -102,3 +103,41 @@ def test_a_pause_is_told_with_its_reason(visit):
 
 def test_document_types_are_written_as_people_do():
     assert [kind_of(one) for one in ("ar_payment", "credit_note")] == ["AR payment", "credit note"]
+
+
+def test_a_target_counts_what_is_open_and_what_the_last_document_days_posted(visit, database):
+    card = r'id="endpoint_1".*?</article>'
+
+    def told():
+        return plain(re.search(card, visit("olga").text(URL), re.DOTALL)[0])
+
+    assert re.search(r"Posted, last 30 days 2, RM [\d,.]+ Ready \d+, ", told())
+    with database.write() as session:
+        session.execute(text("UPDATE posting SET doc_date = '2026-10-01' WHERE state = 'posted'"))
+    assert "Posted, last 30 days 0, " in told()
+    with database.write() as session:
+        session.execute(text("UPDATE posting SET book = 5, amount = 7 WHERE state = 'held'"))
+    held = one(database, "SELECT count(*) FROM posting WHERE state = 'held'")
+    assert f"Held {held}, RM 0.{5 * held:02}" in told()
+
+
+def test_pushes_are_the_newest_of_all_states_and_found_by_number_or_party(visit, database):
+    where = "/c/kedai/pushes"
+    assert shown(visit, where) == ["SO-10241", "SO-10240"]
+    with database.write() as session, any_move(session):
+        session.execute(text("UPDATE push SET state = 'refused' WHERE id = 1"))
+    assert shown(visit, where) == ["SO-10241", "SO-10240"]
+    assert shown(visit, f"{where}?state=refused") == ["SO-10240"]
+    assert shown(visit, f"{where}?after=2") == ["SO-10240"]
+    assert shown(visit, f"{where}?q=SO-10241") == ["SO-10241"]
+    party = one(database, "SELECT party FROM record WHERE number = 'SO-10240'")
+    assert "SO-10240" in shown(visit, f"{where}?q={party[1:5].upper()}")
+    assert shown(visit, f"{where}?q=SO-1024") == []
+    with database.write() as session, any_move(session):
+        session.execute(text("UPDATE posting SET company_id = company_id + 1"))
+    assert shown(visit, where) == []
+
+
+def shown(visit, where):
+    page = visit("farah").text(where)
+    return re.findall(r"records/netshop/order/(SO-\d+)", page)

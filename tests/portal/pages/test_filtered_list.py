@@ -5,7 +5,7 @@ from html import unescape
 
 import pytest
 
-from holding.worklist import groups
+from holding.worklist import filters, groups
 from tests.portal.reading import plain
 
 pytestmark = pytest.mark.sqlite
@@ -59,6 +59,19 @@ def test_a_group_that_the_filter_leaves_out_is_not_opened(visit):
     wrong = f"{H}?open={cause}&class=duplicate"
     assert lim.get(wrong, target=f"group_{cause}", status=404)
     assert lim.get(f"{H}?open=x", target="group_1", status=404)
+
+
+def test_a_text_that_very_many_holds_fit_counts_those_that_wait_longest(visit, monkeypatch):
+    """The page says so; all of them are read by no page."""
+    lim = visit("lim")
+    whole = plain(lim.text(f"{H}?view=all&q=SO"))
+    assert "holds fit this text" not in whole
+    monkeypatch.setattr(filters, "MOST_OF_A_TEXT", 2)
+    some = plain(lim.text(f"{H}?view=all&q=SO"))
+    assert "more than 2 holds fit this text: counted are those that wait longest" in some
+    head = re.search(r"(\d+) records? · ", some)
+    assert head is not None
+    assert 1 <= int(head[1]) <= 2 < int((re.search(r"(\d+) records? · ", whole) or head)[1])
 
 
 def test_the_headline_follows_the_facets(visit):

@@ -53,7 +53,7 @@ def test_without_scripts_a_button_searches_and_keeps_what_was_typed(visit, form,
 def test_the_source_s_own_words_stand_beside_the_value(visit, form):
     page = plain(visit("farah").text(f"{MISSING}?cause={form['cause']}"))
     assert "Latest SO-" in page
-    assert "from netshop" in page
+    assert "from NetShop" in page
     assert "Uom" in page
 
 
@@ -89,5 +89,5 @@ def test_a_value_in_use_that_a_whole_list_lacks_says_so(visit, database, clock, 
         monkeypatch.setattr(choices, "purpose", lambda *_, told=told: Purpose((told,)))
         asked = f"{MISSING}/values?cause={cause(database, 'mapping:item:%')}&q="
         shown = plain(visit("farah").text(asked, target="mapchoices"))
-        assert shown.count("Not listed by aiaccount.") == said
-        assert "CUP-4 Listed by aiaccount. Used for CUP-4." in shown
+        assert shown.count("Not listed by AiAccount.") == said
+        assert "CUP-4 Listed by AiAccount. Used for CUP-4." in shown

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from holding.runtime import heartbeats
 from holding.store.database import Database
-from holding.tables import Company, Record
+from holding.tables import Company, Heartbeat, Record
 from tests.portal.reading import works
 from tests.support.clock import SetClock
 
@@ -118,3 +118,16 @@ def test_T28_what_waits_for_a_worker_is_one_question_more(
         farah.text("/c/kedai/pushes")
         asked.append(len([one for one in statements if not one.startswith("BEGIN")]))
     assert asked[1] == asked[0] + 1
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_T28_an_installation_that_begins_is_no_alarm_before_something_waits(
+    database: Database, clock: SetClock, visit: Callable[..., Any], *, waits: bool
+) -> None:
+    due = clock.now() if waits else None
+    with database.write() as session:
+        session.execute(delete(Heartbeat))
+        session.execute(update(Record).values(due_at=due, lease_until=None))
+    page = visit("farah").text("/c/kedai/")
+    assert ("No worker has run yet" in head(page)) is waits
+    assert ('id="noworker"' in page) is waits

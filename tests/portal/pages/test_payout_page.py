@@ -40,9 +40,9 @@ def test_it_shows_the_totals_the_difference_and_the_orders_that_are_here(visit, 
     page = visit("farah").text(PAGE)
     well = re.search(r'<section id="payout".*?</section>', page, re.S)[0]
     words = plain(well)
-    assert "MYR 0.01 less than the bank deposit." in words
-    assert "Paid out MYR 19.50" in words
-    assert "Bank deposit MYR 19.51" in words
+    assert "RM 0.01 less than the bank deposit." in words
+    assert "Paid out RM 19.50" in words
+    assert "Bank deposit RM 19.51" in words
     assert 'href="/c/kedai/records/netshop/order/SO-901"' in well
     assert "SO-902 is not here" in words
     assert "Fee Gateway none -0.50" in words
@@ -89,8 +89,8 @@ def test_no_other_record_has_it(visit, deliver):
     ("net", "deposit", "words"),
     [
         ("10.00", "10.00", "Equal to the bank deposit."),
-        ("10.00", "10.01", "MYR 0.01 less than the bank deposit."),
-        ("1000.00", "1.99", "MYR 998.01 more than the bank deposit."),
+        ("10.00", "10.01", "RM 0.01 less than the bank deposit."),
+        ("1000.00", "1.99", "RM 998.01 more than the bank deposit."),
         ("10.00", None, "What the bank received was not entered."),
         (None, "10.00", "What the bank received was not entered."),
     ],

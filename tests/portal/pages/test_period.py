@@ -48,8 +48,8 @@ def test_the_three_ways_stand_on_the_page(visit, hold, database):
     page = visit("farah").text(f"{H}/{hold}")
     told = plain(page)
     for words in (
-        "Instead of 2026-11-18; 2026-11-19 is the first open day of aiaccount.",
-        "Ask to open 2026-11",
+        "Instead of 2026-11-18; 2026-11-19 is the first open day of AiAccount.",
+        "Ask to open November 2026",
         "Ask where SO-10220 goes",
     ):
         assert words in told
@@ -64,7 +64,7 @@ def test_it_is_dated_anew_or_says_what_is_wrong(visit, hold, database):
     for wrong, said in (
         ({"day": ""}, "Choose a day."),
         ({"reason": ""}, "Say why"),
-        ({}, "2026-11-18 is locked in aiaccount as well."),
+        ({}, "2026-11-18 is locked in AiAccount as well."),
     ):
         answer = farah.post(f"{H}/{hold}/date", form | wrong, status=422)
         assert said in shown(answer)

@@ -1,11 +1,11 @@
 """What the pages of one record say, to whom, and how it is found."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from holding.tables import Request
+from holding.tables import Posting, Request
 from tests.portal.reading import ONE, R, hold_of, plain
 
 pytestmark = pytest.mark.sqlite
@@ -59,13 +59,13 @@ def test_the_deciding_rule_line_is_lit_with_its_operands(visit):
     page = visit("nurul").text(f"{R}/SO-10203?tab=ruletree")
     lit = re.search(r'<div class="ln lit t-\w+">(.*?)</div>', page, re.S)[1]
     assert re.search(r"require|missing|ready", lit)
-    assert "Would pass if" in page
+    assert "Clears when" in page
 
 
 def test_versions_show_only_what_changed(visit):
     page = visit("nurul").text(f"{ONE}?tab=versions")
     table = re.search(r'id="diff">(.*?)</table>', page, re.S)[1]
-    assert re.findall(r"<code>([^<]+)</code>", table) == [
+    assert re.findall(r'<span class="mono">([^<]+)</span>', table) == [
         "~ total",
         "~ updated_at",
         "~ lines[0].qty",
@@ -108,3 +108,19 @@ def test_find_goes_straight_to_a_number(visit):
     answer = farah.get("/c/kedai/find?q=SO-10240", status=303)
     assert answer.location == ONE
     assert "try" in farah.text("/c/kedai/find?q=SO-1O240").lower()
+
+
+@pytest.mark.parametrize(
+    ("hours", "says"),
+    [
+        (71, "It can be cancelled until 2026-11-"),
+        (72, "It can be cancelled no more since 2026-11-"),
+    ],
+)
+def test_a_valid_e_invoice_says_until_when_it_can_be_cancelled(visit, database, clock, hours, says):
+    with database.write() as session:
+        posting = session.query(Posting).filter_by(number="SO-10240", state="posted").one()
+        posting.e_invoice_at = clock.now() - timedelta(hours=hours)
+    page = plain(visit("farah").text(f"{ONE}?tab=pushes"))
+    assert says in page
+    assert ("a credit note corrects it" in page) is (hours == 72)

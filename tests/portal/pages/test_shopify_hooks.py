@@ -115,7 +115,7 @@ def test_a_forged_call_and_one_that_does_not_add_up_leave_nothing(deliver, app, 
     answer = deliver(body(total_price="140.00"))
     assert answer.status_code == 422
     [error] = answer.get_json()["errors"]
-    assert "MYR 1.90 is not explained" in error["message"]
+    assert "RM 1.90 is not explained" in error["message"]
     assert versions(database) == []
 
 

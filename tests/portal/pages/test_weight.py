@@ -1,10 +1,12 @@
 """Lists of 50 rows are light: a row repeats what it says, not how it is loaded."""
 
+import re
+
 import pytest
 from sqlalchemy import select
 
 from holding.store.database import Database
-from holding.tables import Company
+from holding.tables import Cause, Company
 from holding.tallies.folding import fold_all
 from portal.bench.page_rows import grow
 from tests.portal.reading import works
@@ -26,6 +28,36 @@ def test_a_list_of_many_rows_is_light(visit, database: Database, clock, url, row
     page = visit("farah").text(url)
     assert page.count(row) == ROWS
     assert len(page.encode()) <= MOST
+
+
+def test_a_group_that_a_link_opens_is_open_wherever_it_stands_and_light(
+    visit, database: Database, clock
+):
+    works(database, clock)
+    with database.write() as session:
+        company = session.scalars(select(Company.id).where(Company.code == "kedai")).one()
+        grow(session, company, 4_000, 2_500)
+    fold_all(database, turns=4_000)
+    farah = visit("farah")
+    listed = re.findall(r'id="group_(\d+)"', farah.text("/c/kedai/holding"))
+    with database.read() as session:
+        held = select(Cause.id).where(Cause.records > 25, Cause.id.not_in(map(int, listed)))
+        far = session.scalars(held.order_by(Cause.id.desc())).first()
+    for opened in (listed[0], str(far)):
+        page = farah.text(f"/c/kedai/holding?open={opened}")
+        there = re.findall(r'<details class="group" id="group_(\d+)" open', page)
+        assert there == [opened]
+        assert page.count("holdrow_") >= 15
+        assert len(page.encode()) <= MOST
+        shown = re.findall(r'id="group_(\d+)"', page)
+        further = re.search(r'href="([^"]*after=[^"]*)"', page)
+        assert further
+        after = farah.text(further[1].replace("&amp;", "&"))
+        behind = re.findall(r'id="group_(\d+)"', after)
+        assert not {*behind} & {*shown} - {opened}
+        assert [*dict.fromkeys([*shown, *behind])][:50] == (
+            listed if opened in listed else [opened, *listed][:50]
+        )
 
 
 def test_lines_are_not_indented(app, visit):

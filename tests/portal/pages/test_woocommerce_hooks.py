@@ -135,11 +135,11 @@ def test_its_page_says_how_far_it_was_read_and_an_operator_has_it_read(
         )
     page = plain(olga.text(PAGE))
     assert "3 new records. Only when asked." in page
-    assert "netshop could not be read since" in page
+    assert "NetShop could not be read since" in page
     assert "The shop did not answer." in page
     for kind, said in (("pull", "is being read"), ("sweep", "is being swept")):
         assert olga.post(f"{PAGE}/pull", {"kind": kind}, status=303)
-        assert f"netshop {said}" in plain(olga.text(PAGE))
+        assert f"NetShop {said}" in plain(olga.text(PAGE))
         assert one(database, f"SELECT due_at <= '{clock.now():%Y-%m-%dT%H:%M:%S.%fZ}' FROM pull"
                              f" WHERE kind = '{kind}'") == 1  # fmt: skip
     visit("farah").post(f"{PAGE}/pull", {"kind": "pull"}, status=403)

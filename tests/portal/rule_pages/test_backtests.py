@@ -66,6 +66,11 @@ def test_the_review_has_the_matrix_with_counts_and_money(visit, database, clock,
     number = re.search(r"(\d+) records? under", listed)
     assert number
     assert listed.count("Replay SO-") == int(number[1])
+    lines = pua.text(address).partition('id="decidinglines"')[2].partition("</table>")[0]
+    counts = re.findall(r'data-label="Records">([\d,]+)<', lines)
+    assert sum(int(one) for one in counts) == int(number[1])
+    assert re.search(r"<code>\w+\.rules:\d+</code>", lines)
+    assert "Change 2" in lines
     assert "Backtest against rule version 1: " in told
 
 

@@ -70,6 +70,66 @@ def test_a_draft_of_other_rules_is_kept_and_not_submitted(visit):
     assert "nothing was submitted" in plain(answer.get_data(as_text=True))
 
 
+NEW = """check big_order on order
+    require  total <= 9000.00
+    else     hold for accounts
+    say      "Too big."
+    clears   when it passes
+"""
+
+
+def test_a_new_file_is_begun_checked_and_submitted_and_another_is_taken_away(visit):
+    chan = visit("chan")
+    assert 'id="newfile"' in chan.text(f"{RULES}/book")
+    assert 'id="newfile"' not in visit("vera").text(f"{RULES}/book")
+    visit("vera").post(f"{RULES}/new", {"name": "extra"}, status=403)
+    for name, status in (("", 422), ("../shop", 422), ("Über", 422), ("x" * 80, 422)):
+        answer = chan.post(f"{RULES}/new", {"name": name}, status=status)
+        assert "letters, digits and hyphens" in plain(answer.get_data(as_text=True)), name
+    answer = chan.post(f"{RULES}/new", {"name": "shop.rules"}, status=409)
+    assert "The rules have a file shop.rules already." in plain(answer.get_data(as_text=True))
+    chan.get(f"{RULES}/draft/extra.rules", status=404)
+    answer = chan.post(f"{RULES}/new", {"name": "extra"}, status=303)
+    extra = f"{RULES}/draft/extra.rules"
+    assert answer.location.endswith(extra)
+    page = chan.text(extra)
+    assert "New file" in page
+    assert 'id="removefile"' not in page
+    assert "/rules/draft/extra.rules" in chan.text(DRAFT), "it is found again from the others"
+    visit("pua").get(extra, status=404)
+    text = NEW
+    chan.post(extra, {"text": text, "base": "1", "quick": "1"}, target="findings")
+    assert text in unescape(chan.text(extra))
+    again = chan.post(f"{RULES}/new", {"name": "extra.rules"}, status=303)
+    assert again.location == answer.location
+    assert text in unescape(chan.text(extra)), "the draft that was there is kept"
+    made = chan.post(f"{RULES}/submit/extra.rules", {"text": text, "base": "1"}, status=303)
+    assert made.location.endswith("/rules/changes/2")
+    chan.get(extra, status=404)
+    visit("pua").post(f"{RULES}/changes/2", {}, status=303)
+    assert "big_order" in visit("vera").text(f"{RULES}/files/extra.rules")
+
+    visit("vera").post(f"{RULES}/remove/extra.rules", {}, status=403)
+    chan.post(f"{RULES}/remove/none.rules", {}, status=404)
+    gone = chan.post(f"{RULES}/remove/extra.rules", {}, status=303)
+    assert gone.location.endswith("/rules/changes/3")
+    assert "big_order" in visit("vera").text(f"{RULES}/files/extra.rules"), "nobody published it"
+    visit("pua").post(f"{RULES}/changes/3", {}, status=303)
+    assert 'href="/c/kedai/rules/draft/extra.rules"' not in chan.text(DRAFT)
+    told = chan.post(f"{RULES}/remove/shop.rules", {}, status=422).get_data(as_text=True)
+    assert "There is no .rules file among the files." in plain(told)
+
+
+def test_a_new_file_that_is_discarded_leaves_nothing(visit, database):
+    chan = visit("chan")
+    chan.post(f"{RULES}/new", {"name": "folder/extra"}, status=303)
+    back = chan.post(f"{RULES}/discard/folder/extra.rules", {}, status=303)
+    assert back.location.endswith("/rules/book")
+    chan.get(f"{RULES}/draft/folder/extra.rules", status=404)
+    with database.read() as session:
+        assert session.scalars(select(RuleDraft)).all() == []
+
+
 @pytest.mark.parametrize("text", ["x" * (drafts.BYTES + 1), "\n" * drafts.LINES])
 def test_what_is_too_large_is_refused_before_any_look(visit, monkeypatch, text):
     asked = []

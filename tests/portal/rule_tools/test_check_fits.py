@@ -94,7 +94,7 @@ def test_T19b_what_takes_back_is_asked_alike(tmp_path: Path) -> None:
         tmp_path, "DocDate  = today", "DocDat   = today", template=GOODS
     )
     assert (code, hint) == ("POS11", "Did you mean 'DocDate'?")
-    assert message == "a autocount.credit_note has no field 'DocDat'"
+    assert message == "an autocount.credit_note has no field 'DocDat'"
 
 
 # ---- T19: a number or a date as a text -----------------------------------------------------------

@@ -122,7 +122,11 @@ def test_what_differs_between_two_targets_differs_on_their_pages() -> None:
     assert told("autocount_excel")["Look-up"].startswith("Documents cannot be looked up")
     assert told("autocount_aotg")["Look-up"].endswith("after 86,400 seconds.")
     assert "rounding_mode" in told("aiaccount")["Rounding"]
-    assert told("quickbooks")["Lists"] == "Accounts and tax codes, read by the connection test."
+    assert told("quickbooks")["Lists"] == (
+        "Accounts, tax codes and payment methods, read by the connection test. "
+        "Customers, suppliers and items, read on a plan of the connection."
+    )
+    assert "on a plan" not in told("aiaccount")["Lists"]
     assert told("autocount")["Lists"].startswith("It lists no codes")
     assert told("quickbooks")["Parties"]
     assert "allows it" in told("quickbooks")["Key"]

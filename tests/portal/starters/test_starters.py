@@ -24,6 +24,7 @@ def test_all_starters_are_here() -> None:
         "netshop-aiaccount",
         "netshop-aiaccount-daily",
         "netshop-autocount",
+        "netshop-autocount-aotg",
         "orders-autocount",
         "orders-quickbooks",
         "settlements-aiaccount",

@@ -1,5 +1,6 @@
 """The pages of an upload: what they show at each step, who may see and do it, what is refused."""
 
+import copy
 import io
 import re
 from datetime import timedelta
@@ -36,8 +37,9 @@ def work(database, clock):
     return working
 
 
-def give(browser, raw, name="orders.xlsx", source="netshop", status=303):
-    answer = browser.post(LIST, {"file": (io.BytesIO(raw), name), "source": source}, status=status)
+def give(browser, raw, name="orders.xlsx", source="netshop", status=303, kind="order"):
+    told = {"file": (io.BytesIO(raw), name), "source": source, "kind": kind}
+    answer = browser.post(LIST, told, status=status)
     return answer.headers.get("Location", ""), answer
 
 
@@ -202,16 +204,17 @@ def test_nobody_else_decides_about_a_preview(visit, work, database):
     assert one(database, "SELECT state FROM upload") == "checked"
 
 
+@pytest.mark.parametrize("memory", ["one", "none", "old"])
 def test_an_import_that_was_cut_off_goes_on_behind_the_last_part(
-    visit, work, database, monkeypatch
+    visit, work, database, monkeypatch, memory
 ):
     farah = visit("farah")
     url = checked(farah, work, orders(661, 662, 663))
     farah.post(f"{url}/confirm", {}, status=303)
     monkeypatch.setattr(upload_turns, "UPLOAD_ORDERS", 1)
     monkeypatch.setattr(upload_turns, "SLICE_SECONDS", -1.0)
-    read = upload_turns._read
-    monkeypatch.setattr(upload_turns, "_read", Forgetful(read))  # each turn is another process
+    kept = {"one": {}, "none": Forgetful(), "old": Outdated()}  # of one process, or of others
+    monkeypatch.setattr(upload_turns, "_read", kept[memory])
     work()
     page = plain(farah.text(url))
     assert "Orders taken 3 New 3 Changed 0 Same as before 0" in page
@@ -224,6 +227,19 @@ class Forgetful(dict):
 
     def get(self, key, default=None):
         return default
+
+
+class Outdated(dict):
+    """A memory of the beginning: another process went on with the file."""
+
+    def __setitem__(self, key, value):
+        super().__setitem__(key, copy.copy(value))
+
+    def get(self, key, default=None):
+        found = super().get(key, default)
+        if found is not None:
+            found.taken, found.part, found.behind = 0, [], []
+        return found
 
 
 @pytest.mark.parametrize(("name", "seen"), [("chan", False), ("farah", True)])
@@ -335,3 +351,78 @@ def test_one_workbook_with_errors_is_written_at_a_time_and_without_a_snapshot(
 def test_a_file_without_errors_has_no_workbook_of_them(visit, work):
     farah = visit("farah")
     farah.get(f"{checked(farah, work, orders(721))}/errors.xlsx", status=404)
+
+
+SETTLED = "Settlement no,Status,Blogger,Settlement date,Commission\n"
+
+
+def test_a_file_of_another_kind_is_read_as_that_and_its_days_are_asked_for_once(
+    visit, work, database
+):
+    farah = visit("farah")
+    form = plain(farah.text(LIST))
+    assert "What is in it Order Settlement Payout" in form
+    raw = (SETTLED + "ST-901,approved,B-1,05/06/2026,5.00\n").encode()
+    url = checked(farah, work, raw, name="a.csv", kind="settlement")
+    page = plain(farah.text(url))
+    assert "05/06/2026 can be read in two ways." in page
+    assert "The first: 2026-06-05" in page
+    assert "The second: 2026-05-06" in page
+    assert "Records read 0" in page
+    farah.post(f"{url}/confirm", {}, status=422)
+    farah.post(f"{url}/days", {"days": "week"}, status=400)
+
+    farah.post(f"{url}/days", {"days": "day"}, status=303)
+    work()
+    page = plain(farah.text(url))
+    assert "Days are read with the day first, as 31/12/2026. Read the month first" in page
+    assert "Records read 1 New 1" in page
+    farah.post(f"{url}/confirm", {}, status=303)
+    work()
+    assert "Records taken 1" in plain(farah.text(url))
+    found = one(database, "SELECT body FROM version WHERE body LIKE '%ST-901%'")
+    assert '"settled_on":"2026-06-05"' in str(found).replace(" ", "")
+
+    raw = (SETTLED + "ST-902,approved,B-1,07/06/2026,5.00\n").encode()
+    url = checked(farah, work, raw, name="b.csv", kind="settlement")
+    page = plain(farah.text(url))
+    assert "Records read 1 New 1" in page, "the answer is that of the headings"
+    assert "Days are read with the day first" in page
+    farah.post(f"{url}/days", {"days": "month"}, status=303)
+    work()
+    assert "Days are read with the month first" in plain(farah.text(url))
+
+
+def test_the_same_bytes_may_be_given_in_as_another_kind(visit, work):
+    farah = visit("farah")
+    raw = b"Number,Status,Blogger\nX-1,paid,B-1\n"
+    url = checked(farah, work, raw, name="x.csv", kind="settlement")
+    farah.post(f"{url}/confirm", {}, status=303)
+    work()
+    again, _ = give(farah, raw, name="x.csv", kind="settlement")
+    other = checked(farah, work, raw, name="x.csv", kind="payout")
+    assert (again == url, other == url) == (True, False)
+    assert "payouts: Line number" in plain(farah.text(other))
+
+
+def test_a_kind_that_the_source_does_not_bring_is_refused(visit):
+    farah = visit("farah")
+    _, answer = give(farah, b"x", name="x.csv", kind="arrival", status=422)
+    assert "That source takes no files of such records." in answer.get_data(as_text=True)
+
+
+def test_what_was_chosen_for_one_kind_is_nothing_to_another(visit, work):
+    farah = visit("farah")
+    heads = ("Number", "Status", "Money in")
+
+    def book(number):
+        return workbook({"Data": [heads, (number, "paid", "MYR")]})
+
+    url = checked(farah, work, book("X-1"), kind="settlement")
+    farah.post(f"{url}/columns", {"column:Data!C": "currency"}, status=303)
+    work()
+    farah.post(f"{url}/confirm", {}, status=303)
+    work()
+    mark = "Your choice</td>"
+    assert mark in farah.text(checked(farah, work, book("X-2"), kind="settlement"))
+    assert mark not in farah.text(checked(farah, work, book("X-3"), kind="order_payment"))

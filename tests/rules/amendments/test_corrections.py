@@ -149,3 +149,12 @@ def test_a_value_is_read_as_its_field(ruleset: Ruleset) -> None:
     for wrong in ("1,250.00", "RM 5", "", "1e9"):
         with pytest.raises(ValueError, match=r".*"):
             typed(fields["total"], wrong)
+
+
+def test_a_field_that_keeps_people_from_approving_is_never_set_by_people() -> None:
+    rules = RULES.replace("    never    created_by\n", "    never    created_by, customer\n")
+    kept = parse({"shop.rules": rules})[0]
+    word: dict[str, Any] = {"code": "MAP01", "clears": ITSELF, "rule": "debtor"}
+    key = CauseKey.parse("mapping:debtor:C-77")
+    assert paths(parse({"shop.rules": RULES})[0], cause_key=key, **word) == ["customer"]
+    assert paths(kept, cause_key=key, **word) == []

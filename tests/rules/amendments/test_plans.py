@@ -102,6 +102,21 @@ def test_credit_and_new_takes_every_live_posting_back() -> None:
     ]
 
 
+def test_a_credit_note_with_amounts_of_its_own_comes_to_these() -> None:
+    text = re.sub(r"(?m)^ +Shipping .*\n", "", TEXT)
+    reason = '    Reason   = "Changed at the cafe"\n'
+    own = text.replace(reason, f"{reason}    each line\n        SubTotal  = 1.25\n")
+    notes = []
+    for rules in (text, own):
+        program = program_of(rules)
+        bill = posted(decide(order(), parcel("1"), program=program).plan[0], body=order())
+        assert bill.content is not None
+        told = replace(bill, content={**bill.content, "amount": "7.77"})
+        given = changed(postings=(told,), program=program)
+        notes.append(decide(order(total="19.00"), GONE, **given).plan[0].document)
+    assert [str(note and note.amount) for note in notes] == ["7.77", "1.25"]
+
+
 def test_a_credit_note_without_a_total_comes_to_what_its_lines_do() -> None:
     program = program_of(re.sub(r"(?m)^ +Shipping .*\n", "", TEXT))
     first = decide(order(), parcel("1"), program=program).plan[0]

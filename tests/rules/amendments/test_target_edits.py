@@ -1,5 +1,7 @@
 """A document that somebody edited in the target: whose field it was, and what is found."""
 
+from dataclasses import replace
+
 import pytest
 
 from rules.facts.world import PostingFact, TargetEdit
@@ -9,10 +11,12 @@ from tests.rules.roaster import (
     BILL,
     GONE,
     INVOICE,
+    TEXT,
     actions,
     changed,
     decide,
     order,
+    program_of,
 )
 
 
@@ -50,6 +54,26 @@ def test_a_document_that_is_gone_is_found_whoever_owns_its_fields(
     edit = TargetEdit(INVOICE, 1, None, "document", shows)
     (finding,) = decide(order(), GONE, postings=(BILL,), target_edited=(edit,)).findings
     assert (finding.error_class, said in finding.message) == (error_class, True)
+
+
+def test_an_edit_is_told_of_the_document_that_it_is_of() -> None:
+    second = replace(BILL, seq=2, number="IV-C-1-2", billed={})
+    edit = TargetEdit(INVOICE, 2, None, "DebtorCode", "300-X")
+    (finding,) = decide(order(), GONE, postings=(BILL, second), target_edited=(edit,)).findings
+    assert finding.message.startswith("IV-C-1-2 was changed in the target: DebtorCode")
+
+
+@pytest.mark.parametrize("answer", ["ignore", "warn"])
+def test_no_mild_answer_for_fields_lets_a_lost_document_pass(answer: str) -> None:
+    mine = "    they own Agent, Remark\n    we own   the rest  else "
+    program = program_of(TEXT.replace(f"{mine}review by books", f"{mine}{answer}"))
+    given = {"postings": (BILL,), "program": program}
+    field = TargetEdit(INVOICE, 1, None, "DebtorCode", "300-X")
+    mild = decide(order(), GONE, target_edited=(field,), **given)
+    assert {one.severity for one in mild.findings} == ({"warn"} if answer == "warn" else set())
+    gone = TargetEdit(INVOICE, 1, None, "document", "nothing")
+    (finding,) = decide(order(), GONE, target_edited=(gone,), **given).findings
+    assert (finding.code, finding.severity) == ("STL03", "hold")
 
 
 def test_an_edit_in_the_target_stands_beside_every_other_answer() -> None:

@@ -50,6 +50,121 @@ def test_did_you_mean_names_the_near_word() -> None:
     assert found.hint == "Did you mean 'tax_desk'?"
 
 
+CONSTS = """
+const parts
+    from 2026-01-01 = 4
+    from 2026-06-01 = 5
+
+const late
+    from 2026-01-01 = 48h
+    from 2026-06-01 = 31d
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("today - 31d", "today - 744h"),
+        ("today - 31d", "today - late"),
+        ("today - 31d", "today - -late"),
+        ("today - 31d", "today - (ordered_on - 2026-01-01)"),
+        ("ordered_on >= today - 31d", "paid_at >= now - 36h"),
+        ("ordered_on >= today - 31d", "today - ordered_on <= 36h"),
+        ("commission > 0.00", "commission / parts > 0.00"),
+        ("commission > 0.00", "commission / (parts - 3) > 0.00"),
+        ("commission > 0.00", "0.00 * 2 < commission"),
+        ("commission > 0.00", "commission / 0.0001 > 0.00"),
+        ("commission > 0.00", "round(net(commission, parts), 0.01) > 0.00"),
+        ("subtotal + tax_total", "subtotal / sum(lines.one) + tax_total / (sum(lines.one) - 1)"),
+    ],
+)
+def test_what_can_be_reckoned_is_left_alone(old: str, new: str) -> None:
+    text = TEXT.replace("    tax_due   =", "    one       = 1\n    tax_due   =", 1) + CONSTS
+    told = {p.code for p in problems(text.replace(old, new, 1))}
+    assert told <= {"USE03"}  # consts that this rule does not read
+
+
+def test_a_division_behind_otherwise_is_not_rounded_either() -> None:
+    text = TEXT.replace("Total            = total", "Total = total otherwise (total / 3)")
+    assert "TYP20" in {p.code for p in problems(text)}
+
+
+def test_a_group_that_is_given_twice_is_listed_once() -> None:
+    text = TEXT.replace("buyer  = customer", "goods  = customer").replace("goods, buyer,", "goods,")
+    text = text.replace("| rest                    |", "| zzz                     |")
+    told = {p.code: p for p in problems(text)}
+    assert "EDT05" in told
+    assert (told["TAB05"].message.count("goods"), told["TAB05"].hint.count("goods")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "asked", ["sum(lines.amuont) = subtotal", "count(lines where amuont > 0.00) = 0"]
+)
+def test_a_record_is_named_without_a_wrong_article(asked: str) -> None:
+    found = problems(TEXT.replace("sum(lines.amount) = subtotal", asked, 1))
+    assert any(p.message == "order_line has no field 'amuont'" for p in found), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("sum to 0.01", "sum to 0.05"),
+        ("sum to 0.01", "sum to 1"),
+        ("sum to 0.01", "sum to 0.0010"),
+        ("tolerance  0.00", "tolerance  1.00"),
+        ('say      "Nothing is owed', 'say      "\u200bNothing is owed'),
+        ('blogger     = "B-12"', 'blogger     = "B-12\u200b"'),
+    ],
+)
+def test_what_may_well_be_meant_is_left_alone(old: str, new: str) -> None:
+    assert old in TEXT
+    assert problems(TEXT.replace(old, new, 1)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("sum to 0.01", "sum to 0.03"), ('"SST"   ->', '"SST\u200b"   ->')]
+)
+def test_what_may_be_meant_is_a_warning(old: str, new: str) -> None:
+    assert {p.severity for p in problems(TEXT.replace(old, new, 1))} == {"warning"}
+
+
+ABROAD = TEXT.replace("    address     text     optional\n", "    address     text     optional\n"
+                      "    currency    text     optional\n", 1)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("when", "asked", "told"),
+    [
+        ('currency = "SGD"', "total < named_buyer_limit", True),
+        ('currency = "SGD"', "total < 100.00", True),
+        ('currency = "SGD"', "sum(lines.price) + 1.00 > total", True),
+        ('currency in ("SGD", "USD")', "100.00 > total", True),
+        ('currency <> "MYR"', "total < 100.00", True),
+        ('currency = "MYR"', "total < 100.00", False),
+        ('currency in ("SGD", "MYR")', "total < 100.00", False),
+        ('currency <> "SGD"', "total < 100.00", False),
+        ('currency = "SGD"', "total > 0.00", False),
+        ('currency = "SGD"', "subtotal * 2 < total", False),
+        ('currency = "SGD" or tin is known', "total < 100.00", False),
+        ("tin is known", 'currency = "SGD" and total < 100.00', True),
+    ],
+)
+def test_a_number_beside_an_amount_abroad_is_told(when: str, asked: str, told: bool) -> None:
+    text = ABROAD.replace("total > named_buyer_limit", when).replace("is_tin(tin)", asked, 1)
+    found = [p for p in problems(text) if p.code == "TYP01"]
+    assert [p.severity for p in found] == ["warning"] * told, found
+    assert all("MYR" in p.message for p in found)
+
+
+def test_so_is_one_of_an_approval_and_of_a_route() -> None:
+    limit = "total > second_look"
+    for old, new in (
+        (limit, f'currency = "SGD" and {limit}'),
+        ("paid_at is known\n    immediately", f'{limit} and currency = "SGD"\n    immediately'),
+    ):
+        assert "TYP01" in {p.code for p in problems(ABROAD.replace(old, new, 1))}
+
+
 # ---- against schemas ---------------------------------------------------------------------------
 
 

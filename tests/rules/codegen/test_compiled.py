@@ -68,6 +68,7 @@ def law(seed: int) -> list[Outcome]:
                 alone = engine.decision(*about, replace(world), now)
                 same_decision(outcome, alone)
                 assert engine.decision(*about, remembers, now) == alone
+                assert engine.decisions([(*about, remembers, now)] * 2) == [alone, alone]
             if steps == MANY and not asked[1].postings:  # what is posted may ask no check at all
                 same_bits(fast, outcome, asked)
         found.append(outcome)

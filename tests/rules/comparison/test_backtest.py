@@ -1,5 +1,6 @@
 """Two programs over stored records: counts, money and examples, and that parts add up."""
 
+import gc
 import pickle
 import re
 from dataclasses import replace
@@ -11,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grammar.parsing.parser import parse
-from rules.comparison.backtest import EXAMPLES, Backtest, Change, Past, Side, Sum, Tally
+from rules.comparison import two_sides
+from rules.comparison.backtest import EXAMPLES, Backtest, Change, Sum, Tally
 from rules.comparison.backtest_reasons import fired, reason
+from rules.comparison.two_sides import Bad, Past, Side, TwoSides
 from rules.decisions.fast_path import KindGlances
 from rules.expressions.run import Run
 from rules.expressions.shared_reads import Alike, Once
@@ -99,7 +102,7 @@ def test_what_would_newly_be_posted_and_by_which_line_it_was_stopped() -> None:
     assert found[1].stopped == {}  # it was never posted
     why = reason(NEW, past(6), INVOICE)
     assert why.rule == "approve by accounts"
-    assert (why.number, why.text) == ("NS-1", "248.70 is above 200.00.")
+    assert (why.number, why.text) == ("NS-1", "RM 248.70 is above 200.00.")
     assert why.span is not None
     assert DRAFT.splitlines()[why.span.line - 1].startswith("approve order")
     gate = reason(OLD, waiting, INVOICE)
@@ -202,7 +205,7 @@ def test_read_once_for_both_is_what_each_reads(what: str, pasts: list[Past]) -> 
     other = Side(program_of(OTHERS[what]), lambda _: WORLD)
     for one in (Backtest(OLD, other), Backtest(other, OLD)):
         for each in pasts:
-            assert one.seen(each) == (glanced(one.old, each), glanced(one.new, each))
+            assert one.sides.seen(each) == (glanced(one.old, each), glanced(one.new, each))
 
 
 def test_checks_that_are_the_same_and_those_that_are_not() -> None:
@@ -261,7 +264,7 @@ def test_what_one_says_is_said_for_the_other_where_they_differ_in_checks(
         return found[-1]
 
     monkeypatch.setattr(KindGlances, "carried", noted)
-    assert Backtest(OLD, other).seen(one) == expected
+    assert Backtest(OLD, other).sides.seen(one) == expected
     stops = carried is None and what == "one check more"
     assert found == [None, None if carried is False or stops else expected[1]]
 
@@ -277,12 +280,63 @@ def test_another_check_is_asked_of_every_record_and_nothing_else_changes(
 ) -> None:
     other = Side(program_of(OTHERS[what]), lambda _: WORLD)
     for one in (Backtest(OLD, other), Backtest(other, OLD)):
-        once = one._alike.once("order")
+        once = one.sides._alike.once("order")
         assert once is not None
         assert once.but_checks is (what not in OF_ROUTES)
         for each in pasts:
             found = replace(each, facts=replace(each.facts, releases=releases))
-            assert one.seen(found) == (glanced(one.old, found), glanced(one.new, found))
+            assert one.sides.seen(found) == (glanced(one.old, found), glanced(one.new, found))
+
+
+@pytest.mark.parametrize("broken", ["old", "new"])
+def test_many_at_once_say_what_each_says_alone(
+    broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(one: Past) -> Any:
+        if one.where[1] == 3:
+            raise LookupError("revision 9 is not stored")
+        return WORLD
+
+    sides = {"old": OLD, "new": NEW} | {broken: Side(getattr(BOTH, broken).program, lost)}
+    both = TwoSides(**sides)
+    monkeypatch.setattr(two_sides, "AT_ONCE", 2)
+    unread = Bad(("orders.jsonl", 2), "no JSON")
+    given: list[Past | Bad] = [
+        past(1),
+        unread,
+        past(3),
+        past(4, total="1.00"),
+        unread,
+        past(6, customer="C-404"),
+    ]
+    told = list(both.each(given))
+    assert [one for one, _ in told] == given
+    for one, said in told:
+        if isinstance(one, Bad) or one.where[1] == 3:
+            assert isinstance(said, LookupError)
+        else:
+            assert said == both.seen(one)
+    with pytest.raises(LookupError, match="revision 9"):
+        both.seen(past(3))
+
+
+@pytest.mark.parametrize(
+    "other", [NEW, Side(program_of(OTHERS["one check more"]), lambda _: WORLD)]
+)
+def test_what_a_backtest_has_judged_is_freed_at_once(other: Side) -> None:
+    pasts = [past(1), past(2, total="1.00"), past(3, customer="C-404"), past(4, total="x")]
+    backtest = Backtest(OLD, other)
+    backtest.tally(pasts)  # functions that are written when they are first asked
+    gc.collect()
+    searched = gc.isenabled()
+    gc.disable()
+    try:
+        backtest.tally(pasts)
+        left = [one for one in gc.get_objects() if isinstance(one, Run)]
+    finally:
+        if searched:
+            gc.enable()
+    assert not left
 
 
 def test_more_than_checks_differs() -> None:

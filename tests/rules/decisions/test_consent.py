@@ -1,5 +1,6 @@
 """Duplicates, approvals and releases: what lets a record pass, and what asks for somebody."""
 
+import gc
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from grammar.parsing.parser import parse
 from grammar.text.editions import Edition
+from rules.expressions.run import Run
 from rules.facts.world import TargetDocument
 from rules.outcomes.outcome import ApprovalNeed
 from rules.programs.program import compile_ruleset, interpreted
@@ -53,6 +55,21 @@ def test_link_keys_hold_document_numbers_too() -> None:
     assert program_of().link_keys({}, "nobody") == ()
 
 
+def test_what_is_opened_for_its_link_keys_is_freed_at_once() -> None:
+    program = program_of()
+    program.link_keys(order(), "order")  # functions that are written when they are first asked
+    gc.collect()
+    searched = gc.isenabled()
+    gc.disable()
+    try:
+        program.link_keys(order(), "order")
+        left = [one for one in gc.get_objects() if isinstance(one, Run)]
+    finally:
+        if searched:
+            gc.enable()
+    assert not left
+
+
 def dear(**changes: Any) -> dict[str, Any]:
     rows = [line(qty="1", price="4000.00", tax="NONE")]
     sums = {"subtotal": "4000.00", "tax_total": "0.00", "total": "4000.00"}
@@ -66,7 +83,7 @@ def test_an_approval_is_asked_for_with_who_must_not_give_it() -> None:
         ("APP01", "approve", "accounts")
     ]
     assert found.approvals == (
-        ApprovalNeed("approve by accounts", "accounts", ("lim",), "4000.00 is above 3000.00."),
+        ApprovalNeed("approve by accounts", "accounts", ("lim",), "RM 4,000.00 is above 3,000.00."),
     )
     assert found.document is not None
 

@@ -10,7 +10,7 @@ from grammar.text.problem import Span
 from rules.checker.all_checks import check
 from rules.decisions.duplicates import findings as identity
 from rules.facts.seeds import seeds
-from rules.facts.world import Conflict, Facts, Subject, TargetState
+from rules.facts.world import Conflict, Facts, Subject, TargetDocument, TargetState
 from rules.programs.program import compile_ruleset, interpreted
 from tests.rules.one_meaning import in_every_way
 from tests.rules.shop import NOW, TEXT, line, order
@@ -60,6 +60,24 @@ def test_T18a_what_a_map_takes_for_one_key_is_one_value(made_by: Any) -> None:
     assert list(same[0].values()) == ['{"customer":"c-101","day":"2026-11-19"}']
     assert keys(rules(), "C-102", made_by) != same[0]
     assert keys(rules(), "C101", made_by) != same[0]  # the map minds punctuation
+
+
+def test_long_values_that_begin_alike_are_two_values() -> None:
+    one, other = (keys(rules(), f"{'C-' * 200}{end}") for end in (1, 2))
+    assert one.keys() == other.keys()
+    assert one != other
+    assert all(len(value) < 200 for value in (*one.values(), *other.values()))
+
+
+@pytest.mark.parametrize(("route", "codes"), [("books.invoice", ["DUP01"]), ("books.other", [])])
+def test_another_document_type_may_have_the_number_too(route: str, codes: list[str]) -> None:
+    of = compile_ruleset(parse({"shop.rules": TEXT})[0], hash="h")
+    theirs = TargetDocument(route, "A-1", {}, "A-9")
+    world = seeds(of.ruleset, {}).world(1, {"books": TargetState(known=True)})
+    facts = Facts(NOW, documents=(theirs,))
+    body = order(line(), total="11.04")
+    (decision,) = in_every_way(of, Subject("order", "shop", body, 1), facts, world, NOW).decisions
+    assert [one.code for one in decision.findings] == codes
 
 
 def test_T18a_an_exact_map_minds_the_case_and_so_do_duplicates() -> None:

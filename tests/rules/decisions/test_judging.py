@@ -93,7 +93,7 @@ def test_a_gate_that_holds_may_be_released_by_its_owner() -> None:
     found = only(order(status="Refunded + Items Returned"))
     assert (found.code, found.rule, str(found.clears)) == ("HLD01", "gate", "by:accounts")
     assert found.message == "NS-1 came back to the shop."
-    assert found.would_pass == "status is one of paid, delivered"
+    assert found.would_pass == "the status is paid or delivered"
     released = judge(
         order(status="Refunded + Items Returned"), releases=frozenset({(INVOICE, "gate")})
     )
@@ -178,7 +178,7 @@ def test_an_optional_field_that_a_check_needs_does_what_its_else_says() -> None:
     found = next(f for f in findings(body) if f.rule == "buyer_named")
     assert (found.code, found.error_class, found.owner) == ("CHK02", "missing_field", "tax_desk")
     assert str(found.cause_key) == "field:tin"
-    assert found.message == "TIN is missing: Above 10000.00 a buyer has a TIN and an address."
+    assert found.message == "TIN is missing: Above 10,000.00 a buyer has a TIN and an address."
     assert (found.cause_label or "").startswith("TIN is missing: ")
 
 
@@ -187,8 +187,8 @@ def test_a_certain_no_wins_over_an_unknown() -> None:
     body = order(**dear, subtotal="20000.00", tax_total="0.00", total="20000.00")
     found = next(f for f in findings(body) if f.rule == "buyer_named")
     assert (found.code, found.error_class) == ("CHK01", "business_rule")
-    assert found.would_pass == "tin is filled in; address is given"
-    assert found.message == "Above 10000.00 a buyer has a TIN and an address."
+    assert found.would_pass == "tin is filled in; the address is filled in"
+    assert found.message == "Above 10,000.00 a buyer has a TIN and an address."
 
 
 def test_a_fact_that_nobody_could_tell_holds_for_the_target() -> None:
@@ -209,15 +209,15 @@ def test_a_const_before_its_first_day_is_unknown() -> None:
 def test_one_sen_off_says_the_smallest_change() -> None:
     found = only(order(total="248.71"))
     assert (found.code, found.rule, found.owner) == ("CHK01", "total_adds", "accounts")
-    assert found.would_pass == "total = 248.70"
-    assert found.message == "The parts of NS-1 do not make 248.71."
+    assert found.would_pass == "the total is RM 248.70 (now RM 248.71)"
+    assert found.message == "The parts of NS-1 do not make RM 248.71."
     assert found.cause_label == "The parts of ‹number› do not make ‹total›."
     assert (found.span.line, found.span.column) == _at("subtotal + tax_total + round_off")
 
 
 def test_a_group_is_called_by_the_values_of_consts_and_their_days() -> None:
     found = next(f for f in findings(order(total="4000.00")) if f.severity == "approve")
-    assert found.message == "4000.00 is above 3000.00."
+    assert found.message == "RM 4,000.00 is above 3,000.00."
     assert found.cause_label == "‹total› is above 5000.00 (before 2027-01-01: 3000.00)."
 
 
@@ -236,8 +236,8 @@ def test_lines_are_listed_inside_one_finding() -> None:
     assert found.lines == (1, 3)
     assert found.message == "0.01 BOX of TEA-1 are 0.12 pieces. (lines 1, 3)"
     assert found.would_pass == (
-        "line 1: line.pieces is a whole number (0 or 1); "
-        "line 3: line.pieces is a whole number (1 or 2)"
+        "line 1: the pieces of the line is a whole number (0 or 1); "
+        "line 3: the pieces of the line is a whole number (1 or 2)"
     )
 
 
@@ -266,7 +266,14 @@ def test_a_locked_period_is_a_class_and_a_cause_of_its_own() -> None:
     finding = only(order(), world=locked)
     assert (finding.code, finding.error_class) == ("PER01", "period_locked")
     assert str(finding.cause_key) == "period:aiaccount:2026-11"
-    assert finding.cause_label == "Period 2026-11 of aiaccount is locked"
+    assert finding.cause_label == "Period November 2026 of aiaccount is locked"
+
+
+@pytest.mark.parametrize(("last", "codes"), [(18, ["PER01"]), (17, [])])
+def test_the_last_day_of_what_is_locked_is_locked(last: int, codes: list[str]) -> None:
+    state = TargetState(known=True, locked_through=date(2026, 11, last))
+    found = findings(order(ordered_on="2026-11-18"), world=world(targets={"aiaccount": state}))
+    assert [finding.code for finding in found] == codes
 
 
 def test_all_findings_are_kept_the_strongest_first() -> None:

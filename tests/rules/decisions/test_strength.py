@@ -79,9 +79,9 @@ def test_each_failing_rule_says_what_would_make_it_pass() -> None:
     of = program(CHANGES, more=RULES, checked=False)
     outcome = judged(of, order(line(), may=False, tidy=True, dear=True))
     assert {f.rule: f.would_pass for f in found(outcome)} == {
-        "must": "may = yes",
+        "must": "the may is yes",
         "should": "fine is filled in",
-        "approve by accounts": "accounts approves, or dear = no",
+        "approve by accounts": "Accounts approves it",
     }
 
 

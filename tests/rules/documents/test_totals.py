@@ -210,7 +210,7 @@ post order to autocount.delivery_order as "DO-{number}"
 def test_T04b_what_the_lines_lose_of_the_order_holds_it_with_both_sums() -> None:
     one = held(AIACCOUNT_POST, LOST)
     assert one.code == "RND02"
-    assert "total is 132.00" in one.message
+    assert "total is RM 132.00" in one.message
     assert "120.00" in one.message
     assert held(AUTOCOUNT_POST, {}, order(total="142.00")).code == "RND02"
 
@@ -263,7 +263,7 @@ check adds on order
 def test_T04b_a_total_in_the_header_that_is_not_the_records_is_held() -> None:
     one = held(AIACCOUNT_POST, {TOTAL: "    Total            = total - tax_total\n", **NO_TAX})
     assert one.code == "RND04"
-    assert one.message == "Total is 120.00, but the record says total 132.00: 12.00 less."
+    assert one.message == "Total is RM 120.00, but the record says total RM 132.00: RM 12.00 less."
 
 
 def test_T04b_what_the_source_calls_rounding_may_be_left_out() -> None:
@@ -294,10 +294,10 @@ def test_T04c_a_wrong_line_total_names_the_line_its_parts_and_the_difference() -
     one = held(AIACCOUNT_POST, {"line.amount + line.tax_due": "line.amount"}, two)
     assert (one.code, one.rule, one.lines) == ("RND05", "line_amount", (1, 2))
     assert one.message == (
-        "Line 1: LineTotal is 120.00, but Quantity 12 × UnitPrice 10.00 + TaxAmount 12.00 makes "
-        "132.00: 12.00 less. "
-        "Line 2: LineTotal is 10.00, but Quantity 1 × UnitPrice 10.00 + TaxAmount 1.00 makes "
-        "11.00: 1.00 less."
+        "Line 1: LineTotal is RM 120.00, but Quantity 12 × UnitPrice RM 10.00 + TaxAmount RM 12.00 "
+        "makes RM 132.00: RM 12.00 less. "
+        "Line 2: LineTotal is RM 10.00, but Quantity 1 × UnitPrice RM 10.00 + TaxAmount RM 1.00 "
+        "makes RM 11.00: RM 1.00 less."
     )
 
 

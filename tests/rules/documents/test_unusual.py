@@ -167,3 +167,9 @@ def test_T13a_what_waits_for_its_status_is_not_asked_yet(made_by: Any) -> None:
     outcome = judged(one, EMPTY | {"status": "open"})
     assert held(outcome) == []
     assert outcome.decisions[0].state == "waiting"
+
+
+@BOTH
+def test_a_total_that_is_no_decimal_fraction_is_below_zero_too(made_by: Any) -> None:
+    part = judged(program(made_by, text(total="0.00 - total / 7")), FINE)
+    assert held(part) == ["negative_totals"]

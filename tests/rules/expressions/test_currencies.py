@@ -162,3 +162,25 @@ def test_T13g_two_currencies_that_are_known_beforehand_are_an_error(
     found = told(rules(condition, told=False, abroad=True))
     assert found == [(code, words)]
     assert told(rules(condition, told=False)) == []
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        "{currency} {total} is above RM {total}, not {total}.",
+        "SGD {total} is above MYR {total}, not {total}.",
+    ],
+)
+@BOTH
+def test_an_amount_is_told_in_the_currency_of_its_record(made_by: Any, say: str) -> None:
+    """Whatever sign the rules write before it."""
+
+    def told(text: str, currency: str) -> str:
+        found = findings(made_by, text, currency=currency, total="1301.74")
+        return next(f.message for f in found if f.rule == "fits")
+
+    text = rules("total < 0.00").replace("{number} does not fit.", say)
+    dear = "SGD 1,301.74"
+    assert told(text, "SGD") == f"{dear} is above {dear}, not {dear}."
+    home = "RM 1,301.74"
+    assert told(text.replace("SGD", "MYR"), "MYR") == f"{home} is above {home}, not {home}."

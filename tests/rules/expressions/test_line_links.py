@@ -11,8 +11,8 @@ from rules.editing.symbols import mentions
 from rules.facts.world import Facts, Subject, TargetState, World
 from rules.outcomes.outcome import Outcome
 from rules.programs.program import Program, compile_ruleset
-from rules.rulebook.phrases import Phrases
 from rules.rulebook.setup_sentences import link
+from rules.types.phrases import Phrases
 from rules.types.symbol_table import Index, Scope
 from tests.rules.one_meaning import in_every_way
 
@@ -114,7 +114,7 @@ def said(outcome: Outcome) -> list[str]:
 def test_each_line_joins_the_order_that_it_names() -> None:
     assert said(judge(payout("A", "B"), order("A"), order("B"))) == []
     assert sorted(said(judge(payout("A", "C"), order("A"), order("B")))) == [
-        "Its orders come to 10.00.",
+        "Its orders come to RM 10.00.",
         "Order C is not here.",
     ]
 

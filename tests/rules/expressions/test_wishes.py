@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from rules.outcomes.outcome import Finding
 from rules.programs.program import Program
+from rules.values.clauses import clause, clears_when
 from rules.values.tax_codes import is_tin, tin_advice
-from tests.rules.shop import NO_TOTAL, found, judged, line, order, program
+from tests.rules.shop import NO_TOTAL, found, judged, judged_as_first, line, order, program
 
 FIELDS = """\
     total    money
@@ -54,7 +55,7 @@ def findings(of: Program, name: str, **values: Any) -> list[Finding]:
     """What a check finds in an order with these values."""
     lines = values.pop("lines", [line()])
     body = order(*lines, paid="1.00", owed="2.00", pieces=3) | values
-    return [f for f in found(judged(of, body)) if f.rule == name]
+    return [f for f in found(judged_as_first(of, body)) if f.rule == name]
 
 
 CASES: list[tuple[str, dict[str, Any], str | None]] = [
@@ -201,3 +202,46 @@ def test_what_is_proposed_for_a_tax_number_is_one(text: str) -> None:
     assert advice
     if "perhaps " in advice:
         assert is_tin(advice.rsplit("perhaps ", 1)[1])
+
+
+# ---- as people read them -------------------------------------------------------------------------
+
+READ: list[tuple[str, dict[str, Any], str]] = [
+    ("total <= 10.00", {"total": "1200.00"}, "the total is at most RM 10.00 (now RM 1,200.00)"),
+    ("total = paid + owed", {"total": "4.00"}, "the total is RM 3.00 (now RM 4.00)"),
+    ("total < limit", {"total": "112.00"}, "the total is below RM 100.00 (now RM 112.00)"),
+    ("pieces >= 7 / 2", {}, "the pieces is at least 4 (now 3)"),
+    ("day >= today - 1d", {"day": "2026-11-18"}, "the day is 2026-11-19 or later (now 2026-11-18)"),
+    ("number <> \"A-1\"", {}, "the number is not A-1"),
+    ("status in (open)", {}, "the status is open"),
+    ('not branch in ("KL", "PJ")', {"branch": "KL"}, "the branch is not KL or PJ"),
+    ("tin is known", {}, "the TIN is filled in"),
+    ("tin is missing", {"tin": "X"}, "the TIN is left blank"),
+    ("agreed", {"agreed": False}, "the agreed is yes"),
+    ("any(lines where qty > 5)", {}, "there are lines where the quantity is above 5"),
+    ("is_tin(tin)", {"tin": "C25845632021"},
+     "the TIN has the form of a TIN (it ends in 0; perhaps C258456320210)"),
+]  # fmt: skip
+
+
+def test_people_read_the_wish_in_words() -> None:
+    checks = "".join(check(f"it_{at}", condition) for at, (condition, _, _) in enumerate(READ))
+    of = program(CHANGES, more=LIMIT + checks, checked=False)
+    told = {}
+    for at, (_, values, _) in enumerate(READ):
+        body = order(line(), paid="1.00", owed="2.00", pieces=3) | values
+        told[at] = next(f.would_pass for f in found(judged(of, body)) if f.rule == f"it_{at}")
+    assert told == {at: wish for at, (_, _, wish) in enumerate(READ)}
+
+
+def test_what_is_stored_in_the_first_words_is_shown_in_words() -> None:
+    assert clause("accounts approves, or total <= 3000.00") == (
+        "accounts approves, or the total is at most 3,000.00"
+    )
+    assert clause("line.qty is filled in; tax_id <> 4") == (
+        "the quantity of the line is filled in; the tax ID is not 4"
+    )
+    assert clause('"snake_case" is mapped') == '"snake_case" is mapped'
+    assert clears_when("Renew the key.") == "Renew the key."
+    assert clause("status is one of paid, partly_sent") == "the status is paid or partly sent"
+    assert (clears_when("a = b"), clears_when("")) == ("Clears when the a is b.", "")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from grammar.text.problem import Span
-from rules.facts.world import Facts
+from rules.facts.world import Facts, Subject
 from rules.outcomes.digest import (
     REPEATED,
     TOLD,
@@ -37,7 +37,7 @@ from rules.outcomes.outcome import (
 )
 from rules.values.canonical import dumps
 from rules.values.wording import MISSING
-from tests.rules.kedai import NOW, judge, line, order
+from tests.rules.kedai import NOW, TEXT, judge, judged_as_first, line, order, program_of, world
 
 SPAN = Span("a.rules", 1, 1, 1, 2)
 STEP = Step("update", "r", 1, None, "edits", SPAN, "the shop changed it", 1, {"1": Decimal(1)})
@@ -155,10 +155,32 @@ def test_T38b_the_facts_count() -> None:
 
 def test_T38c_the_older_digest_is_what_it_was() -> None:
     """Hashes that older versions stored; they must come out for ever."""
-    assert worded(judge(order())) == KEPT["ready"]
-    assert worded(judge(order(total="1.00", status="Nope"))) == KEPT["held"]
+    assert worded(judged_as_first(order())) == KEPT["ready"]
+    assert worded(judged_as_first(order(total="1.00", status="Nope"))) == KEPT["held"]
     facts = '{"facts":{"billed":{},"conflicts":[]},"known":["aiaccount"]}'
     assert decided(judge(order()), facts) == KEPT["decided"]
+
+
+ENDLESS = "const bank_account", "const long\n    from 2026-01-01 = 999999999d\n\nconst bank_account"
+
+
+@pytest.mark.parametrize(
+    ("said", "hash_"),
+    [
+        ("today - 999999d", "51c44dba9091e1cb235faa6c745e4409de4391bd0d7490223475d1be13a055ad"),
+        (
+            "today - (long + long)",
+            "508a4270adbb6fa71c153dff8c66b09df4721a615f7f1cabead53c104ded7212",
+        ),
+    ],
+)
+def test_T38c_what_python_said_of_days_is_counted_as_it_was(said: str, hash_: str) -> None:
+    """The digest of words was made with Python's own, before they became plain."""
+    program = program_of(TEXT.replace("today - 31d", said).replace(*ENDLESS))
+    subject = Subject("order", "netshop", order(), 1)
+    told = program.evaluate_as_first(subject, Facts(NOW), world(), NOW)
+    assert worded(told) == hash_
+    assert "worked out: date value" not in str(told)
 
 
 @pytest.mark.parametrize("name", ["ready", "held", "whole"])

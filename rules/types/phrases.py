@@ -12,7 +12,11 @@ from typing import Any
 
 from grammar import nodes as n
 from grammar.text.problem import Span
-from rules.rulebook.terms import (
+from rules.types.functions import AGGREGATES
+from rules.types.inference import field_type, infer, silent, word_of
+from rules.types.inference import listed as listed_path
+from rules.types.symbol_table import Index, Ref, Scope
+from rules.types.terms import (
     AGO,
     ARITH,
     CLAIMS,
@@ -28,10 +32,6 @@ from rules.rulebook.terms import (
     noun,
     spoken,
 )
-from rules.types.functions import AGGREGATES
-from rules.types.inference import field_type, infer, silent, word_of
-from rules.types.inference import listed as listed_path
-from rules.types.symbol_table import Index, Ref, Scope
 from rules.values.kinds import Type
 from rules.values.names import plain
 from rules.values.wording import const_values, parse_message, say

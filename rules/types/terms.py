@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from rules.values.kinds import Type
-from rules.values.names import plain
+from rules.values.names import article, plain
 from rules.values.wording import duration
 
 IS = {
@@ -138,7 +138,7 @@ def be(name: str) -> str:
 
 def a(name: str) -> str:
     """A thing with its article: `an order`, `a refund`."""
-    return f"{'an' if name[:1] in 'aeiou' else 'a'} {plain(name)}"
+    return f"{article(name).removesuffix(name)}{plain(name)}"
 
 
 def listed(words: Sequence[str], word: str = "and") -> str:

@@ -1,0 +1,64 @@
+"""The values that a table leads to: which keys have one, and with which something was posted.
+
+Here: both, of many values at once. Not here: what a value could be chosen for (choices.py).
+"""
+
+from collections.abc import Collection
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from holding.store import bulk
+from holding.store.together import Question, answer
+from holding.tables import MappingEntry, MappingTable, Posting, PostingUse
+
+NAMED: Final = 3
+"""So many of the other keys that have a value are named."""
+
+
+def accepted(session: Session, table: MappingTable, values: Collection[str]) -> set[str]:
+    """Those of the values of a table with which something was posted: their target has them."""
+    return answer(session, asked_accepted(table, values))
+
+
+def asked_accepted(table: MappingTable, values: Collection[str]) -> Question[set[str]]:
+    """The same, asked with other questions."""
+    query = (
+        select(MappingEntry.value)
+        .join(PostingUse, PostingUse.entry_id == MappingEntry.id)
+        .join(Posting, Posting.id == PostingUse.posting_id)
+        .where(MappingEntry.table_id == table.id, Posting.posted_at.is_not(None))
+        .where(bulk.among(MappingEntry.value, list(values)))
+        .distinct()
+    )
+    return set((yield query).scalars())
+
+
+def keys_of(
+    session: Session, table: MappingTable, values: Collection[str]
+) -> dict[str, tuple[tuple[str, ...], int]]:
+    """Value -> the first keys that have it now, and how many do."""
+    return answer(session, asked_keys(table, values))
+
+
+def asked_keys(
+    table: MappingTable, values: Collection[str]
+) -> Question[dict[str, tuple[tuple[str, ...], int]]]:
+    """The same, asked with other questions."""
+    mine = (
+        MappingEntry.table_id == table.id,
+        MappingEntry.to_revision.is_(None),
+        bulk.among(MappingEntry.value, list(values)),
+    )
+    place = func.row_number().over(partition_by=MappingEntry.value, order_by=MappingEntry.key)
+    count = func.count().over(partition_by=MappingEntry.value)
+    each = select(
+        MappingEntry.value, MappingEntry.key, place.label("place"), count.label("uses")
+    ).where(*mine)
+    rows = each.subquery()
+    first = select(rows.c.value, rows.c.key, rows.c.uses).where(rows.c.place <= NAMED + 1)
+    keys: dict[str, tuple[tuple[str, ...], int]] = dict.fromkeys(values, ((), 0))
+    for value, key, uses in (yield first.order_by(rows.c.value, rows.c.key)):
+        keys[value] = (*keys[value][0], key), uses
+    return keys

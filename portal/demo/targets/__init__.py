@@ -1,0 +1,1 @@
+"""The sample month in every target at once; no part of what runs."""

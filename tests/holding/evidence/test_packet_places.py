@@ -1,0 +1,38 @@
+"""Which places of the chain a packet holds: those of its record, up to the next noted head."""
+
+from typing import Any
+
+from holding.audit import chain
+from holding.audit.chain import Head
+from holding.audit.events import Fact, record_events
+from holding.evidence.packet_chain import proof
+from holding.store.database import Database
+from holding.tables import Company
+from tests.support.factories import make_company
+from tests.support.postings import NOW, make_ready
+
+
+def test_a_packet_holds_no_place_after_the_head_that_proves_it(
+    database: Database, company: Company
+) -> None:
+    with database.write() as session:
+        mine, theirs = (make_ready(session, company, number).record_id for number in "AB")
+        record_events(
+            session,
+            [
+                Fact(company_id=company.id, at=NOW, act="test.said", record_id=one, body={"say": n})
+                for n, one in zip("123456", (mine, theirs) * 3, strict=True)
+            ],
+        )
+    assert chain.link_due(database, now=NOW, whole=True) == 6
+    with database.write() as session:
+        other = make_company(session, "other").id
+        noted = [Head(seq, chain.hash_at(session, company.id, seq)) for seq in (3, 5)]
+        given: dict[str, Any] = {"noted": noted, "hide": str}
+        whole = proof(session, company.id, mine, others=True, **given).events
+        alone = proof(session, company.id, mine, others=False, **given).events
+        nobodys = proof(session, other, mine, others=True, **given).events
+    for found, held in ((whole, [[1, 2, 3], [5]]), (alone, [[1], [3], [5]])):
+        assert [[one["seq"] for one in at["links"]] for at in found["stretches"]] == held
+        assert [one["say"] for one in found["events"]] == ["1", "3", "5"]
+    assert (nobodys["events"], nobodys["stretches"]) == ([], [])

@@ -1,0 +1,53 @@
+"""The files of the push history have the rows of the page, by the same filter."""
+
+import csv
+import html
+import io
+import json
+import re
+
+import pytest
+
+pytestmark = pytest.mark.sqlite
+PUSHES = "/c/kedai/pushes"
+
+
+def links(page: str) -> dict[str, str]:
+    """Ending -> the address of that file, as the page links it."""
+    found = re.findall(r'href="([^"]+/pushes\.(csv|xlsx|json)[^"]*)"', page)
+    return {ending: html.unescape(address) for address, ending in found}
+
+
+def documents(text: str) -> list[str]:
+    return [row["Document"] for row in csv.DictReader(io.StringIO(text.lstrip("\ufeff")))]
+
+
+@pytest.mark.parametrize("asked", ["", "?q=SO-10241", "?state=accepted", "?state=no-such"])
+def test_the_files_have_the_pushes_of_the_page(visit, asked):
+    farah = visit("farah")
+    page = farah.text(PUSHES + asked)
+    files = links(page)
+    assert set(files) == {"csv", "xlsx", "json"}
+    numbers = documents(farah.get(files["csv"]).data.decode())
+    told = json.loads(farah.text(files["json"]))
+    assert numbers
+    assert numbers == [one["document"] for one in told]
+    assert all(one["target"] and number in page for one, number in zip(told, numbers, strict=True))
+    assert farah.get(files["xlsx"]).data[:2] == b"PK"
+
+
+def test_a_filter_leaves_out_the_others(visit):
+    farah = visit("farah")
+    every = documents(farah.text(f"{PUSHES}.csv"))
+    one = json.loads(farah.text(f"{PUSHES}.json?q=SO-10241"))
+    assert {row["record"] for row in one} == {"SO-10241"}
+    assert 0 < len(one) < len(every)
+    assert documents(farah.text(f"{PUSHES}.csv?q=nobody-has-this")) == []
+
+
+def test_too_many_are_refused_and_another_company_has_none_of_them(visit, monkeypatch):
+    assert "SO-10241" not in visit("stranger", "lain").text("/c/lain/pushes.csv")
+    visit("stranger", "lain").get(f"{PUSHES}.csv", status=404)
+    monkeypatch.setattr("portal.pages.runs.run_search.MOST_IN_A_FILE", 1)
+    refused = visit("farah").get(f"{PUSHES}.csv", status=409)
+    assert "too many for one file" in refused.get_data(as_text=True)

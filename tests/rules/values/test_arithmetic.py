@@ -1,0 +1,64 @@
+"""What follows from the numbers and durations that the rules have written."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from rules.values.arithmetic import either, fruitless, negative, reckoned, written
+from rules.values.kinds import Type
+
+ONE, TWO, MONEY = Decimal(1), Decimal(2), Type("money")
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+
+
+def number(*values: Decimal) -> Type:
+    return written("number", values)
+
+
+@pytest.mark.parametrize(
+    ("op", "left", "right", "comes"),
+    [
+        ("+", (ONE,), (TWO,), {3}),
+        ("-", (ONE, TWO), (ONE,), {0, 1}),
+        ("*", (ONE, TWO), (TWO, Decimal(3)), {2, 3, 4, 6}),
+        ("/", (ONE,), (TWO,), {Decimal("0.5")}),
+        ("/", (ONE,), (Decimal(0),), set()),
+        ("+", (Decimal(10) ** 37,), (Decimal("0.1"),), set()),
+        ("+", tuple(map(Decimal, range(11))), tuple(map(Decimal, range(11))), set()),
+    ],
+)
+def test_written_numbers_are_followed(
+    op: str, left: tuple[Decimal, ...], right: tuple[Decimal, ...], comes: set[Decimal]
+) -> None:
+    found = reckoned(op, number(*left), number(*right))
+    assert found is not None
+    assert set(found.written) == comes
+
+
+def test_what_a_record_says_is_not_written() -> None:
+    found = reckoned("*", MONEY, number(ONE))
+    assert found is not None
+    assert found.written == ()
+    assert either(MONEY, number(ONE)).written == (ONE,)
+    assert set(negative(number(ONE, TWO)).written) == {-ONE, -TWO}
+
+
+def test_a_duration_is_exact_where_it_is_whole_days() -> None:
+    assert written("duration", [DAY, 24 * HOUR]).level == "exact"
+    assert written("duration", [DAY, HOUR]).level == "fraction"
+    both = reckoned("-", Type("date"), Type("date")), reckoned("-", Type("moment"), Type("moment"))
+    assert [kind.level if kind else "" for kind in both] == ["exact", "fraction"]
+    more = reckoned("+", written("duration", [HOUR]), written("duration", [DAY]))
+    assert more is not None
+    assert more.level == "fraction"
+
+
+@pytest.mark.parametrize(
+    ("values", "word"), [((Decimal(0),), "is zero"), ((ONE, Decimal(0)), "can be zero")]
+)
+def test_a_divisor_that_is_zero_says_how_sure_it_is(values: tuple[Decimal, ...], word: str) -> None:
+    wrong = fruitless("/", MONEY, number(*values), "parts")
+    assert wrong is not None
+    assert word in wrong.message
+    assert fruitless("*", MONEY, number(*values), "parts") is None
