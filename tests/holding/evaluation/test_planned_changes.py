@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import date
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from holding.connections import setup
 from holding.connections.master_data import keep_snapshot
 from holding.mappings import fixes
-from holding.tables import Record
+from holding.tables import Record, RouteStop
 from rules.decisions.record import Asked
 from rules.programs.program import Program
 from tests.holding.fixing import rev
@@ -107,6 +107,32 @@ def test_a_change_that_waits_for_an_approval_is_made_with_the_newest_mappings(li
         content = life.shop.posting(session, "A-1").content
         assert content is not None
         assert [row["SKU"] for row in content["lines"]] == ["TEA-1", "CUP-9"]
+
+
+def moved(life: Life) -> list[int]:
+    """How many records each change of rules or mappings has moved, as the safety stop counts."""
+    with life.shop.database.read() as session:
+        return list(session.scalars(select(RouteStop.records)))
+
+
+def test_the_safety_stop_counts_no_change_that_waits_for_an_approval(life: Life) -> None:
+    publish(life, TABLES.replace("500.00 ", "9500.00"))
+    cup = line(pos=2, sku="CUP-4", uom="PCS", qty="1", price="1000.00")
+    life.arrive("A-1")
+    life.arrive("A-1", total="1192.00", lines=[line(), cup])
+    assert life.held("A-1") == ["APP01"]
+    correct(life, "CUP-4", "CUP-9")
+    life.shop.judge()
+    assert moved(life) == []
+
+
+def test_the_safety_stop_counts_a_change_that_a_corrected_mapping_sends_otherwise(
+    life: Life,
+) -> None:
+    planned(life, **SMALL)
+    correct(life)
+    life.shop.judge()
+    assert moved(life) == [1]
 
 
 def test_a_planned_change_is_held_when_its_month_closes(life: Life) -> None:
