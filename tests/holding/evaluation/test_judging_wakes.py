@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from holding.connections.master_data import keep_snapshot
 from holding.evaluation.due_records import judge_due
 from holding.evaluation.record_claims import claim, put_back
+from holding.lifecycle.changes import wake_families
 from holding.store.database import Database
 from holding.tables import Company, Evaluation, Push, Record
 from tests.holding.life import NUMBERED, SMALL, TABLES, Life, begin
@@ -82,6 +83,25 @@ def test_what_is_on_its_way_is_judged_after_it_was_looked_up(life: Life) -> None
         life.work()
     assert life.shop.states() == {"A-1": "posted"}
     assert count(life, Evaluation) == judged + 1
+
+
+@pytest.mark.parametrize(("column", "woken"), [("due_at", 1), ("lease_until", 1), ("none", 0)])
+def test_a_posted_relative_wakes_while_its_change_is_due_or_about_to_be_sent(
+    life: Life, column: str, woken: int
+) -> None:
+    life.arrive("A-1")
+    life.arrive("A-2")
+    with life.shop.database.write() as session:
+        first, second = life.shop.record(session, "A-1"), life.shop.record(session, "A-2")
+        second.family = first.family
+        posting = life.shop.posting(session, "A-1")
+        posting.due_at = posting.lease_until = None
+        if column != "none":
+            setattr(posting, column, life.shop.now)
+        session.flush()
+        assert wake_families(session, [second.id], life.shop.now) == woken
+        session.refresh(first)
+        assert (first.due_at is not None) == bool(woken)
 
 
 def test_a_claim_that_is_another_s_by_now_gives_nothing_back(shop: Shop) -> None:
