@@ -57,7 +57,7 @@ def add_to_team(session: Session, *, company_id: int, name: str, person_id: int)
 def titles_of(session: Session, company_id: int) -> dict[str, str]:
     """Team name -> what people read."""
     query = select(Team.name, Team.shown).where(Team.company_id == company_id)
-    return dict(session.execute(query).tuples().all())
+    return {row.name: row.shown for row in session.execute(query)}
 
 
 def teams(session: Session, company_id: int) -> dict[str, tuple[str, ...]]:

@@ -24,11 +24,20 @@ if TYPE_CHECKING:
     from holding.access.actors import Actor
     from holding.onboarding.first_company import SetUp
     from holding.store.database import DatabaseSession
+    from portal.starters.catalogue import Template
+    from portal.starters.einvoice_limits import EInvoiceLimit
 
 KNOWN: Mapping[str, tuple[str, ...]] = {
     "company": ("name", "code", "registration", "currency", "zone", "closed_through"),
     "person": ("name", "email", "password"),
-    "rules": ("template", "limit", "hour"),
+    "rules": (
+        "template",
+        "limit",
+        "hour",
+        "einvoice_limit",
+        "einvoice_from",
+        "einvoice_at_limit",
+    ),
     "cutover": ("starts_on",),
 }
 """The sections of an answers file, and what each may say."""
@@ -194,10 +203,38 @@ def _rules(
         raise Stop("rules: the approval limit is no amount.", "Write 3000.00.", USAGE)
     actor = _actor(session, made)
     books = _books(told["company"])
-    draft = catalogue.answered(template, limit, at, currency=books["currency"], zone=books["zone"])
+    draft = catalogue.answered(
+        template,
+        limit,
+        at,
+        currency=books["currency"],
+        zone=books["zone"],
+        einvoice=_einvoice(template, answers),
+    )
     return granted(
         first_rules.choose(session, actor, draft.files, template.title, {}, now), "rules"
     )
+
+
+def _einvoice(template: "Template", answers: Mapping[str, object]) -> "EInvoiceLimit | None":
+    """The limit of e-Invoices as answered; what is left out stands as the template has it."""
+    from portal.starters.einvoice_limits import EInvoiceLimit
+
+    told = [name for name in KNOWN["rules"] if name.startswith("einvoice_") and name in answers]
+    stands = template.einvoice
+    if not told:
+        return None
+    if stands is None:
+        words = f"rules: {told[0]} is not asked, because {template.word} has no e-Invoices."
+        raise Stop(words, "Leave it out.", USAGE)
+    amount = _amount(answers.get("einvoice_limit", stands.amount))
+    if not (amount.is_finite() and 0 <= amount < LARGEST):
+        raise Stop("rules: einvoice_limit is no amount.", "Write 10000.00.", USAGE)
+    itself = answers.get("einvoice_at_limit", False)
+    if not isinstance(itself, bool):
+        raise Stop(f"rules: einvoice_at_limit: “{itself}”.", "Write true or false.", USAGE)
+    since = answers.get("einvoice_from", stands.since)
+    return EInvoiceLimit(amount, _day(since, "rules: einvoice_from"), itself)
 
 
 def _amount(value: object) -> Decimal:

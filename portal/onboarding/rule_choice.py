@@ -24,21 +24,24 @@ from holding.words import plural
 from portal.onboarding.checklist import pages
 from portal.starters import catalogue
 from portal.starters.catalogue import Tax, Template
+from portal.starters.einvoice_limits import EInvoiceLimit
 from portal.web import forms, fragments, rule_checks, security, store
 
 LARGEST = Decimal("999999999.99")
+RINGGIT = "MYR"  # the limit of e-Invoices is one of the law of Malaysia
 TEAM, TAX = "team_", "tax_"
 CODE = re.compile(r"[\w .%()/&-]{1,50}")
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What was answered of a template: limit, hour, tax codes, and who is in which team."""
+    """What was answered of a template: limits, hour, tax codes, and who is in which team."""
 
     limit: Decimal | None
     hour: time | None
     teams: Mapping[str, int]
     codes: Mapping[Tax, str]
+    einvoice: EInvoiceLimit | None
 
 
 @pages.get("/rules")
@@ -63,6 +66,7 @@ def draft_rules() -> AnyResponse:
         currency=g.company.currency,
         zone=g.company.zone,
         codes=found.codes,
+        einvoice=found.einvoice,
     )
     back = url_for("onboarding.choose_rules", co=g.company.code, template=template.word)
     store.renew()  # no snapshot is kept while a process is at work
@@ -109,6 +113,7 @@ def _choice(problems: Mapping[str, str], *, status: int = 200) -> AnyResponse:
         people=deputies.people(store.reading(), g.company.id),
         drafts=security.may("rules.draft"),
         names_teams=security.may("people.admin") is None,
+        einvoice=chosen.einvoice if chosen and g.company.currency == RINGGIT else None,
         team=TEAM,
         taxes=[(f"{TAX}{at}", one, _codes(one)) for at, one in enumerate(chosen.taxes)]
         if chosen in fitting
@@ -149,12 +154,27 @@ def _answers(template: Template) -> Answers | forms.Problems:
         known = not listed or code in listed or code == one.code
         if code and not (known and CODE.fullmatch(code)):
             wrong[f"{TAX}{at}"] = "Choose the tax code."
+    einvoice = _einvoice(template, wrong)
     if wrong:
         return forms.Problems(wrong)
     chosen = {name: forms.whole(form.get(f"{TEAM}{name}")) for name, _ in template.teams}
-    return Answers(
-        limit, hour, {name: one for name, one in chosen.items() if one is not None}, codes
-    )
+    teams = {name: one for name, one in chosen.items() if one is not None}
+    return Answers(limit, hour, teams, codes, einvoice)
+
+
+def _einvoice(template: Template, wrong: dict[str, str]) -> EInvoiceLimit | None:
+    """The limit of e-Invoices as answered; what was not asked stands as the template has it."""
+    form, stands = request.form, template.einvoice
+    if stands is None or "einvoice" not in form:
+        return None
+    amount, since = _amount(form["einvoice"]), forms.day(form.get("einvoice_from"))
+    if amount is None:
+        wrong["einvoice"] = "Enter the amount as 10000.00."
+    if since is None:
+        wrong["einvoice_from"] = "Choose the day from which it counts."
+    if amount is None or since is None:
+        return None
+    return EInvoiceLimit(amount, since, itself="einvoice_itself" in form)
 
 
 def _codes(tax: Tax) -> dict[str, str]:

@@ -25,6 +25,7 @@ from grammar import nodes as n
 from grammar.parsing.parser import parse
 from holding.programs.known_schemas import schemas
 from holding.rulesets.admission import inspect, rule_sources
+from portal.starters.einvoice_limits import EInvoiceLimit, limit_in, limited
 from rules.comparison.preflight import references
 from rules.editing.daily_hours import daily_routes, retimed
 
@@ -64,8 +65,8 @@ ringgit is the law's.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
     """A template: the systems that it is for, the teams that it names (name, title), and its
-    answers as they stand: the approval limit, the hour of its daily run and the tax codes, where it
-    has them.
+    answers as they stand: the approval limit, the hour of its daily run, the tax codes and the
+    limit of e-Invoices, where it has them.
     """
 
     word: str
@@ -77,6 +78,7 @@ class Template:
     hour: time | None
     files: Mapping[str, str]
     taxes: tuple["Tax", ...] = ()
+    einvoice: EInvoiceLimit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ def answered(
     currency: str,
     zone: str,
     codes: Mapping[Tax, str] = MappingProxyType({}),
+    einvoice: EInvoiceLimit | None = None,
 ) -> Draft:
     """The draft for a company with this currency and zone; an answer that a template does not ask
     for changes nothing.
@@ -129,6 +132,8 @@ def answered(
         files = {
             path: _LIMIT.sub(rf"\g<before>{limit:.2f}\g<after>", files[path]) for path in files
         }
+    if einvoice and template.einvoice and einvoice != template.einvoice:
+        files, asked = limited(files, template.einvoice, einvoice), True
     asked |= any(code != tax.code for tax, code in codes.items())
     same = not asked and currency == _HOME and f'"{zone}"' == _ZONE
     return Draft(files, ()) if same else _without_failed(files)
@@ -215,4 +220,5 @@ def _read(word: str) -> Template:
         hour=next(iter(daily_routes(ruleset).values()), None),
         files=files,
         taxes=tuple(_taxes(ruleset)),
+        einvoice=limit_in(files),
     )

@@ -24,6 +24,8 @@ email = "meiling@kedai.example"
 [rules]
 template = "netshop-aiaccount"
 limit = 5000
+einvoice_limit = 7500.50
+einvoice_at_limit = true
 
 [cutover]
 starts_on = 2026-10-01
@@ -57,6 +59,8 @@ def test_it_does_what_the_page_does(
     ]
     [(text,)] = rows(tmp_path, "SELECT body FROM change_file WHERE path = 'clearing.rules'")
     assert "= 5000.00" in text
+    assert "    from 2024-08-01 = 7500.50\n" in text
+    assert "total >= e_invoice_limit" in text
     [(body,)] = rows(tmp_path, "SELECT body FROM event WHERE act = 'rules.pushed'")
     assert json.loads(body)["via"] == "command line"
     assert terminal("setup", "--answers", answers(tmp_path, ANSWERS)) == 1
@@ -234,6 +238,10 @@ WRONG = [
     ("limit = 5000", 'hour = "25:00"', "rules: “25:00” is no hour"),
     ("limit = 5000", f"limit = {'[' * 3_000}", "cannot be read"),
     ("limit = 5000", "limit = -1", "approval limit"),
+    ("7500.50", "-1", "rules: einvoice_limit is no amount"),
+    ("7500.50", '"much"', "rules: “much” is no amount"),
+    ("= true", '= "perhaps"', "rules: einvoice_at_limit: “perhaps”"),
+    ("einvoice_at_limit = true", 'einvoice_from = "soon"', "rules: einvoice_from: “soon” is"),
     ("netshop-aiaccount", "netshop", "rules: there is no template “netshop”"),
     ("2026-10-01", '"soon"', "cutover: starts_on: “soon” is no day"),
     ("2026-09-30", '"soon"', "company: closed_through: “soon” is no day"),

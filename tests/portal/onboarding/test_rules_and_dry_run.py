@@ -182,6 +182,25 @@ def test_only_who_may_draft_chooses_and_only_of_this_company(house: House) -> No
     assert mei.get("/c/kedai/rules/changes/1", status=404)
 
 
+def test_the_limit_of_e_invoices_is_asked_where_it_is_law(house: House) -> None:
+    mei = house.visit("mei")
+    page = mei.text(RULES)
+    assert 'name="einvoice" inputmode="decimal" required value="10000.00"' in page
+    answers = {"template": "netshop-aiaccount", "limit": "3000", "einvoice_from": "2027-01-01"}
+    wrong = mei.post(RULES, {**answers, "einvoice": "much", "einvoice_from": "soon"}, status=422)
+    assert "Enter the amount as 10000.00." in wrong.text
+    assert "Choose the day from which it counts." in wrong.text
+    told = {**answers, "einvoice": "5,000", "einvoice_itself": "1"}
+    shown = plain(mei.text(mei.post(RULES, told, status=303).location))
+    assert "# none before 2027-01-01" in shown
+    assert "from 2027-01-01 = 5000.00" in shown
+    assert "total &gt;= e_invoice_limit" in shown
+    assert "At RM {e_invoice_limit} and above the e-invoice needs" in shown
+    with house.database.write() as session:
+        session.get_one(Company, house.company_id).currency = "SGD"
+    assert 'name="einvoice"' not in mei.text(RULES)
+
+
 def test_a_daily_template_asks_for_its_hour(house: House) -> None:
     mei = house.visit("mei")
     assert 'type="time"' in mei.text(f"{RULES}?template=netshop-aiaccount-daily")
@@ -197,8 +216,7 @@ def test_every_template_can_come_into_force(one: catalogue.Template) -> None:
     from holding.refusal import Refusal
     from holding.rulesets.admission import examine
 
-    books = {"currency": "MYR", "zone": "Asia/Kuala_Lumpur"}
-    draft = catalogue.answered(one, one.limit, one.hour, **books)
+    draft = catalogue.answered(one, one.limit, one.hour, currency="MYR", zone="Asia/Kuala_Lumpur")
     assert draft.left_out == ()
     assert not isinstance(examine(draft.files), Refusal)
     rows = [text for path, text in draft.files.items() if path.endswith(".csv")]
