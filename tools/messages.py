@@ -59,13 +59,22 @@ NO_PAGES = {
         "testing",
         "editing",
         "rulebook",
-        "expressions",
         "overlaps",
     ),
 }
 """Rooms that no page shows a text of: commands, files, checks of rule text."""
-NO_MODULES = {"rules/types/phrases.py", "rules/types/terms.py"}
-"""What the rule book and clauses are put together from: no sentences yet."""
+NO_MODULES = {
+    "rules/types/phrases.py",
+    "rules/types/terms.py",
+    "rules/expressions/remedies.py",
+    *(
+        f"rules/expressions/{name}.py"
+        for name in ("aggregates", "calls", "compiler", "interpreter")
+    ),
+}
+"""What the rule book and clauses are put together from, no sentences yet; and what only a program
+that did not pass its checks says.
+"""
 TABLES = {
     "ACT_LABELS",
     "ROLE_LABELS",
@@ -137,7 +146,7 @@ UNREAD = {
 }
 """Calls whose arguments nobody reads on a page."""
 ODD = re.compile(
-    r"^[\w.:/-]*[_/:\\]\S*$|[{}<>]|^[A-Z][\w]*-[A-Z]|\bSELECT\b|^select |\\|%[Ymd(s]"
+    r"^[\w.:/-]*[_/:\\]\S*$|[{}<]|(?<! )>|>(?! )|^[A-Z][\w]*-[A-Z]|\bSELECT\b|^select |\\|%[Ymd(s]"
     r"|^[A-Z0-9_]+$|https?:"
 )
 CODE = re.compile(r"[a-z_ ]*_[a-z_ ]*|(?:[A-Z][a-z]+){2,}|\S+\.\S+|[\w.]+\(.*\)")
@@ -199,6 +208,13 @@ WORDS = (
     "none",
     "not asked",
     "not recorded",
+    "not told",
+    "nothing",
+    "line %(n)s %(t_field)s",
+    "case",
+    "spaces",
+    "special characters",
+    "%(name)s: %(before)s → %(after)s",
     "open",
     "passed",
     "pending",

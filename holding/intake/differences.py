@@ -10,12 +10,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from holding.words import plural
+from rules.values.names import plain
 
+LINES: Final = "lines"
 HOUSEKEEPING: Final = frozenset({"updated_at", "version"})  # the source itself counts them up
 
 
 def differences(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[str]:
-    """Each difference as `name old → new`, lines by their place; housekeeping is left out."""
+    """Each difference as `name: old → new`, lines by their place; housekeeping is left out."""
     old = {name: value for name, value in (before or {}).items() if name not in HOUSEKEEPING}
     new = {name: value for name, value in (after or {}).items() if name not in HOUSEKEEPING}
     return _differences(old, new, "")
@@ -24,16 +26,18 @@ def differences(before: Mapping[str, Any] | None, after: Mapping[str, Any] | Non
 def _differences(before: Any, after: Any, path: str) -> list[str]:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         names = [*before, *(name for name in after if name not in before)]
-        dot = f"{path}." if path else ""
-        pairs = [(before.get(name), after.get(name), f"{dot}{name}") for name in names]
+        where = f"{path} " if path else ""
+        pairs = [
+            (before.get(n), after.get(n), f"{where}{n if n == LINES else plain(n)}") for n in names
+        ]
     elif isinstance(before, list) and isinstance(after, list):
-        word = "line" if path == "lines" else path
+        word = "line" if path == LINES else path
         pairs = [
             (_at(before, i), _at(after, i), f"{word} {i + 1}")
             for i in range(max(len(before), len(after)))
         ]
     else:
-        return [] if before == after else [f"{path} {_short(before)} → {_short(after)}"]
+        return [] if before == after else [f"{path}: {_short(before)} → {_short(after)}"]
     return [found for old, new, name in pairs for found in _differences(old, new, name)]
 
 

@@ -145,11 +145,11 @@ def _values(
     unit: str, item: str, told: Mapping[str, str], difference: UnitDifference | None
 ) -> tuple[UnitValue, ...]:
     differ = {_NO[one] for one in difference.differ} if difference else {2}
-    posted = told.get("mapping", "Nothing: the document cannot be made")
+    posted = told.get("mapping") or "Nothing: the document cannot be made"
     goes = told.get("after")
     texts = (
-        ("Unit on the order", told.get("source", f"{unit} of {item}")),
-        ("Conversion, units table", told.get("units", f"1 {unit}: no conversion")),
+        ("Unit on the order", f"{unit}, {item}"),
+        ("Conversion, units table", told.get("units") or f"No conversion for 1 {unit}"),
         ("Item set-up in the accounting system", told.get("item set-up", MISSING)),
         ("Posted", f"{posted}: {goes}" if goes else posted),
     )

@@ -37,11 +37,6 @@ from rules.values.canonical import sha256_hex
 from rules.values.posting_states import PostingState
 
 Looked = Mapping[int, Found]
-SAID: Mapping[Action, str] = {
-    "create": "{} is sent to {} (hash {}).",
-    "update": "The change of {} is sent to {} (hash {}).",
-    "void": "{} is made void in {} (hash {}).",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +229,14 @@ def _on_its_way(one: Checked, now: datetime, until: datetime) -> Step:
     return Step(one.posting.id, one.posting.state, one.lock, PostingState.SENDING, columns)
 
 
+def _said(action: Action, number: str, target: str, hash_: str) -> str:
+    """What the event says of it."""
+    if action == "void":
+        return f"{number} is made void in {target} (hash {hash_})."
+    what = f"The change of {number}" if action == "update" else number
+    return f"{what} is sent to {target} (hash {hash_})."
+
+
 def _sending(
     channel: Channel,
     one: Checked,
@@ -244,7 +247,7 @@ def _sending(
     """The event of what is about to be sent, with the seal of its push."""
     posting = one.posting
     said = {
-        "say": SAID[one.action].format(posting.number, channel.name, posting.hash[:12]),
+        "say": _said(one.action, posting.number, channel.name, posting.hash[:12]),
         "push": push["id"],
         "hash": posting.hash,
         "key": one.key,

@@ -5,7 +5,7 @@ of each, so who lost the lease writes nothing. Not here: other answers (results.
 answer says that it was taken (calls.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -33,12 +33,6 @@ from holding.tables import Posting
 from holding.tables.row_states import PushState
 from rules.values.canonical import dumps
 from rules.values.posting_states import PostingState
-
-_DONE: Mapping[Action, str] = {
-    "create": "{} has {} as {}.",
-    "update": "{} has {} with its new content, as {}.",
-    "void": "{} has made {} void, {}.",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,10 +181,19 @@ def _let_go(first: Case, done: Sequence[_Done]) -> None:
     first.causes.update(target_holds.close_holds(first.session, ids, codes, first.now))
 
 
+def _said(action: Action, target: str, number: str, there: str) -> str:
+    """What the target has by now, and its own name of it."""
+    if action == "update":
+        return f"{target} has {number} with its new content, as {there}."
+    if action == "void":
+        return f"{target} has made {number} void, {there}."
+    return f"{target} has {number} as {there}."
+
+
 def _event(one: _Done) -> Fact:
     case, posting, action = one.case, one.posting, one.case.member.action
     there = one.target_ref or "a document without a name"
-    say = _DONE[action].format(case.channel.name, posting.number, there)
+    say = _said(action, case.channel.name, posting.number, there)
     say += " It existed there already with the same content." if one.taken.existing else ""
     rounded = kept_totals.said(case.member.document, one.kept)
     say += f" {rounded}" if rounded else ""

@@ -9,7 +9,7 @@ from datetime import datetime
 from grammar.nodes import Ruleset
 from grammar.text.problem import Span
 from holding.approvals.consent import counts
-from holding.records.story import NOT_RECORDED, Case, Proof, listed, place, rule_proof
+from holding.records.story import Case, Proof, listed, place, rule_proof
 from holding.tables import Approval
 
 
@@ -90,7 +90,7 @@ def _in_source(case: Case) -> str:
     body = (case.version.body if case.version else None) or {}
     name, version = body.get("approved_by"), body.get("approved_version")
     if not name:
-        return f"In the source: {NOT_RECORDED}."
+        return "In the source: not recorded."
     return f"In the source: {name}" + (f" (its version {version})." if version else ".")
 
 

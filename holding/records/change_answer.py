@@ -79,7 +79,10 @@ def _versions(case: Case, base: Version) -> Iterator[_Item]:
     for version in case.versions:
         if version.no <= base.no:
             continue
-        head = f"version {version.no} at {case.when(version.at)} {_whence(case, version)}"
+        who, when = version.person_id, case.when(version.at)
+        by = f"from {case.source.name}" if who is None else f"by {case.person(who)}"
+        why = f" ({version.reason})" if version.reason else ""
+        head = f"version {version.no} at {when} {by}{why}"
         proof = Proof("version", str(version.no), f"version {version.no}")
         if version.stale:
             late = f"{head} came late: older than what was known, not checked"
@@ -90,13 +93,6 @@ def _versions(case: Case, base: Version) -> Iterator[_Item]:
         told = listed(found[:SHOWN_CHANGES]) + (f" and {more} more" if more > 0 else "")
         yield _Item(version.at, f"{head}: {told or 'nothing that is posted'}", proof)
         before = version
-
-
-def _whence(case: Case, version: Version) -> str:
-    """From which source, or by whom; with the reason of a correction."""
-    who = version.person_id
-    by = f"from {case.source.name}" if who is None else f"by {case.person(who)}"
-    return f"{by} ({version.reason})" if version.reason else by
 
 
 def _taken(case: Case) -> Iterator[_Item]:

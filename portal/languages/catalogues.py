@@ -8,13 +8,14 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Final
 
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
+from portal.languages.value_changes import changed
 from portal.languages.wording import MARK, PIECE, misfit, placeholder, written
 
 HERE: Final = Path(__file__).parent
@@ -142,6 +143,8 @@ class Catalogue:
             told = self._told(text[:-1], depth + 1)
             if told != text[:-1]:
                 return told + ("。" if FULL_WIDTH.search(told) else ".")
+        if (change := changed(text, partial(self._told, depth=depth + 1), self.say)) is not None:
+            return change
         if text[0].isupper():
             small = text[0].lower() + text[1:]
             found = self._singles.get(written(small), "").replace("%%", "%") or self._row(

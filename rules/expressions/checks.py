@@ -221,7 +221,7 @@ class CheckProgram:
         if lines:
             run.line = run.lines[lines[0] - 1]
         named = term(gap.rule)
-        lost = f"{named[:1].upper()}{named[1:]} is missing"
+        field = named[:1].upper() + named[1:]
         return Finding(
             code="CHK02",
             error_class="missing_field",
@@ -229,14 +229,18 @@ class CheckProgram:
             route=route,
             severity=self.severity,
             owner=self.owner,
-            message=f"{lost}: {self.message(run)}",
+            message=_missing(field, self.message(run)),
             clears=self.clears,
             cause_key=gap.cause_key,
-            cause_label=f"{lost}: {self.label}",
+            cause_label=_missing(field, self.label),
             would_pass=gap.would_pass,
             span=self.check.span,
             lines=tuple(lines),
         )
+
+
+def _missing(label: str, words: str) -> str:
+    return f"{label} is missing: {words}"
 
 
 def numbered(compiler: Compiler, checks: list[n.Check], numbers: Numbers) -> list[CheckProgram]:

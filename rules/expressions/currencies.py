@@ -94,6 +94,9 @@ class Currencies:
         return asked
 
 
+NOT_COMPARED = "Amounts of two currencies are not compared."
+
+
 def _gap(rule: str, owner: str, message: str, pair: tuple[str, str], span: Span) -> Gap:
     both = " and ".join(pair)
     return Gap(
@@ -102,7 +105,7 @@ def _gap(rule: str, owner: str, message: str, pair: tuple[str, str], span: Span)
         code=CODE,
         error_class="business_rule",
         owner=owner,
-        message=f"{message} Amounts of two currencies are not compared.",
+        message=f"{message} {NOT_COMPARED}",
         cause_key=CauseKey(CauseKind.RULE, f"{CURRENCY}:{'-'.join(pair)}"),
         cause_label=f"Amounts in {both} beside each other",
         would_pass=f'both are in {pair[1]}, or a rule asks that first: currency = "{pair[1]}"',

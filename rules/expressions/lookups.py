@@ -91,10 +91,7 @@ class Lookup:
 
     def _miss(self, table: Table, key: str) -> Unknown:
         label = self.declared.missing.say.replace("{key}", visible(key))
-        near = [
-            f'"{shown(k)}" is known: it differs by {_list(differences(key, k))}'
-            for k in table.near(key)
-        ]
+        near = [_near(key, known) for known in table.near(key)]
         hidden = invisible(key)
         message = f"{label} {'; '.join(near[:3])}." if near else f"{label}{_holds(hidden)}"
         meant = table.near(key)[0] if near else without_invisible(key) if hidden else ""
@@ -194,6 +191,11 @@ def visible(key: str) -> str:
 def _holds(hidden: tuple[str, ...]) -> str:
     """The sentence about what nobody sees in a key, or an empty text."""
     return f" It holds {in_words(hidden)}." if hidden else ""
+
+
+def _near(key: str, known: str) -> str:
+    why = _list(differences(key, known))
+    return f'"{shown(known)}" is known: it differs by {why}'
 
 
 def _list(words: tuple[str, ...]) -> str:

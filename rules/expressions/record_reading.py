@@ -42,14 +42,6 @@ _WORDS = {
 }
 
 
-Quick = tuple[str, bool, Callable[[Any], Any], "Unknown | None", "Slot"]
-"""What reads most values of a field: its name, whether it is a text, what was read before, what it
-is where it is not there (None: the slot says), and the slot, which reads all others.
-"""
-Rows = Callable[[Sequence[Quick]], Callable[..., dict[str, Any]]]
-"""What makes a function of slots that reads a header or a line, as `plainly` does."""
-
-
 @dataclass(slots=True)
 class Content:
     """The typed values of one body; `gaps` are the holds that reading alone makes."""
@@ -197,8 +189,8 @@ class Slot:
         """What a value that cannot be read holds the record for."""
         told = repr(raw)[:60] if not isinstance(raw, str) else f'"{shown(clean(raw[:60]))}"'
         hidden = invisible(raw) if isinstance(raw, str) and self._forbids_invisible else ()
-        what = _WORDS.get(self.field.type, "a list")
-        wrong, right = f"is not {what}", f"{self.gap.rule} is {what}"
+        said = _WORDS.get(self.field.type, "a list")
+        wrong, right = f"is not {said}", " is ".join((self.gap.rule, said))
         gap = replace(self.gap, code="VAL01", error_class="bad_value")
         if self.field.type == "one_of":
             word = clean(raw.strip()[:60]) if isinstance(raw, str) else told
@@ -213,10 +205,18 @@ class Slot:
         if hidden and isinstance(raw, str):
             wrong = f"holds {in_words(hidden)}"
             right = f"{self.gap.rule} is written without it: {without_invisible(clean(raw[:60]))}"
-        message = f"{self.gap.message} {self.gap.rule} = {told} {wrong}."
-        return replace(gap, message=message, would_pass=right)
+        value = f"{self.gap.rule} = {told} {wrong}."
+        return replace(gap, message=f"{self.gap.message} {value}", would_pass=right)
 
     @property
     def _forbids_invisible(self) -> bool:
         """Whether a character that nobody sees is a fault here: in a name it may be right."""
         return self.tells or self.field.type not in _FREE
+
+
+Quick = tuple[str, bool, Callable[[Any], Any], Unknown | None, Slot]
+"""What reads most values of a field: its name, whether it is a text, what was read before, what it
+is where it is not there (None: the slot says), and the slot, which reads all others.
+"""
+Rows = Callable[[Sequence[Quick]], Callable[..., dict[str, Any]]]
+"""What makes a function of slots that reads a header or a line, as `plainly` does."""

@@ -318,7 +318,7 @@ def test_a_change_after_the_sync_is_told(told: Told) -> None:
     page = until_shown(told.house.visitor(FINANCE), NUMBER, "On hold")
     said = timeless(answers(page)[5], told.started)
     assert said.startswith("Yes, since version 1 was sent: version 2 at <now> from NetShop: ")
-    assert "line 1.qty 20 → 21" in said
+    assert "line 1 quantity: 20 → 21" in said
     assert len(writes(told.house, f"NS-{NUMBER}")) == 1
 
 

@@ -63,7 +63,7 @@ def test_the_rate_of_the_target_differs_from_ours(shop: Shop) -> None:
     shop.judge()
     found = held(shop, "UOM08")
     assert texts(found) == [
-        "CTN of TEA-1", "1 CTN = 40 PCS", "1 CTN = 12 PCS", "TEA-1 in PCS: 200 PCS × 1 = 200 PCS",
+        "CTN, TEA-1", "1 CTN = 40 PCS", "1 CTN = 12 PCS", "TEA-1 in PCS: 200 PCS × 1 = 200 PCS",
     ]  # fmt: skip
     assert [one.no for one in found.values if one.differs] == [2, 3]
     assert found.says == "2 and 3 differ"
@@ -129,7 +129,7 @@ def test_a_conversion_that_is_missing_is_the_second_value(shop: Shop) -> None:
     shop.receive(order("NS-1", lines=[line(uom="DRUM")]))
     shop.judge()
     found = held(shop, "UOM01")
-    assert texts(found)[:2] == ["DRUM of TEA-1", "1 DRUM: no conversion"]
+    assert texts(found)[:2] == ["DRUM, TEA-1", "No conversion for 1 DRUM"]
     assert found.says == "2 is missing"
     assert (found.entry, found.has_entry, found.code) == ("DRUM|TEA-1", False, "UOM01")
 

@@ -15,7 +15,7 @@ from tests.holding.life import LARGE, SMALL, Life
 from tests.holding.shop import line, order
 
 FIRST = "No: version 1 is still the newest."
-SMALLER = "line 1.qty 2 → 1, total 192.00 → 96.00"
+SMALLER = "line 1 quantity: 2 → 1, total: 192.00 → 96.00"
 
 
 def fifth(life: Life, number: str = "A-1") -> Answer:
@@ -71,7 +71,7 @@ def test_T25a_each_later_version_is_told_beside_the_one_before(life: Life) -> No
     life.arrive("A-1", **SMALL, created_by="siti")
     told = fifth(life)
     assert told.text.endswith(
-        "; version 3 at 2026-11-20 09:03 from netshop: created_by mei.ling → siti."
+        "; version 3 at 2026-11-20 09:03 from netshop: created by: mei.ling → siti."
     )
     assert told.tone == "bad", "nobody sent the last one"
 
@@ -152,7 +152,7 @@ def test_T25a_what_took_a_document_back_is_listed(life: Life) -> None:
     assert [row[3] for row in life.postings("A-1")] == ["A-1-1", "CN-A-1-1", "A-1-2"]
     assert fifth(life).text == (
         "Yes, since version 1 was sent: version 2 at 2026-11-20 09:02 from netshop:"
-        " line 1.qty 10 → 9, total 960.00 → 864.00;"
+        " line 1 quantity: 10 → 9, total: 960.00 → 864.00;"
         " CN-A-1-1 posted in aiaccount at 2026-11-20 09:02, takes A-1-1 back;"
         " A-1-2 posted in aiaccount at 2026-11-20 09:02 with version 2."
     )
@@ -162,7 +162,7 @@ def test_T25a_a_void_is_listed(life: Life) -> None:
     life.arrive("A-1")
     life.arrive("A-1", status="cancelled")
     assert fifth(life).text.endswith(
-        ": status paid → cancelled; A-1-1 voided in aiaccount at 2026-11-20 09:02 with version 2."
+        ": status: paid → cancelled; A-1-1 voided in aiaccount at 2026-11-20 09:02 with version 2."
     )
 
 

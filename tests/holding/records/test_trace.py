@@ -183,8 +183,8 @@ def test_a_change_after_sync_names_the_fields(posted: Shop) -> None:
     assert told[4].tone == "bad"
     assert told[4].text == (
         "Yes, since version 1 was sent: version 2 at 2026-11-21 11:31 from netshop:"
-        " approved_by Siti → nothing,"
-        " approved_version 1 → nothing, line 1.qty 2 → 3, total 1920.00 → 2880.00."
+        " approved by: Siti → nothing,"
+        " approved version: 1 → nothing, line 1 quantity: 2 → 3, total: 1920.00 → 2880.00."
     )
     assert "Changed after posting" in proofs(told[4])["hold"]
     assert "Changed after posting (billed), opened" in told[6].text

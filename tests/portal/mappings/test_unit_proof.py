@@ -17,8 +17,8 @@ def test_the_hold_of_a_unit_leads_to_its_four_values(visit, database):
     hold = farah.text(f"/c/kedai/holding/{hold_of(database, 'SO-10232')}")
     assert f"{PROOF}?cause={found}" in hold
     told = plain(farah.text(f"{PROOF}?cause={found}"))
-    assert "1. Unit on the order DRUM of TEA-1" in told
-    assert "2. Conversion, units table 1 DRUM: no conversion" in told
+    assert "1. Unit on the order DRUM, TEA-1" in told
+    assert "2. Conversion, units table No conversion for 1 DRUM" in told
     assert "2 is missing." in told
     assert "Count one DRUM, then add the conversion" in told
     assert "Open 1 record, RM 192.00" in told
@@ -33,10 +33,10 @@ def test_the_code_leads_to_its_help(visit):
 
 def test_without_asking_the_first_is_shown_and_no_other_cause_is(visit, database):
     farah = visit("farah")
-    assert "DRUM of TEA-1" in plain(farah.text(PROOF))
+    assert "DRUM, TEA-1" in plain(farah.text(PROOF))
     farah.get(f"{PROOF}?cause={cause(database, 'mapping:item:%')}", status=404)
     farah.get(f"{PROOF}?cause=99999", status=404)
-    assert "DRUM of TEA-1" in plain(visit("vera").text(PROOF))
+    assert "DRUM, TEA-1" in plain(visit("vera").text(PROOF))
 
 
 def test_a_hold_of_another_kind_leads_to_no_units(visit, database):
