@@ -109,7 +109,7 @@ def test_F10_what_it_says(depot: Depot) -> None:
     assert len(depot.effects("1001")) == 2
     page = depot.page("order", "1001")
     assert state(page) == "On hold"
-    assert "TISSUE-3P: 11 were delivered, 10 ordered." in page.text
+    assert "of TISSUE-3P 11 were delivered, 10 ordered." in page.text
 
 
 def test_A19_what_it_says(depot: Depot) -> None:
