@@ -13,6 +13,7 @@ import sys
 import threading
 from typing import Any
 
+from holding.runtime import installed_version
 from holding.runtime.logs import begin, logger
 from holding.runtime.schema_version import check
 from holding.runtime.settings import Settings
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     faulthandler.register(signal.SIGVTALRM, chain=True)  # says where it was stuck, then ends
     mine = bench()
     begin(for_machines=mine.settings.log_for_machines)
+    installed_version.note(mine.database, mine.clock.now())
     url = None if options.no_redis else mine.settings.redis_url
     if url is None and not options.no_redis:
         log.warning("No REDIS_URL: looking for work in the database by turns.")

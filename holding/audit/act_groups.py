@@ -48,7 +48,7 @@ _GROUPS: Final[dict[ActGroup, _Meant]] = {
     ActGroup.PEOPLE: _Meant(
         "People", (), ("person", "team", "deputy", "token", "link", "setup", "signin")
     ),
-    ActGroup.COMPANY: _Meant("Company", (), ("company", "clock")),
+    ActGroup.COMPANY: _Meant("Company", (), ("company", "clock", "program")),
     ActGroup.EVIDENCE: _Meant("Exports and escalations", (), ("audit", "escalation")),
     ActGroup.SIGNALS: _Meant("Signals", (), ("signal",)),
     ActGroup.HOLDS: _Meant(

@@ -1,4 +1,4 @@
-"""What changed before a record failed: rules, mappings, connections, people, the record itself.
+"""What changed before a record failed: rules, mappings, connections, people, Clearpost, the record.
 
 Here: the changes of a company and the versions of one record, newest first, before a moment and
 since it. Reads only. Not here: the failure (failures.py), all other events
@@ -14,11 +14,14 @@ from typing import Final
 from sqlalchemy import select
 
 from holding.audit.events import shown_actor
+from holding.runtime import installed_version
 from holding.store.together import Question
 from holding.tables import Event, Person, Version
 
 DAYS: Final = 14
-MOST: Final = 10
+MOST: Final = 100
+PROPOSED: Final = 10
+"""So many of the newest are proposed for the packet; who escalates chooses among the others."""
 
 
 class ChangeKind(StrEnum):
@@ -30,6 +33,7 @@ class ChangeKind(StrEnum):
     PEOPLE = "people"
     COMPANY = "company"
     VERSION = "version"
+    PROGRAM = "program"
 
 
 ACTS: Final = {
@@ -67,6 +71,7 @@ ACTS: Final = {
     "company.due_set": ChangeKind.COMPANY,
     "company.cutover": ChangeKind.COMPANY,
     "company.went_live": ChangeKind.COMPANY,
+    installed_version.CHANGED: ChangeKind.PROGRAM,
 }
 """The acts that change how records are decided or sent -> what they change."""
 

@@ -281,6 +281,19 @@ class ClockMark(Base):
     back_seconds: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
 
 
+class ProgramVersion(Base):
+    """The version of the program that started here last, with its schema; one row.
+
+    `version` is empty where an earlier program, which did not note it, worked before.
+    """
+
+    __tablename__ = "program_version"
+
+    id: Mapped[Id]
+    version: Mapped[str]
+    schema: Mapped[str]
+
+
 class Heartbeat(Base):
     """A worker process: when it was seen last, and until when its silence means nothing.
 

@@ -7,6 +7,7 @@ Here: views. Not here: what is known of the failure, what a packet holds and wha
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, abort, g, make_response, render_template, request, url_for
 
@@ -57,6 +58,11 @@ def show(source: str, kind: str, external_id: str) -> Response:
         record_number=case.failure.number,
         exact_message=_shown(case, case.failure.message),
         expected_result="",
+        left_out=frozenset(
+            change.key
+            for listed in (case.before, case.since)
+            for change in listed[recent_changes.PROPOSED :]
+        ),
     )
     return _form(case, typed, {}, status=200)
 
@@ -200,8 +206,16 @@ def _form(case: _Case, typed: Typed, problems: Mapping[str, str], *, status: int
         },
         personal=bool(request.form.get("personal")),
         days=recent_changes.DAYS,
+        proposed=recent_changes.PROPOSED,
+        last_day=_day(failure.failed_at),
+        first_day=_day(failure.failed_at - timedelta(days=recent_changes.DAYS)),
         earlier=kept_packets.of_record(store.reading(), failure.record_id),
     )
+
+
+def _day(moment: datetime) -> str:
+    """Its day in the zone of the company, as addresses have it."""
+    return moment.astimezone(filters.zone()).date().isoformat()
 
 
 def _shown(case: _Case, text: str) -> str:

@@ -175,6 +175,7 @@ class Portal:
 
     def __init__(self, place: Office, port: int | None) -> None:
         from holding.refusal import Refusal
+        from holding.runtime import installed_version
         from holding.runtime.logs import begin
         from portal.app import create_app
         from portal.web.config import config_of
@@ -185,6 +186,7 @@ class Portal:
         if isinstance(config, Refusal):
             refuse(config, ENVIRONMENT)
         begin(for_machines=place.settings.log_for_machines)
+        installed_version.note(place.database, place.now)
         host = place.settings.host
         chosen = place.settings.port if port is None else port
         if chosen:

@@ -15,6 +15,7 @@ from tests.acceptance.orders import buyer, clean, with_sku
 from tests.acceptance.parts import Part, read
 from tests.acceptance.product import (
     ADMIN,
+    CURRENT_COMPANY,
     FINANCE,
     SIMULATOR_KEY,
     House,
@@ -22,7 +23,7 @@ from tests.acceptance.product import (
     Visitor,
     free_environment,
 )
-from tests.acceptance.quiet import BASE, ask_target, fix_mapping, rows, send, work
+from tests.acceptance.quiet import BASE, ask_target, change, fix_mapping, rows, send, work
 from tests.support.hook_server import hook_box
 
 NUMBER, ORDER = "NS-2501", 2501
@@ -78,6 +79,11 @@ def failed(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     product = Product(command, tmp_path_factory.mktemp("escalation"), free_environment())
     with quiet(product, STARTER) as house:
         finance = house.visitor(FINANCE)
+        assert change(house, "UPDATE program_version SET version = '0.0.9', schema = '0071'") == 1
+        work(house)
+        for each in range(11):
+            added = ("user", "add", f"new{each}@depot.example", "--company", CURRENT_COMPANY)
+            product.run(*added, "--role", "viewer")
         customer = buyer(ORDER, name=BUYER, tin=TAX_NUMBER)
         answer = house.deliver(clean(ORDER, items=with_sku("NEW-25"), customer=customer))
         assert answer.status_code == 202
@@ -102,6 +108,25 @@ def test_G12_what_changed_before_the_failure_stands_newest_first(failed: Failed)
     assert times == sorted(times, reverse=True)
     told, _ = failed.packet(failed.fields())
     assert "CUP-GLASS-20" in told["what_changed_recently"][0]
+    # an update is told once, however many programs start; what is beyond ten is folded, not lost
+    (update,) = (one for one in listed if "Clearpost was changed" in one)
+    assert "from version 0.0.9 (schema 0071) to version" in update
+    work(failed.house)
+    count = "SELECT count(*) FROM event WHERE act = 'program.changed'"
+    assert rows(failed.house, count) == [(len(rows(failed.house, "SELECT id FROM company")),)]
+    folded = failed.form().one("details", id="earlierchanges")
+    assert len(listed) > 12
+    assert len(folded.all("input")) == len(listed) - 10
+    assert not any("checked" in one.attributes for one in folded.all("input"))
+    assert len(told["what_changed_recently"]) == 10
+    log = failed.house.visitor(ADMIN).get(folded.one("a").attributes["href"])
+    assert "CUP-GLASS-20" in log
+    assert "from version 0.0.9 (schema 0071) to version" in log
+    everything = {**failed.fields(), "changed": [
+        one.attributes["value"] for one in failed.form().all("input", name="changed")
+    ]}  # fmt: skip
+    told, _ = failed.packet(everything)
+    assert any("version 0.0.9" in one for one in told["what_changed_recently"])
 
 
 def test_G10_all_eight_fields_are_filled_but_the_expected_result(failed: Failed) -> None:
