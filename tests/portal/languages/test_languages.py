@@ -152,10 +152,7 @@ LEFT = {
         "On hold (needs attention)",
     },
     ONE: {"SO-10240 in AiAccount.", "hold 10: Changed after posting"},
-    f"{ONE}?tab=pushes": {"as sent"},
-    f"{ONE}?tab=trace": {"rules", "source"},
-    f"{ONE}?tab=way": {"SO-10240, accepted", "AiAccount, posted", "webhook"},
-    "/c/kedai/operations": {"Checks", "Look-ups, AiAccount"},
+    f"{ONE}?tab=way": {"SO-10240, accepted", "AiAccount, posted"},
 }
 """What is English in every language still. It only ever gets shorter."""
 
