@@ -178,6 +178,12 @@ def _somebody(house: House, chromium: Any, role: str) -> Person:
     return person
 
 
+SETTLED = (
+    """!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling, .htmx-added')"""
+)
+"""Whether htmx knows all that it has put into the page."""
+
+
 def _by_keyboard(house: House, chromium: Any) -> None:
     """Past the frame, into the menu, and from the holding area to an approval, without a mouse."""
     with Person(chromium, house.address) as person:
@@ -201,6 +207,7 @@ def _by_keyboard(house: House, chromium: Any) -> None:
         _tab_to(page, "id", "groupsum_")
         page.keyboard.press("Enter")
         page.locator("a[id^=approveall_]").wait_for()
+        page.wait_for_function(SETTLED)  # before that, a link is one without scripts
         _tab_to(page, "id", "approveall_")
         page.keyboard.press("Enter")
         page.locator("#dialog[open] h2").wait_for()

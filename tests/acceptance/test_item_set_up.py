@@ -118,7 +118,7 @@ def test_T07a_F02_a_unit_that_changed_since_the_last_look_is_caught_and_told(dep
     assert posts(depot, "7004") == []
     assert stock(depot)["1042"] == {"SOAP90": "-336"}
     box = read(depot.person("finance").get(f"{BASE}/mappings/units/proof")).one("main").text
-    for part in ("CTN of SOAP-90", "1 CTN = 48 PCS", "SOAP90 in PCS", "differ"):
+    for part in ("CTN, SOAP-90", "1 CTN = 48 PCS", "SOAP90 in PCS", "differ"):
         assert part in box
     told = recounted(depot, "autocount")
     assert "SOAP90 in PCS in CTN 3 documents" in told
@@ -209,7 +209,7 @@ def test_T36j_F02_F03_a_rate_of_the_target_is_compared_and_its_change_is_found(
     assert desktop.made() == [("created", "NS-2")]
     assert stock(desktop) == {"SOAP90": "-5"}
     box = read(desktop.visitor(FINANCE).get(f"{BASE}/mappings/units/proof")).one("main").text
-    for part in ("CTN of SOAP90", "1 CTN = 12 PCS", "1 CTN = 24 PCS", "2 and 3 differ"):
+    for part in ("CTN, SOAP90", "1 CTN = 12 PCS", "1 CTN = 24 PCS", "2 and 3 differ"):
         assert part in box
     assert "2 CTN would be 24 PCS here and 48 PCS in AutoCount Excel import" in box
 

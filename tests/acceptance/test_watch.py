@@ -170,7 +170,7 @@ def test_G05_whether_it_was_changed_after_sync(watch: Watch) -> None:
     work(watch.house)
     updated = (
         "Yes, since version 1 was sent: version 2 at <then> from NetShop:"
-        " customer_name Buyer 501 → Warung Mekar;"
+        " customer name: Buyer 501 → Warung Mekar;"
         " NS-501-1 updated in AutoCount at <then> with version 2"
     )
     assert _changed(watch, 501) == (f"{updated}.", [])
