@@ -7,6 +7,7 @@ Here: how often, and until when silence means nothing. Not here: where it is kep
 from datetime import timedelta
 
 from holding.runtime import heartbeats
+from holding.runtime.machine import Room
 from workers.jobs import Bench
 
 EVERY = 10.0  # seconds
@@ -26,7 +27,7 @@ class Pulse:
         seconds = mine.clock.monotonic()
         if seconds - self._last < EVERY:
             return
-        now = mine.clock.now()
+        now, room = mine.clock.now(), Room.here(mine.settings.home)
         with mine.database.write() as session:
             heartbeats.beat(
                 session,
@@ -34,6 +35,7 @@ class Pulse:
                 started_at=self._started_at,
                 now=now,
                 next_by=now + self._patience(),
+                room=room,
             )
         self._last = seconds
 

@@ -12,11 +12,13 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Label, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from holding.runtime.machine import Room
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
 from holding.tables import Heartbeat
 
 KEPT: Final = timedelta(days=1)
+UNKNOWN: Final = Room()
 AHEAD: Final = timedelta(seconds=5)
 """A sign of life this far ahead of the clock is still of now; a later one was left behind by a
 clock that was set back, and proves nothing.
@@ -43,10 +45,19 @@ _SILENT = Columns(Silent(owner=of(Heartbeat.owner), seen_at=of(Heartbeat.seen_at
 
 
 def beat(
-    session: Session, owner: str, *, started_at: datetime, now: datetime, next_by: datetime
+    session: Session,
+    owner: str,
+    *,
+    started_at: datetime,
+    now: datetime,
+    next_by: datetime,
+    room: Room = UNKNOWN,
 ) -> None:
-    """Note that this worker works; it says until when its silence means nothing."""
-    said = {"seen_at": now, "next_by": next_by, "started_at": started_at, "left_at": None}
+    """Note that this worker works; it says until when its silence means nothing, and what room its
+    machine has left.
+    """
+    said: dict[str, object] = {"seen_at": now, "next_by": next_by, "started_at": started_at, "left_at": None}
+    said |= {"memory_bytes": room.memory, "disk_free_bytes": room.disk}
     mine = update(Heartbeat).where(Heartbeat.owner == owner)
     if not session.execute(mine.values(said)).rowcount:  # type: ignore[attr-defined]
         bulk.insert(session, Heartbeat, [{"owner": owner, **said}], ignore=True)

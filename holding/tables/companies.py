@@ -297,7 +297,8 @@ class ProgramVersion(Base):
 class Heartbeat(Base):
     """A worker process: when it was seen last, and until when its silence means nothing.
 
-    `left_at` is set by one that ended in order; one that died says nothing.
+    `left_at` is set by one that ended in order; one that died says nothing. Memory and free disk
+    space are those of its last sign; None where its machine does not tell them.
     """
 
     __tablename__ = "heartbeat"
@@ -307,3 +308,5 @@ class Heartbeat(Base):
     seen_at: Mapped[datetime]
     next_by: Mapped[datetime]
     left_at: Mapped[datetime | None]
+    memory_bytes: Mapped[int | None] = mapped_column(WHOLE)
+    disk_free_bytes: Mapped[int | None] = mapped_column(WHOLE)

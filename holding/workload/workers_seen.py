@@ -11,7 +11,8 @@ from typing import Any, Final
 from sqlalchemy import func, select, text, union_all
 from sqlalchemy.orm import Session
 
-from holding.runtime.heartbeats import AHEAD, KEPT
+from holding.runtime.heartbeats import AHEAD, KEPT, UNKNOWN
+from holding.runtime.machine import Room
 from holding.store.together import Question, Together
 from holding.tables import Heartbeat, Posting, Record, Run
 from holding.tables.columns import LEASED
@@ -31,7 +32,8 @@ class WorkerState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
     """One process. One that hears bells gives no sign of its own (`unseen`): it is known by what it
-    has in hand, and its times are None. `lease_until`: when the first of that ends.
+    has in hand; its times are None, its room is not known. `lease_until`: when the first of that
+    ends.
     """
 
     owner: str
@@ -40,6 +42,7 @@ class WorkerRow:
     seen_at: datetime | None
     in_hand: int
     lease_until: datetime | None
+    room: Room
 
 
 def workers_seen(session: Session, company_id: int, now: datetime) -> tuple[WorkerRow, ...]:
@@ -50,10 +53,10 @@ def workers_seen(session: Session, company_id: int, now: datetime) -> tuple[Work
     found = []
     for row in signs.value:
         count, until = hands.pop(row.owner, (0, None))
-        state = _state(row, now)
-        found.append(WorkerRow(row.owner, state, row.started_at, row.seen_at, count, until))
+        state, room = _state(row, now), Room(row.memory_bytes, row.disk_free_bytes)
+        found.append(WorkerRow(row.owner, state, row.started_at, row.seen_at, count, until, room))
     found += [
-        WorkerRow(owner, WorkerState.UNSEEN, None, None, count, until)
+        WorkerRow(owner, WorkerState.UNSEEN, None, None, count, until, UNKNOWN)
         for owner, (count, until) in sorted(hands.items())
     ]
     order = list(WorkerState)

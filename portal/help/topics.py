@@ -137,6 +137,8 @@ def _finding(code: str) -> Topic:
     sections = dict(zip(parts[1::2], parts[2::2], strict=True))
     of_rules = "Wrong" in sections
     bad, good = ("Wrong", "Right") if of_rules else ("Held", "Passing")
+    title = parts[0].partition("\n")[0].removeprefix(f"# {code} ")
+    means = [one for one in _paragraphs(parts[0])[1:] if one != f"`{CODES[code]}`"]
     labels = {
         bad: f"{'Wrong' if of_rules else 'On hold'}:",
         good: "Right:" if of_rules else "Passes:",
@@ -148,8 +150,8 @@ def _finding(code: str) -> Topic:
         slug=code,
         group="finding",
         key=code,
-        title=f"{code}: {re.sub(r'[._]', ' ', CODES[code])}",
-        means=" ".join(_paragraphs(parts[0].partition("\n")[2])),
+        title=f"{code}: {title}",
+        means=" ".join(means),
         example=tuple(example),
         todo=tuple(_paragraphs(sections["Repair"])),
         acts=("rules.draft",) if of_rules else ("hold.assign", "posting.approve"),

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from holding.access.actors import may
 from holding.refusal import Refusal
-from holding.runtime import doorbell
+from holding.runtime import doorbell, machine
 from holding.store.together import Together
 from holding.workload import stuck
 from holding.workload.latency import latency
@@ -18,7 +18,7 @@ from holding.workload.long_waits import long_waits
 from holding.workload.queues import by_age, queues
 from holding.workload.target_figures import target_figures
 from holding.workload.workers_seen import WorkerState, workers_seen
-from portal.web import forms, fragments, store
+from portal.web import forms, fragments, security, store
 
 pages = Blueprint("operations", __name__, url_prefix="/c/<co>/operations")
 CHIPS: Final = {
@@ -66,6 +66,7 @@ def _shown() -> dict[str, object]:
         "due": sum(one.due for one in found),
         "in_hand": sum(one.in_hand for one in found),
         "workers": workers,
+        "disk": machine.free_disk(security.config().settings.home),
         "running": sum(one.state is WorkerState.RUNNING for one in workers),
         "worker_chips": CHIPS,
         "stuck": stuck.stuck(session, company, g.now),

@@ -88,6 +88,7 @@ def init(app: Flask) -> None:
         age,
         hours,
         seconds,
+        size,
         capfirst,
         kind_of,
         duration,
@@ -195,6 +196,13 @@ def hours(since: datetime) -> str:
 def seconds(length: float) -> str:
     """3.2 s, 12 min: a length of time in seconds."""
     return f"{length:.1f} s" if length < 60 else duration(int(length) // 60)
+
+
+def size(count: int) -> str:
+    """3.2 GB, 150 MB: bytes as people read them."""
+    if count >= 10**9:
+        return f"{count / 10**9:,.1f} GB"
+    return f"{count / 10**6:,.0f} MB"
 
 
 def capfirst(text: str) -> str:

@@ -5,6 +5,7 @@ One company whose work waits until a test lets a worker run, under a clock that 
 
 import json
 import re
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ from tests.acceptance.product import (
 from tests.acceptance.quiet import BASE, ask_target, record, rows, until_shown, work, writes
 
 MINUTE = 60
+MB = 10**6
 OPERATOR = "operator@kedai.example"
 
 
@@ -159,6 +161,16 @@ def test_H06_what_it_says_a_dead_job_is_requeued_in_the_browser(
     first = next(row for row in shown.one("section", id="workers").all("tr", role="row"))
     assert [cell.text for cell in first.all("td")][:2] == [worker, "Working"]
     assert [cell.text for cell in first.all("td")][4] == "1"
+    said = [cell.text for cell in first.all("td")][6:]
+    ((memory, disk),) = rows(
+        plant.house,
+        "SELECT memory_bytes, disk_free_bytes FROM heartbeat WHERE owner = ?",
+        worker,
+    )
+    assert 30 * MB < memory < 1000 * MB
+    assert disk == pytest.approx(shutil.disk_usage(plant.house.product.home).free, rel=0.5)
+    assert said == [f"{memory / MB:,.0f} MB", f"{disk / 1000 / MB:,.1f} GB"]
+    assert re.search(r"Free disk space of the portal: [\d,.]+ GB\.", shown.text)
 
     plant.goes_by(10 * MINUTE + 1)
     shown = plant.page("/operations")

@@ -7,6 +7,7 @@ import pytest
 
 from grammar.text.finding_codes import CODES
 from grammar.text.vocabulary import Block, blocks
+from portal.help.topics import topics
 from portal.rule_tools.rule_files import Files, examine, read_files
 
 ROOT = Path(__file__).parents[3]
@@ -56,3 +57,15 @@ def test_every_code_that_the_rules_may_say_is_registered() -> None:
         for code in re.findall(r'"([A-Z]{3}[0-9]{2})"', file.read_text("utf-8"))
     }
     assert said <= set(CODES)
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_it_is_headed_by_words_and_the_help_says_the_same(code: str) -> None:
+    page = (ROOT / "docs" / "findings" / f"{code}.md").read_text("utf-8")
+    head, nothing, name, after = page.split("\n")[:4]
+    assert (nothing, name, after) == ("", f"`{CODES[code]}`", "")
+    title = head.removeprefix(f"# {code} ")
+    assert re.fullmatch(r'["A-Z][^._]+[^._:]', title)
+    topic = topics()[code]
+    assert topic.title == f"{code}: {title}"
+    assert CODES[code] not in topic.means
