@@ -15,6 +15,7 @@ PAGES = (
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "rules").glob("*.md")),
 )
 STARTER = ROOT / "portal" / "starters" / "netshop-aiaccount"
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text("utf-8")

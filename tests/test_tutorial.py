@@ -9,7 +9,7 @@ import pytest
 
 from portal import cli
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "tutorial.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "rules" / "tutorial.md"
 BLOCK = re.compile(r"```(rules|json|console) ?(\S*)\n(.*?)```", re.DOTALL)
 CHANGING = re.compile(r"\d+(?= ms\))|\d+(?= files| tests)")  # the template may grow
 

@@ -44,6 +44,7 @@ class Settings:
     log_for_machines: bool
     mail: MailServer | None = None
     metrics_token: str | None = None
+    trusted_proxy: str | None = None
     keep_years: int = 7
 
     @property
@@ -84,6 +85,7 @@ class Settings:
             keep_years=max(1, int(_number(found, "CLEARPOST_KEEP_YEARS", 7))),
             item_minutes=max(1.0, _number(found, "CLEARPOST_ITEM_MINUTES", 60)),
             workers=int(_number(found, "CLEARPOST_WORKERS", 1)),
+            trusted_proxy=found.get("CLEARPOST_TRUSTED_PROXY") or None,
             metrics_token=found.get("CLEARPOST_METRICS_TOKEN") or None,
             allow_loopback=playing and found.get("CLEARPOST_ALLOW_LOOPBACK") == "1",
             log_for_machines=_one_of(found, "CLEARPOST_LOG", LOGS) == "json",

@@ -60,8 +60,8 @@ def backtest(
        "facts": {"first_seen": "2026-11-18T06:00:00Z", "history": {...}, ...}}
 
     Only "body" must be there, and "kind" where the rules judge several. "states" says what became
-    of the record, by route; without it nothing is known to be posted. docs/backtest.md has every
-    field. A line that cannot be used is told with its place, and the rest goes on.
+    of the record, by route; without it nothing is known to be posted. docs/rules/backtest.md has
+    every field. A line that cannot be used is told with its place, and the rest goes on.
 
     With --company and --as the rule book of that company names it: when, by whom, of which rules
     against which, how many records, and how many differ. OLD and NEW are then folders, as

@@ -1,7 +1,7 @@
 """One line of a record file: the format, and how it becomes a record that can be judged again.
 
-Here: Lines. Docs: docs/backtest.md. Numbers stay exact: a number with a fraction is read as its
-text. Not here: finding lines in files (record_files.py), the worlds that they name
+Here: Lines. Docs: docs/rules/backtest.md. Numbers stay exact: a number with a fraction is read as
+its text. Not here: finding lines in files (record_files.py), the worlds that they name
 (record_worlds.py).
 """
 

@@ -180,7 +180,7 @@ def lsp(*, stdio: bool) -> None:
 
     del stdio
     if sys.stdin.isatty():
-        say("An editor starts this and speaks to it; Ctrl+C ends it. See docs/editor.md.")
+        say("An editor starts this and speaks to it; Ctrl+C ends it. See docs/rules/editor.md.")
     serve()
 
 

@@ -192,7 +192,7 @@ class Portal:
         if chosen:
             free_port(host, chosen)
         app = create_app(place.database, place.clock, place.settings, config)
-        self._server, listening = serve_on(app, host, chosen)
+        self._server, listening = serve_on(app, host, chosen, place.settings.trusted_proxy)
         shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - only shown
         self.address = f"http://{shown}:{listening}"
 

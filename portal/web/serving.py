@@ -162,8 +162,13 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         super().handle_close()
 
 
-def serve_on(app: Flask, host: str, port: int) -> tuple[BaseWSGIServer, int]:
-    """A server of these pages that listens already, and the port it has."""
+def serve_on(
+    app: Flask, host: str, port: int, proxy: str | None = None
+) -> tuple[BaseWSGIServer, int]:
+    """A server of these pages that listens already, and the port it has.
+
+    `proxy`: the address of the server in front of it; what that one says of who calls is believed.
+    """
     sockets: dict[int, object] = {}
     server = create_server(
         app,
@@ -172,6 +177,8 @@ def serve_on(app: Flask, host: str, port: int) -> tuple[BaseWSGIServer, int]:
         port=port,
         threads=THREADS,
         ident=None,
+        trusted_proxy=proxy,
+        trusted_proxy_headers={"x-forwarded-for"} if proxy else set(),
         clear_untrusted_proxy_headers=True,
         connection_limit=CONNECTIONS,
         channel_timeout=IDLE_SECONDS,

@@ -207,7 +207,7 @@ def test_F06_twenty_valid_and_twenty_invalid_tax_numbers(
     all_pass("F06", per_line, 40)
     told = tried(shop, {}, tin="C25845632021")
     assert "clears when the TIN has the form of a TIN (it ends in 0; perhaps C258456320210)" in told
-    page = (ROOT / "docs" / "language.md").read_text("utf-8")
+    page = (ROOT / "docs" / "rules" / "language.md").read_text("utf-8")
     (row,) = [line for line in page.splitlines() if line.startswith("| `is_tin(text)` |")]
     assert re.search(r"FAQ of the MyInvois SDK, read on \d{4}-\d\d-\d\d", row)
 

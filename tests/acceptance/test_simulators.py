@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -212,6 +213,10 @@ def _a_file_is_taken_in_part(aiaccount: Target) -> None:
     assert [len(aiaccount.has(f"E39-F{at}")) for at in (1, 2, 3)] == [1, 0, 1]
 
 
+KEY = (
+    r'"((?:aia_live|acc_demo|aotg-demo|qbo-client|ns16-hook|woo-hook|ck_demo|cs_demo|shpss|shpat)'
+    r'[\w-]*)"'
+)
 ROW = {
     "Invoice Number": "",
     "Invoice Date": date(2026, 11, 19),
@@ -226,6 +231,17 @@ ROW = {
     "Tax Code": "NT",
     "Line Total": 59.00,
 }
+
+
+def test_the_page_says_the_key_of_each_stand_in() -> None:
+    """As its own module says it, read as text: nobody looks into source code for a key."""
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    told = text.split("## Trying it with stand-ins")[1].split("\n## ")[0]
+    found: set[str] = set()
+    for path in (ROOT / "connectors" / "simulators").rglob("*.py"):
+        found |= set(re.findall(KEY, path.read_text("utf-8")))
+    assert len(found) >= 16
+    assert sorted(key for key in found if key not in told) == []
 
 
 def told_faults() -> dict[str, set[str]]:

@@ -20,7 +20,7 @@ def blocks(page: Path, *, wrong: bool = False) -> list[str]:
     return [text for mark, text in found if bool(mark) == wrong]
 
 
-@pytest.mark.parametrize("text", blocks(DOCS / "language.md"))
+@pytest.mark.parametrize("text", blocks(DOCS / "rules" / "language.md"))
 def test_an_example_of_the_language_page_parses_and_has_the_one_layout(text: str) -> None:
     assert parse({"a": text})[1] == ()
     assert format_text(text, "a") == text
@@ -29,7 +29,7 @@ def test_an_example_of_the_language_page_parses_and_has_the_one_layout(text: str
 def test_the_language_page_shows_every_declaration() -> None:
     from grammar.text.vocabulary import DECLARATIONS
 
-    shown = {line.split()[0] for text in blocks(DOCS / "language.md") for line in text.split("\n")
+    shown = {line.split()[0] for text in blocks(DOCS / "rules" / "language.md") for line in text.split("\n")
              if line[:1].strip()}  # fmt: skip
     assert shown == set(DECLARATIONS)
 
@@ -39,7 +39,7 @@ def test_every_code_has_its_page_and_every_page_its_code() -> None:
     assert set(pages) == set(CODES)
     for code, page in pages.items():
         text = page.read_text(encoding="utf-8")
-        assert text.startswith(f"# {code} {CODES[code]}\n")
+        assert re.match(rf"# {code} .+\n\n`{re.escape(CODES[code])}`\n\n", text), code
         parts = ("Wrong", "Right") if "```rules wrong" in text else ("Held", "Passing")
         assert all(f"\n## {part}\n\n" in text for part in (*parts, "Repair"))
 

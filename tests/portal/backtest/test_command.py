@@ -298,7 +298,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     text = file.read_text("utf-8").replace("2024-08-01 = 3000.00", "2024-08-01 = 1000.00", 1)
     text = text.replace("wait     pending, partly_", "wait     pending\n    ready    partly_", 1)
     file.write_text(text, "utf-8")
-    return (STARTER.parents[2] / "docs" / "backtest.md").read_text("utf-8")
+    return (STARTER.parents[2] / "docs" / "rules" / "backtest.md").read_text("utf-8")
 
 
 def test_the_example_of_the_documentation_says_what_it_says(page: str) -> None:

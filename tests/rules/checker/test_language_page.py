@@ -1,6 +1,6 @@
 """The language page is one rule set: it checks clean, its tests pass, its mistakes are told.
 
-Here: docs/language.md as data. That each block has the one layout is seen in tests/grammar.
+Here: docs/rules/language.md as data. That each block has the one layout is seen in tests/grammar.
 """
 
 import re
@@ -19,7 +19,7 @@ from rules.types.functions import NAMES
 from rules.types.outside_schemas import Schemas
 from rules.types.symbol_table import FACTS
 
-PAGE = (Path(__file__).parents[3] / "docs" / "language.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "rules" / "language.md").read_text("utf-8")
 RULES = "\n".join(re.findall(r"```rules\n(.*?)```", PAGE, re.DOTALL))
 CSV = dict(re.findall(r"```csv (\S+)\n(.*?)```", PAGE, re.DOTALL))
 READER = Reader()  # a mistake costs one declaration

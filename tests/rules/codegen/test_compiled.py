@@ -150,7 +150,7 @@ def test_no_program_visits_more_than_its_bound(steps: int, monkeypatch: pytest.M
 
 
 def test_the_bound_is_printed() -> None:
-    page = Path(__file__).parents[3] / "docs" / "language.md"
+    page = Path(__file__).parents[3] / "docs" / "rules" / "language.md"
     assert f"{runs.STEPS:,} lines" in page.read_text("utf-8")
 
 

@@ -1,0 +1,37 @@
+"""The server itself: whom it believes about who calls."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import requests
+from flask import Flask, request
+
+from portal.web.serving import serve_on
+
+
+@contextmanager
+def served(proxy: str | None) -> Iterator[str]:
+    """An application that answers with the address of its caller."""
+    app = Flask(__name__)
+    app.add_url_rule("/", "who", lambda: request.remote_addr or "")
+    server, port = serve_on(app, "127.0.0.1", 0, proxy)
+    running = threading.Thread(target=server.run, daemon=True)
+    running.start()
+    try:
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        server.close()
+
+
+def caller(address: str) -> str:
+    said = {"X-Forwarded-For": "198.51.100.9, 203.0.113.7", "X-Forwarded-Host": "evil.example"}
+    return requests.get(address, headers=said, timeout=10).text
+
+
+def test_who_calls_is_said_by_the_trusted_proxy_alone() -> None:
+    with served("127.0.0.1") as address:
+        assert caller(address) == "203.0.113.7"  # what the proxy added, not what it was told
+    for nobody in (None, "192.0.2.1"):
+        with served(nobody) as address:
+            assert caller(address) == "127.0.0.1"
