@@ -4,7 +4,7 @@ holding floor.
 Here: the names, one room a side. Not here: anything that talks.
 """
 
-from connectors.contract.book_facts import BookFacts
+from connectors.contract.book_facts import BookFacts, DuplicateWindow
 from connectors.contract.calls import (
     Answer,
     AnswerKind,
@@ -43,6 +43,7 @@ __all__ = [
     "ConnectionForm",
     "ConnectionReport",
     "ConnectionSide",
+    "DuplicateWindow",
     "EInvoices",
     "ExampleCall",
     "FileLimits",

@@ -1,11 +1,33 @@
 """What a target tells of the books behind it, as data.
 
-Here: whether it tells units, stock, periods, and where the closing date comes from. Not here: the
-calls that ask for any of it (targets.py), the last closed day itself (`Snapshot.locked_through`).
+Here: whether it tells units, stock, periods, where the closing date comes from, and for how long it
+knows what it had as the same. Not here: the calls that ask for any of it (targets.py), the last
+closed day itself (`Snapshot.locked_through`).
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
+
+from connectors.contract.e_invoices import SAME_E_INVOICE
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateWindow:
+    """By what a target knows that it had something before (`by`, as after “the same”), for how long
+    (None: as long as it has the document), and where that was read.
+    """
+
+    by: str
+    lasts: timedelta | None
+    source: str
+
+    @property
+    def says(self) -> str:
+        """The same as a sentence."""
+        days = self.lasts.days if self.lasts else 0
+        long = f"{days} {'day' if days == 1 else 'days'}" if days else "as long as it is there"
+        return f"The same {self.by} is known for {long} ({self.source})."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +38,8 @@ class BookFacts:
     `periods`: its list of accounting periods. `closing_date` is `told` where the connection test
     reads the last closed day, and `entered` where a person keeps it in the setting
     `locked_through`. `by_id`: documents name customers, vendors and items by ids that it gave them
-    itself, so that no source has the same ones.
+    itself, so that no source has the same ones. `known_by`: by what it knows that it had something
+    before; empty where it would make it again.
     """
 
     units: bool = False
@@ -24,3 +47,9 @@ class BookFacts:
     periods: bool = False
     by_id: bool = False
     closing_date: Literal["told", "entered"]
+    known_by: tuple[DuplicateWindow, ...] = ()
+
+    @property
+    def second_documents(self) -> tuple[str, ...]:
+        """What counts as the same document, there and at the tax office, each with its source."""
+        return (*(one.says for one in self.known_by), SAME_E_INVOICE)

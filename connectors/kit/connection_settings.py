@@ -8,10 +8,20 @@ from datetime import date
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from connectors.contract import Settings, Snapshot
+from connectors.contract import Setting, Settings, Snapshot
+from connectors.contract.e_invoices import NONE_HERE
 
 ZONE: Final = "zone"
 BASE_CURRENCY: Final = "base_currency"
+E_INVOICES: Final = Setting(
+    name=NONE_HERE,
+    label="e-Invoices",
+    hint="One sale makes one e-Invoice: say where its second document makes none.",
+    kind="choice",
+    choices={"none": "None are made of documents here"},
+    unset="Not set: made of invoices here",
+)
+"""Asked by targets in which e-invoices are submitted."""
 
 
 def zone_of(settings: Settings) -> ZoneInfo:

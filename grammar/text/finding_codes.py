@@ -69,6 +69,7 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "PSH03": "push.number_taken",
     "PSH04": "push.workers_died",
     "PSH05": "push.too_large",
+    "PSH06": "push.two_e_invoices",
     "TGT01": "target.refused",
     "TGT02": "target.conflict",
     "TGT03": "target.no_answer",

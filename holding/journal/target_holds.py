@@ -31,6 +31,7 @@ NOT_APPROVED = "PSH02"
 NUMBER_TAKEN = "PSH03"
 WORKERS_DIED = "PSH04"
 TOO_LARGE = "PSH05"
+TWO_E_INVOICES = "PSH06"
 REFUSED = "TGT01"
 CONFLICT = "TGT02"
 NO_ANSWER = "TGT03"
@@ -43,6 +44,7 @@ NAMES = {
     NUMBER_TAKEN: "push.number_taken",
     WORKERS_DIED: "push.workers_died",
     TOO_LARGE: "push.too_large",
+    TWO_E_INVOICES: "push.two_e_invoices",
     REFUSED: "target.refused",
     CONFLICT: "target.conflict",
     NO_ANSWER: "target.no_answer",
@@ -58,8 +60,9 @@ NAMES = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """Why a posting cannot go on; `target_code` is the target's own word, if it gave one (of a
-    party that is not in use: which one; of a file that people carry: its name), and `owner` the
-    team that the rules name for it. With `decided`, a person may let it pass.
+    party that is not in use: which one; of a file that people carry: its name; of a second
+    e-Invoice: the other connection), and `owner` the team that the rules name for it. With
+    `decided`, a person may let it pass.
     """
 
     code: str
@@ -186,6 +189,7 @@ def _way(posting: Posting, trouble: Trouble) -> str:
 
 _WAYS = {
     MANUAL: "a person links it, skips ours, or wants it made all the same",
+    TWO_E_INVOICES: "a person skips it, or wants it made here, too",
     TOTALS: "the target shows the total that was sent, or a person lets the difference stand",
     IMPORT_OPEN: "a person tells on the page of the file how its import ended",
     WITHDRAWN: "a person has it tried again; it then goes in another file",
@@ -241,6 +245,10 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
     if trouble.code == MANUAL:
         said = f"{posting.number} may stand in {connection} already"
         return CauseKey(CauseKind.MANUAL, posting.number), said
+    if trouble.code == TWO_E_INVOICES:
+        named = f"{connection}:e-Invoice {trouble.target_code}"
+        both = f"e-Invoices are made in {trouble.target_code} and {connection}"
+        return CauseKey(CauseKind.TARGET, named), both
     if trouble.code == TOTALS:
         day = posting.doc_date.isoformat() if posting.doc_date else "no day"
         said = f"{posting.doc_type.replace('_', ' ').capitalize()} totals of {day} differ in"

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, aliased
 from grammar.text.finding_codes import ErrorClass
 from holding.onboarding import preflight
 from holding.onboarding.preflight import Code, Finding
-from holding.onboarding.waiting_documents import WINDOW_OVER
+from holding.onboarding.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
 from holding.programs.known_schemas import schemas
 from holding.programs.world import program
 from holding.runtime import heartbeats
@@ -87,6 +87,9 @@ _OF_FINDING: Final[Mapping[str, Topic]] = {
     **dict.fromkeys(("RND01", "RND02", "RND03", "RND04", "RND05"), Topic.ONE_SEN),
     "VAL02": Topic.E_INVOICE,
     WINDOW_OVER: Topic.E_INVOICE,
+    TWO_E_INVOICES: Topic.DUPLICATES,
+    "PSH06": Topic.DUPLICATES,
+    FORGOTTEN: Topic.DUPLICATES,
 }
 _OF_CLASS: Final[Mapping[ErrorClass, Topic]] = {
     "period_locked": Topic.NO_RECORDS,

@@ -1,8 +1,8 @@
 """Documents that are ready for a target, each looked at as the target would, without a call.
 
 Here: what the connector could not send, codes that the target did not list, closed days, numbers
-that two documents have, and e-Invoices too old to be cancelled. Not here: what is held already
-(preflight.py).
+that two documents have, e-Invoices too old to be cancelled or made of one sale in two systems, and
+calls that the target may not remember. Not here: what is held already (preflight.py).
 """
 
 from collections import Counter
@@ -18,9 +18,12 @@ from connectors import registry
 from connectors.contract import Target
 from connectors.contract.schema import DocumentSchema
 from holding.connections.own_settings import own_settings
+from holding.journal import second_e_invoices
 from holding.journal.evidence import action_of
 from holding.programs.world import locked_through, program
-from holding.tables import Connection, Posting, Snapshot, SnapshotItem
+from holding.tables import Connection, Posting, Push, Snapshot, SnapshotItem
+from holding.tables.columns import is_word, moment
+from holding.tables.row_states import PushState
 from rules.outcomes.outcome import Document
 from rules.programs.program import Route
 from rules.values.canonical import revive
@@ -32,6 +35,8 @@ LISTED: Final[Mapping[str, str]] = {"account": "account", "tax": "tax_code", "cu
 """What a field refers to -> the kind under which a target lists it."""
 CANNOT_SEND, NOT_LISTED, LOCKED, TWICE = "TGT01", "LST01", "PER01", "PSH03"
 WINDOW_OVER: Final = "e_invoice.window_over"
+TWO_E_INVOICES: Final = "e_invoice.twice"
+FORGOTTEN: Final = "duplicate.window_over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +91,28 @@ def _each(
             yield from ((row.number, one) for one in _unlisted(schema, document, codes))
             yield from ((row.number, one) for one in _locked(schema, document, closed))
         yield from ((row.number, one) for one in _too_late(action, row.e_invoice_at, now))
+        if action == "create" and row.elsewhere is not None:
+            twice = second_e_invoices.trouble(session, row.id, row.elsewhere)
+            if twice is not None:
+                todo = "Let one of both post it, or set e_invoices=none where none are made."
+                yield row.number, (TWO_E_INVOICES, twice.words, todo)
         numbers[row.doc_type, row.number] += 1
         if numbers[row.doc_type, row.number] > 1:
             said = "Two documents that are ready have one number."
             yield row.number, (TWICE, said, "Let the rules give each its own.")
+    yield from _forgotten(session, connection.id, target, now)
 
 
 _READY = (
-    select(Posting.number, Posting.doc_type, Posting.action, Posting.content, Posting.e_invoice_at)
+    select(
+        Posting.id,
+        Posting.number,
+        Posting.doc_type,
+        Posting.action,
+        Posting.content,
+        Posting.e_invoice_at,
+        second_e_invoices.SENT_ELSEWHERE.label("elsewhere"),
+    )
     .where(Posting.connection_id == bindparam("connection"), Posting.content.is_not(None))
     .where(Posting.state == PostingState.READY)
     .order_by(Posting.id)
@@ -140,6 +159,28 @@ def _too_late(
             "MyInvois SDK), and less than an hour of them is left, or none."
         )
         yield WINDOW_OVER, said, "Check its record again: rules that ask for its age make a note."
+
+
+def _forgotten(
+    session: Session, connection_id: int, target: Target, now: datetime
+) -> Iterator[tuple[str, tuple[str, str, str]]]:
+    """Documents of which nobody knows whether they were made, for longer than the target knows the
+    same call again.
+    """
+    for one in target.form.tells.known_by if target.form.tells else ():
+        if one.lasts is not None:
+            given = {"connection": connection_id, "since": now - one.lasts}
+            todo = "Compare it there before it is sent again: only a look-up tells."
+            for number in session.scalars(_DOUBTED, given):
+                yield number, (FORGOTTEN, f"It was sent and never answered. {one.says}", todo)
+
+
+_DOUBTED = (
+    select(Push.number)
+    .where(Push.connection_id == bindparam("connection"), Push.made_at < moment("since"))
+    .where(is_word(Push.state, PushState.UNCERTAIN))
+    .order_by(Push.id)
+)
 
 
 def _codes(session: Session, connection_id: int) -> dict[str, frozenset[str]]:

@@ -17,7 +17,7 @@ from connectors.contract import Action
 from holding.approvals import consent
 from holding.approvals.consent import posting_hash
 from holding.connections.channel import Channel
-from holding.journal import run_counts, target_holds
+from holding.journal import run_counts, second_e_invoices, target_holds
 from holding.journal.evidence import action_of, ours, push_key, theirs_of
 from holding.journal.posting_claims import (
     POISON_CRASHES,
@@ -111,6 +111,7 @@ class _Seen:
     busy: bool
     outdated: bool
     taken: bool
+    elsewhere: int | None
     not_approved: str
     pushes: int
     accepted: bool
@@ -132,6 +133,9 @@ def check(
         verdict = _verdict(channel, claim, seen) if seen is not None else NotNow()
         if isinstance(verdict, Checked) and claim.family in sending:
             verdict = NotNow()  # one at a time for each family
+        if isinstance(verdict, Checked) and seen is not None and seen.elsewhere is not None:
+            twice = second_e_invoices.trouble(session, claim.posting_id, seen.elsewhere)
+            verdict = twice or verdict
         if isinstance(verdict, Checked) and verdict.action == "create":
             called = (verdict.posting.doc_type, verdict.posting.number)
             if called in numbers:
@@ -211,6 +215,7 @@ def _look_around(
             busy=bool(row.busy),
             outdated=bool(row.outdated),
             taken=bool(row.taken),
+            elsewhere=row.elsewhere if row.Posting.action == "create" else None,
             not_approved=lacking.get(row.Posting.id, ""),
             pushes=row.pushes or 0,
             accepted=bool(row.accepted),
@@ -230,8 +235,9 @@ _ACCEPTED = exists().where(_MINE, is_word(_earlier.state, PushState.ACCEPTED))
 def _surrounded(lock: bool) -> Select[Any]:
     """Postings with: is the record quiet and what is like it, is it held or its route or its
     connection stopped, is its family busy, was it judged by other rules or its record not at all,
-    is its number taken, what was pushed of it before. Without a lock also the rows by which it is
-    judged again for its story, which the session then has (holding/programs/replay.py).
+    is its number taken, here or elsewhere, what was pushed of it before. Without a lock also the
+    rows by which it is judged again for its story, which the session then has
+    (holding/programs/replay.py).
     """
     other, stands, source = aliased(Posting), aliased(Push), aliased(Connection)
     quiet = and_(
@@ -271,6 +277,7 @@ def _surrounded(lock: bool) -> Select[Any]:
             busy.label("busy"),
             outdated.label("outdated"),
             taken.label("taken"),
+            second_e_invoices.SENT_ELSEWHERE.label("elsewhere"),
             _LAST_PUSH.label("pushes"),
             _ACCEPTED.label("accepted"),
         )

@@ -98,7 +98,12 @@ def connection_settings(connector: str) -> None:
         raise click.BadParameter(f"{connector!r} is none of {known}", param_hint="CONNECTOR")
     click.echo(f"{forms[0].title}: {forms[0].gives}. You need: {forms[0].needs}.")
     submits = forms[0].e_invoices.says if forms[0].e_invoices else ()
-    told_of = (("Does", forms[0].can), ("Does not", forms[0].cannot), ("e-Invoices", submits))
+    told_of = (
+        ("Does", forms[0].can),
+        ("Does not", forms[0].cannot),
+        ("e-Invoices", submits),
+        ("The same document", forms[0].tells.second_documents if forms[0].tells else ()),
+    )
     for word, told in told_of:
         for sentence in told:
             click.echo(f"{word}: {sentence}")

@@ -71,7 +71,8 @@ def facts(target: Target) -> tuple[Fact, ...]:
 
 
 def _facts(target: Target) -> Iterator[tuple[str, str]]:
-    yield "Second documents", _DEDUPE[target.dedupe]
+    same = target.form.tells.second_documents if target.form.tells else ()
+    yield "Second documents", " ".join((_DEDUPE[target.dedupe], *same))
     yield "Look-up", _looked_up(target)
     yield "Limits of a batch", _limits(target)
     yield "Calls", _pace(target)

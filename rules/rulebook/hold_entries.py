@@ -104,6 +104,12 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
     "PSH03": _by_clearpost("Another document number, by a new version or other rules"),
     "PSH04": _by_clearpost("A new try, after a person looked"),
     "PSH05": _by_clearpost("The record is split where it comes from"),
+    "PSH06": HoldEntry(
+        Placer.CLEARPOST,
+        Releaser.DECIDES,
+        "A person skips it, or wants it made here, too",
+        Blocks.SENDING,
+    ),
     "RND01": _by_rules(_OWNER, "Amounts within the tolerance, or a new version"),
     "RND02": _by_rules(_OWNER, "Amounts that agree, or a new version"),
     "RND03": _by_rules(_NOBODY, "Rules that round as the target does"),

@@ -6,7 +6,7 @@ Here: the calls and their headers. Not here: bytes (payload.py), answers (answer
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
 from urllib.parse import urlencode
@@ -16,6 +16,7 @@ from connectors.contract import (
     BookFacts,
     ConnectionForm,
     ConnectionReport,
+    DuplicateWindow,
     EInvoices,
     FileLimits,
     Found,
@@ -32,7 +33,7 @@ from connectors.contract import (
 )
 from connectors.contract import declared_settings as declared
 from connectors.kit.calls import Get, not_made, reader, sent
-from connectors.kit.connection_settings import zone_of
+from connectors.kit.connection_settings import E_INVOICES, zone_of
 from connectors.targets.aiaccount import lookup, payload, probe
 from connectors.targets.aiaccount.answers import answers_of, unanswered
 from connectors.targets.aiaccount.documents import DOCUMENTS
@@ -40,13 +41,18 @@ from connectors.targets.aiaccount.outcomes import hear, object_of
 from connectors.transport.http import Http, HttpFailure, mask
 from connectors.transport.strict_json import loads
 
+KNOWN_BY = (
+    DuplicateWindow("key of a call", timedelta(days=30), "our contract; AiAccount gives no figure"),
+    DuplicateWindow("number and party", None, "AiAccount Sync, Platform Layer"),
+)
 FORM = ConnectionForm(
     title="AiAccount",
     gives="Sales invoices, sales receipts, expense bills, expense payments",
     needs="API key and company ID",
-    tells=BookFacts(closing_date="told"),
+    tells=BookFacts(closing_date="told", known_by=KNOWN_BY),
     e_invoices=EInvoices(
         submitter=Submitter.TARGET,
+        types={"sales_invoice": "01"},
         says=(
             "AiAccount submits them to LHDN, for a company that has e-Invoices on there.",
             "Clearpost submits none and waits for none: no UUID comes back, and none is entered.",
@@ -87,6 +93,7 @@ FORM = ConnectionForm(
                 "sum_then_round": "The sum only",
             },
         ),
+        E_INVOICES,
         declared.LOOK_FIRST,
     ),
     key=KeyField(

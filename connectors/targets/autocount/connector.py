@@ -34,7 +34,7 @@ from connectors.contract import (
 )
 from connectors.contract import declared_settings as declared
 from connectors.kit.calls import Get, not_made, reader, sent, unanswered
-from connectors.kit.connection_settings import base_currency_of, zone_of
+from connectors.kit.connection_settings import E_INVOICES, base_currency_of, zone_of
 from connectors.targets.autocount import lookup, payload, probe, read_back
 from connectors.targets.autocount.answers import NUMBER_TAKEN, confirmed, read, refusal, taken
 from connectors.targets.autocount.documents import POSTED, UNPOSTED
@@ -46,6 +46,7 @@ FORM = ConnectionForm(
     tells=BookFacts(units=True, closing_date="entered"),
     e_invoices=EInvoices(
         submitter=Submitter.TARGET,
+        types={"invoice": "01", "credit_note": "02"},
         says=(
             "They are submitted in AutoCount.",
             "Clearpost submits none and waits for none.",
@@ -98,6 +99,7 @@ FORM = ConnectionForm(
             kind="closed_day",
             required=True,
         ),
+        E_INVOICES,
     ),
     key=KeyField(
         label="API key",

@@ -17,6 +17,7 @@ from connectors.contract import (
     BookFacts,
     ConnectionForm,
     ConnectionReport,
+    DuplicateWindow,
     EInvoices,
     FileLimits,
     Found,
@@ -34,6 +35,7 @@ from connectors.contract import (
 from connectors.contract import declared_settings as declared
 from connectors.contract.targets import Renewed
 from connectors.kit.calls import not_made, sent
+from connectors.kit.connection_settings import E_INVOICES
 from connectors.targets.autocount_aotg import outcomes, payload, probe, tokens
 from connectors.targets.autocount_aotg.answers import not_taken
 from connectors.targets.autocount_aotg.documents import POSTED, TOTAL
@@ -45,9 +47,13 @@ from connectors.transport.strict_json import loads
 FORM = ConnectionForm(
     title="AutoCount On The Go (AOTG)",
     system="AutoCount",
-    tells=BookFacts(closing_date="entered"),
+    tells=BookFacts(
+        closing_date="entered",
+        known_by=(DuplicateWindow("number", None, "what AOTG answers: already exists"),),
+    ),
     e_invoices=EInvoices(
         submitter=Submitter.TARGET,
+        types={"ar_invoice": "01"},
         says=(
             "They are submitted in AutoCount desktop.",
             "Clearpost submits none, waits for none, and reads nothing of them.",
@@ -113,6 +119,7 @@ FORM = ConnectionForm(
             choices={"1": "1", "0": "0"},
             unset="Not set: 1",
         ),
+        E_INVOICES,
         declared.LOOK_FIRST,
     ),
     key=KeyField(

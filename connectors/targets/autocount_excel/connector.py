@@ -34,7 +34,7 @@ from connectors.contract import (
 from connectors.contract import declared_settings as declared
 from connectors.contract.hand_imports import Listed
 from connectors.kit.calls import not_made
-from connectors.kit.connection_settings import closed_through, told_by_settings
+from connectors.kit.connection_settings import E_INVOICES, closed_through, told_by_settings
 from connectors.targets.autocount_excel import import_reports, import_workbook
 from connectors.targets.autocount_excel.documents import DOCUMENTS
 from connectors.transport.http import Http
@@ -77,12 +77,14 @@ FORM = ConnectionForm(
             kind="closed_day",
             required=True,
         ),
+        E_INVOICES,
     ),
     way="file",
     system="AutoCount",
     tells=BookFacts(closing_date="entered"),
     e_invoices=EInvoices(
         submitter=Submitter.TARGET,
+        types={"invoice": "01", "credit_note": "02"},
         says=(
             "They are submitted in AutoCount desktop.",
             "Clearpost submits none, waits for none, and reads nothing of them.",

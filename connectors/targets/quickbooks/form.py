@@ -3,9 +3,12 @@
 Here: settings and key with the words beside each field. Not here: the calls (connector.py).
 """
 
+from datetime import timedelta
+
 from connectors.contract import (
     BookFacts,
     ConnectionForm,
+    DuplicateWindow,
     EInvoices,
     KeyField,
     Setting,
@@ -16,13 +19,14 @@ from connectors.contract import declared_settings as declared
 
 MINOR_VERSION = "75"
 E_INVOICE = "e_invoice_field"
-
-
+KNOWN_BY = (
+    DuplicateWindow("request id", timedelta(days=1), "our contract; Intuit gives no figure"),
+)
 FORM = ConnectionForm(
     title="QuickBooks Online",
     gives="Invoices, credit memos, refund receipts, bills and payments",
     needs="An app of your own at developer.intuit.com: client ID and client secret",
-    tells=BookFacts(closing_date="told", by_id=True),
+    tells=BookFacts(closing_date="told", by_id=True, known_by=KNOWN_BY),
     e_invoices=EInvoices(
         submitter=Submitter.SERVICE,
         says=(
@@ -33,6 +37,7 @@ FORM = ConnectionForm(
         ),
         field_setting=E_INVOICE,
         awaited=("invoice",),
+        types={"invoice": "01", "credit_memo": "02"},
     ),
     settings=(
         declared.address(

@@ -10,12 +10,13 @@ from holding.connections import confirmed_rates
 from holding.connections.master_data import RATE, keep_snapshot
 from holding.onboarding import diagnosis
 from holding.onboarding.preflight import Code, findings
-from holding.onboarding.waiting_documents import WINDOW_OVER
+from holding.onboarding.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
 from holding.store.database import Database
 from holding.tables import Company, Snapshot
+from rules.values.posting_states import PostingState
 from tests.holding.connections.test_limits import told_of
-from tests.support.factories import connection_named
-from tests.support.postings import NOW, make_ready
+from tests.support.factories import connection_named, make_connection
+from tests.support.postings import NOW, invoice, make_push, make_ready
 
 MASTER_DATA = {Code.NO_MASTER_DATA, Code.OLD_MASTER_DATA}
 
@@ -67,3 +68,39 @@ def test_a_void_that_waited_until_its_e_invoice_cannot_be_cancelled_any_more(
         assert one.words.startswith("Its e-Invoice can be cancelled for 72 hours after it was")
         assert "(FAQ of the MyInvois SDK)" in one.words
         assert one.words.endswith("First: NS-1.")
+
+
+@pytest.mark.parametrize(("days", "told"), [(29, []), (31, ["IV-9"])])
+def test_what_was_never_answered_and_is_not_remembered_there_any_more(
+    database: Database, company: Company, days: int, told: list[str]
+) -> None:
+    with database.write() as session:
+        posting = make_ready(session, company, "IV-9", state="uncertain", due=None)
+        session.add(make_push(posting, state="uncertain", at=NOW - timedelta(days=days)))
+        session.flush()
+        found = findings(session, company.id, NOW, "aiaccount")
+        topics = [one.topic for one in diagnosis.diagnose(session, posting.connection_id, NOW)]
+    late = [one.words for one in found if one.code == FORGOTTEN]
+    says = "The same key of a call is known for 30 days (our contract; AiAccount gives no figure)."
+    assert late == [f"It was sent and never answered. {says} First: {one}." for one in told]
+    assert (diagnosis.Topic.DUPLICATES in topics) == bool(told)
+
+
+def test_one_sale_of_which_two_systems_would_make_an_e_invoice(
+    database: Database, company: Company
+) -> None:
+    with database.write() as session:
+        other = make_connection(session, company, "autocount", side="target")
+        sent = make_ready(session, company, "IV-0", document=invoice("IV-1"), state="posted")
+        sent.connection_id, sent.doc_type, sent.sent_at = other.id, "invoice", NOW
+        posting = make_ready(session, company, "IV-1")
+        session.flush()
+        found = findings(session, company.id, NOW, "aiaccount")
+        topics = [one.topic for one in diagnosis.diagnose(session, posting.connection_id, NOW)]
+        (twice,) = [one for one in found if one.code == TWO_E_INVOICES]
+        assert twice.words.startswith("It went to autocount already, and an e-Invoice is made")
+        assert (twice.records, diagnosis.Topic.DUPLICATES in topics) == (1, True)
+        sent.state = PostingState.REVERSED
+        session.flush()
+        again = findings(session, company.id, NOW, "aiaccount")
+    assert TWO_E_INVOICES not in {one.code for one in again}

@@ -1,7 +1,7 @@
 """Pushes without an answer, refused, or to a target that is silent or paused: one visible end."""
 
 import dataclasses
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +19,21 @@ from holding.journal.posting_claims import free_the_dead
 from holding.journal.push_rows import Flight
 from holding.posting import calls
 from holding.runs.status import pill
-from holding.tables import Attempt, Event, Hold, Posting, Push, Record, Request, Run, Throttle
+from holding.tables import (
+    Attempt,
+    Event,
+    Hold,
+    Posting,
+    Push,
+    Record,
+    Release,
+    Request,
+    Run,
+    Throttle,
+    Version,
+)
+from holding.tables.row_states import HoldState, RecordState
+from rules.values.posting_states import PostingState
 from tests.holding.desks import KEYS
 from tests.holding.pushing import Lane, answer_whole_files
 from tests.support.clock import SetClock
@@ -53,6 +67,49 @@ def test_a_record_of_another_source_with_its_number_is_not_waited_for(
             theirs.source_id = make_connection(session, lane.company, "shopify", side="source").id
     lane.work()
     assert lane.state(key) == states
+
+
+@pytest.mark.parametrize(
+    ("there", "doc_type", "settings", "day", "state"),
+    [
+        ("autocount", "invoice", {}, 19, "held"),
+        ("autocount", "invoice", {"e_invoices": "none"}, 19, "posted"),
+        ("autocount", "credit_note", {}, 19, "posted"),
+        ("autocount", "invoice", {}, 18, "posted"),
+        ("quickbooks", "invoice", {}, 19, "posted"),
+        ("quickbooks", "invoice", {"e_invoice_field": "e-Invoice"}, 19, "held"),
+    ],
+)
+def test_two_systems_do_not_make_an_e_invoice_each_of_one_sale(
+    lane: Lane, there: str, doc_type: str, settings: dict[str, str], day: int, state: str
+) -> None:
+    with lane.database.write() as session:
+        other = make_connection(session, lane.company, there, side="target")
+        other.settings = {**other.settings, **settings}
+        sent = make_ready(session, lane.company, "IV-0", due=None, document=invoice("IV-1"))
+        sent.connection_id, sent.doc_type, sent.sent_at = other.id, doc_type, NOW
+        sent.doc_date = date(2026, 11, day)
+    [key] = lane.ready("IV-1")
+    lane.work()
+    assert lane.state(key) == state
+    holds = [one for one in lane.rows(Hold) if one.posting_id == key]
+    assert [one.code for one in holds] == ["PSH06"] * (state == "held")
+    assert len(lane.sends()) == (state == "posted")
+    for one in holds:
+        assert one.message.startswith(f"It went to {there} already, and an e-Invoice is made of it")
+        assert "(DV302, MyInvois SDK, duplicate document validator)" in one.message
+    with lane.database.write() as session:  # a person who may decide lets it pass
+        for one in holds:
+            what = {key: getattr(one, key) for key in ("record_id", "route", "seq", "code", "rule")}
+            of_record = select(Version.sha256).where(Version.record_id == one.record_id)
+            why = {"reason": "QuickBooks makes none", "at": NOW, "cause_id": one.cause_id}
+            session.add(Release(**what, **why, content_sha256=session.scalars(of_record).one()))
+            session.get_one(Hold, one.id).state = HoldState.RELEASED
+            session.get_one(Posting, key).state = PostingState.READY
+            session.get_one(Posting, key).due_at = NOW
+            session.get_one(Record, one.record_id).state = RecordState.READY
+    lane.work()
+    assert lane.state(key) == "posted"
 
 
 def test_an_answer_that_never_came_is_looked_up_and_not_sent_again(lane: Lane) -> None:
