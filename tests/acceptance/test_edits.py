@@ -265,11 +265,12 @@ def test_F26_what_it_says(depot: Depot) -> None:
 
 def test_F09_what_it_says(depot: Depot, driven: Driven) -> None:
     """What lies in a locked period, or follows what does, is held before AutoCount is called; each
-    of the three ways out is a button that does it. The earlier document is an invoice here; a
-    delivery order, which the cloud does not take, stands in tests/rules/expressions/test_links.py.
+    of the three ways out is a button that does it. The orders are of an open day: the delivery
+    order behind them lies in the locked month. Behind a refund it is an earlier invoice.
     """
     assert driven.stories
     last, first = day(LOCKED_THROUGH), day(LOCKED_THROUGH - 1)
+    assert sale("1901")["ordered_on"] > last
     records = [
         (sale(f"19{no}", price=f"9.{no}0"), van(f"D-19{no}", f"19{no}", "10", delivered_on=on))
         for no, on in (("01", last), ("02", first), ("03", last))

@@ -177,3 +177,19 @@ def test_a_payout_whose_refunds_went_back_is_knocked_off_by_a_person(netshop: Ne
         f"{word}-PO-49" for word in ("FB", "FP", "RC")
     ]
     assert netshop.status("NS-21") == "Unpaid"
+
+
+def test_T36k_F04_a_sen_of_a_shop_that_rounds_once_is_the_rounding_line_and_is_paid_out(
+    netshop: NetShop,
+) -> None:
+    """Three lines of 10.04 with 10 % tax: AutoCount makes 33.12 of them, the buyer paid 33.13."""
+    mugs = [{**PIECE, "pos": pos, "price": "10.04", "tax": "SST"} for pos in (1, 2, 3)]
+    told = {**ordered(31, "30.12"), "items": mugs, "tax_total": "3.01", "total": "33.13"}
+    netshop.tells("order", told)
+    assert netshop.held("NS-31") == set()
+    found = netshop.trader.books["autocount"].documents()
+    (head,) = [one["master"] for one in found if one["master"]["docNo"] == "NS-31"]
+    assert (head["finalTotal"], head["tax"]) == ("33.13", "3.01")
+    netshop.tells("payout", paid_out("PO-50", told))
+    assert netshop.held("PO-50") == set()
+    assert netshop.status("NS-31") == "Paid"
