@@ -56,7 +56,12 @@ def beat(
     """Note that this worker works; it says until when its silence means nothing, and what room its
     machine has left.
     """
-    said: dict[str, object] = {"seen_at": now, "next_by": next_by, "started_at": started_at, "left_at": None}
+    said: dict[str, object] = {
+        "seen_at": now,
+        "next_by": next_by,
+        "started_at": started_at,
+        "left_at": None,
+    }
     said |= {"memory_bytes": room.memory, "disk_free_bytes": room.disk}
     mine = update(Heartbeat).where(Heartbeat.owner == owner)
     if not session.execute(mine.values(said)).rowcount:  # type: ignore[attr-defined]
