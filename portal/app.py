@@ -85,15 +85,18 @@ HTMX = {
 }
 TOLD = {
     400: ("This cannot be read.", "Load the page again and repeat it; nothing was changed."),
-    403: ("This is not yours to do.", "Nothing was changed."),
+    403: ("You do not have access to this action.", "Nothing was changed."),
     404: ("No such page.", "It may belong to another company, or the address is not complete."),
-    405: ("This address does not take that.", "Nothing was changed."),
-    413: ("That is too large.", "Nothing was read. The limit is 20 MB a delivery, 1 MB a form."),
-    429: ("Too many tries.", f"Wait {security.LIMIT_SECONDS} seconds, then try again."),
+    405: ("This action is not available at this address.", "Nothing was changed."),
+    413: (
+        "The file is too large.",
+        "Nothing was read. The limit is 20 MB a delivery, 1 MB a form.",
+    ),
+    429: ("Too many attempts.", f"Wait {security.LIMIT_SECONDS} seconds, then try again."),
     503: ("Too much is being sent here at once.", "Nothing was read. Repeat it in a few seconds."),
-    500: ("We failed, not you.", "Nothing was sent. Tell us the request id below."),
+    500: ("Something went wrong in Clearpost.", "Nothing was sent. Tell us the request id below."),
 }
-DATABASE_BUSY = ("The database is busy.", "Nothing was changed. Repeat it in a few seconds.")
+DATABASE_BUSY = ("Clearpost is busy.", "Nothing was changed. Repeat it in a few seconds.")
 BUSY_SECONDS = 10
 log = logger("clearpost.portal")
 

@@ -166,13 +166,10 @@ def may(actor: Actor, act: str) -> Refusal | None:
         )
     if voices(actor, act):
         return None
-    name = actor.name or "You"
-    return Refusal(
-        code="forbidden",
-        message=f"{name} cannot {ACT_LABELS[act]}, because no role of theirs includes it.",
-        hint=f"Ask {any_of(allowed)}.",
-        status=403,
-    )
+    told = f"You cannot {ACT_LABELS[act]}, because your role does not include it."
+    if actor.via == COMMAND_LINE:  # whoever types need not be who is named
+        told = f"{actor.name} cannot {ACT_LABELS[act]}, because no role of theirs includes it."
+    return Refusal(code="forbidden", message=told, hint=f"Ask {any_of(allowed)}.", status=403)
 
 
 def voices(actor: Actor, act: str) -> list[Voice]:

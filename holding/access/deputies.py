@@ -114,7 +114,7 @@ def end(session: Session, actor: Actor, deputy_id: int, now: datetime) -> Refusa
     """End it before its time: by the person, the deputy, or an admin."""
     row = session.get(Deputy, deputy_id, with_for_update=True, populate_existing=True)
     if row is None or row.company_id != actor.company_id:
-        return Refusal("deputy.unknown", "There is no such deputy.", status=404)
+        return Refusal("deputy.unknown", "There is no such delegate.", status=404)
     if actor.person_id not in (row.person_id, row.deputy_id):
         refused = may(actor, "people.admin")
         if refused:
@@ -184,7 +184,7 @@ def _no_time(from_at: datetime, until_at: datetime, now: datetime) -> Refusal | 
     if until_at <= max(from_at, now):
         return Refusal("deputy.time", "It would be over before it begins.", status=422)
     if until_at - from_at > LONGEST:
-        told = f"A deputy stands in for {LONGEST.days} days at most."
+        told = f"A delegate stands in for {LONGEST.days} days at most."
         return Refusal("deputy.time", told, "For longer, give them the role.", 422)
     return None
 
@@ -204,7 +204,7 @@ def _no_people(session: Session, company_id: int, person_id: int, deputy_id: int
         return Refusal("person.unknown", "There is no such person here.", status=404)
     if not any(row.person_id == person_id and row.role in _LENDING for row in rows):
         needed = " or ".join(sorted(_LENDING))
-        told = f"They approve nothing themselves: only an {needed} has a deputy."
+        told = f"They approve nothing themselves: only an {needed} has a delegate."
         return Refusal("deputy.nothing", told, status=422)
     return None
 

@@ -82,7 +82,7 @@ def changed(
     ]
     return SetChanged(
         code="set.changed",
-        message="The set changed while you looked. Nothing was approved.",
+        message="The list changed while you were reviewing it. Nothing was approved.",
         hint="; ".join(f"{left.number} {left.reason}" for left in told) or "Look at it again.",
         status=409,
         changes=tuple(told),

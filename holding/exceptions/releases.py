@@ -221,7 +221,7 @@ def _releasable(desk: Desk, hold: Hold, teams: Mapping[int, Team], voice: Voice)
     if hold.code == NEEDS_APPROVAL:
         return Refusal(
             code="hold.approval",
-            message="This asks for an approval, not for a release.",
+            message="This document needs an approval, not a release.",
             hint="Approve it under To approve.",
             status=409,
         )

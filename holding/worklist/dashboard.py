@@ -168,7 +168,7 @@ class Booked:
 
 
 def owners(company_id: int, held: Held) -> Question[tuple[Owner, ...]]:
-    """Who must act, most money first; each record once an owner."""
+    """On hold by owner, most money first; each record once an owner."""
     people = {look.person_id for one in held.rows for look in one.shape.looks if look.person_id}
     since = yield from owners_since(company_id, sorted(people))
     names = {key: row.owner for key, row in since.items()}

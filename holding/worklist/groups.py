@@ -134,7 +134,7 @@ def groups(
     held: Held,
     after: tuple[int, int] | None = None,
 ) -> Question[tuple[Group, ...]]:
-    """Causes with the records they block, worst money first; one more than a page for more."""
+    """Causes with the records they block, largest amount first; one more than a page for more."""
     if wanted.text:
         held = filters.one_by_one(session, company_id, wanted, held)
     top, _ = _page(wanted, held, after)

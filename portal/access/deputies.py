@@ -1,4 +1,4 @@
-"""Who stands in for whom.
+"""Delegates.
 
 Here: the page and its forms. Not here: what a deputy may do and who may name one
 (holding/access/deputies.py).
@@ -35,7 +35,7 @@ def listing() -> Response:
 
 @deputy_pages.post("/")
 def appoint() -> Response:
-    """Name a deputy."""
+    """Appoint a delegate."""
     wish = _wish()
     if isinstance(wish, forms.Problems):
         return _page(dict(wish.by_field), status=422)

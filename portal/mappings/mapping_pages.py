@@ -24,7 +24,7 @@ pages = Blueprint("mappings", __name__, url_prefix="/c/<co>/mappings")
 
 @pages.get("/missing")
 def missing() -> Response:
-    """What has no mapping, worst money first; one of them open."""
+    """What has no mapping, largest amount first; one of them open."""
     opened = opened_value.opened(forms.whole(request.args.get("cause")))
     return fragments.respond("mappings/missing.html", _missing(opened, {}))
 

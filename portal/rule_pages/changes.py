@@ -168,11 +168,14 @@ def _moment() -> datetime | None:
 def _not_theirs(found: open_changes.ReadChange) -> Refusal | None:
     """Why this person cannot publish it, with those who can."""
     others = " or ".join(found.publishers)
-    hint = f"{others} can." if others else "Invite a second person with the role Publisher."
+    hint = f"{others} can." if others else "Invite a second person with the role Rule publisher."
     if g.actor.person_id in found.authors:
         words = f"You cannot publish change {found.no}, because you wrote it."
         return Refusal("rules.own", words, hint, 403)
     if security.may("rules.publish") is not None:
-        words = f"You cannot publish change {found.no}, because you do not have the role Publisher."
+        words = (
+            f"You cannot publish change {found.no}, because you do not have the role"
+            " Rule publisher."
+        )
         return Refusal("forbidden", words, hint, 403)
     return None

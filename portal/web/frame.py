@@ -16,12 +16,12 @@ from portal.web.permissions import closed
 
 ITEMS = (
     ("dashboard", "Dashboard", "home", "dashboard.show", False),
-    ("holding", "Holding", "inbox", "holding.listing", False),
-    ("runs", "Runs", "runs", "runs.listing", False),
+    ("holding", "Holding area", "inbox", "holding.listing", False),
+    ("runs", "Sync runs", "runs", "runs.listing", False),
     ("reconcile", "Reconciliation", "scale", "reconcile.show", True),
-    ("late", "Late", "clock", "late.listing", True),
-    ("pushes", "Pushes", "sending", "runs.pushes", True),
-    ("rulebook", "Rules", "rules", "rulebook.show", True),
+    ("late", "Not yet posted", "clock", "late.listing", True),
+    ("pushes", "Posting log", "sending", "runs.pushes", True),
+    ("rulebook", "Rule book", "rules", "rulebook.show", True),
     ("mappings", "Mappings", "map", "mappings.missing", True),
     ("uploads", "Uploads", "in", "uploads.listing", True),
     ("connections", "Connections", "plug", "connections.listing", True),

@@ -195,14 +195,14 @@ def _plain_text() -> None:
     for values in (request.args, request.form):
         given += [text for pair in values.items(multi=True) for text in pair]
     if any("\0" in text for text in given):
-        abort(400, "A text contains a sign that is no text.")
+        abort(400, "A text contains an unsupported character.")
 
 
 def _same_site() -> None:
     if request.method not in UNSAFE or request.endpoint == "hooks.receive":
         return
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
-        abort(403, "This form was sent by another site.")
+        abort(403, "This form was submitted from another website.")
 
 
 def _admit() -> ResponseReturnValue | None:

@@ -110,7 +110,7 @@ TOO_LARGE = {
     ),
     "program": (
         f"POST /api/v1/c/{CURRENT_COMPANY}/holds/many HTTP/1.1\nHost: x\n{LARGE}",
-        '"title":"That is too large."',
+        '"title":"The file is too large."',
     ),
     "delivery": (f"POST {HOOK} HTTP/1.1\nHost: x\n{LARGE}", '"code":"http.413"'),
     "asks first": (
@@ -153,7 +153,7 @@ def test_T29a_what_is_sent_all_the_same_is_dropped_and_the_answer_is_read(
         assert requests.get(f"{portal.address}/signin", timeout=30).status_code == 200
         status, text = answer(line)
     assert status == 413
-    assert "That is too large." in text
+    assert "The file is too large." in text
     assert portal.seconds() - before < 2
     assert portal.memory() - memory < 10 * MEGABYTE
 
@@ -170,7 +170,7 @@ def test_T29a_a_body_without_a_length_is_cut_at_the_limit(
             assert portal.on_disk() <= limit + 65536
         status, text = answer(line)
     assert status == 413
-    assert "That is too large." in text
+    assert "The file is too large." in text
     assert portal.on_disk() == 0
 
 

@@ -55,7 +55,7 @@ class Story:
                 group.get_by_role("link", name="Show 3 records").click()
             group.locator("tbody tr").nth(2).wait_for()
             assert group.locator("tbody tr").count() == 3
-            group.get_by_role("link", name="Fix mapping").click()
+            group.get_by_role("link", name="Add mapping").click()
 
             page.fill("#other", "CUP-GLASS-20")
             page.fill("#reason", "The glass under its old name")

@@ -46,7 +46,7 @@ SHOWN = {
     "/c/kedai/notices": "Last messages",
     "/c/kedai/evidence/netshop/order/SO-10240": "Notes of auditors",
     "/c/kedai/audit": "These are your own acts",
-    "/c/kedai/deputies/": "Who stands in for whom",
+    "/c/kedai/deputies/": "Delegates",
     "/c/kedai/people/": "What each role may do",
     "/me": "Sign out everywhere",
     "/help/mapping-missing": "Now in Kedai",

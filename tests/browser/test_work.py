@@ -32,7 +32,7 @@ def test_a_missing_mapping_is_fixed_from_its_group(
     if not script:
         group.locator("a", has_text="Show 4 records").click()
     group.get_by_text("SO-10203").wait_for()
-    page.get_by_text("Fix mapping, blocks 4").first.click()
+    page.get_by_text("Add mapping (4 records)").first.click()
     page.fill("#other", "AB-100")
     page.click("#previewmap")
     page.get_by_text("frees 3").wait_for()

@@ -1,4 +1,4 @@
-"""Who stands in for whom: by whom it is said, for how long, and what it does not allow."""
+"""Delegates: by whom it is said, for how long, and what it does not allow."""
 
 from datetime import timedelta
 from typing import Any

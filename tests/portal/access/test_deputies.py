@@ -65,7 +65,7 @@ def test_who_may_not_is_refused(visit: Any, ids: dict[str, int]) -> None:
     assert visit("tan").post(URL, wish(ids, "lim", "vera")).status_code == 403
     assert visit("adam").post(URL, wish(ids, "lim", "adam")).status_code == 403
     assert visit("adam").post(URL, wish(ids, "lim", "vera")).status_code == 303
-    assert "Name a deputy" not in visit("farah").text(URL)
+    assert "Appoint a delegate" not in visit("farah").text(URL)
 
 
 def stand_in(visit: Any, ids: dict[str, int]) -> Any:

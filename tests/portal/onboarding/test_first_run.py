@@ -77,7 +77,7 @@ def test_the_form_makes_the_company_and_signs_its_first_person_in(
     page = plain(browser.text(entered.location))
     assert "Set up Kedai Contoh Sdn Bhd" in page
     assert "0 of 8 done" in page
-    assert "Publishing rules needs a second person with the role Publisher" in page
+    assert "Publishing rules needs a second person with the role Rule publisher" in page
     assert "Suggested: 2026-10-01, the day after your closed books" in page
     again = plain(browser.text(url, status=410))
     assert "works once" in again

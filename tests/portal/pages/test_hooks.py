@@ -186,7 +186,7 @@ def test_a_locked_database_is_told_in_words_and_when_to_come_again(
         answer = deliver(wire(number="SO-905"), event="evt-905")
         page = app.test_client().get("/signin")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
-    assert answer.get_json()["title"] == "The database is busy."
+    assert answer.get_json()["title"] == "Clearpost is busy."
     assert "locked" not in answer.get_data(as_text=True)
     assert page.status_code == 200
     assert count(database, "delivery") == before

@@ -120,7 +120,7 @@ def test_held_records_are_grouped_by_cause_with_count_and_money(visit, database)
     item = cause(database, "mapping:item:%")
     opened = plain(visit("farah").text(f"/c/kedai/holding?open={item}"))
     assert "SO-10200" in opened
-    assert "Fix mapping, blocks 4" in opened
+    assert "Add mapping (4 records)" in opened
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_the_pane_shows_the_missing_value_with_its_space(visit, database):
     page = visit("farah").text(f"/c/kedai/holding/{hold_of(database, 'SO-10200')}")
     assert 'AB-100<span class="space">' in page
     assert "<b>missing</b>" in page
-    assert "Fix mapping, blocks 4" in page
+    assert "Add mapping (4 records)" in page
     assert "aria-disabled" in page
 
 
@@ -320,7 +320,7 @@ def test_a_changed_set_is_shown_and_nothing_is_approved(visit, database):
     tan.post("/c/kedai/holding/approve", first, status=303)
     answer = lim.post("/c/kedai/holding/approve", form, status=409)
     told = plain(answer.get_data(as_text=True))
-    assert "The set changed while you looked. Nothing was approved." in told
+    assert "The list changed while you were reviewing it. Nothing was approved." in told
     assert "You saw 2 RM 4,800.00" in told
     assert "SO-10220 no longer waits" in told
     assert "Approve the 1 unchanged" in told

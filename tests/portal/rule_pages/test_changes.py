@@ -44,8 +44,9 @@ def test_comments_alone_mean_nothing_else(visit, waiting):
     told = plain(visit("vera").text(f"{CHANGES}/{waiting}"))
     assert "The rules mean the same" in told
     assert "# looked at again" in told
-    assert "You cannot publish change 2, because you do not have the role Publisher. Pua can." in (
-        told
+    assert (
+        "You cannot publish change 2, because you do not have the role Rule publisher. Pua can."
+        in (told)
     )
 
 
