@@ -163,7 +163,7 @@ def test_H06_what_it_says_a_dead_job_is_requeued_in_the_browser(
     first = next(row for row in shown.one("section", id="workers").all("tr", role="row"))
     assert [cell.text for cell in first.all("td")][:2] == [worker, "Working"]
     assert [cell.text for cell in first.all("td")][4] == "1"
-    said = [cell.text for cell in first.all("td")][6:]
+    room = [cell.text for cell in first.all("td")][6:]
     ((memory, disk),) = rows(
         plant.house,
         "SELECT memory_bytes, disk_free_bytes FROM heartbeat WHERE owner = ?",
@@ -171,7 +171,7 @@ def test_H06_what_it_says_a_dead_job_is_requeued_in_the_browser(
     )
     assert 30 * MB < memory < 1000 * MB
     assert disk == pytest.approx(shutil.disk_usage(plant.house.product.home).free, rel=0.5)
-    assert said == [f"{memory / MB:,.0f} MB", f"{disk / 1000 / MB:,.1f} GB"]
+    assert room == [f"{memory / MB:,.0f} MB", f"{disk / 1000 / MB:,.1f} GB"]
     assert re.search(r"Free disk space of the portal: [\d,.]+ GB\.", shown.text)
 
     plant.goes_by(10 * MINUTE + 1)

@@ -60,7 +60,7 @@ def test_before_signing_in_the_browser_says_the_language(visit):
 
 
 def test_a_person_chooses_a_language_and_keeps_it(visit, speaks):
-    speaks(Catalogue({"Your settings are saved.": "Disimpan.", "Runs": "Larian"}, {},
+    speaks(Catalogue({"Your settings are saved.": "Disimpan.", "Sync runs": "Larian"}, {},
                      ["Your settings are saved."]))  # fmt: skip
     farah = visit("farah")
     form = {"name": "Farah", "theme": "auto", "keys": "1"}

@@ -88,7 +88,7 @@ def test_a_second_click_is_told_what_the_first_one_did(visit, database, both):
     again = lim.post(URL, form, status=303)
     told = plain(lim.text(again.location))
     assert "This was done already, by your first click: 2 approved, RM 4,800.00." in told
-    assert "The set changed" not in told
+    assert "The list changed" not in told
     assert one(database, "SELECT count(*) FROM approval") == 2
 
 
@@ -134,5 +134,5 @@ def test_somebody_elses_form_is_no_first_click(visit, database, both):
     form = whole_form(lim.text(f"{URL}?cause={both}"), op="g-1")
     lim.post(URL, form, status=303)
     told = plain(tan.post(URL, form, status=409).text)
-    assert "The set changed" in told
+    assert "The list changed" in told
     assert "first click" not in told

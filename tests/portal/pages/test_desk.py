@@ -79,7 +79,7 @@ def test_what_is_put_aside_leaves_the_list_and_is_still_counted(visit, database,
     far = (clock.now() + timedelta(days=30)).date().isoformat()
     assert "two weeks" in shown(farah.post(f"{H}/{hold}/snooze", {"until": far}, status=422))
     assert "Choose a day." in shown(farah.post(f"{H}/{hold}/snooze", {"until": "soon"}, status=422))
-    before = re.search(r"Holding (\d+)", plain(farah.text(H)))
+    before = re.search(r"Holding area (\d+)", plain(farah.text(H)))
     farah.post(f"{H}/{hold}/snooze", {"until": day, "op": "s-1"}, status=303)
     assert f"Snoozed until {day} 08:00" in plain(farah.text(f"{H}/{hold}"))
     todo = plain(farah.text(H))
@@ -87,7 +87,7 @@ def test_what_is_put_aside_leaves_the_list_and_is_still_counted(visit, database,
     assert "1 snoozed and held all the same" in todo
     assert "Snoozed 1" in todo
     assert before is not None
-    assert f"Holding {before[1]}" in todo
+    assert f"Holding area {before[1]}" in todo
     assert "Customer C-99 is no debtor" in plain(farah.text(f"{H}?view=snoozed"))
 
 
