@@ -222,7 +222,7 @@ def near_miss(visitor: Visitor, sku: str, known: str) -> str:
     """How the suggestion of the known article says that this one differs."""
     address = f"/c/{CURRENT_COMPANY}/mappings/missing"
 
-    choose = r'href="([^"]*)#mappreview">Choose<span class="vh"> a value for ([^<]*)</span>'
+    choose = r'href="([^"]*)#mappreview">Map<span class="vh"> ([^<]*)</span>'
 
     def opened_panel() -> str | None:
         found = {key: link for link, key in re.findall(choose, visitor.get(address))}

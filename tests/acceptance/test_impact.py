@@ -190,7 +190,7 @@ def test_F24_two_spellings_with_one_number_are_held_with_a_merge_proposal(
         assert "Nothing in the accounts is changed" in told
     missing = until(
         lambda: re.search(
-            r'href="([^"]+)#mappreview">[^<]*<[^>]*> a value for C-503',
+            r'href="([^"]+)#mappreview">[^<]*<[^>]*> C-503',
             finance.get(f"{MAPPINGS}/missing"),
         ),
         "C-503",
