@@ -28,7 +28,7 @@ def test_the_hold_of_a_unit_leads_to_its_four_values(visit, database):
 def test_the_code_leads_to_its_help(visit):
     farah = visit("farah")
     [address] = re.findall(r'href="(/help/[^"]+)">What UOM01 means<', farah.text(PROOF))
-    assert "UOM01: unit unknown" in plain(farah.text(html.unescape(address)))
+    assert "UOM01: Unit conversion missing" in plain(farah.text(html.unescape(address)))
 
 
 def test_without_asking_the_first_is_shown_and_no_other_cause_is(visit, database):
