@@ -23,14 +23,20 @@ Chosen = Mapping[str, str]
 
 
 DAYS: Final = "days"
-"""The one key of `Chosen` that is no column: which number of 05/06/2026 is the day."""
+SHORT_DAYS: Final = "short_days"
+"""The keys of `Chosen` that are no columns: which number of 05/06/2026 is the day, and which of
+05/06/26; who answered the one was not asked whether the year comes first.
+"""
 
 
 class DayOrder(StrEnum):
-    """Which number comes first where a day is written as 05/06/2026."""
+    """Which number comes first where a day is written as 05/06/2026; only before a month the year,
+    where it has two digits.
+    """
 
     DAY = "day"
     MONTH = "month"
+    YEAR = "year"
 
 
 class MatchedBy(StrEnum):
@@ -97,7 +103,8 @@ class FileOrder:
 class FileOrders:
     """What a file holds. `missing`: the needed fields that no column fills, by sheet; `in_doubt`: a
     day of which only a person can say what it means; in both cases nothing else was read. `days`:
-    how such days were read. `errors` belong to no order, such as an item whose order is not in the
+    how such days were read. `ways`: what the days in doubt can mean: how they are read, and what
+    the one in doubt then is. `errors` belong to no order, such as an item whose order is not in the
     file. An order is made when it is asked for, and again when it is asked for again.
     """
 
@@ -105,6 +112,7 @@ class FileOrders:
     columns: tuple[FileColumn, ...]
     missing: tuple[tuple[str, str], ...] = ()
     in_doubt: str = ""
+    ways: tuple[tuple[DayOrder, str], ...] = ()
     days: DayOrder | None = None
     orders: Sequence[FileOrder] = ()
     errors: tuple[RowError, ...] = ()

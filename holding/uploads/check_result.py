@@ -73,7 +73,8 @@ class ChangedOrder:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
     """All that a preview shows. `refused` is message and hint of a file that is not read at all;
-    `in_doubt` a day of which somebody has to say what it means, `days` how such days were read;
+    `in_doubt` a day of which somebody has to say what it means, `ways` how it can be read, and what
+    it then is, `days` how such days were read;
     `left_out` the first cells of the orders with an unknown code; `cells` counts all that is
     wrong, `wrong` and `changed` are the first of them. `loose` cells belong to no order;
     `unsummed` orders are in `counts` and not in `money`.
@@ -84,6 +85,7 @@ class CheckResult:
     columns: tuple[FileColumn, ...] = ()
     missing: tuple[tuple[str, str], ...] = ()
     in_doubt: str = ""
+    ways: tuple[tuple[str, str], ...] = ()
     days: str = ""
     counts: Mapping[str, int]
     money: Mapping[str, Sums]
@@ -111,7 +113,8 @@ def of_json(told: Mapping[str, Any]) -> CheckResult:
         sheets=tuple(SheetRows(**one) for one in told["sheets"]),
         columns=tuple(_column(one) for one in told["columns"]),
         missing=tuple((str(sheet), str(name)) for sheet, name in told["missing"]),
-        in_doubt=told.get("in_doubt", ""),  # nor was this, nor the next
+        in_doubt=told.get("in_doubt", ""),  # nor was this, nor the next two
+        ways=tuple((str(order), str(day)) for order, day in told.get("ways", ())),
         days=told.get("days", ""),
         counts=told["counts"],
         money=told["money"],

@@ -72,6 +72,7 @@ def checked(
         columns=file.columns,
         missing=file.missing,
         in_doubt=file.in_doubt,
+        ways=tuple((str(order), day) for order, day in file.ways),
         days=file.days or "",
         counts=dict(counts),
         money={each: dict(sums) for each, sums in money.sums.items()},

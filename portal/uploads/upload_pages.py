@@ -6,13 +6,12 @@ Here: views. Not here: the check and the import (holding/uploads), reading the f
 
 import re
 from collections.abc import Mapping
-from datetime import date
 from typing import Final
 from urllib.parse import quote
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
-from connectors.contract.uploads import DAYS, LEFT_OUT, DayOrder, FieldLabel, FileColumn
+from connectors.contract.uploads import DAYS, LEFT_OUT, SHORT_DAYS, DayOrder, FieldLabel, FileColumn
 from holding.access.personal_data import MASK, PERSONAL
 from holding.refusal import Refusal
 from holding.runtime import doorbell
@@ -84,8 +83,11 @@ def days(upload_id: int) -> Response:
     row, told = _row(upload_id), request.form.get("days", "")
     if told not in set(DayOrder):
         abort(400)
+    found = row.found
+    short = found is not None and DayOrder.YEAR in dict(found.ways)
+    answer = {SHORT_DAYS if short else DAYS: told}
     with store.writing() as session:
-        refusal = giving_in.choose(session, g.actor, g.company.id, upload_id, {DAYS: told}, g.now)
+        refusal = giving_in.choose(session, g.actor, g.company.id, upload_id, answer, g.now)
     if refusal is not None:
         return fragments.refuse(refusal, back=_url(upload_id))
     doorbell.ring(g.company.id, "upload")
@@ -185,7 +187,6 @@ def _page(row: UploadRow) -> Response:
         State=UploadState,
         fields=fields,
         labels=labels_of(fields),
-        both_ways=_both_ways,
         of_orders=row.kind == giving_in.KIND,
         sees=_sees(row),
         stored_value=_stored_value,
@@ -200,12 +201,6 @@ def _choices(source: str, kind: str) -> dict[str, object]:
     takes = giving_in.sources_for(store.reading(), g.company.id)
     kinds = dict.fromkeys(one for name in takes for one in takes[name])
     return {"sources": takes, "kinds": kinds, "wanted": source, "wanted_kind": kind}
-
-
-def _both_ways(written: str) -> tuple[date, date]:
-    """What 05/06/2026 means with the day first, and with the month first."""
-    first, second, year = (int(part) for part in re.findall(r"\d+", written)[:3])
-    return date(year, second, first), date(year, first, second)
 
 
 def _stored_value(field: ChangedField) -> str:

@@ -81,7 +81,8 @@ class Workbook:
             return parts
         found = orders_of_file(parts, zone, {})
         if found.in_doubt:
-            message = f"{found.in_doubt} can be read in two ways: nothing says which is the day."
+            day = found.in_doubt
+            message = f"{day} can be read in more than one way: nothing says which is the day."
             hint = "Write days as 2026-06-05, or upload the file: the page asks which is meant."
             return SourceRefusal(422, "days_in_doubt", message, hint)
         if found.missing:

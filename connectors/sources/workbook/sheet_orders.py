@@ -16,6 +16,7 @@ from connectors.contract import IncomingRecord, RowError
 from connectors.contract.uploads import (
     DAYS,
     LEFT_OUT,
+    SHORT_DAYS,
     Chosen,
     DayOrder,
     FileColumn,
@@ -35,7 +36,7 @@ from connectors.sources.workbook.file_sheets import (
 )
 from connectors.sources.workbook.headings import id_of
 from connectors.sources.workbook.sheet_rows import SheetRow
-from connectors.sources.workbook.written_days import Said, days_of
+from connectors.sources.workbook.written_days import Said, as_iso, days_of
 
 _DAYS: Final = ("date", "moment")
 _SUMS: Final = ("amount", "commission", "net")  # what a kind without a total comes to
@@ -60,9 +61,14 @@ def orders_of_file(parts: Parts, zone: ZoneInfo, chosen: Chosen) -> FileOrders:
     if missing:
         return FileOrders(sheets=sheets, columns=tuple(columns), missing=missing)
     days = days_of(_written(parts, columns))
-    order = days.order(chosen.get(DAYS, ""))
+    order = days.order(chosen.get(SHORT_DAYS if DayOrder.YEAR in days.ways else DAYS, ""))
     if days.said is Said.EITHER and order is None:
-        return FileOrders(sheets=sheets, columns=tuple(columns), in_doubt=days.example)
+        return FileOrders(
+            sheets=sheets,
+            columns=tuple(columns),
+            in_doubt=days.example,
+            ways=tuple((one, str(as_iso(days.example, one))[:10]) for one in days.ways),
+        )
     read = _Reading(parts, columns, order)
     groups, loose = read.joined() if parts.joined else read.apart()
     seen = Counter(head.named() for head, _, _ in groups)
@@ -70,6 +76,7 @@ def orders_of_file(parts: Parts, zone: ZoneInfo, chosen: Chosen) -> FileOrders:
         sheets=sheets,
         columns=tuple(columns),
         days=order if days.example or days.said is Said.MONTH else None,
+        ways=tuple((one, "") for one in days.ways),
         orders=_Orders(groups, seen, parts, zone),
         errors=tuple(loose),
         letters=filled,

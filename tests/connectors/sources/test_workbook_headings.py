@@ -171,12 +171,48 @@ def test_a_file_that_says_itself_which_is_the_day_is_not_asked(days, read, told)
         assert (found.in_doubt, found.days, made) == ("", read, told)
 
 
+@pytest.mark.parametrize(
+    ("days", "ways", "read"),
+    [
+        (["19/11/26", "20/11/26"], ["day", "year"], {"day": ["2026-11-19", "2026-11-20"]}),
+        (["26/11/19", "26/11/20"], ["day", "year"], {"year": ["2026-11-19", "2026-11-20"]}),
+        (["05/06/26"], ["day", "month", "year"], {"month": ["2026-05-06"], "year": ["2005-06-26"]}),
+        (["32/06/26"], ["year"], {"year": ["2032-06-26"]}),  # as likely a typing error: it is asked
+    ],
+)
+def test_a_year_of_two_digits_is_asked_for_too(days, ways, read):
+    found, _ = dated(*days)
+    assert (found.in_doubt, [order for order, _ in found.ways]) == (days[0], ways)
+    for order, made in read.items():
+        assert dict(found.ways)[order] == made[0]
+        again, told = dated(*days, chosen={"short_days": order})
+        assert (again.in_doubt, again.days, told) == ("", order, made)
+        assert dated(*days, chosen={"days": order})[0].in_doubt, "an answer about whole years"
+    for order in {"day", "month", "year"} - set(ways):
+        assert dated(*days, chosen={"short_days": order})[0].in_doubt, "no way to read it"
+
+
+@pytest.mark.parametrize(
+    ("days", "read", "told"),
+    [
+        (["06/13/26"], "month", ["2026-06-13"]),
+        (["05/06/26", "13/06/2026"], "day", ["2026-06-05", "2026-06-13"]),
+        (["05/06/26", "06/13/26"], "month", ["2026-05-06", "2026-06-13"]),
+        (["12/11/10", "13/11/2026", "11/13/2026"], None, [None, None, None]),
+    ],
+)
+def test_of_a_year_of_two_digits_a_file_may_say_which_is_the_day(days, read, told):
+    for chosen in ({}, {"short_days": "year"}):
+        found, made = dated(*days, chosen=chosen)
+        assert (found.in_doubt, found.days, made) == ("", read, told)
+
+
 def test_days_that_say_two_things_and_what_is_no_day_are_wrong_cells():
     found, made = dated(
         "13/06/2026", "06/13/2026", "05/06/2026", "2026-06-05", chosen={"days": "day"}
     )
     assert (found.in_doubt, made) == ("", [None, None, None, "2026-06-05"])
-    found, made = dated("13/13/2026", "31/02/2026", "05/06/26", "31/12/2026")
+    found, made = dated("13/13/2026", "31/02/2026", "5/6/126", "31/12/2026")
     assert made == [None, None, None, "2026-12-31"]
     assert found.orders[0].errors[0].value == "13/13/2026"
 
@@ -185,7 +221,7 @@ def test_a_file_that_nobody_is_asked_about_names_the_day_in_doubt():
     source = sources()["workbook"]
     refused = source.read("orders.csv", (DAYS + "SO-1,paid,05/06/2026,,1,A\n").encode(), SHOP_ZONE)
     assert (refused.status, refused.code) == (422, "days_in_doubt")
-    assert "05/06/2026 can be read in two ways" in refused.message
+    assert "05/06/2026 can be read in more than one way" in refused.message
     taken = source.read("orders.csv", (DAYS + "SO-1,paid,15/06/2026,,1,A\n").encode(), SHOP_ZONE)
     assert [one.body["ordered_on"] for one in taken.records] == ["2026-06-15"]
 

@@ -365,7 +365,7 @@ def test_a_file_of_another_kind_is_read_as_that_and_its_days_are_asked_for_once(
     raw = (SETTLED + "ST-901,approved,B-1,05/06/2026,5.00\n").encode()
     url = checked(farah, work, raw, name="a.csv", kind="settlement")
     page = plain(farah.text(url))
-    assert "05/06/2026 can be read in two ways." in page
+    assert "05/06/2026 can be read in more than one way." in page
     assert "The first: 2026-06-05" in page
     assert "The second: 2026-05-06" in page
     assert "Records read 0" in page
@@ -391,6 +391,17 @@ def test_a_file_of_another_kind_is_read_as_that_and_its_days_are_asked_for_once(
     farah.post(f"{url}/days", {"days": "month"}, status=303)
     work()
     assert "Days are read with the month first" in plain(farah.text(url))
+
+    raw = (SETTLED + "ST-903,approved,B-1,26/06/07,5.00\n").encode()
+    url = checked(farah, work, raw, name="c.csv", kind="settlement")
+    page = plain(farah.text(url))
+    assert "26/06/07 can be read in more than one way." in page, "no answer of before fits"
+    assert "The first: 2007-06-26 The third: 2026-06-07" in page
+    farah.post(f"{url}/days", {"days": "year"}, status=303)
+    work()
+    page = plain(farah.text(url))
+    assert "Days are read with the year first, as 26/12/31. Read the day first" in page
+    assert "Records read 1 New 1" in page
 
 
 def test_the_same_bytes_may_be_given_in_as_another_kind(visit, work):
