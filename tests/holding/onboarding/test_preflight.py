@@ -11,8 +11,9 @@ from holding.connections.master_data import RATE, keep_snapshot
 from holding.onboarding import diagnosis
 from holding.onboarding.preflight import Code, findings
 from holding.onboarding.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
+from holding.runtime import heartbeats
 from holding.store.database import Database
-from holding.tables import Company, Snapshot
+from holding.tables import Company, Pull, Snapshot
 from rules.values.posting_states import PostingState
 from tests.holding.connections.test_limits import told_of
 from tests.support.factories import connection_named, make_connection
@@ -104,3 +105,46 @@ def test_one_sale_of_which_two_systems_would_make_an_e_invoice(
         session.flush()
         again = findings(session, company.id, NOW, "aiaccount")
     assert TWO_E_INVOICES not in {one.code for one in again}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "works", "told"),
+    [(11, False, "no worker runs"), (11, True, "the queue here is long"), (9, False, "")],
+)
+def test_a_delay_of_our_own_is_told_by_whether_a_worker_runs(
+    database: Database, company: Company, minutes: int, works: bool, told: str
+) -> None:
+    with database.write() as session:
+        due = NOW - timedelta(minutes=minutes)
+        posting = make_ready(session, company, "IV-1", due=due)
+        if works:
+            heartbeats.beat(
+                session, "w1", started_at=NOW, now=NOW, next_by=NOW + timedelta(minutes=1)
+            )
+        found = diagnosis.diagnose(session, posting.connection_id, NOW)
+    late = [one for one in found if one.topic == diagnosis.Topic.DELAYED]
+    assert [one.words for one in late] == [f"A document has been due for 11 min: {told}."] * bool(
+        told
+    )
+    for one in late:
+        assert one.todo.startswith("Start another" if works else "Start a worker: clearpost up")
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(11, True), (9, False)])
+def test_a_source_that_cannot_be_read_is_the_delay_of_what_it_would_bring(
+    database: Database, company: Company, minutes: int, told: bool
+) -> None:
+    with database.write() as session:
+        shop = make_connection(session, company, "woocommerce", side="source")
+        since = NOW - timedelta(minutes=minutes)
+        wrong = "The shop did not answer in time."
+        pull = Pull(connection_id=shop.id, kind="pull", start_at=NOW, wrong=wrong)
+        pull.wrong_since = since
+        session.add(pull)
+        session.flush()
+        target = connection_named(session, company, "aiaccount")
+        found = diagnosis.diagnose(session, target.id, NOW)
+    late = [one for one in found if one.topic == diagnosis.Topic.DELAYED]
+    read = f"The source woocommerce has not been read for more than 10 minutes: {wrong}"
+    assert [one.words for one in late] == [read] * told
+    assert [one.todo for one in late] == ["Look at woocommerce, or ask who runs it."] * told
