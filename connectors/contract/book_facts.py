@@ -14,20 +14,12 @@ from connectors.contract.e_invoices import SAME_E_INVOICE
 
 @dataclass(frozen=True, slots=True)
 class DuplicateWindow:
-    """By what a target knows that it had something before (`by`, as after “the same”), for how long
-    (None: as long as it has the document), and where that was read.
+    """By what a target knows that it had something before, for how long and where that was read, in
+    a sentence; `lasts` is that time, None as long as it has the document.
     """
 
-    by: str
-    lasts: timedelta | None
-    source: str
-
-    @property
-    def says(self) -> str:
-        """The same as a sentence."""
-        days = self.lasts.days if self.lasts else 0
-        long = f"{days} {'day' if days == 1 else 'days'}" if days else "as long as it is there"
-        return f"The same {self.by} is known for {long} ({self.source})."
+    says: str
+    lasts: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,8 +42,13 @@ from connectors.transport.http import Http, HttpFailure, mask
 from connectors.transport.strict_json import loads
 
 KNOWN_BY = (
-    DuplicateWindow("key of a call", timedelta(days=30), "our contract; AiAccount gives no figure"),
-    DuplicateWindow("number and party", None, "AiAccount Sync, Platform Layer"),
+    DuplicateWindow(
+        "The key of a call is known for 30 days (our contract; AiAccount gives no figure).",
+        timedelta(days=30),
+    ),
+    DuplicateWindow(
+        "The same number and party is known as long as it is there (its help page, AiAccount Sync)."
+    ),
 )
 FORM = ConnectionForm(
     title="AiAccount",

@@ -44,12 +44,13 @@ from connectors.targets.autocount_aotg.relay import Relay, told_of
 from connectors.transport.http import Http
 from connectors.transport.strict_json import loads
 
+_KNOWN = "The same number is known as long as it is there (AOTG answers: already exists)."
 FORM = ConnectionForm(
     title="AutoCount On The Go (AOTG)",
     system="AutoCount",
     tells=BookFacts(
         closing_date="entered",
-        known_by=(DuplicateWindow("number", None, "what AOTG answers: already exists"),),
+        known_by=(DuplicateWindow(_KNOWN),),
     ),
     e_invoices=EInvoices(
         submitter=Submitter.TARGET,

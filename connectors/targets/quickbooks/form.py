@@ -20,7 +20,10 @@ from connectors.contract import declared_settings as declared
 MINOR_VERSION = "75"
 E_INVOICE = "e_invoice_field"
 KNOWN_BY = (
-    DuplicateWindow("request id", timedelta(days=1), "our contract; Intuit gives no figure"),
+    DuplicateWindow(
+        "The id of a request is known for 1 day (our contract; Intuit gives no figure).",
+        timedelta(days=1),
+    ),
 )
 FORM = ConnectionForm(
     title="QuickBooks Online",

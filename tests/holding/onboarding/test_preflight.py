@@ -82,7 +82,7 @@ def test_what_was_never_answered_and_is_not_remembered_there_any_more(
         found = findings(session, company.id, NOW, "aiaccount")
         topics = [one.topic for one in diagnosis.diagnose(session, posting.connection_id, NOW)]
     late = [one.words for one in found if one.code == FORGOTTEN]
-    says = "The same key of a call is known for 30 days (our contract; AiAccount gives no figure)."
+    says = "The key of a call is known for 30 days (our contract; AiAccount gives no figure)."
     assert late == [f"It was sent and never answered. {says} First: {one}." for one in told]
     assert (diagnosis.Topic.DUPLICATES in topics) == bool(told)
 
