@@ -81,3 +81,28 @@ def header_of(sheet: Sheet) -> Sequence[tuple[int, str]]:
     """The columns of the first row with their words, trimmed."""
     first = sheet.rows.get(1, {})
     return [(column, str(value).strip()) for column, value in sorted(first.items())]
+
+
+def kind_and_text(value: object) -> list[str] | None:
+    """The kind of a value and its text; None for an empty cell."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return ["b", "yes" if value else "no"]
+    if isinstance(value, (int, float)):
+        return _number(value)
+    if isinstance(value, (datetime, date)):
+        return ["m", value.isoformat()]
+    if isinstance(value, str):
+        return ["t", value]
+    return ["e", f"{value}, which is a time without a date"]
+
+
+def _number(value: float) -> list[str]:
+    """The number a person typed: a spreadsheet keeps 15 digits, further ones are no data."""
+    if isinstance(value, int):
+        return ["n", str(value)] if abs(value) < 10**18 else ["e", "a number too long to be exact"]
+    text = repr(value)
+    if sum(sign.isdigit() for sign in text.split("e")[0].lstrip("-0.")) > 15:
+        text = format(value, ".15g")
+    return ["n", text] if text.lstrip("-") not in {"inf", "nan"} else ["e", "a number out of range"]

@@ -21,7 +21,7 @@ import openpyxl
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
 from connectors.kit.confined_process import confine
-from connectors.kit.sheet_tables import Limits, WorkbookRefusal
+from connectors.kit.sheet_tables import Limits, WorkbookRefusal, kind_and_text
 
 _ACTIVE = ("vbaproject", "xl/macrosheets/", "xl/activex/", "xl/externallinks/", "xl/ctrlprops/")
 _WITH_CELLS = ("xl/worksheets/", "xl/sharedstrings")
@@ -37,9 +37,14 @@ _MORE = re.compile(
     rb"|\br=[\"'](?:[A-Z]{3}|[H-Z][A-Z]|[A-Z]+[0-9]{6})"  # far out: it makes room for all between
 )
 """What calamine does not tell of a sheet, or not to the digit."""
-_LAST_DAY = 2_958_465
-_MORE_REACH = 64
-"""Bytes of which a match of `_MORE` may be cut in two by the edge of a chunk."""
+_REACH = 128
+"""Bytes of which a match may be cut in two by the edge of a chunk."""
+_STYLES = re.compile(rb"<(?:\w+:)?cellXfs\b.*?</(?:\w+:)?cellXfs>", re.DOTALL)
+_STYLE = re.compile(rb"""<(?:\w+:)?xf\b[^>]*?\bnumFmtId=["'](\d+)""")
+_FORMAT = re.compile(rb"""<(?:\w+:)?numFmt\b(?=[^<]*\bformatCode=["'][^<]*[dmyhs])"""
+                     rb"""[^<]*?\bnumFmtId=["'](\d+)""", re.IGNORECASE)  # fmt: skip
+_DAYS = (*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59))
+"""Formats of days and times that every spreadsheet program knows by their numbers."""
 
 
 class _UnsureError(Exception):
@@ -59,12 +64,12 @@ def main() -> None:
     limits = Limits(**json.loads(sys.argv[1]))
     confine(memory_bytes=limits.memory_bytes, cpu_seconds=limits.cpu_seconds)
     out = sys.stdout
-    told = 0
+    length = 0
     try:
         for line in read(sys.stdin.buffer.read(), limits):
             words = json.dumps(line)
-            told += len(words)
-            if told > limits.told_bytes:
+            length += len(words)
+            if length > limits.told_bytes:
                 raise _bomb()
             out.write(words + "\n")
     except RefusedError as refused:
@@ -158,7 +163,7 @@ def _inflate(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], limits: L
     """Unpack every part once, counting: what a part declares about its size proves nothing.
     Whether calamine tells all that is in the sheets.
     """
-    total, plain = 0, True
+    total, plain, late = 0, True, _late_days(archive, limits)
     for entry in entries:
         size = 0
         kept = tail = b""
@@ -169,8 +174,9 @@ def _inflate(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], limits: L
                 if entry.filename.lower() == "[content_types].xml":
                     kept += chunk
                 if entry.filename.lower().startswith(_WITH_CELLS):
-                    plain = plain and not _MORE.search(tail + chunk)
-                    tail = chunk[-_MORE_REACH:]
+                    seen = tail + chunk
+                    plain = plain and not (_MORE.search(seen) or late.search(seen))
+                    tail = chunk[-_REACH:]
                 grown = size > limits.ratio_from_bytes and size > limits.ratio * entry.compress_size
                 if grown or total > limits.inflated_bytes:
                     raise _bomb()
@@ -178,6 +184,24 @@ def _inflate(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], limits: L
             words = "The workbook may hold macros."
             raise RefusedError("active_content", words, "Save it as .xlsx.")
     return plain
+
+
+def _late_days(archive: zipfile.ZipFile, limits: Limits) -> re.Pattern[bytes]:
+    """A number of seven digits in a format of days: after the last of all days calamine tells it as
+    the number that it is, and openpyxl as an error. A shop's ids are such numbers in no format.
+    """
+    styles = b"<cellXfs><xf numFmtId='0'/></cellXfs>"
+    for entry in archive.infolist():
+        if entry.filename.lower() == "xl/styles.xml":
+            with archive.open(entry) as part:
+                styles = part.read(limits.ratio_from_bytes)
+    dated = {*map(int, _FORMAT.findall(styles)), *_DAYS}
+    used = [int(one) for one in _STYLE.findall((_STYLES.search(styles) or [b""])[0])]
+    places = [str(at).encode() for at, each in enumerate(used) if each in dated]
+    if not used or used[0] in dated:  # cells that name no format have the first
+        return re.compile(rb"<v>-?[0-9]{7}")
+    named = b"|".join(places) or b"-"
+    return re.compile(rb"""\bs=["'](?:%s)["'][^>]*><v>-?[0-9]{7}""" % named)
 
 
 def _quickly(raw: bytes, limits: Limits) -> Iterator[dict[str, object]] | None:
@@ -208,7 +232,9 @@ def _lines(sheets: Iterable[CalamineSheet]) -> Iterator[dict[str, object]]:
         yield {"sheet": sheet.name}
         _, right = sheet.start or (0, 0)  # empty rows above are told, empty columns before are not
         for place, row in enumerate(sheet.iter_rows(), start=1):
-            told = ((at, _told(_exact(value))) for at, value in enumerate(row, start=right + 1))
+            told = (
+                (at, kind_and_text(_exact(value))) for at, value in enumerate(row, start=right + 1)
+            )
             cells = {str(at): words for at, words in told if words is not None}
             if cells:
                 yield {"row": place, "cells": cells}
@@ -216,13 +242,11 @@ def _lines(sheets: Iterable[CalamineSheet]) -> Iterator[dict[str, object]]:
 
 def _exact(value: object) -> object:
     """Calamine tells numbers as floats, and a day as one without a time. Raises _UnsureError at a
-    time without a date, a day in the year that spreadsheets count wrong, a number after all days.
+    time without a date, and at a day in the year that spreadsheets count wrong.
     """
     if isinstance(value, (time, timedelta)) or (isinstance(value, date) and value.year < 1901):
         raise _UnsureError
     if isinstance(value, float):
-        if abs(value) > _LAST_DAY:
-            raise _UnsureError
         return int(value) if value.is_integer() else value
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - a cell has no zone
@@ -288,32 +312,7 @@ def _too_many(sheet: str, limits: Limits) -> RefusedError:
 def _cell(cell: Any) -> list[str] | None:
     if cell.data_type == "e" and cell.value:
         return ["e", str(cell.value)]
-    return _told(cell.value)
-
-
-def _told(value: object) -> list[str] | None:
-    """The kind of a value and its text; None for an empty cell."""
-    if value is None or value == "":
-        return None
-    if isinstance(value, bool):
-        return ["b", "yes" if value else "no"]
-    if isinstance(value, (int, float)):
-        return _number(value)
-    if isinstance(value, (datetime, date)):
-        return ["m", value.isoformat()]
-    if isinstance(value, str):
-        return ["t", value]
-    return ["e", f"{value}, which is a time without a date"]
-
-
-def _number(value: float) -> list[str]:
-    """The number a person typed: a spreadsheet keeps 15 digits, further ones are no data."""
-    if isinstance(value, int):
-        return ["n", str(value)] if abs(value) < 10**18 else ["e", "a number too long to be exact"]
-    text = repr(value)
-    if sum(sign.isdigit() for sign in text.split("e")[0].lstrip("-0.")) > 15:
-        text = format(value, ".15g")
-    return ["n", text] if text.lstrip("-") not in {"inf", "nan"} else ["e", "a number out of range"]
+    return kind_and_text(cell.value)
 
 
 if __name__ == "__main__":

@@ -145,6 +145,30 @@ def test_what_it_would_not_tell_is_left_to_the_other(held):
     assert is_plain(made(['<c r="A1"><v>12</v></c>']))
 
 
+@pytest.mark.parametrize("style", ["", ' s="0"', ' s="1"', ' s="8"'])
+def test_a_shop_of_millions_of_orders_is_read_quickly(style):
+    raw = made([f'<c r="A1"{style}><v>14000001</v></c>', '<c r="A2" s="2"><v>45000</v></c>'])
+    quick, slow = read_both(raw)
+    assert is_plain(raw)
+    assert quick == slow
+    assert quick[1] == {"row": 1, "cells": {"1": ["n", "14000001"]}}
+
+
+@pytest.mark.parametrize(
+    ("cell", "styles"),
+    [
+        ('<c r="A1" s="2"><v>2958466</v></c>', STYLES),
+        ('<c r="A1" s="5"><v>-7000000</v></c>', STYLES),
+        ('<c r="A1" s="1"><v>2958466</v></c>', STYLES.replace('numFmtId="165"', 'numFmtId="22"')),
+        ('<c r="A1"><v>2958466</v></c>', STYLES.replace('numFmtId="164"', 'numFmtId="14"')),
+        ('<c r="A1"><v>2958466</v></c>', STYLES.replace("cellXfs", "others")),
+    ],
+)
+def test_a_number_after_all_days_is_left_to_the_other(cell, styles):
+    """Whatever says that it is a day: its format, or that of cells without any."""
+    assert not is_plain(made([cell], **{"xl/styles.xml": styles}))
+
+
 def test_a_cell_that_is_far_out_is_refused_and_takes_no_memory():
     far = made(['<c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c>'])
     with pytest.raises(child.RefusedError) as refused:
