@@ -4,7 +4,7 @@ Here: sheets, cells, limits and refusals as data. Not here: reading and writing 
 which runs apart.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,6 +24,33 @@ class CellError:
 
 CellValue = str | Decimal | datetime | date | bool | CellError
 Row = Mapping[int, CellValue]
+
+
+class CompactRow(Mapping[int, CellValue]):
+    """A row that is its values and no more: which column stands at which place is kept once for all
+    rows with the same columns. A dict of each would be most of what a large file takes.
+    """
+
+    __slots__ = ("_places", "_values")
+
+    def __init__(self, places: Mapping[int, int], values: Sequence[CellValue]) -> None:
+        self._places, self._values = places, values
+
+    def __getitem__(self, column: int) -> CellValue:
+        """The value of a column; KeyError where it is blank."""
+        return self._values[self._places[column]]
+
+    def __contains__(self, column: object) -> bool:
+        """Whether a column is filled."""
+        return column in self._places
+
+    def __iter__(self) -> Iterator[int]:
+        """The filled columns, from the left."""
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._places)
 
 
 @dataclass(frozen=True, slots=True)

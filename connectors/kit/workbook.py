@@ -23,7 +23,9 @@ from connectors.kit.confined_process import run
 from connectors.kit.sheet_tables import (
     CellError,
     CellValue,
+    CompactRow,
     Limits,
+    Row,
     Sheet,
     WorkbookRefusal,
     column_name,
@@ -80,8 +82,8 @@ def _lines(told: bytes) -> Iterator[dict[str, object]]:
 
 def sheets_of(lines: Iterable[dict[str, object]]) -> tuple[Sheet, ...] | WorkbookRefusal:
     """The sheets that a reader told line by line."""
-    sheets: list[tuple[str, dict[int, dict[int, CellValue]]]] = []
-    values = _Values()
+    sheets: list[tuple[str, dict[int, Row]]] = []
+    values, columns = _Values(), dict[tuple[str, ...], Mapping[int, int]]()
     for line in lines:
         match line:
             case {"refused": {"code": code, "message": message, "hint": hint}}:
@@ -89,8 +91,13 @@ def sheets_of(lines: Iterable[dict[str, object]]) -> tuple[Sheet, ...] | Workboo
             case {"sheet": name}:
                 sheets.append((str(name), {}))
             case {"row": int(number), "cells": dict(cells)}:
-                row = {int(column): values.of(kind, text) for column, (kind, text) in cells.items()}
-                sheets[-1][1][number] = row
+                named = tuple(cells)
+                if (places := columns.get(named)) is None:
+                    places = {int(one): at for at, one in enumerate(named)}
+                    if len(columns) < _MOST_SHARED:
+                        columns[named] = places
+                row = tuple(values.of(kind, text) for kind, text in cells.values())
+                sheets[-1][1][number] = CompactRow(places, row)
     return tuple(Sheet(name, rows) for name, rows in sheets)
 
 
