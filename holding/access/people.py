@@ -39,7 +39,7 @@ from holding.access.teams import (
 from holding.audit.events import record_event
 from holding.refusal import Refusal
 from holding.store.row_objects import Columns, of
-from holding.store.together import answer
+from holding.store.together import Question, answer
 from holding.tables import Company, FormerMember, Membership, Person
 from holding.tables.columns import is_currency
 
@@ -267,7 +267,13 @@ def who_may(
 
 def able(session: Session, company_id: int, act: str, team_id: int | None) -> dict[int, str]:
     """The active people who may do the act (and answer for the team), by name: person id -> it."""
-    query = (
+    found, members = answer(session, asked_able(company_id, act)), answering(session, team_id)
+    return {key: name for key, name in found.items() if not members or key in members}
+
+
+def asked_able(company_id: int, act: str) -> Question[dict[int, str]]:
+    """The same of whichever team, asked with other questions."""
+    rows = yield (
         select(Person.id, Person.name)
         .join(Membership, Membership.person_id == Person.id)
         .where(
@@ -278,8 +284,7 @@ def able(session: Session, company_id: int, act: str, team_id: int | None) -> di
         .distinct()
         .order_by(Person.name)
     )
-    found, members = session.execute(query), answering(session, team_id)
-    return {person_id: name for person_id, name in found if not members or person_id in members}
+    return dict(rows.all())
 
 
 def id_of_address(session: Session, email: str) -> int | None:

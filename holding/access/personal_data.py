@@ -5,13 +5,15 @@ Here: masks over contents and over sentences. Not here: who may see them (holdin
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from holding.store import bulk
+from holding.store.together import Question, Together
 from holding.tables import Posting, Push, Version
 from rules.values.wording import MISSING
 
@@ -77,18 +79,26 @@ def changes(hide: Hide, value: object) -> bool:
 
 def _values(session: Session, record_ids: Collection[int]) -> dict[int, set[str]]:
     """Record id -> its personal values, of all contents and documents that it ever had."""
-    ids = sorted(set(record_ids))
+    ids, page = sorted(set(record_ids)), Together(session)
     planned = select(Posting.record_id, Posting.content)
     sent = select(Posting.record_id, Push.content).join(Posting, Posting.id == Push.posting_id)
     bodies = select(Version.record_id, Version.body).where(bulk.among(Version.record_id, ids))
+    asked = [page.ask(_rows(bodies))]
+    asked += [
+        page.ask(_rows(one.where(bulk.among(Posting.record_id, ids)))) for one in (planned, sent)
+    ]
+    contents, *documents = (one.value for one in asked)
     found: dict[int, set[str]] = defaultdict(set)
-    for key, body in session.execute(bodies):
+    for key, body in contents:
         found[key] |= _texts((body or {}).get(name) for name in PERSONAL)
-    for query in (planned, sent):
-        for key, content in session.execute(query.where(bulk.among(Posting.record_id, ids))):
-            fields = (content or {}).get("fields", {})
-            found[key] |= _texts(fields.get(name) for name in PERSONAL_FIELDS)
+    for key, content in chain.from_iterable(documents):
+        fields = (content or {}).get("fields", {})
+        found[key] |= _texts(fields.get(name) for name in PERSONAL_FIELDS)
     return found
+
+
+def _rows(query: Select[Any]) -> Question[Sequence[Any]]:
+    return (yield query).all()
 
 
 def _texts(values: Iterable[object]) -> set[str]:

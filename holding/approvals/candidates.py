@@ -117,13 +117,22 @@ class Consent:
 
 
 class Desk:
-    """What is known of the postings on the table, read with a constant number of statements."""
+    """What is known of the postings on the table, read with a constant number of statements.
 
-    def __init__(self, session: Session, actor: Actor, postings: Sequence[Posting]) -> None:
+    `beside`: what else is asked of them, by the same statement.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        actor: Actor,
+        postings: Sequence[Posting],
+        beside: Together | None = None,
+    ) -> None:
         self.session, self.actor = session, actor
         self._voices = voices(actor, ACT)
         record_ids = sorted({posting.record_id for posting in postings})
-        page = Together(session)
+        page = beside or Together(session)
         rows, holds = page.ask(_records(record_ids)), page.ask(_holds(record_ids))
         agreeing, several = page.ask(_agreed(postings)), page.ask(_several(record_ids))
         self.records, self.holds = rows.value, holds.value

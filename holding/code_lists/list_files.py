@@ -11,7 +11,7 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Final
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from connectors.kit.workbook import Written
@@ -20,6 +20,7 @@ from holding.code_lists import list_storage
 from holding.code_lists.list_rows import ListRow
 from holding.lifecycle.changes import locked_company
 from holding.refusal import Refusal
+from holding.store.together import Question, answer
 from holding.tables import Connection, ListedCode, ListFile, Person
 from holding.tables.row_states import ListKind
 from holding.words import plural
@@ -112,17 +113,27 @@ def give(
 
 def standings(session: Session, company_id: int) -> tuple[ListStanding, ...]:
     """The lists that stand, by target and kind."""
+    return answer(session, asked_standings(company_id))
+
+
+def asked_standings(company_id: int) -> Question[tuple[ListStanding, ...]]:
+    """The same, asked with other questions."""
     newest = (
         select(func.max(ListFile.id))
         .where(ListFile.company_id == company_id)
         .group_by(ListFile.connection_id, ListFile.kind)
     )
-    return tuple(_standings(session, ListFile.id.in_(newest)))
+    return (yield from _standings(ListFile.id.in_(newest)))
 
 
-def files(session: Session, company_id: int, most: int = 20) -> tuple[ListStanding, ...]:
+def files(session: Session, company_id: int) -> tuple[ListStanding, ...]:
     """The files that were given in, the newest first."""
-    found = _standings(session, ListFile.company_id == company_id)
+    return answer(session, asked_files(company_id))
+
+
+def asked_files(company_id: int, most: int = 20) -> Question[tuple[ListStanding, ...]]:
+    """The same, asked with other questions."""
+    found = yield from _standings(ListFile.company_id == company_id)
     return tuple(sorted(found, key=lambda one: -one.file_id)[:most])
 
 
@@ -131,7 +142,7 @@ def changes(
 ) -> tuple[ListStanding, tuple[ChangedCode, ...]] | None:
     """A file with the first entries that it changed, by code; None: the company has none such."""
     own = ListFile.company_id == company_id, ListFile.id == file_id
-    found = next(iter(_standings(session, *own)), None)
+    found = next(iter(answer(session, _standings(*own))), None)
     if found is None:
         return None
     mine = or_(ListedCode.from_file_id == file_id, ListedCode.to_file_id == file_id)
@@ -158,24 +169,23 @@ def change_rows(found: Iterable[ChangedCode], *, personal: bool) -> list[list[Wr
     return rows
 
 
-def _standings(session: Session, *terms: object) -> Iterable[ListStanding]:
-    query = (
+def _standings(*terms: ColumnElement[bool]) -> Question[tuple[ListStanding, ...]]:
+    rows = yield (
         select(ListFile, Connection.name, Person.name.label("person"))
         .join(Connection, Connection.id == ListFile.connection_id)
         .outerjoin(Person, Person.id == ListFile.person_id)
-        .where(*terms)  # type: ignore[arg-type]
+        .where(*terms)
         .order_by(Connection.name, ListFile.kind, ListFile.id)
     )
-    for row in session.execute(query):
-        file = row.ListFile
-        yield ListStanding(
+    return tuple(
+        ListStanding(
             file_id=file.id,
             connection_id=file.connection_id,
-            target=row.name,
+            target=target,
             kind=file.kind,
             as_of=file.as_of,
             file_name=file.name,
-            by=row.person or "Clearpost",
+            by=person or "Clearpost",
             at=file.at,
             entries=file.entries,
             added=file.added,
@@ -183,6 +193,8 @@ def _standings(session: Session, *terms: object) -> Iterable[ListStanding]:
             gone=file.gone,
             told=file.person_id is None,
         )
+        for file, target, person in rows
+    )
 
 
 def _newest(session: Session, connection_id: int, kind: ListKind) -> ListFile | None:

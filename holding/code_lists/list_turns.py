@@ -5,6 +5,7 @@ here: what is asked and what becomes of it (told_lists.py). A turn is one page; 
 with the place behind them, so that whoever takes the next turn goes on there.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -92,6 +93,21 @@ def asked_of_target(connection_id: int) -> Question[tuple[ReadingRow, ...]]:
     """The same, asked with other questions."""
     query = READING.select().where(ListReading.connection_id == connection_id)
     return READING.each((yield query.order_by(ListReading.kind)))
+
+
+def asked_of_targets(company_id: int) -> Question[dict[int, tuple[ReadingRow, ...]]]:
+    """Target -> the same, of all targets of a company."""
+    mine = select(Connection.id).where(Connection.company_id == company_id)
+    rows = yield (
+        READING.select()
+        .add_columns(ListReading.connection_id)
+        .where(ListReading.connection_id.in_(mine))
+        .order_by(ListReading.connection_id, ListReading.kind)
+    )
+    found, read = defaultdict[int, tuple[ReadingRow, ...]](tuple), READING.reader(rows)
+    for row in rows:
+        found[row.connection_id] += (read(row),)
+    return found
 
 
 def due_companies(session: Session, now: datetime) -> list[int]:

@@ -18,6 +18,7 @@ from holding.audit.events import record_event
 from holding.escalation.packets import Packet
 from holding.refusal import Refusal
 from holding.store.row_objects import Columns, of
+from holding.store.together import Question
 from holding.tables import Connection, Escalation, Person, Record
 from rules.values.canonical import dumps, sha256_hex
 
@@ -120,10 +121,10 @@ def one(session: Session, company_id: int, escalation_id: int) -> Kept | None:
     return KEPT.first(found)
 
 
-def of_record(session: Session, record_id: int) -> tuple[Kept, ...]:
-    """The packets about a record, newest first."""
+def asked_of_record(record_id: int) -> Question[tuple[Kept, ...]]:
+    """The packets about a record, newest first, asked with other questions."""
     query = _kept().where(Escalation.record_id == record_id).order_by(Escalation.id.desc())
-    return KEPT.each(session.execute(query))
+    return KEPT.each((yield query))
 
 
 def sent(

@@ -4,7 +4,7 @@ Here: that team with its people, and whether somebody may change an entry. Not h
 that every change of an entry needs as well (`access/actors.py`), the change itself (`fixes.py`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
 from holding.access.actors import Actor, may
-from holding.access.people import who_may
+from holding.access.people import asked_able, who_may
 from holding.access.teams import in_team
 from holding.mappings.preview import active_program
 from holding.refusal import Refusal
+from holding.store.together import Question, answer
 from holding.tables import Team
 from rules.values.cause_keys import UNITS
 from rules.values.names import term
@@ -68,15 +69,31 @@ def keeper(session: Session, company_id: int, table: str) -> Keeper | None:
     return Keeper(table, team.id, team.shown, names)
 
 
-def refused(session: Session, actor: Actor, tables: Iterable[str]) -> Refusal | None:
-    """Why somebody may not change entries of these tables: the permission, or another's table."""
-    company_id = actor.company_id or 0
+def refused(
+    session: Session,
+    actor: Actor,
+    tables: Iterable[str],
+    *,
+    fixers: Sequence[str] | None = None,
+) -> Refusal | None:
+    """Why somebody may not change entries of these tables: the permission, or another's table.
+
+    `fixers`: who may, where a page has asked for them already.
+    """
     if refusal := may(actor, ACT):
-        names = who_may(session, company_id, ACT)
+        names = answer(session, asked_fixers(actor)) if fixers is None else fixers
         hint = f"{' or '.join(names)} can." if names else refusal.hint
         return Refusal(refusal.code, refusal.message, hint, refusal.status)
     others = (kept_by_others(session, actor, table) for table in dict.fromkeys(tables))
     return next((one.refusal for one in others if one is not None), None)
+
+
+def asked_fixers(actor: Actor) -> Question[Sequence[str]]:
+    """Who may change entries, asked with other questions; nobody is asked for by who may."""
+    found: Mapping[int, str] = {}
+    if may(actor, ACT):
+        found = yield from asked_able(actor.company_id or 0, ACT)
+    return tuple(found.values())
 
 
 def kept_by_others(session: Session, actor: Actor, table: str) -> Keeper | None:

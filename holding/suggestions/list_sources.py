@@ -4,10 +4,11 @@ Here: one line for each target and kind, for the page and `clearpost doctor`. No
 themselves (choices.py), giving a list in (holding/code_lists).
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -19,6 +20,7 @@ from holding.code_lists.list_storage import NAMED
 from holding.connections.master_data import ITEM
 from holding.mappings.preview import active_program
 from holding.programs.known_schemas import schemas
+from holding.store.together import Question, Together
 from holding.tables import (
     Company,
     Connection,
@@ -70,24 +72,26 @@ class ListSource:
 
 
 def list_sources(
-    session: Session, company_id: int, now: datetime | None = None
+    session: Session,
+    company_id: int,
+    now: datetime | None = None,
+    *,
+    beside: Together | None = None,
 ) -> tuple[ListSource, ...]:
     """All of them, by target: what it told first, then what comes from files. Without `now` nothing
-    is said to be old.
+    is said to be old. `beside`: what else a page asks, by the same statement.
     """
-    targets = session.execute(
-        select(Connection.id, Connection.name, Connection.settings)
-        .where(Connection.company_id == company_id, Connection.side == "target")
-        .order_by(Connection.name)
-    ).all()
-    posted = _posted(session, company_id)
-    files = {
-        (one.connection_id, one.kind): one for one in list_files.standings(session, company_id)
-    }
+    page = beside or Together(session)
+    asked = page.ask(_targets(company_id)), page.ask(_told(company_id))
+    stand = page.ask(list_files.asked_standings(company_id))
+    of_targets = page.ask(list_turns.asked_of_targets(company_id))
+    asking = page.ask(_posted(session, company_id))
+    targets, telling, posted = *(one.value for one in asked), asking.value
+    files = {(one.connection_id, one.kind): one for one in stand.value}
     found: list[ListSource] = []
     for target in targets:
-        told = list(_told(session, target.id, target.name))
-        readings = {one.kind: one for one in list_turns.of_target(session, target.id)}
+        told = telling.get(target.id, [])
+        readings = {one.kind: one for one in of_targets.value.get(target.id, ())}
         found += told
         for kind, noun in NAMED.items():
             file = files.get((target.id, kind))
@@ -114,24 +118,40 @@ def of_every_company(
         yield row.code, ZoneInfo(row.zone), list_sources(session, row.id, now)
 
 
-def _told(session: Session, connection_id: int, name: str) -> Iterator[ListSource]:
-    rows = session.execute(
-        select(Snapshot.kind, Snapshot.checked_at, func.count(SnapshotItem.id).label("codes"))
+def _targets(company_id: int) -> Question[Sequence[Any]]:
+    rows = yield (
+        select(Connection.id, Connection.name, Connection.settings)
+        .where(Connection.company_id == company_id, Connection.side == "target")
+        .order_by(Connection.name)
+    )
+    return rows.all()
+
+
+def _told(company_id: int) -> Question[dict[int, list[ListSource]]]:
+    """Target -> what it told itself, by kind."""
+    rows = yield (
+        select(Connection.id, Connection.name, Snapshot.kind, Snapshot.checked_at)
+        .add_columns(func.count(SnapshotItem.id).label("codes"))
+        .join(Snapshot, Snapshot.connection_id == Connection.id)
         .join(SnapshotItem, SnapshotItem.snapshot_id == Snapshot.id)
-        .where(Snapshot.connection_id == connection_id, SnapshotItem.to_revision.is_(None))
-        .group_by(Snapshot.kind, Snapshot.checked_at)
+        .where(Connection.company_id == company_id, SnapshotItem.to_revision.is_(None))
+        .where(Snapshot.kind.in_(sorted(TOLD)))
+        .group_by(Connection.id, Connection.name, Snapshot.kind, Snapshot.checked_at)
         .order_by(Snapshot.kind)
     )
-    for row in rows:
-        if row.kind in TOLD:
-            yield ListSource(name, row.kind.replace("_", " "), row.codes, row.checked_at)
+    found: dict[int, list[ListSource]] = defaultdict(list)
+    for key, name, kind, checked_at, codes in rows:
+        found[key].append(ListSource(name, kind.replace("_", " "), codes, checked_at))
+    return found
 
 
-def _posted(session: Session, company_id: int) -> dict[tuple[str, ListKind], frozenset[str]]:
+def _posted(
+    session: Session, company_id: int
+) -> Question[dict[tuple[str, ListKind], frozenset[str]]]:
     """Target and kind -> the values with which something was posted there."""
     judge = active_program(session, company_id)
     uses = references(judge.ruleset, schemas()) if judge else ()
-    rows = session.execute(
+    found = yield (
         select(MappingTable.name, MappingEntry.value, Connection.name.label("target"))
         .join(MappingEntry, MappingEntry.table_id == MappingTable.id)
         .join(PostingUse, PostingUse.entry_id == MappingEntry.id)
@@ -140,7 +160,8 @@ def _posted(session: Session, company_id: int) -> dict[tuple[str, ListKind], fro
         .where(MappingTable.company_id == company_id, MappingTable.kind == "map")
         .where(Posting.posted_at.is_not(None), MappingEntry.value.is_not(None))
         .distinct()
-    ).all()
+    )
+    rows = found.all()
     return {
         (target, kind): frozenset(
             row.value

@@ -21,7 +21,8 @@ from holding.tables import Approval, Connection, Hold, Person, Posting, Record
 from holding.tables.decisions import HOLD_OPEN
 from rules.outcomes.outcome import NEEDS_APPROVAL
 
-A_PAGE: Final = 50
+A_PAGE: Final = 20
+"""Each is judged again for its page, and has two forms for who may decide it."""
 SHOWN: Final = 6  # changed fields of one document; the rest are counted
 
 
@@ -89,10 +90,11 @@ def page(session: Session, actor: Actor, after: int | None = None) -> Page:
     found = {posting.id: row for row in session.execute(query) for posting in (row[1],)}
     rows = list(found.values())
     postings = [posting for _, posting, _, _ in rows]
-    desk, together = Desk(session, actor, postings), Together(session)
+    together = Together(session)
     approved = together.ask(_approved_before(postings))
     named = together.ask(_names({posting.connection_id for posting in postings}))
     counted = together.ask(_waiting(company_id))
+    desk = Desk(session, actor, postings, together)
     before, targets = approved.value, named.value
     asked = (
         _asked(

@@ -39,7 +39,9 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """A record that somebody escalates: its failure, what changed before it and since."""
+    """A record that somebody escalates: its failure, what changed before it and since, and the
+    packets that were made about it.
+    """
 
     failure: Failure
     source: str
@@ -48,6 +50,7 @@ class _Case:
     before: tuple[Change, ...]
     since: tuple[Change, ...]
     hide: personal_data.Hide
+    earlier: tuple[Kept, ...]
 
 
 @pages.get(RECORD)
@@ -161,8 +164,10 @@ def _case(source: str, kind: str, external_id: str) -> _Case:
     page = Together(session)
     before = page.ask(recent_changes.around(company, row.id, failure.failed_at))
     since = page.ask(recent_changes.since(company, row.id, failure.failed_at, g.now))
+    earlier = page.ask(kept_packets.asked_of_record(row.id))
     hide = personal_data.hiding(session, row.id, show=filters.sees_personal())
-    return _Case(failure, source, kind, external_id, before.value, since.value, hide)
+    changed = before.value, since.value
+    return _Case(failure, source, kind, external_id, *changed, hide, earlier.value)
 
 
 def _typed(case: _Case) -> Typed:
@@ -209,7 +214,7 @@ def _form(case: _Case, typed: Typed, problems: Mapping[str, str], *, status: int
         proposed=recent_changes.PROPOSED,
         last_day=_day(failure.failed_at),
         first_day=_day(failure.failed_at - timedelta(days=recent_changes.DAYS)),
-        earlier=kept_packets.of_record(store.reading(), failure.record_id),
+        earlier=case.earlier,
     )
 
 

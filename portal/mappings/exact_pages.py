@@ -40,8 +40,10 @@ def exact() -> Response:
     """All missing values with exactly one value that fits, and those that are left out."""
     beside = Together(store.reading())
     tables = beside.ask(queries.asked_tables(g.company.id))
+    fixers = beside.ask(keepers.asked_fixers(g.actor))
     found = exact_matches.exact_matches(store.reading(), g.company.id, beside=beside)
-    return _page(found, {one.row.cause_id for one in found.exact}, {}, tables=tables.value)
+    picked = {one.row.cause_id for one in found.exact}
+    return _page(found, picked, {}, tables=tables.value, fixers=fixers.value)
 
 
 @pages.post("/exact/preview")
@@ -119,6 +121,7 @@ def _page(
     form: MultiDict[str, str] | None = None,
     status: int = 200,
     tables: Sequence[queries.TableRow] | None = None,
+    fixers: Sequence[str] | None = None,
 ) -> Response:
     session = store.reading()
     chosen = [one for one in found.exact if one.row.cause_id in picked]
@@ -144,7 +147,7 @@ def _page(
         reason=form.get("reason", "") if form else "",
         since=form.get("since", "").strip() if form else "",
         problems=problems,
-        keeping=keepers.refused(session, g.actor, [one.row.table for one in chosen]),
+        keeping=keepers.refused(session, g.actor, [one.row.table for one in chosen], fixers=fixers),
         tables=queries.tables(session, g.company.id) if tables is None else tables,
         missing_count=frame.missing_values(),
         table="",

@@ -13,6 +13,7 @@ from holding.code_lists.list_rows import ListRow, read_list
 from holding.connections import connection_rows
 from holding.mappings import keepers
 from holding.refusal import Refusal
+from holding.store.together import Together
 from holding.suggestions import list_sources
 from holding.tables.row_states import ListKind
 from holding.words import plural
@@ -119,15 +120,19 @@ def _noun(file: list_files.ListStanding) -> str:
 
 
 def _lists(problems: dict[str, str], status: int = 200) -> Response:
-    session = store.reading()
-    targets = connection_rows.listing(session, g.company.id)
+    session, company_id = store.reading(), g.company.id
+    page = Together(session)
+    targets, files = (
+        page.ask(connection_rows.asked_listing(company_id)),
+        page.ask(list_files.asked_files(company_id)),
+    )
     return fragments.respond(
         "mappings/lists.html",
         tabs(),
         status=status,
-        sources=list_sources.list_sources(session, g.company.id, g.now),
-        files=list_files.files(session, g.company.id),
-        targets=[one.name for one in targets if one.is_target],
+        sources=list_sources.list_sources(session, company_id, g.now, beside=page),
+        files=files.value,
+        targets=[one.name for one in targets.value if one.is_target],
         nouns=list_storage.NAMED,
         kinds=list(ListKind),
         today=filters.today(),

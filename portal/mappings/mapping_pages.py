@@ -5,6 +5,7 @@ Here: views. Not here: what a fix wakes (holding/mappings/fixes.py) and would do
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from flask import Blueprint, Response, abort, g, request, url_for
 from werkzeug.datastructures import MultiDict
@@ -19,6 +20,8 @@ from holding.words import plural
 from portal.mappings import opened_value
 from portal.web import forms, fragments, frame, store
 
+BESIDE_ONE: Final = 40
+"""Rows of a page on which a value is open: it weighs as much as ten."""
 pages = Blueprint("mappings", __name__, url_prefix="/c/<co>/mappings")
 
 
@@ -172,9 +175,10 @@ def _missing(opened: opened_value.Opened | None, problems: Mapping[str, str]) ->
     tables = asked.ask(queries.asked_tables(company_id))
     revisions = asked.ask(queries.revisions(company_id))
     rows = answer(session, fixes.asked_missing(session, company_id, causes.value))
+    most = BESIDE_ONE if opened else fixes.A_PAGE
     return {
-        "rows": rows[: fixes.A_PAGE],
-        "last": rows[fixes.A_PAGE - 1] if len(rows) > fixes.A_PAGE else None,
+        "rows": rows[:most],
+        "last": rows[most - 1] if len(rows) > most else None,
         "missing_count": frame.missing_values(),
         "open": opened,
         "pick": opened.pick if opened else None,
