@@ -1,16 +1,23 @@
 """The part of `clearpost bench` that reads pages of a large company, as its finance person does.
 
 Here: the sample month copied until it is large, on SQLite and, where a server is named, on
-PostgreSQL; each page several times, with the server's own timing, its statements and its bytes.
-Not here: how a month is copied (page_rows.py).
+PostgreSQL; each page several times, with the server's own timing, its statements and its bytes:
+those that are named here, and of every other page of the application the first one that a link
+leads to, read by the first role that may. Not here: how a month is copied (page_rows.py).
 """
 
 import gzip
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from html import unescape
 from statistics import median
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from werkzeug.exceptions import HTTPException
 
 from holding.tallies.folding import fold_all
 from portal.bench.page_rows import grow
@@ -19,6 +26,7 @@ from portal.terminal.command_frame import say
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
+    from werkzeug.routing import MapAdapter
 
     from portal.demo.command import Shop
 
@@ -27,17 +35,24 @@ PATIENCE: Final = 600.0
 MOST_MS: Final = 50.0
 MOST_STATEMENTS: Final = 12
 MOST_BYTES: Final = 60_000
+ROLES: Final = ("finance", "approver", "admin", "consultant", "auditor", "operator", "publisher")
+FOLLOWED: Final = 150
+"""Pages of which a role's links are followed."""
+FILES: Final = (".csv", ".xlsx", ".json", ".svg", ".txt", ".md", ".css", ".js", ".html")
+LINK: Final = re.compile('(?:href|hx-get)="(/[^"#]*)')
 COST = re.compile(r'total;dur=([\d.]+), db;dur=([\d.]+), statements;desc="(\d+)"')
 FORM_TOKEN = re.compile('name="csrf_token"[^>]*value="([^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a page took: milliseconds of the server and of its database, statements, bytes of HTML,
-    and compressed.
+    """What a page took: milliseconds of the server, of its processor and of its database,
+    statements, bytes of HTML, and compressed.
     """
 
+    address: str
     milliseconds: Sequence[float]
+    in_processor: Sequence[float]
     in_database: Sequence[float]
     statements: int
     size: int
@@ -47,8 +62,10 @@ class Cost:
         """As a part of the result."""
         slowest = percentile(self.milliseconds, 95)
         return {
+            "address": self.address,
             "p95_ms": round(slowest, 1),
             "median_ms": round(median(self.milliseconds), 1),
+            "processor_ms": round(median(self.in_processor), 1),
             "database_ms": round(median(self.in_database), 1),
             "statements": self.statements,
             "bytes": self.size,
@@ -81,9 +98,53 @@ def _pages(url: str, records: int, holds: int) -> dict[str, object]:
             size = grow(session, found.company_id, records, holds)
         fold_all(found.place.database, turns=records)
         say(f"{size.records:,} records, {size.holds:,} holds; each page {TIMES} times …")
-        reader = _reader(found)
-        told = {name: _cost(reader, path).told() for name, path in _paths(found).items()}
-    return {"records": size.records, "holds": size.holds, "causes": size.causes, **told}
+        readers = _readers(found)
+        told = {name: _cost(readers[0], path).told() for name, path in _paths(found).items()}
+        others, unreached = _others(readers, {str(one["address"]) for one in told.values()})
+    above = [name for name, one in {**told, **others}.items() if not one["within"]]
+    counts = {"records": size.records, "holds": size.holds, "causes": size.causes}
+    return {**counts, "above": above, "unreached": unreached, **told, **others}
+
+
+def _others(
+    readers: Sequence["FlaskClient"], named: Collection[str]
+) -> tuple[dict[str, dict[str, object]], list[str]]:
+    """Endpoint -> the cost of a page that links lead to, of those that no name has measured; and
+    the endpoints to which none leads: what a person makes first, or that is over.
+    """
+    rules = readers[0].application.url_map
+    routes = rules.bind("localhost")
+    ends = {rule.endpoint for rule in rules.iter_rules() if "GET" in (rule.methods or ())}
+    seen = {_endpoint(routes, path) for path in named}
+    told: dict[str, dict[str, object]] = {}
+    for reader in readers:
+        waiting, known = deque(named), set(named)
+        for _ in range(FOLLOWED):
+            if not waiting:
+                break
+            answer = reader.get(path := waiting.popleft(), follow_redirects=True)
+            here = _endpoint(routes, path)
+            if answer.status_code != 200 or answer.mimetype != "text/html":
+                continue
+            if here not in seen:
+                seen.add(here)
+                told[here] = _cost(reader, path).told()
+            links = {unescape(one) for one in LINK.findall(answer.text)} - known
+            links = {one for one in links if not urlsplit(one).path.endswith(FILES)}
+            known |= links
+            for link in sorted(links):  # first those of pages that are not measured yet
+                missing = _endpoint(routes, link) not in seen
+                (waiting.appendleft if missing else waiting.append)(link)
+    return told, sorted(ends - seen)
+
+
+def _endpoint(routes: "MapAdapter", path: str) -> str:
+    """The endpoint that answers a path; none of a file or of somewhere else."""
+    try:
+        found, _ = routes.match(urlsplit(path).path, method="GET")
+    except HTTPException:
+        return ""
+    return str(found)
 
 
 def _paths(found: "Shop") -> Mapping[str, str]:
@@ -137,14 +198,17 @@ def _paths(found: "Shop") -> Mapping[str, str]:
     }
 
 
-def _reader(found: "Shop") -> "FlaskClient":
-    """Somebody of finance, signed in."""
+def _readers(found: "Shop") -> list["FlaskClient"]:
+    """Somebody of each role, signed in."""
     from portal.app import create_app
 
     place = found.place
-    client = create_app(place.database, place.clock, place.settings).test_client()
+    app = create_app(place.database, place.clock, place.settings)
     words = {one.role: (one.email, word) for one, word in found.settled.passwords.items()}
-    email, word = words["finance"]
+    return [_signed_in(app.test_client(), *words[role]) for role in ROLES]
+
+
+def _signed_in(client: "FlaskClient", email: str, word: str) -> "FlaskClient":
     token = FORM_TOKEN.search(client.get("/signin").text)
     assert token is not None  # noqa: S101 - the form is ours
     given = {"csrf_token": token[1], "email": email, "password": word}
@@ -157,14 +221,17 @@ def _reader(found: "Shop") -> "FlaskClient":
 
 def _cost(reader: "FlaskClient", path: str) -> Cost:
     """The page, read several times; the first time counts as little as any other."""
-    costs: list[tuple[float, float, int]] = []
+    costs: list[tuple[float, float, float, int]] = []
     size = packed = 0
     for _ in range(TIMES):
+        started = time.thread_time()
         answer = reader.get(path, follow_redirects=True)
+        spent = 1000 * (time.thread_time() - started)
         told = COST.search(answer.headers.get("Server-Timing", ""))
         if answer.status_code != 200 or told is None:
             message = f"{path} was answered {answer.status_code}"
             raise RuntimeError(message)
-        costs.append((float(told[1]), float(told[2]), int(told[3])))
+        costs.append((float(told[1]), spent, float(told[2]), int(told[3])))
         size, packed = len(answer.data), len(gzip.compress(answer.data))
-    return Cost([one[0] for one in costs], [one[1] for one in costs], costs[-1][2], size, packed)
+    whole, spent_each, in_database, statements = zip(*costs, strict=True)
+    return Cost(path, whole, spent_each, in_database, statements[-1], size, packed)
