@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access import tokens
-from holding.access.actors import ACTS, ROLES, SYSTEM, UNEASY_PAIRS, Actor, actor_of, roles_of
+from holding.access.actors import ROLES, SYSTEM, UNEASY_PAIRS, Actor, actor_of, roles_of
 from holding.access.person_names import asked_names
 from holding.access.sessions import (
     SignedIn,
@@ -31,6 +31,7 @@ from holding.access.teams import (
     FALLBACK_TEAM,
     add_to_team,
     answering,
+    asked_able,
     empty_team,
     ensure_team,
     in_team,
@@ -39,7 +40,7 @@ from holding.access.teams import (
 from holding.audit.events import record_event
 from holding.refusal import Refusal
 from holding.store.row_objects import Columns, of
-from holding.store.together import Question, answer
+from holding.store.together import answer
 from holding.tables import Company, FormerMember, Membership, Person
 from holding.tables.columns import is_currency
 
@@ -269,22 +270,6 @@ def able(session: Session, company_id: int, act: str, team_id: int | None) -> di
     """The active people who may do the act (and answer for the team), by name: person id -> it."""
     found, members = answer(session, asked_able(company_id, act)), answering(session, team_id)
     return {key: name for key, name in found.items() if not members or key in members}
-
-
-def asked_able(company_id: int, act: str) -> Question[dict[int, str]]:
-    """The same of whichever team, asked with other questions."""
-    rows = yield (
-        select(Person.id, Person.name)
-        .join(Membership, Membership.person_id == Person.id)
-        .where(
-            Membership.company_id == company_id,
-            Membership.role.in_(sorted(ACTS[act])),
-            Person.active,
-        )
-        .distinct()
-        .order_by(Person.name)
-    )
-    return dict(rows.all())
 
 
 def id_of_address(session: Session, email: str) -> int | None:

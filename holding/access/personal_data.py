@@ -98,7 +98,7 @@ def _values(session: Session, record_ids: Collection[int]) -> dict[int, set[str]
 
 
 def _rows(query: Select[Any]) -> Question[Sequence[Any]]:
-    return (yield query).all()
+    return tuple((yield query))
 
 
 def _texts(values: Iterable[object]) -> set[str]:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from holding.access.actors import ACTS
 from holding.store import bulk
 from holding.store.bulk import insert_once
+from holding.store.together import Question
 from holding.tables import Company, Membership, Person, Team, TeamMember
 
 ACT: Final = "hold.assign"
@@ -31,6 +32,22 @@ def takers(session: Session, company_id: int, person_ids: Collection[int]) -> Ma
         )
     )
     return dict(session.execute(query).all())
+
+
+def asked_able(company_id: int, act: str) -> Question[dict[int, str]]:
+    """The active people who may do an act, by name: person id -> it; asked with other questions."""
+    rows = yield (
+        select(Person.id, Person.name)
+        .join(Membership, Membership.person_id == Person.id)
+        .where(
+            Membership.company_id == company_id,
+            Membership.role.in_(sorted(ACTS[act])),
+            Person.active,
+        )
+        .distinct()
+        .order_by(Person.name)
+    )
+    return dict(rows.all())
 
 
 FALLBACK_TEAM: Final = "fallback_team"  # key of company.settings: who answers for an empty team

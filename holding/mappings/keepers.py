@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
 from holding.access.actors import Actor, may
-from holding.access.people import asked_able, who_may
-from holding.access.teams import in_team
+from holding.access.people import who_may
+from holding.access.teams import asked_able, in_team
 from holding.mappings.preview import active_program
 from holding.refusal import Refusal
 from holding.store.together import Question, answer

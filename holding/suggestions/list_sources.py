@@ -82,15 +82,15 @@ def list_sources(
     is said to be old. `beside`: what else a page asks, by the same statement.
     """
     page = beside or Together(session)
-    asked = page.ask(_targets(company_id)), page.ask(_told(company_id))
+    asked, telling = page.ask(_targets(company_id)), page.ask(_told(company_id))
     stand = page.ask(list_files.asked_standings(company_id))
     of_targets = page.ask(list_turns.asked_of_targets(company_id))
     asking = page.ask(_posted(session, company_id))
-    targets, telling, posted = *(one.value for one in asked), asking.value
+    targets, posted = asked.value, asking.value
     files = {(one.connection_id, one.kind): one for one in stand.value}
     found: list[ListSource] = []
     for target in targets:
-        told = telling.get(target.id, [])
+        told = telling.value.get(target.id, [])
         readings = {one.kind: one for one in of_targets.value.get(target.id, ())}
         found += told
         for kind, noun in NAMED.items():
@@ -124,7 +124,7 @@ def _targets(company_id: int) -> Question[Sequence[Any]]:
         .where(Connection.company_id == company_id, Connection.side == "target")
         .order_by(Connection.name)
     )
-    return rows.all()
+    return tuple(rows)
 
 
 def _told(company_id: int) -> Question[dict[int, list[ListSource]]]:
