@@ -51,6 +51,8 @@ from portal.evidence import BLUEPRINTS as EVIDENCE
 from portal.help import pages as help_pages
 from portal.languages import choice, speaking, titles
 from portal.languages.environment import LanguageEnvironment
+from portal.lists import downloads
+from portal.lists.all_lists import LISTS
 from portal.pages import posted_change
 from portal.web import filters, fragments, rule_checks, security, store
 from portal.web.config import PortalConfig, config_of
@@ -189,6 +191,7 @@ def create_app(
         api,
     ):
         app.register_blueprint(blueprint)
+    downloads.init(app, LISTS)
     security.init(app, made)
     _templates(app)
     app.register_error_handler(HTTPException, _http_problem)

@@ -49,7 +49,7 @@ _GROUPS: Final[dict[ActGroup, _Meant]] = {
         "People", (), ("person", "team", "deputy", "token", "link", "setup", "signin")
     ),
     ActGroup.COMPANY: _Meant("Company", (), ("company", "clock", "program")),
-    ActGroup.EVIDENCE: _Meant("Exports and escalations", (), ("audit", "escalation")),
+    ActGroup.EVIDENCE: _Meant("Exports and escalations", (), ("audit", "escalation", "list")),
     ActGroup.SIGNALS: _Meant("Signals", (), ("signal",)),
     ActGroup.HOLDS: _Meant(
         "Holds and retries", (), ("hold", "retry", "note", "period", "operation")

@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, union
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select, union
 from sqlalchemy.orm import Session
 
 from holding.audit.act_groups import OTHER, ActGroup, of_group, title_of
@@ -28,7 +28,6 @@ from holding.tables import (
 )
 
 A_PAGE: Final = 50
-MOST_IN_A_FILE: Final = 10_000
 MOST_NUMBERED: Final = 200
 """Records and documents that one typed number is looked for among."""
 _REASON: Final = "reason"
@@ -91,6 +90,11 @@ class LogRow:
         return told or (self.about if self.about != OTHER else "Something was noted.")
 
     @property
+    def typed(self) -> tuple[str, ...]:
+        """What somebody typed, and the sentence repeats: it can be a name."""
+        return tuple(map(str, self.body.get("typed") or ()))
+
+    @property
     def reason(self) -> str:
         """The reason that a person gave; empty where the act asks for none."""
         return str(self.body.get(_REASON) or "")
@@ -124,7 +128,12 @@ class Sealed:
 
 
 def listing(
-    session: Session, company_id: int, wanted: LogFilter, *, after: int | None = None
+    session: Session,
+    company_id: int,
+    wanted: LogFilter,
+    *,
+    after: int | None = None,
+    most: int = A_PAGE + 1,
 ) -> tuple[LogRow, ...]:
     """A page of events, newest first, or the page after an event; one more than a page where there
     are more.
@@ -137,18 +146,7 @@ def listing(
             .scalar_subquery()
         )
         query = query.where(or_(Event.at < last, and_(Event.at == last, Event.id < after)))
-    return LOG.each(session.execute(query.limit(A_PAGE + 1)))
-
-
-def all_of(session: Session, company_id: int, wanted: LogFilter) -> tuple[LogRow, ...] | int:
-    """Everything that fits, for a file; the number at which counting stopped where that is more
-    than a file holds.
-    """
-    only = select(Event.id).where(*_conditions(company_id, wanted)).limit(MOST_IN_A_FILE + 1)
-    count = session.scalar(select(func.count()).select_from(only.subquery())) or 0
-    if count > MOST_IN_A_FILE:
-        return int(count)
-    return LOG.each(session.execute(_newest(company_id, wanted)))
+    return LOG.each(session.execute(query.limit(most)))
 
 
 def sealed(session: Session, company_id: int) -> Sealed | None:

@@ -109,6 +109,7 @@ def entries(
     text: str = "",
     after: str | None = None,
     since: date | None = None,
+    most: int = A_PAGE,
 ) -> tuple[EntryRow, ...]:
     """Entries in force, by key and day; found by either side; those `after` a key and its day."""
     query = (
@@ -121,7 +122,7 @@ def entries(
             MappingEntry.to_revision.is_(None),
         )
         .order_by(MappingEntry.key, MappingEntry.valid_from)
-        .limit(A_PAGE)
+        .limit(most)
     )
     if after is not None:
         of_key = and_(MappingEntry.key == after, MappingEntry.valid_from > (since or ALWAYS))

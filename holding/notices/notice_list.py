@@ -16,7 +16,6 @@ from holding.tables import Notice, Person, Recipient
 from holding.tables.row_states import NoticeKind, NoticeState
 
 SHOWN: Final = 50
-MOST_IN_A_FILE: Final = 10_000
 STATES: Final = {
     NoticeState.DUE: "Waiting",
     NoticeState.CLAIMED: "Sending",

@@ -142,12 +142,14 @@ class Differences:
     unpriced: int = 0
 
 
-def listing(session: Session, company_id: int, after: int | None = None) -> tuple[Accepted, ...]:
+def listing(
+    session: Session, company_id: int, after: int | None = None, most: int = A_PAGE
+) -> tuple[Accepted, ...]:
     """Those that count, newest first."""
     query = _rows().where(AcceptedDifference.company_id == company_id)
     if after is not None:
         query = query.where(AcceptedDifference.id < after)
-    ordered = query.order_by(AcceptedDifference.id.desc()).limit(A_PAGE)
+    ordered = query.order_by(AcceptedDifference.id.desc()).limit(most)
     return ACCEPTED.each(session.execute(ordered))
 
 

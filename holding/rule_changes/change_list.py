@@ -93,7 +93,7 @@ VERSIONS = Columns(
 
 
 def changes(
-    session: Session, company_id: int, *, before: int | None = None
+    session: Session, company_id: int, *, before: int | None = None, most: int = SHOWN + 1
 ) -> tuple[ListedChange, ...]:
     """The newest changes first, one more than are shown; only those below the number `before`."""
     query = (
@@ -103,7 +103,7 @@ def changes(
         .where(Change.company_id == company_id)
     )
     query = query if before is None else query.where(Change.no < before)
-    return CHANGES.each(session.execute(query.order_by(Change.no.desc()).limit(SHOWN + 1)))
+    return CHANGES.each(session.execute(query.order_by(Change.no.desc()).limit(most)))
 
 
 def versions(session: Session, company_id: int) -> tuple[ListedVersion, ...]:

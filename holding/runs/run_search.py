@@ -21,7 +21,6 @@ from holding.runs.run_history import RUN, RunRow, run_columns
 from holding.tables import Attempt, Connection, Posting, Push, Record, Request, Run
 
 A_PAGE: Final = 50
-MOST_IN_A_FILE: Final = 10_000
 MOST_PARTIES: Final = 200
 FEW: Final = 2_000
 """Up to so many records of a party its runs are found from them; of more, run by run."""

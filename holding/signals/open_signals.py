@@ -113,10 +113,10 @@ def asked_listing(company_id: int) -> Question[tuple[SignalRow, ...]]:
     return SIGNAL.each((yield query.order_by(Signal.id)))
 
 
-def ended(session: Session, company_id: int) -> tuple[SignalRow, ...]:
+def ended(session: Session, company_id: int, most: int = ENDED_SHOWN) -> tuple[SignalRow, ...]:
     """The last that ended, newest first."""
     query = _signals(company_id).where(Signal.cleared_at.is_not(None))
-    found = session.execute(query.order_by(Signal.id.desc()).limit(ENDED_SHOWN))
+    found = session.execute(query.order_by(Signal.id.desc()).limit(most))
     return SIGNAL.each(found)
 
 

@@ -239,6 +239,7 @@ def listed(
     cell: Mapping[str, str],
     *,
     before: int | None = None,
+    most: int = SHOWN + 1,
 ) -> tuple[ListedResult, ...]:
     """The records of a cell, named by some of kind, route, was and would; the newest first, one
     more than SHOWN; those before a record.
@@ -247,7 +248,7 @@ def listed(
     for name, value in cell.items():
         query = query.where(getattr(BacktestResult, name) == value)
     query = query if before is None else query.where(BacktestResult.record_id < before)
-    newest = query.order_by(BacktestResult.record_id.desc()).limit(SHOWN + 1)
+    newest = query.order_by(BacktestResult.record_id.desc()).limit(most)
     return RESULTS.each(session.execute(newest))
 
 

@@ -11,18 +11,26 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import Actor
 from holding.approvals.candidates import Consent, Desk
 from holding.store import bulk
 from holding.store.together import Question, Together
 from holding.tables import Approval, Connection, Hold, Person, Posting, Record
-from holding.tables.decisions import HOLD_OPEN
+from holding.tables.decisions import HOLD_OPEN, is_open
 from rules.outcomes.outcome import NEEDS_APPROVAL
 
 A_PAGE: Final = 20
 """Each is judged again for its page, and has two forms for who may decide it."""
+_earlier = aliased(Hold)
+_FIRST: Final = ~(
+    select(_earlier.id)
+    .where(_earlier.posting_id == Hold.posting_id, _earlier.id < Hold.id)
+    .where(is_open(_earlier.state), _earlier.code == NEEDS_APPROVAL)
+    .exists()
+)
+"""The first hold of a document that asks for several levels: it is one line of the inbox."""
 SHOWN: Final = 6  # changed fields of one document; the rest are counted
 
 
@@ -75,7 +83,7 @@ class Page:
     waiting: int
 
 
-def page(session: Session, actor: Actor, after: int | None = None) -> Page:
+def page(session: Session, actor: Actor, after: int | None = None, most: int = A_PAGE + 1) -> Page:
     """Those after this hold, each once."""
     company_id = actor.company_id or 0
     query = (
@@ -83,12 +91,11 @@ def page(session: Session, actor: Actor, after: int | None = None) -> Page:
         .join(Posting, Posting.id == Hold.posting_id)
         .join(Record, Record.id == Hold.record_id)
         .join(Connection, Connection.id == Record.source_id)
-        .where(*_asking(company_id), Hold.id > (after or 0))
+        .where(*_asking(company_id), Hold.id > (after or 0), _FIRST)
         .order_by(Hold.id)
-        .limit(A_PAGE + 1)
+        .limit(most)
     )
-    found = {posting.id: row for row in session.execute(query) for posting in (row[1],)}
-    rows = list(found.values())
+    rows = session.execute(query).all()
     postings = [posting for _, posting, _, _ in rows]
     together = Together(session)
     approved = together.ask(_approved_before(postings))

@@ -71,7 +71,9 @@ CLOSED = Columns(
 )
 
 
-def closed(session: Session, company_id: int, after: int | None = None) -> tuple[ClosedHold, ...]:
+def closed(
+    session: Session, company_id: int, after: int | None = None, most: int = A_PAGE
+) -> tuple[ClosedHold, ...]:
     """Holds that ended, newest first."""
     query = (
         CLOSED.select()
@@ -80,7 +82,7 @@ def closed(session: Session, company_id: int, after: int | None = None) -> tuple
         .outerjoin(Person, Person.id == Hold.closed_by_id)
         .where(Hold.company_id == company_id, HOLD_CLOSED)
         .order_by(Hold.closed_at.desc(), Hold.id.desc())
-        .limit(A_PAGE)
+        .limit(most)
     )
     if after is not None:
         last = select(Hold.closed_at).where(Hold.id == after).scalar_subquery()

@@ -4,12 +4,12 @@ Here: pages of plain rows in order of ids, and who could take a hold. Not here: 
 of the page (groups.py).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
@@ -91,7 +91,11 @@ STATE = Columns(
 
 
 def in_state(
-    session: Session, company_id: int, view: str, after: int | None = None
+    session: Session,
+    company_id: int,
+    view: str,
+    after: int | None = None,
+    most: int = RECORDS_A_PAGE,
 ) -> tuple[StateRow, ...]:
     """Postings that were ignored or dropped, or whose result is not known; newest first."""
     query = (
@@ -100,7 +104,7 @@ def in_state(
         .join(Connection, Connection.id == Record.source_id)
         .where(Posting.company_id == company_id, STATES[view])
         .order_by(Posting.id.desc())
-        .limit(RECORDS_A_PAGE)
+        .limit(most)
     )
     if after is not None:
         query = query.where(Posting.id < after)
@@ -238,3 +242,79 @@ def first_of(session: Session, company_id: int, record_ids: Collection[int]) -> 
         .order_by(Hold.id.desc())
     )
     return {one.record_id: one for one in OF_RECORD.each(session.execute(query))}
+
+
+@dataclass(frozen=True, slots=True)
+class ListedHold:
+    """One open hold of a list, with what it is called, and whose it is; `amount` is its record's,
+    in minor units.
+    """
+
+    id: int
+    record_id: int
+    number: str
+    source: str
+    kind: str
+    external_id: str
+    party: str
+    error_class: ErrorClass
+    cause: str
+    message: str
+    rule: str
+    team: str | None
+    person: str | None
+    doc_type: str
+    opened_at: datetime
+    snoozed_until: datetime | None
+    amount: int | None
+    currency: str
+
+
+LISTED = Columns(
+    ListedHold(
+        id=of(Hold.id),
+        record_id=of(Record.id),
+        number=of(Record.number),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        party=of(Record.party),
+        error_class=of(Hold.error_class),
+        cause=of(Cause.label),
+        message=of(Hold.message),
+        rule=of(Hold.rule),
+        team=of(Team.shown),
+        person=of(Person.name),
+        doc_type=of(Hold.doc_type),
+        opened_at=of(Hold.opened_at),
+        snoozed_until=of(Hold.snoozed_until),
+        amount=of(Record.amount),
+        currency=of(Record.currency),
+    ),
+    {
+        "record_id": "record.id",
+        "source": "connection.name",
+        "kind": "record.type",
+        "cause": "cause.label",
+        "team": "team.shown",
+        "person": "person.name",
+    },
+)
+
+
+def listed(
+    session: Session, terms: Iterable[ColumnElement[bool]], *, after: int | None, most: int
+) -> tuple[ListedHold, ...]:
+    """The open holds of these terms behind one, in order of their ids."""
+    query = (
+        LISTED.select()
+        .join(Record, Record.id == Hold.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .join(Cause, Cause.id == Hold.cause_id)
+        .outerjoin(Team, Team.id == Hold.team_id)
+        .outerjoin(Person, Person.id == Hold.person_id)
+        .where(*terms, Hold.id > (after or 0))
+        .order_by(Hold.id)
+        .limit(most)
+    )
+    return LISTED.each(session.execute(query))

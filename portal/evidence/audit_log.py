@@ -1,119 +1,88 @@
-"""The audit log: who did what to which record, and when; the same list as a file.
+"""The audit log: who did what to which record, and when.
 
-Here: views. Whoever may not view the log sees their own acts alone. Not here: the list
-(holding/audit/event_log.py), proving that nothing was changed (`clearpost verify`).
+Here: the view, its filter, and what it hides. Whoever may not view the log sees their own acts
+alone. Not here: the list (holding/audit/event_log.py), proving that nothing was changed (`clearpost
+verify`).
 """
 
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, g, request, url_for
+from flask import Blueprint, Response, g, request
 
 from holding.access import personal_data
 from holding.audit import event_log
 from holding.audit.act_groups import TITLES, ActGroup
 from holding.audit.event_log import LogFilter, LogRow
-from holding.audit.events import SYSTEM_WORD, record_event
-from holding.refusal import Refusal
-from portal.evidence import list_files
-from portal.evidence.list_files import FileKind
+from holding.audit.events import SYSTEM_WORD
 from portal.web import filters, forms, fragments, security, store
 
 pages = Blueprint("audit", __name__, url_prefix="/c/<co>")
 SYSTEM = "system"
-COLUMNS = ("Event", "At", "Person", "About", "What happened", "Reason", "Record", "Source",
-           "Place in chain", "Hash")  # fmt: skip
 WORDS = ("who", "what", "on", "from", "to")
 
 
 @pages.get("/audit")
 def listing() -> Response:
     """A page of events, newest first, under its filter."""
-    problems = _problems()
-    wanted = _wanted()
+    wrong = problems()
+    asked = wanted()
     after = forms.whole(request.args.get("after"))
     session, company = store.reading(), g.company.id
-    found = () if problems else event_log.listing(session, company, wanted, after=after)
+    found = () if wrong else event_log.listing(session, company, asked, after=after)
     rows = found[: event_log.A_PAGE]
     return fragments.respond(
         "audit/list.html",
-        status=422 if problems else 200,
+        status=422 if wrong else 200,
         rows=rows,
-        hide=_hide(rows),
-        wanted=wanted,
+        hide=telling(rows),
+        wanted=asked,
         given={word: request.args.get(word, "") for word in WORDS},
         kept={word: request.args[word] for word in WORDS if request.args.get(word)},
         after=rows[-1].id if len(found) > len(rows) else None,
         everyone=_sees_all(),
         notes=security.may("audit.note") is None,
-        exports=security.may("audit.export") is None,
         people=event_log.people(session, company) if _sees_all() else (),
         groups=TITLES,
         system=(SYSTEM, SYSTEM_WORD),
         sealed=event_log.sealed(session, company),
-        problems=problems,
+        problems=wrong,
     )
 
 
-@pages.get("/audit.<any(csv, xlsx, json):ending>")
-def export(ending: str) -> Response:
-    """Everything that fits, as a file; that it was handed out is an event itself."""
-    wanted = _wanted()
-    back = url_for("audit.listing", co=g.company.code)
-    if problems := _problems():
-        return fragments.refuse(Refusal("audit.days", next(iter(problems.values())), "", 422))
-    found = event_log.all_of(store.reading(), g.company.id, wanted)
-    if isinstance(found, int):
-        words = f"More than {event_log.MOST_IN_A_FILE:,} events match, too many for one file."
-        return fragments.refuse(
-            Refusal("audit.many", words, "Choose fewer days, and download them one after another."),
-            back=back,
-        )
-    hide = _hide(found)
-    rows = [_cells(row, hide) for row in found]
-    with store.writing() as session:
-        record_event(
-            session,
-            company_id=g.company.id,
-            at=g.now,
-            actor=g.actor,
-            act="audit.exported",
-            body={
-                "say": f"{g.actor.name} downloaded {len(rows):,} events of the audit log"
-                f" as {ending.upper()}.",
-                "filter": request.args.to_dict(),
-                "events": len(rows),
-            },
-        )
-    name = f"audit-log-{g.company.code}-{filters.day(filters.today())}"
-    return list_files.answered(FileKind(ending), name, COLUMNS, rows)
+def telling(rows: tuple[LogRow, ...]) -> Callable[[LogRow, str], str]:
+    """What hides in a sentence of an event what may not be seen: the values of its record, and what
+    somebody typed to find a list.
+    """
+    ids, show = {row.record_id for row in rows if row.record_id}, filters.sees_personal()
+    hide = personal_data.hiding_each(store.reading(), ids, show=show)
+
+    def told(row: LogRow, text: str) -> str:
+        said = text if show or not row.typed else personal_data.hider(row.typed)(text)
+        return hide(row.record_id or 0, said)
+
+    return told
 
 
-def _cells(row: LogRow, hide: personal_data.HideOf) -> tuple[str, ...]:
-    record = row.record_id or 0
-    return (
-        str(row.id),
-        filters.iso(row.at),
-        row.who,
-        row.about,
-        hide(record, row.say),
-        hide(record, row.reason),
-        row.number or "",
-        row.source or "",
-        str(row.seq or ""),
-        row.hash or "",
-    )
-
-
-def _hide(rows: tuple[LogRow, ...]) -> personal_data.HideOf:
-    ids = {row.record_id for row in rows if row.record_id}
-    return personal_data.hiding_each(store.reading(), ids, show=filters.sees_personal())
+def filter_words() -> dict[str, str]:
+    """What the list was asked for, by its words; the person by name."""
+    asked, people = wanted(), dict(event_log.people(store.reading(), g.company.id))
+    told = {
+        "person": SYSTEM_WORD if asked.system else people.get(asked.person_id or 0, ""),
+        "about": TITLES[asked.group] if asked.group else "",
+        "number": asked.number,
+        "from": str(asked.first or ""),
+        "to": str(asked.last or ""),
+    }
+    return {word: text for word, text in told.items() if text}
 
 
 def _sees_all() -> bool:
     return security.may("audit.read") is None
 
 
-def _wanted() -> LogFilter:
+def wanted() -> LogFilter:
+    """What the address asks for."""
     args = request.args
     who = args.get("who", "")
     group = args.get("what", "")
@@ -128,7 +97,7 @@ def _wanted() -> LogFilter:
     )
 
 
-def _problems() -> dict[str, str]:
+def problems() -> dict[str, str]:
     """Days that are none, or that are the wrong way round."""
     given = {word: request.args.get(word, "") for word in ("from", "to")}
     wrong = {w: "Enter a day as 2026-11-20." for w, text in given.items() if text}

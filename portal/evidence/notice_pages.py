@@ -14,12 +14,9 @@ from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.staff import directory
 from holding.tables.row_states import RecipientKind
-from portal.evidence import list_files
-from portal.evidence.list_files import FileKind
-from portal.web import filters, forms, fragments, security, store
+from portal.web import forms, fragments, security, store
 
 pages = Blueprint("notices", __name__, url_prefix="/c/<co>/notices")
-COLUMNS = ("Notice", "Made", "Kind", "To", "Subject", "State", "Tries", "Ended", "Answer")
 KINDS = {
     RecipientKind.PERSON: "A person of this company, by mail",
     RecipientKind.MAIL: "Another address, by mail",
@@ -31,28 +28,6 @@ KINDS = {
 def listing() -> Response:
     """When the digest goes, who is told, and the last messages."""
     return _page({})
-
-
-@pages.get("/messages.<any(csv, xlsx, json):ending>")
-def export(ending: str) -> Response:
-    """The messages as a file, newest first."""
-    most = notice_list.MOST_IN_A_FILE
-    found = notice_list.listing(store.reading(), g.company.id, most=most)
-    rows = [
-        (
-            str(one.id),
-            filters.iso(one.made_at),
-            one.kind_word,
-            one.to,
-            one.subject,
-            one.state_word,
-            str(one.tries),
-            filters.iso(one.ended_at) if one.ended_at else "",
-            one.answer,
-        )
-        for one in found
-    ]
-    return list_files.answered(FileKind(ending), f"notices-{g.company.code}", COLUMNS, rows)
 
 
 @pages.post("/times")

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Final
 
-from flask import Response, abort, g, request, url_for
+from flask import Response, g, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from connectors.kit.workbook import Written
@@ -29,7 +29,7 @@ from portal.web import filters, forms, fragments, frame, store
 
 __all__ = ["pages"]
 
-_HEADS: Final = (
+HEADS: Final = (
     *("Table", "Key", "Name", "TIN", "Registration number", "Value", "Name there", "Why"),
     *("Exact", "Records", "Amount"),
 )
@@ -88,19 +88,9 @@ def accept_exact() -> Response:
     return fragments.moved(url_for("mappings.missing", co=g.company.code), say)
 
 
-@pages.get("/exact.<ending>")
-def exact_file(ending: str) -> Response:
-    """The same as a CSV, a workbook or JSON."""
-    if ending not in {"csv", "xlsx", "json"}:
-        abort(404)
-    rows = _rows(exact_matches.exact_matches(store.reading(), g.company.id))
-    return fragments.table_file(
-        rows, ending, sheet="Missing values", name=f"exact-{g.company.code}"
-    )
-
-
-def _rows(found: Matches) -> list[list[Written]]:
-    rows: list[list[Written]] = [list(_HEADS)]
+def rows(found: Matches) -> list[list[Written]]:
+    """Both lists of the page as rows under `HEADS`, what is personal hidden where it must be."""
+    rows: list[list[Written]] = []
     told = [(one.row, one.who, one.value, one.name, ", ".join(one.reasons), "yes")
             for one in found.exact]  # fmt: skip
     told += [(one.row, one.who, "", "", one.why, "no") for one in found.left]

@@ -91,16 +91,6 @@ def list_changes(no: int) -> Response:
     )
 
 
-@pages.get("/lists/<int:no>/changes.<ending>")
-def list_file(no: int, ending: str) -> Response:
-    """The same as a CSV, a workbook or JSON; numbers of parties for who may see personal data."""
-    found = list_files.changes(store.reading(), g.company.id, no, MOST)
-    if found is None or ending not in {"csv", "xlsx", "json"}:
-        abort(404)
-    rows = list_files.change_rows(found[1], personal=filters.sees_personal())
-    return fragments.table_file(rows, ending, sheet="Changes", name=f"list-{g.company.code}-{no}")
-
-
 def _seen(row: ListRow | None, field: str) -> str:
     """A number or name, for who may see personal data; a name that is the code is no secret, and
     nobody's SKU is.

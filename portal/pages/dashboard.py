@@ -87,13 +87,18 @@ def _shown() -> dict[str, object]:
 @find_pages.get("")
 def find() -> AnyResponse:
     """What has this number or name."""
-    text = request.args.get("q", "").strip()[:100]
+    text = searched()
     rows = search.exact(store.reading(), g.company.id, text) if text else ()
     if len(rows) == 1 and not fragments.wants_fragment():
         return redirect(_record_url(rows[0]), 303)
     if text and not rows:
         rows = search.alike(store.reading(), g.company.id, text)
     return _found_page(text, rows)
+
+
+def searched() -> str:
+    """What the search box asks for."""
+    return request.args.get("q", "").strip()[:100]
 
 
 def _found_page(text: str, rows: tuple[search.Found, ...]) -> Response:

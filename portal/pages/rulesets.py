@@ -139,7 +139,7 @@ __all__ = ["pages"]
 @pages.get("/proposals")
 def proposed() -> Response:
     """The commonest handwork first, each with its draft."""
-    found = _all()
+    found = all_proposals()
     files = _in_force()
     drafts = {one.key: _difference(files, one.files) for one in found if one.files}
     return fragments.respond(
@@ -180,14 +180,15 @@ def push_draft() -> Response:
     return fragments.moved(back, say)
 
 
-def _all() -> tuple[Proposal, ...]:
+def all_proposals() -> tuple[Proposal, ...]:
+    """What is often done by hand, and could be a rule."""
     look = rule_checks.checks().report
     return proposals.proposals(store.reading(), g.company.id, g.now, look)
 
 
 def _one() -> Proposal:
     wanted = request.values.get("key", "")
-    found = _all()
+    found = all_proposals()
     one = next((each for each in found if each.key == wanted and each.files), None)
     if one is None:
         abort(404)

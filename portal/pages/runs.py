@@ -7,7 +7,7 @@ Here: views. Not here: what a run does (holding/runs/date_ranges.py), the limit 
 from collections.abc import Callable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, abort, g, make_response, request, url_for
+from flask import Blueprint, Response, abort, g, request, url_for
 
 from connectors import registry
 from connectors.contract.hand_imports import ImportedByHand
@@ -21,7 +21,7 @@ from holding.runs import status as stop_queries
 from holding.runtime import doorbell
 from holding.store.together import answer
 from holding.tables.row_states import PushState
-from portal.pages import run_files, run_filter
+from portal.pages import run_filter
 from portal.web import forms, fragments, store, target_status
 
 pages = Blueprint("runs", __name__, url_prefix="/c/<co>")
@@ -63,24 +63,6 @@ def listing() -> Response:
     )
 
 
-@pages.get("/runs.<any(csv, xlsx, json):ending>")
-def export(ending: str) -> Response:
-    """All runs that fit, as a file."""
-    asked = run_filter.asked(request.args, ZoneInfo(g.company.zone))
-    back = url_for("runs.listing", co=g.company.code)
-    if asked.problems:
-        words = next(iter(asked.problems.values()))
-        return fragments.refuse(Refusal("runs.times", words, "", 422), back=back)
-    most = run_search.MOST_IN_A_FILE
-    found = run_search.listing(store.reading(), g.company.id, asked.wanted, most=most + 1)
-    if not isinstance(found, Refusal) and len(found) > most:
-        words = f"More than {most:,} runs match, too many for one file."
-        found = Refusal("runs.many", words, "Choose shorter times, one after another.")
-    if isinstance(found, Refusal):
-        return fragments.refuse(found, back=back)
-    return _file(run_files.listed(ending, found), f"runs-{g.company.code}.{ending}")
-
-
 @pages.get("/runs/<int:run_id>")
 def show(run_id: int) -> Response:
     """One run: what did not go and why, against the run before, its documents, its calls."""
@@ -107,22 +89,6 @@ def show(run_id: int) -> Response:
         rows=rows,
         more=f"{int(more.state == PushState.ACCEPTED)}.{more.id}" if more else None,
     )
-
-
-@pages.get("/runs/<int:run_id>.<any(csv, xlsx, json):ending>", endpoint="download")
-def run_file(run_id: int, ending: str) -> Response:
-    """All documents of a run, those that did not go first."""
-    run = _run(run_id)
-    rows = run_documents.documents(store.reading(), g.company.id, run_id, most=None)
-    return _file(run_files.made(ending, run, rows), f"run-{g.company.code}-{run_id}.{ending}")
-
-
-def _file(made: tuple[bytes, str], name: str) -> Response:
-    body, media = made
-    answer = make_response(body)
-    answer.headers["Content-Type"] = media
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
 
 
 def _files(run: queries.RunRow) -> tuple[file_list.FileRow, ...]:
@@ -155,7 +121,7 @@ def _place() -> run_documents.Place | None:
 @pages.get("/pushes")
 def pushes() -> Response:
     """Every push, newest first."""
-    text, state = _pushes_asked()
+    text, state = pushes_asked()
     after = forms.whole(request.args.get("after"))
     rows = queries.pushes(store.reading(), g.company.id, text=text, state=state, after=after)
     return fragments.respond(
@@ -168,20 +134,7 @@ def pushes() -> Response:
     )
 
 
-@pages.get("/pushes.<any(csv, xlsx, json):ending>")
-def push_file(ending: str) -> Response:
-    """All pushes that the form of the page finds, as a file."""
-    text, state = _pushes_asked()
-    most = run_search.MOST_IN_A_FILE
-    rows = queries.pushes(store.reading(), g.company.id, text=text, state=state, most=most + 1)
-    if len(rows) > most:
-        words = f"More than {most:,} pushes match, too many for one file."
-        found = Refusal("pushes.many", words, "Choose one answer, or search for a customer.")
-        return fragments.refuse(found, back=url_for("runs.pushes", co=g.company.code))
-    return _file(run_files.pushed(ending, rows), f"pushes-{g.company.code}.{ending}")
-
-
-def _pushes_asked() -> tuple[str, str]:
+def pushes_asked() -> tuple[str, str]:
     """The text and the answer that the form asks for; an unknown answer asks for any."""
     state = request.args.get("state", "")
     return request.args.get("q", "").strip()[:100], state if state in PUSH_STATES else ""

@@ -38,7 +38,7 @@ def listing() -> Response:
     """The tabs; groups by cause in the first three, plain lists in the others."""
     if fragments.wants("group"):
         return fragments.respond("worklist/list.html", _group())
-    also = ("holdhead",) if fragments.wants("holding") else ()
+    also = ("holdhead", "holdfiles") if fragments.wants("holding") else ()
     return fragments.respond("worklist/list.html", _listing(), also=also)
 
 

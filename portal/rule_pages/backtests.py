@@ -3,19 +3,16 @@
 Here: views. Nothing here judges or sends. Not here: the turns of the worker (holding/trials).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Self
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
-from connectors.kit.workbook import Written
 from holding.refusal import Refusal
 from holding.rulesets import open_changes
 from holding.runtime import doorbell
 from holding.store.together import Answer, Together
-from holding.tables.columns import from_minor
 from holding.trials import backtests, deciding_lines, shown_backtests
 from holding.trials.shown_backtests import Counts, MatrixCell
 from holding.words import plural
@@ -25,13 +22,12 @@ pages = Blueprint("backtests", __name__, url_prefix="/c/<co>/rules/changes/<int:
 LARGEST: Final = 5  # posted documents that would be stopped, shown at once
 DAYS: Final = 30
 CELL: Final = ("kind", "route", "was", "would")
-HEADS: Final = ("Record", "Document", "Rules in force", "Change", "Records", "Currency", "Amount")
 
 
 @pages.get("/backtest")
 def show(no: int) -> Response:
     """How far it is, or its matrix."""
-    change = _change(no)
+    change = change_of(no)
     asked = Asked.of(change, Together(store.reading()))
     if asked.run.value is None:
         abort(404)
@@ -60,7 +56,7 @@ def begin(no: int) -> Response:
 @pages.post("/backtest/stop")
 def stop(no: int) -> Response:
     """End it by hand; what it has counted stays."""
-    change = _change(no)
+    change = change_of(no)
     back = url_for("backtests.show", co=g.company.code, no=no)
     with store.writing() as session:
         refusal = backtests.stop(session, g.company.id, change.change_id, g.actor, g.now)
@@ -72,14 +68,12 @@ def stop(no: int) -> Response:
 @pages.get("/backtest/records")
 def records(no: int) -> Response:
     """The records of a cell, the newest first."""
-    change, asked = _change(no), request.args.get("before")
+    change, asked = change_of(no), request.args.get("before")
     run = shown_backtests.of_change(store.reading(), g.company.id, change.change_id)
     before = forms.whole(asked)
     if run is None or (asked is not None and before is None):
         abort(404)
-    cell = {name: request.args[name] for name in CELL if name in request.args}
-    if set(cell) != set(CELL) or not {cell["was"], cell["would"]} <= shown_backtests.LABELS.keys():
-        abort(404)
+    cell = cell_asked()
     found = shown_backtests.listed(store.reading(), run.id, cell, before=before)
     shown = found[: shown_backtests.SHOWN]
     return fragments.respond(
@@ -95,17 +89,12 @@ def records(no: int) -> Response:
     )
 
 
-@pages.get("/backtest.<any(csv, xlsx, json):ending>")
-def export(no: int, ending: str) -> Response:
-    """The matrix as a file: a row for each cell and currency."""
-    change = _change(no)
-    run = shown_backtests.of_change(store.reading(), g.company.id, change.change_id)
-    if run is None:
+def cell_asked() -> dict[str, str]:
+    """The cell of the matrix that the address names."""
+    cell = {name: request.args[name] for name in CELL if name in request.args}
+    if set(cell) != set(CELL) or not {cell["was"], cell["would"]} <= shown_backtests.LABELS.keys():
         abort(404)
-    rows: list[list[Written]] = [list(HEADS), *_rows(shown_backtests.counts(run))]
-    return fragments.table_file(
-        rows, ending, sheet="Backtest", name=f"backtest-{g.company.code}-{no}"
-    )
+    return cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,23 +141,13 @@ def _lines(
     return sorted(mine, key=lambda one: (-one[1], one[0]))
 
 
-def _rows(counts: Counts) -> Iterator[list[Written]]:
-    labels = shown_backtests.LABELS
-    for one in counts.matrices:
-        for _, row, _ in one.rows:
-            for cell in (cell for cell in row if cell.records):
-                words = [labels.get(word, word) for word in (cell.was, cell.would)]
-                for code, (number, minor) in sorted(cell.money.items()):
-                    amount: Written = from_minor(minor, code) if code else ""
-                    yield [one.kind, one.route, *words, number, code, amount]
-
-
 def _day(moment: datetime) -> str:
     """The day of a moment in the company, as a field of a form takes it."""
     return moment.astimezone(filters.zone()).date().isoformat()
 
 
-def _change(no: int) -> open_changes.ReadChange:
+def change_of(no: int) -> open_changes.ReadChange:
+    """The change of this number; 404 where the company has none."""
     found = open_changes.change(store.reading(), g.company.id, no)
     if found is None:
         abort(404)

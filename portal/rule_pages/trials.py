@@ -4,19 +4,16 @@ Here: views. Nothing here sends, and nothing of a replay is stored. Not here: th
 (holding/trials).
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, TypedDict
+from typing import Final
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
-from connectors.kit.workbook import Written
 from holding.records import record_rows
 from holding.refusal import Refusal
 from holding.rule_changes import change_list
 from holding.rulesets import open_changes
 from holding.runtime import doorbell
-from holding.tables.columns import from_minor
 from holding.trials import replays, shadows, shown_shadows, tried_rules
 from holding.trials.tried_rules import Candidate
 from portal.web import filters, forms, fragments, store
@@ -24,17 +21,6 @@ from portal.web import filters, forms, fragments, store
 pages = Blueprint("trials", __name__, url_prefix="/c/<co>")
 THEN, RULESET, CHANGE = "then", "ruleset", "change"
 VERSIONS: Final = 10
-HEADS: Final = (
-    *("Checked at", "Source", "Kind", "Id", "Record", "Customer", "Currency", "Total"),
-    "Rules in force",
-)
-
-
-class Side(TypedDict):
-    """What a shadow kept of a route: its state, and code and rule of what stops it."""
-
-    state: str
-    findings: list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +34,7 @@ class Choice:
 @pages.get("/rules/changes/<int:no>/shadow")
 def differences(no: int) -> Response:
     """What the shadow of a change judged otherwise, the newest first."""
-    change = _change(no)
+    change = change_of(no)
     session, asked = store.reading(), request.args.get("before")
     before = forms.whole(asked)
     shadow = shown_shadows.of_change(session, g.company.id, change.change_id)
@@ -63,37 +49,6 @@ def differences(no: int) -> Response:
         ending=shadows.ENDINGS[shadow.ending] if shadow.ending else "",
         differences=shown,
         further=shown[-1].evaluation_id if len(found) > len(shown) else None,
-    )
-
-
-@pages.get("/rules/changes/<int:no>/shadow.<any(csv, xlsx, json):ending>")
-def export(no: int, ending: str) -> Response:
-    """All differences of the shadow of a change as a file, a row for each."""
-    change, session = _change(no), store.reading()
-    shadow = shown_shadows.of_change(session, g.company.id, change.change_id)
-    if shadow is None:
-        abort(404)
-    found = shown_shadows.differences(session, g.company.id, shadow.id, most=None)
-    heads: list[Written] = [*HEADS, f"Change {no}"]
-    rows: list[list[Written]] = [heads, *map(_row, found)]
-    keys = [head.lower().replace(" ", "_") for head in (*HEADS, "would")]
-    return fragments.table_file(
-        rows, ending, sheet="Differences", name=f"shadow-{g.company.code}-{no}", keys=keys
-    )
-
-
-def _row(one: shown_shadows.ListedDifference) -> list[Written]:
-    amount: Written = "" if one.amount is None else from_minor(one.amount, one.currency)
-    at = one.at.astimezone(filters.zone()).strftime("%Y-%m-%d %H:%M:%S")
-    place = [at, one.source, one.kind, one.external_id, one.number, filters.party(one.party)]
-    return [*place, one.currency, amount, _stored(one.was), _stored(one.would)]
-
-
-def _stored(routes: Mapping[str, Side]) -> str:
-    """What a shadow kept of one side: each route with its state and what stops it."""
-    return "; ".join(
-        f"{route}: {side['state']}" + "".join(f", {rule} {code}" for code, rule in side["findings"])
-        for route, side in sorted(routes.items())
     )
 
 
@@ -114,7 +69,7 @@ def begin(no: int) -> Response:
 @pages.post("/rules/changes/<int:no>/shadow/end")
 def end(no: int) -> Response:
     """End the shadow; what it found stays."""
-    change = _change(no)
+    change = change_of(no)
     back = url_for("trials.differences", co=g.company.code, no=no)
     with store.writing() as session:
         refusal = shadows.end_by_hand(session, g.company.id, change.change_id, g.actor, g.now)
@@ -184,7 +139,8 @@ def _given(word: str) -> Candidate | None:
     return of(store.reading(), g.company.id, no)
 
 
-def _change(no: int) -> open_changes.ReadChange:
+def change_of(no: int) -> open_changes.ReadChange:
+    """The change of this number; 404 where the company has none."""
     found = open_changes.change(store.reading(), g.company.id, no)
     if found is None:
         abort(404)

@@ -1,14 +1,14 @@
 """Daily totals of source, Clearpost and target side by side, a day opened into its documents.
 
-Here: the page, and where its files are fetched. Not here: what is added up
-(holding/reconciliation/daily_totals.py), the rows of the files (exports.py).
+Here: the page. Not here: what is added up
+(holding/reconciliation/daily_totals.py).
 """
 
 from datetime import date
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, g, make_response, request, url_for
+from flask import Blueprint, Response, g, request, url_for
 
 from holding.connections import connection_rows
 from holding.reconciliation import daily_totals, document_sides
@@ -16,7 +16,7 @@ from holding.reconciliation.compared_documents import Span, Standing
 from holding.reconciliation.daily_totals import Comparison, Kind, Line
 from holding.reconciliation.day_sums import EXPLAINED
 from holding.worklist import open_holds
-from portal.totals import exports, filter_words
+from portal.totals import filter_words
 from portal.totals.filter_words import STANDINGS, Asked
 from portal.web import filters, fragments, store
 
@@ -28,7 +28,7 @@ pages = Blueprint("reconcile", __name__, url_prefix="/c/<co>")
 def show() -> Response:
     """The sums of each day, the difference explained; documents of a day where one is open."""
     asked = filter_words.asked(request.args, filters.today())
-    found = _compared(asked)
+    found = compared(asked)
     kind = found.kind(asked.target, asked.doc_type)
     return fragments.respond(
         "totals/daily.html",
@@ -43,28 +43,13 @@ def show() -> Response:
             "explained": EXPLAINED,
             "printed": {side: filter_words.said(span) for side, span in _spans(asked).items()},
             "link": partial(_address, asked, kind, "reconcile.show"),
-            "file": partial(_address, asked, kind, "reconcile.download"),
         },
         status=422 if asked.problems else 200,
     )
 
 
-@pages.get("/reconcile.<any(csv, xlsx, json):ending>")
-def download(ending: str) -> Response:
-    """The same sums and every document that differs, under the same filter, which is printed."""
-    asked = filter_words.asked(request.args, filters.today())
-    found = _compared(asked)
-    kind = found.kind(asked.target, asked.doc_type)
-    body, kind_of_file = exports.made(ending, asked, kind, _spans(asked))
-    answer = make_response(body, 422 if asked.problems else 200)
-    answer.headers["Content-Type"] = kind_of_file
-    first, last = asked.sides.source.first, asked.sides.source.last
-    name = f"reconciliation-{g.company.code}-{first}-{last}.{ending}"
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
-
-
-def _compared(asked: Asked) -> Comparison:
+def compared(asked: Asked) -> Comparison:
+    """Both sides added up, of all targets."""
     session = store.reading()
     rows = connection_rows.listing(session, g.company.id)
     targets = {row.id: row.name for row in rows if row.is_target}

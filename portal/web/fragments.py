@@ -17,7 +17,6 @@ from htmx_flask.requests import HtmxAwareRequest
 from jinja2_fragments.flask import render_block
 from markupsafe import escape
 
-from connectors.kit.workbook import CSV, Written, write_csv, write_sheets
 from connectors.registry import titled
 from holding.refusal import Refusal
 from portal.languages.choice import told
@@ -134,31 +133,6 @@ def _partial(template: str, word: str, context: Context) -> str:
 def _beside(word: str, template: str, **context: object) -> str:
     inner = render_template(template, **context)
     return f'<hx-partial hx-target="#{word}" hx-swap="innerHTML">{inner}</hx-partial>'
-
-
-def table_file(
-    rows: Sequence[Sequence[Written]],
-    ending: str,
-    *,
-    sheet: str,
-    name: str,
-    keys: Sequence[str] | None = None,
-) -> Response:
-    """A table to download, its heads first: `csv`, `xlsx` with one sheet, or `json` whose objects
-    have the heads as keys, unless others are named.
-    """
-    if ending == "json":
-        known = keys or [str(head).lower().replace(" ", "_") for head in rows[0]]
-        each = [dict(zip(known, map(str, row), strict=True)) for row in rows[1:]]
-        body, kind = json.dumps(each, indent=1, ensure_ascii=False).encode(), "application/json"
-    elif ending == "xlsx":
-        body, kind = write_sheets({sheet: rows}), XLSX
-    else:
-        body, kind = write_csv(rows), CSV
-    answer = make_response(body)
-    answer.headers["Content-Type"] = kind
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}.{ending}"'
-    return answer
 
 
 def _trigger(answer: Response, say: str) -> None:

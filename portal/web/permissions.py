@@ -9,6 +9,10 @@ from typing import Final
 from holding.access.actors import Actor
 from holding.refusal import Refusal
 
+FILE: Final = ":file"
+"""What the endpoint of a page's list as a file has after that of the page: who may open the one may
+fetch the other.
+"""
 PUBLIC: Final = "public"  # nobody needs to be signed in
 SIGNED_IN: Final = "signed in"  # any person, no company yet
 PERMISSIONS: Final[dict[str, str]] = {
@@ -96,15 +100,12 @@ PERMISSIONS: Final[dict[str, str]] = {
     "mappings.accept_merge": "mapping.fix",
     "mappings.refuse_merge": "mapping.fix",
     "mappings.exact": "record.read",
-    "mappings.exact_file": "record.read",
     "mappings.preview_exact": "mapping.fix",
     "mappings.accept_exact": "mapping.fix",
     "mappings.unit_proof": "record.read",
-    "mappings.unit_file": "record.read",
     "mappings.lists": "record.read",
     "mappings.give_list": "mapping.fix",
     "mappings.list_changes": "record.read",
-    "mappings.list_file": "record.read",  # numbers of parties: who may view personal data
     "mappings.workbook": "record.read",
     "mappings.workbook_file": "record.read",
     "mappings.upload_workbook": "mapping.fix",
@@ -114,13 +115,9 @@ PERMISSIONS: Final[dict[str, str]] = {
     "records.show": "record.read",
     "records.request_body": "record.pii",
     "runs.listing": "record.read",
-    "runs.export": "record.read",
     "runs.show": "record.read",
-    "runs.download": "record.read",
     "runs.pushes": "record.read",
-    "runs.push_file": "record.read",
     "reconcile.show": "record.read",
-    "reconcile.download": "record.read",
     "connections.listing": "record.read",
     "connections.show": "record.read",
     "connections.test": "connection.admin",
@@ -156,14 +153,12 @@ PERMISSIONS: Final[dict[str, str]] = {
     "operations.requeue": "run.operate",
     "metrics.show": PUBLIC,  # proves itself by a token, or by asking from this machine
     "audit.listing": "record.read",  # one's own acts; those of others with audit.read
-    "audit.export": "audit.export",
     "evidence.show": "record.read",
     "evidence.make": "audit.export",
     "evidence.note": "audit.note",
     "evidence.event": "audit.note",
     "evidence.note_event": "audit.note",
     "notices.listing": "record.read",
-    "notices.export": "record.read",
     "notices.times": "company.setup",
     "notices.add": "company.setup",
     "notices.remove": "company.setup",
@@ -190,9 +185,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "backtests.begin": "rules.draft",
     "backtests.stop": "rules.draft",
     "backtests.records": "record.read",
-    "backtests.export": "record.read",
     "trials.differences": "record.read",
-    "trials.export": "record.read",
     "trials.begin": "rules.draft",
     "trials.end": "rules.draft",
     "trials.replay": "record.read",
@@ -251,8 +244,7 @@ OF_SOME_SOURCES: Final = frozenset(
         *("desk.snooze", "desk.comment", "desk.consider", "desk.do_many", "desk.done"),
         *("desk.take_back", "desk.ageing", "periods.date", "periods.reopen", "periods.redirect"),
         *("records.show", "records.request_body", "find.find", "late.listing"),
-        *("runs.listing", "runs.export", "runs.show", "runs.download", "runs.pushes"),
-        *("runs.push_file", "failures.of_run"),
+        *("runs.listing", "runs.show", "runs.pushes", "failures.of_run"),
         *("uploads.listing", "uploads.show", "uploads.begin", "uploads.columns", "uploads.days"),
         *("uploads.confirm", "uploads.cancel", "uploads.again", "uploads.file", "uploads.errors"),
         *("api.listing", "api.records", "api.described", "api.approve", "api.release"),
@@ -265,9 +257,19 @@ closed to them: a new page is, too, until somebody has looked.
 """
 
 
+def page_of(endpoint: str) -> str:
+    """The page whose list a route hands out as a file; of any other route the route itself."""
+    return endpoint.removesuffix(FILE)
+
+
+def act_of(endpoint: str) -> str:
+    """What a person needs for a route."""
+    return PERMISSIONS[page_of(endpoint)]
+
+
 def closed(actor: Actor, endpoint: str | None) -> Refusal | None:
     """Why a person who works with some sources only cannot open this route; else None."""
-    if not actor.reach.limited or endpoint in OF_SOME_SOURCES:
+    if not actor.reach.limited or page_of(endpoint or "") in OF_SOME_SOURCES:
         return None
     words = (
         "You cannot open this page, because you work with some sources only and it is about all."

@@ -24,7 +24,7 @@ from holding.refusal import Refusal
 from portal.web import fragments, store
 from portal.web.bearer import admit
 from portal.web.config import REFUSED, PortalConfig, body_limit
-from portal.web.permissions import PERMISSIONS, PUBLIC, SIGNED_IN, closed
+from portal.web.permissions import PERMISSIONS, PUBLIC, SIGNED_IN, act_of, closed, page_of
 
 # Every route of the application, with the act (holding/access/actors.py) that it takes.
 
@@ -65,7 +65,7 @@ def init(app: Flask, config: PortalConfig) -> None:
     limiter.init_app(app)
     app.before_request(_admit)
     app.after_request(_headers)
-    missing = {rule.endpoint for rule in app.url_map.iter_rules()} - PERMISSIONS.keys()
+    missing = {page_of(rule.endpoint) for rule in app.url_map.iter_rules()} - PERMISSIONS.keys()
     if missing:
         message = f"routes without a declared permission: {sorted(missing)}"
         raise RuntimeError(message)
@@ -208,7 +208,7 @@ def _same_site() -> None:
 def _admit() -> ResponseReturnValue | None:
     if request.endpoint is None:
         return None
-    act = PERMISSIONS[request.endpoint]
+    act = act_of(request.endpoint)
     if act == PUBLIC:
         return None
     if request.blueprint == "api":

@@ -43,7 +43,8 @@ def reading() -> DatabaseSession:
     if "reading" not in g:
         g.reading_door = database().read()
         g.reading = g.reading_door.__enter__()
-        remember(g.reading)
+        if "streams" not in g:
+            remember(g.reading)
         if "actor" in g:
             narrow(g.reading, g.actor.reach)
     found: DatabaseSession = g.reading
@@ -61,6 +62,12 @@ def writing() -> Iterator[DatabaseSession]:
 def renew() -> None:
     """Forget the snapshot: a service wrote with a session of its own."""
     _close(None)
+
+
+def stream() -> None:
+    """From now on the request reads rows once, more than memory should hold: none is kept."""
+    g.streams = True
+    renew()
 
 
 def admitted(company: dashboard.CompanyRow, actor: Actor) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from portal.lists.all_lists import LISTS
+from portal.web.permissions import FILE
 from tests.acceptance.browser import Person
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.desk import arrive, wrong
@@ -40,25 +42,10 @@ OTHERS = {"signin.form": "", "desk.consider": "finance"}
 """Who looks, where it is not the first whose role may: nobody, or who may do the act as well."""
 FILES = frozenset(
     {
-        *(
-            "audit.export",
-            "backtests.export",
-            "trials.export",
-            "escalations.download",
-            "failures.of_connection",
-            "failures.of_run",
-        ),
-        *("mappings.exact_file", "mappings.list_file", "mappings.sheet", "mappings.unit_file"),
-        "mappings.workbook_file",
-        *("notices.export", "reconcile.download", "records.request_body", "rulebook.download"),
-        *(
-            "runs.download",
-            "runs.export",
-            "runs.push_file",
-            "uploads.errors",
-            "uploads.file",
-            "static",
-        ),
+        *(page + FILE for page in LISTS),
+        *("escalations.download", "failures.of_connection", "failures.of_run", "mappings.sheet"),
+        *("mappings.workbook_file", "records.request_body", "rulebook.download"),
+        *("uploads.errors", "uploads.file", "static"),
         *("health.healthz", "health.worker", "metrics.show"),
     }
 )

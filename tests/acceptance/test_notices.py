@@ -159,7 +159,7 @@ def test_C37_one_digest_a_period_and_what_is_urgent_at_once(told: Told) -> None:
     killed_in_the_call(told)
     urgent(told)
     retried(told)
-    exported = json.loads(told.admin.get(f"{PAGE}/messages.json"))
+    exported = json.loads(told.admin.get(f"{PAGE}.json"))["rows"]
     assert len(exported) == rows(house, "SELECT count(*) FROM notice")[0][0]
 
 

@@ -149,11 +149,11 @@ def files(house: House, given: dict[str, str]) -> list[list[int]]:
 
     table = list(csv.reader(io.StringIO(asked("csv").content.decode("utf-8-sig"))))
     (sheet,) = openpyxl.load_workbook(io.BytesIO(asked("xlsx").content))
-    cells = [row[0] for row in sheet.values][1:]
+    cells = [row[0] for row in sheet.values][2:]
     return [
-        [int(row[0]) for row in table[1:]],
+        [int(row[0]) for row in table[2:]],
         [int(str(cell)) for cell in cells],
-        [int(one["run"]) for one in json.loads(asked("json").text)],
+        [int(one["run"]) for one in json.loads(asked("json").text)["rows"]],
     ]
 
 

@@ -82,11 +82,6 @@ def opened(page: Part) -> dict[str, list[str]]:
     return {line[0].one("a").text: [cell.text for cell in line[1:]] for line in cells}
 
 
-def amounts(rows: list[dict[str, Any]], name: str) -> list[tuple[str, str, str]]:
-    """What a file says of a side, by day and currency."""
-    return [(row["day"], row["currency"], row[name]["amount"]) for row in rows]
-
-
 BOTH = f"from={BEFORE}&to={DAY}"
 
 
@@ -166,21 +161,29 @@ def _files_print_their_filter(house: House, query: str, *, compared: bool) -> No
         return answer.content
 
     told = json.loads(fetched("json"))
-    assert told["compared"] is compared
-    assert (told["filter"]["source"] == told["filter"]["target"]) is compared
-    assert amounts(told["days"], "source")[1:3] == [(DAY, "MYR", "137.50"), (DAY, "SGD", "66.00")]
-    lost = [one for one in told["documents"] if one["standing"] == "unexplained"]
+    asked = told["meta"]["filter"]
+    assert (asked["source side"] == asked["target side"]) is compared
+    assert (asked["difference"] == "source less target") is compared
+    sums = [(one["day"], one["currency"], one["source"]) for one in told["days"]]
+    assert sums[1:3] == [(DAY, "MYR", "137.50"), (DAY, "SGD", "66.00")]
+    lost = [one for one in told["differences"] if one["standing"] == "Unexplained"]
     assert [(one["record"], one["difference"]) for one in lost] == [("NS-3002", "5.50")] * compared
     lines = list(csv.reader(io.StringIO(fetched("csv").decode("utf-8-sig"))))
-    sheets = openpyxl.load_workbook(io.BytesIO(fetched("xlsx")))
-    heads = {row[0]: row[1] for row in lines[:5]}
-    assert heads["Filter of the source side"] == f"document date {BEFORE} to {DAY}, any status"
-    assert (heads["Filter of the target side"] == heads["Filter of the source side"]) is compared
-    for sheet in sheets.worksheets:
-        assert {row[0].value: row[1].value for row in sheet.iter_rows(max_row=5)} == heads
-    head = next(row for row in lines if row[:1] == ["Day"])
-    assert ("Unexplained" in head) is compared
-    assert (heads["Difference"] == "source less target") is compared
+    sheets = openpyxl.load_workbook(io.BytesIO(fetched("xlsx"))).worksheets
+    assert lines[0][0] == "Filter"
+    said = f"source side: document date {BEFORE} to {DAY}, any status"
+    assert said in lines[0][1]
+    assert (said.replace("source", "target") in lines[0][1]) is compared
+    apart = lines.index([])
+    for sheet, table, name in zip(
+        sheets, (lines[1:apart], lines[apart + 1 :]), ("days", "differences"), strict=True
+    ):
+        assert [cell.value for cell in sheet[1]][:2] == lines[0]
+        assert [cell.value for cell in sheet[2]] == table[0]
+        assert sheet.max_row - 2 == len(table) - 1 == len(told[name])
+        keys = [head.lower().replace(" ", "_") for head in table[0]]
+        each = [["" if one[key] is None else str(one[key]) for key in keys] for one in told[name]]
+        assert each == table[1:]
 
 
 def test_C29_a_retry_that_succeeded_with_another_total_is_escalated(house: House) -> None:

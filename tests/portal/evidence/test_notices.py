@@ -200,7 +200,7 @@ def test_the_path_of_a_webhook_is_shown_nowhere(visit, database):
     made = add(visit, 200, kind="webhook", address=address, gets=["packets"])
     assert "letmein" not in made.get_data(as_text=True)
     visit("adam").post(f"{PAGE}/recipients/1/test", {}, status=303)
-    for path in (PAGE, f"{PAGE}/messages.json", "/c/kedai/audit"):
+    for path in (PAGE, f"{PAGE}.json", "/c/kedai/audit"):
         text = visit("adam").text(path)
         assert "letmein" not in text, path
         assert "127.0.0.1:9" in text, path

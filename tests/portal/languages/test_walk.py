@@ -9,6 +9,8 @@ import pytest
 from connectors.registry import titled
 from portal.languages import choice
 from portal.languages.catalogues import Catalogue
+from portal.lists.all_lists import LISTS
+from portal.web.permissions import FILE
 from tests.portal.languages.test_languages import PAGES
 from tests.portal.pages.test_page_words import READ, is_value, program_words, stray_codes
 from tests.portal.reading import ONE, works
@@ -79,12 +81,9 @@ ROUTES = {
 """Each page and an address of it."""
 NO_PAGES = {
     # files, pictures, programs
-    "audit.export", "backtests.export", "trials.export", "escalations.download", "exact_file",
-    "failures.of_connection",
-    "failures.of_run", "health.healthz", "health.worker", "mappings.exact_file",
-    "mappings.list_file", "mappings.sheet", "mappings.unit_file", "mappings.workbook_file",
-    "metrics.show", "notices.export", "reconcile.download", "records.request_body",
-    "rulebook.download", "runs.download", "runs.export", "runs.push_file", "static",
+    *(page + FILE for page in LISTS), "escalations.download", "failures.of_connection",
+    "failures.of_run", "health.healthz", "health.worker", "mappings.sheet",
+    "mappings.workbook_file", "metrics.show", "records.request_body", "rulebook.download", "static",
     "uploads.errors", "uploads.file", "mappings.values",
     # they send the reader on, or want what another page made
     "backtests.records", "backtests.show", "connauth.back", "desk.done", "escalations.packet",

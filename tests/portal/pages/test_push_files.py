@@ -1,12 +1,12 @@
 """The files of the push history have the rows of the page, by the same filter."""
 
-import csv
 import html
-import io
 import json
 import re
 
 import pytest
+
+from tests.portal.listing import read_csv
 
 pytestmark = pytest.mark.sqlite
 PUSHES = "/c/kedai/pushes"
@@ -19,7 +19,7 @@ def links(page: str) -> dict[str, str]:
 
 
 def documents(text: str) -> list[str]:
-    return [row["Document"] for row in csv.DictReader(io.StringIO(text.lstrip("\ufeff")))]
+    return [row["Document"] for row in read_csv(text.encode()).rows]
 
 
 @pytest.mark.parametrize("asked", ["", "?q=SO-10241", "?state=accepted", "?state=no-such"])
@@ -29,7 +29,7 @@ def test_the_files_have_the_pushes_of_the_page(visit, asked):
     files = links(page)
     assert set(files) == {"csv", "xlsx", "json"}
     numbers = documents(farah.get(files["csv"]).data.decode())
-    told = json.loads(farah.text(files["json"]))
+    told = json.loads(farah.text(files["json"]))["rows"]
     assert numbers
     assert numbers == [one["document"] for one in told]
     assert all(one["target"] and number in page for one, number in zip(told, numbers, strict=True))
@@ -39,7 +39,7 @@ def test_the_files_have_the_pushes_of_the_page(visit, asked):
 def test_a_filter_leaves_out_the_others(visit):
     farah = visit("farah")
     every = documents(farah.text(f"{PUSHES}.csv"))
-    one = json.loads(farah.text(f"{PUSHES}.json?q=SO-10241"))
+    one = json.loads(farah.text(f"{PUSHES}.json?q=SO-10241"))["rows"]
     assert {row["record"] for row in one} == {"SO-10241"}
     assert 0 < len(one) < len(every)
     assert documents(farah.text(f"{PUSHES}.csv?q=nobody-has-this")) == []
@@ -48,6 +48,6 @@ def test_a_filter_leaves_out_the_others(visit):
 def test_too_many_are_refused_and_another_company_has_none_of_them(visit, monkeypatch):
     assert "SO-10241" not in visit("stranger", "lain").text("/c/lain/pushes.csv")
     visit("stranger", "lain").get(f"{PUSHES}.csv", status=404)
-    monkeypatch.setattr("portal.pages.runs.run_search.MOST_IN_A_FILE", 1)
+    monkeypatch.setattr("portal.lists.list_file.MOST", 1)
     refused = visit("farah").get(f"{PUSHES}.csv", status=409)
     assert "too many for one file" in refused.get_data(as_text=True)

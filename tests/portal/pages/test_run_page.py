@@ -48,8 +48,8 @@ def test_a_run_of_many_documents_is_paged_and_light(visit, runs):
     assert len(seen) == len(set(seen)) == MANY
     assert _calls(farah, address) == MANY
     lines = farah.get(f"{address}.csv").data.decode("utf-8-sig")
-    assert len(list(csv.reader(io.StringIO(lines)))) == MANY + 3
-    told = json.loads(farah.get(f"{address}.json").data)["documents"]
+    assert len(list(csv.reader(io.StringIO(lines)))) == MANY + 2
+    told = json.loads(farah.get(f"{address}.json").data)["rows"]
     assert [one["answer"] for one in told[:3]] == ["refused", "refused", "accepted"]
     assert {one["amount"] for one in told} == {"20.00"}
     assert farah.get(f"{address}.xlsx").data.startswith(b"PK")

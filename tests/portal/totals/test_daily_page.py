@@ -9,6 +9,7 @@ from html import unescape
 import pytest
 from sqlalchemy import text
 
+from tests.portal.listing import read_xlsx
 from tests.portal.reading import plain
 
 pytestmark = pytest.mark.sqlite
@@ -69,17 +70,29 @@ def test_files_are_safe_to_open_and_say_what_the_page_says(visit, database):
         session.execute(text("UPDATE record SET number = '=1+1' WHERE number = 'SO-10200'"))
     farah = visit("farah")
     told = json.loads(farah.get(URL.replace("reconcile?", "reconcile.json?")).data)
-    assert told["days"][-1]["difference"] == "6440.00"
-    by = told["days"][-1]["by"]
-    assert sum(float(one["amount"]) for name, one in by.items() if name != "agrees") == 6440
+    last = told["days"][-1]
+    assert last["difference"] == "6440.00"
+    parts = [float(text) for name, text in list(last.items())[9:]]
+    assert sum(parts) == 6440
     raw = farah.get(URL.replace("reconcile?", "reconcile.csv?")).data.decode("utf-8-sig")
     cells = [cell for row in csv.reader(io.StringIO(raw)) for cell in row]
     assert "'=1+1" in cells
     assert not [cell for cell in cells if cell.startswith(("=", "+", "@"))]
     sheet = farah.get(URL.replace("reconcile?", "reconcile.xlsx?"))
-    assert sheet.data.startswith(b"PK")
+    for number, name in enumerate(("days", "differences")):
+        rows = [list(map(str, row.values())) for row in told[name]]
+        assert [list(row.values()) for row in read_xlsx(sheet.data, number).rows] == rows
+        assert rows
+        assert _table(raw, number) == rows
     assert "attachment" in sheet.headers["Content-Disposition"]
     farah.get(URL.replace("reconcile?", "reconcile.exe?"), status=404)
+
+
+def _table(raw, number):
+    """The rows of a table of a CSV, whose tables stand one below the other."""
+    parts = raw.split("\r\n\r\n")
+    lines = list(csv.reader(io.StringIO(parts[number])))
+    return [[cell.removeprefix("'") for cell in line] for line in lines[2 - number :]]
 
 
 def test_nobody_of_another_company_sees_it(visit):

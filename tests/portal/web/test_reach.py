@@ -31,7 +31,7 @@ from holding.tables import (
 )
 from holding.tables.belonging import OF_POSTING, OF_PUSH, OF_RECORD, OF_SOURCE, OTHERS
 from holding.tables.row_states import UploadState
-from portal.web.permissions import OF_SOME_SOURCES, PERMISSIONS, PUBLIC, SIGNED_IN
+from portal.web.permissions import OF_SOME_SOURCES, PUBLIC, SIGNED_IN, act_of, page_of
 from tests.portal.seed import PASSWORD
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named, make_person
@@ -239,7 +239,7 @@ def test_pages_about_all_sources_are_closed_with_a_sentence(
             if rule.arguments == {"co"} and "GET" in (rule.methods or ())
         ]
     for endpoint, url in urls:
-        if PERMISSIONS[endpoint] in {PUBLIC, SIGNED_IN} or endpoint in OF_SOME_SOURCES:
+        if act_of(endpoint) in {PUBLIC, SIGNED_IN} or page_of(endpoint) in OF_SOME_SOURCES:
             continue
         said = ella.get(url, status=403).get_data(as_text=True)
         assert "because you work with some sources only" in said, url

@@ -1,0 +1,228 @@
+"""The holding area, the approval inbox, holds by owner, late documents and found records as files.
+
+Here: their columns and rows. A row is a hold, not a record: a record with two causes has two. Not
+here: which holds a filter finds (holding/worklist).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final, Protocol, TypeVar
+
+from flask import g, request
+
+from connectors.contract.errors import class_label
+from connectors.kit.workbook import Written
+from holding.access import personal_data
+from holding.lifecycle.state_labels import HOLD_LABELS, state_label
+from holding.records import accepted_differences
+from holding.records.accepted_differences import Accepted
+from holding.store.together import answer
+from holding.tables.columns import from_minor, moment_text
+from holding.worklist import ageing, approval_inbox, closed_holds, open_holds, search
+from holding.worklist import filters as worklist_filters
+from holding.worklist.filters import Filter
+from holding.worklist.open_holds import ListedHold
+from portal.lists.list_file import ListFile, Table, by_currency, each_page
+from portal.pages import dashboard, hold_pane
+from portal.web import filters, store
+from rules.values.wording import titled
+
+AT_ONCE: Final = 500
+HELD: Final = ("Hold", "Record", "Source", "Kind", "Id in source", "Customer", "Class", "Cause",
+               "What happened", "Rule", "Team", "Taken by", "Document", "On hold since",
+               "Snoozed until", "Currency", "Amount")  # fmt: skip
+STATES: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "Document", "Number",
+                 "State", "Reason", "Currency", "Amount")  # fmt: skip
+CLEARED: Final = ("Hold", "Record", "Source", "Kind", "Id in source", "Class", "What happened",
+                  "How it ended", "Why", "By", "On hold since", "Ended", "Currency",
+                  "Amount")  # fmt: skip
+ACCEPTED: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "Target", "Document",
+                   "Number", "Currency", "Posted", "Source now", "Difference", "Accepted by",
+                   "When", "Reason")  # fmt: skip
+ASKED: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "Target", "Document",
+                "Why", "You may decide", "Waits since", "Currency", "Amount")  # fmt: skip
+LATE: Final = ("Record", "Source", "Kind", "Id in source", "Status", "Finished", "Route", "State",
+               "Waits for", "Cause", "Owner", "Holds", "Due", "Currency", "Amount")  # fmt: skip
+FOUND: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "State", "Document",
+                "Currency", "Amount")  # fmt: skip
+VIEWS: Final = {
+    "todo": "To do",
+    "mine": "Mine",
+    "approve": "To approve",
+    "snoozed": "Snoozed",
+    "all": "All",
+    "uncertain": "Uncertain",
+    "accepted": "Accepted differences",
+    "ignored": "Ignored",
+    "cleared": "Cleared",
+}
+
+
+class OfRecord(Protocol):
+    """A row that speaks of a record."""
+
+    @property
+    def record_id(self) -> int:
+        """Which one."""
+
+
+Row = TypeVar("Row", bound=OfRecord)
+
+
+def holding() -> ListFile:
+    """What the view and the filter of the page find."""
+    wanted = hold_pane.wanted(request.args, g.actor.person_id)
+    company = g.company.id
+    title = "the holding area"
+    if wanted.view == "cleared":
+        ask_closed = partial(closed_holds.closed, store.reading(), company)
+        table = Table("Cleared", CLEARED, _each(ask_closed, lambda row: row.id, _closed))
+    elif wanted.view == "accepted":
+        ask = partial(accepted_differences.listing, store.reading(), company)
+        table = Table("Accepted", ACCEPTED, _each(ask, lambda row: row.id, _accepted))
+    elif wanted.view in ("ignored", "uncertain"):
+        ask_states = partial(open_holds.in_state, store.reading(), company, wanted.view)
+        table = Table(VIEWS[wanted.view], STATES, _each(ask_states, lambda row: row.id, _state))
+    else:
+        table = Table("Holds", HELD, _holds(wanted))
+    return ListFile(title, "holding", [table], _filter(wanted), frozenset({"search"}))
+
+
+def _holds(wanted: Filter) -> Iterator[list[Written]]:
+    terms = worklist_filters.terms(g.company.id, wanted)
+
+    def ask(after: int | None, most: int) -> tuple[ListedHold, ...]:
+        return open_holds.listed(store.reading(), terms, after=after, most=most)
+
+    return _each(ask, lambda row: row.id, _held)
+
+
+def _filter(wanted: Filter) -> dict[str, str]:
+    """What was asked for, by its words."""
+    asked = {
+        "view": VIEWS[wanted.view],
+        "class": ", ".join(wanted.classes),
+        "team": ", ".join(map(str, wanted.teams)),
+        "person": ", ".join(map(str, wanted.people)),
+        "cause": ", ".join(map(str, wanted.causes)),
+        "search": wanted.text,
+    }
+    return {word: said for word, said in asked.items() if said}
+
+
+def _each(
+    ask: Callable[[int | None, int], Sequence[Row]],
+    key: Callable[[Row], int],
+    cells: Callable[[Row, personal_data.HideOf], list[Written]],
+) -> Iterator[list[Written]]:
+    """All rows of a list that is paged by an id, what is personal hidden where it must be."""
+    show = filters.sees_personal()
+    for page in each_page(lambda after: ask(after, AT_ONCE), key, AT_ONCE):
+        ids = {row.record_id for row in page}
+        hide = personal_data.hiding_each(store.reading(), ids, show=show)
+        yield from (cells(row, hide) for row in page)
+
+
+def _held(row: ListedHold, hide: personal_data.HideOf) -> list[Written]:
+    until = moment_text(row.snoozed_until) if row.snoozed_until else None
+    return [row.id, row.number, row.source, row.kind, row.external_id, filters.party(row.party),
+            class_label(row.error_class), hide(row.record_id, titled(row.cause)),
+            hide(row.record_id, row.message), row.rule, row.team, row.person,
+            filters.kind_of(row.doc_type), moment_text(row.opened_at), until,
+            *_money(row.amount, row.currency)]  # fmt: skip
+
+
+def _state(row: open_holds.StateRow, hide: personal_data.HideOf) -> list[Written]:
+    return [row.number, row.source, row.kind, row.external_id, filters.party(row.party),
+            filters.kind_of(row.doc_type), row.document, state_label(row.state, row.reason),
+            hide(row.record_id, row.reason), *_money(row.amount, row.currency)]  # fmt: skip
+
+
+def _closed(row: closed_holds.ClosedHold, hide: personal_data.HideOf) -> list[Written]:
+    why = hide(row.record_id, row.why) if row.why else None
+    return [row.id, row.number, row.source, row.kind, row.external_id,
+            class_label(row.error_class), hide(row.record_id, row.message),
+            HOLD_LABELS[row.state], why, row.by, moment_text(row.opened_at),
+            moment_text(row.closed_at), *_money(row.amount, row.currency)]  # fmt: skip
+
+
+def _accepted(row: Accepted, hide: personal_data.HideOf) -> list[Written]:
+    sides = (row.posted, row.wanted, row.change)
+    money = [_amount(minor, row.currency) for minor in sides]
+    return [row.number, row.source, row.kind, row.external_id, filters.party(row.party),
+            row.target, filters.kind_of(row.doc_type), row.document, row.currency, *money,
+            row.by, moment_text(row.at), hide(row.record_id, row.reason)]  # fmt: skip
+
+
+def inbox() -> ListFile:
+    """Each document that waits for a consent, the oldest first."""
+    table = Table("To approve", ASKED, _each(_asked_page, lambda row: row.hold_id, _asked))
+    return ListFile("the approval inbox", "approval-inbox", [table])
+
+
+def _asked_page(after: int | None, most: int) -> tuple[approval_inbox.Asked, ...]:
+    return approval_inbox.page(store.reading(), g.actor, after, most).rows
+
+
+def _asked(row: approval_inbox.Asked, hide: personal_data.HideOf) -> list[Written]:
+    may = f"no: {row.why_not}" if row.why_not else "yes"
+    return [row.number, row.source, row.kind, row.external_id, filters.party(row.party),
+            row.target, filters.kind_of(row.doc_type), hide(row.record_id, row.message), may,
+            moment_text(row.since), *_money(row.amount, row.currency)]  # fmt: skip
+
+
+def by_owner() -> ListFile:
+    """Held records by owner and age: a row for each owner and currency, counts in the first."""
+    steps = [filters.capfirst(step) for step, _ in ageing.STEPS]
+    heads = ("Owner", "Records", *steps, "Overdue", "Rejected by the target", "Oldest",
+             "Currency", "Amount")  # fmt: skip
+    found = ageing.by_owner(store.reading(), g.company.id, g.now)
+    rows = (cells for row in found for cells in _owner(row))
+    return ListFile("held records by owner and age", "ageing", [Table("Ageing", heads, rows)])
+
+
+def _owner(row: ageing.AgeingRow) -> Iterator[list[Written]]:
+    counts: list[Written] = [row.records, *row.ages, row.overdue, row.refused]
+    for code, amount in by_currency(row.money, g.company.currency):
+        yield [row.owner, *counts, moment_text(row.oldest), code, amount]
+        counts = [None] * len(counts)
+
+
+def late() -> ListFile:
+    """Each document that is finished in its source and not posted, the oldest first."""
+    pages = each_page(_late_page, lambda row: (row.finished_at, row.id), AT_ONCE)
+    rows = (_late(row) for page in pages for row in page)
+    return ListFile("documents not posted yet", "not-posted-yet", [Table("Not posted", LATE, rows)])
+
+
+def _late_page(after: tuple[datetime, int] | None) -> tuple[ageing.LateRow, ...]:
+    return answer(store.reading(), ageing.listing(g.company.id, after, AT_ONCE)).rows
+
+
+def _late(row: ageing.LateRow) -> list[Written]:
+    due = moment_text(row.due_at) if row.due_at else None
+    return [row.record, row.source, row.kind, row.external_id, row.status,
+            moment_text(row.finished_at), row.route, state_label(row.state),
+            row.rule or row.reason,
+            row.cause and titled(row.cause), row.owner, row.holds, due,
+            *_money(row.amount, row.currency)]  # fmt: skip
+
+
+def found() -> ListFile:
+    """What the search box finds."""
+    text, session, company = dashboard.searched(), store.reading(), g.company.id
+    each = search.exact(session, company, text) or search.alike(session, company, text)
+    rows = ([row.number, row.source, row.kind, row.external_id, filters.party(row.party),
+             state_label(row.state), row.document, *_money(row.amount, row.currency)]
+            for row in (each if text else ()))  # fmt: skip
+    table = Table("Found", FOUND, rows)
+    return ListFile("found records", "found", [table], {"search": text}, frozenset({"search"}))
+
+
+def _money(minor: int | None, currency: str) -> tuple[Written, Written]:
+    return currency or g.company.currency, _amount(minor, currency or g.company.currency)
+
+
+def _amount(minor: int | None, currency: str) -> Written:
+    return None if minor is None else from_minor(minor, currency)

@@ -1,0 +1,161 @@
+"""A list as a file: CSV, workbook or JSON, row by row, with the same columns and rows in each.
+
+Here: what a list is, and its three shapes. The filter stands in the first row, or under `meta`; no
+cell of any shape is a formula. Not here: which rows a list has (the other modules of this room),
+handing it out (downloads.py).
+"""
+
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import IO, Final, TypeVar
+
+from connectors.kit.workbook import CSV, Written, stream_csv, stream_sheets
+from holding.tables.columns import from_minor
+
+Row = TypeVar("Row")
+Key = TypeVar("Key")
+MOST: Final = 100_000
+"""Rows of one file; of more, none is cut off: the list is refused with what to do."""
+NO_FILTER: Final = "none, all rows"
+
+
+class FileKind(StrEnum):
+    """The shapes of a list; the word is the ending of its address and of its name."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+    JSON = "json"
+
+
+MEDIA: Final = {
+    FileKind.CSV: CSV,
+    FileKind.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    FileKind.JSON: "application/json",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under their heads; read once, one after the other."""
+
+    title: str
+    heads: Sequence[str]
+    rows: Iterable[Sequence[Written]]
+
+    @property
+    def keys(self) -> list[str]:
+        """The heads as JSON names them."""
+        return [head.lower().replace(" ", "_") for head in self.heads]
+
+
+@dataclass(frozen=True, slots=True)
+class ListFile:
+    """A list. `title`: as a sentence names it; `word`: as the name of the file does; `filter`: what
+    was asked for, by its words as a person reads them; `typed`: those of them that a person wrote,
+    which may be a name.
+    """
+
+    title: str
+    word: str
+    tables: Sequence[Table]
+    filter: Mapping[str, str] = field(default_factory=dict)
+    typed: frozenset[str] = frozenset()
+
+    @property
+    def filter_line(self) -> str:
+        """The filter in one line."""
+        return ", ".join(f"{word}: {text}" for word, text in self.filter.items()) or NO_FILTER
+
+
+class TooManyError(Exception):
+    """A list has more rows than a file holds."""
+
+
+@dataclass(slots=True)
+class Counted:
+    """Rows that went by; more than a file holds end it."""
+
+    rows: int = 0
+
+    def each(self, rows: Iterable[Sequence[Written]]) -> Iterator[Sequence[Written]]:
+        """The same rows."""
+        for row in rows:
+            self.rows += 1
+            if self.rows > MOST:
+                raise TooManyError
+            yield row
+
+
+def write(out: IO[bytes], kind: FileKind, listed: ListFile, about: Mapping[str, str]) -> int:
+    """Write the list and say how many rows it has; `about` stands in JSON beside the filter."""
+    count = Counted()
+    if kind is FileKind.JSON:
+        text = io.TextIOWrapper(out, "utf-8")
+        text.writelines(_json(listed, about, count))
+        text.detach()
+    elif kind is FileKind.XLSX:
+        sheets = {table.title[:31]: _sheet(listed, table, count) for table in listed.tables}
+        stream_sheets(out, sheets, prefixed=True)
+    else:
+        stream_csv(out, _lines(listed, count))
+    return count.rows
+
+
+def each_page(
+    ask: Callable[[Key | None], Sequence[Row]], key: Callable[[Row], Key], most: int
+) -> Iterator[Sequence[Row]]:
+    """All pages of a list that is paged by key, `most` rows and perhaps one more at a time."""
+    after: Key | None = None
+    while found := ask(after):
+        shown = found[:most]
+        yield shown
+        if len(found) < most:
+            return
+        after = key(shown[-1])
+
+
+def by_currency(money: Mapping[str, int], books: str) -> list[tuple[str, Decimal]]:
+    """A sum as a row for each currency, that of the books first; without any, nothing of it."""
+    found = sorted((code or books, minor) for code, minor in money.items())
+    found.sort(key=lambda one: one[0] != books)
+    return [(code, from_minor(minor, code)) for code, minor in found or [(books, 0)]]
+
+
+def _sheet(listed: ListFile, table: Table, count: Counted) -> Iterator[Sequence[Written]]:
+    yield ("Filter", listed.filter_line)
+    yield table.heads
+    yield from count.each(table.rows)
+
+
+def _lines(listed: ListFile, count: Counted) -> Iterator[Sequence[Written]]:
+    """All tables, one below the other."""
+    yield ("Filter", listed.filter_line)
+    for number, table in enumerate(listed.tables):
+        if number:
+            yield ()
+        yield table.heads
+        yield from count.each(table.rows)
+
+
+def _json(listed: ListFile, about: Mapping[str, str], count: Counted) -> Iterator[str]:
+    meta = {"list": listed.title, **about, "filter": dict(listed.filter)}
+    yield f'{{"meta": {json.dumps(meta, ensure_ascii=False)}'
+    for table in listed.tables:
+        name = "rows" if len(listed.tables) == 1 else table.title.lower()
+        yield f",\n{json.dumps(name)}: ["
+        between = "\n"
+        for row in count.each(table.rows):
+            told = dict(zip(table.keys, map(_plain, row), strict=True))
+            yield between + json.dumps(told, ensure_ascii=False)
+            between = ",\n"
+        yield "]"
+    yield "}\n"
+
+
+def _plain(cell: Written) -> str | int | None:
+    """A cell as JSON has it: amounts and days are text, so that no digit is lost."""
+    return cell if cell is None or isinstance(cell, (str, int)) else str(cell)
