@@ -295,6 +295,7 @@ ANY = {
     "bench/shop_bench.py": "a query, whose type only sqlalchemy names",
     "api/openapi.py": "a JSON document of any depth, as its standard has it",
     "totals/daily_page.py": "the words of an address, which flask takes as they come",
+    "lists/downloads.py": "the words of an address, which flask takes as they come",
     "demo/progress.py": "the terms of a query, whose type only sqlalchemy names",
 }
 """The modules of portal that may say `Any`, each with its reason."""

@@ -83,8 +83,8 @@ class Page:
     waiting: int
 
 
-def page(session: Session, actor: Actor, after: int | None = None, most: int = A_PAGE + 1) -> Page:
-    """Those after this hold, each once."""
+def page(session: Session, actor: Actor, after: int | None = None, most: int | None = None) -> Page:
+    """Those after this hold, each once; a page and one more, unless `most` says otherwise."""
     company_id = actor.company_id or 0
     query = (
         select(Hold, Posting, Record, Connection.name)
@@ -93,7 +93,7 @@ def page(session: Session, actor: Actor, after: int | None = None, most: int = A
         .join(Connection, Connection.id == Record.source_id)
         .where(*_asking(company_id), Hold.id > (after or 0), _FIRST)
         .order_by(Hold.id)
-        .limit(most)
+        .limit(most or A_PAGE + 1)
     )
     rows = session.execute(query).all()
     postings = [posting for _, posting, _, _ in rows]

@@ -8,7 +8,7 @@ shapes of a file (list_file.py).
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from flask import Flask, Response, current_app, g, request, url_for
 
@@ -46,11 +46,11 @@ def list_files() -> list[tuple[FileKind, str, str]]:
         return []
     words = {word: texts for word, texts in request.args.lists() if word not in PLACES}
     asked = {word: [text for text in texts if text] for word, texts in words.items()}
-    values: dict[str, object] = {**(request.view_args or {}), **asked, "co": g.company.code}
+    values: dict[str, Any] = {**(request.view_args or {}), **asked, "co": g.company.code}
     return [(kind, word, url_for(endpoint, ending=kind, **values)) for kind, word in SHOWN.items()]
 
 
-def download(ending: str, **place: object) -> Response:
+def download(ending: str, **place: Any) -> Response:
     """The file, once it is written down that it was taken."""
     kind, page = FileKind(ending), page_of(request.endpoint or "")
     back = url_for(page, co=g.company.code, **place)

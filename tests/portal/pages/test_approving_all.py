@@ -1,11 +1,13 @@
 """A whole cause with more documents than are approved at once."""
 
+import json
 import re
 
 import pytest
+from sqlalchemy import text
 from werkzeug.datastructures import MultiDict
 
-from holding.worklist import groups
+from holding.worklist import approval_inbox, groups
 from tests.portal.reading import one, plain
 
 pytestmark = pytest.mark.sqlite
@@ -136,3 +138,24 @@ def test_somebody_elses_form_is_no_first_click(visit, database, both):
     told = plain(tan.post(URL, form, status=409).text)
     assert "The list changed" in told
     assert "first click" not in told
+
+
+def test_a_document_of_several_levels_is_one_line_and_hides_no_other(database, visit, monkeypatch):
+    monkeypatch.setattr(approval_inbox, "A_PAGE", 1)
+    with database.write() as session:
+        asks = "code = 'APP01' AND state = 'open'"
+        first = session.execute(text(f"SELECT min(id) FROM hold WHERE {asks}")).scalar_one()
+        names = [row[1] for row in session.execute(text("PRAGMA table_info(hold)"))]
+        other = {"id": str(first), "cause_id": "(SELECT max(id) FROM cause)"}
+        session.execute(text(f"UPDATE hold SET id = 100000 WHERE id > {first} AND {asks}"))
+        told = ", ".join(other.get(name, f'"{name}"') for name in names)
+        told = told.replace(str(first), "99999", 1)
+        session.execute(text(f"INSERT INTO hold SELECT {told} FROM hold WHERE id = {first}"))
+    farah, seen, url = visit("farah"), [], "/c/kedai/holding/inbox"
+    while url:
+        page = farah.text(url)
+        seen += re.findall(r'id="asked_(\d+)"', page)
+        more = re.search(r'href="(/c/kedai/holding/inbox\?after=\d+)"', page)
+        url = more[1] if more else ""
+    assert len(seen) == len(set(seen)) == 2
+    assert len(json.loads(farah.text("/c/kedai/holding/inbox.json"))["rows"]) == 2
