@@ -5,7 +5,11 @@ shown. Not here: where they hold a record. In a name they may be right: emoji ar
 and right-to-left writing is marked by them.
 """
 
+import re
 import unicodedata
+from collections.abc import Iterator
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def invisible(text: str) -> tuple[str, ...]:
@@ -17,6 +21,21 @@ def invisible(text: str) -> tuple[str, ...]:
     if text.isprintable():
         return ()  # none of them is printed
     return tuple(dict.fromkeys(_point(sign) for sign in text if _is_invisible(sign)))
+
+
+def control_signs(text: str) -> Iterator[tuple[int, int, str]]:
+    """The first control character of each line (NUL, say, which not every database keeps): line and
+    column, from 1, and its code point.
+
+    >>> list(control_signs("a\\nb\\0c"))
+    [(2, 2, 'U+0000')]
+    """
+    if _CONTROL.search(text) is None:
+        return
+    for number, line in enumerate(text.split("\n"), 1):
+        found = _CONTROL.search(line)
+        if found:
+            yield number, found.start() + 1, _point(found.group())
 
 
 def without_invisible(text: str) -> str:

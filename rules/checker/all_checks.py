@@ -197,7 +197,7 @@ def findings(
     found: tuple[Problem, ...] = (*told, *rows.problems)
     if syntax:
         found = believable(found, syntax, sources)
-    hinted = {_hinted(problem) for problem in (*syntax, *found)}
+    hinted = {_hinted(problem) for problem in (*syntax, *found, *places.check_signs(sources))}
     in_order = sorted(hinted, key=lambda p: (p.span, p.code, p.message))
     return below_causes(in_order, sources, _declared(ruleset))
 

@@ -1,19 +1,19 @@
 """Every expression of a ruleset with its scope, and whether every message can be said.
 
-Here: Place, places, uses, check_messages, check_texts. Not here: what is wrong with any other
-expression.
+Here: Place, places, uses, check_messages, check_texts, check_signs. Not here: what is wrong with
+any other expression.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from grammar import nodes as n
 from grammar.text.finding_codes import STYLE
-from grammar.text.invisible import in_words, invisible, shown
+from grammar.text.invisible import control_signs, in_words, invisible, shown
 from grammar.text.problem import Problem, Span
 from rules.types.symbol_table import Index, Scope
 from rules.values.wording import parse_message
@@ -200,6 +200,15 @@ def check_texts(index: Index) -> Iterator[Problem]:
     declared = (rules.records, rules.consts, rules.maps, rules.units, rules.links, rules.gates)
     yield from hidden(declared)
     yield from hidden((rules.approvals, rules.edits, rules.cancels, rules.posts, rules.reversals))
+
+
+def check_signs(sources: Mapping[str, str]) -> Iterator[Problem]:
+    """Control characters anywhere in a file: they are no text, and not every database keeps NUL."""
+    for file, text in sources.items():
+        for line, column, point in control_signs(text):
+            message = f"a control character ({point}), which is no text"
+            span = Span(file, line, column, line, column + 1)
+            yield problem("SYN11", message, "Delete it: no page and no report can show it.", span)
 
 
 def hidden(node: object) -> Iterator[Problem]:

@@ -117,7 +117,7 @@ def check_posts(index: Index) -> Iterator[Problem]:
             yield problem("NAM09", message, hint, post.route.span)
         if post.record in index.records:
             yield from _timing(post, index)
-            yield from _number(post)
+            yield from _number(post, index)
         yield from _after(post, index)
         yield from _assigned(post)
 
@@ -131,7 +131,11 @@ def _timing(post: n.Post, index: Index) -> Iterator[Problem]:
         yield problem("POS06", message, "Name a date or a moment.", post.timing.span)
 
 
-def _number(post: n.Post) -> Iterator[Problem]:
+_SHARED = frozenset({"money", "quantity", "percent", "one_of", "yesno"})
+"""What many records have alike: a number of nothing else is soon given twice."""
+
+
+def _number(post: n.Post, index: Index) -> Iterator[Problem]:
     parts, broken = parse_message(post.number.replace("{posting}", ""), post.span)
     if broken:
         message = f"'{{{broken[0]}}}' in the document number is no name"
@@ -139,6 +143,15 @@ def _number(post: n.Post) -> Iterator[Problem]:
     elif not any(not isinstance(p, str) for p in parts):
         message = "every document of this route would have the same number"
         yield problem("POS04", message, 'Put the key into it: as "{number}".', post.span)
+    else:
+        scope = Scope(index, post.record)
+        kinds = {infer(p, scope, silent).kind for p in parts if not isinstance(p, str)}
+        if kinds <= _SHARED:
+            message = (
+                f"two documents may get the same number: many records have '{post.number}' alike"
+            )
+            hint = 'Put the key into it: as "{number}".'
+            yield problem("POS04", message, hint, post.span, "warning")
 
 
 def _after(post: n.Post, index: Index) -> Iterator[Problem]:

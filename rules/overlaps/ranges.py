@@ -28,6 +28,8 @@ from rules.overlaps.claims import (
 from rules.types.symbol_table import Index
 from rules.values.kinds import Type
 
+_KNOWN, _MISSING = " is known", " is missing"
+
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
@@ -46,7 +48,11 @@ class Allowed:
     @property
     def impossible(self) -> str:
         """The field that no value fits, or an empty text."""
-        return next((name for name, cases in self.cases.items() if not cases), "")
+        for name, cases in self.cases.items():
+            if not cases:
+                return name
+        known = (text.removesuffix(_KNOWN) for text in self.rest if text.endswith(_KNOWN))
+        return next((name for name in known if name + _MISSING in self.rest), "")
 
     def implies(self, other: Allowed) -> bool:
         """Whether whatever fits here fits there, as far as it can be proved."""

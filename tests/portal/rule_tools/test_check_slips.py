@@ -271,3 +271,34 @@ def test_T20i_a_check_of_the_record_alone_may_never_clear(tmp_path: Path) -> Non
     text = CHECK.format(name="looked_at", condition="total > tax_total")
     text = text.replace("when it passes", "never")
     assert short(told(tmp_path, "clearing.rules", more=text)) == []
+
+
+# ---- T16, T20: signs that are no text, numbers that repeat, conditions that contradict -----------
+
+
+def test_T16_a_control_character_anywhere_in_a_file_is_an_error_on_its_place(
+    tmp_path: Path,
+) -> None:
+    """In a message, a name of a team and a comment: PostgreSQL keeps no NUL, no page shows it."""
+    at = told(tmp_path, "clearing.rules", "One TIN", "One\0 TIN", "# What must", "# What\x07 must")
+    assert [(one["code"], one["severity"]) for one in at] == [("SYN11", "error")] * 2
+    assert [(one["span"]["line"], one["span"]["column"]) for one in at] == [(1, 7), (22, 18)]
+    assert at[1]["message"] == "a control character (U+0000), which is no text"
+    (role,) = told(tmp_path, "netshop.rules", '"Accounts team"', '"Accounts\x1b team"')
+    assert role["message"] == "a control character (U+001B), which is no text"
+
+
+@pytest.mark.parametrize("number", ["{total}", "{tax_total}-{total}", "{status}"])
+def test_T20_a_number_that_many_records_have_alike_is_told(tmp_path: Path, number: str) -> None:
+    ((code, message, hint),) = short(told(tmp_path, "posting.rules", "{number}", number))
+    assert code == "POS04"
+    assert message == f"two documents may get the same number: many records have '{number}' alike"
+    assert hint == 'Put the key into it: as "{number}".'
+    assert short(told(tmp_path, "posting.rules", "{number}", "{total}-{number}")) == []
+
+
+def test_T20_a_route_that_asks_for_what_is_known_and_missing_never_goes(tmp_path: Path) -> None:
+    never = ("paid_at is known", "paid_at is known and paid_at is missing")
+    ((code, message, _),) = short(told(tmp_path, "posting.rules", *never))
+    assert code == "POS20"
+    assert message.endswith("no 'paid_at' fits its when")
