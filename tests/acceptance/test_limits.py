@@ -106,7 +106,7 @@ LARGE = f"Content-Length: {250 * MEGABYTE}"
 TOO_LARGE = {
     "page": (
         "POST /signin HTTP/1.1\nHost: x\nAccept: text/html\n" + LARGE,
-        "<h1>That is too large",
+        "<h1>The file is too large",
     ),
     "program": (
         f"POST /api/v1/c/{CURRENT_COMPANY}/holds/many HTTP/1.1\nHost: x\n{LARGE}",

@@ -125,7 +125,7 @@ def test_A03_a_file_is_looked_at_before_anything_of_it_is_stored(
 ) -> None:
     path = tmp_path / "march.xlsx"
     path.write_bytes(
-        file([7301, 7302, 7303, 7304], cells={"Order items!F4": "2 ctn", "Orders!D5": "19.11.26"})
+        file([7301, 7302, 7303, 7304], cells={"Order items!F4": "2 ctn", "Orders!D5": "19.11."})
     )
     with Person(chromium, office.address) as person:
         person.sign_in(FINANCE, office.passwords[FINANCE])
@@ -158,7 +158,7 @@ def test_A03_a_file_is_looked_at_before_anything_of_it_is_stored(
         assert set(wrong) == {"Order items!F4", "Orders!D5"}
         assert wrong["Order items!F4"][:2] == ["Quantity", "2 ctn"]
         assert wrong["Order items!F4"][2].startswith("This is no number.")
-        assert wrong["Orders!D5"][:2] == ["Order date", "19.11.26"]
+        assert wrong["Orders!D5"][:2] == ["Order date", "19.11."]
         assert wrong["Orders!D5"][4] == "NS-7304"
         assert records(office, "NS-73%") == 0
         assert person.violations() == []
