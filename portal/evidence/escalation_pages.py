@@ -166,8 +166,7 @@ def _case(source: str, kind: str, external_id: str) -> _Case:
     since = page.ask(recent_changes.since(company, row.id, failure.failed_at, g.now))
     earlier = page.ask(kept_packets.asked_of_record(row.id))
     hide = personal_data.hiding(session, row.id, show=filters.sees_personal())
-    changed = before.value, since.value
-    return _Case(failure, source, kind, external_id, *changed, hide, earlier.value)
+    return _Case(failure, source, kind, external_id, before.value, since.value, hide, earlier.value)
 
 
 def _typed(case: _Case) -> Typed:

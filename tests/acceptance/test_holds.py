@@ -406,7 +406,7 @@ def _nothing_is_refused_without_a_reason_or_by_who_may_not(house: House) -> None
     arrive(house, clean(1099, items=priced("3500.00")))
     one = asked(approver)[-1]
     assert asked(finance)[-1].all("form") == []
-    assert "finance cannot approve, release and reject, because" in asked(finance)[-1].text
+    assert "You cannot approve, release and reject, because" in asked(finance)[-1].text
     form = one.all("form")[1]
     path, fields = form.attributes["action"], form.fields()
     headers = {"Referer": approver.address + path}

@@ -405,7 +405,7 @@ def test_B03_a_finished_order_that_is_not_posted_stands_on_top_with_its_gate(sti
         assert [row.one("a").text for row in rows] == ["NS-61", "NS-63"]
         cells = [cell.text for cell in rows[0].all("td")]
         assert cells[1:3] == ["delivered", "AiAccount sales invoice"]
-        assert cells[4].startswith("Debtor: Customer C-UNKNOWN-61 is no debtor in AiAccount yet.")
+        assert cells[4].startswith("Customer C-UNKNOWN-61 is no debtor in AiAccount yet.")
         assert "Owner: Sales administration" in cells[4]
         assert cells[-1].removeprefix("age ") == "26 h"
         assert rows[1].all("td")[-1].text.removeprefix("age ") == "2 h"

@@ -176,7 +176,7 @@ DEFECTS: Mapping[str, tuple[Mapping[str, Any], str, str]] = {
     "no day": ({"ordered_at": None}, "MIS01", "ordered_on"),
     "unknown status": ({"status": "paidd"}, "STA01", "paidd"),
     "goods came back": ({"status": "Refunded + Items Returned"}, "HLD01", "goods came back"),
-    "marked as an exception": ({"status": "exception"}, "HLD01", "exception"),
+    "marked as an exception": ({"status": "exception"}, "HLD01", "Exception in NetShop"),
     "day to come": ({"ordered_at": days_ago(-3)}, "CHK01", "date is still to come"),
     "closed period": ({"ordered_at": days_ago(15)}, "PER01", "is locked"),
     "foreign currency": ({"currency": "SGD"}, "CHK01", "invoiced by hand"),

@@ -181,7 +181,7 @@ def test_T29c_a_proposed_draft_is_not_pushed_while_nobody_is_free(
     draft = Proposal(
         key="k", what="x", times=9, last=AT_ONCE, examples=(), files={"a.rules": ""}, why_not=""
     )
-    monkeypatch.setattr("portal.pages.rulesets._all", lambda: (draft,))
+    monkeypatch.setattr("portal.pages.rulesets.all_proposals", lambda: (draft,))
     chan = visit("chan")
     monkeypatch.setattr(RuleChecks, "report", lambda *_, **__: BUSY)
     answer = chan.post("/c/kedai/rules/proposals", {"key": "k"}, status=503)
