@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import PUSH_CODES
 from holding.connections.breaker import REFUSED
+from holding.lifecycle.causes import TOTALS
 from holding.signals.signal_settings import close_day, failures_of
 from holding.store.sums import of_held
 from holding.tables import (
@@ -176,8 +177,9 @@ def _blocked_close(session: Session, company: Company, now: datetime) -> list[Fo
 
 
 def _differing_totals(session: Session, company: Company) -> list[Found]:
-    """Targets that keep another total than was sent, of documents that were sent more than once;
-    what rounding explains counts as the total itself.
+    """Targets that keep another total than was sent, of documents that were sent more than once:
+    by what they answered, or by what they showed when they were read again. What rounding explains
+    counts as the total itself.
     """
     times = (
         select(func.count())
@@ -186,6 +188,9 @@ def _differing_totals(session: Session, company: Company) -> list[Found]:
         .join(each := aliased(Push), each.id == Attempt.push_id)
         .where(each.posting_id == Posting.id, Request.kind == "push")
         .scalar_subquery()
+    )
+    shown = select(Hold.posting_id).where(
+        Hold.company_id == company.id, HOLD_OPEN, Hold.code == TOTALS, Hold.posting_id.is_not(None)
     )
     query = (
         select(
@@ -199,8 +204,7 @@ def _differing_totals(session: Session, company: Company) -> list[Found]:
         .where(
             Posting.company_id == company.id,
             Posting.state == PostingState.POSTED,
-            Push.kept != Posting.amount,
-            times > 1,
+            ((Push.kept != Posting.amount) & (times > 1)) | Posting.id.in_(shown),
         )
         .group_by(Posting.connection_id, Posting.currency)
         .order_by(Posting.connection_id)

@@ -19,6 +19,7 @@ from tests.acceptance.houses import quiet
 from tests.acceptance.orders import clean, days_ago, priced
 from tests.acceptance.parts import Part, read, state
 from tests.acceptance.product import (
+    ADMIN,
     APPROVER,
     CURRENT_COMPANY,
     FINANCE,
@@ -29,6 +30,7 @@ from tests.acceptance.product import (
     item,
 )
 from tests.acceptance.quiet import BASE, ask_target, work, writes
+from tests.support.hook_server import HookBox, hook_box
 
 PAGE = f"{BASE}/reconcile"
 DAY, BEFORE = days_ago(2)[:10], days_ago(4)[:10]
@@ -48,9 +50,26 @@ def goes_by(house: House, seconds: float) -> None:
 
 
 @pytest.fixture(scope="module")
-def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def hook() -> Iterator[HookBox]:
+    """A program that is told of what cannot wait."""
+    with hook_box() as box:
+        yield box
+
+
+def tells_at_once(house: House, hook: HookBox) -> None:
+    admin = house.visitor(ADMIN)
+    form = admin.get(f"{BASE}/notices")
+    wish = {"kind": "webhook", "address": hook.url, "gets": "urgent"}
+    assert admin.post(f"{BASE}/notices/recipients", form, **wish).ok
+
+
+@pytest.fixture(scope="module")
+def house(
+    command: Path, tmp_path_factory: pytest.TempPathFactory, hook: HookBox
+) -> Iterator[House]:
     product = Product(command, tmp_path_factory.mktemp("totals"), free_environment())
     with quiet(product, STARTER) as found:
+        tells_at_once(found, hook)
         found.deliver(ordered(3000, day=4, items=priced("30.00")))
         found.deliver(ordered(3001, items=priced("20.00")))
         work(found)
@@ -186,7 +205,9 @@ def _files_print_their_filter(house: House, query: str, *, compared: bool) -> No
         assert each == table[1:]
 
 
-def test_C29_a_retry_that_succeeded_with_another_total_is_escalated(house: House) -> None:
+def test_C29_a_retry_that_succeeded_with_another_total_is_escalated(
+    house: House, hook: HookBox
+) -> None:
     calls = writes(house, "NS-3002")
     assert [call["effect"] for call in calls] == ["created"]
     tries = [c["code"] for c in house.calls() if c["call"] in ("json", "xlsx") and c["code"]]
@@ -203,6 +224,12 @@ def test_C29_a_retry_that_succeeded_with_another_total_is_escalated(house: House
     assert f"The sales invoice total of {DAY} is RM 5.50 short there." in pane.text
     assert figures(read(approver.get(f"{PAGE}?{BOTH}")), DAY)[0][5] == "RM 5.50 1 document"
     assert "Open Reconciliation at the day" in read(approver.get("/help/TGT07")).text
+    work(house)
+    (told,) = [json.loads(call.body) for call in hook.calls]
+    assert (told["kind"], told["signal"]) == ("urgent", "totals_differ")
+    assert told["say"] == (
+        "aiaccount keeps other totals of 1 document than were sent, after a retry."
+    )
 
     _decide(house, page, "look", "The line was added there")
     goes_by(house, 120)  # it was not: the exception stays, and there is one
@@ -214,6 +241,7 @@ def test_C29_a_retry_that_succeeded_with_another_total_is_escalated(house: House
     assert "Nothing is unexplained" in day.one("p", cls="sub").text
     assert named not in read(approver.get(f"{BASE}/")).text
     assert writes(house, "NS-3002") == calls, "nothing was sent again"
+    assert len(hook.calls) == 1, "and it was told once"
     assert house.product.json("invariants", "--json")[CURRENT_COMPANY]["breaches"] == []
 
 
