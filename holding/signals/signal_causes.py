@@ -7,16 +7,18 @@ Here: the causes, each read from what is stored. Reads only. Not here: raising a
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import PUSH_CODES
 from holding.connections.breaker import REFUSED
 from holding.lifecycle.causes import TOTALS
-from holding.signals.signal_settings import close_day, failures_of
+from holding.signals.signal_settings import TARGET, close_day, failures_of
+from holding.store import bulk
 from holding.store.sums import of_held
 from holding.tables import (
     Attempt,
@@ -32,13 +34,15 @@ from holding.tables import (
     Throttle,
 )
 from holding.tables.decisions import HOLD_OPEN
-from holding.tables.row_states import SignalKind
+from holding.tables.row_states import PushState, SignalKind
 from holding.words import Sums, by_key
 from rules.values.posting_states import PostingState
 
 WINDOW: Final = timedelta(minutes=10)
 CLOSE_DAYS: Final = 3
 """So many days before a close it is told what is held of its period."""
+NEWEST: Final = 20_000
+"""So many documents of a target are compared with what it answered to them, every few seconds."""
 RECONNECTING: Final = ("connection.tested", "connection.key_failed")
 """Acts of people that end a lost authorization where they succeed."""
 
@@ -181,17 +185,6 @@ def _differing_totals(session: Session, company: Company) -> list[Found]:
     by what they answered, or by what they showed when they were read again. What rounding explains
     counts as the total itself.
     """
-    times = (
-        select(func.count())
-        .select_from(Attempt)
-        .join(Request, Request.id == Attempt.request_id)
-        .join(each := aliased(Push), each.id == Attempt.push_id)
-        .where(each.posting_id == Posting.id, Request.kind == "push")
-        .scalar_subquery()
-    )
-    shown = select(Hold.posting_id).where(
-        Hold.company_id == company.id, HOLD_OPEN, Hold.code == TOTALS, Hold.posting_id.is_not(None)
-    )
     query = (
         select(
             Posting.connection_id,
@@ -200,12 +193,8 @@ def _differing_totals(session: Session, company: Company) -> list[Found]:
             func.min(Posting.record_id).label("first"),
             func.sum(Posting.amount).label("minor"),
         )
-        .join(Push, Push.id == Posting.posted_push_id)
-        .where(
-            Posting.company_id == company.id,
-            Posting.state == PostingState.POSTED,
-            ((Push.kept != Posting.amount) & (times > 1)) | Posting.id.in_(shown),
-        )
+        .where(bulk.among(Posting.id, sorted(_told_otherwise(session, company.id))))
+        .where(Posting.state == PostingState.POSTED)
         .group_by(Posting.connection_id, Posting.currency)
         .order_by(Posting.connection_id)
     )
@@ -223,6 +212,49 @@ def _differing_totals(session: Session, company: Company) -> list[Found]:
         )
         for connection_id, each_row in rows.items()
     ]
+
+
+def _told_otherwise(session: Session, company_id: int) -> set[int]:
+    """Postings whose document was sent again and has another total there: the newest of each
+    target by its answer, all of them by what it shows.
+    """
+    shown = select(Hold.posting_id).where(
+        Hold.company_id == company_id, HOLD_OPEN, Hold.code == TOTALS, Hold.posting_id.is_not(None)
+    )
+    targets = select(Connection.id).where(
+        Connection.company_id == company_id, Connection.side == TARGET
+    )
+    found = set(session.scalars(shown))
+    for connection_id in session.scalars(targets).all():
+        found.update(session.scalars(_answered_otherwise(), {"connection_id": connection_id}))
+    return {one for one in found if one is not None}
+
+
+@cache
+def _answered_otherwise() -> Select[tuple[int]]:
+    """The postings among the newest of a target to which it answered with another total."""
+    newest = (
+        select(Push.id)
+        .where(Push.connection_id == bindparam("connection_id"), Push.state == PushState.ACCEPTED)
+        .order_by(Push.id.desc())
+        .limit(NEWEST)
+        .subquery()
+    )
+    times = (
+        select(func.count())
+        .select_from(Attempt)
+        .join(Request, Request.id == Attempt.request_id)
+        .join(each := aliased(Push), each.id == Attempt.push_id)
+        .where(each.posting_id == Posting.id, Request.kind == "push")
+        .scalar_subquery()
+    )
+    return (
+        select(Posting.id)
+        .select_from(newest)
+        .join(Push, Push.id == newest.c.id)
+        .join(Posting, (Posting.id == Push.posting_id) & (Posting.posted_push_id == Push.id))
+        .where(Push.kept != Posting.amount, times > 1)
+    )
 
 
 def _held(
