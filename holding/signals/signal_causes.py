@@ -231,7 +231,7 @@ def _told_otherwise(session: Session, company_id: int) -> set[int]:
 
 
 @cache
-def _answered_otherwise() -> Select[tuple[int]]:
+def _answered_otherwise() -> Select[int]:
     """The postings among the newest of a target to which it answered with another total."""
     newest = (
         select(Push.id)

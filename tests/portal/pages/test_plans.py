@@ -11,12 +11,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import event, text
 
 from holding.runtime.settings import Settings
+from holding.signals import signal_causes
 from holding.store.database import Database
 from holding.tables import Base
 from holding.tallies.folding import fold_all
@@ -30,6 +32,7 @@ from tests.portal.reading import ONE, works
 from tests.portal.seed import PASSWORD, environment, fill
 from tests.support.clock import SetClock
 from tests.support.databases import opened
+from workers import sweep
 
 BIG = {
     *("record", "version", "delivery", "event", "event_link", "link_key", "evaluation", "hold"),
@@ -157,11 +160,43 @@ def _enlarge(database: Database, clock: SetClock) -> None:
 
 @pytest.mark.parametrize("url", [url for url in BUDGET if url not in WITHOUT_COPIES])
 def test_a_page_reads_few_rows_of_big_tables(grown: Grown, url: str) -> None:
-    faults = []
     with grown.database.engine.connect() as connection:
         first = connection.execute(text("SELECT min(id) FROM hold")).scalar_one()  # may not be 1
-        asked = grown.of(url.replace("/holding/1", f"/holding/{first}"))
-        assert len(grown.asked) <= MOST_STATEMENTS, url
+    asked = grown.of(url.replace("/holding/1", f"/holding/{first}"))
+    assert len(grown.asked) <= MOST_STATEMENTS, url
+    faults = _faults(grown, asked, LEFT.get(url, set()), BOUNDED.get(url, FEW))
+    assert not faults, "\n".join(faults)
+
+
+def test_a_worker_that_has_nothing_to_do_reads_few_rows_of_big_tables(
+    grown: Grown, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks each second, or every few: also in a company of a million records."""
+    monkeypatch.setattr(signal_causes, "NEWEST", FEW // 2)
+    signal_causes._answered_otherwise.cache_clear()
+    monkeypatch.setattr(sweep, "to_refresh", lambda *_: [])  # its targets are not there
+    bench = SimpleNamespace(
+        database=grown.database, clock=clock, owner="idle", settings=Settings.from_env()
+    )
+    sweeper = sweep.Sweeper(cast(Any, bench))
+    sweeper.sweep()  # at first more is looked for, once a day
+    clock.advance(61)
+    grown.asked.clear()
+    sweeper.sweep()
+    sweeper.due()
+    signal_causes._answered_otherwise.cache_clear()
+    asked = [one for one in grown.asked if one[0].lstrip().startswith(("SELECT", "WITH"))]
+    assert any("push.kept" in said for said, _ in asked)
+    faults = _faults(grown, asked, set())
+    assert not faults, "\n".join(faults)
+
+
+def _faults(
+    grown: Grown, asked: list[tuple[str, Any]], left: set[str], few: int = FEW
+) -> list[str]:
+    """The steps of these statements that read many rows of big tables, but for those left."""
+    faults = []
+    with grown.database.engine.connect() as connection:
         for said, given in asked:
             plain = " ".join(said.split())
             if grown.database.dialect == "sqlite":
@@ -171,11 +206,10 @@ def test_a_page_reads_few_rows_of_big_tables(grown: Grown, url: str) -> None:
                 explain = "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON)"
                 told = connection.exec_driver_sql(f"{explain} {said}", given).scalar_one()
                 plans = told if isinstance(told, list) else json.loads(told)
-                steps = _looked_at(plans, BOUNDED.get(url, FEW))
-            left = LEFT.get(url, set())
+                steps = _looked_at(plans, few)
             faults += [f"{one}\n    {plain[:300]}" for table, one in steps if table not in left]
         connection.rollback()
-    assert not faults, "\n".join(faults)
+    return faults
 
 
 READERS = ("farah", "adam", "chan", "olga", "nurul")
