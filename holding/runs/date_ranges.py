@@ -4,7 +4,8 @@ Here: the preview of a date range, starting it. Not here: daily runs (holding/ru
 sending (holding/runs/batch_sending.py), how the last one went (holding/runs/status.py).
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -23,6 +24,7 @@ from holding.words import Sums, by_key, plural
 from rules.values.posting_states import PostingState
 
 _Row = tuple[int, str, tuple[str, int | None]]  # id, state, currency and amount of a posting
+_Ready = tuple[int, str, int | None]  # id, currency and amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +42,41 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncPreview:
-    """What a date range would do now; `postings` are those it would send."""
+    """What a date range would do now; `ready` are those it would send, by document type."""
 
     will_send: Bucket
     already_posted: Bucket
     held: Bucket
     waiting: Bucket
     in_flight: Bucket
-    postings: tuple[int, ...]
+    ready: Mapping[str, tuple[_Ready, ...]]
 
 
 def preview(
     session: Session, company_id: int, connection_id: int, doc_type: str, first: date, last: date
 ) -> SyncPreview:
-    """What is there of a range of document dates, by what would become of it."""
-    rows = session.execute(
-        select(Posting.id, Posting.state, *of_posting())
+    """What is there of a range of document dates, by what would become of it; documents of every
+    type where `doc_type` is "".
+    """
+    query = (
+        select(Posting.id, Posting.state, Posting.doc_type, *of_posting())
         .where(Posting.company_id == company_id, Posting.connection_id == connection_id)
-        .where(Posting.doc_type == doc_type, Posting.doc_date.between(first, last))
+        .where(Posting.doc_date.between(first, last))
         .order_by(Posting.id)
     )
+    rows = session.execute(query.where(Posting.doc_type == doc_type) if doc_type else query).all()
     found = [(row.id, row.state, (row.currency, row.minor)) for row in rows]
+    ready = defaultdict[str, list[_Ready]](list)
+    for row in rows:
+        if row.state == PostingState.READY:
+            ready[row.doc_type].append((row.id, row.currency, row.minor))
     return SyncPreview(
         will_send=_bucket(found, ("ready",)),
         already_posted=_bucket(found, ("posted", "reversed")),
         held=_bucket(found, ("held", "failed")),
         waiting=_bucket(found, ("waiting",)),
         in_flight=_bucket(found, IN_FLIGHT_STATES),
-        postings=tuple(key for key, state, _ in found if state == PostingState.READY),
+        ready={of: tuple(ready[of]) for of in sorted(ready)},
     )
 
 
@@ -83,33 +92,52 @@ def sync(
     expected_count: int,
     expected_total: int,
     now: datetime,
-) -> int | Refusal:
-    """Send what is ready in a range, if it is still what the person was shown; the run's id."""
+) -> tuple[int, ...] | Refusal:
+    """Send what is ready in a range, if it is still what the person was shown; the runs, one for
+    each document type that has something ready.
+    """
     connection = session.get(  # one start after the other
         Connection, connection_id, with_for_update={"key_share": True}, populate_existing=True
     )
     if connection is None or connection.company_id != company_id:
         return Refusal("connection.unknown", "There is no such connection.", status=404)
     seen = preview(session, company_id, connection_id, doc_type, first, last)
-    refusal = (
-        may(actor, "run.operate")
-        or _not_now(session, connection, doc_type)
-        or _changed(seen, expected_count, expected_total)
-    )
+    refusal = may(actor, "run.operate")
+    for each in [doc_type] if doc_type else seen.ready:
+        refusal = refusal or _not_now(session, connection, each)
+    refusal = refusal or _changed(seen, expected_count, expected_total)
     if refusal:
         return refusal
-    company = session.get_one(Company, company_id)
-    run = add_run(session, connection, "manual", doc_type, seen.postings, now)
+    asked = (first, last)
+    return tuple(
+        _start(session, actor, connection, each, ready, asked, now)
+        for each, ready in seen.ready.items()
+    )
+
+
+def _start(
+    session: Session,
+    actor: Actor,
+    connection: Connection,
+    doc_type: str,
+    ready: Sequence[_Ready],
+    days: tuple[date, date],
+    now: datetime,
+) -> int:
+    """The run of these documents of one type, and its event."""
+    home = session.get_one(Company, connection.company_id).currency
+    run = add_run(session, connection, "manual", doc_type, [key for key, _, _ in ready], now)
     run.person_id = actor.person_id
+    first, last = days
+    money = by_key((None, currency, minor) for _, currency, minor in ready).get(None, {})
     run.filter = {
         **(run.filter or {}),
         "first": first.isoformat(),
         "last": last.isoformat(),
-        "money": {code or company.currency: n for code, n in seen.will_send.money.items()},
+        "money": {code or home: n for code, n in money.items()},
     }
-    sent = plural(seen.will_send.count, "document")
-    say = f"{actor.name} started a sync of {first} to {last}: {sent}."
-    tell(session, run, actor, now, say)
+    sent = plural(len(ready), "document")
+    tell(session, run, actor, now, f"{actor.name} started a sync of {first} to {last}: {sent}.")
     return run.id
 
 

@@ -187,7 +187,7 @@ def sync(shop: Shop) -> int:
         granted(connections_setup.resume(session, operator, target.id, now=now))
         span = {"doc_type": "sales_invoice", "first": date(2000, 1, 1), "last": date(2999, 1, 1)}
         seen = date_ranges.preview(session, company_id, target.id, **span)  # type: ignore[arg-type]
-        return granted(
+        [run] = granted(
             date_ranges.sync(
                 session,
                 operator,
@@ -199,6 +199,7 @@ def sync(shop: Shop) -> int:
                 **span,  # type: ignore[arg-type]
             )
         )
+        return run
 
 
 def _stored(shop: Shop, name: str, records: int) -> dict[str, float]:

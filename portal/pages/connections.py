@@ -7,6 +7,7 @@ Here: views. Not here: connecting one, its settings and keys (portal/connections
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import cast
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
@@ -222,8 +223,12 @@ def sync(name: str) -> Response:
         made = _with_preview(row, wish) | {"changed": answer}
         return fragments.respond("connections/show.html", made, status=409)
     doorbell.ring(g.company.id, "push")
-    shown_url = url_for("runs.show", co=g.company.code, run_id=answer)
-    return fragments.moved(shown_url, f"Run {answer} has started.")
+    if len(answer) > 1:
+        told = ", ".join(str(one) for one in answer)
+        listed = url_for("runs.listing", co=g.company.code, connection=name)
+        return fragments.moved(listed, f"Runs {told} have started, one for each document.")
+    shown_url = url_for("runs.show", co=g.company.code, run_id=answer[0])
+    return fragments.moved(shown_url, f"Run {answer[0]} has started.")
 
 
 def row_of(name: str) -> queries.ConnectionRow:
@@ -305,7 +310,7 @@ def _again(row: queries.ConnectionRow, found: forms.Problems) -> Response:
 def _with_preview(row: queries.ConnectionRow, wish: forms.SyncRange) -> dict[str, object]:
     session, days = store.reading(), (wish.first, wish.last)
     made = date_ranges.preview(session, g.company.id, row.id, wish.doc_type, *days)
-    found = range_counts.counts(session, g.company.id, row.id, *days)
+    found = range_counts.counts(session, g.company.id, ZoneInfo(g.company.zone), row.id, days)
     told = {"wish": wish, "first": wish.first, "until": wish.last}
     return shown(row) | told | {"preview": made, "counts": found}
 

@@ -1,6 +1,7 @@
 """A file of orders is looked at before anything is stored; a range of days before it goes."""
 
 import io
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -278,6 +279,14 @@ def test_A08_a_typing_error_is_named_at_intake_with_the_nearest_known_code(offic
     assert re.search(r"You cannot import files", refused.text)
 
 
+def counted(page: Part, table: str) -> dict[str, list[str]]:
+    """Kind -> its number and its money, as a table of a range of days tells them."""
+    return {
+        row.all("td")[0].text: [cell.text for cell in row.all("td")[1:]]
+        for row in page.one("table", id=table).one("tbody").all("tr")
+    }
+
+
 @pytest.mark.browser
 def test_A14_a_range_of_days_is_counted_by_kind_before_anything_starts(
     office: House, chromium: Any
@@ -293,6 +302,11 @@ def test_A14_a_range_of_days_is_counted_by_kind_before_anything_starts(
     moments = {**inside, **outside}
     orders = [clean(no, ordered_at=at, paid_at=at, updated_at=at) for no, at in moments.items()]
     assert office.deliver(*orders).status_code == 202
+    settlement = {"id": "ST-714", "blogger": "Blogger 12", "period": "2026-11-10/2026-11-16"}
+    settlement |= {"amount": "25.00", "currency": "MYR", "status": "approved"}
+    told_of = {"event": "settlement.updated", "settlement": settlement}
+    raw = json.dumps(told_of).encode()
+    assert office.post_hook(raw, event_id="evt_settlement").status_code == 202
     work(office)
     sent = len(office.calls())
     operator = "operator@kedai.example"
@@ -304,12 +318,17 @@ def test_A14_a_range_of_days_is_counted_by_kind_before_anything_starts(
         page.click("#syncsee")
         page.locator("#rangerecords").wait_for()
         told = read(page.content())
+        today = datetime.now(MALAYSIA).date().isoformat()
+        page.fill("#sync_first", today)
+        page.fill("#sync_last", today)
+        page.click("#syncsee")
+        page.locator("#rangeundated").wait_for()
+        arrived = read(page.content())
         assert person.said == []
-    of_kind = {
-        row.all("td")[0].text: [cell.text for cell in row.all("td")[1:]]
-        for row in told.one("table", id="rangerecords").one("tbody").all("tr")
-    }
-    assert of_kind == {"Order": ["3", "RM 33.00"]}
+    assert counted(told, "rangerecords") == {"Order": ["3", "RM 33.00"]}
+    assert told.all("table", id="rangeundated") == [], "it did not come on that day"
+    assert counted(arrived, "rangeundated") == {"Settlement": ["1", "–"]}, "no rules say its money"
+    assert "by the day on which they arrived" in arrived.one("p", id="undatednote").text
     documents = told.one("table", id="rangedocuments").one("tbody").all("tr")
     assert [cell.text for cell in documents[0].all("td")] == ["Sales invoice", "3", "RM 33.00"]
     days = told.one("p", id="rangedays").text

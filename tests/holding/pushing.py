@@ -13,6 +13,7 @@ from connectors.targets.aiaccount.connector import AiAccount
 from holding.access.actors import Actor
 from holding.connections.channel import Desk
 from holding.journal.posting_claims import free_the_dead
+from holding.refusal import Refusal
 from holding.runs import date_ranges
 from holding.runs.dispatch import push_due
 from holding.store.database import Database
@@ -116,8 +117,8 @@ class Lane:
                 expected_total=seen.will_send.figure,
                 now=self.clock.now(),
             )
-            assert isinstance(made, int), made
-            return session.get_one(Run, made)
+            assert not isinstance(made, Refusal), made
+            return session.get_one(Run, made[0])
 
 
 def answer_whole_files(

@@ -3,19 +3,20 @@
 import threading
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 
 from holding.access.actors import Actor
 from holding.refusal import Refusal
-from holding.runs import date_ranges, run_history, run_search
+from holding.runs import date_ranges, range_counts, run_history, run_search
 from holding.runs import status as pills
 from holding.runs.run_search import RunFilter
 from holding.store.database import Database
 from holding.store.sums import check_figure
 from holding.store.together import answer
-from holding.tables import Company, Event, Run
+from holding.tables import Company, Event, Record, Run
 from tests.support.factories import connection_named, make_connection
 from tests.support.postings import NOW, invoice, make_ready
 
@@ -55,7 +56,7 @@ def start(
     actor = changes.pop("actor", OPERATOR)
     with database.write() as session:
         made = date_ranges.sync(session, actor, **(given | changes))
-        return made if isinstance(made, Refusal) else session.get_one(Run, made)
+        return made if isinstance(made, Refusal) else session.get_one(Run, made[0])
 
 
 def test_the_preview_says_what_becomes_of_everything(
@@ -67,7 +68,7 @@ def test_the_preview_says_what_becomes_of_everything(
     assert seen.already_posted == date_ranges.Bucket(1, {"": 2000})
     assert seen.held == date_ranges.Bucket(2, {"": 4000})
     assert seen.waiting == seen.in_flight == date_ranges.Bucket(1, {"": 2000})
-    assert len(seen.postings) == 3
+    assert {of: len(ready) for of, ready in seen.ready.items()} == {"sales_invoice": 3}
 
 
 def test_a_sync_of_what_was_shown_starts(database: Database, company: Company, month: int) -> None:
@@ -117,6 +118,58 @@ def test_anything_else_is_refused(
     assert (refused.code, refused.status) == (code, status)
     with database.read() as session:
         assert session.scalars(select(Run)).all() == []
+
+
+def test_all_documents_of_the_days_go_in_a_run_for_each_type(
+    database: Database, company: Company, month: int
+) -> None:
+    with database.write() as session:
+        for number, day in (("RC-1", DAY), ("RC-2", DAY + timedelta(days=1))):
+            posting = make_ready(
+                session, company, number, due=None, document=invoice(number, day=day)
+            )
+            posting.doc_type = "sales_receipt"
+    with database.read() as session:
+        seen = date_ranges.preview(session, company.id, month, "", DAY, DAY)
+    assert seen.will_send == date_ranges.Bucket(4, {"": 8000})
+    assert {of: len(ready) for of, ready in seen.ready.items()} == {
+        "sales_invoice": 3,
+        "sales_receipt": 1,
+    }
+    both = {"expected_count": 4, "expected_total": check_figure({"": 8000})}
+    run = start(database, company, month, doc_type="", **both)
+    assert isinstance(run, Run)
+    with database.read() as session:
+        runs = session.scalars(select(Run).order_by(Run.id)).all()
+        told = [(one.doc_type, one.total, (one.filter or {})["money"]) for one in runs]
+    assert told == [("sales_invoice", 3, {"MYR": 6000}), ("sales_receipt", 1, {"MYR": 2000})]
+    again = start(database, company, month, doc_type="", **both)
+    assert isinstance(again, Refusal)
+    assert again.code == "sync.running"
+
+
+def test_a_record_that_no_rules_date_counts_by_the_day_it_arrived(
+    database: Database, company: Company, month: int
+) -> None:
+    zone = ZoneInfo("Asia/Kuala_Lumpur")
+    moments = {  # the first and the last second of the day there, and the ones beside them
+        "ST-1": datetime(2026, 11, 18, 16, 0, tzinfo=UTC),
+        "ST-2": datetime(2026, 11, 19, 15, 59, 59, tzinfo=UTC),
+        "ST-3": datetime(2026, 11, 18, 15, 59, 59, tzinfo=UTC),
+        "ST-4": datetime(2026, 11, 19, 16, 0, tzinfo=UTC),
+    }
+    with database.write() as session:
+        for number, moment in moments.items():
+            make_ready(session, company, number, state="ignored")
+            row = session.scalars(select(Record).where(Record.number == number)).one()
+            row.type, row.doc_date, row.seen_at, row.amount = "settlement", None, moment, 700
+        for row in session.scalars(select(Record).where(Record.type != "settlement")):
+            row.doc_date = DAY
+    with database.read() as session:
+        found = range_counts.counts(session, company.id, zone, month, (DAY, DAY))
+    assert [(one.kind, one.count) for one in found.undated] == [("settlement", 2)]
+    assert sum(found.undated[0].money.values()) == 1400
+    assert "settlement" not in {one.kind for one in found.records}
 
 
 def test_a_paused_connection_starts_nothing(
@@ -181,7 +234,7 @@ def test_of_two_that_start_at_once_one_does(
         other.start()
         other.join(0.3)  # it waits for us, and does not look at what was before
     other.join()
-    assert isinstance(first, int)
+    assert not isinstance(first, Refusal)
     assert isinstance(found[0], Refusal)
     assert found[0].code == "sync.running"
 

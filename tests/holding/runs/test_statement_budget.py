@@ -23,6 +23,7 @@ from holding.access.actors import Actor
 from holding.journal.evidence import Storyteller
 from holding.posting import last_check
 from holding.programs import world
+from holding.refusal import Refusal
 from holding.runs import date_ranges
 from holding.store.database import Database
 from holding.tables import Attempt, Company, Posting, Push, Request, RulesetVersion, Run
@@ -96,7 +97,7 @@ def sync(shop: Shop, lane: Lane) -> None:
             expected_total=seen.will_send.figure,
             now=shop.now,
         )
-        assert isinstance(started, int), started
+        assert not isinstance(started, Refusal), started
 
 
 def sent(shop: Shop, lane: Lane, first: int, count: int) -> Counter[str]:
