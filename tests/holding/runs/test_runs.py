@@ -164,7 +164,7 @@ def test_a_record_that_no_rules_date_counts_by_the_day_it_arrived(
             row = session.scalars(select(Record).where(Record.number == number)).one()
             row.type, row.doc_date, row.seen_at, row.amount = "settlement", None, moment, 700
         for row in session.scalars(select(Record).where(Record.type != "settlement")):
-            row.doc_date = DAY
+            row.doc_date, row.seen_at = DAY, moments["ST-1"]
     with database.read() as session:
         found = range_counts.counts(session, company.id, zone, month, (DAY, DAY))
     assert [(one.kind, one.count) for one in found.undated] == [("settlement", 2)]
