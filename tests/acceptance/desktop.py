@@ -69,11 +69,12 @@ class Desktop(House):
         work(self)
         return answer
 
-    def imports(self, body: bytes) -> list[dict[str, Any]]:
-        """The person imports a file in AutoCount; the state of each row."""
-        told = requests.post(
-            f"{self.target}/desktop/import?type=invoice&user=siti", data=body, timeout=30
-        )
+    def imports(self, body: bytes, template: str = "") -> list[dict[str, Any]]:
+        """The person imports a file in AutoCount, with the header mapping of the company if it has
+        one; the state of each row.
+        """
+        asked = {"type": "invoice", "user": "siti", "template": template}
+        told = requests.post(f"{self.target}/desktop/import", params=asked, data=body, timeout=30)
         assert told.ok, told.text
         found: list[dict[str, Any]] = told.json()["rows"]
         return found

@@ -37,6 +37,7 @@ def test_E29_ways_into_autocount_are_connectors_behind_one_contract(house: Deskt
     _one_way_at_a_time(house)
     _a_file_is_told_of_and_proved(house)
     _an_overwritten_document_is_an_alarm(house)
+    _columns_are_named_as_in_the_customers_template(house)
 
 
 def _each_passes_the_contract() -> None:
@@ -164,3 +165,26 @@ def _an_overwritten_document_is_an_alarm(house: Desktop) -> None:
     assert house.states()["NS-4"] == "failed"
     assert house.act(file, "download").status_code == 409
     assert "the wrong month" in house.file(file).text
+
+
+def _columns_are_named_as_in_the_customers_template(house: Desktop) -> None:
+    """Names that an import would leave out are not saved as tested; the others head the file."""
+    named = ("connection", "set", "autocount_excel", *BY_ADMIN, "--set")
+    test = ("connection", "test", "autocount_excel", *BY_ADMIN)
+    house.product.run(*named, "column_names=Inv No = DocNo")
+    told = house.product.run(*test, code=3)
+    assert "“Inv No” has a space or a sign" in told.stdout + told.stderr
+    house.product.run(*named, "column_names=Inv_No = DocNo, DetailText = DtlDescription")
+    told = house.product.run(*test)
+    assert "As in your template: Inv_No for DocNo, DetailText for DtlDescription." in told.stdout
+    file = house.export(order(5))
+    body = house.act(file, "download").content
+    heads = [cell.value for cell in openpyxl.load_workbook(io.BytesIO(body))["Data"][1]]
+    assert heads[0] == "Inv_No"
+    assert {"DetailText", "DocDate"} <= {*heads}
+    assert not {"DocNo", "DtlDescription"} & {*heads}
+    imported = house.imports(body, "Inv_No:DocNo,DetailText:DtlDescription")
+    assert {(one["doc_no"], one["state"]) for one in imported} == {("NS-5", "New")}
+    house.act(file, "outcome", new=str(len(imported)))
+    assert house.upload(file, house.listing()).status_code == 200
+    assert house.states()["NS-5"] == "posted"

@@ -62,7 +62,9 @@ class Desk(StandIn[Books]):
             auto_create=request.query.get("auto_create") == "1",
         )
         try:
-            read = rows_of(request.body, [one.name for one in SHEETS[kind].columns])
+            mapped = [one.split(":") for one in request.query.get("template", "").split(",") if one]
+            names = [one.name for one in SHEETS[kind].columns]
+            read = rows_of(request.body, names, dict(mapped))
         except UnreadableError as error:
             return _refused(400, str(error))
         rows = list(edited(read, self.books.edits))

@@ -30,10 +30,15 @@ class RowRead:
     values: Values
 
 
-def rows_of(content: bytes, names: Sequence[str]) -> list[RowRead]:
+def rows_of(
+    content: bytes, names: Sequence[str], template: Mapping[str, str] | None = None
+) -> list[RowRead]:
     """The rows below the headings. A heading that is no system column name, also for a space in
-    it, is left out without a word; without the row of headings nothing can be imported.
+    it, is left out without a word; without the row of headings nothing can be imported. The header
+    mapping of a company (`template`, heading -> column) takes the place of the names it gives.
     """
+    meant = {name: name for name in names if name not in (template or {}).values()}
+    meant |= template or {}
     if len(content) > MAX_FILE:
         raise UnreadableError("The file is too large")
     try:
@@ -43,7 +48,7 @@ def rows_of(content: bytes, names: Sequence[str]) -> list[RowRead]:
     if isinstance(sheets, WorkbookRefusal) or not sheets:
         raise UnreadableError("No sheet in the file")
     rows = sheets[0].rows
-    heads = {at: str(value) for at, value in rows.get(1, {}).items() if str(value) in names}
+    heads = {at: meant[str(value)] for at, value in rows.get(1, {}).items() if str(value) in meant}
     if "DocNo" not in heads.values():
         raise UnreadableError("The header row is not there")
     return [RowRead(no, _values(rows[no], heads)) for no in sorted(rows) if no > 1]

@@ -77,6 +77,14 @@ FORM = ConnectionForm(
             kind="closed_day",
             required=True,
         ),
+        Setting(
+            name=import_workbook.HEADS,
+            label="Column names of your import template",
+            hint="Only where they differ from AutoCount's own: yours = AutoCount's, one a line.",
+            example="InvNo = DocNo",
+            kind="columns",
+            fields=import_workbook.TITLES,
+        ),
         E_INVOICES,
     ),
     way="file",
@@ -102,7 +110,7 @@ FORM = ConnectionForm(
         "Look into AutoCount: codes, closed periods and manual changes are not read from it.",
     ),
 )
-STEPS = ("Account book", "Prefix", "Closed period")
+STEPS = ("Account book", "Prefix", "Closed period", "Column names")
 WAITS = "It stands in a file, and waits for a person to import it and to say what happened."
 CANNOT_LOOK = "AutoCount desktop cannot be asked from here: compare the document there."
 
@@ -187,7 +195,7 @@ class AutoCountExcel:
     ) -> ConnectionReport:
         """Whether the settings say what a safe file needs; nothing is called."""
         locked = closed_through(settings, _ASK)
-        steps = (_book(settings), _prefix(settings), _closed(locked))
+        steps = (_book(settings), _prefix(settings), _closed(locked), _heads(settings))
         snapshot = None if isinstance(locked, str) else _told(settings, locked)
         return ConnectionReport(steps=steps, snapshot=snapshot)
 
@@ -216,6 +224,16 @@ def _closed(locked: date | str | None) -> Step:
         return Step.failed(STEPS[2], locked, hint, "closed_day")
     closed = f"Closed through {locked}" if locked else "Nothing is closed"
     return Step(STEPS[2], ok=True, words=f"{closed}, by the setting.")
+
+
+def _heads(settings: Settings) -> Step:
+    if fault := import_workbook.heads_fault(settings):
+        hint = "Correct the column names of your import template."
+        return Step.failed(STEPS[3], fault, hint, "column_names")
+    own = import_workbook.own_heads(settings)
+    told = ", ".join(f"{name} for {field}" for field, name in own.items())
+    words = f"As in your template: {told}." if own else "AutoCount's own names."
+    return Step(STEPS[3], ok=True, words=words)
 
 
 def _told(settings: Settings, locked: date | None) -> Snapshot:

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from connectors.contract import Action, Answer, OutgoingDocument, Payload, Settings
 from connectors.contract import declared_settings as declared
+from connectors.contract.database_settings import columns_fault
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.kit.connection_settings import base_currency_of
 from connectors.kit.preflight import NUMERIC, Fault, not_offered, refused, value_fault
@@ -22,6 +23,14 @@ from connectors.targets.autocount_excel.documents import DOCUMENTS
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SCHEMAS: Mapping[str, DocumentSchema] = {schema.name: schema for schema in DOCUMENTS}
 PREFIX = "number_prefix"
+HEADS = "column_names"
+TITLES = tuple(
+    dict.fromkeys(
+        field.title for one in DOCUMENTS for field in (*one.header, *one.lines) if field.sent
+    )
+)
+"""The system column names of all types."""
+_HEAD = re.compile(r"[A-Za-z0-9_]+")
 _SHORT = 40
 _MARKS = {"yes": "T", "no": "F"}
 Row = list[Written]
@@ -35,18 +44,17 @@ def build(
     """
     kind = documents[0].document
     schema, base = SCHEMAS.get(kind), base_currency_of(settings)
-    prefixes = declared.listed(str(settings.get(PREFIX, "")))
     refusals = {
         at: said
         for at, document in enumerate(documents)
-        if (said := _preflight(schema, document, action, prefixes, base))
+        if (said := _preflight(schema, document, action, settings))
     }
     good = [(at, one) for at, one in enumerate(documents) if at not in refusals]
     table: list[Row] = []
     rows: dict[int, str] = {}
     positions: dict[int, int] = {}
     if schema is not None:
-        table.append([field.title for field in columns(schema)])
+        table.append(list(heads_of(schema, settings)))
         for at, document, cells in _cells(schema, good):
             table.append(cells)
             rows[len(table)], positions[len(table)] = document.number, at
@@ -69,6 +77,32 @@ def build(
 def columns(schema: DocumentSchema) -> tuple[FieldSchema, ...]:
     """The columns of a type's sheet, in their order."""
     return tuple(field for field in (*schema.header, *schema.lines) if field.sent)
+
+
+def heads_of(schema: DocumentSchema, settings: Settings) -> tuple[str, ...]:
+    """Their headings: the system column names, or what the customer's template calls them."""
+    own = own_heads(settings)
+    return tuple(own.get(field.title, field.title) for field in columns(schema))
+
+
+def own_heads(settings: Settings) -> Mapping[str, str]:
+    """System column name -> what the template of the customer calls it."""
+    parts = (part.partition("=") for part in re.split(r"[,\n]", str(settings.get(HEADS, ""))))
+    return {field.strip(): name.strip() for name, equals, field in parts if equals}
+
+
+def heads_fault(settings: Settings, schemas: Sequence[DocumentSchema] = DOCUMENTS) -> str:
+    """Why these headings would not be imported; blank when they are good."""
+    if found := columns_fault(str(settings.get(HEADS, "")), TITLES):
+        return found
+    names = own_heads(settings).values()
+    if spaced := next((name for name in names if not _HEAD.fullmatch(name)), ""):
+        return f"“{spaced[:60]}” has a space or a sign: AutoCount leaves such a column out."
+    for schema in schemas:
+        heads = [head.casefold() for head in heads_of(schema, settings)]
+        if twice := next((head for head in heads if heads.count(head) > 1), ""):
+            return f"Two columns of {schema.title.lower()} would be called {twice}."
+    return ""
 
 
 def rows_taken(document: OutgoingDocument) -> int:
@@ -149,17 +183,16 @@ def _text(cell: Written) -> str:
 
 
 def _preflight(
-    schema: DocumentSchema | None,
-    document: OutgoingDocument,
-    action: Action,
-    prefixes: Sequence[str],
-    base: str,
+    schema: DocumentSchema | None, document: OutgoingDocument, action: Action, settings: Settings
 ) -> Answer | None:
     refusal = not_offered(schema, document, action, "AutoCount's Excel import")
     if refusal or schema is None:
         return refusal
+    base = base_currency_of(settings)
+    heads = heads_fault(settings, (schema,))
     found = (
-        _number_fault(document.number, prefixes)
+        (("business_rule", f"Column names of the connection: {heads}") if heads else None)
+        or _number_fault(document.number, declared.listed(str(settings.get(PREFIX, ""))))
         or _header_fault(schema, document)
         or _lines_fault(schema, document)
         or _payment_fault(schema, document, base)

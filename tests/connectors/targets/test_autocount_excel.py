@@ -13,6 +13,8 @@ from connectors.contract import SourceRefusal
 from connectors.contract.hand_imports import ImportedByHand
 from connectors.kit.workbook import write
 from connectors.registry import not_offered, targets
+from connectors.simulators.autocount_excel.rows_read import UnreadableError, rows_of
+from connectors.simulators.autocount_excel.sheet_columns import SHEETS
 from connectors.transport.http import Http
 from tests.connectors.sample_documents import Posted, autocount_invoice, bill_line
 from tests.connectors.simulator_processes import Simulator
@@ -331,3 +333,51 @@ def test_of_two_totals_the_one_after_tax_is_taken(totals, taken, turned):
     columns = columns[::-1] if turned else columns
     (one,) = TARGET.listed(write("Sheet1", [list(row) for row in zip(*columns, strict=True)]))
     assert one.total == Decimal(taken)
+
+
+OWN_NAMES = {**SETTINGS, "column_names": "Inv_No = DocNo\nDetailText = DtlDescription"}
+
+
+def test_the_columns_are_called_as_the_customers_template_calls_them():
+    body = TARGET.build([make()], OWN_NAMES, batch=True, batch_name="x_1").body
+    [data, _] = openpyxl.load_workbook(io.BytesIO(body)).worksheets
+    heads = [cell.value for cell in data[1]]
+    assert heads[:4] == ["Inv_No", "DocDate", "DebtorCode", "DebtorName"]
+    assert "DetailText" in heads
+    assert not {"DocNo", "DtlDescription", "detailtext"} & {*heads}
+    rows = rows_of(body, heads_of_a_book(), {"Inv_No": "DocNo", "DetailText": "DtlDescription"})
+    assert {one.values["DocNo"] for one in rows} == {"NS-1"}
+    assert [one.values["DtlDescription"] for one in rows][1] == "Shipping"
+
+
+def test_without_the_mapping_a_book_finds_no_number_in_such_a_file():
+    body = TARGET.build([make()], OWN_NAMES, batch=True, batch_name="x_1").body
+    with pytest.raises(UnreadableError):
+        rows_of(body, heads_of_a_book())
+
+
+def heads_of_a_book() -> list[str]:
+    return [one.name for one in SHEETS["invoice"].columns]
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ("Inv No = DocNo", "“Inv No” has a space or a sign"),
+        ("InvNo. = DocNo", "“InvNo.” has a space or a sign"),
+        ("InvNo = Number", "There is no field Number"),
+        ("ref = DocNo", "Two columns of invoice would be called ref"),
+        ("InvNo", "is no column with its field"),
+    ],
+)
+def test_column_names_that_would_lose_a_column_are_refused(told, words):
+    settings = {**SETTINGS, "column_names": told}
+    steps = {one.name: one for one in TARGET.test(settings, "", NoHttp()).steps}
+    assert steps["Column names"].ok is False
+    assert words in steps["Column names"].words
+    [answer] = TARGET.build([make()], settings, batch=True, batch_name="x_1").refused.values()
+    assert (answer.kind, answer.error_class) == ("refused", "business_rule")
+    assert words in answer.words
+    assert TARGET.test(OWN_NAMES, "", NoHttp()).steps[3].words == (
+        "As in your template: Inv_No for DocNo, DetailText for DtlDescription."
+    )
