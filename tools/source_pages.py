@@ -34,6 +34,7 @@ BASE = "https://clearpost.example"
 SETTINGS = {
     "lazada": {"app_key": "123456"},
     "shopee": {"partner_id": "2001234", "shop_id": "88"},
+    "shopify": {"base_url": "https://kedai-maju.myshopify.com"},
 }
 """What the connections of the examples are set to, where senders sign that, too."""
 TYPES = {

@@ -1,10 +1,15 @@
 """Which company a record is for, by which one way it comes, and what is found before a call."""
 
+import base64
+import hashlib
+import hmac
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.desk import hold_of
@@ -71,6 +76,27 @@ def test_A10_what_it_says(office: House) -> None:
     save(admin, "netshop", company_code="")
     work(office)
     assert sorted(office.created())[-5:] == [f"NS-100{at}" for at in range(1, 6)]
+    _a_shop_takes_the_place_of_the_code(office)
+
+
+def _a_shop_takes_the_place_of_the_code(office: House) -> None:
+    """An app signs the webhooks of all its shops alike: the shop that each names is compared."""
+    own = ("--set", "base_url=https://kedai.myshopify.com")
+    office.product.run("connection", "add", "shopify", *BY_ADMIN, "--side", "source", *own)
+    office.product.run("connection", "key", "shopify", *BY_ADMIN, stdin="shpss_hush_hush_hush\n")
+    raw = json.dumps({"id": 5123, "line_items": [], "financial_status": "paid"}).encode()
+    signed = base64.b64encode(
+        hmac.new(b"shpss_hush_hush_hush", raw, hashlib.sha256).digest()
+    ).decode()
+    headers = {"X-Shopify-Topic": "orders/create", "X-Shopify-Hmac-Sha256": signed}
+    address = f"{office.address}/hooks/kedai/shopify"
+    codes = []
+    for shop in ("toko.myshopify.com", "kedai.myshopify.com"):
+        told = {**headers, "X-Shopify-Shop-Domain": shop}
+        answer = requests.post(address, data=raw, headers=told, timeout=60)
+        codes.append((answer.status_code, answer.json().get("code")))
+    assert codes[0] == (403, "another_shop")
+    assert codes[1][1] != "another_shop"
 
 
 def test_A11_what_it_says(office: House) -> None:

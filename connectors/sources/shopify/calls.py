@@ -1,6 +1,7 @@
 """One call to Shopify's Admin API, and what its answer says.
 
-Here: address, token, refusals, lists and the name of the next page. Not here: which questions are
+Here: address, token, refusals, lists, the name of the next page, and of which shop a call is. Not
+here: which questions are
 asked (pages.py, payout_pages.py).
 """
 
@@ -12,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from requests.utils import parse_header_links
 
+from connectors.contract import Settings, SourceRefusal
 from connectors.contract.pulls import NoPage
 from connectors.transport.http import (
     KEY_REFUSED,
@@ -24,6 +26,8 @@ from connectors.transport.http import (
 from connectors.transport.strict_json import loads
 
 VERSION: Final = "2025-10"
+DOMAIN: Final = "x-shopify-shop-domain"
+_AT_SHOPIFY: Final = ".myshopify.com"
 _PAUSE: Final = 2.0
 Given = Mapping[str, object]
 
@@ -77,3 +81,19 @@ def next_page(answer: HttpAnswer) -> str:
         if one.get("rel") == "next":
             return parse_qs(urlsplit(one["url"]).query).get("page_info", [""])[0]
     return ""
+
+
+def domain_of(settings: Settings) -> str:
+    """The domain of the shop at Shopify; blank where its address is not known, or is none there."""
+    host = urlsplit(str(settings.get("base_url") or "").strip()).hostname or ""
+    return host if host.endswith(_AT_SHOPIFY) else ""
+
+
+def another_shop(shop: str, headers: Mapping[str, str]) -> SourceRefusal | None:
+    """Why a webhook is not of this shop: an app of several shops signs all of theirs alike."""
+    told = headers.get(DOMAIN, "").strip().casefold()
+    if not shop or told in ("", shop):
+        return None
+    words = f"It comes from {told[:100]}, and this connection is of {shop}."
+    hint = "Let that shop send to its own connection."
+    return SourceRefusal(403, "another_shop", words, hint)

@@ -31,7 +31,7 @@ from connectors.contract.sources import Withdrawn
 from connectors.kit.delivery_counts import too_long_lists, too_many
 from connectors.kit.shops.delivery_reading import Read, parsed, taken
 from connectors.kit.signed_webhooks import body_signed, too_large
-from connectors.sources.shopify import pages, probe
+from connectors.sources.shopify import calls, pages, probe
 from connectors.sources.shopify.form import FORM
 from connectors.sources.shopify.kinds import KINDS, NAME
 from connectors.sources.shopify.orders import delivery_of, order_of
@@ -92,6 +92,13 @@ class Shopify:
         "What became of refunded goods": RESTOCK_WORDS,
     }
 
+    def __init__(self, shop: str = "") -> None:
+        self.shop = shop
+
+    def bound(self, settings: Settings, address: str) -> "Shopify":  # noqa: ARG002 - it signs none
+        """The source as one connection has it: of one shop, where its address is known."""
+        return Shopify(calls.domain_of(settings))
+
     def accept(
         self,
         headers: Mapping[str, str],
@@ -106,6 +113,7 @@ class Shopify:
         lower = {name.lower(): value for name, value in headers.items()}
         hooks = [secret.partition(":")[0] for secret in secrets]
         refused = too_large(raw) or _unproved(lower, raw, hooks)
+        refused = refused or calls.another_shop(self.shop, lower)
         if refused:
             return refused
         kind = TOPICS.get(lower.get(TOPIC, ""))

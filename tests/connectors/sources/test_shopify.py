@@ -187,3 +187,20 @@ def test_a_large_order_is_read_whole():
     whole = {"line_items": items, "shipping_lines": [], "total_tip_received": "0.00"}
     found = record(body(**whole, total_tax="0.00", total_price="27850.00"))
     assert len(found.body["lines"]) == 1_114
+
+
+def test_a_webhook_of_another_shop_of_the_same_app_is_refused():
+    """Shopify signs with the secret of the app: the domain beside it says which shop it was."""
+    own = sources()["shopify"].bound({"base_url": "https://Kedai.myshopify.com"}, "")
+    loose = sources()["shopify"].bound({"base_url": "http://127.0.0.1:8104"}, "")
+    for domain, taken in (("kedai.myshopify.com", True), ("toko.myshopify.com", False)):
+        headers, raw = sent(body(), X_Shopify_Shop_Domain=domain)
+        assert isinstance(loose.accept(headers, raw, [SECRET], NOW, SHOP_ZONE), Accepted)
+        answer = own.accept(headers, raw, [SECRET], NOW, SHOP_ZONE)
+        assert isinstance(answer, Accepted) is taken
+    assert (answer.status, answer.code) == (403, "another_shop")
+    assert answer.message == (
+        "It comes from toko.myshopify.com, and this connection is of kedai.myshopify.com."
+    )
+    headers, raw = sent(body())
+    assert isinstance(own.accept(headers, raw, [SECRET], NOW, SHOP_ZONE), Accepted)
