@@ -73,6 +73,7 @@ class _Causes:
         self.typos = {p: pair for p in errors if (pair := _typo(p))}
         self.cause_of: dict[Problem, Problem] = {}
         self.hints: dict[Problem, str] = {}
+        self.free, self.taken = list(found), 0
 
     def told(self) -> Iterator[Problem]:
         """What is shown."""
@@ -93,8 +94,11 @@ class _Causes:
         return problem
 
     def _free(self) -> list[Problem]:
-        """What stands for itself so far."""
-        return [p for p in self.found if p not in self.cause_of]
+        """What stands for itself so far; counted anew only after something was taken."""
+        if self.taken != len(self.cause_of):
+            self.taken = len(self.cause_of)
+            self.free = [p for p in self.found if p not in self.cause_of]
+        return self.free
 
     def _take(self, cause: Problem, others: Collection[Problem]) -> None:
         taken = {other: cause for other in others if other is not cause}
@@ -144,15 +148,12 @@ class _Causes:
 
     def _nameless(self) -> None:
         """The same, where the findings about its uses know of no near name."""
+        named = {name for pair in self.typos.values() for name in pair}
         for unused in self._free():
             (name,) = _lacking(unused) if unused.code in STYLE and _lacking(unused) else ("",)
-            errors = [p for p in self._free() if p.severity == "error" and p.code not in _OUTSIDE]
-            if (
-                not name
-                or not self._stands_once(name)
-                or any(name in pair for pair in self.typos.values())
-            ):
+            if not name or name in named or not self._stands_once(name):
                 continue
+            errors = [p for p in self._free() if p.severity == "error" and p.code not in _OUTSIDE]
             words = {word for p in errors for word in self._words(p)} - {name}
             near = get_close_matches(name, sorted(words), 1, 0.8)
             about = [p for p in errors if near and self._speaks(p, {*near})]
