@@ -403,3 +403,26 @@ def test_autocount_takes_a_sen_of_rounding_in_the_tax_of_a_line():
     assert error_class == "business_rule"
     assert words.startswith("RoundingAdjustment is 0.01: AutoCount moves the tax of a line by a")
     assert rounding_line.fault(document) is None
+
+
+CODES = {
+    "bad_value": "bad_file missing_column bad_json idempotency_key_missing file_too_large bad_value"
+    " inconsistent_header einvoice_invalid",
+    "authorization_failed": "invalid_key missing_permission key_disabled company_not_found",
+    "business_rule": "method_not_allowed over_payment unknown_invoice unknown_bill never_heard_of",
+    "mapping_missing": "unknown_account unknown_tax_code unknown_sku currency_disabled",
+    "duplicate": "duplicate",
+    "period_locked": "period_locked",
+    "missing_field": "missing_field",
+    "temporary": "quota_exceeded rate_limited",
+}
+
+
+@pytest.mark.parametrize("expected", CODES)
+def test_aiaccount_has_a_class_for_each_code_whatever_the_status_is(expected: str):
+    """A row of a file that was taken has its code, and no status of its own."""
+    for code in CODES[expected].split():
+        line = {"line": 2, "code": code, "message": "no"}
+        content = {"error": {}, "errors": [line]}
+        told = outcomes.rejected({"lines": [2]}, heard(content, 200), "NS-1")
+        assert (told.error_class, told.code) == (expected, code)
