@@ -101,6 +101,7 @@ _QUESTIONS = (
     routes_and_gates.check_answers,
     places.check_messages,
     places.check_texts,
+    places.check_far_days,
     tests_and_samples.check_samples,
     guards.check_guards,
     guards.check_clears,
@@ -128,6 +129,7 @@ def _by_itself(of: n.Check, look: Look) -> Iterator[Problem]:
         yield from logic.abroad([e for e in (of.when, *of.requires) if e is not None], scope)
     yield from logic.repeated(of.requires)
     yield from places.hidden((of.when, of.requires))
+    yield from places.far((of.when, of.requires))
     yield from places.unreadable(of.say, of.span)
 
 
@@ -197,7 +199,8 @@ def findings(
     found: tuple[Problem, ...] = (*told, *rows.problems)
     if syntax:
         found = believable(found, syntax, sources)
-    hinted = {_hinted(problem) for problem in (*syntax, *found, *places.check_signs(sources))}
+    of_text = (*places.check_signs(sources), *places.check_language(sources))
+    hinted = {_hinted(problem) for problem in (*syntax, *found, *of_text)}
     in_order = sorted(hinted, key=lambda p: (p.span, p.code, p.message))
     return below_causes(in_order, sources, _declared(ruleset))
 

@@ -147,8 +147,17 @@ def _seen(index: Index) -> set[str]:
 def check_names(index: Index) -> Iterator[Problem]:
     """All problems of declared names."""
     yield from _twice(index)
+    yield from _nameless(index)
     yield from _zones(index)
     yield from _references(index)
+
+
+def _nameless(index: Index) -> Iterator[Problem]:
+    """Teams that nobody would see: pages and mails call a role by its title."""
+    for role in index.ruleset.roles:
+        if not role.title.strip():
+            message = f"the role '{role.name}' has no title"
+            yield problem("NAM28", message, 'Write what people call it: "Accounts".', role.span)
 
 
 def _twice(index: Index) -> Iterator[Problem]:

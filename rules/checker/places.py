@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any
 
 from grammar import nodes as n
@@ -151,6 +152,10 @@ def uses(expr: Any) -> Iterator[str]:
     return (path[0] for path in n.mentioned(expr))
 
 
+_YEARS = (2000, 2099)
+_LONGEST = timedelta(days=3653)  # ten years
+_FAR = "Compare the digits: documents are of these years."
+_LANGUAGE = re.compile(r"language\b")
 _HOLE = re.compile(r"\{([^{}]*)\}")
 
 
@@ -200,6 +205,40 @@ def check_texts(index: Index) -> Iterator[Problem]:
     declared = (rules.records, rules.consts, rules.maps, rules.units, rules.links, rules.gates)
     yield from hidden(declared)
     yield from hidden((rules.approvals, rules.edits, rules.cancels, rules.posts, rules.reversals))
+
+
+def check_far_days(index: Index) -> Iterator[Problem]:
+    """Days that no document of today has, without those of checks: written out where a value is
+    made of them, or reached by adding years.
+    """
+    rules = index.ruleset
+    yield from far((rules.records, rules.consts, rules.links, rules.gates, rules.approvals))
+    yield from far((rules.edits, rules.cancels, rules.posts, rules.reversals))
+    for part in n.walk((rules.records, rules.posts, rules.reversals)):
+        value = part.value if isinstance(part, n.Literal) else None
+        if isinstance(value, date) and not _YEARS[0] <= value.year <= _YEARS[1]:
+            message = f"{value.isoformat()[:10]} is far from the day of any document"
+            yield problem("TYP12", message, _FAR, part.span, "warning")
+
+
+def far(node: object) -> Iterator[Problem]:
+    """Durations of many years in a node and all its parts."""
+    for part in n.walk(node):
+        value = part.value if isinstance(part, n.Literal) else None
+        if isinstance(value, timedelta) and abs(value) > _LONGEST:
+            message = f"{value.days}d are {value.days // 365} years"
+            yield problem("TYP12", message, _FAR, part.span, "warning")
+
+
+def check_language(sources: Mapping[str, str]) -> Iterator[Problem]:
+    """Files that say more than once which language they are written in."""
+    for file, text in sources.items():
+        lines = enumerate(text.splitlines(), start=1)
+        said = [number for number, line in lines if _LANGUAGE.match(line)]
+        for number in said[1:]:
+            message = f"the file says its language twice: line {said[0]} has it already"
+            span = Span(file, number, 1, number, len("language") + 1)
+            yield problem("SYN41", message, "Take this line out.", span, "warning")
 
 
 def check_signs(sources: Mapping[str, str]) -> Iterator[Problem]:

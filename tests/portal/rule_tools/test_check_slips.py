@@ -302,3 +302,29 @@ def test_T20_a_route_that_asks_for_what_is_known_and_missing_never_goes(tmp_path
     ((code, message, _),) = short(told(tmp_path, "posting.rules", *never))
     assert code == "POS20"
     assert message.endswith("no 'paid_at' fits its when")
+
+
+def test_T20_a_file_that_says_its_language_twice_is_told(tmp_path: Path) -> None:
+    twice = "language 1\n\nlanguage 1\n"
+    (found,) = told(tmp_path, "clearing.rules", "language 1\n", twice)
+    assert (found["code"], found["severity"], found["span"]["line"]) == ("SYN41", "warning", 4)
+    assert found["message"] == "the file says its language twice: line 2 has it already"
+
+
+@pytest.mark.parametrize(
+    ("day", "message"),
+    [
+        ("2126-11-19", "2126-11-19 is far from the day of any document"),
+        ("1926-11-19", "1926-11-19 is far from the day of any document"),
+        ("ordered_on + 36525d", "36525d are 100 years"),
+        ("ordered_on - 36525d", "36525d are 100 years"),
+    ],
+)
+def test_T20_a_document_of_another_century_is_told(tmp_path: Path, day: str, message: str) -> None:
+    date = "InvoiceDate         = ordered_on"
+    found = told(tmp_path, "posting.rules", date, f"InvoiceDate         = {day}")
+    assert [(one["code"], one["severity"], one["message"]) for one in found] == [
+        ("TYP12", "warning", message)
+    ]
+    near = told(tmp_path, "posting.rules", date, f"{date} + 3653d")
+    assert [one["code"] for one in near] == []
