@@ -112,8 +112,9 @@ def _judge(scheme: str, address: IPAddress) -> str:
 
 
 def _public(address: IPAddress) -> bool:
+    of_a_site = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
     return address.is_global and not (
-        address.is_multicast or address.is_reserved or address.is_unspecified
+        address.is_multicast or address.is_reserved or address.is_unspecified or of_a_site
     )
 
 

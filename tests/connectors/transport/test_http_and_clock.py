@@ -178,6 +178,12 @@ INSIDE = [
     "https://[2002:a00:1::]/",
     "https://[fe80::1]/",
     "https://[fc00::1]/",
+    "https://[fec0::1]/",
+    "https://[::127.0.0.1]/",
+    "https://[64:ff9b:1::7f00:1]/",
+    "https://[2001:0:7f00:1::]/",
+    "https://0x7f.1/",
+    "https://127.0.0.1#@example.com/",
     "https://[ff02::1]/",
 ]
 ODD = [
