@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from html import escape
 
 from holding.access.actors import SYSTEM
@@ -101,6 +102,30 @@ def test_a_change_left_out_is_not_sent_and_one_told_is(visit, database, clock):
     assert "mapping.fixed it." in told
     assert "connection.changed it." not in told
     assert "New plugin." in told
+
+
+def test_changes_before_the_failure_and_since_stand_apart_each_newest_first(visit, database):
+    company = one(database, "SELECT id FROM company WHERE code = 'kedai'")
+    with database.write() as session:
+        failed = session.get(Hold, hold_of(database, "SO-10203")).opened_at
+        minutes = (-30, 2, -10, 1, -20, 3)  # told in no order
+        facts = [
+            Fact(
+                company_id=company,
+                at=failed + timedelta(minutes=at),
+                act="mapping.fixed",
+                actor=SYSTEM,
+                body={"say": f"changed at {at:+d}."},
+            )
+            for at in minutes
+        ]
+        record_events(session, facts)
+    page = visit("farah").text(HELD)
+    before, since = page.split('id="changes"')[1].split("Since the failure")
+    told = [re.findall(r"changed at ([+-]\d+)\.", part) for part in (before, since)]
+    assert told == [["-10", "-20", "-30"], ["+3", "+2", "+1"]]
+    assert before.count("before the failure") == before.count('name="changed"')
+    assert "before the failure" not in since.split("</fieldset>")[0]
 
 
 def test_personal_data_stays_only_where_somebody_who_sees_it_allows_it(visit, database):
