@@ -26,7 +26,7 @@ from holding.words import Sums
 from holding.worklist import filters
 from holding.worklist.filters import Filter, Held, terms
 from rules.outcomes.outcome import NEEDS_APPROVAL
-from rules.values.cause_keys import CauseKey, CauseKind
+from rules.values.cause_keys import CauseKey, CauseKind, Clearing
 from rules.values.wording import titled
 
 GROUPS_A_PAGE = 50
@@ -73,6 +73,14 @@ class Group:
         """Whether the group waits for a consent rather than for a change."""
         return self.key.kind is CauseKind.APPROVE
 
+    @property
+    def releasable(self) -> bool:
+        """Whether people may release any of those shown together; what changed after it was posted
+        has its own difference and is decided one by one.
+        """
+        alone = self.error_class == "stale_version"
+        return not alone and any(one.clears.by_people for one in self.members or ())
+
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -94,6 +102,7 @@ class Member:
     posting_id: int | None
     posting_hash: str | None
     state: RecordState
+    clears: Clearing
 
 
 _MEMBER = Member(
@@ -113,6 +122,7 @@ _MEMBER = Member(
     posting_id=of(Hold.posting_id),
     posting_hash=of(Posting.hash),
     state=of(Record.state),
+    clears=of(Hold.clears),
 )
 _RENAMED = {"source": "connection.name", "kind": "record.type", "version": "version.no"}
 MEMBER = Columns(_MEMBER, _RENAMED)

@@ -34,7 +34,6 @@ from holding.worklist.filters import Filter
 from portal.pages import posted_change
 from portal.web import filters, forms, fragments, store
 
-MOST_ROWS = 24
 Wished = TypeVar("Wished")
 
 
@@ -84,12 +83,12 @@ def pane(
 
 
 def folded(found: Sequence[side_by_side.Pair]) -> dict[str, object]:
-    """The fields of the document, long lines folded so that the remedy stays near, and the rest
-    of the source.
+    """The fields that a finding speaks of (or, where it speaks of none, those of the head), the
+    other fields of the document, and the rest of the source.
     """
     listed = [pair for pair in found if pair.hit or pair.field]
-    head = [pair for pair in listed if pair.hit or pair.line is None]
-    shown = head if len(listed) > MOST_ROWS else listed
+    hit = [pair for pair in listed if pair.hit]
+    shown = hit or [pair for pair in listed if pair.line is None]
     return {
         "pairs": shown,
         "folded": [pair for pair in listed if pair not in shown],

@@ -133,11 +133,12 @@ def test_where_the_target_shows_no_content_the_page_says_so(visit, hold, databas
     )
 
 
-def test_long_lines_are_folded_but_not_what_is_at_fault():
+def test_only_what_is_at_fault_stands_open_and_without_a_fault_the_head():
     head = [Pair(f"f{i}", "1", f"F{i}", "1", "", hit=False) for i in range(8)]
     lines = [Pair("line.q", "1", "Qty", "1", "", hit=i == 3, line=i) for i in range(30)]
     source = [Pair("note", "x", "", None, "", hit=False)]
-    short, long = folded([*head, *lines[:10], *source]), folded([lines[3], *head, *source, *lines])
-    assert (len(short["pairs"]), short["folded"], short["others"]) == (18, [], source)
-    assert [(pair.field, pair.line) for pair in long["pairs"]][:2] == [("Qty", 3), ("F0", None)]
-    assert len(long["folded"]) == 29
+    without = folded([*head, *lines[:3], *source])
+    assert (without["pairs"], without["folded"], without["others"]) == (head, lines[:3], source)
+    found = folded([lines[3], *head, *source, *lines[:3]])
+    assert (found["pairs"], found["others"]) == ([lines[3]], source)
+    assert found["folded"] == [*head, *lines[:3]]

@@ -1,0 +1,56 @@
+"""In a group and in a pane the action stands first, and only where it can do something."""
+
+import re
+
+import pytest
+
+from tests.portal.reading import hold_of, one
+
+pytestmark = pytest.mark.sqlite
+LIST = "/c/kedai/holding"
+
+
+def group_of(browser, database, clause: str, view: str = "todo") -> str:
+    """A group as it opens."""
+    cause = one(database, f"SELECT cause_id FROM hold WHERE state = 'open' AND {clause} LIMIT 1")
+    page = browser.text(f"{LIST}?view={view}&open={cause}", target=f"group_{cause}")
+    assert page.count('<details class="group"') == 1
+    return page
+
+
+def acts(page: str) -> list[str]:
+    return re.findall(r'id="(\w+)all_\d+"', page)
+
+
+def test_an_approver_approves_from_the_list_of_all_that_waits(visit, database):
+    page = group_of(visit("lim"), database, "code = 'APP01'")
+    assert acts(page)[0] == "approve"
+    assert 'name="posting"' in page
+    assert page.index('id="approveall_') < page.index("<table")
+    farah = group_of(visit("farah"), database, "code = 'APP01'")
+    assert "approve" not in acts(farah)
+    assert 'name="posting"' not in farah
+
+
+def test_release_is_offered_only_where_somebody_may_release(visit, database):
+    lim = visit("lim")
+    mapping = group_of(lim, database, "code = 'MAP01'")
+    assert "release" not in acts(mapping)
+    assert "assign" in acts(mapping)
+    assert mapping.index('id="fix_') < mapping.index("<table")
+    assert "release" in acts(group_of(lim, database, "rule = 'adds_up'"))
+
+
+def test_a_pane_says_what_to_do_before_it_compares(visit, database):
+    lim = visit("lim")
+    page = lim.text(f"{LIST}/{hold_of(database, 'SO-10203')}")
+    pane = page[page.index('id="holdpane_') :]
+    places = [
+        pane.index(part) for part in ('class="acts"', '<table class="pairs"', 'class="notes"')
+    ]
+    assert places == sorted(places)
+
+
+def test_the_pane_of_a_group_stands_above_its_records(visit, database):
+    page = group_of(visit("lim"), database, "rule = 'adds_up'")
+    assert page.index('id="holdpane_') < page.index("<table")
