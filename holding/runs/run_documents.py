@@ -4,7 +4,7 @@ Here: reads of one run, each document once, by its last push in it. Not here: th
 calls (run_history.py), counting while it goes on (holding/journal/run_counts.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,6 +175,28 @@ def _last(run_id: int) -> ColumnElement[bool]:
 
 def not_gone(found: Sequence[Ended]) -> tuple[int, Sums]:
     """How many documents did not go, and their money."""
-    parts = [one for one in found if one.state != PushState.ACCEPTED]
+    return in_all([one for one in found if one.state != PushState.ACCEPTED])
+
+
+def in_all(found: Iterable[Ended]) -> tuple[int, Sums]:
+    """How many documents they are together, and their money."""
+    parts = list(found)
     rows = [(None, code, minor) for one in parts for code, minor in one.money.items()]
     return sum(one.count for one in parts), by_key(rows).get(None, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """A run and the one before it: documents and money of each, and what the money differs by."""
+
+    now: tuple[int, Sums]
+    then: tuple[int, Sums]
+    money: Sums
+
+
+def against(now: Iterable[Ended], then: Iterable[Ended]) -> Against:
+    """The sums below the table of answers."""
+    ours, before = in_all(now), in_all(then)
+    codes = dict.fromkeys([*ours[1], *before[1]])
+    money = {code: ours[1].get(code, 0) - before[1].get(code, 0) for code in codes}
+    return Against(ours, before, {code: minor for code, minor in money.items() if minor})

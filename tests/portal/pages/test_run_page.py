@@ -79,8 +79,23 @@ def test_what_did_not_go_stands_first_and_beside_the_run_before(visit, runs):
     beside = plain(page[page.index('id="againstbefore"') :].partition("</table>")[0])
     assert re.search(r"Accepted 58 RM 1,160.00 2 RM 40.00 \+56", beside), beside
     assert re.search(r"Rejected 2 RM 40.00 1 RM 20.00 \+1", beside), beside
+    assert re.search(r"All documents 60 RM 1,200.00 3 RM 60.00 \+57 \+RM 1,140.00", beside), beside
+    assert "57 documents more than in run" in said
     first = visit("farah").text(f"/c/kedai/runs/{runs[0]}")
     assert 'id="againstbefore"' not in first
+
+
+def test_a_run_of_fewer_documents_says_so_and_leads_to_what_is_on_hold(visit, database, runs):
+    with database.write() as session:
+        company = session.scalars(select(Company).where(Company.code == "kedai")).one()
+        run = make_run(session, company)
+        send_in_run(session, company, run, "IV-few", PushState.ACCEPTED)
+        last = run.id
+    page = visit("farah").text(f"/c/kedai/runs/{last}")
+    assert f"{MANY - 1} documents fewer than in run {runs[1]}." in plain(page)
+    beside = plain(page[page.index('id="againstbefore"') :].partition("</table>")[0])
+    assert re.search(r"All documents 1 RM 20.00 60 RM 1,200.00 −59 −RM 1,180.00", beside), beside
+    assert re.search(r'href="/c/kedai/holding" id="nottaken"', page)
 
 
 def test_nobody_of_another_company_sees_a_run_and_no_place_is_the_beginning(visit, runs):
