@@ -5,7 +5,7 @@ button, and what is different between the set that was seen and the set now. Not
 (worklist.py, exceptions.py).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -260,13 +260,21 @@ def sums(rows: Sequence[Summed]) -> str:
     return words.sums(found, g.company.currency)
 
 
-def said(rows: Sequence[queries.Member], answer: approve.Approved) -> str:
-    """One sentence on what came of an approval."""
+def said(
+    rows: Sequence[queries.Member],
+    answer: approve.Approved,
+    stays: Collection[int] = (),
+) -> str:
+    """What came of an approval; `stays` are those that are on hold for another cause, too."""
     done = [row for row in rows if row.posting_id in set(answer.done)]
     told = f"{len(done)} approved, {sums(done)}." if done else "Nothing was approved."
     if answer.waiting:
         levels = sorted({left.level for left in answer.waiting})
         told += f" Others still decide: {', '.join(levels)}."
+    left = [row.number for row in done if row.posting_id in stays]
+    if left and not answer.waiting:
+        more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+        told += f" Still on hold for another cause: {', '.join(left[:3])}{more}."
     if not answer.refused:
         return told
     reasons = sorted({left.reason for left in answer.refused})

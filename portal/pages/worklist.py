@@ -4,7 +4,7 @@ Here: views and what they show together. Not here: what releasing or approving m
 (holding/exceptions/releases.py, approvals.py).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -13,6 +13,7 @@ from flask import Blueprint, Response, abort, g, request, url_for
 from holding.access import personal_data
 from holding.approvals import approve as approvals_approve
 from holding.approvals import candidates
+from holding.approvals.foreseen import foresee
 from holding.exceptions import bulk_acts, releases, undo
 from holding.exceptions.holds import Done
 from holding.reconciliation import manual_entries
@@ -25,7 +26,7 @@ from holding.worklist import approval_inbox, closed_holds, open_holds
 from holding.worklist import filters as queries
 from holding.worklist import groups as lists
 from holding.worklist.filters import Filter
-from portal.pages import hold_pane
+from portal.pages import approval_question, hold_pane
 from portal.web import filters, forms, fragments, store
 
 INBOX = "inbox"
@@ -100,8 +101,8 @@ def look(hold_id: int) -> Response:
 @pages.get("/approve")
 def consider() -> Response:
     """What an approval would cover, named in its button."""
-    chosen = _chosen_by_query()
-    return fragments.respond("approvals/approve.html", _question(chosen))
+    chosen = approval_question.chosen_by_query()
+    return fragments.respond("approvals/approve.html", approval_question.question(chosen))
 
 
 @pages.post("/approve")
@@ -109,9 +110,11 @@ def approve() -> Response:
     """Approve exactly the set that was seen, or show what changed and approve nothing."""
     wish = forms.approve_set(request.form)
     if isinstance(wish, forms.Problems):
-        chosen = _chosen_by_form()
+        chosen = approval_question.chosen_by_form()
         return fragments.respond(
-            "approvals/approve.html", _question(chosen, problems=wish.by_field), status=422
+            "approvals/approve.html",
+            approval_question.question(chosen, problems=wish.by_field),
+            status=422,
         )
     now_there = hold_pane.now_there(store.reading(), g.company.id, wish)
     changed = hold_pane.compare(wish, now_there)
@@ -122,7 +125,8 @@ def approve() -> Response:
     if changed.different and not wish.unchanged_only:
         return fragments.respond(
             "approvals/approve.html",
-            _question(now_there, changed=changed) | {"seen_sums": hold_pane.sums(changed.seen)},
+            approval_question.question(now_there, changed=changed)
+            | {"seen_sums": hold_pane.sums(changed.seen)},
             status=409,
             block="dialog",
         )
@@ -132,6 +136,7 @@ def approve() -> Response:
 
 def _approve(wish: forms.ApproveSet, kept: Sequence[lists.Member]) -> Response:
     seen = hold_pane.seen_of(kept)
+    stays = foresee(store.reading(), g.actor, seen).stays
     with store.writing() as session:
         act = partial(approvals_approve.approve, session, g.actor, seen, wish.reason, g.now)
         answer = act(op=wish.op or None, seen=seen)
@@ -141,7 +146,7 @@ def _approve(wish: forms.ApproveSet, kept: Sequence[lists.Member]) -> Response:
     if answer.forbidden:
         return fragments.refuse(answer.forbidden, back=back)
     doorbell.ring(g.company.id, "push")
-    return _go_on(wish, kept, hold_pane.said(kept, answer))
+    return _go_on(wish, kept, hold_pane.said(kept, answer, stays))
 
 
 def _approved_before(wish: forms.ApproveSet, first: approvals_approve.Approved) -> Response:
@@ -157,18 +162,11 @@ def _approved_before(wish: forms.ApproveSet, first: approvals_approve.Approved) 
 def _go_on(wish: forms.ApproveSet, kept: Sequence[lists.Member], said: str) -> Response:
     """Back to where it was approved, or to those of the cause that come next."""
     back = _inbox() or url_for("holding.listing", co=g.company.code, view="approve")
-    left = _left(wish.cause_id, kept)
+    left = approval_question.beyond(wish.cause_id, kept)
     if not left:
         return fragments.moved(back, said)
     more = url_for("holding.consider", co=g.company.code, cause=wish.cause_id, after=kept[-1].id)
     return fragments.moved(more, f"{said} {plural(left, 'more waits', 'more wait')}: go on below.")
-
-
-def _left(cause_id: int | None, shown: Sequence[lists.Member]) -> int:
-    """How many of the cause come after what is approved at once."""
-    if cause_id is None or not shown:
-        return 0
-    return lists.beyond(store.reading(), g.company.id, cause_id, shown[-1].id)
 
 
 def _listing() -> dict[str, object]:
@@ -280,41 +278,3 @@ def _settle(
     if back and isinstance(answer, Done):
         return fragments.moved(back, answer.say)
     return hold_pane.answered(hold_id, answer, said)
-
-
-def _chosen_by_query() -> tuple[lists.Member, ...]:
-    ids = tuple(n for n in map(forms.whole, request.args.getlist("posting")) if n is not None)
-    cause = forms.whole(request.args.get("cause"))
-    return lists.chosen(
-        store.reading(),
-        g.company.id,
-        postings=ids,
-        cause_id=None if ids else cause,
-        after=forms.whole(request.args.get("after")) or 0,
-    )
-
-
-def _chosen_by_form() -> tuple[lists.Member, ...]:
-    ids = tuple(
-        n for n in (forms.whole(s.partition(":")[0]) for s in request.form.getlist("seen")) if n
-    )
-    return lists.chosen(store.reading(), g.company.id, postings=ids)
-
-
-def _question(
-    chosen: Sequence[lists.Member],
-    *,
-    problems: Mapping[str, str] | None = None,
-    changed: hold_pane.Changed | None = None,
-) -> dict[str, object]:
-    cause = forms.whole(request.values.get("cause"))
-    return {
-        "chosen": chosen,
-        "sums": hold_pane.sums(chosen),
-        "sethash": candidates.set_hash(hold_pane.seen_of(chosen)),
-        "cause": cause,
-        "after": forms.whole(request.values.get("after")) or 0,
-        "left": _left(cause, chosen),
-        "problems": problems or {},
-        "changed": changed,
-    }

@@ -1,0 +1,110 @@
+"""What an approval would cover and come to, as its dialog asks it.
+
+Here: the documents that an address or a form names, and the subtraction from what is selected to
+what will be posted. Not here: the approval itself (worklist.py).
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from flask import g, request
+
+from holding.approvals import candidates
+from holding.approvals.foreseen import Foreseen, foresee
+from holding.words import Sums, by_key
+from holding.worklist import groups as lists
+from portal.pages import hold_pane
+from portal.web import forms, store
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the selected documents: why they are apart, which they are, and their money."""
+
+    why: str
+    rows: tuple[lists.Member, ...]
+    money: Sums
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Selected = refused + approved; approved = those that stay on hold + posted."""
+
+    selected: Part
+    refused: tuple[Part, ...]
+    approved: Part
+    stays: tuple[Part, ...]
+    posted: Part
+
+
+def chosen_by_query() -> tuple[lists.Member, ...]:
+    """The documents that the address names."""
+    ids = tuple(n for n in map(forms.whole, request.args.getlist("posting")) if n is not None)
+    cause = forms.whole(request.args.get("cause"))
+    return lists.chosen(
+        store.reading(),
+        g.company.id,
+        postings=ids,
+        cause_id=None if ids else cause,
+        after=forms.whole(request.args.get("after")) or 0,
+    )
+
+
+def chosen_by_form() -> tuple[lists.Member, ...]:
+    """The documents that the form was about."""
+    ids = tuple(
+        n for n in (forms.whole(s.partition(":")[0]) for s in request.form.getlist("seen")) if n
+    )
+    return lists.chosen(store.reading(), g.company.id, postings=ids)
+
+
+def question(
+    chosen: Sequence[lists.Member],
+    *,
+    problems: Mapping[str, str] | None = None,
+    changed: hold_pane.Changed | None = None,
+) -> dict[str, object]:
+    """What the dialog shows."""
+    cause = forms.whole(request.values.get("cause"))
+    seen = hold_pane.seen_of(chosen)
+    return {
+        "chosen": chosen,
+        "balance": balance(chosen, foresee(store.reading(), g.actor, seen)),
+        "sums": hold_pane.sums(chosen),
+        "sethash": candidates.set_hash(seen),
+        "cause": cause,
+        "after": forms.whole(request.values.get("after")) or 0,
+        "left": beyond(cause, chosen),
+        "problems": problems or {},
+        "changed": changed,
+    }
+
+
+def balance(chosen: Sequence[lists.Member], seen: Foreseen) -> Balance:
+    """The subtraction, step by step."""
+    can = [row for row in chosen if row.posting_id not in seen.refused]
+    goes = [row for row in can if row.posting_id not in seen.stays]
+    return Balance(
+        selected=_part("", chosen),
+        refused=_parts(chosen, seen.refused),
+        approved=_part("", can),
+        stays=_parts(can, seen.stays),
+        posted=_part("", goes),
+    )
+
+
+def _parts(rows: Sequence[lists.Member], why: Mapping[int, str]) -> tuple[Part, ...]:
+    told = dict.fromkeys(why[row.posting_id] for row in rows if row.posting_id in why)
+    return tuple(_part(one, [r for r in rows if why.get(r.posting_id or 0) == one]) for one in told)
+
+
+def _part(why: str, rows: Collection[lists.Member]) -> Part:
+    money = by_key((None, row.currency, row.amount) for row in rows).get(None, {})
+    return Part(why, tuple(rows), money)
+
+
+def beyond(cause_id: int | None, shown: Sequence[lists.Member]) -> int:
+    """How many of the cause come after what is approved at once."""
+    if cause_id is None or not shown:
+        return 0
+    return lists.beyond(store.reading(), g.company.id, cause_id, shown[-1].id)
