@@ -46,10 +46,6 @@
     byId("netbar").hidden = true;
     if (busy()) beat();
   });
-  on("htmx:load", ({ target }) => { /* a hold that a row further down opened */
-    const top = /^holdpane_/.test(target.id) && target.childElementCount && target.getBoundingClientRect().top;
-    if (top < 0 || top > innerHeight / 2) target.scrollIntoView();
-  });
   on("done", () => { if (dialog && dialog.open) dialog.close(); });
 
   /* a lost answer: the same request (same op) again */
