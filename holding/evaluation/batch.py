@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import and_, bindparam, case, func, select
@@ -21,13 +22,16 @@ from holding.store import bulk
 from holding.store.row_objects import Columns, of
 from holding.tables import Evaluation, Hold, Posting, Push, Reading, Record, Team, Version
 from holding.tables.decisions import HOLD_OPEN
+from holding.tables.postings import UNSENT_STATES
 from holding.tables.row_states import RecordState
-from rules.facts.world import Facts, Subject, World
+from rules.facts.world import Facts, PostingFact, Subject, World
 from rules.outcomes.outcome import Outcome
 from rules.programs.program import Route
 from rules.values.cause_keys import CauseKey
 from rules.values.posting_states import PostingState
 from rules.values.read_only import read_only
+
+_CONTENT = ("fields", "lines", "amount")
 
 
 @read_only(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,23 @@ class PostingRow:
     def tried(self, hash_: str) -> int:
         """How often this content was sent; another one was not."""
         return self.tries if self.hash == hash_ else 0
+
+    def fact(self) -> PostingFact:
+        """What rules may look at of it."""
+        standing = self.standing
+        content = {p: standing[p] for p in _CONTENT if p in standing} if standing else None
+        sent = self.bills if self.state not in UNSENT_STATES else None
+        return PostingFact(
+            self.route,
+            self.seq,
+            self.state,
+            self.number,
+            self.version_no,
+            content,
+            self.sent_body,
+            billed={key: Decimal(quantity) for key, quantity in sent or ()},
+            e_invoice_at=self.e_invoice_at,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,8 @@ Here: those queries, put together into cases. Not here: mappings and targets
 (holding/programs/world.py).
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row, bindparam, select
@@ -18,7 +16,7 @@ from holding.configuration import own_company
 from holding.connections import readings
 from holding.evaluation.batch import Batch, Case, PostingRow, TargetRow, by_others
 from holding.evaluation.record_claims import Claimed
-from holding.evaluation.related_facts import Around, Other, around
+from holding.evaluation.related_facts import Around, Other, around, joined
 from holding.intake.same_numbers import Known
 from holding.programs import world
 from holding.programs.posted_differences import ACCEPTED
@@ -35,7 +33,7 @@ from holding.tables import (
 )
 from holding.tables.postings import UNSENT_STATES
 from rules.amendments.target_edits import RULE as TARGET_EDITED
-from rules.facts.world import Conflict, Facts, PostingFact, Subject, TargetDocument
+from rules.facts.world import Conflict, Facts, Subject, TargetDocument
 from rules.values.posting_states import PostingState
 
 LET_GO = ("ready", "failed")  # of what is not sent
@@ -145,6 +143,8 @@ _TEAMS = select(Team.name, Team.id).where(Team.company_id == bindparam("company"
 
 def _case(row: Row[Any], claimed: Claimed, near: Around, judge: world.Judge) -> Case:
     subject = Subject(kind=row.type, source=row.connector, body=row.body or {}, version=row.no)
+    if near.is_alone(row.id, row.family):
+        return _alone(row, claimed, subject, near, judge)
     releases = [one for one in near.releases[row.id] if one.content_sha256 == row.sha256]
     postings = tuple(near.postings[row.id])
     known = _later_ones(row.id, postings, near)
@@ -156,7 +156,7 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: world.Judge) -> 
         last_editor=row.editor,
         history=history,
         documents=documents,
-        postings=tuple([_posting_fact(posting) for posting in postings]),
+        postings=tuple([posting.fact() for posting in postings]),
         releases=frozenset(
             [(one.route, one.rule) for one in releases if _still_counts(one, postings)]
         ),
@@ -164,7 +164,7 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: world.Judge) -> 
         held_of_family=by_others(near.decided.get(row.family, {}), row.id),
         days_of_family=dict(near.days.get(row.family, {})),
         dated=near.dated.get(row.id, {}),
-        links=_joined(row.id, subject, near, judge),
+        links=joined(row.id, subject, near, judge),
         target_edited=tuple(
             edit
             for posting in postings
@@ -191,6 +191,35 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: world.Judge) -> 
         alike=frozenset(near.alike.get(row.id, ())),
         passed=known.passed,
         stopped=known.stopped,
+    )
+
+
+def _alone(
+    row: Row[Any], claimed: Claimed, subject: Subject, near: Around, judge: world.Judge
+) -> Case:
+    """The case of a record that nothing stands around, as of most that are new."""
+    facts = Facts(
+        first_seen=row.seen_at,
+        last_editor=row.editor,
+        conflicts=_conflicts(row, near, {}, frozenset()),
+        links=joined(row.id, subject, near, judge),
+    )
+    return Case(
+        claimed=claimed,
+        family=row.family,
+        state=row.state,
+        party_key=row.party_key,
+        version_id=row.version_id,
+        version_at=row.version_at,
+        linked_at=None,
+        content_sha256=row.sha256,
+        subject=subject,
+        facts=facts,
+        postings=(),
+        holds=(),
+        approvals=(),
+        undo_until=None,
+        rejected={},
     )
 
 
@@ -226,26 +255,6 @@ def _conflicts(
     return tuple(found)
 
 
-_CONTENT = ("fields", "lines", "amount")
-
-
-def _posting_fact(row: PostingRow) -> PostingFact:
-    standing = row.standing
-    content = {p: standing[p] for p in _CONTENT if p in standing} if standing else None
-    sent = row.bills if row.state not in UNSENT_STATES else None
-    return PostingFact(
-        row.route,
-        row.seq,
-        row.state,
-        row.number,
-        row.version_no,
-        content,
-        row.sent_body,
-        billed={key: Decimal(quantity) for key, quantity in sent or ()},
-        e_invoice_at=row.e_invoice_at,
-    )
-
-
 def _still_counts(release: Release, postings: Sequence[PostingRow]) -> bool:
     """Whether a person let this pass: a change in the target only as it was seen then, a change
     after posting only beside what was posted then.
@@ -257,21 +266,6 @@ def _still_counts(release: Release, postings: Sequence[PostingRow]) -> bool:
         moments = [row.standing_at for row in own if release.code == ACCEPTED]
     later = any(moment > release.at for moment in moments if moment)
     return release.kind == "release" and not later
-
-
-def _joined(
-    record_id: int, subject: Subject, near: Around, judge: world.Judge
-) -> dict[str, tuple[Mapping[str, object], ...]]:
-    """Link name -> the records that it joins to this one, in the order in which they came."""
-    linked = near.linked.get(record_id, {})
-    found: dict[str, dict[int, Mapping[str, object]]] = defaultdict(dict)
-    for name, value, wanted in judge.family_keys(dict(subject.body), subject.kind):
-        if wanted:
-            others = (one for one in linked.get((name, value), ()) if one.type == wanted)
-            found[name.rpartition(".")[2]] |= {
-                one.record_id: near.bodies.get(one.record_id, {}) for one in others
-            }
-    return {name: tuple(joined.values()) for name, joined in found.items()}
 
 
 def _shared(

@@ -6,7 +6,7 @@ it becomes a fact (gather.py).
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -20,11 +20,12 @@ from holding.evaluation import batch
 from holding.evaluation.batch import HoldRow, PostingRow
 from holding.intake import same_numbers as alike_of
 from holding.intake.same_numbers import GONE_STATES, Known
+from holding.programs.world import Judge
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
 from holding.tables import Cause, Dating, Hold, LinkKey, Person, Record, Release, Version
 from holding.tables.decisions import HOLD_OPEN
-from rules.facts.world import Dated
+from rules.facts.world import Dated, Subject
 from rules.values.posting_states import PostingState
 
 
@@ -60,12 +61,29 @@ class Around:
     later: Mapping[int, frozenset[int]]  # records that came later, share a value and sent nothing
     known: Mapping[int, Known]  # what the last judging made of those, where there was one
     first: Mapping[int, Mapping[str, Any]]  # the record as it first came, where it is another now
+    met: frozenset[int] = field(init=False)  # records and families of which any of it is told
+    met_families: frozenset[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note whom any of it is told of."""
+        told = [getattr(self, name) for name in _OF_RECORDS]
+        object.__setattr__(self, "met", frozenset().union(*told))
+        families = frozenset().union(self.family, self.decided, self.days)
+        object.__setattr__(self, "met_families", families)
+
+    def is_alone(self, record_id: int, family: int) -> bool:
+        """Whether none of it is told of a record and its family."""
+        return record_id not in self.met and family not in self.met_families
 
     def linked_at(self, record_id: int) -> datetime | None:
         """When the newest content came of what links join to a record."""
         found = self.linked.get(record_id, {}).values()
         others = (other.record_id for several in found for other in several)
         return max((self.arrived[one] for one in others if one in self.arrived), default=None)
+
+
+_OF_RECORDS = ("postings", "holds", "approvals", "releases", "dated", "undo_until", "linked")
+_OF_RECORDS += ("alike", "twins", "later", "known", "first")
 
 
 def around(
@@ -111,6 +129,21 @@ def around(
         known=alike_of.known(session, [record_id for record_id, found in later.items() if found]),
         first=_first(session, ids),
     )
+
+
+def joined(
+    record_id: int, subject: Subject, near: Around, judge: Judge
+) -> dict[str, tuple[Mapping[str, object], ...]]:
+    """Link name -> the records that it joins to this one, in the order in which they came."""
+    linked = near.linked.get(record_id, {})
+    found: dict[str, dict[int, Mapping[str, object]]] = defaultdict(dict)
+    for name, value, wanted in judge.family_keys(dict(subject.body), subject.kind):
+        if wanted:
+            others = (one for one in linked.get((name, value), ()) if one.type == wanted)
+            found[name.rpartition(".")[2]] |= {
+                one.record_id: near.bodies.get(one.record_id, {}) for one in others
+            }
+    return {name: tuple(joined.values()) for name, joined in found.items()}
 
 
 def _by_record(rows: Iterable[Any]) -> dict[int, list[Any]]:
