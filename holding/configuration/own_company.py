@@ -16,8 +16,11 @@ def conflicts(
     body: Mapping[str, Any], settings: Mapping[str, Any], company: str
 ) -> tuple[Conflict, ...]:
     """That a record names another company than its source is bound to; case does not count."""
-    bound, named = bound_to(settings, company), _text(body)
-    if not named or named.casefold() == bound.casefold():
+    named = _text(body)
+    if not named:
+        return ()
+    bound = bound_to(settings, company)
+    if named.casefold() == bound.casefold():
         return ()
     return (Conflict(COMPANY, named, (bound,)),)
 

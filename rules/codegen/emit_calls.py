@@ -36,7 +36,7 @@ def stored_sum(writer: Calls, node: n.Call) -> Atom | None:
     key, name = _kept(writer, node), page.number(intern(field.name))
     value = page.put(f"{ARGUMENT}.memo.get({key})")
     with page.block(f"if {value} is None:"):
-        page.write(f"{ARGUMENT}.spend(len({ARGUMENT}.lines))")
+        page.visit()
         total = f"sum([row[{name}] for row in {ARGUMENT}.lines], {page.number(_NOTHING)})"
         page.write(f"{ARGUMENT}.memo[{key}] = {value} = ({total}, ())")
     return Atom(page.put(f"{value}[0]"), "decimal", known=True)
@@ -106,7 +106,7 @@ def over_own_lines(writer: Calls, node: n.Call) -> Atom | None:
     adds = node.name == "sum"
     total = page.put(page.number(_NOTHING) if adds else "[]")
     unsure = page.put("[]") if adds else ""
-    page.write(f"{ARGUMENT}.spend(len({ARGUMENT}.lines))")
+    page.visit()
     before = page.put(f"{ARGUMENT}.line")
     kind = ""
     with page.block(f"for line in {ARGUMENT}.lines:"):

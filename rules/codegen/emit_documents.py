@@ -23,6 +23,7 @@ from rules.values.kinds import Type
 from rules.values.wording import wire
 
 _FINEST = Decimal("1E-12")
+_DECIMALS = frozenset({"money", "decimal", "quantity", "whole"})
 _SMALL = 10**18
 """Numbers below it, multiplied and divided, are far from the bounds of numbers."""
 
@@ -118,6 +119,8 @@ def _text(page: Page, value: Atom, of: Type) -> str:
     """What `wire` makes of a value."""
     if value.kind == "text":
         return value.code
+    if value.kind == "date":
+        return f"{value.code}.isoformat()"
     if value.kind == "decimal":
         return f"{page.number(number_text)}({value.code}, {2 if of.kind == 'money' else 0})"
     return f"{page.number(wire)}({value.code}, {page.number(of, id(of))})"
@@ -131,7 +134,18 @@ def _ask(writer: Writer, expr: n.Expr, *, exact: bool = True) -> Atom:
     if tests:
         with writer.page.block(f"if {' or '.join(tests)}:"):
             writer.page.write("return None")
-    return value
+    return _sure(writer, expr, value, exact=exact)
+
+
+def _sure(writer: Writer, expr: n.Expr, value: Atom, *, exact: bool) -> Atom:
+    """A value that is known from here on, and a number that is a decimal, to whoever uses it."""
+    kind = writer.compiler.type(expr, writer.scope).kind
+    told = "decimal" if kind in _DECIMALS and exact else "text" if kind == "text" else value.kind
+    sure = replace(value, known=True, kind=told)
+    have = writer.page.have
+    for leaf in [leaf for leaf, atom in have.items() if atom == value]:
+        have[leaf] = sure
+    return sure
 
 
 def _ask_field(writer: Writer, expr: n.Expr) -> None:

@@ -65,7 +65,10 @@ class Writer(Calls):
         own = ref.kind in {"head", "line"} or (ref.kind == "item" and self.own)
         if isinstance(ref.field, n.Computed) and self.bare and own:
             return self._computed(ref, ref.field, path)
-        return self.asked(self.compiler.ref(ref), path, self._kind_of(ref))
+        ask, kind = self.compiler.ref(ref), self._kind_of(ref)
+        if ref.kind == "const" and self.bare and self.compiler.is_dated:  # the same on each line
+            return Atom(self.page.ahead(f"{self.page.number(ask, path)}({ARGUMENT})"), kind)
+        return self.asked(ask, path, kind)
 
     def _computed(self, ref: Ref, field: n.Computed, path: object) -> Atom:
         """A computed field of the record or line, kept in its row; one in itself asks a helper."""

@@ -18,6 +18,7 @@ from rules.codegen.emit_expressions import Writer
 from rules.codegen.source_text import FUNCTION, SHARED, Build, Page, Source
 from rules.expressions.compiler import Assigned, Compiler, Rows, Wanted
 from rules.expressions.lookups import Closure
+from rules.expressions.record_reading import FIRST_SEEN
 from rules.expressions.run import Run
 from rules.types.symbol_table import Index, Scope
 from rules.values.kinds import LONGEST_TEXT
@@ -156,13 +157,13 @@ def _row_of(slots: Sequence[Quick]) -> Source:
     """
     page, raw = Page(), f"v{len(slots)}"
     a_text, a_number = page.number(str, "text"), page.number(int, "number")
-    first, longest = page.number(" "), page.number(LONGEST_TEXT)
+    first, longest = page.number(FIRST_SEEN), page.number(LONGEST_TEXT)
     lines = [f"def {FUNCTION}({_VALUES}, {_READ}):", f"    get = {_VALUES}.get"]
     cells = []
     for at, (name, text, known, gone, slot) in enumerate(slots):
         key, value = page.number(name), f"v{at}"
         before, ask = page.number(known, ("known", at)), page.number(slot.read, ("read", at))
-        plain = f"{raw}[:1] > {first} and {raw}.isprintable() and len({raw}) <= {longest}"
+        plain = f"{raw} >= {first} and {raw}.isprintable() and len({raw}) <= {longest}"
         lines += [f"    {raw} = get({key})", f"    if {raw}.__class__ is {a_text}:"]
         lines.append(
             f"        {value} = {f'{raw} if {plain} else None' if text else f'{before}({raw})'}"

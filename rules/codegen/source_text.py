@@ -118,10 +118,17 @@ class Page:
             self.indent -= 1
             self.have = before
 
+    def visit(self, times: int | str = 1) -> None:
+        """Count so many visits of every line, as `Run.spend` does."""
+        root, lines = self.ahead(f"{ARGUMENT}.root"), self.ahead(f"len({ARGUMENT}.lines)")
+        self.write(f"{root}.steps -= {lines if times == 1 else f'{times} * {lines}'}")
+        with self.block(f"if {root}.steps < 0:"):
+            self.write(f"{ARGUMENT}.spend(0)")
+
     @contextmanager
     def lines_of_record(self, times: int | str) -> Iterator[None]:
         """A loop over the lines of the record, each in `line`, counted as so many visits."""
-        self.write(f"{ARGUMENT}.spend({times} * len({ARGUMENT}.lines))")
+        self.visit(times)
         with self.block(f"for line in {ARGUMENT}.lines:"):
             begin = len(self.lines)
             self.have["line"] = Atom("line")

@@ -46,7 +46,9 @@ class OwnTotal:
         """The total; without what the source calls rounding where that is nearer to the amount."""
         total: Any = self.total(run)
         part: Any = self.rounding(run) if self.rounding is not None else None
-        if not all(isinstance(value, Decimal) for value in (total, part, amount)) or not part:
+        if not part or type(part) is not Decimal or type(total) is not Decimal:
+            return total
+        if type(amount) is not Decimal:
             return total
         less = CONTEXT.subtract(total, part)
         return less if abs(CONTEXT.subtract(less, amount)) < abs(total - amount) else total

@@ -292,6 +292,11 @@ class Compiler(ABC):
 
         return get
 
+    @property
+    def is_dated(self) -> bool:
+        """Whether consts are read at a day that the record says, and not today."""
+        return self._dated is not None
+
     def day_of(self, run: Run) -> Any:
         """The day that consts are read at: the record's `dated` field, else today."""
         if self._dated is None:

@@ -27,6 +27,8 @@ _KEPT = frozenset({"one_of", "whole", "decimal", "money", "quantity", "date"})
 """Types whose values come again and again, so that what a text was read as is kept."""
 _TELLING = frozenset({"key", "family"})
 """Marks of the fields by which records and families are told apart."""
+FIRST_SEEN = "!"
+"""The first character that is seen: a text that is not before it begins with one like it."""
 _FREE = frozenset({"text", "user"})
 _WRITTEN = frozenset({str, int})
 _WORDS = {
@@ -140,7 +142,7 @@ def _row(
         if raw.__class__ is str:
             if not text:
                 value = known(raw)
-            elif raw[:1] > " " and raw.isprintable() and len(raw) <= LONGEST_TEXT:
+            elif raw >= FIRST_SEEN and raw.isprintable() and len(raw) <= LONGEST_TEXT:
                 value = raw
         elif raw is None:
             value = gone

@@ -7,6 +7,7 @@ import re
 import tokenize
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,7 +16,9 @@ import pytest
 
 from grammar import nodes as n
 from rules.codegen.source_text import FUNCTION, SHARED, Page, Source
-from rules.facts.world import Subject
+from rules.expressions.record_reading import Content
+from rules.expressions.run import Run, StepsError
+from rules.facts.world import Facts, Subject, World
 from rules.programs import program as compiling
 from rules.programs.program import compile_ruleset, made
 from tests.rules.kedai import INVOICE, decision, judge, order, program_of, world
@@ -31,6 +34,8 @@ OWN = {
     "item",
     "lines",
     "spend",
+    "root",
+    "steps",
     "rows",
     "used",
     "append",
@@ -174,3 +179,25 @@ def test_a_flat_story_stays_flat() -> None:
     program = compile_ruleset(replace(base(), checks=(check,)), hash="h")
     assert decision(judge(order(), program=program), INVOICE).state == "held"
     assert program_of().together("order") is not None
+
+
+def test_a_loop_ends_where_the_steps_run_out_as_one_of_a_helper_does() -> None:
+    page = Page()
+    page.visit(2)
+    page.write("return 'gone on'")
+    source = page.source({**SHARED})
+    visited = made(source)
+    content = Content({}, [{}, {}, {}], [])
+    moment = datetime(2026, 11, 20, tzinfo=UTC)
+    run = Run(
+        content=content,
+        facts=Facts(moment),
+        world=World.build(0, {}, {}, {}),
+        now=moment,
+        today=moment.date(),
+    )
+    run.steps = 6
+    assert visited(run) == "gone on"
+    assert run.steps == 0
+    with pytest.raises(StepsError):
+        visited(run)
