@@ -28,7 +28,7 @@ def test_what_a_filter_shows_is_what_its_links_open_and_act_on(visit):
         for part in ("class=mapping_missing", f"team={team}", "person=0", "q=SO-102"):
             assert part in link
     inside = lim.text(opened[0].partition("#")[0])
-    acts = links(inside, "act=release&cause=")
+    acts = links(inside, "act=retry&cause=")
     assert acts
     assert all("class=mapping_missing" in one and "q=SO-102" in one for one in acts)
 
