@@ -17,6 +17,7 @@ from connectors import registry
 from connectors.contract import EInvoices, Submitter
 from holding.tables import Posting
 from rules.values.posting_states import PostingState
+from rules.values.tax_codes import CANCEL_WINDOW
 
 
 class EInvoiceStatus(StrEnum):
@@ -31,12 +32,14 @@ class EInvoiceStatus(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Awaited:
     """How many documents of a connection wait for their e-invoice, the field in which it has to be
-    noted there, and since when the oldest waits; None where none waits.
+    noted there, since when the oldest waits, None where none waits, and how many have waited for
+    longer than an e-invoice can be cancelled.
     """
 
     field: str
     count: int
     since: datetime | None
+    late: int
 
 
 def status(
@@ -55,22 +58,27 @@ def status(
 
 
 def of_connection(
-    session: Session, connection_id: int, connector: str, settings: Mapping[str, object]
+    session: Session,
+    connection_id: int,
+    connector: str,
+    settings: Mapping[str, object],
+    now: datetime,
 ) -> Awaited | None:
     """What waits in a target; None, and nothing is counted, where nothing is ever awaited."""
     stated = _stated(connector)
     types = [t for t in stated.awaited if stated.awaited_in(t, settings)] if stated else []
     if stated is None or not types:
         return None
-    count, since = session.execute(
-        select(func.count(Posting.id), func.min(Posting.posted_at)).where(
+    late = func.count().filter(Posting.posted_at < now - CANCEL_WINDOW)
+    count, since, long = session.execute(
+        select(func.count(Posting.id), func.min(Posting.posted_at), late).where(
             Posting.connection_id == connection_id,
             Posting.doc_type.in_(types),
             Posting.state == PostingState.POSTED,
             Posting.e_invoice_at.is_(None),
         )
     ).one()
-    return Awaited(stated.awaited_in(types[0], settings), count, since)
+    return Awaited(stated.awaited_in(types[0], settings), count, since, long)
 
 
 def _stated(connector: str) -> EInvoices | None:

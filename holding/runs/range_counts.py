@@ -86,10 +86,9 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time.min, zone)
 
 
-def _by_kind(found: Iterable[Row[tuple[str, str, int, int]]]) -> tuple[KindCount, ...]:
+def _by_kind(found: Iterable[Row[tuple[str, str, int, int | None]]]) -> tuple[KindCount, ...]:
     rows = list(found)
-    told = (row for row in rows if row.minor is not None)
-    money = by_key((row.kind, row.currency, row.minor) for row in told)
+    money = by_key((row.kind, row.currency, row.minor) for row in rows)
     return tuple(
         KindCount(kind, sum(row.how_many for row in rows if row.kind == kind), money.get(kind, {}))
         for kind in sorted({row.kind for row in rows})

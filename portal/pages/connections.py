@@ -299,7 +299,7 @@ def _pulls(row: queries.ConnectionRow) -> tuple[pull_turns.PullRow, ...]:
 def _awaited(row: queries.ConnectionRow) -> awaited_e_invoices.Awaited | None:
     """The posted documents whose e-invoice has to come back; None where none ever has to."""
     of_target = (store.reading(), row.id, row.connector, row.settings)
-    return awaited_e_invoices.of_connection(*of_target) if row.is_target else None
+    return awaited_e_invoices.of_connection(*of_target, g.now) if row.is_target else None
 
 
 def _again(row: queries.ConnectionRow, found: forms.Problems) -> Response:

@@ -171,6 +171,8 @@ def _what_a_service_submits_must_come_back(shop: Shop) -> None:
             shop.panel("quickbooks")
         )
         assert shop.e_invoice("NS-2", "NS-2") == "not awaited: AiAccount submits e-Invoices"
+        long = "1 invoice posted more than 72 hours ago has no e-Invoice yet"
+        assert (long in shop.panel("quickbooks")) == bool(noted)
     valid = f"{day(0)}T09:30:00+08:00"
     shop.note("Q-NS-2", valid)
     shop.days_go_by()

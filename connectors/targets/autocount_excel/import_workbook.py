@@ -189,15 +189,19 @@ def _preflight(
     if refusal or schema is None:
         return refusal
     base = base_currency_of(settings)
-    heads = heads_fault(settings, (schema,))
     found = (
-        (("business_rule", f"Column names of the connection: {heads}") if heads else None)
+        _heads_fault(schema, settings)
         or _number_fault(document.number, declared.listed(str(settings.get(PREFIX, ""))))
         or _header_fault(schema, document)
         or _lines_fault(schema, document)
         or _payment_fault(schema, document, base)
     )
     return refused(document, *found) if found else None
+
+
+def _heads_fault(schema: DocumentSchema, settings: Settings) -> Fault | None:
+    heads = heads_fault(settings, (schema,))
+    return ("business_rule", f"Column names of the connection: {heads}") if heads else None
 
 
 def _number_fault(number: str, prefixes: Sequence[str]) -> Fault | None:

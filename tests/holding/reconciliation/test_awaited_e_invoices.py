@@ -1,7 +1,7 @@
 """What a posted document says of its e-invoice: valid, awaited, the target's own, or nothing."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import update
@@ -55,10 +55,15 @@ def test_posted_invoices_without_one_are_counted_with_the_oldest(life: Life) -> 
         ):
             session.execute(update(Posting).where(Posting.id == one.id).values(**changed))
     with database.read() as session:
-        told = of_connection(session, target, "quickbooks", FIELD)
-        assert told == Awaited("E-invoice", 2, oldest)
-        assert of_connection(session, target + 1, "quickbooks", FIELD) == Awaited(
-            "E-invoice", 0, None
-        )
-        assert of_connection(session, target, "quickbooks", {}) is None
-        assert of_connection(session, target, "autocount", FIELD) is None
+        now = oldest + timedelta(hours=72)
+        told = of_connection(session, target, "quickbooks", FIELD, now)
+        assert told == Awaited("E-invoice", 2, oldest, 0)
+        told = of_connection(session, target, "quickbooks", FIELD, now + timedelta(seconds=1))
+        assert told is not None
+        assert told.late >= 1
+        week = of_connection(session, target, "quickbooks", FIELD, now + timedelta(days=7))
+        assert week == Awaited("E-invoice", 2, oldest, 2)
+        none = of_connection(session, target + 1, "quickbooks", FIELD, now)
+        assert none == Awaited("E-invoice", 0, None, 0)
+        assert of_connection(session, target, "quickbooks", {}, now) is None
+        assert of_connection(session, target, "autocount", FIELD, now) is None
