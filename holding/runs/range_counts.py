@@ -7,12 +7,11 @@ another. A record that no rules date has none: it counts by the day on which it 
 company is, apart from the others.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Result, func, select
 from sqlalchemy.orm import Session
 
 from holding.store.sums import of_posting
@@ -86,7 +85,7 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time.min, zone)
 
 
-def _by_kind(found: Iterable[Row[tuple[str, str, int, int | None]]]) -> tuple[KindCount, ...]:
+def _by_kind(found: Result[str, str, int, int | None]) -> tuple[KindCount, ...]:
     rows = list(found)
     money = by_key((row.kind, row.currency, row.minor) for row in rows)
     return tuple(

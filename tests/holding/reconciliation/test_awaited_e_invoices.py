@@ -55,6 +55,7 @@ def test_posted_invoices_without_one_are_counted_with_the_oldest(life: Life) -> 
         ):
             session.execute(update(Posting).where(Posting.id == one.id).values(**changed))
     with database.read() as session:
+        assert oldest is not None
         now = oldest + timedelta(hours=72)
         told = of_connection(session, target, "quickbooks", FIELD, now)
         assert told == Awaited("E-invoice", 2, oldest, 0)
