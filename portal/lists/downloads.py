@@ -67,7 +67,8 @@ def download(ending: str, **place: Any) -> Response:
         words = f"More than {list_file.MOST:,} rows match, too many for one file."
         hint = "Narrow the list by its filter, and download the parts one after another."
         return fragments.refuse(Refusal("list.many", words, hint), back=back)
-    _tell(listed, page, kind, rows)
+    if request.method != "HEAD":  # which asks what there is, and takes nothing
+        _tell(listed, page, kind, rows)
     size = out.tell()
     out.seek(0)
     answer = Response(_pieces(out), content_type=MEDIA[kind])

@@ -19,7 +19,14 @@ from holding.records import accepted_differences
 from holding.records.accepted_differences import Accepted
 from holding.store.together import answer
 from holding.tables.columns import from_minor, moment_text
-from holding.worklist import ageing, approval_inbox, closed_holds, open_holds, search
+from holding.worklist import (
+    ageing,
+    approval_inbox,
+    closed_holds,
+    groups,
+    open_holds,
+    search,
+)
 from holding.worklist import filters as worklist_filters
 from holding.worklist.filters import Filter
 from holding.worklist.open_holds import ListedHold
@@ -32,6 +39,8 @@ AT_ONCE: Final = 500
 HELD: Final = ("Hold", "Record", "Source", "Kind", "Id in source", "Customer", "Class", "Cause",
                "What happened", "Rule", "Team", "Taken by", "Document", "On hold since",
                "Snoozed until", "Currency", "Amount")  # fmt: skip
+CAUSES: Final = ("Class", "Cause", "Rule", "Team", "On hold since", "Records", "Currency",
+                 "Amount")  # fmt: skip
 STATES: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "Document", "Number",
                  "State", "Reason", "Currency", "Amount")  # fmt: skip
 CLEARED: Final = ("Hold", "Record", "Source", "Kind", "Id in source", "Class", "What happened",
@@ -85,8 +94,33 @@ def holding() -> ListFile:
         ask_states = partial(open_holds.in_state, store.reading(), company, wanted.view)
         table = Table(VIEWS[wanted.view], STATES, _each(ask_states, lambda row: row.id, _state))
     else:
-        table = Table("Holds", HELD, _holds(wanted))
+        table = Table("Records", HELD, _holds(wanted))
+        beside = [Table("Causes", CAUSES, _causes(wanted)), _filter_sheet(wanted)]
+        typed = frozenset({"search"})
+        return ListFile(title, "holding", [table], _filter(wanted), typed, beside)
     return ListFile(title, "holding", [table], _filter(wanted), frozenset({"search"}))
+
+
+def _causes(wanted: Filter) -> Iterator[list[Written]]:
+    """A row a cause and currency, largest first: the records that it blocks, each once."""
+    session, company = store.reading(), g.company.id
+    held = worklist_filters.held(session, company, g.actor.person_id)
+
+    def ask(after: tuple[int, int] | None) -> Sequence[groups.Group]:
+        return answer(session, groups.groups(session, company, wanted, held, after))
+
+    pages = each_page(ask, lambda group: (group.book, group.id), groups.GROUPS_A_PAGE)
+    for group in (group for page in pages for group in page):
+        money = by_currency(group.money, g.company.currency)
+        for currency, amount in money:
+            yield [class_label(group.error_class), group.label, group.rule, group.team,
+                   moment_text(group.since), group.records, currency, amount]  # fmt: skip
+
+
+def _filter_sheet(wanted: Filter) -> Table:
+    """What was asked for, a word a row, and when."""
+    rows: list[list[Written]] = [[word, said] for word, said in _filter(wanted).items()]
+    return Table("Filter", ("Word", "Asked for"), [*rows, ["as of", moment_text(g.now)]])
 
 
 def _holds(wanted: Filter) -> Iterator[list[Written]]:

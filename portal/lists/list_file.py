@@ -64,6 +64,8 @@ class ListFile:
     tables: Sequence[Table]
     filter: Mapping[str, str] = field(default_factory=dict)
     typed: frozenset[str] = frozenset()
+    beside: Sequence[Table] = ()
+    """Sheets that only the workbook has, behind its own: sums of the same rows."""
 
     @property
     def filter_line(self) -> str:
@@ -99,6 +101,7 @@ def write(out: IO[bytes], kind: FileKind, listed: ListFile, about: Mapping[str, 
         text.detach()
     elif kind is FileKind.XLSX:
         sheets = {table.title[:31]: _sheet(listed, table, count) for table in listed.tables}
+        sheets |= {t.title: _sheet(listed, t, Counted()) for t in listed.beside}
         stream_sheets(out, sheets, prefixed=True)
     else:
         stream_csv(out, _lines(listed, count))

@@ -31,6 +31,11 @@ def read_xlsx(raw: bytes, sheet: int = 0) -> Read:
     return _read(found)
 
 
+def sheets_of(raw: bytes) -> list[str]:
+    """The names of its sheets."""
+    return list(openpyxl.load_workbook(io.BytesIO(raw)).sheetnames)
+
+
 def _text(value: object) -> str:
     """A cell as the CSV has it: amounts have two decimals."""
     if isinstance(value, float):

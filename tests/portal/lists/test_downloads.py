@@ -11,7 +11,7 @@ from portal.lists.all_lists import LISTS
 from portal.lists.list_file import FileKind, ListFile, Table
 from portal.web.permissions import FILE, PERMISSIONS, page_of
 from tests.portal.evidence.test_audit_log import shown
-from tests.portal.listing import read_csv, read_json, read_xlsx
+from tests.portal.listing import read_csv, read_json, read_xlsx, sheets_of
 from tests.portal.reading import one, plain
 from tests.portal.web.test_security import VALUES
 
@@ -160,6 +160,37 @@ def test_the_audit_log_says_who_took_which_list(visit, database):
     body = one(database, "SELECT body FROM event WHERE act = 'list.downloaded' ORDER BY id LIMIT 1")
     for part in ('"list": "runs.pushes"', '"format": "xlsx"', '"rows": '):
         assert part.replace(" ", "") in body.replace(" ", "")
+
+
+def test_who_only_asks_what_there_is_takes_nothing(visit, database):
+    farah = visit("farah")
+    for ending in FileKind:
+        asked = farah.client.head(f"/c/kedai/holding.{ending}")
+        assert asked.status_code == 200
+        assert int(asked.headers["Content-Length"]) > 0
+    assert one(database, "SELECT count(*) FROM event WHERE act = 'list.downloaded'") == 0
+    farah.get("/c/kedai/holding.csv")
+    assert one(database, "SELECT count(*) FROM event WHERE act = 'list.downloaded'") == 1
+
+
+def test_the_workbook_of_the_holding_area_has_records_causes_and_the_filter(visit, database):
+    farah = visit("farah")
+    raw = farah.get("/c/kedai/holding.xlsx?class=mapping_missing&class=missing_field").data
+    assert sheets_of(raw) == ["Records", "Causes", "Filter"]
+    records, causes, asked = (read_xlsx(raw, sheet) for sheet in range(3))
+    assert {row["Class"] for row in records.rows} == {row["Class"] for row in causes.rows}
+    held = {(row["Cause"], row["Record"]) for row in records.rows}
+    counted = {row["Cause"]: int(row["Records"]) for row in causes.rows}
+    assert len(counted) > 1
+    for cause, count in counted.items():
+        assert count == sum(named in cause or cause in named for named, _ in held), (cause, held)
+    rows = {row["Word"]: row["Asked for"] for row in asked.rows}
+    assert rows["class"] == "mapping_missing, missing_field"
+    assert rows["view"] == "To do"
+    assert "as of" in rows
+    assert sheets_of(farah.get("/c/kedai/holding.xlsx?view=cleared").data) == ["Cleared"]
+    before = "SELECT body FROM event WHERE act = 'list.downloaded' ORDER BY id LIMIT 1"
+    assert f'"rows": {len(records.rows)}'.replace(" ", "") in one(database, before).replace(" ", "")
 
 
 def test_the_log_and_its_files_are_open_to_the_same_people(visit):

@@ -1,5 +1,6 @@
 """Vendored files are what they say; our own script stays small."""
 
+import gzip
 import hashlib
 import re
 from pathlib import Path
@@ -28,6 +29,20 @@ def test_the_script_is_small_and_evaluates_nothing():
     assert not any(
         word in text for word in ("eval(", "new Function", "innerHTML", "sessionStorage")
     )
+
+
+def test_what_a_page_loads_is_light_once_compressed(visit):
+    """All scripts and styles of the pages, the editor's own script apart; as they are linked."""
+    farah, scripts, styles = visit("farah"), set(), set()
+    for url in ("/c/kedai/", "/c/kedai/holding", "/c/kedai/runs", "/c/kedai/mappings/missing"):
+        page = farah.text(url)
+        scripts |= set(re.findall(r'<script src="([^"]+)"', page))
+        styles |= set(re.findall(r'<link rel="stylesheet" href="([^"]+)"', page))
+    assert len(scripts) == 3
+    assert not any("editor" in one for one in scripts)
+    weights = {url: len(gzip.compress(farah.get(url).data, 6)) for url in scripts | styles}
+    assert sum(weights[url] for url in scripts) <= 70 * 1024
+    assert sum(weights[url] for url in styles) <= 15 * 1024
 
 
 def test_the_stylesheets_are_served_as_one_in_their_order_with_the_mark_of_their_content(visit):
