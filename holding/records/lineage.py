@@ -5,7 +5,7 @@ Not here: judging itself (rules) and its replay (`programs/replay.py`).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -89,6 +89,17 @@ class LineageRow:
     value: str
     sent: str | None
     kept: str | None
+
+    @property
+    def differs(self) -> bool:
+        """Whether another value was sent than was planned."""
+        return self.sent is not None and self.sent != self.value
+
+
+def row_of_line(rows: Sequence[LineageRow], line: int | None) -> int | None:
+    """Where the values of a document's line begin, or of the next that has any."""
+    found = (at for at, row in enumerate(rows) if line and (row.line or 0) >= line)
+    return next(found, None)
 
 
 def verdicts(session: Session, evaluation_id: int) -> tuple[VerdictRow, ...]:

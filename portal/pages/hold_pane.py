@@ -34,6 +34,8 @@ from holding.worklist.filters import Filter
 from portal.pages import posted_change
 from portal.web import filters, forms, fragments, store
 
+MOST = 60
+"""Fields of one kind in a pane; the lineage of the record has all, page by page."""
 Wished = TypeVar("Wished")
 
 
@@ -84,15 +86,17 @@ def pane(
 
 def folded(found: Sequence[side_by_side.Pair]) -> dict[str, object]:
     """The fields that a finding speaks of (or, where it speaks of none, those of the head), the
-    other fields of the document, and the rest of the source.
+    other fields of the document, and the rest of the source; of a long document not all.
     """
     listed = [pair for pair in found if pair.hit or pair.field]
     hit = [pair for pair in listed if pair.hit]
     shown = hit or [pair for pair in listed if pair.line is None]
+    known = set(map(id, shown))
     return {
-        "pairs": shown,
-        "folded": [pair for pair in listed if pair not in shown],
-        "others": [pair for pair in found if pair not in listed],
+        "pairs": shown[:MOST],
+        "folded": [pair for pair in listed if id(pair) not in known][:MOST],
+        "others": [pair for pair in found if not (pair.hit or pair.field)][:MOST],
+        "beyond": len(listed) > MOST,
     }
 
 

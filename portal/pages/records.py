@@ -26,7 +26,6 @@ from holding.records import (
 )
 from holding.records import lineage as tracing_verdicts
 from holding.records import record_rows as queries
-from holding.records import trace as records_trace
 from holding.refusal import Refusal
 from holding.rulesets import rulebook
 from holding.runs.status import Pill, standing
@@ -37,6 +36,7 @@ from portal.web import filters, forms, fragments, labels, store, target_status
 from rules.values.posting_states import PostingState
 
 pages = Blueprint("records", __name__, url_prefix="/c/<co>")
+A_PAGE, RAW_LINES = 100, 1_500
 
 
 @pages.get("/records/<source>/<kind>/<record_id:external_id>")
@@ -52,7 +52,7 @@ def show(source: str, kind: str, external_id: str) -> Response:
         return _download(record)
     shown = _head(record)
     told = shown._asdict() | {"payout": _payout(shown)} | TABS[tab][1](shown)
-    return fragments.respond("records/show.html", told, tab=tab, tabs=TABS)
+    return fragments.respond("records/show.html", told, tab=tab, tabs=TABS, place=fragments.at_row)
 
 
 @pages.post("/records/<source>/<kind>/<record_id:external_id>/read")
@@ -213,14 +213,16 @@ def _place_of(record: queries.RecordRow, one: checklist_and_finding.Ticked) -> s
 def _trace(shown: _Shown) -> dict[str, object]:
     session, record_id = store.reading(), shown.record.id
     finding = checklist_and_finding.finding(session, record_id)
-    return {"steps": records_trace.timeline(session, record_id), "finding": finding}
+    return {"steps": trace.timeline(session, record_id), "finding": finding}
 
 
 def _lineage(shown: _Shown) -> dict[str, object]:
-    posting = shown.posting
-    rows = tracing_verdicts.lineage(store.reading(), posting.id) if posting else ()
+    rows = tracing_verdicts.lineage(store.reading(), shown.posting.id) if shown.posting else ()
+    line = fragments.asked("line")
     hidden = () if filters.sees_personal() else personal_data.PERSONAL_FIELDS
-    return {"rows": rows, "hidden": hidden}
+    start = tracing_verdicts.row_of_line(rows, line) or fragments.asked("row")
+    told = {"rows": rows, "hidden": hidden, "asked_line": line}
+    return {**told, "part": forms.part(rows, A_PAGE, start)}
 
 
 def _way(shown: _Shown) -> dict[str, object]:
@@ -236,24 +238,20 @@ def _rules(shown: _Shown) -> dict[str, object]:
     hit = next((v for v in verdicts if v.deciding), None)
     code = rulebook.excerpt(session, judged.ruleset_version_id, hit.place) if judged and hit else ()
     hidden = () if filters.sees_personal() else personal_data.PERSONAL
-    return {"verdicts": verdicts, "judged": judged, "hit": hit, "code": code, "hidden": hidden}
+    first = sorted(verdicts, key=lambda v: not v.deciding) if len(verdicts) > A_PAGE else verdicts
+    part = forms.part(first, A_PAGE, fragments.asked("row"))
+    return {"part": part, "judged": judged, "hit": hit, "code": code, "hidden": hidden}
 
 
 def _versions(shown: _Shown) -> dict[str, object]:
     versions = shown.versions
     by_no = {v.no: v for v in versions}
-    new = by_no.get(forms.whole(request.args.get("to")) or shown.record.version or 0)
+    new = by_no.get(fragments.asked("to") or shown.record.version or 0)
     before = max((no for no in by_no if new and no < new.no), default=0)
-    old = by_no.get(forms.whole(request.args.get("from")) or before)
+    old = by_no.get(fragments.asked("from") or before)
     show = filters.sees_personal()
-    changes = (
-        differences.difference(
-            personal_data.without_personal(old.body, show=show),
-            personal_data.without_personal(new.body, show=show),
-        )
-        if old and new
-        else ()
-    )
+    bodies = [personal_data.without_personal(v.body, show=show) for v in (old, new) if v]
+    changes = differences.difference(*bodies) if old and new else ()
     return {"old": old, "new": new, "changes": changes, "money": differences.money_change(changes)}
 
 
@@ -287,17 +285,18 @@ def _pruned(digest: str) -> Refusal:
 
 
 def _raw(shown: _Shown) -> dict[str, object]:
-    no = forms.whole(request.args.get("version")) or shown.record.version
+    no = fragments.asked("version") or shown.record.version
     version, show = next((v for v in shown.versions if v.no == no), None), filters.sees_personal()
     body = personal_data.without_personal(version.body, show=show) if version else {}
-    return {"version": version, "body": body, "may_download": show}
+    part = forms.part(filters.pretty(body).split("\n"), RAW_LINES, fragments.asked("row"))
+    return {"version": version, "part": part, "may_download": show}
 
 
 def _download(record: queries.RecordRow) -> Response:
     """The raw delivery, for those who may see personal data."""
     if not filters.sees_personal():
         abort(403)
-    no = forms.whole(request.args.get("version")) or record.version or 0
+    no = fragments.asked("version") or record.version or 0
     body = queries.delivery_body(store.reading(), g.company.id, record.id, no)
     if body is None:
         found = queries.delivery_of(store.reading(), g.company.id, record.id, no)

@@ -4,10 +4,11 @@ Here: reading and trimming what a browser sent. Not here: whether the wish is gr
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
+from typing import Generic, TypeVar
 
 from werkzeug.datastructures import MultiDict
 
@@ -15,6 +16,7 @@ from grammar.text.amounts import sign
 from holding.tables.columns import to_minor
 
 Form = MultiDict[str, str]
+Row = TypeVar("Row")
 MIN_REASON = 3
 HOUR = "hour_"
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
@@ -250,3 +252,27 @@ def _reason_problem(reason: str) -> Mapping[str, str]:
     if len(reason) >= MIN_REASON:
         return {}
     return {"reason": "Say why, in a few words: it stands in the audit log."}
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[Row]):
+    """Some rows of many, counted from 0: where they begin, and where those before and after do."""
+
+    rows: tuple[Row, ...]
+    start: int
+    total: int
+    before: int | None
+    after: int | None
+
+
+def part(rows: Sequence[Row], most: int, start: int | None) -> Part[Row]:
+    """The rows from a place on; the beginning where the address names none that is there."""
+    at = start if start is not None and 0 < start < len(rows) else 0
+    end = at + most
+    return Part(
+        rows=tuple(rows[at:end]),
+        start=at,
+        total=len(rows),
+        before=max(0, at - most) if at else None,
+        after=end if end < len(rows) else None,
+    )

@@ -8,10 +8,10 @@ jinja2_fragments. Not here: what is on a page.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 import flask
-from flask import Flask, Response, current_app, flash, make_response, redirect, render_template
+from flask import Flask, Response, current_app, flash, g, make_response, redirect, render_template
 from htmx_flask import Htmx
 from htmx_flask.requests import HtmxAwareRequest
 from jinja2_fragments.flask import render_block
@@ -20,6 +20,7 @@ from markupsafe import escape
 from connectors.registry import titled
 from holding.refusal import Refusal
 from portal.languages.choice import told
+from portal.web import forms
 
 WORD = re.compile(r"([a-z]+)(?:_[0-9]+)?")
 request = cast(HtmxAwareRequest, flask.request)
@@ -142,3 +143,15 @@ def _trigger(answer: Response, say: str) -> None:
 def _vary(answer: Response) -> Response:
     answer.vary.update(["HX-Request", "HX-Target"])
     return answer
+
+
+def at_row(row: int) -> str:
+    """This page from another of its rows on, all else as it was asked for."""
+    asked = {word: texts for word, texts in request.args.lists() if word not in ("row", "line")}
+    place: dict[str, Any] = {**(request.view_args or {}), **asked, "co": g.company.code}
+    return flask.url_for(request.endpoint or "", **place, row=row)
+
+
+def asked(word: str) -> int | None:
+    """The whole number that the address gives for a word, if it gives one."""
+    return forms.whole(request.args.get(word))

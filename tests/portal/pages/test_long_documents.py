@@ -1,0 +1,82 @@
+"""A document of 1,114 lines, the longest that was met, is shown in light pages."""
+
+import html
+import re
+
+import pytest
+from sqlalchemy import select
+
+from holding.store.database import Database
+from holding.tables import Company
+from portal.pages.records import TABS
+from portal.web.forms import part
+from tests.holding.shop import Shop, line, order
+from tests.portal.reading import one
+from tests.support.clock import SetClock
+
+pytestmark = pytest.mark.sqlite
+LINES, MOST = 1_114, 100_000
+RECORD = "/c/kedai/records/netshop/order/SO-1114"
+
+
+@pytest.fixture
+def long(database: Database, clock: SetClock) -> None:
+    """An order of so many lines that is held, because its total says another sum."""
+    with database.read() as session:
+        company = session.scalars(select(Company).where(Company.code == "kedai")).one()
+    shop = Shop(database, company, clock, {}, deliveries=900)
+    lines = [line(pos=n, name=f"Tea {n}") for n in range(1, LINES + 1)]
+    shop.receive(order("SO-1114", lines=lines, total="1.00"))
+    shop.judge()
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_each_tab_of_its_record_is_light(visit, long, tab):
+    page = visit("farah").get(f"{RECORD}?tab={tab}").data
+    assert len(page) <= MOST
+
+
+def test_its_hold_is_light(visit, database, long):
+    query = "SELECT max(hold.id) FROM hold JOIN record ON record.id = record_id"
+    hold = one(database, f"{query} WHERE record.number = 'SO-1114'")
+    assert len(visit("farah").get(f"/c/kedai/holding/{hold}").data) <= MOST
+
+
+def test_all_values_of_it_are_reached_page_by_page_and_a_line_by_its_number(visit, long):
+    farah, url, seen = visit("farah"), f"{RECORD}?tab=lineage", []
+    while url:
+        page = farah.text(url)
+        found = re.findall(r'id="lin_(\d+)"', page)
+        assert 0 < len(found) <= 100
+        seen += found
+        further = re.search(r'<a class="btn" href="([^"]+)">Next</a>', page)
+        url = html.unescape(further[1]) if further else ""
+    assert seen == [str(n) for n in range(1, len(seen) + 1)]
+    assert len(seen) > 5 * LINES
+    page = farah.text(f"{RECORD}?tab=lineage&line=700")
+    first = page[page.index('id="lin_') :].partition("</tr>")[0]
+    assert " line 700<" in first
+    assert 'value="700"' in page
+
+
+def test_what_decides_stands_first_among_its_verdicts(visit, long):
+    page = visit("farah").text(f"{RECORD}?tab=ruletree")
+    verdicts = page[page.index('class="verdicts"') :]
+    assert re.search(r'<li class="[^"]*" id="deciding"', verdicts).start() < 60
+
+
+def test_a_short_document_has_no_pages_and_no_search_for_a_line(visit):
+    for tab in ("lineage", "ruletree", "raw"):
+        page = visit("farah").text(f"/c/kedai/records/netshop/order/SO-10241?tab={tab}")
+        assert "toline" not in page
+        assert ">Next</a>" not in page
+
+
+def test_a_place_beyond_the_end_is_the_beginning():
+    rows = list(range(250))
+    first = part(rows, 100, None)
+    assert (first.rows[0], first.before, first.after, first.total) == (0, None, 100, 250)
+    assert part(rows, 100, 250) == part(rows, 100, -3) == first
+    last = part(rows, 100, 200)
+    assert (last.rows, last.before, last.after) == (tuple(range(200, 250)), 100, None)
+    assert part(rows, 100, 40).before == 0
