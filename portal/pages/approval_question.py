@@ -94,7 +94,7 @@ def balance(chosen: Sequence[lists.Member], seen: Foreseen) -> Balance:
 
 
 def _parts(rows: Sequence[lists.Member], why: Mapping[int, str]) -> tuple[Part, ...]:
-    told = dict.fromkeys(why[row.posting_id] for row in rows if row.posting_id in why)
+    told = dict.fromkeys(why[key] for row in rows if (key := row.posting_id or 0) in why)
     return tuple(_part(one, [r for r in rows if why.get(r.posting_id or 0) == one]) for one in told)
 
 

@@ -26,7 +26,8 @@ class Counted:
     """What somebody who stands on the dashboard did since."""
 
     def __init__(self, person: Person) -> None:
-        self.page, self._done = person.page, []
+        self.page = person.page
+        self._done: list[tuple[str, str]] = []
         assert self.page.locator("#dash").count() == 1, self.page.url
         self.page.expose_function("counted", self._heard)
         self.page.context.add_init_script(LISTENER)
