@@ -94,7 +94,7 @@ class _Causes:
         return problem
 
     def _free(self) -> list[Problem]:
-        """What stands for itself so far; counted anew only after something was taken."""
+        """What stands for itself so far; counted again only after something was taken."""
         if self.taken != len(self.cause_of):
             self.taken = len(self.cause_of)
             self.free = [p for p in self.found if p not in self.cause_of]
