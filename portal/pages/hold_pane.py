@@ -18,10 +18,10 @@ from holding.access.actors import may
 from holding.approvals import approve, candidates, releasers
 from holding.exceptions import locked_periods, notes
 from holding.exceptions.holds import Done, Moved
-from holding.intake import open_fields
+from holding.intake import differences, open_fields
 from holding.mappings import keepers
 from holding.parties import party_merge
-from holding.programs import posted_differences
+from holding.programs import posted_differences, same_keys
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.store.database import DatabaseSession
@@ -63,6 +63,7 @@ def pane(
         **posted_change.shown(session, g.company.id, row, show_personal=show),
         **folded(() if changed else side_by_side.pairs_of(session, row, show_personal=show)),
         "beside": side_by_side.beside_of(session, row, show_personal=show),
+        "twins": _twins(row, show=show) if row.open and row.code == "DUP01" else (),
         "hide": personal_data.hiding(session, row.record_id, show=show),
         "by_people": by_people,
         "who": who,
@@ -98,6 +99,18 @@ def folded(found: Sequence[side_by_side.Pair]) -> dict[str, object]:
         "others": [pair for pair in found if not (pair.hit or pair.field)][:MOST],
         "beyond": len(listed) > MOST,
     }
+
+
+def _twins(row: hold_query.HoldRow, *, show: bool) -> list[Mapping[str, object]]:
+    """The records that its duplicate rule takes for the same, each with what differs."""
+    ours, found = personal_data.without_personal(row.body, show=show), []
+    reach = g.actor.reach
+    for one in same_keys.with_same_key(store.reading(), g.company.id, row.record_id, reach):
+        theirs = personal_data.without_personal(one.body, show=show)
+        changes = differences.difference(ours, theirs)
+        same = len(set(differences.flat(ours)) & set(differences.flat(theirs)))
+        found.append({"record": one, "changes": changes, "same": same})
+    return found
 
 
 def _elsewhere(team: str | None) -> Refusal:

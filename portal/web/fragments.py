@@ -8,10 +8,11 @@ jinja2_fragments. Not here: what is on a page.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import cast
+from urllib.parse import urlencode
 
 import flask
-from flask import Flask, Response, current_app, flash, g, make_response, redirect, render_template
+from flask import Flask, Response, current_app, flash, make_response, redirect, render_template
 from htmx_flask import Htmx
 from htmx_flask.requests import HtmxAwareRequest
 from jinja2_fragments.flask import render_block
@@ -147,9 +148,9 @@ def _vary(answer: Response) -> Response:
 
 def at_row(row: int) -> str:
     """This page from another of its rows on, all else as it was asked for."""
-    asked = {word: texts for word, texts in request.args.lists() if word not in ("row", "line")}
-    place: dict[str, Any] = {**(request.view_args or {}), **asked, "co": g.company.code}
-    return flask.url_for(request.endpoint or "", **place, row=row)
+    asked_for = request.args.items(multi=True)
+    kept = [(word, text) for word, text in asked_for if word not in ("row", "line")]
+    return f"{request.path}?{urlencode([*kept, ('row', row)])}"
 
 
 def asked(word: str) -> int | None:
