@@ -262,3 +262,43 @@ def test_back_after_signing_out_shows_nothing(somebody: Open) -> None:
     page.go_back()
     page.wait_for_url("**/signin**")
     assert page.get_by_text("SO-10").count() == 0
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(29, "held"), (31, "ready")])
+def test_an_approval_is_taken_back_within_half_a_minute_and_not_after(
+    somebody: Open, served: Served, monkeypatch: pytest.MonkeyPatch, seconds: int, left: str
+) -> None:
+    monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
+    lim = somebody("lim")
+    page = lim.page
+    lim.go("/c/kedai/holding?view=approve")
+    page.click("summary[id^=groupsum_]")
+    page.click("a[id^=approveall_]")
+    page.fill("#approvereason", "compared with the orders")
+    page.click("#approvego")
+    page.locator("#undo").wait_for()
+    served.clock.advance(seconds)
+    page.click("#undo")
+    told = "Taken back: 2 documents" if left == "held" else "The time to take this back is over."
+    page.locator("#notice", has_text=told).wait_for()
+    states = "SELECT count(*) FROM posting WHERE number LIKE 'SO-1022%' AND state = "
+    assert one(served.database, f"{states} '{left}'") == 2
+    assert lim.said == []
+
+
+def test_a_double_click_approves_each_document_once(somebody: Open, served: Served) -> None:
+    lim = somebody("lim")
+    page = lim.page
+    sent: list[str] = []
+    page.on(
+        "request", lambda request: sent.append(request.method) if "approve" in request.url else 0
+    )
+    lim.go("/c/kedai/holding?view=approve")
+    page.click("summary[id^=groupsum_]")
+    page.click("a[id^=approveall_]")
+    page.fill("#approvereason", "compared with the orders")
+    page.dblclick("#approvego")
+    page.get_by_text(re.compile("2 approved, RM")).wait_for()
+    assert sent.count("POST") == 1
+    assert one(served.database, "SELECT count(*) FROM approval") == 2
+    assert lim.said == []
