@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from holding.access.teams import FALLBACK_TEAM
@@ -108,14 +108,17 @@ def _cases(
 
 _record, _version, _source = (table_of(one) for one in (Record, Version, Connection))
 _company, _person = table_of(Company), table_of(Person)
-_RECORDS = (  # of the tables themselves: what the ORM does for each row is a tenth of reading them
+# Of the tables themselves: what the ORM does for each row is a tenth of reading them.
+_RECORDS: Select[Any] = (
     select(
-        _record.c["id", "type", "family", "state", "party_key", "number", "external_id", "seen_at"],
+        *_record.c[
+            "id", "type", "family", "state", "party_key", "number", "external_id", "seen_at"
+        ],
         _source.c.connector,
         _source.c.settings.label("source_settings"),
         _company.c.code.label("company"),
         _version.c.id.label("version_id"),
-        _version.c["no", "sha256"],
+        *_version.c["no", "sha256"],
         _version.c.at.label("version_at"),
         _version.c.body,
         _person.c.name.label("editor"),

@@ -82,8 +82,8 @@ class Around:
         return max((self.arrived[one] for one in others if one in self.arrived), default=None)
 
 
-_OF_RECORDS = ("postings", "holds", "approvals", "releases", "dated", "undo_until", "linked")
-_OF_RECORDS += ("alike", "twins", "later", "known", "first")
+_OF_RECORDS = ("postings", "holds", "approvals", "releases", "dated", "undo_until", "linked",
+               "alike", "twins", "later", "known", "first")  # fmt: skip
 
 
 def around(

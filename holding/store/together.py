@@ -8,9 +8,11 @@ statement, a union in which each has columns of its own. A row of the union is o
 mapped class is found by its id beside it.
 """
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
+from threading import Lock
 from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import (
@@ -33,7 +35,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql.cache_key import HasCacheKey
 
+MOST_KEPT = 500
+"""Unions of so many different selects are kept, those that were asked last."""
 T = TypeVar("T")
 Found = TypeVar("Found", covariant=True)
 Question = Generator[SelectBase, Any, T]
@@ -97,17 +102,71 @@ def answer(session: Session, question: Question[T]) -> T:
 def _results(session: Session, asked: Sequence[SelectBase]) -> list[Result[Any]]:
     if len(asked) == 1:
         return [session.execute(cast(Executable, asked[0]))]
+    union, values = _union_of(asked)
+    found: list[list[tuple[Any, ...]]] = [[] for _ in asked]
+    kept = {"compiled_cache": union.compiled} if values else {}
+    for row in session.execute(union.statement, values, execution_options=kept):
+        told = tuple(row)
+        found[told[0]].append(tuple([told[place] for place in union.places[told[0]]]))
+    return [
+        IteratorResult(SimpleResultMetaData(names), iter(rows))
+        for names, rows in zip(union.names, found, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Union:
+    """The statement that asks several selects; of each the names of its columns, and where in a row
+    they stand. `binds` are the names of its values, in the order in which those selects have them;
+    they are names in no other union, so that its text for a database is kept with it.
+    """
+
+    statement: Select[Any]
+    names: Sequence[Sequence[str]]
+    places: Sequence[Sequence[int]]
+    binds: Sequence[str] = ()
+    compiled: dict[Any, Any] = field(default_factory=dict)
+
+
+_made: OrderedDict[tuple[Any, ...], _Union] = OrderedDict()
+_making = Lock()
+
+
+def _union_of(asked: Sequence[SelectBase]) -> tuple[_Union, Mapping[str, Any]]:
+    """The union of these selects, and the values in it. One of the same selects with other values
+    is the one that was made before: to make it costs several times what running it does.
+    """
+    keys = [cast(HasCacheKey, one)._generate_cache_key() for one in asked]
+    sure = [key for key in keys if key is not None]
+    if len(sure) < len(keys):
+        return _union_anew(asked), {}
+    shape = tuple([key.key for key in sure])
+    given = [(bind, key.params or {}) for key in sure for bind in key.bindparams]
+    with _making:
+        union = _made.get(shape)
+        if union is not None:
+            _made.move_to_end(shape)
+    if union is None:
+        union = replace(_union_anew(asked), binds=tuple([bind.key for bind, _ in given]))
+        with _making:
+            _made[shape] = union
+            while len(_made) > MOST_KEPT:
+                _made.popitem(last=False)
+    values: dict[str, Any] = {}
+    for name, (bind, told) in zip(union.binds, given, strict=True):
+        value = told.get(bind.key, bind.effective_value)
+        if bind.required and bind.key not in told:
+            return _union_anew(asked), {}  # which says so
+        if name in values and values[name] is not value and values[name] != value:
+            return _union_anew(asked), {}  # two values where those before had one in two places
+        values[name] = value
+    return union, values
+
+
+def _union_anew(asked: Sequence[SelectBase]) -> _Union:
     parts = [_Part(one) for one in asked]
     width = sum(len(part.columns) for part in parts)
-    found: list[list[tuple[Any, ...]]] = [[] for _ in parts]
-    places = _placed(parts)
-    for row in session.execute(_union(parts, width)):
-        values = tuple(row)
-        found[values[0]].append(tuple(values[place] for place in places[values[0]]))
-    return [
-        IteratorResult(SimpleResultMetaData(part.names), iter(rows))
-        for part, rows in zip(parts, found, strict=True)
-    ]
+    return _Union(_union(parts, width), [part.names for part in parts], _placed(parts))
 
 
 class _Part:

@@ -1,13 +1,16 @@
 """Questions that are asked together get the answers they get alone, by one statement a round."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import Integer, func, literal, null, select, union_all
+from sqlalchemy import Integer, bindparam, func, literal, null, select, union_all
 
 from holding.access.reach import narrow, of_ids
+from holding.store import together
 from holding.store.database import Database
 from holding.store.row_objects import Columns, of
 from holding.store.together import Answer, Question, Together, answer
@@ -113,6 +116,112 @@ def test_what_is_out_of_reach_stays_so(database: Database, company: Company) -> 
         page = Together(session)
         found, _ = page.ask(_connections(company.id)), page.ask(_teams(company.id))
         assert [one.name for one in found.value] == ["aiaccount"]
+
+
+def _some(ids: list[int], most: int, after: str | None) -> Question[list[int]]:
+    query = select(Team.id).where(Team.id.in_(ids)).order_by(Team.id.desc()).limit(most)
+    result = yield query if after is None else query.where(Team.name > after)
+    return [row.id for row in result]
+
+
+_NAMED = select(Team.name).where(Team.id.in_(bindparam("ids", expanding=True)))
+_NAMED = _NAMED.where(Team.company_id == bindparam("company")).order_by(Team.id)
+
+
+def _ready(company_id: int, ids: list[int]) -> Question[list[str]]:
+    """Of a statement that stands ready."""
+    return list((yield _NAMED.params(company=company_id, ids=ids)).scalars())
+
+
+def _both(company_id: int, name: str, other: str) -> Question[int]:
+    result = yield select(func.count(Team.id)).where(
+        Team.company_id == company_id, Team.name.in_([name]) | (Team.name == other)
+    )
+    return int(result.scalar_one())
+
+
+def test_the_same_selects_with_other_values_have_the_answers_to_those(
+    database: Database, company: Company
+) -> None:
+    with database.write() as session:
+        session.add_all([Team(company_id=company.id, name=name) for name in ("stock", "tax")])
+    with database.read() as session:
+        teams = answer(session, _teams(company.id))
+        ids, names = [one for one, _ in teams], [name for _, name in teams]
+        assert len(ids) == 3
+        mine, nobody = partial(_teams, company.id), partial(_teams, -company.id)
+        here, nowhere = partial(_connections, company.id), partial(_connections, -1)
+        for turn in range(3):
+            for questions in (
+                (mine, nobody),
+                (nobody, mine),
+                (partial(_some, ids, 2, None), partial(_some, ids[:1], 1, None)),
+                (partial(_some, ids[:1], 5, None), partial(_some, ids, turn + 1, None)),
+                (partial(_some, ids, 9, names[turn]), partial(_some, [], 9, None)),
+                (partial(_both, company.id, names[0], names[0]), mine),
+                (partial(_both, company.id, names[0], names[turn]), mine),
+                (partial(_ready, company.id, ids[:turn]), mine),
+                (partial(_ready, -company.id, ids), mine),
+                (partial(_ready, company.id, ids[turn:]), partial(_ready, company.id, ids[turn:])),
+                (here, nowhere),
+                (nowhere, here),
+            ):
+                page = Together(session)
+                told = [page.ask(cast(Question[Any], one())) for one in questions]
+                alone = [answer(session, cast(Question[Any], one())) for one in questions]
+                assert [one.value for one in told] == alone
+
+
+def test_a_value_that_stood_in_two_places_may_become_two(
+    database: Database, company: Company
+) -> None:
+    def named(name: Any) -> Question[int]:
+        query = select(func.count(Team.id)).where(Team.name == name)
+        return int((yield query).scalar_one())
+
+    name = _name_of_a_team(database, company)
+    shared, there, nobody = literal(name), literal(name), literal("nobody")
+    counts = []
+    with database.read() as session:
+        for one, other in ((shared, shared), (there, nobody), (nobody, there), (shared, shared)):
+            page = Together(session)
+            first, second = page.ask(named(one)), page.ask(named(other))
+            counts.append((first.value, second.value))
+    assert counts == [(1, 1), (1, 0), (0, 1), (1, 1)]
+
+
+def _name_of_a_team(database: Database, company: Company) -> str:
+    with database.read() as session:
+        return answer(session, _teams(company.id))[0][1]
+
+
+def test_whoever_sees_less_asks_the_same_and_sees_less(
+    database: Database, company: Company
+) -> None:
+    for reach in (None, [-1], None, [-1]):
+        with database.read() as session:
+            if reach is not None:
+                narrow(session, of_ids(reach))
+            page = Together(session)
+            found, _ = page.ask(_connections(company.id)), page.ask(_teams(company.id))
+            seen = [one.name for one in found.value]
+            assert seen == (["netshop", "aiaccount"] if reach is None else ["aiaccount"])
+
+
+def test_many_at_once_get_their_own_answers(database: Database, company: Company) -> None:
+    def asked(turn: int) -> tuple[int, int]:
+        with database.read() as session:
+            page = Together(session)
+            mine = company.id if turn % 2 else -company.id
+            forth, back = page.ask(_teams(mine)), page.ask(_teams(-mine))
+            return len(forth.value), len(back.value)
+
+    together._made.clear()
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(asked, range(40)))
+    with database.read() as session:
+        many = len(answer(session, _teams(company.id)))
+    assert found == [(many, 0) if turn % 2 else (0, many) for turn in range(40)]
 
 
 def test_one_that_needs_no_select_has_its_answer(database: Database) -> None:
