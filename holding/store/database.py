@@ -10,7 +10,10 @@ from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from sqlite3 import SQLITE_BUSY
 from sqlite3 import Connection as SqliteConnection
+from sqlite3 import OperationalError as SqliteError
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url, text
@@ -28,6 +31,11 @@ def remember(session: Session) -> None:
 
 
 BUSY_SECONDS = 30
+ASKED_AGAIN = 0.002
+"""Seconds after which who wants to write to SQLite asks again: itself it would ask after up to 100
+milliseconds, and a short pause of whoever writes much would pass unseen.
+"""
+GIVEN_WAY = 0.005
 PRIVATE = 0o600
 OTHERS = 0o077
 UNAVAILABLE = OperationalError  # locked for too long, or out of reach
@@ -60,7 +68,7 @@ class Database:
         self.dialect = make_url(url).get_backend_name()
         if self.dialect == "sqlite":
             self.engine = self._reading = _sqlite_engine(url, durable=durable)
-            self._writing = _same_pool(self.engine, begin="BEGIN IMMEDIATE")
+            self._writing = _same_pool(self.engine, _begin_to_write)
         else:
             self.engine = self._writing = _postgresql_engine(url)
             self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
@@ -86,6 +94,13 @@ class Database:
             yield session
 
     session = write
+
+    def give_way(self) -> None:
+        """Between two transactions of many: SQLite lets one write at a time, and asks nobody who
+        has waited longest, so that a webhook would wait for all of them.
+        """
+        if self.dialect == "sqlite":
+            sleep(GIVEN_WAY)
 
     def _plan(self, session: Session, *, anew: bool) -> None:
         if anew and self.dialect == "postgresql":
@@ -167,13 +182,38 @@ def _sqlite_engine(url: str, *, durable: bool) -> Engine:
         connection.isolation_level = None  # we say BEGIN ourselves
         connection.create_function("from_base64", 1, _from_base64, deterministic=True)
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
 
-    return _beginning(engine, "BEGIN")
+    return _beginning(engine, _begin_to_read)
+
+
+def _begin_to_read(connection: Any) -> None:
+    connection.execute("BEGIN")
+
+
+def _begin_to_write(connection: Any) -> None:
+    """The turn to write, or the error of a database that is locked for too long."""
+    until = monotonic() + BUSY_SECONDS
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        while not _is_begun(connection, last=monotonic() >= until):
+            sleep(ASKED_AGAIN)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+
+
+def _is_begun(connection: Any, *, last: bool) -> bool:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except SqliteError as error:
+        if last or error.sqlite_errorcode != SQLITE_BUSY:
+            raise
+        return False
+    return True
 
 
 def _from_base64(text: str | None) -> bytes | None:
@@ -197,18 +237,14 @@ def _keep_private(file: str | None) -> None:
                 Path(path).chmod(PRIVATE)
 
 
-def _same_pool(engine: Engine, *, begin: str) -> Engine:
+def _same_pool(engine: Engine, begin: Callable[[Any], None]) -> Engine:
     """An engine with the same connections, whose transactions begin otherwise."""
     return _beginning(create_engine(engine.url, pool=engine.pool, hide_parameters=True), begin)
 
 
-def _beginning(engine: Engine, begin: str) -> Engine:
+def _beginning(engine: Engine, begin: Callable[[Any], None]) -> Engine:
     """The engine's transactions begin so. A listener for it would cost each statement its time:
     SQLAlchemy then asks before and after every one whether somebody listens.
     """
-
-    def do_begin(connection: Any) -> None:
-        connection.execute(begin)
-
-    engine.dialect.do_begin = do_begin  # type: ignore[assignment, method-assign]
+    engine.dialect.do_begin = begin  # type: ignore[assignment, method-assign]
     return engine

@@ -39,6 +39,10 @@ from rules.values.canonical import dumps, sha256_hex
 
 UPLOAD_ORDERS: Final = 250  # of one transaction and one delivery
 SLICE_SECONDS: Final = 5.0  # of one turn; then it is the turn of other work
+READINGS: Final = 4
+"""A turn that had to read the file first lasts so many times as long as that: the next one may be
+that of another process, which has to read it again.
+"""
 _WORKBOOK: Final = "workbook"
 Ring = Callable[[], object]
 
@@ -145,7 +149,7 @@ def _import(database: Database, clock: Clock, turn: UploadTurn, ring: Ring) -> i
     """Take the next orders of the file, so many at a time; how many parts."""
     with database.read() as session:
         zone = zone_of_source(session, turn.source_id)
-    orders = _read.get(turn.upload_id)
+    orders, began, slice_ = _read.get(turn.upload_id), clock.monotonic(), SLICE_SECONDS
     if orders is None or orders.taken != turn.taken:
         _read.clear()
         kind = kind_of(turn.connector, turn.kind)
@@ -153,7 +157,8 @@ def _import(database: Database, clock: Clock, turn: UploadTurn, ring: Ring) -> i
         if isinstance(file, SourceRefusal):  # it was read a moment ago
             raise RuntimeError(file.message)
         orders = _read[turn.upload_id] = _Orders(file, turn)
-    until, parts = clock.monotonic() + SLICE_SECONDS, 0
+        slice_ = max(slice_, READINGS * (clock.monotonic() - began))
+    until, parts = clock.monotonic() + slice_, 0
     while orders.part:
         with database.write(many=True) as session:
             row = still_ours(session, turn)
@@ -169,6 +174,7 @@ def _import(database: Database, clock: Clock, turn: UploadTurn, ring: Ring) -> i
         ring()
         if late:
             return parts
+        database.give_way()
     _read.pop(turn.upload_id, None)
     with database.write() as session:
         if (row := still_ours(session, turn)) is not None:

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from holding.store.database import Database, open_database
+from holding.store import database as opening
+from holding.store.database import BUSY_SECONDS, UNAVAILABLE, Database, open_database
 from holding.tables import Company
 
 
@@ -50,3 +51,25 @@ def test_many_who_write_at_once_all_get_their_turn(database: Database, company: 
         list(people.map(change, range(400)))
     with database.read() as session:
         assert session.scalar(select(Company.revision)) == company.revision + 400
+
+
+def test_who_waits_too_long_to_write_is_told_and_may_ask_again(
+    database_url: str, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, other = open_database(database_url), open_database(database_url)
+    if mine.dialect != "sqlite":
+        pytest.skip("only SQLite lets one write at a time")
+    change = update(Company).where(Company.id == company.id).values(revision=Company.revision + 1)
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.05)
+    with other.write() as held:
+        held.execute(change)
+        with pytest.raises(UNAVAILABLE, match="locked"), mine.write() as session:
+            session.execute(change)
+    monkeypatch.undo()
+    for _ in range(2):
+        with mine.write() as session:
+            session.execute(change)
+            waits = session.scalar(text("PRAGMA busy_timeout"))
+            assert waits == BUSY_SECONDS * 1000  # of whatever else meets a lock
+    for one in (mine, other):
+        one.close()

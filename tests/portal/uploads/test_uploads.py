@@ -222,6 +222,30 @@ def test_an_import_that_was_cut_off_goes_on_behind_the_last_part(
     assert one(database, "SELECT sum(times) FROM delivery WHERE upload_id IS NOT NULL") == 3
 
 
+@pytest.mark.parametrize(("readings", "read"), [(0, 3), (4, 1)])
+def test_who_had_to_read_the_file_takes_more_of_it_in_at_once(
+    visit, work, database, clock, monkeypatch, readings, read
+):
+    """The next turn may be that of another process, which reads all of it again."""
+    farah = visit("farah")
+    url = checked(farah, work, orders(671, 672, 673))
+    farah.post(f"{url}/confirm", {}, status=303)
+    monkeypatch.setattr(upload_turns, "UPLOAD_ORDERS", 1)
+    monkeypatch.setattr(upload_turns, "SLICE_SECONDS", -1.0)
+    monkeypatch.setattr(upload_turns, "READINGS", readings)
+    monkeypatch.setattr(upload_turns, "_read", Forgetful())
+    times, real = [], upload_turns._Orders
+
+    def reading(*given):
+        times.append(clock.advance(10))
+        return real(*given)
+
+    monkeypatch.setattr(upload_turns, "_Orders", reading)
+    work()
+    assert one(database, "SELECT state FROM upload") == "done"
+    assert len(times) == read
+
+
 class Forgetful(dict):
     """A memory of nothing."""
 
