@@ -181,7 +181,7 @@ def read_file(name: str, raw: bytes, zone: ZoneInfo) -> Accepted | SourceRefusal
         return readers[0].read(name, raw, zone)
     known = ", ".join(suffix for source in _SOURCES for suffix in source.suffixes)
     return SourceRefusal(
-        415, "unknown_file", f"{name} is no file that can be read.", f"Use {known}."
+        415, "unknown_file", f"{name} is not a file that can be read.", f"Use {known}."
     )
 
 

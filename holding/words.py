@@ -49,7 +49,7 @@ def digits(minor: int, currency: str) -> str:
 def money(minor: int | None, currency: str) -> str:
     """RM 1,204.00 or £1,204.00; the minus is U+2212; nothing known is said so."""
     if minor is None:
-        return "amount not recorded"
+        return "without an amount"
     return f"{MINUS if minor < 0 else ''}{prefix(currency)}{digits(minor, currency)}"
 
 

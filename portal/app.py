@@ -86,9 +86,12 @@ HTMX = {
     ],
 }
 TOLD = {
-    400: ("This cannot be read.", "Load the page again and repeat it; nothing was changed."),
+    400: ("The form could not be read.", "Nothing was changed. Load the page again and repeat it."),
     403: ("You do not have access to this action.", "Nothing was changed."),
-    404: ("No such page.", "It may belong to another company, or the address is not complete."),
+    404: (
+        "No such page.",
+        "The address may be incomplete, or the page belongs to another company.",
+    ),
     405: ("This action is not available at this address.", "Nothing was changed."),
     413: (
         "The file is too large.",

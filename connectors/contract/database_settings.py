@@ -70,7 +70,7 @@ def address_of(text: str) -> DatabaseAddress | str:
         port = parts.port
         (parts.hostname or "").encode("idna")
     except ValueError:
-        return f"This is no address of a database. {_FORM}"
+        return f"This is not an address of a database. {_FORM}"
     system = parts.scheme.partition("+")[0]
     if system not in SYSTEMS:
         return f"This names no database that is known. {_FORM} Known: {', '.join(SYSTEMS)}."
@@ -163,7 +163,7 @@ def columns_fault(text: str, fields: Iterable[str]) -> str:
     for part in _parts(text):
         column, equals, field = (one.strip() for one in part.partition("="))
         if not (column and equals and field):
-            return f"“{part[:60]}” is no column with its field. Write them as order_no = number."
+            return f"“{part[:60]}” is not a column with its field. Write them as order_no = number."
         if field not in known:
             return f"There is no field {field[:60]}. Known: {', '.join(known)}."
         if field in taken:

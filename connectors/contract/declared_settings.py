@@ -249,21 +249,21 @@ def _misread(setting: Setting, value: str) -> str:
     such = f" Example: {setting.example}." if setting.example else ""
     match setting.kind:
         case "address" if not _is_address(value):
-            return f"“{value}” is no address that begins with https://.{such}"
+            return f"“{value}” is not an address that begins with https://.{such}"
         case "whole" if not (value.isascii() and value.isdecimal() and int(value) > 0):
-            return f"“{value}” is no whole number, 1 or more.{such}"
+            return f"“{value}” is not a whole number, 1 or more.{such}"
         case "day" if not _is_day(value):
-            return f"“{value}” is no day.{such}"
+            return f"“{value}” is not a day.{such}"
         case "time" if not _is_time(value):
-            return f"“{value}” is no time of a day.{such}"
+            return f"“{value}” is not a time of a day.{such}"
         case "closed_day" if value != _NO_DAY and not _is_day(value):
-            return f"“{value}” is no day. Write it as 2026-09-30, or none when nothing is closed."
+            return f"“{value}” is not a day. Write it as 2026-09-30, or none if nothing is closed."
         case "zone" if value not in available_timezones():
-            return f"“{value}” is no time zone. Name it as Europe/London or Asia/Kuala_Lumpur."
+            return f"“{value}” is not a time zone. Name it as Europe/London or Asia/Kuala_Lumpur."
         case "currency" if not (
             len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()
         ):
-            return f"“{value}” is no currency. Use its three letters, such as GBP."
+            return f"“{value}” is not a currency. Use its three letters, such as GBP."
         case _:
             return ""
 

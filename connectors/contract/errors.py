@@ -121,15 +121,15 @@ RETRY: Mapping[ErrorClass, RetryRule] = MappingProxyType(
         ),
         "bad_value": RetryRule(
             owner="operations",
-            cause="A value is there, but it cannot be right.",
+            cause="A value is present but not valid.",
             action="Correct the record in the system it comes from.",
             retry=RetryWay.AFTER_CHANGE,
             ends_by=_AFTER_RECORD,
         ),
         "mapping_missing": RetryRule(
             owner="finance",
-            cause="A value has no counterpart in the accounting system.",
-            action="Add the mapping; every record that waits for it is freed together.",
+            cause="A value is not mapped to a code in the accounting system.",
+            action="Add the mapping; all records that wait for it are checked again together.",
             retry=RetryWay.AFTER_CHANGE,
             ends_by="the mapping entry, or the code made known in the accounting system",
         ),
@@ -149,8 +149,9 @@ RETRY: Mapping[ErrorClass, RetryRule] = MappingProxyType(
         ),
         "stale_version": RetryRule(
             owner="finance",
-            cause="What stands in the accounting system is not the newest state of the record.",
-            action="Correct the document there by hand, then have it looked at again.",
+            cause="The document in the accounting system does not match the latest version of "
+            "the record.",
+            action="Correct the document in the accounting system, then have it checked again.",
             retry=RetryWay.NEVER,
             ends_by="a person's decision",
         ),
@@ -163,7 +164,7 @@ RETRY: Mapping[ErrorClass, RetryRule] = MappingProxyType(
         ),
         "temporary": RetryRule(
             owner="system",
-            cause="The accounting system is busy or out of reach.",
+            cause="The accounting system is busy or not responding.",
             action="Nothing: it is retried automatically.",
             retry=RetryWay.AUTOMATIC,
             ends_by="time",
@@ -174,7 +175,7 @@ RETRY: Mapping[ErrorClass, RetryRule] = MappingProxyType(
         "uncertain": RetryRule(
             owner="system",
             cause="No clear answer came, so the document may or may not have arrived.",
-            action="Nothing: it is looked up before anything is sent again.",
+            action="No action needed: Clearpost looks the document up before sending again.",
             retry=RetryWay.LOOK_UP_FIRST,
             ends_by="the look-up",
             pauses=(5.0, 15.0, 30.0, 60.0, 120.0, 600.0),
@@ -182,7 +183,7 @@ RETRY: Mapping[ErrorClass, RetryRule] = MappingProxyType(
         ),
         "business_rule": RetryRule(
             owner="approver",
-            cause="A rule says no.",
+            cause="A rule is not met.",
             action="Decide: release, reject, or have the rule or the record changed.",
             retry=RetryWay.AFTER_CHANGE,
             ends_by="a rule, the record or an approval changed",

@@ -202,12 +202,12 @@ def _error(cell: Cell, bad: _Bad) -> RowError:
 
 def _text(value: object) -> str | _Bad:
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal, date)):
-        return _Bad("This is no text.", "Give it as text.")
+        return _Bad("This is not text.", "Give it as text.")
     text = value if isinstance(value, str) else _plain(value)
     if len(text) > TEXT_CAP:
         return _Bad(f"This is longer than {TEXT_CAP} characters.", "Shorten it.")
     if _NO_TEXT.search(text):
-        return _Bad("This contains a sign that is no text.", "Remove the invisible signs.")
+        return _Bad("This contains an unsupported character.", "Remove the invisible signs.")
     return text
 
 
@@ -221,7 +221,9 @@ def _plain(value: int | Decimal | date) -> str:
 
 
 def _decimal(value: object, *, pad: int) -> str | _Bad:
-    bad = _Bad("This is no number.", "Write it with digits and a decimal point, such as 1234.50.")
+    bad = _Bad(
+        "This is not a number.", "Write it with digits and a decimal point, such as 1234.50."
+    )
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         return bad
     text = str(value)
@@ -245,7 +247,7 @@ def _decimal(value: object, *, pad: int) -> str | _Bad:
 def _whole(value: object) -> int | _Bad:
     text = _decimal(value, pad=0)
     if isinstance(text, _Bad) or "." in text:
-        return _Bad("This is no whole number.", "Write it with digits only, such as 3.")
+        return _Bad("This is not a whole number.", "Write it with digits only, such as 3.")
     return int(text)
 
 
@@ -255,11 +257,11 @@ def _yesno(value: object) -> bool | _Bad:
         return value
     if isinstance(value, (str, int, Decimal)) and str(value).lower() in words:
         return words[str(value).lower()]
-    return _Bad("This is neither yes nor no.", "Write yes or no.")
+    return _Bad("Expected yes or no.", "Write yes or no.")
 
 
 def _date(value: object) -> str | _Bad:
-    bad = _Bad("This is no date.", "Write it as 2026-11-19.")
+    bad = _Bad("This is not a date.", "Write it as 2026-11-19.")
     if isinstance(value, datetime):
         midnight = (value.hour, value.minute, value.second, value.microsecond) == (0, 0, 0, 0)
         return value.date().isoformat() if midnight and value.tzinfo is None else bad
@@ -274,7 +276,7 @@ def _date(value: object) -> str | _Bad:
 
 
 def _moment(value: object, zone: ZoneInfo) -> str | _Bad:
-    bad = _Bad("This is no moment.", "Write it as 2026-11-19T14:03:11+08:00.")
+    bad = _Bad("This is not a date and time.", "Write it as 2026-11-19T14:03:11+08:00.")
     if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", value, re.ASCII):
         try:
             value = datetime.fromisoformat(value)

@@ -44,7 +44,7 @@ def closed_through(settings: Settings, ask: str) -> date | str | None:
     try:
         return date.fromisoformat(given)
     except ValueError:
-        return f"{given} is no day. {ask}" if given else ask
+        return f"{given} is not a day. {ask}" if given else ask
 
 
 def told_by_settings(settings: Settings, locked: date | None) -> Snapshot:

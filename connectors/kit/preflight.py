@@ -32,12 +32,12 @@ def value_fault(schema: FieldSchema, value: str, name: str, *, runs: str) -> Fau
         good = value in ("yes", "no")
         return None if good else ("bad_value", f"{name} is neither yes nor no: {value[:20]}.")
     if schema.type == "date":
-        return None if _is_date(value) else ("bad_value", f"{name} is no date: {value[:30]}.")
+        return None if _is_date(value) else ("bad_value", f"{name} is not a date: {value[:30]}.")
     if value[0] in (_DANGEROUS if runs else _LINE_ENDS):
         why = f"which {runs} could run" if runs else "which no cell of text holds"
         return "bad_value", f"{name} begins with {value[0]!r}, {why}."
     if _CONTROL.search(value):
-        return "bad_value", f"{name} contains a sign that is no text."
+        return "bad_value", f"{name} contains an unsupported character."
     if schema.max_length and len(value) > schema.max_length:
         return "bad_value", f"{name} is longer than {schema.max_length} characters."
     return None
@@ -109,12 +109,12 @@ def _number_fault(schema: FieldSchema, value: str, name: str) -> Fault | None:
     try:
         number = Decimal(value)
     except InvalidOperation:
-        return "bad_value", f"{name} is no number: {value[:50]}."
+        return "bad_value", f"{name} is not a number: {value[:50]}."
     if not number.is_finite() or number.adjusted() > _LARGEST:
-        return "bad_value", f"{name} is no number that can be posted."
+        return "bad_value", f"{name} is not a number that can be posted."
     if schema.type == "whole":
         good = value.isdecimal() and number >= 1
-        return None if good else ("bad_value", f"{name} is no whole number from 1 up: {value}.")
+        return None if good else ("bad_value", f"{name} is not a whole number from 1 up: {value}.")
     if schema.places is not None and number != round(number, schema.places):
         return "bad_value", f"{name} has more than {schema.places} decimal places: {value}."
     return None

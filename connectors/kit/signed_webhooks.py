@@ -68,7 +68,7 @@ def prove(
         )
     timestamp, given, event = (lower[name] for name in names)
     if not _EVENT_ID.fullmatch(event):
-        words = "The event id is no plain text of 1 to 128 signs."
+        words = "The event id is not plain text of 1 to 128 signs."
         return SourceRefusal(400, "bad_event_id", words, "Send one.")
     signed = (timestamp, event, raw)
     refused = _forged(signed, given, secrets) or _late(timestamp, now)
@@ -92,7 +92,7 @@ def _forged(
     if _fits((timestamp, raw), given, secrets):  # as it was done before the id was signed, too
         words = "The signature does not cover the event id, so nothing was taken."
         return SourceRefusal(401, "event_id_not_signed", words, HOW_TO_SIGN)
-    words = "The signature does not fit the delivery."
+    words = "The signature does not match the delivery."
     return SourceRefusal(401, "bad_signature", words, HOW_TO_SIGN)
 
 

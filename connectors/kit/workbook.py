@@ -64,7 +64,9 @@ def read_tables(
             "encrypted", "The file is an old or a protected workbook.", "Save it as plain .xlsx."
         )
     if raw[:4] != b"PK\x03\x04":
-        return WorkbookRefusal("not_xlsx", "The file is no .xlsx workbook.", "Save it as .xlsx.")
+        return WorkbookRefusal(
+            "not_xlsx", "The file is not an .xlsx workbook.", "Save it as .xlsx."
+        )
     told = run(
         "connectors.kit.workbook_child", [json.dumps(asdict(limits))], raw, limits.cpu_seconds * 6
     )

@@ -142,7 +142,7 @@ def _check_entries(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
             "Save it as plain .xlsx with values only.",
         )
     if "[content_types].xml" not in names or "xl/workbook.xml" not in names:
-        raise RefusedError("not_xlsx", "The file is no .xlsx workbook.", "Save it as .xlsx.")
+        raise RefusedError("not_xlsx", "The file is not an .xlsx workbook.", "Save it as .xlsx.")
     if sum(entry.file_size for entry in entries) > limits.inflated_bytes:
         raise _bomb()
     for entry in entries:
@@ -152,7 +152,7 @@ def _check_entries(entries: list[zipfile.ZipInfo], limits: Limits) -> None:
 
 
 def _bomb() -> RefusedError:
-    return RefusedError("too_large", "The workbook grows too large when unpacked.", "Split it.")
+    return RefusedError("too_large", "The workbook is too large when uncompressed.", "Split it.")
 
 
 def _slips(name: str) -> bool:

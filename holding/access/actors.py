@@ -153,8 +153,8 @@ def may(actor: Actor, act: str) -> Refusal | None:
     if actor.scopes is not None and act not in actor.scopes:
         return Refusal(
             code="token.scope",
-            message=f"This token was not given for {act}.",
-            hint="Use a token whose scopes name it: clearpost token add --scope …",
+            message=f"This API token does not have the scope {act}.",
+            hint="Use a token with this scope, or create one: clearpost token add --scope …",
             status=403,
         )
     if actor.reach.limited and act in WHOLE:

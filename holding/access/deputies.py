@@ -90,7 +90,7 @@ def appoint(
     if refused:
         return refused
     if not reason.strip():
-        return Refusal("reason.missing", "This needs a reason.", "It stands in the trace.", 422)
+        return Refusal("reason.missing", "Enter a reason.", "It stands in the trace.", 422)
     made = Deputy(
         company_id=company_id,
         person_id=person_id,

@@ -153,7 +153,7 @@ def _claim(
         if kept is None or kept.person_id != actor.person_id:
             return Refusal(
                 code="operation.other",
-                message="This form was answered already.",
+                message="This form was already submitted.",
                 hint="Load the page again.",
                 status=409,
             )

@@ -111,10 +111,10 @@ def add_company(
         )
     if zone not in available_timezones():
         hint = "Name it as Asia/Kuala_Lumpur."
-        return Refusal("company.zone", f"“{zone}” is no time zone.", hint, 422)
+        return Refusal("company.zone", f"“{zone}” is not a time zone.", hint, 422)
     if not is_currency(currency):
         hint = "Use its three letters, such as MYR."
-        return Refusal("company.currency", f"“{currency}” is no currency.", hint, 422)
+        return Refusal("company.currency", f"“{currency}” is not a currency.", hint, 422)
     if session.scalar(select(Company.id).where(Company.code == code)):
         return Refusal(
             code="company.taken", message=f"There is a company {code} already.", hint="", status=409
@@ -149,7 +149,7 @@ def add_person(
     address = email.strip().lower()
     if "@" not in address:
         return Refusal(
-            code="person.email", message=f"“{email}” is no email address.", hint="", status=422
+            code="person.email", message=f"“{email}” is not an email address.", hint="", status=422
         )
     if session.scalar(select(Person.id).where(Person.email == address)):
         return Refusal(
@@ -159,7 +159,8 @@ def add_person(
     if len(word) < MIN_PASSWORD:
         return Refusal(
             code="person.password",
-            message=f"A password has at least {MIN_PASSWORD} characters; this one has {len(word)}.",
+            message=f"The password must have at least {MIN_PASSWORD} characters; this one has "
+            f"{len(word)}.",
             hint="",
             status=422,
         )

@@ -43,7 +43,7 @@ class Keys:
         except (InvalidToken, ValueError):
             return Refusal(
                 "secret.unreadable",
-                "This secret was not made with our key file.",
+                "This secret cannot be decrypted with the current key file.",
                 "Give the key file that was in use, or enter the secret again.",
             )
         if found["row"] != row:

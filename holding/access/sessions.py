@@ -89,7 +89,7 @@ def sign_in(
     if not _matches(stored, password) or person is None or not person.active:
         _count_failure(session, count, name, now)
         return Refusal(
-            code="signin.refused", message="Email or password is not right.", hint="", status=422
+            code="signin.refused", message="Incorrect email or password.", hint="", status=422
         )
     if count is not None:
         session.delete(count)

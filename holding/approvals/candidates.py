@@ -94,7 +94,7 @@ def _difference(posting: Posting | None, seen: str | None, by: str) -> str:
         return "is gone"
     if posting.state not in WAITING:
         return moved_on(posting, by)
-    return "has another content" if seen is not None and seen != posting.hash else ""
+    return "the content changed" if seen is not None and seen != posting.hash else ""
 
 
 def moved_on(posting: Posting, by: str) -> str:
@@ -183,14 +183,14 @@ class Desk:
             return f"it {moved_on(posting, self._winner.get(posting.id, ''))}"
         if self.records[posting.record_id].version_id != posting.version_id:
             return "a newer version of the record arrived; it is checked first"
-        return "" if self.asked(posting) else "it asks for no approval"
+        return "" if self.asked(posting) else "it needs no approval"
 
     def _not_theirs(self, posting: Posting, hold: Hold, voice: Voice) -> str:
         """Why this voice may not agree to this level; empty when it may."""
         hands = {**self._agreed[posting.id], **self.hands[posting.id]}
         why = separation.said_to(voice, hands)
         if not why and not self._answers_for(hold.team_id, voice.answers):
-            why = "you are not in the approving team"
+            why = "you are not in the team that approves it"
         if not why:
             return ""
         company_id, team_id = posting.company_id, hold.team_id

@@ -91,7 +91,7 @@ def touched(
     hands: Hands = {posting.id: {} for posting in postings}
     if makers:
         for posting_id, person_id in named_makers(session, postings, named):
-            hands[posting_id][person_id] = "made it, says the record"
+            hands[posting_id][person_id] = "created it (according to the source)"
     if approvals:
         _approvers(session, postings, hands)
     if not postings:
@@ -240,7 +240,7 @@ def _asking_for_releases(of: Subquery) -> Select[Any]:
 
 def _releasers(rows: Iterable[Any]) -> Iterator[Deed]:
     for row in rows:
-        yield Deed(row.key, row.person_id, "released a hold of it", at=row.at)
+        yield Deed(row.key, row.person_id, "released an earlier hold on it", at=row.at)
         if row.for_person_id is not None:
             yield Deed(row.key, row.for_person_id, "had a hold of it released", at=row.at)
 

@@ -98,7 +98,7 @@ class Anchors:
                 noted = Head(int(told["seq"]), str(told["hash"]))
                 yield Anchor(moment_of(told["at"]), str(told["company"]), noted)
             except (ValueError, KeyError, TypeError) as problem:
-                message = f"line {number} of {self.file.name} is no anchor"
+                message = f"line {number} of {self.file.name} is not an anchor"
                 raise ValueError(message) from problem
 
     def add(self, anchors: Sequence[Anchor]) -> None:

@@ -230,7 +230,7 @@ def _faults(number: int, cells: Mapping[int, CellValue], at: Mapping[str, int]) 
         elif name == "active" and text.casefold() not in _YES | _NO:
             yield f"{cell} says neither yes nor no: “{text}”"
         elif name == "rate" and _unit(cells, at)[0] and _number(text) is None:
-            yield f"{cell} is no rate above 0: “{text}”"
+            yield f"{cell} is not a rate above 0: “{text}”"
 
 
 def _row(cells: Mapping[int, CellValue], at: Mapping[str, int]) -> ListRow:

@@ -160,7 +160,7 @@ def _unreadable(page: ListPage) -> str:
     """Why no entry of a page can be taken; a name that is too long is cut."""
     for one in page.entries:
         if not one.code or len(one.code) > LONGEST or not one.code.isprintable():
-            return f"“{one.code[:50]}” is no code that a document could name."
+            return f"“{one.code[:50]}” is not a code that a document could name."
     return ""
 
 

@@ -172,7 +172,7 @@ def shut(session: Session, connection_id: int, now: datetime, key_id: int | None
     news = in_use == key_id and (row.breaker != BreakerState.OPEN or row.open_until is not None)
     if news:
         row.breaker, row.open_until, row.opened_at = BreakerState.OPEN, None, now
-        words = "{} does not accept our key. What is ready waits for a new one."
+        words = "{} does not accept the API key. What is ready waits for a new one."
         _tell(session, connection_id, now, "connection.refused", words)
     return news
 

@@ -38,7 +38,7 @@ TIMES: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How much one change may move on one route, in records and in minor units of the books."""
+    """Safety limit for a single change on one route, in records and in minor units of the books."""
 
     records: int
     book: int
@@ -205,7 +205,7 @@ def _decided(session: Session, actor: Actor, stop_id: int, reason: str) -> Route
     if refusal := may(actor, "stop.decide"):
         return refusal
     if not reason.strip():
-        return Refusal("reason.missing", "This needs a reason.", "Say why, for the others.", 422)
+        return Refusal("reason.missing", "Enter a reason.", "Say why, for the others.", 422)
     stop = session.scalars(
         select(RouteStop)
         .where(RouteStop.id == stop_id, RouteStop.company_id == actor.company_id)

@@ -149,7 +149,7 @@ def snooze_each(
     if not now < until <= now + LONGEST_SNOOZE:
         return Refusal(
             code="snooze.until",
-            message="A hold can rest until a day of the next two weeks.",
+            message="Choose a snooze date within the next two weeks.",
             hint="Choose a day from tomorrow on.",
             status=422,
         )
@@ -188,7 +188,7 @@ def wake_rested(session: Session, now: datetime) -> int:
                 record_id=row.record_id,
                 posting_id=row.posting_id,
                 object=f"hold:{row.id}",
-                body={"say": "The hold rested long enough: it is back on the list."},
+                body={"say": "Snooze ended: the hold is back in the list."},
             )
             for row in woken
         ],

@@ -143,7 +143,7 @@ def _moved(session: Session, actor: Actor, seen: Seen) -> dict[int, Left]:
     )
     changed = Refusal(
         code="hold.moved",
-        message="It changed while you looked.",
+        message="It changed while you were reviewing it.",
         hint="Look at it again.",
     )
     return {

@@ -37,7 +37,7 @@ _WORDS: Final = {
     "money": "an amount such as 1250.00, without commas",
     "quantity": "a quantity such as 12 or 2.5",
     "date": "a day such as 2026-11-20",
-    "moment": "a moment such as 2026-11-20T14:03:00+08:00",
+    "moment": "a date and time such as 2026-11-20T14:03:00+08:00",
     "yesno": "yes or no",
 }
 
@@ -87,7 +87,7 @@ def _correct(
     desk: Desk, hold: Hold, before: Version, wish: Correction, now: datetime, op: str | None
 ) -> Done | Refusal:
     if not wish.reason.strip():
-        return Refusal(code="reason.missing", message="This needs a reason.", status=422)
+        return Refusal(code="reason.missing", message="Enter a reason.", status=422)
     given = allowed(desk.session, hold.id, wish.path, desk.actor)
     if isinstance(given, Refusal):
         return given

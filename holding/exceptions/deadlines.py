@@ -43,7 +43,7 @@ def set_hours(
         return Refusal("due.class", words, f"Classes: {known}.", 422)
     if not 1 <= hours <= LONGEST_HOURS:
         hint = f"From 1 to {LONGEST_HOURS} hours, which is a month."
-        return Refusal("due.hours", f"{hours} hours is no time to answer in.", hint, 422)
+        return Refusal("due.hours", f"{hours} hours is not a time to answer in.", hint, 422)
     company = locked_company(session, company_id)
     given = {**company.settings.get(ANSWER_HOURS, {}), error_class: hours}
     company.settings = {**company.settings, ANSWER_HOURS: given}

@@ -60,7 +60,7 @@ def moved(theirs: str, mine: str) -> Moved:
     return Moved(
         code="hold.moved",
         message=f"Another user changed this first. {theirs}",
-        hint=f"You wanted to {mine}. Nothing of yours was saved; look at both and decide.",
+        hint=f"Your change ({mine}) was not saved. Compare both and decide.",
         status=409,
         theirs=theirs,
         mine=mine,

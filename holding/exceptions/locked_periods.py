@@ -89,11 +89,14 @@ def _stuck(posting: Posting | None, day: date | None, until: date | None, target
     if posting is None or day is None:
         return "The document is not known yet: clear its other holds first."
     if posting.state not in UNSENT_STATES:
-        return f"The document stands in {target} already; its day is not ours to move."
+        return f"You cannot change the date, because the document is already in {target}."
     if until is None or until == date.max:
         return f"{target} tells no day from which it is open."
     if day > until:
-        return f"Its own day {day} is open; an earlier document that it follows is locked."
+        return (
+            f"The document date {day} is open, but an earlier document that it follows "
+            "is in a locked period."
+        )
     return ""
 
 
@@ -204,7 +207,7 @@ def _not_theirs(desk: Desk, hold: Hold) -> Refusal | None:
         return None
     return Refusal(
         code="period.team",
-        message="This is not with your team.",
+        message="You cannot act on this hold, because it belongs to another team.",
         hint=f"{desk.who(DATE, hold.team_id)} change its date.",
         status=403,
     )
@@ -224,13 +227,13 @@ def _no_day(told: Ways | None, day: date | None, today: date) -> Refusal | None:
     if wanted < told.first_open:
         return Refusal(
             code="period.locked",
-            message=f"{wanted} is locked in {told.target} as well.",
+            message=f"{wanted} is also locked in {told.target}.",
             hint=f"The first open day is {told.first_open}.",
             status=422,
         )
     if wanted > max(today, told.first_open):
         return Refusal(
-            "period.later", f"{wanted} is still to come.", "Choose a day up to today.", 422
+            "period.later", f"{wanted} is in the future.", "Choose today or an earlier date.", 422
         )
     return None
 
@@ -239,7 +242,7 @@ def no_reason(reason: str) -> Refusal | None:
     """What to say where nobody says why."""
     if reason.strip():
         return None
-    return Refusal("reason.missing", "This needs a reason.", status=422)
+    return Refusal("reason.missing", "Enter a reason.", status=422)
 
 
 def no_period() -> Refusal:

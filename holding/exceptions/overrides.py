@@ -33,7 +33,7 @@ def override(
     def ask() -> Each | Refusal:
         refusal = may(actor, ACT)
         if refusal is None and not reason.strip():
-            refusal = Refusal(code="reason.missing", message="This needs a reason.", status=422)
+            refusal = Refusal(code="reason.missing", message="Enter a reason.", status=422)
         if refusal:
             return refusal
         desk = Desk(session, actor, [hold_id])
@@ -53,7 +53,7 @@ def _senseless(hold: Hold, looked: Looked) -> Refusal | None:
     if refusal is None:
         return Refusal(
             code="override.needless",
-            message="Something changed since: it can be tried again without this.",
+            message="Something has changed since. Use Retry instead.",
             hint="Use Try again.",
         )
     if refusal.code not in WAITS_FOR_A_CHANGE:

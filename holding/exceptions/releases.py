@@ -166,7 +166,8 @@ def _rejected(
     if not moved:
         return Refusal(
             code="posting.moved",
-            message=f"The document of {hold.number or 'this record'} moved on meanwhile.",
+            message=f"{hold.number or 'This record'} was changed by another user or process "
+            "meanwhile.",
             hint="Load the page again.",
         )
     sealed = sealed_decisions(desk, remember(desk, [hold], voice, "reject", why, now, op))
@@ -213,7 +214,7 @@ def _allowed(session: Session, actor: Actor, reason: str) -> Refusal | None:
             refusal.code, refusal.message, f"{separation.could(others)}.", refusal.status
         )
     if not reason.strip():
-        return Refusal(code="reason.missing", message="This needs a reason.", status=422)
+        return Refusal(code="reason.missing", message="Enter a reason.", status=422)
     return None
 
 

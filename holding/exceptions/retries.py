@@ -179,7 +179,8 @@ class Looked:
         """Why a new try makes no sense, if it makes none."""
         posting = self.desk.postings.get(hold.posting_id or 0)
         if hold.code == NEEDS_APPROVAL:
-            return Refusal("retry.approval", "This waits for an approval; there is nothing to try.")
+            words = "You cannot retry this document, because it is waiting for approval."
+            return Refusal("retry.approval", words)
         if posting is not None and posting.state in IN_FLIGHT_STATES:
             return Refusal(
                 code="retry.in_flight",
@@ -188,7 +189,7 @@ class Looked:
             )
         told = RETRY[hold.error_class]
         if hold.of_push and told.retry == RetryWay.NEVER:
-            return Refusal("retry.decide", f"A new try would not help. {told.cause}", told.action)
+            return Refusal("retry.decide", f"Retrying will not help. {told.cause}", told.action)
         if hold.code in _A_PERSON_KNOWS or self._changed(hold):
             return None
         if hold.error_class == "temporary":
@@ -242,7 +243,7 @@ def _not_theirs(desk: Desk, hold: Hold, looked: Looked) -> Refusal | None:
     if not desk.in_team(hold.team_id, desk.actor.person_id):
         return Refusal(
             code="retry.team",
-            message="This is not with your team.",
+            message="You cannot act on this hold, because it belongs to another team.",
             hint=f"{desk.who(ACT, hold.team_id)} try it again.",
             status=403,
         )
@@ -251,7 +252,7 @@ def _not_theirs(desk: Desk, hold: Hold, looked: Looked) -> Refusal | None:
         return None
     return Refusal(
         code="retry.once",
-        message=f"{hold.number} was tried again once already, and it stayed.",
+        message=f"{hold.number} was already retried once and is still on hold.",
         hint=f"Ask a supervisor: {desk.who(SUPERVISOR, hold.team_id)} try it again.",
         status=403,
     )

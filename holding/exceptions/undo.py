@@ -161,7 +161,7 @@ def _void_all(session: Session, actor: Actor, op: str, now: datetime) -> Undone 
     if not back:
         return Refusal(
             code="undo.sent",
-            message="It is on its way already; nothing was taken back.",
+            message="You cannot undo this, because sending has already started.",
             hint="What stands in the target is reversed by the rules, or there by hand.",
         )
     _void(session, actor, back, now)
@@ -305,11 +305,11 @@ def _over(form: Operation, until: datetime, now: datetime) -> Refusal | None:
     if now > until:
         return Refusal(
             code="undo.late",
-            message="The time to take this back is over.",
+            message="The undo time has passed.",
             hint="What is held can be rejected; what was sent is reversed in the target.",
         )
     return None
 
 
 def _unknown() -> Refusal:
-    return Refusal("undo.unknown", "There is nothing of yours to take back.", status=404)
+    return Refusal("undo.unknown", "There is nothing to undo.", status=404)

@@ -109,7 +109,7 @@ def allowed(session: Session, hold_id: int, path: str, actor: Actor) -> OpenFiel
         there = "Everything else is corrected in the system that the record comes from."
         return Refusal(
             code="correction.forbidden",
-            message=f"The rules do not let {path or 'this'} be corrected here.",
+            message=f"You cannot correct {path or 'this'} here, because the rules do not allow it.",
             hint=f"{own} {found.who if found else there}",
             status=403,
         )

@@ -80,7 +80,7 @@ def receive(
     company, source = held(session, company_id, source_id)
     if source.side != "source":
         hint = "Name the connection that the records come from."
-        return Refusal("delivery.no_source", f"{source.name} is no source.", hint, 422)
+        return Refusal("delivery.no_source", f"{source.name} is not a source.", hint, 422)
     if refused := refused_kind(session, source, records, now):
         return refused
     delivery = keep(

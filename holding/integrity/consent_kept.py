@@ -101,7 +101,9 @@ def _makers(
         if any(word in told for words in named.values() for word in words):
             outcome = again.outcome(row.evaluation_id)
             out = _excluded(outcome, row.route) if outcome is not None else set()
-            made = {who: "made it, says the record" for who in named if named[who] & out}
+            made = {
+                who: "created it (according to the source)" for who in named if named[who] & out
+            }
             yield row.id, made
 
 

@@ -239,7 +239,7 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
         "temporary": (CauseKey(CauseKind.AWAY, connection), f"{connection} is out of reach"),
         "uncertain": (
             CauseKey(CauseKind.UNCERTAIN, connection),
-            f"{connection} gave no clear answer",
+            f"No confirmed answer from {connection}",
         ),
     }
     if trouble.code == MANUAL:
@@ -273,9 +273,9 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
 
 _OWN = {
     CONTENT_CHANGED: "Changed after it was checked",
-    NOT_APPROVED: "Not what was approved",
+    NOT_APPROVED: "Approval does not match the document",
     NUMBER_TAKEN: "Document number already used",
-    WORKERS_DIED: "Workers ended while sending",
+    WORKERS_DIED: "Sending was interrupted",
     TOO_LARGE: "Too large for one file",
 }
 

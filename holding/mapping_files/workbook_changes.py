@@ -175,7 +175,7 @@ class _Checks:
     def value(self, row: SheetRow) -> Parsed | WrongCell:
         table = self._table(row.table)
         if table is None:
-            return WrongCell(row.cell, f"There is no table {row.table}.")
+            return WrongCell(row.cell, f"Mapping table {row.table} does not exist.")
         parsed = read_value(table.kind, row.value)
         refusal = parsed if isinstance(parsed, Refusal) else unfit(self._ruleset, table, parsed)
         if refusal is not None or isinstance(parsed, Refusal):

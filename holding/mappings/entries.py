@@ -105,7 +105,7 @@ def read_value(kind: str, text: str) -> Parsed | Refusal:
     if found is None or int(found[1]) == 0 or int(found[2] or 1) == 0:
         return Refusal(
             code="unit.value",
-            message=f"“{text.strip()}” is no conversion.",
+            message=f"“{text.strip()}” is not a conversion.",
             hint="Write how much one of it is, such as 12 PCS or 1/3 CTN.",
             status=422,
         )

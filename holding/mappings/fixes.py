@@ -241,13 +241,13 @@ def _open(
     if since != ALWAYS and not FIRST_DAY <= since <= LAST_DAY:
         return Refusal(
             code="mapping.since",
-            message=f"{since} is no day from which an entry can count.",
+            message=f"{since} is not a day from which an entry can count.",
             hint=f"Give a day from {FIRST_DAY} to {LAST_DAY}, or none.",
             status=422,
         )
     found = table_of(session, company_id, table)
     if found is None or not key:
-        message = f"There is no table {table}."
+        message = f"Mapping table {table} does not exist."
         return Refusal(code="mapping.unknown", message=message, status=404)
     return found
 

@@ -89,7 +89,7 @@ class Preview:
             for stay in self.stays
         )
         some = "" if self.complete else f" of the first {self.looked_at}"
-        return f"frees {self.freed}{some}" + (f"; {held}" if held else "")
+        return f"clears {self.freed}{some}" + (f"; {held}" if held else "")
 
 
 def preview(
@@ -108,7 +108,9 @@ def preview(
         asked.ask(fresh_now(company_id, now)),
     )
     if standing.value is None:
-        return Refusal(code="mapping.unknown", message=f"There is no table {table}.", status=404)
+        return Refusal(
+            code="mapping.unknown", message=f"Mapping table {table} does not exist.", status=404
+        )
     found = standing.value.table
     parsed = read_value(found.kind, value)
     if isinstance(parsed, Refusal):

@@ -167,7 +167,7 @@ def unusable(company: FirstCompany) -> Refusal | None:
     """What is wrong with the registration number; the rest is asked where a company is added."""
     if _REGISTRATION.fullmatch(company.registration.strip().upper()):
         return None
-    words = f"“{company.registration}” is no registration number."
+    words = f"“{company.registration}” is not a registration number."
     hint = "Enter the 12 digits of SSM, such as 202001012345, or the old form, such as 1368665-X."
     return Refusal("company.registration", words, hint, 422)
 

@@ -136,7 +136,7 @@ def _of_throttle(
 ) -> Iterator[Finding]:
     if throttle.breaker != BreakerState.CLOSED and row.untested_since is None:
         if throttle.open_until is None:
-            words, todo = "It does not accept our key.", "Store a new key, then test it."
+            words, todo = "It does not accept the API key.", "Store a new key, then test it."
             yield Finding(Code.KEY_REFUSED, row.name, words, todo)
         else:
             todo = "Clearpost asks again automatically. Test the connection to know why."

@@ -227,7 +227,10 @@ def _in_doubt(case: Case, words: str, **columns: Any) -> bool:
     open_push(case, PushState.UNCERTAIN, error=words)
     _stay_or_move(case, posting, PostingState.UNCERTAIN, **columns)
     if not known:
-        say = f"No clear answer for {number}; it is looked up before anything is sent. {words}"
+        say = (
+            f"No confirmed response for {number}. Clearpost looks it up before sending "
+            f"again. {words}"
+        )
         tell(case, "posting.uncertain", say)
     return True
 

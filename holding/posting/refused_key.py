@@ -91,7 +91,7 @@ def _held(desk: Desk, channel: Channel, claim: Claim, words: str) -> bool:
 
 
 def _refused(channel: Channel) -> str:
-    return f"{channel.name} does not accept our key."
+    return f"{channel.name} does not accept the API key."
 
 
 def _untested(channel: Channel) -> str:

@@ -124,7 +124,7 @@ def waits(case: Case, answer: Answer) -> bool:
     number = posting.number
     place = case.member.claim.due_at  # none for what a run sends: the run takes it again
     _take_back(case, posting, answer, tries=posting.tries, due_at=place)
-    say = f"{number} waits with everything else for {case.channel.name}. {answer.words}"
+    say = f"{number} waits until {case.channel.name} responds again. {answer.words}"
     tell(case, "posting.waits", say)
     return True
 

@@ -84,7 +84,7 @@ def waits_for_a_look(code: str, error_class: ErrorClass, *, of_push: bool) -> bo
 def _decided_there(_: Desk, hold: Hold) -> Refusal | None:
     if waits_for_a_look(hold.code, hold.error_class, of_push=hold.of_push):
         return None
-    words = "This does not wait for something to be put right in the target."
+    words = "This hold has nothing to check in the accounting system."
     return Refusal("hold.no_look", words, clears_when(hold.would_pass))
 
 
@@ -144,7 +144,7 @@ def _linkable(desk: Desk, hold: Hold) -> Refusal | None:
     if hold.code == MANUAL:
         return None
     if hold.code != CONFLICT:
-        words = "Nothing that was typed by hand was found for this document."
+        words = "No matching document was found in the accounting system."
         return Refusal("hold.not_linkable", words, "Release it, or reject it.")
     if under_our_number(desk.session, hold.posting_id) is not None:
         return None
@@ -161,7 +161,7 @@ def _linked(
         words = f"{number or 'No number'} is not among what was found."
         return Refusal("link.unknown", words, "Load the page again, and choose from the list.")
     if other := _taken(session, posting, number, voice.actor.reach):
-        words = f"{number} stands for {other} already."
+        words = f"You cannot link to {number}, because it is already linked to {other}."
         return Refusal("link.taken", words, "One document is linked to one record.")
     before = posting.number
     push_id = _stand_in(session, posting, _as_it_stands(ours, there), there, evaluation_id, now)

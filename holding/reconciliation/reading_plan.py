@@ -183,7 +183,7 @@ ACT = "run.operate"
 
 
 def read_record(session: Session, actor: Actor, record_id: int, now: datetime) -> int | Refusal:
-    """Read what is posted of a record; how many documents that is."""
+    """Verify posted documents of a record; how many documents that is."""
     if refusal := may(actor, ACT):
         return refusal
     record = session.get_one(Record, record_id)

@@ -27,7 +27,7 @@ def approved(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proof]
             said = f"{said} Not yet: {listed(missing)}."
             tone = "bad" if case.sent_at else "plain"
     elif any(v.result in {"hit", "unknown"} for v in asked):
-        said = f"Not approved yet: {_places(spans)} asks for an approval."
+        said = f"Not approved yet. Approval is required: {_places(spans)}."
         tone = "bad" if case.sent_at else "plain"
     elif asked:
         said, tone = f"No approval required by {_places(spans)}.", "good"
@@ -73,7 +73,7 @@ def _fell(case: Case, approval: Approval, at: datetime) -> str:
     if approval.voided_by_id is not None:
         return f"{told} was taken back {case.when(at)}."
     fields = listed(approval.voided_fields or [])
-    why = f"changed {fields}" if fields else "who gave it had a hand in it by then"
+    why = f"changed {fields}" if fields else "the approver had also prepared or changed the record"
     return f"{told} is void since {case.when(at)}: {why}."
 
 

@@ -49,7 +49,7 @@ def changed(case: Case) -> tuple[str, str, list[Proof]]:
         told = f"{plural(len(items) - SHOWN_ITEMS, 'earlier change')}; {told}"
     if not any(item.changes for item in items):
         more = f"; {told}" if told else ""
-        return f"No: version {base.no} is still the newest{more}.", "good", proofs
+        return f"No. Version {base.no} is the latest version{more}.", "good", proofs
     text = f"Yes, since version {base.no} was sent: {told}."
     carried = case.since.taken and case.since.taken[-1].version_no == newest
     good = carried and case.since.ended and not (case.since.drifts or case.since.recounted)

@@ -23,8 +23,8 @@ from rules.values.cause_keys import CauseKind
 from rules.values.wording import MISSING
 
 _WORD = re.compile(r"\w+")
-STATUS, PARTY, ITEMS = "Status is ready", "Customer matches one party", "Items and units match"
-DATE, DUPLICATES = "Document date is correct", "No duplicate"
+STATUS, PARTY, ITEMS = "Status is ready", "Customer matches one party", "Items and units mapped"
+DATE, DUPLICATES = "Document date in an open period", "No duplicate found"
 CHECK_NAMES = (STATUS, PARTY, ITEMS, DATE, DUPLICATES)
 PASSED, FAILED, WAITING, NOT_ASKED = "passed", "failed", "waiting", "not asked"
 

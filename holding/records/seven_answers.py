@@ -50,13 +50,13 @@ def answers(case: Case, ruleset: Ruleset | None) -> tuple[Answer, ...]:
     """All seven, in order."""
     target = case.target.name if case.target else "the target"
     asked: tuple[tuple[str, Callable[[], Told]], ...] = (
-        ("What status had it before sync?", lambda: _status(case)),
+        ("What was its status before posting?", lambda: _status(case)),
         ("Who approved it?", lambda: approved(case, ruleset)),
         (f"Which fields mapped into {target}?", lambda: _mapped(case, ruleset)),
-        ("Did units and item set-up match?", lambda: _units(case)),
-        ("Was it changed after sync?", lambda: changed(case)),
-        ("Did a duplicate rule exist?", lambda: duplicates(case, ruleset)),
-        ("Did the holding area catch it?", lambda: _caught(case)),
+        ("Did the units of measure and item set-up match?", lambda: _units(case)),
+        ("Was it changed after posting?", lambda: changed(case)),
+        ("Was a duplicate check in force?", lambda: duplicates(case, ruleset)),
+        ("Was it put on hold?", lambda: _caught(case)),
     )
     told = [(question, *answer()) for question, answer in asked]
     return tuple(
@@ -102,7 +102,7 @@ def _mapped(case: Case, ruleset: Ruleset | None) -> Told:
         words = "All from the document that it takes back, except for what the rules set again."
         return words, "good", [Proof("lineage", str(case.posting.id), "lineage")]
     if document is None or case.posting is None:
-        return "No document was made yet.", "plain", []
+        return "No document has been created yet.", "plain", []
     sent = case.last_sent.push.content if case.last_sent else (case.posting.content or {})
     fields: Mapping[str, str] = sent.get("fields", document.fields)
     lines = sent.get("lines", document.lines)
@@ -114,7 +114,10 @@ def _mapped(case: Case, ruleset: Ruleset | None) -> Told:
     used = [rows[key] for key in fitting]
     by_table = sum(1 for row in used if row.used)
     constant = sum(1 for row in used if not row.used and is_constant(row, consts_of(ruleset)))
-    text = f"{len(fitting)} of {len(values)}: {by_table} by table, {plural(constant, 'constant')}."
+    text = (
+        f"{len(fitting)} of {len(values)} fields: {by_table} through mapping tables, "
+        f"{plural(constant, 'constant')}."
+    )
     tables = sorted({use.table for row in used for use in row.used})
     proofs = [Proof("lineage", str(case.posting.id), "lineage")]
     proofs += [Proof("table", table, f"table {table}") for table in tables]
@@ -138,7 +141,7 @@ def _units(case: Case) -> Told:
         return f"No: {' '.join(missing)}", "bad", [*proofs, *_entry_proofs(case)]
     told = "; ".join(f"line {v.line}: {_proof_of(v)}" for v in found if _proof_of(v))
     if not told:
-        return "No item or unit was looked up by the rules.", "bad", proofs
+        return "The rules use no items or units for this record.", "bad", proofs
     return f"Yes: {told}.", "good", [*proofs, *_entry_proofs(case)]
 
 
@@ -158,7 +161,7 @@ def _entry_proofs(case: Case) -> list[Proof]:
 
 def _caught(case: Case) -> Told:
     if not case.holds:
-        return "Not caught: it was never held.", "bad", []
+        return "No. It was never put on hold.", "bad", []
     told = "; ".join(_hold_words(case, held) for held in case.holds)
     proofs = [Proof("hold", str(held.hold.id), f"hold {held.hold.id}") for held in case.holds]
     return f"Yes: {told}.", "good", proofs

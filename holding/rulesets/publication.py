@@ -208,7 +208,8 @@ def _not_publishable(
     if change.base_id != company.ruleset_version_id:
         return Refusal(
             code="change.behind",
-            message=f"Other rules were published since change {change.no} was pushed.",
+            message=f"You cannot publish change {change.no}, because other rules were published "
+            "after it was submitted.",
             hint="Push the files again, so that they are checked against what is in force now.",
         )
     return None

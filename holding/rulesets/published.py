@@ -77,7 +77,7 @@ def tell_published(
             f" {published.no} (hash {published.hash[:12]}):"
             f" {plural(published.seeded.added, 'entry', 'entries')} added,"
             f" {len(differ) - left_out} kept although the files differ,{kept}"
-            f" {plural(published.woken, 'record')} judged again;"
+            f" {plural(published.woken, 'record')} checked again;"
             f" {published.decided}.{f' Reason: {reason}' if reason else ''}",
             "change": change.no,
             "reason": reason,

@@ -161,7 +161,11 @@ def _not_now(session: Session, connection: Connection, doc_type: str) -> Refusal
         return Refusal("sync.stopped", words, "A person has to review it under Stops and resume.")
     last = last_run(session, connection.id, doc_type)
     if last is not None and last.kind != "immediate" and last.state in UNDER_WAY:
-        return Refusal("sync.running", "A sync is under way.", "Wait until it has ended.")
+        return Refusal(
+            "sync.running",
+            "You cannot start a sync now, because another one is running.",
+            "Wait until it has ended.",
+        )
     return None
 
 
@@ -171,10 +175,12 @@ def _changed(seen: SyncPreview, count: int, total: int) -> Refusal | None:
             f"It would send {plural(seen.will_send.count, 'document')} now, not {count} as shown."
         )
         if seen.will_send.count == count:
-            words = "The documents are as many as shown, but their sum is another."
+            words = "The number of documents is unchanged, but their total changed."
         return Refusal("sync.changed", words, "Look at the new preview, then start again.")
     if not seen.will_send.count:
-        return Refusal("sync.nothing", "Nothing in these dates is ready to be sent.", status=422)
+        return Refusal(
+            "sync.nothing", "No documents in this date range are ready to send.", status=422
+        )
     return None
 
 

@@ -288,7 +288,7 @@ def _stop(
         if connection.untested_since is not None:
             words = ("Not tested OK", NOT_TESTED)
         elif row.open_until is None:
-            words = ("Key refused", NEW_KEY)
+            words = ("API key rejected", NEW_KEY)
         else:
             words = ("Out of reach since", ASKED_AGAIN)
         found = (words[0], row.opened_at, "bad", words[1])

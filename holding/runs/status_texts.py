@@ -5,8 +5,9 @@ Here: how each begins, and the sentence behind those that stop it. Not here: whi
 """
 
 NEW_KEY = (
-    "The target does not accept our key. An admin mends its permissions there or stores a new one"
-    " (clearpost connection key), then tests it here."
+    "The accounting system does not accept the API key. An "
+    "administrator corrects its permissions there or enters a new "
+    "key, then tests the connection."
 )
 KEY_NEEDED = (
     "The connection has another host than the one its key was given for. An admin stores the key"
@@ -23,7 +24,10 @@ NOT_TESTED = (
 ASKED_AGAIN = (
     "It does not respond. Clearpost asks again automatically, and what waits is then sent."
 )
-NO_QUOTA = "The target takes no more documents this month, unless its plan is changed there."
+NO_QUOTA = (
+    "The monthly document quota is used up. Documents wait until next month, or "
+    "until the plan is upgraded in the accounting system."
+)
 LITTLE_QUOTA = "When the month's documents are used up, the rest waits for the next month."
 
 
@@ -34,7 +38,7 @@ PILL_WORDS = (
     "Failed",
     "Not live yet",
     "Paused",
-    "Key refused",
+    "API key rejected",
     "Out of reach",
     "Quota",
     "Key needed",

@@ -135,7 +135,7 @@ def sentence(row: SignalRow, books: str) -> str:
         case SignalKind.AUTHORIZATION_LOST:
             one, many = "attempt to reconnect it failed", "attempts to reconnect it failed"
             tried = f" {plural(row.tried, one, many)}." if row.tried else ""
-            return f"{row.connection} does not accept our key.{tried}"
+            return f"{row.connection} does not accept the API key.{tried}"
         case SignalKind.CLOSE_BLOCKED:
             held = f"{plural(row.records, 'record is', 'records are')} on hold, {money}."
             t_month = month_name(row.key)

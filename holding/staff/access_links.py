@@ -242,7 +242,7 @@ def _no_address(address: str) -> Refusal | None:
     if name and "." in place and not any(sign.isspace() or sign in '<>,;"' for sign in address):
         return None
     hint = "Write it as aisyah@company.com."
-    return Refusal("person.email", f"“{address}” is no email address.", hint, 422)
+    return Refusal("person.email", f"“{address}” is not an email address.", hint, 422)
 
 
 def _digest(token: str) -> str:

@@ -64,7 +64,10 @@ def _with_new_password(
     device: sessions.Device,
 ) -> str | Refusal:
     if len(password) < MIN_PASSWORD:
-        words = f"A password has at least {MIN_PASSWORD} characters; this one has {len(password)}."
+        words = (
+            f"The password must have at least {MIN_PASSWORD} characters; this one has "
+            f"{len(password)}."
+        )
         return Refusal("person.password", words, "", 422)
     if link.kind == JOIN and not name.strip():
         return Refusal("person.name", "Enter your name.", "It is shown beside what you do.", 422)

@@ -124,7 +124,10 @@ def change_password(
     Who does not know the present one is refused, and counted as at signing in: commit also then.
     """
     if len(wanted) < MIN_PASSWORD:
-        words = f"A password has at least {MIN_PASSWORD} characters; this one has {len(wanted)}."
+        words = (
+            f"The password must have at least {MIN_PASSWORD} characters; this one has "
+            f"{len(wanted)}."
+        )
         return Refusal("person.password", words, "", 422)
     if wanted == present:
         words = "The new password is the present one."

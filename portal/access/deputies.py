@@ -96,7 +96,7 @@ def _wish() -> Wish | forms.Problems:
     if first is None or last is None or last < first or last < filters.today():
         found["last"] = "The last day is today or later, and not before the first."
     if len(reason) < forms.MIN_REASON:
-        found["reason"] = "Say why, in a few words: it stands in the audit log."
+        found["reason"] = "Enter a short reason. It is recorded in the audit log."
     if person is None or deputy is None or first is None or last is None or found:
         return forms.Problems(found)
     return Wish(person, deputy, first, last, reason)

@@ -128,7 +128,7 @@ def _list(path: Path, found: object, name: str) -> list[dict[str, object]]:
     entries = found.pop(name, []) if isinstance(found, dict) else []
     known = answered_parts.LISTS[name]
     if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
-        raise Stop(f"{path}: {name} is no list.", f"Write each below [[{name}]].", USAGE)
+        raise Stop(f"{path}: {name} is not a list.", f"Write each below [[{name}]].", USAGE)
     for one in entries:
         if strange := sorted(one.keys() - set(known)):
             words = f"{path}: nobody asks for {name}: {strange[0]}."
@@ -281,7 +281,7 @@ def _day(value: object, name: str) -> date:
     try:
         return date.fromisoformat(str(value))
     except ValueError as problem:
-        raise Stop(f"{name}: “{value}” is no day.", "Write 2026-11-01.", USAGE) from problem
+        raise Stop(f"{name}: “{value}” is not a day.", "Write 2026-11-01.", USAGE) from problem
 
 
 COMMANDS = (setup,)

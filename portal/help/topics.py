@@ -31,11 +31,20 @@ GROUPS: Final = {
     "class": "Reasons for a hold",
     "state": "States",
     "word": "Short words",
-    "check": "Checks before entry",
+    "check": "Pre-posting checks",
     "pill": "Status of a connection",
     "role": "Roles",
     "finding": "Findings",
 }
+
+
+KEPT: Final = {
+    "Items and units mapped": "items-and-units-match",
+    "Document date in an open period": "document-date-is-correct",
+    "No duplicate found": "no-duplicate",
+    "API key rejected": "key-refused",
+}
+"""What a topic is called -> the words of its address, where its own words changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +89,8 @@ def topics() -> Mapping[str, Topic]:
 
 
 def slug_of(group: str, key: str) -> str:
-    """The last part of the address of a topic."""
-    word = re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")
+    """The last part of the address of a topic, which stays when its words change."""
+    word = KEPT.get(key) or re.sub(r"[^a-z0-9]+", "-", key.lower()).strip("-")
     return {"class": word, "finding": key}.get(group, f"{group}-{word}")
 
 

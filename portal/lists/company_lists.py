@@ -27,7 +27,7 @@ from portal.web import filters, security, store
 
 AT_ONCE: Final = 500
 PEOPLE: Final = ("Name", "Mail", "Roles", "Teams", "Status", "Last seen")
-DEPUTIES: Final = ("Deputy", "For", "From", "Until", "Reason", "Ended")
+DEPUTIES: Final = ("Delegate", "For", "From", "Until", "Reason", "Ended")
 LOG: Final = ("Event", "At", "Person", "About", "What happened", "Reason", "Record", "Source",
               "Place in chain", "Hash")  # fmt: skip
 MESSAGES: Final = ("Notice", "Made", "Kind", "To", "Subject", "State", "Tries", "Ended", "Answer")
@@ -67,7 +67,7 @@ def deputies() -> ListFile:
     rows = ([one.deputy, one.person, moment_text(one.from_at), moment_text(one.until_at),
              one.reason, moment_text(one.ended_at) if one.ended_at else None]
             for one in found)  # fmt: skip
-    return ListFile("deputies", "deputies", [Table("Deputies", DEPUTIES, rows)])
+    return ListFile("deputies", "deputies", [Table("Delegates", DEPUTIES, rows)])
 
 
 def audit() -> ListFile | Refusal:

@@ -90,7 +90,8 @@ def operations() -> ListFile:
         Table("Workers", WORKERS, map(_worker, workers_seen(session, company, g.now))),
         Table("Stuck", STUCK, ([str(one.kind), one.id, one.label, one.worker,
                                 moment_text(one.lease_until), one.crashes] for one in stood)),
-        Table("Targets", TARGETS, ([one.connection, one.quota_used, one.quota_limit, one.sent,
+        Table(("Accounting "
+            "systems"), TARGETS, ([one.connection, one.quota_used, one.quota_limit, one.sent,
                                     one.failed, one.read_at and moment_text(one.read_at)]
                                    for one in figures)),
     ]  # fmt: skip

@@ -56,14 +56,14 @@ LATE: Final = ("Record", "Source", "Kind", "Id in source", "Status", "Finished",
 FOUND: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "State", "Document",
                 "Currency", "Amount")  # fmt: skip
 VIEWS: Final = {
-    "todo": "To do",
-    "mine": "Mine",
+    "todo": "All open",
+    "mine": "Assigned to me",
     "approve": "To approve",
     "snoozed": "Snoozed",
     "all": "All",
-    "uncertain": "Uncertain",
+    "uncertain": "Unconfirmed",
     "accepted": "Accepted differences",
-    "ignored": "Ignored",
+    "ignored": "Not posted",
     "cleared": "Cleared",
 }
 
@@ -213,7 +213,7 @@ def by_owner() -> ListFile:
              "Currency", "Amount")  # fmt: skip
     found = ageing.by_owner(store.reading(), g.company.id, g.now)
     rows = (cells for row in found for cells in _owner(row))
-    return ListFile("held records by owner and age", "ageing", [Table("Ageing", heads, rows)])
+    return ListFile("ageing of held records by owner", "ageing", [Table("Ageing", heads, rows)])
 
 
 def _owner(row: ageing.AgeingRow) -> Iterator[list[Written]]:

@@ -87,7 +87,7 @@ def pushes() -> ListFile:
     rows = ([one.target, *_cells(one)] for page in pages for one in page)
     asked = {"search": text, "answer": state}
     kept = {word: said for word, said in asked.items() if said}
-    table = Table("Pushes", ("Target", *DOCUMENTS), rows)
+    table = Table("Documents sent", ("Target", *DOCUMENTS), rows)
     return ListFile("the push history", "pushes", [table], kept, frozenset({"search"}))
 
 

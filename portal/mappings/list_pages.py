@@ -42,7 +42,7 @@ def give_list() -> Response:
     if file is None or not file.filename:
         problems["file"] = "Select a file."
     if as_of is None:
-        problems["as_of"] = "A day looks like 2026-11-01."
+        problems["as_of"] = "Enter the date as 2026-11-01."
     if problems or file is None or as_of is None or kind not in set(ListKind):
         return _lists(problems, status=422)
     name, raw = str(file.filename), file.read()

@@ -154,7 +154,7 @@ def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) 
             else:
                 opened.preview = found
         elif status == 200 and not searching:
-            problems["to"] = "Choose a suggestion or type the value."
+            problems["to"] = "Select a suggestion or enter a value."
     return fragments.respond("mappings/missing.html", _missing(opened, problems), status=status)
 
 

@@ -44,7 +44,9 @@ def requeue() -> AnyResponse:
     item = forms.whole(request.form.get("item"))
     fence = forms.whole(request.form.get("fence"))
     if kind is None or item is None or fence is None:
-        wrong = Refusal("work.unknown", "This is no item of a queue.", "Load the page again.", 422)
+        wrong = Refusal(
+            "work.unknown", "This is not an item of a queue.", "Load the page again.", 422
+        )
         return fragments.refuse(wrong, back=back)
     with store.writing() as session:
         answer = stuck.requeue(session, g.actor, kind, item, fence, g.now)

@@ -226,9 +226,9 @@ def sync(name: str) -> Response:
     if len(answer) > 1:
         told = ", ".join(str(one) for one in answer)
         listed = url_for("runs.listing", co=g.company.code, connection=name)
-        return fragments.moved(listed, f"Runs {told} have started, one for each document.")
+        return fragments.moved(listed, f"Sync runs {told} started, one for each document type.")
     shown_url = url_for("runs.show", co=g.company.code, run_id=answer[0])
-    return fragments.moved(shown_url, f"Run {answer[0]} has started.")
+    return fragments.moved(shown_url, f"Sync run {answer[0]} started.")
 
 
 def row_of(name: str) -> queries.ConnectionRow:

@@ -167,4 +167,4 @@ def _seen(text: str) -> tuple[int, tuple[int, int]] | None:
 def _reason(form: Form) -> Mapping[str, str]:
     if len(form.get("reason", "").strip()) >= MIN_REASON:
         return {}
-    return {"reason": "Say why, in a few words: it stands in the audit log."}
+    return {"reason": "Enter a short reason. It is recorded in the audit log."}

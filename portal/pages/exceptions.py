@@ -37,15 +37,15 @@ period_pages = Blueprint("periods", __name__, url_prefix="/c/<co>/holding")
 
 ASKED = {
     "release": "Release",
-    "retry": "Try again",
-    "assign": "Send to a person",
+    "retry": "Retry",
+    "assign": "Assign",
     "snooze": "Snooze",
     "date": "Change date",
 }
 DID = {
     "release": "released",
-    "retry": "tried again",
-    "assign": "given away",
+    "retry": "retried",
+    "assign": "assigned",
     "snooze": "snoozed",
     "date": "re-dated",
 }
@@ -58,7 +58,7 @@ def retry(hold_id: int) -> Response:
     def do(session: DatabaseSession, op: str) -> Done | Refusal:
         return retries.retry(session, g.actor, hold_id, g.now, op or None, opened=True)
 
-    return hold_pane.act(hold_id, request.form.get("op", ""), do, "It is tried again.")
+    return hold_pane.act(hold_id, request.form.get("op", ""), do, "Retry started.")
 
 
 @pages.post("/<int:hold_id>/message")
@@ -78,7 +78,7 @@ def override(hold_id: int) -> Response:
     def do(session: DatabaseSession, wish: forms.Reasoned) -> Done | Refusal:
         return overrides.override(session, g.actor, hold_id, wish.reason, g.now, wish.op or None)
 
-    return hold_pane.act(hold_id, forms.reasoned(request.form), do, "It is tried again.")
+    return hold_pane.act(hold_id, forms.reasoned(request.form), do, "Retry started.")
 
 
 @pages.post("/<int:hold_id>/correct")
@@ -102,7 +102,7 @@ def assign(hold_id: int) -> Response:
         return assignments.assign(session, g.actor, hold_id, person, g.now, op, seen=wish.seen)
 
     to_team = request.form.get("person") in (None, "", "0")
-    said = "Back with its team." if to_team else "Sent to that person."
+    said = "Assigned to its team." if to_team else "Assigned to that person."
     return hold_pane.act(hold_id, exception_forms.assigned(request.form), do, said)
 
 

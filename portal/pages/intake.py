@@ -30,7 +30,7 @@ Read = Accepted | Refusal
 KEPT_HEADERS = ("Content-Type", "User-Agent")
 UNKNOWN = Refusal(
     "hook.unknown",
-    "No source listens here.",
+    "Unknown webhook address.",
     "Compare the address with the one on the connection's page.",
     404,
 )

@@ -308,12 +308,12 @@ def _download(record: queries.RecordRow) -> Response:
 
 
 TABS: dict[str, tuple[str, Callable[[_Shown], dict[str, object]]]] = {
-    "seven": ("Card", _seven),
-    "trace": ("Trace", _trace),
-    "lineage": ("Lineage", _lineage),
+    "seven": ("Summary", _seven),
+    "trace": ("Timeline", _trace),
+    "lineage": ("Field mapping", _lineage),
     "way": ("Picture", _way),
-    "ruletree": ("Rules", _rules),
+    "ruletree": ("Rules applied", _rules),
     "versions": ("Versions", _versions),
-    "pushes": ("Pushes", _pushes),
-    "raw": ("Raw", _raw),
+    "pushes": ("Posting attempts", _pushes),
+    "raw": ("Source data", _raw),
 }

@@ -80,7 +80,7 @@ def release(hold_id: int) -> Response:
 @pages.post("/<int:hold_id>/reject")
 def reject(hold_id: int) -> Response:
     """Never post this record as it is, with a reason."""
-    said = "Rejected. It is ignored until it changes."
+    said = "Rejected. It will not be posted unless the source changes it."
     return _settle(hold_id, releases.reject, said, back=_inbox())
 
 
@@ -89,13 +89,13 @@ def link(hold_id: int) -> Response:
     """The document that somebody typed into the target by hand is this record's, with a reason."""
     number = request.form.get("number", "").strip()
     act = partial(manual_entries.link, number=number)
-    return _settle(hold_id, act, f"Linked to {number}. Nothing is sent.")
+    return _settle(hold_id, act, f"Linked to {number}. Nothing was sent.")
 
 
 @pages.post("/<int:hold_id>/look")
 def look(hold_id: int) -> Response:
     """Something was put right in the target: it is looked at again, with a reason."""
-    return _settle(hold_id, manual_entries.look_again, "It is looked at again in the target.")
+    return _settle(hold_id, manual_entries.look_again, "Checking it there again.")
 
 
 @pages.get("/approve")
@@ -153,7 +153,7 @@ def _approved_before(wish: forms.ApproveSet, first: approvals_approve.Approved) 
     """A second click is told what the first one did; nothing is done again."""
     ids = (*first.done, *(left.posting_id for left in first.refused))
     rows = lists.decided(store.reading(), g.company.id, ids)
-    said = f"This was done already, by your first click: {hold_pane.said(rows, first)}"
+    said = f"Already done: {hold_pane.said(rows, first)}"
     if undo.taken_back(store.reading(), wish.op):
         said += " You took it back since."
     return _go_on(wish, rows, said)

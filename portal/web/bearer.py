@@ -49,7 +49,9 @@ def admit(act: str) -> Response | None:
 
 def _unknown() -> Response:
     told = "This call has no valid token." if key() else "This call has no token."
-    hint = "Send the header Authorization: Bearer … with a token that is neither over nor revoked."
+    hint = (
+        "Send the header Authorization: Bearer … with a token that has not expired or been revoked."
+    )
     answer = problem(Refusal("token.invalid", told, hint, 401))
     answer.headers["WWW-Authenticate"] = 'Bearer realm="clearpost"'
     return answer

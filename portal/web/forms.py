@@ -77,7 +77,7 @@ class MapValue:
 
 @dataclass(frozen=True, slots=True)
 class StopLimit:
-    """How much one change may move; None = what is usual."""
+    """Safety limit for a single change; None = what is usual."""
 
     records: int | None
     book: int | None
@@ -127,7 +127,7 @@ def since(form: Form) -> date | Problems | None:
     written = form.get("since", "").strip()
     found = day(written)
     if written and found is None:
-        return Problems({"since": "A day looks like 2026-11-01. Leave it blank for all days."})
+        return Problems({"since": "Enter the date as 2026-11-01. Leave it blank for all days."})
     return found
 
 
@@ -137,7 +137,7 @@ def map_value(form: Form) -> MapValue | Problems:
     reason = form.get("reason", "").strip()
     found = dict(_reason_problem(reason))
     if not value:
-        found["to"] = "Choose a suggestion or type the value."
+        found["to"] = "Select a suggestion or enter a value."
     begins = since(form)
     if isinstance(begins, Problems):
         found |= begins.by_field
@@ -172,9 +172,9 @@ def sync_range(form: Form, today: date) -> SyncRange | Problems:
     first, last = day(form.get("first")), day(form.get("last"))
     found = {}
     if first is None:
-        found["first"] = f"A day looks like {today.isoformat()}."
+        found["first"] = f"Enter the date as {today.isoformat()}."
     if last is None:
-        found["last"] = f"A day looks like {today.isoformat()}."
+        found["last"] = f"Enter the date as {today.isoformat()}."
     if first and last and first > last:
         found["last"] = "The last day is before the first."
     if first is None or last is None or found:
@@ -195,7 +195,7 @@ def stop_limit(form: Form, currency: str) -> StopLimit | Problems:
     records = whole(written.replace(",", ""))
     found = {}
     if written and (records is None or records < 1):
-        found["records"] = "A whole number from 1 on, or nothing."
+        found["records"] = "Enter a whole number of 1 or more, or leave it blank."
     book = _minor(amount, currency)
     if amount and (book is None or book < 1):
         found["amount"] = "An amount such as 100,000.00, or nothing."
@@ -251,7 +251,7 @@ def _seen(text: str) -> Seen | None:
 def _reason_problem(reason: str) -> Mapping[str, str]:
     if len(reason) >= MIN_REASON:
         return {}
-    return {"reason": "Say why, in a few words: it stands in the audit log."}
+    return {"reason": "Enter a short reason. It is recorded in the audit log."}
 
 
 @dataclass(frozen=True, slots=True)

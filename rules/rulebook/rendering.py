@@ -82,7 +82,7 @@ def _summary(book: Book) -> tuple[str, ...]:
 
 def unanswered(section: Section) -> str:
     """What a topic without rules means."""
-    return f"Missing: no rule answers this topic. {section.risk}"
+    return f"Missing: no rule covers this topic. {section.risk}"
 
 
 def at(entry: Entry) -> str:

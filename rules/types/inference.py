@@ -200,7 +200,7 @@ class _Walk(CallTypes):
                     self._word(value.name, left, value.span)
                 elif left.kind != "any":
                     hint = f'Write "{value.name}" in quotes.'
-                    self.say("NAM01", f"'{value.name}' is no word here", hint, value.span)
+                    self.say("NAM01", f"'{value.name}' is not a word here", hint, value.span)
             elif not comparable(left, self.of(value)):
                 message = f"{say_type(left)} cannot be compared with {say_type(self.of(value))}"
                 self.say("TYP01", message, "Both sides must be of one type.", value.span)
@@ -286,7 +286,7 @@ class _Walk(CallTypes):
             found: Type = special(expr)
             return found
         hint = FOREIGN.get(expr.name) or did_you_mean(expr.name, [*NAMES, *self.scope.index.maps])
-        return self.say("NAM05", f"'{expr.name}' is no function and no map", hint, expr.span)
+        return self.say("NAM05", f"'{expr.name}' is not a function or a map", hint, expr.span)
 
     def _aggregate(self, expr: n.Call) -> Type:
         arg = expr.args[0] if len(expr.args) == 1 else None

@@ -41,4 +41,4 @@ def _left(condition: n.Expr, words: Sequence[n.Name]) -> Problem:
     negated = "not " if isinstance(condition, n.Not) or compare.op == "<>" else ""
     among = ", ".join([say(compare.right), *map(say, words)])
     hint = f"Write {negated}{say(compare.left)} in ({among})."
-    return Problem("NAM01", f"'{say(words[0])}' alone is no condition", hint, words[0].span)
+    return Problem("NAM01", f"'{say(words[0])}' alone is not a condition", hint, words[0].span)

@@ -132,7 +132,7 @@ def compare_hint(left: Type, right: Type) -> str:
     if {left.kind, right.kind} == {"date", "moment"}:
         return "Take the day of the moment: date_of(x)."
     if "text" in {left.kind, right.kind} and {left.kind, right.kind} & NUMERIC:
-        return "A text in quotes is no number: leave the quotes out, or compare another field."
+        return "A text in quotes is not a number: leave the quotes out, or compare another field."
     return "Both sides must be of one type."
 
 

@@ -65,7 +65,7 @@ def test_C30_a_fix_frees_its_records_and_says_before_which(
     asked = f"table=item&key={SKU}&cause={cause_of(finance, SKU)}&other=CUP-GLASS-20"
     preview = words(finance.get(f"/c/{CURRENT_COMPANY}/mappings/preview?{asked}"))
     freed = sum(Decimal(order["total"]) for order in blocked if order["id"] != SECOND_CAUSE)
-    assert f"frees 36 RM {freed:,}" in preview
+    assert f"clears 36 RM {freed:,}" in preview
     assert "1 stays held:" in preview
     assert "C-404" in preview
     assert not [number for number in house.created() if 100 <= int(number[3:]) <= SECOND_CAUSE]

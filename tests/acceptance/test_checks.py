@@ -28,8 +28,8 @@ pytestmark = pytest.mark.slow
 STATUS, PARTY, ITEMS, DATE, DUPLICATE = (
     "Status is ready",
     "Customer matches one party",
-    "Items and units match",
-    "Document date is correct",
+    "Items and units mapped",
+    "Document date in an open period",
     "No duplicate",
 )
 

@@ -151,7 +151,7 @@ def test_D02_what_it_says(office: House) -> None:
     hands = {
         entered: "you entered it",
         mapped: "you fixed its mapping item(“NEW-9”)",
-        released: "you released a hold of it",
+        released: "you released an earlier hold on it",
         corrected: "you corrected it",
     }
     made = {why: (BOTH, deed(office)) for deed, why in hands.items()}

@@ -81,7 +81,7 @@ def test_T09c_every_sum_is_shown_in_its_own_currency(house: House) -> None:
     work(house)
     both = "£20.00 + RM 10.00"
     dashboard = seen(finance, "/")
-    assert f"3 records wait for a person: {both}" in dashboard
+    assert f"3 records need attention: {both}" in dashboard
     # who must act, its foot, and the causes have both as well, and nothing has their sum
     assert dashboard.count(both) >= 4, dashboard
     assert "30.00" not in dashboard

@@ -38,7 +38,7 @@ ANSWERS = (
     "Yes: line 1: 10 PCS",
     "Yes, since version 1 was sent: version 2 at ",
     "Yes, in rule version 1",
-    "Not caught: it was never held",
+    "It was never put on hold",
 )
 WHOLE = int(os.environ.get("CLEARPOST_TARGETS", "0"))
 ORDERS = WHOLE or 12

@@ -109,9 +109,7 @@ def test_A07_what_it_says(depot: Depot) -> None:
     late = depot.take(version(2))
     assert (late["stale"], late["new_versions"]) == (1, 0)
     page = depot.page("order", "1601", "versions")
-    stale = [
-        row.text for row in page.all("tr", role="row") if "older than what was known" in row.text
-    ]
+    stale = [row.text for row in page.all("tr", role="row") if "arrived late, not used" in row.text]
     assert len(stale) == 1, page.text
     told = depot.page("order", "1601", "trace").text
     assert (
@@ -137,14 +135,16 @@ def test_A12_what_it_says(depot: Depot) -> None:
     for place, name in enumerate(("R-17", "R-17-A")):
         depot.take(receipt("R-17", "1701", f"7{place}.50", id=name))
     page = depot.page("receipt", "R-17-A")
-    assert "R-17 (R-17-A) came under another id, too: R-17. Which of them is it?" in page.text
+    said = "Number R-17 (R-17-A) was received with another source ID, too: R-17."
+    assert said in page.text
     assert depot.effects("1701", "R-17-A") == []
 
     depot.take(sale("1702", price="7.20", id="1702"))
     depot.take(sale("1703", price="7.20", version=2, id="1702"), van("D-1703", "1703", "10"))
     page = depot.page("order", "1702")
     assert state(page) == "On hold"
-    assert "It was 1702 before and calls itself 1703 now, under the same id." in page.text
+    said = "The source changed the record number from 1702 to 1703 (same source ID)."
+    assert said in page.text
     assert depot.effects("1703") == []
 
     once = sale("1704", price="7.40", id="1704")
@@ -292,7 +292,7 @@ def test_F09_what_it_says(depot: Depot, driven: Driven) -> None:
     finance = depot.person("finance")
     pages = {number: finance.get(link) for number, link in held.items()}
     assert f"{first} is the first open day of AutoCount" in read(pages["1901"]).text
-    assert "an earlier document that it follows is locked" in read(pages["RF-19"]).text
+    assert "an earlier document that it follows is in a locked period" in read(pages["RF-19"]).text
     chosen = re.search(r'(?i)<option value="(\d+)">approver', pages["1903"])
     assert chosen is not None
     asked_of = {"person": chosen[1], "reason": "Closed too early"}

@@ -377,7 +377,7 @@ def test_D08_ten_documents_are_decided_by_keyboard_with_amount_and_difference(
         page.keyboard.type("Ordered twice, says the shop")
         with page.expect_navigation():
             page.keyboard.press("Enter")
-        assert "Nothing waits for an approval." in page.inner_text("main")
+        assert "No documents are waiting for approval." in page.inner_text("main")
         assert person.said == []
     assert time.monotonic() - begun < 60
     last = mine[-1].removeprefix("NS-")
@@ -411,7 +411,7 @@ def _nothing_is_refused_without_a_reason_or_by_who_may_not(house: House) -> None
     path, fields = form.attributes["action"], form.fields()
     headers = {"Referer": approver.address + path}
     empty = approver.session.post(approver.address + path, fields, headers=headers, timeout=30)
-    assert (empty.status_code, "Say why, in a few words" in said(empty)) == (422, True)
+    assert (empty.status_code, "Enter a short reason" in said(empty)) == (422, True)
     assert state(record(approver, 1099)) == "On hold"
     fields["reason"] = "Ordered by mistake"
     done = approver.session.post(approver.address + path, fields, headers=headers, timeout=30)

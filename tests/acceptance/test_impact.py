@@ -86,7 +86,7 @@ def test_B24_a_value_says_what_it_frees_and_contradicts_and_exactly_that_happens
     until_head(finance, 137, "On hold")
 
     preview, _ = change_entry(finance, "debtor", "C-300", "Warung Baru")
-    assert "frees 37 RM 12,400.00" in preview
+    assert "clears 37 RM 12,400.00" in preview
     assert "1 stays held: item" in preview
     assert "Contradicts 3 posted documents, RM 33.00" in preview
     freed = {f"NS-{n}" for n in range(100, 137)}
@@ -120,7 +120,7 @@ def test_F29_a_changed_account_lists_what_was_posted_and_gives_its_journal(house
     assert "frees" not in preview
 
     page = finance.get(shown)
-    assert "Nothing in the accounts was changed" in words(page)
+    assert "Nothing was changed in the accounts" in words(page)
     listed = {row[0].split()[0]: row for row in rows(page) if row[0].startswith("NS-")}
     assert set(listed) == numbers
     nets = {order["number"]: Decimal(order["subtotal"]) for order in orders}

@@ -191,7 +191,7 @@ def test_a_token_that_ended_is_exchanged_and_the_page_tells_what_was_refused(
     assert number in market.invoices()
     market.sells(22, "forged")
     page = read(trader.person("admin").get(f"{BASE}/connections/{market.name}"))
-    assert "The signature does not fit" in page.text
+    assert "The signature does not match" in page.text
     kept = rows(trader, "SELECT code, times FROM hook_call WHERE outcome = 'rejected'")
     assert {code for code, _ in kept} == {"bad_signature"}
     keys = rows(trader, "SELECT secret FROM connection_key")

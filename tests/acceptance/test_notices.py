@@ -232,11 +232,11 @@ def urgent(told: Told) -> None:
     told.work()
     told.work()
     told.work()
-    (mail,) = told.mails("does not accept our key")
+    (mail,) = told.mails("does not accept the API key")
     (called,) = told.calls("urgent")
     assert called["signal"] == "authorization_lost"
-    assert "AiAccount does not accept our key" in text_of(mail)
-    assert "AiAccount does not accept our key" in mail["Subject"]
+    assert "AiAccount does not accept the API key" in text_of(mail)
+    assert "AiAccount does not accept the API key" in mail["Subject"]
     assert called["say"].startswith("aiaccount does")  # for programs the name is the contract
     assert mail["To"] == FINANCE
     assert len(told.hook.calls) == before + 1

@@ -106,7 +106,7 @@ def test_C13_a_refused_key_is_one_exception_and_everything_else_waits(timed: Tim
     held = "SELECT hold.class, team.name FROM hold JOIN team ON team.id = hold.team_id"
     held += " WHERE hold.state = 'open' AND hold.number LIKE 'NS-13%'"
     assert rows(house, held) == [("authorization_failed", "it_support")]
-    assert "Key refused" in timed.pill()
+    assert "API key rejected" in timed.pill()
     assert "199 waiting" in timed.pill()
     shown = timed.queue()
     assert shown == sorted(shown), "those that were about to go kept their places"

@@ -117,7 +117,7 @@ def test_B29_page_and_file_explain_all_nine_topics_and_name_the_missing_one(stil
     without = told(still.product, cut)
     assert re.search(r"^No rule answers: .*Approval and version", without, re.MULTILINE)
     assert [n for n in NINE if f"\n## {n}" not in without] == []
-    assert "Missing: no rule answers this topic. No one is asked" in without
+    assert "Missing: no rule covers this topic. No one is asked" in without
 
     entry = next(li for li in read(page).all("li") if "check open_period" in li.text)
     assert "passes only if the period of the document is open" in entry.text
@@ -151,7 +151,7 @@ def _the_page_names_the_missing_topic(still: House, cut: Path) -> None:
 
     for written in published(cut, 2):
         assert re.search(r"No rule answers: .*Approval and version", written)
-        assert "Missing: no rule answers this topic. No one is asked" in written
+        assert "Missing: no rule covers this topic. No one is asked" in written
     for written in published(STARTER, 3):
         assert "no rule answers this topic. No one is asked" not in written
 
@@ -315,7 +315,7 @@ def test_A13_an_unknown_status_word_holds_until_its_alias_is_added_on_the_page(
     assert state(record(writer, 131)) == "Posted"
     page = record(writer, 132)
     assert state(page) == "On hold"
-    assert "NetShop sent no usable status. status = Compl. is no word of the rules." in page.text
+    assert "NetShop sent no usable status. status = Compl. is not known to the rules." in page.text
     assert "failed" in page.one("ul", id="strip").all("li")[0].text
 
     path = f"{BASE}/rules/draft/netshop.rules"
@@ -350,7 +350,7 @@ def test_A13_an_unknown_status_word_holds_until_its_alias_is_added_on_the_page(
         file.write_text(json.dumps(body), "utf-8")
         other = str(STARTER.with_name("orders-autocount"))
         tried = still.product.run("try", other, str(file), "--kind", "order", code=code).stdout
-        assert (f'status = "{word}" is no word of the rules.' in tried) == bool(code)
+        assert (f'status = "{word}" is not known to the rules.' in tried) == bool(code)
 
 
 def _lineage(visitor: Visitor, number: int) -> dict[tuple[str, int], dict[str, str]]:

@@ -160,7 +160,7 @@ def test_T21a_nobody_fills_in_a_blank_total(trader: Trader) -> None:
         told = "It cannot be filled in here: Sales administration has it corrected in intake"
         assert told in page.text
         refusal = fill_in(person, hold, "total", "15.40", code=403)
-        assert "The rules do not let total be corrected here." in refusal
+        assert "You cannot correct total here, because the rules do not allow it." in refusal
         assert told in refusal
     trader.work()
     versions = "SELECT v.no FROM version v JOIN record r ON r.id = v.record_id WHERE r.number = ?"

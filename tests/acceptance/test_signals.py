@@ -85,11 +85,11 @@ def test_C27_after_two_failed_reconnects_of_an_admin_an_escalation_is_offered(
     assert many(house, "authorization_lost") == 1
     test = ("connection", "test", "aiaccount", "--company", CURRENT_COMPANY, "--as", ADMIN)
     for attempt in (1, 2):
-        (lost,) = [one for one in banners(finance) if "does not accept our key" in one.text]
+        (lost,) = [one for one in banners(finance) if "does not accept the API key" in one.text]
         assert "to support" not in lost.text, attempt
         house.product.run(*test, code=3)
         work(house)
-    (lost,) = [one for one in banners(finance) if "does not accept our key" in one.text]
+    (lost,) = [one for one in banners(finance) if "does not accept the API key" in one.text]
     assert "2 attempts to reconnect failed." in lost.text
     (draft,) = [a for a in lost.all("a") if a.text.startswith("Escalate NS-")]
     form = read(finance.get(draft.attributes["href"])).one("form", id="escalateform")
@@ -100,8 +100,8 @@ def test_C27_after_two_failed_reconnects_of_an_admin_an_escalation_is_offered(
     house.product.run(*test)
     work(house)
     assert many(house, "authorization_lost") == 0
-    assert not [one for one in banners(finance) if "does not accept our key" in one.text]
-    assert any("does not accept our key" in say for say in told(house, "signal.cleared"))
+    assert not [one for one in banners(finance) if "does not accept the API key" in one.text]
+    assert any("does not accept the API key" in say for say in told(house, "signal.cleared"))
 
 
 def test_C28_before_a_close_the_held_money_of_its_month_and_the_days_left_are_told(

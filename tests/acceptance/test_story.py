@@ -17,7 +17,7 @@ from tests.acceptance.product import APPROVER, FINANCE, House, item, until
 from tests.acceptance.quiet import BASE, download, record, timeless, until_shown, writes
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-APPROVAL_ASKED = "asks for an approval"
+APPROVAL_ASKED = "Approval is required"
 
 
 class Story:
@@ -62,7 +62,7 @@ class Story:
             page.click("#previewmap")
             page.locator("#freed .frees").wait_for()
             told = " ".join(page.inner_text("#freed").split())
-            assert "frees 1 RM 11.00 " in told
+            assert "clears 1 RM 11.00 " in told
             assert "1 stays held: units" in told
             assert "1 stays held: approval by accounts" in told
             assert page.input_value("#reason") == "The glass under its old name"
@@ -143,9 +143,9 @@ class Story:
         return {
             1: r"paid, version 1, source time \d{4}-\d\d-\d\d \d\d:\d\d\.",
             2: r"approver, <now>, content hash [0-9a-f]{12}\. In the source: not recorded\.",
-            3: r"19 of 19: 5 by table, 1 constant\.",
+            3: r"19 of 19 fields: 5 through mapping tables, 1 constant\.",
             4: r"Yes: line 1: 400 PCS × 1 = 400 PCS\.",
-            5: r"No: version 1 is still the newest\.",
+            5: r"No\. Version 1 is the latest version\.",
             6: r"Yes, in rule version 1 \(hash [0-9a-f]{12}\), unique by number in history; .*"
             rf"compared number = NS-{self.large}; .*",
             7: rf"Yes: {missing}; {asked}\.",

@@ -86,7 +86,7 @@ def told(house: House) -> Told:
 def _until_only_the_approval_is_missing(house: House) -> None:
     finance = house.visitor(FINANCE)
     until(
-        lambda: "asks for an approval" in answers(record(finance, NUMBER))[2],
+        lambda: "Approval is required" in answers(record(finance, NUMBER))[2],
         "an order that only wants an approval",
     )
 
@@ -152,7 +152,9 @@ def _content_hash(told: Told) -> str:
 
 
 def test_G03_which_fields_were_mapped(told: Told) -> None:
-    assert re.fullmatch(r"30 of 30: \d+ by table, 2 constants\.", told.answer(3))
+    assert re.fullmatch(
+        r"30 of 30 fields: \d+ through mapping tables, 2 constants\.", told.answer(3)
+    )
     lines = _lines(told.tab("lineage"))
     assert len(lines) == 30
     source, rule, planned, posted = lines["SKU line 2"]
@@ -295,9 +297,9 @@ def test_G07_whether_the_holding_area_caught_it(told: Told) -> None:
     assert told.house.deliver(clean(NUMBER + 1)).status_code == 202
     finance = told.house.visitor(FINANCE)
     other = until_shown(finance, NUMBER + 1, "Posted")
-    assert answers(other)[7] == "Not caught: it was never held."
+    assert answers(other)[7] == "No. It was never put on hold."
     shown = other.one("li", id="answer_7").all("span", cls="t-bad")
-    assert [part.text for part in shown] == ["Not caught: it was never held."]
+    assert [part.text for part in shown] == ["No. It was never put on hold."]
 
 
 def test_what_was_sent_is_what_the_target_noted(told: Told) -> None:
@@ -312,7 +314,7 @@ def test_what_was_sent_is_what_the_target_noted(told: Told) -> None:
 
 def test_a_change_after_the_sync_is_told(told: Told) -> None:
     """Last: it changes the order."""
-    assert told.answer(5) == "No: version 1 is still the newest."
+    assert told.answer(5) == "No. Version 1 is the latest version."
     more = [{**ITEMS[0], "qty": "21"}, ITEMS[1]]
     assert told.house.deliver(later(ORDER, items=more)).status_code == 202
     page = until_shown(told.house.visitor(FINANCE), NUMBER, "On hold")

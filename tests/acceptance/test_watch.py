@@ -165,7 +165,7 @@ def test_F28_what_it_says(watch: Watch) -> None:
 def test_G05_whether_it_was_changed_after_sync(watch: Watch) -> None:
     """By its source, once carried on and once too late to count, and by hand in the target."""
     order = watch.post(501)
-    assert _changed(watch, 501) == ("No: version 1 is still the newest.", [])
+    assert _changed(watch, 501) == ("No. Version 1 is the latest version.", [])
     watch.deliver(later(order, customer=buyer(501, name="Warung Mekar")))
     work(watch.house)
     updated = (
@@ -339,7 +339,7 @@ def test_C14_what_it_says(watch: Watch) -> None:
         (pages[number],) = hold_pages(approver, number)
     table = read(approver.get(pages[1401])).one("table", cls="beside")
     heads = [cell.text for cell in table.all("th")]
-    assert heads[1:] == ["Ours, not sent: NS-1401-1", "In AutoCount: IV-1401"]
+    assert heads[1:] == ["Clearpost (not sent): NS-1401-1", "In AutoCount: IV-1401"]
     shown = {
         cells[0].text: cells for cells in (row.all("td") for row in table.all("tr", role="row"))
     }

@@ -28,7 +28,7 @@ SHOWN = {
     "/c/kedai/mappings/missing": "AB-100",
     "/c/kedai/mappings/item": "TEA-1",
     "/c/kedai/mappings/item/entry?key=TEA-1&other=TEA-2": "Contradicts",
-    "/c/kedai/stops/": "How much one change may move",
+    "/c/kedai/stops/": "Safety limit for a single change",
     "/c/kedai/runs": "Run 1",
     "/c/kedai/runs/1": "SO-10240",
     "/c/kedai/pushes": "SO-10241",

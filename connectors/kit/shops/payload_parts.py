@@ -51,7 +51,7 @@ class Part:
         """The object of that name; an empty one where there is none."""
         found = self.value.get(name)
         if found is not None and not isinstance(found, Mapping):
-            self.wrong(name, "This is no object.", f"Send it as {self.api} describes it.")
+            self.wrong(name, "This is not an object.", f"Send it as {self.api} describes it.")
         inner = found if isinstance(found, Mapping) else {}
         return type(self)(self.at(name), inner, self.errors)
 
@@ -61,7 +61,7 @@ class Part:
         if found is None:
             return []
         if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
-            self.wrong(name, "This is no list of objects.", f"Send it as {self.api} has it.")
+            self.wrong(name, "This is not a list of objects.", f"Send it as {self.api} has it.")
             return []
         return [
             type(self)(f"{self.at(name)}[{at}]", one, self.errors) for at, one in enumerate(found)
@@ -100,7 +100,7 @@ class Part:
         if found is None:
             return 0
         if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found < 10**12:
-            self.wrong(name, "This is no number of pieces.", "Send a whole number, such as 3.")
+            self.wrong(name, "This is not a number of pieces.", "Send a whole number, such as 3.")
             return 0
         return found
 
@@ -122,7 +122,7 @@ class Part:
         found = self.value.get(name)
         if isinstance(found, str) and not _MOMENT.fullmatch(found.strip()):
             hint = "Send it as 2026-11-19T14:03:11+08:00."
-            self.wrong(name, "This is no moment with a time zone.", hint)
+            self.wrong(name, "This is not a date and time with a time zone.", hint)
         return self.cell(name)
 
     def since_1970(self, name: str) -> datetime | None:
@@ -136,7 +136,7 @@ class Part:
             seconds, rest = divmod(found, 1000) if found >= _MILLISECONDS else (found, 0)
             return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
         hint = "Send it in seconds since 1970, such as 1763531100."
-        self.wrong(name, "This is no moment counted from 1970 on.", hint)
+        self.wrong(name, "This is not a date and time counted from 1970 on.", hint)
         return None
 
     def wrong(self, name: str, message: str, hint: str) -> None:
@@ -148,7 +148,9 @@ class Part:
             self.errors.append(told)
 
     def _no_amount(self, name: str) -> Decimal:
-        self.wrong(name, "This is no amount.", "Send digits and a decimal point, such as 49.50.")
+        self.wrong(
+            name, "This is not an amount.", "Send digits and a decimal point, such as 49.50."
+        )
         return ZERO
 
 

@@ -76,7 +76,7 @@ class Intake(SignedJson):
 
 def _record(place: str, given: object, zone: ZoneInfo) -> IncomingRecord | tuple[RowError, ...]:
     if not isinstance(given, Mapping):
-        return (_wrong(place, given, "This is no record.", "Send an object with its fields."),)
+        return (_wrong(place, given, "This is not a record.", "Send an object with its fields."),)
     schema = BY_KIND.get(str(given.get("kind", "")))
     if schema is None:
         words = f"Nothing is known of this kind. Known: {', '.join(BY_KIND)}."
@@ -118,7 +118,7 @@ def _strange(
     """Values under a name that the kind does not have: left out in silence they would be lost."""
     known = beside | {field.name for field in fields}
     return [
-        _wrong(f"{place}.{name}", value, f"{name} is no field of this kind.", "Take it out.")
+        _wrong(f"{place}.{name}", value, f"{name} is not a field of this kind.", "Take it out.")
         for name, value in given.items()
         if name not in known
     ]

@@ -139,7 +139,7 @@ class Lazada:
         if isinstance(value, SourceRefusal):
             return value
         if not isinstance(value, Mapping) or not _whole(value.get("message_type")):
-            words = "The body is no webhook of Lazada's."
+            words = "The body is not a webhook of Lazada's."
             return SourceRefusal(
                 422, "no_webhook", words, "Let Lazada's webhook come to this address."
             )
@@ -233,7 +233,7 @@ class Lazada:
         good = [hmac.compare_digest(self._sign(key, raw).encode(), said) for key in keys]
         if any(good):
             return None
-        words = "The signature does not fit the app key and the body."
+        words = "The signature does not match the app key and the body."
         hint = "Give this connection the app key and the app secret of the app that sends webhooks."
         return SourceRefusal(401, "bad_signature", words, hint)
 

@@ -50,7 +50,7 @@ class Part(payload_parts.Part):
         except ValueError:
             pass
         hint = "Send it as 2026-11-19 14:03:11 +0800."
-        self.wrong(name, "This is no moment with a time zone.", hint)
+        self.wrong(name, "This is not a date and time with a time zone.", hint)
         return None
 
     @property

@@ -85,7 +85,7 @@ def page(cursor: str, settings: Settings, key: str, zone: ZoneInfo, http: Http) 
         return told
     listed = _objects(told.get("orders") if isinstance(told, Mapping) else None)
     if listed is None:
-        return NoPage(words="Lazada answered with something that is no list of orders.")
+        return NoPage(words="Lazada answered with something that is not a list of orders.")
     pieces = _pieces(shop, [str(one.get("order_id")) for one in listed])
     if isinstance(pieces, NoPage):
         return pieces
@@ -131,7 +131,7 @@ def _pieces(shop: Shop, ids: list[str]) -> dict[str, list[Given]] | NoPage:
     orders = _objects(told)
     lists = [_objects(one.get("order_items")) for one in orders or ()]
     if orders is None or None in lists:
-        return NoPage(words="Lazada answered with something that is no list of pieces.")
+        return NoPage(words="Lazada answered with something that is not a list of pieces.")
     return {
         str(one.get("order_id")): many
         for one, many in zip(orders, lists, strict=True)

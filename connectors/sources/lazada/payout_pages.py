@@ -43,7 +43,7 @@ def statements(shop: Shop, since: date) -> list[Given] | NoPage:
         return told
     listed = _objects(told)
     if listed is None or any(_made(one) is None for one in listed):
-        return NoPage(words="Lazada answered with something that is no list of statements.")
+        return NoPage(words="Lazada answered with something that is not a list of statements.")
     return sorted(listed, key=lambda one: (str(_made(one)), str(one.get("statement_number"))))
 
 
@@ -99,7 +99,9 @@ def _rows(shop: Shop, made: date, since: date) -> list[Given] | NoPage:
             return told
         part = _objects(told)
         if part is None:
-            return NoPage(words="Lazada answered with something that is no list of transactions.")
+            return NoPage(
+                words="Lazada answered with something that is not a list of transactions."
+            )
         found += part
         if len(part) < SIZE:
             return found

@@ -74,11 +74,11 @@ _DERIVED = frozenset({"ordered_on", "customer", "customer_name", "tin", "address
 def order_of(place: str, order: object, zone: ZoneInfo) -> Read:
     """An order, or what is wrong with it."""
     if not isinstance(order, Mapping):
-        return (wrong(place, "This is no order.", "Send an object with the order's fields."),)
+        return (wrong(place, "This is not an order.", "Send an object with the order's fields."),)
     customer, items = order.get("customer"), order.get("items")
     if customer is not None and not isinstance(customer, Mapping):
         where = f"{place}.customer"
-        return (wrong(where, "This is no customer.", "Send an object with id and name."),)
+        return (wrong(where, "This is not a customer.", "Send an object with id and name."),)
     if items is None:
         items = []
     if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
@@ -139,7 +139,7 @@ def settlement_of(place: str, given: object, zone: ZoneInfo) -> Read:
     """A settlement, or what is wrong with it."""
     if not isinstance(given, Mapping):
         hint = "Send an object with the settlement's fields."
-        return (wrong(place, "This is no settlement.", hint),)
+        return (wrong(place, "This is not a settlement.", hint),)
     own = ("status", "company_code", "blogger", "period", "paid_at", "updated_at", "currency")
     key = Cell(f"{place}.id", given.get("id"))
     head = {
@@ -216,7 +216,7 @@ class NetShop(SignedJson):
             elif isinstance(many, list):
                 found += [(f"{word}[{at}]", one) for at, one in enumerate(many)]
             else:
-                words = f"{word} is no list."
+                words = f"{word} is not a list."
                 return SourceRefusal(422, "no_list", words, "Send a list of objects.")
         return found
 

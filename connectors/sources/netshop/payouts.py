@@ -31,7 +31,7 @@ def payout_of(
 ) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
     """The payout and what it pays of each order, or what is wrong with it."""
     if not isinstance(given, Mapping):
-        words, hint = "This is no payout.", "Send an object with the payout's fields."
+        words, hint = "This is not a payout.", "Send an object with the payout's fields."
         return (RowError(where=place, value="", message=words, hint=hint),)
     told = _Part(place, given)
     head = {
@@ -59,7 +59,7 @@ def _entry(line: _Part) -> payouts.Entry | None:
     part = next((one for one in payouts.PARTS if one == line.text("kind")), None)
     if part is None:
         known = ", ".join(payouts.PARTS)
-        line.wrong("kind", "This is no kind of line that a payout has.", f"Send one of {known}.")
+        line.wrong("kind", "This is not a kind of line that a payout has.", f"Send one of {known}.")
         return None
     if not line.stated("amount"):
         line.wrong("amount", "The line has no amount.", "Send it, with a minus for a fee.")

@@ -148,7 +148,7 @@ class Shopee:
         if isinstance(value, SourceRefusal):
             return value
         if not isinstance(value, Mapping) or not _whole(value.get("code")):
-            words = "The body is no webhook of Shopee's."
+            words = "The body is not a webhook of Shopee's."
             return SourceRefusal(
                 422, "no_webhook", words, "Let Shopee's webhook come to this address."
             )
@@ -241,7 +241,7 @@ class Shopee:
         good = [hmac.compare_digest(_sign(key, self.address, raw).encode(), said) for key in keys]
         if any(good):
             return None
-        words = "The signature does not fit the address and the body."
+        words = "The signature does not match the address and the body."
         hint = (
             "Give this connection the partner key of the app, and enter its address in the app "
             "exactly as the page of the connection shows it."

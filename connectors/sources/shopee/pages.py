@@ -153,7 +153,7 @@ def _orders(shop: Shop, at: _Cursor, zone: ZoneInfo) -> _Listed | NoPage:
         return told
     listed = _objects(told, "order_list")
     if listed is None:
-        return NoPage(words="Shopee answered with something that is no list of orders.")
+        return NoPage(words="Shopee answered with something that is not a list of orders.")
     numbers = list(dict.fromkeys(str(one.get("order_sn") or "") for one in listed))
     more = told.get("more") is True
     if more and at.until > at.since + 1 and not at.token:
@@ -173,7 +173,7 @@ def _shown(shop: Shop, numbers: list[str], zone: ZoneInfo) -> tuple[Pulled, ...]
         return told
     orders = _objects(told, "order_list")
     if orders is None:
-        return NoPage(words="Shopee answered with something that is no list of orders.")
+        return NoPage(words="Shopee answered with something that is not a list of orders.")
     shown = {str(one.get("order_sn")) for one in orders}
     missing = [number for number in numbers if number not in shown]
     return (*_read("order_list", orders, order_of, zone), *(_absent(one) for one in missing))
@@ -192,7 +192,7 @@ def _returns(shop: Shop, at: _Cursor, zone: ZoneInfo) -> _Listed | NoPage:
         return told
     listed = _objects(told, "return")
     if listed is None:
-        return NoPage(words="Shopee answered with something that is no list of returns.")
+        return NoPage(words="Shopee answered with something that is not a list of returns.")
     more = told.get("more") is True and bool(listed)
     return _Listed(_read("return", listed, refund_of, zone), str(number + 1), more)
 

@@ -134,7 +134,7 @@ def _listed(shop: Shop, days: Days) -> list[Given] | NoPage:
             return told
         part = _objects(told.get(LISTED))
         if part is None:
-            return NoPage(words="Shopee answered with something that is no list of escrows.")
+            return NoPage(words="Shopee answered with something that is not a list of escrows.")
         found |= {json.dumps(one, sort_keys=True, default=str): one for one in part}
         if told.get("more") is not True or not part:
             break
@@ -152,7 +152,7 @@ def _incomes(shop: Shop, numbers: Sequence[str]) -> list[Given] | NoPage:
         shown = [one.get("escrow_detail") for one in _objects(told) or ()]
         details = _objects(shown)
         if details is None or not isinstance(told, list):
-            return NoPage(words="Shopee answered with something that is no list of incomes.")
+            return NoPage(words="Shopee answered with something that is not a list of incomes.")
         known = {str(one.get("order_sn")) for one in details}
         missing = [number for number in some if number not in known]
         if missing:

@@ -217,7 +217,7 @@ def _unproved(lower: Mapping[str, str], raw: bytes, secrets: Sequence[str]) -> S
         return SourceRefusal(401, "not_signed", words, "Let Shopify send the webhook.")
     if body_signed(raw, given, secrets):
         return None
-    words = "The signature does not fit the body."
+    words = "The signature does not match the body."
     hint = "Give this connection the client secret of the app that the webhook belongs to."
     return SourceRefusal(401, "bad_signature", words, hint)
 
@@ -233,7 +233,7 @@ def _gone(value: object, delivery_id: str, signature: str) -> Accepted | SourceR
     given = value if isinstance(value, Mapping) else {}
     order_id = given.get("id")
     if set(given) != {"id"} or isinstance(order_id, bool) or not isinstance(order_id, int):
-        words = f"The body is no deleted order, as the topic {DELETED} has it."
+        words = f"The body is not a deleted order, as the topic {DELETED} has it."
         return SourceRefusal(422, "no_order", words, "Send what Shopify sends.")
     gone = (Withdrawn(kind="order", external_id=str(order_id), status="deleted"),)
     return Accepted(delivery_id=delivery_id, signature=signature, records=(), withdrawn=gone)

@@ -89,7 +89,7 @@ def _orders(shop: Shop, at: _Cursor, read: Read, payouts_too: bool) -> Page | No
         return told
     orders = listed(answer, "orders")
     if orders is None:
-        words = "Shopify answered with something that is no list of orders."
+        words = "Shopify answered with something that is not a list of orders."
         return NoPage(words=words, hint="Compare the address of the connection with the shop's.")
     found = [read(f"orders[{index}]", one) for index, one in enumerate(orders)]
     return _page(at, found, orders, answer, payouts_too)

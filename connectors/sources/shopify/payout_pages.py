@@ -57,7 +57,7 @@ def page_of(
         return told
     payouts = listed(answer, "payouts")
     if payouts is None:
-        return NoPage(words="Shopify answered with something that is no list of payouts.")
+        return NoPage(words="Shopify answered with something that is not a list of payouts.")
     found = []
     for at, payout in enumerate(payouts):
         made_of = _transactions(shop, payout)
@@ -79,7 +79,9 @@ def _transactions(shop: Shop, payout: Mapping[str, object]) -> list[Mapping[str,
             return told
         part = listed(answer, TRANSACTIONS)
         if part is None:
-            return NoPage(words="Shopify answered with something that is no list of transactions.")
+            return NoPage(
+                words="Shopify answered with something that is not a list of transactions."
+            )
         found += part
         page = next_page(answer)
         if not page:

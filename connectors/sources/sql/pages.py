@@ -142,7 +142,7 @@ def _sampled(reader: Reader, query: KindQuery, place: Place | Start) -> Place | 
     if newest is None:
         return place
     if not isinstance(newest, str) or moment_of(newest, reader.zone) is None:
-        words = f"The column {query.cursor} holds “{str(newest)[:40]}”, which is no moment."
+        words = f"The column {query.cursor} holds “{str(newest)[:40]}”, which is not a moment."
         raise UnansweredError("value", words, _MOMENT)
     return Start(place.moment, newest)
 

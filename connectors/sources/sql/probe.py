@@ -189,4 +189,4 @@ def _moments(reader: Reader, query: KindQuery) -> str:
     newest = reader.newest(query)
     if newest is None or moment_of(newest, reader.zone) is not None:
         return ""
-    return f"The column {query.cursor} holds “{str(newest)[:40]}”, which is no moment."
+    return f"The column {query.cursor} holds “{str(newest)[:40]}”, which is not a moment."

@@ -139,7 +139,7 @@ def _unproved(given: str, raw: bytes, secrets: Sequence[str]) -> SourceRefusal |
         return SourceRefusal(401, "not_signed", words, "Let WooCommerce send the webhook.")
     if body_signed(raw, given, [order_pages.hook_secret(one) for one in secrets]):
         return None
-    words = "The signature does not fit the body."
+    words = "The signature does not match the body."
     hint = "Give the webhook in WooCommerce the secret that the key of this connection begins with."
     return SourceRefusal(401, "bad_signature", words, hint)
 

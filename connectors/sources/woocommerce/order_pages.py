@@ -108,7 +108,7 @@ def page(cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Htt
         return _refused(answer.status, answer.body, retry_after(answer.headers, http.now()))
     orders = loads(answer.body)
     if not isinstance(orders, list):
-        words = "The shop answered something that is no list of orders."
+        words = "The shop answered something that is not a list of orders."
         hint = "Is the address that of the shop, without a path behind it?"
         return NoPage(words=words, hint=hint)
     found = [_pulled(f"orders[{at}]", one, zone) for at, one in enumerate(orders)]
@@ -119,7 +119,9 @@ def page(cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Htt
 def _pulled(place: str, order: object, zone: ZoneInfo) -> Pulled:
     if not isinstance(order, Mapping):
         hint = "Ask who looks after the shop."
-        return Pulled(raw=dumps(order), errors=(wrong(place, order, "This is no order.", hint),))
+        return Pulled(
+            raw=dumps(order), errors=(wrong(place, order, "This is not an order.", hint),)
+        )
     records, errors = records_of(place, order, zone)
     return Pulled(raw=dumps(order), records=records, errors=errors)
 

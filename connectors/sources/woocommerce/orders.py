@@ -50,7 +50,7 @@ def _no_lists(place: str, order: Given) -> tuple[RowError, ...]:
         given = order.get(name, [])
         if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
             where = f"{place}.{name}"
-            errors.append(wrong(where, given, "This is no list of objects.", "Send one."))
+            errors.append(wrong(where, given, "This is not a list of objects.", "Send one."))
     if "line_items" not in order:
         where = f"{place}.line_items"
         errors.append(wrong(where, "", "The order has no lines.", "Send the whole order."))

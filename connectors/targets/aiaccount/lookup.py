@@ -30,7 +30,7 @@ def look_up(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Fo
         return by_key
     for entry in _data(by_key):
         if entry.get("status") in _UNFINISHED:
-            words = "AiAccount has it, but has not finished it."
+            words = "AiAccount has received it and is still processing it."
             return Found(kind="unknown", words=words, proof=_proof(by_key))
         found = _in_import(document, str(entry.get("id", "")), get, now)
         if found is not None:

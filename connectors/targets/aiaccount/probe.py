@@ -35,7 +35,11 @@ def key_fault(secret: str) -> str:
         return "No key is set."
     if re.search(r"\s", secret):
         return "The key contains a space or a line break: paste it again."
-    return "" if secret.isascii() and secret.isprintable() else "The key contains a foreign sign."
+    return (
+        ""
+        if secret.isascii() and secret.isprintable()
+        else "The API key contains an unsupported character."
+    )
 
 
 def report(

@@ -230,7 +230,7 @@ def confirmed(payload: Payload, action: Action, status: int, seen: Seen | Found)
     number = payload.numbers[0]
     if action == "void":
         if isinstance(seen, Found) or not seen.void:
-            return uncertain("not_confirmed", f"Not void yet: {seen.words}", status, number)
+            return uncertain("not_confirmed", f"Not yet voided: {seen.words}", status, number)
         existing = status not in DONE
         words = "It was void already." if existing else "Made void."
         return accepted(number, number, status, words, existing=existing)

@@ -87,7 +87,7 @@ FORM = ConnectionForm(
         Setting(
             name="key_id",
             label="Key ID",
-            hint="Stands beside the key in AutoCount. It is no secret.",
+            hint="Stands beside the key in AutoCount. It is not a secret.",
             example="AC-KEY-7",
             required=True,
         ),

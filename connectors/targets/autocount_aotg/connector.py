@@ -92,7 +92,7 @@ FORM = ConnectionForm(
         Setting(
             name="user_name",
             label="User name",
-            hint="That of the user in AOTG for whom Clearpost logs in. It is no secret.",
+            hint="That of the user in AOTG for whom Clearpost logs in. It is not a secret.",
             example="clearpost@kedai.example",
             required=True,
         ),

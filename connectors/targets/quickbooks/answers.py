@@ -79,7 +79,7 @@ def confirmed(
     """The end of a write that QuickBooks says it has done, by the document that it shows."""
     shown = document_in(schema, answer)
     if shown is None:
-        words = "QuickBooks said yes, and its answer cannot be read."
+        words = "QuickBooks accepted the request, but its response could not be read."
         return uncertain("not_confirmed", words, answer.status, number)
     if action == "void":
         if is_void(shown):

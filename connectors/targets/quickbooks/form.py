@@ -62,7 +62,7 @@ FORM = ConnectionForm(
         Setting(
             name="client_id",
             label="Client ID of the app",
-            hint="At developer.intuit.com, under Keys and credentials. It is no secret.",
+            hint="At developer.intuit.com, under Keys and credentials. It is not a secret.",
             example="ABcd1234",
             required=True,
         ),

@@ -40,4 +40,4 @@ def test_T16h_a_name_is_taken_as_it_is(name: str) -> None:
 
 def test_a_plain_word_is_no_number() -> None:
     (error,) = read(number="NS-1", total="twelve")  # type: ignore[misc]
-    assert (error.value, error.message) == ("twelve", "This is no number.")
+    assert (error.value, error.message) == ("twelve", "This is not a number.")

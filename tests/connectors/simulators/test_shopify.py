@@ -246,7 +246,7 @@ def test_an_answer_that_is_no_list_and_no_answer(
     monkeypatch.setattr(
         sent.shop, "handle", lambda _: Reply(status=200, content={"orders": {"id": 1}})
     )
-    assert "no list of orders" in sent.none().words
+    assert "not a list of orders" in sent.none().words
     monkeypatch.setattr(sent.shop, "handle", lambda _: Reply(status=404, content={}))
     assert "no shop" in sent.none().words
     gone = HttpFailure(kind="no_answer", words="It did not answer in time.", seconds=1.0)

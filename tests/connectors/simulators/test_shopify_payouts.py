@@ -158,7 +158,7 @@ def failing(sent: Sent, reply: Reply, where: str = "shopify_payments") -> Any:
     [
         (500, "Shopify answered with the status 500.", None),
         (429, "Shopify was asked more often than it allows.", 2.0),
-        (200, "Shopify answered with something that is no list of payouts.", None),
+        (200, "Shopify answered with something that is not a list of payouts.", None),
     ],
 )
 @pytest.mark.parametrize("where", ["shopify_payments/payouts", "balance/transactions"])

@@ -215,7 +215,7 @@ def test_an_answer_that_is_no_list_is_told(body):
             return HttpAnswer(status=200, headers={}, body=body, seconds=0.0, at=self.now())
 
     told = ask(sources()["woocommerce"].begin(SetClock().now()), Other())
-    assert told.words == "The shop answered something that is no list of orders."
+    assert told.words == "The shop answered something that is not a list of orders."
 
 
 def test_a_shop_that_is_away_is_told_in_its_own_words():

@@ -13,7 +13,7 @@ def at(line: int) -> Span:
 
 
 UNUSED = Problem("USE01", "the map 'debtor' is never used", "Take it out.", at(1), "style")
-WRONG = Problem("NAM05", "'debtr' is no function and no map", "Did you mean 'debtor'?", at(5))
+WRONG = Problem("NAM05", "'debtr' is not a function or a map", "Did you mean 'debtor'?", at(5))
 
 
 def test_T23l_only_an_error_is_a_cause() -> None:

@@ -67,7 +67,7 @@ def test_a_second_click_gets_the_first_answer(
 
 
 def test_a_refusal_is_not_kept(database: Database, company: Company, clock: SetClock) -> None:
-    act = Counted(Refusal("reason.missing", "This needs a reason."))
+    act = Counted(Refusal("reason.missing", "Enter a reason."))
     with database.write() as session:
         person = somebody(session, company, "a@kedai.my")
         assert isinstance(run(session, act, "form-1", person, clock), Refusal)

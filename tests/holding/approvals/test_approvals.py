@@ -189,7 +189,7 @@ def test_a_set_that_changed_is_refused_whole_and_says_what_changed(shop: Shop) -
     answer = approve(shop, "NS-1", "NS-2", seen=seen, sethash=candidates.set_hash(seen))
     assert isinstance(answer, SetChanged)
     assert answer.status == 409
-    assert [(c.number, c.reason) for c in answer.changes] == [("NS-1", "has another content")]
+    assert [(c.number, c.reason) for c in answer.changes] == [("NS-1", "the content changed")]
     assert shop.states()["NS-2"] == "held"
 
 

@@ -54,7 +54,7 @@ def with_role(shop: Shop, who: str, role: str, *, team: bool = True) -> Actor:
 def test_an_approver_of_another_team_is_left_out(shop: Shop) -> None:
     vera = with_role(shop, "vera", "approver", team=False)
     assert why_not(approve(shop, "NS-1", who=vera)) == [
-        "you are not in the approving team; Lim or Tan can approve"
+        "you are not in the team that approves it; Lim or Tan can approve"
     ]
 
 
@@ -111,7 +111,7 @@ def test_who_released_a_hold_of_it_does_not_approve(shop: Shop) -> None:
         releases.release(session, shop.actor("lim"), left.id, "agreed", shop.now)
     shop.judge()
     assert why_not(approve(shop, "NS-4", who="lim")) == [
-        "you released a hold of it; Tan can approve"
+        "you released an earlier hold on it; Tan can approve"
     ]
     assert why_not(approve(shop, "NS-4", who="tan")) == []
 
@@ -136,7 +136,7 @@ def test_who_made_the_order_does_not_approve_it(shop: Shop, word: str) -> None:
     shop.receive(order("NS-6", total="1920.00", lines=LARGE, created_by=word))
     shop.judge()
     assert why_not(approve(shop, "NS-6", who="lim")) == [
-        "you made it, says the record; Tan can approve"
+        "you created it (according to the source); Tan can approve"
     ]
 
 

@@ -167,7 +167,7 @@ def test_who_corrects_what_they_approved_did_not_approve_it(shop: Shop) -> None:
     assert said == "The approval of NS-1 by Lim is void: Lim corrected it."
     with shop.database.read() as session:
         told = trace.seven(session, shop.record(session, "NS-1").id)[1].text
-        assert "who gave it had a hand in it by then." in told
+        assert "the approver had also prepared or changed the record." in told
     assert why_not(approve(shop, "NS-1", who=lim)) == ["you corrected it; Tan can approve"]
 
 
@@ -179,7 +179,7 @@ def test_who_is_named_as_its_maker_after_they_approved_did_not_approve_it(shop: 
     shop.judge()
     assert standing(shop) == [False]
     [said] = says(shop, "approval.voided")
-    assert said == "The approval of NS-1 by Lim is void: Lim made it, says the record."
+    assert said == "The approval of NS-1 by Lim is void: Lim created it (according to the source)."
 
 
 def test_who_publishes_after_they_approved_did_not_approve_it(shop: Shop) -> None:

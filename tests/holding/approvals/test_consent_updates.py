@@ -145,7 +145,7 @@ def test_who_rejects_taking_back_rejects_what_comes_in_its_place(credited: Life)
 
 def test_who_is_never_to_agree_to_taking_back_does_not(credited: Life) -> None:
     assert why_not(approve(credited.shop, "tan", "CN-A-1-1")) == [
-        "you made it, says the record; Farah or Lim can approve"
+        "you created it (according to the source); Farah or Lim can approve"
     ]
 
 

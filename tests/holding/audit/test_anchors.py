@@ -83,7 +83,7 @@ def test_T30d_lines_of_another_process_are_read_once_and_a_cut_file_anew(
     assert anchors.newest()[company.code].head.seq == 3
     with anchors.file.open("a") as file:
         file.write('ne"}\n')
-    with pytest.raises(ValueError, match=r"line 3 of anchors\.jsonl is no anchor"):
+    with pytest.raises(ValueError, match=r"line 3 of anchors\.jsonl is not an anchor"):
         anchors.newest()
     first = anchors.file.read_text().splitlines()[0]
     anchors.file.write_text(f"{first}\n")
@@ -121,5 +121,5 @@ def test_a_head_of_another_chain_is_told_beside_the_right_one(
 def test_a_line_that_is_none_is_named(anchors: Anchors, line: str) -> None:
     with anchors.file.open("a") as file:
         file.write(f"{line}\n")
-    with pytest.raises(ValueError, match=r"line 2 of anchors\.jsonl is no anchor"):
+    with pytest.raises(ValueError, match=r"line 2 of anchors\.jsonl is not an anchor"):
         anchors.of("kedai")

@@ -128,7 +128,7 @@ def test_what_a_mere_reading_met_the_next_document_says(life: Life) -> None:
     goes_on(life)
     ((number, error_class, words),) = exceptions(life.shop)
     assert (number, error_class) == ("A-2-1", "authorization_failed")
-    assert words.endswith("does not accept our key.")
+    assert words.endswith("does not accept the API key.")
     assert life.shop.states() == {"A-1": "posted", "A-2": "held", "A-3": "ready"}
     with life.shop.database.read() as session:
         assert companies_due(session, life.shop.now) == (), "it is told, and nobody may call"

@@ -177,7 +177,7 @@ def test_a_hold_rests_until_its_day_and_stays_counted(shop: Shop) -> None:
     with shop.database.write() as session:
         assert assignments.wake_rested(session, shop.now) == 1
     assert hold_of(shop, "NS-1").snoozed_until is None
-    assert says(shop, "hold.rested") == ["The hold rested long enough: it is back on the list."]
+    assert says(shop, "hold.rested") == ["Snooze ended: the hold is back in the list."]
 
 
 def test_who_gives_a_hold_away_second_sees_what_the_first_did(shop: Shop) -> None:

@@ -138,7 +138,7 @@ def test_T10b_it_says_automatically_only_where_a_try_is_due(life: Life) -> None:
     assert (first.at, last.at) == (None, None)
     assert first.why == "It was sent again later."
     assert last.why == (
-        "The accounting system is busy or out of reach. It was tried 2 times and is not retried"
+        "The accounting system is busy or not responding. It was tried 2 times and is not retried"
         " automatically. A person may have it tried again from its hold: it is then sent once more."
     )
     with life.shop.database.read() as session:

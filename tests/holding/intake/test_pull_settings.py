@@ -119,10 +119,10 @@ def test_an_address_that_is_taken_away_ends_the_asking(
     ("given", "words"),
     [
         ({"pull_minutes": "soon"}, "“soon” is none of: 5, 15, 60, 0."),
-        ({"sweep_days": "0"}, "“0” is no whole number, 1 or more. Example: 7."),
-        ({"sweep_at": "24:00"}, "“24:00” is no time of a day. Example: 02:30."),
-        ({"sweep_at": "2"}, "“2” is no time of a day. Example: 02:30."),
-        ({"pull_from": "yesterday"}, "“yesterday” is no day. Example: 2026-11-01."),
+        ({"sweep_days": "0"}, "“0” is not a whole number, 1 or more. Example: 7."),
+        ({"sweep_at": "24:00"}, "“24:00” is not a time of a day. Example: 02:30."),
+        ({"sweep_at": "2"}, "“2” is not a time of a day. Example: 02:30."),
+        ({"pull_from": "yesterday"}, "“yesterday” is not a day. Example: 2026-11-01."),
     ],
 )
 def test_settings_that_say_nothing_are_refused(

@@ -53,7 +53,7 @@ def test_what_others_agreed_to_is_no_breach(shop: Shop) -> None:
         ("farah", "fixed its mapping debtor(“C-99”)"),
         ("chan", "wrote the rules it was checked with (version 1)"),
         ("pua", "published the rules it was checked with (version 1)"),
-        ("vera", "made it, says the record"),
+        ("vera", "created it (according to the source)"),
         ("adam", ""),
     ],
 )

@@ -121,14 +121,19 @@ OWN_HAND: dict[str, Broken] = {
 
 @pytest.mark.parametrize("name", OWN_HAND)
 def test_an_own_approval_that_is_let_through_is_a_breach(life: Life, name: str) -> None:
-    assert why_not(approve(life.shop, "NS-1")) == ["you made it, says the record; Tan can approve"]
+    assert why_not(approve(life.shop, "NS-1")) == [
+        "you created it (according to the source); Tan can approve"
+    ]
     with OWN_HAND[name]():
         assert why_not(approve(life.shop, "NS-1", op="own")) == []
         send(life)
         found = told(life)
     assert life.books.effects == [("create", "NS-1")]
     assert found == [
-        "NS-1 was approved (approve by accounts) by or for who made it, says the record."
+        (
+            "NS-1 was approved (approve by accounts) by or for who created it"
+            " (according to the source)."
+        )
     ]
 
 

@@ -41,7 +41,7 @@ def test_a_cause_of_a_digest_names_systems_by_their_titles() -> None:
 
 
 def test_a_signal_names_systems_by_their_titles_in_text_and_subject() -> None:
-    say = "aiaccount does not accept our key."
+    say = "aiaccount does not accept the API key."
     body = {
         "kind": "urgent",
         "company": COMPANY,
@@ -49,7 +49,7 @@ def test_a_signal_names_systems_by_their_titles_in_text_and_subject() -> None:
         "text": f"netshop: {say}\n\n{LINK}/signals\n",
         "link": f"{LINK}/signals",
     }
-    said = "netshop: AiAccount does not accept our key."
+    said = "netshop: AiAccount does not accept the API key."
     assert digests.as_text(body) == f"{said}\n\nhttps://books.example/c/kedai/signals\n"
     assert digests.subject_of(f"netshop: {say}", body) == said
 

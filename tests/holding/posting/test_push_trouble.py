@@ -195,7 +195,10 @@ def test_a_refused_key_stops_everything_until_a_new_one_comes(lane: Lane) -> Non
     with lane.database.write() as session:
         connection = lane.connection(session)
         shown = pill(session, lane.company.id, connection.id, "sales_invoice")
-        assert (shown.text, bool(shown.detail)) == ("Key refused 11/20 09:00 · 1 waiting", True)
+        assert (shown.text, bool(shown.detail)) == (
+            "API key rejected 11/20 09:00 · 1 waiting",
+            True,
+        )
         lane.target.control("pause", key=DEMO_KEY, status="active")
         set_key(session, SYSTEM, connection.id, DEMO_KEY, now=lane.clock.now(), keys=KEYS)
     with lane.database.read() as session:
@@ -246,7 +249,7 @@ def test_one_refused_key_is_one_exception_and_the_queue_waits(lane: Lane) -> Non
     with lane.database.read() as session:
         connection = lane.connection(session)
         shown = pill(session, lane.company.id, connection.id, "sales_invoice")
-        assert shown.text == "Key refused 11/20 09:00 · 8 waiting"
+        assert shown.text == "API key rejected 11/20 09:00 · 8 waiting"
         assert shown.tone == "bad"
     lane.target.control("pause", key=DEMO_KEY, status="active")
     with lane.database.write() as session:

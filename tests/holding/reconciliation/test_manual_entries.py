@@ -113,7 +113,8 @@ def test_one_document_is_linked_to_one_record(life: Life) -> None:
     assert "IV-1 stands for A-1 already" in again.message
     beyond = limited_link(life, second, "IV-1", of_another_source="A-1")
     assert isinstance(beyond, Refusal)
-    assert beyond.message == "IV-1 stands for another record already."
+    linked = "You cannot link to IV-1, because it is already linked to another record."
+    assert beyond.message == linked
     assert isinstance(act(life, releases.release, second), Done)
     assert effects(life) == [("created", "IV-1"), ("created", "A-2-1")]
 

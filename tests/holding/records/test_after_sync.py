@@ -14,7 +14,7 @@ from holding.tables import Posting, Push, Reading
 from tests.holding.life import LARGE, SMALL, Life
 from tests.holding.shop import line, order
 
-FIRST = "No: version 1 is still the newest."
+FIRST = "No. Version 1 is the latest version."
 SMALLER = "line 1 quantity: 2 → 1, total: 192.00 → 96.00"
 
 
@@ -93,7 +93,7 @@ def test_T25a_what_was_corrected_before_it_went_is_no_change_after(life: Life) -
     life.arrive("A-1")
     life.arrive("A-1", **SMALL)
     assert life.shop.states() == {"A-1": "posted"}
-    assert fifth(life).text == "No: version 2 is still the newest."
+    assert fifth(life).text == "No. Version 2 is the latest version."
 
 
 def test_T25b_a_stale_arrival_is_listed_and_is_no_change(life: Life) -> None:
@@ -171,6 +171,6 @@ def test_a_version_that_came_late_is_told_and_is_not_the_newest(life: Life) -> N
     life.shop.receive(order("A-1", total="96.00"), stamp="2026-01-01T00:00:00Z")
     life.work()
     told = fifth(life)
-    assert told.text.startswith("No: version 1 is still the newest; version 2 at ")
+    assert told.text.startswith("No. Version 1 is the latest version; version 2 at ")
     assert "came late: older than what was known, not checked" in told.text
     assert proofs(told)[0] == "version 1"

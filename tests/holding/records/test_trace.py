@@ -48,17 +48,19 @@ def test_the_seven_answers_of_a_posted_order(posted: Shop) -> None:
         version = session.scalars(select(RulesetVersion)).one()
     told = seven(posted, "NS-1")
     assert {answer.question: answer.text for answer in told} == {
-        "What status had it before sync?": "paid, version 1, source time 2026-11-18 14:30.",
+        "What was its status before posting?": "paid, version 1, source time 2026-11-18 14:30.",
         "Who approved it?": f"Lim, 2026-11-20 11:31, content hash {hash_[:12]}."
         " In the source: Siti (its version 1).",
-        "Which fields mapped into aiaccount?": "15 of 15: 4 by table, 3 constants.",
-        "Did units and item set-up match?": "Yes: line 1: 2 CTN × 40 = 80 PCS.",
-        "Was it changed after sync?": "No: version 1 is still the newest.",
-        "Did a duplicate rule exist?": f"Yes, in rule version 1 (hash {version.hash[:12]}),"
+        "Which fields mapped into aiaccount?": (
+            "15 of 15 fields: 4 through mapping tables, 3 constants."
+        ),
+        "Did the units of measure and item set-up match?": "Yes: line 1: 2 CTN × 40 = 80 PCS.",
+        "Was it changed after posting?": "No. Version 1 is the latest version.",
+        "Was a duplicate check in force?": f"Yes, in rule version 1 (hash {version.hash[:12]}),"
         " unique by number in history: shop.rules:73 said pass, compared number = NS-1."
         " Party matching: debtor(“C-99”) = Chong, trimmed, any case match. Identity (one id has one"
         " number, and one number one id; always in force) said pass.",
-        "Did the holding area catch it?": "Yes: Mapping missing (debtor), opened 2026-11-20 09:00,"
+        "Was it put on hold?": "Yes: Mapping missing (debtor), opened 2026-11-20 09:00,"
         " owner Sales administration, cleared 2026-11-20 11:00 by Farah: mapped debtor: C-99"
         " 2026-11-20 11:00 (revision 2), a new buyer; Approval needed (approve by accounts),"
         " opened 2026-11-20 11:00, owner Accounts team, approved 2026-11-20 11:31 by Lim: checked.",
@@ -139,7 +141,7 @@ def test_an_approval_that_fell_is_told(posted: Shop) -> None:
     posted.receive(order("NS-2", total="1940.00", lines=more, updated_at=LATER))
     posted.judge()
     answer = seven(posted, "NS-2")[1]
-    told = "Not approved yet: shop.rules:78 asks for an approval. The approval by Lim"
+    told = "Not approved yet. Approval is required: shop.rules:78. The approval by Lim"
     assert answer.text.startswith(told)
     assert (
         "is void since 2026-11-20 11:32: changed Total, line 1 LineTotal, line 1 UnitPrice."
@@ -242,7 +244,7 @@ def test_what_was_never_held_was_not_caught(shop: Shop) -> None:
     shop.receive(order("NS-1"))
     shop.judge()
     answer = seven(shop, "NS-1")[6]
-    assert (answer.text, answer.tone) == ("Not caught: it was never held.", "bad")
+    assert (answer.text, answer.tone) == ("No. It was never put on hold.", "bad")
 
 
 def test_a_record_that_was_not_judged_has_seven_answers_too(shop: Shop) -> None:

@@ -122,7 +122,7 @@ def test_what_was_overtaken_does_not_come_into_force_and_the_trail_says_why(shop
     assert isinstance(answer, Refusal)
     assert answer.code == "change.behind"
     assert versions(shop) == 1
-    assert "Other rules were published since" in told(shop, "rules.start_missed")
+    assert "other rules were published after" in told(shop, "rules.start_missed")
     assert swept(shop) is None
 
 

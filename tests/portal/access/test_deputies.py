@@ -42,12 +42,12 @@ def test_an_approver_names_a_deputy_who_then_approves_in_their_name(
         row = session.scalars(select(Deputy)).one()
         assert row.until_at - row.from_at > timedelta(days=4)
     assert vera.client.get("/c/kedai/holding/approve?posting=1").status_code == 200
-    assert "stands in for Lim" in vera.text("/c/kedai/")
+    assert "Delegate for Lim" in vera.text("/c/kedai/")
     assert f'id="enddeputy{row.id}"' in vera.text(URL)
     assert "enddeputy" not in visit("tan").text(URL)
     vera.post(f"{URL}{row.id}/end", {}, status=303)
     assert vera.client.get("/c/kedai/holding/approve?posting=1").status_code == 403
-    assert "Over" in re.sub(r"<[^>]+>", " ", lim.text(URL))
+    assert "Ended" in re.sub(r"<[^>]+>", " ", lim.text(URL))
 
 
 def test_what_is_wrong_stands_beside_its_field(visit: Any, ids: dict[str, int]) -> None:

@@ -86,7 +86,7 @@ def test_what_waits_is_approved_exactly_as_it_was_looked_at(call: Call, key: Any
     first, *others = waiting(call, lim)
     answer = call(lim, "/holds/approve", seen({**first, "hash": "0" * 64}))
     assert (answer.status_code, answer.content_type) == (409, "application/problem+json")
-    assert answer.get_json()["changes"][0]["why"] == "has another content"
+    assert answer.get_json()["changes"][0]["why"] == "the content changed"
     answer = call(lim, "/holds/approve", seen(first))
     assert answer.status_code == 200
     assert answer.get_json()["approved"] == [first["posting"]]

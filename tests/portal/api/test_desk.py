@@ -118,7 +118,7 @@ def test_an_admin_overrides_a_refused_try(call, key, visit, database):
     assert call(lim, f"/holds/{wanted}/retry", {}).get_json()["code"] == "retry.unchanged"
     page = f"/c/kedai/holding/{wanted}"
     assert "Override, send" not in visit("lim").text(page)
-    assert "Override, send SO-10203 again" in visit("adam").text(page)
+    assert "Resend SO-10203 without a change" in visit("adam").text(page)
     form = {"reason": "support said so", "op": "o-1"}
     assert visit("lim").post(f"{page}/override", form).status_code == 403
     answer = call(adam, f"/holds/{wanted}/override", {"reason": "support said so"})

@@ -151,7 +151,7 @@ def test_settings_are_changed_where_they_are_declared(visit, there, database):
     url = "/c/kedai/connections/second/settings"
     given = {"base_url": there.url, **MORE}
     wrong = adam.post(url, {**given, "zone": "Mars/Base"}, status=422).get_data(as_text=True)
-    assert "“Mars/Base” is no time zone." in wrong
+    assert "“Mars/Base” is not a time zone." in wrong
     adam.post(url, {**given, "company_id": "CMP-2001"}, status=303)
     page = plain(adam.text("/c/kedai/connections/second"))
     assert "second was changed: Company ID. Its test failed, so nothing is sent there yet." in page

@@ -145,7 +145,7 @@ def test_a_lost_authorization_offers_an_escalation_after_two_failed_attempts(
         breaker.shut(session, target, clock.now(), key)
     assert look() == 1
     page = plain(visit("farah").text(DASHBOARD))
-    assert "AiAccount does not accept our key since" in page
+    assert "AiAccount does not accept the API key since" in page
     assert "to support" not in page
 
     for actor, offered in ((SYSTEM, False), (Adam, False), (Adam, True)):

@@ -146,7 +146,7 @@ RULE_BOOK = {"/c/kedai/rules/book"}
 """Sentences made of rules are English (docs/decisions/0103)."""
 LEFT = {
     "/c/kedai/holding?view=ignored": {"status cancelled is cancelled"},
-    "/c/kedai/holding/many?act=retry": {"Try again: 9, RM 6,248.00"},
+    "/c/kedai/holding/many?act=retry": {"Retry: 9, RM 6,248.00"},
     "/c/kedai/escalate/netshop/order/SO-10203": {
         "Farah, Finance user",
         "On hold (needs attention)",

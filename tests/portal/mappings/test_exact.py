@@ -84,7 +84,7 @@ def test_another_selection_is_previewed_before_it_is_accepted(farah, database):
     assert "You changed the selection. Look at what it does now, then accept." in said
     assert "What accepting 0 mappings does" in said
     shown = farah.post(f"{EXACT}/preview", {**form, "pick": [], "since": "x"}, status=422)
-    assert "A day looks like 2026-11-01" in plain(shown.get_data(as_text=True))
+    assert "Enter the date as 2026-11-01" in plain(shown.get_data(as_text=True))
     later = farah.post(f"{EXACT}/preview", {**form, "since": "2027-01-01"}, status=200)
     assert "0 records become ready" in plain(later.get_data(as_text=True))
     assert one(database, "SELECT count(*) FROM mapping_entry WHERE key = 'C-99'") == 0

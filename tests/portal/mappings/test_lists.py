@@ -82,7 +82,7 @@ def test_what_is_wrong_with_a_list_stands_beside_its_field(visit, database):
     later = give(farah, as_of="2027-01-01", status=422).get_data(as_text=True)
     assert "The list cannot be of 2027-01-01, because that day has not come." in plain(later)
     day = give(farah, as_of="x", status=422).get_data(as_text=True)
-    assert "A day looks like 2026-11-01." in day
+    assert "Enter the date as 2026-11-01." in day
     none = farah.post(LISTS, {"target": "aiaccount", "kind": "customer"}, status=422)
     assert "Select a file." in none.get_data(as_text=True)
     give(farah, kind="account", status=422)

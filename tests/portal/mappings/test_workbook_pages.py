@@ -55,7 +55,7 @@ def test_a_preview_counts_and_stores_nothing_and_saving_stores_it(farah, edited,
     page = upload(farah, edited)
     told = plain(page)
     assert "1 new · 0 changed · 0 removed · 1 wrong · 0 changed meanwhile" in told
-    assert re.search(r"units!B\d+ “many” is no conversion", told)
+    assert re.search(r"units!B\d+ “many” is not a conversion", told)
     assert re.search(r"item!B\d+ New Item NEW-1 none CUP-4 all dates", told)
     assert one(database, COUNT) == before
     done = farah.post(f"{PAGE}/save", {**fields(page), "reason": "new item"}, status=303)

@@ -89,7 +89,7 @@ def test_a_second_click_is_told_what_the_first_one_did(visit, database, both):
     lim.text("/c/kedai/holding?view=approve")
     again = lim.post(URL, form, status=303)
     told = plain(lim.text(again.location))
-    assert "This was done already, by your first click: 2 approved, RM 4,800.00." in told
+    assert "Already done: 2 approved, RM 4,800.00." in told
     assert "The list changed" not in told
     assert one(database, "SELECT count(*) FROM approval") == 2
 
@@ -104,7 +104,7 @@ def test_a_second_click_on_the_unchanged_ones_is_told_the_same(visit, database, 
     lim.post(URL, form, status=303)
     again = lim.post(URL, form, status=303)
     told = plain(lim.text(again.location))
-    assert "This was done already, by your first click: 1 approved, RM" in told
+    assert "Already done: 1 approved, RM" in told
     assert one(database, "SELECT count(*) FROM approval") == 2
 
 
@@ -116,7 +116,7 @@ def test_what_a_first_click_began_is_gone_on_with_after_the_second(visit, databa
     again = lim.post(URL, form, status=303)
     assert again.location == first.location
     told = plain(lim.text(again.location))
-    assert "by your first click: 1 approved" in told
+    assert "Already done: 1 approved" in told
     assert "1 more waits: go on below." in told
 
 
@@ -128,7 +128,7 @@ def test_what_was_taken_back_since_is_said(visit, database, both, monkeypatch):
     lim.post("/c/kedai/holding/undo", {"undo": "f-1"}, status=303)
     lim.text("/c/kedai/holding?view=approve")
     told = plain(lim.text(lim.post(URL, form, status=303).location))
-    assert "by your first click: 2 approved, RM 4,800.00. You took it back since." in told
+    assert "Already done: 2 approved, RM 4,800.00. You took it back since." in told
 
 
 def test_somebody_elses_form_is_no_first_click(visit, database, both):

@@ -45,7 +45,7 @@ def number_of(database, hold):
 def test_the_page_offers_what_can_be_done_and_nothing_else(visit, hold, database):
     number = number_of(database, hold)
     page = plain(visit("lim").text(f"{H}/{hold}"))
-    for words in (f"Link to {number}", f"Look at {number} again", f"Skip {number}"):
+    for words in (f"Link to existing document {number}", f"Check {number} again", f"Skip {number}"):
         assert words in page
     assert f"Try {number} again" not in page
     assert "no one: a change clears it" not in page
@@ -102,7 +102,7 @@ def test_what_was_sent_is_not_offered_to_be_skipped(visit, hold, database, state
             session.execute(update(Posting).where(Posting.id == posting).values(state=state))
     raw = visit("lim").text(f"{H}/{hold}")
     page = plain(raw)
-    assert f"Look at {number} again" in page
+    assert f"Check {number} again" in page
     assert f"reject{hold}" not in raw
     assert "Assign, or snooze it" in page
     form = {"reason": "not wanted", "op": "o-3"}

@@ -25,7 +25,10 @@ def stands_still(page):
 @pytest.mark.parametrize(
     ("until", "told"),
     [
-        (None, "Key refused 11/20 11:55. The target does not accept our key. An admin mends"),
+        (
+            None,
+            "API key rejected 11/20 11:55. The accounting system does not accept the API key.",
+        ),
         (
             "later",
             "Out of reach since 11/20 11:55. It does not respond. Clearpost asks again",

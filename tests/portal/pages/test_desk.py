@@ -44,7 +44,7 @@ def test_after_its_time_nothing_is_taken_back(visit, database, clock):
     assert "Sent in" not in plain(lim.text(H))
     late = lim.post(f"{H}/undo", {"undo": "form-1"})
     assert late.status_code == 409
-    assert "The time to take this back is over." in shown(late)
+    assert "The undo time has passed." in shown(late)
 
 
 @pytest.mark.usefixtures("half_minute")
@@ -119,7 +119,7 @@ def test_a_second_correction_gets_both_values_in_its_pane(visit, database):
     assert "set lines[0].sku to TEA-1" in told
     assert 'value="TEA-1"' in late.get_data(as_text=True)
     missing = farah.post(f"{H}/{hold}/correct", {"rev": "2"}, status=422)
-    for words in ("Choose a field.", "Write the right value.", "Say why"):
+    for words in ("Choose a field.", "Write the right value.", "Enter a short reason"):
         assert words in shown(missing)
     offered = re.findall(r'<option value="(lines[^"]+)"', farah.text(f"{H}/{hold}"))
     assert offered == ["lines[0].sku"]
@@ -133,7 +133,7 @@ def test_one_act_over_a_filter_shows_what_it_would_touch(visit, database):
     seen = re.search(r'name="seen" value="([^"]+)"', page)
     assert seen is not None
     form = {"act": "release", "seen": seen[1], "op": "many-1"}
-    assert "Say why" in shown(lim.post(f"{H}/many", form, status=422))
+    assert "Enter a short reason" in shown(lim.post(f"{H}/many", form, status=422))
     done = lim.post(f"{H}/many", {**form, "reason": "agreed"}, status=303)
     told = plain(lim.text(done.location))
     assert "1 released, 1 left" in told

@@ -254,7 +254,7 @@ class BodyAlone(NetShop):
         lower = {name.lower(): value for name, value in headers.items()}
         given = lower["x-wc-webhook-signature"]
         if given not in [body_signature(raw, secret) for secret in secrets]:
-            return SourceRefusal(401, "bad_signature", "The signature does not fit.")
+            return SourceRefusal(401, "bad_signature", "The signature does not match.")
         read = self.read("hook.json", raw, zone)
         assert isinstance(read, Accepted)
         return replace(read, delivery_id=lower["x-wc-webhook-delivery-id"], signature=given)

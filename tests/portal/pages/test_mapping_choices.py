@@ -45,7 +45,7 @@ def test_without_scripts_a_button_searches_and_keeps_what_was_typed(visit, form,
     assert 'name="q" type="search" maxlength="100" autocomplete="off" value="tea"' in shown
     assert 'value="renamed"' in shown
     assert 'value="2026-11-01"' in shown
-    assert "Choose a suggestion" not in shown
+    assert "Select a suggestion" not in shown
     assert "Nothing is saved yet" not in shown
     assert one(database, "SELECT count(*) FROM mapping_entry") == before
 

@@ -114,7 +114,7 @@ def test_forged_ones_are_counted_with_their_reason_and_ask_for_nothing(
         assert session.query(Delivery).count() == before + (market == "lazada")
     assert (clock.now() in due(database)) == (market == "lazada")
     page = visit("adam").text(f"/c/kedai/connections/{market}")
-    assert "The signature does not fit" in page
+    assert "The signature does not match" in page
 
 
 def test_the_page_shows_address_and_example_and_the_test_delivery_is_read(market, visit):

@@ -105,10 +105,10 @@ def test_a_page_tells_what_it_cost(visit, statements):
 
 def test_the_dashboard_answers_first(visit):
     page = plain(visit("farah").text("/c/kedai/"))
-    assert "9 records wait for a person: RM 6,248.00" in page
+    assert "9 records need attention: RM 6,248.00" in page
     assert "Oldest 1 h: SO-10200 , owner Sales administration" in page
     assert "Last sync 11/20 11:30 · 2 rows" in page
-    assert "in 12 posted 1 held 9 waiting 1 ignored 1" in page
+    assert "received 12 posted 1 on hold 9 waiting 1 not posted 1" in page
 
 
 def test_held_records_are_grouped_by_cause_with_count_and_money(visit, database):
@@ -214,10 +214,10 @@ def test_a_fix_says_first_what_it_frees_and_frees_it(visit, database):
     shown = plain(
         farah.client.get("/c/kedai/mappings/preview", query_string=form).get_data(as_text=True)
     )
-    assert "frees 3 RM 576.00" in shown
+    assert "clears 3 RM 576.00" in shown
     assert "1 stays held: adds_up The lines of the number do not add up to the total." in shown
     refused = farah.post("/c/kedai/mappings/fix", {**form, "rev": 1}, status=422)
-    assert "Say why" in refused.get_data(as_text=True)
+    assert "Enter a short reason" in refused.get_data(as_text=True)
     assert one(database, "SELECT count(*) FROM mapping_entry WHERE key = 'AB-100 '") == 0
     done = farah.post(
         "/c/kedai/mappings/fix",
@@ -252,7 +252,7 @@ def test_release_needs_a_reason_and_the_right(visit, database):
     hold = one(database, "SELECT id FROM hold WHERE rule = 'adds_up' AND state = 'open'")
     lim = visit("lim")
     again = lim.post(f"/c/kedai/holding/{hold}/release", {"reason": " "}, status=422)
-    assert "Say why" in again.get_data(as_text=True)
+    assert "Enter a short reason" in again.get_data(as_text=True)
     done = lim.post(
         f"/c/kedai/holding/{hold}/release", {"reason": "agreed by phone", "op": "r1"}, status=303
     )
@@ -280,7 +280,7 @@ def test_a_hold_is_sent_to_a_person(visit, database):
     tan = one(database, "SELECT id FROM person WHERE email = 'tan@kedai.my'")
     visit("farah").post(f"/c/kedai/holding/{hold}/assign", {"person": tan}, status=303)
     assert "SO-10210" in visit("tan").text("/c/kedai/find?q=SO-1021")
-    assert "Mine <span" in visit("tan").text("/c/kedai/holding")
+    assert "Assigned to me <span" in visit("tan").text("/c/kedai/holding")
     assert one(database, f"SELECT person_id FROM hold WHERE id = {hold}") == tan
 
 
@@ -322,7 +322,7 @@ def test_a_changed_set_is_shown_and_nothing_is_approved(visit, database):
     told = plain(answer.get_data(as_text=True))
     assert "The list changed while you were reviewing it. Nothing was approved." in told
     assert "You saw 2 RM 4,800.00" in told
-    assert "SO-10220 no longer waits" in told
+    assert "SO-10220 no longer needs approval" in told
     assert "Approve the 1 unchanged" in told
     assert one(database, "SELECT count(*) FROM approval") == 1
     kept = {**form, "unchanged": "1", "op": "ap4"}
@@ -359,7 +359,7 @@ def test_sync_sends_only_what_the_button_named(visit, database):
     assert "/runs/" in done.location
     assert "Syncing… 0 of 1" in plain(olga.text("/c/kedai/connections/aiaccount"))
     wrong = olga.post(url, {**days, "first": "soon"}, status=422)
-    assert "A day looks like" in wrong.get_data(as_text=True)
+    assert "Enter the date as" in wrong.get_data(as_text=True)
 
 
 def test_what_a_push_came_to_hides_what_it_went_through(visit, database):

@@ -49,13 +49,13 @@ def test_the_three_ways_stand_on_the_page(visit, hold, database):
     told = plain(page)
     for words in (
         "Instead of 2026-11-18; 2026-11-19 is the first open day of AiAccount.",
-        "Ask to open November 2026",
+        "Request to reopen November 2026",
         "Ask where SO-10220 goes",
     ):
         assert words in told
     assert re.search(r'name="day" required min="2026-11-19" value="2026-11-19"', page)
     cause = one(database, f"SELECT cause_id FROM hold WHERE id = {hold}")
-    assert "Date in the next open period" in visit("farah").text(f"{H}?view=all&open={cause}")
+    assert "Move to the next open period" in visit("farah").text(f"{H}?view=all&open={cause}")
     assert "cannot correct values and document dates" in plain(visit("lim").text(f"{H}/{hold}"))
 
 
@@ -63,8 +63,8 @@ def test_it_is_dated_anew_or_says_what_is_wrong(visit, hold, database):
     farah, form = visit("farah"), {"day": "2026-11-18", "reason": "agreed", "op": "d-1"}
     for wrong, said in (
         ({"day": ""}, "Choose a day."),
-        ({"reason": ""}, "Say why"),
-        ({}, "2026-11-18 is locked in AiAccount as well."),
+        ({"reason": ""}, "Enter a short reason"),
+        ({}, "2026-11-18 is also locked in AiAccount."),
     ):
         answer = farah.post(f"{H}/{hold}/date", form | wrong, status=422)
         assert said in shown(answer)
@@ -98,7 +98,7 @@ def test_a_month_of_them_is_dated_with_one_act(visit, hold, database):
     seen = re.search(r'name="seen" value="([^"]+)"', page)
     assert seen is not None
     form = {"act": "date", "seen": seen[1], "op": "many-1"}
-    assert "Say why" in shown(farah.post(f"{H}/many", form, status=422))
+    assert "Enter a short reason" in shown(farah.post(f"{H}/many", form, status=422))
     done = farah.post(f"{H}/many", form | {"reason": "agreed"}, status=303)
     assert "1 re-dated, 0 left" in plain(farah.text(done.location))
     assert one(database, "SELECT day FROM dating") == "2026-11-19"

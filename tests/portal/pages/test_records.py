@@ -15,7 +15,7 @@ def test_the_record_answers_seven_questions(visit):
     page = visit("nurul").text(ONE)
     told = plain(page)
     assert len(re.findall(r'id="answer_[1-7]"', page)) == 7
-    assert "What status had it before sync? paid, version 1" in told
+    assert "What was its status before posting? paid, version 1" in told
     assert "No approval required by shop.rules:" in told
     assert "2 CTN × 40 = 80 PCS" in told
     assert "Yes, since version 1 was sent: version 2" in told

@@ -29,6 +29,6 @@ def test_T27_a_blank_total_is_not_in_another_currency(visit, database, blank, fo
         )
         session.execute(update(Hold).where(Hold.record_id.in_([*none, *other])).values(book=None))
     shown = plain(visit("farah").text("/c/kedai/holding"))
-    head = shown.partition("9 records · RM")[2].partition("To do")[0]
+    head = shown.partition("9 records · RM")[2].partition("All open")[0]
     assert told in head
     assert ("+ USD" in head, "without an amount" in head) == (foreign > 0, blank > 0)

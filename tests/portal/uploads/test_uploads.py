@@ -80,14 +80,14 @@ def test_wrong_cells_are_named_with_the_nearest_known_code(visit, work, database
     assert "Orders read 3 New 1" in page
     assert "Code not known 1" in page
     assert "Wrong 1" in page
-    assert "Items!F3 Quantity two This is no number." in page
+    assert "Items!F3 Quantity two This is not a number." in page
     assert "Items!C4 Item code (SKU) TAE-1 This code is not known. TEA-1" in page
     assert "Items!E4 Unit (UOM) BXO This code is not known. BOX 12 PCS" in page
 
     book = openpyxl.load_workbook(io.BytesIO(farah.get(f"{url}/errors.xlsx").data))
     column = [row[-1].value for row in book["Items"].iter_rows()]
     assert column[:2] == ["Errors", None]
-    assert column[2].startswith("F3: Quantity “two”. This is no number.")
+    assert column[2].startswith("F3: Quantity “two”. This is not a number.")
     assert "Nearest known: TEA-1" in column[3]
     assert [row[2].value for row in book["Items"].iter_rows()][1:] == ["TEA-1", "TAE-1", "TAE-1"]
 
@@ -178,7 +178,7 @@ def test_what_cannot_be_read_is_refused_at_once(visit, raw, name, said):
 def test_what_is_no_workbook_says_why(visit, work):
     farah = visit("farah")
     page = plain(farah.text(checked(farah, work, b"not a workbook")))
-    assert "The file is no .xlsx workbook." in page
+    assert "The file is not an .xlsx workbook." in page
     assert "Nothing was stored" in page
 
 

@@ -18,7 +18,7 @@ NB = "\u00a0"
         (-1200, "MYR", f"\u2212RM{NB}12.00"),
         (5, "SGD", f"SGD{NB}0.05"),
         (120, "JPY", f"JPY{NB}120"),
-        (None, "MYR", "amount not recorded"),
+        (None, "MYR", "without an amount"),
     ],
 )
 def test_money_always_has_its_sen(minor, currency, shown):

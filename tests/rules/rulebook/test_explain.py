@@ -147,7 +147,7 @@ def test_a_topic_that_nothing_answers_is_named_with_its_risk() -> None:
     assert found.missing == ("Approval and version", "Duplicates", "Retry: when a push fails")
     for page in (markdown(found, "Rules"), html(found, "Rules")):
         assert "No rule answers: Approval and version; Duplicates; Retry: when a push" in page
-        assert "Missing: no rule answers this topic. The same thing may be posted twice." in page
+        assert "Missing: no rule covers this topic. The same thing may be posted twice." in page
         assert "Missing for an order: no rule answers “duplicate invoice”." in page
 
 
