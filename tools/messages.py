@@ -23,7 +23,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 from variants import Piece, Scope, scope, spoken, tables, wholes  # noqa: E402
 
 from connectors import registry  # noqa: E402
+from grammar.text.finding_codes import CODES  # noqa: E402
 from holding.access.role_words import ROLE_LABELS, any_of  # noqa: E402
+from portal.help.topics import title_of  # noqa: E402
 from portal.languages.choice import ENGLISH, LANGUAGES  # noqa: E402
 from portal.languages.expressions import is_text  # noqa: E402
 from portal.languages.sentences import Sentences  # noqa: E402
@@ -329,8 +331,8 @@ def messages() -> Found:
         put(message, ROOT / "portal" / "web" / "labels.py")
     for message in names():
         put(message, ROOT / "rules" / "values" / "names.py")
-    for message in of_help(HELP.read_text("utf-8")):
-        put(message, HELP)
+    for message in (*of_help(HELP.read_text("utf-8")), *map(title_of, CODES)):
+        put(written(message), HELP)
     return found
 
 
@@ -387,7 +389,7 @@ def counted(one: str, many: str | None = None) -> tuple[str, str]:
 
 def of_help(source: str) -> list[str]:
     """The texts of the help pages."""
-    return [written(text) for text in _texts(tomllib.loads(source)) if " " in text]
+    return [text for text in _texts(tomllib.loads(source)) if " " in text]
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -146,7 +146,6 @@ def _finding(code: str) -> Topic:
     sections = dict(zip(parts[1::2], parts[2::2], strict=True))
     of_rules = "Wrong" in sections
     bad, good = ("Wrong", "Right") if of_rules else ("Held", "Passing")
-    title = parts[0].partition("\n")[0].removeprefix(f"# {code} ")
     means = [one for one in _paragraphs(parts[0])[1:] if one != f"`{CODES[code]}`"]
     labels = {
         bad: f"{'Wrong' if of_rules else 'On hold'}:",
@@ -159,12 +158,18 @@ def _finding(code: str) -> Topic:
         slug=code,
         group="finding",
         key=code,
-        title=f"{code}: {title}",
+        title=title_of(code),
         means=" ".join(means),
         example=tuple(example),
         todo=tuple(_paragraphs(sections["Repair"])),
         acts=("rules.draft",) if of_rules else ("hold.assign", "posting.approve"),
     )
+
+
+def title_of(code: str) -> str:
+    """What heads the page of a finding, behind its code."""
+    with (FINDINGS / f"{code}.md").open(encoding="utf-8") as page:
+        return page.readline().strip().removeprefix(f"# {code} ")
 
 
 def _paragraphs(text: str) -> list[str]:

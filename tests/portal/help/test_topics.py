@@ -10,6 +10,7 @@ from grammar.text.finding_codes import CODES
 from holding.access.role_words import ROLE_LABELS
 from holding.runs.status_texts import PILL_WORDS
 from portal.help import topics as of_help
+from portal.languages import catalogues
 from portal.web.labels import STATES
 from tests.portal.reading import plain
 
@@ -47,6 +48,26 @@ def test_every_topic_has_all_its_parts_in_plain_words() -> None:
         assert topic.acts, topic.slug
         if topic.group != "finding":
             assert not re.search(r"\b[a-z]+_[a-z]+\b|`", " ".join(parts)), topic.slug
+
+
+@pytest.mark.parametrize("folder", ["ms", "zh_Hans"])
+def test_the_title_of_every_finding_is_told_in_the_language(folder: str) -> None:
+    told = catalogues.read(folder).told
+    titles = [topic.title for topic in of_help.topics().values() if topic.group == "finding"]
+    assert len(titles) == len(CODES)
+    assert [title for title in titles if told(title) == title] == []
+
+
+def test_a_finding_is_headed_by_its_code_and_its_title_in_the_language(visit: Any) -> None:
+    farah = visit("farah")
+    assert "EVA04: Result not saved" in plain(farah.text("/help/EVA04"))
+    assert "EVA04: Result not saved" in plain(farah.text("/help/"))
+    form = {"name": "Farah", "theme": "auto", "keys": "1", "language": "ms"}
+    farah.post("/me", form, status=303)
+    for page in ("/help/EVA04", "/help/"):
+        told = plain(farah.text(page))
+        assert "EVA04: Keputusan tidak dapat disimpan" in told
+        assert "Result not saved" not in told
 
 
 def test_every_status_that_is_made_has_a_topic() -> None:
