@@ -120,7 +120,7 @@ def _causes(wanted: Filter) -> Iterator[list[Written]]:
 def _filter_sheet(wanted: Filter) -> Table:
     """What was asked for, a word a row, and when."""
     rows: list[list[Written]] = [[word, said] for word, said in _filter(wanted).items()]
-    return Table("Filter", ("Word", "Asked for"), [*rows, ["as of", moment_text(g.now)]])
+    return Table("Filter", ("Filter", "Value"), [*rows, ["as of", moment_text(g.now)]])
 
 
 def _holds(wanted: Filter) -> Iterator[list[Written]]:
