@@ -31,6 +31,8 @@ from portal.languages.expressions import is_text  # noqa: E402
 from portal.languages.sentences import Sentences  # noqa: E402
 from portal.languages.wording import written  # noqa: E402
 from portal.web.filters import kind_of  # noqa: E402
+from rules.documents.listed_codes import NOUNS  # noqa: E402
+from rules.documents.rounding import WAYS  # noqa: E402
 from rules.values.names import term  # noqa: E402
 
 TEMPLATES = ROOT / "portal" / "templates"
@@ -346,7 +348,7 @@ def names() -> set[str]:
     found |= {kind_of(kind.kind) for kind in kinds}
     for name, one in documents:
         found |= {kind_of(one.name), term(f"{name}.{one.name}")}
-    found |= {any_of([role]) for role in ROLE_LABELS}
+    found |= {any_of([role]) for role in ROLE_LABELS} | {*NOUNS.values(), *WAYS.values()}
     found |= {term(one) for one in _tables()}
     return {written(one) for one in found if re.search("[A-Za-z]{2}", one)}
 

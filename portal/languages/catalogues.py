@@ -7,7 +7,6 @@ of the product was made of. Not here: which language (choice.py), templates (sen
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Final
@@ -15,14 +14,22 @@ from typing import Final
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
-from portal.languages.value_changes import changed
+from portal.languages.patterns import (
+    WORD,
+    Pattern,
+    changed,
+    numbers_only,
+    pattern,
+    rank,
+    weight,
+    whole_words,
+)
 from portal.languages.wording import MARK, PIECE, misfit, placeholder, written
 
 HERE: Final = Path(__file__).parent
 COUNT: Final = re.compile(r"([\d,]+) (.+)", re.DOTALL)
 SENTENCES: Final = re.compile(r"(?<=[.!?]) ")
 OURS: Final = "t_"  # the name of a value that is a text of the product begins so
-WORD: Final = re.compile(r"\w+")
 PROSE: Final = re.compile(
     r"\b(?:a|an|and|are|at|be|because|been|but|by|can|cannot|for|from|has|have|in|is|it|its|no|not|of"
     r"|on|or|so|than|that|the|this|to|until|was|were|when|which|with|you)\b|[.!?] "
@@ -38,10 +45,12 @@ BETWEEN: Final = ("; ", ", ", " and ", " or ", " · ")
 """What stands between texts in a row."""
 PEOPLE: Final = frozenset({"names", "others", "publishers"})
 """Values that are names in a row, by their names: `Adam or Farah` is `Adam atau Farah`."""
+NOUN: Final = re.compile(r"(?:name|noun|title|kind|field|there|here)\d*")
+"""Values that may be a noun of the domain, such as `tax code`, by their names."""
+NOUNS: Final = "rules/values/names.py"
+"""Where the messages stand that are such nouns."""
 TELLING: Final = 14  # the words of a shorter message occur in sentences of others, too
 FEWEST: Final = 3  # so many letters together at least tell a message with values from data
-NUMBERS: Final = frozenset({"n", "no", "days", "hours"})
-"""Values that are numbers, by their names."""
 FULL_WIDTH: Final = re.compile(r"[\u3400-\u9fff）”]$")
 LONGEST: Final = 2000  # a longer text is no sentence of ours
 DEEPEST: Final = 8  # so many texts of ours stand inside each other at most
@@ -57,8 +66,12 @@ class Catalogue:
         singles: Mapping[str, str],
         plurals: Mapping[tuple[str, str], str],
         spoken: Iterable[str] = (),
+        nouns: Iterable[str] = (),
     ) -> None:
-        """`plurals`: (one, many) -> translation; `spoken`: the messages that Python makes."""
+        """`plurals`: (one, many) -> translation; `spoken`: the messages that Python makes;
+        `nouns`: those that name a field, a kind of record or of document.
+        """
+        self._nouns = frozenset(nouns)
         self._singles = {one: told for one, told in singles.items() if not misfit(one, told)}
         self._plurals = dict(plurals)
         self._spoken = [one for one in spoken if one in self._singles]
@@ -104,14 +117,14 @@ class Catalogue:
                 return filled
         return None
 
-    def _candidates(self, text: str) -> Iterable["_Pattern"]:
+    def _candidates(self, text: str) -> Iterable["Pattern"]:
         """The messages with values that a text may be made of, the most telling first."""
         words = {"", *WORD.findall(text)}
         return sorted(
             (one for word in words for one in self._patterns.get(word, ())), key=lambda one: one.no
         )
 
-    def _filled(self, one: "_Pattern", values: Mapping[str, str], depth: int) -> str | None:
+    def _filled(self, one: "Pattern", values: Mapping[str, str], depth: int) -> str | None:
         """The message with its values; None where a short one met a sentence that is no text of
         ours: half of a sentence is never translated.
         """
@@ -122,12 +135,26 @@ class Catalogue:
                 continue
             value = values[piece]
             told = self._listed(value, depth + 1) if piece.startswith(OURS) else value
+            if NOUN.fullmatch(piece):
+                told = self._noun(value)
             if told == value and piece.removeprefix(OURS) in PEOPLE:
                 told = self.row_of_names(value)
             if told == value and one.short and piece not in WRITTEN and PROSE.search(value):
                 return None
             made.append(told)
         return "".join(made)
+
+    def _noun(self, value: str) -> str:
+        """A noun of the domain in the language, with a capital where it has one; else the value."""
+        for said in (value, value[:1].lower() + value[1:]):
+            if said in self._nouns:
+                found = self.say(said)
+                return found if said == value else found[:1].upper() + found[1:]
+        for one in self._candidates(value):
+            match = one.pattern.fullmatch(value) if one.noun else None
+            if match and (filled := self._filled(one, match.groupdict(), 1)) is not None:
+                return filled
+        return value
 
     def row_of_names(self, text: str) -> str:
         """Names in a row, with the word of the language between them."""
@@ -206,88 +233,38 @@ class Catalogue:
         }
 
     @cached_property
-    def _patterns(self) -> Mapping[str, list["_Pattern"]]:
+    def _patterns(self) -> Mapping[str, list["Pattern"]]:
         """The messages with values that Python fills in, by a word that each of their texts has."""
-        made: dict[str, list[_Pattern]] = defaultdict(list)
+        made: dict[str, list[Pattern]] = defaultdict(list)
         told = [
             (placeholder(one), one)
-            for one in sorted(self._spoken, key=_rank, reverse=True)
+            for one in sorted(self._spoken, key=rank, reverse=True)
             if PIECE.search(one) and not MARK.search(one)
         ]
-        often = Counter(word for pieces, _ in told for word in set(_whole_words(pieces)))
+        often = Counter(word for pieces, _ in told for word in set(whole_words(pieces)))
         for no, (pieces, message) in enumerate(told):
             words = max((piece for piece, is_value in pieces if not is_value), key=len)
             few = len(re.sub(r"\W", "", words)) < FEWEST or words in BETWEEN
-            if few and not _numbers(pieces):
+            if few and not numbers_only(pieces):
                 continue
-            where = min(_whole_words(pieces), key=lambda one: (often[one], one), default="")
-            short = _weight(message) < TELLING and not _numbers(pieces)
-            made[where].append(_Pattern(no, words, _pattern(pieces), self._singles[message], short))
+            where = min(whole_words(pieces), key=lambda one: (often[one], one), default="")
+            short = weight(message) < TELLING and not numbers_only(pieces)
+            made[where].append(
+                Pattern(
+                    no,
+                    words,
+                    pattern(pieces, self._nouns),
+                    self._singles[message],
+                    short,
+                    message in self._nouns,
+                )
+            )
         return made
-
-
-@dataclass(frozen=True, slots=True)
-class _Pattern:
-    """A message with values: its rank, its longest words, what its texts look like, its
-    translation, and whether its words are so few that they occur in foreign sentences, too.
-    """
-
-    no: int
-    words: str
-    pattern: re.Pattern[str]
-    told: str
-    short: bool
-
-
-def _whole_words(pieces: Iterable[tuple[str, bool]]) -> list[str]:
-    """The words of a message that no value touches."""
-    text = "".join("\0" if is_value else piece for piece, is_value in pieces)
-    return [
-        one[0]
-        for one in WORD.finditer(text)
-        if "\0" not in text[max(one.start() - 1, 0) : one.end() + 1]
-    ]
-
-
-def _numbers(pieces: Iterable[tuple[str, bool]]) -> bool:
-    return all(piece in NUMBERS for piece, is_value in pieces if is_value)
-
-
-def _pattern(pieces: Iterable[tuple[str, bool]]) -> re.Pattern[str]:
-    """What the texts of a message look like. A value ends where the words behind it first stand,
-    and nowhere else is tried: what is read here also holds texts of strangers, and one of those
-    that nearly fits would be read for hours.
-    """
-    seen: set[str] = set()
-    made = ""
-    open_value = ""
-    for piece, is_value in pieces:
-        if not is_value:
-            open_value += re.escape(piece)
-        elif piece in seen:
-            open_value += f"(?P={piece})"
-        elif piece in NUMBERS:
-            open_value += f"(?P<{piece}>[0-9,.]*[0-9])"
-        else:
-            made += f"(?>{open_value})"
-            open_value = f"(?P<{piece}>.*?)"
-        if is_value:
-            seen.add(piece)
-    return re.compile(made + open_value, re.DOTALL)
 
 
 def _spaced(sentences: Iterable[str]) -> str:
     """Sentences one after the other; a full-width stop needs no space behind it."""
     return re.sub(r"(?<=[。！？]) ", "", " ".join(sentences))
-
-
-def _rank(message: str) -> tuple[bool, int]:
-    """What begins with a word of ours is more telling than what begins with any value."""
-    return not message.startswith("%("), _weight(message)
-
-
-def _weight(message: str) -> int:
-    return sum(len(piece) for piece, is_value in placeholder(message) if not is_value)
 
 
 def read(folder: str) -> Catalogue:
@@ -303,7 +280,7 @@ def made_of(found: Catalog) -> Catalogue:
     """The catalogue of what Babel read; fuzzy messages count as not translated."""
     singles: dict[str, str] = {}
     plurals: dict[tuple[str, str], str] = {}
-    spoken = []
+    spoken, nouns = [], []
     for one in found:
         if not one.id or one.fuzzy:
             continue
@@ -314,6 +291,9 @@ def made_of(found: Catalog) -> Catalogue:
                 plurals[str(one.id[0]), str(one.id[1])] = str(first)
         elif told:
             singles[str(one.id)] = str(told)
-            if any(str(where).endswith(".py") for where, _ in one.locations):
+            places = [str(where) for where, _ in one.locations]
+            if any(where.endswith(".py") for where in places):
                 spoken.append(str(one.id))
-    return Catalogue(singles, plurals, spoken)
+            if NOUNS in places:
+                nouns.append(str(one.id))
+    return Catalogue(singles, plurals, spoken, nouns)

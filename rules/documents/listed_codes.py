@@ -30,7 +30,7 @@ from rules.values.wording import wire
 RULE, CODE, UNSEEN = "listed_codes", "LST01", "VAL01"
 LISTS: Mapping[str, str] = {"account": "account", "tax": "tax_code", "currency": "currency"}
 """What a field refers to -> the kind of list in which a target tells such codes."""
-_NOUNS = {"account": "account", "tax_code": "tax code", "currency": "currency"}
+NOUNS = {"account": "account", "tax_code": "tax code", "currency": "currency"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class _Named:
         """Whether a document may not name this code."""
         if not code:
             return False
-        listed = lists.get(self.kind) if self.kind in _NOUNS else None
+        listed = lists.get(self.kind) if self.kind in NOUNS else None
         if listed is not None and code not in listed:
             return True
         return self.raw and bool(invisible(code))
@@ -222,28 +222,27 @@ class ListedCodes:
         hidden = invisible(code) if field.raw else ()
         if hidden:
             name, seen = shown(code), without_invisible(code)
+            label = f"The document names {field.title} as {name}"
             return replace(
-                self._made(found, f"The document names {field.title} as {name}"),
+                self._made(found, label),
                 code=UNSEEN,
                 error_class="bad_value",
                 message=f"The document names {field.title} as {name}, which holds "
                 f"{in_words(hidden)}. Nothing was sent.",
                 would_pass=f"the source or the rules write it without that: {seen}",
             )
-        noun, place = _NOUNS[field.kind], self.places.get(field.kind, "")
+        noun, place = NOUNS[field.kind], self.places.get(field.kind, "")
         there = f"{self.target}, {place}" if place else self.target
         message = (
             f"{self.target} does not list the {noun} {code}, which the document names as "
             f"{field.title}. Nothing was sent."
         )
-        return replace(
-            self._made(found, f"{self.target} does not list the {noun} {code}"),
-            message=message,
-            would_pass=(
-                f"{noun} {code} is added there ({there}) and the connection is tested again, or "
-                "the document names a code that is listed"
-            ),
+        label = f"{self.target} does not list the {noun} {code}"
+        would_pass = (
+            f"{noun} {code} is added there ({there}) and the connection is tested again, or "
+            "the document names a code that is listed"
         )
+        return replace(self._made(found, label), message=message, would_pass=would_pass)
 
     def _made(self, found: _Stranger, label: str) -> Finding:
         """What is the same in both findings; `label`: what those of one cause have in common."""

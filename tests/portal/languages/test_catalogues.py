@@ -7,6 +7,7 @@ from babel.messages.catalog import Catalog
 
 from portal.languages import catalogues, choice
 from portal.languages.wording import misfit, placeholder
+from rules.documents.listed_codes import NOUNS
 
 
 @pytest.fixture
@@ -199,3 +200,46 @@ def test_names_in_a_row_have_the_word_of_the_language_between_them(code, between
     kept = "Nobody is or has been there can."  # a sentence is no row of names
     assert between not in found.told(kept)
     assert found.row_of_names("Adam") == "Adam"
+
+
+@pytest.mark.parametrize("noun", [*NOUNS.values()])
+@pytest.mark.parametrize("folder", ["ms", "zh_Hans"])
+def test_a_cause_with_a_noun_of_the_domain_is_wholly_in_the_language(folder, noun):
+    told = catalogues.read(folder).told
+    for text in (
+        f"AiAccount does not list the {noun} MY-ZERO",
+        (
+            f"AiAccount does not list the {noun} MY-ZERO, which the document names as {noun}."
+            " Nothing was sent."
+        ),
+        (
+            f"{noun} MY-ZERO is added there (AiAccount) and the connection is tested again,"
+            " or the document names a code that is listed"
+        ),
+    ):
+        found = told(text)
+        assert "MY-ZERO" in found
+        assert noun not in found
+        assert " code" not in found
+        assert "the " not in found
+
+
+@pytest.mark.parametrize(
+    ("text", "malay", "chinese"),
+    [
+        ("the tax total is filled in", "jumlah cukai diisi", "税额合计已填写"),
+        ("the tax total of the line is at least 3", "jumlah cukai pada baris", "该行的税额合计"),
+        ("customer name is not known.", "nama pelanggan tidak", "客户名称"),
+        ("aiaccount rounds sum then round, and the rules say per line then sum.",
+         "setiap baris", "逐行"),
+    ],
+)  # fmt: skip
+def test_a_field_in_a_sentence_is_in_the_language(text, malay, chinese):
+    assert malay in catalogues.read("ms").told(text)
+    assert chinese in catalogues.read("zh_Hans").told(text)
+
+
+def test_a_value_of_data_in_a_sentence_stays():
+    malay = catalogues.read("ms")
+    assert malay.told("“total” is not a conversion.").startswith("“total”")
+    assert "C-101" in malay.told("AiAccount does not list C-101")
