@@ -184,7 +184,7 @@ def test_the_workbook_of_the_holding_area_has_records_causes_and_the_filter(visi
     assert len(counted) > 1
     for cause, count in counted.items():
         assert count == sum(named in cause or cause in named for named, _ in held), (cause, held)
-    rows = {row["Word"]: row["Asked for"] for row in asked.rows}
+    rows = {row["Filter"]: row["Value"] for row in asked.rows}
     assert rows["class"] == "mapping_missing, missing_field"
     assert rows["view"] == "To do"
     assert "as of" in rows
