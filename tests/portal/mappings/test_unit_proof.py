@@ -52,3 +52,10 @@ def test_the_files_list_the_same_units(visit):
     assert "DRUM,TEA-1" in vera.text(f"{PROOF}.csv")
     assert vera.get(f"{PROOF}.xlsx").data[:2] == b"PK"
     vera.get(f"{PROOF}.pdf", status=404)
+
+
+@pytest.mark.parametrize("page", ["missing", "units"])
+def test_a_unit_is_told_as_a_unit_of_an_item(visit, page):
+    told = plain(visit("farah").text(f"/c/kedai/mappings/{page}"))
+    assert re.search(r"\b[A-Z]+ of [A-Z]+-\d", told)
+    assert not re.search(r"[A-Z]+\|[A-Z]", told)
