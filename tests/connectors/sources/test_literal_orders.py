@@ -381,3 +381,22 @@ def test_lazada_says_why_it_does_not_answer(code, expected):
     _, told = report({"code": code, "type": "ISV", "message": "No way", "request_id": "r"})
     [wrong] = [one for one in told.steps if one.ok is False]
     assert (wrong.code, "No way" in wrong.words) == (expected, True)
+
+
+OTHERS = {
+    "sku": "CUP",
+    "shop_sku": "71_MY-8",
+    "name": "Tee, long",
+    "variation": "White, M",
+    "item_price": 54.00,
+    "paid_price": 48.00,
+    "tax_amount": 2.00,
+}
+
+
+@pytest.mark.parametrize("word", OTHERS)
+def test_a_piece_of_lazada_that_differs_in_one_word_is_a_line_of_its_own(word):
+    pieces = [PIECE, {**PIECE, "order_item_id": 602, word: OTHERS[word]}]
+    order = {**LAZADA, "items_count": 2, "order_items": pieces}
+    [found] = lazada.records_of("o", sent(order), ZONE)
+    assert [one["part"] for one in found.body["lines"]] == ["goods", "goods", "shipping"]
