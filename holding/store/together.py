@@ -37,6 +37,8 @@ from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.cache_key import HasCacheKey
 
+OWN_VALUES = 2
+"""Of a union itself, beside one for each select: the part and the number of its first row."""
 MOST_KEPT = 500
 """Unions of so many different selects are kept, those that were asked last."""
 T = TypeVar("T")
@@ -148,6 +150,8 @@ def _union_of(asked: Sequence[SelectBase]) -> tuple[_Union, Mapping[str, Any]]:
             _made.move_to_end(shape)
     if union is None:
         union = replace(_union_anew(asked), binds=tuple([bind.key for bind, _ in given]))
+        if not _takes_every_value(union):
+            return union, {}
         with _making:
             _made[shape] = union
             while len(_made) > MOST_KEPT:
@@ -161,6 +165,17 @@ def _union_of(asked: Sequence[SelectBase]) -> tuple[_Union, Mapping[str, Any]]:
             return _union_anew(asked), {}  # two values where those before had one in two places
         values[name] = value
     return union, values
+
+
+def _takes_every_value(union: _Union) -> bool:
+    """Whether it has each value of its selects under the name by which it is given, and no value
+    besides but its own: where SQLAlchemy gave a copy of one another name, the copy would keep the
+    value of who asked first, who may be of another company.
+    """
+    key = cast(HasCacheKey, union.statement)._generate_cache_key()
+    names = {bind.key for bind in key.bindparams} if key else set()
+    own = names.difference(union.binds)
+    return names.issuperset(union.binds) and len(own) == OWN_VALUES + len(union.names)
 
 
 def _union_anew(asked: Sequence[SelectBase]) -> _Union:

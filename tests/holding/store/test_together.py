@@ -231,3 +231,27 @@ def test_one_that_needs_no_select_has_its_answer(database: Database) -> None:
 
     with database.read() as session:
         assert answer(session, known()) == 7
+
+
+def test_a_union_whose_values_go_by_other_names_is_not_kept(
+    database: Database, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if the copy of a value had another name: it would keep that of who asked first."""
+    made = together._union_anew
+
+    def renamed(asked: Any) -> Any:
+        selects = [one.params(company_of=company.id) for one in asked]
+        return made([one.subquery().select().where(literal(7) == 7) for one in selects])
+
+    def of_company(key: int) -> Question[list[str]]:
+        query = select(Team.name).where(Team.company_id == key).order_by(Team.id)
+        return list((yield query).scalars())
+
+    monkeypatch.setattr(together, "_made", type(together._made)())
+    monkeypatch.setattr(together, "_union_anew", renamed)
+    with database.read() as session:
+        for key in (company.id, -company.id):
+            page = Together(session)
+            first, second = page.ask(of_company(key)), page.ask(of_company(key))
+            assert (first.value, second.value) == (answer(session, of_company(key)),) * 2
+    assert not together._made
