@@ -101,7 +101,7 @@ def folded(found: Sequence[side_by_side.Pair]) -> dict[str, object]:
     }
 
 
-def _twins(row: hold_query.HoldRow, *, show: bool) -> list[Mapping[str, object]]:
+def _twins(row: hold_query.HoldRow, *, show: bool) -> Sequence[Mapping[str, object]]:
     """The records that its duplicate rule takes for the same, each with what differs."""
     ours, found = personal_data.without_personal(row.body, show=show), []
     reach = g.actor.reach
