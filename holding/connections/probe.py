@@ -1,16 +1,17 @@
 """Calls to a target that write nothing there: its test, and what is asked before sending.
 
-Here: the test, on request or when it is due, and what is kept of it; whether a target that was away
+Here: the test, on request or when it is due, and what is kept of it; asking again at once for codes
+that somebody added there; whether a target that was away
 is back; a key that is valid, renewed where it can be. Not here: the master data that a test reads
 (holding/connections/master_data.py), the call itself (connectors).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
@@ -18,7 +19,7 @@ from connectors.contract import ConnectionReport, Found, Step, Target
 from connectors.contract.targets import Renewed, Renewing, TellsItems
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
-from holding.access.actors import SYSTEM, Actor
+from holding.access.actors import SYSTEM, Actor, may
 from holding.access.secrets import Keys
 from holding.connections import breaker, master_data
 from holding.connections.channel import Channel, Desk
@@ -29,7 +30,7 @@ from holding.connections.setup import permitted, secret_of, tell, trust_again
 from holding.refusal import Refusal
 from holding.runtime.settings import Settings
 from holding.store.database import Database
-from holding.tables import Connection, Snapshot, Throttle
+from holding.tables import Connection, ListReading, Snapshot, Throttle
 from holding.tables.columns import NOW
 from holding.tables.row_states import BreakerState
 
@@ -200,6 +201,34 @@ _TO_REFRESH = (
     )
     .order_by(Connection.id)
 )
+
+
+def look_again(
+    session: Session, actor: Actor, names: Collection[str], now: datetime
+) -> tuple[str, ...] | Refusal:
+    """Have these targets of the company asked at once; their names. One that is paused is not."""
+    if refusal := may(actor, "mapping.fix"):
+        return refusal
+    query = (
+        select(Connection)
+        .where(Connection.company_id == actor.company_id, Connection.side == "target")
+        .where(Connection.name.in_(names))
+        .order_by(Connection.name)
+    )
+    found = session.scalars(query).all()
+    if not found:
+        return Refusal("connection.unknown", "There is no such accounting system.", status=404)
+    asked = [one for one in found if one.paused_at is None]
+    if not asked:
+        paused = ", ".join(one.name for one in found)
+        return Refusal("connection.paused", f"{paused} is paused.", "Ask an operator to resume it.")
+    ids = [one.id for one in asked]
+    for table in (Snapshot, ListReading):
+        session.execute(update(table).where(table.connection_id.in_(ids)).values(due_at=now))
+    for one in asked:
+        words = f"{actor.name} had {one.name} asked again for its codes."
+        tell(session, one, actor, now, "lists.asked", words)
+    return tuple(one.name for one in asked)
 
 
 def outcome(connection: Connection, report: ConnectionReport) -> str:

@@ -10,9 +10,10 @@ from flask import Response, abort, g, request, url_for
 from holding.access.personal_data import MASK
 from holding.code_lists import list_files, list_storage
 from holding.code_lists.list_rows import ListRow, read_list
-from holding.connections import connection_rows
+from holding.connections import connection_rows, probe
 from holding.mappings import keepers
 from holding.refusal import Refusal
+from holding.runtime import doorbell
 from holding.store.together import Together
 from holding.suggestions import list_sources
 from holding.tables.row_states import ListKind
@@ -71,6 +72,24 @@ def give_list() -> Response:
     said += f"{plural(answer.entries, noun)}, {answer.added} added, {answer.changed} changed, "
     changed = url_for("mappings.list_changes", co=g.company.code, no=answer.file_id)
     return fragments.moved(changed, f"{said}{answer.gone} gone. Nothing was posted.")
+
+
+@pages.post("/look")
+@security.limiter.limit("12 per minute")
+def look() -> Response:
+    """Ask targets again for their codes, from a hold or a missing value: one was added there."""
+    hold_id, cause = (forms.whole(request.form.get(name)) for name in ("hold", "cause"))
+    back = url_for("mappings.missing", co=g.company.code, cause=cause)
+    if hold_id is not None:
+        back = url_for("holding.show", co=g.company.code, hold_id=hold_id)
+    with store.writing() as session:
+        answer = probe.look_again(session, g.actor, request.form.getlist("target"), g.now)
+    if isinstance(answer, Refusal):
+        return fragments.refuse(answer, back=back)
+    doorbell.ring(g.company.id, "lists")
+    asked = ", ".join(answer)
+    said = f"{asked} is asked again within a minute. Records that wait for the code then go on."
+    return fragments.moved(back, said)
 
 
 @pages.get("/lists/<int:no>")

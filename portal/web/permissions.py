@@ -105,6 +105,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "mappings.unit_proof": "record.read",
     "mappings.lists": "record.read",
     "mappings.give_list": "mapping.fix",
+    "mappings.look": "mapping.fix",
     "mappings.list_changes": "record.read",
     "mappings.workbook": "record.read",
     "mappings.workbook_file": "record.read",

@@ -1,14 +1,16 @@
 """Choosing a value for one that is missing: letters, what the source said, warnings."""
 
+import re
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from holding.connections.master_data import keep_kinds
 from holding.suggestions import choices
 from holding.suggestions.choices import CodeList, Purpose
-from holding.tables import Connection, Snapshot
+from holding.tables import Connection, Hold, Snapshot
+from holding.tables.decisions import HOLD_OPEN
 from tests.portal.reading import cause, one, plain
 
 pytestmark = pytest.mark.sqlite
@@ -91,3 +93,38 @@ def test_a_value_in_use_that_a_whole_list_lacks_says_so(visit, database, clock, 
         shown = plain(visit("farah").text(asked, target="mapchoices"))
         assert shown.count("Not listed by AiAccount.") == said
         assert "CUP-4 Listed by AiAccount. Used for CUP-4." in shown
+
+
+def test_a_code_that_was_added_in_the_target_is_looked_for_again(visit, database, clock, form):
+    with database.write() as session:
+        mine = select(Connection).where(Connection.side == "target").order_by(Connection.id)
+        target = session.scalars(mine).first()
+        assert target is not None
+        keep_kinds(session, target, {"account": {"CUP-4": {}}}, person=None, now=clock.now())
+        key, name = target.id, target.name
+        hold = session.scalars(select(Hold).where(HOLD_OPEN).order_by(Hold.id)).first()
+        assert hold is not None
+        hold.code, hold.connection_id = "LST01", key
+        hold_id = hold.id
+    farah = visit("farah")
+    shown = farah.text(f"/c/kedai/holding/{hold_id}")
+    assert "Look again in AiAccount" in shown
+    assert re.search(f'name="target"[^>]* value="{name}"', shown)
+
+    def fresh() -> int:
+        now = clock.now()
+        query = select(func.count()).select_from(Snapshot)
+        with database.read() as session:
+            mine = query.where(Snapshot.connection_id == key, Snapshot.due_at > now)
+            return session.scalar(mine) or 0
+
+    assert fresh() > 0
+    wish = {"hold": hold_id, "target": name}
+    page = farah.post("/c/kedai/mappings/look", wish, status=303)
+    assert page.headers["Location"].endswith(f"/c/kedai/holding/{hold_id}")
+    assert fresh() == 0
+    asked = "SELECT count(*) FROM event WHERE act = 'lists.asked'"
+    assert one(database, asked) == 1
+    farah.post("/c/kedai/mappings/look", {"cause": form["cause"], "target": name}, status=303)
+    farah.post("/c/kedai/mappings/look", {**wish, "target": "netshop"}, status=404)
+    assert one(database, asked) == 2
