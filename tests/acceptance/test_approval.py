@@ -49,7 +49,7 @@ def test_D01_a_price_changed_after_the_approval_voids_it_and_is_named(still: Hou
         " changed Total, line 1 LineTotal, line 1 TaxAmount, line 1 UnitPrice."
     )
     assert void in told
-    assert told.startswith("Not approved yet: clearing.rules:")
+    assert told.startswith("Not approved yet. Approval is required: clearing.rules:")
 
     approve(approver, "NS-101")
     mapping, rules = "Customer", "line 1 AccountCode"

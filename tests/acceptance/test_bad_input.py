@@ -85,7 +85,7 @@ def test_a_signature_that_is_not_ours_is_refused(house: House) -> None:
         refused(answer, 401, "timestamp")
     refused(requests.post(house.address + HOOK, data=raw, timeout=20), 401, "missing")
     strange = requests.post(f"{house.address}/hooks/nobody/netshop", data=raw, timeout=20)
-    refused(strange, 404, "No source")
+    refused(strange, 404, "Unknown webhook address")
     assert requests.get(house.address + HOOK, timeout=20).status_code == 405
 
 

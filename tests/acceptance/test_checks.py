@@ -30,7 +30,7 @@ STATUS, PARTY, ITEMS, DATE, DUPLICATE = (
     "Customer matches one party",
     "Items and units mapped",
     "Document date in an open period",
-    "No duplicate",
+    "No duplicate found",
 )
 
 
@@ -76,7 +76,7 @@ def test_B16_what_is_skipped_has_a_reason_and_stays_in_sight(
 
 def ignored_today(visitor: Visitor) -> int:
     """How many records of today the first page counts as ignored."""
-    found = re.search(r"<dt>ignored</dt><dd>([0-9,]+)</dd>", visitor.get(f"/c/{CURRENT_COMPANY}/"))
+    found = re.search(r"<dt>not posted</dt><dd>([0-9,]+)</dd>", visitor.get(f"/c/{CURRENT_COMPANY}/"))
     assert found
     return int(found[1].replace(",", ""))
 

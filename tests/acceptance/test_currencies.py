@@ -59,7 +59,7 @@ def test_T09a_the_zone_of_the_connection_counts_before_that_of_the_company(house
     told = product.run(
         "connection", "set", "netshop", *COMPANY, "--as", ADMIN, "--set", "zone=Mars/Base", code=1
     )
-    assert "“Mars/Base” is no time zone" in told.stdout + told.stderr
+    assert "“Mars/Base” is not a time zone" in told.stdout + told.stderr
     tokyo = ("--set", "zone=Asia/Tokyo")
     product.run("connection", "set", "netshop", *COMPANY, "--as", ADMIN, *tokyo)
     moment = a_summer_evening(15, 30)

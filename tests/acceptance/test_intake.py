@@ -120,11 +120,11 @@ def test_C01_every_record_is_in_exactly_one_state(house: House, finance: Visitor
     assert now - before == Counter(expected.values())
 
     sums = today(finance)
-    others = ("posted", "held", "waiting", "ignored")
-    assert sums["in"] == sum(sums[word] for word in others)
-    assert sums["in"] == now.total()
+    others = ("posted", "on hold", "waiting", "not posted")
+    assert sums["received"] == sum(sums[word] for word in others)
+    assert sums["received"] == now.total()
     assert sums["posted"] == now["Posted succeeded"]
-    assert sums["held"] == now["On hold needs attention"]
+    assert sums["on hold"] == now["On hold needs attention"]
 
     with house.product.database() as database:
         for table in ("record", "posting"):

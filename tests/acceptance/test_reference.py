@@ -97,7 +97,7 @@ def test_T12a_a_record_that_nothing_posts_is_settled_and_still_used(
         found = words(finance.get(f"{BASE}/find?q=D-2"))
         assert "For reference" in found
         sums = today(finance)
-        assert (sums["waiting"], sums["for reference"], sums["in"]) == (0, 2, 3)
+        assert (sums["waiting"], sums["for reference"], sums["received"]) == (0, 2, 3)
         assert state(house, "D-1") == "reference"
         # it is not gone: the order is compared with it
         assert held not in words(record_page(finance, 21))
