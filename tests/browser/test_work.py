@@ -279,7 +279,7 @@ def test_an_approval_is_taken_back_within_half_a_minute_and_not_after(
     page.locator("#undo").wait_for()
     served.clock.advance(seconds)
     page.click("#undo")
-    told = "Taken back: 2 documents" if left == "held" else "The time to take this back is over."
+    told = "Taken back: 2 documents" if left == "held" else "The undo time has passed."
     page.locator("#notice", has_text=told).wait_for()
     states = "SELECT count(*) FROM posting WHERE number LIKE 'SO-1022%' AND state = "
     assert one(served.database, f"{states} '{left}'") == 2

@@ -157,10 +157,10 @@ def test_cells_are_what_they_are():
         ({"DebtorCode": ""}, "missing_field", "DebtorCode is blank"),
         ({"DisplayTerm": ""}, "missing_field", "DisplayTerm is blank"),
         ({"DebtorName": "x" * 101}, "bad_value", "longer than 100"),
-        ({"DebtorName": "a\x07b"}, "bad_value", "no text"),
+        ({"DebtorName": "a\x07b"}, "bad_value", "unsupported character"),
         ({"DebtorName": "\ta"}, "bad_value", "no cell of text holds"),
-        ({"DocDate": "19/11/2026"}, "bad_value", "no date"),
-        ({"CurrencyRate": "NaN"}, "bad_value", "no number"),
+        ({"DocDate": "19/11/2026"}, "bad_value", "not a date"),
+        ({"CurrencyRate": "NaN"}, "bad_value", "not a number"),
     ],
 )
 def test_what_would_be_cut_misread_or_overwritten_is_refused(changed, error_class, words):
@@ -367,7 +367,7 @@ def heads_of_a_book() -> list[str]:
         ("InvNo. = DocNo", "“InvNo.” has a space or a sign"),
         ("InvNo = Number", "There is no field Number"),
         ("ref = DocNo", "Two columns of invoice would be called ref"),
-        ("InvNo", "is no column with its field"),
+        ("InvNo", "is not a column with its field"),
     ],
 )
 def test_column_names_that_would_lose_a_column_are_refused(told, words):

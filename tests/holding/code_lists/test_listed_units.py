@@ -61,7 +61,7 @@ def test_an_item_has_a_row_for_each_unit_and_the_base_unit_is_that_of_rate_1() -
         (f"{HEADS}A,,PCS,1\nA,,CTN,-12\n", "D3 is not a rate above 0: “-12”"),
         (f"{HEADS}A,,PCS,1\nA,,CTN,twelve\n", "D3 is not a rate above 0: “twelve”"),
         (f"{HEADS}A,,PCS,1\nA,,CTN,1E+99\n", "D3 is not a rate above 0: “1E+99”"),
-        (f"{HEADS}A,,PCS,1\nA,,CTN,\n", "D3 is no rate above 0: “”"),
+        (f"{HEADS}A,,PCS,1\nA,,CTN,\n", "D3 is not a rate above 0: “”"),
     ],
 )
 def test_a_list_whose_units_contradict_each_other_is_refused_whole(text: str, says: str) -> None:

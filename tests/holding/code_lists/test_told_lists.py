@@ -380,7 +380,7 @@ def test_it_waits_for_the_limit_of_calls(shop: Shop, target: Telling) -> None:
 
 @pytest.mark.parametrize(
     ("entries", "words"),
-    [((), "told no customer at all, and 5 customers stood"), (("a\nb",), "is no code")],
+    [((), "told no customer at all, and 5 customers stood"), (("a\nb",), "is not a code")],
 )
 def test_an_answer_that_cannot_be_meant_leaves_the_list(
     shop: Shop, target: Telling, entries: tuple[str, ...], words: str

@@ -110,7 +110,7 @@ def test_one_document_is_linked_to_one_record(life: Life) -> None:
     assert isinstance(act(life, manual_entries.link, first, "IV-1"), Done)
     again = act(life, manual_entries.link, second, "IV-1")
     assert isinstance(again, Refusal)
-    assert "IV-1 stands for A-1 already" in again.message
+    assert "because it is already linked to A-1" in again.message
     beyond = limited_link(life, second, "IV-1", of_another_source="A-1")
     assert isinstance(beyond, Refusal)
     linked = "You cannot link to IV-1, because it is already linked to another record."

@@ -165,7 +165,7 @@ WRONG_PARTS = [
     ('roles = ["publisher"]', 'roles = ["boss"]', "cannot be boss"),
     ('roles = ["publisher"]', 'roles = ["publisher", "consultant"]', "understood = true"),
     ('"pua@kedai.example"', '"pua"', "pua"),
-    ("[[people]]", "[people]", "people is no list"),
+    ("[[people]]", "[people]", "people is not a list"),
 ]
 
 
@@ -203,7 +203,7 @@ REFUSED = [
     ('name = "shop"', 'name = "netshop"', "connection netshop: There is a connection"),
     ('"pua@kedai.example"', '"pua"', "people: pua: "),
     ('"meiling@kedai.example"', '"mei"', "person: "),
-    ("[rules]", 'password = "short"\n[rules]', "person: A password has at least"),
+    ("[rules]", 'password = "short"\n[rules]', "person: The password must have at least"),
     ('"202001012345"', '"12"', "company: "),
     ("2026-10-01", "2026-09-30", "cutover: "),
 ]
@@ -243,8 +243,8 @@ WRONG = [
     ("= true", '= "perhaps"', "rules: einvoice_at_limit: “perhaps”"),
     ("einvoice_at_limit = true", 'einvoice_from = "soon"', "rules: einvoice_from: “soon” is"),
     ("netshop-aiaccount", "netshop", "rules: there is no template “netshop”"),
-    ("2026-10-01", '"soon"', "cutover: starts_on: “soon” is no day"),
-    ("2026-09-30", '"soon"', "company: closed_through: “soon” is no day"),
+    ("2026-10-01", '"soon"', "cutover: starts_on: “soon” is not a day"),
+    ("2026-09-30", '"soon"', "company: closed_through: “soon” is not a day"),
     ("[company]", "company", "cannot be read"),
 ]
 

@@ -72,7 +72,7 @@ def test_only_an_admin_connects(visit, there, database):
         ({"name": "new"}, "A connection cannot be called “new”."),
         ({"name": "Second one"}, "Use small letters, digits and underscores"),
         ({"name": "aiaccount"}, "There is a connection “aiaccount” already."),
-        ({"base_url": "books"}, "is no address that begins with https://"),
+        ({"base_url": "books"}, "is not an address that begins with https://"),
         ({"company_id": " "}, "Enter company ID."),
         ({"key": ""}, "Paste the API key."),
         ({"key": "aia live"}, "The key has white space inside."),

@@ -186,7 +186,7 @@ def test_the_workbook_of_the_holding_area_has_records_causes_and_the_filter(visi
         assert count == sum(named in cause or cause in named for named, _ in held), (cause, held)
     rows = {row["Filter"]: row["Value"] for row in asked.rows}
     assert rows["class"] == "mapping_missing, missing_field"
-    assert rows["view"] == "To do"
+    assert rows["view"] == "All open"
     assert "as of" in rows
     assert sheets_of(farah.get("/c/kedai/holding.xlsx?view=cleared").data) == ["Cleared"]
     before = "SELECT body FROM event WHERE act = 'list.downloaded' ORDER BY id LIMIT 1"

@@ -62,6 +62,6 @@ def test_what_this_person_cannot_approve_is_not_in_the_button(visit, database, b
         session.execute(text(f"DELETE FROM team_member WHERE person_id = {lim}"))
     page = visit("lim").text(f"{URL}?cause={both}")
     assert "You cannot approve 2 documents, RM 4,800.00" in plain(page)
-    assert "you are not in the approving team; Tan can approve" in plain(page)
+    assert "you are not in the team that approves it; Tan can approve" in plain(page)
     assert 'id="approvego"' not in page
     assert "approvereason" not in page
