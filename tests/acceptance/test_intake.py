@@ -281,7 +281,7 @@ def shown_states(visitor: Visitor) -> Counter[str]:
 def today(visitor: Visitor) -> dict[str, int]:
     """The sums of the dashboard."""
     page = visitor.get(f"/c/{CURRENT_COMPANY}/")
-    pairs = re.findall(r"<dt>(\w+)</dt><dd>([\d,]+)</dd>", page)
+    pairs = re.findall(r"<dt>([\w ]+)</dt><dd>([\d,]+)</dd>", page)
     return {name: int(count.replace(",", "")) for name, count in pairs}
 
 

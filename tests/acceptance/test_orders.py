@@ -51,7 +51,7 @@ def test_E01_paid_orders_become_sales_invoices(house: House) -> None:
         assert line["body_sha256"] in words(record_page(finance, order["id"], "pushes"))
 
     page = words(finance.get(f"/c/{CURRENT_COMPANY}/"))
-    assert "in 15 posted 12 held 0 waiting 3 ignored 0" in page
+    assert "received 15 posted 12 on hold 0 waiting 3 not posted 0" in page
 
 
 def status(number: int) -> str:

@@ -80,7 +80,7 @@ class Daily:
         page = operator.get(f"{BASE}/connections/aiaccount")
         answer = operator.post(path, page, **{k: v for k, v in fields.items() if k != "csrf_token"})
         assert answer.ok, answer.text[:800]
-        assert "has started" in read(answer.text).one("div", id="notice").text
+        assert "started" in read(answer.text).one("div", id="notice").text
         return answer.url.removeprefix(self.house.address)
 
 
