@@ -80,7 +80,7 @@ def read_workbook(name: str, raw: bytes, tables: Iterable[str]) -> EditedWorkboo
         return Refusal("mapping.file", "The file is empty.", "Select another file.", 422)
     if not name.lower().endswith(".xlsx"):
         hint = "Download the workbook of mappings, change that, and upload it."
-        return Refusal("mapping.file", "This is no .xlsx workbook.", hint, 422)
+        return Refusal("mapping.file", "The file is not an .xlsx workbook.", hint, 422)
     sheets = read_tables(raw, Limits(rows=MOST_ROWS + 1))
     if isinstance(sheets, WorkbookRefusal):
         return Refusal("mapping.file", sheets.message, sheets.hint, 422)

@@ -186,7 +186,7 @@ def _reference(attempts: Part) -> str:
     """Their id of the document, as the push shows it."""
     names = [part.text for part in attempts.one("dl", cls="kv").all("dt")]
     values = [part.text for part in attempts.one("dl", cls="kv").all("dd")]
-    return dict(zip(names, values, strict=True))["Their id"]
+    return dict(zip(names, values, strict=True))["Reference in AiAccount"]
 
 
 def test_E14_pushed_again_after_a_lost_answer_it_is_there_once(still: House) -> None:

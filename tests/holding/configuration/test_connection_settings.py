@@ -60,7 +60,7 @@ def test_a_setting_is_changed_added_and_taken_away(database: Database, company: 
     ("settings", "told"),
     [
         ({"colour": "blue"}, "aiaccount has no setting colour."),
-        ({"base_url": "https://[broken"}, "“https://[broken” is no address"),
+        ({"base_url": "https://[broken"}, "“https://[broken” is not an address"),
         ({"rounding_mode": "up"}, "“up” is none of: per_line, sum_then_round."),
     ],
 )

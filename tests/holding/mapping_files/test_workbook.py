@@ -315,8 +315,8 @@ def test_a_workbook_of_another_company_is_refused_and_one_without_a_date_is_told
     ("name", "raw", "words"),
     [
         ("m.xlsx", b"", "empty"),
-        ("m.csv", b"Key,Value\n", "no .xlsx"),
-        ("m.xlsx", b"PK nonsense", "no .xlsx"),
+        ("m.csv", b"Key,Value\n", "not an .xlsx"),
+        ("m.xlsx", b"PK nonsense", "not an .xlsx"),
     ],
 )
 def test_what_is_no_workbook_is_refused(name: str, raw: bytes, words: str) -> None:
