@@ -10,6 +10,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.access.reach import Reach, within
+from holding.store.row_objects import Columns, of
 from holding.tables import Connection, LinkKey, Record, Version
 from holding.tables.row_states import RecordState
 
@@ -27,6 +28,19 @@ class Same:
     external_id: str
     state: RecordState
     body: dict[str, Any] | None
+
+
+SAME = Columns(
+    Same(
+        number=of(Record.number),
+        source=of(Connection.name),
+        kind=of(Record.type),
+        external_id=of(Record.external_id),
+        state=of(Record.state),
+        body=of(Version.body),
+    ),
+    {"source": "connection.name", "kind": "record.type"},
+)
 
 
 def with_same_key(
@@ -47,12 +61,12 @@ def with_same_key(
         .where(mine.record_id == record_id, mine.name.startswith("dup:"))
     )
     query = (
-        select(Record.number, Connection.name, Record.type, Record.external_id, Record.state)
-        .add_columns(Version.body)
+        SAME.select()
+        .select_from(Record)
         .join(Connection, Connection.id == Record.source_id)
         .join(Version, Version.id == Record.version_id)
         .where(Record.company_id == company_id, Record.id.in_(others), *within(reach, Record))
         .order_by(Record.id)
         .limit(MOST)
     )
-    return tuple(Same(*row) for row in session.execute(query))
+    return SAME.each(session.execute(query))

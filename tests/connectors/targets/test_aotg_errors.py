@@ -183,7 +183,7 @@ def test_every_meaning_has_a_class_with_words_for_people():
         ({"user_name": ""}, "", "Key text", "user name is blank"),
         ({"company_id": "9KX21"}, "", "Key text", "not that of the account book 9KX21"),
         ({}, "wrong:3DT88-KEDAI-CONTO-H0001-7QK2M", "Key accepted", "Invalid user name"),
-        ({"locked_through": "soon"}, "", "Closed period", "soon is no day"),
+        ({"locked_through": "soon"}, "", "Closed period", "soon is not a day"),
     ],
 )
 def test_the_connection_test_names_what_is_wrong(emptied, http, settings, secret, step, words):

@@ -353,7 +353,7 @@ class TestConnection:
             ({"company_id": "9"}, "", 3, "reaches no account book 9"),
             ({"key_id": "cp-blind"}, "acc_blind_5Vn2", 4, "may not read invoices and credit notes"),
             ({"locked_through": ""}, "", 5, "give the last closed day"),
-            ({"locked_through": "soon"}, "", 5, "soon is no day"),
+            ({"locked_through": "soon"}, "", 5, "soon is not a day"),
         ],
     )
     def test_each_step_can_fail(self, bench, changed, secret, failed, words):

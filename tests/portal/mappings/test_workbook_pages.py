@@ -106,7 +106,7 @@ def test_a_viewer_neither_uploads_nor_saves(visit, edited, farah):
 def test_no_file_and_no_workbook_are_told_beside_the_field(farah):
     assert "Select a file." in plain(farah.post(PAGE, {}, status=422).get_data(as_text=True))
     wrong = farah.post(PAGE, {"file": (io.BytesIO(b"x"), "a.csv")}, status=422)
-    assert "This is no .xlsx workbook." in plain(wrong.get_data(as_text=True))
+    assert "The file is not an .xlsx workbook." in plain(wrong.get_data(as_text=True))
 
 
 def test_a_form_carries_no_more_than_fits(farah, edited, monkeypatch):
