@@ -185,7 +185,7 @@ def _moments(reader: Reader, query: KindQuery) -> str:
     """Why the cursor is none; blank where it is."""
     if reader.system not in (FILE, "mssql"):
         kind = reader.columns(query.text).get(query.cursor.lower())
-        return "" if kind else f"The column {query.cursor} holds no moments."
+        return "" if kind else f"The column {query.cursor} holds something that is not a moment."
     newest = reader.newest(query)
     if newest is None or moment_of(newest, reader.zone) is not None:
         return ""
