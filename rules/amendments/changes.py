@@ -142,7 +142,7 @@ def compare(
                 clears=Clearing.by(owner),
                 cause_key=CauseKey(CauseKind.STALE, route),
                 cause_label=f"Changed after posting to {term(route)}",
-                would_pass=f"the source says again what was posted as {posting.number}",
+                would_pass=f"the record says again what {posting.number} says",
                 span=span,
             )
         )

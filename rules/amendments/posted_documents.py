@@ -229,7 +229,7 @@ class PostedProgram:
             clears=NEVER if block else Clearing.by(owner),
             cause_key=CauseKey(CauseKind.STALE, self.route),
             cause_label=f"Changed after posting to {term(self.route)}",
-            would_pass=f"the source says again what was posted as {act.posting.number}",
+            would_pass=f"the record says again what {act.posting.number} says",
             span=act.span,
         )
 

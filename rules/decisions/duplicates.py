@@ -52,23 +52,11 @@ def findings(
 def _finding(conflict: Conflict, route: str, owner: str, span: Span, rule: str) -> Finding:
     others, mine = ", ".join(map(shown, conflict.others)), shown(conflict.mine)
     if conflict.what == "number":
-        message = (
-            f"The source changed the record number from {others} to {mine} (same source "
-            "ID). Confirm which record this is."
-        )
-        label, would_pass = (
-            "Record number changed in the source",
-            f"the source restores the number {others}",
-        )
+        message = f"It was {others} before and calls itself {mine} now, under the same id."
+        label, would_pass = "Another number under the same id", f"its number is {others} again"
     else:
-        message = (
-            f"Number {mine} was received with another source ID, too: {others}. Confirm "
-            "which record is correct."
-        )
-        label, would_pass = (
-            "Record number used twice in the source",
-            "the source gives one of the two records another number",
-        )
+        message = f"{mine} came under another id, too: {others}. Which of them is it?"
+        label, would_pass = "The same number under another id", "only one of the ids has the number"
     return Finding(
         code=CODE,
         error_class="stale_version" if conflict.what == "number" else "duplicate",

@@ -201,7 +201,7 @@ class Weighing:
 
 
 def _as_posted(findings: tuple[Finding, ...]) -> str:
-    return findings[0].message if findings else "posted, no changes since"
+    return findings[0].message if findings else "posted, and nothing differs"
 
 
 _KINDS: Final[dict[CauseKind, VerdictKind]] = {CauseKind.MAPPING: "map", CauseKind.UNIT: "units"}

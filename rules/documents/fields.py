@@ -141,7 +141,7 @@ class FieldProgram:
             owner=self.owner,
             message=f"{self.name} is {value}, which no decimal says exactly.",
             cause_key=CauseKey(CauseKind.RULE, self.name),
-            cause_label=f"{self.name} is not an exact decimal",
+            cause_label=f"{self.name} is no exact decimal",
             would_pass=f"{self.name} is rounded",
             span=self.span,
         )

@@ -294,7 +294,7 @@ class RoundingProgram:
 
     def _finding(self, rule: str, text: str, passes: Decimal) -> Finding:
         action = self.target.tolerance_action
-        label = "Rounding" if rule == ROUNDING else "A difference that is not rounding"
+        label = "Rounding" if rule == ROUNDING else "A difference that is no rounding"
         return Finding(
             code="RND01" if rule == ROUNDING else "RND02",
             error_class="business_rule",

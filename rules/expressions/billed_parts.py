@@ -171,7 +171,7 @@ class BillProgram:
             clears=Clearing.by(owner),
             cause_key=CauseKey(CauseKind.RULE, RULE),
             cause_label="A rest remains to be billed",
-            would_pass="the rest of the order is invoiced or cancelled",  # noqa: S106 - no password
+            would_pass="everything that was ordered is billed",  # noqa: S106 - no password
             span=action.span,
         )
 

@@ -197,7 +197,7 @@ class Slot:
         if self.field.type == "one_of":
             word = clean(raw.strip()[:60]) if isinstance(raw, str) else told
             known = ", ".join(s.name for s in self.field.states)
-            wrong, right = "is not known to the rules", f"{self.gap.rule} is one of {known}"
+            wrong, right = "is no word of the rules", f"{self.gap.rule} is one of {known}"
             gap = replace(
                 gap,
                 code="STA01",

@@ -147,7 +147,7 @@ def limit_gap(rule: str, owner: str, source: str, reason: BaseException, span: S
         message=f"{source} cannot be worked out: {words}.",
         cause_key=CauseKey(CauseKind.RULE, rule),
         cause_label=f"{rule} cannot be worked out",
-        would_pass="it can be calculated exactly",  # noqa: S106
+        would_pass="it can be worked out exactly",  # noqa: S106
         span=span,
     )
 
@@ -171,7 +171,7 @@ def fact_gap(name: str, owner: str, message: str = "", span: Span = NOWHERE) -> 
 def class_gap(code: str, owner: str, source: str, span: Span) -> Gap:
     """The gap of a classification that the tax office does not list."""
     near = class_advice(code)
-    label = f'"{code[:40]}" is not an e-Invoice classification code'
+    label = f'"{code[:40]}" is no classification of the e-Invoice'
     return Gap(
         kind="code",
         rule=CLASS,

@@ -170,7 +170,7 @@ def wire(value: Any, of: Type) -> str:
 def written(value: Any, of: Type) -> str:
     """A number or a date as a text; a number that no decimal says exactly raises."""
     if type(value) is Fraction:
-        raise ArithmeticError(f"{show(value)} is not an exact decimal")
+        raise ArithmeticError(f"{show(value)} is no exact decimal")
     return shown(value, of, ZoneInfo("UTC")) if of.kind == "percent" else wire(value, of)
 
 

@@ -76,7 +76,9 @@ def test_B16_what_is_skipped_has_a_reason_and_stays_in_sight(
 
 def ignored_today(visitor: Visitor) -> int:
     """How many records of today the first page counts as ignored."""
-    found = re.search(r"<dt>not posted</dt><dd>([0-9,]+)</dd>", visitor.get(f"/c/{CURRENT_COMPANY}/"))
+    found = re.search(
+        r"<dt>not posted</dt><dd>([0-9,]+)</dd>", visitor.get(f"/c/{CURRENT_COMPANY}/")
+    )
     assert found
     return int(found[1].replace(",", ""))
 

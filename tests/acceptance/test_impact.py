@@ -158,7 +158,9 @@ def test_F25_one_reference_by_interface_and_by_file_is_posted_once(house: House)
     record = f"/c/{CURRENT_COMPANY}/records/intake/order/file-701"
     until_page(finance, record, "On hold")
     assert "An order like this is here already" in words(finance.get(record))
-    assert "RM 44.00: while on hold, it cannot be posted" in words(finance.get(hold_of(finance, record)))
+    assert "RM 44.00: while on hold, it cannot be posted" in words(
+        finance.get(hold_of(finance, record))
+    )
     board = words(finance.get(f"/c/{CURRENT_COMPANY}/"))
     assert "Duplicate postings prevented in the last 30 days: 1 record , RM 44.00." in board
     assert house.created().count("NS-700") == 1

@@ -54,7 +54,10 @@ ACTIONS = {
     "signals.failures signals.close_day connauth.begin connauth.disconnect": {"admin"},
     "notices.times notices.add notices.remove notices.test": {"admin"},
     "mappings.fix mappings.save_entry mappings.accept_merge": {"finance", "admin"},
-    "mappings.refuse_merge mappings.give_list mappings.look mappings.accept_exact": {"finance", "admin"},
+    "mappings.refuse_merge mappings.give_list mappings.look mappings.accept_exact": {
+        "finance",
+        "admin",
+    },
     "connections.pause connections.resume connections.sync connections.daily operations.requeue": {
         "operator",
         "admin",

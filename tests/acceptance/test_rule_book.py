@@ -315,7 +315,7 @@ def test_A13_an_unknown_status_word_holds_until_its_alias_is_added_on_the_page(
     assert state(record(writer, 131)) == "Posted"
     page = record(writer, 132)
     assert state(page) == "On hold"
-    assert "NetShop sent no usable status. status = Compl. is not known to the rules." in page.text
+    assert "NetShop sent no usable status. status = Compl. is no word of the rules." in page.text
     assert "failed" in page.one("ul", id="strip").all("li")[0].text
 
     path = f"{BASE}/rules/draft/netshop.rules"
@@ -350,7 +350,7 @@ def test_A13_an_unknown_status_word_holds_until_its_alias_is_added_on_the_page(
         file.write_text(json.dumps(body), "utf-8")
         other = str(STARTER.with_name("orders-autocount"))
         tried = still.product.run("try", other, str(file), "--kind", "order", code=code).stdout
-        assert (f'status = "{word}" is not known to the rules.' in tried) == bool(code)
+        assert (f'status = "{word}" is no word of the rules.' in tried) == bool(code)
 
 
 def _lineage(visitor: Visitor, number: int) -> dict[tuple[str, int], dict[str, str]]:

@@ -212,7 +212,9 @@ class Reader:
             return at.moment.astimezone(self.zone).replace(tzinfo=None)
         kind = self.columns(query.text).get(query.cursor.lower())
         if not kind:
-            words = f"The column {query.cursor} is not there, or holds something that is not a moment."
+            words = (
+                f"The column {query.cursor} is not there, or holds something that is not a moment."
+            )
             hint = "Name a column with date and time (timestamp or datetime) as the cursor."
             raise UnansweredError("name", words, hint)
         here = (

@@ -150,7 +150,10 @@ def looked(answers: Mapping[str, object]):
 @pytest.mark.parametrize("status", ["cached", "queued", "processing"])
 def test_aiaccount_has_not_finished_an_import(status: str):
     found = looked({BY_KEY: {"data": [{"id": "imp_1", "status": status}]}})
-    assert (found.kind, found.words) == ("unknown", "AiAccount has received it and is still processing it.")
+    assert (found.kind, found.words) == (
+        "unknown",
+        "AiAccount has received it and is still processing it.",
+    )
 
 
 def test_aiaccount_shows_an_import_with_its_documents():

@@ -50,7 +50,9 @@ def test_what_this_person_cannot_approve_is_told_with_who_can(shop: Shop) -> Non
     vera = with_role(shop, "vera", "approver", team=False)
     (first,) = ids(shop, "NS-1")
     found = foreseen(shop, vera, "NS-1")
-    assert found.refused == {first: "you are not in the team that approves it; Lim or Tan can approve"}
+    assert found.refused == {
+        first: "you are not in the team that approves it; Lim or Tan can approve"
+    }
     assert found.stays == {}
 
 

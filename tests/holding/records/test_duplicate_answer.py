@@ -70,10 +70,7 @@ def test_T26a_a_conflict_of_identity_is_told_and_its_release(life: Life) -> None
     shop.deliver([replace(one, external_id="A-1")])
     life.work()
     told = sixth(shop, "A-1")
-    was = (
-        "The source changed the record number from A-1 to A-9 (same source ID). "
-        "Confirm which record this is."
-    )
+    was = "It was A-1 before and calls itself A-9 now, under the same id."
     assert (f"{ALWAYS} said conflict: {was}" in told.text, told.tone) == (True, "plain")
     with shop.database.write() as session:
         (hold,) = shop.holds(session, "A-1")

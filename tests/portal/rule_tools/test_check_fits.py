@@ -149,7 +149,7 @@ def test_T19e_a_third_that_nothing_rounds_holds_and_is_no_text(tmp_path: Path) -
     line = {**ORDER["lines"][0], "sku": "TEA-EARL-100", "uom": "BIT", "qty": "1"}  # type: ignore[index]
     record.write_text(json.dumps({**ORDER, "customer": "C-101", "lines": [line]}), "utf-8")
     tried = run("try", folder, record, "--at", "2026-11-19").stdout
-    assert "text(sum(lines.pieces)) cannot be worked out: 1/3 is not an exact decimal" in tried
+    assert "text(sum(lines.pieces)) cannot be worked out: 1/3 is no exact decimal" in tried
 
 
 # ---- T19: cartons and pieces ---------------------------------------------------------------------

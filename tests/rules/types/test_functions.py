@@ -99,7 +99,7 @@ def test_a_classification_of_the_table_goes_through() -> None:
 def test_a_classification_that_is_none_holds_and_names_what_may_be_meant() -> None:
     (finding,) = found(classified("22"))
     assert (finding.code, finding.error_class, finding.lines) == ("VAL02", "bad_value", (1,))
-    assert finding.message == '"22" is not an e-Invoice classification code, perhaps 022.'
+    assert finding.message == '"22" is no classification of the e-Invoice, perhaps 022.'
 
 
 def test_a_blank_classification_holds_or_takes_the_default_which_is_marked() -> None:
