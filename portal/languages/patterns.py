@@ -53,7 +53,7 @@ def numbers_only(pieces: Iterable[tuple[str, bool]]) -> bool:
 def pattern(pieces: Iterable[tuple[str, bool]], nouns: Iterable[str]) -> re.Pattern[str]:
     """What the texts of a message look like. A value ends where the words behind it first stand,
     and nowhere else is tried: what is read here also holds texts of strangers, and one of those
-    that nearly fits would be read for hours. A noun is one of `nouns` where one stands there, so
+    that nearly fits would be read for hours. A noun is one of `nouns` where one is given, so
     that `tax code MY-ZERO` is no `tax` with the code `code MY-ZERO`.
     """
     known = "".join(f"{re.escape(one)}|" for one in sorted(nouns, key=len, reverse=True))
