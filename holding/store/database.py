@@ -36,6 +36,8 @@ ASKED_AGAIN = 0.002
 milliseconds, and a short pause of whoever writes much would pass unseen.
 """
 GIVEN_WAY = 0.005
+PRIMARY = 0xFF
+"""The part of SQLite's error codes that says what it is; the rest says how it came to it."""
 PRIVATE = 0o600
 OTHERS = 0o077
 UNAVAILABLE = OperationalError  # locked for too long, or out of reach
@@ -210,7 +212,7 @@ def _is_begun(connection: Any, *, last: bool) -> bool:
     try:
         connection.execute("BEGIN IMMEDIATE")
     except SqliteError as error:
-        if last or error.sqlite_errorcode != SQLITE_BUSY:
+        if last or error.sqlite_errorcode & PRIMARY != SQLITE_BUSY:
             raise
         return False
     return True
