@@ -52,7 +52,7 @@
   };
   const follow = () => { paint.scrollTop = area.scrollTop; paint.scrollLeft = area.scrollLeft; };
 
-  /* findings at their lines; the one of the line one is on is said below */
+  /* findings at their lines: the words beside the line, a wave below the place, and both said below */
   const strip = make("p", "atline");
   strip.setAttribute("role", "status");
   box.after(strip);
@@ -60,15 +60,25 @@
   const mark = () => {
     marks = new Map();
     for (const one of document.querySelectorAll("#findings [data-place]")) {
-      const [path, line] = one.dataset.place.split(":");
+      const [path, line, column] = one.dataset.place.split(":");
       if (path === box.dataset.path && !marks.has(+line)) {
-        marks.set(+line, { bad: one.classList.contains("t-bad"), say: one.dataset.say });
+        marks.set(+line, { bad: one.classList.contains("t-bad"), say: one.dataset.say, from: column - 1, to: one.dataset.end - 1 });
       }
     }
     [...paint.children].forEach((made, index) => {
-      const found = marks.get(index + 1);
+      const found = marks.get(index + 1), text = drawn[index] || "";
       made.classList.toggle("bad", Boolean(found && found.bad));
       made.classList.toggle("warn", Boolean(found && !found.bad));
+      made.querySelector("i")?.remove();
+      if (!found) return;
+      /* over the line lies the same line, unseen: so the wave and the words are in their places */
+      const to = found.to > found.from ? found.to : text.length, over = make("i");
+      for (const [name, part] of [["span", text.slice(0, found.from)], ["u", text.slice(found.from, to) || " "], ["span", text.slice(to)], ["em", `   ← ${found.say}`]]) {
+        const piece = make(name);
+        piece.dataset.text = part;
+        over.append(piece);
+      }
+      made.append(over);
     });
     tell();
   };
@@ -81,14 +91,27 @@
   const next = (back) => {
     const lines = [...marks.keys()].sort((a, b) => a - b), here = lineNow();
     const ordered = back ? lines.filter((n) => n < here).pop() || lines.pop() : lines.find((n) => n > here) || lines[0];
-    if (!ordered) return;
-    const at = area.value.split("\n").slice(0, ordered - 1).join("\n").length + (ordered > 1 ? 1 : 0);
+    if (ordered) go(ordered);
+  };
+  const begin = (line) => area.value.split("\n").slice(0, line - 1).join("\n").length + (line > 1 ? 1 : 0);
+  const go = (line) => {
     area.focus();
-    area.setSelectionRange(at, at);
-    area.scrollTop = (ordered - 4) * lineHeight();
+    area.setSelectionRange(begin(line), begin(line));
+    area.scrollTop = (line - 4) * lineHeight();
     tell();
   };
   const lineHeight = () => parseFloat(getComputedStyle(area).lineHeight);
+  document.addEventListener("click", (event) => { /* a place in the list of findings, and its correction */
+    const place = event.target.closest("[data-go]"), correct = event.target.closest("[data-correct]");
+    if (!place && !correct) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (place) { go(+place.dataset.go); return; }
+    const [, line, column, end, text] = /^(\d+):(\d+):(\d+) (.*)$/.exec(correct.value);
+    area.setRangeText(text, begin(+line) + +column - 1, begin(+line) + +end - 1, "end");
+    go(+line);
+    area.dispatchEvent(new Event("input", { bubbles: true }));
+  }, true);
   document.body.addEventListener("htmx:afterSwap", (event) => { if (event.target.id === "findings" || document.getElementById("findings")) mark(); });
 
   /* names to complete */

@@ -8,6 +8,8 @@ mistake and has its test; a new one belongs here, not into the code.
 import difflib
 from collections.abc import Collection
 
+from grammar.text.correction import Meant
+
 CLAUSES = {
     "SAY": 'tell the owner what is wrong: say "…"',
     "CLEARS": "say how it clears: clears when it passes, clears by ROLE, or clears never",
@@ -250,7 +252,7 @@ def near(word: str, pool: Collection[str]) -> str | None:
 def did_you_mean(word: str, pool: Collection[str], otherwise: str) -> str:
     """A hint that names the nearest word, else the other one."""
     meant = near(word, pool)
-    return f"did you mean '{meant}'?" if meant else otherwise
+    return Meant(f"did you mean '{meant}'?", word, meant) if meant else otherwise
 
 
 def clipped(word: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from grammar.text.correction import Correction, correction
 from grammar.text.problem import Problem, show
 from holding.rulesets.admission import RulesRefusal, Seen, checked, inspect, refused
 from rules.values.canonical import sha256_hex
@@ -17,18 +18,32 @@ MOST: Final = 100  # findings, and tests, that are told one by one
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong: in words, and as it is shown below its line."""
+    """One thing that is wrong: in words, and as it is shown below its line.
+
+    `line`, `column` and `end` (the column behind it) say where it stands in its first line.
+    """
 
     severity: str
     code: str
     place: str
     message: str
     shown: str
+    hint: str
+    file: str
+    line: int
+    column: int
+    end: int
+    correction: Correction | None
 
     @property
     def is_error(self) -> bool:
         """Whether it stops a publishing; else it is a warning."""
         return self.severity == "error"
+
+    @property
+    def at(self) -> str:
+        """File and line."""
+        return f"{self.file}:{self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +108,19 @@ def fingerprint(files: Mapping[str, str]) -> str:
 
 def finding_of(problem: Problem, files: Mapping[str, str]) -> Finding:
     """A problem of these files as it is shown."""
+    span, text = problem.span, files.get(problem.span.file, "")
     return Finding(
         severity=problem.severity,
         code=problem.code,
-        place=str(problem.span),
+        place=str(span),
         message=problem.message,
-        shown=show(problem, files.get(problem.span.file, "")),
+        shown=show(problem, text),
+        hint=str(problem.hint),
+        file=span.file,
+        line=span.line,
+        column=span.column,
+        end=span.end_column if span.end_line == span.line else 0,
+        correction=correction(problem, text),
     )
 
 

@@ -19,6 +19,7 @@ from holding.tables import Company, Connection, Evaluation, Record, RulesetVersi
 from holding.trials import tried_rules
 from holding.trials.tried_rules import Candidate, Stored
 from rules.comparison.outcome_difference import RouteDifference, Side, differences, sides
+from rules.outcomes import outcome
 from rules.outcomes.digest import Digest, digest
 from rules.outcomes.outcome import Outcome
 from rules.values.canonical import dumps
@@ -45,7 +46,8 @@ class Verdict:
 class Replay:
     """`original` is what was decided then, `again` what came out now, route by route.
 
-    `same_hash`: the original, judged again by its own rules, has the hash that is stored.
+    `same_hash`: the original, judged again by its own rules, has the hash that is stored. `told`:
+    what each rule said now.
     """
 
     verdict: Verdict
@@ -54,6 +56,7 @@ class Replay:
     again: dict[str, Side]
     differences: tuple[RouteDifference, ...]
     same_hash: bool
+    told: tuple[outcome.Verdict, ...]
 
 
 def verdicts(session: Session, record_id: int, most: int = 20) -> tuple[Verdict, ...]:
@@ -108,6 +111,7 @@ def replayed(
         again=sides(again),
         differences=differences(original, again),
         same_hash=digest(original, dumps(stored.evaluation.facts), by) == stored.evaluation.hash,
+        told=again.verdicts,
     )
 
 

@@ -6,23 +6,30 @@ is made and limited (holding/rulesets/check_processes.py), drafts (holding/rule_
 drawing the text (static/editor.js).
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from flask import Blueprint, Response, abort, g, jsonify, request, url_for
 
+from grammar.text.correction import Correction, corrected
+from grammar.text.problem import Span
 from grammar.text.vocabulary import ACTIONS, CLAUSES, DECLARATIONS, RESERVED
 from holding.refusal import Refusal
 from holding.rule_changes import drafts
 from holding.rulesets import admission, publication
 from holding.rulesets import rulebook as queries
 from holding.rulesets.check_report import Report
+from holding.trials import draft_trials
+from holding.trials.draft_trials import Tried
 from holding.words import plural
-from portal.web import forms, fragments, rule_checks, store
+from portal.web import filters, forms, fragments, rule_checks, store
 
 pages = Blueprint("editor", __name__, url_prefix="/c/<co>/rules")
 WORDS = " ".join(sorted({*CLAUSES, *ACTIONS, *RESERVED, "is", "known", "or", "not", "in", "as"}))
 """The words of the language that the editor draws as such; it decides nothing."""
+BESIDE: Final = ("verdict", "draftfiles")  # parts of the page that say how far the draft is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +82,7 @@ def show(path: str) -> Response:
 @pages.post("/draft/<path:path>")
 def check(path: str) -> Response:
     """Keep the draft, and say what a publisher would be told of it; `quick`: without the tests."""
-    text, files = _text(), _files(path)
+    text, files = _with_correction(_text()), _files(path)
     if refusal := drafts.too_large(text):
         return fragments.refuse(refusal, back=_here(path))
     shown = _kept(path, text)
@@ -102,6 +109,24 @@ def suggest(path: str) -> Response:
     found = checks.suggested(files | {path: text}, before, whose=_whose(path))
     told = () if isinstance(found, Refusal) else found
     return jsonify([{"label": o.label, "kind": o.kind, "meaning": o.meaning} for o in told])
+
+
+@pages.post("/try/<path:path>")
+def try_record(path: str) -> Response:
+    """Judge one record with the draft of the form, beside its stored verdict."""
+    text, number = _text(), request.form.get("number", "").strip()
+    files = _files(path) | {path: text}
+    if refusal := drafts.too_large(text):
+        return fragments.refuse(refusal, back=_here(path))
+    shown = _kept(path, text)
+    if isinstance(shown, Refusal):
+        return fragments.refuse(shown, back=_here(path))
+    store.renew()
+    found = rule_checks.checks().report(files, tests=False, whose=_whose(path))
+    if isinstance(found, Refusal):
+        return rule_checks.come_again(fragments.refuse(found, back=_here(path)), found)
+    tried = draft_trials.tried(store.reading(), g.company.id, number, files, found)
+    return _shown(path, shown, found, tried=tried, number=number)
 
 
 @pages.post("/submit/<path:path>")
@@ -155,7 +180,12 @@ _OVERTAKEN = Refusal(
 
 
 def _shown(
-    path: str, shown: Shown, found: Report | None = None, stopped: Refusal | None = None
+    path: str,
+    shown: Shown,
+    found: Report | None = None,
+    stopped: Refusal | None = None,
+    tried: Tried | Refusal | None = None,
+    number: str = "",
 ) -> Response:
     """The form with its text, and what was found, or why nothing was."""
     version = _version()
@@ -163,16 +193,23 @@ def _shown(
     return fragments.respond(
         "rulesets/draft.html",
         status=stopped.status if stopped else 200,
+        also=BESIDE,
         verdict=_verdict(found) if found else "",
+        wrong=next((one for one in found.findings if one.is_error), None) if found else None,
+        marked=Counter(one.file for one in found.findings if one.is_error) if found else Counter(),
         version=version,
         path=path,
         is_new=path not in in_force,
-        paths=sorted({*in_force, *drafts.paths(store.reading(), g.actor)}),
+        paths=sorted({*in_force, path, *drafts.paths(store.reading(), g.actor)}),
         shown=shown,
         found=found,
         stopped=stopped,
+        tried=tried if isinstance(tried, Tried) else None,
+        untried=tried if isinstance(tried, Refusal) else None,
+        number=number,
         words=WORDS,
         declarations=" ".join(DECLARATIONS),
+        values=filters.sees_personal(),
     )
 
 
@@ -194,6 +231,18 @@ def _whose(path: str) -> str:
 
 def _text() -> str:
     return request.form.get("text", "").replace("\r\n", "\n")
+
+
+def _with_correction(text: str) -> str:
+    """The text with the correction whose button was pressed, if one was; where scripts are on, the
+    editor has made it already.
+    """
+    place, _, instead = request.form.get("correct", "").partition(" ")
+    at = [forms.whole(part) for part in place.split(":")]
+    line, column, end = at if len(at) == 3 else (None, None, None)
+    if line is None or column is None or end is None:
+        return text
+    return corrected(text, Correction(Span("", line, column, line, end), instead))
 
 
 def _here(path: str) -> str:

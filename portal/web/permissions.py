@@ -194,6 +194,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "editor.check": "rules.draft",
     "editor.submit": "rules.draft",
     "editor.suggest": "rules.draft",
+    "editor.try_record": "rules.draft",
     "editor.discard": "rules.draft",
     "editor.begin": "rules.draft",
     "editor.remove": "rules.draft",

@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from grammar import nodes as n
+from grammar.text.correction import Meant
 from grammar.text.problem import Problem, Span
 from rules.types.conversions import misplaced
 from rules.types.symbol_table import Scope
@@ -112,7 +113,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     names = sorted(set(known))
     near = get_close_matches(word, names, n=1, cutoff=0.6)
     if near:
-        return f"Did you mean '{near[0]}'?"
+        return Meant(f"Did you mean '{near[0]}'?", word, near[0])
     if not names:
         return "Nothing of that kind is declared yet: declare it first."
     return f"Known here: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}."

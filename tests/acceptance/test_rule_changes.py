@@ -148,6 +148,8 @@ def test_B28_the_editor_colours_completes_and_tells_while_one_writes_and_works_w
     still: House, chromium: Any
 ) -> None:
     path = f"{BASE}/rules/draft/{FILE}"
+    deliver(still, clean(6001))
+    work(still)
     with Person(chromium, still.address) as writer:
         writer.sign_in(WRITER, still.passwords[WRITER])
         page = writer.go(path)
@@ -178,7 +180,24 @@ def test_B28_the_editor_colours_completes_and_tells_while_one_writes_and_works_w
         assert "bad" in paint.locator(".row").nth(line - 1).get_attribute("class")
         page.keyboard.press("F8")
         assert f"Line {line}:" in page.locator(".atline").inner_text()
+        assert f"{FILE}:{line} has an error" in page.locator("#verdict").inner_text()
+        assert page.locator("#draftfiles [aria-current] .n").inner_text().strip().startswith("1")
+        said = paint.locator(".row").nth(line - 1).locator("em").get_attribute("data-text")
+        assert "NAM01" in said, "the words stand beside the line"
         assert writer.violations() == []
+        page.fill("#trynumber", "NS-6001")
+        page.click("#tryrecord")
+        page.locator("#tried", has_text=f"an error in line {line} of {FILE}").wait_for()
+        wrong.locator("[data-correct]").click()
+        assert area.input_value() == _in_force(still) + ADRESS.replace("adress", "address")
+        page.locator("#verdict", has_text="No errors").wait_for()
+        page.click("#tryrecord")
+        page.locator("#tried", has_text="gave the same result").wait_for()
+        assert "Buyer address" in page.locator("#tried").inner_text()
+        assert writer.violations() == []
+        area.press("Control+a")
+        page.keyboard.insert_text(_in_force(still) + ADRESS)
+        wrong.wait_for()
         assert writer.said == []
     with Person(chromium, still.address, script=False, width=390, scheme="dark") as plain:
         plain.sign_in(WRITER, still.passwords[WRITER])
@@ -188,7 +207,7 @@ def test_B28_the_editor_colours_completes_and_tells_while_one_writes_and_works_w
         assert "adress" in page.locator("#findings").inner_text()
         page.fill("#drafttext", _in_force(still) + "# as it was\n")
         page.click("#checkdraft")
-        assert "This could come into force" in page.locator("#findings").inner_text()
+        assert "This could come into force" in page.locator("#verdict").inner_text()
         page.click("#discarddraft")
         assert page.locator("#drafttext").input_value() == _in_force(still)
         page = plain.go(f"{BASE}/rules/book")

@@ -4,11 +4,11 @@ import re
 from html import unescape
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from holding.rule_changes import drafts
 from holding.rulesets.check_processes import BUSY, RuleChecks
-from holding.tables import RuleDraft
+from holding.tables import Evaluation, RuleDraft
 from tests.holding.shop import FILES
 from tests.portal.reading import plain
 
@@ -168,3 +168,65 @@ def test_T24e_what_is_remembered_of_a_draft_is_its_writers(visit, database, monk
     with database.read() as session:
         (kept,) = session.scalars(select(RuleDraft)).all()
     assert whose == [f"{kept.company_id}/{kept.person_id}/{kept.path}"] * 2
+
+
+TYPO = FILES["shop.rules"].replace("base_unit(line.sku)", "base_unti(line.sku)", 1)
+
+
+def test_a_finding_has_its_place_and_a_correction_that_works_without_scripts(visit):
+    assert FILES["shop.rules"] != TYPO
+    chan = visit("chan")
+    page = chan.post(DRAFT, {"text": TYPO, "base": "1"}, status=200).get_data(as_text=True)
+    (wish,) = re.findall(r'name="correct" data-correct\s+value="([^"]+)"', page)
+    line = TYPO[: TYPO.index("base_unti")].count("\n") + 1
+    assert re.fullmatch(rf"{line}:\d+:\d+ base_unit", wish)
+    told = plain(page)
+    assert "Did you mean &#39;base_unit&#39;?" in told or "Did you mean 'base_unit'?" in told
+    assert f"You cannot create a change request, because shop.rules:{line} has an error." in told
+    assert f'data-go="{line}"' in page
+    chan.post(DRAFT, {"text": TYPO, "base": "1", "correct": wish}, status=200)
+    assert shown(chan) == FILES["shop.rules"]
+
+
+@pytest.mark.parametrize("wish", ["", "x", "1:2", "1:2:3:4 x", "a:b:c x"])
+def test_a_correction_that_nobody_offered_changes_nothing(visit, wish):
+    chan = visit("chan")
+    chan.post(DRAFT, {"text": TYPO, "base": "1", "correct": wish}, status=200)
+    assert shown(chan) == TYPO
+
+
+def test_a_correction_behind_the_end_of_the_text_changes_nothing(visit):
+    chan = visit("chan")
+    chan.post(DRAFT, {"text": TYPO, "base": "1", "correct": "99999:1:2 x"}, status=200)
+    assert shown(chan) == TYPO
+
+
+def tried(visitor, number: str, text: str) -> str:
+    url = f"{RULES}/try/shop.rules"
+    given = {"text": text, "base": "1", "number": number}
+    return plain(visitor.post(url, given, target="tried").get_data(as_text=True))
+
+
+def test_a_record_is_tried_with_the_draft_and_nothing_comes_of_it(visit, database):
+    chan = visit("chan")
+    with database.read() as session:
+        before = session.scalar(select(func.count()).select_from(Evaluation))
+    assert "Rule version 1 gave the same result." in tried(chan, "SO-10240", MINE)
+    stricter = FILES["shop.rules"] + "\n" + NEW.replace("9000.00", "1.00")
+    told = tried(chan, "SO-10220", stricter)
+    assert "Rule version 1 gave another result." in told
+    assert "Big order" in told
+    assert "On hold" in told
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Evaluation)) == before
+    assert shown(chan) == stricter, "the draft is kept"
+
+
+def test_why_there_is_nothing_to_try_is_told(visit):
+    chan = visit("chan")
+    line = TYPO[: TYPO.index("base_unti")].count("\n") + 1
+    assert f"The draft has an error in line {line} of shop.rules." in tried(chan, "SO-10240", TYPO)
+    for number in ("", "SO-99999"):
+        assert "No record has this number." in tried(chan, number, MINE)
+    given = {"text": MINE, "base": "1", "number": "SO-10240"}
+    visit("vera").post(f"{RULES}/try/shop.rules", given, status=403)
