@@ -9,13 +9,14 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, aliased
 
 from grammar.parsing.parser import parse
 from holding.rulesets.admission import rule_sources
 from holding.rulesets.publication import OPEN_STATES
 from holding.store.row_objects import Columns, of
+from holding.store.together import Question
 from holding.tables import Change, Company, Person, RulesetVersion
 from holding.tables.row_states import ChangeState
 from rules.comparison.difference import Change as Meaning
@@ -48,6 +49,14 @@ class ListedChange:
     def waits(self, in_force: int | None) -> bool:
         """Whether it can still be published, with this version in force."""
         return self.state in OPEN_STATES and self.base_id == in_force
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The number of the version in force, None before the first, and that of the next."""
+
+    in_force: int | None
+    following: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +133,20 @@ def in_force_no(session: Session, company_id: int) -> int | None:
         .join(Company, Company.ruleset_version_id == RulesetVersion.id)
         .where(Company.id == company_id)
     )
+
+
+def numbers(company_id: int) -> Question[Numbers]:
+    """The number of the version in force, and that of the next one."""
+    mine = RulesetVersion.company_id == company_id
+    last = select(func.coalesce(func.max(RulesetVersion.no), 0)).where(mine).scalar_subquery()
+    now = (
+        select(RulesetVersion.no)
+        .join(Company, Company.ruleset_version_id == RulesetVersion.id)
+        .where(Company.id == company_id)
+        .scalar_subquery()
+    )
+    row = (yield select(now.label("in_force"), last.label("last"))).one()
+    return Numbers(in_force=row.in_force, following=row.last + 1)
 
 
 def meaning(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Meaning, ...]:

@@ -17,7 +17,7 @@ from holding.trials import shown_shadows
 from holding.words import plural
 from portal.rule_pages import backtests
 from portal.rule_pages.differences import difference
-from portal.web import filters, forms, fragments, security, store
+from portal.web import filters, forms, fragments, frame, security, store
 
 pages = Blueprint("changes", __name__, url_prefix="/c/<co>/rules")
 REASON = 500  # characters
@@ -132,6 +132,7 @@ def _review(
     together, version = Together(store.reading()), g.company.ruleset_version_id
     before = together.ask(publication.asked_files(version or 0))
     decided = together.ask(recorded_backtests.asked_deciding(g.company.id, found.hash))
+    numbers = together.ask(change_list.numbers(g.company.id))
     shadow = together.ask(shown_shadows.asked(g.company.id, found.change_id))
     backtest = backtests.Asked.of(found, together)
     return fragments.respond(
@@ -140,6 +141,8 @@ def _review(
         status=status,
         change=found,
         between=difference(before.value, found.files) if found.current else None,
+        numbers=numbers.value,
+        held=frame.held(),
         backtest=decided.value,
         refusal=_not_theirs(found) if found.waits else None,
         shadow=shadow.value,

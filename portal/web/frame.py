@@ -92,6 +92,11 @@ def no_worker() -> IdleWork | None:
     return found if found and (found.since or found.count) else None
 
 
+def held() -> int:
+    """Records with an open hold, as the frame of the page says."""
+    return _counts().held
+
+
 def _counts() -> frame_counts.Counts:
     """What every page says of the company; read once a request."""
     if "counts" not in g:
