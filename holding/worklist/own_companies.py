@@ -27,7 +27,8 @@ from holding.worklist import filters
 @dataclass(frozen=True, slots=True)
 class CompanyLine:
     """One company. `held`: records with an open exception, `mine` of them are the person's or wait
-    in one of their teams; `stopped` of its `targets` are paused or out of reach.
+    in one of their teams; `stopped` of its `targets` are paused or out of reach;
+    their names, and those of its sources, are one text each.
     """
 
     id: int
@@ -42,15 +43,21 @@ class CompanyLine:
     oldest_at: datetime | None
     targets: int
     stopped: int
+    source_names: str
+    target_names: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What is on hold in a company, how many of it are the person's, and since when."""
+    """What is on hold in a company, how many of it are the person's, and since when; and what the
+    company connects.
+    """
 
     figure: Figure
     mine: int
     oldest_at: datetime | None
+    source_names: str
+    target_names: str
 
 
 def own_companies(session: Session, person_id: int) -> tuple[CompanyLine, ...]:
@@ -102,6 +109,8 @@ def _line(row: Any, roles: Sequence[str], held: _Held) -> CompanyLine:
         oldest_at=held.oldest_at,
         targets=targets,
         stopped=int(stopped or 0),
+        source_names=held.source_names,
+        target_names=held.target_names,
     )
 
 
@@ -109,13 +118,25 @@ def _held(session: Session, person_id: int, companies: Sequence[int]) -> dict[in
     """Company -> what is on hold there; each record counts once."""
     first = select(func.min(Hold.opened_at)).where(Hold.company_id == Company.id, HOLD_OPEN)
     since = first.correlate(Company).scalar_subquery().label("since")
-    rows = session.execute(select(Company.id, since).where(bulk.among(Company.id, companies)))
-    oldest = {row.id: row.since for row in rows}
+    sources, targets = _names("source"), _names("target")
+    query = select(Company.id, since, sources.label("sources"), targets.label("targets"))
+    rows = session.execute(query.where(bulk.among(Company.id, companies)))
+    told = {row.id: row for row in rows}
     teams = select(TeamMember.team_id).where(TeamMember.person_id == person_id)
     my_teams = frozenset(session.scalars(teams))
     found = {}
     for company_id, tallied in tally_figures.whole_records(session, companies).items():
         everything = tally_figures.figure(tallied, lambda _look: True)
         mine = tally_figures.figure(tallied, lambda look: filters.own(look, person_id, my_teams))
-        found[company_id] = _Held(everything, mine.records, oldest[company_id])
+        one = told[company_id]
+        found[company_id] = _Held(
+            everything, mine.records, one.since, one.sources or "", one.targets or ""
+        )
     return found
+
+
+def _names(side: str) -> Any:
+    """The names of a company's connections on a side, as one text."""
+    named = select(func.aggregate_strings(Connection.name, ", "))
+    mine = named.where(Connection.company_id == Company.id, Connection.side == side)
+    return mine.correlate(Company).scalar_subquery()

@@ -33,7 +33,7 @@ def lines(database: Database, clock: SetClock, visit: Callable[..., Any]) -> dic
 
 
 def table(page: str) -> dict[str, list[str]]:
-    rows = re.findall(r"<tr role=\"row\".*?</tr>", page, re.S)
+    rows = re.findall(r"<tr role=\"row\" data-row.*?</tr>", page, re.S)
     cells = [[plain(one).strip() for one in re.findall(r"<td.*?</td>", row, re.S)] for row in rows]
     return {one[0].split(" Contoh")[0].split(" Melati")[0].split()[-1]: one[1:] for one in cells}
 
@@ -53,6 +53,20 @@ def test_each_company_has_its_own_figures(lines: dict[str, list[str]], database:
     assert re.fullmatch(r"\d+ h|\d+ min|\d+ d.*", oldest)
     assert targets == "Connected"
     assert lines["Warung"] == ["0", "RM 0.00", "0", "none", "Connected"]
+
+
+def test_the_last_row_adds_up_and_each_company_says_what_it_connects(
+    lines: dict[str, list[str]], visit: Callable[..., Any]
+) -> None:
+    page = visit("farah").text("/c")
+    (foot,) = re.findall(r"<tfoot>.*?</tfoot>", page, re.S)
+    held, amount, own, *_ = lines["Kedai"]
+    told = plain(foot).split()
+    assert told[:3] == ["2", "companies", held.split()[0]]
+    assert amount in " ".join(told)
+    assert told[-1] == own.split()[0]
+    assert "NetShop → AiAccount · Finance user" in plain(page)
+    assert 'id="me"' in page, "the way to sign out is where it is on every page"
 
 
 def test_the_head_adds_up_what_is_hers(visit: Callable[..., Any], database: Database) -> None:
