@@ -33,7 +33,7 @@ from holding.runtime import clock, heartbeats
 from holding.runtime.logs import logger
 from holding.signals import raising
 from holding.store import leases
-from holding.tallies import folding
+from holding.tallies import folding, passing_days
 from holding.trials import backtest_turns, shadow_turns
 from holding.uploads import upload_claims
 from holding.uploads.giving_in import forget_expired
@@ -78,6 +78,7 @@ class Sweeper:
             steps.callback(self._signal, now)
             steps.callback(self._link, now)
             steps.callback(folding.fold_all, self._bench.database)
+            steps.callback(passing_days.pass_days, self._bench.database, now)
             steps.callback(completed_uses.complete, self._bench.database, now)
             steps.callback(self._forget, now)
             steps.callback(self._writing, arrange, now)

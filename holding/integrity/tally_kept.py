@@ -12,7 +12,7 @@ from sqlalchemy import select
 from holding.integrity.journal_and_ledgers import Breach, Look
 from holding.tables import Hold, HoldTally, TalliedRecord, TallyMark
 from holding.tallies import folding
-from holding.tallies.folding import Part
+from holding.tallies.folding import FINE, Part
 from holding.tallies.shapes import Counted
 
 
@@ -29,7 +29,7 @@ def wrong_tally(look: Look) -> Iterator[Breach]:
     for part in sorted({*true, *kept}):
         _, record_id, cause_id = part
         if record_id not in marked and true.get(part) != kept.get(part):
-            of = f"cause {cause_id}" if cause_id > 0 else "all its holds"
+            of = f"cause {cause_id % FINE}" if cause_id > 0 else "all its holds"
             of = "an owner's holds" if cause_id < 0 else of
             yield Breach("I8", f"The tally of {of} is not what is open now.", (record_id,))
     yield from _wrong_sums(look, sums)
@@ -68,5 +68,6 @@ def _wrong_sums(look: Look, sums: dict[int, list[int]]) -> Iterator[Breach]:
     for row in look.session.execute(query):
         true = sums[row.id]
         if [row.records, row.minor, row.blank] != true:
-            say = f"The tally counts {row.records} records of cause {row.cause_id}; {true[0]} are."
+            cause = row.cause_id % FINE
+            say = f"The tally counts {row.records} records of cause {cause}; {true[0]} are."
             yield Breach("I8", say)

@@ -73,6 +73,7 @@ class Company(Base):
     `closed_through`: the last day of its closed books when it was set up. `starts_on`: the first
     document date that is posted (the cutover), where one was set. Nothing is sent for a company
     that is not `live`; those made by commands are live from the beginning, without a moment.
+    `ages_from`: the midnight to which ages of holds are counted (holding/tallies/passing_days.py).
     """
 
     __tablename__ = "company"
@@ -93,6 +94,7 @@ class Company(Base):
     starts_on: Mapped[date | None]
     live: Mapped[bool] = mapped_column(default=True, server_default=true())
     went_live_at: Mapped[datetime | None]
+    ages_from: Mapped[datetime | None]
 
 
 class SetupAddress(Base):

@@ -14,7 +14,8 @@ from holding.tables.columns import WHOLE, Base, Id, ref
 
 class HoldTally(Base):
     """Records whose open holds look alike, and their money: all of them (`cause_id` 0), once more
-    those of each cause, and once more those of each owner (`cause_id` below 0).
+    those of each cause, twice (the finer one from 2**40 on), and once more those of each owner
+    (`cause_id` below 0).
 
     `shape`: how those holds look (holding/tallies/shapes.py), or whose they are and since which
     hour (owner_waits.py). `minor` sums what is known, in minor units of `currency`; "" is that of
@@ -26,7 +27,7 @@ class HoldTally(Base):
 
     id: Mapped[Id]
     company_id: Mapped[int] = ref("company")
-    cause_id: Mapped[int]
+    cause_id: Mapped[int] = mapped_column(WHOLE)
     shape: Mapped[str]
     currency: Mapped[str]
     records: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
@@ -36,7 +37,7 @@ class HoldTally(Base):
 
 class TalliedRecord(Base):
     """A record that has open holds, as the tally counts it: in which row, and for how much; once
-    with all of its holds (`cause_id` 0), once for each cause, and once for each owner of one: the
+    with all of its holds (`cause_id` 0), twice for each cause, and once for each owner of one: the
     first of them is -1, the second -2.
     """
 

@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 
 from holding.store import bulk
 from holding.store.database import Database
-from holding.tables import Hold, HoldTally, Posting, Record, TalliedRecord, TallyMark
+from holding.tables import Company, Hold, HoldTally, Posting, Record, TalliedRecord, TallyMark
 from holding.tables.decisions import HOLD_OPEN
+from holding.tallies import bands
 from holding.tallies.owner_waits import each_owner
 from holding.tallies.shapes import Counted, Waits, counted
 from rules.outcomes.outcome import NEEDS_APPROVAL
@@ -29,10 +30,13 @@ A_TURN: Final = 1_000
 TURNS: Final = 50  # of one sweep; what is left waits for the next, and pages count it meanwhile
 _ALONE: Final = text("SELECT pg_try_advisory_xact_lock(hashtext('hold_tally'))")
 WHOLE_RECORD: Final = 0  # in place of a cause: all holds of a record
+FINE: Final = 1 << 40  # added to a cause: its records once more, by fine shapes (shapes.py)
 Part = tuple[int, int, int]
-"""What is counted once: company, record, and a cause, WHOLE_RECORD, or below it one owner."""
+"""What is counted once: company, record, and a cause, the same from FINE on, WHOLE_RECORD, or below
+it one owner.
+"""
 Place = tuple[int, int, str, str]
-"""A row of the tally: company, cause, WHOLE_RECORD or an owner's number, shape, currency."""
+"""A row of the tally: company, in place of the record what a part has, shape, currency."""
 
 
 def fold_all(database: Database, *, turns: int = TURNS) -> int:
@@ -74,7 +78,10 @@ def counts(rows: Iterable[Any]) -> dict[Part, Counted]:
 
 
 def waiting(rows: Iterable[Any]) -> dict[Part, Counted]:
-    """What each record adds with all of its holds, and for each cause; of rows of `HELD`."""
+    """What each record adds with all of its holds, by a fine shape, and for each cause, by a coarse
+    one and by a fine one; of rows of `HELD`. Of causes there are many, and a list that is not
+    narrowed by what a fine shape tells is spared those rows.
+    """
     holds: dict[Part, list[Waits]] = defaultdict(list)
     money: dict[int, tuple[str, int | None]] = {}
     for row in rows:
@@ -87,10 +94,17 @@ def waiting(rows: Iterable[Any]) -> dict[Part, Counted]:
             snoozed=row.snoozed_until is not None,
             asks=row.code == NEEDS_APPROVAL,
             book=row.book,
+            source=row.source_id,
+            target=row.connection_id or 0,
+            amount=bands.of_amount(row.book),
+            age=bands.of_age(row.opened_at, row.ages_from),
         )
-        for cause_id in (WHOLE_RECORD, row.cause_id):
+        for cause_id in (WHOLE_RECORD, row.cause_id, FINE + row.cause_id):
             holds[row.company_id, row.record_id, cause_id].append(hold)
-    return {part: counted(found, *money[part[1]]) for part, found in holds.items()}
+    return {
+        part: counted(found, *money[part[1]], fine=not WHOLE_RECORD < part[2] < FINE)
+        for part, found in holds.items()
+    }
 
 
 HELD = (
@@ -104,15 +118,19 @@ HELD = (
         Hold.snoozed_until,
         Hold.code,
         Hold.book,
+        Hold.connection_id,
+        Hold.opened_at,
         Record.currency,
         Record.amount,
+        Record.source_id,
+        Company.ages_from,
     )
     .join(Record, Record.id == Hold.record_id)
+    .join(Company, Company.id == Hold.company_id)
     .where(HOLD_OPEN)
 )
 """Open holds, with the money of their records."""
 WAITING = HELD.add_columns(
-    Hold.opened_at,
     Hold.answer_by,
     func.coalesce(Posting.state == PostingState.FAILED, false()).label("refused"),
 ).outerjoin(Posting, Posting.id == Hold.posting_id)

@@ -30,11 +30,16 @@ class Waits(NamedTuple):
     snoozed: bool
     asks: bool  # for a consent
     book: int | None
+    source: int = 0
+    target: int = 0  # 0: of no route
+    amount: int = 0  # its band (bands.py)
+    age: int = 0  # its band
 
 
 class Look(NamedTuple):
     """The same without what is its own: `cause` numbers the causes of the record alone. `book` is
-    given only where the holds of the record do not agree on it.
+    given only where the holds of the record do not agree on it; what stands behind it only in a
+    fine shape.
     """
 
     error_class: ErrorClass
@@ -44,6 +49,13 @@ class Look(NamedTuple):
     asks: bool
     cause: int
     book: int | None = None
+    source: int = 0
+    target: int = 0
+    amount: int = 0
+    age: int = 0
+
+
+_BOOK: Final = Waits._fields.index("book")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +77,17 @@ class Counted:
     minor: int | None
 
 
-def counted(holds: Sequence[Waits], currency: str, amount: int | None) -> Counted:
-    """What a record adds that has these open holds, at least one, and this amount."""
+def counted(
+    holds: Sequence[Waits], currency: str, amount: int | None, *, fine: bool = False
+) -> Counted:
+    """What a record adds that has these open holds, at least one, and this amount. `fine`: with
+    source, target, and bands of amount and age.
+    """
     books = {hold.book for hold in holds}
     if len(books) > 1:
-        text = _text(_groups(holds, with_book=True), (currency, amount))
+        text = _text(_groups(holds, with_book=True, fine=fine), (currency, amount))
         return Counted(text, "", max(book for book in books if book is not None))
-    text = _text(_groups(holds, with_book=False))
+    text = _text(_groups(holds, with_book=False, fine=fine))
     (book,) = books
     return Counted(text, currency, amount) if book is None else Counted(text, "", book)
 
@@ -80,12 +96,14 @@ Groups = tuple[tuple[tuple[object, ...], ...], ...]
 """The looks of a record's holds, those of each cause together."""
 
 
-def _groups(holds: Iterable[Waits], *, with_book: bool) -> Groups:
+def _groups(holds: Iterable[Waits], *, with_book: bool, fine: bool) -> Groups:
     """Each look once."""
     by_cause: dict[int, dict[tuple[object, ...], None]] = {}
     for hold in holds:
-        look = hold[1:] if with_book else hold[1:-1]
-        by_cause.setdefault(hold.cause_id, {})[look] = None
+        look: tuple[object, ...] = hold[1:_BOOK]
+        if with_book or fine:
+            look = (*look, hold.book if with_book else None)
+        by_cause.setdefault(hold.cause_id, {})[look + hold[_BOOK + 1 :] if fine else look] = None
     return tuple(map(tuple, by_cause.values()))
 
 

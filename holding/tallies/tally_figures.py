@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from holding.access.reach import narrowed
@@ -22,7 +22,7 @@ from holding.store.together import Question, answer
 from holding.tables import Hold, HoldTally, TalliedRecord, TallyMark
 from holding.tables.decisions import HOLD_OPEN
 from holding.tallies import folding
-from holding.tallies.folding import WHOLE_RECORD
+from holding.tallies.folding import FINE, WHOLE_RECORD
 from holding.tallies.shapes import Look, Shape, shape
 
 Key = TypeVar("Key", bound=Hashable)
@@ -90,9 +90,22 @@ def whole_records(session: Session, companies: Sequence[int]) -> dict[int, list[
     return found
 
 
-def all_of(session: Session, company_id: int) -> list[Tallied]:
-    """The same of one company, and once more for each cause."""
-    return list(_read(session, [company_id], HoldTally.cause_id >= WHOLE_RECORD))
+def all_of(session: Session, company_id: int, *, fine: bool = False) -> list[Tallied]:
+    """The same of one company, and once more for each cause, where `fine` by source, target, and
+    bands of amount and age, too.
+    """
+    of_cause = HoldTally.cause_id > FINE if fine else HoldTally.cause_id.between(1, FINE)
+    part = or_(HoldTally.cause_id == WHOLE_RECORD, of_cause)
+    return _chosen(_read(session, [company_id], part), fine=fine)
+
+
+def _chosen(rows: Iterable[Tallied], *, fine: bool) -> list[Tallied]:
+    """Those of whole records, and those of causes by one kind of shapes."""
+    return [
+        one._replace(cause_id=one.cause_id - FINE) if one.cause_id > FINE else one
+        for one in rows
+        if one.cause_id == WHOLE_RECORD or (one.cause_id > FINE) == fine
+    ]
 
 
 def of_causes(session: Session, company_id: int, causes: Sequence[int]) -> dict[int, Figure]:
@@ -113,7 +126,7 @@ def asked_of_causes(
 
 def one_by_one(holds: Iterable[Any]) -> list[Tallied]:
     """The same of these holds alone: rows of `folding.HELD`."""
-    return list(_live(holds))
+    return _chosen(_live(holds), fine=True)
 
 
 def _live(rows: Iterable[Any]) -> Iterable[Tallied]:

@@ -1,35 +1,31 @@
-"""The holding area in numbers: totals, tabs and facets under the filter that a person chose.
+"""The holding area in numbers: totals and tabs under the filter that a person chose.
 
-Here: the filter and its terms in SQL, counts, one statement a question, and the holds that a filter
-finds at one moment, so that an act over them knows what was looked at. Not here: the lists
-(groups.py).
+Here: the filter, its terms in SQL, the same asked of tallied shapes, and counts. Not here: facets
+(facets.py), the lists (groups.py), what an act over them looked at (frozen_holds.py).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
+from sqlalchemy.orm import Session, aliased
 
-from connectors.contract.errors import class_label, failure_word
 from holding.exceptions.bulk_acts import MOST
 from holding.parties import party_names
-from holding.store import bulk
-from holding.store.row_objects import Columns, of
-from holding.store.sums import most_first
 from holding.tables import Cause, Company, Hold, Posting, Record, Team, TeamMember
 from holding.tables.decisions import HOLD_OPEN
-from holding.tallies import tally_figures
+from holding.tallies import bands, tally_figures
 from holding.tallies.folding import HELD, WHOLE_RECORD
 from holding.tallies.shapes import Look
-from holding.tallies.tally_figures import Figure, Tallied
+from holding.tallies.tally_figures import Tallied
 from holding.words import Sums
 from holding.worklist.open_holds import UNCERTAIN
 from rules.outcomes.outcome import NEEDS_APPROVAL
 
-Key = TypeVar("Key", bound=Any)
+_OF_HOLD: Final = aliased(Record)
 MOST_OF_A_TEXT: Final = MOST  # so many holds that a text finds are counted: what an act takes
 
 
@@ -42,39 +38,101 @@ class Filter:
     teams: tuple[int, ...] = ()
     people: tuple[int, ...] = ()  # who took it; 0 = nobody did
     causes: tuple[int, ...] = ()
+    sources: tuple[int, ...] = ()
+    targets: tuple[int, ...] = ()  # 0 = of no route
+    amounts: tuple[int, ...] = ()  # bands (holding/tallies/bands.py)
+    ages: tuple[int, ...] = ()  # bands
+    customers: tuple[str, ...] = ()  # their keys
     text: str = ""
     person_id: int | None = None
+    midnight: datetime | None = None  # to which ages are counted (Company.ages_from)
 
     @property
     def narrowed(self) -> int:
         """How many filters are set."""
-        return sum(map(bool, (self.classes, self.teams, self.people, self.causes, self.text)))
+        parts = (self.classes, self.teams, self.people, self.causes, self.customers, self.text)
+        return sum(map(bool, (*parts, *self._fine)))
+
+    @property
+    def fine(self) -> bool:
+        """Whether it asks for what fine shapes alone tell."""
+        return any(self._fine)
+
+    @property
+    def searched(self) -> bool:
+        """Whether it asks for what no shape tells: holds are looked at one by one."""
+        return bool(self.text or self.customers)
+
+    @property
+    def untallied(self) -> "Filter":
+        """The same without what shapes tell."""
+        return replace(self, classes=(), teams=(), people=(), sources=(), targets=(), amounts=(),
+                       ages=())  # fmt: skip
+
+    @property
+    def _fine(self) -> tuple[tuple[int, ...], ...]:
+        return self.sources, self.targets, self.amounts, self.ages
 
 
 def terms(company_id: int, wanted: Filter) -> list[ColumnElement[bool]]:
     """The terms of a filter over open holds."""
     terms: list[ColumnElement[bool]] = [Hold.company_id == company_id, HOLD_OPEN]
-    if wanted.view == "mine":
-        terms.append(mine(wanted))
-    if wanted.view == "approve":
-        terms.append(Hold.code == NEEDS_APPROVAL)
-    if wanted.view == "todo":
-        terms.append(Hold.snoozed_until.is_(None))
-    if wanted.view == "snoozed":
-        terms.append(Hold.snoozed_until.is_not(None))
-    if wanted.people:
-        nobody = Hold.person_id.is_(None) if 0 in wanted.people else false()
-        terms.append(or_(Hold.person_id.in_(wanted.people), nobody))
+    terms += [*_of_view(wanted), *_of_owner(wanted), *_finer(wanted)]
     if wanted.causes:
         terms.append(Hold.cause_id.in_(wanted.causes))
     if wanted.classes:
         terms.append(Hold.error_class.in_(wanted.classes))
-    if wanted.teams:
-        nobody = Hold.team_id.is_(None) if 0 in wanted.teams else Hold.team_id.in_(wanted.teams)
-        terms.append(or_(Hold.team_id.in_(wanted.teams), nobody))
+    if wanted.customers:
+        terms.append(Hold.party_key.in_(wanted.customers))
     if wanted.text:
         terms.append(_contains(company_id, wanted.text))
     return terms
+
+
+def _of_view(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    if wanted.view == "mine":
+        yield mine(wanted)
+    if wanted.view == "approve":
+        yield Hold.code == NEEDS_APPROVAL
+    if wanted.view == "todo":
+        yield Hold.snoozed_until.is_(None)
+    if wanted.view == "snoozed":
+        yield Hold.snoozed_until.is_not(None)
+
+
+def _of_owner(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    """Of teams, and of the people who took it; 0 is nobody."""
+    for owner, ids in ((Hold.person_id, wanted.people), (Hold.team_id, wanted.teams)):
+        if ids:
+            yield or_(owner.in_(ids), owner.is_(None) if 0 in ids else false())
+
+
+def _finer(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    """Of source, target, and bands of amount and age."""
+    if wanted.sources:  # of each hold that is read its record by key: no join to be turned around
+        source = select(_OF_HOLD.source_id).where(_OF_HOLD.id == Hold.record_id)
+        yield source.correlate(Hold).scalar_subquery().in_(wanted.sources)
+    if wanted.targets:
+        yield func.coalesce(Hold.connection_id, 0).in_(wanted.targets)
+    if wanted.amounts:
+        yield or_(*(_amount(band) for band in wanted.amounts))
+    if wanted.ages:
+        yield or_(*(_age(*bands.opened_in(band, wanted.midnight)) for band in wanted.ages))
+
+
+def _amount(band: int) -> ColumnElement[bool]:
+    if band == bands.UNKNOWN:
+        return Hold.book.is_(None)
+    least, end = bands.amounts_of(band)
+    size = func.abs(Hold.book)
+    return size >= least if end is None else and_(size >= least, size < end)
+
+
+def _age(since: datetime | None, until: datetime | None) -> ColumnElement[bool]:
+    if since is None and until is None:
+        return true()
+    first = true() if since is None else Hold.opened_at >= since
+    return first if until is None else and_(first, Hold.opened_at < until)
 
 
 def mine(wanted: Filter) -> ColumnElement[bool]:
@@ -97,57 +155,6 @@ def _contains(company_id: int, text: str) -> ColumnElement[bool]:
         Hold.party_key.in_(parties),
         Hold.cause_id.in_(causes),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class FrozenHold:
-    """One hold as it was looked at."""
-
-    id: int
-    lock: int
-    version_id: int | None
-    record_id: int
-    number: str
-    party: str
-    amount: int | None
-    currency: str
-    cause: str
-    opened_at: datetime
-    code: str
-
-
-HOLD = Columns(
-    FrozenHold(
-        id=of(Hold.id),
-        lock=of(Hold.lock),
-        version_id=of(Record.version_id),
-        record_id=of(Record.id),
-        number=of(Record.number),
-        party=of(Record.party),
-        amount=of(Record.amount),
-        currency=of(Record.currency),
-        cause=of(Cause.label),
-        opened_at=of(Hold.opened_at),
-        code=of(Hold.code),
-    ),
-    {"cause": "cause.label"},
-)
-_HOLDS = (
-    HOLD.select().join(Record, Record.id == Hold.record_id).join(Cause, Cause.id == Hold.cause_id)
-)
-
-
-def rows(session: Session, company_id: int, wanted: Filter) -> tuple[FrozenHold, ...]:
-    """What a filter finds, oldest first; one more than an act takes says that there are more."""
-    query = _HOLDS.where(*terms(company_id, wanted)).order_by(Hold.opened_at, Hold.id)
-    return HOLD.each(session.execute(query.limit(MOST + 1)))
-
-
-def these(session: Session, company_id: int, ids: Sequence[int]) -> tuple[FrozenHold, ...]:
-    """The open ones of these holds."""
-    mine = (Hold.company_id == company_id, HOLD_OPEN, bulk.among(Hold.id, ids))
-    query = _HOLDS.where(*mine).order_by(Hold.opened_at, Hold.id)
-    return HOLD.each(session.execute(query))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,21 +181,11 @@ class Tabs:
 
 
 @dataclass(frozen=True, slots=True)
-class Facet:
-    """One word of a facet with what it holds; `under`: the heading it stands under."""
-
-    word: str
-    title: str
-    records: int
-    money: Sums
-    under: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Held:
     """All open holds of a company as one page needs them: the tally of records and that of causes,
     the names of teams, and in which of them the person is. `uncertain`: postings whose result is
-    not known. `of`: the filter whose holds alone are counted, if any; `more`: it finds more.
+    not known. `of`: the filter whose holds alone are counted, if any; `more`: it finds more;
+    `whole`: all holds are there that its text and customers find, whatever else it asks for.
     """
 
     rows: Sequence[Tallied]
@@ -198,10 +195,13 @@ class Held:
     uncertain: int
     of: Filter | None = None
     more: bool = False
+    whole: bool = True
 
 
-def held(session: Session, company_id: int, person_id: int | None) -> Held:
-    """Read it, in two statements, or three where something has changed a moment ago."""
+def held(session: Session, company_id: int, person_id: int | None, *, fine: bool = False) -> Held:
+    """Read it, in two statements, or three where something has changed a moment ago; of causes by
+    fine shapes where that is asked for.
+    """
     uncertain = (
         select(func.count()).where(Posting.company_id == company_id, UNCERTAIN).scalar_subquery()
     )
@@ -213,7 +213,7 @@ def held(session: Session, company_id: int, person_id: int | None) -> Held:
         .outerjoin(TeamMember, own)
         .where(Company.id == company_id)
     ).all()
-    tally = tally_figures.all_of(session, company_id)
+    tally = tally_figures.all_of(session, company_id, fine=fine)
     return Held(
         rows=[one for one in tally if one.cause_id == WHOLE_RECORD],
         causes=[one for one in tally if one.cause_id != WHOLE_RECORD],
@@ -223,20 +223,38 @@ def held(session: Session, company_id: int, person_id: int | None) -> Held:
     )
 
 
-def asked(found: Held, wanted: Filter) -> Callable[[Look], bool]:
-    """The same question as `terms`, of how a hold looks; a cause or a text is not asked for."""
-    terms: list[Callable[[Look], bool]] = []
-    if wanted.view in VIEWS:
-        terms.append(lambda look: VIEWS[wanted.view](look))
+TOLD: Final[Mapping[str, Callable[[Look], Any]]] = {
+    "people": lambda look: look.person_id or 0,
+    "classes": lambda look: look.error_class,
+    "teams": lambda look: look.team_id or 0,
+    "sources": lambda look: look.source,
+    "targets": lambda look: look.target,
+    "amounts": lambda look: look.amount,
+    "ages": lambda look: look.age,
+}
+"""The parts of a filter that shapes tell, and what a hold has there."""
+
+
+def seen(found: Held, wanted: Filter) -> Callable[[Look], bool]:
+    """Whether a hold is in the view."""
     if wanted.view == "mine":
-        terms.append(lambda look: own(look, wanted.person_id, found.own_teams))
-    if wanted.people:
-        terms.append(lambda look: (look.person_id or 0) in wanted.people)
-    if wanted.classes:
-        terms.append(lambda look: look.error_class in wanted.classes)
-    if wanted.teams:
-        terms.append(lambda look: (look.team_id or 0) in wanted.teams)
+        return lambda look: own(look, wanted.person_id, found.own_teams)
+    return VIEWS.get(wanted.view, lambda _: True)
+
+
+def asked(found: Held, wanted: Filter) -> Callable[[Look], bool]:
+    """The same question as `terms`, of how a hold looks; neither a cause, a customer nor a text is
+    asked for.
+    """
+    terms = [seen(found, wanted)]
+    for name, of in TOLD.items():
+        if values := getattr(wanted, name):
+            terms.append(partial(_among, of, frozenset(values)))
     return lambda look: all(term(look) for term in terms)
+
+
+def _among(of: Callable[[Look], Any], values: frozenset[Any], look: Look) -> bool:
+    return of(look) in values
 
 
 VIEWS: Final[Mapping[str, Callable[[Look], bool]]] = {
@@ -255,26 +273,34 @@ def own(look: Look, person_id: int | None, teams: Collection[int]) -> bool:
 
 def totals(session: Session, company_id: int, wanted: Filter, found: Held | None = None) -> Totals:
     """The line under the heading; `found`: what was read already."""
-    found = found or held(session, company_id, wanted.person_id)
-    rows = found.rows
-    if wanted.text or len(wanted.causes) > 1:
-        rows = one_by_one(session, company_id, wanted, found).rows
-    elif wanted.causes:
-        rows = [one for one in found.causes if one.cause_id in wanted.causes]
+    found = found or held(session, company_id, wanted.person_id, fine=wanted.fine)
+    rows = counted(session, company_id, wanted, found).rows
     one = tally_figures.figure(rows, asked(found, wanted))
     return Totals(one.records, one.money, one.several, one.blank)
 
 
+def counted(session: Session, company_id: int, wanted: Filter, found: Held) -> Held:
+    """What is left of it when cause, customer and text are asked for."""
+    if wanted.searched or len(wanted.causes) > 1:
+        return one_by_one(session, company_id, wanted, found)
+    if not wanted.causes:
+        return found
+    return replace(found, rows=[one for one in found.causes if one.cause_id in wanted.causes])
+
+
 def one_by_one(session: Session, company_id: int, wanted: Filter, found: Held) -> Held:
-    """The same of the holds of a filter alone, one by one: the tally knows no text. Of a text those
-    that wait longest, as many as an act takes: the figures of more would not be there at once.
+    """The same of the holds of a filter alone, one by one: the tally knows no text. Of a text, or a
+    customer, those that wait longest, as many as an act takes: the figures of more would not be
+    there at once.
     """
     if found.of == wanted:
         return found
-    first = select(Hold.id).where(*terms(company_id, wanted)).order_by(Hold.opened_at, Hold.id)
-    first = first.limit(MOST_OF_A_TEXT + 1) if wanted.text else first
-    holds = session.execute(HELD.where(Hold.id.in_(first)).order_by(Hold.opened_at, Hold.id)).all()
-    more = bool(wanted.text) and len(holds) > MOST_OF_A_TEXT
+    base = wanted.untallied
+    holds = _first(session, company_id, base)
+    many = wanted.searched and len(holds) > MOST_OF_A_TEXT
+    if many and base != wanted:
+        holds = _first(session, company_id, wanted)
+    more = wanted.searched and len(holds) > MOST_OF_A_TEXT
     each = tally_figures.one_by_one(holds[:MOST_OF_A_TEXT] if more else holds)
     return replace(
         found,
@@ -282,7 +308,15 @@ def one_by_one(session: Session, company_id: int, wanted: Filter, found: Held) -
         causes=[one for one in each if one.cause_id != WHOLE_RECORD],
         of=wanted,
         more=more,
+        whole=not many,
     )
+
+
+def _first(session: Session, company_id: int, wanted: Filter) -> Sequence[Any]:
+    """Its holds, oldest first, of a text or a customer one more than are counted."""
+    first = select(Hold.id).where(*terms(company_id, wanted)).order_by(Hold.opened_at, Hold.id)
+    first = first.limit(MOST_OF_A_TEXT + 1) if wanted.searched else first
+    return session.execute(HELD.where(Hold.id.in_(first)).order_by(Hold.opened_at, Hold.id)).all()
 
 
 def tabs(found: Held, wanted: Filter) -> Tabs:
@@ -293,28 +327,3 @@ def tabs(found: Held, wanted: Filter) -> Tabs:
         return tally_figures.figure(found.rows, asked(found, only)).records
 
     return Tabs(*[*map(records, ("todo", "mine", "approve", "snoozed")), found.uncertain])
-
-
-def classes(found: Held, wanted: Filter) -> tuple[Facet, ...]:
-    """Error classes of the view, most money first."""
-    each = _facet(found, wanted, lambda look: look.error_class)
-    return tuple(
-        Facet(word, class_label(word), one.records, one.money, failure_word(word))
-        for word, one in each
-    )
-
-
-def owners(found: Held, wanted: Filter) -> tuple[Facet, ...]:
-    """Teams of the view, most money first."""
-    each = _facet(found, wanted, lambda look: look.team_id)
-    return tuple(
-        Facet(str(team or 0), found.teams.get(team or 0, "Nobody"), one.records, one.money)
-        for team, one in each
-    )
-
-
-def _facet(found: Held, wanted: Filter, word: Callable[[Look], Key]) -> list[tuple[Key, Figure]]:
-    """Records and money by a word of the holds, each record once a word; most money first."""
-    view = asked(found, Filter(wanted.view, person_id=wanted.person_id))
-    each = tally_figures.by(found.rows, lambda _, look: (word(look),) if view(look) else ())
-    return sorted(each.items(), key=lambda one: (*most_first(one[1].money), one[0] is None, one[0]))

@@ -145,7 +145,7 @@ def groups(
     after: tuple[int, int] | None = None,
 ) -> Question[tuple[Group, ...]]:
     """Causes with the records they block, largest amount first; one more than a page for more."""
-    if wanted.text:
+    if wanted.searched:
         held = filters.one_by_one(session, company_id, wanted, held)
     top, _ = _page(wanted, held, after)
     return (yield from _listed(company_id, wanted, top))

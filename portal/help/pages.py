@@ -10,8 +10,9 @@ from flask import Blueprint, Flask, Response, abort, g, request
 from holding.access import people
 from holding.access.actors import ACTS
 from holding.access.role_words import ACT_LABELS, role_list
+from holding.worklist import facets
 from holding.worklist import filters as held
-from holding.worklist.filters import Facet
+from holding.worklist.facets import Facet
 from portal.help.topics import GROUPS, Topic, pill_slug, slug_of, topics
 from portal.web import fragments, security, store
 
@@ -99,5 +100,6 @@ def _now_held(topic: Topic) -> Facet | None:
     if topic.group != "class" or "company" not in g:
         return None
     session, person_id = store.reading(), g.actor.person_id
-    found = held.classes(held.held(session, g.company.id, person_id), held.Filter())
-    return next((facet for facet in found if facet.word == topic.key), None)
+    found = held.held(session, g.company.id, person_id)
+    classes = facets.of(found, held.Filter(), {}, g.company.currency)["classes"]
+    return next((facet for facet in classes if facet.word == topic.key), None)

@@ -27,8 +27,7 @@ from holding.runtime import doorbell
 from holding.store.database import DatabaseSession
 from holding.store.together import answer
 from holding.worklist import ageing as ageing_query
-from holding.worklist import filters as worklist_filters
-from holding.worklist import open_holds
+from holding.worklist import frozen_holds, open_holds
 from portal.pages import exception_forms, hold_pane
 from portal.web import filters, forms, fragments, store
 
@@ -196,7 +195,7 @@ def ageing() -> Response:
 def _question(act: str) -> dict[str, object]:
     session = store.reading()
     wanted = hold_pane.wanted(request.args, g.actor.person_id)
-    rows = worklist_filters.rows(session, g.company.id, wanted)
+    rows = frozen_holds.rows(session, g.company.id, wanted)
     return _shown(act, rows[: bulk_acts.MOST], more=len(rows) > bulk_acts.MOST)
 
 
@@ -204,13 +203,13 @@ def _asked_again(act: str, found: forms.Problems) -> dict[str, object]:
     """The same holds once more, with what is wrong."""
     seen = [part.partition(":")[0] for part in request.form.get("seen", "").split()]
     ids = [number for number in map(forms.whole, seen) if number is not None]
-    rows = worklist_filters.these(store.reading(), g.company.id, ids)
+    rows = frozen_holds.these(store.reading(), g.company.id, ids)
     return _shown(act, rows, problems=found.by_field)
 
 
 def _shown(
     act: str,
-    rows: Sequence[worklist_filters.FrozenHold],
+    rows: Sequence[frozen_holds.FrozenHold],
     *,
     more: bool = False,
     problems: Mapping[str, str] | None = None,

@@ -6,12 +6,12 @@ The counting here is SQL of its own, hold by hold; acts are random, from a seed 
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import astuple
-from datetime import datetime, timedelta
+from dataclasses import astuple, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Text, cast, func, select, text, update
+from sqlalchemy import func, select, text, update
 
 from holding.access import teams
 from holding.integrity.tally_kept import wrong_tally
@@ -29,15 +29,16 @@ from holding.tables import (
     Team,
 )
 from holding.tables.decisions import HOLD_OPEN
-from holding.tallies import folding, tally_figures
-from holding.worklist import ageing, filters
-from holding.worklist.filters import Filter
+from holding.tallies import bands, folding, passing_days, tally_figures
+from holding.worklist import ageing, facets, filters
+from holding.worklist.filters import Filter, Held
 from holding.worklist.groups import groups
 from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 
 VIEWS = ("todo", "mine", "approve", "snoozed", "all")
 MOMENTS = (timedelta(), timedelta(minutes=17), *(timedelta(days=days) for days in (1, 3, 7, 30)))
+BOOKS = ("NULL", "5", "-70000", "70000", "1000000")
 SPACED = [line(sku="AB-100 ")]
 
 
@@ -106,19 +107,18 @@ def agrees(shop: Shop, seed: object) -> None:
     """Every view, facet, group and headline is what counting says."""
     with shop.database.read() as session:
         farah = shop.actor("farah").person_id
-        found = filters.held(session, shop.company.id, farah)
-        for view in VIEWS:
-            wanted = Filter(view, person_id=farah)
+        coarse = filters.held(session, shop.company.id, farah)
+        fine = filters.held(session, shop.company.id, farah, fine=True)
+        noted = session.scalar(select(Company.ages_from).where(Company.id == shop.company.id))
+        every = [Filter(view, person_id=farah, midnight=noted) for view in VIEWS]
+        for wanted in every + narrowed(session, every, seed):
+            view = wanted.view
+            found = fine if wanted.fine else coarse
             terms = filters.terms(shop.company.id, wanted)
             told = filters.totals(session, shop.company.id, wanted, found)
             true = by_hand(session, terms)
-            assert (told.records, told.money, told.several, told.blank) == true, (seed, view)
-            for facet, column in (
-                *((one, Hold.error_class) for one in filters.classes(found, wanted)),
-                *((one, cast(Hold.team_id, Text)) for one in filters.owners(found, wanted)),
-            ):
-                records, money, *_ = by_hand(session, [*terms, column == facet.word])
-                assert (facet.records, facet.money) == (records, money), (seed, view, facet)
+            assert (told.records, told.money, told.several, told.blank) == true, (seed, wanted)
+            agrees_with_facets(session, shop, wanted, found, seed)
             for group in answer(session, groups(session, shop.company.id, wanted, found)):
                 records, money, *_ = by_hand(session, [*terms, Hold.cause_id == group.id])
                 assert (group.records, dict(group.money)) == (records, money), (seed, view)
@@ -133,6 +133,41 @@ def agrees(shop: Shop, seed: object) -> None:
             now = shop.now + later
             ages = [astuple(one) for one in ageing.by_owner(session, shop.company.id, now)]
             assert sorted(ages, key=repr) == owners_by_hand(session, now), (seed, later)
+
+
+def narrowed(session: Any, views: list[Filter], seed: object) -> list[Filter]:
+    """Filters of several parts, some of which find nothing."""
+    chance = random.Random(str(seed))
+    ids = {
+        "sources": session.scalars(select(Record.source_id).distinct()).all(),
+        "targets": [0, *session.scalars(select(Posting.connection_id).distinct())],
+        "classes": session.scalars(select(Hold.error_class).distinct()).all(),
+        "teams": session.scalars(select(Team.id)).all(),
+        "amounts": range(bands.UNKNOWN + 1),
+        "ages": range(len(bands.DAYS) + 1),
+    }
+    return [
+        replace(
+            chance.choice(views),
+            **{
+                part: tuple(chance.sample(list(words), chance.randint(1, len(words))))
+                for part, words in ids.items()
+                if chance.random() < 0.4
+            },
+        )
+        for _ in range(6)
+    ]
+
+
+def agrees_with_facets(session: Any, shop: Shop, wanted: Filter, found: Held, seed: object) -> None:
+    """Each word of each facet is what counting says when it is chosen."""
+    for part, each in facets.of(found, wanted, {}, "MYR").items():
+        assert sum(one.records for one in each) >= bool(each)
+        for facet in each:
+            word: Any = facet.word if part == "classes" else int(facet.word)
+            chosen = filters.terms(shop.company.id, replace(wanted, **{part: (word,)}))
+            records, money, *_ = by_hand(session, chosen)
+            assert (facet.records, facet.money) == (records, money), (seed, wanted, part, facet)
 
 
 def owners_by_hand(session: Any, now: datetime) -> list[Any]:
@@ -193,9 +228,7 @@ def test_random_acts_are_counted_at_every_moment(shop: Shop, seed: int) -> None:
         lambda h, _: f"UPDATE hold SET person_id = :farah WHERE id = {h}",
         lambda h, _: f"UPDATE hold SET person_id = NULL WHERE id = {h}",
         lambda h, _: f"UPDATE hold SET team_id = (SELECT max(id) FROM team) WHERE id = {h}",
-        lambda h, _: (
-            f"UPDATE hold SET book = {chance.choice(['NULL', '5', '70000'])} WHERE id = {h}"
-        ),
+        lambda h, _: f"UPDATE hold SET book = {chance.choice(BOOKS)} WHERE id = {h}",
         lambda h, _: f"UPDATE hold SET class = 'bad_value' WHERE id = {h}",
         lambda h, _: f"UPDATE hold SET code = 'APP01' WHERE id = {h}",
         lambda h, _: (
@@ -215,6 +248,10 @@ def test_random_acts_are_counted_at_every_moment(shop: Shop, seed: int) -> None:
         lambda h, _: f"UPDATE hold SET opened_at = :some WHERE id = {h}",
         lambda h, _: f"UPDATE hold SET answer_by = :some WHERE id = {h}",
         lambda h, _: "UPDATE hold SET posting_id = NULL WHERE id = " + str(h),
+        lambda h, _: f"UPDATE hold SET connection_id = NULL WHERE id = {h}",
+        lambda h, _: (
+            f"UPDATE hold SET connection_id = (SELECT max(id) FROM connection) WHERE id = {h}"
+        ),
         lambda _, r: (
             "UPDATE posting SET state = CASE state WHEN 'failed' THEN 'held' WHEN 'held'"
             f" THEN 'ready' ELSE 'failed' END WHERE record_id = {r}"
@@ -229,11 +266,15 @@ def test_random_acts_are_counted_at_every_moment(shop: Shop, seed: int) -> None:
     for step in range(25):
         act = chance.choice(acts)(chance.choice(holds), chance.choice(records))
         with shop.database.write() as session:
-            later["some"] = shop.now - timedelta(minutes=chance.randrange(12_000))
+            some = chance.choice((2_000, 12_000, 60_000))
+            later["some"] = shop.now - timedelta(minutes=chance.randrange(some))
             given = {name: later[name] for name in later if f":{name}" in act}
             for name in given.keys() & {"later", "some"}:
                 given[name] = _moment(session, given[name])
             session.execute(text(act), given)
+        if chance.random() < 0.2:
+            another = shop.now + timedelta(hours=chance.randrange(-48, 400))
+            passing_days.pass_days(shop.database, another)
         if chance.random() < 0.4:
             fold(shop)
         if step % 5 == 4:
@@ -262,6 +303,7 @@ def _moment(session: Any, value: Any) -> Any:
         "UPDATE record SET amount = 7",
         "UPDATE record SET currency = 'SGD'",
         "UPDATE hold SET posting_id = NULL",
+        "UPDATE hold SET connection_id = NULL",
         "UPDATE hold SET answer_by = opened_at",
         "UPDATE hold SET opened_at = answer_by",
         "UPDATE posting SET state = 'failed' WHERE state = 'ready'",
@@ -280,6 +322,55 @@ def test_each_change_is_counted(shop: Shop, change: str) -> None:
     fold(shop)
     agrees(shop, change)
     assert breaches(shop) == []
+
+
+def test_ages_are_those_of_the_midnight_that_was_noted_last(shop: Shop) -> None:
+    """Before and after folding: a list and the facet beside it are asked by one midnight."""
+    ages = {}
+    for days in (0, 2, 7, 8, 40, 1):
+        now = shop.now + timedelta(days=days)
+        assert passing_days.pass_days(shop.database, now) == 1
+        assert passing_days.pass_days(shop.database, now) == 0, "once a day"
+        agrees(shop, days)
+        fold(shop)
+        agrees(shop, days)
+        assert breaches(shop) == []
+        with shop.database.read() as session:
+            found = filters.held(session, shop.company.id, None)
+            told = facets.of(found, Filter("all"), {}, "MYR")["ages"]
+            ages[days] = [one.title for one in told]
+    assert ages == {
+        0: ["today"],
+        2: ["1 to 2 days"],
+        7: ["3 to 7 days"],
+        8: ["8 to 30 days"],
+        40: ["more than 30 days"],
+        1: ["1 to 2 days"],
+    }
+
+
+def test_midnight_is_that_of_the_company(shop: Shop) -> None:
+    noon = datetime(2026, 11, 19, 17, 0, tzinfo=UTC)
+    assert passing_days.midnight(noon, "Asia/Kuala_Lumpur") == datetime(
+        2026, 11, 19, 16, tzinfo=UTC
+    )
+    assert passing_days.midnight(noon, "UTC") == datetime(2026, 11, 19, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("minor", "band", "title"),
+    [
+        (0, 0, "below RM\u00a0100.00"),
+        (-9_999, 0, "below RM\u00a0100.00"),
+        (10_000, 1, "RM\u00a0100.00 to RM\u00a01,000.00"),
+        (-100_000, 2, "RM\u00a01,000.00 to RM\u00a010,000.00"),
+        (10_000_000, 4, "RM\u00a0100,000.00 and more"),
+        (None, 5, "no amount in MYR"),
+    ],
+)
+def test_bands_of_amounts(minor: int | None, band: int, title: str) -> None:
+    assert bands.of_amount(minor) == band
+    assert facets.amount_title(band, "MYR") == title
 
 
 def test_what_is_undone_leaves_neither_change_nor_mark(shop: Shop) -> None:
