@@ -61,6 +61,7 @@ from holding.tables.rules import (
     RulesetVersion,
     StoryForm,
 )
+from holding.tables.saved_views import SavedView
 from holding.tables.signals import Escalation, Notice, Recipient, Signal
 from holding.tables.tallies import HoldTally, TalliedRecord, TallyMark, UseMark
 from holding.tables.targets import (
@@ -140,6 +141,7 @@ __all__ = [
     "RuleFile",
     "RulesetVersion",
     "Run",
+    "SavedView",
     "Schedule",
     "Session",
     "SetupAddress",

@@ -65,15 +65,14 @@ class CompanyRow:
     ruleset_no: int | None
     ruleset_version_id: int | None
     live: bool
+    ages_from: datetime | None
 
 
 def company(session: Session, code: str) -> CompanyRow | None:
     """The company with this code; its rules in force are loaded with it, for most pages ask."""
-    row = session.execute(
-        select(Company, RulesetVersion)
-        .outerjoin(RulesetVersion, RulesetVersion.id == Company.ruleset_version_id)
-        .where(Company.code == code)
-    ).first()
+    of_rules = RulesetVersion.id == Company.ruleset_version_id
+    query = select(Company, RulesetVersion).outerjoin(RulesetVersion, of_rules)
+    row = session.execute(query.where(Company.code == code)).first()
     if row is None:
         return None
     found, rules = row.Company, row.RulesetVersion
@@ -87,6 +86,7 @@ def company(session: Session, code: str) -> CompanyRow | None:
         ruleset_no=rules.no if rules else None,
         ruleset_version_id=found.ruleset_version_id,
         live=found.live,
+        ages_from=found.ages_from,
     )
 
 

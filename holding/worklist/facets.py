@@ -74,6 +74,9 @@ def of(found: Held, wanted: Filter, named: Names, currency: str) -> dict[str, tu
     when cause, customer and text are asked for.
     """
     each = _figures(found, wanted)
+    for part in FACETS:  # what is chosen stays in sight where it finds nothing
+        for word in getattr(wanted, part):
+            each[part].setdefault(word, Figure())
     return {
         part: tuple(
             _facet(part, word, one, found.teams, named, currency)
@@ -95,7 +98,7 @@ def _figures(found: Held, wanted: Filter) -> dict[str, dict[Any, Figure]]:
         unmet = [name for name, told, values in set_ if told(look) not in values]
         if len(unmet) > 1:
             return ()
-        return [(name, TOLD[name](look)) for name in unmet or FACETS]
+        return [(name, TOLD[name](look)) for name in unmet or FACETS if name in FACETS]
 
     figures: dict[str, dict[Any, Figure]] = defaultdict(dict)
     for (part, word), one in tally_figures.by(found.rows, keys).items():

@@ -170,6 +170,7 @@ def _paths(found: "Shop") -> Mapping[str, str]:
         "holding": f"{base}/holding",
         "holding_group": f"{base}/holding?open={hold.cause_id}",
         "holding_mine": f"{base}/holding?view=mine",
+        "holding_fine": f"{base}/holding?age=0&age=1&amount=0&amount=1&amount=2",
         "hold": f"{base}/holding/{hold.id}",
         "record": record,
         "record_trace": f"{record}?tab=trace",

@@ -23,6 +23,7 @@ from holding.worklist import (
     ageing,
     approval_inbox,
     closed_holds,
+    facets,
     groups,
     open_holds,
     search,
@@ -31,7 +32,7 @@ from holding.worklist import filters as worklist_filters
 from holding.worklist.filters import Filter
 from holding.worklist.open_holds import ListedHold
 from portal.lists.list_file import ListFile, Table, by_currency, each_page
-from portal.pages import dashboard, hold_pane
+from portal.pages import dashboard, hold_filter
 from portal.web import filters, store
 from rules.values.wording import titled
 
@@ -81,7 +82,7 @@ Row = TypeVar("Row", bound=OfRecord)
 
 def holding() -> ListFile:
     """What the view and the filter of the page find."""
-    wanted = hold_pane.wanted(request.args, g.actor.person_id)
+    wanted = hold_filter.wanted(request.args)
     company = g.company.id
     title = "the holding area"
     if wanted.view == "cleared":
@@ -104,7 +105,7 @@ def holding() -> ListFile:
 def _causes(wanted: Filter) -> Iterator[list[Written]]:
     """A row a cause and currency, largest first: the records that it blocks, each once."""
     session, company = store.reading(), g.company.id
-    held = worklist_filters.held(session, company, g.actor.person_id)
+    held = worklist_filters.held(session, company, g.actor.person_id, fine=wanted.fine)
 
     def ask(after: tuple[int, int] | None) -> Sequence[groups.Group]:
         return answer(session, groups.groups(session, company, wanted, held, after))
@@ -140,9 +141,29 @@ def _filter(wanted: Filter) -> dict[str, str]:
         "team": ", ".join(map(str, wanted.teams)),
         "person": ", ".join(map(str, wanted.people)),
         "cause": ", ".join(map(str, wanted.causes)),
+        **_named(wanted),
         "search": wanted.text,
     }
     return {word: said for word, said in asked.items() if said}
+
+
+def _named(wanted: Filter) -> dict[str, str]:
+    """What is told by its title: source, target, and bands; a customer by the key of the link."""
+    if not (wanted.fine or wanted.customers):
+        return {}
+    names = answer(store.reading(), facets.names(g.company.id, wanted))
+    title = partial(facets.title_of, teams={}, named=names, currency=g.company.currency)
+    parts = ("sources", "targets", "amounts", "ages")
+    found = {
+        hold_filter.PARTS[part]: ", ".join(title(part, word) for word in getattr(wanted, part))
+        for part in parts
+    }
+    if wanted.ages and wanted.midnight:
+        found["ages counted to"] = moment_text(wanted.midnight)
+    customers = (
+        wanted.customers if filters.sees_personal() else map(filters.party, wanted.customers)
+    )
+    return found | {"customer": ", ".join(customers)}
 
 
 def _each(

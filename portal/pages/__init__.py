@@ -11,6 +11,7 @@ from portal.pages import (
     records,
     rulesets,
     runs,
+    view_pages,
     worklist,
 )
 
@@ -19,6 +20,7 @@ __all__ = ["BLUEPRINTS"]
 BLUEPRINTS = (
     dashboard.pages,
     worklist.pages,
+    view_pages.pages,
     exceptions.pages,
     exceptions.period_pages,
     records.pages,

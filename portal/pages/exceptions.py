@@ -28,7 +28,7 @@ from holding.store.database import DatabaseSession
 from holding.store.together import answer
 from holding.worklist import ageing as ageing_query
 from holding.worklist import frozen_holds, open_holds
-from portal.pages import exception_forms, hold_pane
+from portal.pages import exception_forms, hold_filter, hold_pane
 from portal.web import filters, forms, fragments, store
 
 pages = Blueprint("desk", __name__, url_prefix="/c/<co>/holding")
@@ -194,7 +194,7 @@ def ageing() -> Response:
 
 def _question(act: str) -> dict[str, object]:
     session = store.reading()
-    wanted = hold_pane.wanted(request.args, g.actor.person_id)
+    wanted = hold_filter.wanted(request.args)
     rows = frozen_holds.rows(session, g.company.id, wanted)
     return _shown(act, rows[: bulk_acts.MOST], more=len(rows) > bulk_acts.MOST)
 

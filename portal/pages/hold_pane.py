@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from flask import Response, abort, g, request, url_for
-from werkzeug.datastructures import MultiDict
 
 from holding import words
 from holding.access import personal_data, teams
@@ -30,7 +29,6 @@ from holding.words import by_key
 from holding.worklist import groups as queries
 from holding.worklist import hold_detail as hold_query
 from holding.worklist import open_holds, side_by_side
-from holding.worklist.filters import Filter
 from portal.pages import posted_change
 from portal.web import filters, forms, fragments, store
 
@@ -174,10 +172,6 @@ def url(hold_id: int) -> str:
     return url_for("holding.show", co=g.company.code, hold_id=hold_id)
 
 
-VIEWS = ("todo", "mine", "approve", "snoozed", "all", "uncertain", "accepted", "ignored",
-         "cleared")  # fmt: skip
-
-
 @dataclass(frozen=True, slots=True)
 class Changed:
     """The difference between what was seen and what is there now."""
@@ -227,36 +221,6 @@ def compare(wish: forms.ApproveSet, now: tuple[queries.Member, ...]) -> Changed:
             m for m in now if m.posting_id in seen and seen[m.posting_id].hash == m.posting_hash
         ),
     )
-
-
-def wanted(args: MultiDict[str, str], person_id: int | None) -> Filter:
-    """The filter that an address names."""
-
-    def numbers(name: str) -> tuple[int, ...]:
-        return tuple(n for n in map(forms.whole, args.getlist(name)) if n is not None)
-
-    view = args.get("view", "todo")
-    return Filter(
-        view=view if view in VIEWS else "todo",
-        classes=tuple(args.getlist("class")),
-        teams=numbers("team"),
-        people=numbers("person"),
-        causes=numbers("cause"),
-        text=args.get("q", "").strip()[:100],
-        person_id=person_id,
-    )
-
-
-def kept(wanted: Filter) -> dict[str, object]:
-    """The filter as a link carries it, so that what it opens is what was counted."""
-    return {
-        "view": wanted.view,
-        "class": wanted.classes,
-        "team": wanted.teams,
-        "person": wanted.people,
-        "q": wanted.text or None,
-        "after": request.args.get("after"),
-    }
 
 
 class Summed(Protocol):

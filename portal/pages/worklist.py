@@ -26,7 +26,7 @@ from holding.worklist import approval_inbox, closed_holds, open_holds
 from holding.worklist import filters as queries
 from holding.worklist import groups as lists
 from holding.worklist.filters import Filter
-from portal.pages import approval_question, hold_pane
+from portal.pages import approval_question, hold_facets, hold_filter, hold_pane
 from portal.web import filters, forms, fragments, store
 
 INBOX = "inbox"
@@ -171,8 +171,9 @@ def _go_on(wish: forms.ApproveSet, kept: Sequence[lists.Member], said: str) -> R
 
 def _listing() -> dict[str, object]:
     session, args = store.reading(), request.args
-    wanted = hold_pane.wanted(args, g.actor.person_id)
-    found = queries.held(session, g.company.id, g.actor.person_id)
+    wanted = hold_filter.wanted(args)
+    fine = wanted.fine or bool(wanted.causes)
+    found = queries.held(session, g.company.id, g.actor.person_id, fine=fine)
     shown: dict[str, object] = {
         "wanted": wanted,
         "tabs": queries.tabs(found, wanted),
@@ -213,7 +214,7 @@ def _page(rows: Sequence[closed_holds.ClosedHold | open_holds.StateRow]) -> dict
 def _groups(wanted: Filter, held: queries.Held) -> dict[str, object]:
     session, company = store.reading(), g.company.id
     start = forms.place(request.args.get("after"))
-    asked = queries.one_by_one(session, company, wanted, held) if wanted.text else held
+    asked = queries.one_by_one(session, company, wanted, held) if wanted.searched else held
     found = answer(session, lists.groups(session, company, wanted, asked, start))
     opened = forms.whole(request.args.get("open"))
     size = lists.GROUPS_A_PAGE if opened is None else lists.GROUPS_BESIDE_OPEN
@@ -224,12 +225,11 @@ def _groups(wanted: Filter, held: queries.Held) -> dict[str, object]:
     found = tuple(_open(group, wanted) if group.id == opened else group for group in found)
     return {
         "groups": found,
-        "kept": hold_pane.kept(wanted),
+        "kept": hold_filter.kept(wanted),
         "totals": queries.totals(session, company, wanted, asked),
         "most": queries.MOST_OF_A_TEXT if asked.more else None,
-        "classes": queries.classes(held, wanted),
-        "owners": queries.owners(held, wanted),
         "after": f"{more.book}:{more.id}" if more else None,
+        **hold_facets.shown(wanted, held, asked),
     }
 
 
@@ -241,13 +241,13 @@ def _far(opened: int, wanted: Filter, held: queries.Held) -> tuple[lists.Group, 
 
 def _group() -> dict[str, object]:
     """One group alone, wherever in the list it stands."""
-    wanted = hold_pane.wanted(request.args, g.actor.person_id)
+    wanted = hold_filter.wanted(request.args)
     opened = forms.whole(request.args.get("open"))
-    held = queries.held(store.reading(), g.company.id, g.actor.person_id)
+    held = queries.held(store.reading(), g.company.id, g.actor.person_id, fine=wanted.fine)
     found = _far(opened or 0, wanted, held) or abort(404)
     acts = bulk_acts.open_to(g.actor)
     group = _open(found[0], wanted)
-    return {"wanted": wanted, "group": group, "kept": hold_pane.kept(wanted), "acts": acts}
+    return {"wanted": wanted, "group": group, "kept": hold_filter.kept(wanted), "acts": acts}
 
 
 def _open(group: lists.Group, wanted: Filter) -> lists.Group:

@@ -64,6 +64,10 @@ PERMISSIONS: Final[dict[str, str]] = {
     "dashboard.show": "record.read",
     "holding.listing": "record.read",
     "holding.inbox": "record.read",
+    "views.listing": "record.read",
+    "views.keep": "record.read",
+    "views.change": "record.read",  # one's own
+    "views.delete": "record.read",
     "holding.show": "record.read",
     "holding.release": "posting.approve",
     "holding.reject": "posting.approve",
@@ -242,6 +246,7 @@ OF_SOME_SOURCES: Final = frozenset(
         "dashboard.show",
         *("holding.listing", "holding.inbox", "holding.show", "holding.release", "holding.reject"),
         *("holding.link", "holding.look", "holding.consider", "holding.approve"),
+        *("views.listing", "views.keep", "views.change", "views.delete"),
         *("desk.retry", "desk.message", "desk.override", "desk.correct", "desk.assign"),
         *("desk.snooze", "desk.comment", "desk.consider", "desk.do_many", "desk.done"),
         *("desk.take_back", "desk.ageing", "periods.date", "periods.reopen", "periods.redirect"),

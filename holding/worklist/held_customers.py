@@ -1,0 +1,77 @@
+"""The customers and suppliers with the largest amounts that are held, as a facet.
+
+Here: those of the largest holds, and those that are asked for, with their records and money. There
+are far too many to tally: each is counted by the index of open holds by party, up to a bound. Not
+here: the other facets (facets.py), finding one by letters (holding/parties).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from holding.store.together import Question, Together
+from holding.tables import Hold, Record
+from holding.tables.decisions import HOLD_OPEN
+from holding.tallies import tally_figures
+from holding.tallies.folding import HELD, WHOLE_RECORD
+from holding.words import Sums
+from holding.worklist.filters import Filter, terms
+
+SHOWN: Final = 5
+LARGEST: Final = 200  # holds among which the customers of the largest amounts are looked for
+COUNTED: Final = 200  # holds of a customer; how many more there are is not said
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A customer with what is held of them; `more`: so many holds that nobody counted them."""
+
+    key: str
+    name: str
+    records: int
+    money: Sums
+    more: bool
+
+
+def largest(company_id: int, wanted: Filter) -> Question[tuple[str, ...]]:
+    """Keys of the customers of the largest amounts that the rest of the filter finds, largest
+    first; of those among the largest of the company.
+    """
+    mine = (Hold.company_id == company_id, HOLD_OPEN, Hold.book.is_not(None))
+    top = select(Hold.id).where(*mine).order_by(Hold.book.desc(), Hold.id.desc()).limit(LARGEST)
+    rest = terms(company_id, replace(wanted, customers=()))
+    rows = yield (
+        select(Hold.party_key)
+        .where(*rest, Hold.id.in_(top), Hold.party_key != "")
+        .group_by(Hold.party_key)
+        .order_by(func.max(Hold.book).desc(), Hold.party_key)
+        .limit(SHOWN)
+    )
+    return tuple(row.party_key for row in rows)
+
+
+def of(
+    session: Session, company_id: int, wanted: Filter, keys: Sequence[str]
+) -> tuple[Customer, ...]:
+    """These customers, and those that are asked for, under the rest of the filter."""
+    page = Together(session)
+    every = dict.fromkeys((*wanted.customers, *keys))
+    asked = [page.ask(_one(company_id, wanted, key)) for key in every]
+    return tuple(one.value for one in asked)
+
+
+def _one(company_id: int, wanted: Filter, key: str) -> Question[Customer]:
+    mine = terms(company_id, replace(wanted, customers=(key,)))
+    oldest = select(Hold.id).where(*mine).order_by(Hold.opened_at, Hold.id).limit(COUNTED + 1)
+    rows = (yield HELD.add_columns(Record.party).where(Hold.id.in_(oldest))).all()
+    each = [one for one in tally_figures.one_by_one(rows) if one.cause_id == WHOLE_RECORD]
+    found = tally_figures.figure(each, _any)
+    name = max((row.party for row in rows), default="") or key
+    return Customer(key, name, found.records, found.money, more=len(rows) > COUNTED)
+
+
+def _any(_: Any) -> bool:
+    return True
