@@ -23,7 +23,7 @@ from holding.words import Sums, money
 from holding.worklist import filters
 from holding.worklist.filters import TOLD, Filter, Held
 
-AGES: Final = ("today", "1 to 2 days", "3 to 7 days", "8 to 30 days", "more than 30 days")
+AGES: Final = ("Today", "1 to 2 days", "3 to 7 days", "8 to 30 days", "More than 30 days")
 FACETS: Final = ("classes", "teams", "sources", "targets", "amounts", "ages")
 """Parts of a filter that have a facet; one takes nothing away from its own."""
 BY_ORDER: Final = {"amounts", "ages"}
@@ -130,7 +130,7 @@ def title_of(part: str, word: Any, teams: Mapping[int, str], named: Names, curre
     if part == "people":
         return named.get(("person", word), str(word)) if word else "Nobody"
     if part == "targets" and not word:
-        return "not routed"
+        return "Not routed"
     if part in {"sources", "targets"}:
         return named.get(("connection", word), str(word))
     if part == "causes":
@@ -143,12 +143,12 @@ def title_of(part: str, word: Any, teams: Mapping[int, str], named: Names, curre
 def amount_title(band: int, currency: str) -> str:
     """`RM 100.00 to RM 1,000.00`: the second is the first of the next band."""
     if band == bands.UNKNOWN:
-        return f"no amount in {currency}"
+        return f"No amount in {currency}"
     least, end = bands.amounts_of(band)
     if end is None:
         return f"{money(least, currency)} and more"
     return (
         f"{money(least, currency)} to {money(end, currency)}"
         if least
-        else (f"below {money(end, currency)}")
+        else (f"Below {money(end, currency)}")
     )

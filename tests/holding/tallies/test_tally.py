@@ -340,11 +340,11 @@ def test_ages_are_those_of_the_midnight_that_was_noted_last(shop: Shop) -> None:
             told = facets.of(found, Filter("all"), {}, "MYR")["ages"]
             ages[days] = [one.title for one in told]
     assert ages == {
-        0: ["today"],
+        0: ["Today"],
         2: ["1 to 2 days"],
         7: ["3 to 7 days"],
         8: ["8 to 30 days"],
-        40: ["more than 30 days"],
+        40: ["More than 30 days"],
         1: ["1 to 2 days"],
     }
 
@@ -360,12 +360,12 @@ def test_midnight_is_that_of_the_company(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("minor", "band", "title"),
     [
-        (0, 0, "below RM\u00a0100.00"),
-        (-9_999, 0, "below RM\u00a0100.00"),
+        (0, 0, "Below RM\u00a0100.00"),
+        (-9_999, 0, "Below RM\u00a0100.00"),
         (10_000, 1, "RM\u00a0100.00 to RM\u00a01,000.00"),
         (-100_000, 2, "RM\u00a01,000.00 to RM\u00a010,000.00"),
         (10_000_000, 4, "RM\u00a0100,000.00 and more"),
-        (None, 5, "no amount in MYR"),
+        (None, 5, "No amount in MYR"),
     ],
 )
 def test_bands_of_amounts(minor: int | None, band: int, title: str) -> None:
