@@ -77,13 +77,16 @@ FOR_ALL = {
     "api.do_many",
     "desk.take_back",
     "deputies.end",
+    "views.keep",
+    "views.change",
+    "views.delete",
     "mappings.preview_entry",
     "escalations.make",
     "escalations.sent",
     "escalations.deliver",
 }
-"""A preview changes nothing, and whoever sees a record may escalate it; of the others the services
-ask again, for each hold or person.
+"""A preview changes nothing, whoever sees a record may escalate it, and views are one's own; of the
+others the services ask again, for each hold or person.
 """
 SCOPES = (
     "record.read", "record.edit", "posting.approve", "hold.assign", "hold.retry", "retry.override",

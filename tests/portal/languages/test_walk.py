@@ -35,6 +35,7 @@ ROUTES = {
     "holding.show": f"{HERE}/holding/1",
     "holding.consider": f"{HERE}/holding/approve",
     "holding.inbox": f"{HERE}/holding/inbox",
+    "views.listing": f"{HERE}/holding/views",
     "desk.ageing": f"{HERE}/holding/ageing",
     "desk.consider": f"{HERE}/holding/many?act=retry",
     "late.listing": f"{HERE}/late",

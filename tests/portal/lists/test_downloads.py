@@ -42,7 +42,7 @@ WITHOUT = {
             *("newconn.choose", "connsettings.show", "connauth.back"),
             *("connections.consider", "onboarding.choose_rules", "onboarding.consider_dry_run"),
             *("onboarding.cutover", "onboarding.consider", "help.index", "help.support"),
-            *("help.show",),
+            *("help.show", "views.listing"),
         ),
         FORM,
     ),
