@@ -19,6 +19,7 @@ from holding.lifecycle.causes import CauseSpec
 from holding.store import bulk
 from holding.tables import Hold, Posting, PostingUse
 from holding.tables.row_states import HoldState
+from rules.values.canonical import text_of
 from rules.values.cause_keys import CauseKey
 from rules.values.posting_states import PostingState
 
@@ -191,7 +192,7 @@ def _posting_columns(planned: Planned) -> dict[str, Any]:
         "waits": None,
         "hash": planned.hash,
         "number": planned.number,
-        "content": planned.content,
+        "content": None if planned.content is None else bulk.Encoded(text_of(planned.content)),
         "bills": planned.bills,
         "connection_id": planned.connection_id,
         "doc_type": planned.doc_type,

@@ -2,10 +2,9 @@
 """Many rows in one statement whose text never changes: the rows travel as one JSON parameter.
 
 Here: insert, update and look-ups by a list, for both databases. Not here: what is written; bytes,
-which travel encoded (joint_writes.py).
+which travel encoded (joint_writes.py); many rows in SQLite, which go one by one (row_by_row.py).
 """
 
-import json
 from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
@@ -35,9 +34,10 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import BigInteger, TypeDecorator, TypeEngine
 
+from holding.store import row_by_row
 from holding.tables import Base
 from holding.tables.columns import AsText, Json, Moment, moment_text, table_of
-from rules.values.canonical import dumps
+from rules.values.canonical import dumps, text_of
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -132,8 +132,12 @@ def insert(
     if not rows:
         return []
     table = table_of(model)
-    columns = tuple(rows[0])
-    statement = _insert_text(_dialect(session), table, columns, returning, ignore)
+    columns, dialect = tuple(rows[0]), _dialect(session)
+    known = not returning or "id" in table.columns
+    if dialect == "sqlite" and len(rows) >= row_by_row.FEWEST and known:
+        told = _told(table, rows)
+        return row_by_row.insert(session, table, told, returning=returning, ignore=ignore)
+    statement = _insert_text(dialect, table, columns, returning, ignore)
     result = session.execute(statement, {"rows": rows_text(table, rows)})
     return [tuple(row) for row in result] if returning else []
 
@@ -196,24 +200,22 @@ def _dialect(session: Session) -> str:
 
 def rows_text(table: Table, rows: Rows) -> str:
     """Rows of a table as the one parameter that carries them."""
-    texts = _texts(table)
+    return text_of(_told(table, rows))
+
+
+def _told(table: Table, rows: Rows) -> Rows:
+    """Rows, all with the same columns, with texts and numbers for their values."""
+    texts = [(name, make) for name, make in _texts(table).items() if name in rows[0]]
     cells = []
     for row in rows:
-        told = {
-            name: make(row[name])
-            for name, make in texts.items()
-            if name in row and row[name] is not None
-        }
+        told = {name: make(row[name]) for name, make in texts if row[name] is not None}
         cells.append({**row, **told} if told else row)
-    return _CELLS.encode(cells)
+    return cells
 
 
 def base64_text(value: bytes) -> str:
     """Bytes as they travel; who reads such rows has to decode them (joint_writes.py)."""
     return b64encode(value).decode()
-
-
-_CELLS = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @cache

@@ -53,7 +53,12 @@ def moment_text(value: datetime) -> str:
     if value.tzinfo is None:
         message = f"a moment without its zone: {value!r}"
         raise ValueError(message)
-    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return _utc_text(value if value.tzinfo is UTC else value.astimezone(UTC))
+
+
+@lru_cache(maxsize=256)  # the rows of a batch have the same few moments
+def _utc_text(value: datetime) -> str:
+    return value.isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
 
 
 def moment_of(text: str) -> datetime:
