@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from connectors.contract import IncomingRecord, RowError
@@ -18,6 +19,9 @@ from grammar.text.invisible import in_words, invisible, shown
 
 TEXT_CAP = 32_767
 _DECIMAL = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?", re.ASCII)
+_LONGEST_DECIMAL = len("+123456789012345678.123456789012345678e+12")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", re.ASCII)
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _MAX_PLACES = 12
 
@@ -97,6 +101,13 @@ class RawRecord:
 class _Bad:
     message: str
     hint: str
+
+
+_NO_NUMBER = _Bad(
+    "This is not a number.", "Write it with digits and a decimal point, such as 1234.50."
+)
+_NO_DATE = _Bad("This is not a date.", "Write it as 2026-11-19.")
+_NO_MOMENT = _Bad("This is not a date and time.", "Write it as 2026-11-19T14:03:11+08:00.")
 
 
 def canonical(
@@ -221,18 +232,21 @@ def _plain(value: int | Decimal | date) -> str:
 
 
 def _decimal(value: object, *, pad: int) -> str | _Bad:
-    bad = _Bad(
-        "This is not a number.", "Write it with digits and a decimal point, such as 1234.50."
-    )
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        return bad
+        return _NO_NUMBER
     text = str(value)
+    return _decimal_text(text, pad) if len(text) <= _LONGEST_DECIMAL else _NO_NUMBER
+
+
+@lru_cache(maxsize=4096)
+def _decimal_text(text: str, pad: int) -> str | _Bad:
+    """Kept, since rows have the same prices and quantities again and again."""
     if not _DECIMAL.fullmatch(text):
-        return bad
+        return _NO_NUMBER
     try:
         number = Decimal(text)
     except InvalidOperation:
-        return bad
+        return _NO_NUMBER
     whole, _, places = format(number, "f").partition(".")
     places = places.rstrip("0")
     if len(places) > _MAX_PLACES or len(whole.lstrip("+-")) > 18:
@@ -261,35 +275,30 @@ def _yesno(value: object) -> bool | _Bad:
 
 
 def _date(value: object) -> str | _Bad:
-    bad = _Bad("This is not a date.", "Write it as 2026-11-19.")
     if isinstance(value, datetime):
         midnight = (value.hour, value.minute, value.second, value.microsecond) == (0, 0, 0, 0)
-        return value.date().isoformat() if midnight and value.tzinfo is None else bad
+        return value.date().isoformat() if midnight and value.tzinfo is None else _NO_DATE
     if isinstance(value, date):
         return value.isoformat()
-    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
-        return bad
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        return _NO_DATE
     try:
         return date.fromisoformat(value).isoformat()
     except ValueError:
-        return bad
+        return _NO_DATE
 
 
 def _moment(value: object, zone: ZoneInfo) -> str | _Bad:
-    bad = _Bad("This is not a date and time.", "Write it as 2026-11-19T14:03:11+08:00.")
-    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d", value, re.ASCII):
+    if isinstance(value, str) and _MOMENT.match(value):
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
-            return bad
+            return _NO_MOMENT
     if not isinstance(value, datetime):
-        return bad
+        return _NO_MOMENT
     aware = value if value.tzinfo is not None else value.replace(tzinfo=zone)
     try:
         utc = aware.astimezone(UTC)
     except (OverflowError, ValueError):
-        return bad
-    text = utc.strftime("%Y-%m-%dT%H:%M:%S") if utc.year > 999 else ""
-    if not text:
-        return bad
-    return f"{text}.{utc.microsecond:06d}Z" if utc.microsecond else f"{text}Z"
+        return _NO_MOMENT
+    return utc.isoformat()[: -len("+00:00")] + "Z" if utc.year > 999 else _NO_MOMENT

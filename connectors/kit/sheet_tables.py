@@ -6,8 +6,9 @@ which runs apart.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from connectors.kit.delivery_limits import DELIVERY_BYTES, DELIVERY_LINES, MEGABYTE
 
@@ -90,8 +91,9 @@ class Limits:
     cpu_seconds: int = 20
 
 
+@lru_cache(maxsize=256)
 def column_name(column: int) -> str:
-    """The letters of a column: 1 is A, 28 is AB."""
+    """The letters of a column: 1 is A, 28 is AB. Each cell of a file asks, of few columns."""
     letters = ""
     while column:
         column, rest = divmod(column - 1, 26)
@@ -108,6 +110,35 @@ def header_of(sheet: Sheet) -> Sequence[tuple[int, str]]:
     """The columns of the first row with their words, trimmed."""
     first = sheet.rows.get(1, {})
     return [(column, str(value).strip()) for column, value in sorted(first.items())]
+
+
+SURE = frozenset({str, float, int, bool})
+"""Kinds of values of which calamine is always exact."""
+
+
+class UnsureError(Exception):
+    """A value that the quick reader does not tell exactly."""
+
+
+def told_exactly(value: object) -> list[str] | None:
+    """The kind and the text of a cell; most are texts, and numbers that are whole."""
+    if value.__class__ is str:
+        return ["t", str(value)] if value else None
+    return kind_and_text(exact(value))
+
+
+def exact(value: object) -> object:
+    """The value of a cell as it is: calamine tells numbers as floats, and a day as one without a
+    time. Raises UnsureError at a time without a date, and at a day in the year that spreadsheets
+    count wrong.
+    """
+    if isinstance(value, (time, timedelta)) or (isinstance(value, date) and value.year < 1901):
+        raise UnsureError
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - a cell has no zone
+    return value
 
 
 def kind_and_text(value: object) -> list[str] | None:

@@ -89,18 +89,18 @@ def sheets_of(lines: Iterable[dict[str, object]]) -> tuple[Sheet, ...] | Workboo
     values, columns = _Values(), dict[tuple[str, ...], Mapping[int, int]]()
     for line in lines:
         match line:
-            case {"refused": {"code": code, "message": message, "hint": hint}}:
-                return WorkbookRefusal(str(code), str(message), str(hint))
-            case {"sheet": name}:
-                sheets.append((str(name), {}))
             case {"row": int(number), "cells": dict(cells)}:
                 named = tuple(cells)
                 if (places := columns.get(named)) is None:
                     places = {int(one): at for at, one in enumerate(named)}
                     if len(columns) < _MOST_SHARED:
                         columns[named] = places
-                row = tuple(values.of(kind, text) for kind, text in cells.values())
+                row = tuple([values.of(kind, text) for kind, text in cells.values()])
                 sheets[-1][1][number] = CompactRow(places, row)
+            case {"refused": {"code": code, "message": message, "hint": hint}}:
+                return WorkbookRefusal(str(code), str(message), str(hint))
+            case {"sheet": name}:
+                sheets.append((str(name), {}))
     return tuple(Sheet(name, rows) for name, rows in sheets)
 
 

@@ -14,14 +14,19 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from datetime import date, datetime, time, timedelta
 from typing import Any
 
-import openpyxl
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
 from connectors.kit.confined_process import confine
-from connectors.kit.sheet_tables import Limits, WorkbookRefusal, kind_and_text
+from connectors.kit.sheet_tables import (
+    SURE,
+    Limits,
+    WorkbookRefusal,
+    exact,
+    kind_and_text,
+    told_exactly,
+)
 
 _ACTIVE = ("vbaproject", "xl/macrosheets/", "xl/activex/", "xl/externallinks/", "xl/ctrlprops/")
 _WITH_CELLS = ("xl/worksheets/", "xl/sharedstrings")
@@ -45,10 +50,6 @@ _FORMAT = re.compile(rb"""<(?:\w+:)?numFmt\b(?=[^<]*\bformatCode=["'][^<]*[dmyhs
                      rb"""[^<]*?\bnumFmtId=["'](\d+)""", re.IGNORECASE)  # fmt: skip
 _DAYS = (*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59))
 """Formats of days and times that every spreadsheet program knows by their numbers."""
-
-
-class _UnsureError(Exception):
-    """A value that the quick reader does not tell exactly."""
 
 
 class RefusedError(Exception):
@@ -217,8 +218,9 @@ def _quickly(raw: bytes, limits: Limits) -> Iterator[dict[str, object]] | None:
                 if sheet.total_height > limits.rows or sheet.total_width > limits.columns:
                     raise _too_many(about.name, limits)
                 for row in sheet.iter_rows():
-                    for value in row:
-                        _exact(value)
+                    if not SURE.issuperset(map(type, row)):
+                        for value in row:
+                            exact(value)
                 sheets.append(sheet)
     except (RefusedError, MemoryError, KeyboardInterrupt):
         raise
@@ -231,29 +233,18 @@ def _lines(sheets: Iterable[CalamineSheet]) -> Iterator[dict[str, object]]:
     for sheet in sheets:
         yield {"sheet": sheet.name}
         _, right = sheet.start or (0, 0)  # empty rows above are told, empty columns before are not
+        names: list[str] = []  # of its columns: all rows have as many cells
         for place, row in enumerate(sheet.iter_rows(), start=1):
-            told = (
-                (at, kind_and_text(_exact(value))) for at, value in enumerate(row, start=right + 1)
-            )
-            cells = {str(at): words for at, words in told if words is not None}
+            names = names or [str(at) for at in range(right + 1, right + 1 + len(row))]
+            told = zip(names, map(told_exactly, row), strict=True)
+            cells = {name: words for name, words in told if words is not None}
             if cells:
                 yield {"row": place, "cells": cells}
 
 
-def _exact(value: object) -> object:
-    """Calamine tells numbers as floats, and a day as one without a time. Raises _UnsureError at a
-    time without a date, and at a day in the year that spreadsheets count wrong.
-    """
-    if isinstance(value, (time, timedelta)) or (isinstance(value, date) and value.year < 1901):
-        raise _UnsureError
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else value
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - a cell has no zone
-    return value
-
-
 def _sheets(raw: bytes, limits: Limits) -> Iterator[dict[str, object]]:
+    import openpyxl  # half of what it takes to read a small file, and few need it
+
     if not openpyxl.DEFUSEDXML:
         raise RuntimeError("defusedxml is not installed")
     values = _load(raw, data_only=True)
@@ -266,6 +257,8 @@ def _sheets(raw: bytes, limits: Limits) -> Iterator[dict[str, object]]:
 
 
 def _load(raw: bytes, *, data_only: bool) -> Any:
+    import openpyxl
+
     book = openpyxl.load_workbook(
         io.BytesIO(raw), read_only=True, data_only=data_only, keep_links=False
     )

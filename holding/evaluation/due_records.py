@@ -5,9 +5,8 @@ the steps (holding/evaluation), when it is done (workers), and replaying what wa
 (holding/programs/replay.py).
 """
 
-import gc
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -27,6 +26,7 @@ from holding.lifecycle.states import READY
 from holding.programs import world
 from holding.programs.replay import replay, replay_all
 from holding.store import bulk
+from holding.store.cycles import no_search_for_cycles
 from holding.store.database import Database
 from holding.store.leases import SLICE_SECONDS
 from holding.tables import Company, Posting
@@ -122,30 +122,29 @@ def _judge_claimed(
     programs: world.Programs,
     within_bounds: Callable[[], AbstractContextManager[object]],
 ) -> Judged:
+    with no_search_for_cycles():
+        return _judge_all(database, clock, company_id, claims, owner, programs, within_bounds)
+
+
+def _judge_all(
+    database: Database,
+    clock: Clock,
+    company_id: int,
+    claims: Sequence[Claimed],
+    owner: str,
+    programs: world.Programs,
+    within_bounds: Callable[[], AbstractContextManager[object]],
+) -> Judged:
     now = clock.now()
-    with _no_search_for_cycles():
-        with database.read(many=True) as session:
-            batch = gather(session, company_id, claims, now, programs)
-        with within_bounds():
-            plans = planned(batch, now)
-        stored = _store(database, batch, plans, owner=owner, now=now)
+    with database.read(many=True) as session:
+        batch = gather(session, company_id, claims, now, programs)
+    with within_bounds():
+        plans = planned(batch, now)
+    turns = database.turns(plans)
+    stored = sum(_store(database, batch, some, owner=owner, now=now) for some in turns)
     _leave_unversioned(database, batch, claims, owner, now)
     point("eval.after_commit")
     return Judged(len(claims), stored, _push_has_work(database, batch, clock.now()))
-
-
-@contextmanager
-def _no_search_for_cycles() -> Iterator[None]:
-    """What a batch makes stays until it is stored: looking through it for cycles finds none, and
-    was a third of the work.
-    """
-    searched = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if searched:
-            gc.enable()
 
 
 def planned(batch: Batch, now: datetime) -> list[Plan]:

@@ -164,16 +164,16 @@ def _write(
     gone = [p.case.record_id for p in plans if (p.state in GONE) != (p.case.state in GONE)]
     if gone:
         wake_linked(session, gone, now)
-    wake_letting_go(session, _unaware(plans), now)
+    wake_letting_go(session, _unaware(batch, plans), now)
     wake_families(session, _decided_anew(plans), now)
     labels = {cause_ids[spec.key]: spec.label for spec in specs}
     causes.add(session, _deltas(plans, cause_ids), labels)
     safety_stop.count(session, batch, plans, now)
 
 
-def _unaware(plans: Sequence[Plan]) -> set[int]:
+def _unaware(batch: Batch, plans: Sequence[Plan]) -> set[int]:
     """Records that may have been made ready without knowing of one of these, which is like them and
-    there with this content since this judging.
+    there with this content since this judging. Those of the same batch were gathered with them.
     """
     alike = {
         other
@@ -185,7 +185,7 @@ def _unaware(plans: Sequence[Plan]) -> set[int]:
         )
         for other in p.case.alike
     }
-    return alike - {p.case.record_id for p in plans}
+    return alike - {case.record_id for case in batch.cases}
 
 
 def _stands_for_another_version(plans: Sequence[Plan]) -> list[int]:

@@ -7,19 +7,20 @@ holding/runtime/migrate.py).
 
 import os
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from sqlite3 import SQLITE_BUSY
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import OperationalError as SqliteError
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+R = TypeVar("R")
 DatabaseSession = Session
 """A session by the name that the floors above know it by: they import no sqlalchemy."""
 
@@ -36,6 +37,8 @@ ASKED_AGAIN = 0.002
 milliseconds, and a short pause of whoever writes much would pass unseen.
 """
 GIVEN_WAY = 0.005
+ROWS_OF_A_TURN = 125
+"""So many records in one transaction of a batch: then a webhook may write."""
 PRIMARY = 0xFF
 """The part of SQLite's error codes that says what it is; the rest says how it came to it."""
 PRIVATE = 0o600
@@ -103,6 +106,16 @@ class Database:
         """
         if self.dialect == "sqlite":
             sleep(GIVEN_WAY)
+
+    def turns(self, rows: Sequence[R]) -> Iterator[Sequence[R]]:
+        """Rows that may be written in several transactions, in as many as should be; it gives way
+        between two. Whoever writes a whole batch to SQLite at once keeps all others waiting.
+        """
+        most = ROWS_OF_A_TURN if self.dialect == "sqlite" else len(rows)
+        for first in range(0, len(rows), max(most, 1)):
+            if first:
+                self.give_way()
+            yield rows[first : first + most]
 
     def _plan(self, session: Session, *, anew: bool) -> None:
         if anew and self.dialect == "postgresql":

@@ -2,6 +2,7 @@
 
 import copy
 import io
+import json
 import re
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ import pytest
 from flask import g
 from sqlalchemy import select
 
-from holding.tables import Upload
+from holding.tables import Delivery, Upload, Version
 from holding.uploads import file_check, upload_turns
 from holding.uploads.upload_claims import claim, still_ours
 from holding.uploads.upload_turns import reader, work_due
@@ -57,6 +58,25 @@ def test_a_file_is_checked_shown_and_taken(visit, work, database):
     work()
     assert "Orders taken 2" in plain(farah.text(url))
     assert one(database, "SELECT count(*) FROM record WHERE number LIKE 'SO-50%'") == 2
+
+
+def test_what_is_kept_of_a_file_has_a_line_for_each_order(visit, work, database):
+    farah = visit("farah")
+    url, _ = give(farah, orders(501, 502), name="Jualan é.xlsx")
+    work()
+    farah.post(f"{url}/confirm", {}, status=303)
+    work()
+    with database.read() as session:
+        kept = session.scalars(select(Delivery).where(Delivery.upload_id.is_not(None))).one()
+        records = [
+            version.body for version in session.query(Version).filter_by(delivery_id=kept.id)
+        ]
+    told = json.loads(kept.body)
+    assert told["file"] == "Jualan é.xlsx"
+    assert told["orders"] == records
+    assert [
+        json.loads(line.strip(",")) for line in kept.body.decode().splitlines()[1:-1]
+    ] == records
 
 
 def checked(browser, work, raw, **how):
