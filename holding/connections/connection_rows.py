@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, case, func, select, text, union_all
+from sqlalchemy import Select, bindparam, case, func, select, text, union_all
 from sqlalchemy.orm import Session, aliased
 
 from connectors.contract import ConnectionSide
@@ -178,10 +178,8 @@ def one(
     session: Session, company_id: int, name: str, side: ConnectionSide | None = None
 ) -> ConnectionRow | None:
     """The connection of this name, where it is of this side."""
-    query = _columns().where(Connection.company_id == company_id, Connection.name == name)
-    return CONNECTION.first(
-        session.execute(query.where(Connection.side == side) if side else query)
-    )
+    given = {"company": company_id, "name": name, "side": side}
+    return CONNECTION.first(session.execute(_ONE_OF_SIDE if side else _ONE, given))
 
 
 def endpoints(company_id: int, connection_id: int, since: date) -> Question[tuple[Endpoint, ...]]:
@@ -310,3 +308,10 @@ def _columns() -> Select[Any]:
         .outerjoin(Person, Person.id == Connection.paused_by_id)
         .outerjoin(ConnectionKey, ConnectionKey.id == Connection.key_id)
     )
+
+
+_ONE = _columns().where(
+    Connection.company_id == bindparam("company"), Connection.name == bindparam("name")
+)
+_ONE_OF_SIDE = _ONE.where(Connection.side == bindparam("side"))
+"""These stand ready, since each webhook asks: to make one costs as much as its answer."""

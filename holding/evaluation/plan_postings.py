@@ -26,8 +26,8 @@ Rows = dict[tuple[str, int], PostingRow]
 
 def decide(batch: Batch, made: Plan, decision: Decision, rows: Rows) -> None:
     """The postings and holds of one route; what it speaks of is taken out of `rows`."""
-    own = [row for (route, _), row in sorted(rows.items()) if route == decision.route]
-    sent = [row for row in own if row.state not in UNSENT_STATES]
+    own = [one for one in sorted(rows) if one[0] == decision.route] if rows else []
+    sent = [rows[one] for one in own if rows[one].state not in UNSENT_STATES]
     steps = [step for step in decision.plan if step.action in DOES]
     findings = [f for f in decision.findings if f.severity in HOLDING]
     if sent:

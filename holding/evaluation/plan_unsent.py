@@ -7,7 +7,6 @@ which postings a decision makes (plan_postings.py).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from holding.approvals.consent import counting, document_hash
@@ -42,7 +41,7 @@ def may_retry(batch: Batch, hold: HoldRow, *, same_content: bool, posted: bool) 
     return hold.error_class in RULES and batch.rules_revision > hold.revision
 
 
-@dataclass
+@dataclass(slots=True)
 class Unsent:
     """One posting that is not sent yet."""
 
@@ -53,10 +52,16 @@ class Unsent:
     seq: int
     row: PostingRow | None
     document: Document | None
+    _hash: str | None = None
 
-    @cached_property
+    @property
     def hash(self) -> str:
         """What an approval of it is bound to; empty while there is no document."""
+        if self._hash is None:
+            self._hash = self._worked_out()
+        return self._hash
+
+    def _worked_out(self) -> str:
         if self.document is None:
             return ""
         target = self.batch.targets[self.batch.routes[self.route].target]
@@ -155,7 +160,7 @@ def _finished(
     What goes early, or a gate, a `when` or a bill with nothing to bill keeps back, is not finished.
     """
     verdicts = made.judged.outcome.verdicts if made.judged.outcome else ()
-    kept_back = any(
+    kept_back = verdicts and any(
         (v.kind == "gate" and (v.result != "pass" or v.text == EARLY))
         or (v.kind == "when" and v.result == "hit")
         for v in verdicts
@@ -165,8 +170,8 @@ def _finished(
         return None
     if row is not None and row.state not in ENDED and row.finished_at is not None:
         return row.finished_at
-    moments = [made.case.version_at, made.case.linked_at if in_parts else None]
-    return max(moment for moment in moments if moment is not None)
+    came, linked = made.case.version_at, made.case.linked_at if in_parts else None
+    return came if linked is None else max(came, linked)
 
 
 def not_approved(

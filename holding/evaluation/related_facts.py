@@ -135,9 +135,12 @@ def joined(
     record_id: int, subject: Subject, near: Around, judge: Judge
 ) -> dict[str, tuple[Mapping[str, object], ...]]:
     """Link name -> the records that it joins to this one, in the order in which they came."""
+    keys = judge.family_keys(dict(subject.body), subject.kind)
+    if not keys:
+        return {}
     linked = near.linked.get(record_id, {})
     found: dict[str, dict[int, Mapping[str, object]]] = defaultdict(dict)
-    for name, value, wanted in judge.family_keys(dict(subject.body), subject.kind):
+    for name, value, wanted in keys:
         if wanted:
             others = (one for one in linked.get((name, value), ()) if one.type == wanted)
             found[name.rpartition(".")[2]] |= {

@@ -44,6 +44,9 @@ from rules.values.wording import NotExactError
 
 ENGINE = "interpreter-1"
 """The meaning that answered, whichever way it was run: it changes only if an answer could."""
+_NO_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
+_NO_WORLD = World.build(0, {}, {}, {})
+"""Where nothing is looked up. One for all: maps remember what the last world answered."""
 Engine = Callable[[Index, str, ZoneInfo], Compiler]
 """What compiles the expressions of a record kind, in a zone."""
 Asked = tuple[Subject, Facts, World, datetime]
@@ -268,8 +271,7 @@ class KindProgram:
         """The names and values by which records find each other as duplicates."""
         with decimal.localcontext(CONTEXT):
             content, _ = self._read(body)
-            moment = datetime(2000, 1, 1, tzinfo=UTC)
-            run = self._run(content, Facts(moment), World.build(0, {}, {}, {}), moment)
+            run = self._run(content, Facts(_NO_MOMENT), _NO_WORLD, _NO_MOMENT)
             found: dict[tuple[str, str], None] = {}
             for duplicate in self.duplicates:
                 try:
