@@ -152,7 +152,7 @@ def keep_kinds(
     *,
     person: int | None,
     now: datetime,
-    reason: str = "seen in the target",
+    reason: str = "seen in the accounting system",
 ) -> int | None:
     """Store all items of these kinds; the new revision when any changed, which wakes the unsent."""
     given = {"connection": connection.id}

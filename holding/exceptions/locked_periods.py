@@ -53,7 +53,7 @@ def ways(session: Session, hold_id: int) -> Ways | None:
     month = month_name(session.get_one(Cause, hold.cause_id).key.month)
     target = session.get(Connection, hold.connection_id or 0)
     until = world.locked_through(session, target.id) if target else None
-    return _ways(hold, posting, until, target.name if target else "the target", month)
+    return _ways(hold, posting, until, target.name if target else "the accounting system", month)
 
 
 def _all_ways(desk: Desk) -> dict[int, Ways | None]:
@@ -70,7 +70,7 @@ def _all_ways(desk: Desk) -> dict[int, Ways | None]:
     for hold in holds:
         target, until = targets.get(hold.connection_id or 0, (None, None))
         month = month_name(months[hold.cause_id].month)
-        name = target.name if target else "the target"
+        name = target.name if target else "the accounting system"
         found[hold.id] = _ways(hold, desk.postings.get(hold.posting_id or 0), until, name, month)
     return found
 

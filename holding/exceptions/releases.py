@@ -246,7 +246,7 @@ def _rejectable(desk: Desk, hold: Hold) -> Refusal | None:
     return Refusal(
         code="hold.not_rejectable",
         message=f"The document is {state}; only what was not sent can be rejected.",
-        hint="What stands in the target is corrected there, or by a new version.",
+        hint="What is posted is corrected in the accounting system, or by a new version.",
     )
 
 

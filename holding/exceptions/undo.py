@@ -162,7 +162,7 @@ def _void_all(session: Session, actor: Actor, op: str, now: datetime) -> Undone 
         return Refusal(
             code="undo.sent",
             message="You cannot undo this, because sending has already started.",
-            hint="What stands in the target is reversed by the rules, or there by hand.",
+            hint="What is posted is reversed by the rules, or by hand in the accounting system.",
         )
     _void(session, actor, back, now)
     _hold_again(session, back)
@@ -306,7 +306,7 @@ def _over(form: Operation, until: datetime, now: datetime) -> Refusal | None:
         return Refusal(
             code="undo.late",
             message="The undo time has passed.",
-            hint="What is held can be rejected; what was sent is reversed in the target.",
+            hint="What is held can be rejected; what was sent is reversed in the accounting system.",
         )
     return None
 

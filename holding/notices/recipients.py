@@ -232,7 +232,7 @@ def _not_reached(session: Session, company_id: int, wish: Wish, address: str) ->
         return Refusal("notice.team", "Choose a team of this company.", "", 422)
     place = resolve(address)
     if isinstance(place, Blocked):
-        words = place.words.replace("of the target", "of the webhook")
+        words = place.words.replace("of the accounting system", "of the webhook")
         return Refusal("notice.address", words, "", 422)
     return None
 

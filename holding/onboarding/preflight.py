@@ -186,7 +186,7 @@ def _of_rules(session: Session, company: Company) -> Iterator[Finding]:
         yield Finding(Code.NO_CONNECTION, word, words, f"Add a connection called {word}.")
     for one in moves(session, company.id):
         if not one.targets:
-            words = f"No target takes the {one.record} of {one.field} {one.days}."
+            words = f"No accounting system takes the {one.record} of {one.field} {one.days}."
             yield Finding(Code.GAP, "", words, "Let one route begin where the other ends.")
         elif not one.is_good:
             both = " and ".join(one.targets)

@@ -259,7 +259,7 @@ def _merge(
             act="party.merged",
             body={
                 "say": f"{actor.name} merged {merge.gone} into {merge.keep}, by {keys}"
-                f" ({reason.strip()}). Nothing in a target was changed.",
+                f" ({reason.strip()}). Nothing in an accounting system was changed.",
                 "keep": merge.keep,
                 "gone": merge.gone,
                 "keys": [f"{one.table}: {one.key}" for one in merge.keys],

@@ -52,12 +52,12 @@ def look_again(
         why = reason.strip()
         if hold.code == TOTALS:  # ended by the reading itself, where the total is right by then
             read_now(session, [hold.posting_id or 0], now)
-            made = done(hold, f"{voice.name} had {hold.number} read again in the target: {why}")
+            made = done(hold, f"{voice.name} had {hold.number} read again in the accounting system: {why}")
             desk.tell([made], "hold.looked_again", now, op, actor=voice)
             return made
         told = f"to be looked at again: {why}"
         close(session, [hold], voice, state=HoldState.CLEARED, why=told, now=now)
-        made = done(hold, f"{voice.name} had {hold.number} looked at again in the target: {why}")
+        made = done(hold, f"{voice.name} had {hold.number} looked up again in the accounting system: {why}")
         desk.tell([made], "hold.looked_again", now, op, actor=voice)
         wake_records(session, [hold.record_id], now)
         settle(session, [hold])
@@ -168,7 +168,7 @@ def _linked(
     siblings = beside(session, hold)
     say = f"linked to {number}: {why}"
     close(session, siblings, voice, state=HoldState.CLEARED, why=say, now=now)
-    made = done(hold, f"{voice.name} linked {before} to {number} in the target: {why}")
+    made = done(hold, f"{voice.name} linked {before} to {number} in the accounting system: {why}")
     desk.tell([made], "posting.linked", now, op, actor=voice, number=number, instead_of=before,
               push=push_id)  # fmt: skip
     settle(session, siblings)

@@ -27,7 +27,7 @@ from holding.words import money
 
 RETRIED: Final = 2
 """So often it was sent at least, where a retry brought it there."""
-SHOWN_AGAIN = "The target shows the total that was sent."
+SHOWN_AGAIN = "The accounting system shows the total that was sent."
 
 
 @dataclass(frozen=True, slots=True)

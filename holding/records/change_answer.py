@@ -97,7 +97,7 @@ def _versions(case: Case, base: Version) -> Iterator[_Item]:
 
 def _taken(case: Case) -> Iterator[_Item]:
     """What the target took after the first."""
-    target = case.target.name if case.target else "the target"
+    target = case.target.name if case.target else "the accounting system"
     numbers = dict(case.since.numbers)
     for one in case.since.taken[1:]:
         back = numbers.get(one.reverses_id or 0)
@@ -112,7 +112,7 @@ def _did(one: Taken) -> str:
 
 def _seen(case: Case) -> Iterator[_Item]:
     """What was seen in the target, and who changed it, where the target tells that."""
-    target = case.target.name if case.target else "the target"
+    target = case.target.name if case.target else "the accounting system"
     numbers = dict(case.since.numbers)
     several = len({one.posting_id for one in case.since.seen}) > 1
     for one in case.since.seen:
@@ -123,7 +123,7 @@ def _seen(case: Case) -> Iterator[_Item]:
 
 def _recounted(case: Case) -> Iterator[_Item]:
     """Items of the document that the target counts otherwise since it was posted."""
-    target = case.target.name if case.target else "the target"
+    target = case.target.name if case.target else "the accounting system"
     for one in case.since.recounted:
         head = f"in {target}, seen {case.when(one.at)}: {one.item} is counted otherwise"
         proof = Proof("event", str(one.event_id), f"event {one.event_id}")

@@ -48,7 +48,7 @@ Told = tuple[str, str, list[Proof]]
 
 def answers(case: Case, ruleset: Ruleset | None) -> tuple[Answer, ...]:
     """All seven, in order."""
-    target = case.target.name if case.target else "the target"
+    target = case.target.name if case.target else "the accounting system"
     asked: tuple[tuple[str, Callable[[], Told]], ...] = (
         ("What was its status before posting?", lambda: _status(case)),
         ("Who approved it?", lambda: approved(case, ruleset)),

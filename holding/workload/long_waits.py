@@ -100,7 +100,7 @@ _NEXT_STEP: Final = {
     Part.OURS: "Check the workers.",
     Part.SOURCE: "Ask the support of the source about its retry queue.",
     Part.TARGET: "Its connection says why. Nothing is sent twice.",
-    Part.QUOTA: "Raise the plan in the target, or wait for the next month.",
+    Part.QUOTA: "Raise the plan in the accounting system, or wait for the next month.",
 }
 
 

@@ -230,7 +230,7 @@ def _asked(row: approval_inbox.Asked, hide: personal_data.HideOf) -> list[Writte
 def by_owner() -> ListFile:
     """Held records by owner and age: a row for each owner and currency, counts in the first."""
     steps = [filters.capfirst(step) for step, _ in ageing.STEPS]
-    heads = ("Owner", "Records", *steps, "Overdue", "Rejected by the target", "Oldest",
+    heads = ("Owner", "Records", *steps, "Overdue", "Rejected by the accounting system", "Oldest",
              "Currency", "Amount")  # fmt: skip
     found = ageing.by_owner(store.reading(), g.company.id, g.now)
     rows = (cells for row in found for cells in _owner(row))

@@ -24,9 +24,9 @@ from portal.web import filters
 NOT_COMPARED: Final = "not compared: the filters differ"
 PARTS: Final = (*EXPLAINED, Standing.ACCEPTED, Standing.UNEXPLAINED)
 DAYS: Final = ("Day", "Currency", "Source", "Source records", "Posted", "Posted documents",
-               "Target", "Target documents", "Difference",
+               "Accounting system", "Accounting documents", "Difference",
                *(STANDINGS[one].word for one in PARTS))  # fmt: skip
-DIFFERENCES: Final = ("Day", "Record", "Document", "Currency", "Source", "Posted", "Target",
+DIFFERENCES: Final = ("Day", "Record", "Document", "Currency", "Source", "Posted", "Accounting system",
                       "Difference", "Standing")  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def reconciliation() -> ListFile | Refusal:
         "document": kind.place.doc_type.replace("_", " ") if kind else "none",
         "source side": filter_words.said(asked.sides.source),
         "target side": filter_words.said(asked.sides.target),
-        "difference": "source less target" if same else NOT_COMPARED,
+        "difference": "source less accounting system" if same else NOT_COMPARED,
     }
     first, last = asked.sides.source.first, asked.sides.source.last
     tables = [

@@ -114,7 +114,7 @@ BY_STATE: Final = {
     "accepted": Retry("No", "It is posted; there is nothing to retry.", "ok"),
     "intent": Retry("Not yet", "It is on its way.", "info"),
     "sending": Retry("Not yet", "It is on its way.", "info"),
-    "awaiting": Retry("Not yet", "It is not confirmed in the target yet.", "info"),
+    "awaiting": Retry("Not yet", "The accounting system has not confirmed it yet.", "info"),
     "conflict": Retry(
         "No", "The accounting system has this number with other values. A person decides.", "warn"
     ),

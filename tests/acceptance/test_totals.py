@@ -182,7 +182,7 @@ def _files_print_their_filter(house: House, query: str, *, compared: bool) -> No
     told = json.loads(fetched("json"))
     asked = told["meta"]["filter"]
     assert (asked["source side"] == asked["target side"]) is compared
-    assert (asked["difference"] == "source less target") is compared
+    assert (asked["difference"] == "source less accounting system") is compared
     sums = [(one["day"], one["currency"], one["source"]) for one in told["days"]]
     assert sums[1:3] == [(DAY, "MYR", "137.50"), (DAY, "SGD", "66.00")]
     lost = [one for one in told["differences"] if one["standing"] == "Unexplained"]

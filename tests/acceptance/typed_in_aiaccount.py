@@ -70,7 +70,7 @@ def found_and_linked(shop: Shop) -> None:
     assert left == "NS-2321 was changed in the target: Total 10.00 is 12.00 there.", left
     assert _made(house, "NS-2321") == ["by_hand"]
     told = record(house.visitor(FINANCE), 2321, "trace").text
-    assert f"linked NS-2321 to NS-2321 in the target: {WHY}" in told
+    assert f"linked NS-2321 to NS-2321 in the accounting system: {WHY}" in told
 
 
 def _typed(house: House, order: dict[str, Any], total: str) -> None:

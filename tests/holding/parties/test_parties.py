@@ -96,7 +96,7 @@ def test_a_merge_changes_mappings_and_nothing_else(shop: Shop) -> None:
         said = session.scalars(select(Event).where(Event.act == "party.merged")).one()
         assert said.body["say"] == (
             "Farah merged Boon & Co into Aisyah Rahman, by 1 key (one company)."
-            " Nothing in a target was changed."
+            " Nothing in an accounting system was changed."
         )
         assert party_merge.proposals(session, shop.company.id, shop.now.date()) == ()
 
