@@ -23,8 +23,10 @@ _FIRST: Final = date(2000, 1, 1)
 _ITSELF: Final = (
     ("> e_invoice_limit", ">= e_invoice_limit"),
     ("<= e_invoice_limit", "< e_invoice_limit"),
-    ("Above RM {e_invoice_limit}", "At RM {e_invoice_limit} and above"),
-    ("Above {e_invoice_limit}", "At {e_invoice_limit} and above"),
+    ("e-Invoice above RM {e_invoice_limit}", "e-Invoice of RM {e_invoice_limit} or more"),
+    ("e-Invoice above {e_invoice_limit}", "e-Invoice of {e_invoice_limit} or more"),
+    ("is above RM {e_invoice_limit}", "is RM {e_invoice_limit} or more"),
+    ("is above {e_invoice_limit}", "is {e_invoice_limit} or more"),
     ("const e_invoice_limit  # above it ", "const e_invoice_limit  # from it on "),
     (
         "const e_invoice_limit  # a sale above it ",

@@ -91,7 +91,7 @@ TOPICS: dict[str, tuple[Callable[[House], None], str, str]] = {
     "Posted to the wrong ledger account": (other_account, "“C-101” is Kafe Senja", "journal"),
     "Inventory count wrong": (article, "tea-earl-100", "case, spaces and special characters"),
     "e-Invoice submission failed": (bad_tin, "TIN", "On hold"),
-    "Duplicate entries": (twice, "here already", "no other has"),
+    "Duplicate entries": (twice, "Possible duplicate", "no other has"),
     "Sync succeeded, but no records there": (locked, "locked", "opened again in aiaccount"),
     "Amounts off by 1 sen": (rounding, "sum then round there", "rounding"),
     "Sync delayed more than 10 minutes": (delayed, "0 of 0 left", "larger plan"),

@@ -82,7 +82,7 @@ def test_B24_a_value_says_what_it_frees_and_contradicts_and_exactly_that_happens
     other = clean(137, customer=buyer(137, "C-300", tin=TIN), items=[item(1, sku="NOBODYS")])
     house.deliver(*two_names, other)
     listing = f"/c/{CURRENT_COMPANY}/holding"
-    until(lambda: "One TIN, two debtors" in words(finance.get(listing)), "held ones")
+    until(lambda: "TIN and customer do not match" in words(finance.get(listing)), "held ones")
     until_head(finance, 137, "On hold")
 
     preview, _ = change_entry(finance, "debtor", "C-300", "Warung Baru")
@@ -157,7 +157,7 @@ def test_F25_one_reference_by_interface_and_by_file_is_posted_once(house: House)
     by_file(house, {**first, "id": 701, "customer": buyer(701, "C-103")})
     record = f"/c/{CURRENT_COMPANY}/records/intake/order/file-701"
     until_page(finance, record, "On hold")
-    assert "An order like this is here already" in words(finance.get(record))
+    assert "Possible duplicate: compare with the earlier order" in words(finance.get(record))
     assert "RM 44.00: while on hold, it cannot be posted" in words(
         finance.get(hold_of(finance, record))
     )

@@ -315,7 +315,8 @@ def test_A13_an_unknown_status_word_holds_until_its_alias_is_added_on_the_page(
     assert state(record(writer, 131)) == "Posted"
     page = record(writer, 132)
     assert state(page) == "On hold"
-    assert "NetShop sent no usable status. status = Compl. is no word of the rules." in page.text
+    told = "Missing or not valid in the data from NetShop: status."
+    assert f"{told} status = Compl. is no word of the rules." in page.text
     assert "failed" in page.one("ul", id="strip").all("li")[0].text
 
     path = f"{BASE}/rules/draft/netshop.rules"
@@ -405,7 +406,7 @@ def test_B03_a_finished_order_that_is_not_posted_stands_on_top_with_its_gate(sti
         assert [row.one("a").text for row in rows] == ["NS-61", "NS-63"]
         cells = [cell.text for cell in rows[0].all("td")]
         assert cells[1:3] == ["delivered", "AiAccount sales invoice"]
-        assert cells[4].startswith("Customer C-UNKNOWN-61 is no debtor in AiAccount yet.")
+        assert cells[4].startswith("Customer C-UNKNOWN-61 is not mapped to a debtor in AiAccount.")
         assert "Owner: Sales administration" in cells[4]
         assert cells[-1].removeprefix("age ") == "26 h"
         assert rows[1].all("td")[-1].text.removeprefix("age ") == "2 h"

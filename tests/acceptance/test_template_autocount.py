@@ -286,7 +286,7 @@ def test_an_unknown_item_is_held_and_another_taken_only_by_a_rule(template: Temp
     ]
     near, unknown = findings(template, "order", {**ORDER, "lines": lines, "total": "3800.00"})
     assert '"RICE-5" is known: it differs by case' in near["message"]
-    assert "SKU FISH is no item in AutoCount" in unknown["message"]
+    assert "Item FISH is not mapped to an AutoCount item" in unknown["message"]
     for at, finding in ((1, near), (2, unknown)):
         assert (finding["rule"], finding["owner"], finding["lines"]) == (
             "item",

@@ -174,7 +174,7 @@ def test_B06_what_each_target_must_be_told_is_counted_before_delivery(product: P
     shown = product.run("preflight", str(rules), records, *AT, code=1).stdout
     assert "10 records, 1 blocked." in shown
     (gap,) = shown.partition("Missing:\n")[2].splitlines()
-    assert gap.startswith('  item_ref "cup-4": 1, sales_admin. SKU cup-4 is no product')
+    assert gap.startswith('  item_ref "cup-4": 1, sales_admin. Item cup-4 is not mapped')
     _each_target_needs_its_own(product, set(counts), required)
 
 
@@ -303,12 +303,12 @@ def _parties_in_the_books(product: Product) -> None:
         assert sorted(books.made()) == ["NS-201-1", "NS-202-1", "NS-204-1"]
         near = named.popitem()[0]
         for number, name in named.items():
-            known = f"Only the name says that {' '.join(name.split())} is customer 58"
+            known = f"Matched by name only: {' '.join(name.split())} is customer 58"
             assert known in trader.page("order", number).text
         for number, name in ((near, NEAR_MISS), ("NS-203", "KM")):
             page = trader.page("order", number)
             assert state(page) == "On hold"
-            assert f"Nobody in QuickBooks is called {name}." in page.text
+            assert f"No QuickBooks customer is named {name}." in page.text
             assert "customer 58" not in page.text
 
         again = sold(21, "NS-301", customer_name="K.M. (Sdn)", registration="201801012345 1267890X")
@@ -317,7 +317,7 @@ def _parties_in_the_books(product: Product) -> None:
         trader.take({**twin, "number": "NS-302"})
         page = trader.page("order", "NS-302")
         assert state(page) == "On hold"
-        assert "An order like NS-302 is here already" in page.text
+        assert "compare NS-302 with the earlier order" in page.text
         assert not books.called("NS-302")
 
         approver = trader.person("approver")

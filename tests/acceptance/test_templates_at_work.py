@@ -106,7 +106,10 @@ def test_B13_documents_go_in_order_and_a_request_needs_its_approval(depot: Depot
     assert state(depot.page("purchase", "1303")) == "Waiting"
     depot.take(request(2, approved_version=1))  # changed since
     assert state(depot.page("purchase", "1303")) == "On hold"
-    assert held(depot, "1303")[0][2] == "Version 2 of 1303 is not approved; version 1 was."
+    assert (
+        held(depot, "1303")[0][2]
+        == "Not approved in the source: 1303 is version 2, approved is version 1."
+    )
     assert sent(depot, "1303") == []
     depot.take(request(3, approved_version=3))
     assert depot.effects("1303") == [("created", "PO-1303-1")]
@@ -129,10 +132,10 @@ def test_T36a_F17_an_unknown_customer_or_supplier_is_held_with_whom_it_may_be(de
     depot.take(purchase("1702", "1.72", supplier="S14"))
     near = "is known: it differs by special characters."
     for number, who, known, team in (
-        ("1701", "Customer K210 is no debtor", "K-210", "sales_admin"),
-        ("1702", "Supplier S14 is no creditor", "S-14", "purchasing"),
+        ("1701", "Customer K210 is not mapped to a debtor", "K-210", "sales_admin"),
+        ("1702", "Supplier S14 is not mapped to a creditor", "S-14", "purchasing"),
     ):
-        words = f'{who} in AutoCount yet. "{known}" {near}'
+        words = f'{who} in AutoCount. "{known}" {near}'
         assert ("MAP01", team, words, "itself") in held(depot, number)
         assert sent(depot, number) == []
     finance = depot.person("finance")
@@ -145,8 +148,9 @@ def test_T36a_F17_an_unknown_customer_or_supplier_is_held_with_whom_it_may_be(de
 
 def test_T36b_F19_an_unknown_item_is_held_and_no_other_taken(depot: Depot) -> None:
     depot.take(*billed("1901", {"sku": "tissue-3p"}, price="1.91"))
-    words = "SKU tissue-3p is no item in AutoCount. Case, spaces and dashes count."
-    near = f'{words} "TISSUE-3P" is known: it differs by case.'
+    words = "Item tissue-3p is not mapped to an AutoCount item"
+    exact = "(exact match: case, spaces and dashes matter)."
+    near = f'{words} {exact} "TISSUE-3P" is known: it differs by case.'
     assert ("MAP01", "sales_admin", near, "itself") in held(depot, "1901")
     assert sent(depot, "1901") == []
     map_missing(depot.person("finance"), "item", "tissue-3p", "TISSUE3")
@@ -172,7 +176,7 @@ def test_T36c_F07_a_default_classification_is_marked_as_one(depot: Depot) -> Non
 def test_T36d_F20_tax_of_another_rate_is_held_with_both_sums(depot: Depot) -> None:
     eight: Body = {"tax_total": "1.60", "total": "21.60"}
     depot.take(*billed("2001", {"tax": "SST"}, **eight))
-    words = "By our rates the tax is RM 2.00, the record says RM 1.60."
+    words = "Tax does not match: calculated RM 2.00, source RM 1.60."
     assert held(depot, "2001") == [("CHK01", "tax_desk", words, "itself")]
     assert sent(depot, "2001") == []
     ten: Body = {"tax_total": "2.00", "total": "22.00", "version": 2}
@@ -190,7 +194,7 @@ def test_F16_an_unmapped_branch_never_falls_back_to_another_location(depot: Depo
     depot.take(*billed("1601", price="1.61", branch="Klang"), *billed("1602", price="1.62"))
     assert depot.effects("1601", "1602") == [("created", "IV-1602-1")]
     assert sent(depot, "1601") == [], "no call, so no stock moved"
-    words = "Branch Klang has no stock location in AutoCount."
+    words = "Branch Klang is not mapped to a stock location in AutoCount."
     assert ("MAP01", "warehouse", words, "itself") in held(depot, "1601")
     assert {row[0] for row in held(depot, "1601")} == {"MAP01"}
     depot.take(*billed("1603", price="1.63", branch="klang"))  # exactly: no near miss either
@@ -213,7 +217,7 @@ def cups(at: int, **changes: Any) -> Body:
 
 def test_T36f_F21_a_price_of_another_level_is_held(trader: Trader) -> None:
     trader.take(cups(21, price_level="RETAIL"))
-    words = "Order NS-2100 is priced by level RETAIL, agreed is TRADE."
+    words = "Price level differs: NS-2100 uses RETAIL; TRADE is agreed."
     assert held(trader, "NS-2100") == [("CHK01", "sales_admin", words, "by:sales_admin")]
     books = trader.books["quickbooks"]
     assert not books.called("NS-2100")
@@ -239,7 +243,7 @@ def test_T36k_F04_the_sum_of_quickbooks_is_made_first_and_a_sen_is_named(trader:
     assert (made["NS-4100-1"], made["NS-4200-1"]) == (33.13, 33.13)
     page = trader.person("finance").get(f"{BASE}/records/intake/order/NS-4200?tab=ruletree")
     assert "Total = 33.12, sum then round = 33.13" in read(page).text
-    words = "Lines and tax of NS-4300 do not add up to RM 33.17."
+    words = "Total does not match: lines and tax of NS-4300 do not add up to RM 33.17."
     assert held(trader, "NS-4300") == [("CHK01", "accounts", words, "itself")]
     assert not books.called("NS-4300")
 
@@ -248,8 +252,8 @@ def test_T36g_F23_an_unknown_salesperson_or_project_is_held(trader: Trader) -> N
     trader.take(cups(22, agent="ABU"), cups(23, project="EXPO-27"), cups(24))
     books = trader.books["quickbooks"]
     for number, words, team in (
-        ("NS-2200", "Agent ABU is nobody in QuickBooks.", "sales_admin"),
-        ("NS-2300", "Project EXPO-27 has no class in QuickBooks.", "accounts"),
+        ("NS-2200", "Agent ABU is not mapped to a QuickBooks sales rep.", "sales_admin"),
+        ("NS-2300", "Project EXPO-27 is not mapped to a QuickBooks class.", "accounts"),
     ):
         assert held(trader, number) == [("MAP01", team, words, "itself")]
         assert not books.called(number)
@@ -288,7 +292,9 @@ def test_T36h_F06_a_tax_number_of_a_wrong_form_is_held_and_told(shop: House) -> 
     order = clean(601, items=priced("10000.01", tax="NONE"), customer=buyer(601, **given))
     shop.deliver(order)
     work(shop)
-    words = "Above RM 10,000.00 the e-invoice needs the buyer's TIN and address."
+    words = (
+        "Buyer details missing: an e-Invoice above RM 10,000.00 needs the buyer's TIN and address."
+    )
     assert ("CHK01", "tax_desk", words, "itself") in held(shop, "NS-601")
     assert written(shop, "NS-601") == []
     assert "(it ends in 0; perhaps C258456320210)" in pane(shop, 601)
@@ -305,7 +311,9 @@ def test_T36i_F08_above_ten_thousand_the_missing_fields_are_listed(shop: House) 
     above = clean(802, items=priced("10000.01", tax="NONE"))
     shop.deliver(below, above)
     work(shop)
-    words = "Above RM 10,000.00 the e-invoice needs the buyer's TIN and address."
+    words = (
+        "Buyer details missing: an e-Invoice above RM 10,000.00 needs the buyer's TIN and address."
+    )
     assert words not in [row[2] for row in held(shop, "NS-801")]
     assert words in [row[2] for row in held(shop, "NS-802")]
     assert written(shop, "NS-802") == []

@@ -209,8 +209,8 @@ def _no_is_an_answer_with_each_line_that_does_not_match(house: House) -> None:
     page = until_shown(house.visitor(FINANCE), number, "On hold")
     said = answers(page)[4]
     assert said.startswith("No: "), said
-    assert "line 1: SKU NO-SUCH-ARTICLE is not an item in AiAccount." in said
-    assert "line 2: Nobody has said how many pieces a DRUM of" in said
+    assert "line 1: Item NO-SUCH-ARTICLE is not mapped to an AiAccount item" in said
+    assert "line 2: Unit conversion missing: how many pieces are in 1 DRUM of" in said
     assert "line 3" not in said
     red = page.one("li", id="answer_4").all("span", cls="t-bad")
     assert [part.text for part in red] == [said]

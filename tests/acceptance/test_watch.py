@@ -321,7 +321,9 @@ def test_C23_what_it_says(watch: Watch, product: Product) -> None:
     assert (watch.effects("NS-2311-1"), watch.effects("IV-000077")) == ([], ["created"])
     assert watch.house.product.json("invariants", "--json")[CURRENT_COMPANY]["breaches"] == []
     told = watch.page(2311, "trace").text
-    assert "approver linked NS-2311-1 to IV-000077 in the accounting system: Typed by Mei Ling" in told
+    assert (
+        "approver linked NS-2311-1 to IV-000077 in the accounting system: Typed by Mei Ling" in told
+    )
     typed_in_aiaccount.found_and_linked(watch)
     found_and_linked(product)
 

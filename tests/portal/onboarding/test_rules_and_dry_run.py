@@ -195,7 +195,7 @@ def test_the_limit_of_e_invoices_is_asked_where_it_is_law(house: House) -> None:
     assert "# none before 2027-01-01" in shown
     assert "from 2027-01-01 = 5000.00" in shown
     assert "total &gt;= e_invoice_limit" in shown
-    assert "At RM {e_invoice_limit} and above the e-invoice needs" in shown
+    assert "an e-Invoice of RM {e_invoice_limit} or more needs" in shown
     with house.database.write() as session:
         session.get_one(Company, house.company_id).currency = "SGD"
     assert 'name="einvoice"' not in mei.text(RULES)
@@ -272,7 +272,7 @@ def test_T09d_a_template_has_the_currency_and_the_zone_of_the_company() -> None:
         assert all('"GBP"' in draft.files[c.span.file].split("\n")[c.span.line] for c in home)
         checks += len(home)
         law = [draft.files[c.span.file].split("\n")[c.span.line] for c in ruleset.checks
-               if "Above RM" in c.say]  # fmt: skip
+               if "above RM {e_invoice_limit}" in c.say]  # fmt: skip
         assert all('currency = "MYR"' in when for when in law), one.word
         named = [
             field.expr.value
@@ -295,4 +295,4 @@ def test_T09d_the_page_gives_a_template_the_currency_of_its_company(house: House
     assert "currency SGD" in shown
     assert 'zone "Asia/Singapore"' in shown
     assert 'require currency = "SGD"' in shown
-    assert "approves: {currency} {total}, the limit is {currency} {approval_limit}." in shown
+    assert "{currency} {total} is above the limit of {currency} {approval_limit}." in shown

@@ -179,7 +179,7 @@ def test_try_holds_an_order_and_says_why(starter: Path, tmp_path: Path) -> None:
     result = run("try", starter, record, "--at", "2026-11-19", "--trace")
     assert result.return_value == 1
     assert "aiaccount.sales_invoice: on hold" in result.stdout
-    assert "Customer C-404 is no debtor" in result.stdout
+    assert "Customer C-404 is not mapped to a debtor" in result.stdout
     assert "clearing.rules:" in result.stdout
     told = json.loads(run("try", starter, record, "--at", "2026-11-19", "--json").stdout)
     assert told["decisions"][0]["state"] == "held"
