@@ -25,7 +25,7 @@ from variants import Piece, Scope, scope, spoken, tables, wholes  # noqa: E402
 from connectors import registry  # noqa: E402
 from grammar.text.finding_codes import CODES  # noqa: E402
 from holding.access.role_words import ROLE_LABELS, any_of  # noqa: E402
-from portal.help.topics import title_of  # noqa: E402
+from portal.help.topics import title_of, topics  # noqa: E402
 from portal.languages.choice import ENGLISH, LANGUAGES  # noqa: E402
 from portal.languages.expressions import is_text  # noqa: E402
 from portal.languages.sentences import Sentences  # noqa: E402
@@ -333,7 +333,7 @@ def messages() -> Found:
         put(message, ROOT / "portal" / "web" / "labels.py")
     for message in names():
         put(message, ROOT / "rules" / "values" / "names.py")
-    for message in (*of_help(HELP.read_text("utf-8")), *map(title_of, CODES)):
+    for message in (*of_help(HELP.read_text("utf-8")), *map(title_of, CODES), *of_findings()):
         put(written(message), HELP)
     return found
 
@@ -392,6 +392,12 @@ def counted(one: str, many: str | None = None) -> tuple[str, str]:
 def of_help(source: str) -> list[str]:
     """The texts of the help pages."""
     return [text for text in _texts(tomllib.loads(source)) if " " in text]
+
+
+def of_findings() -> list[str]:
+    """The texts of the pages of findings that a record or a document can have."""
+    found = (one for one in topics().values() if one.group == "finding" and not one.of_rules)
+    return list(dict.fromkeys(text for one in found for text in one.texts))
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -53,9 +53,13 @@ def resolve(url: str) -> Destination | Blocked:
     except ValueError:
         return Blocked("The address of the accounting system is no URL.")
     if parts.scheme not in {"https", "http"} or not host:
-        return Blocked("The address of the accounting system must begin with https:// and name a host.")
+        return Blocked(
+            "The address of the accounting system must begin with https:// and name a host."
+        )
     if parts.username is not None or parts.password is not None:
-        return Blocked("The address of the accounting system must not contain a user name or password.")
+        return Blocked(
+            "The address of the accounting system must not contain a user name or password."
+        )
     addresses = _addresses(host, port)
     if isinstance(addresses, Blocked):
         return addresses

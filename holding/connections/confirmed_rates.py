@@ -110,7 +110,10 @@ def ask(
     if refusal := permitted(actor, "connection.admin", connection.company_id):
         return refusal
     if connection.side != "target":
-        return Refusal("connection.side", f"{connection.name} is not an accounting system: nothing is sent to it.")
+        return Refusal(
+            "connection.side",
+            f"{connection.name} is not an accounting system: nothing is sent to it.",
+        )
     found = _stored(session, connection.id)
     if (ASKED in found) is on:
         return None

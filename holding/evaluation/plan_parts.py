@@ -219,5 +219,7 @@ def _why(batch: Batch, case: Case, hold: HoldRow) -> str:
     if posting is None or posting.version_id != case.version_id:
         return f"version {case.subject.version} no longer has it"
     if hold.revision != batch.revision:
-        return f"rules, mappings or data of the accounting system changed (revision {batch.revision})"
+        return (
+            f"rules, mappings or data of the accounting system changed (revision {batch.revision})"
+        )
     return "what is known about it changed"

@@ -306,7 +306,9 @@ def _over(form: Operation, until: datetime, now: datetime) -> Refusal | None:
         return Refusal(
             code="undo.late",
             message="The undo time has passed.",
-            hint="What is held can be rejected; what was sent is reversed in the accounting system.",
+            hint=(
+                "What is held can be rejected; what was sent is reversed in the accounting system."
+            ),
         )
     return None
 

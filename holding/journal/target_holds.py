@@ -190,7 +190,9 @@ def _way(posting: Posting, trouble: Trouble) -> str:
 _WAYS = {
     MANUAL: "a person links it, skips ours, or wants it made all the same",
     TWO_E_INVOICES: "a person skips it, or wants it made here, too",
-    TOTALS: "the accounting system shows the total that was sent, or a person lets the difference stand",
+    TOTALS: (
+        "the accounting system shows the total that was sent, or a person lets the difference stand"
+    ),
     IMPORT_OPEN: "a person tells on the page of the file how its import ended",
     WITHDRAWN: "a person has it tried again; it then goes in another file",
 }

@@ -49,15 +49,15 @@ def look_again(
     """It was put right in the target: have it looked at, and go on with what is seen."""
 
     def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:
-        why = reason.strip()
+        why, name, number = reason.strip(), voice.name, hold.number
         if hold.code == TOTALS:  # ended by the reading itself, where the total is right by then
             read_now(session, [hold.posting_id or 0], now)
-            made = done(hold, f"{voice.name} had {hold.number} read again in the accounting system: {why}")
+            made = done(hold, f"{name} had {number} read again in the accounting system: {why}")
             desk.tell([made], "hold.looked_again", now, op, actor=voice)
             return made
         told = f"to be looked at again: {why}"
         close(session, [hold], voice, state=HoldState.CLEARED, why=told, now=now)
-        made = done(hold, f"{voice.name} had {hold.number} looked up again in the accounting system: {why}")
+        made = done(hold, f"{name} had {number} looked up again in the accounting system: {why}")
         desk.tell([made], "hold.looked_again", now, op, actor=voice)
         wake_records(session, [hold.record_id], now)
         settle(session, [hold])

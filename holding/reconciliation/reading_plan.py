@@ -189,7 +189,10 @@ def read_record(session: Session, actor: Actor, record_id: int, now: datetime) -
     record = session.get_one(Record, record_id)
     count = _wanted(session, Posting.record_id == record.id, now)
     if not count:
-        words = f"{record.number} has no document that is posted and can be read in an accounting system."
+        words = (
+            f"{record.number} has no document that is posted and can be read in an accounting"
+            " system."
+        )
         return _nothing(words)
     record_event(
         session,

@@ -45,13 +45,16 @@ KEPT: Final = {
     "API key rejected": "key-refused",
 }
 """What a topic is called -> the words of its address, where its own words changed."""
+OF_COMMANDS: Final = frozenset({"COV01", "OPT01", "TST10", "UOM02"})
+"""Findings with a held example that no record has: commands tell them, to who writes rules."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
     """One help page; `key` is the product's own word, `acts` what somebody must be allowed to do.
 
-    `example` and `todo` are paragraphs; a piece of a rule file begins with a line break.
+    `example` and `todo` are paragraphs; a piece of a rule file begins with a line break. What is
+    for who writes rules (`of_rules`) is told in English in every language.
     """
 
     slug: str
@@ -63,6 +66,13 @@ class Topic:
     todo: tuple[str, ...]
     acts: tuple[str, ...]
     prevent: str = ""
+    of_rules: bool = False
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What its page says, but for its title and pieces of rule files."""
+        said = (self.means, *self.example, *self.todo, self.prevent)
+        return tuple(text for text in said if text and not text.startswith("\n"))
 
 
 @lru_cache(maxsize=1)
@@ -163,6 +173,7 @@ def _finding(code: str) -> Topic:
         example=tuple(example),
         todo=tuple(_paragraphs(sections["Repair"])),
         acts=("rules.draft",) if of_rules else ("hold.assign", "posting.approve"),
+        of_rules=of_rules or code in OF_COMMANDS,
     )
 
 

@@ -26,8 +26,8 @@ PARTS: Final = (*EXPLAINED, Standing.ACCEPTED, Standing.UNEXPLAINED)
 DAYS: Final = ("Day", "Currency", "Source", "Source records", "Posted", "Posted documents",
                "Accounting system", "Accounting documents", "Difference",
                *(STANDINGS[one].word for one in PARTS))  # fmt: skip
-DIFFERENCES: Final = ("Day", "Record", "Document", "Currency", "Source", "Posted", "Accounting system",
-                      "Difference", "Standing")  # fmt: skip
+DIFFERENCES: Final = ("Day", "Record", "Document", "Currency", "Source", "Posted",
+                      "Accounting system", "Difference", "Standing")  # fmt: skip
 
 
 def reconciliation() -> ListFile | Refusal:

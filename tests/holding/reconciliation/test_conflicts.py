@@ -228,5 +228,8 @@ def test_what_a_person_decided_is_told(met: Life) -> None:
     act(met, manual_entries.look_again)
     with met.shop.database.read() as session:
         told = session.scalars(select(Event).where(Event.act == "hold.looked_again")).one()
-        assert told.body["say"] == "Tan had A-1-1 looked up again in the accounting system: Seen in the books"
+        assert (
+            told.body["say"]
+            == "Tan had A-1-1 looked up again in the accounting system: Seen in the books"
+        )
         assert session.scalars(select(Posting)).one().state == "failed"
