@@ -67,7 +67,9 @@ def add_connection(
     session.flush()
     if side == "target":
         wait_for_test(session, row, now)
-    tell(session, row, actor, now, "connection.added", f"{side.title()} {name} was added.")
+    added = f"Source {name} was added."
+    told = f"Accounting system {name} was added." if side == "target" else added
+    tell(session, row, actor, now, "connection.added", told)
     if side == "target" and ask_rates:
         confirmed_rates.ask(session, actor, row.id, now)
     return row.id

@@ -72,7 +72,7 @@ class LongWait:
     @property
     def headline(self) -> str:
         """Our queue, Source queue: netshop."""
-        name = str(self.part)
+        name = "accounting system" if self.part is Part.TARGET else str(self.part)
         return f"{name[0].upper()}{name[1:]}{': ' if self.connection else ''}{self.connection}"
 
     @property

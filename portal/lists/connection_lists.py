@@ -24,14 +24,14 @@ from portal.web import store, target_status
 CONNECTIONS: Final = ("Connection", "Side", "Connector", "Document", "Status", "Why",
                       "Paused since", "Paused by", "Pause reason", "Last delivery",
                       "Deliveries")  # fmt: skip
-STOPS: Final = ("Stop", "Route", "State", "Stopped", "Records", "Currency", "Amount",
+STOPS: Final = ("Stop", "Posting rule", "State", "Stopped", "Records", "Currency", "Amount",
                 "Limit of records", "Limit of amount", "Change", "Reason", "By", "Decided by",
                 "Decision", "Waiting")  # fmt: skip
 QUEUES: Final = ("Work", "Connection", "Due", "In hand", "Oldest due")
 WORKERS: Final = ("Worker", "State", "Started", "Last sign of life", "In hand", "Lease until")
 STUCK: Final = ("Kind", "Item", "What", "Worker", "Lease until", "Crashes")
-TARGETS: Final = ("Target", "Quota used", "Quota", "Sent in the last hour", "Failed of them",
-                  "Oldest master data read")  # fmt: skip
+TARGETS: Final = ("Accounting system", "Quota used", "Quota", "Sent in the last hour",
+                  "Failed of them", "Oldest master data read")  # fmt: skip
 
 
 def connections() -> ListFile:

@@ -47,13 +47,15 @@ STATES: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "Docume
 CLEARED: Final = ("Hold", "Record", "Source", "Kind", "Id in source", "Class", "What happened",
                   "How it ended", "Why", "By", "On hold since", "Ended", "Currency",
                   "Amount")  # fmt: skip
-ACCEPTED: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "Target", "Document",
-                   "Number", "Currency", "Posted", "Source now", "Difference", "Accepted by",
-                   "When", "Reason")  # fmt: skip
-ASKED: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "Target", "Document",
-                "Why", "You may decide", "Waits since", "Currency", "Amount")  # fmt: skip
-LATE: Final = ("Record", "Source", "Kind", "Id in source", "Status", "Finished", "Route", "State",
-               "Waits for", "Cause", "Owner", "Holds", "Due", "Currency", "Amount")  # fmt: skip
+ACCEPTED: Final = ("Record", "Source", "Kind", "Id in source", "Customer",
+                   "Accounting system", "Document", "Number", "Currency", "Posted", "Source now",
+                   "Difference", "Accepted by", "When", "Reason")  # fmt: skip
+ASKED: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "Accounting system",
+                "Document", "Why", "You may decide", "Waits since", "Currency",
+                "Amount")  # fmt: skip
+LATE: Final = ("Record", "Source", "Kind", "Id in source", "Status", "Finished", "Posting rule",
+               "State", "Waits for", "Cause", "Owner", "Holds", "Due", "Currency",
+               "Amount")  # fmt: skip
 FOUND: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "State", "Document",
                 "Currency", "Amount")  # fmt: skip
 VIEWS: Final = {

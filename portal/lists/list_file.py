@@ -38,6 +38,21 @@ MEDIA: Final = {
 }
 
 
+_NAMED: Final = (
+    ("accounting system", "target"),
+    ("accounting documents", "target documents"),
+    ("posting rule", "route"),
+)
+"""Words of heads -> what JSON, which programs read, calls them."""
+
+
+def _name(head: str) -> str:
+    name = head.lower()
+    for words, named in _NAMED:
+        name = name.replace(words, named)
+    return name.replace(" ", "_")
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Rows under their heads; read once, one after the other."""
@@ -48,8 +63,8 @@ class Table:
 
     @property
     def keys(self) -> list[str]:
-        """The heads as JSON names them."""
-        return [head.lower().replace(" ", "_") for head in self.heads]
+        """The heads as JSON names them; a head that got other words keeps its name."""
+        return [_name(head) for head in self.heads]
 
 
 @dataclass(frozen=True, slots=True)

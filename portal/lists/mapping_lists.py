@@ -29,7 +29,16 @@ MISSING: Final = ("Table", "Sent by the source", "What waits for it", "Waiting s
                   "Currency", "Amount")  # fmt: skip
 ENTRIES: Final = ("Sent by the source", "Value", "Counts from", "Revision", "By", "At", "Reason")
 UNITS: Final = ("Unit", "Item", "What waits for it", "Records", "Currency", "Amount")
-LISTS: Final = ("Target", "Kind", "Codes", "Read", "File", "File of", "Given by", "Posted before")
+LISTS: Final = (
+    "Accounting system",
+    "Kind",
+    "Codes",
+    "Read",
+    "File",
+    "File of",
+    "Given by",
+    "Posted before",
+)
 PARTIES: Final = ("Record", "Rule", "Keep", "Gone", "Keys")
 
 

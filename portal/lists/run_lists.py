@@ -22,10 +22,11 @@ from portal.pages import run_filter, runs
 from portal.web import store
 
 AT_ONCE: Final = 1000
-RUNS: Final = ("Run", "Kind", "Target", "Connector", "Document", "Started", "Ended", "By", "State",
-               "Done", "Total", "Failed")  # fmt: skip
+RUNS: Final = ("Run", "Kind", "Accounting system", "Connector", "Document", "Started", "Ended",
+               "By", "State", "Done", "Total", "Failed")  # fmt: skip
 DOCUMENTS: Final = ("Document", "Record", "Source", "Kind", "Action", "Answer", "Class",
-                    "What it said", "Target reference", "Sent", "Currency", "Amount")  # fmt: skip
+                    "What it said", "Accounting system reference", "Sent", "Currency",
+                    "Amount")  # fmt: skip
 
 
 def all_runs() -> ListFile | Refusal:
@@ -87,7 +88,7 @@ def pushes() -> ListFile:
     rows = ([one.target, *_cells(one)] for page in pages for one in page)
     asked = {"search": text, "answer": state}
     kept = {word: said for word, said in asked.items() if said}
-    table = Table("Documents sent", ("Target", *DOCUMENTS), rows)
+    table = Table("Documents sent", ("Accounting system", *DOCUMENTS), rows)
     return ListFile("the push history", "pushes", [table], kept, frozenset({"search"}))
 
 

@@ -138,7 +138,9 @@ def test_E27_what_it_says_the_time_of_each_record_and_the_part_that_waits(plant:
         work(plant.house)
     plant.goes_by(11 * MINUTE)
     (said,) = plant.waits()
-    assert said.startswith("Target: AiAccount. 1 document waits for its answer, the oldest for 11")
+    assert said.startswith(
+        "Accounting system: AiAccount. 1 document waits for its answer, the oldest for 11"
+    )
     plant.house.product.run("connection", "test", "aiaccount", *COMPANY, "--as", ADMIN)
     work(plant.house)
     assert plant.waits() == []

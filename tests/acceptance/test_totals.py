@@ -154,7 +154,7 @@ def test_C24_both_sides_have_one_filter_or_nothing_is_subtracted(house: House) -
     note = page.one("div", id="otherfilter")
     assert "different filters, so nothing is subtracted" in note.text
     assert f"Source: document date {BEFORE} to {DAY}, any status." in note.text
-    assert f"Target: document date {DAY}, any status." in note.text
+    assert f"Accounting system: document date {DAY}, any status." in note.text
     assert figures(page, BEFORE)[0][2:] == ["not in this filter", "not compared"]
     assert figures(page, DAY)[0][2:] == ["RM 33.00 2 documents", "not compared"]
     assert not page.all("p", id="equation_1")

@@ -107,7 +107,7 @@ def test_a_good_key_is_stored_tested_and_used(visit, there, database):
     with database.read() as session:
         assert session.get(Throttle, row.id).breaker == "closed"
         told = str([event.body for event in session.scalars(select(Event))])
-        assert "Target second was added." in told
+        assert "Accounting system second was added." in told
         assert DEMO_KEY not in told
         keys = session.scalars(
             select(ConnectionKey).where(ConnectionKey.connection_id == row.id)
