@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from importlib import import_module
 from typing import Any
 
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum
@@ -243,9 +244,7 @@ def _lines(sheets: Iterable[CalamineSheet]) -> Iterator[dict[str, object]]:
 
 
 def _sheets(raw: bytes, limits: Limits) -> Iterator[dict[str, object]]:
-    import openpyxl  # half of what it takes to read a small file, and few need it
-
-    if not openpyxl.DEFUSEDXML:
+    if not _openpyxl().DEFUSEDXML:
         raise RuntimeError("defusedxml is not installed")
     values = _load(raw, data_only=True)
     beside: list[Any] = [None] * len(values.worksheets)
@@ -256,10 +255,13 @@ def _sheets(raw: bytes, limits: Limits) -> Iterator[dict[str, object]]:
         yield from _rows(sheet, twin, limits)
 
 
-def _load(raw: bytes, *, data_only: bool) -> Any:
-    import openpyxl
+def _openpyxl() -> Any:
+    """Loaded by a file that needs it: to load it takes as long as reading a small file."""
+    return import_module("openpyxl")
 
-    book = openpyxl.load_workbook(
+
+def _load(raw: bytes, *, data_only: bool) -> Any:
+    book = _openpyxl().load_workbook(
         io.BytesIO(raw), read_only=True, data_only=data_only, keep_links=False
     )
     for sheet in book.worksheets:
