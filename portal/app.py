@@ -37,6 +37,7 @@ from holding.tables.row_states import HoldState, PushState, RecordState
 from portal import (
     access,
     connections,
+    hold_views,
     import_files,
     mappings,
     onboarding,
@@ -182,6 +183,7 @@ def create_app(
         *EVIDENCE,
         *access.BLUEPRINTS,
         *pages.BLUEPRINTS,
+        *hold_views.BLUEPRINTS,
         *mappings.BLUEPRINTS,
         *connections.BLUEPRINTS,
         *totals.BLUEPRINTS,

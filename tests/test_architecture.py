@@ -294,6 +294,8 @@ ANY = {
     "bench/rule_bench.py": "invoices as JSON has them: narrowing them would be measured too",
     "bench/shop_bench.py": "a query, whose type only sqlalchemy names",
     "api/openapi.py": "a JSON document of any depth, as its standard has it",
+    "hold_views/hold_filter.py": "the words of an address, which flask takes as they come",
+    "hold_views/hold_facets.py": "a word of a filter, which is a number or a text",
     "totals/daily_page.py": "the words of an address, which flask takes as they come",
     "lists/downloads.py": "the words of an address, which flask takes as they come",
     "demo/progress.py": "the terms of a query, whose type only sqlalchemy names",

@@ -61,9 +61,8 @@ from holding.tables.rules import (
     RulesetVersion,
     StoryForm,
 )
-from holding.tables.saved_views import SavedView
 from holding.tables.signals import Escalation, Notice, Recipient, Signal
-from holding.tables.tallies import HoldTally, TalliedRecord, TallyMark, UseMark
+from holding.tables.tallies import HoldTally, SavedView, TalliedRecord, TallyMark, UseMark
 from holding.tables.targets import (
     AuthorizationRequest,
     Connection,

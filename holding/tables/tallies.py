@@ -1,15 +1,18 @@
-"""What is kept of open holds, so that no page has to count them; and marks, by which a worker finds
-what it has to bring up to date.
+"""What is kept of open holds, so that no page has to count them; marks, by which a worker finds
+what it has to bring up to date; and filters that people keep under a name.
 
 Here: the tally, what it counts of each record, the marks of what has changed since, and those of
-documents that lack entries. Not here: who marks (migrations and their triggers), folding and
-reading (holding/tallies), what documents lack (holding/programs/completed_uses.py).
+documents that lack entries, saved views. Not here: who marks (migrations and their triggers),
+folding and reading (holding/tallies), what documents lack (holding/programs/completed_uses.py).
 """
+
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from holding.tables.columns import WHOLE, Base, Id, ref
+from holding.tables.columns import WHOLE, Base, Id, Json, ref
 
 
 class HoldTally(Base):
@@ -74,3 +77,20 @@ class UseMark(Base):
     __tablename__ = "use_mark"
 
     posting_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class SavedView(Base):
+    """A filter of the holding area under a name: `query` has the words of its address. Those that
+    are `shared` are seen by everybody of the company, and changed by who made them alone.
+    """
+
+    __tablename__ = "saved_view"
+    __table_args__ = (UniqueConstraint("company_id", "person_id", "name"),)
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    person_id: Mapped[int] = ref("person")
+    name: Mapped[str]
+    query: Mapped[dict[str, Any]] = mapped_column(Json)
+    shared: Mapped[bool]
+    made_at: Mapped[datetime]

@@ -1,7 +1,7 @@
 """Bands of amounts and of ages, by which a list of holds can be narrowed.
 
 Here: in which band an amount or a moment is, and where each begins and ends. Pure. Not here: what
-the bands are called (holding/worklist/facets.py), when ages are worked out (passing_days.py).
+the bands are called (holding/narrowing/facets.py), when ages are worked out (passing_days.py).
 
 Ages are counted in days that have begun since a hold was opened, up to the midnight that is noted
 for the company: so the tally and a list that is read beside it cannot disagree.

@@ -1,4 +1,4 @@
-"""The days that pass: holds that are of another age since midnight are tallied anew.
+"""The days that pass: holds that are of another age since midnight are tallied again.
 
 Here: noting the midnight that ages are counted to, with marks for the records of the holds that
 crossed into another band, in one transaction. Not here: folding them (folding.py), the bands

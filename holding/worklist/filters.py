@@ -10,14 +10,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.exceptions.bulk_acts import MOST
 from holding.parties import party_names
 from holding.tables import Cause, Company, Hold, Posting, Record, Team, TeamMember
 from holding.tables.decisions import HOLD_OPEN
-from holding.tallies import bands, tally_figures
+from holding.tallies import band_terms, tally_figures
 from holding.tallies.folding import HELD, WHOLE_RECORD
 from holding.tallies.shapes import Look
 from holding.tallies.tally_figures import Tallied
@@ -115,24 +115,9 @@ def _finer(wanted: Filter) -> Iterator[ColumnElement[bool]]:
     if wanted.targets:
         yield func.coalesce(Hold.connection_id, 0).in_(wanted.targets)
     if wanted.amounts:
-        yield or_(*(_amount(band) for band in wanted.amounts))
+        yield or_(*map(band_terms.of_amount, wanted.amounts))
     if wanted.ages:
-        yield or_(*(_age(*bands.opened_in(band, wanted.midnight)) for band in wanted.ages))
-
-
-def _amount(band: int) -> ColumnElement[bool]:
-    if band == bands.UNKNOWN:
-        return Hold.book.is_(None)
-    least, end = bands.amounts_of(band)
-    size = func.abs(Hold.book)
-    return size >= least if end is None else and_(size >= least, size < end)
-
-
-def _age(since: datetime | None, until: datetime | None) -> ColumnElement[bool]:
-    if since is None and until is None:
-        return true()
-    first = true() if since is None else Hold.opened_at >= since
-    return first if until is None else and_(first, Hold.opened_at < until)
+        yield or_(*(band_terms.of_age(band, wanted.midnight) for band in wanted.ages))
 
 
 def mine(wanted: Filter) -> ColumnElement[bool]:

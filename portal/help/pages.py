@@ -10,9 +10,9 @@ from flask import Blueprint, Flask, Response, abort, g, request
 from holding.access import people
 from holding.access.actors import ACTS
 from holding.access.role_words import ACT_LABELS, role_list
-from holding.worklist import facets
+from holding.narrowing import facets
+from holding.narrowing.facets import Facet
 from holding.worklist import filters as held
-from holding.worklist.facets import Facet
 from portal.help.topics import GROUPS, Topic, pill_slug, slug_of, topics
 from portal.web import fragments, security, store
 

@@ -15,6 +15,7 @@ from connectors.contract.errors import class_label
 from connectors.kit.workbook import Written
 from holding.access import personal_data
 from holding.lifecycle.state_labels import HOLD_LABELS, state_label
+from holding.narrowing import facets
 from holding.records import accepted_differences
 from holding.records.accepted_differences import Accepted
 from holding.store.together import answer
@@ -23,7 +24,6 @@ from holding.worklist import (
     ageing,
     approval_inbox,
     closed_holds,
-    facets,
     groups,
     open_holds,
     search,
@@ -31,8 +31,9 @@ from holding.worklist import (
 from holding.worklist import filters as worklist_filters
 from holding.worklist.filters import Filter
 from holding.worklist.open_holds import ListedHold
+from portal.hold_views import hold_filter
 from portal.lists.list_file import ListFile, Table, by_currency, each_page
-from portal.pages import dashboard, hold_filter
+from portal.pages import dashboard
 from portal.web import filters, store
 from rules.values.wording import titled
 

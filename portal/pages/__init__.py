@@ -11,7 +11,6 @@ from portal.pages import (
     records,
     rulesets,
     runs,
-    view_pages,
     worklist,
 )
 
@@ -20,7 +19,6 @@ __all__ = ["BLUEPRINTS"]
 BLUEPRINTS = (
     dashboard.pages,
     worklist.pages,
-    view_pages.pages,
     exceptions.pages,
     exceptions.period_pages,
     records.pages,

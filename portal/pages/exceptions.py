@@ -21,14 +21,16 @@ from holding.exceptions import (
     undo,
 )
 from holding.exceptions.holds import Done
+from holding.narrowing import frozen_holds
 from holding.programs import posted_differences
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.store.database import DatabaseSession
 from holding.store.together import answer
 from holding.worklist import ageing as ageing_query
-from holding.worklist import frozen_holds, open_holds
-from portal.pages import exception_forms, hold_filter, hold_pane
+from holding.worklist import open_holds
+from portal.hold_views import hold_filter
+from portal.pages import exception_forms, hold_pane
 from portal.web import filters, forms, fragments, store
 
 pages = Blueprint("desk", __name__, url_prefix="/c/<co>/holding")

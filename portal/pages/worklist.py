@@ -26,7 +26,8 @@ from holding.worklist import approval_inbox, closed_holds, open_holds
 from holding.worklist import filters as queries
 from holding.worklist import groups as lists
 from holding.worklist.filters import Filter
-from portal.pages import approval_question, hold_facets, hold_filter, hold_pane
+from portal.hold_views import hold_facets, hold_filter
+from portal.pages import approval_question, hold_pane
 from portal.web import filters, forms, fragments, store
 
 INBOX = "inbox"

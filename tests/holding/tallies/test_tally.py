@@ -15,6 +15,7 @@ from sqlalchemy import func, select, text, update
 
 from holding.access import teams
 from holding.integrity.tally_kept import wrong_tally
+from holding.narrowing import facets
 from holding.store.database import Database
 from holding.store.together import answer
 from holding.tables import (
@@ -30,7 +31,7 @@ from holding.tables import (
 )
 from holding.tables.decisions import HOLD_OPEN
 from holding.tallies import bands, folding, passing_days, tally_figures
-from holding.worklist import ageing, facets, filters
+from holding.worklist import ageing, filters
 from holding.worklist.filters import Filter, Held
 from holding.worklist.groups import groups
 from tests.holding.shop import Shop, line, open_shop, order, start

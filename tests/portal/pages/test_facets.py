@@ -183,7 +183,7 @@ def test_C03_a_view_stays_in_its_company(visit):
 
 
 def test_C03_limits_of_views(visit, monkeypatch):
-    from holding.exceptions import saved_views
+    from holding.narrowing import saved_views
 
     lim = visit("lim")
     keep(lim, "", status=422)

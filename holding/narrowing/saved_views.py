@@ -1,8 +1,8 @@
 """Filters of the holding area under a name: a person's own, and those that colleagues share.
 
 Here: keeping, renaming, sharing and deleting one, and the list. Not here: what a filter finds
-(filters.py), its address (portal/pages/hold_filter.py). A view grants nothing: whoever opens it
-sees what they may see.
+(filters.py), its address (portal/hold_views). A view grants nothing: whoever opens it sees what
+they may see.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """Saved views of the holding area: keeping the filter of now, and the page of one's views.
 
-Here: the routes. Not here: who may do what (holding/exceptions/saved_views.py), the filter in an
+Here: the routes. Not here: who may do what (holding/narrowing/saved_views.py), the filter in an
 address (hold_filter.py).
 """
 
@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, request, url_for
 
-from holding.exceptions import saved_views
+from holding.narrowing import saved_views
 from holding.refusal import Refusal
 from holding.store.together import answer
-from portal.pages import hold_filter
+from portal.hold_views import hold_filter
 from portal.web import fragments, store
 
 pages = Blueprint("views", __name__, url_prefix="/c/<co>/holding/views")

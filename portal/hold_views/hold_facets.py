@@ -1,7 +1,7 @@
 """The facets of the holding area, and what is set in them, as its page shows them.
 
 Here: which facets there are under a filter, with what each word of it is called. Not here: the
-filter in an address (hold_filter.py), counting (holding/worklist/facets.py).
+filter in an address (hold_filter.py), counting (holding/narrowing/facets.py).
 """
 
 from collections.abc import Callable
@@ -11,13 +11,12 @@ from typing import Any
 
 from flask import g
 
-from holding.exceptions import saved_views
+from holding.narrowing import facets, held_customers, saved_views
+from holding.narrowing.facets import Facet, Names
 from holding.store.together import Together
-from holding.worklist import facets, held_customers
 from holding.worklist import filters as queries
-from holding.worklist.facets import Facet, Names
 from holding.worklist.filters import Filter, Held
-from portal.pages import hold_filter
+from portal.hold_views import hold_filter
 from portal.web import filters, store
 from rules.values.wording import titled
 

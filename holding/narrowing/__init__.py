@@ -1,0 +1,1 @@
+"""Clearpost holding.narrowing: facets of the holding area, what acts over it saw, saved views."""
