@@ -1,7 +1,8 @@
-"""Targets that people carry files to: what only they offer, and what is read back of them.
+"""Targets that people carry files to: what only they offer, and what is read back of them; and
+those that show a page of what they imported.
 
-Here: the protocol and its plain data. Not here: how a file is written (each target's build), what
-becomes of its documents (holding/import_files).
+Here: the protocols and their plain data. Not here: how a file is written (each target's build),
+what becomes of its documents (holding/import_files).
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from decimal import Decimal
 from typing import Protocol, runtime_checkable
 
 from connectors.contract.sources import SourceRefusal
+from connectors.contract.targets import Settings
 from grammar.text.finding_codes import ErrorClass
 
 
@@ -36,4 +38,15 @@ class ImportedByHand(Protocol):
 
     def listed(self, raw: bytes) -> tuple[Listed, ...] | SourceRefusal:
         """The documents of a listing that was saved there as a workbook; or why it is not read."""
+        ...
+
+
+@runtime_checkable
+class ShowsImports(Protocol):
+    """A target with a page of its own for what became of a call."""
+
+    def import_page(self, settings: Settings, answer: bytes) -> str:
+        """The address of that page for the call that was answered so, in the company of this
+        connection; blank where there is none.
+        """
         ...

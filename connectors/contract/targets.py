@@ -1,9 +1,9 @@
 """What every target offers, and what only some can do.
 
 Here: the protocol; and those of targets that make later what they take in, exchange a stored key
-for a short one, show posted documents, tell which were changed, find similar ones, tell how they
-count items, or whether a party is in use. Not here: what passes through it (calls.py), anything
-that talks.
+for a short one, show posted documents, at once or later, tell which were changed, find similar
+ones, tell how they count items, or whether a party is in use. Not here: what passes through it
+(calls.py), anything that talks.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -225,6 +225,21 @@ class Readable(Protocol):
 
 
 @runtime_checkable
+class ReadsLater(Protocol):
+    """A target whose `read` may be answered later: `unknown` then, with a ticket to ask by."""
+
+    def read_later(
+        self,
+        documents: Sequence[OutgoingDocument],
+        ticket: str,
+        settings: Settings,
+        secret: str,
+        http: Http,
+    ) -> tuple[Found, ...]:
+        """The same of documents of that reading; `unknown` without a ticket: they are read anew."""
+
+
+@runtime_checkable
 class TellsChanges(Protocol):
     """A target that tells in one call which documents were changed since a moment."""
 
@@ -301,16 +316,5 @@ class TellsItems(Protocol):
         """The set-up of each of these that could be read, None where there is no such item or where
         it has no unit; what could not be asked for now is left out. `unknown` when nobody can say
         anything now. Changes nothing.
-        """
-        ...
-
-
-@runtime_checkable
-class ShowsImports(Protocol):
-    """A target with a page of its own for what became of a call."""
-
-    def import_page(self, settings: Settings, answer: bytes) -> str:
-        """The address of that page for the call that was answered so, in the company of this
-        connection; blank where there is none.
         """
         ...

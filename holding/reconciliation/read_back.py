@@ -2,7 +2,8 @@
 
 Here: the turn, its reading, and what a reading changes. A total that differs from what was sent
 because the target rounds is no change by anybody. Not here: when (reading_plan.py), what of it
-becomes a fact of a judging (connections/readings.py), whose a field is (the rules say that).
+becomes a fact of a judging (connections/readings.py), whose a field is (the rules say that), which
+readings a target has taken in and not answered yet (readings_under_way.py).
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connectors.contract import Found, Kept
-from connectors.contract.targets import Readable
+from connectors.contract.targets import Readable, ReadsLater
 from grammar.text.amounts import grouped
 from holding.audit.events import Fact, record_events
 from holding.connections import breaker, limits, readings
@@ -23,8 +24,9 @@ from holding.journal import kept_totals, target_holds
 from holding.journal.posting_claims import lock_families
 from holding.lifecycle.changes import wake_records
 from holding.posting.target_state import in_books
-from holding.reconciliation import reading_plan, totals_mismatch, unchanged
+from holding.reconciliation import reading_plan, readings_under_way, totals_mismatch, unchanged
 from holding.reconciliation.reading_plan import Watched
+from holding.reconciliation.readings_under_way import Part
 from holding.reconciliation.totals_mismatch import Seen
 from holding.store import bulk
 from holding.tables import Posting, Push, Reading
@@ -73,8 +75,9 @@ def turn(desk: Desk, channel: Channel) -> int:
     watched = reading_plan.take(desk, channel, target.read_at_once)
     if not watched:
         return passed
-    documents = [one.document for one in watched]
-    found = target.read(documents, channel.settings, channel.secret, desk.http)
+    parts = _parts(desk, channel, watched)
+    told = [pair for part in parts for pair in _told(desk, channel, target, *part)]
+    watched, found = tuple(one for one, _ in told), tuple(seen for _, seen in told)
     with desk.database.write() as session:
         now = desk.clock.now()
         lock_families(session, channel.company_id, [one.family for one in watched])
@@ -85,7 +88,34 @@ def turn(desk: Desk, channel: Channel) -> int:
         breaker.looked(session, there, found, now, desk.pace, key_id=channel.key_id)
         limits.heard(session, channel, found, now)
         target_holds.settle(session, records, causes)
+        if isinstance(target, ReadsLater):
+            readings_under_way.keep(session, channel, parts, told, now)
     return passed + len(watched)
+
+
+def _parts(desk: Desk, channel: Channel, watched: tuple[Watched, ...]) -> tuple[Part, ...]:
+    """The documents by how they are asked for; the calls of one part were spent when they were
+    taken.
+    """
+    if not isinstance(channel.target, ReadsLater):
+        return (("", watched),)
+    with desk.database.write() as session:
+        parts = readings_under_way.parts(session, channel, watched, desk.clock.now())
+        limits.spend(session, channel, (len(parts) - 1) * channel.target.pace.to_look)
+    return parts
+
+
+def _told(
+    desk: Desk, channel: Channel, target: Readable, ticket: str, watched: Sequence[Watched]
+) -> list[tuple[Watched, Found]]:
+    """What the target has for each, or says of the question that it took in before."""
+    documents = [one.document for one in watched]
+    call = (channel.settings, channel.secret, desk.http)
+    if ticket and isinstance(target, ReadsLater):
+        found = target.read_later(documents, ticket, *call)
+    else:
+        found = target.read(documents, *call)
+    return list(zip(watched, found, strict=True))
 
 
 def _keep_all(

@@ -13,8 +13,8 @@ from connectors.contract.hand_imports import ImportedByHand
 from connectors.contract.master_lists import TellsLists
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.contract.targets import (
-    Deferring,
     Readable,
+    ReadsLater,
     Renewing,
     Searchable,
     Target,
@@ -134,12 +134,12 @@ def _posted(target: Target) -> str:
     if isinstance(target, ImportedByHand):
         return "Compared with a listing that a person saves there."
     if not isinstance(target, Readable):
-        later = "until they are made, not afterwards" if isinstance(target, Deferring) else "not"
-        return f"They are read again {later}."
+        return "They are not read again."
     many = "one" if target.read_at_once == 1 else str(target.read_at_once)
     read = f"They are read again, {many} in a call."
     asked = " Before that one call asks which of them were changed."
-    return f"{read}{asked if isinstance(target, TellsChanges) else ''}"
+    later = " The answer comes later." if isinstance(target, ReadsLater) else ""
+    return f"{read}{asked if isinstance(target, TellsChanges) else ''}{later}"
 
 
 def _searched(target: Target) -> str:

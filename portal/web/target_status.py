@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors import registry
-from connectors.contract.targets import Settings, ShowsImports
+from connectors.contract.hand_imports import ShowsImports
+from connectors.contract.targets import Settings
 from holding.connections import connection_rows as queries
 from holding.runs.status import pills
 from holding.store.database import DatabaseSession

@@ -7,7 +7,7 @@ import pytest
 
 from tests.acceptance.parts import state
 from tests.acceptance.product import FINANCE, Product, free_environment, order
-from tests.acceptance.quiet import BASE, ask_target, rows, work
+from tests.acceptance.quiet import BASE, ask_target, record, rows, work
 from tests.acceptance.relay import Relayed, opened_relay
 
 pytestmark = pytest.mark.slow
@@ -43,6 +43,7 @@ def test_E30_an_answer_in_two_steps_is_asked_for_to_its_end(house: Relayed) -> N
     assert (house.sent(1), _never_retried(house, 1)) == (1, True)
     _failed_ends_as_its_message(house)
     _lost_on_the_way(house)
+    _changed_by_hand(house)
 
 
 def _over_restarts(house: Relayed) -> None:
@@ -98,6 +99,26 @@ def _lost_on_the_way(house: Relayed) -> None:
     assert (house.state(4), house.sent(4), len(house.made(4))) == ("posted", 1, 1)
     looks = "SELECT count(*) FROM request WHERE kind = 'lookup'"
     assert rows(house, looks)[0][0] >= 1
+
+
+def _changed_by_hand(house: Relayed) -> None:
+    """Read again in the same queue; what somebody changed on the desktop is held."""
+    _read_a_day_later(house)
+    assert "It exists there as it was sent" in record(house.visitor(FINANCE), 1, "trace").text
+    ask_target(house, "by_hand", number="NS-1", NetTotal="90.00")
+    _read_a_day_later(house)
+    page = record(house.visitor(FINANCE), 1)
+    assert "NS-1 was changed in the target: NetTotal 11.00 is 90.00 there" in page.text, page.text
+    assert "was changed in the target" not in record(house.visitor(FINANCE), 4).text
+    assert (house.sent(1), house.sent(4)) == (1, 1)
+
+
+def _read_a_day_later(house: Relayed) -> None:
+    house.works_there(26 * 3600)  # else the token that it gives would be over here
+    house.turn(26 * 3600)
+    for _ in range(4):
+        house.works_there(200)
+        house.turn(400)
 
 
 def _never_retried(house: Relayed, number: int) -> bool:

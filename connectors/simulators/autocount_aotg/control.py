@@ -71,7 +71,8 @@ class Control(control.Control[Books]):
         stands = self.books.documents.get((book, str(given.get("number", "")).casefold()))
         if stands is None:
             raise ControlError("No such document")
-        change = {name: given[name] for name in ("DebtorCode", "Cancelled") if name in given}
+        words = ("DebtorCode", "DocDate", "Cancelled")
+        change = {name: given[name] for name in words if name in given}
         if "NetTotal" in given:
             change["NetTotal"] = Decimal(str(given["NetTotal"]))
         made = dumps({**stands, **change}).decode()

@@ -36,7 +36,7 @@ from connectors.contract import declared_settings as declared
 from connectors.contract.targets import Renewed
 from connectors.kit.calls import not_made, sent
 from connectors.kit.connection_settings import E_INVOICES
-from connectors.targets.autocount_aotg import outcomes, payload, probe, tokens
+from connectors.targets.autocount_aotg import outcomes, payload, probe, read_back, tokens
 from connectors.targets.autocount_aotg.answers import not_taken
 from connectors.targets.autocount_aotg.documents import POSTED, TOTAL
 from connectors.targets.autocount_aotg.outcomes import Ticket, Wanted, wanted_of
@@ -63,12 +63,13 @@ FORM = ConnectionForm(
     can=(
         "Puts A/R invoices into a queue, and asks until the desktop has made them.",
         "Looks at each invoice in the books before it counts as posted.",
+        "Reads posted invoices again each day, for a month: customer, day, total, and void.",
     ),
     cannot=(
         "Post items, units and stock: an invoice books amounts to accounts.",
         "Post sales orders, delivery orders and goods received notes: there is no method for them.",
         "Post credit notes, payments and bills, or change and void what is posted.",
-        "Find documents that were typed in by hand, and read posted ones again.",
+        "Find documents that were typed in by hand, and tell which line of an invoice changed.",
     ),
     gives="A/R invoices over amounts: no stock, no changes, no credit notes, no payments",
     needs="API key of the account book, user name and password; the desktop has to be switched on",
@@ -146,6 +147,7 @@ class AutoCountOnTheGo:
     settle_seconds = 86_400.0  # the desktop may be switched off for a night
     pace = Pace(per_minute=60, to_send=4, to_look=3)  # a write, a list, and the result of each
     file_limits = FileLimits(documents=payload.MOST)
+    read_at_once = read_back.AT_ONCE
 
     def rounding(self, settings: Settings) -> Rounding:  # noqa: ARG002 - it has no other way
         """Tax is worked out for each line, and the lines are summed."""
@@ -208,6 +210,27 @@ class AutoCountOnTheGo:
         """What became of the request of this ticket, and then what the target has."""
         relay, wanted = Relay(settings, secret, http), wanted_of(document, settings)
         return _kept(outcomes.ask_again(wanted, Ticket.read(ticket), relay), secret)
+
+    def read(
+        self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
+    ) -> tuple[Found, ...]:
+        """Ask for the list of their days; mostly it is told later."""
+        wanted = [wanted_of(one, settings) for one in documents]
+        found = read_back.ask(wanted, Relay(settings, secret, http))
+        return tuple(_kept(one, secret) for one in found)
+
+    def read_later(
+        self,
+        documents: Sequence[OutgoingDocument],
+        ticket: str,
+        settings: Settings,
+        secret: str,
+        http: Http,
+    ) -> tuple[Found, ...]:
+        """What the list of this ticket says of these."""
+        wanted = [wanted_of(one, settings) for one in documents]
+        found = read_back.ask_again(wanted, ticket, Relay(settings, secret, http))
+        return tuple(_kept(one, secret) for one in found)
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""

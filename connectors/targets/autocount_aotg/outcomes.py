@@ -100,7 +100,7 @@ def ask_again(wanted: Wanted, ticket: Ticket, relay: Relay) -> Found:
     if not ticket.write:
         return look_up(wanted, relay)
     ticket = Ticket(ticket.write)
-    told = _result(ticket.write, relay)
+    told = result(ticket.write, relay)
     if isinstance(told, Found):  # it is not kept for ever: then only the look-up can tell
         return look_up(wanted, relay) if told.status == GONE else told
     if told.progress in UNDER_WAY:
@@ -141,7 +141,7 @@ def _of_look(
     wanted: Wanted, ticket: Ticket, relay: Relay, write: Told | None = None
 ) -> Found | None:
     """What a look saw; None where it came to nothing, so that another has to be made."""
-    told = _result(ticket.look, relay)
+    told = result(ticket.look, relay)
     if isinstance(told, Found):
         return None if told.status == GONE else told
     if told.progress in UNDER_WAY:
@@ -149,14 +149,15 @@ def _of_look(
     if told.progress == Progress.FAILED or not isinstance(told.content, list):
         return None
     if ticket.write and write is None:
-        again = _result(ticket.write, relay)
+        again = result(ticket.write, relay)
         if isinstance(again, Found) and again.status != GONE:
             return again
         write = again if isinstance(again, Told) else None
     return judged(wanted, written(write, wanted.number) if write else None, told)
 
 
-def _result(request: str, relay: Relay) -> Told | Found:
+def result(request: str, relay: Relay) -> Told | Found:
+    """What became of a request; why nobody can say, with the status that was answered."""
     answer = relay.result(request)
     told = told_of(answer, request)
     if told is not None:
@@ -178,7 +179,7 @@ def _under_way(ticket: Ticket, told: Told) -> Found:
 
 def judged(wanted: Wanted, write: Written | None, look: Told) -> Found:
     """What the end of the write and what the target has say together."""
-    mine = [one for one in look.rows if _is_number(one, wanted.number)]
+    mine = [one for one in look.rows if is_number(one, wanted.number)]
     live = [one for one in mine if one.get("Cancelled") is not True]
     if len(live) > 1:
         words = f"{len(live)} documents {wanted.number} exist there."
@@ -239,7 +240,8 @@ def _beside(wanted: Wanted, entry: Entry, look: Told) -> Found:
     )
 
 
-def _is_number(entry: Entry, number: str) -> bool:
+def is_number(entry: Entry, number: str) -> bool:
+    """Whether an invoice of the list has this number; AutoCount takes large for small letters."""
     found = entry.get("DocNo")
     return isinstance(found, str) and found.casefold() == number.casefold()
 
@@ -259,7 +261,7 @@ def answers_of(told: Told, wanted: Sequence[Wanted], relay: Relay) -> tuple[Answ
     waits = tuple(_awaiting(one, told) for one in wanted)
     if told.progress in UNDER_WAY or len(wanted) > 1:  # the looks of many have a pass of their own
         return waits
-    ended = _result(told.request, relay)
+    ended = result(told.request, relay)
     if isinstance(ended, Found) or ended.progress in UNDER_WAY:
         return waits
     pairs = zip(wanted, waits, strict=True)

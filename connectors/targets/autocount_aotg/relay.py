@@ -75,9 +75,12 @@ class Relay:
         """The call that has an effect."""
         return self._call("POST", path, body, push=True)
 
-    def listed(self, day: str) -> Call:
-        """Ask for all A/R invoices of a day; the answer names the request that tells them."""
-        wanted = {"FromDateTime": f"{day}T00:00:00.000Z", "ToDateTime": f"{day}T23:59:59.000Z"}
+    def listed(self, day: str, last: str = "") -> Call:
+        """Ask for all A/R invoices of a day, or of the days to a last one; the answer names the
+        request that tells them.
+        """
+        end = f"{last or day}T23:59:59.000Z"
+        wanted = {"FromDateTime": f"{day}T00:00:00.000Z", "ToDateTime": end}
         return self._call("POST", LISTING, dumps(wanted))
 
     def result(self, request: str) -> Call:

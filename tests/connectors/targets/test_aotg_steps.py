@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.contract.targets import Readable, Searchable, TellsItems, TellsParties
+from connectors.contract.targets import Searchable, TellsItems, TellsParties
 from connectors.registry import targets
 from tests.connectors.recorded import Tape, expected, played, recorded
 from tests.connectors.recorded_aotg import FIRST
@@ -274,8 +274,24 @@ class TestTheBook:
 
 def test_what_it_cannot_do_is_declared():
     target = targets()["autocount_aotg"]
-    for more in (Readable, Searchable, TellsItems, TellsParties):
+    for more in (Searchable, TellsItems, TellsParties):
         assert not isinstance(target, more)
     (document,) = target.documents
     assert (document.actions, document.lists, document.reckons) == ((), (), False)
     assert "no stock, no changes, no credit notes, no payments" in target.form.gives
+
+
+@pytest.mark.parametrize(
+    ("offline", "says"),
+    [
+        (False, "answers. AOTG tells no name: compare it in AOTG once."),
+        (True, "has not answered yet: the desktop is busy or switched off."),
+    ],
+)
+def test_the_connection_test_names_the_account_book_that_is_meant(bench, offline, says):
+    bench.sim.control("book", offline=offline)
+    named = {**bench.sim.settings, "company_name": "Kedai Bunga Sdn Bhd", "company_id": "3DT88"}
+    for given, told in ((named, "Kedai Bunga Sdn Bhd"), ({**named, "company_name": " "}, None)):
+        report = bench.target.test(given, bench.sample.secret, bench.http)
+        (step,) = [one for one in report.steps if one.name == "Account book"]
+        assert (step.ok, step.words) == (None, f"Book 3DT88 ({told or 'no name given'}) {says}")

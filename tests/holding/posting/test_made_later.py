@@ -14,10 +14,19 @@ from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.connections import breaker, probe, setup
 from holding.reconciliation.reading_plan import read_target
-from holding.refusal import Refusal
 from holding.runs import date_ranges
 from holding.store.database import Database
-from holding.tables import Attempt, Company, Connection, Event, Posting, Run, Throttle
+from holding.tables import (
+    Attempt,
+    Company,
+    Connection,
+    Event,
+    Posting,
+    Reading,
+    Request,
+    Run,
+    Throttle,
+)
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS, make_desk
 from tests.holding.life import Life
@@ -237,14 +246,86 @@ def test_a_batch_ends_row_by_row_and_counts_in_its_month(opened: Relayed) -> Non
     assert (said["error_class"], used) == ("mapping_missing", 2)
 
 
-def test_what_stands_there_is_not_read_again(life: Relayed) -> None:
+DAY = 24 * 3600
+
+
+def lists(life: Relayed) -> int:
+    """How often the invoices of some days were asked for."""
+    taken_in = [one for one in life.ledger() if one["effect"] == "queued"]
+    return sum(one["kind"] == "list" for one in taken_in)
+
+
+def under_way(life: Relayed) -> list[Request]:
+    with life.shop.database.read() as session:
+        waits = (Request.kind == "read") & (Request.state == "sending")
+        return list(session.scalars(select(Request).where(waits)))
+
+
+def readings(life: Relayed) -> list[tuple[bool, dict[str, Any]]]:
+    with life.shop.database.read() as session:
+        rows = session.scalars(select(Reading).order_by(Reading.id))
+        return [(row.same, row.body) for row in rows]
+
+
+def test_what_stands_there_is_read_again_in_bulk_and_a_change_by_hand_is_held(
+    life: Relayed,
+) -> None:
+    for number in ("A-1", "A-2", "A-3"):
+        life.arrive(number)
+    life.later(1800)
+    assert [state(life, number) for number in ("A-1", "A-2", "A-3")] == ["posted"] * 3
+    before = lists(life)
+    with life.shop.database.write() as session:
+        read_target(session, life.shop.actor("adam"), life.connection_id, life.shop.now)
+    life.later(1800)
+    assert lists(life) - before == 1, "one list tells of all that stands under its days"
+    assert [same for same, _ in readings(life)] == [True] * 3
+    assert under_way(life) == [], "what is answered is over"
+    life.sim.control("by_hand", number="A-2", DebtorCode="300-K210")
+    life.later(DAY + 3600)
+    assert [life.held(number) for number in ("A-1", "A-2", "A-3")] == [[], ["STL03"], []]
+    assert "DebtorCode is 300-K210 there" in life.told("posting.read")[-1]
+    life.sim.control("by_hand", number="A-2", DebtorCode="300-W001")
+    life.later(2 * DAY)
+    assert life.held("A-2") == []
+    assert life.sends() == ["CreateARInvoice"] * 3
+
+
+def test_a_reading_waits_for_a_desktop_that_is_off_and_no_list_is_asked_for_twice(
+    life: Relayed,
+) -> None:
     life.arrive("A-1")
     life.later(900)
-    assert state(life) == "posted"
+    life.sim.control("by_hand", number="A-1", DocDate="01-01-2020")
+    life.sim.control("book", offline=True)
+    before = lists(life)
+    life.later(2 * DAY)
+    assert (lists(life) - before, len(under_way(life)), readings(life)) == (1, 1, [])
+    with life.shop.database.read() as session:
+        assert breaker.closed(session, life.connection_id), "who says not yet has answered"
+    life.sim.control("book", offline=False)
+    life.later(1800)
+    (reading,) = readings(life)
+    assert "it was deleted, or moved to another day" in reading[1]["words"]
+    assert (under_way(life), life.held("A-1")) == ([], ["STL03"])
+
+
+def test_it_is_read_when_a_person_asks(life: Relayed) -> None:
+    life.arrive("A-1")
+    life.later(900)
     with life.shop.database.write() as session:
         told = read_target(session, life.shop.actor("adam"), life.connection_id, life.shop.now)
-        due = session.scalars(select(Posting.read_due_at)).all()
-    assert isinstance(told, Refusal)
-    assert "cannot be read there again" in told.message
-    assert due == [None]
+    assert told == 1
+    life.later(1200)
+    assert [same for same, _ in readings(life)] == [True]
     assert timedelta(seconds=AutoCountOnTheGo.settle_seconds) == timedelta(days=1)
+
+
+def test_a_ticket_that_nobody_asks_for_any_more_is_forgotten(life: Relayed) -> None:
+    life.arrive("A-1")
+    life.later(900)
+    life.sim.control("book", offline=True)
+    life.later(DAY + 1800)
+    (old,) = under_way(life)
+    life.later(8 * DAY)
+    assert [one.id for one in under_way(life)] != [old.id]
