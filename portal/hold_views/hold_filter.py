@@ -36,7 +36,7 @@ HEADINGS: Final[Mapping[str, str]] = {
     "people": "Taken by",
     "causes": "Cause",
     "sources": "Source",
-    "targets": "Target",
+    "targets": "Accounting system",
     "amounts": "Amount",
     "ages": "Age",
     "customers": "Customer",
