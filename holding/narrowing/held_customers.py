@@ -7,7 +7,7 @@ here: the other facets (facets.py), finding one by letters (holding/parties).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -15,8 +15,6 @@ from sqlalchemy.orm import Session
 from holding.store.together import Question, Together
 from holding.tables import Hold, Record
 from holding.tables.decisions import HOLD_OPEN
-from holding.tallies import tally_figures
-from holding.tallies.folding import HELD, WHOLE_RECORD
 from holding.words import Sums
 from holding.worklist.filters import Filter, terms
 
@@ -64,14 +62,20 @@ def of(
 
 
 def _one(company_id: int, wanted: Filter, key: str) -> Question[Customer]:
+    """Summed here: their holds need not be looked at as the tally looks at shapes."""
     mine = terms(company_id, replace(wanted, customers=(key,)))
     oldest = select(Hold.id).where(*mine).order_by(Hold.opened_at, Hold.id).limit(COUNTED + 1)
-    rows = (yield HELD.add_columns(Record.party).where(Hold.id.in_(oldest))).all()
-    each = [one for one in tally_figures.one_by_one(rows) if one.cause_id == WHOLE_RECORD]
-    found = tally_figures.figure(each, _any)
+    rows = (
+        yield select(Record.party, Record.currency, Record.amount)
+        .add_columns(func.max(Hold.book).label("book"), func.count().label("holds"))
+        .join_from(Hold, Record, Record.id == Hold.record_id)
+        .where(Hold.id.in_(oldest))
+        .group_by(Record.id)
+    ).all()
+    sums: dict[str, int] = {}
+    for row in rows:
+        code, minor = (row.currency, row.amount) if row.book is None else ("", row.book)
+        if minor is not None:
+            sums[code] = sums.get(code, 0) + minor
     name = max((row.party for row in rows), default="") or key
-    return Customer(key, name, found.records, found.money, more=len(rows) > COUNTED)
-
-
-def _any(_: Any) -> bool:
-    return True
+    return Customer(key, name, len(rows), sums, more=sum(row.holds for row in rows) > COUNTED)

@@ -90,7 +90,7 @@ def test_C30_a_fix_frees_its_records_and_says_before_which(
         assert story.count("Checked again because finance set item") == 1
     assert "Checked again because" not in words(record_page(finance, 201, "trace"))
     ended = words(finance.get(f"{HOLDING}?view=cleared"))
-    assert ended.count(f"SKU {SKU} is not an item") >= 25
+    assert ended.count(f"Item {SKU} is not mapped to an AiAccount item") >= 25
 
 
 def test_B08_a_mapping_counts_from_a_day_keeps_its_history_and_stays_while_records_use_it(

@@ -106,7 +106,7 @@ def _earlier(moment: str, days: int) -> str:
 def test_the_largest_amount_is_cleared_in_three_clicks_and_one_choice(month: Month) -> None:
     with month.work("approver", "accounts") as (page, done):
         first = page.locator("#dashcauses tbody tr").first
-        assert "approves" in first.inner_text()
+        assert "Approval needed" in first.inner_text()
         first.get_by_role("link", name=re.compile("^See ")).click()
         page.locator("a[id^=approveall_]").click()
         page.fill("#approvereason", "compared with the orders")

@@ -133,7 +133,7 @@ def test_C33_a_release_is_remembered_for_its_version_only(house: House) -> None:
     assert state(record(finance, 3301)) == "Posted"
     again = record(finance, 3302)
     assert state(again) == "On hold"
-    assert "NS-3302 says RM 13.00" in again.text
+    assert "rounding of NS-3302 do not add up to RM 13.00" in again.text
 
 
 def test_C34_many_at_once_each_with_its_own_answer(house: House) -> None:

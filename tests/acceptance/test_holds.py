@@ -117,7 +117,7 @@ def test_C17_the_message_is_opened_before_the_retry_button_is_live(
         assert page.locator("[id^=opened]").count() == 0
         message.click()
         page.locator("[id^=opened]").wait_for()
-        assert "NS-1701 says RM 12.00" in page.inner_text("[id^=opened]")
+        assert "rounding of NS-1701 do not add up to RM 12.00" in page.inner_text("[id^=opened]")
         assert retry.get_attribute("aria-disabled") is None
         assert person.violations() == []
         page.reload()
@@ -201,8 +201,8 @@ def found(visitor: Visitor, number: int) -> tuple[str, str]:
 
 WRONG: dict[int, tuple[dict[str, Any], str, str]] = {
     801: ({"items": with_sku("NEW-80")}, "Workflow", "NEW-80"),
-    802: ({"total": "12.00"}, "Workflow", "NS-802 says RM 12.00"),
-    803: ({"status": "returned"}, "Workflow", "The goods came back"),
+    802: ({"total": "12.00"}, "Workflow", "rounding of NS-802 do not add up to RM 12.00"),
+    803: ({"status": "returned"}, "Workflow", "Goods returned"),
     804: ({"channel": None, "customer": buyer(804, id=None)}, "Workflow", "customer"),
     805: ({"status": "pending", "paid_at": None}, "Workflow", "It waits:"),
     806: ({"items": priced("4100.00")}, "Workflow", "3,000.00"),

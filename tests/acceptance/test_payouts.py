@@ -157,12 +157,12 @@ def test_a_payout_is_booked_once_and_comes_to_the_bank_deposit_to_the_sen(shop: 
     payout = shop.paid_out(orders=[1, 2])
     net = Decimal(payout["amount"])
     [blank] = shop.held(payout["id"])
-    assert "the bank has not told it" in blank
+    assert "or the bank: deposit." in blank
     assert shop.booked(payout["id"]) == {}
 
     shop.tell(payout["id"], net + Decimal("0.01"))
     [less] = shop.held(payout["id"])
-    assert "is RM 0.01 less than the bank deposit" in less
+    assert "is RM 0.01 less than the deposit" in less
     assert shop.booked(payout["id"]) == {}
 
     shop.tell(payout["id"], net)
@@ -197,7 +197,7 @@ def test_an_order_that_is_not_here_holds_its_payout_by_its_number(shop: Shop) ->
     shop.tell(payout["id"], Decimal(payout["amount"]))
     held = shop.held(payout["id"])
     assert len(held) == 1
-    assert f"Order {strange} of payout {payout['id']} is not here" in held.pop()
+    assert f"order {strange} of payout {payout['id']} was not received" in held.pop()
     assert shop.booked(payout["id"]) == {}
 
 
@@ -239,14 +239,14 @@ def test_what_shopee_released_of_a_day_is_booked_once_and_comes_to_the_bank_depo
 
     day = next_day(shopee)
     [blank] = shopee.held(day)
-    assert "the bank has not told it" in blank
+    assert "or the bank: deposit." in blank
     assert shopee.booked(day) == {}
     released = requests.get(f"{shopee.url}/_sim/escrows", timeout=20).json()["escrows"]
     net = sum((Decimal(str(x["listed"]["payout_amount"])) for x in released), Decimal(0))
 
     shopee.tell(day, net - Decimal("0.01"))
     [more] = shopee.held(day)
-    assert "is RM 0.01 more than the bank deposit" in more
+    assert "is RM 0.01 more than the deposit" in more
     assert shopee.booked(day) == {}
 
     shopee.tell(day, net)
@@ -288,7 +288,7 @@ def test_a_statement_of_lazada_is_booked_once_it_is_paid_and_comes_to_the_bank_d
     net = Decimal(told["shown"]["payout"].removesuffix(" MYR"))
     lazada.read()
     [blank] = lazada.held(key)
-    assert "the bank has not told it" in blank
+    assert "or the bank: deposit." in blank
     lazada.tell(key, net)
     assert lazada.held(key) == set(), "it waits until Lazada has paid it"
     assert lazada.booked(last) == {}
@@ -296,10 +296,10 @@ def test_a_statement_of_lazada_is_booked_once_it_is_paid_and_comes_to_the_bank_d
     lazada.do("statement", number=key)
     lazada.read()
     [blank] = lazada.held(key)
-    assert "the bank has not told it" in blank, "what was told was of another state of it"
+    assert "or the bank: deposit." in blank, "what was told was of another state of it"
     lazada.tell(key, net + Decimal("0.01"))
     [less] = lazada.held(key)
-    assert "is RM 0.01 less than the bank deposit" in less
+    assert "is RM 0.01 less than the deposit" in less
     assert lazada.booked(last) == {}
 
     lazada.tell(key, net)

@@ -138,7 +138,7 @@ def test_a_payout_of_netshop_comes_to_the_bank_deposit_and_pays_its_invoices(
 
     netshop.tells("payout", {**told, "deposit": str(net - Decimal("0.01"))})
     (more,) = netshop.held("PO-47")
-    assert "Payout PO-47 is RM 0.01 more than the bank deposit" in more
+    assert "payout PO-47 is RM 0.01 more than the deposit" in more
     assert netshop.booked("PO-47") == {}
 
     netshop.tell("PO-47", net)
@@ -164,7 +164,7 @@ def test_an_order_of_netshop_that_is_not_here_holds_its_payout(netshop: NetShop)
     here = netshop.sold(11, "20.00")
     netshop.tells("payout", paid_out("PO-48", here, ordered(77, "30.00")))
     held = netshop.held("PO-48")
-    assert any("Order NS-77 of payout PO-48 is not here" in words for words in held), held
+    assert any("order NS-77 of payout PO-48 was not received" in words for words in held), held
     assert not [one for one in netshop.trader.books["autocount"].made() if "PO-48" in one]
 
 

@@ -48,7 +48,7 @@ class Story:
         with self.person(browser) as person:
             person.sign_in(FINANCE, self.house.passwords[FINANCE])
             page = person.go(f"{BASE}/holding")
-            words = f"SKU {self.sku} is not an item"
+            words = f"Item {self.sku} is not mapped to an AiAccount item"
             group = page.locator("details.group", has_text=words)
             group.locator("summary").click()
             if not self.script:
@@ -77,7 +77,10 @@ class Story:
             lambda: APPROVAL_ASKED in record(finance, self.large).text, "the call for an approval"
         )
         page = until_shown(finance, self.stuck, "On hold")
-        until(lambda: "is not an item" not in _notes(record(finance, self.stuck)), "one cause less")
+        until(
+            lambda: "is not mapped to an AiAccount item" not in _notes(record(finance, self.stuck)),
+            "one cause less",
+        )
         assert "a DRUM of TEA-JASMIN-80" in _notes(record(finance, self.stuck))
         assert state(page) == "On hold"
         keys = (
@@ -185,7 +188,7 @@ def test_no_violation_on_pages_that_show_rows(house: House, chromium: Any) -> No
 
     pages = {
         f"{BASE}/holding?open={group('todo', 'NEVER-HEARD-OF')}": 3,
-        f"{BASE}/holding?view=approve&open={group('approve', 'approves')}": 1,
+        f"{BASE}/holding?view=approve&open={group('approve', 'Approval needed')}": 1,
         f"{BASE}/mappings/missing": 1,
         f"{BASE}/pushes": 1,
         f"{BASE}/find?q=NS-93": 4,
