@@ -200,7 +200,9 @@ def _files_print_their_filter(house: House, query: str, *, compared: bool) -> No
         assert [cell.value for cell in sheet[1]][:2] == lines[0]
         assert [cell.value for cell in sheet[2]] == table[0]
         assert sheet.max_row - 2 == len(table) - 1 == len(told[name])
-        keys = [head.lower().replace(" ", "_") for head in table[0]]
+        heads = [head.replace("Accounting system", "Target") for head in table[0]]  # for programs
+        heads = [head.replace("Accounting documents", "Target documents") for head in heads]
+        keys = [head.lower().replace(" ", "_") for head in heads]
         each = [["" if one[key] is None else str(one[key]) for key in keys] for one in told[name]]
         assert each == table[1:]
 
