@@ -141,14 +141,12 @@ def title_of(part: str, word: Any, teams: Mapping[int, str], named: Names, curre
 
 
 def amount_title(band: int, currency: str) -> str:
-    """`RM 100.00 to RM 1,000.00`: the second is the first of the next band."""
+    """`From RM 100.00 to RM 1,000.00`: the second is the first of the next band."""
     if band == bands.UNKNOWN:
         return f"No amount in {currency}"
     least, end = bands.amounts_of(band)
     if end is None:
         return f"{money(least, currency)} and more"
-    return (
-        f"{money(least, currency)} to {money(end, currency)}"
-        if least
-        else (f"Below {money(end, currency)}")
-    )
+    if not least:
+        return f"Below {money(end, currency)}"
+    return f"From {money(least, currency)} to {money(end, currency)}"

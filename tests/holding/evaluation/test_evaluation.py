@@ -56,7 +56,8 @@ def test_one_missing_item_is_one_cause_and_its_entry_wakes_exactly_its_records(s
     }
     cleared = shop.rows(Hold, Hold.state == "cleared")
     assert len(cleared) == 6
-    assert cleared[0].closed_why == "rules, mappings or data of the accounting system changed (revision 3)"
+    why = "rules, mappings or data of the accounting system changed (revision 3)"
+    assert cleared[0].closed_why == why
 
 
 def test_states_of_the_rules_become_states_of_the_record(shop: Shop) -> None:

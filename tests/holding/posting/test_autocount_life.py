@@ -24,6 +24,7 @@ from tests.holding.desks import KEYS, make_desk
 from tests.holding.life import LARGE, SMALL, TABLES, Life
 from tests.holding.shop import FILES, RULES, Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
+from tests.support.earlier import read_by_this_program
 from tests.support.factories import add_target
 from tests.support.zones import BOOKS
 
@@ -316,11 +317,12 @@ def test_0047_what_waits_for_its_item_is_sent_once_however_often_the_schema_move
     url = life.shop.database.url
     for _ in range(2):
         downgrade(url, "0043")
-        with life.shop.database.read() as session:
-            assert set(session.scalars(text("SELECT waits FROM posting"))) == {None}
-        life.arrive("A-2")
-        with life.shop.database.write() as session:  # as that program, it never wrote the column
-            session.execute(text("UPDATE posting SET waits = NULL"))
+        with read_by_this_program(life.shop.database):
+            with life.shop.database.read() as session:
+                assert set(session.scalars(text("SELECT waits FROM posting"))) == {None}
+            life.arrive("A-2")
+            with life.shop.database.write() as session:  # as that program: it never wrote it
+                session.execute(text("UPDATE posting SET waits = NULL"))
         upgrade(url)
         for number in ("A-1", "A-2"):
             [row] = of_record(life, number)

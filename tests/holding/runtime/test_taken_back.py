@@ -45,6 +45,7 @@ from rules.values.canonical import dumps
 from tests.holding.pushing import Lane
 from tests.holding.shop import Shop, open_shop, order
 from tests.support.clock import SetClock
+from tests.support.earlier import read_by_this_program
 
 KEPT = (Attempt, Delivery, Evaluation, Event, Hold, Posting, Push, Record, Request, Version)
 
@@ -133,7 +134,7 @@ def test_0055_what_was_pushed_between_down_and_up_is_kept_like_all_else(
     first, answered = rows(shop.database), explained(shop)
 
     downgrade(shop.database.url, before)
-    with former(lane, monkeypatch) as old:
+    with former(lane, monkeypatch) as old, read_by_this_program(shop.database):
         send(shop, old, "NS-4", "NS-5")
         second = [dict(row) for row in _plain(shop.database, "push")]
     if before != "0055":

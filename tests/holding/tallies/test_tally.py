@@ -363,8 +363,8 @@ def test_midnight_is_that_of_the_company(shop: Shop) -> None:
     [
         (0, 0, "Below RM\u00a0100.00"),
         (-9_999, 0, "Below RM\u00a0100.00"),
-        (10_000, 1, "RM\u00a0100.00 to RM\u00a01,000.00"),
-        (-100_000, 2, "RM\u00a01,000.00 to RM\u00a010,000.00"),
+        (10_000, 1, "From RM\u00a0100.00 to RM\u00a01,000.00"),
+        (-100_000, 2, "From RM\u00a01,000.00 to RM\u00a010,000.00"),
         (10_000_000, 4, "RM\u00a0100,000.00 and more"),
         (None, 5, "No amount in MYR"),
     ],

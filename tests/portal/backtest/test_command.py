@@ -85,7 +85,7 @@ def test_was_and_would_be_with_place_and_reason(draft: Path, month: Path) -> Non
     assert "held to approve to approve 1 RM 9,000.00" in told
     assert "Posted, and would have been stopped: 2 records, RM 2,650.00" in told
     number = _line_of(draft / "clearing.rules", "approve order for aiaccount")
-    assert f"{draft}/clearing.rules:{number} approve by accounts: Above the limit" in told
+    assert f"{draft}/clearing.rules:{number} approve by accounts: Approval needed" in told
     assert "Not posted, and would newly be posted: 1 record, RM 80.00" in told
     waits = _line_of(STARTER / "clearing.rules", "    wait     pending")
     assert f"{STARTER}/clearing.rules:{waits} gate: waits while status is partly_delivered" in told

@@ -85,7 +85,7 @@ def test_C03_chips_take_one_word_away_and_the_file_knows_the_filter(visit):
     assert "class=mapping_missing" in amount
     assert "q=SO" in amount
     rows = list(csv.reader(io.StringIO(lim.text(f"{H}.csv?view=all&age=0&amount=1"))))
-    assert any("RM\u00a0100.00 to RM\u00a01,000.00" in cell for cell in rows[0])
+    assert any("From RM\u00a0100.00 to RM\u00a01,000.00" in cell for cell in rows[0])
     assert any("Today" in cell for cell in rows[0])
     whole = list(csv.reader(io.StringIO(lim.text(f"{H}.csv?view=all"))))
     listed = {row[1] for row in rows[2:]}
