@@ -14,9 +14,9 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from importlib import import_module
 from typing import Any
 
+import openpyxl
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
 from connectors.kit.confined_process import confine
@@ -244,7 +244,7 @@ def _lines(sheets: Iterable[CalamineSheet]) -> Iterator[dict[str, object]]:
 
 
 def _sheets(raw: bytes, limits: Limits) -> Iterator[dict[str, object]]:
-    if not _openpyxl().DEFUSEDXML:
+    if not openpyxl.DEFUSEDXML:
         raise RuntimeError("defusedxml is not installed")
     values = _load(raw, data_only=True)
     beside: list[Any] = [None] * len(values.worksheets)
@@ -255,13 +255,8 @@ def _sheets(raw: bytes, limits: Limits) -> Iterator[dict[str, object]]:
         yield from _rows(sheet, twin, limits)
 
 
-def _openpyxl() -> Any:
-    """Loaded by a file that needs it: to load it takes as long as reading a small file."""
-    return import_module("openpyxl")
-
-
 def _load(raw: bytes, *, data_only: bool) -> Any:
-    book = _openpyxl().load_workbook(
+    book = openpyxl.load_workbook(
         io.BytesIO(raw), read_only=True, data_only=data_only, keep_links=False
     )
     for sheet in book.worksheets:

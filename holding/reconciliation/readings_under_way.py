@@ -5,7 +5,7 @@ comes by then. Not here: the turn of the drift watch (read_back.py).
 
 A ticket is a row of `request`, which waits for its answer; what was read is a row of `reading`.
 The key of the row says its day, so that no look goes over the readings of years. A ticket that is
-older than any result is kept there is forgotten, and its documents are asked for anew.
+older than any result is kept there is forgotten, and its documents are asked for again.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,6 @@
 """The quick reader of workbooks tells what openpyxl tells, or leaves the file to it."""
 
 import io
-import subprocess
-import sys
 import zipfile
 from xml.sax.saxutils import escape, quoteattr
 
@@ -176,9 +174,3 @@ def test_a_cell_that_is_far_out_is_refused_and_takes_no_memory():
     with pytest.raises(child.RefusedError) as refused:
         list(child.read(far, LIMITS))
     assert refused.value.refusal.code == "too_many_rows"
-
-
-def test_the_slow_reader_is_loaded_by_who_needs_it_alone() -> None:
-    told = "import sys, connectors.kit.workbook_child; print('openpyxl' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
