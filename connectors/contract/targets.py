@@ -236,7 +236,7 @@ class ReadsLater(Protocol):
         secret: str,
         http: Http,
     ) -> tuple[Found, ...]:
-        """The same of documents of that reading; `unknown` without a ticket: they are read again."""
+        """The same of documents of that reading; `unknown` without a ticket, to be read again."""
 
 
 @runtime_checkable

@@ -147,17 +147,15 @@ def narrowed(session: Any, views: list[Filter], seed: object) -> list[Filter]:
         "amounts": range(bands.UNKNOWN + 1),
         "ages": range(len(bands.DAYS) + 1),
     }
-    return [
-        replace(
-            chance.choice(views),
-            **{
-                part: tuple(chance.sample(list(words), chance.randint(1, len(words))))
-                for part, words in ids.items()
-                if chance.random() < 0.4
-            },
-        )
-        for _ in range(6)
-    ]
+
+    def some() -> dict[str, Any]:
+        return {
+            part: tuple(chance.sample(list(words), chance.randint(1, len(words))))
+            for part, words in ids.items()
+            if chance.random() < 0.4
+        }
+
+    return [replace(chance.choice(views), **some()) for _ in range(6)]
 
 
 def agrees_with_facets(session: Any, shop: Shop, wanted: Filter, found: Held, seed: object) -> None:
@@ -166,7 +164,8 @@ def agrees_with_facets(session: Any, shop: Shop, wanted: Filter, found: Held, se
         for facet in each:
             word: Any = facet.word if part == "classes" else int(facet.word)
             assert facet.records or word in getattr(wanted, part), "only what is chosen may be 0"
-            chosen = filters.terms(shop.company.id, replace(wanted, **{part: (word,)}))
+            only: dict[str, Any] = {part: (word,)}
+            chosen = filters.terms(shop.company.id, replace(wanted, **only))
             records, money, *_ = by_hand(session, chosen)
             assert (facet.records, facet.money) == (records, money), (seed, wanted, part, facet)
 

@@ -280,7 +280,14 @@ def test_T16_a_control_character_anywhere_in_a_file_is_an_error_on_its_place(
     tmp_path: Path,
 ) -> None:
     """In a message, a name of a team and a comment: PostgreSQL keeps no NUL, no page shows it."""
-    at = told(tmp_path, "clearing.rules", "TIN and customer", "TIN\0 and customer", "# What must", "# What\x07 must")
+    at = told(
+        tmp_path,
+        "clearing.rules",
+        "TIN and customer",
+        "TIN\0 and customer",
+        "# What must",
+        "# What\x07 must",
+    )
     assert [(one["code"], one["severity"]) for one in at] == [("SYN11", "error")] * 2
     assert [(one["span"]["line"], one["span"]["column"]) for one in at] == [(1, 7), (22, 18)]
     assert at[1]["message"] == "a control character (U+0000), which is no text"
