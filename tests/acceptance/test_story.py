@@ -81,7 +81,7 @@ class Story:
             lambda: "is not mapped to an AiAccount item" not in _notes(record(finance, self.stuck)),
             "one cause less",
         )
-        assert "a DRUM of TEA-JASMIN-80" in _notes(record(finance, self.stuck))
+        assert "1 DRUM of TEA-JASMIN-80" in _notes(record(finance, self.stuck))
         assert state(page) == "On hold"
         keys = (
             read(finance.get(f"{BASE}/mappings/missing"))
