@@ -12,6 +12,7 @@ from typing import Final
 from unicodedata import category
 
 from sqlalchemy import Select, func, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
@@ -77,7 +78,7 @@ def keep(
     has already is that view: a second click makes no other.
     """
     name = _tidy(name)
-    refused = may(actor, ACT) or _unfit(name) or (_of_names(query) if shared else None)
+    refused = may(actor, ACT) or _unfit(name) or (_alone(actor, query) if shared else None)
     if refused:
         return refused
     same = session.scalar(_own(actor).where(SavedView.name == name))
@@ -94,8 +95,11 @@ def keep(
         shared=shared,
         made_at=now,
     )
-    session.add(made)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(made)
+    except IntegrityError:  # it was kept meanwhile
+        return keep(session, actor, name, query, now, shared=shared)
     return made.id
 
 
@@ -107,7 +111,7 @@ def change(
     view = _mine(session, actor, view_id)
     if isinstance(view, Refusal):
         return view
-    refused = _unfit(name) or (_of_names(view.query) if shared else None)
+    refused = _unfit(name) or (_alone(actor, view.query) if shared else None)
     if refused:
         return refused
     other = _own(actor).where(SavedView.name == name, SavedView.id != view.id)
@@ -160,8 +164,13 @@ def _unfit(name: str) -> Refusal | None:
     return None
 
 
-def _of_names(query: Query) -> Refusal | None:
-    """Not every colleague sees the names of customers."""
+def _alone(actor: Actor, query: Query) -> Refusal | None:
+    """Why a view stays with who made it: not every colleague sees the names of customers, and who
+    is limited to some sources sees no view of colleagues either.
+    """
+    if actor.reach.limited:
+        words = "You see some sources only, so you cannot share a view."
+        return Refusal("view.limited", words, "Save it for yourself alone.", 403)
     if not PERSONAL & query.keys():
         return None
     words = "A view with a customer or a search cannot be shared."

@@ -3,11 +3,15 @@
 import csv
 import io
 import re
+from datetime import UTC, datetime
 from html import unescape
 
 import pytest
+from sqlalchemy import select
 
+from holding.tables import Company, Connection, Membership, Person, SourceLimit
 from tests.portal.reading import plain
+from tests.support.factories import connection_named
 
 pytestmark = pytest.mark.sqlite
 H = "/c/kedai/holding"
@@ -51,23 +55,53 @@ def test_C03_a_line_of_a_facet_says_what_the_list_shows(visit, query):
     assert agree(visit("lim"), query) > 3
 
 
-def test_C03_for_whoever_sees_some_sources_too(visit, database):
-    from sqlalchemy import text
-
+def limit(database, email: str, source: str) -> None:
+    """Let a person of the company see records of this source alone."""
     with database.write() as session:
-        given = {"email": "lim@kedai.my"}
-        session.execute(
-            text(
-                "INSERT INTO source_limit (company_id, person_id, source_id)"
-                " SELECT c.company_id, p.id, c.id FROM connection c, person p, company k"
-                " WHERE c.side = 'source' AND p.email = :email AND k.id = c.company_id"
-                " AND k.code = 'kedai' AND c.name <> 'netshop'"
-            ),
-            given,
+        person = session.scalars(select(Person).where(Person.email == email)).one()
+        company = session.scalars(select(Company).where(Company.code == "kedai")).one()
+        row = SourceLimit(
+            company_id=company.id,
+            person_id=person.id,
+            source_id=connection_named(session, company, source).id,
+            set_at=moment_of(company),
         )
-        limited = session.execute(text("SELECT count(*) FROM source_limit")).scalar()
-    if limited:
-        agree(visit("lim"), "view=all")
+        session.add(row)
+
+
+def moment_of(company: Company) -> datetime:
+    return company.ages_from or datetime(2026, 11, 19, tzinfo=UTC)
+
+
+def test_C03_for_whoever_sees_some_sources_too(visit, database):
+    everything = boxes(visit("farah").text(f"{H}?view=all"))
+    limit(database, "lim@kedai.my", "netshop")
+    assert agree(visit("lim"), "view=all&class=mapping_missing") > 3
+    assert boxes(visit("lim").text(f"{H}?view=all")) == everything, "all that is held is of it"
+
+
+def test_C03_of_other_sources_nothing_is_counted(visit, database):
+    with database.write() as session:
+        company = session.scalars(select(Company).where(Company.code == "kedai")).one()
+        own = connection_named(session, company, "netshop")
+        other = Connection(
+            company_id=company.id, name="stall", side=own.side, connector="netshop", settings={}
+        )
+        session.add(other)
+    limit(database, "lim@kedai.my", "stall")
+    page = visit("lim").text(f"{H}?view=all")
+    assert headline(page).startswith("0 records")
+    assert boxes(page) == []
+
+
+def test_C03_whoever_is_limited_shares_no_view(visit, database):
+    lim, farah = visit("lim"), visit("farah")
+    limit(database, "lim@kedai.my", "netshop")
+    keep(lim, "Of us", status=403, shared="on")
+    keep(lim, "Mine")
+    (view,) = ids(lim.text(H))
+    lim.post(f"{H}/views/{view}", {"name": "Mine", "shared": "on"}, status=403)
+    assert ids(farah.text(H)) == []
 
 
 def test_C03_chips_take_one_word_away_and_the_file_knows_the_filter(visit):
@@ -173,12 +207,21 @@ def test_C03_a_view_of_another_is_out_of_reach_unless_it_is_shared(visit):
     assert ids(farah.text(H)) == []
 
 
-def test_C03_a_view_stays_in_its_company(visit):
+def test_C03_a_view_stays_in_its_company(visit, database):
     farah = visit("farah")
     keep(farah, "Here")
     (view,) = ids(farah.text(H))
-    there = farah.client.post(f"/c/lain/holding/views/{view}/delete", data={})
-    assert there.status_code in (400, 403, 404)
+    with database.write() as session:  # she works for the other company, too
+        person = session.scalars(select(Person).where(Person.email == "farah@kedai.my")).one()
+        other = session.scalars(select(Company).where(Company.code == "lain")).one()
+        role = Membership(
+            company_id=other.id, person_id=person.id, role="finance", granted_at=moment_of(other)
+        )
+        session.add(role)
+    there = "/c/lain/holding"
+    assert ids(farah.text(there)) == []
+    farah.post(f"{there}/views/{view}", {"name": "There"}, status=404)
+    farah.post(f"{there}/views/{view}/delete", {}, status=404)
     assert ids(farah.text(H)) == [view]
 
 
