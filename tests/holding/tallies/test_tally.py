@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text, update
 
 from holding.access import teams
 from holding.integrity.tally_kept import wrong_tally
-from holding.narrowing import facets
+from holding.narrowing import facets, held_customers
 from holding.store.database import Database
 from holding.store.together import answer
 from holding.tables import (
@@ -168,6 +168,11 @@ def agrees_with_facets(session: Any, shop: Shop, wanted: Filter, found: Held, se
             chosen = filters.terms(shop.company.id, replace(wanted, **only))
             records, money, *_ = by_hand(session, chosen)
             assert (facet.records, facet.money) == (records, money), (seed, wanted, part, facet)
+    keys = answer(session, held_customers.largest(shop.company.id, wanted))
+    for one in held_customers.of(session, shop.company.id, wanted, keys):
+        chosen = filters.terms(shop.company.id, replace(wanted, customers=(one.key,)))
+        records, money, *_ = by_hand(session, chosen)
+        assert (one.records, one.money, one.more) == (records, money, False), (seed, wanted, one)
 
 
 def owners_by_hand(session: Any, now: datetime) -> list[Any]:

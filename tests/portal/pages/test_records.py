@@ -26,6 +26,14 @@ def test_the_record_answers_seven_questions(visit):
     )
 
 
+def test_the_answers_come_first_and_what_is_not_recorded_in_them_is_marked(visit):
+    page = visit("nurul").text(ONE)
+    assert page.index('id="seven"') < page.index('id="ticks"') < page.index('id="strip"')
+    (asked,) = re.findall(r'<li id="answer_2">.*?</li>', page, re.DOTALL)
+    assert "In the source" in asked
+    assert '<b class="tone t-bad">not recorded</b>' in asked
+
+
 @pytest.mark.parametrize("tab", ["seven", "trace", "lineage", "way", "ruletree", "versions", "raw"])
 def test_a_name_is_shown_to_who_may_see_it(visit, tab):
     page = f"{R}/SO-10210?tab={tab}", f"{ONE}?tab={tab}"

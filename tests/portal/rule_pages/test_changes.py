@@ -50,6 +50,19 @@ def test_comments_alone_mean_nothing_else(visit, waiting):
     )
 
 
+def test_publishing_names_the_version_that_it_makes(visit, waiting):
+    pua = visit("pua")
+    page = pua.text(f"{CHANGES}/{waiting}")
+    told = plain(page)
+    assert "on rule version 1, 1 file changed" in told
+    assert "Publish rule version 2 now" in told
+    assert "one step: rule version 1 stays ready" in told
+    places = [page.index(f'id="h_{part}"') for part in ("meaning", "backtest", "shadow", "publish")]
+    assert places == sorted(places)
+    pua.post(f"{CHANGES}/{waiting}", {}, status=303)
+    assert "Rule version 2 in force" in plain(visit("vera").text(CHANGES))
+
+
 @pytest.mark.parametrize(
     "path", [f"{CHANGES}/99", f"{CHANGES}?before=x", "/c/kedai/rules/versions/9"]
 )
