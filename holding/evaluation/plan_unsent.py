@@ -160,7 +160,7 @@ def _finished(
     What goes early, or a gate, a `when` or a bill with nothing to bill keeps back, is not finished.
     """
     verdicts = made.judged.outcome.verdicts if made.judged.outcome else ()
-    kept_back = verdicts and any(
+    kept_back = any(
         (v.kind == "gate" and (v.result != "pass" or v.text == EARLY))
         or (v.kind == "when" and v.result == "hit")
         for v in verdicts
