@@ -113,8 +113,20 @@ _RULES = select(Company.ruleset_version_id, Company.linked_version_id).where(
 )
 
 
-@no_search_for_cycles()
 def _judge_claimed(
+    database: Database,
+    clock: Clock,
+    company_id: int,
+    claims: Sequence[Claimed],
+    owner: str,
+    programs: world.Programs,
+    within_bounds: Callable[[], AbstractContextManager[object]],
+) -> Judged:
+    with no_search_for_cycles():
+        return _judge_all(database, clock, company_id, claims, owner, programs, within_bounds)
+
+
+def _judge_all(
     database: Database,
     clock: Clock,
     company_id: int,
