@@ -41,14 +41,10 @@ def largest(company_id: int, wanted: Filter) -> Question[tuple[str, ...]]:
     mine = (Hold.company_id == company_id, HOLD_OPEN, Hold.book.is_not(None))
     top = select(Hold.id).where(*mine).order_by(Hold.book.desc(), Hold.id.desc()).limit(LARGEST)
     rest = terms(company_id, replace(wanted, customers=()))
-    rows = yield (
-        select(Hold.party_key)
-        .where(*rest, Hold.id.in_(top), Hold.party_key != "")
-        .group_by(Hold.party_key)
-        .order_by(func.max(Hold.book).desc(), Hold.party_key)
-        .limit(SHOWN)
-    )
-    return tuple(row.party_key for row in rows)
+    # Sorted here: asked to group or sort, SQLite walks the open holds of the whole company for it
+    rows = yield select(Hold.party_key, Hold.book).where(*rest, Hold.id.in_(top))
+    found = sorted((-row.book, row.party_key) for row in rows if row.party_key)
+    return tuple(dict.fromkeys(key for _, key in found))[:SHOWN]
 
 
 def of(
