@@ -84,7 +84,7 @@ class Posting(Work, Base):
         partial("ix_posting_due", "connection_id", "due_at", "id", where=DUE),
         partial("ix_posting_lease", "lease_until", where=LEASED),
         partial("ix_posting_open", "company_id", "state", *TARGET_DAY, where=OPEN),
-        partial("ix_posting_late", "company_id", "finished_at", "id", where=LATE),
+        partial("ix_posting_late", "company_id", "finished_at", "id", "state", where=LATE),
         partial("ix_posting_party", "company_id", "party", where=POSTED),
         partial("ix_posting_left_out", "company_id", "id", where=LEFT_OUT),
         partial("ix_posting_standing", "connection_id", "doc_type", *FIGURES, where=OPEN),

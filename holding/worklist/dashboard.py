@@ -14,6 +14,7 @@ from sqlalchemy import (
     Date,
     Row,
     and_,
+    case,
     cast,
     func,
     literal,
@@ -25,10 +26,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from connectors import registry
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
-from holding.store.sums import most_first, of_posting
+from holding.store.sums import most_first
 from holding.store.together import Question
 from holding.tables import (
     Cause,
@@ -94,8 +94,6 @@ POSTED = ("posted", "reversed")
 HELD = ("held", "failed", "uncertain")
 IGNORED = ("ignored", "dropped")
 DUPLICATE = "duplicate"
-DOCUMENTS = sorted({document.name for document in registry.schemas()[0]})
-"""All document types: the index of days is asked for each by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,17 +281,23 @@ def booked(company_id: int, last: date, count: int = 14) -> Question[tuple[Booke
     targets = select(Connection.id).where(
         Connection.company_id == company_id, Connection.side == "target"
     )
-    currency, minor = of_posting()
+    place = (Posting.connection_id, Posting.doc_date, Posting.doc_type)
+    foreign = case((Posting.book.is_(None), Posting.amount))
     rows = yield (
-        select(Posting.doc_date, Posting.doc_type, currency, func.sum(minor))
+        select(*place, Posting.currency, func.sum(Posting.book), func.sum(foreign))
         .where(Posting.connection_id.in_(targets), among_words(Posting.state, BOOKED_STATES))
-        .where(Posting.doc_type.in_(DOCUMENTS), Posting.doc_date.between(first, last))
+        .where(Posting.doc_date.between(first, last))
         .where(or_(Posting.state == PostingState.POSTED, there_and_taken_back()))
-        .group_by(Posting.doc_date, Posting.doc_type, currency)
+        # in the order of the index, which then is read once and nothing is sorted
+        .group_by(*place, Posting.state, Posting.currency)
     )
+    each = [
+        ((day, doc_type), code, minor)
+        for _, day, doc_type, currency, book, amount in rows
+        for code, minor in (("", book), (currency or "", amount))
+    ]
     found: dict[date, dict[str, Sums]] = {first + timedelta(days=n): {} for n in range(count)}
-    sums = by_key(((day, doc_type), code, money) for day, doc_type, code, money in rows)
-    for (day, doc_type), money in sums.items():
+    for (day, doc_type), money in by_key(each).items():
         found[day][doc_type] = money
     return tuple(Booked(day, money) for day, money in found.items())
 
