@@ -165,8 +165,10 @@ def _wait(session: Session, asked: _Asked, now: datetime) -> datetime | None:
 
 
 def _since(turn: Turn, asked: _Asked, now: datetime) -> datetime:
+    """A whole second: of a change sources say in which second it was, and that may be this one."""
     back = now - asked.plan.sweep_back
-    return max(back, turn.start_at) if turn.kind == "sweep" else turn.start_at
+    since = max(back, turn.start_at) if turn.kind == "sweep" else turn.start_at
+    return since.replace(microsecond=0)
 
 
 def _keep(database: Database, clock: Clock, turn: Turn, asked: _Asked, page: Page) -> int:

@@ -47,6 +47,19 @@ def test_only_what_changes_after_it_began_comes_page_by_page(
     assert 14 * MINUTES < found.due_at - clock.now() <= 15 * MINUTES
 
 
+def test_what_changes_within_the_second_in_which_it_began_comes_too(
+    shelf: Shelf, read: Read, database: Database, clock: SetClock
+) -> None:
+    """Shops say of a change in which second it was, not at which moment of it."""
+    whole = clock.now()
+    with database.write() as session:
+        session.execute(update(Pull).values(start_at=whole + timedelta(seconds=0.7)))
+    clock.advance(0.8)
+    shelf.changes = [(whole - SECOND, "old", "1.00"), (whole, "N1", "1.00")]
+    assert read() == PullCount(1, 1)
+    assert versions(database) == [("N1", 1)]
+
+
 def test_what_is_read_again_makes_nothing(
     shelf: Shelf, read: Read, database: Database, clock: SetClock
 ) -> None:
