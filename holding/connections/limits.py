@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, bindparam, case, func, or_, select
+from sqlalchemy import and_, bindparam, case, func, select, text
 from sqlalchemy.orm import Session
 
 from connectors.contract import Answer, Found
@@ -25,7 +25,7 @@ from holding.connections.setup import tell
 from holding.lifecycle.states import READY
 from holding.store import bulk
 from holding.tables import Company, Connection, Posting, Throttle
-from holding.tables.columns import NOW, among_words, moment
+from holding.tables.columns import DUE, LEASED, NOW, among_words, moment
 from holding.tables.postings import IN_FLIGHT_STATES
 from holding.tables.row_states import BreakerState
 from rules.values.posting_states import PostingState
@@ -193,25 +193,32 @@ def short(session: Session, channel: Channel, now: datetime) -> bool:
     row = _counted(breaker.known(session, channel.connection_id), channel, now)
     if row is None:
         return False
-    ready = session.scalar(_WAITING, {"connection": channel.connection_id}) or 0
+    ready = session.scalar(_WAITING, _of(channel)) or 0
     return ready > _left(row, channel, now)
 
 
 _MINE = Posting.connection_id == bindparam("connection")
-_CHANGE_WAITS = and_(  # what is posted and stays as it is waits for nothing
-    Posting.state == PostingState.POSTED,
-    or_(Posting.due_at.is_not(None), Posting.lease_until.is_not(None)),
+_STATES = select(func.count()).where(  # by the index of open documents
+    _MINE, Posting.company_id == bindparam("company"), text(f"posting.{Posting.OPEN}")
 )
-_WAITING = select(func.count()).where(
-    _MINE, or_(Posting.state == PostingState.READY, _CHANGE_WAITS)
+_LEASED = select(func.count()).where(_MINE, text(f"posting.{LEASED}"))
+_DUE = select(func.count()).where(_MINE, text(f"posting.{DUE}"))
+# What is posted and stays as it is waits for nothing
+_WAITING = select(
+    _STATES.where(Posting.state == PostingState.READY).scalar_subquery()
+    + _LEASED.where(Posting.state == PostingState.POSTED).scalar_subquery()
+    + _DUE.where(Posting.state == PostingState.POSTED).scalar_subquery()
 )
-_ON_THE_WAY = select(func.count()).where(
-    _MINE,
-    or_(
-        among_words(Posting.state, IN_FLIGHT_STATES),
-        and_(among_words(Posting.state, READY), Posting.lease_until.is_not(None)),
-    ),
+_ON_THE_WAY = select(
+    _STATES.where(among_words(Posting.state, IN_FLIGHT_STATES)).scalar_subquery()
+    + _LEASED.where(among_words(Posting.state, READY)).scalar_subquery()
 )
+
+
+def _of(channel: Channel) -> dict[str, int]:
+    return {"connection": channel.connection_id, "company": channel.company_id}
+
+
 MOST_URGENT = (Posting.doc_date.asc().nulls_last(), Posting.due_at, Posting.id)
 
 
@@ -280,7 +287,7 @@ def _left_of_month(
     if wanted < 1 or _counted(known, channel, now) is None:
         return max(0, wanted)
     row = breaker.locked(session, channel.connection_id)  # who claims at the same moment waits
-    going = session.scalar(_ON_THE_WAY, {"connection": channel.connection_id}) or 0
+    going = session.scalar(_ON_THE_WAY, _of(channel)) or 0
     return max(0, min(wanted, _left(row, channel, now) - going))
 
 

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.orm import Session
 
 from connectors import contract
@@ -302,7 +302,7 @@ def wanted(
     query = (
         select(Posting.doc_type, Posting.content)
         .where(Posting.connection_id == connection_id, Posting.state.in_(TO_SEND_STATES))
-        .where(Posting.content.is_not(None))
+        .where(text(f"posting.{Posting.OPEN}"), Posting.content.is_not(None))
         .order_by(Posting.id.desc())
         .limit(LOOKED_AT)
     )

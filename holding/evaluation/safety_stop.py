@@ -25,7 +25,7 @@ from holding.evaluation.plan_parts import Plan
 from holding.lifecycle.changes import locked_company
 from holding.refusal import Refusal
 from holding.store import bulk
-from holding.tables import Company, Posting, Revision, RouteStop, RulesetVersion
+from holding.tables import Company, Connection, Posting, Revision, RouteStop, RulesetVersion
 from holding.tables.row_states import StopState
 from holding.words import money, plural
 
@@ -189,8 +189,9 @@ def cause_of(session: Session, stop: RouteStop) -> str:
 
 def _usual(session: Session, company_id: int, route: str, now: datetime) -> Limit:
     book = func.coalesce(func.sum(Posting.book), 0).label("book")
+    targets = select(Connection.id).where(Connection.company_id == company_id)
     query = select(func.count().label("records"), book).where(
-        Posting.company_id == company_id,
+        Posting.connection_id.in_(targets),
         Posting.route == route,
         Posting.posted_at > now - timedelta(days=USUAL_DAYS),
     )

@@ -40,9 +40,14 @@ def largest(company_id: int, wanted: Filter) -> Question[tuple[str, ...]]:
     """
     mine = (Hold.company_id == company_id, HOLD_OPEN, Hold.book.is_not(None))
     top = select(Hold.id).where(*mine).order_by(Hold.book.desc(), Hold.id.desc()).limit(LARGEST)
+    first = top.subquery("largest")
     rest = terms(company_id, replace(wanted, customers=()))
-    # Sorted here: asked to group or sort, SQLite walks the open holds of the whole company for it
-    rows = yield select(Hold.party_key, Hold.book).where(*rest, Hold.id.in_(top))
+    # Joined to them and sorted here: else SQLite walks the open holds of the whole company
+    rows = (
+        yield select(Hold.party_key, Hold.book)
+        .join_from(first, Hold, Hold.id == first.c.id)
+        .where(*rest)
+    )
     found = sorted((-row.book, row.party_key) for row in rows if row.party_key)
     return tuple(dict.fromkeys(key for _, key in found))[:SHOWN]
 

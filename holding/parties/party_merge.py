@@ -95,7 +95,8 @@ def _proposals(
     rows = session.execute(
         select(Hold, Record.type, last.scalar_subquery().label("last"))
         .join(Record, Record.id == Hold.record_id)
-        .where(Hold.company_id == company_id, bulk.among(Hold.id, hold_ids), HOLD_OPEN)
+        .where(Hold.company_id + 0 == company_id)  # by their ids, not by all of the company
+        .where(bulk.among(Hold.id, hold_ids), HOLD_OPEN)
     ).all()
     ways = {kind: agreements(judge.ruleset, kind) if judge else () for _, kind, _ in rows}
     of_hold = {

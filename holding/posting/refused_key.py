@@ -9,7 +9,7 @@ key (holding/connections/setup.py).
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, text
 from sqlalchemy.orm import Session
 
 from connectors.contract import Answer, Found
@@ -110,6 +110,7 @@ def _first(channel: Channel) -> Select[int]:
     return (
         select(Posting.id)
         .where(Posting.connection_id == channel.connection_id, Posting.state == PostingState.READY)
+        .where(Posting.company_id == channel.company_id, text(f"posting.{Posting.OPEN}"))
         .where(Posting.lease_until.is_(None), QUIET, ~STOPPED)
         .order_by(Posting.due_at.is_(None), Posting.due_at, Posting.id)
         .limit(1)

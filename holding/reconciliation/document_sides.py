@@ -126,7 +126,8 @@ def agreeing(session: Session, company_id: int, span: Span) -> tuple[Agreeing, .
 def differing(session: Session, company_id: int, span: Span) -> tuple[Compared, ...]:
     """Each document that is not counted as agreeing, oldest first."""
     query = _named(_of_days(COMPARED.select(), company_id, span)).where(~_agrees)
-    return COMPARED.each(session.execute(query.order_by(Posting.id)))
+    found = COMPARED.each(session.execute(query))  # sorted here: SQLite would go through them all
+    return tuple(sorted(found, key=lambda one: one.posting_id))
 
 
 def a_page(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -219,6 +219,7 @@ def _ready_by_day(
     rows = session.execute(
         select(Posting.id, Posting.doc_date)
         .where(Posting.connection_id == connection.id, Posting.route == route)
+        .where(Posting.company_id == connection.company_id, text(f"posting.{Posting.OPEN}"))
         .where(
             Posting.state == PostingState.READY,
             Posting.due_at.is_(None),

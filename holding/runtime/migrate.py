@@ -9,9 +9,11 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from holding.refusal import Refusal
+from holding.store import table_sizes
 
 HERE = Path(__file__).resolve().parents[1]
 FOLDER = next(p for p in (HERE / "_migrations", HERE.parent / "migrations") if p.is_dir())
@@ -20,6 +22,9 @@ FOLDER = next(p for p in (HERE / "_migrations", HERE.parent / "migrations") if p
 def upgrade(url: str, to: str = "head") -> None:
     """Bring the database behind a URL up to a version."""
     command.upgrade(_config(url), to)
+    at = make_url(url)
+    if at.get_backend_name() == "sqlite" and at.database:
+        table_sizes.tell(at.database)
 
 
 def downgrade(url: str, to: str = "base") -> None:

@@ -74,6 +74,7 @@ class Posting(Work, Base):
     LEFT_OUT = f"state IN {words(LEFT_OUT_STATES)}"
     BOOKED = f"state IN {words(BOOKED_STATES)}"
     SENT = "sent_at IS NOT NULL"
+    GONE = "posted_at IS NOT NULL"
     POSTED = f"state = '{PostingState.POSTED}'"
     WATCHED = f"{POSTED} AND read_due_at IS NOT NULL"
 
@@ -89,6 +90,7 @@ class Posting(Work, Base):
         partial("ix_posting_left_out", "company_id", "id", where=LEFT_OUT),
         partial("ix_posting_standing", "connection_id", "doc_type", *FIGURES, where=OPEN),
         partial("ix_posting_booked", *BOOKED_DAY, *FIGURES, "action", where=BOOKED),
+        partial("ix_posting_posted", "connection_id", "posted_at", "route", "book", where=GONE),
         Index("ix_posting_reverses", "reverses_id"),
         partial("ix_posting_read", "connection_id", "read_due_at", "id", where=WATCHED),
         Index("ix_posting_day", "company_id", *TARGET_DAY),

@@ -89,6 +89,7 @@ class Delivery(Work, Base):
     __table_args__ = (
         UniqueConstraint("source_id", "key"),
         Index("ix_delivery_sha256", "source_id", "sha256"),
+        Index("ix_delivery_source", "source_id", "id"),
         partial(
             "uq_delivery_signature",
             "source_id",

@@ -228,12 +228,12 @@ def oldest(company_id: int) -> Question[Oldest | None]:
 
 def kept_out(company_id: int, since: datetime) -> Question[Kept]:
     """What is held as a duplicate, or was since then and ended without a posting."""
-    still = (
-        select(Hold.record_id)
-        .join(Cause, Cause.id == Hold.cause_id)
-        .where(Cause.company_id == company_id, Cause.error_class == DUPLICATE, Cause.records > 0)
-        .where(HOLD_OPEN)
+    causes = yield select(Cause.id).where(
+        Cause.company_id == company_id, Cause.error_class == DUPLICATE, Cause.records > 0
     )
+    # by the causes that were found: PostgreSQL reads all holds for those of a join
+    held = bulk.among(Hold.cause_id, [cause.id for cause in causes])
+    still = select(Hold.record_id).where(held, HOLD_OPEN)
     ended = (
         select(Hold.record_id)
         .join(Record, Record.id == Hold.record_id)

@@ -69,7 +69,7 @@ NUMBERED = tuple(table.name for table in Base.metadata.sorted_tables if "id" in 
 
 OF_COMPANY = re.compile(
     r"INDEX ix_(?:record_(?:day|seen|external|family|number)|posting_(?:day|number)"
-    r"|hold_(?:party|code))"
+    r"|hold_(?:party|code|waits))"
     r" \(company_id=\?\)$"
 )
 """A step by an index that has every row of a company, and by the company alone."""
