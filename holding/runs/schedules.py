@@ -28,7 +28,7 @@ from holding.runs.status import UNDER_WAY, stopped_routes
 from holding.store import bulk
 from holding.store.together import Question, answer
 from holding.tables import Company, Connection, Posting, Record, Run, Schedule
-from holding.tables.columns import NOW
+from holding.tables.columns import DUE, LEASED, NOW
 from holding.words import plural
 from rules.values.posting_states import PostingState
 
@@ -254,11 +254,10 @@ def _still_judged(session: Session, row: Schedule, hour: datetime, now: datetime
     """Whether something that became due by that hour is not judged yet."""
     if now > hour + JUDGING_TAKES:
         return False
-    busy = select(Record.id).where(
-        Record.company_id == row.company_id,
-        or_(Record.due_at <= hour, Record.lease_until.is_not(None)),
-    )
-    return session.scalar(busy.limit(1)) is not None
+    mine = select(Record.id).where(Record.company_id == row.company_id)
+    due = mine.where(text(f"record.{DUE}"), Record.due_at <= hour)
+    leased = mine.where(text(f"record.{LEASED}"))
+    return bool(session.scalar(select(or_(due.exists(), leased.exists()))))
 
 
 def _earlier_go_first(session: Session, row: Schedule, day: date, now: datetime) -> bool:

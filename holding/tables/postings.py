@@ -44,12 +44,7 @@ BOOKED_STATES = (PostingState.POSTED, PostingState.REVERSED)
 IN_FLIGHT_STATES = (PostingState.SENDING, PostingState.AWAITING, PostingState.UNCERTAIN)
 
 PUSH_STATES = tuple(PushState)
-OPEN_PUSH_STATES = (
-    PushState.INTENT,
-    PushState.SENDING,
-    PushState.AWAITING,
-    PushState.UNCERTAIN,
-)
+OPEN_PUSH_STATES = (PushState.INTENT, PushState.SENDING, PushState.AWAITING, PushState.UNCERTAIN)
 
 CHANGES = ("update", "void")
 ACTIONS = ("create", *CHANGES)

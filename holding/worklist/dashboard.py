@@ -90,6 +90,7 @@ def company(session: Session, code: str) -> CompanyRow | None:
     )
 
 
+_STANDS = Posting.state == PostingState.POSTED
 POSTED = ("posted", "reversed")
 HELD = ("held", "failed", "uncertain")
 IGNORED = ("ignored", "dropped")
@@ -228,9 +229,8 @@ def oldest(company_id: int) -> Question[Oldest | None]:
 
 def kept_out(company_id: int, since: datetime) -> Question[Kept]:
     """What is held as a duplicate, or was since then and ended without a posting."""
-    causes = yield select(Cause.id).where(
-        Cause.company_id == company_id, Cause.error_class == DUPLICATE, Cause.records > 0
-    )
+    live = (Cause.company_id == company_id, Cause.error_class == DUPLICATE, Cause.records > 0)
+    causes = yield select(Cause.id).where(*live)
     # by the causes that were found: PostgreSQL reads all holds for those of a join
     held = bulk.among(Hold.cause_id, [cause.id for cause in causes])
     still = select(Hold.record_id).where(held, HOLD_OPEN)
@@ -278,18 +278,15 @@ def standing(
 def booked(company_id: int, last: date, count: int = 14) -> Question[tuple[Booked, ...]]:
     """What was posted of the last document days, as the targets have it; each type on its own."""
     first = last - timedelta(days=count - 1)
-    targets = select(Connection.id).where(
-        Connection.company_id == company_id, Connection.side == "target"
-    )
+    mine = (Connection.company_id == company_id, Connection.side == "target")
+    targets = select(Connection.id).where(*mine)
     place = (Posting.connection_id, Posting.doc_date, Posting.doc_type)
     foreign = case((Posting.book.is_(None), Posting.amount))
     rows = yield (
         select(*place, Posting.currency, func.sum(Posting.book), func.sum(foreign))
-        .where(Posting.connection_id.in_(targets), among_words(Posting.state, BOOKED_STATES))
-        .where(Posting.doc_date.between(first, last))
-        .where(or_(Posting.state == PostingState.POSTED, there_and_taken_back()))
-        # in the order of the index, which then is read once and nothing is sorted
-        .group_by(*place, Posting.state, Posting.currency)
+        .where(Posting.connection_id.in_(targets), Posting.doc_date.between(first, last))
+        .where(among_words(Posting.state, BOOKED_STATES), or_(_STANDS, there_and_taken_back()))
+        .group_by(*place, Posting.state, Posting.currency)  # by its index: nothing is sorted
     )
     each = [
         ((day, doc_type), code, minor)
