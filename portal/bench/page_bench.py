@@ -1,9 +1,10 @@
 """The part of `clearpost bench` that reads pages of a large company, as its finance person does.
 
 Here: the sample month copied until it is large, on SQLite and, where a server is named, on
-PostgreSQL; each page several times, with the server's own timing, its statements and its bytes:
-those that are named here, and of every other page of the application the first one that a link
-leads to, read by the first role that may. Not here: how a month is copied (page_rows.py).
+PostgreSQL; an order from its webhook until it is posted, before that and after; each page several
+times, with the server's own timing, its statements and its bytes: those that are named here, and of
+every other page of the application the first one that a link leads to, read by the first role that
+may. Not here: how a month is copied (page_rows.py).
 """
 
 import gzip
@@ -21,17 +22,21 @@ from werkzeug.exceptions import HTTPException
 
 from holding.tallies.folding import fold_all
 from portal.bench.page_rows import grow
-from portal.bench.shop_bench import bench_shop, database_on, percentile
+from portal.bench.shop_bench import bench_shop, database_on, percentile, webhook_to_posted
 from portal.terminal.command_frame import say
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
     from werkzeug.routing import MapAdapter
 
+    from holding.store.database import Database
     from portal.demo.command import Shop
 
 TIMES: Final = 20
 PATIENCE: Final = 600.0
+POSTED: Final = 20
+"""Orders that are posted one after the other, in the small company and again in the large one."""
+FURTHER: Final = 910_001  # the first of those in the large one
 MOST_MS: Final = 50.0
 MOST_STATEMENTS: Final = 12
 MOST_BYTES: Final = 60_000
@@ -92,18 +97,30 @@ def measured(records: int, holds: int, server: str) -> dict[str, object]:
 
 def _pages(url: str, records: int, holds: int) -> dict[str, object]:
     with bench_shop(url, sweep_seconds=1) as found:
+        database = found.place.database
         found.load(PATIENCE, meanwhile=lambda: None)
+        small = median(webhook_to_posted(found, POSTED))
         say(f"The month is copied: {records:,} records, {holds:,} open holds …")
-        with found.place.database.write() as session:
+        with database.write() as session:
             size = grow(session, found.company_id, records, holds)
-        fold_all(found.place.database, turns=records)
+        fold_all(database, turns=records)
+        _cleared_up(database)
+        large = median(webhook_to_posted(found, POSTED, FURTHER))
         say(f"{size.records:,} records, {size.holds:,} holds; each page {TIMES} times …")
         readers = _readers(found)
         told = {name: _cost(readers[0], path).told() for name, path in _paths(found).items()}
         others, unreached = _others(readers, {str(one["address"]) for one in told.values()})
     above = [name for name, one in {**told, **others}.items() if not one["within"]]
     counts = {"records": size.records, "holds": size.holds, "causes": size.causes}
-    return {**counts, "above": above, "unreached": unreached, **told, **others}
+    pace = {"posted_median_ms": round(1000 * large, 1), "posted_vs_small": round(small / large, 2)}
+    return {**counts, **pace, "above": above, "unreached": unreached, **told, **others}
+
+
+def _cleared_up(database: "Database") -> None:
+    """What PostgreSQL does by itself within minutes after so much was written."""
+    if database.dialect == "postgresql":
+        with database.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM")
 
 
 def _others(

@@ -83,7 +83,7 @@ class _OnSqlite(NamedTuple):
 def _on_sqlite(records: int, webhooks: int) -> _OnSqlite:
     with bench_shop("") as shop:
         say(f"{webhooks} webhooks, one after the other, each until it is posted …")
-        hooks = _webhook_to_posted(shop, webhooks)
+        hooks = webhook_to_posted(shop, webhooks)
         count = min(records, BUILT_ORDERS)
         say(f"{count:,} orders, from due to built and sent in workbooks …")
         built = _built(shop, count)
@@ -121,12 +121,12 @@ def database_on(server: str) -> Iterator[str]:
             place.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
-def _webhook_to_posted(shop: Shop, count: int) -> list[float]:
+def webhook_to_posted(shop: Shop, count: int, first_id: int = 900_001) -> list[float]:
     """Seconds from the start of each webhook call until its document is known to be posted."""
     from portal.demo.generator import Delivery
 
     hook, found = shop.hook(), []
-    for order in orders(shop, count, 900_001):
+    for order in orders(shop, count, first_id):
         started = time.perf_counter()
         call = Delivery(f"evt_{order.id}", "order.paid", (order,))
         hook.send([call], shop.place.now)
