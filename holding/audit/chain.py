@@ -97,12 +97,12 @@ def link_due(
     `whole` looks at all events, else at the recent ones: enough for what commits nearly in order.
     `after` is called when a batch is committed.
     """
-    with database.read() as session:
+    with database.read(many=True) as session:  # by indexes: it looks at the end of all events
         behind = session.scalars(_companies_behind(whole=whole), {"recent": RECENT}).all()
     linked = 0
     for company_id in behind:
         for _ in range(BATCHES):
-            with database.write() as session:
+            with database.write(many=True) as session:
                 leases.take(session, DUTY, owner=DUTY, until=now, now=now)  # the row is a lock
                 done = link(session, company_id, whole=whole)
             linked += done

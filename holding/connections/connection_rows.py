@@ -279,7 +279,8 @@ def told(company_id: int, connection_id: int, limit: int = 8) -> Question[tuple[
     rows = yield (
         select(Event.at, Event.actor, Event.act, Event.body)
         .where(Event.company_id == company_id, Event.object == f"connection:{connection_id}")
-        .order_by(Event.id.desc())
+        .where(Event.record_id.is_(None))  # told, so that those of records are not gone through
+        .order_by(Event.at.desc(), Event.id.desc())
         .limit(limit)
     )
     return tuple(

@@ -1,8 +1,9 @@
 """Rows for the bench of pages: a month of a sample shop, copied until it is as large as asked.
 
-Here: copies of records with their documents, sendings, holds, causes and runs, each with numbers of
-its own. Versions, evaluations and events are not copied: pages read them by the key of one record,
-and a copy leads to those of its original. Not here: what is measured (page_bench.py).
+Here: copies of records with their documents, sendings, holds, causes, runs and the event of their
+arrival, each with numbers of its own. Versions, evaluations and other events are not copied: pages
+read them by the key of one record, and a copy leads to those of its original. Not here: what is
+measured (page_bench.py).
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from holding.tables import Base, Cause, Hold, Posting, Push, Record, Run
+from holding.audit.chain import RECENT
+from holding.tables import Base, Cause, Event, Hold, Posting, Push, Record, Run
 from holding.tables.decisions import HOLD_OPEN
 
 if TYPE_CHECKING:
@@ -18,15 +20,20 @@ if TYPE_CHECKING:
 
 MONTHS: Final = 36  # so far back the copies reach
 COPIES_A_CAUSE: Final = 9  # then a cause has about 43 holds, and a million records 2,300 causes
-COPIED: Final = tuple(one.__tablename__ for one in (Cause, Run, Record, Posting, Push, Hold))
+COPIED: Final = tuple(one.__tablename__ for one in (Cause, Run, Record, Posting, Push, Hold, Event))
 ROW_NUMBERS: Final = ("family", "push_id", "posted_push_id")  # of copied rows, by no foreign key
 OWN: Final = ("number", "external_id", "key", "value", "label")  # texts that a copy has for itself
 DAYS: Final = ("doc_date", "day")
-MOMENTS: Final = ("seen_at", "sent_at", "posted_at", "made_at", "ended_at")
+MOMENTS: Final = ("at", "seen_at", "sent_at", "posted_at", "made_at", "ended_at")
 LEFT_OUT: Final = {("posting", "content"): "NULL", ("push", "content"): "'{}'"}
 """What only the page of one document shows, and what would be most of the bytes."""
 WORK: Final = ("due_at", "read_due_at", "lease_owner", "lease_until")  # nobody is to work on copies
-WITHOUT_HOLD: Final = {"record": "id", "posting": "record_id", "push": "posting_id"}
+WITHOUT_HOLD: Final = {
+    "record": "id",
+    "posting": "record_id",
+    "push": "posting_id",
+    "event": "record_id",
+}
 """By which column a row is one of those that nothing keeps back."""
 
 
@@ -40,10 +47,7 @@ class Size:
 
 
 def grow(session: "DatabaseSession", company_id: int, records: int, holds: int) -> Size:
-    """Copy the month of a company until it has so many records and open holds, or a few more.
-
-    The database is the bench's own: its numbers are not given on from here.
-    """
+    """Copy the month of a company until it has so many records and open holds, or a few more."""
     month = size_of(session, company_id)
     held = -(-holds // month.holds)
     waiting = session.query(Hold.record_id).filter(Hold.company_id == company_id, HOLD_OPEN)
@@ -67,6 +71,9 @@ def grow(session: "DatabaseSession", company_id: int, records: int, holds: int) 
         f" SELECT DISTINCT company_id, record_id FROM hold WHERE {Hold.OPEN}"
     )
     if session.get_bind().dialect.name != "sqlite":  # in a company SQLite gathers no statistics
+        for name in COPIED:  # what comes later is numbered behind the copies
+            last = f"(SELECT max(id) FROM {name})"  # noqa: S608 - ours
+            run(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), {last})")
         run("ANALYZE")
     return size_of(session, company_id)
 
@@ -107,6 +114,8 @@ def _chosen(name: str, company_id: int, held: int) -> str:
         return f"{mine} AND k <= {held} AND {_rest(COPIES_A_CAUSE)} = 1"
     if name == "hold":
         return f"{mine} AND k < {held} AND t.{Hold.OPEN}"
+    if name == "event":
+        mine = f"{mine} AND t.act = 'record.received'"
     waiting = f"SELECT record_id FROM hold WHERE company_id = {company_id} AND {Hold.OPEN}"  # noqa: S608 - ours
     if name == "push":
         mine = f"t.posting_id IN (SELECT id FROM posting WHERE company_id = {company_id})"  # noqa: S608 - ours
@@ -128,6 +137,8 @@ def _value(name: str, column: str, leads_to: set[str], stride: int, *, sqlite: b
         return "NULL"
     if leads_to == {"cause"}:
         return f"{own} + {stride} * (k - {_rest(COPIES_A_CAUSE, '(k - 1)')})"
+    if name == "event" and column == "id":  # long before all that the chain still has to link
+        return f"{own} - {stride} * k - {RECENT}"
     if column == "id" or leads_to & {*COPIED} or column in ROW_NUMBERS:
         return f"{own} + {stride} * k"
     if name == "cause" and column in {"records", "book"}:

@@ -3,7 +3,7 @@
 from sqlalchemy import func, select
 
 from holding.store.database import Database
-from holding.tables import Cause, Hold, Posting, Record
+from holding.tables import Cause, Event, Hold, Posting, Record
 from holding.tables.decisions import HOLD_OPEN
 from portal.bench.page_rows import Size, grow, size_of
 
@@ -21,6 +21,8 @@ def test_a_month_is_copied_until_it_is_as_large_as_asked(database: Database) -> 
         made = session.scalar(select(func.count()).where(*copies))
         numbers = select(func.count((Record.type + Record.external_id).distinct())).where(*copies)
         assert made == session.scalar(numbers) == size.records - before.records
+        arrived = select(func.count()).where(Event.record_id == Record.id, *copies)
+        assert session.scalar(arrived) == made
         due = session.scalar(select(func.count()).where(*copies, Record.due_at.is_not(None)))
         assert due == 0
         of_copies = select(Record.id).where(*copies)

@@ -45,6 +45,8 @@ FEW = 400
 """Rows of one table that one step may look at: far fewer than there are, whatever the page."""
 LARGE = 1_000_000
 BOUNDED = {
+    "/c/kedai/": 500,  # the latest arrivals, of which the ways are that are late
+    "/c/kedai/operations": 500,  # the same
     "/c/kedai/holding/many?act=retry": 1_001,  # what an act is over, and one more
     "/c/kedai/mappings/exact": 1_000,  # the twenty newest records of each of fifty missing values
     # PostgreSQL finds the holds of a customer among those that ask for a consent, which are fewer
