@@ -70,7 +70,7 @@ def grow(session: "DatabaseSession", company_id: int, records: int, holds: int) 
         "INSERT INTO tally_mark (company_id, record_id)"  # noqa: S608 - a number
         f" SELECT DISTINCT company_id, record_id FROM hold WHERE {Hold.OPEN}"
     )
-    if session.get_bind().dialect.name != "sqlite":  # in a company SQLite gathers no statistics
+    if session.get_bind().dialect.name != "sqlite":  # SQLite is told once for all
         for name in COPIED:  # what comes later is numbered behind the copies
             last = f"(SELECT max(id) FROM {name})"  # noqa: S608 - ours
             run(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), {last})")

@@ -148,7 +148,7 @@ def emptied_postgresql(postgresql_url: str | None) -> str:
 
 
 def _enlarge(database: Database, clock: SetClock) -> None:
-    """Copy the shop; SQLite knows nothing of its size, as in a company, PostgreSQL that of one."""
+    """Copy the shop; SQLite is told the sizes of a large one, PostgreSQL as well here."""
     works(database, clock)
     with database.write() as session:
         company = session.execute(text("SELECT id FROM company WHERE code = 'kedai'")).scalar_one()
