@@ -1,7 +1,7 @@
 """Writes a file that a person uploaded once more, with what is wrong in each row beside it.
 
 A process of its own with bounded memory and time, for the file is a stranger's. One line of JSON
-comes on standard input (whether the file is a CSV, and the words for each cell), then the file; the
+comes on standard input (the sheet that a CSV is, and the words for each cell), then the file; the
 workbook leaves on standard output. Values come back as they were read: text is text and never a
 formula. Not here: who starts it (connector.py).
 """
@@ -27,7 +27,7 @@ def main() -> None:
     confine(memory_bytes=limits.memory_bytes, cpu_seconds=limits.cpu_seconds * 3)
     told = json.loads(sys.stdin.buffer.readline())
     raw = sys.stdin.buffer.read()
-    sheets = read_csv("orders", raw) if told["csv"] else sheets_of(list(read(raw, limits)))
+    sheets = read_csv(told["csv"], raw) if told["csv"] else sheets_of(list(read(raw, limits)))
     if isinstance(sheets, WorkbookRefusal):
         sys.exit(1)
     words = _by_row(told["errors"])

@@ -68,7 +68,8 @@ NAMED = re.compile(r'\b(?:FROM|JOIN|,)\s+"?(\w+)"?\s+AS\s+"?(\w+)"?', re.IGNOREC
 NUMBERED = tuple(table.name for table in Base.metadata.sorted_tables if "id" in table.columns)
 
 OF_COMPANY = re.compile(
-    r"INDEX ix_(?:record_(?:day|seen|external|family|number)|posting_(?:day|number)|hold_(?:party|code))"
+    r"INDEX ix_(?:record_(?:day|seen|external|family|number)"
+    r"|posting_(?:day|number)|hold_(?:party|code))"
     r" \(company_id=\?\)$"
 )
 """A step by an index that has every row of a company, and by the company alone."""
