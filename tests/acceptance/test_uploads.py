@@ -11,6 +11,7 @@ from typing import Any
 import openpyxl
 import pytest
 import requests
+from openpyxl.styles import Font
 
 from tests.acceptance.browser import Person
 from tests.acceptance.conftest import STARTER
@@ -71,6 +72,8 @@ def file(
     for place, value in (cells or {}).items():
         sheet, _, cell = place.partition("!")
         book[sheet][cell] = value
+    items["C1"].font, items["F2"].number_format = Font(name="Georgia", bold=True), "#,##0.000"
+    items.column_dimensions["C"].width = 33
     made = io.BytesIO()
     book.save(made)
     return made.getvalue()
@@ -320,6 +323,10 @@ def test_A08_a_typing_error_is_named_at_intake_with_the_nearest_known_code(offic
     assert "MILK-1L" in sheet["I2"].value
     assert sheet["C2"].value == "MLIK-1L"
     assert sheet["I3"].value is None
+    looks = (sheet["C1"].font.name, sheet["F2"].number_format, sheet.column_dimensions["C"].width)
+    assert looks == ("Georgia", "#,##0.000", 33), "as the file that was uploaded"
+    notes = openpyxl.load_workbook(io.BytesIO(book.content))["Notes"]
+    assert notes["A1"].value == "Exported by hand"
 
     press(finance, url, "confirm")
     work(office)
