@@ -133,6 +133,7 @@ def _page(
         side=side,
         wanted=side or request.args.get("side"),
         form=form,
+        other_ways=registry.other_ways(system) if side == "target" else (),
         tested=side is not None and source_tests.has_test(side, system),
         tells_units=isinstance(registry.targets().get(system), TellsItems),
         values={"name": system, "unit_rates": request.form.get("unit_rates", ""), **values},

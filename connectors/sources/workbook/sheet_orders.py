@@ -263,7 +263,7 @@ def _raw(head: SheetRow, items: Sequence[SheetRow], parts: Parts) -> RawRecord:
 
 
 def _totals(parts: Parts) -> list[str]:
-    """The fields of a record that say what it comes to; its first line may have one of the name."""
+    """The fields of a record that hold its total; its first line may have one of the name."""
     names = (parts.kind.total_field or "total", *_SUMS)
     return [name for name in names if name in parts.headings.head]
 
