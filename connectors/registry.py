@@ -181,8 +181,10 @@ class OtherWay:
 
 def other_ways(target: str) -> tuple[OtherWay, ...]:
     """The ways of all types of document that rules may name for a target and that it does not take,
-    as the connectors of the same system declare them.
+    as the connectors of the same system declare them; none of what is no target.
     """
+    if target not in targets():
+        return ()
     form = targets()[target].form
     system = form.system or form.title
     beside = [

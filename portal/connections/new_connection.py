@@ -133,12 +133,17 @@ def _page(
         side=side,
         wanted=side or request.args.get("side"),
         form=form,
-        other_ways=registry.other_ways(system) if side == "target" else (),
         tested=side is not None and source_tests.has_test(side, system),
         tells_units=isinstance(registry.targets().get(system), TellsItems),
         values={"name": system, "unit_rates": request.form.get("unit_rates", ""), **values},
         problems=problems,
     )
+
+
+@pages.app_template_global("other_ways")
+def other_ways(connector: str) -> tuple[registry.OtherWay, ...]:
+    """How documents that a target does not take come into its system all the same."""
+    return registry.other_ways(connector)
 
 
 def _url() -> str:

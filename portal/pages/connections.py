@@ -266,7 +266,6 @@ def shown(row: queries.ConnectionRow) -> dict[str, object]:
         "tells_unit": isinstance(registry.targets().get(row.connector), TellsItems),
         "rounds": declared_rounding.disagreement(session, row.id) if target else None,
         "form": registry.form_of(row.side, row.connector),
-        "other_ways": registry.other_ways(row.connector) if target else (),
         "awaited": _awaited(row),
         "keys": key_rotation.listing(session, row.id) if _admin() else (),
         "allowed": key_rotation.permission_of(session, row.connector, row.id),
