@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from portal.bench import shop_bench
 from portal.bench.shop_baseline import orders, receive
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from portal.demo.command import Shop
     from portal.demo.order import Order
 
+Call = TypeVar("Call")
 CALLS, A_CALL = 20, 200
 ALONE = 200
 """So many calls of one order, at most: fewer where the workers were done before."""
@@ -132,7 +133,7 @@ def paced_while_busy(shop: "Shop", calls: "Iterator[tuple[Order, ...]]") -> list
 
 
 def at_a_pace(
-    calls: Sequence[Any], send: Callable[[Any, float], None], busy: Callable[[], bool]
+    calls: Sequence[Call], send: Callable[[Call, float], None], busy: Callable[[], bool]
 ) -> float:
     """Send `PACE` of them a second, each with the moment at which it was due, until the workers are
     not busy any more; the last moment at which they were seen to be. Raises what `send` raises.

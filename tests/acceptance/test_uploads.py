@@ -249,13 +249,13 @@ def payments_come_with_a_payout(office: House, finance: Visitor) -> None:
     url, page = looked(PAYOUT.replace("2,S-732,sale,NS-7302,11.00", "2,S-733,sale,NS-7303,12.00"))
     seen = numbers(page)
     assert (seen["New"], seen["Changed"], seen["Same as before"]) == ("1", "1", "1")
-    assert page.one("p", id="withdrawn").text.startswith("1 payment of an order is withdrawn")
+    assert page.one("p", id="withdrawn").text.startswith("1 payment of an order will be withdrawn")
     press(finance, url, "confirm")
     work(office)
     page = read(finance.get(url))
     taken = numbers(page, "outcome")
     assert (taken["Records taken"], taken["New"], taken["Changed"]) == ("3", "1", "1")
-    assert page.one("p", id="withdrawn").text.startswith("1 payment of an order is withdrawn")
+    assert page.one("p", id="withdrawn").text.startswith("1 payment of an order was withdrawn")
     assert kept()[1:] == [
         paid,
         ("order_payment", "S-732", "PO-73", "11.00", "withdrawn"),

@@ -37,8 +37,8 @@ class Control(control.Control[Books]):
     def shown(self, what: str) -> Mapping[str, object]:
         """Documents, too, with the path of each."""
         if what == "stock":
-            there = self.books.documents
-            return {what: stocked(there), "by_location": stocked_by_location(there)}
+            made = self.books.documents
+            return {what: stocked(made), "by_location": stocked_by_location(made)}
         if what != "documents":
             return super().shown(what)
         there = self.books.documents.items()

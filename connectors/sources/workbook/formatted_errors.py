@@ -75,7 +75,8 @@ def _cells(sheet: Any) -> Iterator[Cell]:
 def _behind(sheet: Any) -> int:
     """The first column behind all that is filled, and behind all merged cells."""
     filled = max((cell.column for cell in _cells(sheet) if cell.value is not None), default=0)
-    return max(filled, *(one.max_col for one in sheet.merged_cells.ranges), 0) + 1
+    merged = max((int(one.max_col) for one in sheet.merged_cells.ranges), default=0)
+    return max(filled, merged) + 1
 
 
 def _like(cell: Any, other: Any) -> None:
