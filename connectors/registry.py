@@ -168,6 +168,42 @@ def unposted(target: str) -> tuple[DocumentSchema, ...]:
     return tuple(replace(document, connected=False) for document in described)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherWay:
+    """How documents of a type that a target does not take come into its `system` all the same: by
+    the connectors `by`, as people call them, or where there is none by hand.
+    """
+
+    document: DocumentSchema
+    system: str
+    by: tuple[str, ...]
+
+
+def other_ways(target: str) -> tuple[OtherWay, ...]:
+    """The ways of all types of document that rules may name for a target and that it does not take,
+    as the connectors of the same system declare them; none of what is no target.
+    """
+    if target not in targets():
+        return ()
+    form = targets()[target].form
+    system = form.system or form.title
+    beside = [
+        one for one in _TARGETS if one.name != target and form.system and one.form.system == system
+    ]
+    return tuple(
+        OtherWay(
+            document=one,
+            system=system,
+            by=tuple(
+                each.form.title
+                for each in beside
+                if one.name in {document.name for document in each.documents}
+            ),
+        )
+        for one in unposted(target)
+    )
+
+
 def document(target: str, name: str) -> DocumentSchema | None:
     """The schema of one document type of a target, if it is known."""
     documents, _ = schemas()

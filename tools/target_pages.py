@@ -21,7 +21,7 @@ def pages() -> dict[str, str]:
     """All pages by the name of their target."""
     found = {}
     for name, target in sorted(registry.targets().items()):
-        head, _, rest = page(target, registry.unposted(name)).partition("\n\n")
+        head, _, rest = page(target, registry.other_ways(name)).partition("\n\n")
         found[name] = f"{head}\n\n{MADE}\n\n{rest}"
     return found
 

@@ -84,7 +84,8 @@ class SheetRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileOrder:
-    """One order of the file: the record, or why there is none.
+    """One order of the file: the record, or why there is none. `more` are records that come of it
+    beside: of a payout what it pays of each order.
 
     `where` is its first cell (`orders!A17`), `rows` the cells at which its lines begin, in their
     order. `number` and `total` stand as far as they could be read, without the record, too.
@@ -97,6 +98,12 @@ class FileOrder:
     total: Decimal | None
     currency: str
     errors: tuple[RowError, ...] = ()
+    more: tuple[IncomingRecord, ...] = ()
+
+    @property
+    def records(self) -> tuple[IncomingRecord, ...]:
+        """All that comes of it, its own record first; nothing where something is wrong."""
+        return () if self.record is None else (self.record, *self.more)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +112,9 @@ class FileOrders:
     day of which only a person can say what it means; in both cases nothing else was read. `days`:
     how such days were read. `ways`: what the days in doubt can mean: how they are read, and what
     the one in doubt then is. `errors` belong to no order, such as an item whose order is not in the
-    file. An order is made when it is asked for, and again when it is asked for again.
+    file. `lacking`: fields that no column fills, for which nothing comes beside the records, such
+    as payments beside payouts. An order is made when it is asked for, and again when it is asked
+    for again.
     """
 
     sheets: tuple[SheetRows, ...]
@@ -116,6 +125,7 @@ class FileOrders:
     days: DayOrder | None = None
     orders: Sequence[FileOrder] = ()
     errors: tuple[RowError, ...] = ()
+    lacking: tuple[str, ...] = ()
     letters: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(sheet, field) -> the letters of its column."""
 
@@ -131,10 +141,16 @@ class ReadsUploads(Protocol):
     """A source that reads the workbooks and CSV files of people."""
 
     def upload(
-        self, name: str, raw: bytes, zone: ZoneInfo, chosen: Chosen, kind: KindSchema
+        self,
+        name: str,
+        raw: bytes,
+        zone: ZoneInfo,
+        chosen: Chosen,
+        kind: KindSchema,
+        beside: Sequence[KindSchema] = (),
     ) -> FileOrders | SourceRefusal:
         """The records of this kind in a file, its columns matched by their headings except where
-        somebody chose; or why it is not read at all.
+        somebody chose; or why it is not read at all. `beside`: kinds that may come of them, too.
         """
         ...
 

@@ -49,7 +49,8 @@ def left_out(
     that one's.
 
     It is withdrawn as of the moment of that state, where the shop tells one: whichever payout has
-    the sale later pays it, however late either of both arrives.
+    the sale later pays it, however late either of both arrives. A state that does not name its
+    sales, such as one of a file without that column, says nothing of any payment.
     """
     given = {one.external_id: one for one in records if one.kind == ORDER_PAYMENT}
     states: dict[str, list[IncomingRecord]] = {}
@@ -70,12 +71,14 @@ def left_out(
 
 
 def _lost(states: Sequence[IncomingRecord]) -> tuple[IncomingRecord, list[str]]:
-    """The newest of the states of one payout, and the sales that only others of them have."""
+    """The newest of the states of one payout, and the sales that only others of them have; none
+    where the newest does not name its own.
+    """
     newest, sales = states[0], set[str]()
     for one in states:
         newest = _newer(newest, one) or one
         sales |= _sales(one.body)
-    return newest, sorted(sales - _sales(newest.body))
+    return newest, sorted(sales - _sales(newest.body)) if _names_sales(newest.body) else []
 
 
 def _newer(known: IncomingRecord | None, told: IncomingRecord | None) -> IncomingRecord | None:
@@ -86,10 +89,20 @@ def _newer(known: IncomingRecord | None, told: IncomingRecord | None) -> Incomin
     return known if late else told
 
 
+def _names_sales(body: Mapping[str, Any]) -> bool:
+    """Whether each line says what it is, and each sale its id."""
+    parts = [(one.get("part"), one.get("line_id")) for one in _lines(body)]
+    return all(part and (name or part != "sale") for part, name in parts)
+
+
 def _sales(body: Mapping[str, Any]) -> set[str]:
+    told = [one.get("line_id") for one in _lines(body) if one.get("part") == "sale"]
+    return {str(name) for name in told if name}
+
+
+def _lines(body: Mapping[str, Any]) -> list[Any]:
     lines = body.get("lines")
-    told = lines if isinstance(lines, list) else []
-    return {str(one.get("line_id")) for one in told if one.get("part") == "sale"}
+    return lines if isinstance(lines, list) else []
 
 
 def _said(moment: datetime) -> str:

@@ -77,7 +77,10 @@ class CheckResult:
     it then is, `days` how such days were read;
     `left_out` the first cells of the orders with an unknown code; `cells` counts all that is
     wrong, `wrong` and `changed` are the first of them. `loose` cells belong to no order;
-    `unsummed` orders are in `counts` and not in `money`.
+    `unsummed` orders are in `counts` and not in `money`. `beside` of `counts` are records that come
+    of others, such as payments of payouts, and have no money of their own here; `lacking`: the
+    fields that no column fills, for which none come. `withdrawn` payments are in no count: they are
+    stored, and the payouts of the file do not have them any more.
     """
 
     refused: tuple[str, str] | None = None
@@ -95,9 +98,12 @@ class CheckResult:
     loose: int = 0
     changed: tuple[ChangedOrder, ...] = ()
     left_out: tuple[str, ...] = ()
+    beside: int = 0
+    lacking: tuple[str, ...] = ()
+    withdrawn: int = 0
 
     def count(self, *standings: Standing) -> int:
-        """How many orders stand so; without a name, how many orders the file has."""
+        """How many records stand so; without a name, how many come of the file."""
         return sum(self.counts.get(each, 0) for each in standings or Standing)
 
     def to_json(self) -> dict[str, Any]:
@@ -124,6 +130,9 @@ def of_json(told: Mapping[str, Any]) -> CheckResult:
         loose=told["loose"],
         changed=tuple(_changed(one) for one in told["changed"]),
         left_out=tuple(told["left_out"]),
+        beside=told.get("beside", 0),  # nor was this, nor the next two
+        lacking=tuple(told.get("lacking", ())),
+        withdrawn=told.get("withdrawn", 0),
     )
 
 

@@ -1,12 +1,13 @@
 """What an uploaded file holds, compared with what is stored; nothing is written here.
 
 Here: the preview's numbers, its wrong cells with the nearest known code, and its changed orders.
-Not here: reading the file (connectors/sources/workbook), taking it (file_import.py).
+Not here: reading the file (connectors/sources/workbook), taking it (upload_turns.py).
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import select
@@ -17,6 +18,7 @@ from connectors.contract.uploads import FieldLabel, FileOrder, FileOrders
 from holding.intake.deliveries import later
 from holding.intake.differences import difference
 from holding.intake.stored_versions import Key, Stored, ids_of, stored
+from holding.intake.withdrawals import left_out
 from holding.tables import Version
 from holding.tables.columns import is_currency, to_minor
 from holding.uploads.check_result import (
@@ -49,24 +51,30 @@ def checked(
     file: FileOrders,
     known: KnownCodes,
     labels: Mapping[str, str],
+    now: datetime,
 ) -> CheckResult:
     """The preview of a file for this source; `labels` are those of its fields."""
     counts: Counter[str] = Counter()
     money = _Money()
     wrong = [_cell(file, labels, error, "") for error in file.errors]
-    left_out, changed = [], list[ChangedOrder]()
+    doubted, changed, beside, withdrawn = [], list[ChangedOrder](), 0, 0
     for batch in _batches(file.orders):
-        for order, standing, news in _standings(session, source_id, batch):
-            typos = list(mistyped(file, order, known)) if standing in STORED else []
+        taken = list[IncomingRecord]()
+        for order, (standing, *others), news in _standings(session, source_id, batch):
+            stored = any(one in STORED for one in (standing, *others))
+            typos = list(mistyped(file, order, known)) if stored else []
             if typos:
-                standing = Standing.UNKNOWN_CODE
-                left_out.append(order.where)
-            elif news is not None and len(changed) < _CHANGED:
-                changed.append(news)
-            counts[standing] += 1
+                standing, others = Standing.UNKNOWN_CODE, [Standing.UNKNOWN_CODE] * len(others)
+                doubted.append(order.where)
+            else:
+                changed += news[: _CHANGED - len(changed)]
+                taken += order.records
+            counts.update((standing, *others))
+            beside += len(others)
             money.add(standing, order)
             wrong += [_cell(file, labels, error, order.number) for error in order.errors]
             wrong += [_typo(file, labels, one, order.number) for one in typos]
+        withdrawn += withdrawn_by(session, source_id, taken, now)
     return CheckResult(
         sheets=file.sheets,
         columns=file.columns,
@@ -81,8 +89,18 @@ def checked(
         cells=len(wrong),
         loose=len(file.errors),
         changed=tuple(changed),
-        left_out=tuple(left_out),
+        left_out=tuple(doubted),
+        beside=beside,
+        lacking=file.lacking,
+        withdrawn=withdrawn,
     )
+
+
+def withdrawn_by(
+    session: Session, source_id: int, records: Sequence[IncomingRecord], now: datetime
+) -> int:
+    """How many stored payments of orders these records withdraw, which are not yet stored."""
+    return len(left_out(session, source_id, records, now)) if records else 0
 
 
 class _Money:
@@ -110,9 +128,9 @@ class _Money:
 
 
 def every_wrong_cell(
-    file: FileOrders, known: KnownCodes, labels: Mapping[str, str], left_out: Collection[str]
+    file: FileOrders, known: KnownCodes, labels: Mapping[str, str], doubted: Collection[str]
 ) -> Iterator[WrongCell]:
-    """All that is wrong in a file, for the workbook that goes back; `left_out`: the orders whose
+    """All that is wrong in a file, for the workbook that goes back; `doubted`: the orders whose
     codes are.
     """
     for error in file.errors:
@@ -120,7 +138,7 @@ def every_wrong_cell(
     for order in file.orders:
         for error in order.errors:
             yield _cell(file, labels, error, order.number)
-        for one in mistyped(file, order, known) if order.where in left_out else ():
+        for one in mistyped(file, order, known) if order.where in doubted else ():
             yield _typo(file, labels, one, order.number)
 
 
@@ -153,9 +171,9 @@ def _batches(orders: Sequence[FileOrder]) -> Iterator[Sequence[FileOrder]]:
 
 def _standings(
     session: Session, source_id: int, orders: Sequence[FileOrder]
-) -> Iterator[tuple[FileOrder, Standing, ChangedOrder | None]]:
-    """What each order is to what is stored; of a changed one, in what it differs."""
-    records = [order.record for order in orders if order.record is not None]
+) -> Iterator[tuple[FileOrder, Sequence[Standing], Sequence[ChangedOrder]]]:
+    """What each record of each order is to what is stored; of changed ones, in what they differ."""
+    records = [record for order in orders for record in order.records]
     ids = ids_of(session, source_id, {_key(one) for one in records}) if records else {}
     known = stored(session, ids, set(), locked=False)
     standings = {_key(one): _standing(ids, known, one) for one in records}
@@ -163,11 +181,14 @@ def _standings(
     before = _bodies(session, [known[each] for each in changed[:_CHANGED]])
     for order in orders:
         if order.record is None:
-            yield order, Standing.WRONG, None
+            yield order, (Standing.WRONG,), ()
             continue
-        key = _key(order.record)
-        body = before.get(ids[key]) if standings[key] is Standing.CHANGED else None
-        yield order, standings[key], None if body is None else _news(order.record, body)
+        differ = [
+            _news(one, before[ids[_key(one)]])
+            for one in order.records
+            if standings[_key(one)] is Standing.CHANGED and ids[_key(one)] in before
+        ]
+        yield order, [standings[_key(one)] for one in order.records], differ
 
 
 def _standing(ids: Mapping[Key, int], known: Mapping[int, Stored], one: IncomingRecord) -> Standing:

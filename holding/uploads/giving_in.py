@@ -16,6 +16,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
+from connectors.contract.schema import KindSchema
 from connectors.registry import sources
 from holding.access.actors import Actor, may
 from holding.audit.events import record_event
@@ -59,6 +60,13 @@ def takes(source: Connection) -> tuple[str, ...]:
     reader = sources().get(source.connector) if source.side == "source" else None
     kinds = reader.kinds if reader else ()
     return tuple(one.kind for one in kinds if may_deliver(source, one.kind))
+
+
+def beside(session: Session, source_id: int) -> tuple[KindSchema, ...]:
+    """The kinds of which records may come of those of a file, too: all that its source takes."""
+    source = session.get_one(Connection, source_id)
+    taken, reader = takes(source), sources().get(source.connector)
+    return tuple(one for one in reader.kinds if one.kind in taken) if reader else ()
 
 
 def begin(

@@ -9,10 +9,9 @@ import that was cut off goes on behind the last part that is in.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Final
 
 from sqlalchemy import select
@@ -32,7 +31,8 @@ from holding.store.database import Database
 from holding.tables import Upload
 from holding.tables.row_states import UploadState
 from holding.uploads.check_result import CheckResult, of_json
-from holding.uploads.file_check import checked, labels_of, refused
+from holding.uploads.file_check import checked, labels_of, refused, withdrawn_by
+from holding.uploads.giving_in import beside
 from holding.uploads.known_codes import known_codes
 from holding.uploads.upload_claims import UploadTurn, claim, give_back, give_up, still_ours, tell
 from holding.words import plural
@@ -100,17 +100,14 @@ def kind_of(connector: str, kind: str) -> KindSchema:
 
 def _check(database: Database, clock: Clock, turn: UploadTurn) -> None:
     """Read the file and say what is in it; nothing of it is stored."""
-    with database.read() as session:
-        zone = zone_of_source(session, turn.source_id)
-    kind = kind_of(turn.connector, turn.kind)
-    chosen, file = turn.chosen, reader().upload(turn.name, turn.body, zone, turn.chosen, kind)
+    chosen, file = turn.chosen, _file(database, turn, turn.chosen)
     headings = "" if isinstance(file, SourceRefusal) else _headings(file)
     if not isinstance(file, SourceRefusal) and not chosen:
         with database.read() as session:
             chosen = _chosen_before(session, turn, headings)
-        file = reader().upload(turn.name, turn.body, zone, chosen, kind) if chosen else file
+        file = _file(database, turn, chosen) if chosen else file
     with database.read(many=True) as session:
-        found = _result(session, turn, file)
+        found = _result(session, turn, file, clock.now())
     with database.write() as session:
         if (row := still_ours(session, turn)) is None:
             return
@@ -122,11 +119,24 @@ def _check(database: Database, clock: Clock, turn: UploadTurn) -> None:
         give_back(row)
 
 
-def _result(session: Session, turn: UploadTurn, file: FileOrders | SourceRefusal) -> CheckResult:
+def _file(
+    database: Database, turn: UploadTurn, chosen: Mapping[str, str]
+) -> FileOrders | SourceRefusal:
+    with database.read() as session:
+        zone = zone_of_source(session, turn.source_id)
+        others = beside(session, turn.source_id)
+    kind = kind_of(turn.connector, turn.kind)
+    return reader().upload(turn.name, turn.body, zone, chosen, kind, others)
+
+
+def _result(
+    session: Session, turn: UploadTurn, file: FileOrders | SourceRefusal, now: datetime
+) -> CheckResult:
     if isinstance(file, SourceRefusal):
         return refused(file)
     labels = labels_of(reader().fields(file.columns, kind_of(turn.connector, turn.kind)))
-    return checked(session, turn.source_id, file, known_codes(session, turn.company_id), labels)
+    known = known_codes(session, turn.company_id)
+    return checked(session, turn.source_id, file, known, labels, now)
 
 
 def _headings(file: FileOrders) -> str:
@@ -149,13 +159,10 @@ def _chosen_before(session: Session, turn: UploadTurn, headings: str) -> dict[st
 
 def _import(database: Database, clock: Clock, turn: UploadTurn, ring: Ring) -> int:
     """Take the next orders of the file, so many at a time; how many parts."""
-    with database.read() as session:
-        zone = zone_of_source(session, turn.source_id)
     orders, began, slice_ = _read.get(turn.upload_id), clock.monotonic(), SLICE_SECONDS
     if orders is None or orders.taken != turn.taken:
         _read.clear()
-        kind = kind_of(turn.connector, turn.kind)
-        file = reader().upload(turn.name, turn.body, zone, turn.chosen, kind)
+        file = _file(database, turn, turn.chosen)
         if isinstance(file, SourceRefusal):  # it was read a moment ago
             raise RuntimeError(file.message)
         orders = _read[turn.upload_id] = _Orders(file, turn)
@@ -185,13 +192,16 @@ def _import(database: Database, clock: Clock, turn: UploadTurn, ring: Ring) -> i
 
 
 class _Orders:
-    """The orders that the preview promised, in the order of the file, a part at a time: `part` goes
-    in next, behind the `taken` ones that are in, and `behind` after it.
+    """The records that the preview promised, in the order of the file, a part at a time: `part`
+    goes in next, behind the `taken` ones that are in, and `behind` after it. What comes of one
+    order is in one part.
     """
 
     def __init__(self, file: FileOrders, turn: UploadTurn) -> None:
         self._rest = _wanted(file, turn)
-        self.taken = sum(1 for _ in islice(self._rest, turn.taken))
+        self.taken = 0
+        while self.taken < turn.taken and (skipped := next(self._rest, ())):
+            self.taken += len(skipped)
         self.part, self.behind = self._next(), self._next()
 
     def went(self) -> None:
@@ -200,15 +210,18 @@ class _Orders:
         self.part, self.behind = self.behind, self._next()
 
     def _next(self) -> list[IncomingRecord]:
-        return list(islice(self._rest, UPLOAD_ORDERS))
+        found = list[IncomingRecord]()
+        while len(found) < UPLOAD_ORDERS and (records := next(self._rest, ())):
+            found += records
+        return found
 
 
-def _wanted(file: FileOrders, turn: UploadTurn) -> Iterator[IncomingRecord]:
+def _wanted(file: FileOrders, turn: UploadTurn) -> Iterator[Sequence[IncomingRecord]]:
     found = of_json(turn.result) if turn.result else None
     left_out = set() if found is None or turn.with_unknown else set(found.left_out)
     for order in file.orders:
-        if order.record is not None and order.where not in left_out:
-            yield order.record
+        if order.records and order.where not in left_out:
+            yield order.records
 
 
 def _take(
@@ -224,6 +237,7 @@ def _take(
         words = "Who confirmed it is not in this company any more."
         give_up(session, row, words, "Another person has to upload the file again.", now)
         return False
+    withdrawn = withdrawn_by(session, row.source_id, part, now)
     receipt = versions.receive(
         session,
         company_id=row.company_id,
@@ -242,7 +256,8 @@ def _take(
         return False
     made = {
         "new": receipt.new_records,
-        "changed": receipt.new_versions - receipt.new_records,
+        "changed": receipt.new_versions - receipt.new_records - withdrawn,
+        "withdrawn": withdrawn,
         "older": receipt.stale,
         "same": receipt.unchanged,
     }
@@ -251,10 +266,13 @@ def _take(
 
 
 def _delivered(row: Upload, part: list[IncomingRecord]) -> bytes:
-    """What is kept of a part: JSON with a line for each order."""
-    orders = ",\n".join([json.dumps(one.body, ensure_ascii=False) for one in part])
+    """What is kept of a part: JSON with a line for each record, those of each kind together."""
+    kinds: dict[str, list[str]] = {row.kind: []}
+    for one in part:
+        kinds.setdefault(one.kind, []).append(json.dumps(one.body, ensure_ascii=False))
+    told = [f'"{kind}s": [\n' + ",\n".join(lines) + "\n]" for kind, lines in kinds.items()]
     file = json.dumps(row.name, ensure_ascii=False)
-    return f'{{"file": {file}, "{row.kind}s": [\n{orders}\n]}}'.encode()
+    return f'{{"file": {file}, {", ".join(told)}}}'.encode()
 
 
 def _done(session: Session, row: Upload, now: datetime) -> None:

@@ -1,15 +1,17 @@
 """The part of `clearpost bench` that brings orders in: calls of many, calls of one, a workbook.
 
 Here: a sample shop on SQLite whose target is paused, so that its workers do nothing but check what
-came; webhooks over HTTP as a shop sends them, and an upload as a person gives it in. Not here: the
-shop (shop_bench.py), what is read of a workbook (connectors/sources/workbook).
+came; webhooks over HTTP as a shop sends them, one after the other and at a pace, and an upload as a
+person gives it in. Not here: the shop (shop_bench.py), what is read of a workbook
+(connectors/sources/workbook).
 """
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from portal.bench import shop_bench
 from portal.bench.shop_baseline import orders, receive
@@ -19,11 +21,18 @@ if TYPE_CHECKING:
     from portal.demo.command import Shop
     from portal.demo.order import Order
 
+Call = TypeVar("Call")
 CALLS, A_CALL = 20, 200
 ALONE = 200
 """So many calls of one order, at most: fewer where the workers were done before."""
 WAITING = 10_000
 """Orders that the workers have to check while those calls are made."""
+PACE, PACED = 50, 500
+"""Calls a second, whether those before were answered or not, and how many of them."""
+QUICK = 0.3
+"""Seconds within which 95 of 100 of them should be answered."""
+LINES = 32
+"""Calls of these that can be under way at once."""
 FIRST_ROW = 14_000_001
 HEADS = ("Order ID", "Order No", "Status", "Date", "Customer code", "Customer name", "Total",
          "Currency", "Subtotal", "Tax amount", "Rounding", "Paid at", "Created by", "Channel",
@@ -42,6 +51,10 @@ def measured(rows: int) -> dict[str, object]:
         receive(shop, orders(shop, WAITING, 12_000_001))
         alone = _while_busy(shop, _calls(shop, ALONE, 1, 13_000_001))
         shop_bench.judged(shop)
+        say(f"{PACE} calls a second while {WAITING:,} others are checked …")
+        receive(shop, orders(shop, WAITING, 15_000_001))
+        paced = paced_while_busy(shop, _calls(shop, PACED, 1, 16_000_001))
+        shop_bench.judged(shop)
         say(f"A workbook of {rows:,} rows …")
         checked, stored, peak = _uploaded(shop, workbook(_yesterday(shop), rows))
     return {
@@ -50,6 +63,7 @@ def measured(rows: int) -> dict[str, object]:
         "intake_busy_webhook_median_ms": round(1000 * shop_bench.percentile(alone, 50), 1),
         "intake_busy_webhook_p95_ms": round(1000 * shop_bench.percentile(alone, 95), 1),
         "intake_busy_webhooks": len(alone),
+        **figures_of(paced),
         "intake_workbook_check_seconds": round(checked, 1),
         "intake_workbook_seconds": round(checked + stored, 1),
         "intake_workbook_peak_mb": peak,
@@ -90,6 +104,68 @@ def _while_busy(shop: "Shop", calls: "Iterator[tuple[Order, ...]]") -> list[floa
     if not found:
         raise RuntimeError("the workers were done before the first call")
     return found
+
+
+def paced_while_busy(shop: "Shop", calls: "Iterator[tuple[Order, ...]]") -> list[float]:
+    """Seconds from when each call was due until it was answered, of calls at a pace: who waits for
+    an answer does not send the next one later. Those answered after the workers were done are not
+    counted.
+    """
+    from holding.runtime import doorbell
+    from portal.demo.generator import Delivery
+
+    hook = shop.hook()
+    due = [Delivery(f"evt_{some[0].id}", "order.paid", some) for some in calls]
+    for _ in range(shop_bench.WORKERS):
+        doorbell.ring(shop.company_id, "evaluate")
+    answered: list[tuple[float, float]] = []
+
+    def send(one: Delivery, at: float) -> None:
+        hook.send([one], shop.place.now)
+        ended = time.perf_counter()
+        answered.append((ended, ended - at))
+
+    worked = at_a_pace(due, send, lambda: shop_bench.busy(shop))
+    found = [spent for ended, spent in answered if ended <= worked]
+    if not found:
+        raise RuntimeError("the workers were done before the first answer")
+    return found
+
+
+def at_a_pace(
+    calls: Sequence[Call], send: Callable[[Call, float], None], busy: Callable[[], bool]
+) -> float:
+    """Send `PACE` of them a second, each with the moment at which it was due, until the workers are
+    not busy any more; the last moment at which they were seen to be. Raises what `send` raises.
+    """
+    began, worked = time.perf_counter(), 0.0
+    with ThreadPoolExecutor(LINES) as lines:
+        begun = []
+        for number, one in enumerate(calls):
+            at = began + number / PACE
+            time.sleep(max(0.0, at - time.perf_counter()))
+            begun.append(lines.submit(send, one, at))
+            if number % PACE == 0:
+                seen = time.perf_counter()
+                if not busy():
+                    break
+                worked = seen
+        for each in begun:
+            each.result()
+    seen = time.perf_counter()
+    return seen if worked and busy() else worked
+
+
+def figures_of(seconds: Sequence[float]) -> dict[str, object]:
+    """What the paced calls came to."""
+    quick = sum(one <= QUICK for one in seconds) / len(seconds)
+    return {
+        "intake_paced_webhook_median_ms": round(1000 * shop_bench.percentile(seconds, 50), 1),
+        "intake_paced_webhook_p95_ms": round(1000 * shop_bench.percentile(seconds, 95), 1),
+        "intake_paced_webhooks_within_300_ms": round(quick, 3),
+        "intake_paced_webhooks": len(seconds),
+        "intake_paced_webhooks_per_second": PACE,
+    }
 
 
 def _yesterday(shop: "Shop") -> str:

@@ -139,7 +139,8 @@ def _state(shop: Shop, number: str) -> str:
     from holding.tables import Record
 
     with shop.place.database.read() as session:
-        row = session.query(Record.state).filter_by(number=number).one_or_none()
+        mine = {"company_id": shop.company_id, "number": number}  # found by an index
+        row = session.query(Record.state).filter_by(**mine).one_or_none()
     return row[0] if row else ""
 
 

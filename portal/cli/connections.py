@@ -107,6 +107,9 @@ def connection_settings(connector: str) -> None:
     for word, told in told_of:
         for sentence in told:
             click.echo(f"{word}: {sentence}")
+    for way in registry.other_ways(connector):
+        how = ", ".join(way.by) or f"by hand in {way.system}"
+        click.echo(f"Not posted here: {way.document.title}: {how}.")
     for one in forms[0].settings:
         must = " (required)" if one.required else ""
         such = f" Example: {one.example}." if one.example else ""

@@ -140,5 +140,11 @@ def _page(
     )
 
 
+@pages.app_template_global("other_ways")
+def other_ways(connector: str) -> tuple[registry.OtherWay, ...]:
+    """How documents that a target does not take come into its system all the same."""
+    return registry.other_ways(connector)
+
+
 def _url() -> str:
     return url_for("newconn.choose", co=g.company.code)

@@ -101,7 +101,7 @@ def _explain_targets(asked: str, form: str) -> int:
     if form == "json":
         tell({"targets": [as_data(known[name], registry.unposted(name)) for name in names]})
         return 0
-    pages = (page(known[name], registry.unposted(name)) for name in names)
+    pages = (page(known[name], registry.other_ways(name)) for name in names)
     click.echo("\n".join(pages), nl=False)
     return 0
 

@@ -21,6 +21,7 @@ from connectors.contract.targets import (
     TellsChanges,
     TellsParties,
 )
+from connectors.registry import OtherWay
 
 TYPES: Final = {
     "text": "text",
@@ -170,9 +171,9 @@ def _key(target: Target) -> str:
     return "An entered key." if target.form.key else "It has none."
 
 
-def page(target: Target, unposted: Iterable[DocumentSchema] = ()) -> str:
-    """The whole page, as Markdown. `unposted` are documents of which rules may speak, and which
-    nothing posts.
+def page(target: Target, other_ways: Iterable[OtherWay] = ()) -> str:
+    """The whole page, as Markdown. `other_ways` are of documents of which rules may speak, and
+    which it does not take.
     """
     form = target.form
     parts = [f"# {form.title}: `{target.name}`", f"{form.gives}. You need: {_small(form.needs)}."]
@@ -182,23 +183,27 @@ def page(target: Target, unposted: Iterable[DocumentSchema] = ()) -> str:
     parts += [_table(("", ""), [(one.name, one.says) for one in facts(target)])]
     for document in target.documents:
         parts += _document(document)
-    for document in unposted:
-        parts += _document(document)
+    for way in other_ways:
+        parts += _document(way.document, way)
     return "\n\n".join(parts) + "\n"
 
 
-def _document(document: DocumentSchema) -> Iterator[str]:
+def _document(document: DocumentSchema, way: OtherWay | None = None) -> Iterator[str]:
     yield f"## {document.title}: `{document.name}`"
-    yield " ".join(_said_of(document))
+    yield " ".join((*(_way_of(way) if way else ()), *_said_of(document)))
     yield _fields(document.header)
     if document.lines:
         yield "Each of its lines:"
         yield _fields(document.lines)
 
 
+def _way_of(way: OtherWay) -> Iterator[str]:
+    yield "Rules may speak of it; nothing posts it."
+    by = f"by {' or '.join(way.by)}" if way.by else "by hand"
+    yield f"It comes into {way.system} {by}."
+
+
 def _said_of(document: DocumentSchema) -> Iterator[str]:
-    if not document.connected:
-        yield "Rules may speak of it; nothing posts it."
     actions = {"update": "changed", "void": "made void"}
     can = [actions[one] for one in document.actions]
     if document.connected:

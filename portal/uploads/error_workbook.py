@@ -15,6 +15,7 @@ from holding.intake.source_zone import zone_of_source
 from holding.refusal import Refusal
 from holding.uploads.check_result import CheckResult
 from holding.uploads.file_check import every_wrong_cell, labels_of
+from holding.uploads.giving_in import beside
 from holding.uploads.known_codes import known_codes
 from holding.uploads.upload_rows import UploadRow
 from holding.uploads.upload_turns import kind_of, reader
@@ -45,9 +46,10 @@ def with_errors(row: UploadRow, found: CheckResult, raw: bytes) -> bytes | Refus
 
 def _written(row: UploadRow, found: CheckResult, raw: bytes) -> bytes | None:
     zone = zone_of_source(store.reading(), row.source_id)
+    others = beside(store.reading(), row.source_id)
     store.renew()  # no snapshot is kept while a process is at work
     kind = kind_of(row.connector, row.kind)
-    read = reader().upload(row.name, raw, zone, row.chosen, kind)
+    read = reader().upload(row.name, raw, zone, row.chosen, kind, others)
     if isinstance(read, SourceRefusal):
         return None
     labels = labels_of(reader().fields(read.columns, kind))

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,6 +92,21 @@ class Depot(House):
         shown = requests.get(f"{self.target}/_sim/documents", timeout=10).json()["documents"]
         found: Body = next(one for one in shown if one["master"]["docNo"] == number)
         return found
+
+    def stock(self) -> dict[tuple[str, str], int]:
+        """What has come or gone, by location and product, as the stand-in counts it."""
+        told = requests.get(f"{self.target}/_sim/stock", timeout=10).json()["by_location"]
+        found = Counter[tuple[str, str]]()
+        for places in told.values():
+            for place, products in places.items():
+                found.update({(place, code): int(n) for code, n in products.items()})
+        return dict(found)
+
+    def moved(self, before: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+        """What came or went since then, without what stayed."""
+        now = self.stock()
+        each = {one: now.get(one, 0) - before.get(one, 0) for one in {*now, *before}}
+        return {one: by for one, by in each.items() if by}
 
     def lock(self, through: str) -> None:
         """AutoCount closes its books up to a day (or `none`), and the connection is told."""

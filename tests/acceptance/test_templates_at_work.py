@@ -191,9 +191,13 @@ def test_T36e_F22_the_day_of_the_last_delivery_dates_the_invoice(depot: Depot) -
 
 
 def test_F16_an_unmapped_branch_never_falls_back_to_another_location(depot: Depot) -> None:
-    depot.take(*billed("1601", price="1.61", branch="Klang"), *billed("1602", price="1.62"))
+    before = depot.stock()
+    depot.take(*billed("1601", price="1.61", branch="Klang"))
+    assert depot.stock() == before, "nothing moved anywhere"
+    depot.take(*billed("1602", price="1.62"))
     assert depot.effects("1601", "1602") == [("created", "IV-1602-1")]
-    assert sent(depot, "1601") == [], "no call, so no stock moved"
+    assert depot.moved(before) == {("HQ", code): -10 for code in sold_in(depot, "IV-1602-1")}
+    assert sent(depot, "1601") == [], "no call either"
     words = "Branch Klang is not mapped to a stock location in AutoCount."
     assert ("MAP01", "warehouse", words, "itself") in held(depot, "1601")
     assert {row[0] for row in held(depot, "1601")} == {"MAP01"}
@@ -204,6 +208,14 @@ def test_F16_an_unmapped_branch_never_falls_back_to_another_location(depot: Depo
     places = {n: depot.document(f"IV-{n}-1")["master"]["salesLocation"] for n in ("1601", "1602")}
     assert places == {"1601": "JB01", "1602": "HQ"}
     assert sent(depot, "1603") == []
+    assert depot.moved(before) == {
+        (place, code): -10 for place in ("HQ", "JB01") for code in sold_in(depot, "IV-1601-1")
+    }, "of the one that is mapped now, ten from its own place; of the other still nothing"
+
+
+def sold_in(depot: Depot, number: str) -> set[str]:
+    """The products of a document as it stands in AutoCount."""
+    return {str(row["productCode"]) for row in depot.document(number)["details"]}
 
 
 # ---- QuickBooks ----

@@ -11,6 +11,7 @@ from typing import Any
 import openpyxl
 import pytest
 import requests
+from openpyxl.styles import Font
 
 from tests.acceptance.browser import Person
 from tests.acceptance.conftest import STARTER
@@ -71,18 +72,20 @@ def file(
     for place, value in (cells or {}).items():
         sheet, _, cell = place.partition("!")
         book[sheet][cell] = value
+    items["C1"].font, items["F2"].number_format = Font(name="Georgia", bold=True), "#,##0.000"
+    items.column_dimensions["C"].width = 33
     made = io.BytesIO()
     book.save(made)
     return made.getvalue()
 
 
-def give(who: Visitor, raw: bytes, name: str = "orders.xlsx") -> str:
+def give(who: Visitor, raw: bytes, name: str = "orders.xlsx", kind: str = "order") -> str:
     """Upload a file as the form does; the address that this leads to."""
     page = who.get(UPLOADS)
     form = read(page).one("form", id="uploadform")
     answer = who.session.post(
         who.address + form.attributes["action"],
-        data={**form.fields(), "source": "netshop"},
+        data={**form.fields(), "source": "netshop", "kind": kind},
         files={"file": (name, raw)},
         headers={"Referer": who.address + UPLOADS},
         timeout=60,
@@ -190,6 +193,74 @@ def test_A03_a_file_is_looked_at_before_anything_of_it_is_stored(
     assert (seen["New"], seen["Changed"], seen["Same as before"]) == ("1", "1", "1")
     assert ["NS-7301", "Quantity, line 1", "2", "3"] in cells(page, "changed")
     press(finance, url, "cancel")
+    payments_come_with_a_payout(office, finance)
+
+
+PAYOUT = """Payout no,Status,Deposit date,Currency,Net,Line,Sale ID,Entry type,Order number,Amount
+PO-73,paid,2026-11-19,MYR,19.00,1,S-731,sale,NS-7301,11.00
+PO-73,paid,2026-11-19,MYR,19.00,2,S-732,sale,NS-7302,11.00
+PO-73,paid,2026-11-19,MYR,19.00,3,F-73,fee,,-3.00
+"""
+
+
+def payments_come_with_a_payout(office: House, finance: Visitor) -> None:
+    """A file of payouts brings what they pay of each order, once."""
+
+    def looked(text: str) -> tuple[str, Part]:
+        url = give(finance, text.encode(), "payouts.csv", "payout")
+        work(office)
+        return url, read(finance.get(url))
+
+    def kept() -> list[Any]:
+        said = "json_extract(v.body, '$.payout'), json_extract(v.body, '$.amount')"
+        return rows(
+            office,
+            f"SELECT r.type, r.external_id, {said}, v.status FROM record r"
+            " JOIN version v ON v.id = r.version_id"
+            " WHERE r.type IN ('payout', 'order_payment') ORDER BY r.type DESC, r.external_id",
+        )
+
+    url, page = looked(PAYOUT.replace("S-732", "S-731"))
+    wrong = {row[0]: row[1:] for row in cells(page, "wrong")}
+    assert set(wrong) == {"payouts!G2", "payouts!G3"}
+    assert wrong["payouts!G3"][2].startswith("Another sale of this file has the same id.")
+    book = finance.session.get(f"{finance.address}{url}/errors.xlsx", timeout=60)
+    sheet = openpyxl.load_workbook(io.BytesIO(book.content)).worksheets[0]
+    assert "the same id" in sheet["K3"].value
+    assert sheet["K4"].value is None
+
+    url, page = looked(PAYOUT)
+    seen = numbers(page)
+    assert (seen["Records read"], seen["New"], seen["Wrong"]) == ("3", "3", "0")
+    assert "Payments of orders among these records: 2." in page.one("p", id="beside").text
+    assert kept() == []
+    press(finance, url, "confirm")
+    work(office)
+    taken = numbers(read(finance.get(url)), "outcome")
+    assert (taken["Records taken"], taken["New"]) == ("3", "3")
+    paid = ("order_payment", "S-731", "PO-73", "11.00", "paid")
+    assert kept() == [
+        ("payout", "PO-73", None, None, "paid"),
+        paid,
+        ("order_payment", "S-732", "PO-73", "11.00", "paid"),
+    ]
+    assert looked(PAYOUT)[0] == url, "the same file again"
+
+    url, page = looked(PAYOUT.replace("2,S-732,sale,NS-7302,11.00", "2,S-733,sale,NS-7303,12.00"))
+    seen = numbers(page)
+    assert (seen["New"], seen["Changed"], seen["Same as before"]) == ("1", "1", "1")
+    assert page.one("p", id="withdrawn").text.startswith("1 payment of an order will be withdrawn")
+    press(finance, url, "confirm")
+    work(office)
+    page = read(finance.get(url))
+    taken = numbers(page, "outcome")
+    assert (taken["Records taken"], taken["New"], taken["Changed"]) == ("3", "1", "1")
+    assert page.one("p", id="withdrawn").text.startswith("1 payment of an order was withdrawn")
+    assert kept()[1:] == [
+        paid,
+        ("order_payment", "S-732", "PO-73", "11.00", "withdrawn"),
+        ("order_payment", "S-733", "PO-73", "12.00", "paid"),
+    ]
 
 
 def test_A04_the_same_bytes_again_name_the_first_upload(office: House) -> None:
@@ -252,6 +323,10 @@ def test_A08_a_typing_error_is_named_at_intake_with_the_nearest_known_code(offic
     assert "MILK-1L" in sheet["I2"].value
     assert sheet["C2"].value == "MLIK-1L"
     assert sheet["I3"].value is None
+    looks = (sheet["C1"].font.name, sheet["F2"].number_format, sheet.column_dimensions["C"].width)
+    assert looks == ("Georgia", "#,##0.000", 33), "as the file that was uploaded"
+    notes = openpyxl.load_workbook(io.BytesIO(book.content))["Notes"]
+    assert notes["A1"].value == "Exported by hand"
 
     press(finance, url, "confirm")
     work(office)
@@ -327,7 +402,8 @@ def test_A14_a_range_of_days_is_counted_by_kind_before_anything_starts(
         assert person.said == []
     assert counted(told, "rangerecords") == {"Order": ["3", "RM 33.00"]}
     assert told.all("table", id="rangeundated") == [], "it did not come on that day"
-    assert counted(arrived, "rangeundated") == {"Settlement": ["1", "–"]}, "no rules say its money"
+    undated = counted(arrived, "rangeundated")
+    assert undated["Settlement"] == ["1", "–"], "no rules say its money"
     assert "by the day on which they arrived" in arrived.one("p", id="undatednote").text
     documents = told.one("table", id="rangedocuments").one("tbody").all("tr")
     assert [cell.text for cell in documents[0].all("td")] == ["Sales invoice", "3", "RM 33.00"]

@@ -32,6 +32,26 @@ def test_what_nothing_posts_is_described_and_not_connected() -> None:
     assert registry.unposted("aiaccount") == ()
 
 
+def test_each_document_that_a_target_does_not_take_has_another_way_into_its_system(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a connector of the same system takes goes by it, all else by hand."""
+    ways = registry.other_ways("autocount")
+    told = {one.document.name: (one.system, one.by) for one in ways}
+    by_hand = ("AutoCount", ())
+    assert told == dict.fromkeys(
+        ("sales_order", "delivery_order", "cash_sale", "goods_received_note"), by_hand
+    )
+    excel, cloud = registry.targets()["autocount_excel"], registry.targets()["autocount"]
+    invoice = next(one for one in cloud.documents if one.name == "invoice")
+    assert "invoice" in {one.name for one in excel.documents}
+    monkeypatch.setattr(type(cloud), "unposted", (invoice,))
+    [way] = registry.other_ways("autocount")
+    assert way.by == ("AutoCount Excel import",), "On The Go takes A/R invoices alone"
+    assert {one.system for one in registry.other_ways("quickbooks")} == {"QuickBooks Online"}
+    assert registry.other_ways("aiaccount") == ()
+
+
 @pytest.mark.parametrize(
     ("name", "source"),
     [

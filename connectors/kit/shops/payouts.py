@@ -144,12 +144,31 @@ def records_of(
     head = {name: Cell(payout.place, plain(amount)) for name, amount in counted.items()}
     head |= payout.head
     lines = [_line(at, entry) for at, entry in enumerate(payout.entries, 1)]
-    found: list[Read] = [canonical(of_payout, RawRecord(payout.key, head, lines), zone)]
-    errors = _repeated(payout.entries)
-    for entry in payout.entries:
-        if entry.part == "sale":
-            key = Cell(entry.place, entry.line_id)
-            found.append(canonical(of_payment, RawRecord(key, _payment(head, entry), ()), zone))
+    found = canonical(of_payout, RawRecord(payout.key, head, lines), zone)
+    paid = [
+        _paid(head, entry, of_payment, zone) for entry in payout.entries if entry.part == "sale"
+    ]
+    return _all_or_wrong([found, *paid], _repeated(payout.entries))
+
+
+def payments_of(
+    head: Mapping[str, Cell], sales: Sequence[Entry], kind: KindSchema, zone: ZoneInfo
+) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
+    """What a payout with this header pays of each order by its sales, alone; or all that is wrong
+    with them.
+    """
+    paid = [_paid(head, one, kind, zone) for one in sales]
+    return _all_or_wrong(paid, _repeated(sales))
+
+
+def _paid(head: Mapping[str, Cell], sale: Entry, kind: KindSchema, zone: ZoneInfo) -> Read:
+    key = Cell(sale.place, sale.line_id)
+    return canonical(kind, RawRecord(key, _payment(head, sale), ()), zone)
+
+
+def _all_or_wrong(
+    found: Sequence[Read], errors: list[RowError]
+) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
     for one in found:
         errors += () if isinstance(one, IncomingRecord) else one
     records = tuple(one for one in found if isinstance(one, IncomingRecord))

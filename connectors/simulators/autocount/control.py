@@ -5,7 +5,7 @@ of `/_sim/…` (simulators/base/control.py), anything the real interface offers.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from connectors.simulators.autocount.books import BOOK, Books, Place, Shown, place_of
@@ -37,7 +37,8 @@ class Control(control.Control[Books]):
     def shown(self, what: str) -> Mapping[str, object]:
         """Documents, too, with the path of each."""
         if what == "stock":
-            return {what: stocked(self.books.documents)}
+            made = self.books.documents
+            return {what: stocked(made), "by_location": stocked_by_location(made)}
         if what != "documents":
             return super().shown(what)
         there = self.books.documents.items()
@@ -118,14 +119,36 @@ def stocked(documents: Mapping[Place, Shown]) -> dict[str, dict[str, str]]:
     product in `PCS` take 2 of it, not 24. Goods come back where the row of a credit note says so.
     """
     stock: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for book, _, code, quantity in _moved(documents):
+        stock[book][code] += quantity
+    return {book: _told(of) for book, of in stock.items()}
+
+
+def stocked_by_location(documents: Mapping[Place, Shown]) -> dict[str, dict[str, dict[str, str]]]:
+    """The same apart for each location: account book -> location -> product -> what came or went.
+    A document that names no location is that of the blank one.
+    """
+    stock: dict[str, dict[str, dict[str, Decimal]]] = defaultdict(
+        lambda: defaultdict(lambda: defaultdict(Decimal))
+    )
+    for book, location, code, quantity in _moved(documents):
+        stock[book][location][code] += quantity
+    return {book: {at: _told(of) for at, of in all_.items()} for book, all_ in stock.items()}
+
+
+def _moved(documents: Mapping[Place, Shown]) -> Iterator[tuple[str, str, str, Decimal]]:
+    """Account book, location, product and quantity of each row that moves stock."""
     for (book, path, _), found in documents.items():
-        if path not in (_OUT, _BACK, _IN) or found["master"].get("cancelled"):
+        master = found["master"]
+        if path not in (_OUT, _BACK, _IN) or master.get("cancelled"):
             continue
         for row in found["details"]:
             code, quantity = row.get("productCode"), Decimal(row.get("qty") or 0)
             if code and (path != _BACK or row.get("goodsReturn") is True):
-                stock[book][str(code)] += -quantity if path == _OUT else quantity
-    return {
-        book: {code: format(n.normalize(), "f") for code, n in of.items() if n}
-        for book, of in stock.items()
-    }
+                signed = -quantity if path == _OUT else quantity
+                yield book, str(master.get("salesLocation") or ""), str(code), signed
+
+
+def _told(of: Mapping[str, Decimal]) -> dict[str, str]:
+    """Quantities as text, without what evens out."""
+    return {code: format(n.normalize(), "f") for code, n in of.items() if n}

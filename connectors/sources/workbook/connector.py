@@ -34,6 +34,7 @@ from connectors.kit.workbook import read_csv, read_tables
 from connectors.sources.workbook.file_sheets import Parts, fields_of, parts_of
 from connectors.sources.workbook.headings import headings_of, labels
 from connectors.sources.workbook.sheet_orders import orders_of_file
+from connectors.sources.workbook.sheet_payments import payment_kind
 
 NAME = "workbook"
 KINDS = kinds_of(NAME)
@@ -101,13 +102,21 @@ class Workbook:
         )
 
     def upload(
-        self, name: str, raw: bytes, zone: ZoneInfo, chosen: Chosen, kind: KindSchema
+        self,
+        name: str,
+        raw: bytes,
+        zone: ZoneInfo,
+        chosen: Chosen,
+        kind: KindSchema,
+        beside: Sequence[KindSchema] = (),
     ) -> FileOrders | SourceRefusal:
-        """The records of a kind in a file, and the columns that were read for them."""
+        """The records of a kind in a file, and the columns that were read for them; beside payouts
+        what they pay of each order, where payments of orders may come.
+        """
         parts = _parts(name, raw, kind, Limits(cpu_seconds=UPLOAD_SECONDS))
         if isinstance(parts, SourceRefusal):
             return parts
-        return orders_of_file(parts, zone, chosen)
+        return orders_of_file(parts, zone, chosen, payment_kind(kind, beside))
 
     def fields(
         self, sheet_columns: Sequence[FileColumn], kind: KindSchema
@@ -123,7 +132,9 @@ class Workbook:
     def with_errors(self, name: str, raw: bytes, errors: Mapping[str, str]) -> bytes | None:
         """The file with what is wrong in each row, made by a child process under limits."""
         limits = Limits()
-        told = json.dumps({"csv": name.lower().endswith(CSV), "errors": dict(errors)}).encode()
+        only = next((place.rpartition("!")[0] for place in errors), KINDS[0].kind)
+        csv = only if name.lower().endswith(CSV) else ""  # the one sheet, as its cells are named
+        told = json.dumps({"csv": csv, "errors": dict(errors)}).encode()
         child = "connectors.sources.workbook.errors_child"
         return run(child, [], told + b"\n" + raw, limits.cpu_seconds * 6)
 

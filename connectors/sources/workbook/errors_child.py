@@ -1,13 +1,15 @@
 """Writes a file that a person uploaded once more, with what is wrong in each row beside it.
 
 A process of its own with bounded memory and time, for the file is a stranger's. One line of JSON
-comes on standard input (whether the file is a CSV, and the words for each cell), then the file; the
+comes on standard input (the sheet that a CSV is, and the words for each cell), then the file; the
 workbook leaves on standard output. Values come back as they were read: text is text and never a
-formula. Not here: who starts it (connector.py).
+formula. A workbook keeps its formats unless it is large (formatted_errors.py); then, as of a CSV,
+the values alone come back. Not here: who starts it (connector.py).
 """
 
 import json
 import sys
+import warnings
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +19,8 @@ from decimal import Decimal
 from connectors.kit.confined_process import confine
 from connectors.kit.sheet_tables import CellValue, Limits, Sheet, WorkbookRefusal, header_of
 from connectors.kit.workbook import Written, read_csv, sheets_of, write_sheets
-from connectors.kit.workbook_child import read
+from connectors.kit.workbook_child import check_archive, read
+from connectors.sources.workbook.formatted_errors import kept
 from connectors.sources.workbook.headings import ERRORS
 
 
@@ -26,13 +29,26 @@ def main() -> None:
     limits = replace(Limits(), memory_bytes=1024 * 1024 * 1024)
     confine(memory_bytes=limits.memory_bytes, cpu_seconds=limits.cpu_seconds * 3)
     told = json.loads(sys.stdin.buffer.readline())
-    raw = sys.stdin.buffer.read()
-    sheets = read_csv("orders", raw) if told["csv"] else sheets_of(list(read(raw, limits)))
-    if isinstance(sheets, WorkbookRefusal):
+    made = written(sys.stdin.buffer.read(), told["csv"], told["errors"], limits)
+    if made is None:
         sys.exit(1)
-    words = _by_row(told["errors"])
-    made = {sheet.name: _rows(sheet, words.get(sheet.name, {})) for sheet in sheets}
-    sys.stdout.buffer.write(write_sheets(made))
+    sys.stdout.buffer.write(made)
+
+
+def written(raw: bytes, csv: str, errors: Mapping[str, str], limits: Limits) -> bytes | None:
+    """The workbook with the words for each cell of `errors`; `csv` names the one sheet of a CSV.
+    None, or RefusedError, when it cannot be read.
+    """
+    words = _by_row(errors)
+    if not csv:
+        check_archive(raw, limits)
+        warnings.simplefilter("ignore")
+        if (made := kept(raw, words)) is not None:
+            return made
+    sheets = read_csv(csv, raw) if csv else sheets_of(list(read(raw, limits)))
+    if isinstance(sheets, WorkbookRefusal):
+        return None
+    return write_sheets({one.name: _rows(one, words.get(one.name, {})) for one in sheets})
 
 
 def _by_row(errors: Mapping[str, str]) -> Mapping[str, Mapping[int, str]]:

@@ -82,6 +82,7 @@ _OTHER: Final[Mapping[str, tuple[str, str]]] = {
     "refund": ("Refund", "refunded"),
     "net": ("Net", "net amount"),
     "deposit": ("Bank deposit", "bank amount, amount received"),
+    "line_id": ("Line ID", "entry id, sale id, line reference"),
     "part": ("Kind of entry", "type, entry type, transaction type"),
     "settlement": ("Settlement", "settlement no, settlement number, statement"),
     "branch": ("Branch", "outlet, location"),

@@ -13,6 +13,7 @@ from typing import Final, overload
 from zoneinfo import ZoneInfo
 
 from connectors.contract import IncomingRecord, RowError
+from connectors.contract.schema import KindSchema
 from connectors.contract.uploads import (
     DAYS,
     LEFT_OUT,
@@ -35,6 +36,7 @@ from connectors.sources.workbook.file_sheets import (
     sheets_read,
 )
 from connectors.sources.workbook.headings import id_of
+from connectors.sources.workbook.sheet_payments import Payments, lacking, payments_in
 from connectors.sources.workbook.sheet_rows import SheetRow
 from connectors.sources.workbook.written_days import Said, as_iso, days_of
 
@@ -46,8 +48,12 @@ _Group = tuple[SheetRow, Sequence[SheetRow], tuple[RowError, ...]]
 """The head of an order, its items, and what is wrong with them together."""
 
 
-def orders_of_file(parts: Parts, zone: ZoneInfo, chosen: Chosen) -> FileOrders:
-    """All records of the file, good and bad."""
+def orders_of_file(
+    parts: Parts, zone: ZoneInfo, chosen: Chosen, paid: KindSchema | None = None
+) -> FileOrders:
+    """All records of the file, good and bad; `paid` is the kind of what payouts pay of orders,
+    where that comes of them, too.
+    """
     columns = [
         column for sheet in sheets_read(parts) for column in columns_of(parts, sheet, chosen)
     ]
@@ -72,13 +78,19 @@ def orders_of_file(parts: Parts, zone: ZoneInfo, chosen: Chosen) -> FileOrders:
     read = _Reading(parts, columns, order)
     groups, loose = read.joined() if parts.joined else read.apart()
     seen = Counter(head.named() for head, _, _ in groups)
+    lacks = lacking(parts, filled) if paid else ()
+    payments = None
+    if paid and not lacks:
+        lines = (row for _, rows, _ in groups for row in rows)
+        payments = payments_in(parts, lines, paid, zone)
     return FileOrders(
         sheets=sheets,
         columns=tuple(columns),
         days=order if days.example or days.said is Said.MONTH else None,
         ways=tuple((one, "") for one in days.ways),
-        orders=_Orders(groups, seen, parts, zone),
+        orders=_Orders(groups, seen, parts, zone, payments),
         errors=tuple(loose),
+        lacking=lacks,
         letters=filled,
     )
 
@@ -176,9 +188,14 @@ class _Orders(Sequence[FileOrder]):
     """The orders of a file, each made when it is asked for and kept by nobody."""
 
     def __init__(
-        self, groups: Sequence[_Group], seen: Mapping[str, int], parts: Parts, zone: ZoneInfo
+        self,
+        groups: Sequence[_Group],
+        seen: Mapping[str, int],
+        parts: Parts,
+        zone: ZoneInfo,
+        payments: Payments | None,
     ) -> None:
-        self._groups, self._rest = groups, (seen, parts, zone)
+        self._groups, self._rest = groups, (seen, parts, zone, payments)
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -195,7 +212,13 @@ class _Orders(Sequence[FileOrder]):
         return _order(self._groups[at], *self._rest)
 
 
-def _order(group: _Group, seen: Mapping[str, int], parts: Parts, zone: ZoneInfo) -> FileOrder:
+def _order(
+    group: _Group,
+    seen: Mapping[str, int],
+    parts: Parts,
+    zone: ZoneInfo,
+    payments: Payments | None,
+) -> FileOrder:
     head, items, errors = group
     word = parts.kind.kind.replace("_", " ")
     if not errors and seen[head.named()] > 1:
@@ -203,16 +226,25 @@ def _order(group: _Group, seen: Mapping[str, int], parts: Parts, zone: ZoneInfo)
         errors = (_wrong(head.naming("id", "number"), words, f"Keep one row for each {word}."),)
     if not errors and (long := too_long(head.place, len(items))):
         errors = (long,)
-    found = errors or canonical(parts.kind, _raw(head, items, parts), zone)
-    record = found if isinstance(found, IncomingRecord) else None
+    raw = _raw(head, items, parts)
+    found = errors or canonical(parts.kind, raw, zone)
+    record, more = None, tuple[IncomingRecord, ...]()
+    if isinstance(found, IncomingRecord):
+        paid = payments.of_payout(raw, items, found.body) if payments else ()
+        errors = tuple(one for one in paid if isinstance(one, RowError))
+        more = tuple(one for one in paid if isinstance(one, IncomingRecord))
+        record = None if errors else found
+    else:
+        errors = found
     return FileOrder(
         record=record,
         where=head.place,
         rows=tuple(item.place for item in items),
         number=head.text("number")[:50],
-        total=_amount(head.text(parts.kind.total_field or "total", *_SUMS)),
+        total=_amount(head.text(*_totals(parts))),
         currency=head.text("currency"),
-        errors=() if isinstance(found, IncomingRecord) else found,
+        errors=errors,
+        more=more,
     )
 
 
@@ -228,6 +260,12 @@ def _raw(head: SheetRow, items: Sequence[SheetRow], parts: Parts) -> RawRecord:
         cells,
         [{keys[key]: cell for key, cell in line.items()} for line in lines],
     )
+
+
+def _totals(parts: Parts) -> list[str]:
+    """The fields of a record that hold its total; its first line may have one of the name."""
+    names = (parts.kind.total_field or "total", *_SUMS)
+    return [name for name in names if name in parts.headings.head]
 
 
 def _amount(text: str) -> Decimal | None:

@@ -97,7 +97,7 @@ def _refused(answer: HttpAnswer, content: object, secret: str) -> Step:
     said = says("AiAccount", answer.status, str(message or ""))
     if answer.status not in KEY_REFUSED:
         return Step.failed(STEPS[2], said, "Compare the address of the interface.", "answer")
-    words = f"AiAccount does not know this API key, ending in …{secret.strip()[-4:]}. {said}"
+    words = f"AiAccount does not know this API key, ending in …{secret[-4:]}. {said}"
     hint = f"Copy the key again at {AT_KEYS}; it is shown there once."
     return Step.failed(STEPS[2], words, hint, "key.refused")
 

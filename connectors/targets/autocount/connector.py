@@ -60,7 +60,7 @@ FORM = ConnectionForm(
         "Finds documents that were typed in by hand, and changes of posted ones.",
     ),
     cannot=(
-        "Post sales orders, delivery orders and goods received notes: there is no method for them.",
+        "Post other types of document: the interface has no method for them.",
         "Convert units: the unit of a line is text there.",
         "Tie a payment to a supplier to its bill: that is knocked off in AutoCount.",
     ),

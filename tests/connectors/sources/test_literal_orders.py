@@ -328,7 +328,7 @@ class Shop:
     """A seller at Lazada: the answer to each path."""
 
     def __init__(self, **answers):
-        self.answers, self.asked = answers, []
+        self.answers, self.asked, self.status = answers, [], 200
 
     def now(self):
         return datetime(2026, 11, 20, 2, tzinfo=UTC)
@@ -337,7 +337,8 @@ class Shop:
         path = url.partition("?")[0]
         self.asked.append(url)
         told = self.answers["seller" if path.endswith("/seller/get") else "orders"]
-        return HttpAnswer(status=200, headers={}, body=dumps(told), seconds=0.0, at=self.now())
+        at = self.now()
+        return HttpAnswer(status=self.status, headers={}, body=dumps(told), seconds=0.0, at=at)
 
 
 ORDERS = {"code": "0", "data": {"count": 0, "orders": []}, "request_id": "r1"}
@@ -381,6 +382,32 @@ def test_lazada_says_why_it_does_not_answer(code, expected):
     _, told = report({"code": code, "type": "ISV", "message": "No way", "request_id": "r"})
     [wrong] = [one for one in told.steps if one.ok is False]
     assert (wrong.code, "No way" in wrong.words) == (expected, True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "expected"),
+    [
+        ({"hello": "world"}, 200, "company.unknown"),
+        ({**ORDERS, "code": "Unheard", "message": "No way"}, 401, "key.refused"),
+        ({**ORDERS, "code": "Unheard", "message": "No way"}, 403, "key.refused"),
+        ({**ORDERS, "code": "Unheard", "message": "No way"}, 200, "answer"),
+        (ORDERS, 404, "answer"),
+        (ORDERS, 302, "reach.redirect"),
+    ],
+)
+def test_lazada_is_not_asked_who_the_seller_is_where_it_does_not_answer(answer, status, expected):
+    shop = Shop(orders=answer, seller=SELLER)
+    shop.status = status
+    told = probe.report(SETTINGS, "shh:R:A:1790000000", shop)
+    [wrong] = [one for one in told.steps if one.ok is False]
+    assert (wrong.code, len(shop.asked)) == (expected, 1)
+
+
+@pytest.mark.parametrize("seller", [{"name": "Kedai"}, [], None])
+def test_a_seller_that_lazada_does_not_tell_leaves_the_report_as_it_was(seller):
+    _, told = report(seller={"code": "0", "data": seller}, seller_id="7")
+    assert [one.ok for one in told.steps] == [True] * len(told.steps)
+    assert "The shop at api.lazada.com.my answers." in {one.words for one in told.steps}
 
 
 OTHERS = {

@@ -64,6 +64,18 @@ def test_two_live_secrets_while_one_is_replaced():
     assert accept(unsigned, secrets=["", SECRET]).status == 401
 
 
+def test_a_signature_that_leaves_the_event_id_out_says_how_to_sign():
+    sent = one()
+    stamp = next(v for name, v in sent.headers.items() if name.lower().endswith("timestamp"))
+    over = hmac.new(SECRET.encode(), f"{stamp}.".encode() + sent.raw, hashlib.sha256).hexdigest()
+    name = next(name for name in sent.headers if name.lower().endswith("signature"))
+    answer = accept(sent, **{name.replace("-", "_"): f"sha256={over}"})
+    assert (answer.status, answer.code) == (401, "event_id_not_signed")
+    assert "timestamp + '.' + event id" in answer.hint
+    answer = accept(sent, secrets=["new"], **{name.replace("-", "_"): f"sha256={over}"})
+    assert (answer.status, answer.code) == (401, "bad_signature")
+
+
 @pytest.mark.parametrize("minutes", [-5, 0, 5])
 def test_inside_the_window(minutes):
     assert isinstance(accept(one(), now=NOW + timedelta(minutes=minutes)), Accepted)

@@ -66,6 +66,8 @@ def test_the_ping_is_unsigned_and_says_nothing():
     assert (answer.ping, answer.delivery_id, answer.records) == (True, "ping", ())
     for raw in (b"webhook_id=12&x=1", b"webhook_id=", b"webhook_id=" + b"1" * 64, b"webhook_id=x"):
         assert let_in({}, raw, SECRET).status == 401
+    forged = let_in({"X-WC-Webhook-Signature": "A" * 44}, b"webhook_id=12", SECRET)
+    assert (forged.status, forged.code) == (401, "bad_signature"), "what is signed is no ping"
 
 
 def test_an_order_in_its_canonical_form():

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from connectors import registry
+from connectors.targets.autocount.rounding_line import fault, moved
 from tests.connectors.sample_documents import autocount_invoice, bill_line
 from tests.connectors.simulator_processes import Bench
 
@@ -64,3 +65,27 @@ def test_T02e_what_the_lines_have_no_room_for_is_refused_before_it_is_sent(bench
     assert (answer.kind, answer.code) == ("refused", "preflight")
     assert "the tax of a line by a sen" in answer.words
     assert bench.sim.show("documents") == []
+
+
+@pytest.mark.parametrize(
+    ("adjustment", "taken"),
+    [("0.03", True), ("-0.03", True), ("0.04", False), ("0.005", False), ("0.015", False)],
+)
+def test_what_a_document_has_room_for_is_a_whole_sen_in_each_taxed_line(adjustment, taken):
+    document = autocount_invoice(lines=[FREE, TEN, TEN, TEN], RoundingAdjustment=adjustment)
+    assert (fault(document) is None) is taken
+
+
+def test_the_tax_moves_in_the_currency_of_the_document_and_in_that_of_the_book():
+    document = autocount_invoice(
+        lines=[FREE, TEN], RoundingAdjustment="-0.01", CurrencyRate="4.6667"
+    )
+    rows = moved(document, [{"qty": "1"}, {"qty": "2"}])
+    assert rows == [
+        {"qty": "1"},
+        {
+            "qty": "2",
+            "taxAdjustment": Decimal("-0.01"),
+            "localTaxAdjustment": Decimal("-0.05"),
+        },
+    ]

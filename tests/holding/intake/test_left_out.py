@@ -1,5 +1,6 @@
 """A payment of an order that a changed payout leaves out: its source says nothing of it."""
 
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -107,6 +108,20 @@ def test_a_sale_that_leaves_its_payout_withdraws_what_it_paid_once(till: Till) -
         body = session.query(Version.body).filter_by(status="withdrawn").scalar()
     assert body is not None
     assert (body["amount"], body["payout"]) == ("9.00", "P1"), "all else is as it was"
+
+
+@pytest.mark.parametrize("word", ["line_id", "part"])
+def test_a_state_that_does_not_name_its_sales_withdraws_none(till: Till, word: str) -> None:
+    """A file without that column; the whole payout says it again."""
+    till.arrive(payout("P1", "1", "2"), payment("1", "P1"), payment("2", "P1"))
+    whole = payout("P1", "1", "2")
+    told: Any = whole.body["lines"]
+    lines = [{**line, word: None} for line in told]
+    till.arrive(replace(whole, body={**whole.body, "lines": lines}))
+    assert till.payments() == {"1": ["paid"], "2": ["paid"]}
+    till.arrive(payout("P1", "1", "2"))
+    till.arrive(payout("P1", "1"))
+    assert till.payments() == {"1": ["paid"], "2": ["paid", "withdrawn"]}
 
 
 def test_a_sale_that_another_payout_pays_by_now_is_that_ones(till: Till) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from connectors import registry
 from connectors.contract import Accepted
 from portal.bench import command, intake_bench, shop_bench
 from portal.bench.intake_bench import descendants, workbook
+from portal.bench.shop_baseline import orders, receive
 from tests.installed import ROOT
 
 ROWS = 30
@@ -53,3 +55,72 @@ def test_each_part_of_the_bench_has_its_row_in_the_documentation() -> None:
     told = (ROOT / "docs/operations.md").read_text("utf-8")
     assert "intake" in command.PARTS
     assert "`--workbook-rows`" in told
+
+
+def test_calls_at_a_pace_are_due_whether_those_before_were_answered_or_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that is held up holds up none, and its waiting counts from when it was due."""
+    monkeypatch.setattr(intake_bench, "PACE", 200)
+    gate, sent = threading.Event(), list[tuple[int, float]]()
+
+    def send(one: int, at: float) -> None:
+        if one == 0:
+            gate.wait(20)
+        sent.append((one, at))
+        if one == 19:
+            gate.set()
+
+    ended = intake_bench.at_a_pace(range(20), send, lambda: True)
+    assert sorted(one for one, _ in sent) == list(range(20))
+    assert sent[-1][0] in (0, 19), "the others did not wait for the first"
+    due = dict(sent)
+    assert due[19] - due[0] == pytest.approx(19 / 200)
+    assert ended >= due[19]
+
+
+def test_calls_at_a_pace_end_with_the_work_and_what_fails_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(intake_bench, "PACE", 1000)
+    sent, looks = [], iter([False])
+    assert intake_bench.at_a_pace([1, 2], lambda one, _: sent.append(one), lambda: next(looks)) == 0
+    assert sent == [1]
+
+    def refused(one: int, at: float) -> None:
+        raise RuntimeError(f"{one}: 503, {at > 0}")
+
+    with pytest.raises(RuntimeError, match="7: 503, True"):
+        intake_bench.at_a_pace([7], refused, lambda: True)
+
+
+def test_the_figures_of_paced_calls_are_of_all_that_were_answered_in_time() -> None:
+    told = intake_bench.figures_of([0.01] * 18 + [0.4, 0.9])
+    assert told == {
+        "intake_paced_webhook_median_ms": 10.0,
+        "intake_paced_webhook_p95_ms": 400.0,
+        "intake_paced_webhooks_within_300_ms": 0.9,
+        "intake_paced_webhooks": 20,
+        "intake_paced_webhooks_per_second": 50,
+    }
+    documented = (ROOT / "docs/operations.md").read_text("utf-8")
+    assert all(f"`{name}`" in documented for name in told)
+
+
+@pytest.mark.slow
+def test_paced_calls_are_those_of_the_running_product(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each is answered by the portal and stored while its workers are at work."""
+    from holding.tables import Delivery
+
+    monkeypatch.setattr(intake_bench, "PACED", 20)
+    with shop_bench.bench_shop("") as shop:
+        shop_bench.pause(shop)
+        receive(shop, orders(shop, 1_000, 12_000_001))
+        found = intake_bench.paced_while_busy(shop, intake_bench._calls(shop, 20, 1, 16_000_001))
+        with shop.place.database.read() as session:
+            stored = session.query(Delivery).filter(Delivery.key.like("evt_160000%")).count()
+    capsys.readouterr()
+    assert 0 < len(found) <= stored <= 20
+    assert all(0 < one < 60 for one in found)

@@ -11,7 +11,7 @@ import pytest
 from flask import g
 from sqlalchemy import select
 
-from holding.tables import Delivery, Upload, Version
+from holding.tables import Company, Connection, Delivery, Upload, Version
 from holding.uploads import file_check, upload_turns
 from holding.uploads.upload_claims import claim, still_ours
 from holding.uploads.upload_turns import reader, work_due
@@ -481,3 +481,86 @@ def test_what_was_chosen_for_one_kind_is_nothing_to_another(visit, work):
     mark = "Your choice</td>"
     assert mark in farah.text(checked(farah, work, book("X-2"), kind="settlement"))
     assert mark not in farah.text(checked(farah, work, book("X-3"), kind="order_payment"))
+
+
+PAID = "Payout no,Status,Currency,Net,Line,Line ID,Kind of entry,Order number,Amount\n"
+
+
+def payouts(*numbers, sales=2, part="sale"):
+    lines = [
+        f"PO-{n},paid,MYR,10.00,{pos},{n}-{pos},{part},SO-{pos},5.00\n"
+        for n in numbers
+        for pos in range(1, sales + 1)
+    ]
+    return (PAID + "".join(lines)).encode()
+
+
+@pytest.mark.parametrize("memory", ["one", "none", "old"])
+def test_a_payout_and_its_payments_go_in_together_however_often_it_is_cut_off(
+    visit, work, database, monkeypatch, memory
+):
+    farah = visit("farah")
+    url = checked(farah, work, payouts(1, 2, 3), name="p.csv", kind="payout")
+    page = plain(farah.text(url))
+    assert "Records read 9 New 9 RM 30.00" in page, "what is paid of orders is not summed again"
+    assert "Payments of orders among these records: 6." in page
+    farah.post(f"{url}/confirm", {}, status=303)
+    assert "0 of 9 records are in" in plain(farah.text(url))
+    monkeypatch.setattr(upload_turns, "UPLOAD_ORDERS", 2)
+    monkeypatch.setattr(upload_turns, "SLICE_SECONDS", -1.0)
+    kept = {"one": {}, "none": Forgetful(), "old": Outdated()}
+    monkeypatch.setattr(upload_turns, "_read", kept[memory])
+    work()
+    assert "Records taken 9 New 9 Changed 0 Same as before 0" in plain(farah.text(url))
+    with database.read() as session:
+        kept = [json.loads(one) for one in session.scalars(
+            select(Delivery.body).where(Delivery.upload_id.is_not(None)).order_by(Delivery.id)
+        )]  # fmt: skip
+    assert [[len(one[kind]) for kind in ("payouts", "order_payments")] for one in kept] == [
+        [1, 2]
+    ] * 3
+    assert one(database, "SELECT sum(times) FROM delivery WHERE upload_id IS NOT NULL") == 3
+
+
+def test_what_a_payout_lacks_is_said_and_its_payments_are_compared_one_by_one(
+    visit, work, database
+):
+    """A file that came in while payments did not come of files, checked again."""
+    farah = visit("farah")
+    first = checked(farah, work, payouts(1), name="p.csv", kind="payout")
+    unnamed = payouts(1).replace(b"Line ID", b"Something")
+    left_out = {"column:payouts!F": ""}
+    farah.post(f"{first}/columns", left_out, status=303)
+    work()
+    page = plain(farah.text(first))
+    assert "Records read 1 New 1" in page
+    assert "To bring these, too, choose columns below for: Line ID." in page
+    farah.post(f"{first}/columns", {"column:payouts!F": "line_id"}, status=303)
+    work()
+    farah.post(f"{first}/confirm", {}, status=303)
+    work()
+    url = checked(farah, work, payouts(1) + b"\n", name="p.csv", kind="payout")
+    page = plain(farah.text(url))
+    assert "Records read 3 New 0 Changed 0 Same as before 3" in page
+    farah.post(f"{url}/confirm", {}, status=422)
+    url = checked(farah, work, payouts(1, sales=3), name="p.csv", kind="payout")
+    page = plain(farah.text(url))
+    assert "Records read 4 New 1" in page
+    assert "Changed 1" in page
+    farah.post(f"{url}/confirm", {}, status=303)
+    work()
+    page = plain(farah.text(checked(farah, work, unnamed, name="q.csv", kind="payout")))
+    assert "To bring these, too, choose columns below for: Line ID." in page
+    assert "withdrawn" not in page, "it says nothing of sales"
+
+
+def test_a_source_without_payments_of_orders_takes_the_payouts_alone(visit, work, database):
+    with database.write() as session:
+        company = session.scalars(select(Company.id).where(Company.code == "kedai"))
+        source = session.query(Connection).filter_by(name="netshop", company_id=company.one()).one()
+        source.settings = {**source.settings, "record_kinds": "payout"}
+    farah = visit("farah")
+    url = checked(farah, work, payouts(1, part="Charge"), name="p.csv", kind="payout")
+    page = plain(farah.text(url))
+    assert "Records read 1 New 1" in page
+    assert "ayments of orders" not in page
