@@ -177,6 +177,7 @@ def _finding(code: str) -> Topic:
     )
 
 
+@lru_cache(maxsize=512)
 def title_of(code: str) -> str:
     """What heads the page of a finding, behind its code."""
     with (FINDINGS / f"{code}.md").open(encoding="utf-8") as page:

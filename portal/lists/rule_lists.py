@@ -46,7 +46,8 @@ def reasons() -> ListFile:
     session = store.reading()
     version = rulebook.version_in_force(session, g.company.id)
     found = rulebook.reasons(session, version.version_id) if version else ()
-    rows = ([one.code, one.name, _placed(one), one.owner or "Team of its class",
+    rows = ([one.code, ": ".join(rulesets.names_of(one)), _placed(one),
+             one.owner or "Team of its class",
              one.released or "Cannot be released", one.clears, one.blocks]
             for one in found)  # fmt: skip
     return ListFile("the reasons for holds", "hold-reasons", [Table("Reasons", REASONS, rows)])

@@ -72,7 +72,7 @@ class Daily:
 
     def sync(self, ago: int, count: int) -> str:
         """Wait until so many are ready, then send them; the path of the run."""
-        button = f"Sync {count}, "
+        button = f"Send {count} document"
         found = until(lambda: (p := self.preview(ago)) and button in p.text and p, button)
         operator = self.house.visitor(OPERATOR)
         fields = found.form_of("syncgo").fields()

@@ -30,7 +30,7 @@ def test_what_is_left_is_said_and_asked_for_next(visit, database, cause):
     lim = visit("lim")
     page = lim.text(f"{URL}?cause={cause}")
     assert "Approve 1 document, " in plain(page)
-    assert "These are the oldest 1 of this cause. 1 more waits" in plain(page)
+    assert "These are the oldest 1 of this cause. 1 more follows" in plain(page)
     done = lim.post(URL, answered(page, op="a-1"), status=303)
     rest = lim.text(done.location)
     assert re.search(r"1 approved, RM [\d,.]+\. 1 more waits: go on below\.", plain(rest))

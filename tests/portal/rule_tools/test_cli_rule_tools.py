@@ -107,7 +107,7 @@ def test_explain_writes_the_rule_book(starter: Path) -> None:
     result = run("explain", starter)
     assert result.return_value == 0
     assert result.stdout.startswith("# Rule book: rules\n")
-    words = "“Ready for aiaccount” means for an order that becomes a sales invoice: its status is"
+    words = "An order is ready to post to aiaccount as a sales invoice when: its status is"
     assert words in result.stdout
 
 
@@ -170,7 +170,7 @@ def test_a_cancelled_posted_e_invoiced_order_in_a_locked_period_is_one_sentence(
     assert (
         "- An order that is cancelled after it was posted (but not as a sales order in autocount), "
         "while the period of the document is locked, whether or not it has an e-invoice and "
-        "whatever “goods out” is: nothing is done in autocount, and no one can release it.\n"
+        "whatever “goods out” is: nothing is done in autocount, and the hold cannot be released.\n"
     ) in told
 
 
@@ -206,4 +206,4 @@ def test_what_is_no_backtest_is_told(starter: Path, tmp_path: Path, text: str) -
     file.write_text(text, "utf-8")
     result = run("explain", starter, "--backtest", file)
     assert isinstance(result.exception, Stop)
-    assert "is no report of a backtest" in result.exception.message
+    assert "is not a backtest report" in result.exception.message
