@@ -63,7 +63,7 @@ def create() -> Response:
             "connections/show.html", shown, say=f"{name} was added. {PROVE_IT}"
         )
     trimmed = TRIMMED if kept is not None and kept.trimmed else ""
-    named = "" if form.title == name else f" as {name}"
+    named = "" if name in (system, form.title) else f" as {name}"
     said = f"{form.title} was added{named}.{trimmed}"
     if key_rotation.is_half(system, secret):
         words = f"{said} Connect it next: nothing is sent there before."

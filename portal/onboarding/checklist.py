@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, current_app, g, request, url_for
 from werkzeug.exceptions import HTTPException
 
+from grammar.text.amounts import in_currency
 from grammar.text.finding_codes import ErrorClass
 from holding.access.teams import titles_of
 from holding.onboarding import dry_run, going_live
@@ -90,6 +91,7 @@ def _dry_run_page(
         kinds=KINDS,
         next_steps=NEXT_STEPS,
         otherwise=LOOK,
+        amounts=[in_currency(one.amount, one.currency) for one in done.documents] if done else (),
         titles=[_titles(one.target, one.document) for one in done.documents] if done else (),
         teams=titles_of(store.reading(), g.company.id),
         problems=problems,

@@ -137,7 +137,7 @@ def source(one: n.Source) -> str:
 def blank(one: n.Source, words: Phrases) -> str:
     """What a source leaves out."""
     return (
-        f"Blank fields and unknown statuses from {one.name} are never ready to post: "
+        f"A record with blank fields or an unknown status from {one.name} is never ready to post: "
         f"{action(one.missing.action, words)}: {_told(one.missing)}"
     )
 
