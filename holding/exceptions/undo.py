@@ -308,7 +308,7 @@ def _over(form: Operation, until: datetime, now: datetime) -> Refusal | None:
             code="undo.late",
             message="The undo time has passed.",
             hint=(
-                "What is held can be rejected; what was sent is reversed in the accounting system."
+                "Reject the document on hold, or reverse the posted one in the accounting system."
             ),
         )
     return None

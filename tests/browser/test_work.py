@@ -192,7 +192,7 @@ def test_the_pill_changes_without_loading_the_page(somebody: Open, served: Serve
     olga = somebody("olga")
     page = olga.page
     olga.go("/c/kedai/connections/aiaccount")
-    page.get_by_text("Last sync 11/20 11:30 · 2 rows").wait_for()
+    page.get_by_text("Last sync 11/20 11:30 · 2 documents").wait_for()
     page.evaluate("window.kept = 1")
     with served.database.write() as session:
         session.execute(text("UPDATE run SET state = 'running', done = 1, total = 2"))
@@ -200,7 +200,7 @@ def test_the_pill_changes_without_loading_the_page(somebody: Open, served: Serve
     page.get_by_text("Syncing… 1 of 2").wait_for()
     with served.database.write() as session:
         session.execute(text("UPDATE run SET state = 'done', done = 2"))
-    page.get_by_text("Last sync 11/20 11:30 · 2 rows").wait_for(timeout=3000)
+    page.get_by_text("Last sync 11/20 11:30 · 2 documents").wait_for(timeout=3000)
     assert page.evaluate("window.kept") == 1
     assert olga.said == []
 

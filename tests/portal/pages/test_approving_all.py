@@ -128,7 +128,7 @@ def test_what_was_taken_back_since_is_said(visit, database, both, monkeypatch):
     lim.post("/c/kedai/holding/undo", {"undo": "f-1"}, status=303)
     lim.text("/c/kedai/holding?view=approve")
     told = plain(lim.text(lim.post(URL, form, status=303).location))
-    assert "Already done: 2 approved, RM 4,800.00. You took it back since." in told
+    assert "Already done: 2 approved, RM 4,800.00. You undid it since." in told
 
 
 def test_somebody_elses_form_is_no_first_click(visit, database, both):

@@ -107,7 +107,7 @@ def test_the_dashboard_answers_first(visit):
     page = plain(visit("farah").text("/c/kedai/"))
     assert "9 records need attention: RM 6,248.00" in page
     assert "Oldest 1 h: SO-10200 , owner Sales administration" in page
-    assert "Last sync 11/20 11:30 · 2 rows" in page
+    assert "Last sync 11/20 11:30 · 2 documents" in page
     assert "received 12 posted 1 on hold 9 waiting 1 not posted 1" in page
 
 
