@@ -168,10 +168,7 @@ def _stop(
 
 def _perhaps_by_hand(channel: Channel, found: Sequence[Stands]) -> str:
     told = "; ".join(_told(other) for other in found)
-    return (
-        f"{channel.name} already has {told}, not posted by Clearpost."
-        " It may have been entered manually."
-    )
+    return f"{channel.name} already has {told}, not posted by Clearpost (perhaps manually)."
 
 
 def _told(other: Stands) -> str:

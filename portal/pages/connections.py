@@ -160,8 +160,7 @@ def daily(name: str) -> Response:
         answer = schedules.switch(session, g.actor, row.id, doc_type, on=on, now=g.now)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=url_of(name))
-    what = kind_of(doc_type)
-    said = f"Daily run switched on: {what}." if on else f"Daily run switched off: {what}."
+    said = f"Daily run switched {'on' if on else 'off'}: {kind_of(doc_type)}."
     return fragments.moved(url_of(name), said)
 
 

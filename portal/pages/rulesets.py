@@ -18,11 +18,9 @@ from holding.rulesets import proposals, publication, recorded_backtests
 from holding.rulesets import rulebook as queries
 from holding.rulesets.later_findings import later_findings
 from holding.rulesets.proposals import Proposal
-from portal.help.topics import title_of
 from portal.web import filters, forms, fragments, rule_checks, security, store
 from rules.rulebook import hold_entries
 from rules.rulebook.book import Book, with_backtest
-from rules.rulebook.hold_catalogue import Reason
 from rules.rulebook.rendering import lacking, markdown
 
 NONE = "none recorded"
@@ -65,14 +63,6 @@ def download() -> Response:
     return answer
 
 
-def names_of(one: Reason) -> tuple[str, ...]:
-    """What a reason for a hold is called: the declaration that places it, where that has a name,
-    and the title of its code, unless the declaration places no other.
-    """
-    own = (one.name,) if one.name else ()
-    return own if own and one.alone else (*own, title_of(one.code))
-
-
 @pages.get("/holds")
 def catalogue() -> Response:
     """The hold catalogue: who places and releases each hold, what clears it, what it blocks."""
@@ -80,7 +70,6 @@ def catalogue() -> Response:
     reasons = queries.reasons(store.reading(), version.version_id) if version else ()
     return fragments.respond(
         "rulesets/catalogue.html",
-        names_of=names_of,
         version=version,
         reasons=reasons,
         codes=len({one.code for one in reasons}),

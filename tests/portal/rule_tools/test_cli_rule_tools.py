@@ -67,14 +67,14 @@ def test_json_is_one_object(starter: Path, form: list[str]) -> None:
 
 
 def test_check_counts_what_nothing_carries_out_and_publish_refuses_it(starter: Path) -> None:
-    assert "not carried out" not in run("check", starter).stdout
+    assert "not supported yet" not in run("check", starter).stdout
     assert run("check", starter, "--publish").return_value == 0
     later = STARTER.with_name("orders-autocount")  # its sales orders go nowhere yet
     result = run("check", later)
     assert result.return_value == 0
     count = json.loads(run("check", later, "--json").stdout)["not_carried_out"]
     assert count > 0
-    assert f"{count} not carried out yet, refused by publishing" in result.stdout
+    assert f"{count} not supported yet, which publishing refuses" in result.stdout
     refused = run("check", later, "--publish")
     assert refused.return_value == 1
     assert refused.stdout.count("error[SYN40]") == count
@@ -145,7 +145,7 @@ def test_diff_says_old_and_new_and_what_it_reaches(starter: Path, tmp_path: Path
 def test_diff_of_the_same_rules_is_nothing(starter: Path) -> None:
     result = run("diff", starter, STARTER)
     assert result.return_value == 0
-    assert result.stdout == "The same rules.\n"
+    assert result.stdout == "Both versions have the same meaning.\n"
 
 
 def test_init_begins_a_folder_that_is_clean(tmp_path: Path) -> None:
