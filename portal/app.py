@@ -50,6 +50,7 @@ from portal import (
 from portal.api.calls import api
 from portal.evidence import BLUEPRINTS as EVIDENCE
 from portal.help import pages as help_pages
+from portal.help.topics import names_of
 from portal.languages import choice, speaking, titles
 from portal.languages.environment import LanguageEnvironment
 from portal.lists import downloads
@@ -217,6 +218,7 @@ def _templates(app: Flask) -> None:
         result_tones=RESULT_TONES,
         **{each.__name__: each for each in (HoldState, PostingState, PushState, RecordState)},
         may=security.may,
+        names_of=names_of,
     )
     speaking.english(app.jinja_env)
     app.jinja_env.globals["ui"] = app.jinja_env.get_template("_macros/ui.html").module

@@ -62,7 +62,6 @@ NO_PAGES = {
         "programs",
         "testing",
         "editing",
-        "rulebook",
         "overlaps",
     ),
 }
@@ -74,6 +73,19 @@ NO_MODULES = {
     *(
         f"rules/expressions/{name}.py"
         for name in ("aggregates", "calls", "compiler", "interpreter")
+    ),
+    *(
+        f"rules/rulebook/{name}.py"
+        for name in (
+            "actions",
+            "book",
+            "coverage",
+            "name_help",
+            "rendering",
+            "route_sentences",
+            "setup_sentences",
+            "suggested_names",
+        )
     ),
 }
 """What the rule book and clauses are put together from, no sentences yet; and what only a program

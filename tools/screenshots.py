@@ -34,7 +34,7 @@ WINDOWS: tuple[tuple[str, ViewportSize, Scheme], ...] = (
     ("wide", {"width": 1440, "height": 900}, "light"),
     ("phone", {"width": 390, "height": 844}, "dark"),
 )
-LOADED = "Everything has arrived"
+LOADED = "Sample data loaded"
 FIRST_RUN = "Set up your company at "
 COMPANY = {
     "name": "Kedai Contoh Sdn Bhd",

@@ -90,7 +90,7 @@ def appoint(
     if refused:
         return refused
     if not reason.strip():
-        return Refusal("reason.missing", "Enter a reason.", "It stands in the trace.", 422)
+        return Refusal("reason.missing", "Enter a reason.", "It is recorded in the audit log.", 422)
     made = Deputy(
         company_id=company_id,
         person_id=person_id,
@@ -105,7 +105,7 @@ def appoint(
     session.flush()
     names = names_of(session, (person_id, deputy_id))
     until = until_at.isoformat(timespec="minutes")
-    say = f"{names[deputy_id]} stands in for {names[person_id]} until {until}: {made.reason}"
+    say = f"{names[deputy_id]} is the delegate of {names[person_id]} until {until}: {made.reason}"
     _tell(session, actor, made, "deputy.named", say, now)
     return made.id
 
@@ -124,7 +124,7 @@ def end(session: Session, actor: Actor, deputy_id: int, now: datetime) -> Refusa
     row.ended_at, row.ended_by_id = now, actor.person_id
     session.flush()
     names = names_of(session, (row.person_id, row.deputy_id))
-    say = f"{names[row.deputy_id]} no longer stands in for {names[row.person_id]}."
+    say = f"{names[row.deputy_id]} is no longer the delegate of {names[row.person_id]}."
     _tell(session, actor, row, "deputy.ended", say, now)
     return None
 
@@ -182,9 +182,9 @@ def _not_theirs(actor: Actor, person_id: int, deputy_id: int) -> Refusal | None:
 
 def _no_time(from_at: datetime, until_at: datetime, now: datetime) -> Refusal | None:
     if until_at <= max(from_at, now):
-        return Refusal("deputy.time", "It would be over before it begins.", status=422)
+        return Refusal("deputy.time", "The end is before the beginning.", status=422)
     if until_at - from_at > LONGEST:
-        told = f"A delegate stands in for {LONGEST.days} days at most."
+        told = f"A delegate can be appointed for {LONGEST.days} days at most."
         return Refusal("deputy.time", told, "For longer, give them the role.", 422)
     return None
 

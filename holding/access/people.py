@@ -106,7 +106,7 @@ def add_company(
         return Refusal(
             code="company.code",
             message=f"“{code}” cannot be a company code.",
-            hint="Use lower-case letters, digits and hyphens: the code stands in every address.",
+            hint="Use lower-case letters, digits and hyphens: the code is part of every address.",
             status=422,
         )
     if zone not in available_timezones():

@@ -46,13 +46,18 @@ class Trigger:
 
 
 TRIGGERS: Final = (
-    Trigger("approval", "approval_duties", "0004", "by or for who had a hand in it"),
-    Trigger("approval", "approval_dating", "0005", "by or for who gave it its day"),
+    Trigger("approval", "approval_duties", "0004", "by or for a person who prepared or changed it"),
+    Trigger("approval", "approval_dating", "0005", "by or for the person who set its date"),
     Trigger("approval", "approval_keeps_for", "0004", "another person for whom it was given"),
     Trigger("approval", "approval_no_change", "0001", "another content, level or giver"),
     Trigger("approval", "approval_no_delete", "0001", "that it never was"),
     Trigger("approval", "approval_once", "0001", "that a void one stands again"),
-    Trigger("release", "release_duties", "0010", "by or for who had a hand in it or approved it"),
+    Trigger(
+        "release",
+        "release_duties",
+        "0010",
+        "by or for a person who prepared, changed or approved it",
+    ),
     Trigger("release", "release_keeps_for", "0004", "another person for whom it was given"),
     Trigger("release", "release_no_change", "0004", "another content, hold or giver"),
     Trigger("release", "release_no_delete", "0001", "that it never was"),
@@ -139,7 +144,7 @@ def said_to(voice: Voice, hands: Mapping[int, str], *, you: str = "you") -> str:
     hand = hand_of(hands, voice.person_id, voice.for_person_id)
     if hand is None:
         return ""
-    lender = f"{voice.lent.name}, for whom you stand in," if voice.lent else ""
+    lender = f"{voice.lent.name}, for whom you act," if voice.lent else ""
     return f"{lender if hand.lent else you} {hand.did}"
 
 

@@ -84,9 +84,10 @@ def _second_way(session: Session, row: Connection, settings: Mapping[str, Any]) 
 def _unknown(side: ConnectionSide, connector: str, known: Iterable[str]) -> Refusal:
     """The refusal of a connector that is not there: of a way that is known, why it is not."""
     code, others = "connection.connector", f"Known: {', '.join(known)}."
+    wanted = "accounting system" if side == "target" else "source"
     told = registry.not_offered(connector) if side == "target" else None
     if told is None:
-        return Refusal(code, f"There is no {side} “{connector}”.", others, 422)
+        return Refusal(code, f"Clearpost has no {wanted} named “{connector}”.", others, 422)
     offered = ", ".join(told.instead)
     words = f"You cannot connect {told.title}, because {told.why}."
     return Refusal(code, words, f"Offered for {told.system}: {offered}.", 422)

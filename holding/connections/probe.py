@@ -64,7 +64,7 @@ def test_connection(
         secret = secret_of(session, connection, keys)
         settings = own_settings(session, connection)
     if isinstance(secret, Refusal) or target is None:
-        words = f"You cannot test {connection.name}, because it sends its records by itself."
+        words = f"You cannot test {connection.name}, because it sends its records itself."
         hint = "Its page shows the latest deliveries, and sends a test."
         return secret if isinstance(secret, Refusal) else Refusal("connection.side", words, hint)
     report = asked(target, settings, secret, http)

@@ -76,7 +76,7 @@ def set_key(
         .where(Pull.connection_id == connection.id, Pull.wrong.is_not(None))
         .values(due_at=now, tries=0)
     )
-    words = f"{connection.name} has a new key that ends in {row.tail}."
+    words = f"The key of {connection.name} was stored. It ends in {row.tail}."
     tell(session, connection, actor, now, "connection.key", words)
     return KeySet(row.no, row.tail, trimmed=secret.strip() != secret)
 

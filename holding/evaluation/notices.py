@@ -116,7 +116,7 @@ def _say(plan: Plan) -> str:
 def _nothing(plan: Plan) -> str:
     if plan.case.postings:
         return f"{plan.case.postings[-1].number} stands as it is."
-    return "no route applies, so it waits."
+    return "no posting rule applies, so it waits."
 
 
 def _posting(one: Planned) -> str:

@@ -22,7 +22,7 @@ from rules.values.cause_keys import ITSELF, CauseKey, CauseKind
 from rules.values.posting_states import PostingState
 
 HOLDING = frozenset({"hold", "approve"})
-NO_ROUTE = "No route applies to it any more."
+NO_ROUTE = "No posting rule applies to it any more."
 
 
 def plan(batch: Batch, judged: Judgment) -> Plan:

@@ -95,7 +95,7 @@ def set_limit(
         plural(records, "record") if records is not None else "",
         money(book, company.currency) if book is not None else "",
     ]
-    words = " or ".join(word for word in told if word) or "what is usual on each route"
+    words = " or ".join(word for word in told if word) or "what is usual for each posting rule"
     record_event(
         session,
         company_id=company_id,
@@ -122,7 +122,7 @@ def resume(
         return refusal
     stop.state, stop.resumed_at, stop.resumed_by_id = StopState.RESUMED, now, actor.person_id
     stop.resumed_why = reason.strip()
-    say = f"{actor.name} let {stop.route} go on: {reason.strip()}"
+    say = f"{actor.name} resumed {stop.route}: {reason.strip()}"
     _tell(session, stop, actor, now, "route.resumed", say)
     return stop.route
 
@@ -162,8 +162,8 @@ def _consider(session: Session, stop: RouteStop, now: datetime) -> None:
         return
     stop.state, stop.stopped_at = StopState.STOPPED, now
     say = (
-        f"{stop.route} stopped and asks: {amount_of(session, stop)}, move at once"
-        f" through {cause_of(session, stop)}."
+        f"Posting of {stop.route} stopped for a decision: a single change affects"
+        f" {amount_of(session, stop)}. Change: {cause_of(session, stop)}."
     )
     _tell(session, stop, SYSTEM, now, "route.stopped", say)
 
@@ -215,8 +215,8 @@ def _decided(session: Session, actor: Actor, stop_id: int, reason: str) -> Route
     if stop is None:
         return Refusal("stop.unknown", "There is no such stop.", status=404)
     if stop.state != StopState.STOPPED:
-        by = names_of(session, [stop.resumed_by_id]).get(stop.resumed_by_id or 0, "somebody")
-        why = f"{by} let {stop.route} go on already: {stop.resumed_why}"
+        by = names_of(session, [stop.resumed_by_id]).get(stop.resumed_by_id or 0, "another user")
+        why = f"{by} resumed {stop.route} already: {stop.resumed_why}"
         return Refusal("stop.over", why, "Nothing was changed.", 409)
     return stop
 
@@ -230,8 +230,8 @@ def _own_change(session: Session, actor: Actor, stop: RouteStop) -> Refusal | No
         return None
     return Refusal(
         "stop.own",
-        f"{actor.name} made the change that stopped {stop.route}.",
-        "Another person has to review it and resume.",
+        f"You cannot resume {stop.route}, because you made the change that stopped it.",
+        "Another person must review it and resume.",
         403,
     )
 

@@ -75,8 +75,8 @@ def assign_each(
         op,
         seen=seen or {},
         act="hold.assigned",
-        say=lambda hold, name: f"{actor.name} gave {hold.rule or hold.code} to {name}.",
-        undone="giving away",
+        say=lambda hold, name: f"{actor.name} assigned {hold.rule or hold.code} to {name}.",
+        undone="assignment",
     )
 
 
@@ -158,7 +158,7 @@ def snooze_each(
     what = _What(
         act="hold.snoozed",
         mine=f"let it rest until {shown}",
-        say=lambda hold: f"{actor.name} put {hold.rule or hold.code} aside until {shown}.",
+        say=lambda hold: f"{actor.name} snoozed {hold.rule or hold.code} until {shown}.",
         columns={"snoozed_until": until},
         did=f"snoozed until {shown}",
         undone="snoozing",

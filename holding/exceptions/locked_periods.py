@@ -91,7 +91,7 @@ def _stuck(posting: Posting | None, day: date | None, until: date | None, target
     if posting.state not in UNSENT_STATES:
         return f"You cannot change the date, because the document is already in {target}."
     if until is None or until == date.max:
-        return f"{target} tells no day from which it is open."
+        return f"{target} does not report its first open date."
     if day > until:
         return (
             f"The document date {day} is open, but an earlier document that it follows "

@@ -245,8 +245,8 @@ def _rejectable(desk: Desk, hold: Hold) -> Refusal | None:
     state = in_sentence(state_label(posting.state)) if posting else "not made yet"
     return Refusal(
         code="hold.not_rejectable",
-        message=f"The document is {state}; only what was not sent can be rejected.",
-        hint="What is posted is corrected in the accounting system, or by a new version.",
+        message=f"You cannot reject this document, because it is {state}.",
+        hint="Correct it in the accounting system, or in the source.",
     )
 
 

@@ -39,7 +39,7 @@ class PutBack:
     @property
     def say(self) -> str:
         """One sentence for the page."""
-        told = f"Taken back: {plural(self.holds, 'hold is as it was', 'holds are as they were')}."
+        told = f"Undone: {plural(self.holds, 'hold is as it was', 'holds are as they were')}."
         if not self.changed:
             return told
         shown = ", ".join(self.changed[:5]) + (", …" if len(self.changed) > 5 else "")
@@ -77,10 +77,10 @@ def put_back(
     if not good:
         first = desk.holds.get(left[0].hold_id)
         told = changed[0] if len(changed) == 1 else f"Each of the {len(changed)}"
-        message = f"{told} was changed since: nothing was taken back."
+        message = f"{told} was changed since: nothing was undone."
         return Refusal("undo.moved", message, latest(session, first, but=form.id) if first else "")
     _write(desk, good, before)
-    made = [done(hold, f"{actor.name} took the {what} of {hold.number} back.") for hold in good]
+    made = [done(hold, f"{actor.name} undid the {what} of {hold.number}.") for hold in good]
     desk.tell(made, "operation.undone", now, form.id)
     again = {str(hold.id): {**before[str(hold.id)], "back": hold.lock + 1} for hold in good}
     form.stood = {"what": what, "holds": {**before, **again}}

@@ -84,7 +84,8 @@ class Undone:
     @property
     def say(self) -> str:
         """One sentence for the page."""
-        told = f"Taken back: {plural(self.undone, 'document waits', 'documents wait')} again."
+        waits = plural(self.undone, "document waits", "documents wait")
+        told = f"Undone: {waits} again."
         if not self.sent:
             return told
         shown = ", ".join(self.sent[:5]) + (", …" if len(self.sent) > 5 else "")
@@ -292,7 +293,7 @@ def _tell(session: Session, actor: Actor, lines: Iterable[_Line], now: datetime,
                 record_id=line.record_id,
                 posting_id=line.posting_id,
                 operation_id=op,
-                body={"say": f"{actor.name} took the {line.of} of {line.number} back."},
+                body={"say": f"{actor.name} undid the {line.of} of {line.number}."},
             )
             for line in lines
         ],
@@ -301,13 +302,13 @@ def _tell(session: Session, actor: Actor, lines: Iterable[_Line], now: datetime,
 
 def _over(form: Operation, until: datetime, now: datetime) -> Refusal | None:
     if form.undone_at is not None:
-        return Refusal("undo.done", "This was taken back already.")
+        return Refusal("undo.done", "This was undone already.")
     if now > until:
         return Refusal(
             code="undo.late",
             message="The undo time has passed.",
             hint=(
-                "What is held can be rejected; what was sent is reversed in the accounting system."
+                "Reject the document on hold, or reverse the posted one in the accounting system."
             ),
         )
     return None

@@ -172,29 +172,32 @@ def _way(posting: Posting, trouble: Trouble) -> str:
     if trouble.code == INACTIVE:
         party = trouble.target_code
         other = f"the mapping names another {party.partition(' ')[0]}"
-        return f"{party} is made active there and this is tried again, or {other}"
+        return f"{party} is made active there and this document is retried, or {other}"
     if trouble.code == NO_ANSWER:
         return RETRY["uncertain"].action
     if trouble.error_class == "temporary":  # what is retried automatically has no hold
-        return "a person has it tried again; it is then sent once more"
+        return "a person retries it; it is then sent once more"
     if trouble.code == TOO_LARGE:
-        return "the record is split, where it comes from, into records with fewer lines"
+        return "the record is split in the source into records with fewer lines"
     if trouble.code != CONFLICT:
         return RETRY[trouble.error_class].action
-    again = "has it looked at again after putting it right there"
+    again = "corrects it in the accounting system and checks it again"
     if posting.action == "void":
         return f"a person {again}"
-    return f"a person links it{', skips ours' if posting.action == 'create' else ''}, or {again}"
+    return f"a person links it{', skips it' if posting.action == 'create' else ''}, or {again}"
 
 
 _WAYS = {
-    MANUAL: "a person links it, skips ours, or wants it made all the same",
-    TWO_E_INVOICES: "a person skips it, or wants it made here, too",
-    TOTALS: (
-        "the accounting system shows the total that was sent, or a person lets the difference stand"
+    MANUAL: (
+        "a person links it to the existing document, skips this one, or posts it as an"
+        " additional document"
     ),
-    IMPORT_OPEN: "a person tells on the page of the file how its import ended",
-    WITHDRAWN: "a person has it tried again; it then goes in another file",
+    TWO_E_INVOICES: "a person skips it, or decides to post it here too",
+    TOTALS: (
+        "the accounting system shows the total that was sent, or a person accepts the difference"
+    ),
+    IMPORT_OPEN: "a person enters on the page of the file how its import ended",
+    WITHDRAWN: "a person retries it; it is then put in another file",
 }
 
 
@@ -222,7 +225,7 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
     answers: dict[str, tuple[CauseKey, str]] = {
         "authorization_failed": (
             CauseKey(CauseKind.CREDENTIAL, connection),
-            f"{connection} refuses our key",
+            f"{connection} rejects the API key",
         ),
         "period_locked": (
             CauseKey.period(target, month),
@@ -232,20 +235,20 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
         ),
         "duplicate": (
             CauseKey(CauseKind.DUPLICATE, posting.number),
-            f"{posting.number} exists there already",
+            f"Document number {posting.number} already exists in {connection}",
         ),
         "stale_version": (
             CauseKey(CauseKind.STALE, posting.route),
-            f"{connection} holds another content",
+            f"The document in {connection} differs from the record",
         ),
-        "temporary": (CauseKey(CauseKind.AWAY, connection), f"{connection} is out of reach"),
+        "temporary": (CauseKey(CauseKind.AWAY, connection), f"{connection} is not responding"),
         "uncertain": (
             CauseKey(CauseKind.UNCERTAIN, connection),
             f"No confirmed answer from {connection}",
         ),
     }
     if trouble.code == MANUAL:
-        said = f"{posting.number} may stand in {connection} already"
+        said = f"{posting.number} may already exist in {connection}"
         return CauseKey(CauseKind.MANUAL, posting.number), said
     if trouble.code == TWO_E_INVOICES:
         named = f"{connection}:e-Invoice {trouble.target_code}"
@@ -270,7 +273,9 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
         return CauseKey(CauseKind.RULE, NAMES[trouble.code]), _OWN[trouble.code]
     word = trouble.target_code or trouble.error_class
     refused = CauseKey(CauseKind.TARGET, f"{connection}:{word}")
-    return answers.get(trouble.error_class, (refused, f"{connection} refused: {word}"))
+    return answers.get(
+        trouble.error_class, (refused, f"{connection} rejected the document: {word}")
+    )
 
 
 _OWN = {

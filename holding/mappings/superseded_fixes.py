@@ -133,7 +133,9 @@ def _stay_stopped(session: Session, stop: RouteStop, revision: int, now: datetim
 def _tell(
     session: Session, actor: Actor, stop: RouteStop, what: str, now: datetime, *, restores: bool
 ) -> None:
-    after = "goes on as it was before" if restores else "stays stopped and asks about that one"
+    after = (
+        "is resumed as it was before" if restores else "stays stopped until that one is reviewed"
+    )
     record_event(
         session,
         company_id=stop.company_id,

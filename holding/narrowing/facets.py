@@ -126,9 +126,9 @@ def title_of(part: str, word: Any, teams: Mapping[int, str], named: Names, curre
     if part == "classes":
         return class_label(word)
     if part == "teams":
-        return teams.get(word, "Nobody")
+        return teams.get(word, "No owner")
     if part == "people":
-        return named.get(("person", word), str(word)) if word else "Nobody"
+        return named.get(("person", word), str(word)) if word else "No owner"
     if part == "targets" and not word:
         return "Not routed"
     if part in {"sources", "targets"}:

@@ -196,4 +196,4 @@ def _documents(found: FirstRun) -> str:
 
 def _live_already(company: Company) -> Refusal:
     words = f"{company.name} is live already."
-    return Refusal("live.already", words, "The dashboard shows what is posted and held.")
+    return Refusal("live.already", words, "The dashboard shows what is posted and what is on hold.")

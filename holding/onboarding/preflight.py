@@ -187,11 +187,13 @@ def _of_rules(session: Session, company: Company) -> Iterator[Finding]:
     for one in moves(session, company.id):
         if not one.targets:
             words = f"No accounting system takes the {one.record} of {one.field} {one.days}."
-            yield Finding(Code.GAP, "", words, "Let one route begin where the other ends.")
+            yield Finding(Code.GAP, "", words, "Let one posting rule begin where the other ends.")
         elif not one.is_good:
             both = " and ".join(one.targets)
             words = f"{both} both take the {one.record} of {one.field} {one.days}."
-            yield Finding(Code.OVERLAP, "", words, "Let one route begin where the other ends.")
+            yield Finding(
+                Code.OVERLAP, "", words, "Let one posting rule begin where the other ends."
+            )
 
 
 def moves(session: Session, company_id: int) -> tuple[Landing, ...]:

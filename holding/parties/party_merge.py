@@ -192,7 +192,7 @@ def accept(
             return refusal
         merge = proposal(session, company_id, hold_id, today, turned=turned)
         if merge is None or not merge.keys:
-            gone = "This proposal is over: the two parties agree, or the record is not held by it."
+            gone = "This proposal is over: the two parties agree, or it no longer holds the record."
             return Refusal("merge.over", gone, "Look at the list again.", 409)
         if merge.apart is not None:
             return merge.apart.refusal
@@ -217,7 +217,7 @@ def refuse(
     def act() -> Apart | Refusal:
         merge = proposal(session, actor.company_id or 0, hold_id, today)
         if merge is None:
-            gone = "This proposal is over: the two parties agree, or the record is not held by it."
+            gone = "This proposal is over: the two parties agree, or it no longer holds the record."
             return Refusal("merge.over", gone, "Look at the list again.", 409)
         pair = merge.keep, merge.gone
         return kept_apart.keep(session, actor, pair, merge.number, reason, now)

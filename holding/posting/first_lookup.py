@@ -168,7 +168,7 @@ def _stop(
 
 def _perhaps_by_hand(channel: Channel, found: Sequence[Stands]) -> str:
     told = "; ".join(_told(other) for other in found)
-    return f"In {channel.name} stands {told}. It was not sent from here: perhaps by hand."
+    return f"{channel.name} already has {told}, not posted by Clearpost (perhaps manually)."
 
 
 def _told(other: Stands) -> str:

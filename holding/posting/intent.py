@@ -232,9 +232,9 @@ def _on_its_way(one: Checked, now: datetime, until: datetime) -> Step:
 def _said(action: Action, number: str, target: str, hash_: str) -> str:
     """What the event says of it."""
     if action == "void":
-        return f"{number} is made void in {target} (hash {hash_})."
-    what = f"The change of {number}" if action == "update" else number
-    return f"{what} is sent to {target} (hash {hash_})."
+        return f"Voiding {number} in {target} (hash {hash_})."
+    what = f"the change of {number}" if action == "update" else number
+    return f"Sending {what} to {target} (hash {hash_})."
 
 
 def _sending(

@@ -248,7 +248,7 @@ def parked(case: Case, words: str, *, until: datetime | None = None) -> bool:
     when = min(posting.due_at or until, until) if until else due  # woken meanwhile: it stays so
     _stay_or_move(case, posting, PostingState.AWAITING, due_at=when, crashes=0, **FREE)
     if not known:
-        told = f"{case.channel.name} has taken {number} in."
+        told = f"{case.channel.name} received {number} and is processing it."
         told = f"{number} is in a file for {case.channel.name}." if case.channel.by_hand else told
         tell(case, "posting.awaiting", f"{told} {words}")
     if until is None and not case.channel.by_hand:

@@ -149,7 +149,7 @@ def _linkable(desk: Desk, hold: Hold) -> Refusal | None:
     if under_our_number(desk.session, hold.posting_id) is not None:
         return None
     words = f"{hold.number} was to be made void, and what exists there is not."
-    return Refusal("hold.not_linkable", words, "Make it void there, and have it looked at again.")
+    return Refusal("hold.not_linkable", words, "Void it there, then check it again.")
 
 
 def _linked(

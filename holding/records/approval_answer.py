@@ -71,7 +71,7 @@ def _fallen(case: Case) -> str:
 def _fell(case: Case, approval: Approval, at: datetime) -> str:
     told = f"The approval by {_who(case, approval)} of {case.when(approval.at)}"
     if approval.voided_by_id is not None:
-        return f"{told} was taken back {case.when(at)}."
+        return f"{told} was undone {case.when(at)}."
     fields = listed(approval.voided_fields or [])
     why = f"changed {fields}" if fields else "the approver had also prepared or changed the record"
     return f"{told} is void since {case.when(at)}: {why}."

@@ -38,7 +38,7 @@ def changed(case: Case) -> tuple[str, str, list[Proof]]:
     """The answer, its tone and its proofs."""
     base = _base(case)
     if base is None:
-        return "It was not sent yet.", "plain", []
+        return "Not posted yet.", "plain", []
     found = [*_versions(case, base), *_taken(case), *_seen(case), *_recounted(case)]
     items = sorted(found, key=lambda item: item.at)
     newest = max([base.no, *(v.no for v in case.versions if not v.stale)])
@@ -101,7 +101,7 @@ def _taken(case: Case) -> Iterator[_Item]:
     numbers = dict(case.since.numbers)
     for one in case.since.taken[1:]:
         back = numbers.get(one.reverses_id or 0)
-        why = f", takes {back} back" if back else f" with version {one.version_no}"
+        why = f", reverses {back}" if back else f" with version {one.version_no}"
         text = f"{_did(one)} in {target} at {case.when(one.closed_at)}{why}"
         yield _Item(one.closed_at, text, Proof("push", str(one.id), f"push {one.id}"))
 

@@ -129,7 +129,7 @@ def _posted(case: Case, holds: Sequence[OpenHold]) -> Ticked:
     posting, target = case.posting, case.target
     if posting is not None and target is not None and posting.state in _SETTLED:
         back = posting.state == PostingState.REVERSED
-        words = f"{posting.number} in {target.name}{', taken back since' if back else ''}."
+        words = f"{posting.number} in {target.name}{', reversed since' if back else ''}."
         return _done(Tick.POSTED, words)
     if holds:
         words = f"{plural(len(holds), 'hold keeps', 'holds keep')} it from being posted."
@@ -252,6 +252,6 @@ def _of_wait(session: Session, record: Record) -> Iterator[Reason]:
         return
     waits = select(Posting.reason).where(Posting.record_id == record.id)
     why = session.scalar(waits.order_by(Posting.id).limit(1))
-    say = f"It waits: {why or record.status or 'its time has not come'}."
+    say = f"Waiting: {why or record.status or 'not yet due'}."
     proof = Proof("version", str(record.version_id), "newest version")
     yield Reason(Side.WORKFLOW, say, proof, over=False)

@@ -54,11 +54,11 @@ Key = tuple[Stage, int]  # a column and the id of its row
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One box: its row, what it says, when it was, and what it comes from."""
+    """One box: its row, what it says (`notes` in a row), when it was, and what it comes from."""
 
     key: Key
     title: str
-    note: str
+    notes: tuple[str, ...]
     at: datetime | None
     sources: tuple[Key, ...]
 
@@ -190,7 +190,7 @@ def _planned(mine: ColumnElement[bool]) -> Question[Sequence[Any]]:
 
 def _deliveries(found: Iterable[Delivery]) -> list[Step]:
     return [
-        Step((Stage.DELIVERY, one.id), f"Delivery {one.id}", one.kind, one.received_at, ())
+        Step((Stage.DELIVERY, one.id), f"Delivery {one.id}", (one.kind,), one.received_at, ())
         for one in found
     ]
 
@@ -198,16 +198,16 @@ def _deliveries(found: Iterable[Delivery]) -> list[Step]:
 def _version(one: Version) -> Step:
     source = ((Stage.DELIVERY, one.delivery_id),) if one.delivery_id is not None else ()
     note = "corrected by hand" if one.corrects_id else one.status
-    return Step((Stage.VERSION, one.id), f"Version {one.no}", note, one.at, source)
+    return Step((Stage.VERSION, one.id), f"Version {one.no}", (note,), one.at, source)
 
 
 def _verdict(one: Evaluation) -> Step:
     decisions = one.outcome.get("decisions", []) if isinstance(one.outcome, dict) else []
-    note = ", ".join(dict.fromkeys(str(each["state"]) for each in decisions)) or "no route applies"
+    states = dict.fromkeys(in_sentence(state_label(str(each["state"]))) for each in decisions)
     return Step(
         (Stage.VERDICT, one.id),
         f"Verdict {one.id}",
-        note,
+        tuple(states) or ("no posting rule applies",),
         one.at,
         ((Stage.VERSION, one.version_id),),
     )
@@ -220,7 +220,7 @@ def _approvals(approvals: Iterable[Any], postings: Iterable[Posting]) -> list[St
         Step(
             (Stage.APPROVAL, one.id),
             f"Approval {one.id}",
-            f"{name}{', void' if one.voided_at else ''}",
+            (name, "void") if one.voided_at else (name,),
             one.at,
             ((Stage.VERDICT, planned[one.posting_id]),),
         )
@@ -237,8 +237,8 @@ def _attempt(one: Attempt, kind: str, push: Push, approvals: Iterable[Approval])
     )
     sources = given or ((Stage.VERDICT, push.evaluation_id),)
     title = f"Look-up {one.no}" if kind == "lookup" else f"Attempt {one.no}"
-    note = f"{push.number}, {in_sentence(ATTEMPT_LABELS[one.state])}"
-    return Step((Stage.ATTEMPT, one.id), title, note, one.at, sources)
+    notes = (push.number, in_sentence(ATTEMPT_LABELS[one.state]))
+    return Step((Stage.ATTEMPT, one.id), title, notes, one.at, sources)
 
 
 def _documents(
@@ -252,7 +252,7 @@ def _documents(
         Step(
             (Stage.DOCUMENT, one.id),
             one.number or f"Document {one.seq}",
-            f"{target}, {in_sentence(state_label(one.state, one.reason))}",
+            (target, in_sentence(state_label(one.state, one.reason))),
             one.posted_at if one.state == PostingState.POSTED else None,
             tuple(made.get(one.id, [(Stage.VERDICT, one.evaluation_id)])),
         )

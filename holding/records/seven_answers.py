@@ -52,7 +52,7 @@ def answers(case: Case, ruleset: Ruleset | None) -> tuple[Answer, ...]:
     asked: tuple[tuple[str, Callable[[], Told]], ...] = (
         ("What was its status before posting?", lambda: _status(case)),
         ("Who approved it?", lambda: approved(case, ruleset)),
-        (f"Which fields mapped into {target}?", lambda: _mapped(case, ruleset)),
+        (f"Which fields were mapped to {target}?", lambda: _mapped(case, ruleset)),
         ("Did the units of measure and item set-up match?", lambda: _units(case)),
         ("Was it changed after posting?", lambda: changed(case)),
         ("Was a duplicate check in force?", lambda: duplicates(case, ruleset)),
@@ -84,7 +84,7 @@ def _status(case: Case) -> Told:
     status = case.outcome.status or word or NOT_RECORDED
     wrote = f" (the source wrote “{word}”)" if word and word != status else ""
     moment = source_moment(case, version)
-    before = "" if case.sent_at else " It was not sent yet."
+    before = "" if case.sent_at else " Not posted yet."
     proofs = [Proof("version", str(version.no), f"version {version.no}")]
     if version.delivery_id:
         delivery = str(version.delivery_id)
@@ -177,14 +177,15 @@ def _cleared(case: Case, change: Changed) -> str:
 
 def _hold_words(case: Case, held: HeldBy) -> str:
     hold = held.hold
-    owner = held.person or held.team or "nobody"
+    owner = held.person or held.team or ""
     label = class_label(hold.error_class, hold.code == "APP01")
     rule = term(hold.rule) if hold.rule else hold.code
+    owned = f"owner {owner}" if owner else "no owner"
     opened = f"{label} ({rule}), opened {case.when(hold.opened_at)}"
     if hold.closed_at is None:
-        return f"{opened}, owner {owner}, still open"
+        return f"{opened}, {owned}, still open"
     by = f" by {held.closed_by}" if held.closed_by else ""
     told = _cleared(case, held.change) if held.change else hold.closed_why
     why = f": {told}" if told else ""
     state = in_sentence(HOLD_LABELS[hold.state])
-    return f"{opened}, owner {owner}, {state} {case.when(hold.closed_at)}{by}{why}"
+    return f"{opened}, {owned}, {state} {case.when(hold.closed_at)}{by}{why}"

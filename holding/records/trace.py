@@ -122,7 +122,7 @@ def _decided(outcome: Any) -> str:
             if rules
             else f"{title} came out as {label}"
         )
-    return "; ".join(made) or "no route applies"
+    return "; ".join(made) or "no posting rule applies"
 
 
 def _events(record_id: int) -> Question[list[Step]]:

@@ -210,7 +210,7 @@ def _not_publishable(
             code="change.behind",
             message=f"You cannot publish change {change.no}, because other rules were published "
             "after it was submitted.",
-            hint="Push the files again, so that they are checked against what is in force now.",
+            hint="Submit the files again, so that they are checked against the rules in force.",
         )
     return None
 

@@ -138,7 +138,9 @@ def switch(
         return refusal
     if row is None:
         told = f"{connection.name} has no daily run of {doc_type.replace('_', ' ')}."
-        return Refusal("schedule.unknown", told, "The rules say what goes out daily.", 404)
+        return Refusal(
+            "schedule.unknown", told, "The rules say which documents have a daily run.", 404
+        )
     if row.active == on:
         return None
     row.active = on
@@ -146,8 +148,8 @@ def switch(
         today = now.astimezone(ZoneInfo(row.zone)).date()
         passed = _moment(row, today - DAY) <= now
         done_with(row, today - DAY if passed else today - 2 * DAY)
-    say = "is sent automatically again" if on else "goes out by hand only"
-    told = f"The daily run of {row.route} {say}."
+    say = "switched on" if on else "switched off"
+    told = f"Daily run of {row.route} {say}."
     tell_of(session, connection, actor, now, "schedule.switched", told)
     return None
 

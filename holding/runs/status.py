@@ -40,7 +40,7 @@ from holding.tables import (
 from holding.tables.columns import is_word
 from holding.tables.row_states import BreakerState, KeyState, RunState, StopState
 from holding.tables.rules import ROUTE_STOPPED
-from holding.words import Sums, by_key
+from holding.words import Sums, by_key, plural
 from rules.values.posting_states import PostingState
 
 OVER = 20
@@ -217,8 +217,8 @@ def _of_run(run: Run | None, zone: str) -> Pill:
         return Pill(f"Failed {when}", "bad", run.error or "")
     rows = run.counts.get("posted", 0) + run.counts.get("existing", 0)
     failed = run.counts.get("failed", 0)
-    held = f", {failed:,} held" if failed else ""
-    return Pill(f"Last sync {when} · {rows:,} {'row' if rows == 1 else 'rows'}{held}", "good")
+    held = f", {failed:,} on hold" if failed else ""
+    return Pill(f"Last sync {when} · {plural(rows, 'document')}{held}", "good")
 
 
 def last_run(session: Session, connection_id: int, doc_type: str) -> Run | None:

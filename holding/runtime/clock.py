@@ -127,7 +127,7 @@ def notice(session: Session, clock: Clock) -> int:
             act=SET_BACK,
             object=f"company:{company_id}",
             body={
-                "say": f"{words} What waits for a time waits no longer because of that.",
+                "say": f"{words} Scheduled times were adjusted.",
                 "seconds": seconds,
             },
         )

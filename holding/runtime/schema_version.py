@@ -38,7 +38,7 @@ def unfit(database: Database) -> Refusal | None:
         return Refusal("DBS01", words, "Is DATABASE_URL right?", 503)
     if found == VERSION:
         return None
-    words = f"The database's schema is at {found or 'nothing'}, this program needs {VERSION}."
+    words = f"Database schema version is {found or 'none'}; version {VERSION} is required."
     newer = found is not None and found > VERSION
     hint = "Use the newer program that migrated it." if newer else "Run `clearpost migrate`."
     return Refusal("DBS02", words, hint, 503)

@@ -130,14 +130,14 @@ def change_password(
         )
         return Refusal("person.password", words, "", 422)
     if wanted == present:
-        words = "The new password is the present one."
+        words = "The new password is the same as the current one."
         return Refusal("person.password", words, "Choose another.", 422)
     person = session.get_one(Person, person_id)
     proved = sessions.sign_in(session, person.email, present, now, device)
     if isinstance(proved, Refusal):
         if proved.code == "signin.throttled":
             return proved
-        return Refusal("person.present", "The present password is not right.", "", 422)
+        return Refusal("person.present", "The current password is incorrect.", "", 422)
     sessions.set_password(session, person_id, wanted, now)
     why = f"{person.name} set a new password"
     for company in companies_of(session, person_id):

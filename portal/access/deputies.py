@@ -92,7 +92,7 @@ def _wish() -> Wish | forms.Problems:
     reason = form.get("reason", "").strip()
     found = {}
     if deputy is None:
-        found["deputy"] = "Choose who stands in."
+        found["deputy"] = "Choose the delegate."
     if first is None or last is None or last < first or last < filters.today():
         found["last"] = "The last day is today or later, and not before the first."
     if len(reason) < forms.MIN_REASON:

@@ -32,9 +32,9 @@ BAR_AFTER_SECONDS = 1.0
 @click.argument("new", type=PATH)
 @click.argument("records", type=PATH)
 @click.option("--processes", type=click.IntRange(1, 64), help="Default: one for each processor.")
-@click.option("--at", type=click.DateTime(), help="The clock (UTC) of records that say none.")
-@click.option("--company", help="Record what it says for the rule book of this company.")
-@click.option("--as", "email", help="Who has it recorded, by email address.")
+@click.option("--at", type=click.DateTime(), help="The time (UTC) for records without one.")
+@click.option("--company", help="Record the result for the rule book of this company.")
+@click.option("--as", "email", help="Your email address (recorded as the actor).")
 @AS_JSON
 def backtest(
     old: Path,
@@ -47,7 +47,7 @@ def backtest(
     email: str | None,
     as_json: bool,
 ) -> int:
-    """Judge stored RECORDS by the rules OLD and NEW: was, would be, in counts and money.
+    """Compare what stored RECORDS become under the rules OLD and NEW, in counts and money.
 
     OLD and NEW are rule files or folders of them. RECORDS is a file with one JSON record a line
     (.jsonl, .jsonl.gz), a .json list of them, or a folder of such files, as `clearpost records
@@ -59,7 +59,7 @@ def backtest(
        "states": {"aiaccount.sales_invoice": "posted"},
        "facts": {"first_seen": "2026-11-18T06:00:00Z", "history": {...}, ...}}
 
-    Only "body" must be there, and "kind" where the rules judge several. "states" says what became
+    Only "body" must be there, and "kind" where the rules cover several. "states" says what became
     of the record, by route; without it nothing is known to be posted. docs/rules/backtest.md has
     every field. A line that cannot be used is told with its place, and the rest goes on.
 
@@ -88,8 +88,8 @@ def backtest(
     except UnreadableError as problem:
         raise Stop(str(problem), problem.hint, USAGE) from problem
     except BrokenProcessPool as problem:
-        message = "One of the processes was ended from outside, perhaps for want of memory."
-        raise Stop(message, "--processes 1 needs the least", ENVIRONMENT) from problem
+        message = "A process was ended from outside, probably because memory ran out."
+        raise Stop(message, "--processes 1 needs the least memory", ENVIRONMENT) from problem
     told.end(ran.tally.records, ran.share)
     found = report(desk.backtest, ran)
     if keep and found.complete:

@@ -35,13 +35,13 @@ def export(folder: Path, company: str, first: datetime | None, last: datetime | 
     """Write the records of a company into a new FOLDER, for `clearpost backtest`.
 
     Each record is listed once, with all that was looked at when its first document was sent, or
-    when it was last judged if none was; and with the mappings, units and locked periods of then.
+    when it was last checked if none was; and with the mappings, units and locked periods of then.
     """
     from holding.programs import history
     from portal.backtest.export import write
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Stop(f"{folder} is there and not empty.", "name a new folder", USAGE)
+        raise Stop(f"{folder} already exists and is not empty.", "name a new folder", USAGE)
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
         folder.mkdir(parents=True, exist_ok=True)

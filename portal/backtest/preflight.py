@@ -25,10 +25,10 @@ PATH = click.Path(exists=True, path_type=Path)
 @click.command(short_help="Look before the first delivery: what RULES do not know.")
 @click.argument("rules", type=PATH)
 @click.argument("records", type=PATH)
-@click.option("--at", type=click.DateTime(), help="The clock (UTC) of records that say none.")
+@click.option("--at", type=click.DateTime(), help="The time (UTC) for records without one.")
 @AS_JSON
 def preflight(rules: Path, records: Path, *, at: datetime | None, as_json: bool) -> int:
-    """Look before the first delivery: which entries RECORDS need and RULES have not.
+    """List missing master data and blocked records before the first delivery.
 
     For every target it lists accounts, taxes, customers, vendors, items, warehouses and payment
     methods: whether a document must name one, which table fills it, how many records need it, and

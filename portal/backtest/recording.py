@@ -63,7 +63,7 @@ def keeping(company: str | None, email: str | None, old: Path, new: Path) -> Kee
         raise Stop("--company and --as go together.", code=USAGE)
     for path in (old, new):
         if not path.is_dir():
-            raise Stop(f"{path} is no folder of rules.", "--company needs two folders", USAGE)
+            raise Stop(f"{path} is not a folder of rules.", "--company needs two folders", USAGE)
     with office() as place, place.database.read() as session:
         found = company_of(session, company)
         granted(recorded_backtests.refused(actor_of(session, email, found.id)))

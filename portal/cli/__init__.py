@@ -100,5 +100,7 @@ def main() -> None:
 
 def _our_fault() -> NoReturn:
     traceback.print_exc()
-    click.echo("error: this is a fault of Clearpost itself, not of what you typed.", err=True)
+    click.echo(
+        "error: internal error in Clearpost. Please report it with the text above.", err=True
+    )
     sys.exit(INTERNAL)

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 
 DAY = click.DateTime(["%Y-%m-%d"])
-as_option = click.option("--as", "as_email", required=True, help="Who says so, by email address.")
+as_option = click.option(
+    "--as", "as_email", required=True, help="Your email address (recorded as the actor)."
+)
 
 
 @user.command("roles")
@@ -150,22 +152,22 @@ def token_revoke(number: int, company: str) -> None:
         refusal = tokens.revoke(session, actors.OPERATOR, found.id, number, place.now)
         if refusal:
             refuse(refusal)
-    click.echo(f"Token {number} is revoked.")
+    click.echo(f"Token {number} revoked.")
 
 
 @click.group(cls=Listing)
 def deputy() -> None:
-    """Who stands in for an approver, and until when."""
+    """Approval delegates, and until when."""
 
 
 @deputy.command("add")
 @click.argument("email")
-@click.option("--for", "person", required=True, help="Whom EMAIL stands in for.")
+@click.option("--for", "person", required=True, help="The approver whom EMAIL represents.")
 @company_option
 @as_option
 @click.option("--from", "first", type=DAY, help="The first day. Default: at once.")
 @click.option("--until", "last", type=DAY, required=True, help="The last day.")
-@click.option("--reason", required=True, help="It stands in the trace.")
+@click.option("--reason", required=True, help="Recorded in the audit log.")
 def deputy_add(
     email: str,
     person: str,
@@ -175,7 +177,7 @@ def deputy_add(
     last: datetime,
     reason: str,
 ) -> None:
-    """Let EMAIL approve in the name of another person for a time."""
+    """Let EMAIL approve on behalf of another person for a period."""
     from holding.access import deputies
 
     with office() as place, place.database.write() as session:
@@ -193,13 +195,13 @@ def deputy_add(
                 now=place.now,
             )
         )
-    click.echo(f"{email} stands in for {person} through {last:%Y-%m-%d}.")
+    click.echo(f"{email} is the delegate of {person} through {last:%Y-%m-%d}.")
 
 
 @deputy.command("list")
 @company_option
 def deputy_list(company: str) -> None:
-    """Everybody who stood or stands in for somebody."""
+    """List all delegates, present and past."""
     from holding.access import deputies
 
     with office() as place, place.database.read() as session:
@@ -213,14 +215,14 @@ def deputy_list(company: str) -> None:
 @company_option
 @as_option
 def deputy_end(number: int, company: str, as_email: str) -> None:
-    """End the standing-in NUMBER of the list before its time."""
+    """End the delegation NUMBER of the list early."""
     from holding.access import deputies
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         actor = actor_of(session, as_email, found.id)
         granted(deputies.end(session, actor, number, place.now))
-    click.echo(f"{number} is ended.")
+    click.echo(f"Delegation {number} ended.")
 
 
 def _state(row: "TokenRow", now: datetime, zone: ZoneInfo) -> str:

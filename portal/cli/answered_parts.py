@@ -92,9 +92,11 @@ def _form(name: str, side: str, system: str) -> "tuple[ConnectionSide, Connectio
         if one == side and (form := registry.form_of(one, system)) is not None:
             return one, form
     if side not in sides:
-        raise Stop(f"connection {name}: “{side}” is no side.", "Write source or target.", USAGE)
+        raise Stop(f"connection {name}: “{side}” is not a side.", "Write source or target.", USAGE)
     known = registry.sources() if side == "source" else registry.targets()
-    raise Stop(f"connection {name}: there is no {side} “{system}”.", _known(known), USAGE)
+    raise Stop(
+        f"connection {name}: Clearpost has no {side} named “{system}”.", _known(known), USAGE
+    )
 
 
 def _known(words: Mapping[str, object]) -> str:

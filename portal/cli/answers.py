@@ -72,7 +72,10 @@ def setup(path: Path | None) -> None:
         here = f"http://{shown}:{place.settings.port}"
         if path is None:
             if not say_setup(place, here):
-                raise Stop("This installation has a company already.", "Sign in.")
+                raise Stop(
+                    "You cannot set up a first company here, because one exists already.",
+                    "Sign in.",
+                )
             return
         told, lists = read(path)
         with place.database.write() as session:
@@ -190,9 +193,7 @@ def _rules(
     word = str(answers.get("template", ""))
     templates = {one.word: one for one in catalogue.templates()}
     if word not in templates:
-        raise Stop(
-            f"rules: there is no template “{word}”.", f"Known: {', '.join(templates)}.", USAGE
-        )
+        raise Stop(f"rules: unknown template “{word}”.", f"Known: {', '.join(templates)}.", USAGE)
     template = templates[word]
     limit, at = template.limit, template.hour
     if "limit" in answers:
@@ -200,7 +201,7 @@ def _rules(
     if answers.get("hour") is not None:
         at = _hour(answers["hour"])
     if limit is not None and not (limit.is_finite() and 0 <= limit < LARGEST):
-        raise Stop("rules: the approval limit is no amount.", "Write 3000.00.", USAGE)
+        raise Stop("rules: the approval limit is not an amount.", "Write 3000.00.", USAGE)
     actor = _actor(session, made)
     books = _books(told["company"])
     draft = catalogue.answered(
@@ -229,7 +230,7 @@ def _einvoice(template: "Template", answers: Mapping[str, object]) -> "EInvoiceL
         raise Stop(words, "Leave it out.", USAGE)
     amount = _amount(answers.get("einvoice_limit", stands.amount))
     if not (amount.is_finite() and 0 <= amount < LARGEST):
-        raise Stop("rules: einvoice_limit is no amount.", "Write 10000.00.", USAGE)
+        raise Stop("rules: einvoice_limit is not an amount.", "Write 10000.00.", USAGE)
     itself = answers.get("einvoice_at_limit", False)
     if not isinstance(itself, bool):
         raise Stop(f"rules: einvoice_at_limit: “{itself}”.", "Write true or false.", USAGE)
@@ -241,14 +242,14 @@ def _amount(value: object) -> Decimal:
     try:
         return Decimal(str(value))
     except InvalidOperation as problem:
-        raise Stop(f"rules: “{value}” is no amount.", "Write 3000.00.", USAGE) from problem
+        raise Stop(f"rules: “{value}” is not an amount.", "Write 3000.00.", USAGE) from problem
 
 
 def _hour(value: object) -> time:
     try:
         return time.fromisoformat(str(value))
     except ValueError as problem:
-        raise Stop(f"rules: “{value}” is no hour.", "Write 02:00.", USAGE) from problem
+        raise Stop(f"rules: “{value}” is not a time.", "Write 02:00.", USAGE) from problem
 
 
 def _cutover(

@@ -82,7 +82,7 @@ def _check(
         raise Stop(f"The ledger cannot be read: {problem.strerror}.", code=ENVIRONMENT) from problem
     except (ValueError, KeyError) as problem:
         hint = "A ledger has one JSON object in each line."
-        raise Stop(f"This is no ledger of a stand-in: {problem}.", hint, USAGE) from problem
+        raise Stop(f"This is not the ledger of a stand-in: {problem}.", hint, USAGE) from problem
 
 
 def _told(checked: "Checked") -> dict[str, object]:
@@ -182,7 +182,11 @@ def _head(text: str) -> "Head":
 
     seq, _, digest = text.partition(":")
     if not seq.isdecimal() or len(digest) != 64:
-        raise Stop(f"{text} is no head.", "It looks like 120:9f3c… and is printed here.", USAGE)
+        raise Stop(
+            f"{text} is not a head of the chain.",
+            "Write it as 120:9f3c…; this command prints it.",
+            USAGE,
+        )
     return Head(int(seq), digest)
 
 

@@ -77,7 +77,7 @@ def connection_add(
                 ask_rates=unit_rates == "confirmed",
             )
         )
-    click.echo(f"Connection {name} of {company} is there.")
+    click.echo(f"Connection {name} created for {company}.")
     click.echo(f"next: clearpost connection key {name} --company {company} --as {email}")
 
 
@@ -170,7 +170,7 @@ def connection_key(name: str, company: str, email: str) -> None:
         granted(may(actor, "connection.admin"))
         row = named(connection_rows.one(session, found.id, name), name)
         kept = granted(key_rotation.first_key(session, actor, row.id, secret, now=place.now))
-    click.echo(f"{name} has a new key that ends in {kept.tail}.")
+    click.echo(f"The key of {name} was stored. It ends in {kept.tail}.")
     if kept.trimmed:
         click.echo("Spaces or line ends around it were left out.")
 
@@ -181,7 +181,7 @@ def connection_key(name: str, company: str, email: str) -> None:
 @as_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def connection_test(name: str, company: str, email: str, *, as_json: bool) -> None:
-    """Try NAME without writing there, and keep what it tells."""
+    """Test NAME without writing there, and keep what it reports."""
     from connectors.transport.http import Http
     from holding.connections import connection_rows
     from holding.intake import source_tests
@@ -202,7 +202,10 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
         mark = {True: "ok  ", False: "BAD ", None: "note"}[step.ok]
         click.echo(f"{mark}  {step.name}: {step.words} {step.hint}".rstrip())
     if not report.ok:
-        raise Stop(f"{name} cannot be used yet.", code=ENVIRONMENT)
+        raise Stop(
+            f"{name} cannot be used yet, because its test did not pass. See the lines above.",
+            code=ENVIRONMENT,
+        )
 
 
 @connection.command("pause")
@@ -211,7 +214,7 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
 @as_option
 @click.option("--reason", required=True)
 def connection_pause(name: str, company: str, email: str, reason: str) -> None:
-    """Send nothing to NAME until somebody resumes."""
+    """Send nothing to NAME until it is resumed."""
     from holding.connections import connection_rows, setup
 
     with office() as place, place.database.write() as session:
@@ -219,7 +222,7 @@ def connection_pause(name: str, company: str, email: str, reason: str) -> None:
         actor = actor_of(session, email, found.id)
         row = named(connection_rows.one(session, found.id, name), name)
         granted(setup.pause(session, actor, row.id, reason, now=place.now))
-    click.echo(f"{name} is paused.")
+    click.echo(f"{name} paused. Ready documents wait until it is resumed.")
 
 
 @connection.command("resume")
@@ -227,7 +230,7 @@ def connection_pause(name: str, company: str, email: str, reason: str) -> None:
 @company_option
 @as_option
 def connection_resume(name: str, company: str, email: str) -> None:
-    """Send to NAME again."""
+    """Resume sending to NAME."""
     from holding.configuration import target_ways
     from holding.connections import connection_rows
     from holding.runtime import doorbell
@@ -238,7 +241,7 @@ def connection_resume(name: str, company: str, email: str) -> None:
         row = named(connection_rows.one(session, found.id, name), name)
         granted(target_ways.resume(session, actor, row.id, now=place.now))
     doorbell.ring(found.id, "push")
-    click.echo(f"{name} sends again.")
+    click.echo(f"{name} resumed. Waiting documents are sent now.")
 
 
 @connection.command("rates")

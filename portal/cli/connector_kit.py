@@ -29,7 +29,7 @@ INTO = click.option(
 
 @click.group(cls=Listing)
 def connector() -> None:
-    """Begin a connector of your own, and try it."""
+    """Create a connector of your own, and test it."""
 
 
 @connector.command()
@@ -47,10 +47,10 @@ def new(name: str, *, like: str, into: Path) -> int:
         )
     targets, sources = registry.targets(), registry.sources()
     if name in {*targets, *sources}:
-        raise Stop(f"There is a connector {name} already.", "Give it another name.", USAGE)
+        raise Stop(f"A connector {name} exists already.", "Give it another name.", USAGE)
     if like not in {*targets, *sources}:
         known = ", ".join(sorted({*targets, *sources}))
-        raise Stop(f"There is no connector '{like}'.", f"--like: {known}", USAGE)
+        raise Stop(f"Unknown connector '{like}'.", f"--like: {known}", USAGE)
     try:
         if like in targets:
             made = new_target(name, targets[like], into)
@@ -73,7 +73,7 @@ def test(name: str, *, into: Path) -> int:
     """Try a connector by the contract suite that all have to pass; needs pytest."""
     side = next((one for one in ("targets", "sources") if (into / one / name).is_dir()), "")
     if not side:
-        raise Stop(f"There is no {name} in {into}.", f"clearpost connector new {name} …", USAGE)
+        raise Stop(f"{into} has no connector {name}.", f"clearpost connector new {name} …", USAGE)
     if find_spec("pytest") is None:
         raise Stop("The suite needs pytest.", "pip install 'clearpost[dev]'", ENVIRONMENT)
     suite = PACKAGE / "connectors" / "conformance" / f"own_{side.removesuffix('s')}_suite.py"

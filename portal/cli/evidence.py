@@ -145,7 +145,7 @@ def _clean(text: str) -> str:
 def _head(text: str) -> "Known":
     seq, _, digest = text.partition(":")
     if not seq.isdecimal() or len(digest) != 64:
-        raise Stop(f"{text} is no head.", "It looks like 120:9f3c….", USAGE)
+        raise Stop(f"{text} is not a head of the chain.", "Write it as 120:9f3c….", USAGE)
     return int(seq), digest
 
 
@@ -166,7 +166,7 @@ def _heads_in(anchors: Path, packet: Path) -> "list[Known]":
         lines = [json.loads(line) for line in anchors.read_text("utf-8").splitlines()]
         return [(int(one["seq"]), str(one["hash"])) for one in lines if one["company"] == company]
     except (OSError, *UNTRUE) as problem:
-        raise Stop(f"{anchors} is no file of noted heads: {problem}.", code=USAGE) from problem
+        raise Stop(f"{anchors} is not a file of noted heads: {problem}.", code=USAGE) from problem
 
 
 COMMANDS = (evidence,)

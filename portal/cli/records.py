@@ -23,7 +23,7 @@ SHOWN = 20  # lines of one sort, where nobody asks for all
 @company_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def trace(record: str, company: str, *, as_json: bool) -> None:
-    """Answer the seven questions about RECORD: its number, or that of its document."""
+    """Show the audit answers for RECORD, named by its number or that of its document."""
     from holding.lifecycle.state_labels import state_label
     from holding.records import checklist_and_finding, record_rows
     from holding.records import trace as story
@@ -32,7 +32,7 @@ def trace(record: str, company: str, *, as_json: bool) -> None:
         found = company_of(session, company)
         row = record_rows.with_number(session, found.id, record)
         if row is None:
-            raise Stop(f"{record} is neither a record nor a document here.")
+            raise Stop(f'No record or document "{record}" found.')
         answers = story.seven(session, row.id)
         found_out = checklist_and_finding.finding(session, row.id)
         head = {"number": row.number, "state": row.state, "source": row.external_id}
@@ -89,11 +89,11 @@ def _say_replays(result: "Replays") -> None:
         same = count - otherwise[by]
         click.echo(f"  {same} of {count} verified by digest {by:d} ({_DIGESTS[by]})")
     for each in result.differences:
-        click.echo(f"  evaluation {each.evaluation_id} comes out otherwise")
+        click.echo(f"  evaluation {each.evaluation_id} has a different result")
     if result.reworded:
         click.echo(
             f"  {len(result.reworded)} of digest 1 have the same states, findings and verdicts, "
-            "but a text reads otherwise than in the version that stored them"
+            "but a text differs from the version that stored them"
         )
 
 

@@ -103,20 +103,21 @@ def migrate(to: str | None) -> None:
     found = settings()
     home_of(found)
     bring_to_schema(found.database_url, to)
-    click.echo(f"The database is at {to or schema_version.VERSION}.")
+    click.echo(f"The database schema is version {to or schema_version.VERSION}.")
 
 
 @click.command()
 @click.argument("name", default="")
 @click.option("--company", default="", help="The code of the company of NAME.")
-@click.option("--as", "email", default="", help="Who asks about NAME, by email address.")
+@click.option("--as", "email", default="", help="Your email address, if NAME is given.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def doctor(name: str, company: str, email: str, *, as_json: bool) -> int:
-    """Look at this installation and say what is not as it should be.
+    """Check this installation and report what is wrong.
 
-    With NAME of a target it is that connection: which of the ten usual troubles it has, what shows
-    it and the next step; exit code 1 if it has one. Nobody is called.
+    With NAME of a target it is that connection: which of the ten usual problems it has, what shows
+    it and the next step; exit code 1 if it has one. No other system is called.
     """
+    from holding.words import plural
     from portal.cli.checkup import examine
     from portal.cli.stored_preflight import diagnosed
 
@@ -126,9 +127,9 @@ def doctor(name: str, company: str, email: str, *, as_json: bool) -> int:
     if as_json:
         tell([{"name": each.name, "ok": each.ok, "words": each.words} for each in found])
     for each in () if as_json else found:
-        click.echo(f"{'ok  ' if each.ok else 'BAD '}  {each.name:<10} {each.words}")
-    if not all(each.ok for each in found):
-        raise Stop("Something here is not as it should be.", code=ENVIRONMENT)
+        click.echo(f"{'ok  ' if each.ok else 'FAIL'}  {each.name:<10} {each.words}")
+    if bad := sum(not each.ok for each in found):
+        raise Stop(f"{plural(bad, 'check')} failed; see the lines marked FAIL.", code=ENVIRONMENT)
     return 0
 
 

@@ -41,7 +41,7 @@ def company() -> None:
 @click.option("--zone", default="Asia/Kuala_Lumpur", show_default=True)
 @click.option("--currency", default="MYR", show_default=True)
 def company_add(code: str, name: str, zone: str, currency: str) -> None:
-    """Add a company; CODE stands in every address."""
+    """Add a company; CODE is part of every address."""
     from holding.access import people
 
     with office() as place, place.database.write() as session:
@@ -50,7 +50,7 @@ def company_add(code: str, name: str, zone: str, currency: str) -> None:
                 session, code=code, name=name, zone=zone, currency=currency, now=place.now
             )
         )
-    click.echo(f"Company {code} is there: {name}.")
+    click.echo(f"Company {code} created: {name}.")
     click.echo(f"next: clearpost user add EMAIL --company {code} --role admin")
 
 
@@ -113,7 +113,7 @@ def user_add(
                 refuse(refusal)
         for team in teams:
             holding_teams.add_to_team(session, company_id=found.id, name=team, person_id=person_id)
-    click.echo(f"{email} is {', '.join(roles)} of {company}.")
+    click.echo(f"{email} now has these roles in {company}: {', '.join(roles)}.")
     if password:
         click.echo(f"Password, shown only now: {password}")
 
@@ -142,13 +142,13 @@ def user_sources(email: str, company: str, names: tuple[str, ...], *, everything
     from holding.staff import source_limits
 
     if bool(names) == everything:
-        raise Stop("Name sources with --source, or say --all.")
+        raise Stop("Choose sources with --source, or all with --all.")
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
         known = {one.name: one.id for one in source_limits.sources(session, found.id)}
         if unknown := sorted(set(names) - known.keys()):
             there = ", ".join(known) or "none"
-            raise Stop(f"There is no source {', '.join(unknown)}. Sources: {there}.")
+            raise Stop(f"Unknown source {', '.join(unknown)}. Sources: {there}.")
         made = granted(
             source_limits.limit(
                 session,
@@ -166,7 +166,7 @@ def user_sources(email: str, company: str, names: tuple[str, ...], *, everything
 @click.argument("email")
 @company_option
 def user_remove(email: str, company: str) -> None:
-    """Take EMAIL out of a company; what they had in hand goes back to its teams."""
+    """Remove EMAIL from a company; their holds go back to the teams."""
     from holding.access import actors as holding_roles
     from holding.access import people
     from holding.exceptions import assignments
@@ -176,11 +176,11 @@ def user_remove(email: str, company: str) -> None:
         found = company_of(session, company)
         person_id = people.id_of_address(session, email)
         if person_id is None:
-            raise Stop(f"There is no user with the address {email}.")
+            raise Stop(f"No user with the email {email}.")
         handed = granted(
             assignments.leave(session, holding_roles.OPERATOR, found.id, person_id, place.now)
         )
-    click.echo(f"{email} is out of {company}.")
+    click.echo(f"{email} was removed from {company}.")
     click.echo(f"{plural(handed, 'hold is', 'holds are')} with their teams again.")
 
 
@@ -206,7 +206,7 @@ def rules_push(folder: Path, company: str, email: str, title: str | None) -> Non
         if isinstance(answer, admission.RulesRefusal):
             _show(answer, files)
         change = granted(answer)
-        click.echo(f"Change {change} is stored; it is in force when another person publishes it.")
+        click.echo(f"Change {change} saved. Another person must publish it before it takes effect.")
         click.echo(f"next: clearpost publish {change} --company {company} --as EMAIL")
 
 
@@ -215,7 +215,7 @@ def rules_push(folder: Path, company: str, email: str, title: str | None) -> Non
 @company_option
 @as_option
 def publish(change: int, company: str, email: str) -> None:
-    """Put CHANGE into force; its author may not."""
+    """Publish CHANGE; its author cannot."""
     from holding.rulesets import publication
     from holding.runtime import doorbell
     from holding.words import plural
@@ -260,7 +260,9 @@ def ingest(
             click.echo(f"{error.where}: {error.message} ({error.value})  {error.hint}")
         if delivery.errors:
             wrong = plural(len(delivery.errors), "place is", "places are")
-            raise Stop(f"{wrong} wrong; nothing was stored.")
+            raise Stop(
+                f"{wrong} wrong, so nothing was stored. Correct them and send the file again."
+            )
         if check:
             click.echo(
                 f"{plural(len(delivery.records), 'record')} can be read; nothing was stored."

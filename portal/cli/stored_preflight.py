@@ -31,7 +31,7 @@ def connection_preflight(name: str, company: str, email: str, *, as_json: bool) 
     """Look before the first call: what would fail at NAME, or at any connection of a company.
 
     Settings, keys, ways in, quota and master data, then every document that is ready and what is
-    held already. Nobody is called: what was stored last counts.
+    held already. No other system is called: what was stored last counts.
 
     Exit code 1 if anything was found.
     """
@@ -59,7 +59,7 @@ def connection_preflight(name: str, company: str, email: str, *, as_json: bool) 
         for each in moves:
             if each.is_good:
                 click.echo(f"proved: {each.record} of {each.field} {each.days}: {each.targets[0]}")
-        click.echo("Nothing was found." if not findings else f"{len(findings)} found.")
+        click.echo("No problems found." if not findings else f"{len(findings)} found.")
     return FINDINGS if findings else 0
 
 
@@ -82,5 +82,5 @@ def diagnosed(name: str, company: str, email: str, *, as_json: bool) -> int:
         click.echo(f"{one.topic}: {one.words}")
         click.echo(f"  next: {one.todo}")
     if not as_json and not told:
-        click.echo(f"{name} has none of the usual troubles.")
+        click.echo(f"{name} has none of the usual problems.")
     return FINDINGS if told else 0

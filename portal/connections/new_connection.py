@@ -25,6 +25,7 @@ from portal.web import fragments, store
 pages = Blueprint("newconn", __name__, url_prefix="/c/<co>/connections")
 SECRET_BYTES = 24
 TABLE = "table"  # the units table counts, without a person who confirms each rate
+PROVE_IT = "Enter its address and secret there, then send a test delivery."
 TRIMMED = " Spaces or line ends around the key were left out."
 
 
@@ -58,9 +59,12 @@ def create() -> Response:
     if side == "source" and not source_tests.is_testable(side, system, values):
         row = connections.row_of(name)
         shown = connections.shown(row) | {"secret": secret if made_here else ""}
-        return fragments.respond("connections/show.html", shown, say=f"{name} was added.")
+        return fragments.respond(
+            "connections/show.html", shown, say=f"{name} was added. {PROVE_IT}"
+        )
     trimmed = TRIMMED if kept is not None and kept.trimmed else ""
-    said = f"{form.title} was added as {name}.{trimmed}"
+    named = "" if name in (system, form.title) else f" as {name}"
+    said = f"{form.title} was added{named}.{trimmed}"
     if key_rotation.is_half(system, secret):
         words = f"{said} Connect it next: nothing is sent there before."
         return fragments.moved(connections.url_of(name) + "#authorization", words)

@@ -42,7 +42,7 @@ DEFAULTS = {
 
 @click.command()
 @click.option("--port", type=int, default=None, help="Default: CLEARPOST_PORT, 8000.")
-@click.option("--fresh", is_flag=True, help="Throw the sample company away and start over.")
+@click.option("--fresh", is_flag=True, help="Delete the sample company and start again.")
 @click.option("--once", is_flag=True, help="Load, wait until nothing is due, count, end.")
 @click.option("--json", "as_json", is_flag=True, help="With --once: one JSON object.")
 @click.option("--keep", type=click.Path(path_type=Path), help="With --once: the folder to use.")
@@ -80,7 +80,7 @@ def demo(
         _greet(shop, depot.settled)
         shop.load(meanwhile=lambda: depot.load(math.inf))
         _everywhere(shop, home, targets, math.inf, greets=True)
-        say("Everything has arrived, and all that can be posted is.")
+        say("Sample data loaded; all ready documents are posted.")
         shop.portal.wait()
 
 
@@ -93,7 +93,7 @@ def alone(home: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as problem:
             hint = "End it first, or set CLEARPOST_HOME to another folder."
-            raise Stop(f"A demo runs in {home} already.", hint, ENVIRONMENT) from problem
+            raise Stop(f"A demo is already running in {home}.", hint, ENVIRONMENT) from problem
         yield
 
 

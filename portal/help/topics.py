@@ -20,6 +20,7 @@ from holding.access.role_words import ACT_LABELS, ROLE_LABELS
 from holding.records.preentry import CHECK_NAMES
 from holding.runs.status_texts import PILL_WORDS
 from portal.web.labels import STATES
+from rules.rulebook.hold_catalogue import Reason
 
 HERE: Final = Path(__file__).parent
 FINDINGS: Final = next(
@@ -177,10 +178,19 @@ def _finding(code: str) -> Topic:
     )
 
 
+@lru_cache(maxsize=512)
 def title_of(code: str) -> str:
     """What heads the page of a finding, behind its code."""
     with (FINDINGS / f"{code}.md").open(encoding="utf-8") as page:
         return page.readline().strip().removeprefix(f"# {code} ")
+
+
+def names_of(one: Reason) -> tuple[str, ...]:
+    """What a reason for a hold is called: the declaration that places it, where that has a name,
+    and the title of its code, unless the declaration places no other.
+    """
+    own = (one.name,) if one.name else ()
+    return own if own and one.alone else (*own, title_of(one.code))
 
 
 def _paragraphs(text: str) -> list[str]:

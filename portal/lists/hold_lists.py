@@ -237,7 +237,7 @@ def by_owner() -> ListFile:
              "Currency", "Amount")  # fmt: skip
     found = ageing.by_owner(store.reading(), g.company.id, g.now)
     rows = (cells for row in found for cells in _owner(row))
-    return ListFile("ageing of held records by owner", "ageing", [Table("Ageing", heads, rows)])
+    return ListFile("ageing of records on hold by owner", "ageing", [Table("Ageing", heads, rows)])
 
 
 def _owner(row: ageing.AgeingRow) -> Iterator[list[Written]]:

@@ -41,16 +41,20 @@ MEDIA: Final = {
 _NAMED: Final = (
     ("accounting system", "target"),
     ("accounting documents", "target documents"),
+    ("accounting side", "target side"),
     ("posting rule", "route"),
 )
 """Words of heads -> what JSON, which programs read, calls them."""
 
 
 def _name(head: str) -> str:
-    name = head.lower()
+    return _named(head.lower()).replace(" ", "_")
+
+
+def _named(text: str) -> str:
     for words, named in _NAMED:
-        name = name.replace(words, named)
-    return name.replace(" ", "_")
+        text = text.replace(words, named)
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,8 @@ def _lines(listed: ListFile, count: Counted) -> Iterator[Sequence[Written]]:
 
 
 def _json(listed: ListFile, about: Mapping[str, str], count: Counted) -> Iterator[str]:
-    meta = {"list": listed.title, **about, "filter": dict(listed.filter)}
+    asked = {_named(word): text for word, text in listed.filter.items()}
+    meta = {"list": listed.title, **about, "filter": asked}
     yield f'{{"meta": {json.dumps(meta, ensure_ascii=False)}'
     for table in listed.tables:
         name = "rows" if len(listed.tables) == 1 else table.title.lower()

@@ -17,6 +17,7 @@ from holding.rulesets.proposals import Proposal
 from holding.tables.columns import from_minor, moment_text
 from holding.trials import shown_backtests, shown_shadows
 from holding.trials.shown_backtests import Counts, ListedResult
+from portal.help.topics import names_of
 from portal.lists.list_file import ListFile, Table, each_page
 from portal.pages import rulesets
 from portal.rule_pages import backtests, trials
@@ -46,7 +47,8 @@ def reasons() -> ListFile:
     session = store.reading()
     version = rulebook.version_in_force(session, g.company.id)
     found = rulebook.reasons(session, version.version_id) if version else ()
-    rows = ([one.code, one.name, _placed(one), one.owner or "Team of its class",
+    rows = ([one.code, ": ".join(names_of(one)), _placed(one),
+             one.owner or "Team of its class",
              one.released or "Cannot be released", one.clears, one.blocks]
             for one in found)  # fmt: skip
     return ListFile("the reasons for holds", "hold-reasons", [Table("Reasons", REASONS, rows)])

@@ -89,7 +89,7 @@ def pushes() -> ListFile:
     asked = {"search": text, "answer": state}
     kept = {word: said for word, said in asked.items() if said}
     table = Table("Documents sent", ("Accounting system", *DOCUMENTS), rows)
-    return ListFile("the push history", "pushes", [table], kept, frozenset({"search"}))
+    return ListFile("the posting log", "pushes", [table], kept, frozenset({"search"}))
 
 
 def _pushes(text: str, state: str, after: int | None) -> tuple[PushLine, ...]:

@@ -38,10 +38,10 @@ def reconciliation() -> ListFile | Refusal:
     found = daily_page.compared(asked)
     kind, same = found.kind(asked.target, asked.doc_type), asked.sides.same
     kept = {
-        "target": kind.place.target if kind else "none",
+        "accounting system": kind.place.target if kind else "none",
         "document": kind.place.doc_type.replace("_", " ") if kind else "none",
         "source side": filter_words.said(asked.sides.source),
-        "target side": filter_words.said(asked.sides.target),
+        "accounting side": filter_words.said(asked.sides.target),
         "difference": "source less accounting system" if same else NOT_COMPARED,
     }
     first, last = asked.sides.source.first, asked.sides.source.last

@@ -19,6 +19,8 @@ from holding.store.together import Together, answer
 from holding.words import plural
 from portal.mappings import opened_value
 from portal.web import forms, fragments, frame, store
+from rules.types.terms import capital
+from rules.values.names import term
 
 BESIDE_ONE: Final = 40
 """Rows of a page on which a value is open: it weighs as much as ten."""
@@ -116,7 +118,8 @@ def said(done: fixes.Fixed) -> str:
     since = f" from {done.since}" if done.since else ""
     became = f"is now {done.value}" if done.value else "was removed"
     woken = plural(done.woken, "record is", "records are")
-    return f"{done.table}: “{done.key}” {became}{since}{was}. {woken} checked again."
+    table = capital(term(done.table))
+    return f"{table}: “{done.key}” {became}{since}{was}. {woken} checked again."
 
 
 def _beside_field(refusal: Refusal) -> dict[str, str]:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from flask import Blueprint, Response, current_app, g, request, url_for
 from werkzeug.exceptions import HTTPException
 
+from grammar.text.amounts import in_currency
+from grammar.text.finding_codes import ErrorClass
 from holding.access.teams import titles_of
 from holding.onboarding import dry_run, going_live
 from holding.onboarding.checklist import Checklist, Step, checklist
@@ -27,6 +29,13 @@ KINDS = (
     ("reference", "for reference"),
 )
 """What the records of a dry run count as, in the words of the page."""
+LOOK = ("holding.listing", "Look at the records on hold")
+NEXT_STEPS: Mapping[ErrorClass, tuple[str, str]] = {
+    "mapping_missing": ("mappings.missing", "Map the values"),
+    "authorization_failed": ("connections.listing", "Test the connection"),
+    "temporary": ("connections.listing", "Test the connection"),
+}
+"""Where a cause of a dry run is dealt with: a page, and what to do there; else LOOK."""
 BY_NAME = "connections.show"
 """The page of one connection: its address takes every word for a name."""
 
@@ -80,6 +89,9 @@ def _dry_run_page(
         last=last,
         done=done,
         kinds=KINDS,
+        next_steps=NEXT_STEPS,
+        otherwise=LOOK,
+        amounts=[in_currency(one.amount, one.currency) for one in done.documents] if done else (),
         titles=[_titles(one.target, one.document) for one in done.documents] if done else (),
         teams=titles_of(store.reading(), g.company.id),
         problems=problems,

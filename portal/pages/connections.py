@@ -30,7 +30,7 @@ from holding.store.together import Answer, Together, answer
 from holding.words import plural
 from portal.pages import intake
 from portal.web import forms, fragments, rule_checks, security, store, target_status
-from portal.web.filters import today
+from portal.web.filters import kind_of, today
 
 pages = Blueprint("connections", __name__, url_prefix="/c/<co>/connections")
 TEST_SECONDS = 5.0
@@ -83,7 +83,9 @@ def pause(name: str) -> Response:
         answer = setup.pause(session, g.actor, row.id, wish.reason, now=g.now)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=url_of(name))
-    return fragments.moved(url_of(name), f"{name} is paused. What is ready waits here.")
+    return fragments.moved(
+        url_of(name), f"{name} paused. Ready documents wait here until you resume."
+    )
 
 
 @pages.post("/<name>/rates")
@@ -158,10 +160,8 @@ def daily(name: str) -> Response:
         answer = schedules.switch(session, g.actor, row.id, doc_type, on=on, now=g.now)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=url_of(name))
-    said = "automatically again" if on else "by hand only"
-    return fragments.moved(
-        url_of(name), f"{doc_type.replace('_', ' ').capitalize()} goes out {said}."
-    )
+    said = f"Daily run switched {'on' if on else 'off'}: {kind_of(doc_type)}."
+    return fragments.moved(url_of(name), said)
 
 
 @pages.post("/<name>/hours")

@@ -90,7 +90,7 @@ def correct(hold_id: int) -> Response:
         wanted, op = wish.correction, wish.op or None
         return corrections.correct(session, g.actor, hold_id, wanted, g.now, op)
 
-    said = "Corrected: a new version is being checked; the original stays beside it."
+    said = "Corrected. A new version is being checked; the original is kept."
     return hold_pane.act(hold_id, exception_forms.corrected(request.form), do, said, field="value")
 
 
@@ -115,7 +115,7 @@ def snooze(hold_id: int) -> Response:
         until, op = wish.until, wish.op or None
         return assignments.snooze(session, g.actor, hold_id, until, g.now, op, seen=wish.seen)
 
-    said = "Snoozed. It stays held and counted, and comes back on that morning."
+    said = "Snoozed. It stays on hold and returns to the list on that morning."
     return hold_pane.act(
         hold_id, exception_forms.snoozed(request.form, filters.zone()), do, said, field="until"
     )
@@ -253,7 +253,7 @@ def reopen(hold_id: int) -> Response:
         op = wish.op or None
         return reopening.ask_to_reopen(session, g.actor, hold_id, wish.question, g.now, op)
 
-    said = "Asked. What waits for that month is posted automatically when it is opened."
+    said = "Request sent. The records are posted automatically once the month is reopened."
     return hold_pane.act(hold_id, exception_forms.asked(request.form), do, said, field="person")
 
 

@@ -156,7 +156,7 @@ def _approved_before(wish: forms.ApproveSet, first: approvals_approve.Approved) 
     rows = lists.decided(store.reading(), g.company.id, ids)
     said = f"Already done: {hold_pane.said(rows, first)}"
     if undo.taken_back(store.reading(), wish.op):
-        said += " You took it back since."
+        said += " You undid it since."
     return _go_on(wish, rows, said)
 
 

@@ -90,7 +90,7 @@ def check(
         milliseconds = round((perf_counter() - begin) * 1000)
         click.echo(f"{_summary(errors, warnings, len(files.rules))} ({milliseconds} ms)")
         if later := 0 if publish else _later(ruleset):
-            click.echo(f"{later} not carried out yet, refused by publishing: --publish shows them")
+            click.echo(f"{later} not supported yet, which publishing refuses: --publish shows them")
         for line in covering(ruleset) if covered else ():
             click.echo(line)
         if not problems:
@@ -174,7 +174,7 @@ def fmt(paths: tuple[Path, ...], *, only_check: bool) -> int:
 def try_(
     rules: Path, record: Path, *, kind: str | None, at: datetime | None, trace: bool, as_json: bool
 ) -> int:
-    """Judge one record (JSON) by rule files, with nothing else around it."""
+    """Check one record (JSON) against rule files, and nothing else."""
     from holding.programs.known_schemas import schemas
     from portal.rule_tools import one_record
     from rules.testing.runner import kinds_of, try_record

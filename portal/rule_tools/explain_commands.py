@@ -54,7 +54,7 @@ def explain(
     backtest: Path | None,
     target: str | None,
 ) -> int:
-    """Say the rules in plain words: the rule book."""
+    """Show the rules in plain words: the rule book."""
     if target is not None:
         return _explain_targets(target, form)
     if not paths:
@@ -67,7 +67,7 @@ def explain(
 
     chosen = topic.lower() if topic else None
     if chosen is not None and chosen not in TOPICS:
-        raise Stop(f"There is no topic '{topic}'.", f"--topic: {', '.join(TOPICS)}", USAGE)
+        raise Stop(f"Unknown topic '{topic}'.", f"--topic: {', '.join(TOPICS)}", USAGE)
     files = read_files(paths)
     ruleset = sound(files)
     hash_ = files.fingerprint
@@ -94,9 +94,9 @@ def _explain_targets(asked: str, form: str) -> int:
 
     known = registry.targets()
     if asked not in {EVERY, *known}:
-        raise Stop(f"There is no target '{asked}'.", f"Known: {', '.join(sorted(known))}.", USAGE)
+        raise Stop(f"Unknown target '{asked}'.", f"Known: {', '.join(sorted(known))}.", USAGE)
     if form == "html":
-        raise Stop("Targets are told as Markdown or as JSON.", "leave --html away", USAGE)
+        raise Stop("Targets are described as Markdown or as JSON.", "leave out --html", USAGE)
     names = [name for name in sorted(known) if asked in {EVERY, name}]
     if form == "json":
         tell({"targets": [as_data(known[name], registry.unposted(name)) for name in names]})
@@ -111,7 +111,7 @@ def _explain_targets(asked: str, form: str) -> int:
 @click.argument("new", type=FOLDER)
 @AS_JSON
 def diff(old: Path, new: Path, *, as_json: bool) -> int:
-    """Say what two versions of rule files decide otherwise; layout and order do not count.
+    """Compare two versions of the rule files; layout and order do not count.
 
     Exit code 1 if they differ.
     """
@@ -127,11 +127,11 @@ def diff(old: Path, new: Path, *, as_json: bool) -> int:
         for detail in change.details:
             click.echo(f"           {detail}")
     if not changes:
-        click.echo("The same rules.")
+        click.echo("Both versions have the same meaning.")
     return FINDINGS if changes else 0
 
 
-@click.command(short_help="Begin a folder of rules from a template.")
+@click.command(short_help="Create a rules folder from a template.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--template",
@@ -140,11 +140,11 @@ def diff(old: Path, new: Path, *, as_json: bool) -> int:
     help=f"One of {', '.join(KNOWN)}.",
 )
 def init(folder: Path, *, template: str) -> int:
-    """Begin a folder of rules from a template that is complete and tested."""
+    """Create a rules folder from a complete, tested template."""
     if template not in KNOWN:
-        raise Stop(f"There is no template '{template}'.", f"--template: {', '.join(KNOWN)}", USAGE)
+        raise Stop(f"Unknown template '{template}'.", f"--template: {', '.join(KNOWN)}", USAGE)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Stop(f"{folder} is there and not empty.", "name a new folder", USAGE)
+        raise Stop(f"{folder} already exists and is not empty.", "name a new folder", USAGE)
     shutil.copytree(
         TEMPLATES / template,
         folder,
@@ -166,7 +166,7 @@ def kinds(source: str | None, *, kind: str | None, as_json: bool) -> int:
 
     known = registry.sources()
     if source is not None and source not in known:
-        raise Stop(f"There is no source '{source}'.", f"Known: {', '.join(sorted(known))}.", USAGE)
+        raise Stop(f"Unknown source '{source}'.", f"Known: {', '.join(sorted(known))}.", USAGE)
     found = [
         schema
         for name in sorted(known)

@@ -39,7 +39,7 @@ def read_backtest(path: Path | None, fingerprint: str) -> LastBacktest:
         records, of_these = int(found["records"]), found["hash"] == fingerprint
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
         hint = "clearpost backtest OLD NEW RECORDS --json > FILE"
-        raise Stop(f"{path} is no report of a backtest.", hint, USAGE) from problem
+        raise Stop(f"{path} is not a backtest report.", hint, USAGE) from problem
     told_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     told = f"Last backtest: told {told_at:%Y-%m-%d %H:%M} UTC, {plural(records, 'record')}."
     if not of_these:

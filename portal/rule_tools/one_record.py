@@ -28,7 +28,7 @@ def read_record(path: Path) -> dict[str, object]:
     if isinstance(value, JsonRefusal):
         raise Stop(f"{path}: {value.message}", value.hint, USAGE)
     if not isinstance(value, dict):
-        raise Stop(f"{path} holds no JSON object.", 'write {"number": "NS-1", …}', USAGE)
+        raise Stop(f"{path} does not contain a JSON object.", 'write {"number": "NS-1", …}', USAGE)
     return {key: _plain(item) for key, item in value.items()}
 
 
@@ -38,9 +38,13 @@ def chosen(kind: str | None, kinds: tuple[str, ...]) -> str:
         return str(kind)
     known = ", ".join(kinds)
     if kind is not None:
-        raise Stop(f"The rules check no {kind}.", f"--kind: one of {known}", USAGE)
+        raise Stop(
+            f"The rules do not cover records of kind {kind}.", f"--kind: one of {known}", USAGE
+        )
     if len(kinds) != 1:
-        raise Stop(f"The rules check {len(kinds)} kinds of record.", f"--kind: {known}", USAGE)
+        raise Stop(
+            f"The rules cover {len(kinds)} kinds of record: choose one.", f"--kind: {known}", USAGE
+        )
     return kinds[0]
 
 

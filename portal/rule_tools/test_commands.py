@@ -24,9 +24,14 @@ if TYPE_CHECKING:
 @click.command()
 @PATHS
 @formats
-@click.option("--coverage", "covered", is_flag=True, help="Break each rule: which test notices?")
+@click.option(
+    "--coverage",
+    "covered",
+    is_flag=True,
+    help="Test coverage: change each rule and report which test fails.",
+)
 def test(paths: tuple[Path, ...], *, form: str, covered: bool) -> int:
-    """Run the tests that stand in rule files.
+    """Run the tests of the rule files.
 
     With --coverage each part of the rules is then broken, one at a time: a part is covered when a
     test turns red.
@@ -55,7 +60,7 @@ def test(paths: tuple[Path, ...], *, form: str, covered: bool) -> int:
             click.echo(line)
         click.echo(f"{plural(len(results.results), 'test')}, {len(failed)} failed")
         if not results.results:
-            say('These files hold no test. Write one: test "…", given SAMPLE, expect …')
+            say('These files have no tests. Write one: test "…", given SAMPLE, expect …')
     return FINDINGS if failed else 0
 
 

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 company_option = click.option("--company", required=True, help="The code of the company.")
 
 
-as_option = click.option("--as", "email", required=True, help="Who does it, by email address.")
+as_option = click.option(
+    "--as", "email", required=True, help="Your email address (recorded as the actor)."
+)
 
 
 FINDINGS, USAGE, ENVIRONMENT, INTERNAL, INTERRUPTED = 1, 2, 3, 4, 130
@@ -170,7 +172,7 @@ def company_of(session: "DatabaseSession", code: str) -> "CompanyRow":
 
     found = dashboard.company(session, code)
     if found is None:
-        raise Stop(f"There is no company {code}.", "clearpost company add CODE --name NAME")
+        raise Stop(f"No company has the code {code}.", "clearpost company add CODE --name NAME")
     return found
 
 
@@ -182,7 +184,7 @@ def actor_of(session: "DatabaseSession", email: str, company_id: int) -> "Actor"
     actor = actors.actor_of(session, person_id_of(session, email), company_id, via=COMMAND_LINE)
     if actor is None:
         raise Stop(
-            f"{email} has no role in this company, or may not sign in.",
+            f"{email} cannot do this, because they have no role in this company or cannot sign in.",
             "clearpost user add EMAIL --company CODE --role ROLE",
         )
     return actor
@@ -194,7 +196,9 @@ def person_id_of(session: "DatabaseSession", email: str) -> int:
 
     found = people.id_of_address(session, email)
     if found is None:
-        raise Stop(f"{email} is no user here.", "clearpost user add EMAIL --company CODE --role R")
+        raise Stop(
+            f"No user has the email {email}.", "clearpost user add EMAIL --company CODE --role R"
+        )
     return found
 
 
@@ -212,7 +216,7 @@ def rule_files(folder: "Path") -> dict[str, str]:
     """Every .rules and .csv file below a folder, by its path in it."""
     paths = [path for ending in ("*.rules", "*.csv") for path in folder.rglob(ending)]
     if not paths:
-        raise Stop(f"{folder} holds no .rules file.")
+        raise Stop(f"{folder} has no .rules file.")
     try:
         return {str(path.relative_to(folder)): path.read_text("utf-8") for path in sorted(paths)}
     except UnicodeDecodeError as problem:

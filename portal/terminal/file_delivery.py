@@ -24,7 +24,7 @@ T = TypeVar("T")
 def named(row: T | None, name: str) -> T:
     """What a service found as the connection of that name; an unknown one ends the command."""
     if row is None:
-        raise Stop(f"There is no connection {name}.", "clearpost connection add NAME …")
+        raise Stop(f"This company has no connection {name}.", "clearpost connection add NAME …")
     return row
 
 
@@ -41,7 +41,10 @@ def read_file(path: Path, connector: str, zone: ZoneInfo) -> "Accepted":
     readers = [one for one in own if name.endswith(one.suffixes)] + registry.readers_of(name)
     if not readers:
         endings = sorted({ending for each in known.values() for ending in each.suffixes})
-        raise Stop(f"{path.name} cannot be read.", f"It must end in {', '.join(endings)}.")
+        raise Stop(
+            f"{path.name} cannot be read, because its name has another ending.",
+            f"It must end in {', '.join(endings)}.",
+        )
     found = readers[0].read(path.name, path.read_bytes(), zone)
     if isinstance(found, SourceRefusal):
         raise Stop(f"{path.name}: {found.message}", found.hint)

@@ -133,8 +133,8 @@ def retry_verdict(push: PushRow) -> Retry:
     )
     rule = next((rule for name, rule in RETRY.items() if name == found), RETRY["business_rule"])
     if push.waits and push.stands_still:
-        words = f"{rule.cause} Its route has stopped or its connection is paused."
-        return Retry("Not yet", f"{words} It is sent again when that goes on.", "info")
+        words = f"{rule.cause} Its posting rule is stopped or its connection is paused."
+        return Retry("Not yet", f"{words} It is sent again when posting resumes.", "info")
     if push.waits:
         return Retry("Yes", rule.cause, "ok", push.due_at, push.left)
     if rule.retry == RetryWay.AUTOMATIC:

@@ -15,35 +15,37 @@ from rules.types.terms import a, listed, spoken
 from rules.values.names import plain
 
 
-def action(done: n.Action | n.TryAgain, words: Phrases, where: str = "the target") -> str:
+def action(
+    done: n.Action | n.TryAgain, words: Phrases, where: str = "the accounting system"
+) -> str:
     """What is done; `where` is the target that it would be done in."""
     if isinstance(done, n.TryAgain):
-        first = f"the first time after {spoken(done.pause)}, then ever later"
+        first = f"first after {spoken(done.pause)}, then at longer intervals"
         times = f"{done.times} times" if done.times > 1 else "once"
-        return f"it is tried again up to {times}, {first}; after that {action(done.then, words)}"
+        return f"it is retried up to {times}, {first}; after that {action(done.then, words)}"
     team = words.role(done.role)
     return {
-        "hold": f"it is held for {team}",
-        "review": f"it stays as it is until {team} has decided",
-        "warn": "it goes on, with this warning beside it",
+        "hold": f"it is put on hold for {team}",
+        "review": f"it is put on hold for {team}, and the posted document is not changed",
+        "warn": "it is posted with this warning",
         "reject": "it is rejected and never posted",
-        "block": f"nothing is done in {where}, and no one can release it",
+        "block": f"nothing is done in {where}, and the hold cannot be released",
         "ignore": "the document stays as it is",
-        "drop": "it is dropped",
+        "drop": "it is cancelled before posting",
         "wait": "it waits",
         "update": "the document is changed in place",
-        "void": f"the document is made void in {where}",
-        "new_document": "a further document is posted beside it",
-        "credit_note": "a credit note takes the document back",
-        "credit_and_new": "a credit note takes the document back, and a new document is posted",
-        "look_up": "it is looked up there first, and sent again only if it is not there",
+        "void": f"the document is voided in {where}",
+        "new_document": "an additional document is posted",
+        "credit_note": "a credit note reverses the document",
+        "credit_and_new": "a credit note reverses the document, and a new document is posted",
+        "look_up": "it is looked up there first, and sent again only if it is not found",
     }.get(done.kind, plain(done.kind))
 
 
 def targets_of(records: list[str], index: Index) -> str:
     """Where documents of these records go."""
     names = [post.route.target for name in records for post in index.posts.get(name, ())]
-    return listed(list(dict.fromkeys(names))) or "the target"
+    return listed(list(dict.fromkeys(names))) or "the accounting system"
 
 
 def but_for(routes: Iterable[n.RouteName | None]) -> str:
@@ -68,9 +70,9 @@ def owned_by(index: Index) -> dict[str, tuple[str, ...]]:
 
 def _duties(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
     for source in rules.sources:
-        yield source.missing.action.role, f"what {source.name} leaves blank"
+        yield source.missing.action.role, f"blank fields from {source.name}"
     for target in rules.targets:
-        yield target.missing.action.role, f"what {target.name} cannot tell"
+        yield target.missing.action.role, f"what {target.name} does not report"
         yield target.tolerance_action.role, f"differences of amounts in {target.name}"
     for table in rules.maps:
         yield table.missing.action.role, f"missing entries of the table “{plain(table.name)}”"
@@ -82,7 +84,7 @@ def _duties(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
     yield from _of_rules(rules)
     yield from _of_tables(rules)
     for post in rules.posts:
-        yield post.we_own.role, f"changes by hand in {becoming(post.route)}"
+        yield post.we_own.role, f"manual changes of {becoming(post.route)}"
 
 
 def _alone(rules: n.Ruleset) -> Iterator[tuple[str, str]]:
@@ -124,9 +126,9 @@ def _of_tables(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
         yield from ((r, f"changes of {a('posted ' + edit.record)}") for r in _roles(edit.table))
     for cancel in rules.cancels:
         whose = _any(cancel.records)
-        yield from ((r, f"cancels of {whose} that is posted") for r in _roles(cancel.table))
+        yield from ((r, f"cancellations of {whose} after posting") for r in _roles(cancel.table))
     for retry in rules.retries:
-        yield from ((r, f"failed pushes to {retry.target}") for r in _roles(retry.table))
+        yield from ((r, f"failed postings to {retry.target}") for r in _roles(retry.table))
 
 
 def _any(records: tuple[n.Word, ...]) -> str:

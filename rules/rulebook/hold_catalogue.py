@@ -32,13 +32,14 @@ _PERIOD = "period"
 class Reason:
     """One line of the catalogue.
 
-    `name` says what is wrong in the words of the rules, `span` where it is written (None: in no
-    rule), `owner` whose it is (blank: the team named for that kind of trouble), `released` who lets
-    it go (blank: nobody), `blocks` what is not sent.
+    `name` is what the rules call the declaration (blank: nothing), `alone` that it places no other
+    code, `span` where it is written (None: in no rule), `owner` whose it is (blank: the team named
+    for that kind of trouble), `released` who lets it go (blank: nobody), `blocks` what is not sent.
     """
 
     code: str
     name: str
+    alone: bool
     placer: Placer
     span: Span | None
     owner: str
@@ -82,7 +83,8 @@ def _built_in() -> Iterator[Reason]:
             released = "Its team decides" if entry.releaser is Releaser.DECIDES else ""
             yield Reason(
                 code=code,
-                name=_name(code),
+                name="",
+                alone=False,
                 placer=entry.placer,
                 span=None,
                 owner="",
@@ -101,7 +103,8 @@ def _reason(index: Index, said: _Says, code: str) -> Reason:
     }.get(entry.releaser)
     return Reason(
         code=code,
-        name=": ".join(part for part in (said.name, _named(said, code)) if part),
+        name=said.name,
+        alone=len(said.codes) == 1,
         placer=entry.placer,
         span=said.span,
         owner=words.role(said.role) if said.role else "",
@@ -109,16 +112,6 @@ def _reason(index: Index, said: _Says, code: str) -> Reason:
         clears=entry.clears,
         blocks=_blocks(entry, said.what),
     )
-
-
-def _named(said: _Says, code: str) -> str:
-    """What a declaration with a name of its own leaves open: which of its codes it is."""
-    name = _name(code)
-    return "" if len(said.codes) == 1 and said.name else name.lower() if said.name else name
-
-
-def _name(code: str) -> str:
-    return capital(plain(HOLD_CODES[code].replace(".", "_")))
 
 
 def _blocks(entry: HoldEntry, what: str) -> str:
@@ -164,7 +157,7 @@ def _sources(index: Index) -> Iterator[_Says]:
 def _tables(rules: n.Ruleset) -> Iterator[_Says]:
     for table in rules.maps:
         missing, what = table.missing, "documents that need this value"
-        name = f"Table {plain(table.name)}"
+        name = f"Mapping table {plain(table.name)}"
         yield _Says(("MAP01", "MAP02", "MAP03"), name, missing.span, missing.action.role, what)
     for units in rules.units:
         missing, what = units.missing, "documents that need this unit"
@@ -217,11 +210,13 @@ def _after_posting(index: Index) -> Iterator[_Says]:
 def _posts(post: n.Post) -> Iterator[_Says]:
     what = becoming(post.route)
     if post.bill is not None and post.bill.action.kind in _STOPS:
-        yield _Says(("BIL01",), "A rest is not billed", post.bill.span, post.bill.action.role, what)
+        yield _Says(("BIL01",), "Partly invoiced", post.bill.span, post.bill.action.role, what)
     role = post.we_own.role
     if post.we_own.kind != "warn":
         team = None if post.we_own.kind == "block" else role
-        yield _Says(("STL03",), "Changed by hand there", post.we_own.span, role, what, team)
+        yield _Says(
+            ("STL03",), "Edited in the accounting system", post.we_own.span, role, what, team
+        )
 
 
 def _of(index: Index, records: Iterable[str], route: n.RouteName | None) -> str:

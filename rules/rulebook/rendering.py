@@ -101,7 +101,7 @@ def tests_of(entry: Entry) -> str:
     if entry.tests is None:
         return ""
     if not entry.tests:
-        return "no test shows it"
+        return "no test"
     named = ", ".join(f"“{title}”" for title in entry.tests[:MOST_TESTS])
     more = len(entry.tests) - MOST_TESTS
     number = f"{len(entry.tests)} tests" if len(entry.tests) > 1 else "1 test"

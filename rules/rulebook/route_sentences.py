@@ -17,7 +17,8 @@ from rules.types.terms import a, capital, listed
 from rules.values.names import plain
 
 _HOLE = re.compile(r"\{([^{}]*)\}")
-_COUNTED = {"posting": "1, 2, 3 …", "reversed": "the number of what it takes back"}
+_THERE = "the accounting system has a document with"
+_COUNTED = {"posting": "1, 2, 3 …", "reversed": "the number of the document that it reverses"}
 
 
 def timing(one: n.Post, words: Phrases) -> str:
@@ -71,7 +72,7 @@ def fields_of(one: n.Post | n.Reversal, assigns: Sequence[n.Assign], words: Phra
     here = words.of(one.record, line=line)
     said = [f"{assign.name} is {here.gets(assign.expr)}" for assign in assigns]
     back = isinstance(one, n.Reversal)
-    undone = f" that takes {a(one.reversing.document)} back" if isinstance(one, n.Reversal) else ""
+    undone = f" that reverses {a(one.reversing.document)}" if isinstance(one, n.Reversal) else ""
     rest = "; everything else is as it was posted" if back else ""
     where = f"In {becoming(one.route)}{undone}{', on each line' if line else ''}"
     return f"{where}: {'; '.join(said)}{rest}."
@@ -81,18 +82,18 @@ def owned(one: n.Post | n.Reversal, words: Phrases) -> str:
     """Who may change what after posting."""
     theirs = listed(list(one.they_own))
     place = becoming(one.route)
-    left = f"{theirs} of {place} may be changed there by hand. " if theirs else ""
+    left = f"{theirs} of {place} may be edited there manually. " if theirs else ""
     other = "any other field" if theirs else f"any field of {place}"
     answer = action(one.we_own, words, one.route.target) if one.we_own else ""
-    return f"{left}If {other} is changed there by hand, {answer}."
+    return f"{left}If {other} is edited there manually, {answer}."
 
 
 def reversal(one: n.Reversal) -> str:
     """How a posting is taken back."""
     return (
-        f"{capital(a(one.reversing.document))} in {one.reversing.target} is taken back by "
+        f"{capital(a(one.reversing.document))} in {one.reversing.target} is reversed by "
         f"{a(one.route.document)}, the mirror of what was posted, with the number "
-        f"{_number(one.number)}. The tables of changes and cancels start it."
+        f"{_number(one.number)}. The tables of changes and cancellations start it."
     )
 
 
@@ -101,7 +102,7 @@ def _number(template: str) -> str:
 
 
 _CLEARS = {
-    "itself": "No one can release it; only a change clears it.",
+    "itself": "This hold cannot be released; it clears when the cause is corrected.",
     "never": "Only a new version of the record clears it.",
 }
 
@@ -119,9 +120,9 @@ def ready(post: n.Post, index: Index, words: Phrases) -> str:
     parts += ["part of it is not billed yet"] if post.bill else []
     parts += [f"its {plain(post.after.document)} is posted"] if post.after else []
     parts += _conditions(post, index, here)
-    parts.append("nothing that it needs is blank, and every code and unit in it is known")
-    what = f"{a(post.record)} that becomes {a(post.route.document)}"
-    return f"“Ready for {post.route.target}” means for {what}: {'; '.join(parts)}."
+    parts.append("all required fields are filled, and all codes and units are mapped")
+    what = f"{capital(a(post.record))} is ready to post to {post.route.target}"
+    return f"{what} as {a(post.route.document)} when: {'; '.join(parts)}."
 
 
 def _states(rows: list[n.GateRow], *, early: bool) -> str:
@@ -132,7 +133,7 @@ def _states(rows: list[n.GateRow], *, early: bool) -> str:
 def _conditions(post: n.Post, index: Index, words: Phrases) -> Iterator[str]:
     rules = index.ruleset
     if any(_speaks(d.records, d.route, post) for d in rules.duplicates):
-        yield "it is no duplicate"
+        yield "it is not a duplicate"
     checks = [
         f"“{plain(c.name)}”"
         for c in rules.checks
@@ -160,14 +161,14 @@ def gate_row(gate: n.Gate, row: n.GateRow, words: Phrases) -> str:
     left = "" if route else but_for(others)
     told = words.of(gate.record).message(row.say or "", row.span)
     what = {
-        "ready": "may go, if nothing else stops it, although it can still change."
+        "ready": "can be posted if all checks pass, although its status can still change."
         if row.early
-        else "may go, if nothing else stops it.",
+        else "can be posted if all checks pass.",
         "wait": "waits until its status changes.",
         "ignore": "is never posted.",
-        "cancel": "is given up: what was not sent is dropped, and for what is posted the table of "
-        "cancels has the answer.",
-        "hold": f"is held for {words.role(row.owner)}: {told}",
+        "cancel": "is not posted any more. If it was posted before, the table of cancellations "
+        "applies.",
+        "hold": f"is put on hold for {words.role(row.owner)}: {told}",
     }[row.word]
     return f"{one}{left} that is {states}{route} {what}"
 
@@ -176,7 +177,7 @@ def spelling(record: n.Record, state: n.State) -> str:
     """How the source writes a status."""
     written = listed([f"“{alias}”" for alias in state.aliases], "or")
     whose = a(record.name)
-    return f"“{capital(plain(state.name))}” of {whose} is what {record.source} writes as {written}."
+    return f"“{capital(plain(state.name))}” of {whose} is {written} in {record.source}."
 
 
 def check(one: n.Check, words: Phrases) -> str:
@@ -202,9 +203,9 @@ def duplicates(one: n.Duplicates, unique: n.Unique, words: Phrases) -> str:
     route = f" that becomes {becoming(one.route)}" if one.route else ""
     fields = listed([_key(*key) for key in zip(unique.fields, unique.like, strict=True)])
     other = {
-        "history": f"another {whose} came with the same {fields}",
-        "target": f"the target has a document with the same {fields} that we did not post",
-    }.get(unique.where, "the target has a document with its number that we did not post")
+        "history": f"another {whose} has the same {fields}",
+        "target": f"{_THERE} the same {fields}, not posted by Clearpost",
+    }.get(unique.where, f"{_THERE} its number, not posted by Clearpost")
     begin = capital(listed([a(w.name) for w in one.records], "or"))
     told = here.message(one.say, one.span)
     return f"{begin}{route}: if {other}, {action(one.action, words)}: {told}"
@@ -222,8 +223,8 @@ def approve(one: n.Approve, words: Phrases) -> str:
     route = f" before it becomes {becoming(one.route)}" if one.route else ""
     when = f", where {here.expr(one.when)}" if one.when is not None else ""
     never = listed([here.expr(n.Name((name,), one.span)) for name in one.never], "or")
-    not_by = f" It may not come from {never}." if never else ""
+    not_by = f" {capital(never)} cannot approve it." if never else ""
     return (
         f"{capital(a(one.record))}{when}, needs the approval of {words.role(one.role)}{route}."
-        f"{not_by} It counts for exactly what was seen: after any change it is asked for again."
+        f"{not_by} It covers exactly this content; any change requires a new approval."
     )

@@ -16,21 +16,21 @@ from rules.values.names import plain
 from rules.values.wording import bare
 
 _BUILT_IN = {
-    "not_ready": "falls back to a status that may not go",
+    "not_ready": "returns to a status that does not allow posting",
     "overbilled": "has less to bill than was billed",
 }
 _WHATEVER = {"e_invoice_age": "whether or not it has an e-invoice"}
 _ANSWERS = {
-    "missing_field": "misses a field",
-    "bad_value": "refuses a value",
+    "missing_field": "finds a required field missing",
+    "bad_value": "rejects a value",
     "mapping_missing": "does not know a code",
-    "authorization_failed": "refuses our key",
+    "authorization_failed": "rejects the API key",
     "duplicate": "has the document already",
-    "stale_version": "holds another content of the document",
+    "stale_version": "has the document with other content",
     "period_locked": "has locked the period",
-    "temporary": "is busy or out of reach",
-    "uncertain": "gives no clear answer",
-    "business_rule": "refuses by a rule of its own",
+    "temporary": "is busy or not responding",
+    "uncertain": "does not confirm",
+    "business_rule": "rejects it by its own rule",
 }
 
 
@@ -76,7 +76,7 @@ def retry_row(one: n.Retry, row: n.TableRow, words: Phrases) -> str:
     cells = dict(zip(one.table.head, row.cells, strict=False))
     errors = cells.pop("error", None)
     named = [v.name for v in getattr(errors, "values", ()) if isinstance(v, n.Word)]
-    what = listed([_ANSWERS.get(name, plain(name)) for name in named], "or") or "refuses"
+    what = listed([_ANSWERS.get(name, plain(name)) for name in named], "or") or "rejects it"
     given = _given(cells, words)
     done = action(row.action, words, one.target)
     return f"When {one.target} {what}{given}: {done}."
@@ -116,8 +116,8 @@ def _given(cells: dict[str, n.Cell], words: Phrases) -> str:
 
 
 _FORGOTTEN = {
-    "trimmed": "blanks around it",
-    "any_case": "capitals",
+    "trimmed": "leading and trailing spaces",
+    "any_case": "upper and lower case",
     "any_punctuation": "everything that is neither letter nor digit",
 }
 _HOLES = {
@@ -130,40 +130,43 @@ _HOLES = {
 
 def source(one: n.Source) -> str:
     """What amounts and days of a source mean."""
-    return f"Amounts of {one.name} are in {one.currency}, and its days are those of {one.zone}."
+    amounts = f"Amounts from {one.name} are in {one.currency}"
+    return f"{amounts}, and its dates are in the time zone {one.zone}."
 
 
 def blank(one: n.Source, words: Phrases) -> str:
     """What a source leaves out."""
     return (
-        f"What {one.name} leaves blank, or a status word that is not declared, is never taken as "
-        f"ready: {action(one.missing.action, words)}: {_told(one.missing)}"
+        f"A record with blank fields or an unknown status from {one.name} is never ready to post: "
+        f"{action(one.missing.action, words)}: {_told(one.missing)}"
     )
 
 
 def target(one: n.Target, words: Phrases) -> str:
     """How amounts are rounded, and what is not known of a target."""
     how = {
-        "per_line": f"each line is rounded to {one.places}, then they are summed",
-        "at_the_end": f"all lines are summed, then the sum is rounded to {one.places}",
+        "per_line": f"each line is rounded to {one.places}, then they are totalled",
+        "at_the_end": f"all lines are totalled, then the total is rounded to {one.places}",
     }[one.rounding]
     return (
         f"For {one.name} {how}. If {one.name} makes a total that differs by more than "
-        f"{one.tolerance}, {action(one.tolerance_action, words)}. If it cannot tell something that "
-        f"a rule asks for, {action(one.missing.action, words)}: {_told(one.missing)}"
+        f"{one.tolerance}, {action(one.tolerance_action, words)}. If it does not report what "
+        f"a rule needs, {action(one.missing.action, words)}: {_told(one.missing)}"
     )
 
 
 def table(one: n.Map, words: Phrases) -> str:
     """A mapping table."""
     forgotten = listed([_FORGOTTEN[m] for m in one.match if m in _FORGOTTEN])
-    match = f"{forgotten} do not count" if forgotten else "every letter counts"
+    match = (
+        f"{forgotten} are ignored" if forgotten else "exact match (case, spaces and dashes matter)"
+    )
     rows = listed([f"“{row.key}” is {bare(row.value)}" for row in one.rows])
-    start = f"; its first entries come from {one.csv.path}" if one.csv else ""
-    first = f"; its first entries: {rows}" if rows else ""
+    start = f"; initial entries: {one.csv.path}" if one.csv else ""
+    first = f"; initial entries: {rows}" if rows else ""
     return (
-        f"In the table “{plain(one.name)}” {match}{start}{first}. {_kept(one.kept, words)}"
-        f"For what has no entry, {action(one.missing.action, words)}: {_told(one.missing)}"
+        f"Mapping table “{plain(one.name)}”: {match}{start}{first}. {_kept(one.kept, words)}"
+        f"For unmapped values, {action(one.missing.action, words)}: {_told(one.missing)}"
     )
 
 
@@ -180,9 +183,9 @@ def units(one: n.Units, words: Phrases) -> Iterator[tuple[n.UnitBase | n.UnitRow
     yield (
         one,
         (
-            f"{more}{_kept(one.kept, words)}A unit that is not defined is never taken as 1: "
+            f"{more}{_kept(one.kept, words)}Undefined units are never treated as 1: "
             f"{action(one.missing.action, words)}: {_told(one.missing)} The same where the source, "
-            "these units, the item in the target and what is posted do not agree on one."
+            "these units, the item in the accounting system and the posted document do not agree."
         ),
     )
 
@@ -213,7 +216,7 @@ def computed(record: n.Record, field: n.Computed, words: Phrases) -> str:
     """A field that is worked out."""
     here = words.of(record.parent or record.name, line=record.parent is not None)
     what = f"{capital(plain(field.name))} of {whose(record)} {be(field.name)}"
-    return f"{what} worked out: {here.gets(field.expr)}."
+    return f"{what} calculated: {here.gets(field.expr)}."
 
 
 def _told(missing: n.Missing) -> str:

@@ -21,27 +21,27 @@ from rules.values.posting_states import PostingState
 
 READY = "ready"
 TOPICS = {
-    READY: "What “ready” means",
+    READY: "Ready to post",
     "status": "Status",
     "mapping": "Mapping",
     "uom": "Units of measure",
     "approval": "Approval and version",
     "timing": "Timing",
-    "exceptions": "Exceptions: what must be true, and what a change does",
+    "exceptions": "Checks and changes after posting",
     "duplicates": "Duplicates",
-    "retry": "Retry: when a push fails",
-    "owners": "Audit owners: who looks after what",
+    "retry": "Retry: when posting fails",
+    "owners": "Owners and responsibilities",
 }
 RISKS = {
     READY: "Nothing is posted.",
-    "status": "No rule says which status may go.",
-    "mapping": "Codes go out as the source writes them.",
-    "uom": "Quantities go out in whatever unit the source counts in.",
-    "approval": "No one is asked before a document goes, and any version of a record may go.",
-    "timing": "No rule says when a document goes.",
-    "exceptions": "Nothing is checked, and what changes after posting is held with no word on why.",
+    "status": "No rule says which status allows posting.",
+    "mapping": "Codes are sent as the source writes them.",
+    "uom": "Quantities are sent in whatever unit the source uses.",
+    "approval": "No one is asked before a document is posted, and any version may be posted.",
+    "timing": "No rule says when a document is posted.",
+    "exceptions": "Nothing is checked, and changes after posting are put on hold without a reason.",
     "duplicates": "The same thing may be posted twice.",
-    "retry": "What a target refuses is answered by what is built in, with no team of yours.",
+    "retry": "Rejected documents follow the built-in retry table, and no team of yours owns them.",
     "owners": "What is on hold has no owner.",
 }
 EXCEPTIONS = {

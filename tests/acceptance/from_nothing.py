@@ -210,6 +210,8 @@ def rehearse(mei: Desk) -> None:
     mei.looked("dryrun")
     told = " ".join(page.inner_text("#dryrun").split())
     assert "Ready to post 1" in told, told
+    (amount,) = re.findall(r"All records 1 (RM [\d,.]+)", told)
+    assert f"· {amount}" in page.inner_text("article[aria-labelledby=doc1]")
     page = mei.step("cutover")
     mei.looked("cutover")
     assert page.input_value("#starts") == last_month()[0].isoformat()

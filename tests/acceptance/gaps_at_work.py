@@ -210,7 +210,7 @@ def played(trader: Trader) -> Scene:
 
 def map_missing(visitor: Visitor, table: str, key: str, value: str) -> None:
     """Somebody gives a missing value its entry, on the page of this table."""
-    words = table.replace("_", " ")
+    words = table.replace("_", " ").capitalize()
     (row,) = [
         one
         for one in read(visitor.get(f"{BASE}/mappings/missing")).all("tr", role="row")

@@ -80,10 +80,10 @@ def a_rule_that_moves_too_much_money_stops_it_too(house: House, approver: Visito
     house.product.run("publish", pushed[1], *company, "--as", "publisher@kedai.example")
     until(lambda: "40 records" in words(approver.get(STOPS)), "all judged")
     told = words(approver.get(STOPS))
-    assert "40 records, RM 116,000.00, move at once." in told
+    assert "A single change affects 40 records, RM 116,000.00." in told
     assert "Allowed for one change: 100 records and RM 100,000.00." in told
     assert "by publisher" in told
-    assert "set the rules right" in told
+    assert "correct the rules" in told
     assert not numbers & set(house.created())
     path = re.search(r'action="(/c/[^"]+/stops/\d+)/resume"', approver.get(STOPS))
     assert path

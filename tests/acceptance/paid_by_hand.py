@@ -66,7 +66,7 @@ def found_and_linked(product: Product) -> None:
         trader.take(RECEIPT)
         ((hold, rule, words),) = rows(trader, HOLDS)
         assert rule == "possible_manual_entry"
-        assert words.startswith("In quickbooks stands TT-77 for 58 over RM 11.00")
+        assert words.startswith("quickbooks already has TT-77 for 58 over RM 11.00")
         _nothing_was_made(trader, "RC-T-1")
 
         approver = trader.person("approver")

@@ -12,7 +12,14 @@ from tests.acceptance.conftest import STARTER
 from tests.acceptance.desk import arrive, wrong
 from tests.acceptance.houses import COMPANY, quiet
 from tests.acceptance.orders import clean, priced, with_sku
-from tests.acceptance.product import ADMIN, APPROVER, House, Product, free_environment
+from tests.acceptance.product import (
+    ADMIN,
+    APPROVER,
+    House,
+    Product,
+    free_environment,
+    until,
+)
 from tests.acceptance.quiet import BASE, rows
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.browser, pytest.mark.slow]
@@ -67,6 +74,7 @@ NOT_HERE = {
 WIDTHS = (1280, 390)
 BETWEEN = (320, 821, 1000)  # where tables are cards, just no more, and beside the menu
 SCHEMES = ("light", "dark")
+LANGUAGES = ("ms", "zh-Hans")
 NEXT = ("admin", "finance", "consultant", "approver", "auditor", "operator", "publisher", "viewer")
 
 
@@ -149,6 +157,16 @@ def _every_page(house: House, chromium: Any) -> None:
             wide = person.page.evaluate("document.documentElement.scrollWidth")
             if wide > width:
                 wrong.append((name, path, width, scheme, wide, []))
+        # Malay and Chinese in turns, on a phone: their words are of another length.
+        person.now(WIDTHS[-1], scheme)
+        language = LANGUAGES[number % 2]
+        person.page.set_extra_http_headers({"Accept-Language": language})
+        person.go(path)
+        told = person.page.evaluate("document.documentElement.lang")
+        wide = person.page.evaluate("document.documentElement.scrollWidth")
+        if told != language or wide > WIDTHS[-1]:
+            wrong.append((name, path, WIDTHS[-1], told, wide, []))
+        person.page.set_extra_http_headers({})
     for person in people.values():
         assert person.said == []
         person.__exit__(None, None, None)
@@ -192,7 +210,7 @@ def _by_keyboard(house: House, chromium: Any) -> None:
         _tab_to(page, "id", "groupsum_")
         page.keyboard.press("Enter")
         page.locator("a[id^=approveall_]").wait_for()
-        page.wait_for_function(SETTLED)  # before that, a link is one without scripts
+        until(lambda: page.evaluate(SETTLED), "htmx")  # before, a link is one without scripts
         _tab_to(page, "id", "approveall_")
         page.keyboard.press("Enter")
         page.locator("#dialog[open] h2").wait_for()

@@ -39,7 +39,7 @@ def test_C12_one_missing_value_is_one_exception(
 ) -> None:
     finance, viewer = house.visitor(FINANCE), house.visitor("viewer@kedai.example")
     row = missing_row(finance, SKU)
-    assert row[:2] == [SKU, "item"]
+    assert row[:2] == [SKU, "Item"]
     assert row[4] == "37"
     assert money(row[5]) == sum(Decimal(order["total"]) for order in blocked)
     groups = [group for group in groups_of(finance) if SKU in group]
@@ -66,7 +66,7 @@ def test_C30_a_fix_frees_its_records_and_says_before_which(
     preview = words(finance.get(f"/c/{CURRENT_COMPANY}/mappings/preview?{asked}"))
     freed = sum(Decimal(order["total"]) for order in blocked if order["id"] != SECOND_CAUSE)
     assert f"clears 36 RM {freed:,}" in preview
-    assert "1 stays held:" in preview
+    assert "1 stays on hold:" in preview
     assert "C-404" in preview
     assert not [number for number in house.created() if 100 <= int(number[3:]) <= SECOND_CAUSE]
 

@@ -28,7 +28,7 @@ from tests.acceptance.quiet import fix_mapping
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 OF_SHOP = "ON company.id = company_id WHERE code = 'kedai'"
-ARRIVED = "Everything has arrived"
+ARRIVED = "Sample data loaded"
 ASKED = (
     "connector", "record_number", "sync_run", "status", "exact_message", "retry_count",
     "expected_result", "what_changed_recently",

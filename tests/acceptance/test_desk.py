@@ -206,7 +206,7 @@ def test_C38_of_two_people_on_one_exception_the_second_sees_both(house: House) -
     late = send(second, mine, "assign", person=people["clerk"])
     assert late.status_code == 409
     told = said(late)
-    assert "finance gave total_adds to approver." in told
+    assert "finance assigned total_adds to approver." in told
     assert "give it to clerk" in told
 
 

@@ -93,7 +93,7 @@ TOPICS: dict[str, tuple[Callable[[House], None], str, str]] = {
     "e-Invoice submission failed": (bad_tin, "TIN", "On hold"),
     "Duplicate entries": (twice, "Possible duplicate", "no other has"),
     "Sync succeeded, but no records there": (locked, "locked", "opened again in aiaccount"),
-    "Amounts off by 1 sen": (rounding, "sum then round there", "rounding"),
+    "Amounts off by 1 sen": (rounding, "rounds the sum only", "rounding"),
     "Sync delayed more than 10 minutes": (delayed, "0 of 0 left", "larger plan"),
     "Sync is paused": (paused, "month end", "Resume"),
     "Connection test failed": (failed_test, "belongs to another company", "Open the right company"),
@@ -105,7 +105,7 @@ here stops more, so it is told first.
 
 def test_H14_what_it_says(house: House) -> None:
     assert len(TOPICS) == 10
-    assert "none of the usual troubles" in house.product.run(*DOCTOR).stdout
+    assert "none of the usual problems" in house.product.run(*DOCTOR).stdout
     known: list[str] = []
     for topic, (comes, shown, todo) in TOPICS.items():
         comes(house)

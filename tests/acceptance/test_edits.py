@@ -289,7 +289,7 @@ def test_F09_what_it_says(depot: Depot, driven: Driven) -> None:
     assert asked == []
     finance = depot.person("finance")
     pages = {number: finance.get(link) for number, link in held.items()}
-    assert f"{first} is the first open day of AutoCount" in read(pages["1901"]).text
+    assert f"The first open date in AutoCount is {first}" in read(pages["1901"]).text
     assert "an earlier document that it follows is in a locked period" in read(pages["RF-19"]).text
     chosen = re.search(r'(?i)<option value="(\d+)">approver', pages["1903"])
     assert chosen is not None

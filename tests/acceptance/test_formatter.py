@@ -70,7 +70,7 @@ def test_B27_the_formatter_has_one_output_and_keeps_comments_and_meaning(
     whole = composed_whole(product)
     same, tests = run_all(product, [["diff", "was.rules", "now.rules"], ["test", "now.rules"]])
     assert whole == TEA
-    assert (same.code, same.out.strip()) == (0, "The same rules.")
+    assert (same.code, same.out.strip()) == (0, "Both versions have the same meaning.")
     assert tests.code == 0
 
 

@@ -323,4 +323,4 @@ def test_G09_a_trace_starts_from_the_number_of_the_document_alone(office: House)
     assert told["number"] == "NS-501"
     assert [one["no"] for one in told["answers"]] == [1, 2, 3, 4, 5, 6, 7]
     nobody = office.product.run("trace", "RC-NS-50", *COMPANY, code=1)
-    assert "neither a record nor a document" in nobody.stderr
+    assert "No record or document" in nobody.stderr

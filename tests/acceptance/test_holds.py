@@ -76,7 +76,7 @@ def test_C32_each_reason_has_who_places_and_releases_it_what_clears_and_what_blo
     returned = next(row for row in told if row[0].startswith("HLD01") and "returned" in row[0])
     assert returned[2:4] == ["Accounts team", "Accounts team"]
     assert (returned[4], returned[5]) == (
-        "A new version in a status that may go",
+        "A new version in a status that allows posting",
         "A sales invoice in AiAccount",
     )
     adds = next(row for row in told if row[0].startswith("CHK01 Total adds"))
@@ -204,7 +204,7 @@ WRONG: dict[int, tuple[dict[str, Any], str, str]] = {
     802: ({"total": "12.00"}, "Workflow", "rounding of NS-802 do not add up to RM 12.00"),
     803: ({"status": "returned"}, "Workflow", "Goods returned"),
     804: ({"channel": None, "customer": buyer(804, id=None)}, "Workflow", "customer"),
-    805: ({"status": "pending", "paid_at": None}, "Workflow", "It waits:"),
+    805: ({"status": "pending", "paid_at": None}, "Workflow", "Waiting:"),
     806: ({"items": priced("4100.00")}, "Workflow", "3,000.00"),
     807: ({"status": "paidd"}, "Workflow", "paidd"),
     808: ({"currency": "SGD"}, "Workflow", "SGD"),

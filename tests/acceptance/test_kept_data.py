@@ -110,7 +110,7 @@ def test_H12_what_it_says_migrations_go_down_and_up_with_the_data_kept(house: Ho
     _tell_stories(before["push"], form)
     assert all("NS-12" in row["trace"] for row in before["push"])
 
-    assert "at 0001" in product.run("migrate", "--to", "0001").stdout
+    assert "version 0001" in product.run("migrate", "--to", "0001").stdout
     assert product.sql("SELECT version_num FROM alembic_version")[0] == [("0001",)]
     assert "migrate" in product.run("verify", *COMPANY, code=3).stderr
     old = {table: _columns(product, table) for table in before}

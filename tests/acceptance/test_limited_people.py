@@ -201,7 +201,7 @@ def test_A18_who_is_limited_to_a_source_finds_nothing_of_the_others(house: House
 def test_approving_and_releasing_end_where_the_sources_do(house: House) -> None:
     product, approver = house.product, house.visitor(APPROVER)
     unknown = product.run("user", "sources", APPROVER, *COMPANY, "--source", "nobody", code=1)
-    assert "There is no source nobody" in unknown.stdout + unknown.stderr
+    assert "Unknown source nobody" in unknown.stdout + unknown.stderr
     said = product.run("user", "sources", APPROVER, *COMPANY, "--source", "blogger").stdout
     assert "sees only records of blogger." in said
     postings = dict(rows(house, "SELECT number, id FROM posting WHERE state = 'held'"))

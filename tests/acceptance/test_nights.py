@@ -152,7 +152,7 @@ def test_E10_each_day_goes_once_over_a_restart_and_a_missed_night(nights: Nights
     for day in range(-1, 3):
         assert listing.count(f"Daily run of {nights.date(day)}") == 1
     page = read(nights.house.visitor(FINANCE).get(f"{BASE}/connections/aiaccount")).text
-    assert "By itself every day at 02:00 (Asia/Kuala_Lumpur)" in page
+    assert "Daily run at 02:00 (Asia/Kuala_Lumpur)" in page
     assert f"Last day done: {nights.date(2)}" in page
     _another_hour_is_picked(nights)
 
@@ -170,7 +170,7 @@ def _another_hour_is_picked(nights: Nights) -> None:
     assert "because change 2 has them already" in pick_hour(house, "04:00", code=409)
     page = hours_page(house, FINANCE)
     assert "Change 2 is not published yet." in page.text
-    assert "By itself every day at 02:00" in page.text
+    assert "Daily run at 02:00" in page.text
     assert page.one("input", id="hour_sales_invoice").attributes["value"] == "02:00"
     own = house.product.run("publish", "2", *COMPANY, "--as", CONSULTANT, code=1)
     assert "cannot publish rule changes, because no role of theirs includes it" in own.stderr
@@ -179,7 +179,7 @@ def _another_hour_is_picked(nights: Nights) -> None:
     nights.deliver(3, 109)
     work(house)
     page = hours_page(house, FINANCE)
-    assert "By itself every day at 04:00 (Asia/Kuala_Lumpur)" in page.text
+    assert "Daily run at 04:00 (Asia/Kuala_Lumpur)" in page.text
     assert "not published yet" not in page.text
     file = read(house.visitor(FINANCE).get(f"{BASE}/rules/files/posting.rules")).text
     assert "at 04:00 by paid_at" in file
@@ -300,7 +300,7 @@ def test_E05_by_hand_or_by_itself_the_same_bytes_go_out(nights: Nights) -> None:
     work(house)
     assert sent_of(house) == []
     page = read(house.visitor(FINANCE).get(f"{BASE}/connections/aiaccount")).text
-    assert page.count("By hand only.") == len(FOUR)
+    assert page.count("Daily run switched off.") == len(FOUR)
     kept = keep(house.product)
 
     for some in (FOUR[:2], FOUR[2:]):

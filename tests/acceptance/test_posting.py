@@ -72,7 +72,7 @@ class Daily:
 
     def sync(self, ago: int, count: int) -> str:
         """Wait until so many are ready, then send them; the path of the run."""
-        button = f"Sync {count}, "
+        button = f"Send {count} document"
         found = until(lambda: (p := self.preview(ago)) and button in p.text and p, button)
         operator = self.house.visitor(OPERATOR)
         fields = found.form_of("syncgo").fields()
@@ -152,7 +152,7 @@ def test_E08_the_pill_says_how_the_last_sync_went_and_changes_by_itself(
         day, clock = times[-1].text.split()
         year, month, date = (int(part) for part in day.split("-"))
         assert (f"{year}-{month:02}-{date:02}", clock[:2]) == (daily.day(0), "01")
-        assert page.inner_text(pill).strip() == f"Last sync {month}/{date} {clock} · 12 rows"
+        assert page.inner_text(pill).strip() == f"Last sync {month}/{date} {clock} · 12 documents"
         assert person.said == []
 
 

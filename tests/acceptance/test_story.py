@@ -63,8 +63,8 @@ class Story:
             page.locator("#freed .frees").wait_for()
             told = " ".join(page.inner_text("#freed").split())
             assert "clears 1 RM 11.00 " in told
-            assert "1 stays held: units" in told
-            assert "1 stays held: approval by accounts" in told
+            assert "1 stays on hold: units" in told
+            assert "1 stays on hold: approval by accounts" in told
             assert page.input_value("#reason") == "The glass under its old name"
             page.click("#savemap")
             page.locator("#notice", has_text="3 records are checked again").wait_for()

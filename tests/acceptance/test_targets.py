@@ -102,7 +102,7 @@ def _a_shop_takes_the_place_of_the_code(office: House) -> None:
 
 def test_A11_what_it_says(office: House) -> None:
     admin = office.visitor(ADMIN)
-    assert "Nothing was found." in office.product.run(*PREFLIGHT, "netshop", *BY_ADMIN).stdout
+    assert "No problems found." in office.product.run(*PREFLIGHT, "netshop", *BY_ADMIN).stdout
     form = admin.get(f"{BASE}/connections/new?system=workbook")
     fields = {**read(form).one("form", id="addform").fields(), "name": "stall"}
     answer = admin.post(f"{BASE}/connections/new", form, **fields)

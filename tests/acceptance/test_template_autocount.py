@@ -118,7 +118,7 @@ def test_the_book_says_in_a_sentence_what_happens_in_a_locked_period(template: T
     sentences = [line for line in told.splitlines() if "order that is cancelled after" in line]
     invoiced, *_ = [line for line in sentences if "period of the document is locked" in line]
     assert "e-invoice" in invoiced
-    assert "nothing is done in autocount, and no one can release it" in invoiced
+    assert "nothing is done in autocount, and the hold cannot be released" in invoiced
 
 
 # ---- what happens to a posted document, cell by cell ----

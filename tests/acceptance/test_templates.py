@@ -113,10 +113,11 @@ def _nine_tables_on_the_pages(product: Product, rules: Path) -> None:
             for row in read(finance.get(f"{BASE}/mappings/missing")).all("tr", role="row")
             for link in row.all("a", cls="table-link")
         }
-        assert listed == {_words(name): f"{BASE}/mappings/{name}" for name in (*MISSES, "tax_rate")}
+        names = (*MISSES, "tax_rate")
+        assert listed == {_words(name).capitalize(): f"{BASE}/mappings/{name}" for name in names}
         for table in MISSES:
             assert (
-                read(finance.get(listed[_words(table)])).one("h1").text
+                read(finance.get(listed[_words(table).capitalize()])).one("h1").text
                 == _words(table).capitalize()
             )
         assert trader.books["quickbooks"].made() == []

@@ -192,7 +192,7 @@ def _files_print_their_filter(house: House, query: str, *, compared: bool) -> No
     assert lines[0][0] == "Filter"
     said = f"source side: document date {BEFORE} to {DAY}, any status"
     assert said in lines[0][1]
-    assert (said.replace("source", "target") in lines[0][1]) is compared
+    assert (said.replace("source", "accounting") in lines[0][1]) is compared
     apart = lines.index([])
     for sheet, table, name in zip(
         sheets, (lines[1:apart], lines[apart + 1 :]), ("days", "differences"), strict=True

@@ -312,7 +312,7 @@ def test_C23_what_it_says(watch: Watch, product: Product) -> None:
     (page,) = hold_pages(approver, 2311)
     pane = read(approver.get(page))
     assert "possible_manual_entry" in pane.text
-    assert "In AutoCount stands IV-000077 for 300-W001 over RM 10.00" in pane.text
+    assert "AutoCount already has IV-000077 for 300-W001 over RM 10.00" in pane.text
     assert watch.effects("NS-2311-1") == []
 
     decide(approver, page, "link", "Typed by Mei Ling before the order came over")

@@ -59,7 +59,7 @@ def found_and_linked(shop: Shop) -> None:
     assert "The number is already there, with other content" in message, message
     approver = house.visitor(APPROVER)
     pane = read(approver.get(f"{BASE}/holding/{hold}"))
-    assert "what stands in AiAccount under NS-2321" in pane.text, pane.text
+    assert "Details of NS-2321 in AiAccount could not be read" in pane.text, pane.text
     forms = {
         one.attributes["action"].rpartition("/")[2]: one for one in pane.all("form", cls="act")
     }

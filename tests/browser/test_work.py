@@ -36,7 +36,7 @@ def test_a_missing_mapping_is_fixed_from_its_group(
     page.fill("#other", "AB-100")
     page.click("#previewmap")
     page.get_by_text("clears 3").wait_for()
-    assert "1 stays held" in page.locator("#freed").inner_text()
+    assert "1 stays on hold" in page.locator("#freed").inner_text()
     page.fill("#reason", "the same bolt")
     page.click("#savemap")
     page.get_by_text("4 records are checked again").wait_for()
@@ -128,7 +128,7 @@ def test_the_pane_opens_under_its_row_and_what_it_did_can_be_undone(
     pane = page.locator("[id^=holdpane_] h2")
     pane.wait_for()
     page.get_by_label("Reason to release").fill("agreed by phone")
-    page.locator("button", has_text="Release 1").click()
+    page.locator("button", has_text="Release SO-").click()
     page.get_by_text("Released by Lim").wait_for()
     assert "Released. It is being checked again." in page.locator("#notice").inner_text()
     assert page.locator("#announce").inner_text().startswith("Released.")
@@ -139,7 +139,7 @@ def test_the_pane_opens_under_its_row_and_what_it_did_can_be_undone(
     assert left.get_attribute("data-left") == "30"
     page.wait_for_function("left => left.textContent < 30", arg=left.element_handle())
     page.keyboard.press("u")
-    page.get_by_text("Taken back: 1 document waits again.").wait_for()
+    page.get_by_text("Undone: 1 document waits again.").wait_for()
     assert bar.is_hidden()
     assert lim.said == []
 
@@ -152,7 +152,7 @@ def test_on_a_phone_the_undo_bar_stands_above_the_navigation(
     lim = somebody("lim", width=390)
     lim.go(f"/c/kedai/holding/{hold}")
     lim.page.get_by_label("Reason to release").fill("agreed by phone")
-    lim.page.locator("button", has_text="Release 1").click()
+    lim.page.locator("button", has_text="Release SO-").click()
     bar = lim.page.locator("#undobar")
     bar.get_by_text("SO-10203 released.").wait_for()
     shown, rail = bar.bounding_box(), lim.page.locator("#nav").bounding_box()
@@ -161,7 +161,7 @@ def test_on_a_phone_the_undo_bar_stands_above_the_navigation(
     assert shown["x"] + shown["width"] <= 390
     lim.page.locator("#nav").get_by_role("link", name="Holding").click()
     lim.page.locator("#undo").click()
-    lim.page.get_by_text("Taken back: 1 document waits again.").wait_for()
+    lim.page.get_by_text("Undone: 1 document waits again.").wait_for()
     assert lim.said == []
 
 
@@ -170,7 +170,7 @@ def test_a_control_out_of_reach_says_why_and_does_nothing(somebody: Open, served
     page = farah.page
     hold = one(served.database, "SELECT id FROM hold WHERE rule = 'adds_up' AND state = 'open'")
     farah.go(f"/c/kedai/holding/{hold}")
-    button = page.locator("button", has_text="Release 1")
+    button = page.locator("button", has_text="Release SO-")
     assert button.get_attribute("aria-disabled") == "true"
     page.get_by_label("Reason to release").fill("let me")
     button.click(force=True)
@@ -192,7 +192,7 @@ def test_the_pill_changes_without_loading_the_page(somebody: Open, served: Serve
     olga = somebody("olga")
     page = olga.page
     olga.go("/c/kedai/connections/aiaccount")
-    page.get_by_text("Last sync 11/20 11:30 · 2 rows").wait_for()
+    page.get_by_text("Last sync 11/20 11:30 · 2 documents").wait_for()
     page.evaluate("window.kept = 1")
     with served.database.write() as session:
         session.execute(text("UPDATE run SET state = 'running', done = 1, total = 2"))
@@ -200,7 +200,7 @@ def test_the_pill_changes_without_loading_the_page(somebody: Open, served: Serve
     page.get_by_text("Syncing… 1 of 2").wait_for()
     with served.database.write() as session:
         session.execute(text("UPDATE run SET state = 'done', done = 2"))
-    page.get_by_text("Last sync 11/20 11:30 · 2 rows").wait_for(timeout=3000)
+    page.get_by_text("Last sync 11/20 11:30 · 2 documents").wait_for(timeout=3000)
     assert page.evaluate("window.kept") == 1
     assert olga.said == []
 
@@ -279,7 +279,7 @@ def test_an_approval_is_taken_back_within_half_a_minute_and_not_after(
     page.locator("#undo").wait_for()
     served.clock.advance(seconds)
     page.click("#undo")
-    told = "Taken back: 2 documents" if left == "held" else "The undo time has passed."
+    told = "Undone: 2 documents" if left == "held" else "The undo time has passed."
     page.locator("#notice", has_text=told).wait_for()
     states = "SELECT count(*) FROM posting WHERE number LIKE 'SO-1022%' AND state = "
     assert one(served.database, f"{states} '{left}'") == 2

@@ -25,6 +25,7 @@ STEPS = (
     "Rounding",
     "Quota",
 )
+ROUNDED = {"per_line": "line by line", "sum_then_round": "the sum only"}
 NEEDED = ("sales.write", "sales.read", "imports.read")
 AT_KEYS = "Settings > Integrations > API Keys"
 
@@ -121,13 +122,19 @@ def _fitting(settings: Settings, declared: Rounding, snapshot: Snapshot) -> Iter
             "excel.on",
         )
         if snapshot.excel_import_enabled
-        else Step(STEPS[5], ok=True, words="Only one way in.")
+        else Step(STEPS[5], ok=True, words="Excel import is off: no second way in.")
     )
-    words = f"{snapshot.rounding_mode or 'Nothing'} there, {declared} here."
-    same = snapshot.rounding_mode == declared
-    hint = "" if same else "Set the rounding of this connection as it is in AiAccount."
-    yield Step(STEPS[6], same, words.replace("_", " "), hint, "" if same else "rounding")
+    yield _rounding(snapshot.rounding_mode, declared)
     yield _quota(settings, snapshot)
+
+
+def _rounding(there: str | None, here: Rounding) -> Step:
+    if there == here:
+        return Step(STEPS[6], ok=True, words=f"AiAccount rounds {ROUNDED[here]}, as the rules do.")
+    found = ROUNDED.get(there or "", "in a way that it does not name")
+    words = f"AiAccount rounds {found}, but the rules round {ROUNDED[here]}."
+    hint = "Set the rounding of this connection as it is in AiAccount."
+    return Step.failed(STEPS[6], words, hint, "rounding")
 
 
 def _company(settings: Settings, snapshot: Snapshot) -> Step:

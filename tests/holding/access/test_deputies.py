@@ -117,7 +117,7 @@ def test_four_eyes_hold_for_both(shop: Shop, hand: str) -> None:
         answer = approvals_approve.approve(session, actor, ids, "checked", shop.now)
     assert isinstance(answer, Approved)
     named = {
-        "lim": "Lim, for whom you stand in, created it (according to the source)",
+        "lim": "Lim, for whom you act, created it (according to the source)",
         "siti": "you created it (according to the source)",
     }
     (left,) = answer.refused

@@ -77,8 +77,8 @@ def test_a_change_beyond_the_limit_stops_its_route_and_says_why(shop: Shop) -> N
     with shop.database.read() as session:
         said = session.scalars(select(Event).where(Event.act == "route.stopped")).one()
         assert said.body["say"] == (
-            f"{ROUTE} stopped and asks: 4 records, RM\u00a0768.00, move at once"
-            f" through item: AB-100 (revision {done.revision}, Farah)."
+            f"Posting of {ROUTE} stopped for a decision: a single change affects 4 records,"
+            f" RM\u00a0768.00. Change: item: AB-100 (revision {done.revision}, Farah)."
         )
         [row], over = queries.listing(session, shop.company.id)
         assert (row.by, row.waiting, row.waiting_money, over) == ("Farah", 4, {"": 4 * 19200}, ())
@@ -240,7 +240,7 @@ def test_T11a_a_corrected_mapping_leaves_one_stop_for_the_new_value(shop: Shop) 
         said = session.scalars(select(Event.body).where(Event.act == "route.superseded")).one()
     assert said["say"] == (
         f"Adam set item(“AB-100”) = CUP-4, which supersedes revision {anew - 1}:"
-        f" {ROUTE} stays stopped and asks about that one."
+        f" {ROUTE} stays stopped until that one is reviewed."
     )
 
 

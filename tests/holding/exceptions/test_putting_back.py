@@ -69,12 +69,12 @@ def test_a_hold_that_was_given_away_is_whose_it_was(shop: Shop) -> None:
     refused(take_back(shop, "lim", "form-2"), "undo.unknown")
     answer = take_back(shop, "farah", "form-2")
     assert isinstance(answer, PutBack)
-    assert answer.say == "Taken back: 1 hold is as it was."
+    assert answer.say == "Undone: 1 hold is as it was."
     after = hold_of(shop, "NS-1")
     assert stands(after) == stands(before)
     assert after.person_id == shop.actor("farah").person_id
     assert after.lock > before.lock
-    assert says(shop, "operation.undone") == ["Farah took the giving away of NS-1 back."]
+    assert says(shop, "operation.undone") == ["Farah undid the assignment of NS-1."]
     assert bar(shop, "farah") is None
     refused(take_back(shop, "farah", "form-2"), "undo.done")
 
@@ -110,8 +110,8 @@ def test_what_somebody_else_changed_meanwhile_stays_theirs(shop: Shop) -> None:
     put_aside(shop, "lim", 2, "form-2")
     theirs = hold_of(shop, "NS-1")
     told = refused(take_back(shop, "farah", "form-1"), "undo.moved")
-    assert told.message == "NS-1 was changed since: nothing was taken back."
-    assert told.hint.startswith("Lim put adds_up aside until ")
+    assert told.message == "NS-1 was changed since: nothing was undone."
+    assert told.hint.startswith("Lim snoozed adds_up until ")
     assert stands(hold_of(shop, "NS-1")) == stands(theirs)
     with shop.database.write() as session:
         releases.release(session, shop.actor("lim"), theirs.id, "agreed", shop.now)
@@ -149,7 +149,7 @@ def test_many_are_put_back_but_those_that_were_changed(shop: Shop) -> None:
     give(shop, "lim", "lim", "form-2", "NS-3")
     answer = take_back(shop, "farah", "form-1")
     assert isinstance(answer, PutBack)
-    told = "Taken back: 2 holds are as they were. 1 was changed since and stays: NS-3."
+    told = "Undone: 2 holds are as they were. 1 was changed since and stays: NS-3."
     assert answer.say == told
     for number in ("NS-1", "NS-2"):
         assert stands(hold_of(shop, number)) == stands(before[number])

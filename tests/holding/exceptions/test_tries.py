@@ -143,7 +143,7 @@ def test_T10b_it_says_automatically_only_where_a_try_is_due(life: Life) -> None:
     )
     with life.shop.database.read() as session:
         (hold,) = life.shop.holds(session, "A-1")
-    assert hold.would_pass == "a person has it tried again; it is then sent once more"
+    assert hold.would_pass == "a person retries it; it is then sent once more"
     assert hold.message == "Gave up after 2 tries. Not now."
 
 
@@ -154,7 +154,7 @@ def test_T10b_nothing_is_due_while_its_connection_is_paused(life: Life) -> None:
         connection_named(session, life.shop.company, "aiaccount").paused_at = life.shop.now
     (waits,) = verdicts(life)
     assert (waits.word, waits.at) == ("Not yet", None)
-    assert "It is sent again when that goes on." in waits.why
+    assert "It is sent again when posting resumes." in waits.why
 
 
 def test_T10b_after_a_try_by_hand_no_try_is_left(life: Life) -> None:

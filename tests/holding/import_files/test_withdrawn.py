@@ -51,7 +51,7 @@ def test_its_hold_says_that_the_file_was_withdrawn(desk: Desktop) -> None:
         (hold,) = desk.shop.holds(session, "A-1")
     assert (hold.code, hold.error_class) == ("TGT09", "business_rule")
     assert "never imported" in hold.message
-    assert hold.would_pass == "a person has it tried again; it then goes in another file"
+    assert hold.would_pass == "a person retries it; it is then put in another file"
 
 
 def test_other_rules_do_not_send_it(desk: Desktop) -> None:

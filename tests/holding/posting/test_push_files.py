@@ -34,7 +34,7 @@ def test_a_range_goes_out_as_one_file_with_an_answer_for_each_document(lane: Lan
         assert (ended.state, ended.done, ended.total) == ("done", 13, 13)
         assert ended.counts == {"failed": 1, "posted": 12}
         shown = pill(session, lane.company.id, request.connection_id, "sales_invoice")
-    assert shown.text == "Last sync 11/20 09:00 · 12 rows, 1 held"
+    assert shown.text == "Last sync 11/20 09:00 · 12 documents, 1 on hold"
     assert {a.row for a in lane.rows(Attempt)} == set(range(2, 15))
 
 

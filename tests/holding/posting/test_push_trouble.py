@@ -182,7 +182,7 @@ def test_a_refusal_fails_one_posting_with_owner_and_cause(lane: Lane) -> None:
         run = session.scalars(select(Run)).one()
         assert run.counts == {"failed": 1, "posted": 1}
         text_ = pill(session, lane.company.id, run.connection_id or 0, "sales_invoice").text
-        assert text_ == "Last sync 11/20 09:00 · 1 row, 1 held"
+        assert text_ == "Last sync 11/20 09:00 · 1 document, 1 on hold"
 
 
 def test_a_refused_key_stops_everything_until_a_new_one_comes(lane: Lane) -> None:

@@ -47,7 +47,7 @@ def test_a_ready_posting_is_posted_with_everything_written_down(lane: Lane) -> N
         assert (line.line_key, line.base_qty, line.amount) == ("TEE-BLK-M#1", "2", 2000)
         assert session.get_one(Record, posting.record_id).state == "posted"
         assert pill(session, lane.company.id, posting.connection_id, "sales_invoice").text == (
-            "Last sync 11/20 09:00 · 1 row"
+            "Last sync 11/20 09:00 · 1 document"
         )
     assert [e.act for e in lane.rows(Event)][-2:] == ["posting.sending", "posting.posted"]
 

@@ -81,7 +81,7 @@ def test_no_new_version_ends_it(met: Life, changes: dict[str, Any]) -> None:
 def test_the_hold_names_what_a_person_can_do(met: Life) -> None:
     hold = hold_of(met)
     assert hold.would_pass == (
-        "a person links it, skips ours, or has it looked at again after putting it right there"
+        "a person links it, skips it, or corrects it in the accounting system and checks it again"
     )
     with met.shop.database.write() as session:
         again = retries.retry(session, met.shop.actor("tan"), hold.id, met.shop.now)
@@ -111,7 +111,9 @@ def test_what_changed_in_the_source_meanwhile_follows_a_link(met: Life) -> None:
     met.arrive("A-1", **SMALL)
     assert isinstance(act(met, manual_entries.link, "A-1-1"), Done)
     assert met.held("A-1") == ["TGT02"]
-    assert hold_of(met).would_pass.startswith("a person links it, or has it looked at again")
+    assert hold_of(met).would_pass.startswith(
+        "a person links it, or corrects it in the accounting system"
+    )
     with met.shop.database.read() as session:
         posting = met.shop.posting(session, "A-1")
         assert (posting.state, posting.action) == ("posted", "update")
@@ -175,7 +177,9 @@ def test_a_change_that_met_another_content_is_linked_as_it_stands(life: Life) ->
     life.books.by_hand("A-1-1")
     life.arrive("A-1", **SMALL)
     assert life.held("A-1") == ["TGT02"]
-    assert hold_of(life).would_pass.startswith("a person links it, or has it looked at again")
+    assert hold_of(life).would_pass.startswith(
+        "a person links it, or corrects it in the accounting system"
+    )
     assert isinstance(act(life, manual_entries.link, "A-1-1"), Done)
     wait(life)
     assert life.books.effects == [("create", "A-1-1")]
@@ -200,7 +204,7 @@ def test_what_was_to_be_made_void_is_made_void_by_hand_and_looked_at(life: Life)
     life.books.by_hand("A-1-1")
     life.arrive("A-1", status="cancelled")
     assert life.held("A-1") == ["TGT02"]
-    assert hold_of(life).would_pass.startswith("a person has it looked at again")
+    assert hold_of(life).would_pass.startswith("a person corrects it in the accounting system")
     refused = act(life, manual_entries.link, "A-1-1")
     assert isinstance(refused, Refusal)
     assert refused.code == "hold.not_linkable"

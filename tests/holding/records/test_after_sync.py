@@ -153,7 +153,7 @@ def test_T25a_what_took_a_document_back_is_listed(life: Life) -> None:
     assert fifth(life).text == (
         "Yes, since version 1 was sent: version 2 at 2026-11-20 09:02 from netshop:"
         " line 1 quantity: 10 → 9, total: 960.00 → 864.00;"
-        " CN-A-1-1 posted in aiaccount at 2026-11-20 09:02, takes A-1-1 back;"
+        " CN-A-1-1 posted in aiaccount at 2026-11-20 09:02, reverses A-1-1;"
         " A-1-2 posted in aiaccount at 2026-11-20 09:02 with version 2."
     )
 

@@ -29,7 +29,7 @@ def test_whose_side_a_hold_is_on(error_class: str, code: str, side: Side) -> Non
 
 
 def step(stage: Stage, number: int, *sources: tuple[Stage, int]) -> Step:
-    return Step((stage, number), f"{stage} {number}", "", AT, sources)
+    return Step((stage, number), f"{stage} {number}", (), AT, sources)
 
 
 def test_a_column_a_stage_and_a_line_a_source() -> None:

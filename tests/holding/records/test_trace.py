@@ -51,7 +51,7 @@ def test_the_seven_answers_of_a_posted_order(posted: Shop) -> None:
         "What was its status before posting?": "paid, version 1, source time 2026-11-18 14:30.",
         "Who approved it?": f"Lim, 2026-11-20 11:31, content hash {hash_[:12]}."
         " In the source: Siti (its version 1).",
-        "Which fields mapped into aiaccount?": (
+        "Which fields were mapped to aiaccount?": (
             "15 of 15 fields: 4 through mapping tables, 3 constants."
         ),
         "Did the units of measure and item set-up match?": "Yes: line 1: 2 CTN × 40 = 80 PCS.",

@@ -205,9 +205,9 @@ def test_the_pill_speaks_as_users_know_it(database: Database, company: Company) 
     running = pill(database, company, state="running", done=240, total=1000)
     assert running.text == "Syncing… 240 of 1,000"
     done = pill(database, company, counts={"posted": 11, "existing": 1}, ended_at=ended)
-    assert done == pills.Pill("Last sync 5/15 14:30 · 12 rows", "good")
+    assert done == pills.Pill("Last sync 5/15 14:30 · 12 documents", "good")
     some = pill(database, company, counts={"posted": 12, "failed": 3}, ended_at=ended)
-    assert some.text == "Last sync 5/15 14:30 · 12 rows, 3 held"
+    assert some.text == "Last sync 5/15 14:30 · 12 documents, 3 on hold"
     failed = pill(
         database, company, state="failed", error="Tax code SR-6 is not configured", ended_at=ended
     )

@@ -231,7 +231,7 @@ def test_a_day_without_anything_to_send_is_done_too(
         [run] = session.scalars(select(Run)).all()
         assert (run.state, run.total, run.due_at) == ("done", 0, None)
         shown = pill(session, company.id, run.connection_id or 0, "sales_invoice")
-        assert shown.text == "Last sync 11/20 09:00 · 0 rows"
+        assert shown.text == "Last sync 11/20 09:00 · 0 documents"
 
 
 def test_what_goes_after_another_waits_for_its_run_an_hour_at_most(

@@ -160,7 +160,7 @@ def test_a_deputy_for_all_of_the_calendar_is_refused_in_words(
 ) -> None:
     words = ("deputy", "add", "tan@kedai.my", *LEAVE, "--from", first, "--until", last)
     told = run(*words, code=1)
-    assert str(told.exception) == "A delegate stands in for 92 days at most."
+    assert str(told.exception) == "A delegate can be appointed for 92 days at most."
 
 
 def test_verify_tells_what_was_changed(

@@ -146,13 +146,11 @@ RULE_BOOK = {"/c/kedai/rules/book"}
 """Sentences made of rules are English (docs/decisions/0103)."""
 LEFT = {
     "/c/kedai/holding?view=ignored": {"status cancelled is cancelled"},
-    "/c/kedai/holding/many?act=retry": {"Retry: 9, RM 6,248.00"},
     "/c/kedai/escalate/netshop/order/SO-10203": {
         "Farah, Finance user",
         "On hold (needs attention)",
     },
     ONE: {"SO-10240 in AiAccount.", "hold 10: Changed after posting"},
-    f"{ONE}?tab=way": {"SO-10240, accepted", "AiAccount, posted"},
 }
 """What is English in every language still. It only ever gets shorter."""
 

@@ -93,7 +93,7 @@ NO_PAGES = {
     "signin.home", "trials.differences", "uploads.show", "changes.show",
 }  # fmt: skip
 """Routes that show no page of their own to a person who just opens them."""
-IN_ENGLISH = {"rulebook.show", "rulebook.catalogue"}
+IN_ENGLISH = {"rulebook.show"}
 """Sentences made of rules (docs/decisions/0103)."""
 QUOTED = {"code", "pre", "script", "style", "textarea", "kbd", "var"}
 ENGLISH = re.compile(

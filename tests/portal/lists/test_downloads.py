@@ -152,7 +152,7 @@ def test_the_audit_log_says_who_took_which_list(visit, database):
     visit("farah").get("/c/kedai/pushes.xlsx?q=Ace&state=accepted")
     nurul, adam = visit("nurul"), visit("adam")
     log = plain(nurul.text("/c/kedai/audit?what=evidence"))
-    said = "of the push history as Excel. Filter: search: Ace, answer: accepted."
+    said = "of the posting log as Excel. Filter: search: Ace, answer: accepted."
     assert re.search(rf"Farah[\w ]* downloaded \d+ rows? {re.escape(said)}", log)
     seen_by_admin = plain(adam.text("/c/kedai/audit?what=evidence"))
     assert "Filter: search: •••, answer: accepted." in seen_by_admin

@@ -241,7 +241,7 @@ def test_a_dry_run_counts_what_would_be_and_stores_nothing_of_it(house: House) -
     assert "Ready to post 0 On hold 2 RM 75.00" in page
     assert "Not posted (by rule) 1 RM 37.50 All records 3 RM 112.50" in page
     assert re.search(r"Customer \S*C-9\S* .*? 2 RM 75.00", page)
-    assert "Sales administration 2 RM 75.00" in page
+    assert "Sales administration 2 RM 75.00 Map the values" in page
     assert (house.count(Posting), house.count(Hold)) == (0, 0)
     shown = plain(mei.text("/c/kedai/"))
     assert "2026-10-01 to 2026-10-31: 0 of 3 records ready to post, 2 on hold." in shown

@@ -30,7 +30,7 @@ def test_what_is_left_is_said_and_asked_for_next(visit, database, cause):
     lim = visit("lim")
     page = lim.text(f"{URL}?cause={cause}")
     assert "Approve 1 document, " in plain(page)
-    assert "These are the oldest 1 of this cause. 1 more waits" in plain(page)
+    assert "These are the oldest 1 of this cause. 1 more follows" in plain(page)
     done = lim.post(URL, answered(page, op="a-1"), status=303)
     rest = lim.text(done.location)
     assert re.search(r"1 approved, RM [\d,.]+\. 1 more waits: go on below\.", plain(rest))
@@ -128,7 +128,7 @@ def test_what_was_taken_back_since_is_said(visit, database, both, monkeypatch):
     lim.post("/c/kedai/holding/undo", {"undo": "f-1"}, status=303)
     lim.text("/c/kedai/holding?view=approve")
     told = plain(lim.text(lim.post(URL, form, status=303).location))
-    assert "Already done: 2 approved, RM 4,800.00. You took it back since." in told
+    assert "Already done: 2 approved, RM 4,800.00. You undid it since." in told
 
 
 def test_somebody_elses_form_is_no_first_click(visit, database, both):

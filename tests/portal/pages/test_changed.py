@@ -65,7 +65,7 @@ def test_T01a_what_was_changed_in_the_target_is_not_to_be_sent_either(visit, hol
     assert "Posted: AiAccount sales invoice SO-10240" in page
     assert "Release SO-10240, nothing is sent" in page
     for wrong in ("Will be sent", "will be sent", "RM 288.00"):
-        assert wrong not in page.partition("held for")[2]
+        assert wrong not in page.partition("on hold for")[2]
     with database.write() as session:
         posting = session.get_one(Hold, hold).posting_id
         session.execute(update(Posting).where(Posting.id == posting).values(hash="of an update"))

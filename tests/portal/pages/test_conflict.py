@@ -128,7 +128,7 @@ def test_where_the_target_shows_no_content_the_page_says_so(visit, hold, databas
     page = plain(visit("lim").text(f"{H}/{hold}"))
     number = number_of(database, hold)
     assert (
-        f"No more is known here of what stands in AiAccount under {number}. Look at it there"
+        f"Details of {number} in AiAccount could not be read. Compare it in AiAccount before"
         in page
     )
 

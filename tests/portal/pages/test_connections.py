@@ -121,7 +121,7 @@ def test_a_target_counts_what_is_open_and_what_the_last_document_days_posted(vis
     with database.write() as session:
         session.execute(text("UPDATE posting SET book = 5, amount = 7 WHERE state = 'held'"))
     held = one(database, "SELECT count(*) FROM posting WHERE state = 'held'")
-    assert f"Held {held}, RM 0.{5 * held:02}" in told()
+    assert f"On hold {held}, RM 0.{5 * held:02}" in told()
 
 
 def test_pushes_are_the_newest_of_all_states_and_found_by_number_or_party(visit, database):

@@ -31,7 +31,7 @@ def test_the_bar_to_undo_stands_on_every_page_until_its_time_is_over(visit, data
     assert "Undo" not in plain(visit("tan").text("/c/kedai/runs")).replace("undo,", "")
     assert visit("tan").post(f"{H}/undo", {"undo": "form-1"}).status_code == 404
     done = lim.post(f"{H}/undo", {"undo": "form-1"}, status=303)
-    assert "Taken back: 1 document waits again." in plain(lim.text(done.location))
+    assert "Undone: 1 document waits again." in plain(lim.text(done.location))
     assert "Sent in" not in plain(lim.text("/c/kedai/runs"))
     assert lim.post(f"{H}/undo", {"undo": "form-1"}).status_code == 409
 
@@ -57,7 +57,7 @@ def test_the_bar_gives_back_what_was_given_away_or_put_aside_by_mistake(visit, d
     assert "SO-10210 given to Lim. Undo within 30 s. Undo" in swapped
     assert "SO-10210 given" not in plain(visit("lim").text(H))
     done = farah.post(f"{H}/undo", {"undo": "g-1"}, status=303)
-    assert "Taken back: 1 hold is as it was." in plain(farah.text(done.location))
+    assert "Undone: 1 hold is as it was." in plain(farah.text(done.location))
     assert one(database, f"SELECT person_id {where}") is None
     day = (clock.now() + timedelta(days=3)).date().isoformat()
     page = farah.text(f"{H}/many?act=snooze&view=all&q=SO-10210")
@@ -69,7 +69,7 @@ def test_the_bar_gives_back_what_was_given_away_or_put_aside_by_mistake(visit, d
     visit("lim").post(f"{H}/{hold}/assign", {"person": "0", "op": "g-2"}, status=303)
     late = farah.post(f"{H}/undo", {"undo": "m-1"})
     assert late.status_code == 409
-    assert "SO-10210 was changed since: nothing was taken back." in shown(late)
+    assert "SO-10210 was changed since: nothing was undone." in shown(late)
     assert f"Snoozed until {day} 08:00" in plain(farah.text(f"{H}/{hold}"))
 
 
@@ -84,7 +84,7 @@ def test_what_is_put_aside_leaves_the_list_and_is_still_counted(visit, database,
     assert f"Snoozed until {day} 08:00" in plain(farah.text(f"{H}/{hold}"))
     todo = plain(farah.text(H))
     assert "Customer C-99 is no debtor" not in todo
-    assert "1 snoozed and held all the same" in todo
+    assert "1 snoozed and still on hold" in todo
     assert "Snoozed 1" in todo
     assert before is not None
     assert f"Holding area {before[1]}" in todo

@@ -56,7 +56,7 @@ def test_the_source_s_own_words_stand_beside_the_value(visit, form):
     page = plain(visit("farah").text(f"{MISSING}?cause={form['cause']}"))
     assert "Latest SO-" in page
     assert "from NetShop" in page
-    assert "Uom" in page
+    assert "UOM" in page
 
 
 def test_a_page_that_shows_nothing_chosen_warns_of_nothing(visit, form):

@@ -59,7 +59,7 @@ def test_reverting_fills_the_form_with_what_counted_before(visit, database):
     page = farah.text(f"{ENTRY}?key=C-77&revert={no}")
     assert 'id="other" name="other" maxlength="200" autocomplete="off"' in page
     assert 'value="Aisyah Rahman"' in page
-    assert f"takes back revision {no}" in plain(page)
+    assert f"undoes revision {no}" in plain(page)
     assert "Nothing is saved yet" in page
     assert "takes back" not in plain(farah.text(f"{ENTRY}?key=C-77&revert=98765"))
 

@@ -107,7 +107,7 @@ def test_the_dashboard_answers_first(visit):
     page = plain(visit("farah").text("/c/kedai/"))
     assert "9 records need attention: RM 6,248.00" in page
     assert "Oldest 1 h: SO-10200 , owner Sales administration" in page
-    assert "Last sync 11/20 11:30 · 2 rows" in page
+    assert "Last sync 11/20 11:30 · 2 documents" in page
     assert "received 12 posted 1 on hold 9 waiting 1 not posted 1" in page
 
 
@@ -195,8 +195,8 @@ def test_filters_narrow_the_groups(visit):
     page = plain(farah.text("/c/kedai/holding?q=SO-10203"))
     assert "1 record · RM 200.00" in page
     page = plain(farah.text("/c/kedai/holding?q=nothing+like+it"))
-    assert "No held record matches this filter." in page
-    assert "9 records without." in page
+    assert "No records match this filter." in page
+    assert "Without filters: 9 records." in page
 
 
 def test_the_pane_shows_the_missing_value_with_its_space(visit, database):
@@ -215,7 +215,7 @@ def test_a_fix_says_first_what_it_frees_and_frees_it(visit, database):
         farah.client.get("/c/kedai/mappings/preview", query_string=form).get_data(as_text=True)
     )
     assert "clears 3 RM 576.00" in shown
-    assert "1 stays held: adds_up The lines of the number do not add up to the total." in shown
+    assert "1 stays on hold: adds_up The lines of the number do not add up to the total." in shown
     refused = farah.post("/c/kedai/mappings/fix", {**form, "rev": 1}, status=422)
     assert "Enter a short reason" in refused.get_data(as_text=True)
     assert one(database, "SELECT count(*) FROM mapping_entry WHERE key = 'AB-100 '") == 0
@@ -350,7 +350,7 @@ def test_sync_sends_only_what_the_button_named(visit, database):
     )
     days = {"doc_type": "sales_invoice", "first": "2026-11-01", "last": "2026-11-30"}
     shown = olga.client.get(url, query_string=days).get_data(as_text=True)
-    assert "Sync 1, RM 1,920.00" in plain(shown)
+    assert "Send 1 document, RM 1,920.00" in plain(shown)
     assert "Already posted 2 RM 384.00" in plain(shown)
     figure = re.findall(r'name="total" value="(\d+)"', shown)[0]
     changed = olga.post(url, {**days, "count": 5, "total": figure}, status=409)
@@ -365,7 +365,7 @@ def test_sync_sends_only_what_the_button_named(visit, database):
 def test_what_a_push_came_to_hides_what_it_went_through(visit, database):
     ends = "UPDATE push SET state = '{}', error = 'The line was cut.' WHERE number = 'SO-10240'"
     for state, shown, hidden in (
-        ("accepted", "their id", "The line was cut."),
+        ("accepted", "AiAccount reference", "The line was cut."),
         ("uncertain", "The line was cut.", "None"),
     ):
         with database.write() as session, any_move(session):

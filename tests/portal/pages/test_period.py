@@ -48,9 +48,9 @@ def test_the_three_ways_stand_on_the_page(visit, hold, database):
     page = visit("farah").text(f"{H}/{hold}")
     told = plain(page)
     for words in (
-        "Instead of 2026-11-18; 2026-11-19 is the first open day of AiAccount.",
+        "Now 2026-11-18. The first open date in AiAccount is 2026-11-19.",
         "Request to reopen November 2026",
-        "Ask where SO-10220 goes",
+        "Refer SO-10220",
     ):
         assert words in told
     assert re.search(r'name="day" required min="2026-11-19" value="2026-11-19"', page)

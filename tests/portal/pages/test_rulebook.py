@@ -25,7 +25,7 @@ BOOK, FILE = "/c/kedai/rules/book", "/c/kedai/rules/files/shop.rules"
 def test_the_page_says_every_topic_and_names_what_is_missing(visit):
     page = visit("vera").text(BOOK)
     assert [t for t in TOPICS if f'<h2 id="{t}">' not in page] == []
-    assert "No rule answers: Retry: when a push fails." in plain(page)
+    assert "No rule answers: Retry: when posting fails." in plain(page)
     assert "Rule version 1 (" in page
     assert "published" in plain(page)
     assert "by Pua, written by Chan" in plain(page)

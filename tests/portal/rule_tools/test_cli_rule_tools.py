@@ -67,14 +67,14 @@ def test_json_is_one_object(starter: Path, form: list[str]) -> None:
 
 
 def test_check_counts_what_nothing_carries_out_and_publish_refuses_it(starter: Path) -> None:
-    assert "not carried out" not in run("check", starter).stdout
+    assert "not supported yet" not in run("check", starter).stdout
     assert run("check", starter, "--publish").return_value == 0
     later = STARTER.with_name("orders-autocount")  # its sales orders go nowhere yet
     result = run("check", later)
     assert result.return_value == 0
     count = json.loads(run("check", later, "--json").stdout)["not_carried_out"]
     assert count > 0
-    assert f"{count} not carried out yet, refused by publishing" in result.stdout
+    assert f"{count} not supported yet, which publishing refuses" in result.stdout
     refused = run("check", later, "--publish")
     assert refused.return_value == 1
     assert refused.stdout.count("error[SYN40]") == count
@@ -107,7 +107,7 @@ def test_explain_writes_the_rule_book(starter: Path) -> None:
     result = run("explain", starter)
     assert result.return_value == 0
     assert result.stdout.startswith("# Rule book: rules\n")
-    words = "“Ready for aiaccount” means for an order that becomes a sales invoice: its status is"
+    words = "An order is ready to post to aiaccount as a sales invoice when: its status is"
     assert words in result.stdout
 
 
@@ -145,7 +145,7 @@ def test_diff_says_old_and_new_and_what_it_reaches(starter: Path, tmp_path: Path
 def test_diff_of_the_same_rules_is_nothing(starter: Path) -> None:
     result = run("diff", starter, STARTER)
     assert result.return_value == 0
-    assert result.stdout == "The same rules.\n"
+    assert result.stdout == "Both versions have the same meaning.\n"
 
 
 def test_init_begins_a_folder_that_is_clean(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_cancelled_posted_e_invoiced_order_in_a_locked_period_is_one_sentence(
     assert (
         "- An order that is cancelled after it was posted (but not as a sales order in autocount), "
         "while the period of the document is locked, whether or not it has an e-invoice and "
-        "whatever “goods out” is: nothing is done in autocount, and no one can release it.\n"
+        "whatever “goods out” is: nothing is done in autocount, and the hold cannot be released.\n"
     ) in told
 
 
@@ -206,4 +206,4 @@ def test_what_is_no_backtest_is_told(starter: Path, tmp_path: Path, text: str) -
     file.write_text(text, "utf-8")
     result = run("explain", starter, "--backtest", file)
     assert isinstance(result.exception, Stop)
-    assert "is no report of a backtest" in result.exception.message
+    assert "is not a backtest report" in result.exception.message

@@ -26,7 +26,7 @@ from tests.rules.kedai import TEXT as KEDAI
 LOCKED = (
     "An order that is cancelled after it was posted, while the period of the document is locked, "
     "whether or not it has an e-invoice and whatever “gone out” is: nothing is done in autocount, "
-    "and no one can release it."
+    "and the hold cannot be released."
 )
 
 
@@ -62,9 +62,9 @@ def test_a_cancelled_posted_order_in_a_locked_period_is_one_sentence() -> None:
 def test_ready_is_one_sentence_for_each_route() -> None:
     (delivery, order) = said("ready")
     assert delivery == (
-        "“Ready for autocount” means for a delivery that becomes a delivery order: its status is "
-        "“left”; it is no duplicate; these checks pass: “is ordered” and “open period”; nothing "
-        "that it needs is blank, and every code and unit in it is known."
+        "A delivery is ready to post to autocount as a delivery order when: its status is "
+        "“left”; it is not a duplicate; these checks pass: “is ordered” and “open period”; all "
+        "required fields are filled, and all codes and units are mapped."
     )
     assert "its status is “agreed”, “sent” or “closed”; part of it is not billed yet" in order
     assert "its delivery order is posted" in order
@@ -76,7 +76,7 @@ def test_ready_is_one_sentence_for_each_route() -> None:
 def test_ready_names_what_goes_early() -> None:
     text = DEPOT.replace("    wait     draft", "    early    draft")
     assert "“sent” or “closed” or “draft”, while it can still change;" in said("ready", text)[1]
-    assert any("although it can still change" in w for w in said("status", text))
+    assert any("although its status can still change" in w for w in said("status", text))
 
 
 def test_no_const_is_called_by_its_name_alone() -> None:
@@ -103,7 +103,7 @@ def test_bill_and_retry_and_units_are_said() -> None:
         "what was billed before, out of what is wanted of the line. The rest waits for a later "
         "invoice."
     ) in said("timing")
-    assert any("up to 5 times, the first time after 30 seconds" in w for w in said("retry"))
+    assert any("up to 5 times, first after 30 seconds" in w for w in said("retry"))
     assert "1 CTN is 6 TIN." in said("uom")
 
 
@@ -144,9 +144,11 @@ def test_a_rule_has_its_owner_and_the_tests_in_which_it_decides() -> None:
 def test_a_topic_that_nothing_answers_is_named_with_its_risk() -> None:
     kept = re.sub(r"\n(retry|duplicates|approve|check agreed)[^\n]*\n(    [^\n]*\n)+", "\n", DEPOT)
     found = written(kept)
-    assert found.missing == ("Approval and version", "Duplicates", "Retry: when a push fails")
+    assert found.missing == ("Approval and version", "Duplicates", "Retry: when posting fails")
     for page in (markdown(found, "Rules"), html(found, "Rules")):
-        assert "No rule answers: Approval and version; Duplicates; Retry: when a push" in page
+        assert (
+            "No rule answers: Approval and version; Duplicates; Retry: when posting fails" in page
+        )
         assert "Missing: no rule covers this topic. The same thing may be posted twice." in page
         assert "Missing for an order: no rule answers “duplicate invoice”." in page
 
