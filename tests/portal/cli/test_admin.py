@@ -135,7 +135,7 @@ def test_a_file_with_mistakes_stores_nothing(
     assert run(*words) == 1
     told = capsys.readouterr()
     assert "orders!" in told.out
-    assert "1 place is wrong; nothing was stored" in told.err
+    assert "1 place is wrong, so nothing was stored" in told.err
     assert run("ingest", str(tmp_path), *COMPANY, "--source", "netshop") == 2
     notes = tmp_path / "notes.txt"
     notes.write_text("hello")
@@ -208,4 +208,4 @@ def test_T38c_replay_tells_by_which_digest_each_was_verified(
     assert "  0 of 1 verified by digest 2 (decision, without wording)" in told
     rest = len(judged) - 2
     assert f"  {rest} of {rest} verified by digest 3 (what came of it" in told
-    assert f"evaluation {judged[0].id} comes out otherwise" in told
+    assert f"evaluation {judged[0].id} has a different result" in told

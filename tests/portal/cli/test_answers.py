@@ -234,15 +234,15 @@ WRONG = [
     ("limit = 5000", "limits = 5000", "rules: limits is not a question of the set-up"),
     ("[rules]", "[ruels]", "ruels is not a question of the set-up"),
     ('name = "Tan Mei Ling"', "", "person has no name"),
-    ("limit = 5000", 'limit = "much"', "rules: “much” is no amount"),
-    ("limit = 5000", 'hour = "25:00"', "rules: “25:00” is no hour"),
+    ("limit = 5000", 'limit = "much"', "rules: “much” is not an amount"),
+    ("limit = 5000", 'hour = "25:00"', "rules: “25:00” is not a time"),
     ("limit = 5000", f"limit = {'[' * 3_000}", "cannot be read"),
     ("limit = 5000", "limit = -1", "approval limit"),
-    ("7500.50", "-1", "rules: einvoice_limit is no amount"),
-    ("7500.50", '"much"', "rules: “much” is no amount"),
+    ("7500.50", "-1", "rules: einvoice_limit is not an amount"),
+    ("7500.50", '"much"', "rules: “much” is not an amount"),
     ("= true", '= "perhaps"', "rules: einvoice_at_limit: “perhaps”"),
     ("einvoice_at_limit = true", 'einvoice_from = "soon"', "rules: einvoice_from: “soon” is"),
-    ("netshop-aiaccount", "netshop", "rules: there is no template “netshop”"),
+    ("netshop-aiaccount", "netshop", "rules: unknown template “netshop”"),
     ("2026-10-01", '"soon"', "cutover: starts_on: “soon” is not a day"),
     ("2026-09-30", '"soon"', "company: closed_through: “soon” is not a day"),
     ("[company]", "company", "cannot be read"),
@@ -268,4 +268,4 @@ def test_without_answers_it_prints_a_new_address(
     assert len(rows(tmp_path, "SELECT token_hash FROM setup_address")) == 1
     terminal("setup", "--answers", answers(tmp_path, ANSWERS.partition("[rules]")[0]))
     assert terminal("setup") == 1
-    assert "has a company already" in capsys.readouterr().err
+    assert "because one exists already" in capsys.readouterr().err

@@ -36,9 +36,9 @@ def test_a_new_target_is_made_and_the_next_step_said(
         ("../x", "autocount", "cannot be a name"),
         ("a", "autocount", "cannot be a name"),
         ("import", "autocount", "cannot be a name"),
-        ("aiaccount", "autocount", "There is a connector aiaccount already"),
-        ("shopify", "autocount", "There is a connector shopify already"),
-        ("books", "sage", "There is no connector 'sage'"),
+        ("aiaccount", "autocount", "A connector aiaccount exists already"),
+        ("shopify", "autocount", "A connector shopify exists already"),
+        ("books", "sage", "Unknown connector 'sage'"),
     ],
 )
 def test_what_cannot_be_made_is_said(
@@ -58,7 +58,7 @@ def test_one_that_is_not_there_cannot_be_tried(
     terminal: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert terminal("connector", "test", "books", "--in", str(tmp_path)) == 2
-    assert f"There is no books in {tmp_path}" in capsys.readouterr().err
+    assert f"{tmp_path} has no connector books" in capsys.readouterr().err
 
 
 def test_a_folder_of_connectors_that_is_not_there_ends_a_command_in_words(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def test_noted_heads_that_are_none_end_with_words(
     heads.write_text(line)
     code = terminal("evidence", "verify", str(written(tmp_path)), "--anchors", str(heads))
     assert code == 2
-    assert "is no file of noted heads" in capsys.readouterr().err
+    assert "is not a file of noted heads" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def test_a_fault_of_ours_is_internal(
 
     monkeypatch.setattr(cli.commands.commands["version"], "callback", broken)
     assert run("version") == 4
-    assert "fault of Clearpost" in capsys.readouterr().err
+    assert "internal error in Clearpost" in capsys.readouterr().err
 
 
 def test_ctrl_c_is_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +194,7 @@ def test_a_portal_whose_key_is_not_given_is_the_environment(
 
 def test_one_sample_shop_a_home(tmp_path: Path) -> None:
     with alone(tmp_path / "demo"):
-        with pytest.raises(Stop, match="runs in") as second, alone(tmp_path / "demo"):
+        with pytest.raises(Stop, match="already running in") as second, alone(tmp_path / "demo"):
             pass
         assert second.value.code == 3
     with alone(tmp_path / "demo"):
