@@ -117,7 +117,7 @@ def _pages(url: str, records: int, holds: int) -> dict[str, object]:
 
 
 def _cleared_up(database: "Database") -> None:
-    """What PostgreSQL does by itself within minutes after so much was written."""
+    """What PostgreSQL does automatically within minutes after so much was written."""
     if database.dialect == "postgresql":
         with database.engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM")

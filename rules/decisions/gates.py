@@ -33,6 +33,9 @@ from rules.values.names import plain
 from rules.values.unknown import Gap, Unknown
 from rules.values.wording import parse_message
 
+ASKS: Final = "So it needs an approval."
+"""What is said behind why it is not known whether it does."""
+
 
 class ApprovalProgram:
     """One approve declaration of one record kind."""
@@ -68,7 +71,7 @@ class ApprovalProgram:
             return Said(), None
         span = self.when.span if self.when else self.declared.span
         operands = texts(self.when.operands, run) if self.when else ()
-        text = "" if result == PASS else self.message(run)
+        text = "" if result == PASS else self._words(run, asks)
         said = Said([Verdict(self.rule, "approve", route, result, span, operands, None, text)])
         if result == PASS:
             return said, None
@@ -82,6 +85,12 @@ class ApprovalProgram:
         ]
         people = tuple(o.text(run) for o in self.never if type(o.closure(run)) is not Unknown)
         return said, ApprovalNeed(self.rule, self.declared.role, people, text)
+
+    def _words(self, run: Run, asks: Any) -> str:
+        """What the rules say; where nobody knows whether it is so, why not: theirs may be false."""
+        known = run.bare or type(asks) is not Unknown
+        why = {} if known else dict.fromkeys(gap.message for gap in asks.gaps if not gap.silent)
+        return f"{' '.join(why)} {ASKS}" if why else self.message(run)
 
     def nameless(self, run: Run) -> list[Gap]:
         """Why it is unknown who made the record: nobody can be kept from approving his own.

@@ -107,7 +107,7 @@ def test_another_schema_pauses_it_until_it_fits(
     batches = worked(lambda: schema_becomes(database, version))
     work(database, clock, steps())
     assert caplog.text.count(PAUSED) == 1
-    assert f"is at {version}, this program needs {VERSION}. {told}" in caplog.text
+    assert f"is {version}; version {VERSION} is required. {told}" in caplog.text
     assert caplog.text.count("going on") == 1
 
 

@@ -69,6 +69,14 @@ def findings(
     return [f for d in outcome.decisions for f in d.findings]
 
 
+APPROVE = """
+approve refund for books.credit_note
+    when     total > 4.00
+    by       accounts
+    say      "{total} is above the limit."
+"""
+
+
 def codes(*given: Any, **more: Any) -> list[str]:
     return [f.code for f in findings(*given, **more)]
 
@@ -184,3 +192,16 @@ def test_an_amount_is_told_in_the_currency_of_its_record(made_by: Any, say: str)
     assert told(text, "SGD") == f"{dear} is above {dear}, not {dear}."
     home = "RM 1,301.74"
     assert told(text.replace("SGD", "MYR"), "MYR") == f"{home} is above {home}, not {home}."
+
+
+@BOTH
+def test_an_approval_that_may_not_be_needed_says_why_it_is_asked_for(made_by: Any) -> None:
+    """What its rule says would be false: 5.00 of one currency is not above 4.00 of another."""
+    text = rules("total >= 0.00") + APPROVE
+    home = findings(made_by, text, currency="MYR")
+    assert [f.message for f in home if f.code == "APP01"] == ["RM 5.00 is above the limit."]
+    (asked,) = (f for f in findings(made_by, text, currency="SGD") if f.code == "APP01")
+    assert asked.message == (
+        "4.00 counts in MYR, as all amounts of shop do, and this refund is in SGD. "
+        "Amounts of two currencies are not compared. So it needs an approval."
+    )
