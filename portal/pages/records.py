@@ -36,7 +36,7 @@ from portal.web import filters, forms, fragments, labels, store, target_status
 from rules.values.posting_states import PostingState
 
 pages = Blueprint("records", __name__, url_prefix="/c/<co>")
-A_PAGE, RAW_LINES = 100, 1_500
+A_PAGE, RAW_LINES, NEAR = 100, 1_500, 10
 
 
 @pages.get("/records/<source>/<kind>/<record_id:external_id>")
@@ -159,8 +159,8 @@ def _payout(shown: _Shown) -> payout_orders.PayoutCard | None:
     newest = next((v for v in shown.versions if v.no == shown.record.version), None)
     if shown.record.kind != payout_orders.KIND or newest is None or not newest.body:
         return None
-    page = forms.whole(request.args.get("entries")) or 1
-    return payout_orders.card(store.reading(), shown.record.id, newest.body, page)
+    at = forms.whole(request.args.get("entries")) or 1
+    return payout_orders.card(store.reading(), shown.record.id, newest.body, at)
 
 
 def _standstill(postings: Sequence[queries.PostingRow]) -> Mapping[int, Pill]:
@@ -179,10 +179,10 @@ def _first_to_see(postings: Sequence[queries.PostingRow]) -> queries.PostingRow 
 def _seven(shown: _Shown) -> dict[str, object]:
     session, record, posting = store.reading(), shown.record, shown.posting
     target = registry.targets().get(posting.target_connector) if posting else None
-    documents = target.documents if target and posting else ()
+    documents = target.documents if target else ()
     schema = next((d for d in documents if posting and d.name == posting.doc_type), None)
-    about = posting.id if posting else None
-    found = preentry.card(session, record.id, about, schema, shown.open_holds)
+    about = (record.id, posting.id if posting else None, schema)
+    found = preentry.card(session, *about, shown.open_holds)
     return {
         "answers": found.answers,
         "checks": found.checks,
@@ -212,8 +212,8 @@ def _place_of(record: queries.RecordRow, one: checklist_and_finding.Ticked) -> s
 
 def _trace(shown: _Shown) -> dict[str, object]:
     session, record_id = store.reading(), shown.record.id
-    finding = checklist_and_finding.finding(session, record_id)
-    return {"steps": trace.timeline(session, record_id), "finding": finding}
+    part = forms.part(trace.timeline(session, record_id), A_PAGE, fragments.asked("row"))
+    return {"part": part, "finding": checklist_and_finding.finding(session, record_id)}
 
 
 def _lineage(shown: _Shown) -> dict[str, object]:
@@ -244,22 +244,22 @@ def _rules(shown: _Shown) -> dict[str, object]:
 
 
 def _versions(shown: _Shown) -> dict[str, object]:
-    versions = shown.versions
-    by_no = {v.no: v for v in versions}
+    by_no = {v.no: v for v in shown.versions}
     new = by_no.get(fragments.asked("to") or shown.record.version or 0)
     before = max((no for no in by_no if new and no < new.no), default=0)
     old = by_no.get(fragments.asked("from") or before)
     show = filters.sees_personal()
     bodies = [personal_data.without_personal(v.body, show=show) for v in (old, new) if v]
     changes = differences.difference(*bodies) if old and new else ()
-    return {"old": old, "new": new, "changes": changes, "money": differences.money_change(changes)}
+    part = forms.part(shown.versions, A_PAGE, fragments.asked("row"))
+    money = differences.money_change(changes)
+    return {"old": old, "new": new, "changes": changes, "part": part, "money": money}
 
 
 def _pushes(shown: _Shown) -> dict[str, object]:
     session, record_id = store.reading(), shown.record.id
-    found = push_history.pushes(session, record_id)
     return {
-        "pushes": found,
+        "pushes": (found := push_history.pushes(session, record_id)),
         "readings": reading_plan.of_record(session, record_id),
         "EInvoice": EInvoiceStatus,
         "now": g.now,
@@ -285,11 +285,12 @@ def _pruned(digest: str) -> Refusal:
 
 
 def _raw(shown: _Shown) -> dict[str, object]:
-    no = fragments.asked("version") or shown.record.version
-    version, show = next((v for v in shown.versions if v.no == no), None), filters.sees_personal()
+    no, show = fragments.asked("version") or shown.record.version, filters.sees_personal()
+    version = next((v for v in shown.versions if v.no == no), None)
     body = personal_data.without_personal(version.body, show=show) if version else {}
     part = forms.part(filters.pretty(body).split("\n"), RAW_LINES, fragments.asked("row"))
-    return {"version": version, "part": part, "may_download": show}
+    near = [v for v in shown.versions if abs(v.no - (no or 0)) <= NEAR or v.no == 1]
+    return {"version": version, "part": part, "near": near, "may_download": show}
 
 
 def _download(record: queries.RecordRow) -> Response:

@@ -92,4 +92,7 @@ def test_what_is_of_another_type_is_not_taken_for_what_it_looks_like() -> None:
 
 def test_a_rounding_that_it_does_not_tell_is_not_ours() -> None:
     step = report(changed("settings", rounding_mode=None)).steps[6]
-    assert (step.ok, step.words) == (False, "Nothing there, per line here.")
+    assert (step.ok, step.words) == (
+        False,
+        "AiAccount rounds in a way that it does not name, but the rules round line by line.",
+    )

@@ -4,10 +4,10 @@ import html
 import re
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from holding.store.database import Database
-from holding.tables import Company
+from holding.tables import Company, Record, Version
 from portal.pages.records import TABS
 from portal.web.forms import part
 from tests.holding.shop import Shop, line, order
@@ -40,6 +40,33 @@ def _receive(database: Database, clock: SetClock, count: int) -> None:
 def test_each_tab_of_its_record_is_light(visit, long, tab):
     page = visit("farah").get(f"{RECORD}?tab={tab}").data
     assert len(page) <= MOST
+
+
+def test_a_record_of_a_thousand_versions_is_light(visit, database):
+    url = f"{RECORDS}/SO-10241"
+    with database.write() as session:
+        record = session.scalars(select(Record).where(Record.external_id == "SO-10241")).one()
+        newest = session.get_one(Version, record.version_id)
+        one = {c.name: getattr(newest, c.key) for c in Version.__mapper__.columns if c.key != "id"}
+        further = range(newest.no + 1, 1_001)
+        rows = [one | {"no": no, "sha256": f"{no:064x}", "stamp": None} for no in further]
+        session.execute(insert(Version), rows)
+    farah = visit("farah")
+    for tab in TABS:
+        assert len(farah.get(f"{url}?tab={tab}").data) <= MOST, tab
+    page, seen = farah.text(f"{url}?tab=versions"), 0
+    assert 'name="from" type="number" min="1" max="1000"' in page
+    while True:
+        seen += page.count('data-label="sha256"')
+        further = re.search(r'<a class="btn" href="([^"]+)">Next</a>', page)
+        if not further:
+            break
+        page = farah.text(html.unescape(further[1]))
+    assert seen == 1_000
+    raw = farah.text(f"{url}?tab=raw&version=500")
+    for near in ("v1", "v490", "v510"):
+        assert f">{near}</a>" in raw
+    assert ">v489</a>" not in raw
 
 
 def test_its_hold_is_light(visit, database, long):
