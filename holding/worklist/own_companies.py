@@ -1,6 +1,6 @@
 """The companies of one person side by side: what waits in each, and whether its targets go on.
 
-Here: one line a company, from five statements however many there are. Not here: one company's own
+Here: one line a company, from six statements however many there are. Not here: one company's own
 board (dashboard.py), which companies somebody is in (holding/access/people.py).
 """
 
@@ -15,7 +15,16 @@ from sqlalchemy.orm import Session
 
 from holding.store import bulk
 from holding.store.sums import most_first
-from holding.tables import Company, Connection, Hold, Membership, TeamMember, Throttle
+from holding.tables import (
+    Company,
+    Connection,
+    Hold,
+    Membership,
+    Posting,
+    Run,
+    TeamMember,
+    Throttle,
+)
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.row_states import BreakerState
 from holding.tallies import tally_figures
@@ -28,7 +37,8 @@ from holding.worklist import filters
 class CompanyLine:
     """One company. `held`: records with an open exception, `mine` of them are the person's or wait
     in one of their teams; `stopped` of its `targets` are paused or out of reach;
-    their names, and those of its sources, are one text each.
+    their names, and those of its sources, are one text each. `synced_at`: when a sync last ended,
+    or a document was last posted.
     """
 
     id: int
@@ -45,12 +55,13 @@ class CompanyLine:
     stopped: int
     source_names: str
     target_names: str
+    synced_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
     """What is on hold in a company, how many of it are the person's, and since when; and what the
-    company connects.
+    company connects, and when something was last sent.
     """
 
     figure: Figure
@@ -58,6 +69,7 @@ class _Held:
     oldest_at: datetime | None
     source_names: str
     target_names: str
+    synced_at: datetime | None
 
 
 def own_companies(session: Session, person_id: int) -> tuple[CompanyLine, ...]:
@@ -111,6 +123,7 @@ def _line(row: Any, roles: Sequence[str], held: _Held) -> CompanyLine:
         stopped=int(stopped or 0),
         source_names=held.source_names,
         target_names=held.target_names,
+        synced_at=held.synced_at,
     )
 
 
@@ -120,18 +133,39 @@ def _held(session: Session, person_id: int, companies: Sequence[int]) -> dict[in
     since = first.correlate(Company).scalar_subquery().label("since")
     sources, targets = _names("source"), _names("target")
     query = select(Company.id, since, sources.label("sources"), targets.label("targets"))
+    query = query.add_columns(_ended().label("ended_at"))
     rows = session.execute(query.where(bulk.among(Company.id, companies)))
     told = {row.id: row for row in rows}
     teams = select(TeamMember.team_id).where(TeamMember.person_id == person_id)
     my_teams = frozenset(session.scalars(teams))
-    found = {}
+    found, posted = {}, _posted(session, companies)
     for company_id, tallied in tally_figures.whole_records(session, companies).items():
         everything = tally_figures.figure(tallied, lambda _look: True)
         mine = tally_figures.figure(tallied, lambda look: filters.own(look, person_id, my_teams))
         one = told[company_id]
-        found[company_id] = _Held(
-            everything, mine.records, one.since, one.sources or "", one.targets or ""
-        )
+        synced = max(filter(None, (one.ended_at, posted.get(company_id))), default=None)
+        names = (one.sources or "", one.targets or "")
+        found[company_id] = _Held(everything, mine.records, one.since, *names, synced)
+    return found
+
+
+def _ended() -> Any:
+    """When the newest sync of a company that ended did."""
+    mine = (Run.company_id == Company.id, Run.ended_at.is_not(None))
+    newest = select(Run.ended_at).where(*mine).order_by(Run.id.desc()).limit(1)
+    return newest.correlate(Company).scalar_subquery()
+
+
+def _posted(session: Session, companies: Sequence[int]) -> dict[int, datetime]:
+    """Company -> when a document was last posted, by the index of each of its targets."""
+    mine = (Posting.connection_id == Connection.id, Posting.posted_at.is_not(None))
+    newest = select(func.max(Posting.posted_at)).where(*mine).correlate(Connection)
+    at = newest.scalar_subquery().label("at")
+    query = select(Connection.company_id, at).where(Connection.side == "target")
+    found: dict[int, datetime] = {}
+    for row in session.execute(query.where(bulk.among(Connection.company_id, companies))):
+        if row.at is not None:
+            found[row.company_id] = max(row.at, found.get(row.company_id, row.at))
     return found
 
 

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from holding.store.database import Database
-from holding.tables import Company, Hold, Membership, Person
+from holding.tables import Company, Hold, Membership, Person, Posting, Run
 from holding.words import sums
 from holding.worklist import filters
 from holding.worklist.filters import Filter
@@ -51,8 +52,28 @@ def test_each_company_has_its_own_figures(lines: dict[str, list[str]], database:
     assert own.split()[0] == str(mine.records)
     assert mine.records < totals.records
     assert re.fullmatch(r"\d+ h|\d+ min|\d+ d.*", oldest)
-    assert targets == "Connected"
-    assert lines["Warung"] == ["0", "RM 0.00", "0", "none", "Connected"]
+    assert re.fullmatch(r"Connected Last sync (\d+ h|\d+ min|\d+ d.*) ago", targets)
+    assert lines["Warung"] == ["0", "RM 0.00", "0", "none", "Connected Never synced"]
+
+
+def test_the_last_sync_is_the_newest_of_a_run_and_of_what_was_posted(
+    visit: Callable[..., Any], database: Database, clock: SetClock
+) -> None:
+    def told() -> str:
+        return table(visit("farah").text("/c"))["Kedai"][-1]
+
+    with database.write() as session:
+        session.execute(update(Run).values(ended_at=clock.now() - timedelta(hours=3)))
+        session.execute(update(Posting).values(posted_at=None))
+    assert told() == "Connected Last sync 3 h ago"
+    with database.write() as session:
+        newest = session.scalars(select(Posting).order_by(Posting.id)).first()
+        assert newest is not None
+        newest.posted_at = clock.now() - timedelta(hours=2)
+    assert told() == "Connected Last sync 2 h ago"
+    with database.write() as session:
+        session.execute(update(Run).values(ended_at=None))
+    assert told() == "Connected Last sync 2 h ago"
 
 
 def test_the_last_row_adds_up_and_each_company_says_what_it_connects(
