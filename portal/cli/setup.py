@@ -261,7 +261,7 @@ def ingest(
         if delivery.errors:
             wrong = plural(len(delivery.errors), "place is", "places are")
             raise Stop(
-                f"{wrong} wrong, so nothing was stored. Correct them and send the file again."
+                f"{wrong} wrong, so nothing was stored. Correct the file and send it again."
             )
         if check:
             click.echo(
