@@ -51,14 +51,23 @@ class Wish:
     opened: bool = False  # a retry asks whether the person has opened the messages
 
 
+@dataclass(frozen=True, slots=True)
+class SetChanged(Refusal):
+    """Some of the holds are not what was looked at; `changes`: what became of each of these."""
+
+    changes: tuple[Left, ...] = ()
+
+
 def open_to(actor: Actor) -> list[str]:
     """The acts that a person may do at all."""
     return [act for act, need in NEEDS.items() if may(actor, need) is None]
 
 
-def do(session: Session, actor: Actor, wish: Wish, now: datetime, op: str) -> Each | Refusal:
+def do(
+    session: Session, actor: Actor, wish: Wish, now: datetime, op: str, *, as_seen: bool = False
+) -> Each | Refusal:
     """Do it with each of the holds; what cannot be done is left, with its reason, and stops none
-    of the others.
+    of the others. `as_seen`: with all of them as they were looked at, or with none (SetChanged).
     """
     if len(wish.seen) > MOST:
         return Refusal(
@@ -70,6 +79,8 @@ def do(session: Session, actor: Actor, wish: Wish, now: datetime, op: str) -> Ea
 
     def act() -> Each | Refusal:
         moved = _moved(session, actor, wish.seen)
+        if as_seen and (changes := (*moved.values(), *_closed(session, actor, wish.seen))):
+            return _changed(changes)
         rest = [hold_id for hold_id in wish.seen if hold_id not in moved]
         answer = _act(session, actor, wish, rest, now, op)
         if isinstance(answer, Refusal):
@@ -129,6 +140,29 @@ def _alone(session: Session, actor: Actor, ids: list[int]) -> dict[int, Left]:
         )
         for hold_id, number in session.execute(query.order_by(Hold.id))
     }
+
+
+def _changed(changes: tuple[Left, ...]) -> SetChanged:
+    """The refusal of all of them for what became of some."""
+    return SetChanged(
+        code="many.changed",
+        message="The list changed while you were reviewing it. Nothing was done.",
+        hint="Look at what changed, then do it with what is there now.",
+        status=409,
+        changes=changes,
+    )
+
+
+def _closed(session: Session, actor: Actor, seen: Seen) -> list[Left]:
+    """The holds that nobody has to decide about any more."""
+    query = (
+        select(Hold.id, Hold.number)
+        .where(Hold.company_id == (actor.company_id or 0), bulk.among(Hold.id, list(seen)))
+        .where(Hold.state != HoldState.OPEN, *within(actor.reach, Hold))
+        .order_by(Hold.id)
+    )
+    over = Refusal("hold.closed", "It is no longer on hold.", "Nothing is left to do.")
+    return [Left(row.id, row.number, over) for row in session.execute(query)]
 
 
 def _moved(session: Session, actor: Actor, seen: Seen) -> dict[int, Left]:

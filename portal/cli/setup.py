@@ -260,9 +260,7 @@ def ingest(
             click.echo(f"{error.where}: {error.message} ({error.value})  {error.hint}")
         if delivery.errors:
             wrong = plural(len(delivery.errors), "place is", "places are")
-            raise Stop(
-                f"{wrong} wrong, so nothing was stored. Correct the file and send it again."
-            )
+            raise Stop(f"{wrong} wrong, so nothing was stored. Correct the file and send it again.")
         if check:
             click.echo(
                 f"{plural(len(delivery.records), 'record')} can be read; nothing was stored."

@@ -154,7 +154,10 @@ def do_many() -> Response:
         return fragments.respond("worklist/many.html", _asked_again(act, wish), status=422)
     op = request.form.get("op", "")
     with store.writing() as session:
-        answer = bulk_acts.do(session, g.actor, wish, g.now, op)
+        answer = bulk_acts.do(session, g.actor, wish, g.now, op, as_seen=True)
+    if isinstance(answer, bulk_acts.SetChanged):
+        store.renew()  # somebody was faster: what is there now is another set
+        return fragments.respond("worklist/many.html", _changed(act, answer), status=409)
     back = url_for("holding.listing", co=g.company.code)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=back)
@@ -209,6 +212,12 @@ def _asked_again(act: str, found: forms.Problems) -> dict[str, object]:
     return _shown(act, rows, problems=found.by_field)
 
 
+def _changed(act: str, found: bulk_acts.SetChanged) -> dict[str, object]:
+    """What became of some, and the others once more, as they are now."""
+    seen = {"changed": found.changes, "was": request.form.get("was", "")[:100]}
+    return _asked_again(act, forms.Problems({})) | seen
+
+
 def _shown(
     act: str,
     rows: Sequence[frozen_holds.FrozenHold],
@@ -230,6 +239,8 @@ def _shown(
         "alone": alone,
         "colleagues": answer(store.reading(), open_holds.colleagues(g.company.id)),
         "problems": problems or {},
+        "changed": (),
+        "was": "",
     }
 
 

@@ -158,7 +158,16 @@ def test_C34_many_at_once_each_with_its_own_answer(house: House) -> None:
     beyond = " ".join(f"{900_000 + n}:1:1" for n in range(1001))
     refused = send(approver, page, "many", reason="agreed with the shop", seen=beyond)
     assert (refused.status_code, "At most 1,000 at once" in said(refused)) == (422, True)
-    answer = send(approver, page, "many", reason="agreed with the shop")
+    other = house.visitor(FINANCE)
+    send(other, other.get(hold_of(other, 3450)), "assign", person="0")
+    changed = send(approver, page, "many", reason="agreed with the shop")
+    assert changed.status_code == 409
+    told = read(changed.text).one(id="changed").text.replace("\xa0", " ")
+    assert "Nothing was done." in told
+    assert f"You saw 100 records, RM {money:,}. Now: 100 records, RM {money:,}." in told
+    assert "NS-3450" in told
+    assert state(record(approver, 3401)) == "On hold"
+    answer = send(approver, changed.text, "many", reason="agreed with the shop")
     assert answer.status_code == 200
     assert read(answer.text).one("h1").text == "97 released, 3 left"
     left = cells(answer.text, "left")

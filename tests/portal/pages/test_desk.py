@@ -36,6 +36,37 @@ def test_the_bar_to_undo_stands_on_every_page_until_its_time_is_over(visit, data
     assert lim.post(f"{H}/undo", {"undo": "form-1"}).status_code == 409
 
 
+def test_many_are_done_as_they_were_seen_or_not_at_all(visit, database, clock):
+    farah, lim, first = visit("farah"), visit("lim"), hold_of(database, "SO-10210")
+    second = hold_of(database, "SO-10203", "CHK01")
+    asleep = "SELECT count(*) FROM hold WHERE snoozed_until IS NOT NULL"
+    before = one(database, asleep)
+    page = farah.text(f"{H}/many?act=snooze&view=all")
+    form = dict(re.findall(r'name="(seen|was|act)" value="([^"]*)"', page))
+    form |= {"until": (clock.now() + timedelta(days=3)).date().isoformat(), "op": "m-1"}
+    count = len(form["seen"].split())
+    lim.post(f"{H}/{first}/comment", {"text": "a note moves nothing", "op": "n-1"}, status=303)
+    lim.post(f"{H}/{first}/assign", {"person": "0", "op": "g-1"}, status=303)
+    lim.post(f"{H}/{second}/release", {"reason": "agreed by phone", "op": "r-1"}, status=303)
+    told = farah.post(f"{H}/many", form, status=409).get_data(as_text=True)
+    assert one(database, asleep) == before
+    note = plain(told[told.index('id="changed"') :].partition("</ul>")[0])
+    assert "Nothing was done. You saw" in note
+    assert form["was"].replace("\u00a0", " ") in note
+    assert "SO-10210 : It changed while you were reviewing it." in note
+    assert "SO-10203 : It is no longer on hold." in note
+    again = re.search(r'name="seen" value="([^"]+)"', told)
+    assert again is not None
+    left = one(database, "SELECT count(*) FROM hold WHERE state = 'open'")
+    assert len(again[1].split()) < count
+    assert len(again[1].split()) <= left
+    done = farah.post(f"{H}/many", form | {"seen": again[1], "op": "m-2"}, status=303)
+    assert one(database, asleep) == before + len(again[1].split())
+    for _ in range(2):  # the same form once more is one effect
+        told = farah.post(f"{H}/many", form | {"seen": again[1], "op": "m-2"}, status=303)
+        assert told.location == done.location
+
+
 @pytest.mark.usefixtures("half_minute")
 def test_after_its_time_nothing_is_taken_back(visit, database, clock):
     lim, hold = visit("lim"), hold_of(database, "SO-10203", "CHK01")

@@ -55,9 +55,9 @@ BOUNDED = {
 }
 """Pages that read more rows of one table, but never more than these, however large a company is."""
 LEFT = {
-    # PostgreSQL reads all pushes of so small a shop for the few of the record
+    # PostgreSQL reads all of so small a shop for the few of the record
     f"{ONE}?tab=way": {"push"},
-    f"{ONE}?tab=trace": {"push"},
+    f"{ONE}?tab=trace": {"push", "event"},
     "/c/kedai/": {"posting"},  # how many documents are late: counted in the index of those
     "/c/kedai/late": {"posting"},  # the same
     "/c/kedai/mappings/item/entry?key=TEA-1&other=TEA-2": {"posting"},  # what used an entry

@@ -102,10 +102,10 @@ def test_what_is_said_of_a_name_is_its_type_and_its_meaning() -> None:
     assert told("field", "total", "order") == "total: money, a field of order"
     amount = told("field", "amount", "order_line")
     assert amount.startswith("amount: money, a field of order_line\n\n")
-    assert "worked out" in amount
+    assert "is calculated" in amount
     assert "rounded to 0.01" in amount
     assert "“Completed” or “Delivered”" in told("state", "delivered", "order.status")
-    assert "may go" in told("state", "paid", "order.status")
+    assert "can be posted" in told("state", "paid", "order.status")
     assert "a team, “Tax desk”" in told("role", "tax_desk")
     assert told("function", "date_of").startswith("date_of(moment): a date, a function")
     assert set(LIBRARY) == NAMES
