@@ -241,6 +241,7 @@ def _shown(
         "problems": problems or {},
         "changed": (),
         "was": "",
+        "typed": request.form,  # empty where it is asked for the first time
     }
 
 

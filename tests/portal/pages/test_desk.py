@@ -55,6 +55,7 @@ def test_many_are_done_as_they_were_seen_or_not_at_all(visit, database, clock):
     assert form["was"].replace("\u00a0", " ") in note
     assert "SO-10210 : It changed while you were reviewing it." in note
     assert "SO-10203 : It is no longer on hold." in note
+    assert f'required value="{form["until"]}"' in told
     again = re.search(r'name="seen" value="([^"]+)"', told)
     assert again is not None
     left = one(database, "SELECT count(*) FROM hold WHERE state = 'open'")
