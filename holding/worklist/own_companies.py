@@ -144,8 +144,14 @@ def _held(session: Session, person_id: int, companies: Sequence[int]) -> dict[in
         mine = tally_figures.figure(tallied, lambda look: filters.own(look, person_id, my_teams))
         one = told[company_id]
         synced = max(filter(None, (one.ended_at, posted.get(company_id))), default=None)
-        names = (one.sources or "", one.targets or "")
-        found[company_id] = _Held(everything, mine.records, one.since, *names, synced)
+        found[company_id] = _Held(
+            figure=everything,
+            mine=mine.records,
+            oldest_at=one.since,
+            source_names=one.sources or "",
+            target_names=one.targets or "",
+            synced_at=synced,
+        )
     return found
 
 
