@@ -156,9 +156,9 @@ def compare(
 
 def _read(session: Session, company_id: int, span: Span, targets: Mapping[int, str]) -> _Side:
     days = Span(span.first, span.last)
-    rows = document_sides.differing(session, company_id, days)
+    counted, rows = document_sides.of_days(session, company_id, days)
     return _Side(
-        counted=document_sides.agreeing(session, company_id, days),
+        counted=counted,
         rows=rows,
         standings=document_sides.standings(session, company_id, rows),
         targets=targets,

@@ -1,15 +1,14 @@
 """The documents of some days, read with all of their sides.
 
-Here: one statement for those that agree, counted by the database, and one for all others. Not here:
-why a document differs (compared_documents.py), adding up days (daily_totals.py).
+Here: one statement for those that agree, counted by the database, and for each of the others. Not
+here: why a document differs (compared_documents.py), adding up days (daily_totals.py).
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, select, true, union_all
+from sqlalchemy import CTE, ColumnElement, Select, and_, case, exists, func, select, true, union_all
 from sqlalchemy.orm import Session, aliased
 
 from connectors import registry
@@ -23,6 +22,7 @@ from holding.reconciliation.compared_documents import (
 from holding.records import accepted_differences
 from holding.store import bulk
 from holding.store.row_objects import Columns, known, of
+from holding.store.together import Question, Together
 from holding.tables import Connection, Posting, Reading, Record, Release, Version
 from holding.tables.row_states import RecordState
 from rules.values.posting_states import PostingState
@@ -94,39 +94,61 @@ _AGREES = and_(
     Posting.reverses_id.is_(None),
     ~_parts,
 )
-_agrees = case((_AGREES, 1), else_=0) == 1
-AGREEING = Columns(
-    Agreeing(
-        target_id=of(Posting.connection_id),
-        doc_type=of(Posting.doc_type),
-        day=known(Posting.doc_date),
-        status=of(Record.status),
-        currency=of(Posting.currency),
-        count=of(func.count().label("count")),
-        minor=known(func.sum(Posting.amount).label("minor")),
-    ),
-    {"target_id": "posting.connection_id", "day": "posting.doc_date"},
+_agrees = case((_AGREES, 1), else_=0)
+_MARKED = select(
+    Posting.id,
+    Posting.connection_id.label("target_id"),
+    Posting.doc_type,
+    Posting.doc_date.label("day"),
+    Record.status,
+    Posting.currency,
+    Posting.amount,
+    _agrees.label("agrees"),
 )
 
 
-def agreeing(session: Session, company_id: int, span: Span) -> tuple[Agreeing, ...]:
-    """What agrees, by target, kind, day, status of the record and currency."""
-    keys = (
-        Posting.connection_id,
-        Posting.doc_type,
-        Posting.doc_date,
-        Record.status,
-        Posting.currency,
+def of_days(
+    session: Session, company_id: int, span: Span
+) -> tuple[tuple[Agreeing, ...], tuple[Compared, ...]]:
+    """What agrees, by target, kind, day, status of the record and currency; and each document that
+    is not counted as agreeing, oldest first.
+    """
+    marked = _of_days(_MARKED, company_id, span).cte("marked")
+    together = Together(session)
+    agreeing = together.ask(_agreeing(marked))
+    differing = together.ask(_differing(marked))
+    return agreeing.value, differing.value
+
+
+def _agreeing(marked: CTE) -> Question[tuple[Agreeing, ...]]:
+    of_mark = marked.c
+    keys = (of_mark.target_id, of_mark.doc_type, of_mark.day, of_mark.status, of_mark.currency)
+    sums = (func.count().label("count"), func.sum(of_mark.amount).label("minor"))
+    found = yield select(*keys, *sums).where(of_mark.agrees == 1).group_by(*keys)
+    return tuple(
+        Agreeing(
+            target_id=row.target_id,
+            doc_type=row.doc_type,
+            day=row.day,
+            status=row.status,
+            currency=row.currency,
+            count=row.count,
+            minor=int(row.minor),  # PostgreSQL sums to decimals
+        )
+        for row in found
     )
-    query = _of_days(AGREEING.select(), company_id, span).where(_agrees).group_by(*keys)
-    rows = AGREEING.each(session.execute(query))
-    return tuple(replace(one, minor=int(one.minor)) for one in rows)  # PostgreSQL sums to decimals
 
 
-def differing(session: Session, company_id: int, span: Span) -> tuple[Compared, ...]:
-    """Each document that is not counted as agreeing, oldest first."""
-    query = _named(_of_days(COMPARED.select(), company_id, span)).where(~_agrees)
-    found = COMPARED.each(session.execute(query))  # sorted here: SQLite would go through them all
+def _differing(marked: CTE) -> Question[tuple[Compared, ...]]:
+    query = (
+        COMPARED.select()
+        .select_from(marked)
+        .join(Posting, Posting.id == marked.c.id)
+        .join(Record, Record.id == Posting.record_id)
+        .outerjoin(Reading, Reading.id == Posting.reading_id)
+        .where(marked.c.agrees == 0)
+    )
+    found = COMPARED.each((yield _named(query)))  # sorted here: SQLite would go through them all
     return tuple(sorted(found, key=lambda one: one.posting_id))
 
 
@@ -142,7 +164,7 @@ def a_page(
     """Documents that agree of one target and kind, behind the one of this id."""
     target_id, doc_type = place
     query = _named(_of_days(COMPARED.select(), company_id, span)).where(
-        _agrees,
+        _agrees == 1,
         Posting.connection_id == target_id,
         Posting.doc_type == doc_type,
         Posting.id > after,

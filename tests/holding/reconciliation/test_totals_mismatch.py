@@ -61,9 +61,8 @@ def standings(life: Life) -> list[Standing]:
     span = Span(date(2026, 11, 1), date(2026, 11, 30))
     with life.shop.database.read() as session:
         company = life.shop.company.id
-        assert document_sides.differing(session, company + 1, span) == ()
-        assert document_sides.agreeing(session, company + 1, span) == ()
-        rows = document_sides.differing(session, company, span)
+        assert document_sides.of_days(session, company + 1, span) == ((), ())
+        _, rows = document_sides.of_days(session, company, span)
         return list(document_sides.standings(session, company, rows).values())
 
 
@@ -91,7 +90,7 @@ def test_it_is_held_once_and_ends_when_the_total_is_right(life: Life) -> None:
     assert standings(life) == []
     with life.shop.database.read() as session:
         company, span = life.shop.company.id, Span(date(2026, 11, 1), date(2026, 11, 30))
-        (found,) = document_sides.agreeing(session, company, span)
+        ((found,), _) = document_sides.of_days(session, company, span)
         assert (found.count, found.minor, type(found.minor)) == (1, 19200, int)
         assert document_sides.without_document(session, company, span) == ()
         assert document_sides.newest_day(session, company) == found.day
