@@ -7,7 +7,7 @@ A source that tells of a deletion tells the id alone, and no moment. So the mome
 arrival: a change that was made before it and comes after it is older, and revives nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -39,6 +39,7 @@ def as_records(
 PAYOUT: Final = "payout"
 ORDER_PAYMENT: Final = "order_payment"
 WITHDRAWN: Final = "withdrawn"
+MOST_VERSIONS: Final = 2**31 - 1
 
 
 def left_out(
@@ -50,7 +51,8 @@ def left_out(
 
     It is withdrawn as of the moment of that state, where the shop tells one: whichever payout has
     the sale later pays it, however late either of both arrives. A state that does not name its
-    sales, such as one of a file without that column, says nothing of any payment.
+    sales, such as one of a file without that column, says nothing of any payment: the next that
+    does is compared with the last that did.
     """
     given = {one.external_id: one for one in records if one.kind == ORDER_PAYMENT}
     states: dict[str, list[IncomingRecord]] = {}
@@ -59,8 +61,7 @@ def left_out(
             states.setdefault(one.external_id, []).append(one)
     found = []
     for key, arrived in states.items():
-        before = _last(session, source_id, PAYOUT, key)
-        newest, lost = _lost([before, *arrived] if before else arrived)
+        newest, lost = _lost([*_before(session, source_id, key), *arrived])
         for sale in lost:
             last = _last(session, source_id, ORDER_PAYMENT, sale)
             paid = _newer(last, given.get(sale))
@@ -68,6 +69,16 @@ def left_out(
             if paid is not None and mine and paid.body.get("status") != WITHDRAWN:
                 found.append(_withdrawn(paid, WITHDRAWN, newest.stamp or _said(now)))
     return found
+
+
+def _before(session: Session, source_id: int, key: str) -> list[IncomingRecord]:
+    """What was told of a payout before, the last that names its sales and all after it."""
+    states = []
+    for one in _told(session, source_id, PAYOUT, key):
+        states.append(one)
+        if _names_sales(one.body):
+            break
+    return states[::-1]
 
 
 def _lost(states: Sequence[IncomingRecord]) -> tuple[IncomingRecord, list[str]]:
@@ -116,25 +127,34 @@ def _withdrawn(last: IncomingRecord, status: str, stamp: str) -> IncomingRecord:
 
 def _last(session: Session, source_id: int, kind: str, external_id: str) -> IncomingRecord | None:
     """What the source said last of a record; None where nothing is known of it."""
-    given = {"source": source_id, "kind": kind, "external_id": external_id}
-    row = session.execute(_LAST, given).first()
-    if row is None or row.body is None:
-        return None
-    return IncomingRecord(
-        kind=kind,
-        external_id=external_id,
-        number=str(row.body["number"]),
-        stamp=row.stamp,
-        body=row.body,
-    )
+    return next(_told(session, source_id, kind, external_id), None)
 
 
-_LAST = (
-    select(Version.body, Version.stamp)
+def _told(
+    session: Session, source_id: int, kind: str, external_id: str
+) -> Iterator[IncomingRecord]:
+    """What the source said of a record, the last first, up to what is not kept any more."""
+    given = {"source": source_id, "kind": kind, "external_id": external_id, "below": MOST_VERSIONS}
+    while row := session.execute(_TOLD, given).first():
+        if row.body is None:
+            return
+        yield IncomingRecord(
+            kind=kind,
+            external_id=external_id,
+            number=str(row.body["number"]),
+            stamp=row.stamp,
+            body=row.body,
+        )
+        given["below"] = row.no
+
+
+_TOLD = (
+    select(Version.no, Version.body, Version.stamp)
     .join(Record, Record.id == Version.record_id)
     .where(Record.source_id == bindparam("source"), Record.type == bindparam("kind"))
     .where(Record.external_id == bindparam("external_id"))
     .where(Version.corrects_id.is_(None), Version.stale.is_(False))
+    .where(Version.no < bindparam("below"))
     .order_by(Version.no.desc())
     .limit(1)
 )

@@ -79,6 +79,12 @@ def payout(number: str, *sales: str, stamp: str | None = None) -> IncomingRecord
     return IncomingRecord(kind="payout", external_id=number, number=number, stamp=stamp, body=body)
 
 
+def unnamed(whole: IncomingRecord, word: str = "line_id") -> IncomingRecord:
+    """The same as a file without that column tells it."""
+    lines: Any = whole.body["lines"]
+    return replace(whole, body={**whole.body, "lines": [{**line, word: None} for line in lines]})
+
+
 def payment(sale: str, of: str, stamp: str | None = None) -> IncomingRecord:
     body: dict[str, Any] = {"number": sale, "status": "paid", "payout": of, "amount": "9.00"}
     body |= {} if stamp is None else {"updated_at": stamp}
@@ -110,18 +116,39 @@ def test_a_sale_that_leaves_its_payout_withdraws_what_it_paid_once(till: Till) -
     assert (body["amount"], body["payout"]) == ("9.00", "P1"), "all else is as it was"
 
 
+@pytest.mark.parametrize("whole_again", [True, False])
 @pytest.mark.parametrize("word", ["line_id", "part"])
-def test_a_state_that_does_not_name_its_sales_withdraws_none(till: Till, word: str) -> None:
-    """A file without that column; the whole payout says it again."""
+def test_a_state_that_does_not_name_its_sales_withdraws_none(
+    till: Till, word: str, *, whole_again: bool
+) -> None:
+    """A file without that column; the next that has it is compared with the last that had it."""
     till.arrive(payout("P1", "1", "2"), payment("1", "P1"), payment("2", "P1"))
-    whole = payout("P1", "1", "2")
-    told: Any = whole.body["lines"]
-    lines = [{**line, word: None} for line in told]
-    till.arrive(replace(whole, body={**whole.body, "lines": lines}))
+    till.arrive(unnamed(payout("P1", "1", "2"), word))
     assert till.payments() == {"1": ["paid"], "2": ["paid"]}
-    till.arrive(payout("P1", "1", "2"))
+    if whole_again:
+        till.arrive(payout("P1", "1", "2"))
     till.arrive(payout("P1", "1"))
     assert till.payments() == {"1": ["paid"], "2": ["paid", "withdrawn"]}
+
+
+def test_what_was_withdrawn_before_a_state_that_names_none_stays_so(till: Till) -> None:
+    till.arrive(payout("P1", "1", "2"), payment("1", "P1"), payment("2", "P1"))
+    till.arrive(payout("P1", "1", "2", "3"), payment("3", "P1"))
+    till.arrive(payout("P1", "1", "2"))
+    till.arrive(unnamed(payout("P1", "1", "2")))
+    till.arrive(payout("P1", "2"))
+    assert till.payments() == {
+        "1": ["paid", "withdrawn"],
+        "2": ["paid"],
+        "3": ["paid", "withdrawn"],
+    }
+
+
+def test_an_older_state_than_one_that_names_none_withdraws_nothing(till: Till) -> None:
+    till.arrive(*told("P1", "1", "2", stamp=FIRST))
+    till.arrive(unnamed(payout("P1", "1", "2", stamp=THIRD)))
+    till.arrive(payout("P1", "1", stamp=SECOND))
+    assert till.payments() == {"1": ["paid"], "2": ["paid"]}
 
 
 def test_a_sale_that_another_payout_pays_by_now_is_that_ones(till: Till) -> None:
