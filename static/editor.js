@@ -204,4 +204,5 @@
   });
   draw();
   mark();
+  if (area.dataset.line) go(+area.dataset.line);
 })();

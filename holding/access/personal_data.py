@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
@@ -17,16 +17,26 @@ from holding.store.together import Question, Together
 from holding.tables import Posting, Push, Version
 from rules.values.wording import MISSING
 
-PERSONAL = frozenset({"customer_name", "tin", "address", "email", "phone"})
-PERSONAL_FIELDS = (
-    "Customer",
-    "CustomerTIN",
-    "CustomerIDNumber",
-    "CustomerAddress",
-    "CustomerEmail",
-    "CustomerPhone",
-    "DebtorName",
-)
+NEUTRAL: Final[Mapping[str, str]] = {
+    "customer_name": "Sample customer",
+    "tin": "C20880050010",
+    "address": "1 Sample Street",
+    "email": "buyer@example.com",
+    "phone": "+60 12-345 6789",
+}
+"""What is written for a personal value where anybody may read it, such as in a rule file."""
+NEUTRAL_FIELDS: Final[Mapping[str, str]] = {
+    "Customer": NEUTRAL["customer_name"],
+    "CustomerTIN": NEUTRAL["tin"],
+    "CustomerIDNumber": "200000000001",
+    "CustomerAddress": NEUTRAL["address"],
+    "CustomerEmail": NEUTRAL["email"],
+    "CustomerPhone": NEUTRAL["phone"],
+    "DebtorName": NEUTRAL["customer_name"],
+}
+"""The same by the fields of documents."""
+PERSONAL = frozenset(NEUTRAL)
+PERSONAL_FIELDS = tuple(NEUTRAL_FIELDS)
 MASK = "•••"
 
 Hide = Callable[[str], str]

@@ -47,6 +47,24 @@ def tried(
     session: Session, company_id: int, number: str, files: Mapping[str, str], found: Report
 ) -> Tried | Refusal:
     """The newest verdict of a record, judged again with these files, whose check found this."""
+    newest = newest_verdict(session, company_id, number, found)
+    if isinstance(newest, Refusal):
+        return newest
+    record, verdict = newest
+    given = tried_rules.of_files("the draft", files, found.hash)
+    replay = replays.replayed(session, company_id, verdict.evaluation_id, given)
+    if isinstance(replay, Refusal):
+        return replay
+    told = [one for one in replay.told if one.kind in RULES or _stops(one)]
+    told.sort(key=lambda one: not _stops(one))
+    shown = tuple(told[:MOST])
+    return Tried(record=record, replay=replay, told=shown, more=len(told) - len(shown))
+
+
+def newest_verdict(
+    session: Session, company_id: int, number: str, found: Report
+) -> tuple[Found, replays.Verdict] | Refusal:
+    """The record of a number with its newest verdict, if the check of the draft found no error."""
     first = next((one for one in found.findings if one.is_error), None)
     if first is not None:
         return Refusal(
@@ -58,16 +76,7 @@ def tried(
     if not records:
         return NOBODY
     verdicts = replays.verdicts(session, records[0].id, 1)
-    if not verdicts:
-        return GONE
-    given = tried_rules.of_files("the draft", files, found.hash)
-    replay = replays.replayed(session, company_id, verdicts[0].evaluation_id, given)
-    if isinstance(replay, Refusal):
-        return replay
-    told = [one for one in replay.told if one.kind in RULES or _stops(one)]
-    told.sort(key=lambda one: not _stops(one))
-    shown = tuple(told[:MOST])
-    return Tried(record=records[0], replay=replay, told=shown, more=len(told) - len(shown))
+    return (records[0], verdicts[0]) if verdicts else GONE
 
 
 def _stops(one: Verdict) -> bool:

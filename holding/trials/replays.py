@@ -87,7 +87,7 @@ def replayed(
     With `now` its payload is judged as if it came at that moment: with the entries, postings and
     other records of now.
     """
-    stored = _stored(session, company_id, evaluation_id)
+    stored = kept(session, company_id, evaluation_id)
     if stored is None or not stored.replayable:
         return GONE
     original = judged_again(
@@ -135,7 +135,8 @@ def _as_if_it_came(
     return batch.judge.evaluate(subject, case.facts, world, now)
 
 
-def _stored(session: Session, company_id: int, evaluation_id: int) -> Stored | None:
+def kept(session: Session, company_id: int, evaluation_id: int) -> Stored | None:
+    """A stored verdict of the company with what it was made of."""
     row = session.execute(
         select(Evaluation, Version, Record, Connection)
         .join(Version, Version.id == Evaluation.version_id)

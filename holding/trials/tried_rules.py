@@ -29,6 +29,7 @@ from rules.facts.seeds import Seeds, seeds
 from rules.facts.world import Entry, Facts, Subject, Table, UnitEntry, World
 from rules.outcomes.outcome import Outcome
 from rules.programs.program import Program, compile_ruleset
+from rules.testing.recorded_cases import Judged
 from rules.values.spelling import fold
 
 
@@ -103,14 +104,19 @@ def judged(session: Session, given: Candidate, stored: Stored) -> Outcome:
     """What these rules would have said: same record, facts, clock and entries, and those that they
     bring.
     """
+    return judged_with(session, given, stored).outcome
+
+
+def judged_with(session: Session, given: Candidate, stored: Stored) -> Judged:
+    """The same, with what it was judged with."""
     evaluation, record = stored.evaluation, stored.record
-    facts = evaluation.facts or {}
-    known = frozenset(facts["known"])
+    kept = evaluation.facts or {}
+    known = frozenset(kept["known"])
     world = world_of(session, given, record.company_id, evaluation.revision, known)
-    subject = Subject(
-        record.type, stored.source.connector, stored.version.body or {}, stored.version.no
-    )
-    return given.program.evaluate(subject, Facts.from_json(facts["facts"]), world, evaluation.at)
+    body, facts = stored.version.body or {}, Facts.from_json(kept["facts"])
+    subject = Subject(record.type, stored.source.connector, body, stored.version.no)
+    outcome = given.program.evaluate(subject, facts, world, evaluation.at)
+    return Judged(subject=subject, facts=facts, world=world, now=evaluation.at, outcome=outcome)
 
 
 def world_of(

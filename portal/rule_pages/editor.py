@@ -21,7 +21,7 @@ from holding.rule_changes import drafts
 from holding.rulesets import admission, publication
 from holding.rulesets import rulebook as queries
 from holding.rulesets.check_report import Report
-from holding.trials import draft_trials
+from holding.trials import draft_tests, draft_trials
 from holding.trials.draft_trials import Tried
 from holding.words import plural
 from portal.web import filters, forms, fragments, rule_checks, store
@@ -114,7 +114,39 @@ def suggest(path: str) -> Response:
 @pages.post("/try/<path:path>")
 def try_record(path: str) -> Response:
     """Judge one record with the draft of the form, beside its stored verdict."""
-    text, number = _text(), request.form.get("number", "").strip()
+    number = request.form.get("number", "").strip()
+    looked = _looked_at(path)
+    if isinstance(looked, Response):
+        return looked
+    shown, files, found = looked
+    tried = draft_trials.tried(store.reading(), g.company.id, number, files, found)
+    return _shown(path, shown, found, tried=tried, number=number)
+
+
+@pages.post("/save-test/<path:path>")
+def save_test(path: str) -> Response:
+    """Keep the draft of the form with a test of the record that was tried at its end."""
+    number = request.form.get("of", "")
+    looked = _looked_at(path)
+    if isinstance(looked, Response):
+        return looked
+    shown, files, found = looked
+    saved = draft_tests.with_test(store.reading(), g.company.id, number, files, path, found)
+    if isinstance(saved, Refusal):
+        return _shown(path, shown, found, tried=saved, number=number)
+    kept = drafts.too_large(saved.text) or _kept(path, saved.text)
+    if isinstance(kept, Refusal):
+        return fragments.refuse(kept, back=_here(path))
+    say = f"The test “{saved.title}” is at the end of the draft."
+    here = url_for("editor.show", co=g.company.code, path=path, line=saved.line)
+    return fragments.moved(here, say)
+
+
+def _looked_at(path: str) -> tuple[Shown, dict[str, str], Report] | Response:
+    """The draft of the form, which is kept, with all files and what a check without the tests
+    found; or why it was not checked.
+    """
+    text = _text()
     files = _files(path) | {path: text}
     if refusal := drafts.too_large(text):
         return fragments.refuse(refusal, back=_here(path))
@@ -125,8 +157,7 @@ def try_record(path: str) -> Response:
     found = rule_checks.checks().report(files, tests=False, whose=_whose(path))
     if isinstance(found, Refusal):
         return rule_checks.come_again(fragments.refuse(found, back=_here(path)), found)
-    tried = draft_trials.tried(store.reading(), g.company.id, number, files, found)
-    return _shown(path, shown, found, tried=tried, number=number)
+    return shown, files, found
 
 
 @pages.post("/submit/<path:path>")
@@ -207,6 +238,7 @@ def _shown(
         tried=tried if isinstance(tried, Tried) else None,
         untried=tried if isinstance(tried, Refusal) else None,
         number=number,
+        line=forms.whole(request.args.get("line")),
         words=WORDS,
         declarations=" ".join(DECLARATIONS),
         values=filters.sees_personal(),

@@ -199,6 +199,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "editor.submit": "rules.draft",
     "editor.suggest": "rules.draft",
     "editor.try_record": "rules.draft",
+    "editor.save_test": "rules.draft",
     "editor.discard": "rules.draft",
     "editor.begin": "rules.draft",
     "editor.remove": "rules.draft",

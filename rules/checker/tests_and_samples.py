@@ -109,14 +109,19 @@ def _of_tables(outcome: n.Expected, record: str, index: Index) -> Iterator[Probl
 def _reason(outcome: n.Expected | None, index: Index) -> Iterator[Problem]:
     if outcome is None or outcome.reason is None:
         return
-    fields = {name for known in index.fields.values() for name in known}
-    known = {*REASONS, *index.maps, *fields, *FACTS, *_links(index)}
-    known |= {c.name for c in index.ruleset.checks}
-    known |= {group.name for edit in index.ruleset.edits for group in edit.groups}
+    known = known_reasons(index)
     if outcome.reason not in known:
         hint = did_you_mean(outcome.reason, known)
         message = f"'{outcome.reason}' is no rule that could be the reason"
         yield problem("TST04", message, hint, outcome.span)
+
+
+def known_reasons(index: Index) -> frozenset[str]:
+    """What an outcome may be expected because of."""
+    fields = {name for known in index.fields.values() for name in known}
+    groups = {group.name for edit in index.ruleset.edits for group in edit.groups}
+    checks = {check.name for check in index.ruleset.checks}
+    return REASONS | {*index.maps, *fields, *FACTS, *_links(index), *checks, *groups}
 
 
 def _links(index: Index) -> Iterator[str]:

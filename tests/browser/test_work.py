@@ -235,6 +235,24 @@ def test_T29c_a_draft_that_is_not_checked_is_told_why_and_stays(
     assert chan.said == []
 
 
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_a_tried_record_becomes_a_test_that_passes(somebody: Open, script: bool) -> None:
+    chan = somebody("chan", script=script)
+    page = chan.page
+    chan.go("/c/kedai/rules/draft/shop.rules")
+    page.fill("#trynumber", "SO-10240")
+    page.get_by_role("button", name="Try record").click()
+    page.get_by_role("button", name="Save as test case").click()
+    page.get_by_text("is at the end of the draft.").wait_for()
+    text = page.input_value("#drafttext")
+    assert re.search(r'\ntest "SO-10240: [^"]+"\n', text)
+    assert not script or page.evaluate("document.activeElement.id") == "drafttext"
+    page.get_by_role("button", name="Check and run the tests").click()
+    page.get_by_text("This could come into force").wait_for()
+    assert page.input_value("#drafttext") == text, "what was saved is what was checked"
+    assert chan.said == []
+
+
 def test_keys(somebody: Open) -> None:
     farah = somebody("farah")
     page = farah.page

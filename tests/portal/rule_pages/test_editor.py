@@ -231,3 +231,55 @@ def test_why_there_is_nothing_to_try_is_told(visit):
         assert "No record has this number." in tried(chan, number, MINE)
     given = {"text": MINE, "base": "1", "number": "SO-10240"}
     visit("vera").post(f"{RULES}/try/shop.rules", given, status=403)
+
+
+def saved(visitor, number: str, text: str, status: int):
+    given = {"text": text, "base": "1", "of": number}
+    return visitor.post(f"{RULES}/save-test/shop.rules", given, status=status)
+
+
+@pytest.mark.parametrize("number", ["SO-10240", "SO-10220", "SO-10230"])
+def test_a_tried_record_is_saved_as_a_test_that_passes_and_names_nobody(visit, number):
+    chan = visit("chan")
+    tests = counted(chan, MINE)
+    saved(chan, number, MINE, status=303)
+    page = chan.text(DRAFT)  # tells once what was done
+    text = unescape(re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.S)[1])
+    assert text.startswith(MINE.rstrip())
+    title = re.search(rf'\ntest "({number}: [^"]+)"\n', text)[1]
+    assert f"The test “{title}” is at the end of the draft." in plain(page)
+    assert counted(chan, text) == tests + 1
+    assert "Aisyah" not in text[len(MINE) :]
+    assert ("Sample customer" in text[len(MINE) :]) == ("because" in title), (
+        "who waits needs no name"
+    )
+
+
+def counted(visitor, text: str) -> int:
+    """How many tests of a draft pass, where all do."""
+    page = visitor.post(DRAFT, {"text": text, "base": "1"}, target="findings")
+    told = plain(page.get_data(as_text=True))
+    passed = re.search(r"This could come into force: (\d+) tests? passed", told)
+    assert passed, told
+    return int(passed[1])
+
+
+def test_a_test_is_saved_once_more_under_a_title_of_its_own(visit):
+    chan = visit("chan")
+    saved(chan, "SO-10240", MINE, status=303)
+    saved(chan, "SO-10240", shown(chan), status=303)
+    titles = re.findall(r'\ntest "(SO-10240: [^"]+)"', shown(chan))
+    assert [titles[0], f"{titles[0]} (2)"] == titles
+    assert counted(chan, shown(chan)) > 1
+
+
+def test_why_a_record_is_no_test_is_told_and_the_draft_is_left(visit):
+    chan = visit("chan")
+    for number, text, why in (
+        ("SO-99999", MINE, "No record has this number."),
+        ("SO-10240", TYPO, "The draft has an error in line"),
+    ):
+        page = saved(chan, number, text, status=200)
+        assert why in plain(page.get_data(as_text=True))
+        assert shown(chan) == text
+    saved(visit("vera"), "SO-10240", MINE, status=403)
