@@ -42,10 +42,17 @@ BY_NAME = "connections.show"
 
 def shown() -> Response:
     """What is left before the company goes live, with one action a step."""
+    return _checklist({"opened": None})
+
+
+def _checklist(more: Mapping[str, object], *, status: int = 200) -> Response:
+    """The checklist; `more` is what the step that is open in it shows."""
     found = checklist(store.reading(), g.company.id)
     first = going_live.first_run(store.reading(), g.company.id, g.now)
     return fragments.respond(
         "onboarding/checklist.html",
+        more,
+        status=status,
         found=found,
         Step=Step,
         links=_links(found),
@@ -81,21 +88,20 @@ def _dry_run_page(
 ) -> Response:
     if g.company.live:
         return fragments.moved(_home(), f"{g.company.name} is live already.")
-    first, last = dry_run.last_month(g.now, g.company.zone)
-    return fragments.respond(
-        "onboarding/dry_run.html",
-        status=status,
-        first=first,
-        last=last,
-        done=done,
-        kinds=KINDS,
-        next_steps=NEXT_STEPS,
-        otherwise=LOOK,
-        amounts=[in_currency(one.amount, one.currency) for one in done.documents] if done else (),
-        titles=[_titles(one.target, one.document) for one in done.documents] if done else (),
-        teams=titles_of(store.reading(), g.company.id),
-        problems=problems,
-    )
+    documents = done.documents if done else ()
+    opened = {
+        "opened": Step.DRY_RUN,
+        "days": dry_run.last_month(g.now, g.company.zone),
+        "ran": done,
+        "kinds": KINDS,
+        "next_steps": NEXT_STEPS,
+        "otherwise": LOOK,
+        "amounts": [in_currency(one.amount, one.currency) for one in documents],
+        "titles": [_titles(one.target, one.document) for one in documents],
+        "teams": titles_of(store.reading(), g.company.id),
+        "problems": problems,
+    }
+    return _checklist(opened, status=status)
 
 
 def _titles(target: str, document: str) -> dict[str, str]:

@@ -126,6 +126,15 @@ def test_a_test_tells_each_line_and_what_follows_was_not_run(visit, there):
     assert "Copy the key again at Settings > Integrations > API Keys" in html.unescape(page)
     assert "Not run: key accepted comes first." in page
     assert "Not tested OK" in page
+    copied = html.unescape(
+        re.search('data-copy="(second [^"]*)"', adam.text("/c/kedai/connections/second"))[1]
+    )
+    head, *lines = copied.splitlines()
+    assert head.startswith("second (aiaccount), 2026-")
+    assert len(lines) == 8, "line by line, for whoever helps"
+    assert lines[2].startswith("Key accepted: failed. AiAccount does not know this API key")
+    assert ": not run. " in lines[3]
+    assert "aia_live_of_nobody" not in copied
 
 
 def test_a_source_gets_a_secret_that_is_shown_once(visit, database):

@@ -238,8 +238,10 @@ def test_a_dry_run_counts_what_would_be_and_stores_nothing_of_it(house: House) -
     )
     house.publish()
     page = plain(mei.post(url, days, status=200).text)
-    assert "Ready to post 0 On hold 2 RM 75.00" in page
-    assert "Not posted (by rule) 1 RM 37.50 All records 3 RM 112.50" in page
+    assert "All records 3 RM 112.50 Ready to post 0 On hold 2 RM 75.00" in page
+    assert "RM 75.00 Not posted (by rule) 1 RM 37.50" in page
+    assert "Set up Kedai" in page, "it is open in its step of the checklist"
+    assert "Set cutover date" in page
     assert re.search(r"Customer \S*C-9\S* .*? 2 RM 75.00", page)
     assert "Sales administration 2 RM 75.00 Map the values" in page
     assert (house.count(Posting), house.count(Hold)) == (0, 0)
