@@ -4,6 +4,7 @@ Here: one function a question. Not here: loading (`story.py`), the timeline (`tr
 recorded" is said only where the source gave nothing.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -162,7 +163,8 @@ def _entry_proofs(case: Case) -> list[Proof]:
 def _caught(case: Case) -> Told:
     if not case.holds:
         return "No. It was never put on hold.", "bad", []
-    told = "; ".join(_hold_words(case, held) for held in case.holds)
+    said = Counter(_hold_words(case, held) for held in case.holds)
+    told = "; ".join(f"{one} ({n} holds)" if n > 1 else one for one, n in said.items())
     proofs = [Proof("hold", str(held.hold.id), f"hold {held.hold.id}") for held in case.holds]
     return f"Yes: {told}.", "good", proofs
 

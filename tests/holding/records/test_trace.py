@@ -247,6 +247,16 @@ def test_what_was_never_held_was_not_caught(shop: Shop) -> None:
     assert (answer.text, answer.tone) == ("No. It was never put on hold.", "bad")
 
 
+def test_holds_of_which_the_same_is_said_are_named_once_with_their_count(shop: Shop) -> None:
+    shop.publish()
+    shop.receive(order("NS-1", lines=[line(sku="NOT-1"), line(pos=2, sku="NOT-2")]))
+    shop.judge()
+    answer = seven(shop, "NS-1")[6]
+    assert answer.text.count("Mapping missing (item)") == 1
+    assert "still open (2 holds)" in answer.text
+    assert len(answer.proofs) == len({proof.id for proof in answer.proofs}) >= 2
+
+
 def test_a_record_that_was_not_judged_has_seven_answers_too(shop: Shop) -> None:
     shop.receive(order("NS-1"))
     told = seven(shop, "NS-1")
