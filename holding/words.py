@@ -78,3 +78,8 @@ def duration(minutes: int) -> str:
     if days:
         return f"{days} d {hours} h" if hours else f"{days} d"
     return f"{hours} h" if hours else f"{minutes} min"
+
+
+def listed(words: Iterable[str]) -> str:
+    """Words in one line."""
+    return ", ".join(words)

@@ -45,6 +45,7 @@ ACTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "mapping.fix": frozenset({"finance", "admin"}),
         "posting.approve": frozenset({"approver"}),
         "rules.draft": frozenset({"consultant"}),
+        "rules.discuss": frozenset({"consultant", "publisher"}),
         "rules.publish": frozenset({"publisher"}),
         "audit.export": frozenset({"auditor"}),
         "audit.note": frozenset({"auditor"}),
@@ -68,7 +69,8 @@ UNEASY_PAIRS: Final = (("consultant", "publisher"), ("admin", "approver"))
 
 WHOLE: Final = frozenset(
     {
-        *("mapping.fix", "rules.draft", "rules.publish", "run.operate", "stop.decide"),
+        *("mapping.fix", "rules.draft", "rules.discuss", "rules.publish"),
+        *("run.operate", "stop.decide"),
         *("audit.read", "audit.export", "connection.admin", "people.admin", "company.setup"),
         "deputy.name",
     }

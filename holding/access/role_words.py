@@ -36,7 +36,8 @@ ACT_LABELS: Final[Mapping[str, str]] = MappingProxyType(
         "stop.decide": "decide on safety stops",
         "run.operate": "run syncs, pause and resume connections",
         "rules.draft": "draft rule changes",
-        "rules.publish": "publish rule changes",
+        "rules.discuss": "comment on rule changes",
+        "rules.publish": "publish or return rule changes",
         "audit.read": "view the audit log",
         "audit.export": "export the audit log and evidence",
         "audit.note": "write audit notes",
@@ -56,7 +57,7 @@ GROUPS: Final = (
         "Documents",
         ("posting.approve", "import.tell", "retry.override", "stop.decide", "run.operate"),
     ),
-    ("Rules", ("rules.draft", "rules.publish")),
+    ("Rules", ("rules.draft", "rules.discuss", "rules.publish")),
     (
         "Company",
         ("company.setup", "audit.read", "audit.export", "audit.note", "connection.admin",

@@ -9,8 +9,9 @@ from datetime import datetime
 from grammar.nodes import Ruleset
 from grammar.text.problem import Span
 from holding.approvals.consent import counts
-from holding.records.story import Case, Proof, listed, place, rule_proof
+from holding.records.story import Case, Proof, place, rule_proof
 from holding.tables import Approval
+from holding.words import listed
 
 
 def approved(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proof]]:

@@ -13,9 +13,9 @@ from connectors.contract.errors import class_label
 from holding.intake.differences import differences
 from holding.records.accepted_differences import Accepted
 from holding.records.since_sent import SeenThere, Taken
-from holding.records.story import NOT_RECORDED, Case, Proof, listed
+from holding.records.story import NOT_RECORDED, Case, Proof
 from holding.tables import Version
-from holding.words import money, plural
+from holding.words import listed, money, plural
 from rules.amendments.target_edits import RULE as TARGET_EDITED
 
 SHOWN_CHANGES: Final = 6

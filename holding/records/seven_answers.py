@@ -21,12 +21,11 @@ from holding.records.story import (
     Proof,
     consts_of,
     is_constant,
-    listed,
     rule_proof,
 )
 from holding.records.story_holds import Changed, HeldBy
 from holding.tables import Version
-from holding.words import plural
+from holding.words import listed, plural
 from rules.outcomes.outcome import Verdict
 from rules.values.cause_keys import CauseKind
 from rules.values.names import term

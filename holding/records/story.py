@@ -50,6 +50,11 @@ class Proof:
     label: str
 
     @property
+    def is_table(self) -> bool:
+        """Whether it is a mapping table, by its name."""
+        return self.kind == "table"
+
+    @property
     def is_rule(self) -> bool:
         """Whether the id is the place of a rule."""
         return self.kind == "rule"
@@ -313,8 +318,3 @@ def _sent(posting: Posting | None) -> Question[tuple[Sent, ...]]:
         .order_by(Attempt.id)
     )
     return tuple(Sent(push, attempt, request) for push, attempt, request in rows)
-
-
-def listed(words: Sequence[str]) -> str:
-    """Words in one line."""
-    return ", ".join(words)

@@ -46,6 +46,11 @@ class ListedChange:
         """Whether it came into force."""
         return self.state == ChangeState.PUBLISHED
 
+    @property
+    def is_returned(self) -> bool:
+        """Whether it went back to who wrote it."""
+        return self.state == ChangeState.CLOSED
+
     def waits(self, in_force: int | None) -> bool:
         """Whether it can still be published, with this version in force."""
         return self.state in OPEN_STATES and self.base_id == in_force

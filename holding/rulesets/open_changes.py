@@ -44,6 +44,11 @@ class ReadChange:
         return self.state == ChangeState.PUBLISHED
 
     @property
+    def is_returned(self) -> bool:
+        """Whether it went back to who wrote it."""
+        return self.state == ChangeState.CLOSED
+
+    @property
     def waits(self) -> bool:
         """Whether it can still be published."""
         return self.current and self.state in OPEN_STATES

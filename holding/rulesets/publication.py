@@ -191,7 +191,9 @@ def _not_publishable(
     if change.state not in OPEN_STATES:
         return Refusal(
             code="change.closed",
-            message=f"Change {change.no} is {change.state} already.",
+            message=f"Change {change.no} was returned to its author and is closed."
+            if change.state == ChangeState.CLOSED
+            else f"Change {change.no} is published already.",
             status=409,
         )
     authors = _authors(session, change)

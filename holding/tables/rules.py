@@ -162,6 +162,23 @@ class ChangeFile(Base):
     person_id: Mapped[int | None] = ref("person")
 
 
+class ChangeComment(Base):
+    """What somebody wrote beside a change of the rules; `returns`: with it the change went back to
+    who wrote it.
+    """
+
+    __tablename__ = "change_comment"
+    __table_args__ = (Index("ix_change_comment_change", "change_id", "id"),)
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    change_id: Mapped[int] = ref("change")
+    person_id: Mapped[int] = ref("person")
+    body: Mapped[str]
+    returns: Mapped[bool]
+    at: Mapped[datetime]
+
+
 class RuleDraft(Base):
     """The text of one rule file as one person left it in the editor, begun from ruleset
     `base_id`.

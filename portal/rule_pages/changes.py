@@ -9,7 +9,7 @@ from datetime import datetime
 from flask import Blueprint, Response, abort, g, request, url_for
 
 from holding.refusal import Refusal
-from holding.rule_changes import change_list, going_back, start_time
+from holding.rule_changes import change_list, comments, going_back, start_time
 from holding.rulesets import admission, open_changes, publication, recorded_backtests
 from holding.runtime import doorbell
 from holding.store.together import Together
@@ -90,6 +90,39 @@ def drop_start(no: int) -> Response:
     return fragments.moved(back, f"Change {no} has no start time any more.")
 
 
+@pages.post("/changes/<int:no>/comments")
+def comment(no: int) -> Response:
+    """Write beside the change."""
+    back = url_for("changes.show", co=g.company.code, no=no)
+    with store.writing() as session:
+        refusal = comments.comment(session, no, g.actor, _said(), g.now)
+    if refusal:
+        return fragments.refuse(refusal, back=back)
+    return fragments.moved(f"{back}#h_comments", "The comment is saved.")
+
+
+@pages.post("/changes/<int:no>/return")
+def send_back(no: int) -> Response:
+    """Return the change to who wrote it, with the reason."""
+    back = url_for("changes.show", co=g.company.code, no=no)
+    with store.writing() as session:
+        refusal = comments.send_back(session, no, g.actor, _said(), g.now)
+    if refusal:
+        return fragments.refuse(refusal, back=back)
+    return fragments.moved(back, f"Change {no} is returned. Nothing comes into force.")
+
+
+@pages.post("/changes/<int:no>/take-up")
+def take_up(no: int) -> Response:
+    """Go on with the files of a change that came back, as drafts of one's own."""
+    with store.writing() as session:
+        path = comments.take_up(session, no, g.actor, g.now)
+    if isinstance(path, Refusal):
+        return fragments.refuse(path, back=url_for("changes.show", co=g.company.code, no=no))
+    say = f"The files of change {no} are drafts of yours. Correct them and submit them again."
+    return fragments.moved(url_for("editor.show", co=g.company.code, path=path), say)
+
+
 @pages.get("/versions/<int:no>")
 def version(no: int) -> Response:
     """A version that was in force, and what going back to it would change."""
@@ -134,6 +167,7 @@ def _review(
     decided = together.ask(recorded_backtests.asked_deciding(g.company.id, found.hash))
     numbers = together.ask(change_list.numbers(g.company.id))
     shadow = together.ask(shown_shadows.asked(g.company.id, found.change_id))
+    said = together.ask(comments.of_change(found.change_id))
     backtest = backtests.Asked.of(found, together)
     return fragments.respond(
         "rulesets/change.html",
@@ -146,6 +180,7 @@ def _review(
         backtest=decided.value,
         refusal=_not_theirs(found) if found.waits else None,
         shadow=shadow.value,
+        comments=said.value,
         problems=problems or {},
         today=filters.moment(g.now).partition(" ")[0],
     )
@@ -160,6 +195,10 @@ def _change(no: int) -> open_changes.ReadChange:
 
 def _reason() -> str:
     return " ".join(request.form.get("reason", "").split())[:REASON]
+
+
+def _said() -> str:
+    return request.form.get("comment", "").replace("\r\n", "\n")[: comments.LONGEST]
 
 
 def _moment() -> datetime | None:

@@ -16,7 +16,7 @@ from tests.acceptance.product import until
 from tests.support.house import RULES
 
 FILES = {"shop.rules": RULES.replace("TIMING", "immediately")}
-EACH = " or ".join(f"(total > {n}.00 and total < {n}.50)" for n in range(8_000))
+EACH = " or ".join(f"(total > {n}.00 and total < {n}.50)" for n in range(24_000))
 HEAVY = f"""
 check heavy on order
     require  {EACH}

@@ -56,6 +56,7 @@ NEVER = (
     "retry",
     "accepted_difference",
     "note",
+    "change_comment",
     "event",
     "event_link",
     "posting_line",

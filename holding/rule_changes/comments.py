@@ -1,0 +1,152 @@
+"""What people write beside a change of the rules, and sending a change back to who wrote it.
+
+Here: reads, a comment, a return. A change that went back is closed: who wrote it goes on with its
+files as drafts and submits them again. Not here: publishing (holding/rulesets/publication.py).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor, may
+from holding.audit.events import record_event
+from holding.refusal import Refusal
+from holding.rule_changes import drafts
+from holding.rulesets.admission import RULES
+from holding.rulesets.publication import files_of, publishable
+from holding.store.row_objects import Columns, of
+from holding.store.together import Question
+from holding.tables import Change, ChangeComment, ChangeFile, Company, Person
+from holding.tables.row_states import ChangeState
+
+LONGEST: Final = 2000  # characters
+BLANK: Final = Refusal(
+    "comment.blank", "The comment is blank; nothing was saved.", "Write what is to be changed.", 422
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """One comment; `returns`: with it the change went back to who wrote it."""
+
+    by: str
+    body: str
+    returns: bool
+    at: datetime
+
+
+COMMENT = Columns(
+    Comment(
+        by=of(Person.name),
+        body=of(ChangeComment.body),
+        returns=of(ChangeComment.returns),
+        at=of(ChangeComment.at),
+    ),
+    {"by": "person.name"},
+)
+
+
+def of_change(change_id: int) -> Question[tuple[Comment, ...]]:
+    """The comments of a change, the oldest first."""
+    query = COMMENT.select().join(Person, Person.id == ChangeComment.person_id)
+    query = query.where(ChangeComment.change_id == change_id)
+    return COMMENT.each((yield query.order_by(ChangeComment.id)))
+
+
+def comment(
+    session: Session, change_no: int, actor: Actor, body: str, now: datetime
+) -> Refusal | None:
+    """Write beside a change, whatever became of it."""
+    refusal = may(actor, "rules.discuss")
+    if refusal:
+        return refusal
+    change = _change(session, change_no, actor)
+    if isinstance(change, Refusal):
+        return change
+    if not body.strip():
+        return BLANK
+    _keep(session, change, actor, body, now, returns=False)
+    return None
+
+
+def send_back(
+    session: Session, change_no: int, actor: Actor, body: str, now: datetime
+) -> Refusal | None:
+    """Close a change with the reason, by somebody who could have published it."""
+    change = publishable(session, change_no, actor)
+    if isinstance(change, Refusal):
+        return change
+    if not body.strip():
+        return BLANK
+    change.state = ChangeState.CLOSED
+    change.starts_at, change.starts_by_id, change.starts_reason = None, None, ""
+    _keep(session, change, actor, body, now, returns=True)
+    return None
+
+
+def take_up(session: Session, change_no: int, actor: Actor, now: datetime) -> str | Refusal:
+    """Make drafts of what a change that went back says otherwise than the rules in force; the path
+    of the first. A draft of one's own that is there already is left as it is.
+    """
+    change = _change(session, change_no, actor)
+    if isinstance(change, Refusal):
+        return change
+    if change.state != ChangeState.CLOSED:
+        words = f"Change {change_no} was not returned, so nothing was taken up."
+        return Refusal("change.not_returned", words, status=409)
+    base = session.get_one(Company, change.company_id).ruleset_version_id
+    in_force = files_of(session, base) if base is not None else {}
+    rows = session.scalars(select(ChangeFile).where(ChangeFile.change_id == change.id))
+    wrote = {
+        row.path: row.body
+        for row in rows
+        if row.body is not None and row.path.endswith(RULES) and row.body != in_force.get(row.path)
+    }
+    if not wrote:
+        words = f"Change {change_no} says nothing in rule files that is not in force already."
+        return Refusal("change.nothing_left", words, status=409)
+    for path, text in sorted(wrote.items()):
+        if drafts.draft(session, actor, path) is None:
+            refusal = drafts.keep(session, actor, path, text, base, now)
+            if refusal:
+                return refusal
+    return min(wrote)
+
+
+def _change(session: Session, no: int, actor: Actor) -> Change | Refusal:
+    mine = select(Change).where(Change.company_id == actor.company_id, Change.no == no)
+    found = session.scalar(mine)
+    return found or Refusal("change.unknown", f"There is no change {no}.", status=404)
+
+
+def _keep(
+    session: Session, change: Change, actor: Actor, body: str, now: datetime, *, returns: bool
+) -> None:
+    said = body.strip()[:LONGEST]
+    session.add(
+        ChangeComment(
+            company_id=change.company_id,
+            change_id=change.id,
+            person_id=actor.person_id,
+            body=said,
+            returns=returns,
+            at=now,
+        )
+    )
+    session.flush()
+    did = "returned" if returns else "commented on"
+    record_event(
+        session,
+        company_id=change.company_id,
+        at=now,
+        actor=actor,
+        act="rules.returned" if returns else "rules.commented",
+        body={
+            "say": f"{actor.name} {did} change {change.no}: {said}",
+            "change": change.no,
+            "comment": said,
+        },
+    )
