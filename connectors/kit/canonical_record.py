@@ -18,6 +18,7 @@ from connectors.contract.schema import FieldSchema, KindSchema
 from grammar.text.invisible import in_words, invisible, shown
 
 TEXT_CAP = 32_767
+LONGEST_ID = 200
 _DECIMAL = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?([eE][+-]?\d{1,2})?", re.ASCII)
 _LONGEST_DECIMAL = len("+123456789012345678.123456789012345678e+12")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -121,6 +122,9 @@ def canonical(
     if isinstance(external_id, _Bad) or not external_id.strip():
         hint = f"Give the {kind}'s id: it tells one {kind} from another."
         errors.append(_error(raw.external_id, _Bad(f"The {kind} has no id.", hint)))
+    elif len(external_id) > LONGEST_ID:
+        words = f"The id of the {kind} is longer than {LONGEST_ID} characters."
+        errors.append(_error(raw.external_id, _Bad(words, "Give it a shorter id.")))
     body = _fields(schema.fields, raw.head, raw.external_id.where, zone, errors)
     lines = [_fields(schema.lines, line, raw.external_id.where, zone, errors) for line in raw.lines]
     errors += _repeated_positions(raw.lines, lines, kind)

@@ -11,6 +11,7 @@ from holding.evaluation.plan_postings import decide, give_up
 from holding.evaluation.plan_unsent import staying
 from holding.lifecycle.states import counted, require_move, state_of
 from holding.store import bulk
+from holding.tables import Record
 from holding.tables.columns import to_minor
 from holding.tables.decisions import WHOLE_RECORD
 from holding.tables.postings import IN_FLIGHT_STATES, UNSENT_STATES
@@ -86,7 +87,7 @@ def _listed(batch: Batch, case: Case, outcome: Outcome) -> Listed:
     return Listed(
         status=outcome.status or outcome.status_word,
         party=name if isinstance(name, str) and name else outcome.party,
-        party_key=outcome.party,
+        party_key=outcome.party[: Record.LONGEST_PARTY],
         doc_date=outcome.doc_date,
         amount=minor,
         currency=outcome.currency,

@@ -18,7 +18,7 @@ from holding.audit.events import record_event
 from holding.programs.world import Judge
 from holding.refusal import Refusal
 from holding.store import bulk
-from holding.tables import Company, Connection, Delivery
+from holding.tables import Company, Connection, Delivery, Record
 from holding.tables.columns import to_minor
 from holding.tables.row_states import RecordState
 from rules.values.canonical import sha256_hex
@@ -172,7 +172,7 @@ def new_record(
         "status": text_of(body, "status"),
         "state": RecordState.RECEIVED,
         "party": _first(body, (*names, *_PARTIES)),
-        "party_key": _first(body, _PARTIES),
+        "party_key": _first(body, _PARTIES)[: Record.LONGEST_PARTY],
         "branch": text_of(body, "branch"),
         "doc_date": _day(_first(body, _DAYS)),
         "amount": amount,

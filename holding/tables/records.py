@@ -162,6 +162,9 @@ class Record(Work, Base):
 
     __tablename__ = "record"
 
+    LONGEST_PARTY = 300
+    """So many characters of a party are listed and searched: PostgreSQL indexes 2,700 bytes."""
+
     OPEN = f"state NOT IN {words(FINAL_STATES)}"
     CRASHED = f"{DUE} AND crashes > 0"
 
