@@ -37,7 +37,7 @@ ACT_LABELS: Final[Mapping[str, str]] = MappingProxyType(
         "run.operate": "run syncs, pause and resume connections",
         "rules.draft": "draft rule changes",
         "rules.discuss": "comment on rule changes",
-        "rules.publish": "publish or return rule changes",
+        "rules.publish": "publish rule changes",
         "audit.read": "view the audit log",
         "audit.export": "export the audit log and evidence",
         "audit.note": "write audit notes",
