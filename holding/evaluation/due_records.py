@@ -207,6 +207,8 @@ def _planned(batch: Batch, judged: Judgment) -> Plan:
 
 
 def _words(error: Exception) -> str:
+    if isinstance(error, OverflowError):  # of an amount, in words for people
+        return f"The rules failed on this record: {error}."
     return f"The rules failed on this record: {type(error).__name__}: {error}"
 
 

@@ -175,7 +175,7 @@ def want(
             message=finding.message,
             would_pass=finding.would_pass,
             clears=finding.clears,
-            cause_key=finding.cause_key,
+            cause_key=finding.cause_key.kept,
             cause_label=titled(finding.cause_label),
             team_id=batch.team(finding.owner),
             number=document.number if document else outcome.number if outcome else "",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from rules.values.canonical import OneText
+from rules.values.canonical import OneText, sha256_hex
 
 UNITS: Final = "units"
 """The mapping table that the units of an item are looked up in."""
@@ -49,6 +49,9 @@ class CauseKind(StrEnum):
 _KINDS: Final = {kind.value: kind for kind in CauseKind}
 MISSING_ENTRY: Final = (CauseKind.MAPPING, CauseKind.UNIT)
 """The kinds of causes that an entry of a mapping table answers."""
+
+LONGEST_KEY: Final = 500
+"""Characters of a key that is stored: PostgreSQL indexes 2,700 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,14 @@ class CauseKey(OneText):
         """The two parts of the entry of a unit."""
         unit, _, item = self.entry.partition("|")
         return unit, item
+
+    @property
+    def kept(self) -> CauseKey:
+        """The key as it is stored: of a very long one the beginning, and the hash of all of it."""
+        if len(self.named) <= LONGEST_KEY:
+            return self
+        whole = sha256_hex(self.named)
+        return CauseKey(self.kind, f"{self.named[: LONGEST_KEY - len(whole) - 1]}…{whole}")
 
     @property
     def month(self) -> str:

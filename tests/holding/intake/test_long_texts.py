@@ -18,7 +18,7 @@ from tests.support.zones import SHOP_ZONE
 
 LONG = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=20_000))
 
-WIDE = "".join(map(chr, random.Random(2).choices(range(0x4E00, 0x9FA5), k=2_000)))
+WIDE = "".join(map(chr, random.Random(2).choices(range(0x4E00, 0x9FA5), k=3_900)))
 
 
 @pytest.fixture
@@ -51,7 +51,19 @@ def test_the_longest_text_of_wide_letters_is_judged(shop: Shop, field: str) -> N
     shop.receive(order("NS-1", lines=[line(**of_line)], **({} if of_line else {field: WIDE})))
     assert shop.judge() == 1
     with shop.database.read() as session:
-        assert len(shop.record(session, "NS-1").party_key) <= Record.LONGEST_PARTY
+        found = shop.record(session, "NS-1")
+        assert found.state in {"held", "ready"}
+        assert len(found.party_key) <= Record.LONGEST_PARTY
+
+
+def test_an_amount_beyond_the_books_is_held_in_words(shop: Shop) -> None:
+    shop.publish()
+    shop.receive(order("NS-1", total="999999999999999999.99"))
+    assert shop.judge() == 1
+    with shop.database.read() as session:
+        (hold,) = session.scalars(select(Hold)).all()
+        words = "999999999999999999.99 MYR is more than the books can hold."
+        assert hold.message == f"The rules failed on this record: {words}"
 
 
 def test_who_has_it_as_a_party_is_found_by_how_it_begins(shop: Shop) -> None:
