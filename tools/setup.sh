@@ -11,7 +11,7 @@ fits() {
 }
 
 # The distribution's own Python first: it is built with profile-guided optimisation, which a Python
-# that was compiled on this machine mostly is not, and that one takes a third more time for everything.
+# that was compiled on this machine mostly is not, and that one takes a fifth more time for everything.
 found=
 for name in ${PYTHON:-/usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11}; do
     if fits "$name"; then found="$found $name"; fi
