@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
@@ -54,6 +54,33 @@ def of_change(change_id: int) -> Question[tuple[Comment, ...]]:
     query = COMMENT.select().join(Person, Person.id == ChangeComment.person_id)
     query = query.where(ChangeComment.change_id == change_id)
     return COMMENT.each((yield query.order_by(ChangeComment.id)))
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A change that came back to who wrote it: its number, who returned it, and why."""
+
+    no: int
+    by: str
+    why: str
+
+
+def returned_to(session: Session, actor: Actor) -> Returned | None:
+    """The newest change of a person, where it came back: later ones say that they went on."""
+    row = session.execute(
+        select(Change.no, Change.state, ChangeComment.body.label("why"), Person.name.label("by"))
+        .outerjoin(
+            ChangeComment,
+            and_(ChangeComment.change_id == Change.id, ChangeComment.returns.is_(True)),
+        )
+        .outerjoin(Person, Person.id == ChangeComment.person_id)
+        .where(Change.company_id == actor.company_id, Change.author_id == actor.person_id)
+        .order_by(Change.no.desc())
+        .limit(1)
+    ).first()
+    if row is None or row.state != ChangeState.CLOSED or row.why is None:
+        return None
+    return Returned(no=row.no, by=row.by, why=row.why)
 
 
 def comment(

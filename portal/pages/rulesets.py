@@ -14,6 +14,7 @@ from holding.access.actors import ACTS
 from holding.access.role_words import any_of
 from holding.approvals.releasers import ACT
 from holding.refusal import Refusal
+from holding.rule_changes import comments
 from holding.rulesets import proposals, publication, recorded_backtests
 from holding.rulesets import rulebook as queries
 from holding.rulesets.later_findings import later_findings
@@ -44,6 +45,7 @@ def show() -> Response:
         lacking=lacking(book),
         last=last,
         decided=_decided(version),
+        returned=comments.returned_to(session, g.actor),
     )
 
 

@@ -13,6 +13,7 @@ from tests.portal.rule_pages.test_editor import DRAFT, shown
 
 __all__ = ["waiting"]
 pytestmark = pytest.mark.sqlite
+BOOK = "/c/kedai/rules/book"
 WHY = "The limit is too low.\nAsk accounts first."
 
 
@@ -66,6 +67,8 @@ def test_a_change_goes_back_with_a_reason_and_is_never_published_as_it_was(
     pua.post(f"{page}/start", start, status=409)
     pua.post(f"{page}/return", {"comment": WHY}, status=409)
     assert "Rule version 1 in force" in plain(chan.text(CHANGES))
+    assert "Pua returned change 2 to you: The limit is too low." in plain(chan.text(BOOK))
+    assert "returned change" not in plain(pua.text(BOOK)), "it is said to who wrote it"
     with database.read() as session:
         (event,) = session.scalars(select(Event).where(Event.act == "rules.returned")).all()
         assert event.body["comment"] == WHY
@@ -88,6 +91,7 @@ def test_its_writer_goes_on_with_its_files_and_submits_them_again(visit, waiting
         "/c/kedai/rules/submit/shop.rules", {"text": shown(chan), "base": "1"}, status=303
     )
     assert again.location.endswith("/rules/changes/3")
+    assert "returned change" not in plain(chan.text(BOOK)), "its writer went on"
     pua.post(f"{CHANGES}/3", {}, status=303)
     assert "Rule version 2 in force" in plain(chan.text(CHANGES))
     nothing = chan.post(f"{page}/take-up", {}, status=303)
