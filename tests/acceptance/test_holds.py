@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -238,12 +239,14 @@ def test_G08_twelve_wrong_records_end_with_the_finding_that_fits(house: House) -
         told = found(finance, number)
         assert told[0] == verdict, number
         assert why in told[1], number
+        if verdict == "Technical":  # sent again before the next fault, which it would take
+            until(partial(sent, house, f"NS-{number}"), f"the document of NS-{number}")
 
     arrive(house, clean(812, items=with_sku("NEW-81")))
     assert found(finance, 812)[0] == "Workflow"
     ask_target(house, "faults", fault="unavailable")
     fix_mapping(finance, "NEW-81", "CUP-GLASS-20", "the new name of the glass")
-    until(lambda: sent(house, "NS-812"), "the document of NS-812")
+    until(partial(sent, house, "NS-812"), "the document of NS-812")
     told = found(finance, 812)
     assert told[0] == "Both"
     assert "Workflow, over: " in told[1]
