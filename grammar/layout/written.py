@@ -11,9 +11,9 @@ from typing import Final
 
 from grammar import nodes as n
 from grammar.layout.formatter import format_text
+from grammar.text.durations import duration
 from grammar.text.invisible import control_signs
 
-_UNITS: Final = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("min", timedelta(minutes=1)))
 _PAIRED: Final = {"credit_and_new": "credit note and new", "look_up": "look up first"}
 _OWNED: Final = {"hold": "for", "review": "by", "approve": "by"}
 
@@ -55,17 +55,17 @@ def _test(test: n.Test) -> Iterator[str]:
 
 
 def _expect(expect: n.Expect) -> Iterator[str]:
-    words = (str(expect.route) if expect.route else "", _outcome(expect.outcome))
+    outcome = outcome_text(expect.outcome) if expect.outcome else ""
+    words = (str(expect.route) if expect.route else "", outcome)
     yield f"    expect {' '.join(word for word in words if word)}"
     if expect.head:
-        yield f"        {', '.join(map(_field, expect.head))}"
+        yield f"        {', '.join(map(_pair, expect.head))}"
     for number, fields in expect.lines:
-        yield f"        line {number} {', '.join(map(_field, fields))}"
+        yield f"        line {number} {', '.join(map(_pair, fields))}"
 
 
-def _outcome(expected: n.Expected | None) -> str:
-    if expected is None:
-        return ""
+def outcome_text(expected: n.Expected) -> str:
+    """An expected outcome, as a rule file says it."""
     if expected.again is not None:
         return _again(expected.again)
     kind = _PAIRED.get(expected.kind, expected.kind.replace("_", " "))
@@ -77,17 +77,13 @@ def _outcome(expected: n.Expected | None) -> str:
 
 
 def _again(again: n.TryAgain) -> str:
-    tries = f"try {again.times} times from {_duration(again.pause)}"
+    tries = f"try {again.times} times from {duration(again.pause)}"
     then = again.then
     role = f" {_OWNED[then.kind]} {then.role}" if then.role else ""
     return f"{tries} then {_PAIRED.get(then.kind, then.kind.replace('_', ' '))}{role}"
 
 
-def _field(one: n.FieldIs) -> str:
-    return f"{one.name} = {_value(one.value)}"
-
-
-def _pair(one: n.Pair) -> str:
+def _pair(one: n.Pair | n.FieldIs) -> str:
     return f"{one.name} = {_value(one.value)}"
 
 
@@ -127,17 +123,10 @@ def _value(value: n.Value) -> str:
     if isinstance(held, Decimal):
         return f"{held * 100:f}%" if value.kind == "percent" else f"{held:f}"
     if isinstance(held, timedelta):
-        return _duration(held)
+        return duration(held)
     if isinstance(held, datetime):
         return _moment(held)
     return held.isoformat() if isinstance(held, date) else f'"{held}"'
-
-
-def _duration(span: timedelta) -> str:
-    for word, unit in _UNITS:
-        if span % unit == timedelta():
-            return f"{span // unit}{word}"
-    return f"{span // timedelta(seconds=1)}s"
 
 
 def _moment(moment: datetime) -> str:

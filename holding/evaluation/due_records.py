@@ -30,7 +30,7 @@ from holding.store.cycles import no_search_for_cycles
 from holding.store.database import Database
 from holding.store.leases import SLICE_SECONDS
 from holding.tables import Company, Posting
-from holding.tables.columns import DUE, NOW, among_words
+from holding.tables.columns import DUE, NOW, BeyondBooksError, among_words
 from rules.outcomes.outcome import Outcome
 
 __all__ = ["Judged", "due_companies", "judge_due", "planned", "replay", "replay_all"]
@@ -207,7 +207,7 @@ def _planned(batch: Batch, judged: Judgment) -> Plan:
 
 
 def _words(error: Exception) -> str:
-    if isinstance(error, OverflowError):  # of an amount, in words for people
+    if isinstance(error, BeyondBooksError):
         return f"The rules failed on this record: {error}."
     return f"The rules failed on this record: {type(error).__name__}: {error}"
 

@@ -205,7 +205,8 @@ def _cause(
     session: Session, posting: Posting, trouble: Trouble, now: datetime
 ) -> tuple[int, int | None]:
     connection = session.get_one(Connection, posting.connection_id)
-    key, label = _key(posting, trouble, connection.name)
+    whole, label = _key(posting, trouble, connection.name)
+    key = whole.kept  # a target may say any word
     team_id = _team(session, posting.company_id, trouble.owner or RETRY[trouble.error_class].owner)
     spec = causes.CauseSpec(
         key=key,

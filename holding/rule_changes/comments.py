@@ -15,11 +15,11 @@ from holding.access.actors import Actor, may
 from holding.audit.events import record_event
 from holding.refusal import Refusal
 from holding.rule_changes import drafts
-from holding.rulesets.admission import RULES
-from holding.rulesets.publication import files_of, publishable
+from holding.rulesets.admission import rule_sources
+from holding.rulesets.publication import files_of, files_of_change, publishable, unknown
 from holding.store.row_objects import Columns, of
 from holding.store.together import Question
-from holding.tables import Change, ChangeComment, ChangeFile, Company, Person
+from holding.tables import Change, ChangeComment, Person
 from holding.tables.row_states import ChangeState
 
 LONGEST: Final = 2000  # characters
@@ -115,29 +115,37 @@ def send_back(
 
 
 def take_up(session: Session, change_no: int, actor: Actor, now: datetime) -> str | Refusal:
-    """Make drafts of what a change that went back says otherwise than the rules in force; the path
-    of the first. A draft of one's own that is there already is left as it is.
+    """Make drafts of what a change that went back says otherwise than the rules it was made for;
+    the path of the first. A draft of one's own that is there already is left as it is.
+
+    The drafts were begun from those rules: where others came into force since, the editor says so
+    and takes no draft that would undo them.
     """
+    refusal = may(actor, "rules.draft")
+    if refusal:
+        return refusal
     change = _change(session, change_no, actor)
     if isinstance(change, Refusal):
         return change
     if change.state != ChangeState.CLOSED:
         words = f"Change {change_no} was not returned, so nothing was taken up."
         return Refusal("change.not_returned", words, status=409)
-    base = session.get_one(Company, change.company_id).ruleset_version_id
-    in_force = files_of(session, base) if base is not None else {}
-    rows = session.scalars(select(ChangeFile).where(ChangeFile.change_id == change.id))
+    if change.base_id is None:
+        words = f"Change {change_no} would have been the first rules; the editor has none yet."
+        hint = "Choose rules again in the set-up, or send the files with clearpost rules push."
+        return Refusal("change.first_rules", words, hint, 409)
+    before = files_of(session, change.base_id)
     wrote = {
-        row.path: row.body
-        for row in rows
-        if row.body is not None and row.path.endswith(RULES) and row.body != in_force.get(row.path)
+        path: text
+        for path, text in rule_sources(files_of_change(session, change.id)).items()
+        if text != before.get(path)
     }
     if not wrote:
-        words = f"Change {change_no} says nothing in rule files that is not in force already."
+        words = f"Change {change_no} says nothing in rule files that was not in force already."
         return Refusal("change.nothing_left", words, status=409)
-    for path, text in sorted(wrote.items()):
+    for path, text in wrote.items():
         if drafts.draft(session, actor, path) is None:
-            refusal = drafts.keep(session, actor, path, text, base, now)
+            refusal = drafts.keep(session, actor, path, text, change.base_id, now)
             if refusal:
                 return refusal
     return min(wrote)
@@ -146,7 +154,7 @@ def take_up(session: Session, change_no: int, actor: Actor, now: datetime) -> st
 def _change(session: Session, no: int, actor: Actor) -> Change | Refusal:
     mine = select(Change).where(Change.company_id == actor.company_id, Change.no == no)
     found = session.scalar(mine)
-    return found or Refusal("change.unknown", f"There is no change {no}.", status=404)
+    return found or unknown(no)
 
 
 def _keep(

@@ -14,9 +14,9 @@ from holding.access.actors import SYSTEM, Actor, actor_of
 from holding.audit.events import record_event
 from holding.lifecycle.changes import locked_company
 from holding.refusal import Refusal
-from holding.rulesets.publication import OPEN_STATES, publish, publishable
+from holding.rulesets.publication import OPEN_STATES, files_of_change, publish, publishable
 from holding.rulesets.published import Published
-from holding.tables import Change, ChangeFile
+from holding.tables import Change
 
 LONGEST: Final = timedelta(days=366)
 
@@ -58,8 +58,7 @@ def due_files(session: Session, now: datetime) -> dict[str, str] | None:
     change = _due(session, now)
     if change is None:
         return None
-    rows = session.scalars(select(ChangeFile).where(ChangeFile.change_id == change.id))
-    return {row.path: row.body for row in rows if row.body is not None}
+    return files_of_change(session, change.id)
 
 
 def publish_started(session: Session, now: datetime) -> Published | Refusal | None:

@@ -123,7 +123,7 @@ def publish(
     if isinstance(change, Refusal):
         return change
     company_id = change.company_id
-    files = _files(session, change)
+    files = files_of_change(session, change.id)
     examined = examine(files)
     if isinstance(examined, Refusal):
         return examined
@@ -181,7 +181,7 @@ def publishable(session: Session, change_no: int, actor: Actor) -> Change | Refu
         .execution_options(populate_existing=True)
     )
     if change is None:
-        return _unknown(change_no)
+        return unknown(change_no)
     return _not_publishable(session, company, change, actor) or change
 
 
@@ -217,7 +217,8 @@ def _not_publishable(
     return None
 
 
-def _unknown(change_no: int) -> Refusal:
+def unknown(change_no: int) -> Refusal:
+    """Of a change that the company does not have."""
     return Refusal(code="change.unknown", message=f"There is no change {change_no}.", status=404)
 
 
@@ -226,8 +227,9 @@ def _authors(session: Session, change: Change) -> set[int]:
     return {person for person in (change.author_id, *wrote) if person is not None}
 
 
-def _files(session: Session, change: Change) -> dict[str, str]:
+def files_of_change(session: Session, change_id: int) -> dict[str, str]:
+    """All files that a change has, by path; one that it takes away is not among them."""
     rows = session.scalars(
-        select(ChangeFile).where(ChangeFile.change_id == change.id).order_by(ChangeFile.path)
+        select(ChangeFile).where(ChangeFile.change_id == change_id).order_by(ChangeFile.path)
     )
     return {row.path: row.body for row in rows if row.body is not None}

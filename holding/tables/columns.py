@@ -200,13 +200,17 @@ def is_currency(text: str) -> bool:
     return len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()
 
 
+class BeyondBooksError(OverflowError):
+    """An amount that no column holds; its text is for people."""
+
+
 @lru_cache(maxsize=1024)
 def to_minor(amount: Decimal, currency: str) -> int:
     """Whole minor units (sen) of an amount; what is finer than one unit is rounded half up."""
     scaled = amount.scaleb(places_of(currency)).to_integral_value(rounding=ROUND_HALF_UP)
     if abs(scaled) >= LARGEST:
         message = f"{amount} {currency} is more than the books can hold"
-        raise OverflowError(message)
+        raise BeyondBooksError(message)
     return int(scaled)
 
 
@@ -258,10 +262,9 @@ def ref(column: str, *, primary_key: bool = False, index: bool = False) -> Any:
     return mapped_column(ForeignKey(target), primary_key=primary_key, index=index)
 
 
-def one_of(column: str, words: Iterable[str]) -> CheckConstraint:
+def one_of(column: str, values: Iterable[str]) -> CheckConstraint:
     """The named check that a state column holds one of its words."""
-    listed = ", ".join(f"'{word}'" for word in words)
-    return CheckConstraint(f'"{column}" IN ({listed})', name=column)
+    return CheckConstraint(f'"{column}" IN {words(values)}', name=column)
 
 
 def words(values: Iterable[str]) -> str:
@@ -299,9 +302,7 @@ LEASED = "lease_until IS NOT NULL"
 
 
 def moment(name: str) -> BindParameter[Any]:
-    """A moment that is given when a statement is run: what is asked all day stands ready, for
-    making a statement again costs several times what running it does.
-    """
+    """A moment given when a statement is run: it stands ready, for making one costs more."""
     return bindparam(name, type_=Moment())
 
 
@@ -309,9 +310,7 @@ NOW = moment("now")
 
 
 class Work:
-    """The columns of a row that is its own queue entry: when due, who works on it, which try may
-    write.
-    """
+    """The columns of a row that is its own queue entry: when due, whose, which try may write."""
 
     due_at: Mapped[datetime | None]
     lease_owner: Mapped[str | None]

@@ -19,7 +19,7 @@ from holding.rulesets.check_report import Report
 from holding.trials import draft_trials, replays, tried_rules
 from holding.trials.replays import GONE
 from rules.testing.recorded_cases import MOST_LINES, Case, case_of
-from rules.testing.recorded_facts import Neutral
+from rules.testing.recorded_values import Neutral
 
 TOO_LONG: Final = Refusal(
     "draft.long_record",
@@ -69,7 +69,7 @@ def with_test(
         before = f"{files[path].rstrip()}\n\n".lstrip("\n")
         text = before + written(case.samples, case.test)
         return Saved(text, case.test.title, before.count("\n") + 1)
-    if not case.route:
+    if case.route is None:
         return TOO_LONG
     if isinstance(case_of(given.program, judged, Neutral({}, {}), schemas()), Case):
         return PERSONAL

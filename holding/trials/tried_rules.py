@@ -15,10 +15,9 @@ from grammar.parsing.parser import parse
 from holding.programs import world as worlds
 from holding.programs.known_schemas import schemas
 from holding.rulesets.admission import rule_sources
-from holding.rulesets.publication import files_of
+from holding.rulesets.publication import files_of, files_of_change
 from holding.tables import (
     Change,
-    ChangeFile,
     Connection,
     Evaluation,
     Record,
@@ -29,7 +28,7 @@ from rules.facts.seeds import Seeds, seeds
 from rules.facts.world import Entry, Facts, Subject, Table, UnitEntry, World
 from rules.outcomes.outcome import Outcome
 from rules.programs.program import Program, compile_ruleset
-from rules.testing.recorded_cases import Judged
+from rules.testing.recorded_values import Judged
 from rules.values.spelling import fold
 
 
@@ -70,9 +69,9 @@ def forget() -> None:
 def of_change(session: Session, company_id: int, no: int) -> Candidate | None:
     """The rules of a change of the company."""
     change = session.scalar(select(Change).where(Change.company_id == company_id, Change.no == no))
-    return (
-        None if change is None else of_files(f"change {no}", _files(session, change), change.hash)
-    )
+    if change is None:
+        return None
+    return of_files(f"change {no}", files_of_change(session, change.id), change.hash)
 
 
 def of_version(session: Session, company_id: int, no: int) -> Candidate | None:
@@ -149,8 +148,3 @@ def _with(given: Candidate, world: World) -> World:
     if maps == dict(world.maps) and units.keys() <= world.units.keys():
         return world
     return replace(world, maps=maps, units={**units, **world.units})
-
-
-def _files(session: Session, change: Change) -> dict[str, str]:
-    rows = session.scalars(select(ChangeFile).where(ChangeFile.change_id == change.id))
-    return {row.path: row.body for row in rows if row.body is not None}

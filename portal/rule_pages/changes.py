@@ -85,9 +85,7 @@ def drop_start(no: int) -> Response:
     back = url_for("changes.show", co=g.company.code, no=no)
     with store.writing() as session:
         refusal = start_time.drop_start(session, no, g.actor, g.now)
-    if refusal:
-        return fragments.refuse(refusal, back=back)
-    return fragments.moved(back, f"Change {no} has no start time any more.")
+    return _answered(refusal, back, f"Change {no} has no start time any more.")
 
 
 @pages.post("/changes/<int:no>/comments")
@@ -96,9 +94,7 @@ def comment(no: int) -> Response:
     back = url_for("changes.show", co=g.company.code, no=no)
     with store.writing() as session:
         refusal = comments.comment(session, no, g.actor, _said(), g.now)
-    if refusal:
-        return fragments.refuse(refusal, back=back)
-    return fragments.moved(f"{back}#h_comments", "The comment is saved.")
+    return _answered(refusal, back, "The comment is saved.")
 
 
 @pages.post("/changes/<int:no>/return")
@@ -107,9 +103,7 @@ def send_back(no: int) -> Response:
     back = url_for("changes.show", co=g.company.code, no=no)
     with store.writing() as session:
         refusal = comments.send_back(session, no, g.actor, _said(), g.now)
-    if refusal:
-        return fragments.refuse(refusal, back=back)
-    return fragments.moved(back, f"Change {no} is returned. Nothing comes into force.")
+    return _answered(refusal, back, f"Change {no} is returned. Nothing comes into force.")
 
 
 @pages.post("/changes/<int:no>/take-up")
@@ -184,6 +178,11 @@ def _review(
         problems=problems or {},
         today=filters.moment(g.now).partition(" ")[0],
     )
+
+
+def _answered(refusal: Refusal | None, back: str, say: str) -> Response:
+    """The page of the change again, with what was done or why it was not."""
+    return fragments.refuse(refusal, back=back) if refusal else fragments.moved(back, say)
 
 
 def _change(no: int) -> open_changes.ReadChange:

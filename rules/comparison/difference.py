@@ -11,10 +11,11 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 from grammar import nodes as n
+from grammar.text.durations import duration
 from grammar.text.problem import Span
 from rules.checker.places import places, tables, uses
 from rules.types.symbol_table import Index
-from rules.values.wording import duration, say
+from rules.values.wording import say
 
 _EXPRS = (
     n.Name, n.Call, n.Compare, n.Member, n.Known, n.Absent, n.AllOf, n.AnyOf, n.Not, n.Arith,

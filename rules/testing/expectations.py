@@ -12,13 +12,14 @@ from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
+from grammar.layout.written import outcome_text
+from grammar.text.durations import duration
 from rules.amendments.decision_tables import RetryAnswer
 from rules.outcomes.outcome import Decision, Document, Finding, Step
 from rules.testing.test_steps import Told
 from rules.values.canonical import number_text
 from rules.values.cause_keys import NEVER
 from rules.values.posting_states import PostingState
-from rules.values.wording import duration
 
 _STATES = {"ready": "ready", "posted": "posted", "ignore": "ignored", "drop": "dropped"}
 _SEVERITIES = {
@@ -101,7 +102,7 @@ class Expectations:
             return self._finding(expected, decision)
         else:
             return f"'{kind}' cannot be expected in this version of the language"
-        return "" if fine else f"expected {_words(expected)}, but {describe(decision)}"
+        return "" if fine else f"expected {outcome_text(expected)}, but {describe(decision)}"
 
     def _left(self, expected: n.Expected, decision: Decision) -> bool:
         """Whether a table answered so about what is posted."""
@@ -113,7 +114,7 @@ class Expectations:
         found = [(i, s) for i, s in enumerate(decision.plan) if _for(expected, s)]
         kinds = {s.action for _, s in found if s.action in {*wanted, "create"} and s.rule}
         if kinds != set(wanted):
-            return f"expected {_words(expected)}, but {describe(decision)}"
+            return f"expected {outcome_text(expected)}, but {describe(decision)}"
         self.steps |= {(decision.route, i) for i, s in found if s.action in wanted}
         if expected.kind == "block":
             never = {i for i, f in enumerate(decision.findings) if f.clears == NEVER}
@@ -134,7 +135,7 @@ class Expectations:
             if _is(expected, finding):
                 self.named[decision.route].add(number)
                 return ""
-        return f"expected {_words(expected)}, but {describe(decision)}"
+        return f"expected {outcome_text(expected)}, but {describe(decision)}"
 
     def _unnamed(self) -> str:
         """A finding that nobody expected."""
@@ -183,7 +184,7 @@ def _retried(expected: n.Expected, answer: RetryAnswer | None) -> str:
         return ""
     role = f" for {answer.role}" if answer.role else ""
     pause = f" after {duration(answer.pause)}" if answer.pause else ""
-    return f"expected {_words(expected)}, but {answer.kind.replace('_', ' ')}{role}{pause}"
+    return f"expected {outcome_text(expected)}, but {answer.kind.replace('_', ' ')}{role}{pause}"
 
 
 def _for(expected: n.Expected, step: Step) -> bool:
@@ -211,15 +212,6 @@ def describe(decision: Decision) -> str:
 def _say(finding: Finding) -> str:
     owner = f" {'by' if finding.severity == 'approve' else 'for'} {finding.owner}"
     return f"{finding.severity}{owner} because {finding.rule}: {finding.message}"
-
-
-def _words(expected: n.Expected) -> str:
-    link = {"approve": "by", "review": "by"}.get(expected.kind, "for")
-    role = f" {link} {expected.role}" if expected.role else ""
-    reason = f" because {expected.reason}" if expected.reason else ""
-    until = f" {expected.until:%Y-%m-%d %H:%M}" if expected.until else ""
-    route = f" {expected.route}" if expected.route else ""
-    return f"{expected.kind.replace('_', ' ')}{role}{reason}{until}{route}"
 
 
 def _is(expected: n.Expected, finding: Finding) -> bool:

@@ -6,7 +6,6 @@ comparing an outcome with expectations (expectations.py).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,7 +19,7 @@ from grammar.parsing.build_expressions import DIGITS
 from rules.checker.tests_and_samples import known_reasons
 from rules.outcomes.outcome import Decision, Document, Outcome
 from rules.testing.expectations import BLOCKED
-from rules.testing.recorded_facts import NOWHERE, route_name
+from rules.testing.recorded_values import CODE, DAY, NOWHERE, NUMBER, Secrets, route_name
 from rules.types.outside_schemas import DocumentSchema, FieldSchema, Schemas
 from rules.types.symbol_table import Index
 from rules.values.posting_states import PostingState
@@ -50,14 +49,11 @@ _DONE: Final = {
     "void": "void",
     "create": "new_document",
 }
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_CODE = re.compile(r"[A-Z][A-Za-z0-9_]*")
 
 
-def difference(wanted: Outcome, found: Outcome, hidden: Collection[str]) -> str | None:
+def difference(wanted: Outcome, found: Outcome, hidden: Secrets) -> str | None:
     """The first route that comes to something else; None: none does. Values of documents that hold
-    a hidden one, folded, are not compared.
+    a hidden one are not compared.
     """
     others = {one.route: one for one in found.decisions}
     for one in wanted.decisions:
@@ -73,7 +69,7 @@ def _shape(one: Decision) -> tuple[object, ...]:
     return one.state, findings, wait, tuple((s.action, s.route, s.rule) for s in one.plan)
 
 
-def _alike(one: Decision, other: Decision, hidden: Collection[str]) -> bool:
+def _alike(one: Decision, other: Decision, hidden: Secrets) -> bool:
     """Whether what is sent is the same."""
     if one.state != PostingState.READY:
         return True
@@ -81,7 +77,7 @@ def _alike(one: Decision, other: Decision, hidden: Collection[str]) -> bool:
     return all(_same(a.document, b.document, hidden) for a, b in pairs)
 
 
-def _same(one: Document | None, other: Document | None, hidden: Collection[str]) -> bool:
+def _same(one: Document | None, other: Document | None, hidden: Secrets) -> bool:
     if one is None or other is None:
         return one is other
     if len(one.lines) != len(other.lines):
@@ -90,10 +86,9 @@ def _same(one: Document | None, other: Document | None, hidden: Collection[str])
     return all(_same_row(a, b, hidden) for a, b in rows)
 
 
-def _same_row(one: Mapping[str, str], other: Mapping[str, str], hidden: Collection[str]) -> bool:
+def _same_row(one: Mapping[str, str], other: Mapping[str, str], hidden: Secrets) -> bool:
     return one.keys() == other.keys() and all(
-        value == other[name] or any(secret in value.casefold() for secret in hidden)
-        for name, value in one.items()
+        value == other[name] or hidden.within(value) for name, value in one.items()
     )
 
 
@@ -182,15 +177,15 @@ def _contents(
 def _fields(row: Mapping[str, str], schema: Sequence[FieldSchema]) -> Iterator[n.FieldIs]:
     types = {field.name: field.type for field in schema}
     for name, value in row.items():
-        if value and _CODE.fullmatch(name) and can_be_quoted(value):
+        if value and CODE.fullmatch(name) and can_be_quoted(value):
             yield n.FieldIs(name, _value(value, types.get(name, "text")), NOWHERE)
 
 
 def _value(said: str, type_: str) -> n.Literal:
     """A number and a date bare, where the target has such a field."""
-    if type_ == "date" and _DAY.fullmatch(said):
+    if type_ == "date" and DAY.fullmatch(said):
         return n.Literal("date", date.fromisoformat(said), NOWHERE)
-    if type_ != "text" and _NUMBER.fullmatch(said) and len(said) <= DIGITS:
+    if type_ != "text" and NUMBER.fullmatch(said) and len(said) <= DIGITS:
         return n.Literal("number", Decimal(said), NOWHERE)
     return n.Literal("text", said, NOWHERE)
 

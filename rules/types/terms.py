@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from grammar.text.durations import duration
 from rules.values.kinds import Type
 from rules.values.names import article, plain
-from rules.values.wording import duration
 
 IS = {
     "=": "",

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
 from grammar.text.amounts import separated
+from grammar.text.durations import duration
 from grammar.text.problem import Span
 from rules.values.canonical import moment_text, number_text
 from rules.values.kinds import Type
@@ -172,15 +173,6 @@ def written(value: Any, of: Type) -> str:
     if type(value) is Fraction:
         raise ArithmeticError(f"{show(value)} is no exact decimal")
     return shown(value, of, ZoneInfo("UTC")) if of.kind == "percent" else wire(value, of)
-
-
-def duration(value: timedelta) -> str:
-    """A duration in its largest whole unit: `31d`, `72h`, `30s`."""
-    seconds = int(value.total_seconds())
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds and seconds % size == 0:
-            return f"{seconds // size}{unit}"
-    return f"{seconds}s"
 
 
 def parse_message(text: str, span: Span) -> tuple[tuple[str | n.Expr, ...], tuple[str, ...]]:

@@ -1,6 +1,8 @@
 """Pushes without an answer, refused, or to a target that is silent or paused: one visible end."""
 
 import dataclasses
+import random
+import string
 from datetime import date, timedelta
 from typing import Any
 
@@ -419,6 +421,28 @@ def test_a_document_counts_as_sent_while_it_is_there_or_may_be(
     assert [row.sent_at is None for row in rows] == [True, True, False]
     assert [row.push_id for row in rows] == [None, None, None]
     assert [push.state for push in lane.rows(Push)] == ["refused", "refused", "conflict"]
+
+
+def test_whatever_word_a_target_refuses_with_its_documents_are_held_by_it(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also by words that no index could hold, and that differ in their end alone."""
+    long = "".join(random.Random(1).choices(string.ascii_letters, k=20_000))
+    codes = {"IV-1": f"{long}1", "IV-2": f"{long}2", "IV-3": f"{long}1"}
+
+    def send(_self: AiAccount, payload: Any, *_: Any) -> Sent:
+        told = tuple(
+            Answer(kind="refused", error_class="bad_value", code=codes[number], words="No.")
+            for number in payload.numbers
+        )
+        return Sent(answers=told, status=200, headers={}, body=b"", seconds=0.0)
+
+    monkeypatch.setattr(AiAccount, "send", send)
+    keys = lane.ready(*codes)
+    lane.work()
+    assert [lane.state(key) for key in keys] == ["failed"] * 3
+    causes = [hold.cause_id for hold in lane.rows(Hold)]
+    assert (len(causes), len(set(causes))) == (3, 2)
 
 
 def test_no_target_makes_a_document_wait_for_longer_than_our_longest_pause(

@@ -5,7 +5,9 @@ import re
 import pytest
 from sqlalchemy import select
 
-from holding.tables import Event
+from holding.access import actors
+from holding.rulesets import publication
+from holding.tables import Company, Event, Person
 from tests.holding.shop import FILES
 from tests.portal.reading import plain
 from tests.portal.rule_pages.test_changes import CHANGES, waiting
@@ -96,3 +98,29 @@ def test_its_writer_goes_on_with_its_files_and_submits_them_again(visit, waiting
     assert "Rule version 2 in force" in plain(chan.text(CHANGES))
     nothing = chan.post(f"{page}/take-up", {}, status=303)
     assert nothing.location.endswith("/rules/draft/shop.rules")
+
+
+def propose(database, clock, line: str) -> int:
+    """A change of Chan's: the file in force with one more line; its number."""
+    with database.write() as session:
+        company = session.scalar(select(Company.id).where(Company.code == "kedai"))
+        chan = session.scalar(select(Person.id).where(Person.email == "chan@kedai.my"))
+        actor = actors.actor_of(session, chan, company)
+        files = {**FILES, "shop.rules": FILES["shop.rules"] + line}
+        return publication.push(session, company, actor, files, line, clock.now())
+
+
+def test_a_change_that_is_taken_up_never_undoes_what_came_into_force_since(
+    visit, database, clock, waiting
+):
+    chan, pua = visit("chan"), visit("pua")
+    pua.post(f"{CHANGES}/{waiting}/return", {"comment": WHY}, status=303)
+    since = propose(database, clock, "\n# came since\n")
+    pua.post(f"{CHANGES}/{since}", {}, status=303)
+    chan.post(f"{CHANGES}/{waiting}/take-up", {}, status=303)
+    mine = shown(chan)
+    assert mine.endswith("# looked at again\n")
+    assert "Other rules were published since this draft was begun." in plain(chan.text(DRAFT))
+    refused = chan.post("/c/kedai/rules/submit/shop.rules", {"text": mine, "base": "1"}, status=409)
+    assert "nothing was submitted" in plain(refused.text)
+    assert "# came since" in chan.text("/c/kedai/rules/files/shop.rules")

@@ -11,14 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grammar import nodes as n
 from grammar.layout.written import written
 from grammar.parsing.parser import parse
 from holding.programs.known_schemas import schemas
 from rules.checker.all_checks import check
-from rules.facts.world import Facts
+from rules.facts.world import Facts, TargetDocument
+from rules.outcomes.outcome import Decision, Document, Outcome, Step
 from rules.programs.program import Program, compile_ruleset
-from rules.testing.recorded_cases import Case, Judged, Untold, case_of
-from rules.testing.recorded_facts import Neutral
+from rules.testing.recorded_cases import Case, Untold, case_of
+from rules.testing.recorded_outcomes import difference
+from rules.testing.recorded_values import Judged, Neutral, Secrets
 from rules.testing.runner import run_test
 from rules.testing.test_steps import _post_what_is_ready
 from rules.testing.test_world import ClosedWorld
@@ -107,10 +110,74 @@ def test_the_record_of_each_test_of_a_starter_is_told_again(name: str) -> None:
         else:
             told += 1
             assert case.test.expects
+            assert documents_of(case) == documents(judged, case)
             if told % 8 == 0:
                 proved(files, program, case)
     assert untold == STORIES[name]
     assert told > 20
+
+
+Fields = Mapping[str, str]
+
+
+def documents_of(case: Case) -> dict[str, Fields]:
+    """Of each document that the test expects, what its head says."""
+    return {
+        str(one.route): {pair.name: said(pair.value) for pair in one.head}
+        for one in case.test.expects
+        if one.head
+    }
+
+
+def said(value: n.Value) -> str:
+    assert isinstance(value, n.Literal)
+    return str(value.value)
+
+
+def documents(judged: Judged, case: Case) -> dict[str, Fields]:
+    """The same of what came out of the record itself, but for what is not told."""
+    told = documents_of(case)
+    found = {one.route: one.document for one in judged.outcome.decisions}
+    return {
+        route: {
+            name: "Sample customer" if was == "Sample customer" else document.fields[name]
+            for name, was in told[route].items()
+        }
+        for route in told
+        if (document := found[route])
+    }
+
+
+def test_two_outcomes_that_send_another_document_are_not_the_same() -> None:
+    """But for values in which a personal one stands: these are not written as they were."""
+    _, program = starter("netshop-aiaccount")
+    outcome = ready(program).outcome
+    (decision, step, document) = sent(outcome)
+    none, name = Secrets({}), document.fields["Customer"]
+
+    def other(**changes: Any) -> Outcome:
+        changed = replace(step, document=replace(document, **changes))
+        return replace(outcome, decisions=(replace(decision, plan=(changed,)),))
+
+    assert difference(outcome, other(), none) is None
+    renamed = other(fields={**document.fields, "Customer": "Sample customer"})
+    assert difference(outcome, renamed, none) == decision.route
+    assert difference(outcome, renamed, Secrets({name.casefold(): "Sample customer"})) is None
+    fewer = {key: value for key, value in document.fields.items() if key != "Customer"}
+    assert difference(outcome, other(fields=fewer), none) == decision.route
+    assert difference(outcome, other(lines=document.lines * 2), none) == decision.route
+    cheaper = tuple({**line, "Price": "0.01"} for line in document.lines)
+    assert difference(outcome, other(lines=cheaper), none) == decision.route
+    unsent = replace(step, document=None)
+    nothing = replace(outcome, decisions=(replace(decision, plan=(unsent,)),))
+    assert difference(outcome, nothing, none) == decision.route
+
+
+def sent(outcome: Outcome) -> tuple[Decision, Step, Document]:
+    (decision,) = outcome.decisions
+    (step,) = decision.plan
+    assert step.document
+    return decision, step, step.document
 
 
 def test_it_says_no_more_than_the_outcome_needs() -> None:
@@ -182,6 +249,89 @@ def test_what_needs_a_hidden_value_is_not_told_without_it() -> None:
     )
 
 
+PERSONAL = {
+    "customer_name": "Tan Mei Ling",
+    "email": "mei@kedai.example",
+    "phone": "Al",
+    "address": "李明",
+}
+INSTEAD = Neutral(
+    {
+        "customer_name": "Sample customer",
+        "email": "buyer@example.com",
+        "phone": "+60 12-345 6789",
+        "address": "1 Sample Street",
+    },
+    {"Customer": "Sample customer"},
+)
+
+
+def test_a_name_inside_another_text_is_not_told_either() -> None:
+    """As whole words, or between letters that write none; one of two Latin letters would be part of
+    any text, so only as the whole of one."""
+    files, program = starter("netshop-aiaccount")
+    judged = ready(program)
+    note = "Al fresco: ask TAN MEI LING (mei@kedai.example), not Tan Mei Lingam; 致李明收"
+    (line, *_) = lines_of(judged)
+    lines = [{**line, "name": note}]
+    body = {**judged.subject.body, **PERSONAL, "lines": lines}
+    subject = replace(judged.subject, body=body)
+    outcome = program.evaluate(subject, judged.facts, judged.world, judged.now)
+    case = case_of(program, replace(judged, subject=subject, outcome=outcome), INSTEAD, schemas())
+    assert isinstance(case, Case), case
+    text = proved(files, program, case)
+    assert "Al fresco: ask Sample customer (buyer@example.com), not Tan Mei Lingam" in text
+    assert "致1 Sample Street收" in text
+    assert "mei@" not in text
+
+
+def test_of_many_documents_of_a_target_none_tells_whose_it_is() -> None:
+    """Of so many facts none is left out, needed or not."""
+    _, program = starter("settlements-aiaccount")
+    judged = ready(program)
+    route = judged.outcome.decisions[0].route
+    others = tuple(
+        TargetDocument(route, f"X-{number}", {"Customer": "Tan Mei Ling"}, "ST-0")
+        for number in range(101)
+    )
+    facts = replace(judged.facts, documents=others)
+    outcome = program.evaluate(judged.subject, facts, judged.world, judged.now)
+    case = case_of(program, replace(judged, facts=facts, outcome=outcome), INSTEAD, schemas())
+    assert isinstance(case, Case)
+    text = written(case.samples, case.test)
+    assert "Tan" not in text
+    assert text.count("Sample customer") >= 101
+
+
+def lines_of(judged: Judged) -> list[dict[str, object]]:
+    lines: Any = judged.subject.body["lines"]
+    return list(lines)
+
+
+def test_what_is_personal_in_a_linked_record_is_not_told() -> None:
+    """Neither there nor in a text of the record itself."""
+    _, program = starter("lazada-autocount")
+    told = 0
+    for judged in every(program):
+        if judged.subject.kind != "refund" or not any(judged.facts.links.values()):
+            continue
+        links = {
+            link: tuple({**body, **PERSONAL} for body in bodies)
+            for link, bodies in judged.facts.links.items()
+        }
+        lines = [{**line, "name": "Refund for Tan Mei Ling"} for line in lines_of(judged)]
+        subject = replace(judged.subject, body={**judged.subject.body, "lines": lines})
+        facts = replace(judged.facts, links=links)
+        outcome = program.evaluate(subject, facts, judged.world, judged.now)
+        given = replace(judged, subject=subject, facts=facts, outcome=outcome)
+        case = case_of(program, given, INSTEAD, schemas())
+        if isinstance(case, Case):
+            text = written(case.samples, case.test)
+            told += "Refund for Sample customer" in text
+            assert "Tan Mei Ling" not in text
+    assert told
+
+
 def test_a_very_long_record_is_not_told() -> None:
     _, program = starter("netshop-aiaccount")
     judged = ready(program)
@@ -190,7 +340,7 @@ def test_a_very_long_record_is_not_told() -> None:
     told = case_of(
         program, replace(judged, subject=replace(judged.subject, body=body)), NEUTRAL, schemas()
     )
-    assert told == Untold("")
+    assert told == Untold(None)
 
 
 @settings(max_examples=15)

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rules.values.canonical import dumps, plain, revive
-from rules.values.cause_keys import ITSELF, NEVER, CauseKey, CauseKind, Clearing
+from rules.values.cause_keys import ITSELF, LONGEST_KEY, NEVER, CauseKey, CauseKind, Clearing
 
 KINDS = [kind for kind in CauseKind if kind is not CauseKind.OTHER]
 KEYS = st.builds(CauseKey, st.sampled_from(KINDS), st.text())
@@ -62,3 +62,17 @@ def test_parts_of_a_key() -> None:
     assert CauseKey.unit("BOX", "AB|1").unit_and_item == ("BOX", "AB|1")
     assert CauseKey.period("auto:count", "2026-04").month == "2026-04"
     assert str(CauseKey.mapping("item", "")) == "mapping:item:"
+
+
+@given(st.text(min_size=LONGEST_KEY), st.text(), st.text())
+def test_two_very_long_keys_are_kept_apart(beginning: str, one: str, other: str) -> None:
+    kept = [CauseKey(CauseKind.FIELD, beginning + end).kept for end in (one, other)]
+    assert (kept[0] == kept[1]) == (one == other)
+    assert all(len(key.named) <= max(LONGEST_KEY, len(beginning)) for key in kept)
+    assert all(key.kept == key for key in kept)
+
+
+def test_a_short_key_is_kept_as_it_is() -> None:
+    key = CauseKey(CauseKind.FIELD, "x" * LONGEST_KEY)
+    assert key.kept == key
+    assert len(CauseKey(CauseKind.FIELD, "x" * (LONGEST_KEY + 1)).kept.named) == LONGEST_KEY
