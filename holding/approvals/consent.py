@@ -19,7 +19,7 @@ from holding.store.row_objects import Columns, of
 from holding.tables import Approval, Person, Posting
 from rules.outcomes.digest import parts_of
 from rules.outcomes.outcome import NEEDS_APPROVAL, Document
-from rules.values.canonical import dumps, sha256_hex, text_of
+from rules.values.canonical import bytes_of, dumps, sha256_hex
 
 
 class Planned(Protocol):
@@ -58,8 +58,7 @@ def posting_hash(connection_id: int, target_company: str, document: Planned, act
 def document_hash(connection_id: int, target_company: str, document: Document, action: str) -> str:
     """The same hash of a document that the rules made, whose text is made once."""
     head = [connection_id, target_company, document.document, document.number, action]
-    fields, lines = parts_of(document)
-    return sha256_hex(f"{text_of(head)[:-1]},{fields},{lines}]")
+    return sha256_hex(b"%b,%b,%b]" % (bytes_of(head)[:-1], *parts_of(document)))
 
 
 def content_hash(

@@ -219,8 +219,12 @@ def _failed(case: Case, now: datetime, code: str, words: str) -> Judgment:
 
 def _without_connection(batch: Batch, outcome: Outcome) -> str:
     """A target that decisions are for, and that no connection leads to."""
-    targets = {batch.routes[decision.route].target for decision in outcome.decisions}
-    return min(targets - set(batch.targets), default="")
+    missing = [
+        target
+        for decision in outcome.decisions
+        if (target := batch.routes[decision.route].target) not in batch.targets
+    ]
+    return min(missing, default="")
 
 
 def _store(

@@ -4,6 +4,9 @@ Here: pure comparison of what the rules say with what was there. Not here: the p
 (plan_postings.py), queries and writes (gather.py, finish.py).
 """
 
+from datetime import datetime
+from functools import lru_cache
+
 from holding.evaluation import plan_parts
 from holding.evaluation.batch import Batch, Case, Judgment, Listed, PostingRow
 from holding.evaluation.plan_parts import Plan, Stored, Wanted
@@ -16,6 +19,7 @@ from holding.tables.columns import to_minor
 from holding.tables.decisions import WHOLE_RECORD
 from holding.tables.postings import IN_FLIGHT_STATES, UNSENT_STATES
 from holding.tables.row_states import RecordState
+from rules.facts.world import Facts
 from rules.outcomes.digest import bare
 from rules.outcomes.outcome import Outcome
 from rules.values.canonical import dumps, sha256_hex, text_of
@@ -139,15 +143,31 @@ def _broken(batch: Batch, judged: Judgment) -> Plan:
 
 def _stored(batch: Batch, judged: Judgment) -> Stored:
     """What is kept of a judging: enough to do it again."""
-    looked_at = {"facts": judged.case.facts.to_json(), "known": sorted(batch.known_targets)}
-    for name in ("passed", "stopped"):  # the next judging asks who was there already
-        if others := getattr(judged.case, name):
-            looked_at[name] = sorted(others)
-    facts = text_of(looked_at)
-    outcome = judged.outcome
+    facts, outcome = _looked_at(batch, judged.case), judged.outcome
     if outcome is not None:
         codes, hashed = outcome.bare_codes(), bare(outcome, facts)
     else:
         codes = dumps({"error": judged.code, "say": judged.error})
         hashed = sha256_hex(codes)
-    return Stored(facts=bulk.Encoded(facts), codes=bulk.Encoded(codes), hash=hashed)
+    return Stored(facts=facts, codes=bulk.Encoded(codes), hash=hashed)
+
+
+def _looked_at(batch: Batch, case: Case) -> bulk.Encoded:
+    """What was known of the record and its targets, and who was there already, as the next judging
+    asks.
+    """
+    if not (case.passed or case.stopped) and case.facts.usual:
+        return _seen(case.facts.first_seen, batch.known_targets)
+    found = {"facts": case.facts.to_json(), "known": sorted(batch.known_targets)}
+    found |= {name: sorted(others) for name in _OTHERS if (others := getattr(case, name))}
+    return bulk.Encoded(text_of(found))
+
+
+_OTHERS = ("passed", "stopped")
+
+
+@lru_cache(maxsize=256)  # a delivery brings many records at one moment
+def _seen(first_seen: datetime, known: frozenset[str]) -> bulk.Encoded:
+    """The same of a record of which nothing is told but when it came."""
+    found = {"facts": Facts(first_seen).to_json(), "known": sorted(known)}
+    return bulk.Encoded(text_of(found))

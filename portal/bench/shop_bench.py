@@ -91,8 +91,10 @@ def _on_sqlite(records: int, webhooks: int) -> _OnSqlite:
 
 
 @contextmanager
-def bench_shop(url: str, sweep_seconds: int = 600) -> Iterator[Shop]:
-    """A shop of its own, whose workers come only when they are rung for, and with each sweep."""
+def bench_shop(url: str, sweep_seconds: int = 600, *, working: bool = True) -> Iterator[Shop]:
+    """A shop of its own, whose workers, if it has any, come only when they are rung for, and with
+    each sweep.
+    """
     home = Path(tempfile.mkdtemp(prefix="clearpost-bench-"))
     os.environ["CLEARPOST_SWEEP_SECONDS"] = str(sweep_seconds)
     os.environ["CLEARPOST_WORKERS"] = str(WORKERS)
@@ -100,7 +102,9 @@ def bench_shop(url: str, sweep_seconds: int = 600) -> Iterator[Shop]:
     key.touch(mode=0o600)
     key.write_text(KEY)
     try:
-        with opened(home, SEED, 0, withheld=0, database=(url, key) if url else None) as shop:
+        with opened(
+            home, SEED, 0, withheld=0, database=(url, key) if url else None, working=working
+        ) as shop:
             yield shop
     finally:
         shutil.rmtree(home, ignore_errors=True)

@@ -259,11 +259,13 @@ def opened(
     *,
     withheld: int = WITHHELD,
     database: tuple[str, Path] | None = None,
+    working: bool = True,
 ) -> Iterator[Shop]:
     """The sample company with portal, worker, Redis and the stand-in of its target running.
 
     The stand-in keeps `withheld` answers back after it has done what was asked. The database is in
-    the home, unless the URL of an empty one is given, and the file of its key.
+    the home, unless the URL of an empty one is given, and the file of its key. Without `working`
+    no worker is started.
     """
     from portal.demo import setup
 
@@ -289,7 +291,8 @@ def opened(
         target = _start_target(children, ledger, month, seed, withheld)
         settled = settle(place, setup.sample(target))
         served.start()
-        start_worker(children)
+        if working:
+            start_worker(children)
         yield Shop(place, served, settled, month, ledger, children, queue)
 
 

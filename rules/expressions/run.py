@@ -164,8 +164,13 @@ class Run:
             elif uses is not None:  # nothing was found: another value stands in for it
                 told.append(uses)
         each = {id(use): use for use in told}.values()  # most of them several times
-        found = {_PLACE(use): use for use in each}
-        return tuple([found[place] for place in sorted(found)])
+        found = sorted(each, key=_PLACE)
+        before: Use | None = None
+        for use in found:
+            if before is not None and before.entry_id == use.entry_id:  # may be one entry twice
+                return tuple({_PLACE(one): one for one in found}.values())
+            before = use
+        return tuple(found)
 
 
 _PLACE = attrgetter("table", "key", "entry_id")

@@ -179,9 +179,14 @@ class Facts:
     first: Mapping[str, object] | None = None  # the record as it first came, where it is another
     dated: Mapping[str, Dated] = field(default_factory=dict)  # route -> the day a person gave it
 
+    @property
+    def usual(self) -> bool:
+        """Whether nothing is told but when it came, as of most records that are new."""
+        return bool(_REST(self) == _USUAL_REST)
+
     def to_json(self) -> dict[str, Plain]:
         """Plain JSON of all that is not as it is without it: of most records there is little."""
-        if _REST(self) == _USUAL_REST:
+        if self.usual:
             return {"first_seen": moment_text(self.first_seen)}
         told = [(name, getattr(self, name)) for name in self.__slots__]
         return {k: plain(v) for k, v in told if v != getattr(_USUAL, k)}

@@ -36,7 +36,7 @@ from rules.outcomes.outcome import (
     Verdict,
     Wait,
 )
-from rules.values.canonical import dumps, moment_text, sha256_hex, text_of
+from rules.values.canonical import bytes_of, dumps, moment_text, sha256_hex
 from rules.values.cause_keys import CauseKey, Clearing
 from rules.values.unknown import as_first_said
 from rules.values.wording import MISSING
@@ -79,25 +79,26 @@ def digest(outcome: Outcome, facts: str, by: Digest) -> str:
 
 def bare(outcome: Outcome, facts: str) -> str:
     """The digest of states, findings, plans and documents, however much was told beside them."""
-    decisions = ",".join([_told(decision) for decision in outcome.decisions])
-    return sha256_hex(f"[[{decisions}],{text_of(_head_of(outcome))[1:]}\n{facts}")
+    decisions = b",".join([_told(decision) for decision in outcome.decisions])
+    head = bytes_of(_head_of(outcome))[1:]
+    return sha256_hex(b"[[%b],%b\n%b" % (decisions, head, facts.encode()))
 
 
-def _told(decision: Decision) -> str:
+def _told(decision: Decision) -> bytes:
     """Canonical JSON of `_of_decision`; most of a decision is blank but for its document."""
     if decision.findings or decision.wait is not None or decision.approvals or decision.open:
-        return _text(decision)
-    plan = "null" if _only_creates(decision) else _text(decision.plan)
-    begins = text_of((decision.route, decision.state))[:-1]
-    return f"{begins},{_of_document(decision.document)},[],null,[],{plan},null]"
+        return _bytes(decision)
+    plan = b"null" if _only_creates(decision) else _bytes(decision.plan)
+    begins = bytes_of((decision.route, decision.state))[:-1]
+    return b"%b,%b,[],null,[],%b,null]" % (begins, _of_document(decision.document), plan)
 
 
-def _of_document(document: Document | None) -> str:
+def _of_document(document: Document | None) -> bytes:
     if document is None:
-        return "null"
-    fields, lines = parts_of(document)
+        return b"null"
     *words, amount = _OF_DOCUMENT(document)
-    return f"{text_of([*words, _COUNTED[Decimal](amount)])[:-1]},{fields},{lines}]"
+    begins = bytes_of([*words, _COUNTED[Decimal](amount)])[:-1]
+    return b"%b,%b,%b]" % (begins, *parts_of(document))
 
 
 def _head_of(outcome: Outcome) -> list[Any]:
@@ -112,12 +113,12 @@ class _Latest:
     __slots__ = ("_seen",)
 
     def __init__(self) -> None:
-        self._seen: tuple[Document | None, tuple[str, str]] = (None, ("", ""))
+        self._seen: tuple[Document | None, tuple[bytes, bytes]] = (None, (b"", b""))
 
-    def of(self, document: Document) -> tuple[str, str]:
+    def of(self, document: Document) -> tuple[bytes, bytes]:
         of, found = self._seen
         if of is not document:
-            found = text_of(document.fields), text_of(document.lines)
+            found = bytes_of(document.fields), bytes_of(document.lines)
             self._seen = (document, found)
         return found
 
@@ -128,7 +129,7 @@ parts_of = _Latest().of
 
 def decided(outcome: Outcome, facts: str) -> str:
     """The digest of the decision: the same however it is worded, and in whatever language."""
-    return sha256_hex(f"{_text(outcome)}\n{facts}")
+    return sha256_hex(b"%b\n%b" % (_bytes(outcome), facts.encode()))
 
 
 def worded(outcome: Outcome) -> str:
@@ -206,9 +207,9 @@ def _of_decision(decision: Decision) -> list[Any]:
     return [None if name in silent else getattr(decision, name) for name in _OF_DECISION]
 
 
-def _text(value: object) -> str:
+def _bytes(value: object) -> bytes:
     """Canonical JSON of what is counted of a value."""
-    return text_of(_counted(value))
+    return bytes_of(_counted(value))
 
 
 def _counted(value: Any) -> Any:

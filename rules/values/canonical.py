@@ -56,10 +56,8 @@ def number_text(value: Decimal, places: int = 0) -> str:
     ('3.50', '60', '0')
     """
     text = str(value)  # much quicker than its format, which only an exponent needs
-    if not places:
-        if text.isdecimal():
-            return text
-    elif text[-places - 1 : -places] == "." and text[-places:].isdecimal() and text[0] != "-":
+    whole, _, rest = text.partition(".")
+    if whole.isdecimal() and len(rest) == places and (not rest or rest.isdecimal()):
         return text
     if "E" in text:
         text = format(value, "f")
@@ -75,7 +73,7 @@ def number_text(value: Decimal, places: int = 0) -> str:
 
 def moment_text(value: datetime) -> str:
     """An aware moment as UTC text that ends in Z."""
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return f"{value.astimezone(UTC).isoformat()[:-6]}Z"  # but for +00:00
 
 
 def plain(value: object) -> Plain:
@@ -126,6 +124,11 @@ def _nothing(value: object) -> Plain:
 def text_of(value: object) -> str:
     """Canonical JSON of a value that is plain already, without floats."""
     return _ENCODE(value).decode()
+
+
+def bytes_of(value: object) -> bytes:
+    """The same as bytes, of which hashes are made."""
+    return _ENCODE(value)
 
 
 def value_of(text: str) -> Plain:

@@ -60,6 +60,17 @@ def test_what_a_closed_month_refused_is_sent_again_when_the_month_moves_and_not_
     assert life.held("A-1") == []
 
 
+def test_an_evaluation_says_which_targets_were_known(life: Life) -> None:
+    """Also of a record of which nothing else is told, and of two that came at one moment."""
+    life.arrive("A-1")
+    lock(life, None)
+    life.arrive("A-2")
+    with life.shop.database.read() as session:
+        known = [row.facts["known"] for row in session.scalars(select(Evaluation))]
+    assert known[0] == []
+    assert known[-1] == ["aiaccount"]
+
+
 def test_what_is_on_its_way_is_judged_after_it_was_looked_up(life: Life) -> None:
     life.books.moods = ["away"]
     life.arrive("A-1")

@@ -70,7 +70,7 @@ def test_the_parts_of_a_document_are_its_own() -> None:
     documents = [decision(judge(order(number=number))).document for number in ("NS-1", "NS-2")]
     for one in documents:
         assert one is not None
-        assert parts_of(one) == (dumps(one.fields), dumps(one.lines))
+        assert parts_of(one) == (dumps(one.fields).encode(), dumps(one.lines).encode())
 
 
 def test_a_number_below_zero_has_one_text() -> None:
