@@ -1,18 +1,40 @@
 """Targets that people carry files to: what only they offer, and what is read back of them; and
 those that show a page of what they imported.
 
-Here: the protocols and their plain data. Not here: how a file is written (each target's build),
-what becomes of its documents (holding/import_files).
+Here: the protocols and their plain data, and which types of document such a target takes. Not
+here: how a file is written (each target's build), what becomes of its documents
+(holding/import_files).
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
+from connectors.contract.declared_settings import Setting, listed
 from connectors.contract.sources import SourceRefusal
 from connectors.contract.targets import Settings
 from grammar.text.finding_codes import ErrorClass
+
+DOCUMENT_TYPES: Final = "document_types"
+
+
+def document_types(titles: Mapping[str, str]) -> Setting:
+    """Which types of document a target takes, name -> title; all that it knows where none is."""
+    return Setting(
+        name=DOCUMENT_TYPES,
+        label="Document types it takes",
+        hint="A document of any other type is not sent by it. Leave all blank to allow all.",
+        kind="some_of",
+        choices=titles,
+    )
+
+
+def types_taken(settings: Mapping[str, object], known: Iterable[str]) -> frozenset[str]:
+    """The types of document that a target with these settings takes, of those that it knows."""
+    allowed = listed(str(settings.get(DOCUMENT_TYPES, "")))
+    return frozenset(known) & frozenset(allowed) if allowed else frozenset(known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,7 +78,7 @@ def add_connection(
 def _second_way(session: Session, row: Connection, settings: Mapping[str, Any]) -> Refusal | None:
     if row.side == "source":
         return ways_in.refusal(session, row, settings)
-    return target_ways.refusal(session, row)
+    return target_ways.refusal(session, row, settings)
 
 
 def _unknown(side: ConnectionSide, connector: str, known: Iterable[str]) -> Refusal:

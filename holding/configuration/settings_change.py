@@ -17,7 +17,7 @@ from connectors.contract import ConnectionSide
 from connectors.contract import declared_settings as declared
 from holding.access.actors import Actor
 from holding.code_lists import list_turns
-from holding.configuration import ways_in
+from holding.configuration import target_ways, ways_in
 from holding.connections.setup import ask_key_again, permitted, tell, wait_for_test
 from holding.intake.pulls import plan_anew
 from holding.lifecycle.changes import next_revision, wake_all_unsent
@@ -99,6 +99,10 @@ def _unsuited(
         return refusal
     if ways_in.SETTINGS & set(changed) and (refusal := ways_in.refusal(session, connection, after)):
         return refusal
+    if target_ways.SETTINGS & set(changed) and connection.paused_at is None:
+        refusal = target_ways.refusal(session, connection, after)
+        if refusal:
+            return refusal
     return _in_flight(session, connection) if moved else None
 
 

@@ -69,19 +69,21 @@ class Desktop(House):
         work(self)
         return answer
 
-    def imports(self, body: bytes, template: str = "") -> list[dict[str, Any]]:
+    def imports(
+        self, body: bytes, template: str = "", kind: str = "invoice"
+    ) -> list[dict[str, Any]]:
         """The person imports a file in AutoCount, with the header mapping of the company if it has
         one; the state of each row.
         """
-        asked = {"type": "invoice", "user": "siti", "template": template}
+        asked = {"type": kind, "user": "siti", "template": template}
         told = requests.post(f"{self.target}/desktop/import", params=asked, data=body, timeout=30)
         assert told.ok, told.text
         found: list[dict[str, Any]] = told.json()["rows"]
         return found
 
-    def listing(self) -> bytes:
+    def listing(self, kind: str = "invoice") -> bytes:
         """The listing that AutoCount saves."""
-        return requests.get(f"{self.target}/desktop/listing?type=invoice", timeout=30).content
+        return requests.get(f"{self.target}/desktop/listing?type={kind}", timeout=30).content
 
     def give_items(self) -> str:
         """The finance user gives in the list of items that AutoCount saves; what the page says."""

@@ -38,6 +38,7 @@ def test_E29_ways_into_autocount_are_connectors_behind_one_contract(house: Deskt
     _a_file_is_told_of_and_proved(house)
     _an_overwritten_document_is_an_alarm(house)
     _columns_are_named_as_in_the_customers_template(house)
+    _what_the_interface_has_no_method_for_goes_by_import_beside_it(house)
 
 
 def _each_passes_the_contract() -> None:
@@ -63,17 +64,17 @@ def _pages_say_what_each_does(house: Desktop) -> None:
         assert "What it does not do" in way.text
         if name != "autocount":
             assert "sales orders, delivery orders and goods received notes" in way.text
-    entered = dict.fromkeys(
-        ("Sales order", "Delivery order", "Cash sale", "Goods received note"),
-        "By hand in AutoCount",
-    )
+    imported = ("Sales order", "Delivery order", "Goods received note")
+    entered = dict.fromkeys(imported, "AutoCount Excel import") | {
+        "Cash sale": "By hand in AutoCount"
+    }
     way = read(admin.get(f"{BASE}/connections/new?system=autocount"))
     assert "the interface has no method for them" in way.one("section", id="way").text
     listed = way.one("dl", id="other_ways")
     told = zip(listed.all("dt"), listed.all("dd"), strict=True)
     assert {one.text: how.text for one, how in told} == entered
     settings = house.product.run("connection", "settings", "autocount").stdout
-    assert "Not posted here: Delivery order: by hand in AutoCount." in settings
+    assert "Not posted here: Delivery order: AutoCount Excel import." in settings
     shown = read(admin.get(f"{BASE}/connections/autocount_excel"))
     assert "a document counts as posted when a person or a listing says so" in shown.text
     assert "no key yet" not in shown.text
@@ -200,3 +201,47 @@ def _columns_are_named_as_in_the_customers_template(house: Desktop) -> None:
     house.act(file, "outcome", new=str(len(imported)))
     assert house.upload(file, house.listing()).status_code == 200
     assert house.states()["NS-5"] == "posted"
+
+
+def _what_the_interface_has_no_method_for_goes_by_import_beside_it(house: Desktop) -> None:
+    """Sales orders in a file while the interface is in use, and nothing that both could post."""
+    types = ("connection", "set", "autocount_excel", *BY_ADMIN, "--set")
+    resume = ("connection", "resume", "autocount", *BY_ADMIN)
+    told = house.product.run(*resume, code=1)
+    assert "only what autocount cannot post" in told.stdout + told.stderr
+    house.product.run(*types, "document_types=sales_order, delivery_order")
+    house.product.run(*resume)
+    told = house.product.run(*types, "document_types=sales_order, invoice", code=1)
+    assert "the same documents could get there by both" in told.stdout + told.stderr
+    house.product.run(*types, "column_names=")
+    file = house.export(order(6))
+    assert house.states()["NS-6"] == "failed", "the rules still make an invoice of it"
+    (held,) = rows(house, "SELECT message FROM hold WHERE state = 'open' AND number = 'NS-6'")
+    assert "takes no document of the type invoice" in held[0]
+
+    _publish_sales_orders(house)
+    assert house.export(order(7)) > file
+    file = house.export(order(8))
+    body = house.act(file, "download").content
+    (name,) = rows(house, f"SELECT name FROM import_file WHERE id = {file}")[0]
+    assert name.startswith("cp_kedai_sales_order_")
+    imported = house.imports(body, kind="sales_order")
+    assert {(one["doc_no"], one["state"]) for one in imported} == {("NS-8-SO", "New")}
+    house.act(file, "outcome", new=str(len(imported)))
+    assert house.upload(file, house.listing("sales_order")).status_code == 200
+    assert house.states()["NS-8-SO"] == "posted"
+    assert house.states()["NS-7-SO"] == "awaiting"
+    orders = [one for one in house.calls() if one.get("number") == "NS-8-SO"]
+    assert [(one["effect"], one["type"]) for one in orders] == [("created", "sales_order")]
+
+
+def _publish_sales_orders(house: Desktop) -> None:
+    """The same rules, of which an order becomes a sales order."""
+    folder = house.product.folder / "rules"
+    (path,) = folder.glob("*.rules")
+    invoice, text = 'autocount_excel.invoice as "{number}"', path.read_text("utf-8")
+    assert invoice in text
+    path.write_text(text.replace(invoice, 'autocount_excel.sales_order as "{number}-SO"'), "utf-8")
+    house.product.run("rules", "push", str(folder), *COMPANY, "--as", "consultant@kedai.example")
+    house.product.run("publish", "2", *COMPANY, "--as", "publisher@kedai.example")
+    work(house)

@@ -33,6 +33,14 @@ _TEE = {
     "TaxCode": "S-10",
     "Classification": "022",
 }
+_BOXES = {
+    "ItemCode": "TEE-BLK-M",
+    "DtlDescription": "Tee, black, M",
+    "UOM": "BOX",
+    "Qty": "2",
+    "UnitPrice": "1188.00",
+    "TaxCode": "S-10",
+}
 _SHIPPING = {
     "ItemCode": "SHIP",
     "DtlDescription": "Shipping",
@@ -104,6 +112,64 @@ DOCUMENTS = {
                 "Reason": "Too small",
             },
             {**_TEE, "Qty": "1", "Discount": "10%", "GoodsReturn": "yes"},
+        ),
+    ),
+    "sales_order": (
+        _document(
+            "sales_order",
+            "NS-SO-10231",
+            "2613.60",
+            {**_SOLD, "DocDate": "2026-11-18"},
+            {**_BOXES, "Location": "JB01", "Discount": "9.00"},
+            {**_SHIPPING, "AccNo": "510-0000"},
+        ),
+    ),
+    "delivery_order": (
+        _document(
+            "delivery_order",
+            "NS-DO-10231",
+            "1617.00",
+            {**_SOLD, "DocDate": "2026-11-18", "Description": "Parcel 1 of 2"},
+            {key: value for key, value in _TEE.items() if key != "Classification"}
+            | {"Qty": "30", "Discount": "15.00"},
+        ),
+    ),
+    "goods_received_note": (
+        _document(
+            "goods_received_note",
+            "NS-GR-77",
+            "174.16",
+            {
+                "DocDate": "2026-11-18",
+                "CreditorCode": "400-S014",
+                "CreditorName": "Sabun Supply",
+                "Ref": "PO-77",
+                "Description": "Lorry 2",
+                "DisplayTerm": "Net 30 days",
+                "Location": "HQ",
+                "CurrencyCode": "MYR",
+                "CurrencyRate": "1",
+                "InclusiveTax": "yes",
+            },
+            {
+                "ItemCode": "SOAP90",
+                "DtlDescription": "Soap 90 g",
+                "Location": "JB01",
+                "UOM": "CTN",
+                "Qty": "3",
+                "UnitPrice": "57.60",
+                "Discount": "5%",
+                "TaxCode": "SR-8",
+            },
+            {
+                "ItemCode": "SOAP90",
+                "DtlDescription": "Soap 90 g, loose",
+                "AccNo": "610-0001",
+                "UOM": "PCS",
+                "Qty": "4",
+                "UnitPrice": "2.50",
+                "TaxCode": "SR-8",
+            },
         ),
     ),
     "ar_payment": (

@@ -140,20 +140,24 @@ class Control(control.Control[Books]):
         return done("by_hand", number=number)
 
 
+_MOVES = {"invoice": -1, "delivery_order": -1, "goods_received_note": 1, "credit_note": 1}
+
+
 def stocked(books: Books) -> dict[str, str]:
     """What the documents have done to the stock of each item, in its base unit, as text: invoices
-    take (below 0), credit notes bring back what returned. A rate that was changed counts for what
-    was entered before, too, as it does in AutoCount.
+    and delivery orders take (below 0), goods received notes bring, credit notes bring back what
+    returned. A rate that was changed counts for what was entered before, too, as in AutoCount.
     """
     stock: dict[str, Decimal] = defaultdict(Decimal)
     for (kind, _), found in books.documents.items():
-        if kind not in ("invoice", "credit_note"):
+        way = _MOVES.get(kind)
+        if way is None:
             continue
         for row in found.get("rows", ()):
             code, unit = row.get("ItemCode", ""), row.get("UOM", "")
             rate = books.masters.items.get(code, {}).get(unit)
-            if rate is not None and (kind == "invoice" or row.get("GoodsReturn") == "T"):
-                stock[code] += Decimal(row["Qty"]) * rate * (-1 if kind == "invoice" else 1)
+            if rate is not None and (kind != "credit_note" or row.get("GoodsReturn") == "T"):
+                stock[code] += Decimal(row["Qty"]) * rate * way
     return {code: format(n.normalize(), "f") for code, n in sorted(stock.items()) if n}
 
 

@@ -29,17 +29,20 @@ class Sheet:
     total: str = "lines"  # or the one column that has it
 
 
-def _sold(*more: Column) -> tuple[Column, ...]:
+_DEBTOR = Column("DebtorCode", most=12, must=True, master="debtors")
+_CREDITOR = Column("CreditorCode", most=12, must=True, master="creditors")
+
+
+def _traded(party: Column, *where: Column, more: tuple[Column, ...] = ()) -> tuple[Column, ...]:
     return (
         Column("DocNo", most=20, must=True),
         Column("DocDate", "date", must=True),
-        Column("DebtorCode", most=12, must=True, master="debtors"),
-        Column("DebtorName", most=100),
+        party,
+        Column(party.name.replace("Code", "Name"), most=100),
         Column("Ref", most=40),
         Column("Description", most=80),
         Column("DisplayTerm", most=30, must=True, master="terms"),
-        Column("SalesAgent", most=12, master="agents"),
-        Column("SalesLocation", most=8, master="locations"),
+        *where,
         Column("CurrencyCode", most=5, must=True, master="currencies"),
         Column("CurrencyRate", "number", must=True),
         Column("InclusiveTax", "mark", must=True),
@@ -53,8 +56,13 @@ def _sold(*more: Column) -> tuple[Column, ...]:
         Column("UnitPrice", "number", must=True),
         Column("Discount", most=20),
         Column("TaxCode", most=14, master="tax_codes"),
-        Column("Classification", most=3),
     )
+
+
+def _sold(*more: Column) -> tuple[Column, ...]:
+    agent = Column("SalesAgent", most=12, master="agents")
+    place = Column("SalesLocation", most=8, master="locations")
+    return _traded(_DEBTOR, agent, place, more=more)
 
 
 def _paid(party: Column, *more: Column) -> tuple[Column, ...]:
@@ -71,14 +79,18 @@ def _paid(party: Column, *more: Column) -> tuple[Column, ...]:
     )
 
 
-_DEBTOR = Column("DebtorCode", most=12, must=True, master="debtors")
-_CREDITOR = Column("CreditorCode", most=12, must=True, master="creditors")
-
+_CLASSIFIED = Column("Classification", most=3)
 SHEETS: Final[Mapping[str, Sheet]] = {
-    "invoice": Sheet(_sold(), "DebtorCode"),
+    "sales_order": Sheet(_sold(), "DebtorCode"),
+    "delivery_order": Sheet(_sold(), "DebtorCode"),
+    "goods_received_note": Sheet(
+        _traded(_CREDITOR, Column("PurchaseLocation", most=8, master="locations")), "CreditorCode"
+    ),
+    "invoice": Sheet((*_sold(), _CLASSIFIED), "DebtorCode"),
     "credit_note": Sheet(
         (
             *_sold(Column("OurInvoiceNo", most=20), Column("Reason", most=80)),
+            _CLASSIFIED,
             Column("GoodsReturn", "mark"),
         ),
         "DebtorCode",

@@ -32,7 +32,7 @@ from connectors.contract import (
     Target,
 )
 from connectors.contract import declared_settings as declared
-from connectors.contract.hand_imports import Listed
+from connectors.contract.hand_imports import Listed, document_types
 from connectors.kit.calls import not_made
 from connectors.kit.connection_settings import E_INVOICES, closed_through, told_by_settings
 from connectors.targets.autocount_excel import import_reports, import_workbook
@@ -46,7 +46,7 @@ _ASK = (
 )
 FORM = ConnectionForm(
     title="AutoCount Excel import",
-    gives="Invoices, credit notes, supplier bills and payments, in a workbook to import",
+    gives="Sales and purchase documents, bills and payments, in a workbook to import",
     needs="A prefix for document numbers that nothing else in the account book uses",
     settings=(
         Setting(
@@ -85,6 +85,7 @@ FORM = ConnectionForm(
             kind="columns",
             fields=import_workbook.TITLES,
         ),
+        document_types({one.name: one.title for one in DOCUMENTS}),
         E_INVOICES,
     ),
     way="file",
@@ -100,12 +101,13 @@ FORM = ConnectionForm(
     ),
     can=(
         "Writes one workbook for each run and document type, for a finance user to import.",
-        "Takes invoices, credit notes, A/R payments, A/P invoices and A/P payments.",
+        "Takes invoices, credit notes, sales orders, delivery orders and goods received notes.",
+        "Takes A/R payments, A/P invoices and A/P payments.",
         "Compares AutoCount's own listing with the file: number, party, date and total.",
     ),
     cannot=(
         "Post automatically: a document counts as posted when a person or a listing says so.",
-        "Post sales orders, delivery orders and goods received notes: their columns are not known.",
+        "Tie a delivery to its order: AutoCount transfers documents, an import only adds them.",
         "Change or void what is posted: that is done in AutoCount.",
         "Look into AutoCount: codes, closed periods and manual changes are not read from it.",
     ),

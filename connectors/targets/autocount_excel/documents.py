@@ -48,18 +48,33 @@ _TAX_AMOUNT = _column("TaxAmount", type="money", places=2, sent=False)
 _ACCOUNT = _column("AccNo", max_length=12, refers="account")
 _TEXT = _column("DtlDescription", max_length=100)
 
+_REF = _column("Ref", max_length=40)
+_INCLUSIVE = _column("InclusiveTax", type="yesno", needed=True)
 _SOLD = (
     _NUMBER,
     _DATE,
     _DEBTOR,
     _column("DebtorName", max_length=100),
-    _column("Ref", max_length=40),
+    _REF,
     _DESCRIPTION,
     _TERM,
     _column("SalesAgent", max_length=12),
     _column("Location", "SalesLocation", max_length=8, refers="warehouse"),
     *_CURRENCY,
-    _column("InclusiveTax", type="yesno", needed=True),
+    _INCLUSIVE,
+    _TOTAL,
+)
+_BOUGHT = (
+    _NUMBER,
+    _DATE,
+    _CREDITOR,
+    _column("CreditorName", max_length=100),
+    _REF,
+    _DESCRIPTION,
+    _TERM,
+    _column("Location", "PurchaseLocation", max_length=8, refers="warehouse"),
+    *_CURRENCY,
+    _INCLUSIVE,
     _TOTAL,
 )
 _LINES = (
@@ -114,7 +129,7 @@ def _document(
     *,
     party: FieldSchema,
     total: str,
-    books: Books,
+    books: Books | None = None,
     lines: tuple[FieldSchema, ...] = (),
     amounts: Amounts | None = None,
 ) -> DocumentSchema:
@@ -133,6 +148,19 @@ def _document(
         amounts=amounts,
         books=books,
         touches_earlier=True,
+    )
+
+
+def _goods(name: str, title: str, party: FieldSchema) -> DocumentSchema:
+    """A document of goods that are ordered or moved: it books no money."""
+    return _document(
+        name,
+        title,
+        _SOLD if party is _DEBTOR else _BOUGHT,
+        party=party,
+        total="FinalTotal",
+        lines=tuple(one for one in _LINES if one.name != "Classification"),
+        amounts=_TRADED,
     )
 
 
@@ -158,6 +186,9 @@ DOCUMENTS = MEANINGS.on_all(
             lines=(*_LINES, _RETURNED),
             amounts=_TRADED,
         ),
+        _goods("sales_order", "Sales order", _DEBTOR),
+        _goods("delivery_order", "Delivery order", _DEBTOR),
+        _goods("goods_received_note", "Goods received note", _CREDITOR),
         _document(
             "ar_payment",
             "A/R payment",

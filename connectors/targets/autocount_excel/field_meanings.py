@@ -13,6 +13,7 @@ MEANINGS: Final = Meanings(
         "DocDate": "Day of the document, which must lie in an open period.",
         "DebtorCode": "Code of the customer, who must exist in AutoCount.",
         "DebtorName": "Name of the customer as the document shows it.",
+        "CreditorName": "Name of the supplier as the document shows it.",
         "CreditorCode": "Code of the supplier, who must exist in AutoCount.",
         "Ref": "The source's own number, such as that of the order.",
         "Description": "What the document is about, in one line.",
@@ -51,5 +52,11 @@ MEANINGS: Final = Meanings(
         "Classification": "Classification for the e-Invoice.",
         "SubTotal": "Amount of the line; AutoCount computes it, so it has no column.",
         "GoodsReturn": "Whether the goods came back: written as T or F.",
+    },
+    apart={
+        "sales_order.DtlDescription": "What is ordered.",
+        "delivery_order.DtlDescription": "What is delivered.",
+        "goods_received_note.Location": "Code of the location that the goods come to.",
+        "goods_received_note.DtlDescription": "What was received.",
     },
 )

@@ -14,6 +14,7 @@ from decimal import Decimal
 from connectors.contract import Action, Answer, OutgoingDocument, Payload, Settings
 from connectors.contract import declared_settings as declared
 from connectors.contract.database_settings import columns_fault
+from connectors.contract.hand_imports import types_taken
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.kit.connection_settings import base_currency_of
 from connectors.kit.preflight import NUMERIC, Fault, not_offered, refused, value_fault
@@ -190,13 +191,25 @@ def _preflight(
         return refusal
     base = base_currency_of(settings)
     found = (
-        _heads_fault(schema, settings)
+        _type_fault(schema, settings)
+        or _heads_fault(schema, settings)
         or _number_fault(document.number, declared.listed(str(settings.get(PREFIX, ""))))
         or _header_fault(schema, document)
         or _lines_fault(schema, document)
         or _payment_fault(schema, document, base)
     )
     return refused(document, *found) if found else None
+
+
+def _type_fault(schema: DocumentSchema, settings: Settings) -> Fault | None:
+    """A type that this connection leaves to another way into the same books."""
+    if schema.name in types_taken(settings, SCHEMAS):
+        return None
+    words = (
+        f"The connection takes no document of the type {schema.title.lower()}:"
+        " see its setting Document types it takes."
+    )
+    return "business_rule", words
 
 
 def _heads_fault(schema: DocumentSchema, settings: Settings) -> Fault | None:

@@ -172,6 +172,7 @@ def _of_order(order: Order) -> tuple[Wanted, ...]:
         Wanted("aiaccount", "sales_invoice", number, order.day, total),
         Wanted("aiaccount", "sales_receipt", f"RC-{number}", paid, total),
         Wanted("autocount", "invoice", f"{number}-1", order.day, total),
+        Wanted("autocount_excel", "sales_order", f"CP-S-{number}", order.day, total),
         Wanted("autocount_excel", "ar_payment", f"CP-R-{number}", paid, total),
     )
 

@@ -57,9 +57,15 @@ def make(number: str = "NS-1", **changed: str) -> Posted:
 
 
 def of_type(name: str) -> Posted:
-    if name in ("invoice", "credit_note"):
+    if name in ("invoice", "credit_note", "sales_order", "delivery_order"):
         made = make("NS-9", **OTHERS.get(name, {}))
         return Posted(**{**vars(made), "document": name})
+    if name == "goods_received_note":
+        made = make("NS-9")
+        fields = {**made.fields, "CreditorCode": "400-B012"}
+        del fields["DebtorCode"]
+        told = {"document": name, "fields": fields, "party": "400-B012"}
+        return Posted(**{**vars(made), **told})
     fields = OTHERS[name]
     party = fields.get("DebtorCode") or fields["CreditorCode"]
     return Posted(document=name, number=fields["DocNo"], party=party, fields=fields)
@@ -115,9 +121,7 @@ def test_a_document_is_accepted_and_written_once(sim):
     assert written["file_sha256"] == hashlib.sha256(body).hexdigest()
 
 
-@pytest.mark.parametrize(
-    "name", ["invoice", "credit_note", "ar_payment", "ap_invoice", "ap_payment"]
-)
+@pytest.mark.parametrize("name", [one.name for one in TARGET.documents])
 def test_every_type_is_imported_as_it_was_written(sim, name):
     sim.control("reset")
     payload = build(of_type(name))
@@ -128,6 +132,18 @@ def test_every_type_is_imported_as_it_was_written(sim, name):
     document = of_type(name)
     assert (listed.number, listed.party) == (document.number, document.party)
     assert (listed.date, listed.total) == (date(2026, 11, 19), Decimal("118.80"))
+
+
+def test_a_type_that_is_left_to_another_way_is_written_in_no_file():
+    beside = {**SETTINGS, "document_types": "delivery_order, sales_order"}
+    for name in (one.name for one in TARGET.documents):
+        payload = TARGET.build([of_type(name)], beside, batch=True, batch_name="20261120_17")
+        assert bool(payload.refused) == (name not in ("delivery_order", "sales_order"))
+        if payload.refused:
+            (answer,) = payload.refused.values()
+            assert answer.error_class == "business_rule"
+            assert "setting Document types it takes" in answer.words
+            assert payload.body == b""
 
 
 def listing(sim: Simulator, kind: str = "invoice") -> bytes:

@@ -1,0 +1,100 @@
+"""By which ways documents go into one accounting system: no type of them by two."""
+
+import pytest
+
+from holding.access.actors import SYSTEM
+from holding.configuration import target_ways
+from holding.configuration.new_connections import add_connection
+from holding.configuration.settings_change import change_settings
+from holding.connections.setup import pause
+from holding.refusal import Refusal
+from holding.store.database import Database
+from holding.tables import Company
+from tests.support.factories import connection_named
+from tests.support.postings import NOW
+
+API = {
+    "base_url": "http://127.0.0.1:9",
+    "company_id": "1042",
+    "key_id": "K",
+    "locked_through": "none",
+}
+FILE = {"company_id": "kedai", "number_prefix": "CP", "locked_through": "none"}
+GOODS = "sales_order, delivery_order,goods_received_note"
+
+
+def add(database: Database, company: Company, connector: str, **more: str) -> int | Refusal:
+    settings = (API if connector == "autocount" else FILE) | more
+    with database.write() as session:
+        return add_connection(
+            session,
+            company_id=company.id,
+            name=connector,
+            side="target",
+            connector=connector,
+            settings=settings,
+            actor=SYSTEM,
+            now=NOW,
+            ask_rates=False,
+        )
+
+
+@pytest.mark.parametrize("first", ["autocount", "autocount_excel"])
+@pytest.mark.parametrize(
+    ("types", "refused"),
+    [
+        ("", True),
+        ("invoice", True),
+        ("delivery_order, ar_payment", True),
+        (GOODS, False),
+        ("delivery_order", False),
+    ],
+)
+def test_interface_and_import_take_no_type_both(
+    database: Database, company: Company, first: str, types: str, refused: bool
+) -> None:
+    second = {"autocount": "autocount_excel", "autocount_excel": "autocount"}[first]
+    told = {"autocount": {}, "autocount_excel": {"document_types": types}}
+    assert isinstance(add(database, company, first, **told[first]), int)
+    found = add(database, company, second, **told[second])
+    assert isinstance(found, Refusal) == refused
+    if isinstance(found, Refusal):
+        assert (found.code, found.status) == ("connection.two_ways", 422)
+        assert "the same documents could get there by both" in found.message
+        assert found.hint == (
+            f"Keep one: pause {first} first. Or leave autocount_excel only what autocount cannot"
+            " post, as its document types: delivery_order, goods_received_note, sales_order."
+        )
+
+
+def test_what_the_import_takes_is_not_widened_beside_the_interface(
+    database: Database, company: Company
+) -> None:
+    """Only while one of them is paused; and then it is not resumed."""
+    assert isinstance(add(database, company, "autocount"), int)
+    assert isinstance(add(database, company, "autocount_excel", document_types=GOODS), int)
+
+    def widened() -> tuple[str, ...] | Refusal:
+        with database.write() as session:
+            row = connection_named(session, company, "autocount_excel")
+            return change_settings(session, SYSTEM, row.id, {"document_types": ""}, now=NOW)
+
+    refused = widened()
+    assert isinstance(refused, Refusal)
+    assert refused.code == "connection.two_ways"
+    with database.write() as session:
+        row = connection_named(session, company, "autocount_excel")
+        assert row.settings["document_types"] == GOODS
+        assert pause(session, SYSTEM, row.id, "looked at", now=NOW) is None
+    assert widened() == ("document_types",)
+    with database.write() as session:
+        row = connection_named(session, company, "autocount_excel")
+        again = target_ways.resume(session, SYSTEM, row.id, now=NOW)
+    assert isinstance(again, Refusal)
+    assert again.code == "connection.two_ways"
+
+
+def test_an_unknown_type_is_refused(database: Database, company: Company) -> None:
+    found = add(database, company, "autocount_excel", document_types="delivery")
+    assert isinstance(found, Refusal)
+    assert found.hint == "The setting is document_types."
