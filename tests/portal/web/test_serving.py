@@ -1,5 +1,6 @@
-"""The server itself: whom it believes about who calls."""
+"""The server itself: whom it believes about who calls, and what it looks through no more."""
 
+import gc
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,3 +36,13 @@ def test_who_calls_is_said_by_the_trusted_proxy_alone() -> None:
     for nobody in (None, "192.0.2.1"):
         with served(nobody) as address:
             assert caller(address) == "127.0.0.1"
+
+
+def test_what_is_loaded_when_it_begins_is_looked_through_no_more() -> None:
+    """Else a page waits while all of it is searched for rings of unused objects."""
+    gc.unfreeze()
+    try:
+        with served(None):
+            assert gc.get_freeze_count() > 10_000
+    finally:
+        gc.unfreeze()
