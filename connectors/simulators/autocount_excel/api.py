@@ -6,7 +6,7 @@ calls. Not here: what becomes of the rows (imports.py). AutoCount itself has no 
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -108,9 +108,9 @@ class Control(control.Control[Books]):
     """The control calls of AutoCount desktop."""
 
     def shown(self, what: str) -> Mapping[str, object]:
-        """Documents, too, and the stock of each item."""
+        """Documents, too, and the stock of each item, also by location."""
         if what == "stock":
-            return {what: stocked(self.books)}
+            return {what: stocked(self.books), "by_location": stocked_by_location(self.books)}
         if what != "documents":
             return super().shown(what)
         return {what: [plain(one) for one in self.books.documents.values()]}
@@ -149,15 +149,31 @@ def stocked(books: Books) -> dict[str, str]:
     returned. A rate that was changed counts for what was entered before, too, as in AutoCount.
     """
     stock: dict[str, Decimal] = defaultdict(Decimal)
+    for _, code, quantity in _moved(books):
+        stock[code] += quantity
+    return _told(stock)
+
+
+def stocked_by_location(books: Books) -> dict[str, dict[str, str]]:
+    """The same apart for each location: that of the row, else of the document, else blank."""
+    stock: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for location, code, quantity in _moved(books):
+        stock[location][code] += quantity
+    return {at: told for at, of in sorted(stock.items()) if (told := _told(of))}
+
+
+def _moved(books: Books) -> Iterator[tuple[str, str, Decimal]]:
+    """Location, item and quantity of each row that moves stock."""
     for (kind, _), found in books.documents.items():
-        way = _MOVES.get(kind)
-        if way is None:
-            continue
-        for row in found.get("rows", ()):
+        for row in found.get("rows", ()) if kind in _MOVES else ():
             code, unit = row.get("ItemCode", ""), row.get("UOM", "")
             rate = books.masters.items.get(code, {}).get(unit)
             if rate is not None and (kind != "credit_note" or row.get("GoodsReturn") == "T"):
-                stock[code] += Decimal(row["Qty"]) * rate * way
+                of_all = row.get("SalesLocation") or row.get("PurchaseLocation", "")
+                yield row.get("Location") or of_all, code, Decimal(row["Qty"]) * rate * _MOVES[kind]
+
+
+def _told(stock: Mapping[str, Decimal]) -> dict[str, str]:
     return {code: format(n.normalize(), "f") for code, n in sorted(stock.items()) if n}
 
 

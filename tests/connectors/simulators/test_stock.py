@@ -83,3 +83,22 @@ def test_T07c_autocount_desktop_counts_by_the_rates_that_it_has_now() -> None:
     assert of_desktop.stocked(books) == {"SOAP90": "-42"}
     books.masters.items["SOAP90"]["CTN"] = Decimal(12)
     assert of_desktop.stocked(books) == {"SOAP90": "-18"}
+
+
+def test_T07c_autocount_desktop_counts_goods_that_leave_and_come_at_each_location() -> None:
+    """At that of the row, else at that of the document; an order moves nothing."""
+    books = Books(withhold=0, seed=1)
+    row = {"ItemCode": "SOAP90", "UOM": "CTN", "Qty": "1"}
+    sold = {**row, "SalesLocation": "HQ"}
+    books.documents = {
+        ("sales_order", "1"): {"rows": [sold]},
+        ("delivery_order", "2"): {"rows": [sold, {**sold, "Location": "JB01"}]},
+        ("goods_received_note", "3"): {"rows": [{**row, "Qty": "3", "PurchaseLocation": "JB01"}]},
+        ("invoice", "4"): {"rows": [{**row, "UOM": "PCS"}]},
+    }
+    assert of_desktop.stocked(books) == {"SOAP90": "23"}
+    assert of_desktop.stocked_by_location(books) == {
+        "": {"SOAP90": "-1"},
+        "HQ": {"SOAP90": "-24"},
+        "JB01": {"SOAP90": "48"},
+    }
