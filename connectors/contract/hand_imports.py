@@ -33,8 +33,7 @@ def document_types(titles: Mapping[str, str]) -> Setting:
 
 def types_taken(settings: Mapping[str, object], known: Iterable[str]) -> frozenset[str]:
     """The types of document that a target with these settings takes, of those that it knows."""
-    allowed = listed(str(settings.get(DOCUMENT_TYPES, "")))
-    return frozenset(known) & frozenset(allowed) if allowed else frozenset(known)
+    return frozenset(listed(str(settings.get(DOCUMENT_TYPES, "")))) or frozenset(known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
