@@ -5,8 +5,8 @@ Here: the command line. Not here: behaviour (api.py, orders.py, simulators/base/
 """
 
 from connectors.simulators.base.server import Ledger
-from connectors.simulators.base.shop import ShopBooks, life_of, open_shop, shop_options
-from connectors.simulators.netshop.api import NetShop
+from connectors.simulators.base.shop import life_of, open_shop, shop_options
+from connectors.simulators.netshop.api import NetShop, NetShopBooks
 from connectors.transport.clock import MachineClock
 
 
@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--secret", default="ns16-hook-demo-7Qm2", help="signs the webhooks")
     given = parser.parse_args(arguments)
     shop = NetShop(
-        ShopBooks(withhold=0, seed=given.seed),
+        NetShopBooks(withhold=0, seed=given.seed),
         Ledger(given.ledger),
         MachineClock(given.home),
         to=given.to,

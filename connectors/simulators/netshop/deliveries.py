@@ -1,6 +1,6 @@
 """Signed sample deliveries, as NetShop would send them.
 
-Here: an order, a settlement and a payout in NetShop's own form, and the headers that prove it. Not
+Here: what NetShop tells, each in its own form, and the headers that prove it. Not
 here: reading one (connector.py); nothing of it is imported, so what it reads is not what it wrote
 itself.
 """
@@ -35,7 +35,8 @@ def delivery(
     kind: str = "order",
 ) -> Delivery:
     """One order (or settlement), or several at once, signed at a moment."""
-    told = {kind: records[0]} if len(records) == 1 else {f"{kind}s": list(records)}
+    many = {"delivery": "deliveries"}.get(kind, f"{kind}s")
+    told = {kind: records[0]} if len(records) == 1 else {many: list(records)}
     event = {"event": f"{kind}.updated", **told}
     raw = json.dumps(event, ensure_ascii=False, default=str).encode()
     return signed(raw, event_id=event_id, secret=secret, now=now)
@@ -113,6 +114,72 @@ def sample_settlement(number: str = "ST-88", **changed: Any) -> dict[str, Any]:
         "currency": "MYR",
         "status": "approved",
         "paid_at": None,
+        **changed,
+    }
+
+
+def sample_delivery(number: str = "DO-7001", **changed: Any) -> dict[str, Any]:
+    """The goods of an order, delivered in full; `changed` replaces fields."""
+    return {
+        "id": number,
+        "number": number,
+        "status": "delivered",
+        "order": "NS-10231",
+        "delivered_at": "2026-11-20T10:15:00+08:00",
+        "updated_at": "2026-11-20T10:15:01+08:00",
+        "customer": {"id": "C-88", "name": "Aisyah Rahman", "tin": "IG24680135790"},
+        "registration": "202001234567",
+        "branch": "KL",
+        "warehouse": "W1",
+        "created_by": "Mei",
+        "approved_by": "Ravi",
+        "approved_version": 1,
+        "version": 1,
+        "company_code": "kedai",
+        "items": [
+            {
+                "pos": 1,
+                "sku": "TEE-BLK-M",
+                "name": "Tee, black, M",
+                "uom": "PCS",
+                "qty": 2,
+                "order_line": 1,
+            }
+        ],
+        **changed,
+    }
+
+
+def sample_purchase(number: str = "PR-301", **changed: Any) -> dict[str, Any]:
+    """Goods that somebody asked to be bought, approved; `changed` replaces fields."""
+    return {
+        "id": number,
+        "number": number,
+        "status": "approved",
+        "ordered_at": "2026-11-18T09:00:00+08:00",
+        "updated_at": "2026-11-18T11:30:00+08:00",
+        "supplier": {"id": "S-40", "name": "Kilang Tekstil Sdn Bhd", "tin": "C20880050010"},
+        "registration": "198801005678",
+        "branch": "KL",
+        "warehouse": "W1",
+        "created_by": "Mei",
+        "approved_by": "Ravi",
+        "approved_version": 2,
+        "version": 2,
+        "company_code": "kedai",
+        "items": [
+            {
+                "pos": 1,
+                "sku": "TEE-BLK-M",
+                "name": "Tee, black, M",
+                "uom": "CTN",
+                "qty": 5,
+                "price": "960.00",
+                "tax": "NONE",
+            }
+        ],
+        "tax_total": "0.00",
+        "total": "4800.00",
         **changed,
     }
 

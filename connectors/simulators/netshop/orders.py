@@ -91,19 +91,23 @@ def _cancel(order: Order, _given: Mapping[str, Any]) -> None:
 
 
 def _refund(order: Order, given: Mapping[str, Any]) -> None:
-    """All of it, unless an `amount` is named; the goods come back only where `returned` says so."""
-    total = Decimal(order["total"])
-    amount = Decimal(str(given.get("amount", total)))
-    if "refund" in order or not 0 < amount <= total:
+    """What is left of it, unless an `amount` is named; the goods come back only where `returned`
+    says so. `words` are others than the two that are known. The order's own status stays.
+    """
+    before = order.pop("refunds", None) or ([order.pop("refund")] if "refund" in order else [])
+    left = Decimal(order["total"]) - sum(Decimal(one["amount"]) for one in before)
+    amount = Decimal(str(given.get("amount", left)))
+    if not 0 < amount <= left:
         raise ControlError("More than is left of the order")
-    order["status"] = RETURNED if given.get("returned") else REFUNDED
     sold = [{"sku": one["sku"], "qty": one["qty"]} for one in order["items"]]
-    order["refund"] = {
-        "id": f"RF-{order['id']}",
-        "status": order["status"],
+    status = RETURNED if given.get("returned") else REFUNDED
+    refund = {
+        "id": f"RF-{order['id']}" + (f"-{len(before) + 1}" if before else ""),
+        "status": given.get("words", status),
         "amount": str(amount.quantize(SEN)),
         "items": sold if given.get("returned") else [],
     }
+    order.update({"refunds": [*before, refund]} if before else {"refund": refund})
 
 
 def _restore(order: Order, _given: Mapping[str, Any]) -> None:

