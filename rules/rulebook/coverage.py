@@ -150,10 +150,15 @@ def _partial(record: str, index: Index) -> Found:
             return f"check {check.name}", check.span
     for gate in index.ruleset.gates:
         for row in gate.rows if gate.record == record else ():
-            partly = [s.name for s in row.states if "part" in s.name]
+            partly = [s.name for s in row.states if _of_delivery(s.name)]
             if partly and row.word in {"wait", "hold"}:
                 return f"gate {record}: {row.word} {', '.join(partly)}", row.span
     return None
+
+
+def _of_delivery(name: str) -> bool:
+    """Whether a status speaks of a part that was delivered, and not of one that came back."""
+    return "part" in name and not any(word in name for word in ("refund", "return"))
 
 
 def _cancelled(record: str, index: Index) -> Found:

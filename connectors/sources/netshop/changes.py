@@ -1,7 +1,8 @@
 """Asking NetShop for what changed: `GET /clearpost/changes`, an interface of our own design.
 
-Here: the call and its signature, what an answer means, where to go on. Not here: what a change
-holds (contents.py), when it is asked (holding/intake/pulls.py).
+Here: the call and its signature, what an answer means, where to go on, and the connection test,
+which asks the same. Not here: what a change holds (contents.py), the steps of a test
+(kit/shops/connection_test.py), when it is asked (holding/intake/pulls.py).
 
 NetShop has no public interface, so its owner puts this one up. The place in the list is NetShop's
 own text: `since` names a moment only at the beginning, and each answer says `next`. A count of
@@ -11,12 +12,22 @@ pages would shift while the shop sells, and moments would tie.
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from connectors.contract import IncomingRecord, RowError, Settings, SourceRefusal
+from connectors.contract import (
+    ConnectionReport,
+    IncomingRecord,
+    RowError,
+    Settings,
+    SourceRefusal,
+    Step,
+)
 from connectors.contract.pulls import NoPage, Page, Pulled
+from connectors.kit.reach import says
+from connectors.kit.shops import connection_test
 from connectors.kit.signed_webhooks import sign
 from connectors.sources.netshop import contents
 from connectors.transport.http import (
@@ -32,6 +43,7 @@ from connectors.transport.strict_json import JsonRefusal, dumps, loads
 PATH: Final = "/clearpost/changes"
 PAGE: Final = 50
 """Changes a page: a hundred large orders could be more than one answer may have."""
+TITLE: Final = "NetShop"
 _SINCE: Final = "since "
 _LONGEST: Final = 200
 _NO_LIST: Final = NoPage(
@@ -85,7 +97,7 @@ def page(cursor: str, settings: Settings, secret: str, zone: ZoneInfo, http: Htt
     answer = ask(asked, settings, secret, http)
     if isinstance(answer, HttpFailure):
         return NoPage(words=answer.words)
-    if answer.status != 200:
+    if answer.status != HTTPStatus.OK:
         return _refused(answer, http)
     told = listed(answer)
     if told is None:
@@ -122,5 +134,34 @@ def _refused(answer: HttpAnswer, http: Http) -> NoPage:
         return NoPage(words=words, hint=hint)
     if answer.status == TOO_MANY:
         return NoPage(words=words, pause=pause if pause is not None else 60.0)
-    hint = "Has NetShop put up the list of changes at this address?" if answer.status == 404 else ""
+    hint = (
+        "Has NetShop put up the list of changes at this address?"
+        if answer.status == HTTPStatus.NOT_FOUND
+        else ""
+    )
     return NoPage(words=words, hint=hint, pause=pause)
+
+
+def tested(settings: Settings, secret: str, http: Http) -> ConnectionReport:
+    """The steps of the test, which changes nothing there."""
+    asked = {"since": http.now().isoformat(timespec="seconds")}
+    answer = ask(asked, settings, secret, http)
+    return connection_test.report(TITLE, settings, answer, lambda told: _fault(settings, told))
+
+
+def _fault(settings: Settings, answer: HttpAnswer) -> Step | None:
+    told = said(answer)
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        words = f"NetShop does not accept the secret. {says(TITLE, answer.status, told)}"
+        hint = "Make a new secret here, enter it in NetShop, and compare NetShop's clock."
+        return Step.failed(connection_test.KEY, words, hint, "key.refused")
+    if answer.status == HTTPStatus.FORBIDDEN:
+        words = f"The list of changes is not allowed. {says(TITLE, answer.status, told)}"
+        hint = "In NetShop go to Settings > Notifications and allow the list of changes."
+        return Step.failed(connection_test.RIGHTS, words, hint, "key.permission")
+    if answer.status == HTTPStatus.OK and listed(answer) is not None:
+        return None
+    if answer.status in (HTTPStatus.OK, HTTPStatus.NOT_FOUND):
+        hint = f"Ask who looks after NetShop to put up {PATH} at this address."
+        return connection_test.no_shop(TITLE, settings, hint)
+    return connection_test.strange(TITLE, answer, told)

@@ -21,7 +21,7 @@ from connectors.contract import (
 from connectors.contract import declared_settings as declared
 from connectors.contract.pulls import NoPage, Page
 from connectors.kit.signed_webhooks import Placed, SignedJson
-from connectors.sources.netshop import changes, contents, probe
+from connectors.sources.netshop import changes, contents
 from connectors.sources.netshop.kinds import KINDS, NAME
 from connectors.transport.http import Http
 
@@ -100,7 +100,7 @@ class NetShop(SignedJson):
         http: Http,
     ) -> ConnectionReport:
         """Whether NetShop can be asked, a step a line."""
-        return probe.report(settings, secret, http)
+        return changes.tested(settings, secret, http)
 
 
 SOURCE: Source = NetShop()

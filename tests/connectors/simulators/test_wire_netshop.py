@@ -194,8 +194,7 @@ def test_T33b_the_recorded_delivery_is_read(kind):
 def test_T33c_a_word_that_only_one_side_has_is_found(kind):
     """Each word of the delivery under another name: what is read is another record, or none.
 
-    Without
-    positions the order of the lines counts, which is the same here.
+    Without positions the order of the lines counts, which is the same here.
     """
     (call,) = recorded("netshop", kind)["deliver"]
     survived = []

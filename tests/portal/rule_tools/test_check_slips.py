@@ -44,8 +44,10 @@ def test_T20e_a_status_that_the_gate_ends_is_asked_in_vain(
     tmp_path: Path, condition: str, message: str
 ) -> None:
     found = of_condition(tmp_path, condition)
-    order = ["paid", "packed", "delivered", "pending", "partly_delivered", "returned", "exception"]
-    hint = f"What comes here: {', '.join(order)}."
+    hint = (
+        "What comes here: paid, packed, delivered, pending, partly_delivered, returned,"
+        " refunded_partly, exception."
+    )
     assert ("GAT09", message, hint) in found, found
     when = CHECK.format(name="looked_at", condition="total > 0.00").replace(
         "    require", f"    when     {condition.split(chr(10))[0]}\n    require"
@@ -289,7 +291,7 @@ def test_T16_a_control_character_anywhere_in_a_file_is_an_error_on_its_place(
         "# What\x07 must",
     )
     assert [(one["code"], one["severity"]) for one in at] == [("SYN11", "error")] * 2
-    assert [(one["span"]["line"], one["span"]["column"]) for one in at] == [(1, 7), (22, 18)]
+    assert [(one["span"]["line"], one["span"]["column"]) for one in at] == [(1, 7), (23, 18)]
     assert at[1]["message"] == "a control character (U+0000), which is no text"
     (role,) = told(tmp_path, "netshop.rules", '"Accounts team"', '"Accounts\x1b team"')
     assert role["message"] == "a control character (U+001B), which is no text"

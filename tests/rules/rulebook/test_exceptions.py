@@ -10,6 +10,8 @@ from tests.rules.expressions.test_links import TEXT as DEPOT
 from tests.rules.kedai import TEXT as KEDAI
 from tests.rules.kedai import UNTABLED
 
+PARTIAL = "partial delivery"
+
 
 def answers(text: str) -> dict[tuple[str, str], Answer]:
     ruleset, problems = parse({"a.rules": text})
@@ -68,6 +70,15 @@ def test_a_number_alone_does_not_tell_the_same_under_another_number() -> None:
 def test_billing_in_parts_answers_partial_deliveries() -> None:
     found = answers(DEPOT)["order", "partial delivery"]
     assert found.text == "bill of autocount.invoice"
+
+
+def test_a_refund_in_part_is_no_partial_delivery() -> None:
+    def held(name: str) -> Answer:
+        return answers(KEDAI.replace("hold     returned ", f"hold     {name} "))["order", PARTIAL]
+
+    assert held("partly_delivered").text == "gate order: hold partly_delivered"
+    for name in ("refunded_partly", "partially_refunded", "returned_in_part"):
+        assert held(name).state == "open"
 
 
 def test_two_maps_that_must_agree_answer_the_duplicate_party() -> None:
