@@ -68,7 +68,7 @@ def change_settings(
     connection.lock += 1
     words = "; ".join(_words(name, before, connection.settings) for name in changed)
     said = f"{connection.name} was changed: {words}."
-    if elsewhere and ask_key_again(session, connection, now):
+    if elsewhere and _is_shown(connection) and ask_key_again(session, connection, now):
         said += " Its key was given for another host, so it is not used until it is given again."
     tell(session, connection, actor, now, "connection.changed", said)
     if connection.side == "source":
@@ -104,6 +104,12 @@ def _unsuited(
         if refusal:
             return refusal
     return _in_flight(session, connection) if moved else None
+
+
+def _is_shown(connection: Connection) -> bool:
+    """Whether the system is shown the key; a secret that was made here only signs."""
+    form = registry.form_of(connection.side, connection.connector)
+    return form is None or form.key is None or not form.key.made_here
 
 
 def _host(address: object) -> tuple[str, str, int | None]:

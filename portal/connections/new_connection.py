@@ -56,7 +56,8 @@ def create() -> Response:
         return fragments.refuse(stored, back=_url())
     row_id, kept = stored
     doorbell.ring(g.company.id, "evaluate")
-    if side == "source" and not source_tests.is_testable(side, system, values):
+    asked = side == "target" or source_tests.is_testable(side, system, values)
+    if made_here or not asked:
         row = connections.row_of(name)
         shown = connections.shown(row) | {"secret": secret if made_here else ""}
         return fragments.respond(

@@ -75,7 +75,7 @@ def paid_out(key: str, *orders: Mapping[str, Any], back: str = "0.00") -> dict[s
 
 
 class NetShop(Shop):
-    """NetShop calls by webhook, and has no stand-in that is asked."""
+    """NetShop calls by webhook; its stand-in is not asked here."""
 
     def __init__(self, trader: Trader) -> None:
         super().__init__(trader, "", "netshop")

@@ -237,3 +237,19 @@ def test_T32b_no_host_is_changed_while_something_is_on_its_way(
     assert isinstance(refused, Refusal)
     assert refused.code == "connection.in_flight"
     assert secret(database, company) == "the-key-in-use"
+
+
+def test_a_secret_that_was_made_here_is_shown_to_nobody_and_stays(
+    database: Database, company: Company
+) -> None:
+    """NetShop is asked with a signature, never with the secret."""
+    keyed(database, company, {})
+    with database.write() as session:
+        row = connection_named(session, company, "aiaccount")
+        row.side, row.connector = "source", "netshop"
+    assert change(database, company, {"base_url": HERE}) == ("base_url",)
+    assert change(database, company, {"base_url": ELSEWHERE}) == ("base_url",)
+    assert secret(database, company) == "the-key-in-use"
+    with database.read() as session:
+        told = session.scalars(select(Event.body).where(Event.act == "connection.changed"))
+        assert not [one for one in told if "Its key" in one["say"]]
