@@ -25,7 +25,7 @@ def _as_told(kind: KindSchema) -> tuple[str, ...]:
 
 def delivery_of(place: str, given: object, zone: ZoneInfo) -> Read:
     """A delivery order: what left the warehouse for an order, in its units."""
-    told = part_of(place, given, "a delivery order")
+    told = part_of(place, given, "This is not a delivery order.", "Send an object with its fields.")
     if not isinstance(told, NetShopPart):
         return told
     head = {
@@ -40,7 +40,7 @@ def delivery_of(place: str, given: object, zone: ZoneInfo) -> Read:
 
 def purchase_of(place: str, given: object, zone: ZoneInfo) -> Read:
     """A purchase request."""
-    told = part_of(place, given, "a purchase")
+    told = part_of(place, given, "This is not a purchase.", "Send an object with its fields.")
     if not isinstance(told, NetShopPart):
         return told
     head = {
@@ -54,7 +54,9 @@ def purchase_of(place: str, given: object, zone: ZoneInfo) -> Read:
 
 def settlement_of(place: str, given: object, zone: ZoneInfo) -> Read:
     """What a blogger earned in a week, and whether it was paid."""
-    told = part_of(place, given, "a settlement")
+    told = part_of(
+        place, given, "This is not a settlement.", "Send an object with the settlement's fields."
+    )
     if not isinstance(told, NetShopPart):
         return told
     head = {

@@ -34,7 +34,7 @@ def records_of(
     """The order and its refunds, or everything that is wrong with any of them: an order without one
     of its refunds would be told as if nothing had been given back.
     """
-    told = part_of(place, given, "an order")
+    told = part_of(place, given, "This is not an order.", "Send an object with the order's fields.")
     if not isinstance(told, NetShopPart):
         return told
     back = refunds.parts_of(told)

@@ -43,12 +43,13 @@ class NetShopPart(Part):
         return found
 
 
-def part_of(place: str, given: object, what: str) -> NetShopPart | tuple[RowError, ...]:
-    """The object at a place; `what` it should be, such as `an order`."""
+def part_of(
+    place: str, given: object, message: str, hint: str
+) -> NetShopPart | tuple[RowError, ...]:
+    """The object at a place; the message and the hint are for what is none."""
     if isinstance(given, Mapping):
         return NetShopPart(place, given)
-    hint = f"Send an object with the fields of {what}."
-    return (RowError(where=place, value="", message=f"This is not {what}.", hint=hint),)
+    return (RowError(where=place, value="", message=message, hint=hint),)
 
 
 def record_of(

@@ -20,7 +20,9 @@ def payout_of(
     place: str, given: object, zone: ZoneInfo
 ) -> tuple[IncomingRecord, ...] | tuple[RowError, ...]:
     """The payout and what it pays of each order, or what is wrong with it."""
-    told = part_of(place, given, "a payout")
+    told = part_of(
+        place, given, "This is not a payout.", "Send an object with the payout's fields."
+    )
     if not isinstance(told, NetShopPart):
         return told
     head = {
