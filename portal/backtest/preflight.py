@@ -1,7 +1,9 @@
 """`clearpost preflight`: is all master data named that these records need, for each target?
 
-Here: reading the arguments, the table in words and as JSON. It needs no database. Not here: the
-counting (`rules.comparison.preflight`), record files (`portal.backtest`).
+Here: reading the arguments, the table in words and as JSON. With rule files and records it needs no
+database; with a company it looks at what that has stored. Not here: the counting
+(`rules.comparison.preflight`), record files (`portal.backtest`), the records that wait
+(`holding.onboarding.named_codes`).
 """
 
 from collections.abc import Iterator
@@ -13,7 +15,16 @@ import click
 
 from portal.rule_tools.check_commands import AS_JSON, sound
 from portal.rule_tools.rule_files import read_files
-from portal.terminal.command_frame import FINDINGS, USAGE, Stop, tell
+from portal.terminal.command_frame import (
+    FINDINGS,
+    USAGE,
+    Stop,
+    actor_of,
+    company_of,
+    granted,
+    office,
+    tell,
+)
 
 if TYPE_CHECKING:
     from rules.comparison.preflight import Need, Tally
@@ -23,11 +34,21 @@ PATH = click.Path(exists=True, path_type=Path)
 
 
 @click.command(short_help="Look before the first delivery: what RULES do not know.")
-@click.argument("rules", type=PATH)
-@click.argument("records", type=PATH)
+@click.argument("rules", type=PATH, required=False)
+@click.argument("records", type=PATH, required=False)
+@click.option("--company", default="", help="Look at its waiting records, instead of files.")
+@click.option("--as", "email", default="", help="Your account's e-mail, with --company.")
 @click.option("--at", type=click.DateTime(), help="The time (UTC) for records without one.")
 @AS_JSON
-def preflight(rules: Path, records: Path, *, at: datetime | None, as_json: bool) -> int:
+def preflight(
+    rules: Path | None,
+    records: Path | None,
+    *,
+    company: str,
+    email: str,
+    at: datetime | None,
+    as_json: bool,
+) -> int:
     """List missing master data and blocked records before the first delivery.
 
     For every target it lists accounts, taxes, customers, vendors, items, warehouses and payment
@@ -35,21 +56,44 @@ def preflight(rules: Path, records: Path, *, at: datetime | None, as_json: bool)
     how many are blocked. RECORDS are as for `clearpost backtest`; those of `clearpost records
     export` bring the entries of the company, and the codes that its targets listed.
 
+    With --company and --as it looks at the records of that company of which nothing is posted yet,
+    by its rules, mappings and lists of now. No other system is called.
+
     Exit code 1 if a record is blocked or a line could not be used.
     """
-    from portal.backtest.record_files import UnreadableError
-
-    now = at.replace(tzinfo=UTC) if at else datetime.now(UTC)
-    try:
-        tally, bad = _judged(rules, records, now)
-    except UnreadableError as problem:
-        raise Stop(str(problem), problem.hint, USAGE) from problem
+    if company or email:
+        if not (company and email) or rules or at:
+            raise click.UsageError("Name --company and --as alone, or RULES and RECORDS.")
+        tally, bad = _of_company(company, email), list["Bad"]()
+    elif rules is None or records is None:
+        raise click.UsageError("Name RULES and RECORDS, or --company and --as.")
+    else:
+        tally, bad = _of_files(rules, records, at.replace(tzinfo=UTC) if at else datetime.now(UTC))
     if as_json:
         tell(_plain(tally, bad))
     else:
         for line in (*_words(tally), *(f"{b.where[0]}:{b.where[1]}: {b.message}" for b in bad)):
             click.echo(line)
     return FINDINGS if tally.blocked or bad else 0
+
+
+def _of_company(code: str, email: str) -> "Tally":
+    from holding.access.actors import may
+    from holding.onboarding.named_codes import named_codes
+
+    with office() as place, place.database.read(many=True) as session:
+        found = company_of(session, code)
+        granted(may(actor_of(session, email, found.id), "record.read"))
+        return granted(named_codes(session, found.id, place.now))
+
+
+def _of_files(rules: Path, records: Path, now: datetime) -> "tuple[Tally, list[Bad]]":
+    from portal.backtest.record_files import UnreadableError
+
+    try:
+        return _judged(rules, records, now)
+    except UnreadableError as problem:
+        raise Stop(str(problem), problem.hint, USAGE) from problem
 
 
 def _judged(rules: Path, records: Path, now: datetime) -> "tuple[Tally, list[Bad]]":

@@ -141,6 +141,7 @@ def test_B06_what_each_target_must_be_told_is_counted_before_delivery(product: P
         ),
     )
     told = product.json("preflight", str(rules), records, *AT, "--json", code=1)
+    _of_a_running_company(product, rules)
     counts = {each["kind"]: (each["records"], each["blocked"]) for each in told["needs"]}
     assert counts == {
         "account": (3, 2),
@@ -177,6 +178,51 @@ def test_B06_what_each_target_must_be_told_is_counted_before_delivery(product: P
     (gap,) = shown.partition("Missing:\n")[2].splitlines()
     assert gap.startswith('  item_ref "cup-4": 1, sales_admin. Item cup-4 is not mapped')
     _each_target_needs_its_own(product, set(counts), required)
+
+
+def _of_a_running_company(product: Product, rules: Path) -> None:
+    """What is stored, with the mappings and lists of now: what was posted is no longer counted, and
+    the accounting system is not called.
+    """
+    home = Product(product.command, product.folder / "company", product.env)
+    home.folder.mkdir()
+    teams = ("accounts", "sales_admin", "tax_desk", "purchasing")
+    with opened_trader(home, rules, "quickbooks", teams=teams) as trader:
+        quickbooks = trader.books["quickbooks"]
+        waiting = (
+            order(2, {"tax": "SR-6"}),
+            order(3, customer="C-404", customer_name="Nobody"),
+            order(4, {"sku": "cup-4"}),
+            order(5, branch="Klang"),
+            order(7, status="cancelled", branch="Ipoh"),
+            purchase(8, supplier="S-404"),
+        )
+        bodies = [
+            {"kind": one["kind"], **one["body"], "ordered_on": day(3)}
+            for one in (order(1), *waiting)
+        ]
+        trader.take(*bodies)
+        assert quickbooks.made() == ["NS-1-1"]  # of an order that may be billed in parts
+        calls = len(quickbooks.lines())
+        company = ("preflight", "--company", "kedai", "--as", "finance@kedai.example")
+        told = home.json(*company, "--json", code=1)
+        assert (told["records"], told["blocked"]) == (6, 5)
+        blocked = {each["kind"]: each["blocked"] for each in told["needs"]}
+        assert blocked == {
+            "account": 0,
+            "tax": 1,
+            "currency": 0,
+            "customer": 1,
+            "vendor": 1,
+            "item": 1,
+            "warehouse": 1,
+            "payment_method": 0,
+        }
+        assert {each["key"] for each in told["missing"]} >= {"SR-6", "Nobody", "cup-4", "Klang"}
+        assert "6 records, 5 blocked." in home.run(*company, code=1).stdout
+        assert len(quickbooks.lines()) == calls
+        alone = home.run("preflight", "--company", "kedai", code=2)
+        assert "--as" in alone.stderr
 
 
 def _each_target_needs_its_own(product: Product, all_kinds: set[str], before: set[str]) -> None:
