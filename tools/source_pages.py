@@ -157,7 +157,8 @@ def _head(source: Source) -> Iterator[str]:
     yield "Made by `tools/source_pages.py` from what the source declares. Change it there."
     yield f"{source.form.gives}. You need: {_small(source.form.needs)}."
     if isinstance(source, Pulls):
-        yield "Clearpost only reads there. It writes nothing back, so no change is an echo of its own."
+        echo = "so no change is an echo of its own."
+        yield f"Clearpost only reads there. It writes nothing back, {echo}"
     if not source.suffixes:
         return
     yield f"Files that end in {', '.join(f'`{one}`' for one in source.suffixes)} are read as well."
