@@ -46,7 +46,10 @@ ORDERS = WHOLE or 12
 TYPES = {
     "aiaccount": {"sales_invoice", "sales_receipt", "expense_bill", "expense_payment"},
     "autocount": {"invoice", "credit_note"},
-    "autocount_excel": {"sales_order", "ar_payment", "ap_invoice", "ap_payment"},
+    "autocount_excel": {
+        *("sales_order", "delivery_order", "goods_received_note"),
+        *("ar_payment", "ap_invoice", "ap_payment"),
+    },
     "quickbooks": {"invoice"},
 }
 DAYS = ("InvoiceDate", "ReceiptDate", "BillDate", "PaymentDate", "docDate", "TxnDate", "date")

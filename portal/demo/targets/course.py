@@ -11,7 +11,7 @@ import json
 import time
 import urllib.request
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
@@ -66,7 +66,8 @@ class Course:
         for target in ("aiaccount", "autocount", "autocount_excel"):
             self._send(target, self.plan.orders, "month")
             if target != "autocount":
-                self._settle(target)
+                self._tell(target, "settlements", self.plan.settlements)
+        self._tell("autocount_excel", "purchases", self.plan.purchases)
         self._send_web()
         self._wait(patience)
         self._send("autocount", [gone(order) for order in self.plan.cancelled], "gone")
@@ -92,11 +93,10 @@ class Course:
             calls.append((f"evt_{target}_{what}_{first}", raw))
         self._hook(target).post(calls, self.place.now)
 
-    def _settle(self, target: str) -> None:
-        raw = json.dumps(
-            {"event": "settlements.collected", "settlements": list(self.plan.settlements)}
-        ).encode()
-        self._hook(target).post([(f"evt_{target}_settled", raw)], self.place.now)
+    def _tell(self, target: str, what: str, records: Sequence[Mapping[str, object]]) -> None:
+        """What NetShop tells beside orders, all at once."""
+        raw = json.dumps({"event": f"{what}.collected", what: list(records)}).encode()
+        self._hook(target).post([(f"evt_{target}_{what}", raw)], self.place.now)
 
     def _hook(self, target: str) -> "Hook":
         return self.books[target].settled.hook(self.place, self.address, "X-NS16")

@@ -43,6 +43,7 @@ class Plan:
     web: tuple[Order, ...]
     cancelled: tuple[Order, ...]
     settlements: tuple[Mapping[str, object], ...]
+    purchases: tuple[Mapping[str, object], ...]
     wanted: tuple[Wanted, ...]
 
 
@@ -52,6 +53,7 @@ def plan(month: Month, today: date, most: int) -> Plan:
     web = tuple(one for one in map(_in_pieces, orders) if _taxed_alike(one))
     cancelled = orders[:: max(2, min(CANCELLED_EACH, most // 2))]
     settlements = tuple(_settlements(today, most))
+    purchases = tuple(_purchases(today, most))
     wanted = (
         *(each for order in orders for each in _of_order(order)),
         *(Wanted("quickbooks", "invoice", f"WC-{o.id}", o.day, o.total) for o in web),
@@ -60,8 +62,9 @@ def plan(month: Month, today: date, most: int) -> Plan:
             for one in cancelled
         ),
         *(each for one in settlements for each in _of_settlement(one)),
+        *(each for one in purchases for each in _of_purchase(one)),
     )
-    return Plan(orders, web, cancelled, settlements, tuple(sorted(wanted)))
+    return Plan(orders, web, cancelled, settlements, purchases, tuple(sorted(wanted)))
 
 
 def gone(order: Order) -> Order:
@@ -168,12 +171,18 @@ def _taxed_alike(order: Order) -> bool:
 def _of_order(order: Order) -> tuple[Wanted, ...]:
     paid = (order.paid_at or order.ordered_at).astimezone(MALAYSIA).date()
     number, total = order.number, order.total
+    delivered = order.status in READY[2:]
     return (
         Wanted("aiaccount", "sales_invoice", number, order.day, total),
         Wanted("aiaccount", "sales_receipt", f"RC-{number}", paid, total),
         Wanted("autocount", "invoice", f"{number}-1", order.day, total),
         Wanted("autocount_excel", "sales_order", f"CP-S-{number}", order.day, total),
         Wanted("autocount_excel", "ar_payment", f"CP-R-{number}", paid, total),
+        *(
+            (Wanted("autocount_excel", "delivery_order", f"CP-D-{number}", order.day, total),)
+            if delivered
+            else ()
+        ),
     )
 
 
@@ -197,6 +206,36 @@ def _settlements(today: date, most: int) -> list[Mapping[str, object]]:
                 }
             )
     return found
+
+
+def _purchases(today: date, most: int) -> list[Mapping[str, object]]:
+    """What was asked for in each week, from the same supplier; the newest has not come yet."""
+    found: list[Mapping[str, object]] = []
+    for week in range(WEEKS):
+        for at, item in enumerate(shop.ITEMS[: max(1, most // 10)]):
+            day = today - timedelta(days=7 * week + 2)
+            asked = datetime.combine(day, datetime.min.time(), MALAYSIA) + timedelta(hours=9)
+            qty, price = 10 + at, cents(item.price / 2)
+            line = {"pos": 1, "sku": item.sku, "name": item.name, "qty": qty, "price": str(price)}
+            found.append(
+                {
+                    "id": f"PR-{week}{at:02}",
+                    "number": f"PR-{week}{at:02}",
+                    "status": "received" if week else "approved",
+                    "ordered_at": asked.isoformat(),
+                    "items": [line],
+                    "total": str(qty * price),
+                }
+            )
+    return found
+
+
+def _of_purchase(one: Mapping[str, object]) -> tuple[Wanted, ...]:
+    if one["status"] != "received":
+        return ()
+    day, total = date.fromisoformat(str(one["ordered_at"])[:10]), Decimal(str(one["total"]))
+    number = f"CP-G-{one['number']}"
+    return (Wanted("autocount_excel", "goods_received_note", number, day, total),)
 
 
 def _of_settlement(one: Mapping[str, object]) -> tuple[Wanted, ...]:
