@@ -12,6 +12,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from portal.demo.shop import CURRENCY, Customer
 
 CENT = Decimal("0.01")
+REFUNDED, RETURNED = "Refunded", "Refunded + Items Returned"
+REFUNDS = frozenset({REFUNDED, RETURNED})
+"""What NetShop says of a refund; only the second brings goods back."""
 TAX_RATES: Mapping[str, Decimal] = {"SST": Decimal("0.10")}
 
 
@@ -121,11 +124,15 @@ class Order:
         return replace(self, lines=lines)
 
     def wire(self) -> dict[str, object]:
-        """As NetShop words it in a webhook."""
+        """As NetShop words it in a webhook: a refund stands beside the order, whose own status
+        stays as it was.
+        """
+        refunded = self.status in REFUNDS
         return {
             "id": self.id,
             "number": self.number,
-            "status": self.status,
+            "status": "Completed" if refunded else self.status,
+            **({"refund": self._refund()} if refunded else {}),
             "ordered_at": self.ordered_at.isoformat(),
             "paid_at": None if self.paid_at is None else self.paid_at.isoformat(),
             "updated_at": self.updated_at.isoformat(),
@@ -148,14 +155,25 @@ class Order:
             "total": f"{self.total:.2f}",
         }
 
+    def _refund(self) -> dict[str, object]:
+        """All of the order given back, in the words that its story has as its status."""
+        returned = [{"sku": line.sku, "qty": _text(line.qty)} for line in self.lines]
+        return {
+            "id": f"RF-{self.id}",
+            "status": self.status,
+            "amount": f"{self.total:.2f}",
+            "items": returned if self.status == RETURNED else [],
+        }
+
     def sheet_row(self) -> dict[str, object]:
         """As a row of the workbook's sheet `orders`."""
         row = {
             name: value
             for name, value in self.wire().items()
-            if name not in ("items", "customer", "ordered_at")
+            if name not in ("items", "customer", "ordered_at", "refund")
         }
         row |= {
+            "status": self.status,
             "ordered_on": self.day,
             "paid_at": _moment(self.paid_at),
             "updated_at": _moment(self.updated_at),

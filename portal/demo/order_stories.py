@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from portal.demo import shop
-from portal.demo.order import CENT, Line, Order, cents
+from portal.demo.order import CENT, REFUNDED, RETURNED, Line, Order, cents
 
 SELDOM = Decimal("10.05")
 
@@ -65,16 +65,16 @@ def _is_a_draft(order: Order) -> Told:
 
 
 def _is_refunded_first(order: Order) -> Told:
-    return Told((order.changed(status="Refunded"),))
+    return Told((order.changed(status=REFUNDED),))
 
 
 def _came_back(order: Order) -> Told:
     lines = tuple(replace(line, delivered=line.qty, returned=line.qty) for line in order.lines)
-    return Told((order.changed(status="Refunded + Items Returned", lines=lines),))
+    return Told((order.changed(status=RETURNED, lines=lines),))
 
 
 def _is_refunded_after(order: Order) -> Told:
-    return Told((order,), (order.later(60, status="Refunded"),))
+    return Told((order,), (order.later(60, status=REFUNDED),))
 
 
 def _is_cancelled_after(order: Order) -> Told:

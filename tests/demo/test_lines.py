@@ -87,7 +87,7 @@ def body(order: Order) -> dict[str, Any]:
     """The canonical body of an order, as its webhook is read."""
     read = NetShop().read("", body_of(Delivery("1", "order.paid", (order,))), SHOP_ZONE)
     assert isinstance(read, Accepted), read
-    [record] = read.records
+    [record] = [one for one in read.records if one.kind == "order"]
     return record.body
 
 
