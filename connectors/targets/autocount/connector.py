@@ -33,6 +33,7 @@ from connectors.contract import (
     Target,
 )
 from connectors.contract import declared_settings as declared
+from connectors.kit.book_decimals import settings_of_book
 from connectors.kit.calls import Get, not_made, reader, sent, unanswered
 from connectors.kit.connection_settings import E_INVOICES, base_currency_of, zone_of
 from connectors.targets.autocount import lookup, payload, probe, read_back
@@ -99,6 +100,7 @@ FORM = ConnectionForm(
             kind="closed_day",
             required=True,
         ),
+        *settings_of_book(payload.USUAL_DECIMALS),
         E_INVOICES,
     ),
     key=KeyField(
@@ -142,7 +144,7 @@ class AutoCount:
         action: Action = "create",
     ) -> Payload:
         """One document as JSON."""
-        return payload.build(documents, base_currency_of(settings), action=action)
+        return payload.build(documents, settings, action=action)
 
     def rows_of(self, document: OutgoingDocument) -> int:  # noqa: ARG002 - it takes no files
         """One document a call, and no rows."""
