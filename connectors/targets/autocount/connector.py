@@ -4,7 +4,7 @@ Here: the calls and their headers. Not here: bodies (payload.py), answers (answe
 look-ups (lookup.py), readings (read_back.py), the connection test (probe.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -213,6 +213,16 @@ class AutoCount:
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
         return probe.report(settings, secret, _reader(settings, secret, http))
+
+    def more_calls(self, documents: Collection[str]) -> int:
+        """One for each type that no listing of the usual test shows."""
+        return len(probe.alone(documents))
+
+    def test_whole(
+        self, documents: Collection[str], settings: Settings, secret: str, http: Http
+    ) -> ConnectionReport:
+        """Try the connection, and each of these types, without writing."""
+        return probe.report(settings, secret, _reader(settings, secret, http), documents)
 
 
 def _end(payload: Payload, answer: HttpAnswer, get: Get) -> Answer:
