@@ -77,15 +77,14 @@ def _numbers(
 def _kept(field: FieldSchema, settings: Settings, usual: int) -> tuple[int, str] | None:
     """How many decimals of a field are kept, and by which setting; None where it is no such number.
 
-    A bill of one amount is a row with a price there.
+    A bill of one amount is a row with a price there. Amounts of money have theirs by their schema
+    (preflight.py), but for a discount, which may be a text there.
     """
     if field.type == "quantity":
         return _chosen(settings, QUANTITY, usual), _LABELS[QUANTITY]
     if field.name == _PRICE or field.wire == _PRICE_ON_THE_WIRE:
-        kept = _chosen(settings, PRICE, usual)
-        amount = field.name != _PRICE and kept > CURRENCY
-        return (CURRENCY, "") if amount else (kept, _LABELS[PRICE])
-    if field.type == "money" or field.name == _DISCOUNT:
+        return _chosen(settings, PRICE, usual), _LABELS[PRICE]
+    if field.name == _DISCOUNT:
         return CURRENCY, ""
     return None
 

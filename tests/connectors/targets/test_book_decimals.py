@@ -66,7 +66,8 @@ def test_the_settings_say_how_many_are_kept(kept, good, bad) -> None:
 
 
 def test_a_strange_setting_counts_as_none() -> None:
-    assert "keeps 2 decimals" in _told(_with(Qty="0.125"), quantity_decimals="nine")
+    for strange in ("nine", "9", " "):
+        assert "keeps 2 decimals" in _told(_with(Qty="0.125"), quantity_decimals=strange)
 
 
 def test_a_discount_in_per_cent_is_text_there() -> None:
@@ -88,6 +89,8 @@ def test_the_amount_of_a_bill_is_a_price_there() -> None:
     bill = type(bill)(**{**_fields_of(bill), "fields": fields, "party": "400-B012", "lines": ()})
     assert _told(bill) == ""
     assert _told(bill, price_decimals="4") == ""
+    more = type(bill)(**{**_fields_of(bill), "fields": {**fields, "Amount": "10.505"}})
+    assert "more than 2 decimal places: 10.505" in _told(more, price_decimals="4")
     found = _told(bill, price_decimals="0")
     assert found == _words("Amount", "10.50", 0, "Decimals of unit prices")
 

@@ -1,6 +1,7 @@
 """A person's test of a target tries what the rules post there, out of the calls that are left."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from holding.tables import Connection
 from tests.holding.desks import KEYS
 from tests.holding.life import Life
 from tests.holding.posting.test_autocount_life import life, rules, running
+from tests.support.factories import add_target
 
 __all__ = ["life", "running"]  # fixtures
 RECEIPT = """
@@ -124,3 +126,16 @@ def test_who_may_not_test_spends_nothing(paying: Life) -> None:
     )
     assert not isinstance(refused, ConnectionReport)
     assert tokens(paying) == 7
+
+
+def test_what_goes_to_another_target_is_not_tried(
+    paying: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with paying.shop.database.write() as session:
+        add_target(session, paying.shop.company, "quickbooks", {}, paying.shop.now)
+    routes = [("autocount", "invoice"), ("autocount", "knock_off"), ("quickbooks", "ar_payment")]
+    posts = [SimpleNamespace(route=SimpleNamespace(target=t, document=d)) for t, d in routes]
+    told = SimpleNamespace(ruleset=SimpleNamespace(posts=posts))
+    monkeypatch.setattr(source_tests, "program", lambda *_: told)
+    tokens(paying, 7)
+    assert calls(paying, lambda: by_person(paying)) == [*READ, "knockOffEntry"]
