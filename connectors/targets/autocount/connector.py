@@ -33,9 +33,9 @@ from connectors.contract import (
     Target,
 )
 from connectors.contract import declared_settings as declared
-from connectors.kit.book_decimals import settings_of_book
 from connectors.kit.calls import Get, not_made, reader, sent, unanswered
 from connectors.kit.connection_settings import E_INVOICES, base_currency_of, zone_of
+from connectors.kit.rounding.book_decimals import settings_of_book
 from connectors.targets.autocount import lookup, payload, probe, read_back
 from connectors.targets.autocount.answers import NUMBER_TAKEN, confirmed, read, refusal, taken
 from connectors.targets.autocount.documents import POSTED, UNPOSTED

@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 from connectors.contract import Action, Answer, OutgoingDocument, Payload, Settings
 from connectors.contract.schema import DocumentSchema, FieldSchema
-from connectors.kit.book_decimals import decimals_fault
 from connectors.kit.connection_settings import base_currency_of
 from connectors.kit.preflight import Fault, first_fault, not_offered, refused
+from connectors.kit.rounding.book_decimals import decimals_fault
 from connectors.targets.autocount import knock_off, rounding_line
 from connectors.targets.autocount.documents import POSTED
 from connectors.transport.strict_json import dumps

@@ -6,7 +6,7 @@ without it the test fails, for every posting asks for it. Not here: writing.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from http import HTTPStatus
 
 from connectors.contract import ConnectionReport, Settings, Step
@@ -122,19 +122,21 @@ def _book(settings: Settings) -> Step:
 
 def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure], *, named: bool) -> Step:
     """Whether the key may read each of these; `named`: a person wants to know which were tried."""
-    lacking = [
+    lacking = _row(
         name
         for name, answer in seen.items()
         if isinstance(answer, HttpAnswer) and answer.status in KEY_REFUSED
-    ]
+    )
     if lacking:
-        words = f"The key may not read {_listed(lacking)}."
+        words = f"The key may not read {' and '.join(lacking)}."
         hint = "Tick them on the key in AutoCount, then test again."
         return Step.failed(STEPS[4], words, hint, "key.permission")
-    unclear = [name for name, answer in seen.items() if _unclear(answer)]
-    read = f"It may read {_listed(list(seen))}" if named else "It may read"
-    words = f"{read}; whether it may write, only a write shows."
-    words = f"Nothing is known about {_listed(unclear)}." if unclear else words
+    unclear = _row(name for name, answer in seen.items() if _unclear(answer))
+    words = "It may read; whether it may write, only a write shows."
+    if named:
+        read = _row(seen)
+        words = f"It may read {' and '.join(read)}; whether it may write, only a write shows."
+    words = f"Nothing is known about {' and '.join(unclear)}." if unclear else words
     hint = (
         "In AutoCount open settings of the account book, tab API Keys, and allow the key to create"
         " what is posted."
@@ -149,9 +151,10 @@ def _unclear(answer: HttpAnswer | HttpFailure) -> bool:
     return answer.status != HTTPStatus.OK and not absent
 
 
-def _listed(names: Sequence[str]) -> str:
-    """`receipts`, `invoices and receipts`, `invoices, credit notes and receipts`."""
-    return " and ".join((*([", ".join(names[:-1])] if names[1:] else []), names[-1]))
+def _row(names: Iterable[str]) -> tuple[str, ...]:
+    """Names to be joined by `and`: of more than two, all but the last are one already."""
+    *first, last = [*names] or [""]
+    return (*([", ".join(first)] if first else []), *([last] if last else []))
 
 
 def _message(answer: HttpAnswer) -> str:

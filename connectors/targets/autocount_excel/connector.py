@@ -33,9 +33,9 @@ from connectors.contract import (
 )
 from connectors.contract import declared_settings as declared
 from connectors.contract.hand_imports import Listed, document_types
-from connectors.kit.book_decimals import settings_of_book
 from connectors.kit.calls import not_made
 from connectors.kit.connection_settings import E_INVOICES, closed_through, told_by_settings
+from connectors.kit.rounding.book_decimals import settings_of_book
 from connectors.targets.autocount_excel import import_reports, import_workbook
 from connectors.targets.autocount_excel.documents import DOCUMENTS
 from connectors.transport.http import Http

@@ -16,9 +16,9 @@ from connectors.contract import declared_settings as declared
 from connectors.contract.database_settings import columns_fault
 from connectors.contract.hand_imports import types_taken
 from connectors.contract.schema import DocumentSchema, FieldSchema
-from connectors.kit.book_decimals import decimals_fault
 from connectors.kit.connection_settings import base_currency_of
 from connectors.kit.preflight import NUMERIC, Fault, not_offered, refused, value_fault
+from connectors.kit.rounding.book_decimals import decimals_fault
 from connectors.kit.workbook import Written, write_sheets
 from connectors.targets.autocount_excel.documents import DOCUMENTS
 

@@ -26,7 +26,7 @@ def _with(**changed: str):
 
 
 def _words(name: str, value: str, kept: int, setting: str = "") -> str:
-    remedy = f", or correct {setting} of the connection" if setting else ""
+    remedy = f", or correct the setting {setting} of the connection" if setting else ""
     return f"{name} is {value}, and the account book keeps {kept} decimals: {ROUNDED}{remedy}."
 
 

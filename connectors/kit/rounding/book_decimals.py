@@ -47,13 +47,16 @@ def decimals_fault(
     which is text there.
     """
     for name, value, kept, setting in _numbers(schema, document, settings, usual):
-        if _places(value) > kept:
-            remedy = f", or correct {setting} of the connection" if setting else ""
-            words = (
-                f"{name} is {value}, and the account book keeps {kept} decimals: AutoCount would"
-                f" round it without a word. Round it in the rules{remedy}."
-            )
-            return "bad_value", words
+        if _places(value) <= kept:
+            continue
+        words = (
+            f"{name} is {value}, and the account book keeps {kept} decimals: AutoCount would"
+            " round it without a word."
+        )
+        remedy = "Round it in the rules."
+        if setting:
+            remedy = f"Round it in the rules, or correct the setting {setting} of the connection."
+        return "bad_value", f"{words} {remedy}"
     return None
 
 
