@@ -89,7 +89,8 @@ class Desk(StandIn[Books]):
         """Number -> the fault that its document meets, and how the plan has it: those for a number
         first, else the next of all.
         """
-        waiting, found = list(self.books.faults), {}
+        waiting = list(self.books.faults)
+        found: dict[str, tuple[str, bool | str]] = {}
         for number in dict.fromkeys(one.values.get("DocNo", "") for one in rows):
             if mine := self.books.by_number.get(number):
                 found[number] = (mine[0], number)
