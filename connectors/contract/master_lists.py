@@ -1,15 +1,17 @@
-"""What a target lists of its customers, suppliers and items, page by page.
+"""What a target lists of its customers, suppliers and items, and how it counts an item.
 
-Here: the kinds, an entry, a page, and when a connection wants them read. Not here: keeping what was
-read (holding/code_lists), the lists that a connection test reads whole (calls.py).
+Here: the kinds, an entry, a page, and when a connection wants them read; items one by one. Not
+here: keeping what was read (holding/code_lists), the lists that a connection test reads whole
+(calls.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol, runtime_checkable
 
-from connectors.contract.calls import Found
+from connectors.contract.calls import Found, ItemSetup
 from connectors.contract.declared_settings import Setting
+from connectors.contract.schema import DocumentSchema
 from connectors.contract.targets import Pace, Settings
 from connectors.transport.http import Http
 
@@ -80,6 +82,35 @@ class TellsLists(Protocol):
     ) -> ListPage | Found:
         """The page that begins there, the first one where `after` is blank: one read-only call.
         Entries out of use are told, too. `unknown` when nobody can say now.
+        """
+        ...
+
+
+@runtime_checkable
+class TellsItems(Protocol):
+    """A target that tells how it counts an item."""
+
+    @property
+    def documents(self) -> tuple[DocumentSchema, ...]:
+        """The document types it takes."""
+        ...
+
+    @property
+    def pace(self) -> Pace:
+        """How fast it may be called."""
+        ...
+
+    @property
+    def items_at_once(self) -> int:
+        """How many may be asked for in one round, which is every quarter of an hour."""
+        ...
+
+    def items(
+        self, codes: Sequence[str], settings: Settings, secret: str, http: Http
+    ) -> Mapping[str, ItemSetup | None] | Found:
+        """The set-up of each of these that could be read, None where there is no such item or where
+        it has no unit; what could not be asked for now is left out. `unknown` when nobody can say
+        anything now. Changes nothing.
         """
         ...
 

@@ -2,8 +2,8 @@
 
 Here: the protocol; and those of targets that make later what they take in, exchange a stored key
 for a short one, show posted documents, at once or later, tell which were changed, find similar
-ones, tell how they count items, or whether a party is in use. Not here: what passes through it
-(calls.py), anything that talks.
+ones, tell whether a party is in use, or are tested whole. Not here: what passes through it
+(calls.py), what a target tells of its items (master_lists.py), anything that talks.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +14,6 @@ from typing import Literal, Protocol, runtime_checkable
 from connectors.contract.calls import (
     ConnectionReport,
     Found,
-    ItemSetup,
     OutgoingDocument,
     Payload,
     Rounding,
@@ -292,29 +291,17 @@ class TellsParties(Protocol):
 
 
 @runtime_checkable
-class TellsItems(Protocol):
-    """A target that tells how it counts an item."""
+class TestedWhole(Protocol):
+    """A target that permits each type of document for itself, which its usual test tries only in
+    part: it comes every quarter of an hour, and calls are counted.
+    """
 
-    @property
-    def documents(self) -> tuple[DocumentSchema, ...]:
-        """The document types it takes."""
+    def more_calls(self, documents: Collection[str]) -> int:
+        """How many calls more than the usual test the whole one of these types makes at most."""
         ...
 
-    @property
-    def pace(self) -> Pace:
-        """How fast it may be called."""
-        ...
-
-    @property
-    def items_at_once(self) -> int:
-        """How many may be asked for in one round, which is every quarter of an hour."""
-        ...
-
-    def items(
-        self, codes: Sequence[str], settings: Settings, secret: str, http: Http
-    ) -> Mapping[str, ItemSetup | None] | Found:
-        """The set-up of each of these that could be read, None where there is no such item or where
-        it has no unit; what could not be asked for now is left out. `unknown` when nobody can say
-        anything now. Changes nothing.
-        """
+    def test_whole(
+        self, documents: Collection[str], settings: Settings, secret: str, http: Http
+    ) -> ConnectionReport:
+        """The usual test, and whether the key reaches each of these types. Changes nothing."""
         ...

@@ -155,12 +155,12 @@ def _channel(
         settle=timedelta(seconds=settle),
         looks_first=(target.dedupe in ("key", "none") or looks_first(connection.settings))
         and not isinstance(target, ImportedByHand),
-        calls_per_minute=_per_minute(target, connection.settings, desk.pace),
+        calls_per_minute=calls_a_minute(target, connection.settings, desk.pace),
         zone=zone,
     )
 
 
-def _per_minute(target: Target, settings: Mapping[str, object], pace: float) -> int | None:
+def calls_a_minute(target: Target, settings: Mapping[str, object], pace: float) -> int | None:
     """What the target allows, or less where the connection's settings say so; nothing is counted
     where nothing takes time.
     """

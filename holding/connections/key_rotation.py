@@ -24,7 +24,7 @@ from holding.access.secrets import Keys, load_keys
 from holding.connections import setup
 from holding.connections.master_data import keep_snapshot
 from holding.connections.own_settings import own_settings
-from holding.connections.probe import asked, keep_report
+from holding.connections.probe import Asks, asked, keep_report
 from holding.connections.setup import KEEP_OLD, KeySet, bound, keep_key, permitted, tell
 from holding.refusal import Refusal
 from holding.runtime.settings import Settings
@@ -192,6 +192,7 @@ def try_key(
     *,
     http: Http,
     keys: Keys | None = None,
+    asks: Asks = asked,
 ) -> ConnectionReport | Refusal:
     """Test the new key; when the test passes, it takes the place of the one in use at once.
 
@@ -215,7 +216,7 @@ def try_key(
         words = f"{connection.name} has no new key that waits for its test."
         return Refusal("key.none_new", words, "Paste the new key first.", 404)
     renewed = _renewed(target, settings, secret, http)
-    report = asked(target, settings, renewed, http)
+    report = asks(target, settings, renewed, http)
     with database.write() as session:
         connection, now = session.get_one(Connection, connection_id), clock.now()
         still = _waiting(session, connection_id)

@@ -1,12 +1,12 @@
 """Calls to a target that write nothing there: its test, and what is asked before sending.
 
 Here: the test, on request or when it is due, and what is kept of it; asking again at once for codes
-that somebody added there; whether a target that was away
-is back; a key that is valid, renewed where it can be. Not here: the master data that a test reads
-(holding/connections/master_data.py), the call itself (connectors).
+that somebody added there; whether a target that was away is back; a key that is valid, renewed
+where it can be. Not here: the master data that a test reads (holding/connections/master_data.py),
+what only a person's test tries (holding/intake/source_tests.py), the call itself (connectors).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Final
@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import ConnectionReport, Found, Step, Target
-from connectors.contract.targets import Renewed, Renewing, TellsItems
+from connectors.contract.master_lists import TellsItems
+from connectors.contract.targets import Renewed, Renewing
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM, Actor, may
@@ -34,6 +35,8 @@ from holding.tables import Connection, ListReading, Snapshot, Throttle
 from holding.tables.columns import NOW
 from holding.tables.row_states import BreakerState
 
+Asks = Callable[[Target, Mapping[str, object], str, Http], ConnectionReport]
+"""How a target is asked with settings and a secret."""
 PATIENCE: Final = 20.0
 """Seconds that a test waits for who exchanges the key just now."""
 
@@ -46,6 +49,7 @@ def test_connection(
     *,
     http: Http,
     keys: Keys | None = None,  # noqa: PT028 - a connection is tested here
+    asks: Asks | None = None,  # noqa: PT028
 ) -> ConnectionReport | Refusal:
     """Try a target without writing there; what it tells us becomes the newest snapshot.
 
@@ -67,7 +71,7 @@ def test_connection(
         words = f"You cannot test {connection.name}, because it sends its records itself."
         hint = "Its page shows the latest deliveries, and sends a test."
         return secret if isinstance(secret, Refusal) else Refusal("connection.side", words, hint)
-    report = asked(target, settings, secret, http)
+    report = (asks or asked)(target, settings, secret, http)
     report = with_renewal(report, told)
     if report.snapshot is not None and isinstance(target, TellsItems):
         report = _with_items(database, clock, connection, settings, target, report, secret, http)

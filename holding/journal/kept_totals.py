@@ -9,7 +9,7 @@ rounding explains it. Not here: storing it (posting/results.py), reading it agai
 from decimal import Decimal, InvalidOperation
 
 from connectors.contract import Kept
-from connectors.kit.rounding_bounds import room
+from connectors.kit.rounding.rounding_bounds import room
 from grammar.text.amounts import in_currency
 from holding.tables.columns import from_minor, to_minor
 from rules.documents.columns import QUANTITIES

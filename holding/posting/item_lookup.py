@@ -12,7 +12,7 @@ from datetime import timedelta
 from sqlalchemy import bindparam, update
 
 from connectors.contract import Found, ItemSetup
-from connectors.contract.targets import TellsItems
+from connectors.contract.master_lists import TellsItems
 from holding.connections import breaker, limits, master_data
 from holding.connections.channel import Channel, Desk
 from holding.connections.probe import renewed_after_all

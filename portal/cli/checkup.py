@@ -101,7 +101,7 @@ def _rates(session: "DatabaseSession") -> Iterator[Looked]:
     is work for them, and no fault here.
     """
     from connectors import registry
-    from connectors.contract.targets import TellsItems
+    from connectors.contract.master_lists import TellsItems
     from holding.connections import confirmed_rates
 
     for found in confirmed_rates.of_all(session):

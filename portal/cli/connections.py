@@ -266,7 +266,7 @@ def connection_rates(
 ) -> None:
     """What NAME can tell of units, which rates people confirmed, and which wait for that."""
     from connectors import registry
-    from connectors.contract.targets import TellsItems
+    from connectors.contract.master_lists import TellsItems
     from holding.connections import confirmed_rates, connection_rows
     from holding.runtime import doorbell
     from holding.words import plural

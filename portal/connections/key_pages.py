@@ -10,6 +10,7 @@ from connectors.contract import ConnectionReport
 from connectors.transport.http import Http
 from holding.connections import key_rotation
 from holding.connections.connection_rows import ConnectionRow
+from holding.intake import source_tests
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from portal.connections.new_connection import TRIMMED, tested
@@ -62,7 +63,8 @@ def tried(row: ConnectionRow, said: str, *, page: bool = True) -> Response:
     clock, seconds = store.clock(), connections.TEST_SECONDS
     store.renew()
     http = Http(clock, connect_seconds=seconds, read_seconds=seconds)
-    report = key_rotation.try_key(store.database(), clock, row.id, g.actor, http=http)
+    asks = source_tests.asks_for(store.database(), clock, row.id)
+    report = key_rotation.try_key(store.database(), clock, row.id, g.actor, http=http, asks=asks)
     store.renew()
     if isinstance(report, Refusal):
         return fragments.refuse(report, back=connections.url_of(row.name))

@@ -7,15 +7,20 @@ Here: the command line. Not here: behaviour (api.py, books.py, imports.py).
 from functools import partial
 
 from connectors.simulators.autocount_excel.api import Desk
-from connectors.simulators.autocount_excel.books import Books
+from connectors.simulators.autocount_excel.books import SWITCHES, Books
+from connectors.simulators.autocount_excel.imports import FAULTS
 from connectors.simulators.base.control import options, start
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Start the simulator."""
-    given = options("autocount_excel", port=8106).parse_args(arguments)
+    faults = {f"fault {name}": does for name, does in FAULTS.items()}
+    switches = {f"POST /_sim/{name}": does for name, does in SWITCHES.items()}
+    parser = options("autocount_excel", port=8106, is_called=False, more={**switches, **faults})
+    given = parser.parse_args(arguments)
     make = partial(Desk, Books(withhold=given.withhold, seed=given.seed))
-    start("autocount_excel", given, make, {"key": "", "company_id": ""})  # a person imports there
+    told = {"key": "", "company_id": "", "switches": SWITCHES}  # a person imports there
+    start("autocount_excel", given, make, told, faults=FAULTS)
 
 
 if __name__ == "__main__":

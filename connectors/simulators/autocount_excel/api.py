@@ -13,8 +13,13 @@ from typing import Any, Final
 
 from connectors.kit.workbook import Written, write
 from connectors.simulators.autocount_excel.books import Books
-from connectors.simulators.autocount_excel.imports import Asked, Outcome, imported
-from connectors.simulators.autocount_excel.rows_read import UnreadableError, edited, rows_of
+from connectors.simulators.autocount_excel.imports import FAULTS, Asked, Outcome, imported
+from connectors.simulators.autocount_excel.rows_read import (
+    RowRead,
+    UnreadableError,
+    edited,
+    rows_of,
+)
 from connectors.simulators.autocount_excel.sheet_columns import SHEETS
 from connectors.simulators.base import control
 from connectors.simulators.base.control import (
@@ -37,7 +42,7 @@ class Desk(StandIn[Books]):
 
     def control(self, request: Request, request_id: str) -> Reply:
         """Answer a control call."""
-        return Control(self, ()).answer(request, request_id)
+        return Control(self, FAULTS).answer(request, request_id)
 
     def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
         """`POST /desktop/import` with a workbook, `GET /desktop/listing`, `GET /desktop/items`."""
@@ -68,8 +73,10 @@ class Desk(StandIn[Books]):
         except UnreadableError as error:
             return _refused(400, str(error))
         rows = list(edited(read, self.books.edits))
-        outcome = imported(self.books, asked, rows)
-        self._note(request, asked, outcome, request_id)
+        planned = self._planned(rows)
+        faults = {number: fault for number, (fault, _) in planned.items()}
+        outcome = imported(self.books, asked, rows, faults)
+        self._note(request, asked, outcome, request_id, planned)
         told = {
             "file": request.query.get("file", ""),
             "rows": outcome.rows,
@@ -78,7 +85,27 @@ class Desk(StandIn[Books]):
         }
         return Reply(status=200, content=told)
 
-    def _note(self, request: Request, asked: Asked, outcome: Outcome, request_id: str) -> None:
+    def _planned(self, rows: list[RowRead]) -> dict[str, tuple[str, bool | str]]:
+        """Number -> the fault that its document meets, and how the plan has it: those for a number
+        first, else the next of all.
+        """
+        waiting = list(self.books.faults)
+        found: dict[str, tuple[str, bool | str]] = {}
+        for number in dict.fromkeys(one.values.get("DocNo", "") for one in rows):
+            if mine := self.books.by_number.get(number):
+                found[number] = (mine[0], number)
+            elif waiting:
+                found[number] = (waiting.pop(0), True)
+        return found
+
+    def _note(
+        self,
+        request: Request,
+        asked: Asked,
+        outcome: Outcome,
+        request_id: str,
+        planned: Mapping[str, tuple[str, bool | str]],
+    ) -> None:
         """The ledger lines of an import, on the disk in one piece."""
         whole = {
             "at": self.now().isoformat(),
@@ -101,7 +128,11 @@ class Desk(StandIn[Books]):
             for state, stands in outcome.documents
         ]
         first = {**whole, "effect": "import", "rows": outcome.rows, "made": outcome.made}
-        self.write(first, *documents)
+        faults = [
+            {**whole, "effect": "fault", "number": number, "fault": fault, "planned": plan}
+            for number, (fault, plan) in planned.items()
+        ]
+        self.write(first, *faults, *documents)
 
 
 class Control(control.Control[Books]):

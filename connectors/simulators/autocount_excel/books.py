@@ -12,6 +12,17 @@ from typing import Any, Final
 
 from connectors.simulators.base.scripted import Act, Scripted, last_day
 
+SWITCHES: Final = {
+    "faults": "what goes wrong with a document: fault, and its number or the next ones (count)",
+    "lock": "the last closed day (through), but not for these users (except)",
+    "masters": "codes that are added, items with their units and rates",
+    "whole_documents": "one row in error leaves out its document (on)",
+    "edit_before_import": "rows of the next import that are changed or left out (rows)",
+    "by_hand": "a document that is corrected or typed (type, number, date, party, total)",
+    "clock": "the present moment (offset_seconds)",
+    "reset": "a new account book",
+}
+"""What a test switches, and what each is given: POST /_sim/NAME."""
 Place = tuple[str, str]  # type of document, number in small letters
 Document = Mapping[str, Any]
 _CODES: Final = (

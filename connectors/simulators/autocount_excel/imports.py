@@ -4,7 +4,8 @@ Here: the checks of a row, a document made of its good rows, its total. Not here
 workbook (rows_read.py), writing ledger lines (api.py).
 
 A number that is taken is overwritten. An Error leaves its row out, and the others go on; with
-`whole_documents` it leaves out the document.
+`whole_documents` it leaves out the document. A fault that was planned for a document turns what
+becomes of it.
 """
 
 import re
@@ -22,6 +23,13 @@ from connectors.simulators.autocount_excel.sheet_columns import KNOCKS_OFF, SHEE
 _CENT: Final = Decimal("0.01")
 _ADDED: Final = frozenset({"debtors", "creditors", "agents", "locations"})
 """What the tick boxes "auto-create" can add."""
+FAULTS: Final = {
+    "closed_period": "all of its rows are in error: the date is locked",
+    "failed_after": "its rows are told as errors, though they were imported",
+    "row_left_out": "its first row is in error, the others are imported",
+    "silent_drop": "its rows are told as imported, and nothing is there",
+}
+"""What goes wrong with one document, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +50,10 @@ class Outcome:
     made: list[dict[str, str]] = field(default_factory=list)
 
 
-def imported(books: Books, asked: Asked, rows: Sequence[RowRead]) -> Outcome:
-    """Decide about every row; nothing is changed here."""
+def imported(
+    books: Books, asked: Asked, rows: Sequence[RowRead], planned: Mapping[str, str]
+) -> Outcome:
+    """Decide about every row; nothing is changed here. `planned`: number -> the fault it meets."""
     outcome = Outcome()
     faults = {one.row: _fault(books, asked, one.values) for one in rows}
     by_number: dict[str, list[RowRead]] = defaultdict(list)
@@ -51,6 +61,8 @@ def imported(books: Books, asked: Asked, rows: Sequence[RowRead]) -> Outcome:
         by_number[one.values.get("DocNo", "")].append(one)
     states: dict[int, str] = {}
     for number, mine in by_number.items():
+        fault = planned.get(number, "")
+        faults |= _planned(fault, mine)
         good = [one for one in mine if not faults[one.row]]
         if books.whole_documents and len(good) < len(mine):
             for one in good:
@@ -60,10 +72,21 @@ def imported(books: Books, asked: Asked, rows: Sequence[RowRead]) -> Outcome:
             there = (asked.type, number.casefold()) in books.documents
             state = "Update" if there else "New"
             states |= {one.row: state for one in good}
-            outcome.documents.append((state, _document(books, asked.type, number, good)))
-            outcome.made += _new_codes(books, asked, good)
+            if fault != "silent_drop":
+                outcome.documents.append((state, _document(books, asked.type, number, good)))
+                outcome.made += _new_codes(books, asked, good)
+            if fault == "failed_after":
+                faults |= {one.row: "Import failed" for one in good}
     outcome.rows = [_told(one, states, faults) for one in rows]
     return outcome
+
+
+def _planned(fault: str, mine: Sequence[RowRead]) -> dict[int, str]:
+    """The errors that a fault brings to the rows of its document."""
+    if fault == "closed_period":
+        words = "Transaction date is locked, you can unlock it from Tools"
+        return {one.row: words for one in mine}
+    return {mine[0].row: "Item code not found"} if fault == "row_left_out" else {}
 
 
 def _told(one: RowRead, states: Mapping[int, str], faults: Mapping[int, str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ started; and what a person would do in the target itself, and planned faults. No
 
 import threading
 from abc import ABC, abstractmethod
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
@@ -106,23 +106,36 @@ class Make(Protocol):
         ...
 
 
-def options(name: str, *, port: int) -> ArgumentParser:
-    """The command line of a simulator, as far as every one has it."""
+def options(
+    name: str, *, port: int, is_called: bool = True, more: Mapping[str, str] | None = None
+) -> ArgumentParser:
+    """The command line of a simulator, as far as every one has it; one that is not called from
+    afar (not `is_called`) has no answers to keep back. `more` is told below: name -> what it does.
+    """
     words = f"A stand-in that answers as {name} does, in a process of its own."
-    parser = ArgumentParser(prog=f"simulate {name}", description=words)
+    told = "\n".join(f"  {name}: {does}" for name, does in (more or {}).items())
+    parser = ArgumentParser(
+        prog=f"simulate {name}",
+        description=words,
+        epilog=told,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
     words = f"the port of 127.0.0.1 that it listens on ({port}); 0: any that is free"
     parser.add_argument("--port", type=int, default=port, help=words)
     words = "the file that it writes all it did to, and goes on from when it is started again"
     parser.add_argument("--ledger", type=Path, required=True, help=words)
+    words = "the folder of the installation whose clock it follows, which tests move"
+    parser.add_argument("--home", type=Path, default=None, help=words)
+    parser.add_argument("--watch-parent", action="store_true", help="end when stdin closes")
+    parser.set_defaults(withhold=0, seed=0, hang=0.0)
+    if not is_called:
+        return parser
     words = "how many of its answers to writes never arrive, though the write is done (0)"
     parser.add_argument("--withhold", type=int, default=0, help=words)
     words = "another seed withholds other answers (0)"
     parser.add_argument("--seed", type=int, default=0, help=words)
-    words = "the folder of the installation whose clock it follows, which tests move"
-    parser.add_argument("--home", type=Path, default=None, help=words)
     words = "seconds that a caller waits for an answer that the fault “timeout” keeps back (0)"
     parser.add_argument("--hang", type=float, default=0.0, help=words)
-    parser.add_argument("--watch-parent", action="store_true", help="end when stdin closes")
     return parser
 
 

@@ -14,7 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 from connectors.contract import Kept
-from connectors.kit.rounding_bounds import room
+from connectors.kit.rounding.rounding_bounds import room
 
 _ROUNDED = {"qty": "Qty", "unitPrice": "UnitPrice"}
 _FEWEST_PLACES = 2

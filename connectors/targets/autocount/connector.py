@@ -4,7 +4,7 @@ Here: the calls and their headers. Not here: bodies (payload.py), answers (answe
 look-ups (lookup.py), readings (read_back.py), the connection test (probe.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -35,6 +35,7 @@ from connectors.contract import (
 from connectors.contract import declared_settings as declared
 from connectors.kit.calls import Get, not_made, reader, sent, unanswered
 from connectors.kit.connection_settings import E_INVOICES, base_currency_of, zone_of
+from connectors.kit.rounding.book_decimals import settings_of_book
 from connectors.targets.autocount import lookup, payload, probe, read_back
 from connectors.targets.autocount.answers import NUMBER_TAKEN, confirmed, read, refusal, taken
 from connectors.targets.autocount.documents import POSTED, UNPOSTED
@@ -99,6 +100,7 @@ FORM = ConnectionForm(
             kind="closed_day",
             required=True,
         ),
+        *settings_of_book(payload.USUAL_DECIMALS),
         E_INVOICES,
     ),
     key=KeyField(
@@ -142,7 +144,7 @@ class AutoCount:
         action: Action = "create",
     ) -> Payload:
         """One document as JSON."""
-        return payload.build(documents, base_currency_of(settings), action=action)
+        return payload.build(documents, settings, action=action)
 
     def rows_of(self, document: OutgoingDocument) -> int:  # noqa: ARG002 - it takes no files
         """One document a call, and no rows."""
@@ -211,6 +213,16 @@ class AutoCount:
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
         return probe.report(settings, secret, _reader(settings, secret, http))
+
+    def more_calls(self, documents: Collection[str]) -> int:
+        """One for each type that no listing of the usual test shows."""
+        return len(probe.alone(documents))
+
+    def test_whole(
+        self, documents: Collection[str], settings: Settings, secret: str, http: Http
+    ) -> ConnectionReport:
+        """Try the connection, and each of these types, without writing."""
+        return probe.report(settings, secret, _reader(settings, secret, http), documents)
 
 
 def _end(payload: Payload, answer: HttpAnswer, get: Get) -> Answer:

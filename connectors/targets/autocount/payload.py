@@ -11,9 +11,11 @@ from decimal import Decimal
 from functools import partial
 from urllib.parse import quote
 
-from connectors.contract import Action, Answer, OutgoingDocument, Payload
+from connectors.contract import Action, Answer, OutgoingDocument, Payload, Settings
 from connectors.contract.schema import DocumentSchema, FieldSchema
+from connectors.kit.connection_settings import base_currency_of
 from connectors.kit.preflight import Fault, first_fault, not_offered, refused
+from connectors.kit.rounding.book_decimals import decimals_fault
 from connectors.targets.autocount import knock_off, rounding_line
 from connectors.targets.autocount.documents import POSTED
 from connectors.transport.strict_json import dumps
@@ -203,20 +205,23 @@ BODIES: Mapping[str, Body] = {
 
 JSON = "application/json; charset=utf-8"
 TARGET = "AutoCount"
+USUAL_DECIMALS = 2
+"""Of quantities and prices, where nobody says how many the book keeps: it does not tell that."""
 SCHEMAS: Mapping[str, DocumentSchema] = {schema.name: schema for schema in POSTED}
 EXPECTED_TOTAL, EXPECTED_PARTS = "finalTotal", "subTotal"
 
 _METHODS: Mapping[Action, str] = {"create": "POST", "update": "PUT", "void": "POST"}
 
 
-def build(documents: Sequence[OutgoingDocument], base: str, *, action: Action) -> Payload:
-    """The call for one document, in books that are kept in the currency `base`. One that could
-    never be taken is answered at once.
+def build(documents: Sequence[OutgoingDocument], settings: Settings, *, action: Action) -> Payload:
+    """The call for one document, in the books of these settings. One that could never be taken, or
+    that they would round, is answered at once.
     """
     if len(documents) != 1:
         raise ValueError("AutoCount takes one document a call")
     (document,) = documents
-    refusal = _preflight(document, action, base)
+    base = base_currency_of(settings)
+    refusal = _preflight(document, action, settings)
     return Payload(
         method=_METHODS[action],
         path="" if refusal else path_of(document, action),
@@ -256,7 +261,7 @@ def expected(document: OutgoingDocument) -> dict[str, str]:
 # ---- what AutoCount would cut, misread or leave out ----
 
 
-def _preflight(document: OutgoingDocument, action: Action, base: str) -> Answer | None:
+def _preflight(document: OutgoingDocument, action: Action, settings: Settings) -> Answer | None:
     schema = SCHEMAS.get(document.document)
     refusal = not_offered(schema, document, action, TARGET)
     if schema is None or refusal or action == "void":
@@ -264,7 +269,8 @@ def _preflight(document: OutgoingDocument, action: Action, base: str) -> Answer 
     ties = schema.name == knock_off.NAME
     of_line = knock_off.line_fault if ties else partial(_line_fault, document)
     found = first_fault(schema, document, TARGET, new=action == "create", of_line=of_line)
-    found = found or BODIES[schema.name].fault(document, base)
+    found = found or decimals_fault(schema, document, settings, usual=USUAL_DECIMALS)
+    found = found or BODIES[schema.name].fault(document, base_currency_of(settings))
     return refused(document, *found) if found else None
 
 

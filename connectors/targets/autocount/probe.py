@@ -6,7 +6,7 @@ without it the test fails, for every posting asks for it. Not here: writing.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from http import HTTPStatus
 
 from connectors.contract import ConnectionReport, Settings, Step
@@ -34,10 +34,29 @@ LISTINGS: Mapping[str, str] = {
     "invoices": "/invoice/listing?page=1",
     "credit notes": "/creditNote/listing?page=1",
 }
+_NOBODYS = "docNo=no-such-number"
+ALONE: Mapping[str, tuple[str, str]] = {
+    "ap_invoice": ("purchase invoices", f"/purchaseInvoice?{_NOBODYS}"),
+    "ap_payment": ("payments", f"/payment?{_NOBODYS}"),
+    "ar_payment": ("receipts", f"/receipt?{_NOBODYS}"),
+    "knock_off": ("knock-offs", f"/knockOffEntry?{_NOBODYS}"),
+    "purchase_invoice": ("purchase invoices", f"/purchaseInvoice?{_NOBODYS}"),
+    "purchase_order": ("purchase orders", f"/purchaseOrder?{_NOBODYS}"),
+}
+"""What is read alone: a number that nothing has is answered 404 where the key may read."""
 
 
-def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
-    """The steps, from one read for each kind of document that can be listed."""
+def alone(documents: Collection[str]) -> dict[str, str]:
+    """What is read of these types beside the listings: what people call it -> path."""
+    return dict(sorted(ALONE[name] for name in documents if name in ALONE))
+
+
+def report(
+    settings: Settings, secret: str, get: Get, documents: Collection[str] = ()
+) -> ConnectionReport:
+    """The steps, from one read for each kind of document that can be listed, and for each of
+    these types.
+    """
     fault = _key_fault(settings, secret)
     if fault:
         hint = "Copy both again in AutoCount: settings of the account book, tab API Keys."
@@ -53,13 +72,14 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     known = Step(STEPS[2], ok=True, words="AutoCount knows the key.")
     if first.status not in (HTTPStatus.OK, HTTPStatus.FORBIDDEN):
         return ConnectionReport.stopped(STEPS, *made, known, _no_book(settings, first))
+    more = {name: get(path) for name, path in alone(documents).items()}
     locked = closed_through(settings, _ASK)
     closed = f"Closed through {locked}" if locked else "Nothing is closed"
     steps = (
         *made,
         known,
         _book(settings),
-        _permissions(seen),
+        _permissions(seen | more, named=bool(documents)),
         Step.failed(STEPS[5], locked, "Set Books closed through of this connection.", "closed_day")
         if isinstance(locked, str)
         else Step(STEPS[5], ok=True, words=f"{closed}, by the setting."),
@@ -100,18 +120,22 @@ def _book(settings: Settings) -> Step:
     return Step(STEPS[3], ok=None, words=words)
 
 
-def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure]) -> Step:
-    lacking = [
+def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure], *, named: bool) -> Step:
+    """Whether the key may read each of these; `named`: a person wants to know which were tried."""
+    lacking = _row(
         name
         for name, answer in seen.items()
         if isinstance(answer, HttpAnswer) and answer.status in KEY_REFUSED
-    ]
+    )
     if lacking:
         words = f"The key may not read {' and '.join(lacking)}."
         hint = "Tick them on the key in AutoCount, then test again."
         return Step.failed(STEPS[4], words, hint, "key.permission")
-    unclear = [name for name, answer in seen.items() if _unclear(answer)]
+    unclear = _row(name for name, answer in seen.items() if _unclear(answer))
     words = "It may read; whether it may write, only a write shows."
+    if named:
+        read = _row(seen)
+        words = f"It may read {' and '.join(read)}; whether it may write, only a write shows."
     words = f"Nothing is known about {' and '.join(unclear)}." if unclear else words
     hint = (
         "In AutoCount open settings of the account book, tab API Keys, and allow the key to create"
@@ -121,8 +145,21 @@ def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure]) -> Step:
 
 
 def _unclear(answer: HttpAnswer | HttpFailure) -> bool:
-    return isinstance(answer, HttpFailure) or answer.status != 200
+    if isinstance(answer, HttpFailure):
+        return True
+    absent = answer.status == HTTPStatus.NOT_FOUND and "not exists" in _message(answer)
+    return answer.status != HTTPStatus.OK and not absent
+
+
+def _row(names: Iterable[str]) -> tuple[str, ...]:
+    """Names to be joined by `and`: of more than two, all but the last are one already."""
+    *first, last = [*names] or [""]
+    return (*([", ".join(first)] if first else []), *([last] if last else []))
+
+
+def _message(answer: HttpAnswer) -> str:
+    return message_of(loads(answer.body))
 
 
 def _told(answer: HttpAnswer) -> str:
-    return says("AutoCount", answer.status, message_of(loads(answer.body)))
+    return says("AutoCount", answer.status, _message(answer))

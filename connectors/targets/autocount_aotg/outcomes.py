@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.contract import Answer, Found, Kept, OutgoingDocument, Settings, Stands
-from connectors.kit.rounding_bounds import room
+from connectors.kit.rounding.rounding_bounds import room
 from connectors.targets.autocount_aotg.answers import failed, undone
 from connectors.targets.autocount_aotg.documents import TOTAL
 from connectors.targets.autocount_aotg.payload import SCHEMAS, day_text

@@ -35,6 +35,7 @@ from connectors.contract import declared_settings as declared
 from connectors.contract.hand_imports import Listed, document_types
 from connectors.kit.calls import not_made
 from connectors.kit.connection_settings import E_INVOICES, closed_through, told_by_settings
+from connectors.kit.rounding.book_decimals import settings_of_book
 from connectors.targets.autocount_excel import import_reports, import_workbook
 from connectors.targets.autocount_excel.documents import DOCUMENTS
 from connectors.transport.http import Http
@@ -86,6 +87,7 @@ FORM = ConnectionForm(
             fields=import_workbook.TITLES,
         ),
         document_types({one.name: one.title for one in DOCUMENTS}),
+        *settings_of_book(import_workbook.USUAL_DECIMALS),
         E_INVOICES,
     ),
     way="file",

@@ -18,12 +18,15 @@ from connectors.contract.hand_imports import types_taken
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.kit.connection_settings import base_currency_of
 from connectors.kit.preflight import NUMERIC, Fault, not_offered, refused, value_fault
+from connectors.kit.rounding.book_decimals import decimals_fault
 from connectors.kit.workbook import Written, write_sheets
 from connectors.targets.autocount_excel.documents import DOCUMENTS
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SCHEMAS: Mapping[str, DocumentSchema] = {schema.name: schema for schema in DOCUMENTS}
 PREFIX = "number_prefix"
+USUAL_DECIMALS = 4
+"""Of quantities and prices, where nobody says how many the book keeps: what a column takes."""
 HEADS = "column_names"
 TITLES = tuple(
     dict.fromkeys(
@@ -196,6 +199,7 @@ def _preflight(
         or _number_fault(document.number, declared.listed(str(settings.get(PREFIX, ""))))
         or _header_fault(schema, document)
         or _lines_fault(schema, document)
+        or decimals_fault(schema, document, settings, usual=USUAL_DECIMALS)
         or _payment_fault(schema, document, base)
     )
     return refused(document, *found) if found else None

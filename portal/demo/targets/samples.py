@@ -91,6 +91,8 @@ def cloud(url: str) -> Sample:
         "company_id": "1042",
         "company_name": name,
         "key_id": "cp-demo",
+        "quantity_decimals": "4",  # as the book of the stand-in keeps them
+        "price_decimals": "4",
         "locked_through": "none",
     }
     return _sample("awan", name, "netshop autocount", "acc_demo_9Tq4Lx", settings, files)

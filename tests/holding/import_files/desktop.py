@@ -123,10 +123,10 @@ class Desktop(Life):
         self.work()
         return told
 
-    def compare(self, file: ImportFile) -> ImportFileState | Refusal:
+    def compare(self, file: ImportFile, kind: str = "invoice") -> ImportFileState | Refusal:
         """Siti uploads AutoCount's listing."""
         raw = requests.get(
-            f"{self.sim.url}/desktop/listing", params={"type": "invoice"}, timeout=20
+            f"{self.sim.url}/desktop/listing", params={"type": kind}, timeout=20
         ).content
         target = registry.targets()["autocount_excel"]
         assert isinstance(target, ImportedByHand)

@@ -17,7 +17,7 @@ from holding.refusal import Refusal
 from holding.tables import Connection, Posting
 from holding.tables.postings import IN_FLIGHT_STATES
 from holding.tables.row_states import ImportFileState
-from tests.holding.import_files.desktop import Desktop
+from tests.holding.import_files.desktop import Desktop, rules
 from tests.support.zones import SHOP_ZONE
 
 
@@ -52,6 +52,31 @@ def test_a_whole_import_is_proved_by_the_listing(desk: Desktop) -> None:
     assert desk.compare(file) is ImportFileState.RECONCILED
     assert desk.posting_states() == {"A-1": "posted", "A-2": "posted"}
     assert desk.shop.states() == {"A-1": "posted", "A-2": "posted"}
+
+
+@pytest.mark.parametrize(
+    ("listing", "total", "state", "posted"),
+    [
+        ("credit_note", "192.00", ImportFileState.RECONCILED, True),
+        ("credit_note", "191.00", ImportFileState.MISMATCH, False),
+        ("invoice", "192.00", ImportFileState.MISMATCH, False),
+    ],
+)
+def test_credit_notes_are_proved_by_the_listing_of_credit_notes(
+    desk: Desktop, listing: str, total: str, state: ImportFileState, posted: bool
+) -> None:
+    """Not by that of invoices, and not where the total there is another."""
+    files = rules().items()
+    of_invoices, of_notes = "autocount_excel.invoice", "autocount_excel.credit_note"
+    desk.shop.publish({name: text.replace(of_invoices, of_notes) for name, text in files})
+    desk.at_once("A-1", "A-2")
+    (file,) = desk.files
+    rows = desk.imports(desk.download(file), type="credit_note")
+    assert [row["state"] for row in rows] == ["New", "New"]
+    desk.tell(file, desk.outcome(rows))
+    desk.sim.control("by_hand", type="credit_note", number="A-2", total=total)
+    assert desk.compare(file, listing) is state
+    assert (desk.posting_states()["A-2"] == "posted") is posted
 
 
 def test_what_autocount_refused_fails_by_its_class(desk: Desktop) -> None:

@@ -330,8 +330,8 @@ def test_T20_a_file_that_says_its_language_twice_is_told(tmp_path: Path) -> None
     ],
 )
 def test_T20_a_document_of_another_century_is_told(tmp_path: Path, day: str, message: str) -> None:
-    date = "InvoiceDate         = ordered_on"
-    found = told(tmp_path, "posting.rules", date, f"InvoiceDate         = {day}")
+    date = "InvoiceDate             = ordered_on"
+    found = told(tmp_path, "posting.rules", date, f"InvoiceDate             = {day}")
     assert [(one["code"], one["severity"], one["message"]) for one in found] == [
         ("TYP12", "warning", message)
     ]

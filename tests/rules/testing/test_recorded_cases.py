@@ -343,7 +343,7 @@ def test_a_very_long_record_is_not_told() -> None:
     assert told == Untold(None)
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)  # each plays all tests of a template
 @given(
     st.text(max_size=12),
     st.text(max_size=12),

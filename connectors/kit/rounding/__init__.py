@@ -1,0 +1,1 @@
+"""How numbers are rounded elsewhere, and how far that moves a total."""
