@@ -33,34 +33,34 @@ def of_posting(tmp_path: Path, *pieces: str, template: str = SHOP) -> list[Told]
 @pytest.mark.parametrize(
     ("right", "wrong", "message", "hint"),
     [
-        ("Reference           = number", "Reference           = ordered_on",
+        ("Reference               = number", "Reference               = ordered_on",
          "'Reference' wants text, not a date", "Write text(ordered_on), if it is meant so."),
-        ("Reference           = number", "Reference           = total",
+        ("Reference               = number", "Reference               = total",
          "'Reference' wants text, not money", "Write text(total), if it is meant so."),
-        ("Description     = line.name", "Description     = line.pieces",
+        ("Description         = line.name", "Description         = line.pieces",
          "'Description' wants text, not a quantity", "Write text(line.pieces), if it is meant so."),
-        ("Reference           = number", "Reference           = version",
+        ("Reference               = number", "Reference               = version",
          "'Reference' wants text, not a whole number", "Write text(version), if it is meant so."),
-        ("Reference           = number", "Reference           = 12",
+        ("Reference               = number", "Reference               = 12",
          "'Reference' wants text, not a number", 'Write "12" in quotes.'),
-        ("Reference           = number", "Reference           = paid_at otherwise now",
+        ("Reference               = number", "Reference               = paid_at otherwise now",
          "'Reference' wants text, not a moment",
          "Take the day of the moment first: text(date_of(paid_at otherwise now))."),
-        ("Reference           = number", "Reference           = ordered_on > today",
+        ("Reference               = number", "Reference               = ordered_on > today",
          "'Reference' wants text, not a yes or no", "Give a value of that type."),
-        ("Quantity        = line.pieces", "Quantity        = line.amount",
+        ("Quantity            = line.pieces", "Quantity            = line.amount",
          "'Quantity' wants a quantity, not money", "Give a value of that type."),
-        ("Quantity        = line.pieces", "Quantity        = 6%",
+        ("Quantity            = line.pieces", "Quantity            = 6%",
          "'Quantity' wants a quantity, not a percent", "Give a value of that type."),
-        ("TaxAmount       = line.tax_due", "TaxAmount       = line.pieces",
+        ("TaxAmount           = line.tax_due", "TaxAmount           = line.pieces",
          "'TaxAmount' wants money, not a quantity", "Give a value of that type."),
-        ("TaxAmount       = line.tax_due", "TaxAmount       = tax_rate(line.tax)",
+        ("TaxAmount           = line.tax_due", "TaxAmount           = tax_rate(line.tax)",
          "'TaxAmount' wants money, not a percent", "Give a value of that type."),
-        ("TaxAmount       = line.tax_due", "TaxAmount       = line.pos",
+        ("TaxAmount           = line.tax_due", "TaxAmount           = line.pos",
          "'TaxAmount' wants money, not a whole number", "Give a value of that type."),
-        ("LineNo          = line.pos", "LineNo          = line.pieces",
+        ("LineNo              = line.pos", "LineNo              = line.pieces",
          "'LineNo' wants a whole number, not a quantity", "Give a value of that type."),
-        ("InvoiceDate         = ordered_on", "InvoiceDate         = paid_at otherwise now",
+        ("InvoiceDate             = ordered_on", "InvoiceDate             = paid_at otherwise now",
          "'InvoiceDate' wants a date, not a moment",
          "Take the day of the moment: date_of(paid_at otherwise now)."),
     ],
@@ -81,7 +81,7 @@ def test_T19a_an_amount_is_no_rate_and_a_count_is_a_quantity(tmp_path: Path) -> 
     ((code, message, _),) = of_posting(tmp_path, *rate, template=BOOKS)
     assert (code, message) == ("POS14", "'ExchangeRate' wants a decimal, not money")
     assert of_posting(tmp_path, rate[0], rate[1].replace("total", "1.5"), template=BOOKS) == []
-    count = ("Quantity        = line.pieces", "Quantity        = count(lines)")
+    count = ("Quantity            = line.pieces", "Quantity            = count(lines)")
     assert "POS14" not in {code for code, *_ in of_posting(tmp_path, *count)}
 
 
