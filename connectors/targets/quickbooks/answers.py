@@ -16,7 +16,7 @@ from connectors.kit import calls
 from connectors.kit.calls import not_sent, uncertain
 from connectors.targets.quickbooks.compare import Compared, compare
 from connectors.targets.quickbooks.payload import ENTITIES, Names, is_void, total_in
-from connectors.targets.quickbooks.responses import Shown, class_of, pause_of, told_of
+from connectors.targets.quickbooks.responses import NEXT, Shown, Told, class_of, pause_of, told_of
 from connectors.transport.http import HttpAnswer
 from connectors.transport.strict_json import dumps, loads
 
@@ -64,11 +64,17 @@ def refusal(number: str, answer: HttpAnswer) -> Answer | None:
         kind="temporary" if waits else "refused",
         error_class=error_class,
         code=told.code if told else f"http_{status}",
-        words=told.words if told else f"QuickBooks answered {status} without a reason.",
+        words=_words(told) if told else f"QuickBooks answered {status} without a reason.",
         number=number,
         status=status,
         retry_after=pause_of(answer) if waits else None,
     )
+
+
+def _words(told: Told) -> str:
+    """The fault in QuickBooks' words, and what to do where those do not say it."""
+    after = NEXT.get(told.code, "")
+    return f"{told.words.rstrip('.')}. {after}" if after else told.words
 
 
 def confirmed(

@@ -145,6 +145,11 @@ class TestFaults:
         bench.sim.control("faults", fault="name_taken", number="NS-2")
         (_, answer, _) = bench.send(*three(bench), batch=True).answers
         assert (answer.kind, answer.error_class, answer.code) == ("refused", "duplicate", "6240")
+        assert answer.words == (
+            "Duplicate Name Exists Error: The name supplied already exists. : Another customer, "
+            "vendor or employee has this name. Map the customer, vendor or employee that has this "
+            "name in QuickBooks already, or rename it there, then retry."
+        )
 
     def test_a_number_that_is_taken_is_looked_at_for_each_item(self, bench):
         bench.send(bench.make("NS-1"), key="cp-a")

@@ -148,7 +148,7 @@ def test_what_looks_like_a_code_finds_it_behind_what_has_the_letters(shop: Shop)
     listed(shop, "4OOO-X", "40000", "61_O1", "\u0421-1")
     assert search(shop, "4OOO") == ["4OOO-X", "40000"]
     assert search(shop, "\u0410-4") == []
-    assert known(shop, "4OOOO").nearest == ("40000",)
+    assert known(shop, "4OOOO").nearest == ("40000", "4OOO-X")
     assert known(shop, "61_01").nearest == ("61_O1",)
     assert known(shop, "40000") == Known((), (), ())
 
