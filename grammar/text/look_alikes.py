@@ -47,7 +47,7 @@ def skeleton(text: str) -> str:
     while text != before:
         before = text
         plain = unicodedata.normalize("NFKC", text).translate(_TABLE)
-        text = plain.upper().translate(_TABLE)
+        text = plain.upper()
     return text
 
 

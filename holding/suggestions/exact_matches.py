@@ -301,9 +301,7 @@ def _spelled(table: MappingTable, rows: Sequence[Missing]) -> Question[tuple[Spe
         same = {value: key for value, key in pairs if same_word(key, row.key)}
         found[row.cause_id] = mine | same
         pairs = looks.get(skeleton(row.key), [])
-        seen[row.cause_id] = {
-            value: key for value, key in pairs if value not in mine and mistaken(row.key, key)
-        }
+        seen[row.cause_id] = {value: key for value, key in pairs if mistaken(row.key, key)}
     return found, seen
 
 

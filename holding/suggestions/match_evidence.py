@@ -92,7 +92,7 @@ def compared(entry: FileCode, who: Identity, *, party: bool, by_id: bool = False
     if near:
         words = "Same code, spelled otherwise"
         one.spelled(entry.code, who.key, words, words)
-    elif not by_id and not alike and (signs := mistaken(who.key, entry.code)):
+    elif not by_id and (signs := mistaken(who.key, entry.code)):
         one.hints.append(f"{LOOKS_SAME} ({signs})")
     return one
 

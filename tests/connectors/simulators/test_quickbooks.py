@@ -350,8 +350,10 @@ def test_what_is_no_create_is_refused_in_a_batch(sim):
         item("b", known),
         item("c", {}, "Customer"),
         item("d", invoice("NS-2")),
+        item("e", invoice("NS-3"), operation="update"),
     )
-    assert told_by(answer) == {"a": "2010", "b": "2010", "c": "2010", "d": "Invoice"}
+    wanted = {"a": "2010", "b": "2010", "c": "2010", "d": "Invoice", "e": "2010"}
+    assert told_by(answer) == wanted
 
 
 def test_a_batch_has_limits_as_a_whole(sim):

@@ -215,6 +215,20 @@ class TestPayments:
         assert kinds(sent) == ["accepted", "refused"]
         assert sent.answers[1].code == "nothing_to_pay"
 
+    def test_one_whose_invoice_is_there_twice_is_not_sent(self, bench):
+        bench.send(bench.make(), key="cp-a")
+        bench.sim.control("company", duplicate_check=False)
+        bench.send(bench.make("NS-2"), key="cp-b")
+        (first, *_) = bench.sim.show("documents")
+        body = {name: first[name] for name in ("DocNumber", "CustomerRef", "GlobalTaxCalculation")}
+        line = {name: first["Line"][0][name] for name in ("Amount", "DetailType")}
+        line["SalesItemLineDetail"] = first["Line"][0]["SalesItemLineDetail"]
+        bench.sim.control("typed", body={**body, "Line": [line]})
+        pay = (money(), money("RC-2", "NS-2", "10.00"))
+        sent = bench.send(*pay, batch=True, key="cp-c")
+        assert kinds(sent) == ["refused", "accepted"]
+        assert sent.answers[0].words.startswith("2 of kind invoice exist there under NS-1")
+
     def test_what_pays_another_of_the_batch_goes_after_it(self, bench):
         sent = bench.send(bench.make(), money(), bench.make("NS-2"), batch=True, key="cp-a")
         assert kinds(sent) == ["accepted", "temporary", "accepted"]

@@ -163,6 +163,8 @@ def test_what_only_looks_the_same_stands_behind_what_fits(shop: Shop) -> None:
     found = {code: compared(one, who, party=False) for code, one in entries.items()}
     assert found["POT-1"].reasons == []
     assert chosen(found) == ("P0T-1", "")
+    by_id = compared(entries["POT-1"], who, party=True, by_id=True)
+    assert by_id.hints == [], "an id tells nothing, however it looks"
 
 
 @pytest.mark.parametrize(
