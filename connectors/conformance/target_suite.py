@@ -162,6 +162,18 @@ class TargetSuite:
         assert {answer.kind for answer in answers} <= {"accepted", *(["awaiting"] if later else [])}
         assert len(bench.standing()) == most
 
+    def test_one_document_of_a_batch_that_is_refused_holds_none_of_the_others(
+        self, bench: Bench, batch: bool
+    ) -> None:
+        if not batch or isinstance(bench.target, Deferring):
+            return
+        bench.send(bench.changed(), key="cp-other")
+        documents = [bench.make(number) for number in ("NS-2", "NS-1", "NS-3")]
+        answers = bench.send(*documents, batch=True, key="cp-batch").answers
+        assert [answer.number for answer in answers] == ["NS-2", "NS-1", "NS-3"]
+        assert [answer.kind == "accepted" for answer in answers] == [True, False, True]
+        assert (answers[1].error_class, answers[1].same_content) == ("stale_version", False)
+
     def test_what_it_declares_can_be_done_to_a_posted_document(
         self, bench: Bench, batch: bool
     ) -> None:

@@ -7,12 +7,14 @@ Not here: giving a list in (list_files.py).
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from sqlalchemy import Select, func, select, union
 from sqlalchemy.orm import Session
 
 from connectors import registry
+from grammar.text import look_alikes
 from holding.code_lists import list_texts
 from holding.code_lists.list_rows import name_keys, registration_key, tin_key
 from holding.store import bulk
@@ -20,6 +22,9 @@ from holding.store.together import Question, answer
 from holding.tables import Connection, ListedCode, ListFile
 from holding.tables.row_states import ListKind
 from rules.values.spelling import match_key
+
+LOOKING_LIKE: Final = 2
+"""So many entries are told of what looks like the letters of a search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,8 @@ def _by_id(connector: str) -> bool:
 
 
 def matching(session: Session, one: FileList, text: str, most: int) -> tuple[FileCode, ...]:
-    """Entries whose code, SKU or name begins with the letters, then those that have them anywhere.
+    """Entries whose code, SKU or name begins with the letters, then those that have them anywhere,
+    and last a few whose code begins with what looks like them.
 
     Blank text finds the first of all. Case, blanks and punctuation do not count.
     """
@@ -111,7 +117,12 @@ def matching(session: Session, one: FileList, text: str, most: int) -> tuple[Fil
     if not wanted:
         return _read(session, _entries(one).order_by(ListedCode.code_key).limit(most))
     known = list_texts.texts(session, one.connection_id, one.kind)
-    ids = known.matching(wanted, most) if known is not None else []
+    if known is None:
+        return ()
+    ids = known.matching(wanted, most)
+    for form in look_alikes.forms(text.strip()) if len(ids) < most else ():
+        ids += islice(known.codes.begins(match_key(form)), LOOKING_LIKE)
+    ids = list(dict.fromkeys(ids))[:most]
     if not ids:
         return ()
     query = select(ListedCode).where(ListedCode.id.in_(ids))  # no more: else an index is walked
@@ -120,14 +131,17 @@ def matching(session: Session, one: FileList, text: str, most: int) -> tuple[Fil
 
 
 def fitting(one: FileList, asked: Collection[Identity]) -> Question[tuple[FileCode, ...]]:
-    """Entries that share a number, the code, or the name apart from Sdn Bhd with one of these;
+    """Entries that share a number, the code (or what looks like it), or the name apart from Sdn Bhd
+    with one of these;
     where codes are ids, a SKU or a name that is the key.
     """
     wanted = {
         ListedCode.tin_key: {tin_key(who.tin) for who in asked},
         ListedCode.registration_key: {registration_key(who.registration) for who in asked},
         ListedCode.name_key: {key for who in asked for key in name_keys(who.name)},
-        ListedCode.code_key: {match_key(who.key) for who in asked},
+        ListedCode.code_key: {
+            match_key(key) for who in asked for key in (who.key, *look_alikes.forms(who.key))
+        },
     }
     if one.by_id:
         wanted[ListedCode.code_key] = set()

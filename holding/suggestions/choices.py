@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from grammar.nodes import Ruleset
+from grammar.text import look_alikes
 from holding.code_lists import file_codes
 from holding.code_lists.file_codes import FileCode, FileList
 from holding.mappings.entries import table_of
@@ -263,7 +264,9 @@ def _values(table: MappingTable) -> Select[Any]:
 def _matching(
     session: Session, column: InstrumentedAttribute[Any], query: Select[Any], text: str
 ) -> Sequence[str]:
-    """Those that begin with the text, and as many that have it anywhere."""
+    """Those that begin with the text, and as many that have it anywhere, or begin with what looks
+    like it.
+    """
     if not text:
         return session.scalars(query.order_by(column).limit(SHOWN + 1)).all()
     begins, has = _conditions(session, column, text)
@@ -271,7 +274,11 @@ def _matching(
     if len(first) > SHOWN:
         return first
     anywhere = session.scalars(query.where(has).order_by(column).limit(SHOWN + 1))
-    return [*dict.fromkeys([*first, *anywhere])]
+    forms = [_conditions(session, column, one)[0] for one in look_alikes.forms(text)]
+    looks = (
+        session.scalars(query.where(or_(*forms)).order_by(column).limit(NEAREST)) if forms else ()
+    )
+    return [*dict.fromkeys([*first, *anywhere, *looks])]
 
 
 def _conditions(
@@ -304,6 +311,8 @@ def _has(session: Session, one: CodeList, value: str) -> bool:
 
 
 def _near(session: Session, one: CodeList, value: str) -> list[str]:
-    """Codes of a list that begin like a value and are spelled nearly alike."""
+    """Codes of a list that look like a value, or begin like it and are spelled nearly alike."""
+    forms = look_alikes.forms(value)
+    same = session.scalars(_codes(one).where(SnapshotItem.code.in_(forms))).all() if forms else ()
     start = _matching(session, SnapshotItem.code, _codes(one), value[:2])
-    return get_close_matches(value, start, n=NEAREST)
+    return [*dict.fromkeys([*sorted(same), *get_close_matches(value, start, n=NEAREST)])]

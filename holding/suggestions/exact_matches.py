@@ -16,6 +16,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from grammar.text.look_alikes import mistaken, skeleton
 from holding.code_lists import file_codes
 from holding.code_lists.file_codes import Identity
 from holding.mappings.fixes import Missing, asked_causes, asked_missing
@@ -27,7 +28,13 @@ from holding.store import bulk
 from holding.store.together import Question, Together
 from holding.suggestions import choices, said_identities, values_in_use
 from holding.suggestions.choices import CodeList, Purpose
-from holding.suggestions.match_evidence import Candidate, chosen, compared, same_word
+from holding.suggestions.match_evidence import (
+    LOOKS_SAME,
+    Candidate,
+    chosen,
+    compared,
+    same_word,
+)
 from holding.tables import MappingEntry, MappingTable, SnapshotItem
 from holding.tables.row_states import ListKind
 from rules.values.cause_keys import UNITS
@@ -169,7 +176,7 @@ class _Look:
     def _used(self, row: Missing) -> set[str]:
         """The values in use that something names for a key."""
         uses = {use.value for use in self._uses.get(row.cause_id, ())}
-        return uses | set(self._spelled.value[row.cause_id])
+        return uses | set(self._spelled.value[0][row.cause_id])
 
     def _candidates(self) -> dict[int, dict[str, Candidate]]:
         """Cause -> value -> what speaks for it and against it."""
@@ -180,10 +187,13 @@ class _Look:
                 mine.setdefault(row.key, Candidate()).reasons.append(f"Same code in {target}")
             for use in self._uses.get(row.cause_id, ()):
                 mine.setdefault(use.value, Candidate()).reasons.append(f"{use.reason}: {use.key}")
-            for value, key in self._spelled.value[row.cause_id].items():
+            for value, key in self._spelled.value[0][row.cause_id].items():
                 reason = f"Used for {key}, the same but for its spelling"
                 hint = f"Spelled like {key}, which is known"
                 mine.setdefault(value, Candidate()).spelled(row.key, key, reason, hint)
+            for value, key in self._spelled.value[1][row.cause_id].items():
+                hint = f"{LOOKS_SAME} ({mistaken(row.key, key)}) as {key}, which is known"
+                mine.setdefault(value, Candidate()).hints.append(hint)
         return found
 
     def _of_files(self, row: Missing) -> dict[str, Candidate]:
@@ -265,9 +275,12 @@ def _told_codes(
     return {code: tuple(sorted(names)) for code, names in found.items()}
 
 
-def _spelled(table: MappingTable, rows: Sequence[Missing]) -> Question[dict[int, dict[str, str]]]:
+Spelled = dict[int, dict[str, str]]
+
+
+def _spelled(table: MappingTable, rows: Sequence[Missing]) -> Question[tuple[Spelled, Spelled]]:
     """Cause -> the values in use of keys that share its letters and digits, each with such a key;
-    with the one that differs least.
+    with the one that differs least. And those of keys that only look the same.
     """
     entries = yield (
         select(MappingEntry.key, MappingEntry.value)
@@ -276,15 +289,20 @@ def _spelled(table: MappingTable, rows: Sequence[Missing]) -> Question[dict[int,
         .order_by(MappingEntry.key)
     )
     alike: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    looks: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for entry in entries:
         alike[match_key(entry.key)].append((entry.value, entry.key))
-    found: dict[int, dict[str, str]] = {}
+        looks[skeleton(entry.key)].append((entry.value, entry.key))
+    found: Spelled = {}
+    seen: Spelled = {}
     for row in rows:
         pairs = alike.get(match_key(row.key), [])
         mine = dict(reversed(pairs))
         same = {value: key for value, key in pairs if same_word(key, row.key)}
         found[row.cause_id] = mine | same
-    return found
+        pairs = looks.get(skeleton(row.key), [])
+        seen[row.cause_id] = {value: key for value, key in pairs if mistaken(row.key, key)}
+    return found, seen
 
 
 def _had_before(table: MappingTable, keys: Collection[str]) -> Question[set[str]]:

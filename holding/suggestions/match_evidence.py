@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from grammar.text.look_alikes import mistaken
 from holding.code_lists.file_codes import FileCode, Identity
 from holding.code_lists.list_rows import name_key, registration_key, short_name_key, tin_key
 from rules.values.spelling import fold, match_key
@@ -17,6 +18,8 @@ OTHER_TIN, OTHER_REGISTRATION = "another TIN", "another registration number"
 SAME_NAME, NAME_BUT_FORM = "Same name", "Same name apart from Sdn Bhd"
 NAMED_SO: Final = "Its name is this code"
 SAME_SKU, NEAR_SKU = "Same SKU", "Same SKU, spelled otherwise"
+LOOKS_SAME: Final = "Looks the same"
+"""Two codes that are not: it is told, and speaks for nothing."""
 STRONG: Final = frozenset({SAME_TIN, SAME_REGISTRATION})
 NOTHING: Final = "No list and no value in use has its number, code or name"
 
@@ -89,6 +92,8 @@ def compared(entry: FileCode, who: Identity, *, party: bool, by_id: bool = False
     if near:
         words = "Same code, spelled otherwise"
         one.spelled(entry.code, who.key, words, words)
+    elif not by_id and (signs := mistaken(who.key, entry.code)):
+        one.hints.append(f"{LOOKS_SAME} ({signs})")
     return one
 
 
@@ -147,6 +152,8 @@ def _nearly(found: Candidates) -> str:
         if one.reasons:
             return f"{one.reasons[0]} as {value}, but {' and '.join(one.against)}"
         by_name = one.hints[0] == NAME_BUT_FORM
+        if one.hints[0].startswith(LOOKS_SAME):
+            return f"{one.hints[0]} as {value}: a person has to say whether that is meant"
         lacks = "no number tells them" if by_name else "no number and no name agrees"
         return f"{one.hints[0]} as {value}, but {' and '.join(one.against) or lacks}"
     return NOTHING

@@ -11,8 +11,10 @@ from difflib import SequenceMatcher
 from typing import Final
 
 from grammar.text.invisible import in_words, invisible
+from grammar.text.look_alikes import mistaken
 
 _ALIKE: Final = 0.6
+_LOOKS_SAME: Final = 95  # below 100: what only looks the same is never chosen for anybody
 
 
 def fold(key: str, how: Collection[str]) -> str:
@@ -93,10 +95,12 @@ _FLATTEN: dict[str, Callable[[str], str]] = {
 
 def alike(wanted: str, known: str) -> tuple[str, int]:
     """Why two keys could mean the same, and how much; ("", 0) when they do not: C-118 is not C-101,
-    however much alike they look.
+    however much alike they are. M1LK and MILK look the same, which counts before their digits.
     """
     if _letters(wanted) == _letters(known):
         return " and ".join(differences(wanted, known)) or "spelling", 100
+    if signs := mistaken(wanted, known):
+        return f"looks the same: {signs}", _LOOKS_SAME
     if digits_of(wanted) != digits_of(known):
         return "", 0
     matcher = SequenceMatcher(a=wanted.casefold(), b=known.casefold(), autojunk=False)

@@ -11,12 +11,19 @@ from datetime import datetime
 from typing import Any
 
 from connectors.simulators.base.control import Metered
-from connectors.simulators.base.scripted import Fault
 from connectors.simulators.base.server import Ledger, Reply, Request
-from connectors.simulators.quickbooks import changes, oauth, queries
+from connectors.simulators.quickbooks import batches, changes, oauth, queries
 from connectors.simulators.quickbooks.books import Books, Company
 from connectors.simulators.quickbooks.control import Control
-from connectors.simulators.quickbooks.faults import FAULTS, Problem, expired, fault, gate, throttled
+from connectors.simulators.quickbooks.faults import (
+    FAULTS,
+    Met,
+    Problem,
+    expired,
+    fault,
+    gate,
+    throttled,
+)
 from connectors.simulators.quickbooks.kinds import KINDS, Kind
 from connectors.simulators.quickbooks.writes import PACIFIC, Job, Outcome, decide, told
 from connectors.transport.clock import Clock
@@ -99,6 +106,8 @@ class Api(Metered[Books]):
         kind = KINDS.get(way.words[0])
         if request.method == "POST" and kind is not None and len(way.words) == 1:
             return self._write(request, request_id, company, kind)
+        if request.method == "POST" and way.words == ("batch",):
+            return self._batch(request, request_id, company)
         reply = self._read(request, company, way.words)
         self._note(request, request_id, reply)
         return reply, False
@@ -145,7 +154,7 @@ class Api(Metered[Books]):
         self, request: Request, request_id: str, company: Company, kind: Kind
     ) -> tuple[Reply, bool]:
         name, planned = self.books.fault_of(request)
-        met = FAULTS.get(name, Fault())
+        met = FAULTS.get(name, Met())
         if met.instead is not None:
             self._note(request, request_id, met.instead, planned=planned)
             return met.instead, met.hang
@@ -160,7 +169,7 @@ class Api(Metered[Books]):
         return reply, met.hang
 
     def _settle(
-        self, line: dict[str, Any], request: Request, company: Company, kind: Kind, met: Fault
+        self, line: dict[str, Any], request: Request, company: Company, kind: Kind, met: Met
     ) -> Reply:
         """One delivery of a write: the answer that is remembered, or the work."""
         key, sent = line["key"], loads(request.body)
@@ -187,12 +196,31 @@ class Api(Metered[Books]):
             return fault(problem, language=company.language)
         return self._done(line, company, kind, outcome, met)
 
+    def _batch(self, request: Request, request_id: str, company: Company) -> tuple[Reply, bool]:
+        """A batch: fewer of them are taken in a minute than other calls."""
+        name, planned = self.books.fault_of(request)
+        met, number = FAULTS.get(name, Met()), planned if isinstance(planned, str) else ""
+        instead = None if number else met.instead
+        who = f"{company.realm}/batch"
+        if self.calls_left(who, self.now()) < self._a_minute - batches.A_MINUTE:
+            instead, planned = throttled(), False
+        if instead is not None:
+            self._note(request, request_id, instead, planned=planned)
+            return instead, met.hang
+        reply = Reply(status=500, content=b"")
+        for turn in range(2 if met.twice else 1):
+            line = self.line(request, request_id, call="write")
+            line["planned"] = planned if not turn else False
+            reply = batches.settle(self, line, company, loads(request.body), met, number)
+        return reply, met.hang
+
     def _done(
-        self, line: dict[str, Any], company: Company, kind: Kind, outcome: Outcome, met: Fault
+        self, line: dict[str, Any], company: Company, kind: Kind, outcome: Outcome, met: Met
     ) -> Reply:
         stands = outcome.stands or {}
         shown = self.books.shown(company.realm, kind.entity, stands)
-        text = dumps({kind.entity: shown, "time": self.now().astimezone(PACIFIC).isoformat()})
+        found = {} if met.untold else {kind.entity: shown}
+        text = dumps({**found, "time": self.now().astimezone(PACIFIC).isoformat()})
         withheld = bool(met.cut) or self.books.withholds_next()
         line |= {**told(kind, outcome), "answer": "withheld" if withheld else "sent"}
         if met.drop:

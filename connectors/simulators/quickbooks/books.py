@@ -126,6 +126,10 @@ class Books(Scripted):
         at, answer = self.answers.get((realm, request), (None, None))
         return answer if at is not None and now - at < self.remember else None
 
+    def withholds(self, effects: int) -> bool:
+        """Whether the seeded plan cuts the answer of a call with so many effects."""
+        return any(self.effects + more in self._withheld for more in range(effects))
+
     def valid(self, number: int, now: datetime) -> bool:
         """Whether an access token is still good; the first one, for calls by hand, has no end."""
         if self.revoked or not self.oldest <= number <= self.token:

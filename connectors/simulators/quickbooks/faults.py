@@ -24,6 +24,7 @@ _MESSAGES: Mapping[str, str] = {
     "6070": "Amount calculation incorrect in the request.",
     "6140": "Duplicate Document Number Error",
     "6190": "Invalid Company Status",
+    "6240": "Duplicate Name Exists Error",
     "6210": "Account Period Closed, Cannot Update Through Services API",
     "6540": "Deposited Transaction cannot be changed",
 }
@@ -31,6 +32,7 @@ _FRENCH: Mapping[str, str] = {
     "5010": "Erreur d'objet périmé",
     "6140": "Numéro de document en double",
     "6210": "Période comptable fermée",
+    "6240": "Le nom existe déjà",
 }
 
 
@@ -83,11 +85,23 @@ def expired() -> Reply:
 
 
 _UNAVAILABLE = Reply(status=503, content=b"Service Unavailable")
+_NAME = "The name supplied already exists. : Another customer, vendor or employee has this name."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met(Fault):
+    """What a fault changes; of a batch also that its answer is silent about an item."""
+
+    untold: bool = False
+
 
 FAULTS = {
-    **usual(Fault),
-    **with_content(Fault),
-    "unavailable": Fault(instead=_UNAVAILABLE),
-    "rate_limited": Fault(instead=throttled()),
-    "invalid_key": Fault(instead=expired()),
+    **usual(Met),
+    **with_content(Met),
+    "unavailable": Met(instead=_UNAVAILABLE),
+    "rate_limited": Met(instead=throttled()),
+    "invalid_key": Met(instead=expired()),
+    "name_taken": Met(instead=fault(Problem("6240", _NAME))),
+    "item_untold": Met(untold=True),
+    "item_lost": Met(untold=True, drop=True),
 }

@@ -5,6 +5,8 @@ was used before gives the old answer, whatever was sent. Not here: making the ca
 and the meaning of a code (responses.py).
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,11 +16,13 @@ from connectors.kit import calls
 from connectors.kit.calls import not_sent, uncertain
 from connectors.targets.quickbooks.compare import Compared, compare
 from connectors.targets.quickbooks.payload import ENTITIES, Names, is_void, total_in
-from connectors.targets.quickbooks.responses import Shown, class_of, pause_of, told_of
+from connectors.targets.quickbooks.responses import NEXT, Shown, Told, class_of, pause_of, told_of
 from connectors.transport.http import HttpAnswer
-from connectors.transport.strict_json import loads
+from connectors.transport.strict_json import dumps, loads
 
+NOTHING_TO_PAY = "nothing_to_pay"
 _UNANSWERED = frozenset({408, 425})
+_OWN_FAULTS = frozenset({"SystemFault", "ServiceFault"})
 
 
 def unread(number: str, seen: Found) -> Answer:
@@ -43,7 +47,7 @@ def unpayable(number: str, kind: str, paid: str, count: int) -> Answer:
     """The document that is to be paid cannot be named."""
     what = f"{count} of kind {kind} exist" if count else f"No {kind} exists"
     words = f"{what} there under {paid}: the payment cannot name the one it pays."
-    return _refused(number, "mapping_missing", "nothing_to_pay", words)
+    return _refused(number, "mapping_missing", NOTHING_TO_PAY, words)
 
 
 def refusal(number: str, answer: HttpAnswer) -> Answer | None:
@@ -60,11 +64,17 @@ def refusal(number: str, answer: HttpAnswer) -> Answer | None:
         kind="temporary" if waits else "refused",
         error_class=error_class,
         code=told.code if told else f"http_{status}",
-        words=told.words if told else f"QuickBooks answered {status} without a reason.",
+        words=_words(told) if told else f"QuickBooks answered {status} without a reason.",
         number=number,
         status=status,
         retry_after=pause_of(answer) if waits else None,
     )
+
+
+def _words(told: Told) -> str:
+    """The fault in QuickBooks' words, and what to do where those do not say it."""
+    after = NEXT.get(told.code, "")
+    return f"{told.words.rstrip('.')}. {after}" if after else told.words
 
 
 def confirmed(
@@ -91,6 +101,41 @@ def confirmed(
         words = f"QuickBooks said yes, but something else exists there: {compared.words}."
         return uncertain("not_confirmed", words, answer.status, number)
     return accepted(number, shown, answer.status, "Accepted.", kept=compared.kept)
+
+
+def items_in(answer: HttpAnswer) -> Mapping[str, HttpAnswer]:
+    """What a batch was answered, by item, each as if it had been sent alone. Left out is an item
+    that is told twice, for nobody knows which is true.
+    """
+    content = loads(answer.body)
+    listed = content.get("BatchItemResponse") if isinstance(content, dict) else None
+    rows = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    often = Counter(str(one.get("bId")) for one in rows)
+    return {
+        str(one["bId"]): replace(answer, status=_status_of(one), body=dumps(one))
+        for one in rows
+        if "bId" in one and often[str(one["bId"])] == 1
+    }
+
+
+def _status_of(item: Mapping[str, Any]) -> int:
+    """What an item would have been answered alone. One that is refused and shown, or that met a
+    fault of QuickBooks' own, may have been done.
+    """
+    if "Fault" not in item:
+        return 200
+    fault = item["Fault"]
+    kind = fault.get("type") if isinstance(fault, Mapping) else None
+    shown = any(entity.name in item for entity in ENTITIES.values())
+    return 500 if shown or kind in _OWN_FAULTS else 400
+
+
+def untold(number: str, answer: HttpAnswer) -> Answer:
+    """The batch was answered, and nothing of this document."""
+    words = (
+        f"QuickBooks answered the batch, but its response does not tell what became of {number}."
+    )
+    return uncertain("not_confirmed", words, answer.status, number)
 
 
 def taken(refused: Answer, holder: Shown, compared: Compared) -> Answer:

@@ -56,7 +56,7 @@ class QuickBooks:
     lookup: Literal["strong", "lagging", "none"] = "strong"
     settle_seconds = 30.0
     pace = Pace(per_minute=400, to_send=2, to_look=2)  # four fifths of what a company may
-    file_limits = FileLimits(documents=1)
+    file_limits = FileLimits(documents=payload.MOST)
     read_at_once = read_back.AT_ONCE
     changes_reach = read_back.REACH
     lists = probe.LISTS
@@ -71,20 +71,20 @@ class QuickBooks:
         documents: Sequence[OutgoingDocument],
         settings: Settings,  # noqa: ARG002 - it needs none
         *,
-        batch: bool,  # noqa: ARG002 - one document a call, in a batch too
-        batch_name: str,  # noqa: ARG002
+        batch: bool,
+        batch_name: str,  # noqa: ARG002 - a batch has no name there
         action: Action = "create",
     ) -> Payload:
-        """One document as JSON."""
-        return payload.build(documents, action=action)
+        """One document as JSON, or a batch of new ones."""
+        return payload.build(documents, batch=batch, action=action)
 
     def rows_of(self, document: OutgoingDocument) -> int:  # noqa: ARG002 - it takes no files
-        """One document a call, and no rows."""
+        """A batch counts documents alone."""
         return 1
 
     def send(self, payload: Payload, settings: Settings, secret: str, key: str, http: Http) -> Sent:
         """Make the call, once; `key` is its request id, under which it is done only once."""
-        if payload.refused:
+        if not payload.path:
             return not_made(payload)
 
         def post(path: str, body: bytes) -> HttpAnswer | HttpFailure:
@@ -97,7 +97,7 @@ class QuickBooks:
             )
 
         written = writes.write(payload, _reader(settings, secret, http), post)
-        return sent((written.answer,), written.call, partial(_masked, secret=secret))
+        return sent(written.answers, written.call, partial(_masked, secret=secret))
 
     def look_up(
         self,

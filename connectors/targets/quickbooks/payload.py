@@ -1,4 +1,4 @@
-"""A document as the JSON that QuickBooks takes, one document a call, and back.
+"""A document as the JSON that QuickBooks takes, alone or in a batch, and back.
 
 Here: one mapping between QuickBooks' JSON and the names of our schema, pure, what is expected back,
 and the refusal of what QuickBooks would only misread. Not here: sending (connector.py).
@@ -46,6 +46,7 @@ ENTITIES: Mapping[str, Entity] = {
     "bill_payment": Entity("BillPayment", "billpayment", "", "bill"),
 }
 BY_PATH: Mapping[str, str] = {entity.path: name for name, entity in ENTITIES.items()}
+BY_ENTITY: Mapping[str, str] = {entity.name: name for name, entity in ENTITIES.items()}
 NOTE = "PrivateNote"
 
 
@@ -236,34 +237,48 @@ def _rows(shown: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 JSON = "application/json"
 TARGET = "QuickBooks"
-EXPECTED = "TotalAmt"
+EXPECTED, BATCH, ITEMS = "TotalAmt", "/batch", "BatchItemRequest"
+MOST = 10  # Intuit's own page; older ones say 30
 VOID = "?operation=void"
 _SEN = Decimal("0.01")
 
 
-def build(documents: Sequence[OutgoingDocument], *, action: Action) -> Payload:
-    """The call for one document. One that could never be taken is answered at once.
+def build(documents: Sequence[OutgoingDocument], *, batch: bool, action: Action) -> Payload:
+    """The call for one document, also where it is a batch of one, or for a batch of new ones. What
+    could never be taken is answered at once.
 
     A change and a void are sent with id and token of the posted document, which are read just
     before; so is the id of the invoice that a payment pays.
     """
-    if len(documents) != 1:
-        raise ValueError("QuickBooks takes one document a call")
-    (document,) = documents
-    refusal = _preflight(document, action)
-    body = {} if refusal or action == "void" else content(document, blanks=action == "update")
+    if not batch and len(documents) != 1:
+        raise ValueError("QuickBooks takes one document a call, or a batch")
+    found = {at: _preflight(one, action) for at, one in enumerate(documents)}
+    refusals = {at: answer for at, answer in found.items() if answer is not None}
+    good = {f"i{at}": one for at, one in enumerate(documents, 1) if at - 1 not in refusals}
+    told = {} if action == "void" else {key: _told(one, action) for key, one in good.items()}
+    totals = {f"{EXPECTED}.{key}": total_of(good[key]) for key in told}
+    body: Json = {ITEMS: [{"bId": key, "operation": "create", **one} for key, one in told.items()]}
+    path = BATCH
+    if len(documents) == 1:
+        totals = {EXPECTED: total_of(documents[0])} if told else {}
+        body = next((one for item in told.values() for one in item.values()), {})
+        path = _path(documents[0], action) if good else ""
     return Payload(
         method="POST",
-        path="" if refusal else _path(document, action),
+        path=path if good else "",
         headers={},
-        body=dumps(body) if body else b"",
+        body=dumps(body) if told else b"",
         content_type=JSON,
         rows={},
-        numbers=(document.number,),
+        numbers=tuple(one.number for one in documents),
         positions={},
-        refused={0: refusal} if refusal else {},
-        expected={EXPECTED: total_of(document)} if body and total_of(document) else {},
+        refused=refusals,
+        expected={key: total for key, total in totals.items() if total},
     )
+
+
+def _told(document: OutgoingDocument, action: Action) -> Json:
+    return {ENTITIES[document.document].name: content(document, blanks=action == "update")}
 
 
 def total_of(document: OutgoingDocument) -> str:

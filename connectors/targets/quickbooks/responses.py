@@ -17,7 +17,7 @@ from connectors.transport.http import HttpAnswer, HttpFailure, retry_after
 from connectors.transport.strict_json import loads
 from grammar.text.finding_codes import ErrorClass
 
-NUMBER_TAKEN, EXPIRED = "6140", "3200"
+NUMBER_TAKEN, NAME_TAKEN, EXPIRED = "6140", "6240", "3200"
 NOT_ALLOWED, ENDED = "120", "6190"
 _PERIOD_CLOSED = "6210"
 _HOLDER = re.compile(r"TxnId=(\d+)")
@@ -49,10 +49,15 @@ CODES: Mapping[str, ErrorClass] = {
     "6000": "business_rule",
     "6540": "business_rule",
     NUMBER_TAKEN: "duplicate",
-    "6240": "duplicate",
+    NAME_TAKEN: "duplicate",
     _PERIOD_CLOSED: "period_locked",
     "3001": "temporary",
 }
+NEXT: Mapping[str, str] = {
+    NAME_TAKEN: "Map the customer, vendor or employee that has this name in QuickBooks already, or"
+    " rename it there, then retry.",
+}
+"""What a person does about a code whose words do not say it."""
 _STATUS: Mapping[int, ErrorClass] = {
     401: "authorization_failed",
     403: "authorization_failed",

@@ -299,3 +299,118 @@ def test_ten_calls_at_once_and_no_more(tmp_path):
     clock.api = Api(books, Ledger(tmp_path / "ledger"), clock, hang=1, a_minute=500)
     assert clock.call().status == 400
     assert clock.told == [429, *[400] * 9]
+
+
+def batch(sim, *items, **query):
+    return call(sim, "POST", "batch", {"BatchItemRequest": list(items)}, **query)
+
+
+def item(key, body, entity="Invoice", operation="create"):
+    return {"bId": key, "operation": operation, entity: body}
+
+
+def told_by(answer):
+    """What each item of a batch was answered: its entity or query, or the code of its fault."""
+    assert answer.status_code == 200, answer.text
+    return {
+        one["bId"]: one["Fault"]["Error"][0]["code"]
+        if "Fault" in one
+        else next(name for name in one if name != "bId")
+        for one in answer.json()["BatchItemResponse"]
+    }
+
+
+def test_a_batch_is_done_item_by_item_and_queries_are_answered_in_it(sim):
+    ask = {"bId": "q", "Query": "select * from Invoice where DocNumber = 'NS-1'"}
+    twice = item("b", invoice())
+    answer = batch(sim, item("a", invoice()), twice, ask, item("c", invoice("NS-2")))
+    wanted = {"a": "Invoice", "b": "6140", "q": "QueryResponse", "c": "Invoice"}
+    assert told_by(answer) == wanted
+    assert [one["DocNumber"] for one in sim.show("documents")] == ["NS-1", "NS-2"]
+
+
+def test_items_of_a_batch_do_not_see_each_other(sim):
+    paid = made(sim)["Id"]
+    new = str(int(paid) + 1)
+    answer = batch(
+        sim,
+        item("a", invoice("NS-2")),
+        item("b", payment(new, 10.0), "Payment"),
+        item("c", payment(paid, 10.0), "Payment"),
+    )
+    assert told_by(answer) == {"a": "Invoice", "b": "610", "c": "Payment"}
+
+
+def test_what_is_no_create_is_refused_in_a_batch(sim):
+    first = made(sim)
+    known = {"Id": first["Id"], "SyncToken": "0", "sparse": True, "PrivateNote": "v4"}
+    answer = batch(
+        sim,
+        item("a", known, operation="update"),
+        item("b", known),
+        item("c", {}, "Customer"),
+        item("d", invoice("NS-2")),
+        item("e", invoice("NS-3"), operation="update"),
+    )
+    wanted = {"a": "2010", "b": "2010", "c": "2010", "d": "Invoice", "e": "2010"}
+    assert told_by(answer) == wanted
+
+
+def test_a_batch_has_limits_as_a_whole(sim):
+    items = [item(f"i{at}", invoice(f"NS-{at}")) for at in range(11)]
+    assert code(batch(sim, *items)) == "2010"
+    assert code(batch(sim)) == "2010"
+    assert code(batch(sim, items[0], requestid="x" * 37)) == "2010"
+    assert code(batch(sim, items[0], items[0])) == "2010"
+    assert code(batch(sim, {**items[0], "bId": "i" * 11})) == "2010"
+    assert code(batch(sim, {**items[0], "bId": ""})) == "2010"
+    assert sim.show("documents") == []
+    good = [*items[:9], {**items[9], "bId": "i" * 10}]
+    assert set(told_by(batch(sim, *good, requestid="x" * 36)).values()) == {"Invoice"}
+
+
+def test_a_batch_is_remembered_as_a_whole(sim):
+    first = batch(sim, item("a", invoice()), item("b", invoice()), requestid="cp-1")
+    again = batch(sim, item("a", invoice("NS-9")), requestid="cp-1")
+    assert again.json() == first.json()
+    assert sim.ledger()[-1]["effect"] == "replayed"
+    assert len(sim.show("documents")) == 1
+
+
+def test_of_an_item_that_was_lost_nothing_is_remembered(sim):
+    sim.control("faults", fault="item_lost")
+    both = (item("a", invoice()), item("b", invoice("NS-2")))
+    assert told_by(batch(sim, *both, requestid="cp-1")) == {"a": "Invoice"}
+    assert told_by(batch(sim, *both, requestid="cp-1")) == {"a": "6140", "b": "Invoice"}
+
+
+class Still:
+    """A clock that stands still until it is set."""
+
+    moment = datetime(2026, 11, 20, 2, 0, 59, tzinfo=UTC)
+
+    def now(self):
+        return self.moment
+
+
+def test_it_takes_40_batches_in_a_minute(tmp_path):
+    day, clock = timedelta(days=1), Still()
+    books = Books(
+        companies=default_companies(closed_through=None),
+        remember=day,
+        token_life=day,
+        stale_life=day,
+        withhold=0,
+        seed=0,
+    )
+    api = Api(books, Ledger(tmp_path / "ledger"), clock, hang=1, a_minute=500)
+    one = Request(
+        method="POST",
+        path=f"{ROOT}/batch",
+        query={},
+        headers={"authorization": FIRST},
+        body=b'{"BatchItemRequest":[{"bId":"a","Query":"select * from Term"}]}',
+    )
+    assert [api.handle(one).status for _ in range(41)] == [*[200] * 40, 429]
+    clock.moment += timedelta(seconds=1)
+    assert api.handle(one).status == 200

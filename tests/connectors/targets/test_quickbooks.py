@@ -9,7 +9,7 @@ import pytest
 from connectors.contract import Kept
 from connectors.registry import targets
 from connectors.targets.quickbooks.answers import refusal
-from connectors.targets.quickbooks.responses import CODES, class_of, told_of
+from connectors.targets.quickbooks.responses import CODES, NEXT, class_of, told_of
 from connectors.transport.http import HttpAnswer
 from tests.connectors.quickbooks import bill, money, stands
 from tests.connectors.sample_documents import Posted, quickbooks_invoice, sold_line
@@ -206,7 +206,8 @@ class TestErrors:
         at = datetime(2026, 11, 20, tzinfo=UTC)
         answer = HttpAnswer(status=status, headers={}, body=body, seconds=0.0, at=at)
         told = refusal("NS-1", answer)
-        assert told.words == (f"Etwas: {detail}" if detail else "Etwas")
+        wanted_words = f"Etwas: {detail}" if detail else "Etwas"
+        assert told.words == (f"{wanted_words}. {NEXT[code]}" if code in NEXT else wanted_words)
 
     def test_what_is_no_fault_of_quickbooks_is_read_by_its_status(self):
         assert told_of(b"<html>") is None

@@ -142,6 +142,17 @@ def test_a_code_that_is_not_listed_is_told_with_the_nearest(shop: Shop) -> None:
     assert known(shop, "") == Known((), (), ())
 
 
+def test_what_looks_like_a_code_finds_it_behind_what_has_the_letters(shop: Shop) -> None:
+    assert search(shop, "4OOO") == ["40000", "40001"]
+    assert search(shop, "6I") == ["61%01", "61001", "61_01"]
+    listed(shop, "4OOO-X", "40000", "61_O1", "\u0421-1")
+    assert search(shop, "4OOO") == ["4OOO-X", "40000"]
+    assert search(shop, "\u0410-4") == []
+    assert known(shop, "4OOOO").nearest == ("40000", "4OOO-X")
+    assert known(shop, "61_01").nearest == ("61_O1",)
+    assert known(shop, "40000") == Known((), (), ())
+
+
 def test_an_item_that_was_never_asked_for_is_not_called_unlisted(shop: Shop) -> None:
     with shop.database.write() as session:
         target = connection_named(session, shop.company, "aiaccount")

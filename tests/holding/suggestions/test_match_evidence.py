@@ -12,13 +12,14 @@ from holding.code_lists.list_rows import read_list
 from holding.mappings.fixes import Fixed
 from holding.refusal import Refusal
 from holding.store.database import Database
+from holding.suggestions import choices
 from holding.suggestions.exact_matches import exact_matches
 from holding.suggestions.match_evidence import chosen, compared, same_word
 from holding.suggestions.said_identities import masked
 from holding.tables import Company
 from holding.tables.row_states import ListKind
 from tests.holding.fixing import fix
-from tests.holding.shop import Shop, open_shop, order, start
+from tests.holding.shop import FILES, Shop, open_shop, order, start
 from tests.support.clock import SetClock
 
 ITEMS = """\
@@ -122,6 +123,48 @@ def test_a_key_that_differs_by_case_is_the_key_but_its_item_is_compared(shop: Sh
     assert of_item(shop, "tea-1", "Tea") == unlisted
     known = "Spelled like TEA-1, which is known as TEA-1"
     assert of_item(shop, "TEA1", "Tea") == f"{known}, {NEITHER}"
+
+
+ASK = "a person has to say whether that is meant"
+
+
+@pytest.mark.parametrize(
+    ("sku", "name", "told"),
+    [
+        ("P0T-1", "Pot", f"Looks the same (0 for O) as POT-1: {ASK}"),
+        ("P0T-I", "Pan", f"Looks the same (0 for O, I for 1) as POT-1: {ASK}"),
+        ("\u0420OT-1", "Pot", f"Looks the same (\u0420 (U+0420) for P) as POT-1: {ASK}"),
+    ],
+)
+def test_a_code_that_only_looks_the_same_is_told_and_never_chosen(
+    shop: Shop, sku: str, name: str, told: str
+) -> None:
+    assert of_item(shop, sku, name) == told
+
+
+def test_a_key_that_only_looks_like_a_known_one_is_told_and_never_chosen(shop: Shop) -> None:
+    known = "Looks the same (O for 0) as C-101, which is known"
+    shop.publish(FILES | {"maps/debtors.csv": f"{FILES['maps/debtors.csv']}C-101,Boon & Co\n"})
+    assert of_customer(shop, "C-1O1") == f"{known} as Boon & Co: {ASK}"
+
+
+def test_a_search_in_a_list_from_a_file_finds_what_looks_like_it(shop: Shop) -> None:
+    with shop.database.read() as session:
+        told = choices.purpose(session, shop.company.id, "item")
+        found = choices.search(session, shop.company.id, "item", "P0T-I", told)
+        typed = choices.search(session, shop.company.id, "item", "POT", told)
+    assert [one.value for one in found] == ["POT-1"]
+    assert [one.value for one in typed] == ["POT-1"]
+
+
+def test_what_only_looks_the_same_stands_behind_what_fits(shop: Shop) -> None:
+    entries = {code: FileCode(code, code, "", "", active=True) for code in ("POT-1", "P0T-1")}
+    who = Identity("P0T-1")
+    found = {code: compared(one, who, party=False) for code, one in entries.items()}
+    assert found["POT-1"].reasons == []
+    assert chosen(found) == ("P0T-1", "")
+    by_id = compared(entries["POT-1"], who, party=True, by_id=True)
+    assert by_id.hints == [], "an id tells nothing, however it looks"
 
 
 @pytest.mark.parametrize(

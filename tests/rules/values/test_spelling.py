@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rules.facts.world import Entry, Table
 from rules.values import spelling
-from rules.values.spelling import match_key
+from rules.values.spelling import alike, match_key
 
 BARE = frozenset({"any_case", "any_punctuation"})
 
@@ -47,6 +47,13 @@ def test_near_misses_stay_apart(one: str, other: str) -> None:
 @given(st.lists(st.text("abcdefgh0123", min_size=1), min_size=1), st.sampled_from(" .,-/()'&"))
 def test_what_stands_between_words_does_not_count(words: list[str], sign: str) -> None:
     assert match_key(sign.join(words).upper()) == "".join(words)
+
+
+def test_what_only_looks_the_same_is_near_and_never_the_first_choice() -> None:
+    assert alike("M1LK-1L", "MILK-IL") == ("looks the same: 1 for I", 95)
+    assert alike("C-O1", "C-01") == ("looks the same: O for 0", 95)
+    assert alike("C 01", "C-01")[1] == 100
+    assert alike("C-118", "C-101") == ("", 0)
 
 
 def test_the_examples_are_true() -> None:
