@@ -169,7 +169,8 @@ def _refund(order: Order, given: Mapping[str, Any]) -> None:
         order["status"] = "refunded"
     if given.get("restock"):
         lines = given.get("lines") or [{"sku": s, "quantity": n} for s, n in sold(order).items()]
-        back: Counter[str] = Counter(order.get("_restocked", {}))
+        back: Counter[str] = Counter()
+        back.update(order.get("_restocked", {}))
         for one in lines:
             back[str(one["sku"])] += int(one.get("quantity", 1))
         order["_restocked"] = dict(back)
