@@ -169,11 +169,11 @@ def _refund(order: Order, given: Mapping[str, Any]) -> None:
         order["status"] = "refunded"
     if given.get("restock"):
         lines = given.get("lines") or [{"sku": s, "quantity": n} for s, n in sold(order).items()]
-        back: Counter[str] = Counter()
-        back.update(order.get("_restocked", {}))
+        kept: Counter[str] = Counter()
+        kept.update(order.get("_restocked", {}))
         for one in lines:
-            back[str(one["sku"])] += int(one.get("quantity", 1))
-        order["_restocked"] = dict(back)
+            kept[str(one["sku"])] += int(one.get("quantity", 1))
+        order["_restocked"] = dict(kept)
 
 
 def _delete(order: Order, given: Mapping[str, Any]) -> None:
