@@ -88,7 +88,7 @@ class PlannedByOrder(Scripted):
 
     def _names(self, order_id: int) -> list[str]:
         order = self.orders.get(order_id, {})
-        told = [str(order[name]).removeprefix("#") for name in _NAMES if name in order]
+        told = [str(order[name]) for name in _NAMES if name in order]
         return list(dict.fromkeys([str(order_id), *told]))
 
     def _plan(self, number: str) -> list[str]:

@@ -101,6 +101,25 @@ def test_what_is_planned_for_an_order_goes_before_what_comes_next(open_shop: Ope
     assert effects(shop)[3:] == [(1, "dropped")]
 
 
+def test_one_fault_of_an_order_is_used_up_at_a_time(open_shop: Open) -> None:
+    """What was planned for whatever comes next is left, and so is what answers meet."""
+    shop = open_shop("shopify")
+    control(shop, "faults", plan=["drop"])
+    control(shop, "faults", number="#1001", plan=["rest_cut", "drop"])
+    control(shop, "act", act="create")
+    assert effects(shop) == [(1, "dropped")]
+    told = control(shop, "faults")
+    assert (told["planned"], told["by_number"]) == (["drop"], {"#1001": ["rest_cut"]})
+
+
+def test_an_order_that_was_cancelled_and_thrown_away_is_in_stock(open_shop: Open) -> None:
+    shop = open_shop("woocommerce")
+    control(shop, "act", act="create", **SOLD["woocommerce"])
+    for act in ("cancel", "delete"):
+        control(shop, "act", act=act, id=1)
+        assert control(shop, "stock") == {"stock": {"CUP": 50}}
+
+
 def test_an_answer_goes_wrong_that_tells_the_order_that_was_named(open_shop: Open) -> None:
     shop = open_shop("woocommerce")
     assert isinstance(shop, of_woocommerce.WooCommerce)
