@@ -29,6 +29,7 @@ MACHINERY = {
         *("transport.clock", "transport.strict_json"),
         *("simulators.base.control", "simulators.base.scripted"),
         *("simulators.base.server", "simulators.base.shop", "simulators.base.market"),
+        "simulators.base.order_scenarios",
         *("kit.confined_process", "kit.delivery_limits", "kit.sheet_tables"),
         *("kit.workbook", "kit.workbook_child"),
     )

@@ -5,7 +5,7 @@ for one of your own by `clearpost connector test`. Not here: what one shop alone
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,8 +28,10 @@ class Scheme:
     """One source: how to sign a body, one that is good, and the header with the signature.
 
     `state` makes the delivery of one order: its status, the moment of that state, its total; None
-    for a source whose deliveries say only that something changed. `states` are its words for an
-    order as it is bought, cancelled and refunded, `totals` those of an order and of an edited one.
+    for a source whose orders are tried nowhere. Where deliveries say only that something changed it
+    makes the answer to who asks, and `told` says what the source reads of that. `states` are its
+    words for an order as it is bought, cancelled and refunded, `totals` those of an order and of an
+    edited one.
     """
 
     source: Callable[[], Source]
@@ -40,6 +42,7 @@ class Scheme:
     zone: ZoneInfo = ZONE
     secret: str = "hush"  # noqa: S105 - of the examples
     state: Callable[[str, str, str], Mapping[str, Any]] | None = None
+    told: Callable[[Mapping[str, Any]], Sequence[IncomingRecord]] | None = None
     states: tuple[str, str, str] = ("paid", "cancelled", "refunded")
     totals: tuple[str, str] = ("99.00", "120.00")
 
@@ -55,14 +58,19 @@ class Scheme:
         return self.source().accept(headers, raw, given, self.now + later, self.zone)
 
     def order(self, status: str, moment: str, edited: int = 0) -> IncomingRecord | None:
-        """The order that comes of a state; None for a source that has to be asked."""
+        """The order that comes of a state; None where no states are given."""
         if self.state is None:
             return None
-        answer = self.accept(self.call(self.state(status, moment, self.totals[edited])))
+        content = self.state(status, moment, self.totals[edited])
+        records = self.told(content) if self.told else self._heard(content)
+        (found,) = (one for one in records if one.kind == self.source().kinds[0].kind)
+        return found
+
+    def _heard(self, content: Mapping[str, Any]) -> Sequence[IncomingRecord]:
+        answer = self.accept(self.call(content))
         assert isinstance(answer, Accepted), answer
         assert answer.errors == ()
-        (found,) = (one for one in answer.records if one.kind == self.source().kinds[0].kind)
-        return found
+        return answer.records
 
 
 def code(answer: Answer) -> tuple[int, str]:

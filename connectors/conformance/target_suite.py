@@ -91,6 +91,21 @@ class TargetSuite:
             assert bench.look_up(bench.make()).kind == "equal"
             assert len(bench.standing()) == 1
 
+    def test_a_fault_of_one_document_meets_no_other(self, bench: Bench, batch: bool) -> None:
+        """A number that is only a part of this one is another document."""
+        fault = bench.sample.stored[0]
+        for number, kind in (
+            ("NS-9", "accepted"),
+            ("NS-11", "accepted"),
+            ("S-1", "accepted"),
+            ("NS-1", "uncertain"),
+        ):
+            bench.afresh()
+            bench.sim.control("faults", fault=fault, number=number)
+            (answer,) = bench.send(bench.make(), batch=batch).answers
+            assert answer.kind == kind, number
+            assert bench.look_up(bench.make()).kind == "equal"
+
     def test_nothing_stored_is_uncertain_and_the_look_up_says_absent(
         self, bench: Bench, batch: bool
     ) -> None:

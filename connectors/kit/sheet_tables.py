@@ -90,6 +90,18 @@ class Limits:
     memory_bytes: int = 512 * MEGABYTE
     cpu_seconds: int = 20
 
+    def too_many(self, sheet: str, rows: int, columns: int) -> WorkbookRefusal | None:
+        """Why a sheet that reaches down to this row and over so many columns is not read; its first
+        row has the headings, `rows` may stand below it.
+        """
+        code, hint = "too_many_rows", "Split it, and delete what lies outside the table."
+        if rows > self.rows + 1:
+            words = f"{sheet} has more than {self.rows:,} rows below its headings."
+            return WorkbookRefusal(code, words, hint)
+        if columns > self.columns:
+            return WorkbookRefusal(code, f"{sheet} has more than {self.columns} columns.", hint)
+        return None
+
 
 @lru_cache(maxsize=256)
 def column_name(column: int) -> str:

@@ -120,8 +120,8 @@ def read_csv(
     rows: dict[int, dict[int, CellValue]] = {}
     try:
         for number, row in enumerate(csv.reader(io.StringIO(text, newline=""), strict=True), 1):
-            if number > limits.rows or len(row) > limits.columns:
-                return WorkbookRefusal("too_many_rows", "The file has too many rows.", "Split it.")
+            if refused := limits.too_many(name, number, len(row)):
+                return refused
             cells: dict[int, CellValue] = {at: cell for at, cell in enumerate(row, 1) if cell}
             if cells:
                 rows[number] = cells

@@ -40,7 +40,8 @@ _MORE = re.compile(
     rb"|_x[0-9A-Fa-f]{4}_"  # a sign by its number, which only one of them translates
     rb"|<v>[^<]{16}"  # more digits than a float keeps
     rb"|<v>-?[0-9.]*(?:[eE]|\.0*<)"  # whole, and written as if it were not
-    rb"|\br=[\"'](?:[A-Z]{3}|[H-Z][A-Z]|[A-Z]+[0-9]{6})"  # far out: it makes room for all between
+    rb"|\br=[\"'](?:[A-Z]{3}|[H-Z][A-Z]|[A-Z]+(?:[0-9]{7}|[2-9][0-9]{5}|1[1-9][0-9]{4}))"
+    # far out: it makes room for all between
 )
 """What calamine does not tell of a sheet, or not to the digit."""
 _REACH = 128
@@ -216,8 +217,8 @@ def _quickly(raw: bytes, limits: Limits) -> Iterator[dict[str, object]] | None:
         for number, about in enumerate(book.sheets_metadata):
             if about.typ == SheetTypeEnum.WorkSheet:
                 sheet = book.get_sheet_by_index(number)
-                if sheet.total_height > limits.rows or sheet.total_width > limits.columns:
-                    raise _too_many(about.name, limits)
+                rows, columns = sheet.end or (0, 0)  # from 0, as its total_height and total_width
+                _check_size(about.name, rows + 1, columns + 1, limits)
                 for row in sheet.iter_rows():
                     if not SURE.issuperset(map(type, row)):
                         for value in row:
@@ -277,8 +278,7 @@ def _has_formulas(sheet: Any) -> bool:
 def _rows(sheet: Any, twin: Any, limits: Limits) -> Iterator[dict[str, object]]:
     beside = twin.iter_rows() if twin is not None else None
     for number, row in enumerate(sheet.iter_rows(), start=1):
-        if number > limits.rows or len(row) > limits.columns:
-            raise _too_many(sheet.title, limits)
+        _check_size(sheet.title, number, len(row), limits)
         written = next(beside) if beside is not None else row
         cells = {}
         for column, (cell, formula) in enumerate(zip(row, written, strict=True), start=1):
@@ -291,12 +291,9 @@ def _rows(sheet: Any, twin: Any, limits: Limits) -> Iterator[dict[str, object]]:
             yield {"row": number, "cells": cells}
 
 
-def _too_many(sheet: str, limits: Limits) -> RefusedError:
-    return RefusedError(
-        "too_many_rows",
-        f"{sheet} has more than {limits.rows} rows or {limits.columns} columns.",
-        "Split it, and delete what lies outside the table.",
-    )
+def _check_size(sheet: str, rows: int, columns: int, limits: Limits) -> None:
+    if refused := limits.too_many(sheet, rows, columns):
+        raise RefusedError(refused.code, refused.message, refused.hint)
 
 
 def _cell(cell: Any) -> list[str] | None:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,8 @@ import requests
 
 from tests.acceptance.houses import COMPANY, ROLES, TABLE, open_doors
 from tests.acceptance.many import run_all
-from tests.acceptance.orders import MALAYSIA
 from tests.acceptance.parts import Part, read
-from tests.acceptance.product import ADMIN, CURRENT_COMPANY, House, Product
+from tests.acceptance.product import ADMIN, BEGUN, CURRENT_COMPANY, House, Product
 from tests.acceptance.quiet import BASE, ask_target, work
 
 SECRET, SIMULATOR_KEY = "intake-secret-of-the-test", "acc_demo_9Tq4Lx"
@@ -206,8 +205,8 @@ def _furnish(product: Product, url: str, rules: Path) -> dict[str, str]:
 
 
 def day(before: int = 0) -> str:
-    """Today in Malaysia, or so many days before."""
-    return (datetime.now(MALAYSIA) - timedelta(days=before)).date().isoformat()
+    """The day in Malaysia on which the tests began, or so many days before."""
+    return (BEGUN - timedelta(days=before)).date().isoformat()
 
 
 def sale(number: str, qty: str = "10", price: str = "2.50", **changes: Any) -> Body:

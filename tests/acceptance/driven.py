@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.acceptance.depot import Depot, day
 from tests.acceptance.depot_cells import LOCKED_THROUGH, Effects, Story, parents, stories
-from tests.acceptance.orders import MALAYSIA
+from tests.acceptance.product import MALAYSIA
 from tests.acceptance.quiet import ask_target, change, rows
 from tests.acceptance.rule_tables import Tables
 

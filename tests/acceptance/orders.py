@@ -3,12 +3,10 @@
 Here: payloads. Not here: delivering them (product.py) and reading pages (pages.py).
 """
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.acceptance.product import item, order
-
-MALAYSIA = timezone(timedelta(hours=8))
+from tests.acceptance.product import BEGUN, item, order
 
 
 def clean(number: int, /, **changes: Any) -> dict[str, Any]:
@@ -31,8 +29,10 @@ def later(given: dict[str, Any], minutes: int = 1, **changes: Any) -> dict[str, 
 
 
 def days_ago(days: int, hour: int = 12, minute: int = 0) -> str:
-    """A moment of that day as the shop writes it."""
-    day = datetime.now(MALAYSIA) - timedelta(days=days)
+    """A moment of that day as the shop writes it; counted from the day on which the tests began,
+    for one that runs over midnight names a day twice and means one.
+    """
+    day = BEGUN - timedelta(days=days)
     return day.replace(hour=hour, minute=minute, second=0, microsecond=0).isoformat()
 
 

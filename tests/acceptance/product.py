@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ from tests.acceptance import warm
 from tests.acceptance.postgresql import Server, name_for
 from tests.support.simulator import ledger_lines
 
+MALAYSIA = timezone(timedelta(hours=8))
+BEGUN = datetime.now(MALAYSIA)
+"""When the tests of this process began: days are counted from here; midnight may pass."""
 CURRENT_COMPANY = "kedai"
 ADMIN, FINANCE, APPROVER = "admin@kedai.example", "finance@kedai.example", "approver@kedai.example"
 SIMULATOR_KEY = "aia_live_demo_7Qk2"
@@ -306,7 +310,7 @@ def _state(pid: int) -> str:
 
 def order(number: int, /, **changes: Any) -> dict[str, Any]:
     """A clean order of two glasses, as NetShop words it, of yesterday."""
-    moment = time.strftime("%Y-%m-%dT%H:%M:%S+08:00", time.gmtime(time.time() - 16 * 3600))
+    moment = (BEGUN - timedelta(days=1)).isoformat(timespec="seconds")
     given: dict[str, Any] = {
         "id": number,
         "number": f"NS-{number}",

@@ -306,7 +306,9 @@ def test_C18_nothing_is_tried_again_until_its_cause_changed(house: House) -> Non
     answer = act(finance, 1801, "retry")
     assert answer.status_code == 409
     told = said(answer)
-    assert re.search(r"Nothing changed since \d\d:\d\d: item “NEW-18” \(still missing\), ", told)
+    assert re.search(
+        r"Nothing changed since (?:[\d-]+ )?\d\d:\d\d: item “NEW-18” \(still missing\), ", told
+    )
     assert "version 1 of the record, rule version 1 and what is known of AiAccount are as" in told
     story = record(finance, 1801, "trace").text
     assert "finance asked for a new try of NS-1801: Nothing changed since" in story

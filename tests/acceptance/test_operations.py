@@ -20,11 +20,12 @@ import requests
 from tests.acceptance.browser import Person
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.houses import COMPANY, quiet
-from tests.acceptance.orders import MALAYSIA, clean, with_sku
+from tests.acceptance.orders import clean, with_sku
 from tests.acceptance.parts import Part, read
 from tests.acceptance.product import (
     ADMIN,
     FINANCE,
+    MALAYSIA,
     House,
     Product,
     address_in,

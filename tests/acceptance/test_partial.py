@@ -22,9 +22,8 @@ from tests.acceptance.depot import (
     van,
 )
 from tests.acceptance.houses import COMPANY
-from tests.acceptance.orders import MALAYSIA
 from tests.acceptance.parts import answers, state
-from tests.acceptance.product import Product, free_environment, until
+from tests.acceptance.product import MALAYSIA, Product, free_environment, until
 from tests.acceptance.quiet import agree, approve, ask_target, rows
 
 CONSENT = """

@@ -16,9 +16,17 @@ from openpyxl.styles import Font
 from tests.acceptance.browser import Person
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.houses import quiet
-from tests.acceptance.orders import MALAYSIA, clean, days_ago, with_sku
+from tests.acceptance.orders import clean, days_ago, with_sku
 from tests.acceptance.parts import Part, read
-from tests.acceptance.product import APPROVER, FINANCE, House, Product, Visitor, free_environment
+from tests.acceptance.product import (
+    APPROVER,
+    FINANCE,
+    MALAYSIA,
+    House,
+    Product,
+    Visitor,
+    free_environment,
+)
 from tests.acceptance.quiet import BASE, fix_mapping, rows, send, work
 
 pytestmark = pytest.mark.slow

@@ -7,13 +7,13 @@ folder), what every shop does (shop.py).
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from connectors.simulators.base.server import Ledger, Reply, Request
-from connectors.simulators.base.shop import ON_THE_WAY, Life, Shop, ShopBooks, Webhook
+from connectors.simulators.base.shop import ON_THE_WAY, Life, Order, Shop, ShopBooks, Webhook
 from connectors.transport.clock import Clock
 
 REST: Final = {
@@ -132,26 +132,44 @@ class Market(Shop):
         fault = request.headers.get("x-sim-fault") or next(
             (name for name in self.books.faults if name in REST and self._meets(name, request)), ""
         )
-        reply = self._faulty(fault) or self._busy() or self.refused(request) or self.shown(request)
+        reply = (
+            self.faulty(fault, request)
+            or self._busy()
+            or self.refused(request)
+            or self.shown(request)
+        )
         line = {"at": self.now().isoformat(), "call": "asked", "path": request.path}
         told = {"query": _plain(request.query), "effect": "shown", "status": reply.status}
         met = "" if fault == "rest_missing" else fault
         self.write({**line, **told, "fault": met})
         return replace(reply, cut="middle" if fault == "rest_cut" else reply.cut), False
 
-    def leaves_one_out(self) -> bool:
-        """Whether the next orders are shown without the last of them; only once."""
-        planned = "rest_missing" in self.books.faults
-        if planned:
-            line = {"at": self.now().isoformat(), "call": "asked", "path": "", "query": {}}
-            self.write({**line, "effect": "left_out", "status": 0, "fault": "rest_missing"})
-        return planned
+    def all_but_missing(self, found: Sequence[Order]) -> list[Order]:
+        """These orders without the one that was planned to be missing, else the last where any was;
+        only once.
+        """
+        ids = {str(one): key for key, order in self.books.orders.items() for one in _ids(order)}
+        own = [ids[one] for order in found for one in map(str, _ids(order)) if one in ids]
+        meant = next((one for one in own if self._misses(one)), 0)
+        if not meant and "rest_missing" not in self.books.faults:
+            return list(found)
+        line = {"at": self.now().isoformat(), "call": "asked", "path": "", "query": {}}
+        told = {"effect": "left_out", "status": 0, "fault": "rest_missing"}
+        self.write({**line, **told, "id": meant})
+        if not meant:
+            return list(found[:-1])
+        gone = _ids(self.books.orders[meant])
+        return [one for one in found if _ids(one).isdisjoint(gone)]
+
+    def _misses(self, order_id: int) -> bool:
+        return bool(self.books.planned_for(order_id, ("rest_missing",)))
 
     def _meets(self, fault: str, request: Request) -> bool:
         """An app that may not ask for orders may still exchange its tokens."""
         return fault != "rest_forbidden" or request.path != self.exchange_at
 
-    def _faulty(self, fault: str) -> Reply | None:
+    def faulty(self, fault: str, request: Request) -> Reply | None:  # noqa: ARG002
+        """What is answered instead."""
         match fault:
             case "rest_error":
                 return self.wrong("server")
@@ -175,6 +193,11 @@ class Market(Shop):
             return self.wrong("limit")
         self._asked.append(now)
         return None
+
+
+def _ids(order: Order) -> set[object]:
+    """How the marketplace names an order."""
+    return {order[name] for name in ("order_sn", "order_id") if name in order}
 
 
 def _plain(query: Mapping[str, str]) -> dict[str, str]:

@@ -144,8 +144,8 @@ class Scripted(ABC):
 
 
 def _read(body: bytes) -> bytes:
-    """What a body says: of a workbook the text of its parts."""
-    if not body.startswith(b"PK"):
+    """What a body says: of a workbook the text of its parts, also of one inside a form."""
+    if b"PK\x03\x04" not in body:
         return body
     try:
         with zipfile.ZipFile(io.BytesIO(body)) as parts:

@@ -9,19 +9,20 @@ it: `sent` with the status of its answer, `dropped`, `kept_back` and then `late`
 `silent` where the shop has stopped to send.
 """
 
-import random
 import threading
 import urllib.error
 import urllib.request
 from abc import abstractmethod
 from argparse import ArgumentParser, Namespace
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from connectors.simulators.base.control import (
+    CONTROL,
     Control,
     ControlError,
     Deed,
@@ -29,7 +30,7 @@ from connectors.simulators.base.control import (
     done,
     given_of,
 )
-from connectors.simulators.base.scripted import Scripted
+from connectors.simulators.base.order_scenarios import PlannedByOrder, acts_of, faults_of
 from connectors.simulators.base.server import Ledger, Reply, Request, serve
 from connectors.transport.clock import Clock
 
@@ -42,16 +43,9 @@ ON_THE_WAY: Final = {
 }
 """What may become of a webhook, by name."""
 ACTS: Final = ("create", "edit", "complete", "cancel", "refund", "delete", "restore")
-_LIVES: Final = (
-    ("create",),
-    ("create", "edit"),
-    ("create", "complete"),
-    ("create", "edit", "complete"),
-    ("create", "cancel"),
-    ("create", "complete", "refund"),
-    ("create", "delete", "restore", "complete"),
-)
 _NO_ANSWER, _NONE = 0, -1
+STOCK: Final = 100
+"""What a shop has of each SKU before it sells any, in pieces, where nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,43 +67,21 @@ class Life:
     every: float = 0.0
     seed: int = 0
     faults: Mapping[str, int] = field(default_factory=dict)
-
-    def steps(self) -> list[tuple[str, int]]:
-        """(act, which order) in their order; the acts of one order keep theirs."""
-        chance = random.Random(self.seed)  # noqa: S311 - a plan that can be repeated
-        lives = _LIVES if self.mixed else _LIVES[:1]
-        open_ = [(number, list(chance.choice(lives))) for number in range(self.orders)]
-        found: list[tuple[str, int]] = []
-        while open_:
-            at = chance.randrange(min(8, len(open_)))  # a few orders are alive at a time
-            number, acts = open_[at]
-            found.append((acts.pop(0), number))
-            if not acts:
-                del open_[at]
-        return found
-
-    def plan(self, steps: int) -> dict[int, str]:
-        """Which step's webhook meets which fault: as many of each as were asked for."""
-        chance = random.Random(self.seed + 1)  # noqa: S311 - as above
-        names = [name for name, count in self.faults.items() for _ in range(count)]
-        if len(names) > steps:
-            raise SystemExit(f"There are {steps} webhooks, too few for {len(names)} faults.")
-        return dict(zip(chance.sample(range(steps), len(names)), names, strict=True))
+    stock: int = STOCK
 
 
-class ShopBooks(Scripted):
+class ShopBooks(PlannedByOrder):
     """The orders of a shop by their ids, and how far its life went."""
 
     def rewind(self) -> None:
         """No order, and nothing is planned."""
         super().rewind()
-        self.orders: dict[int, Order] = {}
         self.steps = self.failures = 0
 
     def take(self, line: Mapping[str, Any]) -> None:
         """Let a change, a webhook with its answer, or a question take effect."""
-        if line.get("fault") in self.faults:
-            self.faults.remove(line["fault"])
+        if line.get("fault"):
+            self.use_up(line["fault"], int(line.get("id") or 0))
         if line["call"] == "change":
             self.effects += 1
             self.orders[int(line["id"])] = dict(line["order"])
@@ -130,8 +102,8 @@ class Shop(StandIn[ShopBooks]):
         super().__init__(books, ledger, clock, hang=0.0)
         self._to = to
         self._late: list[tuple[Webhook, int]] = []
-        self._steps = life.steps()
-        self._planned = life.plan(len(self._steps))
+        self._steps = acts_of(life.orders, mixed=life.mixed, seed=life.seed)
+        self._planned = faults_of(len(self._steps), life.faults, seed=life.seed)
         self._life = life
         self._control = ShopControl(self)
 
@@ -145,9 +117,41 @@ class Shop(StandIn[ShopBooks]):
     def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
         """What the shop tells of it."""
 
+    def sold(self, order: Order) -> Mapping[str, int]:  # noqa: ARG002
+        """SKU -> the pieces of this order that are not in stock any more: what was sold, without
+        what the shop itself says came back.
+        """
+        return {}
+
+    def faulty(self, fault: str, request: Request) -> Reply | None:  # noqa: ARG002
+        """What is answered instead where this fault was planned; None where it changes none."""
+        return None
+
     def silent(self) -> bool:
         """Whether the shop has stopped to send, automatically."""
         return False
+
+    def stock(self) -> dict[str, int]:
+        """SKU -> pieces in stock, of each that was ever sold; it may be below 0."""
+        left: Counter[str] = Counter()
+        for order in self.books.orders.values():
+            left.update(self.sold(order))
+        return {sku: self._life.stock - pieces for sku, pieces in sorted(left.items())}
+
+    def handle(self, request: Request) -> Reply:
+        """As every stand-in; an answer that tells an order may meet what was planned for it."""
+        reply = super().handle(request)
+        if request.path.startswith(CONTROL) or not self.books.by_number:
+            return reply
+        with self._lock:
+            for order_id, fault in self.books.met_by(reply):
+                other = self.faulty(fault, request)
+                if other or fault == "rest_cut":
+                    line = {"at": self.now().isoformat(), "call": "asked", "path": request.path}
+                    told = {"effect": "spoiled", "status": (other or reply).status}
+                    self.write({**line, **told, "fault": fault, "id": order_id})
+                    return other or replace(reply, cut="middle")
+        return reply
 
     def control(self, request: Request, request_id: str) -> Reply:
         """Answer a control call."""
@@ -171,7 +175,8 @@ class Shop(StandIn[ShopBooks]):
         self.write({**line, "id": order_id, "order": order})
         for hook in self.webhooks(act, order):
             waiting, self._late = self._late, []
-            self._send(hook, order_id, self._planned_next() if fault is None else fault)
+            own = self.books.planned_for(order_id, ON_THE_WAY)
+            self._send(hook, order_id, own or (self._planned_next() if fault is None else fault))
             for late, of in waiting:
                 self._post(late, of, "late")
         return order
@@ -241,7 +246,12 @@ class ShopControl(Control[ShopBooks]):
         self._shop = shop
 
     def shown(self, what: str) -> Mapping[str, object]:
-        """The orders, too, and what became of the webhooks."""
+        """The orders, too, the stock, and what became of the webhooks."""
+        if what == "stock":
+            return {what: self._shop.stock()}
+        if what == "faults":
+            planned = {number: names for number, names in self.books.by_number.items() if names}
+            return {**super().shown(what), "by_number": planned}
         if what == "orders":
             return {what: list(self.books.orders.values())}
         if what == "webhooks":
@@ -279,6 +289,8 @@ def shop_options(name: str, *, port: int) -> ArgumentParser:
     parser.add_argument("--every", type=float, default=0.0, help="seconds between two changes")
     words = "plain: each order once; mixed: edits, cancels, refunds, deletes and restores too"
     parser.add_argument("--lives", choices=["plain", "mixed"], default="plain", help=words)
+    words = f"how many pieces of each SKU it has before it sells any ({STOCK})"
+    parser.add_argument("--stock", type=int, default=STOCK, help=words)
     for fault, means in ON_THE_WAY.items():
         parser.add_argument(f"--{fault}", type=int, default=0, help=f"for so many, {means}")
     return parser
@@ -291,6 +303,7 @@ def life_of(given: Namespace) -> Life:
         mixed=given.lives == "mixed",
         every=given.every,
         seed=given.seed,
+        stock=given.stock,
         faults={name: getattr(given, name) for name in ON_THE_WAY},
     )
 

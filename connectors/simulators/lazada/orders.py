@@ -4,6 +4,7 @@ Here: an order after each act. Not here: who is told of it (api.py).
 """
 
 import copy
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -78,6 +79,14 @@ def told(moment: datetime) -> str:
 def moment_of(text: str) -> datetime:
     """The moment behind it."""
     return datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z")
+
+
+def sold(order: Order) -> dict[str, int]:
+    """SKU -> pieces that are not in stock any more: those that were cancelled or came back are."""
+    found: Counter[str] = Counter()
+    for one in order["order_items"]:
+        found[one["sku"]] += one["status"] not in _GONE
+    return found
 
 
 def listed(order: Order) -> Order:

@@ -84,6 +84,10 @@ class Shopee(Market):
         data = {"ordersn": order["order_sn"], "status": order["order_status"]}
         return [self._hook(_STATUS, {**data, "update_time": order["update_time"]})]
 
+    def sold(self, order: Order) -> Mapping[str, int]:
+        """What was sold, without what was put back."""
+        return orders.sold(order)
+
     def trial(self) -> Webhook:
         """The webhook that Shopee sends to an address that was just entered."""
         return self._hook(_TRIAL, {"verify_info": "This is a Verification message"})
@@ -125,8 +129,7 @@ class Shopee(Market):
                     return _said(escrow.listed(self._escrows, request.query))
                 case p if p == escrow.BATCH:
                     found = escrow.incomes(self._escrows, request.body)
-                    short = isinstance(found, list) and self.leaves_one_out()
-                    return _said(found[:-1] if short else found)
+                    return _said(self.all_but_missing(found) if isinstance(found, list) else found)
                 case p if p == TOKEN:
                     return self._exchanged(request.body)
         except (KeyError, ValueError):
@@ -156,13 +159,13 @@ class Shopee(Market):
         found = [one for one in self.books.orders.values() if one["order_sn"] in numbers]
         wanted = query.get("response_optional_fields", "").split(",")
         told = [_asked_for(orders.shown(one), wanted) for one in found]
-        return _good({"order_list": told[:-1] if self.leaves_one_out() else told})
+        return _good({"order_list": self.all_but_missing(told)})
 
     def _returns(self, query: Mapping[str, str]) -> Reply:
         since, until = int(query["update_time_from"]), int(query["update_time_to"])
         number, size = int(query["page_no"]), int(query["page_size"])
         found = [
-            back
+            {name: told for name, told in back.items() if name != "_came_back"}
             for one in self.books.orders.values()
             for back in one["returns"]
             if since <= back["update_time"] <= until

@@ -4,6 +4,7 @@ Here: an order after each act, with amounts as numbers. Not here: who is told of
 """
 
 import copy
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -73,6 +74,20 @@ def changed(act: str, order: Order, given: Mapping[str, Any], now: datetime) -> 
     return {**_summed(made), "update_time": int(now.timestamp())}
 
 
+def sold(order: Order) -> dict[str, int]:
+    """SKU -> pieces that are not in stock any more. A cancelled order has none; a return puts
+    pieces back only where the warehouse has them, which no word of Shopee tells.
+    """
+    found: Counter[str] = Counter()
+    for one in order["item_list"]:
+        gone = order["order_status"] != "CANCELLED"
+        found[one["model_sku"] or one["item_sku"]] += one["model_quantity_purchased"] * gone
+    for back in order["returns"]:
+        for one in back["item"] if back["_came_back"] else ():
+            found[one["variation_sku"] or one["item_sku"]] -= one["amount"]
+    return found
+
+
 def shown(order: Order) -> Order:
     """The order as it is answered, without what only the shop itself knows."""
     return {name: told for name, told in order.items() if name not in ("voucher", "returns")}
@@ -119,6 +134,7 @@ def _give_back(order: Order, given: Mapping[str, Any], now: datetime) -> None:
             "return_sn": f"{order['order_sn']}R{count}",
             "order_sn": order["order_sn"],
             "status": str(given.get("status", "REFUND_PAID")),
+            "_came_back": bool(given.get("came_back", False)),
             "reason": str(given.get("reason", "ITEM_DAMAGED")),
             "currency": order["currency"],
             "refund_amount": float(given.get("amount", back)),

@@ -103,6 +103,10 @@ class Shopify(Shop):
         told = f"{order['id']} {order['updated_at']} {act}"
         return [self._webhook(topic, told, order) for topic in TOPICS[act]]
 
+    def sold(self, order: Order) -> Mapping[str, int]:
+        """What was sold, without what was put back."""
+        return orders.sold(order)
+
     def act(
         self,
         act: str,
@@ -123,7 +127,7 @@ class Shopify(Shop):
     def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
         """What the Admin API answers."""
         fault = request.headers.get("x-sim-fault") or self._asked_fault()
-        reply = self._faulty(fault) or self._refused(request) or self._shown(request)
+        reply = self.faulty(fault, request) or self._refused(request) or self._shown(request)
         line = {"at": self.now().isoformat(), "call": "asked", "path": request.path}
         told = {"query": dict(request.query), "effect": "shown", "status": reply.status}
         self.write({**line, **told, "fault": fault})
@@ -176,7 +180,8 @@ class Shopify(Shop):
     def _asked_fault(self) -> str:
         return next((name for name in self.books.faults if name in _ASKED), "")
 
-    def _faulty(self, fault: str) -> Reply | None:
+    def faulty(self, fault: str, request: Request) -> Reply | None:  # noqa: ARG002
+        """What is answered instead."""
         match fault:
             case "rest_error":
                 return _wrong(500, "Internal Server Error")

@@ -4,6 +4,7 @@ Here: an order after each act, with amounts that add up. Not here: who is told o
 """
 
 import copy
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -147,6 +148,21 @@ def refunded(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
     left = any(item["current_quantity"] for item in order["line_items"])
     order["financial_status"] = "partially_refunded" if left else "refunded"
     return _summed(order)
+
+
+def sold(order: Order) -> dict[str, int]:
+    """SKU -> pieces that are not in stock any more. Refunded pieces are back where they came back
+    (return) or were never sent (cancel), with all others they are not.
+    """
+    found: Counter[str] = Counter()
+    skus = {item["id"]: item["sku"] for item in order["line_items"]}
+    for item in order["line_items"]:
+        found[item["sku"]] += item["quantity"]
+    for refund in order["refunds"]:
+        for line in refund["refund_line_items"]:
+            if line["restock_type"] in ("return", "cancel"):
+                found[skus[line["line_item_id"]]] -= line["quantity"]
+    return found
 
 
 def told(moment: datetime) -> str:

@@ -26,7 +26,7 @@ from connectors.simulators.base.shop import (
     ShopBooks,
     Webhook,
 )
-from connectors.simulators.woocommerce.orders import changed, created, shown
+from connectors.simulators.woocommerce.orders import changed, created, shown, sold
 from connectors.transport.clock import Clock
 
 ORDERS: Final = "/wp-json/wc/v3/orders"
@@ -103,6 +103,10 @@ class WooCommerce(Shop):
         right, wrong = (self._headers(raw, event, key) for key in (self._keys.hook, "other"))
         return [Webhook(topic=f"order.{event}", headers=right, raw=raw, forged=wrong)]
 
+    def sold(self, order: Order) -> Mapping[str, int]:
+        """What was sold, without what was put back."""
+        return sold(order)
+
     def silent(self) -> bool:
         """Its webhook was switched off."""
         return self.books.failures >= ENOUGH
@@ -124,7 +128,7 @@ class WooCommerce(Shop):
         """What the shop answers who asks."""
         del request_id
         fault = request.headers.get("x-sim-fault") or self._asked_fault()
-        reply = self._faulty(fault) or self._refused(request) or self._shown(request)
+        reply = self.faulty(fault, request) or self._refused(request) or self._shown(request)
         line = {"at": self.now().isoformat(), "call": "asked", "path": request.path}
         told = {"query": dict(request.query), "effect": "shown", "status": reply.status}
         self.write({**line, **told, "fault": fault})
@@ -148,7 +152,8 @@ class WooCommerce(Shop):
     def _asked_fault(self) -> str:
         return next((name for name in self.books.faults if name in _ASKED), "")
 
-    def _faulty(self, fault: str) -> Reply | None:
+    def faulty(self, fault: str, request: Request) -> Reply | None:  # noqa: ARG002
+        """What is answered instead."""
         if fault == "rest_html":
             page = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
             return Reply(status=502, content=page, headers={"Content-Type": "text/html"})

@@ -7,6 +7,7 @@ time and, with `_gmt`, in UTC, neither with a zone.
 """
 
 import random
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -166,6 +167,13 @@ def _refund(order: Order, given: Mapping[str, Any]) -> None:
     order["refunds"] = [*order["refunds"], {**told, "total": _text(-amount)}]
     if amount == left:
         order["status"] = "refunded"
+    if given.get("restock"):
+        lines = given.get("lines") or [{"sku": s, "quantity": n} for s, n in sold(order).items()]
+        kept: Counter[str] = Counter()
+        kept.update(order.get("_restocked", {}))
+        for one in lines:
+            kept[str(one["sku"])] += int(one.get("quantity", 1))
+        order["_restocked"] = dict(kept)
 
 
 def _delete(order: Order, given: Mapping[str, Any]) -> None:
@@ -194,6 +202,19 @@ def shown(order: Order) -> Order:
     """The order as the shop tells of it: what it keeps for itself begins with `_`."""
     lines = [{n: v for n, v in one.items() if n[0] != "_"} for one in order["line_items"]]
     return {n: v for n, v in order.items() if n[0] != "_"} | {"line_items": lines}
+
+
+def sold(order: Order) -> dict[str, int]:
+    """SKU -> pieces that are not in stock any more. A cancelled order has none; a refund puts
+    pieces back only where it said so as it was made, which the order itself never tells.
+    """
+    found: Counter[str] = Counter()
+    for one in order["line_items"]:
+        found[one["sku"]] += one["quantity"]
+    if order.get("_before", order["status"]) == "cancelled":
+        return dict.fromkeys(found, 0)
+    found.subtract(order.get("_restocked", {}))
+    return found
 
 
 def _wanted(given: Mapping[str, Any]) -> list[dict[str, Any]]:

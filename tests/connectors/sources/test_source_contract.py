@@ -23,8 +23,37 @@ def _netshop(raw: bytes, secret: str) -> dict[str, str]:
     return dict(zip(names, (stamp, "evt-1", sign(secret, stamp, "evt-1", raw)), strict=True))
 
 
+def _shopee_state(status: str, moment: str, total: str) -> dict[str, Any]:
+    order = {**marketplaces.recorded_order("shopee"), "order_status": status}
+    order |= {"update_time": int(datetime.fromisoformat(moment).timestamp())}
+    return {"response": {"order_list": [{**order, "total_amount": float(total)}]}}
+
+
+def _lazada_state(status: str, moment: str, total: str) -> dict[str, Any]:
+    order, at = marketplaces.recorded_order("lazada"), moment.replace("T", " ")[:19] + " +0800"
+    shown = {"status": status, "updated_at": at, "shipping_amount": 0.0}
+    pieces = [{**order["order_items"][0], **shown, "item_price": float(total)}]
+    pieces[0] |= {"paid_price": float(total), "voucher_amount": 0.0}
+    told: dict[str, Any] = {
+        "updated_at": at,
+        "statuses": [status],
+        "price": total,
+        "shipping_fee": 0.0,
+    }
+    told["items_count"] = 1
+    return {"orders": [{**order, **told, "order_items": pieces}]}
+
+
 def _of_marketplace(name: str) -> Scheme:
+    """Their deliveries say only that something changed: an order is what the answers tell."""
+    state, states = {
+        "shopee": (_shopee_state, ("READY_TO_SHIP", "CANCELLED", "TO_RETURN")),
+        "lazada": (_lazada_state, ("pending", "canceled", "returned")),
+    }[name]
     return Scheme(
+        state=state,
+        states=states,
+        told=lambda content: marketplaces.records(name, content),
         source=lambda: marketplaces.source_of(name),
         sign=lambda raw, secret: marketplaces.signed(name, raw, secret),
         body=marketplaces.webhook(name),
@@ -96,7 +125,7 @@ def test_every_source_of_webhooks_is_tried() -> None:
     assert hooked - SCHEMES.keys() == {"intake"}, "its signature is that of NetShop"
 
 
-def test_those_that_bring_orders_are_tried_with_their_states() -> None:
-    """The others say only that something changed, and are asked."""
-    asked = {name for name, one in SCHEMES.items() if one.state is None}
-    assert asked == {"shopee", "lazada"}
+def test_the_orders_of_each_are_tried_with_their_states() -> None:
+    assert [name for name, one in SCHEMES.items() if one.state is None] == []
+    asked = {name for name, one in SCHEMES.items() if one.told is not None}
+    assert asked == {"shopee", "lazada"}, "the others bring them"
