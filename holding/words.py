@@ -80,6 +80,12 @@ def duration(minutes: int) -> str:
     return f"{hours} h" if hours else f"{minutes} min"
 
 
+def in_a_row(words: Iterable[str]) -> str:
+    """Words as a sentence names them: all but the last joined by commas, the last by “and”."""
+    *most, last = [*words] or [""]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def listed(words: Iterable[str]) -> str:
     """Words in one line."""
     return ", ".join(words)

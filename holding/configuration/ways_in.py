@@ -21,6 +21,7 @@ from connectors.contract import declared_settings as declared
 from holding.lifecycle.changes import locked_company
 from holding.refusal import Refusal
 from holding.tables import Connection
+from holding.words import in_a_row
 
 CODE: Final = "connection.two_ways"
 SETTINGS: Final = frozenset({declared.DELIVERIES, declared.RECORD_KINDS})
@@ -40,9 +41,9 @@ class TwoWays:
     @property
     def words(self) -> str:
         """What is wrong."""
-        what = " and ".join(f"{kind.replace('_', ' ')} records" for kind in self.kinds)
+        kinds = in_a_row(kind.replace("_", " ") for kind in self.kinds)
         return (
-            f"{self.first} ({self.first_way}) brings {what} already. By {self.second}"
+            f"{self.first} ({self.first_way}) brings {kinds} records already. By {self.second}"
             f" ({self.second_way}) the same would come a second time."
         )
 

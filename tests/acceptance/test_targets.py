@@ -100,6 +100,9 @@ def _a_shop_takes_the_place_of_the_code(office: House) -> None:
     save(office.visitor(ADMIN), "shopify", deliveries="off")  # one way for orders, from here on
 
 
+KINDS = "delivery, order, purchase, refund and settlement"
+
+
 def test_A11_what_it_says(office: House) -> None:
     admin = office.visitor(ADMIN)
     assert "No problems found." in office.product.run(*PREFLIGHT, "netshop", *BY_ADMIN).stdout
@@ -108,7 +111,7 @@ def test_A11_what_it_says(office: House) -> None:
     answer = admin.post(f"{BASE}/connections/new", form, **fields)
     told = read(answer.text).text
     assert answer.status_code == 422, told[:800]
-    assert "NetShop (API) brings order records and settlement records already" in told
+    assert f"NetShop (API) brings {KINDS} records already" in told
     assert rows(office, "SELECT count(*) FROM connection WHERE name = 'stall'") == [(0,)]
 
     shown = read(admin.get(f"{BASE}/connections/netshop/settings"))
@@ -121,7 +124,7 @@ def test_A11_what_it_says(office: House) -> None:
     answer = admin.post(f"{BASE}/connections/new", form, **fields)
     assert answer.status_code == 200, read(answer.text).text[:3000]
     told = save(admin, "netshop", 422, deliveries="on")
-    assert "stall (Excel import) brings order records and settlement records already" in told
+    assert f"stall (Excel import) brings {KINDS} records already" in told
     assert office.deliver(clean(1101), event_id="evt_still_off").status_code == 403
     save(admin, "stall", record_kinds="order")
     save(admin, "netshop", deliveries="on", record_kinds="settlement")

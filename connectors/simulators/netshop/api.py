@@ -22,7 +22,7 @@ from connectors.simulators.base.shop import (
 )
 from connectors.simulators.netshop import feed
 from connectors.simulators.netshop.deliveries import signed
-from connectors.simulators.netshop.orders import changed, created
+from connectors.simulators.netshop.orders import changed, created, sold
 from connectors.transport.clock import Clock
 
 _EVENTS: Final = {"create": "created", "cancel": "cancelled", "refund": "refunded"}
@@ -76,6 +76,14 @@ class NetShop(Shop):
         key = f"evt_{self._seed}_{order['id']}_{order['version']}"
         return [self._webhook(f"order.{_EVENTS.get(act, 'updated')}", {"order": order}, key)]
 
+    def sold(self, order: Order) -> Mapping[str, int]:
+        """What was sold, without what NetShop says came back; of a cancelled order nothing."""
+        return sold(order)
+
+    def faulty(self, fault: str, request: Request) -> Reply | None:
+        """What is answered instead."""
+        return feed.faulty(fault, request)
+
     def tell(self, kind: str, record: Mapping[str, Any]) -> None:
         """Somebody entered a delivery, a purchase, a settlement or a payout there."""
         line = {"at": self.now().isoformat(), "call": "told", "effect": "changed", "kind": kind}
@@ -91,7 +99,7 @@ class NetShop(Shop):
             (name for name in self.books.faults if name in feed.FAULTS), ""
         )
         reply = (
-            feed.faulty(fault, request)
+            self.faulty(fault, request)
             or feed.refused(request, self._secret, self.now())
             or self._feed.feed.shown(request.query)
         )

@@ -5,6 +5,7 @@ are before tax, a tenth of each taxed line is added. An order counts its changes
 """
 
 import random
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -61,6 +62,22 @@ def changed(act: str, order: Order, now: datetime, given: Mapping[str, Any]) -> 
     before = datetime.fromisoformat(order["updated_at"])
     told = {"updated_at": _moment(max(now, before + LATER)), "version": order["version"] + 1}
     return {**_summed(made), **told, **given.get("fields", {})}
+
+
+def sold(order: Order) -> dict[str, int]:
+    """SKU -> pieces that left the stock and did not come back: only the words that say so bring
+    goods back.
+    """
+    left: Counter[str] = Counter()
+    gone = order["status"] == "cancelled"
+    for one in order["items"]:
+        left[one["sku"]] += 0 if gone else one["qty"]
+    back = [*order.get("refunds", ()), *([order["refund"]] if "refund" in order else [])]
+    for one in (
+        item for refund in back if refund["status"] == RETURNED for item in refund["items"]
+    ):
+        left[one["sku"]] -= one["qty"]
+    return dict(left)
 
 
 def _summed(order: Order) -> Order:

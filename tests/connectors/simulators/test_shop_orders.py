@@ -187,6 +187,7 @@ SOLD = {
     "shopify": {"items": [{"sku": "CUP", "quantity": 5}]},
     "shopee": {"items": [{"sku": "CUP-GLASS-20", "quantity": 5}]},
     "lazada": {"items": [{"sku": "CUP", "quantity": 5}]},
+    "netshop": {"items": [{"sku": "CUP", "qty": 5}]},
 }
 AFTER: list[tuple[str, dict[str, Any], int]] = [
     ("woocommerce", {"act": "refund"}, 45),
@@ -210,6 +211,13 @@ AFTER: list[tuple[str, dict[str, Any], int]] = [
     ("lazada", {"act": "refund", "pieces": 2, "status": "lost_by_3pl"}, 45),
     ("lazada", {"act": "refund", "pieces": 2, "status": "shipped_back"}, 45),
     ("lazada", {"act": "edit", "pieces": 1}, 46),
+    ("netshop", {"act": "refund", "amount": "1"}, 45),
+    ("netshop", {"act": "refund", "amount": "1", "returned": True}, 50),
+    (
+        "netshop",
+        {"act": "refund", "amount": "1", "returned": True, "words": "refunded + items returned"},
+        45,
+    ),
     *((name, {"act": "cancel"}, 50) for name in SOLD),
 ]
 

@@ -202,6 +202,18 @@ def test_what_goes_wrong_is_said_and_the_next_question_goes_on(
     assert [one.number for one in read_all(Line(shop), "c-0")[0]] == ["NS-1"]
 
 
+def test_what_is_planned_for_one_order_is_met_where_it_is_told(shop) -> None:
+    act(shop, act="create", id=1)
+    _, cursor, _ = read_all(Line(shop), start(shop))
+    act(shop, "faults", fault="rest_error", number="NS-2")
+    assert read_all(Line(shop), cursor)[0] == []
+    act(shop, act="create", id=2)
+    told = ask(Line(shop), cursor)
+    assert isinstance(told, NoPage)
+    assert told.words == "NetShop answered 500: Internal error"
+    assert [one.number for one in read_all(Line(shop), cursor)[0]] == ["NS-2"]
+
+
 def test_who_signs_wrong_is_not_answered(shop) -> None:
     act(shop, act="create", id=1)
     told = ask(Line(shop), "c-0", secret="other")
