@@ -54,7 +54,7 @@ def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
     adds_up = r"(check total_adds on order\n(?:    .*\n)*?    clears   )when it passes"
     edit(rules / "clearing.rules", adds_up, r"\1by accounts")
     edit(rules / "posting.rules", "= sales_account", "= account(channel)")
-    edit(rules / "posting.rules", "Reference           = number", "Reference = customer_name")
+    edit(rules / "posting.rules", "Reference               = number", "Reference = customer_name")
     edit(rules / "names.rules", "map tax_code", f"{ACCOUNT}\nmap tax_code")
     with quiet(Product(command, folder, free_environment()), rules) as found:
         words = ("user", "add", SECOND, "--company", CURRENT_COMPANY, "--role", "finance")

@@ -40,7 +40,7 @@ def found(value: object) -> list[Placed] | SourceRefusal:
     named = [word for pair in _MANY.items() for word in pair if word in given]
     if not named:
         hint = f'Send {{"order": {{…}}}}, {{"orders": […]}}, or one of {", ".join(_READERS)}.'
-        words = "The delivery holds nothing that is known."
+        words = "The delivery holds no order, and nothing else that NetShop tells."
         return SourceRefusal(422, "no_order", words, hint)
     placed: list[Placed] = []
     for word in named:
