@@ -115,7 +115,7 @@ def read_list(name: str, raw: bytes, kind: ListKind) -> tuple[ListRow, ...] | Re
         return Refusal("list.ending", "This is no .xlsx and no .csv file.", hint, 422)
     if not raw:
         return Refusal("list.empty", "The file is empty.", "Select another file.", 422)
-    limits = Limits(rows=MOST + 1)
+    limits = Limits(rows=MOST)
     csv = name.lower().endswith(".csv")
     sheets = read_csv("list", raw, limits) if csv else read_tables(raw, limits)
     if isinstance(sheets, WorkbookRefusal):

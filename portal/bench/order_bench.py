@@ -165,6 +165,7 @@ def tables_of(batch: "Batch") -> Tables:
         debtors={k.upper(): str(e.value) for k, e in maps["debtor"].entries.items()},
         debtors_by_tin={k.upper(): str(e.value) for k, e in maps["debtor_of_tin"].entries.items()},
         items={k: str(e.value) for k, e in maps["item"].entries.items()},
+        classes={k: str(e.value) for k, e in maps["item_class"].entries.items()},
         listed=target.codes,
         locked_through=target.locked_through,
         today=at.date(),

@@ -26,6 +26,7 @@ TAX = {
     "NONE": ("NT", NOTHING),
     "ZERO": ("MY-ZERO", NOTHING),
 }
+USUAL_CLASS = "022"
 PIECES = {"BOX": Decimal(12), "CTN": Decimal(48), "PCS": Decimal(1)}
 OWN_PIECES = {
     ("CTN", "TEA-EARL-100"): Decimal(40),
@@ -44,6 +45,7 @@ class Tables:
     debtors: Mapping[str, str]
     debtors_by_tin: Mapping[str, str]
     items: Mapping[str, str]
+    classes: Mapping[str, str]
     listed: Mapping[str, frozenset[str]]
     locked_through: date
     today: date
@@ -175,6 +177,7 @@ def _line(line: Mapping[str, Any], by: Tables) -> _Line | None:
         "TaxCode": code,
         "TaxAmount": f"{due:.2f}",
         "LineTotal": f"{amount + due:.2f}",
+        "ClassificationCode": by.classes.get(sku, USUAL_CLASS),
     }
     return _Line(
         amount, due, pieces == pieces.to_integral_value(), code in by.listed["tax_code"], shown

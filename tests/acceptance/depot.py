@@ -179,7 +179,7 @@ def _furnish(product: Product, url: str, rules: Path) -> dict[str, str]:
     ]
     by_admin = (*COMPANY, "--as", ADMIN)
     settings = ("company_id=1042", "company_name=Cahaya Timur", "key_id=cp-demo")
-    pairs = [f"base_url={url}", *settings, "locked_through=none"]
+    pairs = [f"base_url={url}", *settings, "locked_through=none", "price_decimals=4"]
     sets = [word for pair in pairs for word in ("--set", pair)]
     commands = [
         ("migrate",),

@@ -43,7 +43,7 @@ def written_rules(folder: Path) -> Path:
     change(words_of, "source netshop", "source intake")
     change(words_of, "order from netshop", "order from intake")
     change(words_of, "    address           text    optional", REGISTRATION)
-    change(rules / "names.rules", "map item", f"{NUMBERS}\nmap item")
+    change(rules / "names.rules", "map item\n", f"{NUMBERS}\nmap item\n")
     change(
         rules / "clearing.rules", "check whole_pieces", f"{CHECKS}{NO_LELONG}\ncheck whole_pieces"
     )

@@ -47,6 +47,9 @@ ENDS: dict[str, tuple[int | str, int]] = {
     "wrong_company": (201, 1),
     "drop_line": (201, 1),
     "failed_after": (200, 1),
+    "name_taken": (400, 0),
+    "item_untold": (200, 1),
+    "item_lost": (200, 0),
 }
 """What the caller gets, and how many documents the target then has."""
 OTHERWISE: dict[tuple[str, str], tuple[int, int]] = {

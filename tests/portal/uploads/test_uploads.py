@@ -405,7 +405,7 @@ def test_a_file_of_another_kind_is_read_as_that_and_its_days_are_asked_for_once(
 ):
     farah = visit("farah")
     form = plain(farah.text(LIST))
-    assert "What is in it Order Settlement Payout" in form
+    assert "What is in it Order Refund Delivery Purchase Settlement Payout" in form
     raw = (SETTLED + "ST-901,approved,B-1,05/06/2026,5.00\n").encode()
     url = checked(farah, work, raw, name="a.csv", kind="settlement")
     page = plain(farah.text(url))
