@@ -129,6 +129,7 @@ def _page(
     system: str, values: dict[str, str], problems: dict[str, str], *, status: int = 200
 ) -> Response:
     side, form = _form(system) if system else (None, None)
+    made_here = form is not None and form.key is not None and form.key.made_here
     return fragments.respond(
         "connections/new.html",
         status=status,
@@ -138,7 +139,7 @@ def _page(
         side=side,
         wanted=side or request.args.get("side"),
         form=form,
-        tested=side is not None and source_tests.has_test(side, system),
+        tested=side is not None and not made_here and source_tests.has_test(side, system),
         tells_units=isinstance(registry.targets().get(system), TellsItems),
         values={"name": system, "unit_rates": request.form.get("unit_rates", ""), **values},
         problems=problems,

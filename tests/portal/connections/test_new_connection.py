@@ -41,7 +41,9 @@ def test_every_system_can_be_chosen_and_asks_what_it_declares(visit):
     for label in ("Number of the account book", "Key ID", "Books closed through", "API key"):
         assert label in plain(form)
     assert 'type="password"' in form
-    assert 'name="key"' not in adam.text(f"{NEW}?system=netshop")
+    netshop = adam.text(f"{NEW}?system=netshop")
+    assert 'name="key"' not in netshop
+    assert "Add NetShop" in netshop  # it is tested once NetShop has the secret
     adam.get(f"{NEW}?system=nobody", status=404)
 
 
