@@ -30,44 +30,6 @@ RECORDS = f"/c/{CURRENT_COMPANY}/records/netshop"
 STANDS = "SELECT r.number, r.status, count(v.id) FROM record r JOIN version v ON v.record_id = r.id"
 
 
-def test_what_the_stand_in_of_netshop_sends_is_taken_once_and_what_is_forged_never(
-    command: Path, tmp_path: Path
-) -> None:
-    product = Product(command, tmp_path, free_environment())
-    with quiet(product, RULES) as house:
-        to = f"{house.address}/hooks/{CURRENT_COMPANY}/netshop"
-        ledger = tmp_path / "shop.jsonl"
-        where = ("--port", "0", "--ledger", str(ledger), "--home", str(product.home))
-        words = ("simulate", "netshop", *where, "--to", to, "--secret", house.secret)
-        with product.started(*words) as child:
-            assert child.stdout
-            told = json.loads(child.stdout.readline())
-
-            def ask(deed: str, **given: object) -> None:
-                answer = requests.post(f"{told['url']}/_sim/{deed}", json=given, timeout=20)
-                assert answer.ok, answer.text
-
-            ask("faults", plan=["twice", "forged", "late"])
-            ask("act", act="create", id=1)  # twice
-            ask("act", act="create", id=2)  # forged first
-            ask("act", act="edit", id=2)  # late: after the cancel that follows
-            ask("act", act="cancel", id=2)
-            ask("act", act="create", id=3)
-            ask("act", act="refund", id=3, returned=True)
-        sent = [one for one in ledger_lines(ledger) if one["call"] == "webhook"]
-        assert [(one["effect"], one["status"]) for one in sent] == [
-            ("sent", 202), ("sent", 200), ("forged", 401), ("sent", 202), ("kept_back", -1),
-            ("sent", 202), ("late", 202), ("sent", 202), ("sent", 202),
-        ]  # fmt: skip
-        work(house)
-        found = rows(house, f"{STANDS} GROUP BY r.id, r.number, r.status ORDER BY r.number")
-        assert [(number, status) for number, status, _ in found if number.startswith("NS")] == [
-            ("NS-1", "paid"), ("NS-2", "cancelled"), ("NS-3", "returned"),
-        ]  # fmt: skip
-        assert [number for number, *_ in found if not number.startswith("NS")] == ["RF-3"]
-        assert found[0][2] == 1
-
-
 @dataclass
 class Shop:
     """NetShop's stand-in, whose webhooks may be lost, and which may be asked."""
@@ -112,7 +74,8 @@ class Shop:
 
 
 @contextmanager
-def asked_shop(command: Path, folder: Path) -> Iterator[Shop]:
+def opened_shop(command: Path, folder: Path) -> Iterator[Shop]:
+    """The stand-in beside a company that waits for its webhooks."""
     product = Product(command, folder, free_environment())
     with quiet(product, RULES) as house:
         to = f"{house.address}/hooks/{CURRENT_COMPANY}/netshop"
@@ -121,17 +84,43 @@ def asked_shop(command: Path, folder: Path) -> Iterator[Shop]:
         spoken = ("simulate", "netshop", *where, "--to", to, "--secret", house.secret)
         with product.started(*spoken) as child:
             assert child.stdout
-            url = json.loads(child.stdout.readline())["url"]
-            by_admin = ("--company", CURRENT_COMPANY, "--as", ADMIN)
-            product.run("connection", "set", "netshop", *by_admin, "--set", f"base_url={url}")
-            yield Shop(house, url, ledger)
+            yield Shop(house, json.loads(child.stdout.readline())["url"], ledger)
+
+
+def test_what_the_stand_in_of_netshop_sends_is_taken_once_and_what_is_forged_never(
+    command: Path, tmp_path: Path
+) -> None:
+    with opened_shop(command, tmp_path) as shop:
+        shop.ask("faults", plan=["twice", "forged", "late"])
+        shop.act("create", 1)  # twice
+        shop.act("create", 2)  # forged first
+        shop.act("edit", 2)  # late: after the cancel that follows
+        shop.act("cancel", 2)
+        shop.act("create", 3)
+        shop.act("refund", 3, returned=True)
+        sent = shop.lines("webhook")
+        assert [(one["effect"], one["status"]) for one in sent] == [
+            ("sent", 202), ("sent", 200), ("forged", 401), ("sent", 202), ("kept_back", -1),
+            ("sent", 202), ("late", 202), ("sent", 202), ("sent", 202),
+        ]  # fmt: skip
+        work(shop.house)
+        found = rows(shop.house, f"{STANDS} GROUP BY r.id, r.number, r.status ORDER BY r.number")
+        assert [(number, status) for number, status, _ in found if number.startswith("NS")] == [
+            ("NS-1", "paid"), ("NS-2", "cancelled"), ("NS-3", "returned"),
+        ]  # fmt: skip
+        assert [number for number, *_ in found if not number.startswith("NS")] == ["RF-3"]
+        assert found[0][2] == 1
 
 
 def test_a_refund_is_never_invoiced_and_what_a_webhook_missed_is_asked_for(
     command: Path, tmp_path: Path
 ) -> None:
-    with asked_shop(command, tmp_path) as shop:
+    with opened_shop(command, tmp_path) as shop:
         house = shop.house
+        by_admin = ("--company", CURRENT_COMPANY, "--as", ADMIN)
+        house.product.run(
+            "connection", "set", "netshop", *by_admin, "--set", f"base_url={shop.url}"
+        )
         tested = house.product.run(
             "connection", "test", "netshop", "--company", CURRENT_COMPANY, "--as", ADMIN
         ).stdout

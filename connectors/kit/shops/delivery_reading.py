@@ -34,8 +34,13 @@ def record_of(
     lines: Sequence[Line],
     zone: ZoneInfo,
 ) -> Read:
-    """The record of a part of a payload; what was wrong with the part comes before the rest."""
-    read = canonical(kind, RawRecord(key, head, numbered(lines)), zone)
+    """The record of a part of a payload, whose lines are numbered as they come."""
+    return read_of(kind, told, RawRecord(key, head, numbered(lines)), zone)
+
+
+def read_of(kind: KindSchema, told: Part, raw: RawRecord, zone: ZoneInfo) -> Read:
+    """The record of a part; what was wrong with the part comes before the rest."""
+    read = canonical(kind, raw, zone)
     if not told.errors:
         return read
     return (*told.errors, *(() if isinstance(read, IncomingRecord) else read))

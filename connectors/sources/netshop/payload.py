@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 from zoneinfo import ZoneInfo
 
-from connectors.contract import IncomingRecord, RowError
+from connectors.contract import RowError
 from connectors.contract.schema import KindSchema
-from connectors.kit.canonical_record import Cell, RawRecord, canonical
-from connectors.kit.shops.delivery_reading import Read
+from connectors.kit.canonical_record import Cell, RawRecord
+from connectors.kit.shops.delivery_reading import Read, read_of
 from connectors.kit.shops.payload_parts import Part
 
 _MOMENTS: Final = ("paid_at", "updated_at")
@@ -60,7 +60,4 @@ def record_of(
     zone: ZoneInfo,
 ) -> Read:
     """The record of an object, known by its `id`; or all that is wrong with it."""
-    read = canonical(kind, RawRecord(told.cell("id"), head, lines), zone)
-    if not told.errors:
-        return read
-    return (*told.errors, *(() if isinstance(read, IncomingRecord) else read))
+    return read_of(kind, told, RawRecord(told.cell("id"), head, lines), zone)
