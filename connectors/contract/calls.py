@@ -5,7 +5,7 @@ Here: plain data of one call, look-up or connection test. Not here: who makes it
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal, Protocol
 
@@ -175,6 +175,7 @@ class Answer:
     `existing` says that it was posted before this call; `same_content` whether with the content
     we sent, if known. `total` is its total there, where the answer tells it. `target_ref` is its id
     there; of what is `awaiting`, that of the call that was taken in (targets.py, Deferring).
+    `besides` is what else it says of what it took, in whole sentences: what is left to pay.
     """
 
     kind: AnswerKind
@@ -190,6 +191,7 @@ class Answer:
     retry_after: float | None = None
     kept: tuple[Kept, ...] = ()
     total: Decimal | None = None
+    besides: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,7 +258,9 @@ class Found:
     target does not accept our key. `status` and `retry_after` are those of the answer that told
     nothing: a target that has enough of us is to be left alone. `total` is what the document comes
     to there, where the target shows it; `changed_by` who changed it there last, in the target's own
-    word, where the target tells that.
+    word, where the target tells that. `key_lasts`: it answered, and shows no documents of this type
+    at all: only the same call with the same key tells what became of it, for so long after the
+    first. `besides` as in an answer.
     """
 
     kind: Literal["equal", "different", "absent", "unknown"]
@@ -273,3 +277,12 @@ class Found:
     retry_after: float | None = None
     total: Decimal | None = None
     changed_by: str = ""
+    key_lasts: timedelta | None = None
+    besides: str = ""
+
+    @property
+    def unseen(self) -> bool:
+        """Whether it is not there as far as a call can tell: of what a target shows to people
+        alone, only a person can tell more.
+        """
+        return self.kind == "absent" or self.key_lasts is not None

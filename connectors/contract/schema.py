@@ -94,7 +94,9 @@ class DocumentSchema:
     period; one that `reckons` works each line out again, as quantity times price less the discount.
     `amounts` is None where no line has an amount. `books` is None where the document books nothing.
     `lists` are the kinds of codes that the target can list (account, tax_code, currency), each with
-    the place where a person adds one there.
+    the place where a person adds one there. One that goes `singly` takes a call of its own, also in
+    a target whose other documents go many in a file; one that is not `shown` is in no list there,
+    so it is neither looked up nor read again.
     """
 
     target: str
@@ -115,6 +117,8 @@ class DocumentSchema:
     amounts: Amounts | None = None
     books: Books | None = None
     lists: tuple[tuple[str, str], ...] = ()
+    singly: bool = False
+    shown: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

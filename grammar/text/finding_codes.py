@@ -79,6 +79,7 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "TGT07": "target.totals_mismatch",
     "TGT08": "target.import_open",
     "TGT09": "target.file_withdrawn",
+    "TGT10": "target.not_shown",
 }
 """What a hold can be placed for."""
 TARGET_CODES: Final = frozenset(code for code in HOLD_CODES if code.startswith("TGT"))

@@ -136,7 +136,7 @@ def looked(
     """A look was made: one that told nothing means that the target is away, or does not accept our
     key. Who says that it is not done yet has answered.
     """
-    if any(one.kind != "unknown" or one.target_ref for one in found):
+    if any(one.kind != "unknown" or one.target_ref or one.key_lasts for one in found):
         answered(session, connection_id, now)
     elif any(one.key_refused for one in found):
         shut(session, connection_id, now, key_id)

@@ -95,6 +95,10 @@ class Channel:
         known = (one for one in self.target.documents if one.name == document)
         return next((one.total_field for one in known), None)
 
+    def shows(self, document: str) -> bool:
+        """Whether the target shows documents of a type when it is asked."""
+        return all(one.shown for one in self.target.documents if one.name == document)
+
     @property
     def calls_to_send(self) -> int:
         """How many calls one document costs, with the look before it where there is one."""

@@ -14,7 +14,7 @@ from holding.approvals.voiding import of_another_content
 from holding.evaluation.batch import Batch, HoldRow, PostingRow
 from holding.evaluation.plan_parts import Plan, Planned
 from holding.journal.target_holds import CONFLICT, CONTENT_CHANGED, NOT_APPROVED
-from holding.lifecycle.causes import TOTALS, WITHDRAWN
+from holding.lifecycle.causes import TOTALS, UNSEEN, WITHDRAWN
 from holding.tables.columns import to_minor
 from holding.tables.postings import ENDED
 from rules.decisions.gates import EARLY
@@ -30,9 +30,10 @@ def may_retry(batch: Batch, hold: HoldRow, *, same_content: bool, posted: bool) 
 
     Where another content stands under the number of what is not posted, a person has to say what it
     is: it may be ours. A change of what is posted is looked at before it goes, whatever it is. What
-    stood in a withdrawn file goes again only when a person has it retried.
+    stood in a withdrawn file, or may have been made where nobody but a person can see it, goes
+    again only when a person has it retried.
     """
-    if hold.code == WITHDRAWN or (hold.code == CONFLICT and not posted):
+    if hold.code in {WITHDRAWN, UNSEEN} or (hold.code == CONFLICT and not posted):
         return False
     if not same_content or hold.changed_revision > hold.revision:
         return True

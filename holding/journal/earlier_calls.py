@@ -4,6 +4,7 @@ Here: reads, for whoever decides what comes next. Not here: the rows (push_rows.
 record as people see them (push_history.py).
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -27,16 +28,27 @@ def last_send(session: Session, push_id: int) -> Request:
     return session.scalars(query.limit(1)).one()
 
 
-def sends_of(session: Session, push_id: int) -> tuple[int, str]:
-    """How often it was sent so far, and what came of the last one."""
+@dataclass(frozen=True, slots=True)
+class Sends:
+    """How often a push was sent so far, when first and last, and what came of the last one."""
+
+    count: int
+    first_at: datetime
+    last_at: datetime
+    said: str
+
+
+def sends_of(session: Session, push_id: int) -> Sends:
+    """The calls by which it was sent, one at least."""
     query = (
-        select(Attempt.error)
+        select(Request.made_at, Attempt.error)
         .join(Request, Request.id == Attempt.request_id)
         .where(Attempt.push_id == push_id, Request.kind == "push")
         .order_by(Attempt.no)
     )
-    said = session.scalars(query).all()
-    return len(said), said[-1] or ""
+    sent = session.execute(query).all()
+    first, last = sent[0], sent[-1]
+    return Sends(len(sent), first.made_at, last.made_at, last.error or "")
 
 
 def calls_of(session: Session, push_id: int) -> int:

@@ -16,7 +16,7 @@ from grammar.text.finding_codes import ErrorClass
 from holding.access.teams import FALLBACK_TEAM
 from holding.exceptions.deadlines import answer_by
 from holding.lifecycle import causes
-from holding.lifecycle.causes import INACTIVE, TOTALS, WITHDRAWN
+from holding.lifecycle.causes import INACTIVE, TOTALS, UNSEEN, WITHDRAWN
 from holding.lifecycle.states import refresh
 from holding.store import bulk
 from holding.tables import Company, Connection, Hold, Posting, Record, Team
@@ -38,6 +38,8 @@ NO_ANSWER = "TGT03"
 GAVE_UP = "TGT04"
 MANUAL = "TGT05"
 IMPORT_OPEN = "TGT08"
+UNDER_OUR_NUMBER = frozenset({CONFLICT, UNSEEN})
+"""What a document there, of our number, may be linked for: another content, or perhaps ours."""
 NAMES = {
     CONTENT_CHANGED: "push.content_changed",
     NOT_APPROVED: "push.not_approved",
@@ -54,6 +56,7 @@ NAMES = {
     TOTALS: "totals_mismatch",
     IMPORT_OPEN: "target.import_open",
     WITHDRAWN: "target.file_withdrawn",
+    UNSEEN: "target.not_shown",
 }
 
 
@@ -198,6 +201,10 @@ _WAYS = {
     ),
     IMPORT_OPEN: "a person enters on the page of the file how its import ended",
     WITHDRAWN: "a person retries it; it is then put in another file",
+    UNSEEN: (
+        "a person looks for it in the accounting system, then links it where it is there,"
+        " retries it where it is not, or skips it"
+    ),
 }
 
 

@@ -30,6 +30,8 @@ TOTALS = "TGT07"
 """The code of a hold for another total in the target than a retry brought there."""
 WITHDRAWN = "TGT09"
 """The code of a hold for what stood in a file that a person withdrew."""
+UNSEEN = "TGT10"
+"""The code of a hold for what may have been made in a target that shows no such documents."""
 ADD = (
     "UPDATE cause AS t SET records = t.records + v.records, book = t.book + v.book"
     " FROM v WHERE t.id = v.id"

@@ -32,11 +32,15 @@ def first_call(
             documents[:count], settings, batch=bool(name), batch_name=name, action=action
         )
 
-    if not name and not built(1).file_name:
+    if not built(1).file_name and (not name or _singly(target, documents[0])):
         return 1, built(1)  # no file, and a call of its own
     rows = [target.rows_of(one) for one in documents]
     count = how_many(rows, target.file_limits, lambda count: len(built(count).body))
     return count, built(max(1, count))
+
+
+def _singly(target: Target, document: OutgoingDocument) -> bool:
+    return any(one.singly for one in target.documents if one.name == document.document)
 
 
 def how_many(rows: Sequence[int], limits: FileLimits, size_of: Callable[[int], int]) -> int:

@@ -209,6 +209,7 @@ def _taken(answer: Answer) -> Taken:
         words=answer.words,
         existing=answer.existing,
         total=answer.total,
+        besides=answer.besides,
     )
 
 

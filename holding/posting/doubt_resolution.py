@@ -1,71 +1,45 @@
 """Finding out about pushes whose end nobody saw.
 
-Here: marking a doubt, looking it up, and sending again only what a look-up proved absent. Not here:
-first sends.
+Here: looking a doubt up, and sending again only what a look-up proved absent. Not here: reading it
+(uncertain_pushes.py), first sends.
 
 `absent` counts when it was seen twice, so far apart as the last call could have been under way and
 the target then needs to settle. Counting from the first look, and not from the call, no clock that
 is set ahead makes it too early; a look from a time that has not come yet does not count.
+
+Where a target shows documents of a type to nobody, no look proves anything: the same call goes out
+again, with the same key and bytes, as long as the target surely knows the key; it answers that with
+what became of the first. After that a person looks.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
 from connectors.contract import Found
 from connectors.contract.targets import Deferring
 from connectors.transport import fault_points
 from connectors.transport.http import Http
 from connectors.transport.recorded_sessions import Remembering
-from grammar.text.finding_codes import ErrorClass
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk
 from holding.journal import retry_policy, run_counts, target_holds
-from holding.journal.earlier_calls import absent_since, last_send, sends_of, ticket_of
-from holding.journal.evidence import action_of, ours, theirs_of
-from holding.journal.posting_claims import (
-    POISON_CRASHES,
-    TOGETHER,
-    Claim,
-    lock_families,
-)
+from holding.journal.evidence import ours
+from holding.journal.posting_claims import Claim, lock_families
 from holding.journal.push_rows import Member, add_look
 from holding.journal.returned_claims import line_up_again
 from holding.posting import push as posting_push
-from holding.posting import results
+from holding.posting import results, uncertain_pushes
 from holding.posting.calls import QUOTA, apply, fly
 from holding.posting.follow_up_calls import again
 from holding.posting.push import Case, owned
-from holding.tables import Attempt, Evaluation, Posting, Push, Request
-from holding.tables.row_states import AttemptState
-from rules.outcomes.outcome import Document
-from rules.values.canonical import revive
-from rules.values.posting_states import PostingState
+from holding.posting.uncertain_pushes import Doubt
+from holding.words import plural
 
 SENT_WHOLE = 2
+KEY_MARGIN = timedelta(days=1)
+"""So long before a target may forget a key, it counts as forgotten."""
 STILL_QUEUED = "It may still be queued there, so it is not sent again automatically."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
-    """A push whose end is not known: how often and how it was last sent, what was said to that, and
-    what was seen since; `ticket`: by what a target is asked again that makes calls later.
-    """
-
-    member: Member
-    request_id: int
-    request_key: str
-    run_id: int | None
-    waiting_there: bool
-    settles: timedelta
-    absent_at: datetime | None
-    sends: int
-    said: str
-    ticket: str | None
 
 
 def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
@@ -77,7 +51,7 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
     asked, http = desk.clock.now(), Remembering(desk.http)
     groups: dict[int, list[Doubt]] = defaultdict(list)
     runs: set[int] = set()
-    found = _read(desk, channel, claims)
+    found = uncertain_pushes.read(desk, channel, claims)
     for at, doubt in enumerate(found, start=1):
         runs |= {doubt.run_id} if doubt.run_id else set()
         if _look(desk, channel, doubt, http, asked):
@@ -102,49 +76,10 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
 def _together(group: Sequence[Doubt]) -> list[list[Member]]:
     """The group as it was sent; its halves when that failed twice: one of it may be the trouble."""
     members = [doubt.member for doubt in group]
-    if len(members) == 1 or max(doubt.sends for doubt in group) < SENT_WHOLE:
+    if len(members) == 1 or max(doubt.sent.count for doubt in group) < SENT_WHOLE:
         return [members]
     middle = len(members) // 2
     return [members[:middle], members[middle:]]
-
-
-def _read(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> list[Doubt]:
-    """The pushes that are still ours, in one look at the database."""
-    with desk.database.write() as session:
-        lock_families(session, channel.company_id, [claim.family for claim in claims])
-        found = (_doubt(session, desk, channel, claim) for claim in claims)
-        return [doubt for doubt in found if doubt is not None]
-
-
-def _doubt(session: Session, desk: Desk, channel: Channel, claim: Claim) -> Doubt | None:
-    """Read the push; a call that ended with its worker becomes visibly uncertain first."""
-    found = _owned(session, claim)
-    if found is None:
-        return None
-    posting, push = found
-    stands = session.get(Push, posting.posted_push_id) if posting.posted_push_id else None
-    rules = session.get_one(Evaluation, push.evaluation_id).ruleset_version_id
-    theirs = theirs_of(session, channel.target, rules, posting.route)
-    member = _member(posting, push, stands, claim, theirs)
-    awaiting = posting.state == PostingState.AWAITING
-    if posting.state == PostingState.SENDING:
-        _mark(session, desk, channel, member)
-    if posting.crashes >= POISON_CRASHES:
-        _tell_of_crashes(Case(session, desk, channel, member, desk.clock.now()), posting)
-    last = last_send(session, push.id)
-    sends, said = sends_of(session, push.id)
-    return Doubt(
-        member=member,
-        sends=sends,
-        said=said,
-        ticket=ticket_of(session, push.id) if isinstance(channel.target, Deferring) else None,
-        request_id=last.id,
-        request_key=last.key,
-        run_id=last.run_id,
-        waiting_there=awaiting,
-        settles=_length(last) + channel.settle,
-        absent_at=absent_since(session, push.id, last.id, desk.clock.now()),
-    )
 
 
 def _look(desk: Desk, channel: Channel, doubt: Doubt, http: Http, asked: datetime) -> bool:
@@ -155,16 +90,19 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt, http: Http, asked: datetim
     with desk.database.write() as session:
         now = desk.clock.now()
         lock_families(session, channel.company_id, [doubt.member.claim.family])
-        if _owned(session, doubt.member.claim) is None:
+        if uncertain_pushes.in_doubt(session, doubt.member.claim) is None:
             return False
         kind = "poll" if doubt.waiting_there else "lookup"
         key = doubt.request_key
         looked = add_look(session, channel, doubt.member, found, kind=kind, key=key, now=now)
         luck = desk.chance.random()
         case = Case(session, desk, channel, doubt.member, now, luck=luck, call=looked)
-        absent = _proved_absent(doubt, found, asked)
-        resend = absent and _sends_again(case, doubt, found)
-        if not absent:
+        resend = False
+        if found.key_lasts is not None:
+            resend = _asks_by_key(case, doubt, found, found.key_lasts)
+        elif _proved_absent(doubt, found, asked):
+            resend = _sends_again(case, doubt, found)
+        else:
             _conclude(case, doubt, found, asked)
         target_holds.settle(session, [doubt.member.record_id], case.causes)
         if doubt.waiting_there and found.kind == "equal":
@@ -204,6 +142,7 @@ def _conclude(case: Case, doubt: Doubt, found: Found, asked: datetime) -> None:
             words=found.words,
             existing=False,
             total=found.total,
+            besides=found.besides,
         )
     elif found.kind == "different":
         results.conflict(case, found)
@@ -222,19 +161,43 @@ def _sends_again(case: Case, doubt: Doubt, found: Found) -> bool:
     posting = owned(case)
     if posting is None:
         return False
-    tries = posting.tries + doubt.sends
+    tries = posting.tries + doubt.sent.count
     if isinstance(case.channel.target, Deferring):
-        results.gave_up(case, f"{doubt.said} {found.words} {STILL_QUEUED}", tries)
+        results.gave_up(case, f"{doubt.sent.said} {found.words} {STILL_QUEUED}", tries)
         return False
     follows = retry_policy.after(case.session, posting, "temporary", tries)
     if not follows.again:
-        results.gave_up(case, doubt.said, tries)
+        results.gave_up(case, doubt.sent.said, tries)
         return False
     due = (doubt.absent_at or case.now) + follows.most * case.desk.pace
     if case.now < due:
         posting_push.doubtful(case, found.words, not_before=due)
         return False
     return True
+
+
+def _asks_by_key(case: Case, doubt: Doubt, found: Found, lasts: timedelta) -> bool:
+    """Whether the same call goes out once more, since only it tells what became of the first; what
+    the target keeps for later is never sent again.
+    """
+    posting = owned(case)
+    if posting is None:
+        return False
+    tries = posting.tries + doubt.sent.count
+    follows = retry_policy.after(case.session, posting, "temporary", tries)
+    forgotten = case.now >= doubt.sent.first_at + lasts - KEY_MARGIN
+    if forgotten or not (follows.again or doubt.waiting_there):
+        times = plural(doubt.sent.count, "time")
+        words = f"Sent {times} without a clear answer. {doubt.sent.said} {found.words}"
+        results.unseen(case, words, tries)
+    elif doubt.waiting_there:
+        posting_push.parked(case, found.words)
+    else:
+        due = doubt.sent.last_at + doubt.settles + follows.most * case.desk.pace
+        if case.now >= due:
+            return True
+        posting_push.doubtful(case, found.words, not_before=due)
+    return False
 
 
 def _proved_absent(doubt: Doubt, found: Found, now: datetime) -> bool:
@@ -254,13 +217,6 @@ def _vanished(doubt: Doubt, found: Found, now: datetime) -> bool:
     return gone and now >= (doubt.absent_at or now) + max(posting_push.POLL_LIMIT, doubt.settles)
 
 
-def _length(call: Request) -> timedelta:
-    """How long the call can have been under way; the clock may have been set meanwhile."""
-    most = call.deadline_at - call.made_at
-    took = (call.answered_at or call.deadline_at) - call.made_at
-    return min(most, max(timedelta(), took))
-
-
 def _over_at(doubt: Doubt, now: datetime) -> datetime:
     """When a second look may prove that it is absent."""
     return (doubt.absent_at or now) + doubt.settles
@@ -271,50 +227,3 @@ def _worth_a_look(doubt: Doubt, found: Found, now: datetime) -> datetime | None:
     and where a target takes a day to settle, it is not waited for so long.
     """
     return None if found.target_ref else min(_over_at(doubt, now), now + posting_push.LONGEST_LOOK)
-
-
-def _owned(session: Session, claim: Claim) -> tuple[Posting, Push] | None:
-    """The posting in doubt and its open push, while the fence is ours."""
-    query = (
-        select(Posting, Push)
-        .join(Push, Push.id == Posting.push_id)
-        .where(Posting.id == claim.posting_id, Posting.fence == claim.fence)
-        .execution_options(populate_existing=True)
-    )
-    row = session.execute(query).one_or_none()
-    return (row.Posting, row.Push) if row else None
-
-
-def _member(
-    posting: Posting, push: Push, stands: Push | None, claim: Claim, theirs: frozenset[str]
-) -> Member:
-    return Member(
-        claim=claim,
-        record_id=posting.record_id,
-        push_id=push.id,
-        action=action_of(push.action),
-        document=revive(Document, push.content),
-        standing=revive(Document, stands.content) if stands else None,
-        theirs=theirs,
-        key=push.key,
-    )
-
-
-def _mark(session: Session, desk: Desk, channel: Channel, member: Member) -> None:
-    """The worker that sent this is gone: its attempts are uncertain now, and so is the posting."""
-    words = "The worker ended before an answer was stored."
-    session.execute(
-        update(Attempt)
-        .where(Attempt.push_id == member.push_id, Attempt.state == AttemptState.SENDING)
-        .values(state=AttemptState.UNCERTAIN, error_class="uncertain", error=words)
-    )
-    posting_push.in_doubt(Case(session, desk, channel, member, desk.clock.now()), words)
-    target_holds.settle(session, [member.record_id], ())
-
-
-def _tell_of_crashes(case: Case, posting: Posting) -> None:
-    """Workers end at it again and again, so that no look-up comes back: a person should know."""
-    error_class: ErrorClass = "temporary" if posting.state == PostingState.AWAITING else "uncertain"
-    words = f"Workers ended {posting.crashes - TOGETHER} times over it alone."
-    posting_push.unanswered(case, error_class, words)
-    target_holds.settle(case.session, [posting.record_id], case.causes)

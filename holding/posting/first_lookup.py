@@ -225,7 +225,7 @@ def _look(desk: Desk, channel: Channel, one: Checked) -> Found | None:
         if found.kind == "equal":
             words = f"{sent.number} exists there as it was sent before, not as it is now."
             return replace(found, kind="different", words=words)
-        if found.kind != "absent":
+        if not found.unseen:
             return found
     return channel.target.look_up(
         ours(one.document, one.theirs),
@@ -257,7 +257,7 @@ def _goes(
     """Whether it may be sent by what was seen; else it is not ours to send any more. A search may
     find that our key is refused.
     """
-    if found is None or found.kind == "absent" or _known(desk, one, found):
+    if found is None or found.unseen or _known(desk, one, found):
         return clear(desk, channel, one, reads)
     if stands(desk, channel, one, found):
         return False

@@ -21,7 +21,7 @@ from holding.journal.earlier_calls import calls_of
 from holding.journal.posting_claims import Claim
 from holding.journal.push_rows import keep_alike
 from holding.journal.target_holds import Trouble
-from holding.lifecycle.causes import WITHDRAWN
+from holding.lifecycle.causes import UNSEEN, WITHDRAWN
 from holding.lifecycle.states import move_posting
 from holding.posting.push import FREE, Case, close_push, locked, move, owned, tell
 from holding.posting.taken_documents import Taken, posted_each
@@ -38,9 +38,12 @@ def posted(
     words: str,
     existing: bool,
     total: Decimal | None = None,
+    besides: str = "",
 ) -> bool:
-    """It is posted; the target's total of it, if that is known."""
-    taken = Taken(target_ref=target_ref, words=words, existing=existing, total=total)
+    """It is posted; the target's total of it, if that is known, and what else it says of it."""
+    taken = Taken(
+        target_ref=target_ref, words=words, existing=existing, total=total, besides=besides
+    )
     return bool(posted_each([(case, taken)]))
 
 
@@ -68,6 +71,14 @@ def conflict(case: Case, found: Found, error_class: ErrorClass = "duplicate") ->
     if ours and found.stands is not None:
         keep_alike(case.session, case.member.claim.posting_id, [found.stands], case.now)
     return ours
+
+
+def unseen(case: Case, words: str, tries: int) -> bool:
+    """The target shows no such document, and does not know the key any more or was asked often
+    enough: a person looks there whether it was made, and says so.
+    """
+    error_class: ErrorClass = "uncertain"
+    return _failed(case, PushState.CONFLICT, UNSEEN, error_class, words, "", tries=tries)
 
 
 def withdrawn(case: Case, words: str, file: str) -> bool:

@@ -38,13 +38,14 @@ from rules.values.posting_states import PostingState
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
     """What the target said of a document that it has: its own name of it, what it amounts to there,
-    and whether it had it before this call.
+    and whether it had it before this call; `besides` is what else it says of it.
     """
 
     target_ref: str | None
     words: str
     existing: bool
     total: Decimal | None
+    besides: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +167,7 @@ def _step(one: _Done, read_at: datetime | None) -> Step:
             member.document,
             member.push_id,
             kept=one.kept,
-            read_at=read_at,
+            read_at=read_at if case.channel.shows(posting.doc_type) else None,
         ),
     }
     return Step(posting.id, posting.state, posting.lock, one.becomes, columns)
@@ -176,7 +177,7 @@ def _let_go(first: Case, done: Sequence[_Done]) -> None:
     """The target has answered: what pushing held them for until then is over."""
     if not done:
         return
-    codes = (target_holds.NO_ANSWER, target_holds.CONFLICT)
+    codes = (target_holds.NO_ANSWER, *target_holds.UNDER_OUR_NUMBER)
     ids = [one.posting.id for one in done]
     first.causes.update(target_holds.close_holds(first.session, ids, codes, first.now))
 
@@ -197,6 +198,7 @@ def _event(one: _Done) -> Fact:
     say += " It existed there already with the same content." if one.taken.existing else ""
     rounded = kept_totals.said(case.member.document, one.kept)
     say += f" {rounded}" if rounded else ""
+    say += f" {one.taken.besides}" if one.taken.besides else ""
     return fact(
         case,
         "posting.posted",

@@ -23,7 +23,7 @@ from holding.exceptions.holds import Desk, Done, done
 from holding.exceptions.releases import decide_one
 from holding.journal.evidence import push_key
 from holding.journal.push_rows import conflicted, join_lines, keep_look
-from holding.journal.target_holds import CONFLICT, MANUAL
+from holding.journal.target_holds import MANUAL, UNDER_OUR_NUMBER
 from holding.lifecycle.causes import TOTALS, beside, close, settle
 from holding.lifecycle.changes import read_now, wake_records
 from holding.lifecycle.states import move_posting
@@ -143,7 +143,7 @@ def under_our_number(session: Session, posting_id: int | None) -> Stands | None:
 def _linkable(desk: Desk, hold: Hold) -> Refusal | None:
     if hold.code == MANUAL:
         return None
-    if hold.code != CONFLICT:
+    if hold.code not in UNDER_OUR_NUMBER:
         words = "No matching document was found in the accounting system."
         return Refusal("hold.not_linkable", words, "Release it, or reject it.")
     if under_our_number(desk.session, hold.posting_id) is not None:
@@ -185,7 +185,7 @@ def _meant(
     """The document of this number there, and ours in whose place it is with its evaluation: as it
     was sent, where it met another.
     """
-    if hold.code == CONFLICT:
+    if hold.code in UNDER_OUR_NUMBER:
         there, push = under_our_number(session, posting.id), conflicted(session, posting.id)
         if there is None or push is None or there.number != number:
             return None, None, posting.evaluation_id

@@ -187,7 +187,8 @@ def _kept(
         "book": posting.book,
     }
     if found.kind == "unknown":
-        return _Kept(posting, found, columns)
+        never = {"read_due_at": None} if found.key_lasts is not None else {}
+        return _Kept(posting, found, {**columns, **never})
     there = found.kind != "absent"
     validated = found.e_invoice_at is not None and posting.e_invoice_at != found.e_invoice_at
     columns |= {

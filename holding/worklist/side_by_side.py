@@ -18,7 +18,7 @@ from connectors.contract import Stands
 from holding.access.personal_data import MASK, PERSONAL, PERSONAL_FIELDS
 from holding.intake.differences import flat
 from holding.journal.push_rows import conflicted
-from holding.journal.target_holds import CONFLICT, MANUAL
+from holding.journal.target_holds import MANUAL, UNDER_OUR_NUMBER
 from holding.lifecycle.causes import TOTALS
 from holding.programs.replay import replay
 from holding.programs.world import program
@@ -172,7 +172,7 @@ def beside_of(session: Session, hold: HoldRow, *, show_personal: bool) -> Beside
     """What a hold shows beside ours; nothing where it is not about the target's document."""
     if hold.code == MANUAL:
         found = _typed(session, hold)
-    elif hold.code == CONFLICT:
+    elif hold.code in UNDER_OUR_NUMBER:
         found = _under_our_number(session, hold)
     elif (hold.rule == TARGET_EDITED or hold.code == TOTALS) and hold.posting_id is not None:
         found = _changed(session, hold.posting_id)

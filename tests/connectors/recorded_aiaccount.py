@@ -153,6 +153,23 @@ AIACCOUNT = {
             },
         ),
     ),
+    "sales_refund.alone": (
+        _other(
+            "sales_refund",
+            "RF-NS-10231-1",
+            "Aisyah Rahman",
+            "54.45",
+            {
+                "RefundNumber": "RF-NS-10231-1",
+                "InvoiceNumber": "NS-10231",
+                "Customer": "Aisyah Rahman",
+                "RefundDate": "2026-11-20",
+                "SourceRefundStatus": "Refunded + Items Returned",
+                "Currency": "MYR",
+            },
+            {"SKU": "TEE-BLK-M", "Quantity": "1", "Amount": "54.45"},
+        ),
+    ),
 }
 
 _VOUCHER = {**_SHIPPING, "LineNo": "1", "Description": "Voucher", "UnitPrice": "59.00"}

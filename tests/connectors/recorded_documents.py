@@ -12,7 +12,11 @@ DOCUMENTS = {
     "quickbooks": QUICKBOOKS,
 }
 BEFORE = {
-    "aiaccount": {"sales_receipt": ("sales_invoice.batch",), "expense_payment": ("expense_bill",)},
+    "aiaccount": {
+        "sales_receipt": ("sales_invoice.batch",),
+        "expense_payment": ("expense_bill",),
+        "sales_refund.alone": ("sales_invoice.batch",),
+    },
     "autocount": {"knock_off.create": ("invoice.create", "ar_payment.create")},
     "autocount_aotg": {},
     "quickbooks": {"payment.create": ("invoice.create",), "bill_payment.create": ("bill.create",)},

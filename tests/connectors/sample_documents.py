@@ -71,6 +71,30 @@ def receipt(number: str = "RC-1", *, amount: str = "118.80", **changed: str) -> 
     return settling("sales_receipt", number, amount, {**plain, "InvoiceNumber": "IN-1"}, **changed)
 
 
+def refund(
+    number: str = "RF-1", *, amount: str = "54.45", lines: Lines | None = None, **changed: str
+) -> Posted:
+    """Money back for one tee of invoice IN-1, which came back, too."""
+    plain = {
+        "RefundNumber": number,
+        "InvoiceNumber": "IN-1",
+        "Customer": "Aisyah Rahman",
+        "RefundDate": "2026-11-20",
+        "SourceRefundStatus": "Refunded + Items Returned",
+        "Currency": "MYR",
+    }
+    fields = {name: value for name, value in {**plain, **changed}.items() if value != ""}
+    one = {"SKU": "TEE-BLK-M", "Quantity": "1", "Amount": amount}
+    return Posted(
+        document="sales_refund",
+        number=number,
+        party=fields.get("Customer", ""),
+        amount=Decimal(amount),
+        fields=fields,
+        lines=tuple(lines) if lines is not None else (one,),
+    )
+
+
 def payment(number: str = "PV-1", *, amount: str = "118.80", **changed: str) -> Posted:
     """Money for bill ST-1."""
     plain = {"PaymentNumber": number, "PaymentDate": "2026-11-20", "Supplier": "Blogger 12"}

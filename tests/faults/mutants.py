@@ -21,7 +21,14 @@ from sqlalchemy import text
 from connectors.contract import Sent
 from holding.approvals import consent, voiding
 from holding.evaluation import due_records, finish, plan_unsent
-from holding.posting import calls, doubt_resolution, intent, push, taken_documents
+from holding.posting import (
+    calls,
+    doubt_resolution,
+    intent,
+    push,
+    taken_documents,
+    uncertain_pushes,
+)
 from holding.runtime import clock, doorbell
 from holding.store import database
 from workers import jobs
@@ -166,7 +173,7 @@ MUTANTS = (
         (
             (push.locked, "_OURS, given", "select(Posting).where(Posting.id == claim.posting_id)"),
             (push.locked_each, " if row.posting.fence == fences[row.posting.id]", ""),
-            (doubt_resolution._owned, f", {_OWN}", ""),
+            (uncertain_pushes.in_doubt, f", {_OWN}", ""),
             (finish._lock, "if row.fence == fences[row.id] and row.lease_owner == owner", ""),
         ),
     ),
@@ -176,8 +183,8 @@ MUTANTS = (
         (
             (
                 doubt_resolution._look,
-                "absent = _proved_absent(doubt, found, asked)",
-                "absent = True",
+                "elif _proved_absent(doubt, found, asked):",
+                "elif True:",
             ),
             (doubt_resolution._sends_again, "if case.now < due", "if False"),
         ),

@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 from connectors.contract.errors import RETRY
 from holding.approvals import consent, voiding
 from holding.journal import posting_claims, retry_policy
-from holding.posting import doubt_resolution, last_check, results
+from holding.posting import doubt_resolution, last_check, results, uncertain_pushes
 from holding.tables import Approval, Attempt, Event, Hold, Posting, Push
 from tests.faults.course import Ending, end, for_a_while, heal, until_idle
 from tests.faults.history import Chances, History
@@ -273,7 +273,7 @@ GUARDS: dict[str, tuple[Callable[[], None], Callable[[], Guard]]] = {
     ),
     "T35a-not-settled": (
         comes_at_once_and_shows_later,
-        lambda: changed(doubt_resolution._doubt, "_length(last) + channel.settle", "_length(last)"),
+        lambda: changed(uncertain_pushes._doubt, "_length(last) + channel.settle", "_length(last)"),
     ),
     "T35c-no-pause-after-doubt": (
         lost_again_and_again,

@@ -97,12 +97,12 @@ class Lane:
         [run] = [row for row in self.rows(Run) if row.kind != "immediate"]
         return run
 
-    def start_sync(self) -> Run:
+    def start_sync(self, doc_type: str = "sales_invoice") -> Run:
         with self.database.write() as session:
             connection = self.connection(session)
             first, last = NOW.date().replace(day=1), NOW.date()
             seen = date_ranges.preview(
-                session, self.company.id, connection.id, "sales_invoice", first, last
+                session, self.company.id, connection.id, doc_type, first, last
             )
             actor = Actor(None, "Tan", "tan@example.test", self.company.id, frozenset({"operator"}))
             made = date_ranges.sync(
@@ -110,7 +110,7 @@ class Lane:
                 actor,
                 company_id=self.company.id,
                 connection_id=connection.id,
-                doc_type="sales_invoice",
+                doc_type=doc_type,
                 first=first,
                 last=last,
                 expected_count=seen.will_send.count,

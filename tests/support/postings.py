@@ -82,7 +82,8 @@ def make_ready(
     target = connection_named(session, company, "aiaccount")
     record = _record(session, company, number)
     planned = document or invoice(number)
-    outcome = {"decisions": [{"route": ROUTE, "state": state, "findings": list(findings)}]}
+    route = f"aiaccount.{planned.document}"
+    outcome = {"decisions": [{"route": route, "state": state, "findings": list(findings)}]}
     evaluation = Evaluation(
         record_id=record.id,
         version_id=record.version_id,
@@ -102,9 +103,9 @@ def make_ready(
         record_id=record.id,
         family=record.family,
         connection_id=target.id,
-        route=ROUTE,
+        route=route,
         seq=1,
-        doc_type="sales_invoice",
+        doc_type=planned.document,
         number=planned.number,
         state=state,
         hash=posting_hash(target.id, _there(target), planned, "create"),

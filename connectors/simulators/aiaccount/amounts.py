@@ -33,8 +33,8 @@ def totals(document: Document, company: Company) -> Totals:
     """The amounts of a document. Those of a bill's lines have the tax in them."""
     if document.kind is INVOICES:
         return _of_invoice(document, company)
-    if not document.kind.lines:
-        return Totals(decimal(document.header.get("Amount", Decimal())), Decimal("0.00"))
+    if document.kind.refunds or not document.kind.lines:
+        return Totals(_stated(document), Decimal("0.00"))
     whole = tax = Decimal("0.00")
     for line in document.lines:
         rate = company.tax_codes.get(str(line["TaxCode"]), Decimal(0))
@@ -42,6 +42,12 @@ def totals(document: Document, company: Company) -> Totals:
         whole += amount
         tax += sen(amount - amount / (1 + rate))
     return Totals(whole - tax, tax)
+
+
+def _stated(document: Document) -> Decimal:
+    """What a document without tax of its own comes to: its amount, or those of its lines."""
+    stated = (decimal(one.get("Amount", Decimal())) for one in document.lines or (document.header,))
+    return sum(stated, Decimal("0.00"))
 
 
 def _of_invoice(invoice: Document, company: Company) -> Totals:
@@ -85,10 +91,13 @@ def sen(amount: Decimal) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """An invoice or bill that stands in the books: its currency, what nobody paid yet."""
+    """An invoice or bill in the books: its currency, what nobody paid yet, or what of it was not
+    given back yet, and its items.
+    """
 
     currency: str
     open: Decimal
+    items: frozenset[str] = frozenset()
 
 
 def paying_faults(document: Document, paid: Paid | None, row: int) -> list[ErrorEntry]:
@@ -96,16 +105,25 @@ def paying_faults(document: Document, paid: Paid | None, row: int) -> list[Error
     kind = document.kind
     what = KINDS[kind.pays].noun
     title = kind.column(kind.paid).title
-    amount = decimal(document.header["Amount"])
+    amount = _stated(document)
     if amount <= 0:
         return [fault(row, "Amount", "bad_value", amount, "Amount must be above 0")]
     if paid is None:
         message = f"There is no {what} {document.paid} of {document.party}"
         return [fault(row, title, f"unknown_{what}", document.paid, message)]
-    if document.header["Currency"] != paid.currency:
+    if not kind.refunds and document.header["Currency"] != paid.currency:
         message = f"The {what} {document.paid} is in {paid.currency}"
         return [fault(row, "Currency", "bad_value", document.header["Currency"], message)]
     if amount > paid.open:
         message = f"{amount} is more than the {paid.open} that is open of {document.paid}"
         return [fault(row, "Amount", "over_payment", amount, message)]
-    return []
+    return _not_sold(document, paid) if kind.refunds else []
+
+
+def _not_sold(document: Document, paid: Paid) -> list[ErrorEntry]:
+    """The lines whose item is none of the invoice: case and spaces count."""
+    return [
+        fault(row, "SKU", "unknown_sku", line["SKU"], f"{document.paid} has no SKU {line['SKU']}")
+        for row, line in zip(document.rows, document.lines, strict=True)
+        if line["SKU"] not in paid.items
+    ]

@@ -15,7 +15,15 @@ from typing import Any
 from connectors.simulators.aiaccount import views
 from connectors.simulators.aiaccount.books import Books
 from connectors.simulators.aiaccount.control import Control
-from connectors.simulators.aiaccount.kinds import IMPORTS, INVOICES, LISTINGS, ApiKey, Company, Kind
+from connectors.simulators.aiaccount.kinds import (
+    ALONE,
+    IMPORTS,
+    INVOICES,
+    LISTINGS,
+    ApiKey,
+    Company,
+    Kind,
+)
 from connectors.simulators.aiaccount.replies import FAULTS, Fault, error, forbidden
 from connectors.simulators.aiaccount.requests import Opened, Unreadable, content_of, opened
 from connectors.simulators.aiaccount.writes import Job, base_line, post
@@ -25,8 +33,8 @@ from connectors.transport.clock import Clock
 
 MINUTE = timedelta(minutes=1)
 _KEY = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_WRITES = {**dict.fromkeys(IMPORTS, "xlsx"), INVOICES.listing: "json"}
-_KINDS = {**IMPORTS, **LISTINGS}
+_WRITES = {**dict.fromkeys(IMPORTS, "xlsx"), **dict.fromkeys(ALONE, "json")}
+_KINDS = {**IMPORTS, **LISTINGS, **ALONE}
 
 
 class Api(StandIn[Books]):
@@ -80,7 +88,7 @@ class Api(StandIn[Books]):
             reply = views.view(self, request, key, company)
             self._note(request, request_id, reply)
             return reply, False
-        if request.method != "POST" or request.path not in _WRITES:
+        if request.method != "POST" or not _offered(request.path, company):
             reply = error(405, "method_not_allowed", f"{request.method} is not offered here")
             self._note(request, request_id, reply)
             return reply, False
@@ -264,8 +272,18 @@ class Api(StandIn[Books]):
         self.write(line, sync=call not in {"lookup", "connection"})
 
 
+def _offered(path: str, company: Company) -> bool:
+    """Whether documents are taken there in this company; refunds are a capability of it."""
+    return path in _WRITES and (company.refunds_enabled or not _KINDS[path].refunds)
+
+
 def _missing_permission(job: Job, key: ApiKey, company: Company) -> str:
-    moves_stock = any(line.get("SKU") for one in job.documents for line in one.lines)
+    moves_stock = any(
+        line.get("SKU")
+        for one in job.documents
+        if one.restocks or not one.kind.refunds
+        for line in one.lines
+    )
     if company.inventory_enabled and moves_stock and "inventory.write" not in key.permissions:
         return "inventory.write"
     return ""

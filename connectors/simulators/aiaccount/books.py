@@ -77,7 +77,7 @@ class Books(Scripted):
         ]
 
     def paid(self, company: str, document: Document, taken: Sequence[Line] = ()) -> Paid | None:
-        """What a receipt or payment pays, and how much of it is open."""
+        """What a receipt or payment pays, or a refund gives back, and how much of it is open."""
         kind = document.kind
         if not kind.pays or not document.paid:
             return None
@@ -90,12 +90,17 @@ class Books(Scripted):
             *(one for one in taken if (one["paid"], one["party"]) == name),
         ]
         rest = Decimal(found[0]["total"]) - sum(Decimal(one["total"]) for one in mine)
-        return Paid(found[0]["currency"], rest)
+        items = (str(line.get("SKU", "")) for line in found[0]["document"]["lines"])
+        return Paid(found[0]["currency"], rest, frozenset(items))
 
     def quota_used(self, company: str, today: date) -> int:
         """How many documents of this month count."""
         month = today.isoformat()[:7]
-        mine = [doc for doc in self.documents if doc["company"] == company]
+        mine = [
+            doc
+            for doc in self.documents
+            if doc["company"] == company and not KINDS[doc["type"]].refunds
+        ]
         used = sum(1 for doc in mine if doc["month"] == month)
         return used + self.companies[company].quota_used_before
 
@@ -190,7 +195,13 @@ class Books(Scripted):
         return self.companies[given.get("company", "CMP-1042")]
 
 
-_SWITCHES = ("einvoice_enabled", "inventory_enabled", "excel_import_enabled", "whole_files")
+_SWITCHES = (
+    "einvoice_enabled",
+    "inventory_enabled",
+    "refunds_enabled",
+    "excel_import_enabled",
+    "whole_files",
+)
 _IDS = (
     ("imp", 8800, "import_id"),
     ("cch", 0, "cache_id"),

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.simulators.aiaccount.books import Books
-from connectors.simulators.aiaccount.kinds import KINDS, Company
+from connectors.simulators.aiaccount.kinds import INVOICES, KINDS, REFUNDS, RESTOCKS, Company
 from connectors.simulators.aiaccount.requests import Unreadable, opened
 from connectors.simulators.aiaccount.writes import Job, post
 from connectors.simulators.base import control
@@ -70,21 +70,28 @@ class Control(control.Control[Books]):
         return Reply(status=result.status, content=result.content)
 
 
+def _moves(found: Mapping[str, Any]) -> int:
+    """Whether what a document names went (-1), came back (1), or stayed (0)."""
+    if found["type"] == INVOICES.name:
+        return -1
+    back = found["document"].get("SourceRefundStatus") == RESTOCKS
+    return 1 if found["type"] == REFUNDS.name and back else 0
+
+
 def stocked(
     documents: Iterable[Mapping[str, Any]], companies: Mapping[str, Company]
 ) -> dict[str, dict[str, str]]:
-    """What the invoices have taken out of the stock of each SKU, in companies that keep stock:
-    company -> SKU -> what went, below 0, as text.
+    """What the invoices have taken out of the stock of each SKU, less what refunds brought back, in
+    companies that keep stock: company -> SKU -> what went, below 0, as text.
 
-    The unit of a row is stored as text and never converted. Only refunds would bring goods back,
-    and this stand-in takes none.
+    The unit of a row is stored as text and never converted.
     """
     stock: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for found in documents:
-        if found["type"] == "sales_invoice" and companies[found["company"]].inventory_enabled:
-            for line in found["document"].get("lines", ()):
-                if line.get("SKU"):
-                    stock[found["company"]][str(line["SKU"])] -= Decimal(str(line["Quantity"]))
+        sign = _moves(found) if companies[found["company"]].inventory_enabled else 0
+        for line in found["document"].get("lines", ()) if sign else ():
+            if line.get("SKU"):
+                stock[found["company"]][str(line["SKU"])] += sign * Decimal(str(line["Quantity"]))
     return {
         company: {code: format(n.normalize(), "f") for code, n in of.items() if n}
         for company, of in stock.items()

@@ -1,4 +1,4 @@
-"""The four documents of AiAccount as the simulator serves them: paths, ids, permissions.
+"""The documents of AiAccount as the simulator serves them: paths, ids, permissions.
 
 Here: one row a document type, one document as it was sent, and the companies and keys that a
 simulator starts with. Not here: the columns (sheet_columns.py), whether it is good (checks.py), its
@@ -42,6 +42,7 @@ class Company:
     excel_import_enabled: bool = False
     einvoice_enabled: bool = True
     inventory_enabled: bool = True
+    refunds_enabled: bool = True
     whole_files: bool = False
     quota: int | None = None
     quota_used_before: int = 0
@@ -88,6 +89,7 @@ def default_keys() -> dict[str, ApiKey]:
     no_einvoice = tuple(name for name in ALL_PERMISSIONS if name != "einvoice.submit")
     no_bills = tuple(name for name in ALL_PERMISSIONS if name != "expense.write")
     no_stock = tuple(name for name in ALL_PERMISSIONS if name != "inventory.write")
+    no_refunds = tuple(name for name in ALL_PERMISSIONS if name != "refund.write")
     keys = (
         ApiKey(text=DEMO_KEY, id="key_31", companies=("CMP-1042", "CMP-2001")),
         ApiKey(text="aia_live_paused_4Rt8", id="key_32", status="paused"),
@@ -97,6 +99,7 @@ def default_keys() -> dict[str, ApiKey]:
         ApiKey(text="aia_live_noeinvoice_6Pq3", id="key_36", permissions=no_einvoice),
         ApiKey(text="aia_live_nostock_8Vb7", id="key_37", permissions=no_stock),
         ApiKey(text="aia_live_nobills_3Yd6", id="key_38", permissions=no_bills),
+        ApiKey(text="aia_live_norefunds_5Tg2", id="key_39", permissions=no_refunds),
     )
     return {key.text: key for key in keys}
 
@@ -108,25 +111,26 @@ RECKONED = frozenset({"LineTotal", "TaxAmount"})  # worked out again there, so n
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """One document type. `keys` are the fields of its number, its date and its customer or
-    supplier. `pays` is the type that it settles, under the number in its field `paid`; `reads` the
-    permission to look it up.
+    supplier. `pays` is the type that it settles, under the number in its field `paid`, of which
+    `refunds` is what goes back; `reads` the permission to look it up, blank where nothing shows it.
     """
 
     name: str
     keys: tuple[str, str, str]
-    imports: str
-    listing: str
+    imports: str = ""
+    page: str
     ids: tuple[str, int]
     writes: str
-    reads: str
+    reads: str = ""
     amount: str = "total"
     pays: str = ""
     paid: str = ""
+    refunds: bool = False
 
     @property
     def title(self) -> str:
-        """The last word of its import, `sales-invoices`."""
-        return self.imports.rsplit("/", 1)[1]
+        """The last word of its import, `sales-invoices`, else of its page."""
+        return (self.imports or self.page).rsplit("/", 1)[1]
 
     @property
     def noun(self) -> str:
@@ -166,7 +170,7 @@ INVOICES = Kind(
     name="sales_invoice",
     keys=("InvoiceNumber", "InvoiceDate", "Customer"),
     imports="/v1/imports/sales-invoices",
-    listing="/v1/sales/invoices",
+    page="/v1/sales/invoices",
     ids=("inv", 55100),
     writes="sales.write",
     reads="sales.read",
@@ -175,7 +179,7 @@ RECEIPTS = Kind(
     name="sales_receipt",
     keys=("ReceiptNumber", "ReceiptDate", "Customer"),
     imports="/v1/imports/sales-receipts",
-    listing="/v1/sales/receipts",
+    page="/v1/sales/receipts",
     ids=("rcp", 900),
     writes="sales.write",
     reads="sales.read",
@@ -187,7 +191,7 @@ BILLS = Kind(
     name="expense_bill",
     keys=("BillNumber", "BillDate", "Supplier"),
     imports="/v1/imports/expense-bills",
-    listing="/v1/expenses/bills",
+    page="/v1/expenses/bills",
     ids=("bil", 300),
     writes="expense.write",
     reads="expense.write",
@@ -196,7 +200,7 @@ PAYMENTS = Kind(
     name="expense_payment",
     keys=("PaymentNumber", "PaymentDate", "Supplier"),
     imports="/v1/imports/expense-payments",
-    listing="/v1/expenses/payments",
+    page="/v1/expenses/payments",
     ids=("pay", 70),
     writes="expense.write",
     reads="expense.write",
@@ -204,9 +208,25 @@ PAYMENTS = Kind(
     pays="expense_bill",
     paid="BillNumber",
 )
-KINDS: Mapping[str, Kind] = {one.name: one for one in (INVOICES, RECEIPTS, BILLS, PAYMENTS)}
-IMPORTS: Mapping[str, Kind] = {one.imports: one for one in KINDS.values()}
-LISTINGS: Mapping[str, Kind] = {one.listing: one for one in KINDS.values()}
+REFUNDS = Kind(
+    name="sales_refund",
+    keys=("RefundNumber", "RefundDate", "Customer"),
+    page="/v1/sales/refunds",
+    ids=("rfd", 10),
+    writes="refund.write",
+    pays="sales_invoice",
+    paid="InvoiceNumber",
+    refunds=True,
+)
+RESTOCKS = "Refunded + Items Returned"
+"""The only word of a source that puts what was refunded back into stock."""
+KINDS: Mapping[str, Kind] = {
+    one.name: one for one in (INVOICES, RECEIPTS, BILLS, PAYMENTS, REFUNDS)
+}
+IMPORTS: Mapping[str, Kind] = {one.imports: one for one in KINDS.values() if one.imports}
+LISTINGS: Mapping[str, Kind] = {one.page: one for one in KINDS.values() if one.reads}
+ALONE: Mapping[str, Kind] = {one.page: one for one in (INVOICES, REFUNDS)}
+"""By the place that takes one as JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +260,11 @@ class Document:
     def paid(self) -> str:
         """The number of the document that it pays; blank where it pays none."""
         return str(self.header.get(self.kind.paid, "")) if self.kind.paid else ""
+
+    @property
+    def restocks(self) -> bool:
+        """Whether it puts its items back into stock."""
+        return self.kind is REFUNDS and self.header.get("SourceRefundStatus") == RESTOCKS
 
     def to_json(self) -> dict[str, Any]:
         """All of it, with decimals as text."""

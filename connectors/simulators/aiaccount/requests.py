@@ -1,4 +1,4 @@
-"""Requests opened: the documents in a workbook, or the invoice in a JSON body.
+"""Requests opened: the documents in a workbook, or the invoice or refund in a JSON body.
 
 Here: columns by their header text, rows grouped to documents, the multipart form. Not here:
 whether they are good.
@@ -67,7 +67,7 @@ def content_of(request: Request, call: str) -> bytes | Unreadable:
 
 def opened(content: bytes, call: str, kind: Kind = INVOICES) -> Opened | Unreadable:
     """The documents in a body."""
-    return _json(content) if call == "json" else _workbook(content, kind)
+    return _json(content, kind) if call == "json" else _workbook(content, kind)
 
 
 def _workbook(content: bytes, kind: Kind) -> Opened | Unreadable:
@@ -144,28 +144,26 @@ def _cell(value: CellValue, column: Column) -> str | Decimal:
     return "" if isinstance(value, CellError) else str(value)
 
 
-def _json(content: bytes) -> Opened | Unreadable:
+def _json(content: bytes, kind: Kind) -> Opened | Unreadable:
     body = loads(content)
     if isinstance(body, JsonRefusal):
         return Unreadable(400, "bad_json", body.message)
     if not isinstance(body, dict) or not isinstance(body.get("lines"), list) or not body["lines"]:
-        return Unreadable(400, "bad_json", "An invoice is an object with lines")
+        return Unreadable(400, "bad_json", "It is no object with lines")
     if not all(isinstance(line, dict) for line in body["lines"]):
         return Unreadable(400, "bad_json", "A line is an object")
-    if strange := _strange(body):
+    if strange := _strange(body, kind):
         return Unreadable(400, "bad_json", f"{strange} is not known")
-    lines = tuple(_wire(INVOICES.lines, line) for line in body["lines"])
+    lines = tuple(_wire(kind.lines, line) for line in body["lines"])
     rows = tuple(_line_number(line, at) for at, line in enumerate(lines, start=1))
-    header = _wire(INVOICES.header, body)
-    return Opened(
-        content, (Document(kind=INVOICES, header=header, lines=lines, rows=rows),), len(rows)
-    )
+    header = _wire(kind.header, body)
+    return Opened(content, (Document(kind=kind, header=header, lines=lines, rows=rows),), len(rows))
 
 
-def _strange(body: Mapping[str, Any]) -> str:
-    """The first word that no invoice has; blank where all are known."""
-    heads = {column.word for column in INVOICES.header}
-    rows = {column.word for column in INVOICES.lines}
+def _strange(body: Mapping[str, Any], kind: Kind) -> str:
+    """The first word that no such document has; blank where all are known."""
+    heads = {column.word for column in kind.header}
+    rows = {column.word for column in kind.lines}
     told = [
         f"{name}.{inner}" if inner else name
         for name, value in body.items()

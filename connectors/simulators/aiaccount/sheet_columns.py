@@ -120,5 +120,19 @@ SHEETS: Mapping[str, Sheet] = {
             Column("Payment Reference", "payment_reference", longest=60),
         ),
     ),
+    "sales_refund": Sheet(
+        header=(
+            Column("Refund Number", "refund_number", must=True, longest=50),
+            Column("Invoice Number", "invoice_number", must=True, longest=50),
+            Column("Customer", "customer", must=True, longest=100),
+            Column("Refund Date", "refund_date", "date", must=True),
+            Column("Source Refund Status", "source_refund_status", must=True, longest=50),
+        ),
+        lines=(
+            Column("SKU", "sku", must=True, longest=50),
+            Column("Quantity", "quantity", "number", must=True, places=4),
+            Column("Amount", "amount", "number", must=True, places=2),
+        ),
+    ),
 }
-"""By the name of the document type."""
+"""By the name of the document type; refunds come as JSON alone."""

@@ -124,7 +124,7 @@ def history(api: "Api", request: Request) -> Reply:
     if found is None or found["company"] != request.query.get("company"):
         return error(404, "import_not_found", "No such import in this company")
     rows = "".join(
-        f"<li>{escape(str(one.get('invoice_number')))}: {escape(str(one.get('outcome')))}</li>"
+        f"<li>{escape(_number_in(one))}: {escape(str(one.get('outcome')))}</li>"
         for one in found["content"].get("documents", ())
     )
     page = (
@@ -133,6 +133,11 @@ def history(api: "Api", request: Request) -> Reply:
     )
     headers = {"Content-Type": "text/html; charset=utf-8"}
     return Reply(status=200, content=page.encode(), headers=headers)
+
+
+def _number_in(entry: Mapping[str, Any]) -> str:
+    """The document's own number, which comes before that of what it pays."""
+    return next((str(value) for word, value in entry.items() if word.endswith("_number")), "")
 
 
 def quota(api: "Api", company: Company) -> dict[str, Any]:
@@ -167,7 +172,7 @@ def _connection(api: "Api", key: ApiKey, company: Company) -> Reply:
             "excel_import_enabled": company.excel_import_enabled,
             "einvoice_enabled": company.einvoice_enabled,
         },
-        "capabilities": {"refunds": False, "json_invoices": True},
+        "capabilities": {"refunds": company.refunds_enabled, "json_invoices": True},
         "quota": {"plan": "trial" if company.quota else "full", **quota(api, company)},
         "server_time": api.now().astimezone(ZONE).isoformat(timespec="seconds"),
     }

@@ -144,16 +144,18 @@ def _decide(
             return _skipped(line, entry, twins[0], document)
     paid = books.paid(job.company, document, taken)
     errors = faults_of(document, company, paid)
-    if not errors and _over_quota(books, company, len(taken), now):
+    if not errors and not document.kind.refunds and _over_quota(books, company, len(taken), now):
         message = f"Plan limit of {company.quota} transactions per month reached"
         errors = [fault(document.rows[0], "", "quota_exceeded", "", message)]
     if errors:
         line.update(code=errors[0]["code"])
         return _Decided(line, {**entry, "outcome": "rejected"}, errors)
     amounts = totals(document, company)
-    if paid is not None:
+    if paid is not None and not document.kind.refunds:
         word = document.kind.word(document.kind.paid).removesuffix("_number")
         entry[f"{word}_balance"] = str(paid.open - amounts.total)
+    if document.kind.refunds and paid is not None:
+        line["currency"] = paid.currency
     return _created(books, job, document, amounts, line=line, entry=entry, now=now)
 
 
@@ -167,7 +169,7 @@ def _created(
     entry: dict[str, Any],
     now: datetime,
 ) -> _Decided:
-    currency = str(document.header["Currency"])
+    currency = line.get("currency") or str(document.header["Currency"])
     document_id = books.next_id(*job.kind.ids)
     stored, kept = document, amounts
     if job.short and len(document.lines) > 1:  # the answer tells what was sent, the books have less
@@ -188,6 +190,11 @@ def _created(
     )
     entry.update({"outcome": "accepted", "id": document_id, job.kind.amount: str(amounts.total)})
     entry.update(currency=currency, warnings=list(amounts.warnings))
+    if job.kind.refunds:
+        back = document.lines if document.restocks else ()
+        entry["restocked"] = [
+            {"sku": line["SKU"], "quantity": str(line["Quantity"])} for line in back
+        ]
     if job.kind is INVOICES:
         entry.update(subtotal=str(amounts.subtotal), tax=str(amounts.tax))
     return _Decided(line, entry, [])
@@ -232,7 +239,7 @@ def _answer(job: Job, decided: Sequence[_Decided], import_id: str) -> tuple[int,
 
 
 def _answer_one(job: Job, one: _Decided) -> tuple[int, dict[str, Any]]:
-    number, customer = one.entry["invoice_number"], one.entry["customer"]
+    number, customer = one.entry[job.kind.number], one.entry["customer"]
     if one.errors:
         error = _envelope(job, one.errors[0])
         return _status(one.errors), {"error": error, "errors": list(one.errors)}
@@ -240,12 +247,14 @@ def _answer_one(job: Job, one: _Decided) -> tuple[int, dict[str, Any]]:
         error = {
             "code": "duplicate",
             "reason": "document_exists",
-            "message": f"Invoice {number} for {customer} already exists",
+            "message": f"{job.kind.noun.capitalize()} {number} for {customer} already exists",
             "existing_id": one.entry["id"],
             "same_content": one.entry["same_content"],
             "request_id": job.request_id,
         }
         return 409, {"error": error}
+    if job.kind.refunds:
+        return 201, {name: one.entry[name] for name in ("id", "refund_number", "restocked")}
     kept = {name: one.entry[name] for name in ("id", "invoice_number", "customer")}
     amounts = {name: one.entry[name] for name in ("subtotal", "tax", "total")}
     return 201, {**kept, "status": "posted", **amounts, "warnings": one.entry["warnings"]}

@@ -11,12 +11,12 @@ from typing import Any
 from connectors.contract import Answer, Payload
 from connectors.kit import calls
 from connectors.kit.calls import uncertain
-from connectors.targets.aiaccount.documents import BY_PATH
 from connectors.targets.aiaccount.outcomes import (
     Heard,
     accepted,
     already_there,
     awaiting,
+    decimal_of,
     list_of,
     object_of,
     other_content,
@@ -27,7 +27,9 @@ from connectors.targets.aiaccount.outcomes import (
     values_of,
     without_content,
 )
+from connectors.targets.aiaccount.ways import BY_PATH
 from connectors.transport.http import HttpFailure
+from grammar.text.amounts import in_currency
 
 _UNFINISHED = frozenset({"cached", "queued", "processing"})
 _UNANSWERED = frozenset({408, 425})
@@ -70,7 +72,8 @@ def document_answer(entry: Mapping[str, Any], heard: Heard, number: str) -> Answ
     ref = text_of(entry.get("id")) or None
     match entry.get("outcome"), entry.get("same_content"):
         case "accepted", _:
-            return accepted(entry, heard, number, values_of(entry.get("lines")))
+            taken = accepted(entry, heard, number, values_of(entry.get("lines")))
+            return replace(taken, besides=_besides(entry))
         case "skipped_duplicate", True:
             return already_there(ref, number, status)
         case "skipped_duplicate", False:
@@ -118,4 +121,27 @@ def _single(payload: Payload, heard: Heard) -> Answer:
     number = content.get(BY_PATH[payload.path].number)
     if number != payload.numbers[0] or not content.get("id"):
         return uncertain("unclear", "AiAccount's answer is about another document.", status)
-    return accepted(content, heard, None, tuple(payload.rows))
+    taken = accepted(content, heard, None, tuple(payload.rows))
+    return replace(taken, besides=_besides(content))
+
+
+_PAID = (("invoice_balance", "invoice_number"), ("bill_balance", "bill_number"))
+
+
+def _besides(entry: Mapping[str, Any]) -> str:
+    """What is left to pay of what it pays, or what of a refund went back into stock."""
+    for balance, number in _PAID:
+        left = decimal_of(entry.get(balance))
+        if left is not None:
+            amount = in_currency(left, text_of(entry.get("currency")))
+            paid = text_of(entry.get(number))
+            return f"{amount} is left to pay of {paid}."
+    if not isinstance(entry.get("restocked"), list):
+        return ""
+    back = [
+        f"{decimal_of(one.get('quantity')) or 0} {text_of(one.get('sku'))}"
+        for one in list_of(entry["restocked"])
+    ]
+    return (
+        f"Returned to stock there: {', '.join(back)}." if back else "Nothing was returned to stock."
+    )

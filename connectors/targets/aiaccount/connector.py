@@ -5,8 +5,8 @@ Here: the calls and their headers. Not here: bytes (payload.py), answers (answer
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Literal
 from urllib.parse import urlencode
@@ -38,13 +38,14 @@ from connectors.targets.aiaccount import lookup, payload, probe
 from connectors.targets.aiaccount.answers import answers_of, unanswered
 from connectors.targets.aiaccount.documents import DOCUMENTS
 from connectors.targets.aiaccount.outcomes import hear, object_of
+from connectors.targets.aiaccount.ways import KEY_LASTS
 from connectors.transport.http import Http, HttpFailure, mask
 from connectors.transport.strict_json import loads
 
 KNOWN_BY = (
     DuplicateWindow(
         "The key of a call is known for 30 days (our contract; AiAccount gives no figure).",
-        timedelta(days=30),
+        KEY_LASTS,
     ),
     DuplicateWindow(
         "The same number and party is known as long as it is there (its help page, AiAccount Sync)."
@@ -52,7 +53,7 @@ KNOWN_BY = (
 )
 FORM = ConnectionForm(
     title="AiAccount",
-    gives="Sales invoices, sales receipts, expense bills, expense payments",
+    gives="Sales invoices, sales receipts, expense bills, expense payments, sales refunds",
     needs="API key and company ID",
     tells=BookFacts(closing_date="told", known_by=KNOWN_BY),
     e_invoices=EInvoices(
@@ -107,7 +108,7 @@ FORM = ConnectionForm(
         steps=(
             "Open AiAccount as its owner, in the company that the documents are for.",
             "Go to Settings > Integrations > API Keys and create a key named Clearpost.",
-            "Tick Write sales and Read sales, and Write expenses for bills and payments.",
+            "Tick Write sales and Read sales; Write expenses for bills, Write refunds for refunds.",
             "Copy the key and paste it here. AiAccount shows it once.",
         ),
     ),
@@ -145,7 +146,7 @@ class AiAccount:
         batch_name: str,
         action: Action = "create",  # noqa: ARG002 - it can do nothing else
     ) -> Payload:
-        """One invoice as JSON; any other document, or many of one type, as a workbook."""
+        """One invoice or refund as JSON; any other document, or many of one type, as a workbook."""
         return payload.build(documents, batch=batch, batch_name=batch_name)
 
     def rows_of(self, document: OutgoingDocument) -> int:
@@ -198,11 +199,21 @@ class AiAccount:
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
+        return self.test_whole((), settings, secret, http)
+
+    def more_calls(self, documents: Collection[str]) -> int:  # noqa: ARG002 - one call tells all
+        """None: what the usual test reads says of each type whether it is taken."""
+        return 0
+
+    def test_whole(
+        self, documents: Collection[str], settings: Settings, secret: str, http: Http
+    ) -> ConnectionReport:
+        """Try the connection, and whether each of these types is taken, without writing."""
         fault = probe.key_fault(secret)
         if fault:
             return probe.no_key(fault)
         told = _reader(settings, secret, http)("/v1/connection")
-        return probe.report(settings, self.rounding(settings), secret, told)
+        return probe.report(settings, self.rounding(settings), secret, told, documents)
 
     def import_page(self, settings: Settings, answer: bytes) -> str:
         """The entry of AiAccount's import history; blank without the setting `app_url`, and for a

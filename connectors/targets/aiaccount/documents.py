@@ -1,12 +1,8 @@
-"""The document types that AiAccount takes, and where each goes, as data.
+"""The document types that AiAccount takes, as data.
 
-Here: columns, limits and which field means what; its import, its own page, its words. A sheet has
-one row for each line, which repeats the cells of its document. Not here: how it becomes bytes
-(payload.py).
+Here: columns, limits and which field means what. A sheet has one row for each line, which repeats
+the cells of its document. Not here: where each goes (ways.py), how it becomes bytes (payload.py).
 """
-
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 from connectors.contract.schema import Amounts, Books, DocumentSchema, FieldSchema
 from connectors.targets.aiaccount.field_meanings import MEANINGS
@@ -56,6 +52,9 @@ _LINE_NO = FieldSchema(name="LineNo", title="Line No", wire="line_no", type="who
 _DESCRIPTION = _must("Description", "Description", "description", 200)
 _ACCOUNT = _must("AccountCode", "Account Code", "account_code", 12, "account")
 _TAX_CODE = _must("TaxCode", "Tax Code", "tax_code", 20, "tax")
+_QUANTITY = FieldSchema(
+    name="Quantity", title="Quantity", wire="quantity", type="quantity", required=True, places=4
+)
 _TAX_AMOUNT = _money("TaxAmount", "Tax Amount", "tax_amount", required=False)
 _PAID = (
     _AMOUNT,
@@ -91,14 +90,7 @@ _SALES_INVOICE = DocumentSchema(
         _LINE_NO,
         _text("SKU", "SKU", "sku", 50, "item"),
         _DESCRIPTION,
-        FieldSchema(
-            name="Quantity",
-            title="Quantity",
-            wire="quantity",
-            type="quantity",
-            required=True,
-            places=4,
-        ),
+        _QUANTITY,
         _text("UOM", "UOM", "uom", 12),
         _money("UnitPrice", "Unit Price", "unit_price", required=True, places=4),
         _money("DiscountAmount", "Discount Amount", "discount_amount", required=False),
@@ -197,83 +189,36 @@ _EXPENSE_PAYMENT = DocumentSchema(
     lists=LISTS,
 )
 
-DOCUMENTS = MEANINGS.on_all((_SALES_INVOICE, _SALES_RECEIPT, _EXPENSE_BILL, _EXPENSE_PAYMENT))
-"""All of them."""
-SALES_INVOICE, SALES_RECEIPT, EXPENSE_BILL, EXPENSE_PAYMENT = DOCUMENTS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """How one document type goes in and is found again.
-
-    `shown` are the fields that a look-up tells of it, by our names and AiAccount's. `alone` says
-    that one document may go as JSON, to the place where it is looked up.
-    """
-
-    schema: DocumentSchema
-    imports: str
-    listing: str
-    sheet: str
-    shown: Mapping[str, str]
-    alone: bool = False
-
-    @property
-    def number(self) -> str:
-        """AiAccount's word for the number."""
-        return _word(self.schema, self.schema.number_field)
-
-    @property
-    def amount(self) -> str:
-        """Our name of the total of the document."""
-        return next(iter(self.shown))
-
-    @property
-    def party(self) -> str:
-        """AiAccount's word for the customer or supplier."""
-        return _word(self.schema, self.schema.party_field).partition(".")[0]
-
-
-def _word(schema: DocumentSchema, name: str) -> str:
-    return next(field.wire for field in schema.header if field.name == name)
-
-
-_OF_A_TOTAL = {"Total": "total", "Currency": "currency"}
-_OF_A_PAYMENT = {"Amount": "amount", "Currency": "currency"}
-
-_WAYS = (
-    Way(
-        schema=SALES_INVOICE,
-        imports="/v1/imports/sales-invoices",
-        listing="/v1/sales/invoices",
-        sheet="Sales Invoices",
-        shown=_OF_A_TOTAL,
-        alone=True,
+_SALES_REFUND = DocumentSchema(
+    target="aiaccount",
+    name="sales_refund",
+    title="Sales refund",
+    header=(
+        _must("RefundNumber", "Refund Number", "refund_number", NUMBER_MAX),
+        _INVOICE_NUMBER,
+        _CUSTOMER,
+        _date("RefundDate", "Refund Date", "refund_date"),
+        _must("SourceRefundStatus", "Source Refund Status", "source_refund_status", 50),
+        FieldSchema(name="Currency", title="Currency", required=True, max_length=3, sent=False),
+        _TOTAL,
     ),
-    Way(
-        schema=SALES_RECEIPT,
-        imports="/v1/imports/sales-receipts",
-        listing="/v1/sales/receipts",
-        sheet="Sales Receipts",
-        shown={**_OF_A_PAYMENT, "InvoiceNumber": "invoice_number"},
+    lines=(
+        _must("SKU", "SKU", "sku", 50, "item"),
+        _QUANTITY,
+        _AMOUNT,
     ),
-    Way(
-        schema=EXPENSE_BILL,
-        imports="/v1/imports/expense-bills",
-        listing="/v1/expenses/bills",
-        sheet="Expense Bills",
-        shown=_OF_A_TOTAL,
-    ),
-    Way(
-        schema=EXPENSE_PAYMENT,
-        imports="/v1/imports/expense-payments",
-        listing="/v1/expenses/payments",
-        sheet="Expense Payments",
-        shown={**_OF_A_PAYMENT, "BillNumber": "bill_number"},
-    ),
+    number_field="RefundNumber",
+    number_max=NUMBER_MAX,
+    date_field="RefundDate",
+    party_field="Customer",
+    total_field="Total",
+    amounts=Amounts(amount="Amount", quantity="Quantity", tax_is="inside"),
+    singly=True,
+    shown=False,
 )
 
-WAYS: Mapping[str, Way] = {way.schema.name: way for way in _WAYS}
-"""By the name of the document type."""
-
-BY_PATH: Mapping[str, Way] = {path: way for way in _WAYS for path in (way.imports, way.listing)}
-"""By the place that a call goes to."""
+DOCUMENTS = MEANINGS.on_all(
+    (_SALES_INVOICE, _SALES_RECEIPT, _EXPENSE_BILL, _EXPENSE_PAYMENT, _SALES_REFUND)
+)
+"""All of them."""
+SALES_INVOICE, SALES_RECEIPT, EXPENSE_BILL, EXPENSE_PAYMENT, SALES_REFUND = DOCUMENTS

@@ -15,6 +15,11 @@ MEANINGS: Final = Meanings(
         "PaymentNumber": "Our number of the payment; with the supplier it names it in AiAccount.",
         "InvoiceDate": "Day of the invoice, which must lie in an open period.",
         "ReceiptDate": "Day on which the money came in, which must lie in an open period.",
+        "RefundNumber": "Our number of the refund; with the customer it names it in AiAccount.",
+        "RefundDate": "Day on which the money went back, which must lie in an open period.",
+        "SourceRefundStatus": (
+            "The shop's own word. Only Refunded + Items Returned puts the items back into stock."
+        ),
         "BillDate": "Day of the bill, which must lie in an open period.",
         "PaymentDate": "Day of the payment, which must lie in an open period.",
         "DueDate": "Day by which it has to be paid.",
@@ -54,6 +59,9 @@ MEANINGS: Final = Meanings(
     apart={
         "sales_invoice.InvoiceNumber": "Our number of it; with the customer it names it there.",
         "expense_bill.BillNumber": "Our number of it; with the supplier it names it there.",
+        "sales_refund.InvoiceNumber": "Number of the sales invoice of which money goes back.",
+        "sales_refund.Currency": "That of the invoice; AiAccount knows it and is not sent it.",
+        "sales_refund.Total": "All that goes back, with tax; it is compared and not sent.",
         "sales_invoice.Notes": "A note that AiAccount keeps; rules may name it and never fill it.",
     },
 )

@@ -14,8 +14,8 @@ from urllib.parse import quote
 from connectors.contract import Answer, Found, Kept, OutgoingDocument
 from connectors.kit.calls import KEPT_BYTES, Get, unclear
 from connectors.targets.aiaccount.answers import document_answer
-from connectors.targets.aiaccount.documents import WAYS
 from connectors.targets.aiaccount.outcomes import Heard, decimal_of, hear, list_of, pause_of
+from connectors.targets.aiaccount.ways import KEY_LASTS, WAYS
 from connectors.transport.http import HttpFailure
 from grammar.text.amounts import in_currency
 
@@ -35,11 +35,22 @@ def look_up(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Fo
         found = _in_import(document, str(entry.get("id", "")), get, now)
         if found is not None:
             return found
+    if not WAYS[document.document].shown:
+        return _not_shown(document, _proof(by_key))
     return _by_number(document, key, get, now)
+
+
+def _not_shown(document: OutgoingDocument, proof: bytes = b"") -> Found:
+    """It is in no list there, whether it was taken or not: never the proof that it may be made."""
+    title = WAYS[document.document].schema.title.lower()
+    words = f"AiAccount shows no {title}: only the same call with the same key tells."
+    return Found(kind="unknown", words=words, proof=proof, key_lasts=KEY_LASTS)
 
 
 def read(document: OutgoingDocument, get: Get, now: datetime) -> Found:
     """What the target has for the document as it was sent, as far as AiAccount shows it."""
+    if not WAYS[document.document].shown:
+        return _not_shown(document)
     heard = _listed(document, get, now)
     if isinstance(heard, Found):
         return heard
@@ -71,7 +82,14 @@ def _from_answer(answer: Answer, proof: bytes) -> Found | None:
     if answer.kind == "accepted":
         words = "The import of this key took it."
         ref, total = answer.target_ref, answer.total
-        return Found(kind="equal", words=words, target_ref=ref, proof=proof, total=total)
+        return Found(
+            kind="equal",
+            words=words,
+            target_ref=ref,
+            proof=proof,
+            total=total,
+            besides=answer.besides,
+        )
     if answer.error_class == "stale_version":
         return Found(
             kind="different", words=answer.words, target_ref=answer.target_ref, proof=proof
@@ -85,7 +103,7 @@ def _from_answer(answer: Answer, proof: bytes) -> Found | None:
 def _listed(document: OutgoingDocument, get: Get, now: datetime) -> Heard | Found:
     way = WAYS[document.document]
     number, party = quote(document.number, safe=""), quote(document.party, safe="")
-    return _get(get, f"{way.listing}?{way.number}={number}&{way.party}={party}", now, "data")
+    return _get(get, f"{way.page}?{way.number}={number}&{way.party}={party}", now, "data")
 
 
 def _by_number(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Found:

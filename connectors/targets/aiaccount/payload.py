@@ -1,7 +1,7 @@
-"""A document as the bytes AiAccount takes: one invoice as JSON, all else as a workbook.
+"""A document as the bytes AiAccount takes: one invoice or refund as JSON, all else as a workbook.
 
 Here: pure building, and the refusal of what AiAccount could only misread. Not here: where it goes
-(documents.py), sending (connector.py).
+(ways.py), sending (connector.py).
 """
 
 import json
@@ -14,7 +14,7 @@ from connectors.contract import Answer, OutgoingDocument, Payload
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.kit.preflight import NUMERIC, Fault, refused, value_fault
 from connectors.kit.workbook import Written, write
-from connectors.targets.aiaccount.documents import WAYS, Way
+from connectors.targets.aiaccount.ways import WAYS, Way
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 JSON = "application/json; charset=utf-8"
@@ -46,9 +46,10 @@ def build(documents: Sequence[OutgoingDocument], *, batch: bool, batch_name: str
     refused = {at: said for at, doc in enumerate(documents) if (said := _preflight(way, doc))}
     good = [(at, doc) for at, doc in enumerate(documents) if at not in refused]
     numbers = tuple(document.number for document in documents)
-    if not batch and len(documents) != 1:
+    in_file = way is None or (bool(way.imports) and (batch or not way.alone))
+    if not (batch and in_file) and len(documents) != 1:
         raise ValueError("a call of its own carries one document")
-    if batch or not (way and way.alone):
+    if way is None or in_file:
         return _workbook(way, good, numbers, refused, batch_name or documents[0].number)
     return _json(way, good, numbers, refused)
 
@@ -60,10 +61,13 @@ def _json(way: Way, good: Good, numbers: tuple[str, ...], refused: Mapping[int, 
         content = _wire(way.schema.header, document.fields)
         content["lines"] = [_wire(way.schema.lines, line) for line in document.lines]
         body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-        rows = {int(line["LineNo"]): document.number for line in document.lines}
+        rows = {
+            int(line.get("LineNo", at)): document.number
+            for at, line in enumerate(document.lines, start=1)
+        }
     return Payload(
         method="POST",
-        path=way.listing,
+        path=way.page,
         headers={"Prefer": "wait=10"},
         body=body,
         content_type=JSON,
@@ -167,7 +171,7 @@ def _fault(schema: DocumentSchema, document: OutgoingDocument) -> Fault | None:
             if found := _field_fault(field, values.get(field.name, ""), where):
                 return found
         number = values.get("LineNo", "")
-        if number in seen:
+        if number and number in seen:
             return "bad_value", f"Line No {number} occurs twice."
         seen.add(number)
     return None

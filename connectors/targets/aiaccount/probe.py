@@ -4,7 +4,8 @@ Here: the steps and the snapshot of what AiAccount knows. Not here: writing.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 from connectors.contract import ConnectionReport, Rounding, Settings, Snapshot, Step
 from connectors.kit.reach import NAME as REACH
 from connectors.kit.reach import reach, says
+from connectors.targets.aiaccount.documents import SALES_REFUND
+from connectors.targets.aiaccount.outcomes import object_of
 from connectors.transport.http import KEY_REFUSED, HttpAnswer, HttpFailure, reached
 from connectors.transport.strict_json import loads
 
@@ -44,9 +47,15 @@ def key_fault(secret: str) -> str:
 
 
 def report(
-    settings: Settings, declared: Rounding, secret: str, answer: HttpAnswer | HttpFailure
+    settings: Settings,
+    declared: Rounding,
+    secret: str,
+    answer: HttpAnswer | HttpFailure,
+    documents: Collection[str] = (),
 ) -> ConnectionReport:
-    """The steps and the snapshot that follow from one answer of the connection endpoint."""
+    """The steps and the snapshot that follow from one answer of the connection endpoint. All of
+    these document types must be taken.
+    """
     made = (
         Step(STEPS[0], ok=True, words="No spaces or hidden characters."),
         reach(settings, answer),
@@ -63,7 +72,9 @@ def report(
         words = "AiAccount's answer lacks the company, the key or the settings."
         hint = "Compare the address of the interface, then ask the support of AiAccount."
         return ConnectionReport.stopped(STEPS, *made, Step.failed(STEPS[2], words, hint, "answer"))
-    steps = (*made, _accepted(snapshot), *_fitting(settings, declared, snapshot))
+    refunds = object_of(content, "capabilities").get("refunds") is True
+    taken = Taken(documents, refunds=refunds)
+    steps = (*made, _accepted(snapshot), *_fitting(settings, declared, snapshot, taken))
     return ConnectionReport(steps=steps, snapshot=snapshot)
 
 
@@ -110,10 +121,29 @@ def _accepted(snapshot: Snapshot) -> Step:
     return Step(STEPS[2], None, words, f"Make it active at {AT_KEYS}.", "key.inactive")
 
 
-def _fitting(settings: Settings, declared: Rounding, snapshot: Snapshot) -> Iterator[Step]:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The document types that have to be taken, and whether the company there takes refunds."""
+
+    documents: Collection[str]
+    refunds: bool
+
+    @property
+    def refused(self) -> bool:
+        """Whether refunds are to be taken, and are not."""
+        return SALES_REFUND.name in self.documents and not self.refunds
+
+
+def _fitting(
+    settings: Settings, declared: Rounding, snapshot: Snapshot, taken: Taken
+) -> Iterator[Step]:
     yield _company(settings, snapshot)
-    missing = [name for name in _needs(settings, snapshot) if name not in snapshot.permissions]
-    yield _permitted(missing, bills="expense.write" in snapshot.permissions)
+    needs = _needs(settings, snapshot, taken.documents)
+    missing = [name for name in needs if name not in snapshot.permissions]
+    if taken.refused and not missing:
+        yield Step.failed(STEPS[4], NO_REFUNDS, NO_REFUNDS_HINT, "refunds.off")
+    else:
+        yield _permitted(missing, taken.documents, snapshot.permissions)
     yield (
         Step.failed(
             STEPS[5],
@@ -160,7 +190,8 @@ _LOST = {
 """Permission -> what does not work without it."""
 
 
-def _permitted(missing: list[str], *, bills: bool) -> Step:
+def _permitted(missing: list[str], documents: Collection[str], may: Collection[str]) -> Step:
+    bills = "expense.write" in may
     if missing:
         lost = [*missing, *([] if bills or "expense.write" in missing else ["expense.write"])]
         names = [(name, f"“{_TICKED.get(name, name)}”") for name in lost]
@@ -169,7 +200,9 @@ def _permitted(missing: list[str], *, bills: bool) -> Step:
         hint = f"Tick {' and '.join(_TICKED.get(one, one) for one in missing)} on the key in "
         return Step.failed(STEPS[4], words, f"{hint}AiAccount, then test again.", "key.permission")
     if bills:
-        return Step(STEPS[4], ok=True, words=_ALL)
+        return Step(
+            STEPS[4], ok=True, words=_WITH_REFUNDS if SALES_REFUND.name in documents else _ALL
+        )
     words = f"{_SALES} may be written. Without “Write expenses” it takes no bills and no payments."
     hint = "Tick Write expenses on the key if bills are posted."
     return Step(STEPS[4], None, words, hint, "key.bills")
@@ -177,6 +210,15 @@ def _permitted(missing: list[str], *, bills: bool) -> Step:
 
 _SALES = "Sales invoices and sales receipts"
 _ALL = f"{_SALES}, expense bills and expense payments may be written."
+_WITH_REFUNDS = f"{_SALES}, expense bills, expense payments and sales refunds may be written."
+NO_REFUNDS = "AiAccount takes no refunds in this company, and the rules post some."
+NO_REFUNDS_HINT = "Ask AiAccount to switch refunds on, or enter them there by hand."
+_WRITES = {
+    "expense_bill": "expense.write",
+    "expense_payment": "expense.write",
+    "sales_refund": "refund.write",
+}
+"""Document type -> what it needs beside what every connection does."""
 _TICKED = {
     "sales.write": "Write sales",
     "sales.read": "Read sales",
@@ -188,11 +230,12 @@ _TICKED = {
 }
 
 
-def _needs(settings: Settings, snapshot: Snapshot) -> tuple[str, ...]:
+def _needs(settings: Settings, snapshot: Snapshot, documents: Collection[str]) -> tuple[str, ...]:
     given = settings.get("needs")
     needs = tuple(map(str, given)) if isinstance(given, (list, tuple)) else NEEDED
-    extra = ("einvoice.submit",) if snapshot.einvoice_enabled else ()
-    return (*needs, *(name for name in extra if name not in needs))
+    extra = ["einvoice.submit"] if snapshot.einvoice_enabled else []
+    extra += [name for document, name in _WRITES.items() if document in documents]
+    return tuple(dict.fromkeys((*needs, *extra)))
 
 
 def _quota(settings: Settings, snapshot: Snapshot) -> Step:
