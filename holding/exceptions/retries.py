@@ -18,7 +18,7 @@ from holding.access.actors import Actor, may
 from holding.audit.events import Fact, record_events
 from holding.exceptions import notes
 from holding.exceptions.holds import Desk, Done, Each, Left, alone, done
-from holding.lifecycle.causes import INACTIVE, UNSEEN, WITHDRAWN, close, settle
+from holding.lifecycle.causes import INACTIVE, WITHDRAWN, close, settle
 from holding.lifecycle.changes import wake_records
 from holding.refusal import Refusal
 from holding.store import bulk
@@ -41,9 +41,9 @@ from rules.values.clauses import clears_when
 
 ACT: Final = "hold.retry"
 SUPERVISOR: Final = "posting.approve"  # whoever may release may also try a second time
-_A_PERSON_KNOWS: Final = frozenset({INACTIVE, UNSEEN, WITHDRAWN})
+_A_PERSON_KNOWS: Final = frozenset({INACTIVE, WITHDRAWN})
 """What changed outside: a party is active again (the target is asked first), or nothing of a file
-that was withdrawn, or of what the target shows to people alone, is in the target.
+that was withdrawn is in the target.
 """
 LONGEST_PAUSE: Final = timedelta(seconds=RETRY["temporary"].pauses[1])
 

@@ -203,7 +203,7 @@ _WAYS = {
     WITHDRAWN: "a person retries it; it is then put in another file",
     UNSEEN: (
         "a person looks for it in the accounting system, then links it where it is there,"
-        " retries it where it is not, or skips it"
+        " sends it again where it is not, or skips it"
     ),
 }
 

@@ -77,8 +77,7 @@ def unseen(case: Case, words: str, tries: int) -> bool:
     """The target shows no such document, and does not know the key any more or was asked often
     enough: a person looks there whether it was made, and says so.
     """
-    error_class: ErrorClass = "uncertain"
-    return _failed(case, PushState.CONFLICT, UNSEEN, error_class, words, "", tries=tries)
+    return _failed(case, PushState.CONFLICT, UNSEEN, "duplicate", words, "", tries=tries)
 
 
 def withdrawn(case: Case, words: str, file: str) -> bool:

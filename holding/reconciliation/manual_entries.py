@@ -24,7 +24,7 @@ from holding.exceptions.releases import decide_one
 from holding.journal.evidence import push_key
 from holding.journal.push_rows import conflicted, join_lines, keep_look
 from holding.journal.target_holds import MANUAL, UNDER_OUR_NUMBER
-from holding.lifecycle.causes import TOTALS, beside, close, settle
+from holding.lifecycle.causes import TOTALS, UNSEEN, beside, close, settle
 from holding.lifecycle.changes import read_now, wake_records
 from holding.lifecycle.states import move_posting
 from holding.refusal import Refusal
@@ -46,18 +46,24 @@ def look_again(
     now: datetime,
     op: str | None = None,
 ) -> Done | Refusal:
-    """It was put right in the target: have it looked at, and go on with what is seen."""
+    """It was put right in the target: have it looked at, and go on with what is seen. What only
+    people can see there is sent again: they did not find it.
+    """
 
     def act(desk: Desk, hold: Hold, voice: Voice) -> Done | Refusal:
         why, name, number = reason.strip(), voice.name, hold.number
+        unseen = hold.code == UNSEEN  # only a person can look there
         if hold.code == TOTALS:  # ended by the reading itself, where the total is right by then
             read_now(session, [hold.posting_id or 0], now)
             made = done(hold, f"{name} had {number} read again in the accounting system: {why}")
             desk.tell([made], "hold.looked_again", now, op, actor=voice)
             return made
-        told = f"to be looked at again: {why}"
+        told = f"not found there: {why}" if unseen else f"to be looked at again: {why}"
         close(session, [hold], voice, state=HoldState.CLEARED, why=told, now=now)
-        made = done(hold, f"{name} had {number} looked up again in the accounting system: {why}")
+        say = f"{name} had {number} looked up again in the accounting system: {why}"
+        if unseen:
+            say = f"{name} did not find {number} there, and had it sent again: {why}"
+        made = done(hold, say)
         desk.tell([made], "hold.looked_again", now, op, actor=voice)
         wake_records(session, [hold.record_id], now)
         settle(session, [hold])

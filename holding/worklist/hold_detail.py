@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.access.reach import narrowed
+from holding.lifecycle.causes import UNSEEN
 from holding.reconciliation.manual_entries import waits_for_a_look
 from holding.store.row_objects import Columns, of
 from holding.tables import (
@@ -118,6 +119,11 @@ class HoldRow:
     def in_target(self) -> bool:
         """Whether what somebody does in the target ends it, and a look that sees it."""
         return waits_for_a_look(self.code, self.error_class, of_push=self.of_push)
+
+    @property
+    def unseen(self) -> bool:
+        """Whether only a person can see in the target if it is there."""
+        return self.code == UNSEEN
 
     @property
     def rejectable(self) -> bool:

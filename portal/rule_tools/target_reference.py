@@ -217,6 +217,10 @@ def _said_of(document: DocumentSchema) -> Iterator[str]:
         yield "With a single line, all may stand in its head."
     if document.touches_earlier:
         yield "It is refused where a document that it follows lies in a locked period."
+    if document.singly:
+        yield "Each goes in a call of its own."
+    if not document.shown:
+        yield "No list shows it: it is not read again, and a lost answer is asked for by its key."
 
 
 def _fields(fields: Sequence[FieldSchema]) -> str:

@@ -140,7 +140,7 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
     "TGT08": _by_target("A person enters on the page of the file how its import ended"),
     "TGT09": _by_target("A person retries it, in another file"),
     "TGT10": _by_target(
-        "A person looks for it there, then links it, retries it or skips it", Releaser.DECIDES
+        "A person looks for it there, then links it, sends it again or skips it", Releaser.DECIDES
     ),
     "UOM01": _by_rules(_NOBODY, "An entry in the table of units"),
     "UOM08": _by_rules(_NOBODY, "Units table, accounting system and mapping agree"),

@@ -156,7 +156,7 @@ def test_a_day_before_the_key_may_be_forgotten_a_person_is_asked(sold: Lane) -> 
     later(sold, KNOWN + timedelta(minutes=1))
     assert (sold.state(key), len(calls(sold))) == ("failed", 1)
     [hold] = [hold for hold in sold.rows(Hold) if hold.state == "open"]
-    assert (hold.code, hold.rule, hold.error_class) == ("TGT10", "target.not_shown", "uncertain")
+    assert (hold.code, hold.rule, hold.error_class) == ("TGT10", "target.not_shown", "duplicate")
     assert hold.message.startswith("Sent 1 time without a clear answer.")
     assert "a person looks for it in the accounting system" in hold.would_pass
     assert [push.state for push in sold.rows(Push)] == ["conflict"]

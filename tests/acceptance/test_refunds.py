@@ -1,0 +1,197 @@
+"""Money that went back is a refund in AiAccount, once, whatever becomes of the answers.
+
+One company under the starter rules and those of refunds.rules; NetShop tells of refunds by webhook.
+A test moves the clock and lets a worker run.
+"""
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.acceptance.conftest import STARTER
+from tests.acceptance.houses import quiet
+from tests.acceptance.orders import clean, days_ago, later
+from tests.acceptance.parts import Part, read, state
+from tests.acceptance.product import (
+    ADMIN,
+    APPROVER,
+    CURRENT_COMPANY,
+    FINANCE,
+    House,
+    Product,
+    Visitor,
+    free_environment,
+)
+from tests.acceptance.quiet import BASE, ask_target, rows, work, writes
+
+pytestmark = pytest.mark.slow
+DAY = 24 * 3600.0
+READY = "ready    paid, packed, delivered"
+HELD = re.compile(r"    hold     refunded_partly .*\n")
+"""The starter has a part refund entered by hand; here the order goes, and its refund follows."""
+RETURNED, REFUNDED = "Refunded + Items Returned", "Refunded"
+
+
+@pytest.fixture(scope="module")
+def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("refunds")
+    rules = folder / "refunds-aiaccount"
+    shutil.copytree(STARTER, rules)
+    shutil.copy(Path(__file__).with_name("refunds.rules"), rules)
+    (rules / "orders_test.rules").unlink()  # it says what is held otherwise than here
+    clearing = rules / "clearing.rules"
+    said = clearing.read_text("utf-8")
+    assert READY in said
+    assert HELD.search(said)
+    clearing.write_text(HELD.sub("", said).replace(READY, f"{READY}, refunded_partly"), "utf-8")
+    (folder / "work").mkdir()
+    product = Product(command, folder / "work", free_environment())
+    with quiet(product, rules) as opened:
+        work(opened)
+        yield opened
+
+
+def deliver(house: House, order: dict[str, Any]) -> None:
+    """A webhook of the product's own time, and a worker's pass."""
+    clock = house.product.home / "clock"
+    shift = float(clock.read_text("ascii")) if clock.exists() else 0.0
+    raw = json.dumps({"event": "order.updated", "orders": [order]}).encode()
+    event = f"evt_{order['id']}_{order['version']}"
+    answer = house.post_hook(raw, event_id=event, at=time.time() + shift)
+    assert answer.status_code == 202, answer.text
+    work(house)
+
+
+def sold(house: House, number: int) -> dict[str, Any]:
+    """An order of two glasses, invoiced: RM 11.00 with tax."""
+    given = clean(number, ordered_at=days_ago(2), paid_at=days_ago(2), updated_at=days_ago(2))
+    deliver(house, given)
+    assert f"NS-{number}" in house.created()
+    return given
+
+
+WAITING = "SELECT number FROM record WHERE number LIKE 'RF-712%' AND state <> 'held'"
+
+
+def given_back(house: House, order: dict[str, Any], words: str) -> None:
+    """One of the two glasses was paid back."""
+    line = {"sku": "CUP-GLASS-20", "name": "Glass", "qty": "1", "amount": "5.50"}
+    back = {"id": f"RF-{order['id']}", "status": words, "amount": "5.50", "items": [line]}
+    deliver(house, later(order, refund=back))
+
+
+def page_of(visitor: Visitor, number: int, tab: str = "seven") -> Part:
+    return read(visitor.get(f"{BASE}/records/netshop/refund/RF-{number}?tab={tab}"))
+
+
+def told(house: House, number: int) -> list[tuple[str, str]]:
+    """What the target noted of each call that reached it with the refund: its effect, its key."""
+    return [(line["effect"], line["key"]) for line in writes(house, f"RF-{number}")]
+
+
+def stock(house: House) -> float:
+    there = requests.get(f"{house.target}/_sim/stock", timeout=10).json()["stock"]
+    return float(there["CMP-1042"]["CUP-GLASS-20"])
+
+
+def made(house: House, number: int) -> dict[str, Any]:
+    documents = requests.get(f"{house.target}/_sim/documents", timeout=10).json()["documents"]
+    (found,) = [one for one in documents if one["number"] == f"RF-{number}"]
+    assert isinstance(found, dict)
+    return found
+
+
+def goes_by(house: House, seconds: float) -> None:
+    house.product.shift_clock(seconds)
+    work(house)
+
+
+def test_only_what_came_back_returns_to_stock_and_the_record_says_which(house: House) -> None:
+    """The refund names its invoice; the shop's word decides about the stock, and both are told."""
+    finance = house.visitor(FINANCE)
+    for number, words, back in ((7101, RETURNED, 1), (7102, REFUNDED, 0)):
+        order = sold(house, number)
+        before = stock(house)
+        given_back(house, order, words)
+        document = made(house, number)
+        assert (document["type"], document["paid"]) == ("sales_refund", f"NS-{number}")
+        assert (document["total"], document["currency"]) == ("5.50", "MYR")
+        assert stock(house) - before == back
+        assert state(page_of(finance, number)) == "Posted"
+        trail = page_of(finance, number, "trace").text
+        assert ("Returned to stock there: 1 CUP-GLASS-20." in trail) == bool(back)
+        assert ("Nothing was returned to stock." in trail) != bool(back)
+
+
+def test_an_answer_that_is_lost_is_asked_for_by_the_same_call(house: House) -> None:
+    order = sold(house, 7111)
+    ask_target(house, "faults", fault="timeout_after")
+    given_back(house, order, RETURNED)
+    for at in range(1, 20):
+        goes_by(house, at * 60)
+    ((first, key), (second, again)) = told(house, 7111)
+    assert ((first, second), key) == (("created", "replayed"), again)
+    assert state(page_of(house.visitor(FINANCE), 7111)) == "Posted"
+
+
+def test_without_any_answer_a_person_looks_and_says_what_is_there(house: House) -> None:
+    """Three refunds without an answer: one is there and linked, one is not and sent, one is given
+    up. Each way is on the page of its hold, and none is taken twice.
+    """
+    orders = {number: sold(house, number) for number in (7121, 7122, 7123)}
+    for number, order in orders.items():
+        first = "timeout_after" if number == 7121 else "html_502"
+        ask_target(house, "faults", plan=[first, *["html_502"] * 11], number=f"RF-{number}")
+        given_back(house, order, REFUNDED)
+    for at in range(1, 60):
+        goes_by(house, DAY + at * 1200)
+        if not rows(house, WAITING):
+            break
+    finance = house.visitor(APPROVER)
+    for number in orders:
+        assert "Sent 12 times without a clear answer." in page_of(finance, number).text
+        assert len(told(house, number)) == (1 if number == 7121 else 0)
+
+    link, again, skip = (hold_of(finance, number) for number in orders)
+    assert "AiAccount shows no sales refund" in finance.get(link)
+    assert "Not there: send RF-7122 again" in finance.get(again)
+    act(finance, link, "link", number="RF-7121", reason="It is there, seen on its page.")
+    act(finance, again, "look", reason="Its list of refunds, all of November.")
+    act(finance, skip, "reject", reason="Paid back in cash.")
+    goes_by(house, 2 * DAY)
+    finance = house.visitor(FINANCE)
+    assert [state(page_of(finance, number)) for number in orders] == [
+        "Posted", "Posted", "Not posted (rejected)",
+    ]  # fmt: skip
+    effects = [[effect for effect, _ in told(house, number)] for number in orders]
+    assert effects == [["created"], ["created"], []]
+
+
+def hold_of(finance: Visitor, number: int) -> str:
+    """The page of the open hold of a refund."""
+    page = finance.get(f"{BASE}/records/netshop/refund/RF-{number}")
+    found = re.search(rf'href="({BASE}/holding/\d+)[?"]', page)
+    assert found, page[:3000]
+    return found[1]
+
+
+def act(finance: Visitor, hold: str, what: str, **values: str) -> None:
+    answer = finance.post(f"{hold}/{what}", finance.get(hold), **values)
+    assert answer.ok, answer.text[:1500]
+
+
+def test_the_test_of_the_connection_says_when_refunds_are_not_taken(house: House) -> None:
+    """The rules post refunds, so a person's test tries them; a company may have none there."""
+    words = ("connection", "test", "aiaccount", "--company", CURRENT_COMPANY, "--as", ADMIN)
+    assert "sales refunds may be written" in house.product.run(*words).stdout
+    ask_target(house, "company", refunds_enabled=False)
+    answer = house.product.run(*words, code=1)
+    assert "AiAccount takes no refunds in this company" in answer.stdout + answer.stderr
+    ask_target(house, "company", refunds_enabled=True)
