@@ -166,7 +166,10 @@ def lost(readme: Path, text: str) -> list[str]:
 def test_every_module_that_a_readme_of_a_connector_names_is_there(readme: Path) -> None:
     text = readme.read_text("utf-8")
     assert lost(readme, text) == []
-    assert lost(readme, text + "`connector.py` `ways.py` `simulator/`") == ["ways.py", "simulator/"]
+    assert lost(readme, text + "`connector.py` `paths.py` `simulator/`") == [
+        "paths.py",
+        "simulator/",
+    ]
 
 
 def words(page: str) -> list[tuple[str, str]]:

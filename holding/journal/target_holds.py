@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
-from connectors.contract.errors import RETRY
+from connectors.contract.errors import RETRY, RetryWay
 from grammar.text.finding_codes import ErrorClass
 from holding.access.teams import FALLBACK_TEAM
 from holding.exceptions.deadlines import answer_by
@@ -128,6 +128,11 @@ def settle(session: Session, record_ids: Collection[int], cause_ids: Collection[
     """After a change: the states of the records, the counters of the causes. Comes last."""
     refresh(session, sorted(set(record_ids)))
     causes.recount(session, cause_ids)
+
+
+def waits_for_a_look(code: str, error_class: ErrorClass, *, of_push: bool) -> bool:
+    """Whether only what is done in the target ends it."""
+    return of_push and code != MANUAL and RETRY[error_class].retry == RetryWay.NEVER
 
 
 def _hold(

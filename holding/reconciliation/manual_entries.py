@@ -14,8 +14,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connectors.contract import Found, Stands
-from connectors.contract.errors import RETRY, RetryWay
-from grammar.text.finding_codes import ErrorClass
 from holding.access.actors import Actor, Voice
 from holding.access.reach import Reach
 from holding.approvals.consent import posting_hash
@@ -23,7 +21,7 @@ from holding.exceptions.holds import Desk, Done, done
 from holding.exceptions.releases import decide_one
 from holding.journal.evidence import push_key
 from holding.journal.push_rows import conflicted, join_lines, keep_look
-from holding.journal.target_holds import MANUAL, UNDER_OUR_NUMBER
+from holding.journal.target_holds import MANUAL, UNDER_OUR_NUMBER, waits_for_a_look
 from holding.lifecycle.causes import TOTALS, UNSEEN, beside, close, settle
 from holding.lifecycle.changes import read_now, wake_records
 from holding.lifecycle.states import move_posting
@@ -80,11 +78,6 @@ def look_again(
         may=_decided_there,
         act=act,
     )
-
-
-def waits_for_a_look(code: str, error_class: ErrorClass, *, of_push: bool) -> bool:
-    """Whether only what is done in the target ends it."""
-    return of_push and code != MANUAL and RETRY[error_class].retry == RetryWay.NEVER
 
 
 def _decided_there(_: Desk, hold: Hold) -> Refusal | None:

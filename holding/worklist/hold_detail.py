@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.access.reach import narrowed
+from holding.journal.target_holds import waits_for_a_look
 from holding.lifecycle.causes import UNSEEN
-from holding.reconciliation.manual_entries import waits_for_a_look
 from holding.store.row_objects import Columns, of
 from holding.tables import (
     Cause,
