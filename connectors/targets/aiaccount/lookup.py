@@ -43,7 +43,7 @@ def look_up(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Fo
 def _not_shown(document: OutgoingDocument, proof: bytes = b"") -> Found:
     """It is in no list there, whether it was taken or not: never the proof that it may be made."""
     title = WAYS[document.document].schema.title.lower()
-    words = f"AiAccount shows no {title}: only the same call with the same key tells."
+    words = f"AiAccount lists no {title}s, so this one cannot be looked up."
     return Found(kind="unknown", words=words, proof=proof, key_lasts=KEY_LASTS)
 
 
