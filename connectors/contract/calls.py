@@ -11,6 +11,9 @@ from typing import Literal, Protocol
 
 from grammar.text.finding_codes import ErrorClass
 
+Action = Literal["create", "update", "void"]
+"""What is done to a document: made, brought to another content, made void."""
+
 Rounding = Literal["per_line", "sum_then_round"]
 """How a target makes a total: each line is rounded and then summed, or the sum is rounded once."""
 
@@ -152,6 +155,18 @@ class OutgoingDocument(Protocol):
     def lines(self) -> Sequence[Mapping[str, str]]:
         """Lines, fields by the schema's names."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a look-up is asked: whether this was done to the document, under this key; `standing` is
+    what was sent before, where it was.
+    """
+
+    document: OutgoingDocument
+    key: str
+    action: Action = "create"
+    standing: OutgoingDocument | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """What every target offers, and what only some can do.
 
-Here: the protocol; and those of targets that make later what they take in, exchange a stored key
-for a short one, show posted documents, at once or later, tell which were changed, find similar
-ones, tell whether a party is in use, or are tested whole. Not here: what passes through it
-(calls.py), what a target tells of its items (master_lists.py), anything that talks.
+Here: the protocol; and those of targets that are asked of many documents at once, make later what
+they take in, exchange a stored key for a short one, show posted documents, at once or later, tell
+which were changed, find similar ones, tell whether a party is in use, or are tested whole. Not
+here: what passes through it (calls.py), what a target tells of its items (master_lists.py),
+anything that talks.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,10 +13,12 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol, runtime_checkable
 
 from connectors.contract.calls import (
+    Action,
     ConnectionReport,
     Found,
     OutgoingDocument,
     Payload,
+    Question,
     Rounding,
     Sent,
     Stands,
@@ -25,8 +28,6 @@ from connectors.contract.schema import DocumentSchema
 from connectors.transport.http import Http
 
 Settings = Mapping[str, object]
-Action = Literal["create", "update", "void"]
-"""What is done to a document: made, brought to another content, made void."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +145,17 @@ class Target(Protocol):
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
+        ...
+
+
+@runtime_checkable
+class LooksTogether(Protocol):
+    """A target that tells of many documents in few calls whether they have been done."""
+
+    def look_up_together(
+        self, questions: Sequence[Question], settings: Settings, secret: str, http: Http
+    ) -> tuple[Found, ...]:
+        """For each question, in their order, what `look_up` would say of it alone."""
         ...
 
 

@@ -104,8 +104,10 @@ def _conditions(text: str) -> list[Condition] | None:
 
 
 def _plain(value: str) -> str:
-    """A value as a query writes it, without its quotes; yes and no have none."""
-    return value[1:-1].replace("\\'", "'") if value[0] == "'" else value.lower()
+    """A value as a query writes it, without its quotes, where a backslash stands before what is
+    meant as it is; yes and no have none.
+    """
+    return re.sub(r"\\(.)", r"\1", value[1:-1]) if value[0] == "'" else value.lower()
 
 
 def _fits(row: Shown, conditions: list[Condition]) -> bool:
