@@ -32,13 +32,15 @@ Settings = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How many calls a minute a target allows (None: it gives no figure), and how many calls one
-    document costs at most when it is sent, and when it is looked up.
+    """How many calls a target allows a minute and `at_once` (None: it gives no figure), and what
+    one document costs at most, sent or looked up; what a batch counts for, if not as one document.
     """
 
     per_minute: int | None = None
     to_send: int = 1
     to_look: int = 1
+    to_batch: int | None = None
+    at_once: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +158,6 @@ class LooksTogether(Protocol):
         self, questions: Sequence[Question], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
         """For each question, in their order, what `look_up` would say of it alone."""
-        ...
 
 
 @runtime_checkable

@@ -1,7 +1,7 @@
 """What of old rows no proof needs: raw bytes of deliveries, calls and uploads, after years.
 
 Here: taking them away from records that came to their end. Not here: when (the command `clearpost
-prune`), bytes of calls that were replaced (holding/posting/replaced_calls.py).
+prune`), bytes of calls that were replaced (holding/integrity/replaced_calls.py).
 
 Hashes, versions, verdicts, pushes, answers and events stay, and so does every proof: the content of
 a version is what its delivery came to, that of a push what its call carried.

@@ -9,6 +9,7 @@ import pytest
 from connectors.contract import Question
 from connectors.contract.targets import LooksTogether
 from connectors.registry import targets
+from connectors.targets.quickbooks import responses
 from connectors.targets.quickbooks.lookup import look_up_together
 from connectors.transport.http import HttpAnswer, HttpFailure
 from tests.connectors.quickbooks import money
@@ -178,6 +179,14 @@ class TestWhatIsOpen:
         first, second = look_up_together(TWO, get)
         assert (first.target_ref, second.kind) == ("7", "different")
         assert queries[1:] == ["select * from Invoice where DocNumber = 'NS-2' maxresults 1000"]
+
+    def test_an_answer_that_is_not_whole_makes_absence_a_question_of_its_own(self, monkeypatch):
+        monkeypatch.setattr(responses, "MOST", 1)
+        monkeypatch.setattr(responses, "PAGES", 1)
+        get, queries = answering(heard(numbered("NS-1")), heard())
+        first, second = look_up_together(TWO, get)
+        assert (first.target_ref, second.kind) == ("7", "absent")
+        assert len(queries) == 2
 
     def test_an_answer_that_tells_nothing_tells_it_of_all(self):
         enough = HttpAnswer(

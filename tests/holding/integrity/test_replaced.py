@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from connectors.contract import Answer
-from holding.posting.replaced_calls import remove_bodies
+from holding.integrity.replaced_calls import remove_bodies
 from holding.tables import Push, Request
 from tests.holding.pushing import Lane, answer_whole_files
 
