@@ -76,6 +76,7 @@ class Snapshot:
     items: Mapping[str, ItemSetup | None] | None = None  # those that were asked for
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     payment_methods: tuple[str, ...] | None = None
+    terms: tuple[str, ...] | None = None  # of payment
 
     def called(self, kind: str, code: str) -> dict[str, str]:
         """What is kept of a code: its name, where it was told."""
@@ -91,6 +92,7 @@ class Snapshot:
             "account": self.accounts,
             "currency": self.currencies,
             "payment_method": self.payment_methods,
+            "payment_term": self.terms,
         }
         return {kind: frozenset(codes) for kind, codes in listed.items() if codes is not None}
 

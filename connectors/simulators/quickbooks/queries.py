@@ -85,7 +85,9 @@ def _rows(books: Books, company: Company, entity: str) -> Iterator[Shown]:
     for key, name in company.lists.get(entity, {}).items():
         active = (entity, key) not in company.inactive
         sku = company.skus.get(key, "") if entity == "Item" else ""
-        told = {"Sku": sku} if sku else {}
+        told: dict[str, object] = {"Sku": sku} if sku else {}
+        if entity == "Term" and (due := company.terms.get(key)):
+            told |= {"Type": "STANDARD" if "DueDays" in due else "DATE_DRIVEN", **due}
         yield {"Id": key, "Name": name, **told, "Active": active}
 
 
