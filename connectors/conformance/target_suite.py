@@ -11,7 +11,8 @@ import pytest
 
 from connectors.conformance.answering_server import Fixed, answering, closed, silent
 from connectors.conformance.target_bench import Bench
-from connectors.contract.targets import Deferring
+from connectors.contract import Question
+from connectors.contract.targets import Deferring, LooksTogether
 from connectors.transport.http import Http
 
 JSON, HTML = "application/json", "text/html"
@@ -244,6 +245,25 @@ class TargetSuite:
         assert bench.look_up(bench.changed(), key="cp-other").kind == "different"
         assert bench.look_up(bench.make(), key="cp-other").kind == "equal"
         assert bench.look_up(bench.make("NS-9"), key="cp-other").kind == "absent"
+
+    def test_many_are_told_what_each_is_told_alone(self, bench: Bench, batch: bool) -> None:
+        """Where the target is asked about many at once; nobody answers for another."""
+        if not isinstance(bench.target, LooksTogether):
+            return
+        bench.send(bench.make(), batch=batch)
+        bench.send(bench.make("NS-2"), key="cp-2", batch=batch)
+        documents = [bench.make("NS-9"), bench.changed(), bench.make("NS-2"), bench.make()]
+        questions = [Question(document=one, key="cp-other") for one in documents]
+        there = bench.sim.settings, bench.sample.secret, bench.http
+        found = bench.target.look_up_together(questions, *there)
+        alone = [bench.look_up(one, key="cp-other") for one in documents]
+        assert [one.kind for one in found] == ["absent", "different", "equal", "equal"]
+        assert [(one.kind, one.words, one.target_ref, one.differs) for one in found] == [
+            (one.kind, one.words, one.target_ref, one.differs) for one in alone
+        ]
+        nowhere = {**bench.sim.settings, "base_url": "http://127.0.0.1:1"}
+        found = bench.target.look_up_together(questions, nowhere, *there[1:])
+        assert [one.kind for one in found] == ["unknown"] * 4
 
     def test_a_look_up_without_an_answer_knows_nothing(self, bench: Bench, batch: bool) -> None:
         assert bench.look_up(bench.make(), company_id="9").kind == "unknown"

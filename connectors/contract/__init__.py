@@ -6,6 +6,7 @@ Here: the names, one room a side. Not here: anything that talks.
 
 from connectors.contract.book_facts import BookFacts, DuplicateWindow
 from connectors.contract.calls import (
+    Action,
     Answer,
     AnswerKind,
     ConnectionReport,
@@ -14,6 +15,7 @@ from connectors.contract.calls import (
     Kept,
     OutgoingDocument,
     Payload,
+    Question,
     Rounding,
     Sent,
     Snapshot,
@@ -32,7 +34,7 @@ from connectors.contract.sources import (
     Source,
     SourceRefusal,
 )
-from connectors.contract.targets import Action, FileLimits, Pace, Settings, Target
+from connectors.contract.targets import FileLimits, Pace, Settings, Target
 
 __all__ = [
     "Accepted",
@@ -55,6 +57,7 @@ __all__ = [
     "OutgoingDocument",
     "Pace",
     "Payload",
+    "Question",
     "Rounding",
     "RowError",
     "Sent",

@@ -11,6 +11,9 @@ from typing import Literal, Protocol
 
 from grammar.text.finding_codes import ErrorClass
 
+Action = Literal["create", "update", "void"]
+"""What is done to a document: made, brought to another content, made void."""
+
 Rounding = Literal["per_line", "sum_then_round"]
 """How a target makes a total: each line is rounded and then summed, or the sum is rounded once."""
 
@@ -73,6 +76,7 @@ class Snapshot:
     items: Mapping[str, ItemSetup | None] | None = None  # those that were asked for
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     payment_methods: tuple[str, ...] | None = None
+    terms: tuple[str, ...] | None = None  # of payment
 
     def called(self, kind: str, code: str) -> dict[str, str]:
         """What is kept of a code: its name, where it was told."""
@@ -88,6 +92,7 @@ class Snapshot:
             "account": self.accounts,
             "currency": self.currencies,
             "payment_method": self.payment_methods,
+            "payment_term": self.terms,
         }
         return {kind: frozenset(codes) for kind, codes in listed.items() if codes is not None}
 
@@ -152,6 +157,18 @@ class OutgoingDocument(Protocol):
     def lines(self) -> Sequence[Mapping[str, str]]:
         """Lines, fields by the schema's names."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a look-up is asked: whether this was done to the document, under this key; `standing` is
+    what was sent before, where it was.
+    """
+
+    document: OutgoingDocument
+    key: str
+    action: Action = "create"
+    standing: OutgoingDocument | None = None
 
 
 @dataclass(frozen=True, slots=True)

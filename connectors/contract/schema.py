@@ -18,6 +18,7 @@ MASTER_DATA = (
     "item",
     "warehouse",
     "payment_method",
+    "payment_term",
 )
 """What a document can name in its target, in the order in which people are told of it."""
 

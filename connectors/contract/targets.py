@@ -1,9 +1,10 @@
 """What every target offers, and what only some can do.
 
-Here: the protocol; and those of targets that make later what they take in, exchange a stored key
-for a short one, show posted documents, at once or later, tell which were changed, find similar
-ones, tell whether a party is in use, or are tested whole. Not here: what passes through it
-(calls.py), what a target tells of its items (master_lists.py), anything that talks.
+Here: the protocol; and those of targets that are asked of many documents at once, make later what
+they take in, exchange a stored key for a short one, show posted documents, at once or later, tell
+which were changed, find similar ones, tell whether a party is in use, or are tested whole. Not
+here: what passes through it (calls.py), what a target tells of its items (master_lists.py),
+anything that talks.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -12,10 +13,12 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol, runtime_checkable
 
 from connectors.contract.calls import (
+    Action,
     ConnectionReport,
     Found,
     OutgoingDocument,
     Payload,
+    Question,
     Rounding,
     Sent,
     Stands,
@@ -25,19 +28,19 @@ from connectors.contract.schema import DocumentSchema
 from connectors.transport.http import Http
 
 Settings = Mapping[str, object]
-Action = Literal["create", "update", "void"]
-"""What is done to a document: made, brought to another content, made void."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How many calls a minute a target allows (None: it gives no figure), and how many calls one
-    document costs at most when it is sent, and when it is looked up.
+    """How many calls a target allows a minute and `at_once` (None: it gives no figure), and what
+    one document costs at most, sent or looked up; what a batch counts for, if not as one document.
     """
 
     per_minute: int | None = None
     to_send: int = 1
     to_look: int = 1
+    to_batch: int | None = None
+    at_once: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +148,16 @@ class Target(Protocol):
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
         ...
+
+
+@runtime_checkable
+class LooksTogether(Protocol):
+    """A target that tells of many documents in few calls whether they have been done."""
+
+    def look_up_together(
+        self, questions: Sequence[Question], settings: Settings, secret: str, http: Http
+    ) -> tuple[Found, ...]:
+        """For each question, in their order, what `look_up` would say of it alone."""
 
 
 @runtime_checkable

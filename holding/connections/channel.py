@@ -105,6 +105,11 @@ class Channel:
         pace = self.target.pace
         return pace.to_send + (pace.to_look if self.looks_first else 0)
 
+    @property
+    def calls_to_file(self) -> int:
+        """How many calls a file or a batch counts for, with the looks before it."""
+        return self.target.pace.to_batch or self.calls_to_send
+
 
 def open_channel(session: Session, desk: Desk, connection: Connection) -> Channel | Refusal:
     """The connection with its connector and its secret, or why it cannot be used."""

@@ -1,7 +1,7 @@
 """How much a target takes: calls a minute and documents a month, shared by all workers.
 
-Here: the token bucket in the throttle's row, the month's quota, and holding off when the target
-says so. Not here: a target that does not answer (breaker.py).
+Here: the token bucket in the throttle's row, how many workers call at once, the month's quota, and
+holding off when the target says so. Not here: a target that does not answer (breaker.py).
 
 The bucket is filled with 80 % of the calls that the target allows in a minute and holds 15 % of
 them, so that no minute has more calls than are allowed, and some are left for look-ups by people.
@@ -31,6 +31,7 @@ from holding.tables.row_states import BreakerState
 from rules.values.posting_states import PostingState
 
 FILLED, HELD = 80, 15  # per cent
+PEOPLE: Final = 2  # calls at once that are left to them: tests, lists
 NEAR: Final = 80  # per cent of a month
 USUAL_PAUSE = timedelta(minutes=1)  # most limits count by the minute
 LONGEST_PAUSE = timedelta(minutes=15)
@@ -86,7 +87,7 @@ def in_a_file(session: Session, channel: Channel, now: datetime, wanted: int) ->
     left = _left_of_month(session, channel, now, wanted, row)
     carried = min(left, channel.target.file_limits.documents)
     step = min(1, carried)
-    return carried if _take(session, channel, now, step, channel.calls_to_send, row) else 0
+    return carried if _take(session, channel, now, step, channel.calls_to_file, row) else 0
 
 
 def another_file(desk: Desk, channel: Channel, wanted: int) -> bool:
@@ -99,7 +100,7 @@ def another_file(desk: Desk, channel: Channel, wanted: int) -> bool:
         of_month = _counted(row, channel, now)  # the claim of these has its part of it
         if of_month is not None and _left(of_month, channel, now) < 1:
             return False
-        return _take(session, channel, now, 1, channel.calls_to_send, row) > 0
+        return _take(session, channel, now, 1, channel.calls_to_file, row) > 0
 
 
 def looks(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
@@ -110,14 +111,16 @@ def looks(session: Session, channel: Channel, now: datetime, wanted: int) -> int
 
 def spend(session: Session, channel: Channel, calls: int) -> None:
     """Calls that are made in any case: what comes later waits for them."""
-    if channel.calls_per_minute is not None:
+    if calls and channel.calls_per_minute is not None:
         breaker.locked(session, channel.connection_id).tokens -= calls
 
 
-def refund(session: Session, channel: Channel, steps: int) -> None:
+def refund(session: Session, channel: Channel, steps: int, *, in_file: bool) -> None:
     """So many documents, or files, for which calls were spent are not sent now, after all."""
     if steps:
-        spend(session, channel, -steps * channel.calls_to_send)
+        spend(
+            session, channel, -steps * (channel.calls_to_file if in_file else channel.calls_to_send)
+        )
 
 
 def hold_off(session: Session, channel: Channel, now: datetime, seconds: float | None) -> None:
@@ -202,6 +205,7 @@ _STATES = select(func.count()).where(  # by the index of open documents
     _MINE, Posting.company_id == bindparam("company"), text(f"posting.{Posting.OPEN}")
 )
 _LEASED = select(func.count()).where(_MINE, text(f"posting.{LEASED}"))
+_WORKERS = _LEASED.with_only_columns(func.count(Posting.lease_owner.distinct()))
 _DUE = select(func.count()).where(_MINE, text(f"posting.{DUE}"))
 # What is posted and stays as it is waits for nothing
 _WAITING = select(
@@ -261,6 +265,9 @@ def _take(
     if channel.calls_per_minute is None or wanted < 1:
         return max(0, wanted)
     row = breaker.locked(session, channel.connection_id)
+    most = channel.target.pace.at_once
+    if most is not None and (session.scalar(_WORKERS, _of(channel)) or 0) >= most - PEOPLE:
+        return 0
     fill(row, channel.calls_per_minute, cost, now)
     granted = max(0, min(wanted, row.tokens // cost))
     row.tokens -= granted * cost

@@ -26,17 +26,17 @@ from holding.connections.channel import Channel, Desk
 from holding.journal import retry_policy, run_counts, target_holds
 from holding.journal.evidence import ours
 from holding.journal.posting_claims import Claim, lock_families
-from holding.journal.push_rows import Member, add_look
+from holding.journal.push_rows import add_look
 from holding.journal.returned_claims import line_up_again
 from holding.posting import push as posting_push
 from holding.posting import results, uncertain_pushes
 from holding.posting.calls import QUOTA, apply, fly
-from holding.posting.follow_up_calls import again
+from holding.posting.follow_up_calls import again, parted
+from holding.posting.lookups import Lookups, question
 from holding.posting.push import Case, owned
 from holding.posting.uncertain_pushes import Doubt
 from holding.words import plural
 
-SENT_WHOLE = 2
 KEY_MARGIN = timedelta(days=1)
 """So long before a target may forget a key, it counts as forgotten."""
 STILL_QUEUED = "It may still be queued there, so it is not sent again automatically."
@@ -52,9 +52,12 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
     groups: dict[int, list[Doubt]] = defaultdict(list)
     runs: set[int] = set()
     found = uncertain_pushes.read(desk, channel, claims)
+    asks = {one.member.claim.posting_id: one for one in found if not one.ticket}
+    questions = {key: question(one.member, one.request_key) for key, one in asks.items()}
+    looks = Lookups(channel, http, questions)
     for at, doubt in enumerate(found, start=1):
         runs |= {doubt.run_id} if doubt.run_id else set()
-        if _look(desk, channel, doubt, http, asked):
+        if _look(desk, channel, doubt, looks, http, asked):
             groups[doubt.request_id].append(doubt)
         if not limits.lets_us(desk, channel):
             others = [*(one for group in groups.values() for one in group), *found[at:]]
@@ -62,7 +65,8 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
             groups.clear()
             break
     for request_id, group in groups.items():
-        for members in _together(group):
+        members_of = [doubt.member for doubt in group]
+        for members in parted(members_of, max(doubt.sent.count for doubt in group)):
             desk.renew()
             flight = again(desk, channel, request_id, members)
             if flight is not None:
@@ -70,22 +74,16 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
                 fly(desk, flight)
     with desk.database.write() as session:
         run_counts.recount(session, runs)
+        limits.spend(session, channel, http.calls - len(claims) * channel.target.pace.to_look)
     return len(claims)
 
 
-def _together(group: Sequence[Doubt]) -> list[list[Member]]:
-    """The group as it was sent; its halves when that failed twice: one of it may be the trouble."""
-    members = [doubt.member for doubt in group]
-    if len(members) == 1 or max(doubt.sent.count for doubt in group) < SENT_WHOLE:
-        return [members]
-    middle = len(members) // 2
-    return [members[:middle], members[middle:]]
-
-
-def _look(desk: Desk, channel: Channel, doubt: Doubt, http: Http, asked: datetime) -> bool:
+def _look(
+    desk: Desk, channel: Channel, doubt: Doubt, looks: Lookups, http: Http, asked: datetime
+) -> bool:
     """One look-up and its commit; True when the push may be sent again."""
     fault_points.point("lookup.before")
-    found = _asked(channel, doubt, http)
+    found = _asked(channel, doubt, looks, http)
     fault_points.point("lookup.after")
     with desk.database.write() as session:
         now = desk.clock.now()
@@ -116,21 +114,13 @@ def _look(desk: Desk, channel: Channel, doubt: Doubt, http: Http, asked: datetim
     return resend
 
 
-def _asked(channel: Channel, doubt: Doubt, http: Http) -> Found:
+def _asked(channel: Channel, doubt: Doubt, looks: Lookups, http: Http) -> Found:
     """What the target says now: of the call that it took in, else of the document."""
     target, member = channel.target, doubt.member
+    if not doubt.ticket or not isinstance(target, Deferring):
+        return looks.ask(member.claim.posting_id, question(member, doubt.request_key))
     document = ours(member.document, member.theirs)
-    if doubt.ticket and isinstance(target, Deferring):
-        return target.ask_again(document, doubt.ticket, channel.settings, channel.secret, http)
-    return target.look_up(
-        document,
-        channel.settings,
-        channel.secret,
-        doubt.request_key,
-        http,
-        action=member.action,
-        standing=ours(member.standing, member.theirs),
-    )
+    return target.ask_again(document, doubt.ticket, channel.settings, channel.secret, http)
 
 
 def _conclude(case: Case, doubt: Doubt, found: Found, asked: datetime) -> None:

@@ -16,13 +16,12 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import Found, Stands
 from connectors.contract.targets import Readable, Searchable, TellsParties
-from connectors.transport.recorded_sessions import Remembering
+from connectors.transport.recorded_sessions import Counting, Remembering
 from grammar.text.amounts import in_currency
 from holding.connections import breaker, limits, readings
 from holding.connections.channel import Channel, Desk
 from holding.connections.probe import renewed_after_all
 from holding.journal import target_holds
-from holding.journal.evidence import ours
 from holding.journal.posting_claims import Claim
 from holding.journal.push_rows import add_look, conflicted, keep_alike
 from holding.journal.returned_claims import give_back, put_back, stay_in_line
@@ -32,6 +31,7 @@ from holding.lifecycle.changes import read_now
 from holding.posting import refused_key, results
 from holding.posting.intent import Examined, add_pushes
 from holding.posting.last_check import Checked, check
+from holding.posting.lookups import Lookups, first_questions, looks_paid, question
 from holding.posting.push import Case
 from holding.tables import Posting, Push, Reading, Record, Release, Version
 from rules.outcomes.outcome import Document
@@ -51,7 +51,7 @@ def clear(desk: Desk, channel: Channel, one: Checked, reads: Remembering) -> boo
         return True
     before = reads.calls
     found = target.alike(one.document, channel.settings, channel.secret, reads)
-    _charge(desk, channel, reads.calls - before - 1)  # one is part of what a document costs
+    _charge(desk, channel, max(0, reads.calls - before - 1))  # one is part of a document's cost
     if isinstance(found, Found):
         if found.key_refused:
             return found
@@ -90,8 +90,8 @@ def _party_in_use(desk: Desk, channel: Channel, one: Checked, reads: Remembering
 
 
 def _charge(desk: Desk, channel: Channel, calls: int) -> None:
-    """A long list takes more calls than one."""
-    if calls > 0:
+    """Calls that were not paid for; below 0 those that were, and were not made."""
+    if calls:
         with desk.database.write() as session:
             limits.spend(session, channel, calls)
 
@@ -177,7 +177,7 @@ def _told(other: Stands) -> str:
 
 
 def first_looks(
-    desk: Desk, channel: Channel, examined: Examined
+    desk: Desk, channel: Channel, examined: Examined, *, in_file: bool
 ) -> tuple[dict[int, Found], Examined]:
     """What was seen of each posting, and those that go on from here: none, once the target has
     enough of us or does not answer any more.
@@ -185,10 +185,12 @@ def first_looks(
     looked: dict[int, Found] = {}
     going: dict[int, Claim] = {}
     reads = Remembering(desk.http)
+    counted = Counting(desk.http)
+    looks = Lookups(channel, counted, first_questions(channel, examined.good))
     for at, one in enumerate(examined.good):
         claim, story = one.claim, examined.stories[one.claim.posting_id]
         waiting = [other.claim for other in examined.good[at + 1 :]]
-        found = _look(desk, channel, one)
+        found = _look(desk, channel, one, looks)
         refused = found is not None and found.key_refused
         goes = found if refused else _goes(desk, channel, one, found, story, reads)
         if isinstance(goes, Found):
@@ -205,10 +207,12 @@ def first_looks(
             stay_in_line(desk, [*going.values(), *waiting])
             going = {}
             break
+    paid = looks_paid(channel, len(examined.good), in_file=in_file)
+    _charge(desk, channel, counted.calls - paid if not in_file else max(0, counted.calls - paid))
     return looked, examined.only(going)
 
 
-def _look(desk: Desk, channel: Channel, one: Checked) -> Found | None:
+def _look(desk: Desk, channel: Channel, one: Checked, looks: Lookups) -> Found | None:
     """What the target has; nothing where it is not looked up first.
 
     Of one that met another content, first by what it was sent as: with another customer it would
@@ -227,15 +231,7 @@ def _look(desk: Desk, channel: Channel, one: Checked) -> Found | None:
             return replace(found, kind="different", words=words)
         if not found.unseen:
             return found
-    return channel.target.look_up(
-        ours(one.document, one.theirs),
-        channel.settings,
-        channel.secret,
-        one.key,
-        desk.http,
-        action=one.action,
-        standing=ours(one.standing, one.theirs),
-    )
+    return looks.ask(one.claim.posting_id, question(one, one.key))
 
 
 def _met_another(desk: Desk, one: Checked) -> Push | None:

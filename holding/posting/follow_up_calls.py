@@ -24,6 +24,8 @@ from holding.tables import Posting, Request
 from holding.tables.row_states import PushState
 from rules.values.posting_states import PostingState
 
+SENT_WHOLE = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Half:
@@ -67,8 +69,18 @@ def again(
             parent_id=request_id,
         )
         target_holds.settle(session, [one.record_id for one in mine], ())
-        limits.spend(session, channel, channel.target.pace.to_send)
+        limits.spend(session, channel, _cost(channel, name))
     return flight
+
+
+def parted(members: Sequence[Member], sends: int) -> list[Sequence[Member]]:
+    """Those of a call as they are sent again: together, as they were; in halves when that failed
+    twice, for one of it may be the trouble.
+    """
+    if len(members) == 1 or sends < SENT_WHOLE:
+        return [members]
+    middle = len(members) // 2
+    return [members[:middle], members[middle:]]
 
 
 def take_half(desk: Desk, half: Half) -> Flight | None:
@@ -80,7 +92,7 @@ def take_half(desk: Desk, half: Half) -> Flight | None:
         mine = tuple(one for one in half.members if _still_ours(session, desk, one))
         if not mine:
             return None
-        limits.spend(session, channel, channel.target.pace.to_send)
+        limits.spend(session, channel, _cost(channel, before.name))
         return add_flight(
             session,
             desk,
@@ -92,6 +104,12 @@ def take_half(desk: Desk, half: Half) -> Flight | None:
             run_id=before.run_id,
             parent_id=before.request_id,
         )
+
+
+def _cost(channel: Channel, name: str) -> int:
+    """What the call counts for; one with a `name` is a file or a batch."""
+    pace = channel.target.pace
+    return (pace.to_batch if name else None) or pace.to_send
 
 
 def _file_of(channel: Channel, members: Sequence[Member], name: str) -> Payload:

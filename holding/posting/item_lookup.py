@@ -51,7 +51,8 @@ def with_items(desk: Desk, channel: Channel, examined: Examined, *, in_file: boo
     if answered:
         count = len(examined.good) - len(left.good)
         with desk.database.write() as session:
-            limits.refund(session, channel, int(not left.good) if in_file else count)
+            steps = int(not left.good) if in_file else count
+            limits.refund(session, channel, steps, in_file=in_file)
     return left
 
 

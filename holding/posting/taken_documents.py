@@ -1,7 +1,7 @@
 """What the target has taken is posted: one document or a whole file of them, in as many statements.
 
-Here: the push, the posting, what it was held for, the event, who waited for it; all under the fence
-of each, so who lost the lease writes nothing. Not here: other answers (results.py), and whether an
+Here: the push, the posting and what stands in the target under it, what it was held for, the event,
+who waited for it; all under the fence of each, so who lost the lease writes nothing. Not here: other answers (results.py), and whether an
 answer says that it was taken (calls.py).
 """
 
@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from connectors.contract import Action
 from connectors.contract.targets import Readable
@@ -24,13 +25,14 @@ from holding.lifecycle.states import (
     join_pushes,
     join_record_states,
     join_steps,
+    move_posting,
 )
-from holding.posting import target_state
 from holding.posting.push import FREE, Case, Locked, fact, locked_each
 from holding.store import bulk
 from holding.store.joint_writes import JointWrites
 from holding.tables import Posting
 from holding.tables.row_states import PushState
+from rules.outcomes.outcome import Document
 from rules.values.canonical import dumps
 from rules.values.posting_states import PostingState
 
@@ -115,7 +117,7 @@ def _done(case: Case, taken: Taken, found: Locked) -> _Done:
         found=found,
         target_ref=taken.target_ref or posting.target_ref,
         kept=None if void else kept_totals.in_minor(case.member.document, taken.total),
-        takes_back=target_state.take_back(case.session, posting),
+        takes_back=take_back(case.session, posting),
     )
 
 
@@ -161,7 +163,7 @@ def _step(one: _Done, read_at: datetime | None) -> Step:
         "tries": 0,
         "crashes": 0,
         **FREE,
-        **target_state.accepted(
+        **accepted(
             posting,
             member.action,
             member.document,
@@ -241,3 +243,55 @@ _OTHERS = (
     " WHERE r.id <> v.record OR r.version_id <> v.version OR EXISTS (SELECT 1 FROM posting AS p"
     " WHERE p.record_id = v.record AND p.state = :waits)"
 )
+
+
+# ---- what stands in the target under a posting ----
+
+
+def accepted(
+    posting: Posting,
+    action: Action,
+    document: Document,
+    push_id: int,
+    *,
+    kept: int | None,
+    read_at: datetime | None,
+) -> dict[str, Any]:
+    """What an accepted push changes besides the state; a void leaves what it made void.
+
+    What the target has now is read back at `read_at`, if it can be; what was read before is past.
+    """
+    if action == "void":
+        return {"read_due_at": None}
+    watched = {"posted_push_id": push_id, "read_due_at": read_at, "reading_id": None}
+    if action == "create":
+        return watched | (in_books(posting, document, kept) if kept is not None else {})
+    return watched | {
+        **in_books(posting, document, kept),
+        "currency": document.currency,
+        "doc_date": document.date,
+        "party": document.party,
+    }
+
+
+def in_books(posting: Posting, document: Document, kept: int | None) -> dict[str, Any]:
+    """The amount of a posting, as its document counts in the target."""
+    amount = kept_totals.stands(document, kept)
+    home = posting.book is not None and document.currency == posting.currency
+    return {"amount": amount, "book": amount if home else None}
+
+
+def take_back(session: Session, posting: Posting) -> int | None:
+    """A posted credit note: the posting that it takes back is reversed; its id."""
+    if posting.reverses_id is None:
+        return None
+    other = session.get_one(Posting, posting.reverses_id, with_for_update={"key_share": True})
+    move_posting(
+        session,
+        other.id,
+        expected=PostingState.POSTED,
+        to=PostingState.REVERSED,
+        lock=other.lock,
+        due_at=None,
+    )
+    return other.id

@@ -23,7 +23,7 @@ from holding.connections.channel import Channel, Desk
 from holding.journal import kept_totals, target_holds
 from holding.journal.posting_claims import lock_families
 from holding.lifecycle.changes import wake_records
-from holding.posting.target_state import in_books
+from holding.posting.taken_documents import in_books
 from holding.reconciliation import reading_plan, readings_under_way, totals_mismatch, unchanged
 from holding.reconciliation.reading_plan import Watched
 from holding.reconciliation.readings_under_way import Part

@@ -69,7 +69,7 @@ def _send(desk: Desk, channel: Channel, batch: Batch) -> None:
     until = desk.clock.monotonic() + SLICE_SECONDS
     examined = examine(desk, channel, batch.claims, in_file=True)
     told = with_items(desk, channel, examined, in_file=True)
-    looked, left = first_looks(desk, channel, told)
+    looked, left = first_looks(desk, channel, told, in_file=True)
     for no in count(1):
         name = f"{batch.name}-{no}"
         if channel.by_hand:

@@ -224,7 +224,7 @@ def _ready(desk: Desk, channel: Channel, *, seen: str, limited: bool) -> Worked:
     fault_points.point("push.claimed")
     examined = examine(desk, channel, claims, in_file=channel.by_hand)
     told = with_items(desk, channel, examined, in_file=channel.by_hand)
-    looked, left = first_looks(desk, channel, told)
+    looked, left = first_looks(desk, channel, told, in_file=channel.by_hand)
     quiet, called = 0, False
     for doc_type in dict.fromkeys(one.claim.doc_type for one in left.good):
         mine = [one for one in left.good if one.claim.doc_type == doc_type]

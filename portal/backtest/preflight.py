@@ -51,10 +51,11 @@ def preflight(
 ) -> int:
     """List missing master data and blocked records before the first delivery.
 
-    For every target it lists accounts, taxes, customers, vendors, items, warehouses and payment
-    methods: whether a document must name one, which table fills it, how many records need it, and
-    how many are blocked. RECORDS are as for `clearpost backtest`; those of `clearpost records
-    export` bring the entries of the company, and the codes that its targets listed.
+    For every target it lists accounts, taxes, customers, vendors, items, warehouses, payment
+    methods and payment terms: whether a document must name one, which table fills it, how many
+    records need it, and how many are blocked. RECORDS are as for `clearpost backtest`; those of
+    `clearpost records export` bring the entries of the company, and the codes that its targets
+    listed.
 
     With --company and --as it looks at the records of that company of which nothing is posted yet,
     by its rules, mappings and lists of now. No other system is called.

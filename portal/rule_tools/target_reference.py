@@ -54,6 +54,7 @@ _LISTED: Final = {
     "tax_code": "tax codes",
     "currency": "currencies",
     "payment_method": "payment methods",
+    "payment_term": "payment terms",
 }
 _WHOLE: Final = {"customer": "customers", "vendor": "suppliers", "item": "items"}
 

@@ -23,7 +23,7 @@ from rules.values.wording import say
 
 NOT_SENT = frozenset({"ignored", "dropped"})
 MISSING = "mapping_missing"
-WHOLE = {**CODES, "payment_method": "payment_method"}
+WHOLE = {**CODES, "payment_method": "payment_method", "payment_term": "payment_term"}
 """The kinds of which a target that lists any lists all: what a field refers to -> the list."""
 LISTS = {**WHOLE, "item": "item"}
 """The kinds of which a target may list its codes, by the words of its state."""

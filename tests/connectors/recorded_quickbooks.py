@@ -16,7 +16,7 @@ _SALE = {
 }
 _MONEY = {"PaymentMethodRef": "3", "DepositToAccountRef": "35"}
 _OF_KIND = {
-    "invoice": {"DocNumber": "NS-10231", "DueDate": "2026-12-19"},
+    "invoice": {"DocNumber": "NS-10231", "SalesTermRef": "3", "DueDate": "2026-12-19"},
     "sales_receipt": {"DocNumber": "SR-10231", **_MONEY, "PaymentRefNum": "FPX-771"},
     "credit_memo": {"DocNumber": "CN-NS-10231-1"},
     "refund_receipt": {"DocNumber": "RF-NS-10231-1", **_MONEY},
@@ -56,6 +56,7 @@ def _bill(*, revised: bool = False):
     fields = {
         "DocNumber": "ST-88",
         "TxnDate": "2026-11-18",
+        "SalesTermRef": "3",
         "DueDate": "2026-12-18",
         "VendorRef": "77",
         "DepartmentRef": "1",

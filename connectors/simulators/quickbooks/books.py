@@ -33,6 +33,7 @@ class Company:
     home_currency: str = "MYR"
     lists: dict[str, Names]
     skus: Names = field(default_factory=dict)  # of items, by their id
+    terms: dict[str, Mapping[str, int]] = field(default_factory=dict)  # when they are due, by id
     rates: dict[str, Decimal] = field(default_factory=dict)
     inactive: set[tuple[str, str]] = field(default_factory=set)
     not_queryable: set[tuple[str, str]] = field(default_factory=set)
@@ -67,9 +68,19 @@ def default_companies(*, closed_through: date | None) -> dict[str, Company]:
             "Department": {"1": "KL", "2": "JB"},
             "Class": {"200000000001": "None", "200000000002": "Expo"},
             "PaymentMethod": {"1": "Cash", "3": "FPX", "4": "Card"},
+            "Term": {
+                "1": "Due on receipt",
+                "3": "Net 30",
+                "5": "15th of the month",
+            },
             "Currency": {"MYR": "Ringgit", "SGD": "Singapore dollar"},
         },
         skus={"11": "TEA-LOOSE", "12": "TEA-CUP", "13": "RICE-01"},
+        terms={
+            "1": {"DueDays": 0},
+            "3": {"DueDays": 30},
+            "5": {"DayOfMonthDue": 15, "DueNextMonthDays": 5},
+        },
         rates={"3": Decimal(0), "5": Decimal(10)},
         closed_through=closed_through,
     )
@@ -213,13 +224,14 @@ class Books(Scripted):
         self.company(given).closed_through = last_day(given)
 
     def _set_company(self, given: Mapping[str, Any]) -> None:
-        """Entries are added, items get a SKU, entries are made inactive or active again, fields are
-        closed to queries; switches are set.
+        """Entries are added, items get a SKU and terms their days, entries are made inactive or
+        active again, fields are closed to queries; switches are set.
         """
         company = self.company(given)
         for entity, names in given.get("lists", {}).items():
             company.lists.setdefault(entity, {}).update(names)
         company.skus.update(given.get("skus", {}))
+        company.terms.update(given.get("terms", {}))
         for entity, ids in given.get("inactive", {}).items():
             company.inactive |= {(entity, str(one)) for one in ids}
         for entity, ids in given.get("active", {}).items():

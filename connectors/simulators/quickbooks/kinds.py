@@ -22,6 +22,7 @@ class Kind:
     number: str = "DocNumber"
     voids: bool = False
     balance: bool = False
+    due: bool = False  # it has terms, and a day by which it is paid
 
 
 _SALES, _BOUGHT = "SalesItemLineDetail", "AccountBasedExpenseLineDetail"
@@ -37,6 +38,7 @@ KINDS: Mapping[str, Kind] = {
             detail=_SALES,
             voids=True,
             balance=True,
+            due=True,
         ),
         Kind(
             entity="CreditMemo",
@@ -76,6 +78,7 @@ KINDS: Mapping[str, Kind] = {
             party="VendorRef",
             detail=_BOUGHT,
             balance=True,
+            due=True,
         ),
         Kind(
             entity="BillPayment",
@@ -93,6 +96,7 @@ HEAD_REFS: Mapping[str, str] = {
     "VendorRef": "Vendor",
     "DepartmentRef": "Department",
     "PaymentMethodRef": "PaymentMethod",
+    "SalesTermRef": "Term",
     "DepositToAccountRef": "Account",
     "BankAccountRef": "Account",
     "CurrencyRef": "Currency",

@@ -85,7 +85,9 @@ def _rows(books: Books, company: Company, entity: str) -> Iterator[Shown]:
     for key, name in company.lists.get(entity, {}).items():
         active = (entity, key) not in company.inactive
         sku = company.skus.get(key, "") if entity == "Item" else ""
-        told = {"Sku": sku} if sku else {}
+        told: dict[str, object] = {"Sku": sku} if sku else {}
+        if entity == "Term" and (due := company.terms.get(key)):
+            told |= {"Type": "STANDARD" if "DueDays" in due else "DATE_DRIVEN", **due}
         yield {"Id": key, "Name": name, **told, "Active": active}
 
 
@@ -104,8 +106,10 @@ def _conditions(text: str) -> list[Condition] | None:
 
 
 def _plain(value: str) -> str:
-    """A value as a query writes it, without its quotes; yes and no have none."""
-    return value[1:-1].replace("\\'", "'") if value[0] == "'" else value.lower()
+    """A value as a query writes it, without its quotes, where a backslash stands before what is
+    meant as it is; yes and no have none.
+    """
+    return re.sub(r"\\(.)", r"\1", value[1:-1]) if value[0] == "'" else value.lower()
 
 
 def _fits(row: Shown, conditions: list[Condition]) -> bool:

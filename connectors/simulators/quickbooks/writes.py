@@ -5,10 +5,11 @@ works out: numbers of lines, tax for each rate on the sum of its lines, totals. 
 write (api.py); the books change only when the lines are applied (books.py).
 """
 
+from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -30,6 +31,8 @@ def worked_out(company: Company, kind: Kind, document: Mapping[str, Any]) -> dic
     ]
     total = sum((Decimal(line["Amount"]) for line in lines), _NONE)
     made = {"CurrencyRef": {"value": company.home_currency}, **document}
+    if kind.due and (day := _due(company, made)):
+        made["DueDate"] = day
     if not kind.detail:
         paid = Decimal(made["TotalAmt"])
         return {**made, "Line": lines, "TotalAmt": paid, "UnappliedAmt": paid - total}
@@ -44,6 +47,29 @@ def worked_out(company: Company, kind: Kind, document: Mapping[str, Any]) -> dic
         "TotalAmt": total if inclusive else total + tax,
         "TxnTaxDetail": {"TotalTax": tax},
     }
+
+
+def _due(company: Company, document: Mapping[str, Any]) -> str | None:
+    """The day by which it is paid: the one that is named, else what its terms come to. Terms of a
+    day of the month mean that of the next where it was made so few days before, or after it.
+    """
+    ref = document.get("SalesTermRef") or {}
+    terms = company.terms.get(str(ref.get("value", "")))
+    if document.get("DueDate") or terms is None:
+        return document.get("DueDate")
+    made = date.fromisoformat(str(document["TxnDate"])[:10])
+    if "DueDays" in terms:
+        return (made + timedelta(days=terms["DueDays"])).isoformat()
+    due = _of_month(made, terms["DayOfMonthDue"])
+    left, grace = (due - made).days, terms.get("DueNextMonthDays", 0)
+    if left < 0 or (grace and left <= grace):
+        due = _of_month(made.replace(day=1) + timedelta(days=31), terms["DayOfMonthDue"])
+    return due.isoformat()
+
+
+def _of_month(some: date, day: int) -> date:
+    """That day of its month, or the last where it has fewer."""
+    return some.replace(day=min(day, monthrange(some.year, some.month)[1]))
 
 
 def void(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from connectors.contract import Kept
 from connectors.contract.schema import DocumentSchema, FieldSchema
-from connectors.targets.quickbooks.payload import Names, fields_of, lines_of
+from connectors.targets.quickbooks.payload import DUE, TERM, Names, fields_of, lines_of
 from grammar.text.amounts import grouped
 
 A_SEN = Decimal("0.01")
@@ -48,14 +48,17 @@ def compare(
     heads = {field.name: field for field in schema.header}
     rows = {field.name: field for field in schema.lines if field.sent}
     theirs = fields_of(schema, stands, names)
-    found = _differing(heads, fields_of(schema, wanted, names), theirs, 0)
+    mine = fields_of(schema, wanted, names)
+    if mine.get(TERM) and not mine.get(DUE):
+        mine.pop(DUE, None)  # QuickBooks works it out of the terms
+    found = _differing(heads, mine, theirs, 0)
     ours, there = lines_of(schema, wanted), lines_of(schema, stands)
     if len(ours) != len(there):
         words = f"{len(there)} lines exist there, not {len(ours)}"
         found.append((Kept(0, "", str(len(there))), words))
     else:
-        for at, (mine, shown) in enumerate(zip(ours, there, strict=True), start=1):
-            found += _differing(rows, mine, shown, at)
+        for at, (line, shown) in enumerate(zip(ours, there, strict=True), start=1):
+            found += _differing(rows, line, shown, at)
     kept: tuple[Kept, ...] = ()
     amount = str(stands.get("TotalAmt", ""))
     name = schema.total_field or ""

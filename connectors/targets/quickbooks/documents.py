@@ -19,6 +19,13 @@ _NUMBER = FieldSchema(
     name="DocNumber", title="No.", wire="DocNumber", required=True, max_length=_NUMBER_MAX
 )
 _DATE = FieldSchema(name="TxnDate", title="Date", wire="TxnDate", type="date", required=True)
+_TERM = FieldSchema(
+    name="SalesTermRef",
+    title="Payment terms",
+    wire="SalesTermRef.value",
+    max_length=20,
+    refers="payment_term",
+)
 _DUE = FieldSchema(name="DueDate", title="Due date", wire="DueDate", type="date")
 _CUSTOMER = FieldSchema(
     name="CustomerRef",
@@ -40,11 +47,7 @@ _LOCATION = FieldSchema(
     name="DepartmentRef", title="Location", wire="DepartmentRef.value", refers="warehouse"
 )
 _CURRENCY = FieldSchema(
-    name="CurrencyRef",
-    title="Currency",
-    wire="CurrencyRef.value",
-    max_length=3,
-    refers="currency",
+    name="CurrencyRef", title="Currency", wire="CurrencyRef.value", max_length=3, refers="currency"
 )
 _RATE = FieldSchema(
     name="ExchangeRate", title="Exchange rate", wire="ExchangeRate", type="decimal", places=6
@@ -157,6 +160,7 @@ LISTS = (
     ("account", "Chart of accounts"),
     ("tax_code", "Taxes"),
     ("payment_method", "All lists > Payment methods"),
+    ("payment_term", "All lists > Terms"),
 )
 """Where its own pages keep the codes that it lists; it lists no currencies."""
 
@@ -194,7 +198,7 @@ def _document(
 INVOICE = _document(
     "invoice",
     "Invoice",
-    (*_SALES_HEADER, _DUE),
+    (*_SALES_HEADER, _TERM, _DUE),
     _SALES_LINE,
     party=_CUSTOMER,
     actions=("update", "void"),
@@ -254,7 +258,7 @@ PAYMENT = _document(
 BILL = _document(
     "bill",
     "Bill",
-    (_NUMBER, _DATE, _DUE, _VENDOR, _LOCATION, _CURRENCY, _RATE, _TAX_MODE, _NOTE, _TOTAL),
+    (_NUMBER, _DATE, _TERM, _DUE, _VENDOR, _LOCATION, _CURRENCY, _RATE, _TAX_MODE, _NOTE, _TOTAL),
     (_LINE_ACCOUNT, _LINE_TEXT, _LINE_AMOUNT, _LINE_TAX, _LINE_TAX_AMOUNT),
     party=_VENDOR,
     amounts=_BOUGHT,

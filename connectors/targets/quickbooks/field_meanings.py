@@ -11,7 +11,8 @@ MEANINGS: Final = Meanings(
     header={
         "DocNumber": "Our number of the document.",
         "TxnDate": "Day of the document, after the closing date of the books.",
-        "DueDate": "Day by which it has to be paid.",
+        "SalesTermRef": "Id of the payment terms.",
+        "DueDate": "Day by which it has to be paid; blank: the day that the terms come to.",
         "CustomerRef": "Id of the customer in QuickBooks, never the name.",
         "VendorRef": "Id of the supplier in QuickBooks, never the name.",
         "DepartmentRef": "Id of the location.",

@@ -1,14 +1,16 @@
 """Whether something has been done in QuickBooks: the document by its number, compared with ours.
 
-Here: what a look-up says for create, update and void, and what a reading says later. Not here: the
+Here: what a look-up says for create, update and void, of one document or of many, and what a
+reading says later. Not here: the
 query (responses.py), the comparison (compare.py), and what follows from either.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from connectors.contract import Action, Found, OutgoingDocument
+from connectors.contract import Action, Found, OutgoingDocument, Question
 from connectors.kit.calls import Get
 from connectors.targets.quickbooks.compare import Compared, compare
 from connectors.targets.quickbooks.payload import (
@@ -20,20 +22,47 @@ from connectors.targets.quickbooks.payload import (
     total_in,
     total_of,
 )
-from connectors.targets.quickbooks.responses import Seen, Shown, with_names
+from connectors.targets.quickbooks.responses import (
+    Each,
+    Seen,
+    Shown,
+    with_names,
+    with_names_each,
+)
 
 
-def look_up(
-    document: OutgoingDocument, action: Action, standing: OutgoingDocument | None, get: Get
-) -> Found:
+def look_up(question: Question, get: Get) -> Found:
     """Look once. `get` makes one read-only call to a path below the company."""
+    document = question.document
     if document.document not in SCHEMAS:
         words = f"The connection to QuickBooks knows no {document.document}."
         return Found(kind="unknown", words=words)
     found = with_names(document.document, [document.number], get)
-    if isinstance(found, Found):
-        return found
-    seen, names = found
+    return found if isinstance(found, Found) else _said(question, *found)
+
+
+def look_up_together(questions: Sequence[Question], get: Get) -> tuple[Found, ...]:
+    """Look once for each, by one query for those of a type."""
+    numbers: dict[str, list[str]] = defaultdict(list)
+    for one in questions:
+        numbers[one.document.document].append(one.document.number)
+    told = {
+        name: with_names_each(name, mine, get) for name, mine in numbers.items() if name in SCHEMAS
+    }
+    return tuple(_told_of(one, told, get) for one in questions)
+
+
+def _told_of(question: Question, told: Mapping[str, Each], get: Get) -> Found:
+    document = question.document
+    if document.document not in told:
+        return look_up(question, get)
+    found = told[document.document][document.number]
+    return found if isinstance(found, Found) else _said(question, *found)
+
+
+def _said(question: Question, seen: Seen, names: Names) -> Found:
+    """What a look-up says that saw this under the number."""
+    document, action = question.document, question.action
     if not seen.documents:
         words = f"No {document.number} exists there."
         return Found(kind="absent", words=words, proof=seen.proof)
@@ -53,7 +82,7 @@ def look_up(
             total=total_in(chosen),
         )
     if action != "create":
-        return _untouched(document, standing, chosen, seen, names)
+        return _untouched(document, question.standing, chosen, seen, names)
     words = f"Something else exists there under {document.number}: {compared.words}."
     return _different(document, words, chosen, seen, compared, names)
 

@@ -22,7 +22,6 @@ SCHEMAS: Mapping[str, DocumentSchema] = {schema.name: schema for schema in POSTE
 _NUMERIC = frozenset({"decimal", "money", "quantity"})
 _OF_LINE = frozenset({"Amount", "Description"})  # the other fields of a line stand in its detail
 _LINKED, _CUSTOM = "Line.LinkedTxn.TxnId", "CustomField."
-_THEIRS = ("Balance", "MetaData", "TxnTaxDetail", "UnappliedAmt", "RemainingCredit", "domain")
 _BOUGHT = "AccountBasedExpenseLineDetail"
 
 
@@ -48,6 +47,8 @@ ENTITIES: Mapping[str, Entity] = {
 BY_PATH: Mapping[str, str] = {entity.path: name for name, entity in ENTITIES.items()}
 BY_ENTITY: Mapping[str, str] = {entity.name: name for name, entity in ENTITIES.items()}
 NOTE = "PrivateNote"
+TERM, DUE = "SalesTermRef", "DueDate"
+"""Our names of the terms and of the day that they come to where none is given, and its own."""
 
 
 def number_field(schema: DocumentSchema) -> str:
@@ -74,23 +75,6 @@ def content(document: OutgoingDocument, *, blanks: bool) -> Json:
         amount = Decimal(document.fields[schema.total_field or ""])
         told["Line"] = [{"Amount": amount, "LinkedTxn": [paid]}]
     return told
-
-
-def merged(stands: Mapping[str, Any], told: Mapping[str, Any]) -> Json:
-    """The posted document with ours over it: a full update empties whatever it does not name."""
-    made = {name: value for name, value in stands.items() if name not in _THEIRS}
-    custom = {str(one.get("Name")): one for one in made.get("CustomField") or ()}
-    for name, value in told.items():
-        if name == "CustomField":
-            custom |= {
-                str(one["Name"]): {**custom.get(str(one["Name"]), {}), **one} for one in value
-            }
-            made[name] = list(custom.values())
-        elif value is None:
-            made.pop(name, None)
-        else:
-            made[name] = value
-    return {**made, "sparse": False}
 
 
 def link(told: Json, paid: str) -> Json:

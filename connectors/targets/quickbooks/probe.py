@@ -36,19 +36,20 @@ STEPS = (
     "Company",
     "Permission",
     "Closing date",
-    "Tax codes, accounts and payment methods",
+    "Tax codes, accounts, payment methods and payment terms",
 )
 _LISTED: Final[Mapping[str, str]] = {
     "TaxCode": "tax_code",
     "Account": "account",
     "PaymentMethod": "payment_method",
+    "Term": "payment_term",
 }
 """What a connection test reads whole -> the word of the rules for it."""
 _FORM = "CLIENT_SECRET:REFRESH_TOKEN"
 
 
 def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
-    """The steps, from five reads."""
+    """The steps, from six reads."""
     fault = _key_fault(settings, secret)
     if fault:
         hint = "Press Connect to QuickBooks. Its client secret stands at developer.intuit.com."
@@ -147,6 +148,7 @@ def _passed(
         accounts=codes.get("Account"),
         currencies=None,
         payment_methods=codes.get("PaymentMethod"),
+        terms=codes.get("Term"),
         permissions=(),
         key_status="active",
         rounding_mode=None,

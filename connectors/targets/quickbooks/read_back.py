@@ -6,7 +6,6 @@ in use. Not here: the query (responses.py), the comparison (compare.py), look-up
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from http import HTTPStatus
@@ -23,23 +22,22 @@ from connectors.targets.quickbooks.payload import (
     Names,
     custom_field,
     is_void,
-    number_field,
     told,
 )
 from connectors.targets.quickbooks.responses import (
     MOST,
+    Each,
     Seen,
     Shown,
     pause_of,
     query,
     text_of,
     told_of,
-    with_names,
+    with_names_each,
 )
 from connectors.transport.http import HttpFailure
 from connectors.transport.strict_json import loads
 
-AT_ONCE = 30
 REACH = timedelta(days=30)
 DAYS = 3
 CENT = Decimal("0.01")
@@ -50,13 +48,13 @@ def standing(
     documents: Sequence[OutgoingDocument], settings: Settings, get: Get
 ) -> tuple[Found, ...]:
     """What the target has for each document: by one query a kind."""
-    told_of: dict[str, tuple[Seen, Names] | Found] = {}
+    told: dict[str, Each] = {}
     for name in sorted({one.document for one in documents}):
         mine = [one.number for one in documents if one.document == name]
-        told_of[name] = with_names(name, mine, get)
+        told[name] = with_names_each(name, mine, get)
     return tuple(
-        told if isinstance(told, Found) else _beside(one, *told, settings)
-        for one, told in ((one, told_of[one.document]) for one in documents)
+        seen if isinstance(seen, Found) else _beside(one, *seen, settings)
+        for one, seen in ((one, told[one.document][one.number]) for one in documents)
     )
 
 
@@ -147,11 +145,9 @@ def _about(amount: Decimal) -> str:
 
 
 def _beside(document: OutgoingDocument, seen: Seen, names: Names, settings: Settings) -> Found:
-    word = number_field(SCHEMAS[document.document])
-    mine = tuple(one for one in seen.documents if one.get(word) == document.number)
-    only = replace(seen, documents=mine)
-    since = _validated(mine[0], settings) if len(mine) == 1 else None
-    return lookup.beside(document, only, names, since)
+    shown = seen.documents
+    since = _validated(shown[0], settings) if len(shown) == 1 else None
+    return lookup.beside(document, seen, names, since)
 
 
 def _validated(shown: Shown, settings: Settings) -> datetime | None:

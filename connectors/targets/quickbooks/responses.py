@@ -5,16 +5,17 @@ and what follows.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from connectors.contract import Found
 from connectors.kit.calls import KEPT_BYTES, Get, unclear
-from connectors.targets.quickbooks.payload import ENTITIES, SCHEMAS, linked, number_field
+from connectors.targets.quickbooks.payload import ENTITIES, SCHEMAS, Names, linked, number_field
 from connectors.transport.http import HttpAnswer, HttpFailure, retry_after
-from connectors.transport.strict_json import loads
+from connectors.transport.strict_json import dumps, loads
 from grammar.text.finding_codes import ErrorClass
 
 NUMBER_TAKEN, NAME_TAKEN, EXPIRED = "6140", "6240", "3200"
@@ -101,6 +102,7 @@ def _lower(value: object) -> dict[str, object]:
 
 
 MOST, PAGES = 1000, 10
+AT_ONCE = 30  # numbers in a query: each has 21 characters at most, and an address its bounds
 A_MINUTE = 60.0
 Shown = Mapping[str, Any]
 
@@ -112,6 +114,10 @@ class Seen:
     documents: tuple[Shown, ...]
     proof: bytes
     whole: bool
+
+
+Each = Mapping[str, tuple[Seen, Names] | Found]
+"""By number: what was seen under it and the numbers of what that pays, or why nothing was."""
 
 
 def by_number(document: str, numbers: Sequence[str], get: Get) -> Seen | Found:
@@ -156,9 +162,7 @@ def pause_of(answer: HttpAnswer) -> float:
     return A_MINUTE if asked is None else asked
 
 
-def with_names(
-    document: str, numbers: Sequence[str], get: Get
-) -> tuple[Seen, Mapping[str, str]] | Found:
+def with_names(document: str, numbers: Sequence[str], get: Get) -> tuple[Seen, Names] | Found:
     """The documents under these numbers, and the numbers of what they pay by their ids."""
     seen = by_number(document, numbers, get)
     if isinstance(seen, Found):
@@ -167,7 +171,57 @@ def with_names(
     return names if isinstance(names, Found) else (seen, names)
 
 
-def _names_of(document: str, shown: Iterable[Shown], get: Get) -> Mapping[str, str] | Found:
+def with_names_each(document: str, numbers: Collection[str], get: Get) -> Each:
+    """The same under each of many numbers, by a query for several at once; by one of its own for a
+    number of which that leaves open whether anything is under it.
+    """
+    found: dict[str, tuple[Seen, Names] | Found] = {}
+    every = list(dict.fromkeys(numbers))
+    for first in range(0, len(every), AT_ONCE):
+        part = every[first : first + AT_ONCE]
+        told = with_names(document, part, get)
+        if isinstance(told, Found):
+            found |= dict.fromkeys(part, told)
+            continue
+        seen, names = told
+        found |= {number: (mine, names) for number, mine in _of_each(seen, document, part).items()}
+    return found | {
+        number: with_names(document, [number], get) for number in every if number not in found
+    }
+
+
+def _of_each(seen: Seen, document: str, numbers: Sequence[str]) -> Mapping[str, Seen]:
+    """What a query for these numbers saw under each: what has just that number, else what differs
+    from it in the case of its letters only, as QuickBooks may call the same what we tell apart.
+
+    Its proof is its own part of the answer; of a number that nobody has, the whole answer. Left out
+    is a number that nobody has where the answer is not whole, or shows something that was not asked
+    for.
+    """
+    if len(numbers) == 1:  # QuickBooks said itself what has it
+        return {numbers[0]: seen}
+    word, entity = number_field(SCHEMAS[document]), ENTITIES[document].name
+    exact: dict[str, list[Shown]] = defaultdict(list)
+    folded: dict[str, list[Shown]] = defaultdict(list)
+    for one in seen.documents:
+        told = str(one.get(word) or "")
+        exact[told].append(one)
+        folded[_folded(told)].append(one)
+    sure = seen.whole and folded.keys() <= {_folded(one) for one in numbers}
+    found: dict[str, Seen] = {}
+    for number in numbers:
+        mine = tuple(exact.get(number) or folded.get(_folded(number)) or ())
+        proof = dumps({"QueryResponse": {entity: mine}})[:KEPT_BYTES] if mine else seen.proof
+        if mine or sure:
+            found[number] = Seen(mine, proof, whole=seen.whole)
+    return found
+
+
+def _folded(number: str) -> str:
+    return number.strip().casefold()
+
+
+def _names_of(document: str, shown: Iterable[Shown], get: Get) -> Names | Found:
     pays = ENTITIES[document].pays
     wanted = sorted({linked(one) for one in shown} - {""}) if pays else []
     if not wanted:

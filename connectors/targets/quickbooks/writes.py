@@ -17,17 +17,18 @@ from connectors.targets.quickbooks.payload import (
     BATCH,
     BY_ENTITY,
     BY_PATH,
+    DUE,
     ENTITIES,
     EXPECTED,
     ITEMS,
     SCHEMAS,
+    TERM,
     VOID,
     Names,
     action_of,
     is_void,
     link,
     linked,
-    merged,
 )
 from connectors.targets.quickbooks.responses import Shown, by_number
 from connectors.transport.http import HttpAnswer, HttpFailure
@@ -203,6 +204,35 @@ def _prepared(payload: Payload, get: Get) -> _Write | Answer:
     body = told if isinstance(told, dict) else {}
     full = named if action == "void" else {**merged(stands, body), **named}
     return replace(ready, body=dumps(full))
+
+
+_THEIRS = ("Balance", "MetaData", "TxnTaxDetail", "UnappliedAmt", "RemainingCredit", "domain")
+
+
+def merged(stands: Shown, told: Shown) -> dict[str, Any]:
+    """The posted document with ours over it: a full update empties whatever it does not name. The
+    day that other terms came to is left out, so that QuickBooks works it out again.
+    """
+    made = {name: value for name, value in stands.items() if name not in _THEIRS}
+    if told.get(TERM) and _id_of(told[TERM]) != _id_of(stands.get(TERM)):
+        made.pop(DUE, None)
+    custom = {str(one.get("Name")): one for one in made.get("CustomField") or ()}
+    for name, value in told.items():
+        if name == "CustomField":
+            custom |= {
+                str(one["Name"]): {**custom.get(str(one["Name"]), {}), **one} for one in value
+            }
+            made[name] = list(custom.values())
+        elif value is None:
+            made.pop(name, None)
+        else:
+            made[name] = value
+    return {**made, "sparse": False}
+
+
+def _id_of(ref: object) -> object:
+    """The id that a reference names; beside it QuickBooks shows a name."""
+    return ref.get("value") if isinstance(ref, Mapping) else None
 
 
 def _paid(pays: str, numbers: Collection[str], get: Get) -> Paid | Found:

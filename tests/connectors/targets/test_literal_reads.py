@@ -301,7 +301,8 @@ def test_quickbooks_tells_of_its_company():
             return said({"CompanyInfo": {"CompanyName": "Kedai Bunga", "Id": "1"}})
         if path == "/preferences":
             return said(PREFERENCES)
-        entity = next(one for one in ("TaxCode", "Account", "PaymentMethod") if f"{one}" in path)
+        listed = ("TaxCode", "Account", "PaymentMethod", "Term")
+        entity = next(one for one in listed if f"%20{one}%20" in path)
         gone = {"Id": "9", "Name": "Old", "Active": False}
         return said(rows(entity, {"Id": "5", "Name": entity, "Active": True}, gone))
 
@@ -310,13 +311,15 @@ def test_quickbooks_tells_of_its_company():
     told = asdict(report.snapshot)
     assert told["locked_through"] == date(2026, 9, 30)
     assert told["base_currency"] == "MYR"
-    assert (told["tax_codes"], told["accounts"], told["payment_methods"]) == (("5",),) * 3
+    lists = ("tax_codes", "accounts", "payment_methods", "terms")
+    assert [told[name] for name in lists] == [("5",)] * 4
     assert told["names"] == {
         "tax_code": {"5": "TaxCode", "9": "Old"},
         "account": {"5": "Account", "9": "Old"},
         "payment_method": {"5": "PaymentMethod", "9": "Old"},
+        "payment_term": {"5": "Term", "9": "Old"},
     }
-    assert len(asked) == 5
+    assert len(asked) == 6
 
 
 @pytest.mark.parametrize("field", ["DisplayName", "FullyQualifiedName", "Name"])

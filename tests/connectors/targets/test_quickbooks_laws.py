@@ -11,7 +11,8 @@ from connectors.simulators.quickbooks.books import REALM, default_companies
 from connectors.simulators.quickbooks.kinds import KINDS
 from connectors.simulators.quickbooks.writes import void, worked_out
 from connectors.targets.quickbooks.compare import compare
-from connectors.targets.quickbooks.payload import SCHEMAS, content, merged
+from connectors.targets.quickbooks.payload import SCHEMAS, content
+from connectors.targets.quickbooks.writes import merged
 from connectors.transport.strict_json import dumps, loads
 from tests.connectors.sample_documents import quickbooks_invoice, sold_line
 

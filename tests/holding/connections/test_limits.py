@@ -15,15 +15,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connectors.contract import FileLimits, Pace, Snapshot
+from connectors.registry import targets
 from holding.connections import limits
 from holding.connections.channel import Channel
 from holding.connections.master_data import keep_snapshot
 from holding.connections.setup import trust_again
 from holding.journal.posting_claims import free_of
 from holding.store.database import Database
-from holding.tables import Company, Connection, Throttle
+from holding.tables import Company, Connection, Posting, Throttle
 from tests.support.factories import connection_named
-from tests.support.postings import NOW
+from tests.support.postings import NOW, make_ready
 
 PER_MINUTE = 60
 
@@ -73,6 +74,39 @@ def test_no_minute_has_more_than_the_target_allows_and_little_is_left_unused(
         window = [at for at in calls if first <= at < first + timedelta(minutes=1)]
         assert len(window) <= PER_MINUTE
     assert len(calls) >= 62
+
+
+def test_quickbooks_gets_no_more_batches_and_workers_than_it_takes(
+    open_: tuple[Session, Channel], company: Company
+) -> None:
+    """40 batches a minute, 500 calls a minute, 10 at once, of which two are left to people."""
+    session, some = open_
+    there = targets()["quickbooks"]
+    target = replace(some, target=there, calls_per_minute=there.pace.per_minute, looks_first=True)
+    batches = granted(lambda now: min(1, limits.in_a_file(session, target, now, 10)), 130)
+    for first in batches:
+        window = [at for at in batches if first <= at < first + timedelta(minutes=1)]
+        assert len(window) <= 40
+        assert len(window) * target.calls_to_file <= 500
+    assert len(batches) >= 45, "and little is left unused"
+    later = NOW + timedelta(minutes=10)
+    for at in range(7):
+        _leased(session, company, target, f"worker-{at}", later)
+    _leased(session, company, target, "worker-0", later)
+    assert limits.looks(session, target, later, 10) == 10, "seven call it"
+    _leased(session, company, target, "worker-7", later)
+    later += timedelta(minutes=1)
+    for way in (limits.looks, limits.sends, limits.in_a_file):
+        assert way(session, target, later, 10) == 0, "eight call it"
+    assert limits.sends(session, replace(target, target=some.target), later, 1) == 1
+
+
+def _leased(session: Session, company: Company, target: Channel, owner: str, now: datetime) -> None:
+    """A posting of this connection that a worker has in hand."""
+    made = make_ready(session, company, f"IV-{owner}-{len(session.query(Posting).all())}")
+    made.connection_id = target.connection_id
+    made.lease_owner, made.lease_until = owner, now + timedelta(minutes=5)
+    session.flush()
 
 
 def test_looks_cost_more_and_debts_are_paid(open_: tuple[Session, Channel]) -> None:

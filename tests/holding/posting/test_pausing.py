@@ -108,4 +108,5 @@ def test_what_is_proved_absent_is_sent_again_after_the_pause_and_is_paid_for(
     monkeypatch.setattr(limits, "spend", lambda _session, _channel, calls: spent.append(calls))
     lane.settle(minutes=1)
     assert lane.state(key) == "posted"
-    assert spent == [AiAccount.pace.to_send]
+    looked = 2 - AiAccount.pace.to_look  # the look took two calls of those that were paid for
+    assert spent == [AiAccount.pace.to_send, looked]

@@ -43,7 +43,7 @@ def records(folder: Path, *lines: object) -> Path:
     return file
 
 
-def test_all_eight_kinds_are_listed_with_what_fills_them(tmp_path: Path) -> None:
+def test_all_nine_kinds_are_listed_with_what_fills_them(tmp_path: Path) -> None:
     result = run("preflight", NETSHOP, records(tmp_path, {"body": ORDER}), *AT)
     assert result.return_value == 0
     first, _, head, *rows = result.stdout.splitlines()
@@ -59,6 +59,7 @@ def test_all_eight_kinds_are_listed_with_what_fills_them(tmp_path: Path) -> None
         "item": ["no", "1", "0", "item"],
         "warehouse": ["-", "nothing", "posted", "here names one"],
         "payment method": ["-", "nothing", "posted", "here names one"],
+        "payment term": ["-", "nothing", "posted", "here names one"],
     }
 
 

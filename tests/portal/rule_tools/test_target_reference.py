@@ -124,7 +124,7 @@ def test_what_differs_between_two_targets_differs_on_their_pages() -> None:
     assert told("autocount_aotg")["Look-up"].endswith("after 86,400 seconds.")
     assert "rounding_mode" in told("aiaccount")["Rounding"]
     assert told("quickbooks")["Lists"] == (
-        "Accounts, tax codes and payment methods, read by the connection test. "
+        "Accounts, tax codes, payment methods and payment terms, read by the connection test. "
         "Customers, suppliers and items, read on a plan of the connection."
     )
     assert "on a plan" not in told("aiaccount")["Lists"]
