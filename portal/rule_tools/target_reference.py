@@ -55,7 +55,13 @@ _LISTED: Final = {
     "currency": "currencies",
     "payment_method": "payment methods",
 }
-_WHOLE: Final = {"customer": "customers", "vendor": "suppliers", "item": "items"}
+_WHOLE: Final = {
+    "customer": "customers",
+    "vendor": "suppliers",
+    "item": "items",
+    "invoice": "unpaid invoices",
+    "bill": "unpaid bills",
+}
 
 
 @dataclass(frozen=True, slots=True)
