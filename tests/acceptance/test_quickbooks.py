@@ -251,7 +251,8 @@ def _what_is_unpaid(trader: Trader, books: Books) -> None:
     page = f"{BASE}/mappings/lists/unpaid"
     person = trader.person("finance")
     for kind, open_there in left.items():
-        address = [one for one in person.get(page).split('"') if f"kind={kind.lower()}" in one][0]
+        parts = person.get(page).split('"')
+        address = next(one for one in parts if f"kind={kind.lower()}" in one)
         told = words(person.get(address.replace("&amp;", "&")))
         for number, balance in open_there.items():
             shown = f"{number} " in told
