@@ -118,6 +118,9 @@ def test_a_long_list_goes_on_in_the_way_that_it_began(bench):
     assert not isinstance(second, Found)
     assert (len(first.entries), len(second.entries), second.after) == (500, 1, "")
     assert ["Balance" in one for one in asked] == [True, False, False]
+    asked.clear()
+    probe.list_page("invoice", "1001", get)
+    assert "startposition" not in asked[-1], "among all it begins with the first"
 
 
 def test_the_client_reads_unpaid_documents_as_recorded():

@@ -19,6 +19,7 @@ KNOWN = ["C-01", "MILK-1L", "ABC-01", "abc 01", "300-M001", "C-118"]
         ("ABC-01", ("abc 01",)),
         ("300-M0O1", ("300-M001",)),
         ("C-101", ()),
+        ("C\u201001", ("C-01",)),  # another dash: near in both ways, and told once
         ("", ()),
     ],
 )
