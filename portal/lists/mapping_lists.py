@@ -133,7 +133,7 @@ def unpaid() -> ListFile:
     """What is unpaid in a target, with the letters that were asked for."""
     lists = unpaid_documents.lists(store.reading(), g.company.id)
     one, text = unpaid_page.chosen(lists), unpaid_page.letters()
-    found = unpaid_documents.search(store.reading(), one, text, MOST + 1) if one else ()
+    found = unpaid_page.rows_of(one, MOST + 1) if one else ()
     show = filters.sees_personal()
     rows = (_unpaid(one, show=show) for one in found)
     said = {"List": unpaid_page.title(one)} if one else {}

@@ -74,6 +74,14 @@ def test_names_are_for_those_who_may_see_them_on_the_page_and_in_its_files(visit
         assert "300-M001" in visit("vera").text(address)
 
 
+def test_by_names_nothing_is_found_for_who_may_not_see_them(visit):
+    give(visit("farah"))
+    for address in (f"{UNPAID}?q=", f"{UNPAID}.csv?q="):
+        assert "NS-1" not in visit("vera").text(f"{address}maju")
+        assert "NS-1" in visit("farah").text(f"{address}maju")
+        assert "NS-1" in visit("vera").text(f"{address}ns-1")
+
+
 def test_the_files_have_what_was_asked_for(visit):
     farah = visit("farah")
     give(farah)
