@@ -54,7 +54,7 @@ class WaitingPayments:
         left = sum((row.left for row in rows if row.currency == document.currency), Decimal(0))
         same = rows and all(row.currency == document.currency for row in rows)
         if same and self._paid[kind, number, document.party] > left:
-            todo = "Compare it there: somebody may have entered the payment already."
+            todo = "Compare it there: the payment may have been entered already."
             yield TOO_MUCH, _too_much(kind, there, one.dated), todo
 
     def _told(self, kind: ListKind) -> Listed | None:
