@@ -1,12 +1,13 @@
-"""What a target lists of its customers, suppliers and items, and how it counts an item.
+"""What a target lists: customers, suppliers, items, and what is left to pay of invoices and bills.
 
-Here: the kinds, an entry, a page, and when a connection wants them read; items one by one. Not
-here: keeping what was read (holding/code_lists), the lists that a connection test reads whole
-(calls.py).
+Here: the kinds, an entry, a page, and when a connection wants them read; how it counts an item,
+asked one by one. Not here: keeping what was read (holding/code_lists), the lists that a connection
+test reads whole (calls.py).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final, Literal, Protocol, runtime_checkable
 
 from connectors.contract.calls import Found, ItemSetup
@@ -15,7 +16,7 @@ from connectors.contract.schema import DocumentSchema
 from connectors.contract.targets import Pace, Settings
 from connectors.transport.http import Http
 
-Listed = Literal["customer", "vendor", "item"]
+Listed = Literal["customer", "vendor", "item", "invoice", "bill"]
 READ: Final = "lists_read"
 READ_AT: Final = "lists_read_at"
 NIGHTLY, WEEKLY, OFF = "nightly", "weekly", "off"
@@ -23,8 +24,9 @@ USUAL_HOUR: Final = "01:30"
 SETTINGS: Final = (
     Setting(
         name=READ,
-        label="Read customers, suppliers and items",
-        hint="Values of mappings are chosen from these lists and compared with them.",
+        label="Read customers, suppliers, items and unpaid documents",
+        hint="Values of mappings are chosen from these lists and compared with them; payments are"
+        " compared with what is unpaid.",
         kind="choice",
         choices={NIGHTLY: "Every night", WEEKLY: "Once a week", OFF: "Only when asked"},
         unset="Not set: every night",
@@ -45,6 +47,10 @@ class ListEntry:
     """One entry: its code as documents name it, its name, whether it is in use, and its numbers
     where the target tells them; `sku` of an item is the code that people gave it, where documents
     name it by another one.
+
+    Of an unpaid invoice or bill: `sku` its number, where `code` is an id; `name` that of its
+    customer or supplier, `party` that one's code; `left` what is still to be paid, above zero, in
+    `currency`, which is blank where it is that of the books.
     """
 
     code: str
@@ -53,6 +59,9 @@ class ListEntry:
     tin: str = ""
     registration: str = ""
     sku: str = ""
+    party: str = ""
+    left: Decimal | None = None
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,7 @@ class ListPage:
 
 @runtime_checkable
 class TellsLists(Protocol):
-    """A target that lists customers, suppliers or items whole."""
+    """A target that lists customers, suppliers, items or what is unpaid whole."""
 
     @property
     def pace(self) -> Pace:

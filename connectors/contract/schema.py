@@ -33,7 +33,8 @@ class FieldSchema:
     force. `sent` is false for a field that only describes or compares (a total that the target
     works out itself); `theirs` marks one that only the other side writes, so a rule may name it but
     never fill it. `refers` is the kind of master data that it names over there, one of
-    MASTER_DATA, or nothing. `meaning` is a sentence for people, on the reference page.
+    MASTER_DATA, or nothing. `pays` says of the number of an unpaid document which list that is
+    in: `invoice` or `bill`. `meaning` is a sentence for people, on the reference page.
     """
 
     name: str
@@ -47,6 +48,7 @@ class FieldSchema:
     sent: bool = True
     theirs: bool = False
     refers: str = ""
+    pays: str = ""
     meaning: str = ""
 
 

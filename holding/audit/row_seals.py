@@ -111,6 +111,7 @@ _ENTRY = "table_id key value num den valid_from from_revision person_id reason a
 _VERSION = "no hash revision author_id published_by_id published_at edition backtest_sha256"
 _LIST = "connection_id kind as_of name sha256 person_id at entries added changed gone"
 _CODE = "connection_id kind code name tin registration active"
+_LATER = ("sku", "party", "left_minor", "currency")
 _PACKET = "record_id person_id made_at packet sha256 personal sent_to ticket sent_at sent_by_id"
 _FILE = "connection_id run_id request_id doc_type name sha256 documents rows totals state verdicts"
 _FILE += " note reason handed_over_at handed_over_by_id imported_at imported_by_id"
@@ -139,7 +140,7 @@ APART = Kind(
     KeptApart, ("first", "second", "person_id", "reason", "at"), _direct(KeptApart), told=True
 )
 LIST = Kind(ListFile, tuple(_LIST.split()), _direct(ListFile), told=True)
-CODES = Kind(ListedCode, tuple(_CODE.split()), _of_list, by="from_file_id", filled=("sku",))
+CODES = Kind(ListedCode, tuple(_CODE.split()), _of_list, by="from_file_id", filled=_LATER)
 ENDED = Kind(
     ListedCode,
     ("connection_id", "kind", "code", "from_file_id"),

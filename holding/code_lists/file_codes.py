@@ -7,6 +7,7 @@ Not here: giving a list in (list_files.py).
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from connectors import registry
 from grammar.text import look_alikes
 from holding.code_lists import list_texts
 from holding.code_lists.list_rows import name_keys, registration_key, tin_key
+from holding.code_lists.list_storage import left_of
 from holding.store import bulk
 from holding.store.together import Question, answer
 from holding.tables import Connection, ListedCode, ListFile
@@ -43,7 +45,7 @@ class FileList:
 
 @dataclass(frozen=True, slots=True)
 class FileCode:
-    """An entry of a list, with what tells a party."""
+    """An entry of a list, with what tells a party; of an unpaid document what is left to pay."""
 
     code: str
     name: str
@@ -51,6 +53,9 @@ class FileCode:
     registration: str
     active: bool
     sku: str = ""
+    party: str = ""
+    left: Decimal | None = None
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,4 +201,7 @@ def _code(row: ListedCode) -> FileCode:
         registration=row.registration,
         active=row.active,
         sku=row.sku,
+        party=row.party,
+        left=left_of(row),
+        currency=row.currency,
     )

@@ -21,12 +21,13 @@ from holding.code_lists.list_rows import ListRow
 from holding.lifecycle.changes import locked_company
 from holding.refusal import Refusal
 from holding.store.together import Question, answer
-from holding.tables import Connection, ListedCode, ListFile, Person
+from holding.tables import Company, Connection, ListedCode, ListFile, Person
 from holding.tables.row_states import ListKind
 from holding.words import plural
 
 ACT: Final = "mapping.fix"
 _HEADS: Final = ("Change", "Code", "Name", "TIN", "Registration number", "Active", "SKU")
+_OF_UNPAID: Final = ("Change", "Number", "Name", "Party", "Left to pay", "Before", "Currency", "ID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ def give(
         return refusal
     if isinstance(rows, Refusal):
         return rows
+    rows = list_storage.in_books(rows, session.get_one(Company, company_id).currency)
     digest = sha256(raw).hexdigest()
     if before is not None and (before.sha256, before.as_of) == (digest, as_of):
         message = f"This is the list of {as_of} that is in use already: {before.name}."
@@ -159,14 +161,28 @@ def changes(
     return found, tuple(told)[:most]
 
 
-def change_rows(found: Iterable[ChangedCode], *, personal: bool) -> list[list[Written]]:
-    """The changes as rows of a file; names and numbers of parties only where `personal`."""
+def change_rows(
+    found: Iterable[ChangedCode], *, personal: bool, unpaid: bool = False
+) -> list[list[Written]]:
+    """The changes as rows of a file; names and numbers of parties only where `personal`. `unpaid`:
+    they are of documents with what is left to pay.
+    """
+    if unpaid:
+        return [list(_OF_UNPAID), *(_unpaid_row(one, personal=personal) for one in found)]
     rows: list[list[Written]] = [list(_HEADS)]
     for one in found:
         row = one.row
         shown = (row.name, row.tin, row.registration) if personal else ("", "", "")
         rows.append([one.what, row.code, *shown, "yes" if row.active else "no", row.sku])
     return rows
+
+
+def _unpaid_row(one: ChangedCode, *, personal: bool) -> list[Written]:
+    row, before = one.row, one.before.left if one.before else None
+    name = row.name if personal else ""
+    number = row.sku or row.code
+    code = row.code if row.sku else ""
+    return [one.what, number, name, row.party, row.left, before, row.currency, code]
 
 
 def _standings(*terms: ColumnElement[bool]) -> Question[tuple[ListStanding, ...]]:

@@ -1,11 +1,12 @@
-"""A file with a target's customers, vendors or items, as rows; or why it is not taken.
+"""A file with a target's customers, vendors, items or unpaid documents, as rows; or why it is not
+taken.
 
 Here: headings as people write them, the rows, and by what two of them are compared. Not here:
 keeping a list (list_files.py), looking into one (file_codes.py).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import Final
@@ -21,6 +22,7 @@ from connectors.kit.sheet_tables import (
 )
 from connectors.kit.workbook import read_csv, read_tables
 from holding.refusal import Refusal
+from holding.tables.columns import is_currency
 from holding.tables.row_states import ListKind
 from rules.values.spelling import match_key
 from rules.values.tax_codes import GENERAL_TINS
@@ -34,12 +36,24 @@ _CODES: Final[Mapping[ListKind, tuple[str, ...]]] = {
     ListKind.CUSTOMER: ("customer code", "debtor code", "account no", "acc no", "customer id"),
     ListKind.VENDOR: ("supplier code", "vendor code", "creditor code", "account no", "supplier id"),
     ListKind.ITEM: ("item code", "sku", "stock code", "product code", "item no"),
+    ListKind.INVOICE: ("invoice number", "invoice no", "document no", "doc no"),
+    ListKind.BILL: ("bill number", "bill no", "document no", "doc no"),
 }
+_CUSTOMER: Final = ("customer name", "customer", "company name", "debtor name")
+_SUPPLIER: Final = ("supplier name", "vendor name", "supplier", "company name", "creditor name")
 _NAMES: Final[Mapping[ListKind, tuple[str, ...]]] = {
-    ListKind.CUSTOMER: ("customer name", "customer", "company name", "debtor name"),
-    ListKind.VENDOR: ("supplier name", "vendor name", "supplier", "company name", "creditor name"),
+    ListKind.CUSTOMER: _CUSTOMER,
+    ListKind.VENDOR: _SUPPLIER,
     ListKind.ITEM: ("item name", "description", "item description", "product name"),
+    ListKind.INVOICE: _CUSTOMER,
+    ListKind.BILL: _SUPPLIER,
 }
+_PARTIES: Final[Mapping[ListKind, tuple[str, ...]]] = {
+    ListKind.INVOICE: _CODES[ListKind.CUSTOMER],
+    ListKind.BILL: _CODES[ListKind.VENDOR],
+}
+_LEFT: Final = ("balance", "outstanding", "outstanding amount", "amount due")
+_CURRENCY: Final = ("currency", "currency code")
 _TIN: Final = ("tin", "tax identification number", "customer tin", "supplier tin")
 _REGISTRATION: Final = ("registration number", "registration no", "ssm no", "brn", "registration")
 _ACTIVE: Final = ("active", "is active", "status")
@@ -48,6 +62,7 @@ _RATE: Final = ("rate", "uom rate", "conversion rate")
 _NO: Final = frozenset({"no", "n", "false", "0", "inactive", "f", "disabled"})
 _YES: Final = frozenset({"", "yes", "y", "true", "1", "active", "t", "enabled"})
 _FORMS: Final = re.compile(r"(?:\b(?:sendirian|sdn)\b\W*)?\b(?:berhad|bhd)\b\W*$", re.IGNORECASE)
+_AMOUNT: Final = re.compile(r"-?(?:\d{1,12}|\d{1,3}(?:,\d{3}){1,3})(?:\.\d{1,4})?")
 _NEW_NUMBER: Final = re.compile(r"(?<!\d)\d{12}(?!\d)")
 
 
@@ -57,7 +72,9 @@ class ListRow:
 
     `units` of an item: (unit, num, den), 1 of it being num/den of the first, its base unit. They
     are kept with what the target tells of its items (listed_units.py), so they are not compared.
-    `sku`: what people call an item whose code is an id that the target gave.
+    `sku`: what people call an entry whose code is an id that the target gave. Of an unpaid document
+    `name` and `party` are those of its customer or supplier, `left` is what is left to pay in
+    `currency`.
     """
 
     code: str
@@ -67,6 +84,9 @@ class ListRow:
     active: bool
     sku: str = ""
     units: tuple[tuple[str, int, int], ...] = field(default=(), compare=False)
+    party: str = ""
+    left: Decimal | None = None
+    currency: str = ""
 
 
 def name_key(name: str) -> str:
@@ -128,10 +148,8 @@ def read_list(name: str, raw: bytes, kind: ListKind) -> tuple[ListRow, ...] | Re
 
 def _rows(sheet: Sheet, kind: ListKind) -> tuple[ListRow, ...] | Refusal:
     at = _columns(sheet, kind)
-    if "code" not in at:
-        words = " or ".join(f"“{word.capitalize()}”" for word in (_CODES[kind][0], _NAMES[kind][0]))
-        message = f"The first row has no column {words}."
-        return Refusal("list.headings", message, "Give the columns these headings.", 422)
+    if refusal := _lacking_column(at, kind):
+        return refusal
     rows: dict[str, ListRow] = {}
     units: dict[str, dict[str, Decimal]] = {}
     faults: list[str] = []
@@ -148,15 +166,29 @@ def _rows(sheet: Sheet, kind: ListKind) -> tuple[ListRow, ...] | Refusal:
             faults.append(fault)
         elif unit:
             units.setdefault(row.code, {})[unit] = rate
-        rows.setdefault(row.code, row)
+        if row.left is None or row.left > 0:
+            rows.setdefault(row.code, row)
     faults += _without_base(units)
     if faults:
         more = f" and {len(faults) - TOLD} more" if len(faults) > TOLD else ""
         message = f"The list cannot be read: {'; '.join(faults[:TOLD])}{more}."
         return Refusal("list.rows", message, "Correct the file, then upload it again.", 422)
-    if not rows:
+    if not rows and not kind.unpaid:
         return Refusal("list.empty", "The list has headings and no rows.", "Check the file.", 422)
     return tuple(replace(row, units=_by_base(units.get(row.code, {}))) for row in rows.values())
+
+
+def _lacking_column(at: Collection[str], kind: ListKind) -> Refusal | None:
+    """Which column a list must have and has not."""
+    known = _CODES[kind][:2] if kind.unpaid else (_CODES[kind][0], _NAMES[kind][0])
+    asked = () if "code" in at else known
+    if not asked and kind.unpaid and "left" not in at:
+        asked = _LEFT[:2]
+    if not asked:
+        return None
+    words = " or ".join(f"“{word.capitalize()}”" for word in asked)
+    message = f"The first row has no column {words}."
+    return Refusal("list.headings", message, "Give the columns these headings.", 422)
 
 
 def _unit(cells: Mapping[int, CellValue], at: Mapping[str, int]) -> tuple[str, Decimal]:
@@ -174,6 +206,11 @@ def _number(text: str) -> Decimal | None:
         return None
     sound = found.is_finite() and found > 0 and abs(found.adjusted()) < DIGITS
     return found if sound and len(text) <= DIGITS else None
+
+
+def _amount(text: str) -> Decimal | None:
+    """An amount as people write it; None of anything else."""
+    return Decimal(text.replace(",", "")) if _AMOUNT.fullmatch(text) else None
 
 
 def _without_base(units: Mapping[str, Mapping[str, Decimal]]) -> Iterator[str]:
@@ -206,12 +243,14 @@ def _columns(sheet: Sheet, kind: ListKind) -> dict[str, int]:
     }
     if kind == ListKind.ITEM:
         fields |= {"unit": _UNIT, "rate": _RATE}
+    if kind.unpaid:
+        fields |= {"party": _PARTIES[kind], "left": _LEFT, "currency": _CURRENCY}
     found = {
         name: next(headings[word] for word in words if word in headings)
         for name, words in fields.items()
         if any(word in headings for word in words)
     }
-    if "code" not in found and "name" in found:
+    if "code" not in found and "name" in found and not kind.unpaid:
         found["code"] = found["name"]
     return found
 
@@ -231,6 +270,10 @@ def _faults(number: int, cells: Mapping[int, CellValue], at: Mapping[str, int]) 
             yield f"{cell} says neither yes nor no: “{text}”"
         elif name == "rate" and _unit(cells, at)[0] and _number(text) is None:
             yield f"{cell} is not a rate above 0: “{text}”"
+        elif name == "left" and _amount(text) is None:
+            yield f"{cell} is not an amount: “{text}”"
+        elif name == "currency" and text and not is_currency(text):
+            yield f"{cell} is not a currency: “{text}”"
 
 
 def _row(cells: Mapping[int, CellValue], at: Mapping[str, int]) -> ListRow:
@@ -242,4 +285,7 @@ def _row(cells: Mapping[int, CellValue], at: Mapping[str, int]) -> ListRow:
         tin=told.get("tin", ""),
         registration=told.get("registration", ""),
         active=told.get("active", "").casefold() not in _NO,
+        party=told.get("party", ""),
+        left=_amount(told["left"]) if "left" in told else None,
+        currency=told.get("currency", ""),
     )

@@ -8,8 +8,9 @@ all, so that every list of a day can be told.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import select, update
@@ -22,13 +23,20 @@ from holding.code_lists import listed_units
 from holding.code_lists.list_rows import ListRow, name_key, registration_key, tin_key
 from holding.store import bulk
 from holding.tables import Connection, ListedCode, ListFile
+from holding.tables.columns import from_minor, to_minor
 from holding.tables.row_states import ListKind
 from holding.words import plural
 from rules.values.spelling import match_key
 
 A_BATCH: Final = 5_000
 SHOWN_CODES: Final = 5  # of those that are gone, in the audit trail
-NAMED: Final = {ListKind.CUSTOMER: "customer", ListKind.VENDOR: "supplier", ListKind.ITEM: "item"}
+NAMED: Final = {
+    ListKind.CUSTOMER: "customer",
+    ListKind.VENDOR: "supplier",
+    ListKind.ITEM: "item",
+    ListKind.INVOICE: "unpaid invoice",
+    ListKind.BILL: "unpaid bill",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,9 @@ def difference(
         ListedCode.registration,
         ListedCode.active,
         ListedCode.sku,
+        ListedCode.party,
+        ListedCode.left_minor,
+        ListedCode.currency,
     ).where(
         ListedCode.connection_id == connection_id,
         ListedCode.kind == kind,
@@ -130,12 +141,15 @@ def missing(
 
 
 def gone_codes(session: Session, made: ListFile) -> tuple[str, ...]:
-    """The first codes that ended with a list and did not begin again with it."""
+    """The first codes that ended with a list and did not begin again with it; of unpaid documents
+    their numbers, for a code may be an id.
+    """
     begun = select(ListedCode.code).where(ListedCode.from_file_id == made.id)
-    query = select(ListedCode.code).where(
+    query = select(ListedCode.code, ListedCode.sku).where(
         ListedCode.to_file_id == made.id, ListedCode.code.not_in(begun)
     )
-    return tuple(session.scalars(query.order_by(ListedCode.code).limit(SHOWN_CODES)))
+    found = session.execute(query.order_by(ListedCode.code).limit(SHOWN_CODES))
+    return tuple((made.kind.unpaid and one.sku) or one.code for one in found)
 
 
 def _replace(session: Session, made: ListFile, found: Difference) -> None:
@@ -164,6 +178,9 @@ def _stored(made: ListFile, row: ListRow) -> dict[str, object]:
         "active": row.active,
         "sku": row.sku,
         "sku_key": name_key(row.sku),
+        "party": row.party,
+        "left_minor": None if row.left is None else to_minor(row.left, row.currency),
+        "currency": row.currency,
         "code_key": match_key(row.code),
         "name_key": name_key(row.name),
         "tin_key": tin_key(row.tin),
@@ -181,7 +198,27 @@ def row_of(one: Any) -> ListRow:
         registration=one.registration,
         active=one.active,
         sku=one.sku,
+        party=one.party,
+        left=left_of(one),
+        currency=one.currency,
     )
+
+
+def left_of(one: Any) -> Decimal | None:
+    """What is left to pay of a stored entry."""
+    return None if one.left_minor is None else from_minor(one.left_minor, one.currency)
+
+
+def in_books(rows: Sequence[ListRow], home: str) -> tuple[ListRow, ...]:
+    """What is left to pay as books keep it: in `home` where no currency is said, and no finer than
+    its unit.
+    """
+    return tuple(row if row.left is None else _in_books(row, row.left, home) for row in rows)
+
+
+def _in_books(row: ListRow, left: Decimal, home: str) -> ListRow:
+    currency = row.currency or home
+    return replace(row, left=from_minor(to_minor(left, currency), currency), currency=currency)
 
 
 def _say(session: Session, actor: Actor, target: str, made: ListFile, units: int) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, and_, bindparam, delete, or_, select, update
+from sqlalchemy import Select, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
@@ -139,9 +139,13 @@ _NEXT: Final = (
 
 
 def arrange(session: Session, now: datetime) -> None:
-    """Begin to read the lists of targets that passed their test and tell any."""
+    """Begin to read the lists of targets that passed their test and tell any; of one that is read
+    already, those that its connector did not tell before.
+    """
     able = {name: one for name, one in registry.targets().items() if isinstance(one, TellsLists)}
-    for connection in session.scalars(_NOT_BEGUN, {"names": list(able)}).all():
+    for connection, begun in session.execute(_BEGUN, {"names": list(able)}).all():
+        if begun >= len(able[connection.connector].lists):
+            continue
         due = now if _step(connection.settings) is not None else None
         rows = [
             {"connection_id": connection.id, "kind": kind, "due_at": due}
@@ -150,11 +154,16 @@ def arrange(session: Session, now: datetime) -> None:
         bulk.insert(session, ListReading, rows, ignore=True)
 
 
-_NOT_BEGUN: Final = (
-    select(Connection)
-    .outerjoin(ListReading, ListReading.connection_id == Connection.id)
+_READINGS: Final = (
+    select(func.count())
+    .where(ListReading.connection_id == Connection.id)
+    .correlate(Connection)
+    .scalar_subquery()
+)
+_BEGUN: Final = (
+    select(Connection, _READINGS)
     .where(Connection.side == "target", Connection.key_id.is_not(None))
-    .where(Connection.untested_since.is_(None), ListReading.connection_id.is_(None))
+    .where(Connection.untested_since.is_(None))
     .where(bulk.among_given(Connection.connector, "names"))
     .order_by(Connection.id)
 )

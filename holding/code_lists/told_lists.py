@@ -4,15 +4,17 @@ Here: one page with the place behind it in one transaction, the whole list once 
 there, and what follows when there is no answer. Not here: the call (connectors/targets), whose turn
 it is (list_turns.py), storing entries (list_storage.py).
 
-A list is replaced whole or not at all. One that lacks what stood counts when a second reading lacks
-the same: a target that removes nothing, or an entry that moved between two pages, would be believed
-else. One that is as before is not stored again: when it was read
+A list is replaced whole or not at all. One of customers, suppliers or items that lacks what stood
+counts when a second reading lacks the same: a target that removes nothing, or an entry that moved
+between two pages, would be believed else. What is unpaid comes and goes, so that list counts at
+once: nothing is sent because of it. One that is as before is not stored again: when it was read
 last stands with its reading.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import func, select
@@ -21,7 +23,7 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from connectors.contract import Found
 from connectors.contract.declared_settings import CALLS
-from connectors.contract.master_lists import ListPage, TellsLists
+from connectors.contract.master_lists import ListEntry, ListPage, TellsLists
 from connectors.transport.clock import Clock
 from connectors.transport.http import TOO_MANY, Http
 from holding.access.actors import SYSTEM
@@ -38,7 +40,8 @@ from holding.connections.setup import secret_of, tell
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.store.leases import SLICE_SECONDS
-from holding.tables import Connection, ListedCode, ListReading
+from holding.tables import Company, Connection, ListedCode, ListReading
+from holding.tables.columns import is_currency
 from holding.words import plural
 from rules.values.canonical import dumps, sha256_hex
 
@@ -47,6 +50,7 @@ DOUBLED: Final = 6  # so many times at most: then it is as long
 AWAY: Final = timedelta(minutes=5)
 NAMED_CODES: Final = 5
 MOST_PAGES: Final = 1_000
+MOST_DIGITS: Final = 13  # of an amount, before its point
 USUAL_PACE: Final = 60  # calls a minute, of a target that names no limit
 
 
@@ -139,10 +143,7 @@ def _keep(database: Database, clock: Clock, turn: Turn, page: ListPage) -> None:
         if not fault and turn.pages >= MOST_PAGES:
             fault = f"The list has more than {MOST_PAGES:,} pages."
         if not fault:
-            rows = [
-                [one.code, one.name, one.active, one.tin, one.registration, one.sku]
-                for one in page.entries
-            ]
+            rows = [_kept(one) for one in page.entries]
             list_turns.advance(session, row, rows, page.after)
             fault = "" if page.after else _whole(session, row, now)
         if not fault:
@@ -161,42 +162,31 @@ def _unreadable(page: ListPage) -> str:
     for one in page.entries:
         if not one.code or len(one.code) > LONGEST or not one.code.isprintable():
             return f"“{one.code[:50]}” is not a code that a document could name."
+        if one.left is not None and not (one.left > 0 and one.left.adjusted() < MOST_DIGITS):
+            return f"What is left to pay of {one.sku or one.code} cannot be read."
+        if one.currency and not is_currency(one.currency):
+            return f"“{one.currency[:10]}” of {one.sku or one.code} is not a currency."
     return ""
 
 
 def _whole(session: Session, row: ListReading, now: datetime) -> str:
     """Make the pages the list of today where it is otherwise than the one that stands; why not."""
     connection = session.get_one(Connection, row.connection_id)
-    told: dict[str, ListRow] = {}
-    for code, name, active, tin, registration, *sku in list_turns.parts(session, row):
-        told[code] = ListRow(
-            code=code,
-            name=_plain(name) or code,
-            tin=_plain(tin),
-            registration=_plain(registration),
-            active=active,
-            sku=_plain(sku[0]) if sku else "",  # a page that was kept before they were read
-        )
-    rows = tuple(told.values())
-    noun = list_storage.NAMED[row.kind]
-    if not rows and (known := _standing(session, row)):
-        have = plural(known, noun)
-        return f"{connection.name} told no {noun} at all, and {have} stood: those stay."
+    told = {one[0]: _row(*one) for one in list_turns.parts(session, row)}
+    home = session.get_one(Company, connection.company_id).currency
+    rows = list_storage.in_books(tuple(told.values()), home)
+    if fault := "" if row.kind.unpaid else _lacking(session, connection.name, row, rows):
+        return fault
     found = list_storage.difference(session, connection.id, row.kind, rows)
-    missing = list_storage.missing(session, connection.id, row.kind, rows)
-    fingerprint = sha256_hex(dumps(list(missing))) if missing else None
-    if missing and row.missed != fingerprint:
-        row.missed = fingerprint
-        return _doubtful(connection.name, noun, len(rows), missing)
-    row.missed = None
-    if found.fresh or found.over:
+    first = row.kind.unpaid and row.done_at is None  # that nothing is unpaid is worth knowing
+    if found.fresh or found.over or first:
         list_storage.keep(
             session,
             SYSTEM,
             connection,
             row.kind,
             f"the list of {connection.name}",
-            sha256_hex(dumps([[one.code, one.name, one.active, one.sku] for one in rows])),
+            sha256_hex(dumps([_said(one) for one in rows])),
             rows,
             as_of=now.astimezone(zone_of(session, connection.company_id)).date(),
             now=now,
@@ -204,6 +194,58 @@ def _whole(session: Session, row: ListReading, now: datetime) -> str:
         )
     due = list_turns.next_at(session, connection, now)
     list_turns.done(session, row, len(rows), due, now)
+    return ""
+
+
+def _kept(one: ListEntry) -> list[object]:
+    """An entry of a page, in the order of `_row`."""
+    left = "" if one.left is None else str(one.left)
+    of_code = [one.code, one.name, one.active, one.tin, one.registration, one.sku]
+    return [*of_code, one.party, left, one.currency]
+
+
+def _row(
+    code: str,
+    name: str,
+    active: bool,
+    tin: str,
+    registration: str,
+    sku: str = "",
+    party: str = "",
+    left: str = "",
+    currency: str = "",
+) -> ListRow:
+    """An entry of a page that was kept; one of before says less."""
+    return ListRow(
+        code=code,
+        name=_plain(name) or code,
+        tin=_plain(tin),
+        registration=_plain(registration),
+        active=active,
+        sku=_plain(sku),
+        party=_plain(party),
+        left=Decimal(left) if left else None,
+        currency=currency,
+    )
+
+
+def _said(one: ListRow) -> list[object]:
+    unpaid = [] if one.left is None else [one.party, one.left, one.currency]
+    return [one.code, one.name, one.active, one.sku, *unpaid]
+
+
+def _lacking(session: Session, name: str, row: ListReading, rows: Sequence[ListRow]) -> str:
+    """Why a list does not count, or not yet, for it lacks what stood."""
+    noun = list_storage.NAMED[row.kind]
+    if not rows and (known := _standing(session, row)):
+        have = plural(known, noun)
+        return f"{name} told no {noun} at all, and {have} stood: those stay."
+    missing = list_storage.missing(session, row.connection_id, row.kind, rows)
+    fingerprint = sha256_hex(dumps(list(missing))) if missing else None
+    if missing and row.missed != fingerprint:
+        row.missed = fingerprint
+        return _doubtful(name, noun, len(rows), missing)
+    row.missed = None
     return ""
 
 

@@ -279,9 +279,8 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
         named = f"{connection}:withdrawn {trouble.target_code}"
         return CauseKey(CauseKind.TARGET, named), f"{trouble.target_code} was withdrawn"
     if trouble.code == UNSEEN:
-        said = f"{posting.doc_type.replace('_', ' ').capitalize()} without a clear answer in"
-        named = f"{connection}:{posting.doc_type} not shown"
-        return CauseKey(CauseKind.TARGET, named), f"{said} {connection}"
+        named = f"{connection}:{posting.doc_type}:unseen"
+        return CauseKey(CauseKind.TARGET, named), f"No clear answer, and no list in {connection}"
     if trouble.code == INACTIVE:
         party = trouble.target_code
         said = f"{party.capitalize()} is inactive in {connection}"

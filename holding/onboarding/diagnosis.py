@@ -17,6 +17,7 @@ from grammar.text.finding_codes import ErrorClass
 from holding.onboarding import preflight
 from holding.onboarding.preflight import Code, Finding
 from holding.onboarding.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
+from holding.onboarding.waiting_payments import NOT_UNPAID, TOO_MUCH
 from holding.programs.known_schemas import schemas
 from holding.programs.world import program
 from holding.runtime import heartbeats
@@ -90,6 +91,8 @@ _OF_FINDING: Final[Mapping[str, Topic]] = {
     TWO_E_INVOICES: Topic.DUPLICATES,
     "PSH06": Topic.DUPLICATES,
     FORGOTTEN: Topic.DUPLICATES,
+    NOT_UNPAID: Topic.DUPLICATES,
+    TOO_MUCH: Topic.DUPLICATES,
 }
 _OF_CLASS: Final[Mapping[ErrorClass, Topic]] = {
     "period_locked": Topic.NO_RECORDS,

@@ -2,7 +2,8 @@
 
 Here: what the connector could not send, codes that the target did not list, closed days, numbers
 that two documents have, e-Invoices too old to be cancelled or made of one sale in two systems, and
-calls that the target may not remember. Not here: what is held already (preflight.py).
+calls that the target may not remember. Not here: payments beside what is unpaid
+(waiting_payments.py), what is held already (preflight.py).
 """
 
 from collections import Counter
@@ -20,6 +21,7 @@ from connectors.contract.schema import DocumentSchema
 from holding.connections.own_settings import own_settings
 from holding.journal import second_e_invoices
 from holding.journal.evidence import action_of
+from holding.onboarding.waiting_payments import WaitingPayments
 from holding.programs.world import locked_through, program
 from holding.tables import Connection, Posting, Push, Snapshot, SnapshotItem
 from holding.tables.columns import is_word, moment
@@ -78,6 +80,7 @@ def _each(
     closed = locked_through(session, connection.id)
     codes = _codes(session, connection.id)
     schemas = {one.name: one for one in target.documents}
+    unpaid = WaitingPayments(session, connection)
     numbers: Counter[tuple[str, str]] = Counter()
     ready = session.execute(_READY, {"connection": connection.id}).yield_per(AT_ONCE)
     for row in ready:
@@ -90,6 +93,8 @@ def _each(
         if schema is not None:
             yield from ((row.number, one) for one in _unlisted(schema, document, codes))
             yield from ((row.number, one) for one in _locked(schema, document, closed))
+            if action == "create":
+                yield from ((row.number, one) for one in unpaid.wrong(schema, document))
         yield from ((row.number, one) for one in _too_late(action, row.e_invoice_at, now))
         if action == "create" and row.elsewhere is not None:
             twice = second_e_invoices.trouble(session, row.id, row.elsewhere)

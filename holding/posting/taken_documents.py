@@ -1,8 +1,8 @@
 """What the target has taken is posted: one document or a whole file of them, in as many statements.
 
 Here: the push, the posting and what stands in the target under it, what it was held for, the event,
-who waited for it; all under the fence of each, so who lost the lease writes nothing. Not here: other answers (results.py), and whether an
-answer says that it was taken (calls.py).
+who waited for it; all under the fence of each, so who lost the lease writes nothing. Not here:
+other answers (results.py), and whether an answer says that it was taken (calls.py).
 """
 
 from collections.abc import Sequence

@@ -95,7 +95,7 @@ def list_sources(
         found += told
         for kind, noun in NAMED.items():
             file = files.get((target.id, kind))
-            if file is None and any(one.kind == noun for one in told):
+            if file is None and (kind.unpaid or any(one.kind == noun for one in told)):
                 continue
             count = len(posted.get((target.name, kind), ()))
             entries = file.entries if file else 0

@@ -46,7 +46,7 @@ class ListReading(Base):
 
 class ListPart(Base):
     """A page of a list that is being read: rows of code, name, in use, TIN, registration
-    number, SKU.
+    number, SKU, party, what is left to pay, currency.
 
     Once the last page is there they become the list, and the parts are removed.
     """
@@ -60,7 +60,8 @@ class ListPart(Base):
 
 
 class ListFile(Base):
-    """A list of a target's customers, vendors or items that a person gave in, as of a day.
+    """A list that a target told or a person gave in, as of a day: customers, vendors, items, unpaid
+    invoices or unpaid bills.
 
     `entries` are in it; against the list before it `added`, `changed` and `gone`.
     """
@@ -106,7 +107,8 @@ class ListedCode(Base):
     """One entry of such a list, from one file to another.
 
     The columns `…_key` are what is compared: letters and digits in one case, blank where the list
-    says nothing.
+    says nothing. Of an unpaid document `party` is the code of its customer or supplier,
+    `left_minor` what is left to pay, in whole minor units of `currency`.
     """
 
     __tablename__ = "listed_code"
@@ -137,6 +139,13 @@ class ListedCode(Base):
             "registration_key",
             where=f"{NOW_LISTED} AND registration_key <> ''",
         ),
+        partial(
+            "ix_listed_code_party",
+            "connection_id",
+            "kind",
+            "party",
+            where=f"{NOW_LISTED} AND party <> ''",
+        ),
         Index("ix_listed_code_from", "from_file_id"),
         Index("ix_listed_code_to", "to_file_id"),
     )
@@ -150,6 +159,9 @@ class ListedCode(Base):
     registration: Mapped[str]
     active: Mapped[bool] = mapped_column(server_default=true())
     sku: Mapped[str] = mapped_column(server_default="")
+    party: Mapped[str] = mapped_column(server_default="")
+    left_minor: Mapped[int | None] = mapped_column(WHOLE)
+    currency: Mapped[str] = mapped_column(server_default="")
     code_key: Mapped[str]
     name_key: Mapped[str]
     tin_key: Mapped[str]

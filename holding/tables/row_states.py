@@ -106,11 +106,20 @@ class UploadState(StrEnum):
 
 
 class ListKind(StrEnum):
-    """What the codes of a list are: the words by which a document's field refers to them."""
+    """What the entries of a list are: the words by which a document's field refers to them, or says
+    that it pays one of them.
+    """
 
     CUSTOMER = "customer"
     VENDOR = "vendor"
     ITEM = "item"
+    INVOICE = "invoice"
+    BILL = "bill"
+
+    @property
+    def unpaid(self) -> bool:
+        """Whether it is a list of documents with what is left to pay: those come and go."""
+        return self in (ListKind.INVOICE, ListKind.BILL)
 
 
 class HoldState(StrEnum):

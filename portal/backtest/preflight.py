@@ -9,7 +9,7 @@ database; with a company it looks at what that has stored. Not here: the countin
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rules.comparison.preflight import Need, Tally
     from rules.comparison.two_sides import Bad
 
+NEAR: Final = 3
 PATH = click.Path(exists=True, path_type=Path)
 
 
@@ -129,6 +130,8 @@ def _judged(rules: Path, records: Path, now: datetime) -> "tuple[Tally, list[Bad
 
 
 def _words(tally: "Tally") -> Iterator[str]:
+    from rules.values.near_spellings import in_what
+
     records = "1 record" if tally.records == 1 else f"{tally.records} records"
     yield f"{records}, {tally.blocked} blocked."
     target = ""
@@ -146,7 +149,9 @@ def _words(tally: "Tally") -> Iterator[str]:
     for number, code in enumerate(tally.unlisted()):
         if not number:
             yield "\nNot in the target, when it was last asked:"
-        yield f'  {code.target} {code.kind} "{code.value}": {code.records}'
+        near = "; ".join(f'"{one}" is: {in_what(code.value, one)}' for one in code.near[:NEAR])
+        said = f'  {code.target} {code.kind} "{code.value}": {code.records}'
+        yield f"{said}. {near}." if near else said
 
 
 def _filled(need: "Need") -> str:
@@ -195,6 +200,7 @@ def _plain(tally: "Tally", bad: "list[Bad]") -> dict[str, object]:
                 "kind": code.kind,
                 "value": code.value,
                 "records": code.records,
+                "near": list(code.near),
             }
             for code in tally.unlisted()
         ],

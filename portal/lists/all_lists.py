@@ -37,6 +37,7 @@ LISTS: Final[Mapping[str, Make]] = {
     "mappings.unit_proof": mapping_lists.units,
     "mappings.lists": mapping_lists.code_lists,
     "mappings.list_changes": mapping_lists.code_changes,
+    "mappings.unpaid": mapping_lists.unpaid,
     "mappings.parties_found": mapping_lists.parties,
     "rulebook.catalogue": rule_lists.reasons,
     "rulebook.proposed": rule_lists.proposals,

@@ -11,7 +11,7 @@ from typing import Final
 from flask import abort, g, request
 
 from connectors.kit.workbook import Written
-from holding.code_lists import list_files
+from holding.code_lists import list_files, unpaid_documents
 from holding.mappings import fixes, unit_comparison
 from holding.mappings import mapping_lists as queries
 from holding.mappings.fixes import Missing
@@ -20,7 +20,7 @@ from holding.parties import party_merge
 from holding.suggestions import exact_matches, list_sources
 from holding.tables.columns import moment_text
 from portal.lists.list_file import MOST, ListFile, Table, by_currency, each_page
-from portal.mappings import exact_pages, unit_pages
+from portal.mappings import exact_pages, unit_pages, unpaid_page
 from portal.web import filters, store
 from rules.values.wording import titled
 
@@ -39,6 +39,7 @@ LISTS: Final = (
     "Given by",
     "Posted before",
 )
+UNPAID: Final = ("Number", "Name", "Code", "Left to pay", "Currency")
 PARTIES: Final = ("Record", "Rule", "Keep", "Gone", "Keys")
 
 
@@ -122,9 +123,27 @@ def code_changes(no: int) -> ListFile:
     found = list_files.changes(store.reading(), g.company.id, no, MOST)
     if found is None:
         abort(404)
-    heads, *rows = list_files.change_rows(found[1], personal=filters.sees_personal())
+    show, of_unpaid = filters.sees_personal(), found[0].kind.unpaid
+    heads, *rows = list_files.change_rows(found[1], personal=show, unpaid=of_unpaid)
     table = Table("Changes", [str(head) for head in heads], rows)
     return ListFile(f"changes of the list of codes {no}", f"list-{no}", [table])
+
+
+def unpaid() -> ListFile:
+    """What is unpaid in a target, with the letters that were asked for."""
+    lists = unpaid_documents.lists(store.reading(), g.company.id)
+    one, text = unpaid_page.chosen(lists), unpaid_page.letters()
+    found = unpaid_page.rows_of(one, MOST + 1) if one else ()
+    show = filters.sees_personal()
+    rows = (_unpaid(one, show=show) for one in found)
+    said = {"List": unpaid_page.title(one)} if one else {}
+    said |= {"Search": text} if text else {}
+    table = Table("Unpaid", UNPAID, rows)
+    return ListFile("unpaid documents", "unpaid", [table], said, frozenset({"Search"}))
+
+
+def _unpaid(one: unpaid_documents.Unpaid, *, show: bool) -> list[Written]:
+    return [one.number, one.name if show else "", one.party, one.left, one.currency]
 
 
 def parties() -> ListFile:

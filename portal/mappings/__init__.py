@@ -10,10 +10,11 @@ from portal.mappings import (
     mapping_changes,
     mapping_pages,
     unit_pages,
+    unpaid_page,
     workbook_pages,
 )
 
 __all__ = ["BLUEPRINTS", "exact_pages", "list_pages", "mapping_changes", "unit_pages"]
-__all__ += ["workbook_pages"]
+__all__ += ["unpaid_page", "workbook_pages"]
 
 BLUEPRINTS = (mapping_pages.pages,)

@@ -1,8 +1,10 @@
-"""Lists of a target's customers, suppliers and items: where each comes from, and giving one in.
+"""Lists of a target's codes and unpaid documents: where each comes from, and giving one in.
 
-Here: views. Not here: reading and keeping a list (holding/code_lists).
+Here: views. Not here: what is unpaid (unpaid_page.py), reading and keeping a list
+(holding/code_lists).
 """
 
+from decimal import Decimal
 from typing import Final
 
 from flask import Response, abort, g, request, url_for
@@ -16,6 +18,7 @@ from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.store.together import Together
 from holding.suggestions import list_sources
+from holding.tables.columns import to_minor
 from holding.tables.row_states import ListKind
 from holding.words import plural
 from portal.mappings.mapping_pages import pages, tabs
@@ -107,6 +110,7 @@ def list_changes(no: int) -> Response:
         noun=_noun(file),
         of_items=file.kind == ListKind.ITEM,
         seen=_seen,
+        minor=_minor,
     )
 
 
@@ -122,6 +126,11 @@ def _seen(row: ListRow | None, field: str) -> str:
         or filters.sees_personal()
     )
     return text if plain else MASK
+
+
+def _minor(row: ListRow) -> int:
+    """What is left to pay, as amounts are shown."""
+    return to_minor(row.left or Decimal(0), row.currency)
 
 
 def _noun(file: list_files.ListStanding) -> str:

@@ -25,6 +25,7 @@ from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.store.database import DatabaseSession
 from holding.store.together import Together
+from holding.suggestions import unpaid_choices
 from holding.words import by_key
 from holding.worklist import groups as queries
 from holding.worklist import hold_detail as hold_query
@@ -61,6 +62,7 @@ def pane(
         **posted_change.shown(session, g.company.id, row, show_personal=show),
         **folded(() if changed else side_by_side.pairs_of(session, row, show_personal=show)),
         "beside": side_by_side.beside_of(session, row, show_personal=show),
+        "unpaid": _unpaid(session, row),
         "twins": _twins(row, show=show) if row.open and row.code == "DUP01" else (),
         "hide": personal_data.hiding(session, row.record_id, show=show),
         "by_people": by_people,
@@ -97,6 +99,14 @@ def folded(found: Sequence[side_by_side.Pair]) -> dict[str, object]:
         "others": [pair for pair in found if not (pair.hit or pair.field)][:MOST],
         "beyond": len(listed) > MOST,
     }
+
+
+def _unpaid(
+    session: DatabaseSession, row: hold_query.HoldRow
+) -> unpaid_choices.UnpaidChoices | None:
+    """What a payment that the target refused could pay instead."""
+    refused = row.open and row.of_push and row.posting_id is not None
+    return unpaid_choices.of_posting(session, row.posting_id or 0) if refused else None
 
 
 def _twins(row: hold_query.HoldRow, *, show: bool) -> Sequence[Mapping[str, object]]:

@@ -56,7 +56,13 @@ _LISTED: Final = {
     "payment_method": "payment methods",
     "payment_term": "payment terms",
 }
-_WHOLE: Final = {"customer": "customers", "vendor": "suppliers", "item": "items"}
+_WHOLE: Final = {
+    "customer": "customers",
+    "vendor": "suppliers",
+    "item": "items",
+    "invoice": "unpaid invoices",
+    "bill": "unpaid bills",
+}
 
 
 @dataclass(frozen=True, slots=True)

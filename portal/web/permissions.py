@@ -114,6 +114,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "mappings.give_list": "mapping.fix",
     "mappings.look": "mapping.fix",
     "mappings.list_changes": "record.read",
+    "mappings.unpaid": "record.read",
     "mappings.workbook": "record.read",
     "mappings.workbook_file": "record.read",
     "mappings.upload_workbook": "mapping.fix",

@@ -18,6 +18,7 @@ from rules.types.expansion import inside
 from rules.types.outside_schemas import FieldSchema, Schemas
 from rules.types.symbol_table import Index, Scope
 from rules.values.cause_keys import CauseKey
+from rules.values.near_spellings import NearSpellings
 from rules.values.wording import MISSING as BLANK
 from rules.values.wording import say
 
@@ -106,12 +107,15 @@ class Lack:
 
 @dataclass(frozen=True, slots=True)
 class Unlisted:
-    """A value that would be sent, and that the target does not list: it would refuse it."""
+    """A value that would be sent, and that the target does not list: it would refuse it. `near`:
+    what it lists that people take for this one.
+    """
 
     target: str
     kind: str
     value: str
     records: int
+    near: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -148,6 +152,7 @@ class Tally:
         self._blocked: Counter[tuple[str, str]] = Counter()
         self._lacks: dict[tuple[str, CauseKey], tuple[Finding, int]] = {}
         self._unlisted: Counter[tuple[str, str, str]] = Counter()
+        self._listed: dict[tuple[str, str], frozenset[str]] = {}
         self.groups: dict[tuple[str, str, str], Group] = {}
         self.records = 0
         self.blocked = 0
@@ -192,11 +197,16 @@ class Tally:
             state = world.targets.get(ref.target)
             listed = state.codes.get(LISTS[ref.kind]) if state else None
             if listed and entry.value not in listed:
+                self._listed[ref.target, ref.kind] = listed
                 yield ref.target, ref.kind, entry.value
 
     def unlisted(self) -> tuple[Unlisted, ...]:
         """What the targets do not list, those that block most first."""
-        found = (Unlisted(*at, records) for at, records in self._unlisted.items())
+        known = {at: NearSpellings(codes) for at, codes in self._listed.items()}
+        found = (
+            Unlisted(target, kind, value, records, known[target, kind].near(value))
+            for (target, kind, value), records in self._unlisted.items()
+        )
         return tuple(sorted(found, key=lambda u: (-u.records, u.target, u.kind, u.value)))
 
     def needs(self) -> tuple[Need, ...]:

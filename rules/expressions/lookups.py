@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from grammar import nodes as n
 from grammar.text.invisible import in_words, invisible, shown, without_invisible
+from grammar.text.look_alikes import mistaken
 from rules.expressions.run import Run
 from rules.facts.seeds import literal_value
 from rules.facts.units import Bases, Conversion, convert
@@ -19,7 +20,7 @@ from rules.facts.world import Table, World
 from rules.outcomes.outcome import Use
 from rules.values.cause_keys import CauseKey
 from rules.values.clauses import is_mapped
-from rules.values.spelling import differences
+from rules.values.spelling import differences, loose
 from rules.values.unknown import Gap, Unknown, join
 
 MOST_KEPT = 20_000
@@ -194,6 +195,8 @@ def _holds(hidden: tuple[str, ...]) -> str:
 
 
 def _near(key: str, known: str) -> str:
+    if looks := mistaken(key, known) if loose(key) != loose(known) else "":
+        return f'"{shown(known)}" is known: it looks the same ({looks})'
     why = _list(differences(key, known))
     return f'"{shown(known)}" is known: it differs by {why}'
 

@@ -15,9 +15,10 @@ from fractions import Fraction
 from operator import attrgetter
 
 from rules.values.canonical import Plain, moment_text, plain, revive
+from rules.values.near_spellings import NearSpellings
 from rules.values.posting_states import PostingState
 from rules.values.read_only import read_only
-from rules.values.spelling import fold, loose
+from rules.values.spelling import fold
 
 
 @read_only(frozen=True, slots=True)
@@ -211,7 +212,7 @@ class Table:
     def __init__(self, entries: Mapping[str, Entry]) -> None:
         self.entries = dict(entries)
         self._folded: dict[frozenset[str], dict[str, list[str]]] = {}
-        self._near: dict[str, list[str]] | None = None
+        self._near = NearSpellings(self.entries)
 
     def find(self, key: str, how: frozenset[str]) -> tuple[str, ...]:
         """The keys that match; more than one with different values means ambiguous."""
@@ -226,12 +227,10 @@ class Table:
         return tuple(index.get(fold(key, how), ()))
 
     def near(self, key: str) -> tuple[str, ...]:
-        """Known keys that differ from this one only by case, spaces or special characters."""
-        if self._near is None:
-            self._near = {}
-            for k in sorted(self.entries):
-                self._near.setdefault(loose(k), []).append(k)
-        return tuple(k for k in self._near.get(loose(key), ()) if k != key)
+        """Known keys that differ from this one only by case, spaces or special characters, and
+        then those that only look like it.
+        """
+        return self._near.near(key)
 
 
 @dataclass(frozen=True, slots=True)

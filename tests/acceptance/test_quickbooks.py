@@ -231,6 +231,7 @@ def _an_item_by_its_sku(trader: Trader, books: Books) -> None:
     assert "44 Soup bowl. SKU BOWL-9. Listed by QuickBooks." in by_letters
     page = person.get(f"{BASE}/mappings/exact")
     assert "BOWL-9 Soup bowl 44 Same SKU" in words(page)
+    _what_is_unpaid(trader, books)
     form = read(page).form_of("acceptexact")
     fields = form.fields()
     given = {**fields, "pick": fields["of"], "reason": "QuickBooks says so"}
@@ -239,6 +240,26 @@ def _an_item_by_its_sku(trader: Trader, books: Books) -> None:
     trader.work()
     line, *_ = standing(books, "IV-NS-9-1")["Line"]
     assert line["SalesItemLineDetail"]["ItemRef"] == {"value": "44"}
+
+
+def _what_is_unpaid(trader: Trader, books: Books) -> None:
+    """The same reading told what is left to pay, as QuickBooks shows it."""
+    left = {
+        kind: {x["DocNumber"]: x["Balance"] for x in books.documents() if x["entity"] == kind}
+        for kind in ("Invoice", "Bill")
+    }
+    page = f"{BASE}/mappings/lists/unpaid"
+    person = trader.person("finance")
+    for kind, open_there in left.items():
+        parts = person.get(page).split('"')
+        address = next(one for one in parts if f"kind={kind.lower()}" in one)
+        told = words(person.get(address.replace("&amp;", "&")))
+        for number, balance in open_there.items():
+            shown = f"{number} " in told
+            assert shown == (balance > 0), (number, balance)
+            assert not shown or f"RM {balance:,.2f}" in told
+    assert any(left["Invoice"].values())
+    assert not left["Bill"]["B-ST-1"], "it was paid"
 
 
 def _asked(trader: Trader) -> str:

@@ -4,6 +4,8 @@ Here: columns, limits and which field means what. A sheet has one row for each l
 the cells of its document. Not here: where each goes (ways.py), how it becomes bytes (payload.py).
 """
 
+from dataclasses import replace
+
 from connectors.contract.schema import Amounts, Books, DocumentSchema, FieldSchema
 from connectors.targets.aiaccount.field_meanings import MEANINGS
 
@@ -38,6 +40,8 @@ def _money(name: str, title: str, wire: str, *, required: bool, places: int = 2)
 
 _INVOICE_NUMBER = _must("InvoiceNumber", "Invoice Number", "invoice_number", NUMBER_MAX)
 _BILL_NUMBER = _must("BillNumber", "Bill Number", "bill_number", NUMBER_MAX)
+_PAID_INVOICE = replace(_INVOICE_NUMBER, pays="invoice")
+_PAID_BILL = replace(_BILL_NUMBER, pays="bill")
 _CUSTOMER = _must("Customer", "Customer", "customer", 100, "customer")
 _SUPPLIER = _must("Supplier", "Supplier", "supplier", 100, "vendor")
 _CURRENCY = _must("Currency", "Currency", "currency", 3, "currency")
@@ -127,7 +131,7 @@ _SALES_RECEIPT = DocumentSchema(
         _must("ReceiptNumber", "Receipt Number", "receipt_number", NUMBER_MAX),
         _date("ReceiptDate", "Receipt Date", "receipt_date"),
         _CUSTOMER,
-        _INVOICE_NUMBER,
+        _PAID_INVOICE,
         *_PAID,
         _NOTES,
     ),
@@ -176,7 +180,7 @@ _EXPENSE_PAYMENT = DocumentSchema(
         _must("PaymentNumber", "Payment Number", "payment_number", NUMBER_MAX),
         _date("PaymentDate", "Payment Date", "payment_date"),
         _SUPPLIER,
-        _BILL_NUMBER,
+        _PAID_BILL,
         *_PAID,
     ),
     lines=(),

@@ -36,21 +36,20 @@ def look_up(document: OutgoingDocument, key: str, get: Get, now: datetime) -> Fo
         if found is not None:
             return found
     if not WAYS[document.document].shown:
-        return _not_shown(document, _proof(by_key))
+        return _not_shown(_proof(by_key))
     return _by_number(document, key, get, now)
 
 
-def _not_shown(document: OutgoingDocument, proof: bytes = b"") -> Found:
+def _not_shown(proof: bytes = b"") -> Found:
     """It is in no list there, whether it was taken or not: never the proof that it may be made."""
-    title = WAYS[document.document].schema.title.lower()
-    words = f"AiAccount lists no {title}s, so this one cannot be looked up."
+    words = "AiAccount lists no refunds, so it cannot be looked up."
     return Found(kind="unknown", words=words, proof=proof, key_lasts=KEY_LASTS)
 
 
 def read(document: OutgoingDocument, get: Get, now: datetime) -> Found:
     """What the target has for the document as it was sent, as far as AiAccount shows it."""
     if not WAYS[document.document].shown:
-        return _not_shown(document)
+        return _not_shown()
     heard = _listed(document, get, now)
     if isinstance(heard, Found):
         return heard

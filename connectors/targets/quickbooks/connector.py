@@ -163,7 +163,7 @@ class QuickBooks:
     def list_page(
         self, kind: Listed, after: str, settings: Settings, secret: str, http: Http
     ) -> ListPage | Found:
-        """A page of the customers, vendors or items of the intended company."""
+        """A page of the customers, vendors, items or unpaid documents of the intended company."""
         return probe.list_page(kind, after, _reader(settings, secret, http))
 
     def app_secret(self, secret: str) -> str:

@@ -223,6 +223,19 @@ REFUND_RECEIPT = _document(
     party=_CUSTOMER,
     amounts=_SOLD,
 )
+
+
+def _paid_document(name: str, title: str, pays: str) -> FieldSchema:
+    return FieldSchema(
+        name=name,
+        title=title,
+        wire="Line.LinkedTxn.TxnId",
+        required=True,
+        max_length=_NUMBER_MAX,
+        pays=pays,
+    )
+
+
 _OWN_REFERENCE = FieldSchema(
     name="PaymentRefNum",
     title="Reference no.",
@@ -237,13 +250,7 @@ PAYMENT = _document(
         _OWN_REFERENCE,
         _DATE,
         _CUSTOMER,
-        FieldSchema(
-            name="InvoiceNumber",
-            title="Invoice",
-            wire="Line.LinkedTxn.TxnId",
-            required=True,
-            max_length=_NUMBER_MAX,
-        ),
+        _paid_document("InvoiceNumber", "Invoice", "invoice"),
         _PAID,
         _CURRENCY,
         _RATE,
@@ -270,13 +277,7 @@ BILL_PAYMENT = _document(
         _NUMBER,
         _DATE,
         _VENDOR,
-        FieldSchema(
-            name="BillNumber",
-            title="Bill",
-            wire="Line.LinkedTxn.TxnId",
-            required=True,
-            max_length=_NUMBER_MAX,
-        ),
+        _paid_document("BillNumber", "Bill", "bill"),
         _PAID,
         _CURRENCY,
         _RATE,

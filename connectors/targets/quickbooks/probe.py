@@ -1,5 +1,5 @@
 """What QuickBooks tells of its books: the connection test, in the order people look for it, and the
-lists of customers, vendors and items, a page of a query at a time.
+lists of customers, vendors, items and unpaid documents, a page of a query at a time.
 
 Here: the steps, the snapshot, pages of lists. Not here: writing, and the exchange of tokens
 (tokens.py).
@@ -8,6 +8,7 @@ Here: the steps, the snapshot, pages of lists. Not here: writing, and the exchan
 import re
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from connectors.targets.quickbooks.responses import (
     NOT_ALLOWED,
     page_of,
     query,
+    text_of,
     told_of,
 )
 from connectors.transport.http import HttpAnswer, HttpFailure, reached
@@ -224,18 +226,25 @@ def _told(answer: HttpAnswer | HttpFailure) -> str:
     return says("QuickBooks", answer.status, told.words if told else "")
 
 
-LISTS: Final[tuple[Listed, ...]] = ("customer", "vendor", "item")
+LISTS: Final[tuple[Listed, ...]] = ("customer", "vendor", "item", "invoice", "bill")
 _ENTITIES: Final[Mapping[Listed, str]] = {
     "customer": "Customer",
     "vendor": "Vendor",
     "item": "Item",
+    "invoice": "Invoice",
+    "bill": "Bill",
 }
+_PARTIES: Final[Mapping[Listed, str]] = {"invoice": "CustomerRef", "bill": "VendorRef"}
 _EACH: Final = "Active in (true, false)"  # else entries out of use are left out
+_UNPAID: Final = " ".join(("Balance", ">", text_of("0")))
+_ALL: Final = "all "  # before the place of a page, in a company that does not search by balance
 _NAMES: Final = ("DisplayName", "FullyQualifiedName", "Name")
 
 
 def list_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
-    """The page that begins at the place `after`; 1 where it is blank."""
+    """The page that begins at the place `after`, from 1."""
+    if kind in _PARTIES:
+        return _unpaid_page(kind, after, get)
     start = int(after) if after.isdecimal() else 1
     seen = page_of(_ENTITIES[kind], _EACH, start, get)
     if isinstance(seen, Found):
@@ -244,9 +253,40 @@ def list_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
     return ListPage(entries, "" if seen.whole else str(start + MOST))
 
 
+def _unpaid_page(kind: Listed, after: str, get: Get) -> ListPage | Found:
+    """Those with a balance; where it cannot be searched by, all are gone through."""
+    every, start = after.startswith(_ALL), int(after.removeprefix(_ALL) or 1)
+    seen = page_of(_ENTITIES[kind], "" if every else _UNPAID, start, get)
+    if isinstance(seen, Found) and seen.status == HTTPStatus.BAD_REQUEST and not every:
+        every, start = True, 1  # from its beginning: places are others among all
+        seen = page_of(_ENTITIES[kind], "", start, get)
+    if isinstance(seen, Found):
+        return seen
+    told = (_unpaid(one, _PARTIES[kind]) for one in seen.documents if one.get("Id"))
+    place = f"{_ALL if every else ''}{start + MOST}"
+    return ListPage(tuple(one for one in told if one is not None), "" if seen.whole else place)
+
+
 def _entry(shown: Mapping[str, Any]) -> ListEntry:
     """Documents name an entry by its id; only items have a SKU, and not all of them."""
     code = str(shown["Id"])
     name = next((str(shown[field]) for field in _NAMES if shown.get(field)), code)
     active = shown.get("Active", True) is not False
     return ListEntry(code, name, active=active, sku=str(shown.get("Sku") or ""))
+
+
+def _unpaid(shown: Mapping[str, Any], party_field: str) -> ListEntry | None:
+    """An invoice or a bill with what is left of it; None where nothing is, or nobody can say."""
+    left = shown.get("Balance")
+    if isinstance(left, bool) or not isinstance(left, int | Decimal) or left <= 0:
+        return None
+    party, number = _mapping(shown.get(party_field)), str(shown.get("DocNumber") or "")
+    code = str(party.get("value") or "")
+    return ListEntry(
+        str(shown["Id"]),
+        str(party.get("name") or code or number),
+        sku=number,
+        party=code,
+        left=Decimal(left),
+        currency=str(_mapping(shown.get("CurrencyRef")).get("value") or ""),
+    )

@@ -75,7 +75,7 @@ def test_no_look_up_says_that_it_is_there_or_not(bench, sent):
     before = len(bench.sim.ledger())
     found = bench.look_up(refund())
     assert (found.kind, found.key_lasts) == ("unknown", timedelta(days=30))
-    assert found.words == "AiAccount lists no sales refunds, so this one cannot be looked up."
+    assert found.words == "AiAccount lists no refunds, so it cannot be looked up."
     assert len(bench.sim.ledger()) == before + 1
     (read,) = bench.target.read((refund(),), bench.sim.settings, DEMO_KEY, bench.http)
     assert (read.kind, read.key_lasts) == ("unknown", timedelta(days=30))

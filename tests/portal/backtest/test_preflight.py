@@ -93,6 +93,20 @@ def test_an_account_that_the_target_does_not_list_blocks(tmp_path: Path) -> None
     assert run("preflight", NETSHOP, file, *AT).stdout.endswith('  aiaccount currency "MYR": 1\n')
 
 
+def test_what_the_target_lists_that_looks_like_a_code_is_told(tmp_path: Path) -> None:
+    file = records(tmp_path, {"body": ORDER, "revision": 7})
+    listed = {"account": ["12000", "400OO", "40 000", "4OO00"], "tax_code": ["NT"]}
+    state = {"known": True, "locked_through": None, "codes": listed}
+    world = {"revision": 7, "targets": {"aiaccount": state}}
+    (tmp_path / "worlds.jsonl").write_text(json.dumps(world) + "\n", "utf-8")
+    assert run("preflight", NETSHOP, file, *AT).stdout.endswith(
+        'aiaccount account "40000": 1. "40 000" is: it differs by spaces; '
+        '"400OO" is: it looks the same (0 for O); "4OO00" is: it looks the same (0 for O).\n'
+    )
+    told = json.loads(run("preflight", NETSHOP, file, *AT, "--json").stdout)
+    assert told["unlisted"][0]["near"] == ["40 000", "400OO", "4OO00"]
+
+
 def test_a_field_that_is_sent_as_it_comes_is_told(tmp_path: Path) -> None:
     folder = tmp_path / "rules"
     run("init", folder)

@@ -34,6 +34,10 @@ def told(database, clock):
         session.add(
             ListReading(connection_id=mine, kind=ListKind.ITEM, due_at=now, pages=3, cursor="3001")
         )
+        session.add_all(
+            ListReading(connection_id=mine, kind=kind, due_at=now, done_at=now, done_found=7)
+            for kind in (ListKind.INVOICE, ListKind.BILL)
+        )
 
 
 def test_the_page_has_their_age_and_why_they_are_old(visit, told):
@@ -43,6 +47,8 @@ def test_the_page_has_their_age_and_why_they_are_old(visit, told):
     assert "Customers 1,234, read 2026-11-18" in page
     assert ", old." in page
     assert "Items Not read yet. Being read: 3 pages so far." in page
+    for kind in ("invoices", "bills"):
+        assert f"Unpaid {kind} 7, read 2026-11-20" in page
 
 
 def test_who_operates_has_them_read_at_once(visit, told, database):
@@ -57,6 +63,6 @@ def test_who_operates_has_them_read_at_once(visit, told, database):
 
 def test_a_target_without_lists_has_no_such_part(visit):
     olga = visit("olga")
-    assert "Customers, suppliers and items" not in olga.text(PAGE)
+    assert "Customers, suppliers, items" not in olga.text(PAGE)
     refused = olga.post(f"{PAGE}/lists", {}, status=409).get_data(as_text=True)
     assert "No list of AiAccount can be read yet." in plain(refused)

@@ -44,6 +44,7 @@ ROUTES = {
     "mappings.exact": f"{HERE}/mappings/exact",
     "mappings.lists": f"{HERE}/mappings/lists",
     "mappings.missing": f"{HERE}/mappings/missing",
+    "mappings.unpaid": f"{HERE}/mappings/lists/unpaid",
     "mappings.parties_found": f"{HERE}/mappings/parties",
     "mappings.unit_proof": f"{HERE}/mappings/units/proof",
     "mappings.workbook": f"{HERE}/mappings/workbook",

@@ -125,7 +125,8 @@ def test_what_differs_between_two_targets_differs_on_their_pages() -> None:
     assert "rounding_mode" in told("aiaccount")["Rounding"]
     assert told("quickbooks")["Lists"] == (
         "Accounts, tax codes, payment methods and payment terms, read by the connection test. "
-        "Customers, suppliers and items, read on a plan of the connection."
+        "Customers, suppliers, items, unpaid invoices and unpaid bills, read on a plan of the"
+        " connection."
     )
     assert "on a plan" not in told("aiaccount")["Lists"]
     assert told("autocount")["Lists"].startswith("It lists no codes")

@@ -75,6 +75,21 @@ def test_T16c_two_near_keys_always_differ_by_something(pair: tuple[str, str]) ->
     assert found.code == "MAP01"
 
 
+@pytest.mark.parametrize(
+    ("key", "shown", "signs"),
+    [("ABC-O1", "ABC-O1", "O for 0"), ("\u0410BC-01", "\u0410BC-01", "\u0410 (U+0410) for A")],
+)
+def test_a_key_that_only_looks_like_a_known_one_is_held_with_what_was_mistaken(
+    key: str, shown: str, signs: str
+) -> None:
+    found = only(order(lines=[line(sku=key, uom="PCS")], subtotal="192.00", total="211.20"))
+    assert found.code == "MAP01"
+    assert found.message == (
+        f'SKU {shown} is not an item. "ABC-01" is known: it looks the same ({signs}).'
+    )
+    assert found.would_pass == f'"{shown}" is mapped, or the source writes "ABC-01"'
+
+
 def test_what_is_not_near_is_not_named() -> None:
     found = only(order(lines=[line(sku="XYZ", uom="PCS")], subtotal="192.00", total="211.20"))
     assert found.message == "SKU XYZ is not an item."
