@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-import openpyxl
 from python_calamine import CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
 from connectors.kit.confined_process import confine
@@ -245,6 +244,8 @@ def _lines(sheets: Iterable[CalamineSheet]) -> Iterator[dict[str, object]]:
 
 
 def _sheets(raw: bytes, limits: Limits) -> Iterator[dict[str, object]]:
+    import openpyxl  # two thirds of what this process takes to start, and few workbooks need it
+
     if not openpyxl.DEFUSEDXML:
         raise RuntimeError("defusedxml is not installed")
     values = _load(raw, data_only=True)
@@ -257,6 +258,8 @@ def _sheets(raw: bytes, limits: Limits) -> Iterator[dict[str, object]]:
 
 
 def _load(raw: bytes, *, data_only: bool) -> Any:
+    import openpyxl
+
     book = openpyxl.load_workbook(
         io.BytesIO(raw), read_only=True, data_only=data_only, keep_links=False
     )

@@ -90,7 +90,7 @@ def forget_furnished(command: Path, server: Server) -> None:
     """Drop what was made on a server, and tell other test processes that it is gone."""
     for told in command.parents[2].glob("furnished-postgresql*/told.json"):
         made = Product(command, told.parent, {}, server)
-        with _alone(made.folder):
+        with alone(made.folder):
             if made.database_name in server.made:
                 told.unlink(missing_ok=True)
                 server.drop(made.database_name)
@@ -125,7 +125,7 @@ def _made_once(product: Product, name: str, make: Callable[[Product], Told]) -> 
     folder = product.command.parents[2] / name
     made = Product(product.command, folder, product.env, product.server)
     told = folder / "told.json"
-    with _alone(folder):
+    with alone(folder):
         if not told.exists():
             told.write_text(json.dumps(make(made)))
         product.home.mkdir(exist_ok=True)
@@ -136,7 +136,7 @@ def _made_once(product: Product, name: str, make: Callable[[Product], Told]) -> 
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """No other test process is at work in this folder."""
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:

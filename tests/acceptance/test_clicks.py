@@ -16,6 +16,7 @@ import pytest
 
 from tests.acceptance.browser import Person
 from tests.acceptance.clicks import Counted
+from tests.acceptance.month import copy_of_month
 from tests.acceptance.product import (
     CURRENT_COMPANY,
     Product,
@@ -71,10 +72,13 @@ def month(
     shop = Product(command, folder, free_environment())
     inside = Product(command, folder / "inside", free_environment())
     inside.folder.mkdir()
+    shop.home.mkdir()
+    copy_of_month(command, shop.home / "demo")
     inside.home.symlink_to(shop.home / "demo")
     with shop.started("demo", "--port", "0", "--targets", "0", forks=2):
         notes = shop.notes("demo")
         until(lambda: ARRIVED in notes.read_text("utf-8"), "the month", 300)
+        assert "are there from last time" in notes.read_text("utf-8")
         month = Month(inside, address_in(notes), chromium)
         _back(inside, days=1)
         visitor = Visitor(month.address, *month.join("finance", "purchasing"))

@@ -1,7 +1,6 @@
 """The sample month, headless: everything ends in one state, nothing is lost, nothing doubled."""
 
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.acceptance.month import ORDERS, WHOLE, copy_of_month
 from tests.acceptance.parts import read
 from tests.acceptance.product import (
     CURRENT_COMPANY,
@@ -40,9 +40,6 @@ ANSWERS = (
     "Yes, in rule version 1",
     "It was never put on hold",
 )
-WHOLE = int(os.environ.get("CLEARPOST_TARGETS", "0"))
-ORDERS = WHOLE or 12
-"""So many orders of the month go to every target; `make night` sends all that are plain."""
 TYPES = {
     "aiaccount": {"sales_invoice", "sales_receipt", "expense_bill", "expense_payment"},
     "autocount": {"invoice", "credit_note"},
@@ -59,9 +56,7 @@ CHANGED = 8  # posted, then changed in NetShop: the document stands, the record 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory, command: Path) -> tuple[Product, Any]:
     product = Product(command, tmp_path_factory.mktemp("demo"), free_environment())
-    words = ("--keep", str(product.home), "--targets", str(ORDERS))
-    done = product.run("demo", "--once", "--json", *words, forks=2, patience=300 + 3 * WHOLE)
-    return product, json.loads(done.stdout)
+    return product, copy_of_month(command, product.home)
 
 
 def test_the_month_ends_with_nothing_lost_and_nothing_doubled(kept: tuple[Product, Any]) -> None:

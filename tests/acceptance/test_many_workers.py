@@ -74,7 +74,7 @@ def test_H02_many_workers_and_kills_make_as_many_documents_as_records(quick: Hou
     with ExitStack() as stack:
 
         def begin() -> Started:
-            return stack.enter_context(quick.product.started("worker"))
+            return stack.enter_context(quick.product.started("worker", forks=not MANY))
 
         workers = [begin() for _ in range(WORKERS)]
         for kill in range(1, KILLS + 1):

@@ -1,6 +1,8 @@
 """The quick reader of workbooks tells what openpyxl tells, or leaves the file to it."""
 
 import io
+import subprocess
+import sys
 import zipfile
 from xml.sax.saxutils import escape, quoteattr
 
@@ -119,6 +121,13 @@ def test_the_quick_reader_tells_the_same_or_leaves_it(cells):
     if is_plain(raw):
         quick, slow = read_both(raw)
         assert quick is None or quick == slow
+
+
+def test_the_slow_reader_is_loaded_for_those_that_need_it():
+    """Loading it takes twice as long as all else that a process for one workbook does at first."""
+    told = "import sys, connectors.kit.workbook_child; print('openpyxl' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_where_the_quick_reader_breaks_the_other_reads():

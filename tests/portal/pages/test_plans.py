@@ -258,11 +258,15 @@ MORE = {f"{ONE}?tab=ruletree": 13}
 
 
 def _counted(grown: Grown, url: str, reader: Browser) -> int:
-    """The statements of a page, the second time it is read; none where the reader may not."""
-    if reader.client.get(url).status_code != 200:
-        return 0
-    grown.asked.clear()
-    reader.text(url)
+    """The statements of a page, the second time it is read where the first took too many; none
+    where the reader may not.
+    """
+    for _ in range(2):
+        grown.asked.clear()
+        if reader.client.get(url).status_code != 200:
+            return 0
+        if len(grown.asked) <= MOST_STATEMENTS:
+            break
     return len(grown.asked)
 
 
