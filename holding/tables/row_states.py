@@ -197,6 +197,7 @@ class NoticeKind(StrEnum):
     URGENT = "urgent"
     PACKET = "packet"
     TEST = "test"
+    RETURNED = "returned"
 
 
 class NoticeState(StrEnum):
