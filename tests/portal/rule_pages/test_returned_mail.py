@@ -15,6 +15,7 @@ from portal import app as portal_app
 from tests.portal.conftest import Browser
 from tests.portal.reading import one, plain
 from tests.portal.rule_pages.test_changes import CHANGES, waiting
+from tests.portal.rule_pages.test_comments import propose
 from tests.portal.seed import PASSWORD
 from tests.support.clock import SetClock
 from tests.support.mail_server import MailBox, mail_box
@@ -169,19 +170,35 @@ def test_without_a_mail_server_nothing_is_promised(
     assert one(database, "SELECT count(*) FROM notice") == 0
 
 
+@pytest.mark.parametrize("first", ["chosen", "returned"])
 def test_what_an_administrator_chose_and_a_returned_change_are_apart(
-    signed_in: Any, database: Database, clock: SetClock, waiting: int, box: MailBox
+    signed_in: Any, database: Database, clock: SetClock, waiting: int, box: MailBox, first: str
 ) -> None:
     """The author may be a recipient of digests, before or after: each list stays as it is."""
-    returned(signed_in("pua"), waiting)
     adam = signed_in("adam")
     chan = one(database, "SELECT id FROM person WHERE name = 'Chan'")
     given = {"kind": "person", "person": chan, "gets": ["digest"]}
+    if first == "returned":
+        returned(signed_in("pua"), waiting)
     adam.post(f"{NOTICES}/recipients", given, status=303)
     adam.post(f"{NOTICES}/recipients", given, status=422)
+    if first == "chosen":
+        returned(signed_in("pua"), waiting)
     mine = one(database, "SELECT id FROM recipient WHERE digest")
     adam.post(f"{NOTICES}/recipients/{mine}/remove", {}, status=303)
     own = one(database, "SELECT id FROM recipient WHERE NOT digest")
     adam.post(f"{NOTICES}/recipients/{own}/remove", {}, status=404)
     assert sent(database, clock) == 1
     assert len(box.mails) == 1
+
+
+def test_the_next_change_that_is_returned_is_another_mail(
+    signed_in: Any, database: Database, clock: SetClock, waiting: int, box: MailBox
+) -> None:
+    pua = signed_in("pua")
+    returned(pua, waiting)
+    assert sent(database, clock) == 1
+    returned(pua, propose(database, clock, "\n# once more\n"))
+    assert sent(database, clock) == 1
+    assert [one["To"] for one in box.mails] == ["chan@kedai.my"] * 2
+    assert one(database, "SELECT count(*) FROM recipient") == 1
