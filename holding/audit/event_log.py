@@ -121,10 +121,13 @@ LOG = Columns(
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """How far the chain of a company reaches: so many events, and the hash of the newest."""
+    """How far the chain of a company reaches: so many events, the hash of the newest, and when the
+    first one happened; None where its entry is gone.
+    """
 
     events: int
     head: str
+    since: datetime | None
 
 
 def listing(
@@ -151,13 +154,18 @@ def listing(
 
 def sealed(session: Session, company_id: int) -> Sealed | None:
     """The head of the chain; None while nothing is sealed."""
+    first = (
+        select(Event.at)
+        .join(EventLink, EventLink.event_id == Event.id)
+        .where(EventLink.company_id == company_id, EventLink.seq == 1)
+    )
     row = session.execute(
-        select(EventLink.seq, EventLink.hash)
+        select(EventLink.seq, EventLink.hash, first.scalar_subquery().label("since"))
         .where(EventLink.company_id == company_id)
         .order_by(EventLink.seq.desc())
         .limit(1)
     ).first()
-    return Sealed(row.seq, row.hash) if row else None
+    return Sealed(row.seq, row.hash, row.since) if row else None
 
 
 def people(session: Session, company_id: int) -> tuple[tuple[int, str], ...]:

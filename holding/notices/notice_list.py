@@ -30,6 +30,7 @@ KINDS: Final = {
     NoticeKind.URGENT: "Urgent signal",
     NoticeKind.PACKET: "Escalation packet",
     NoticeKind.TEST: "Test",
+    NoticeKind.RETURNED: "Returned rule change",
 }
 
 

@@ -63,9 +63,9 @@ def _digests(
         if digest.groups:
             body = digests.told(company, digest, due, now, root=root)
             subject = f"{company.name}: {body['summary']}"
-            _add(session, company.id, one.id, NoticeKind.DIGEST, key, subject, body, now)
+            add(session, company.id, one.id, NoticeKind.DIGEST, key, subject, body, now)
         else:
-            _add(session, company.id, one.id, NoticeKind.DIGEST, key, "Nothing on hold", {}, now)
+            add(session, company.id, one.id, NoticeKind.DIGEST, key, "Nothing on hold", {}, now)
 
 
 def _urgent(
@@ -98,9 +98,7 @@ def _urgent(
                 "link": link,
             }
             subject = f"{company.name}: {sentence}"
-            _add(
-                session, company.id, one.id, NoticeKind.URGENT, keys[signal.id], subject, body, now
-            )
+            add(session, company.id, one.id, NoticeKind.URGENT, keys[signal.id], subject, body, now)
 
 
 def _limited(session: Session, company_id: int, one: RecipientRow) -> bool:
@@ -125,7 +123,7 @@ def test(
         "text": text,
     }
     subject = f"{company.name}: test"
-    _add(session, company.id, recipient_id, NoticeKind.TEST, moment_text(now), subject, body, now)
+    add(session, company.id, recipient_id, NoticeKind.TEST, moment_text(now), subject, body, now)
     return found[0]
 
 
@@ -155,7 +153,7 @@ def packet(
         "text": f"{packets.as_text(row.packet)}\nSHA-256 of the JSON: {row.sha256}\n",
     }
     key, subject = f"escalation:{row.id}", f"{company.name}: escalation packet for {number}"
-    made = _add(session, row.company_id, recipient_id, NoticeKind.PACKET, key, subject, body, now)
+    made = add(session, row.company_id, recipient_id, NoticeKind.PACKET, key, subject, body, now)
     if made is None:
         words = f"This packet went to {found[0].name} already."
         return Refusal("escalation.sent", words, "Make another packet to escalate it again.")
@@ -172,7 +170,7 @@ def packet(
     return found[0]
 
 
-def _add(
+def add(
     session: Session,
     company_id: int,
     recipient_id: int,
@@ -182,7 +180,9 @@ def _add(
     body: Mapping[str, Any],
     now: datetime,
 ) -> int | None:
-    """One row, unless it is there; without a body there is nothing to tell."""
+    """Make one message, unless it is there; its id, or None. Without a body there is nothing to
+    tell.
+    """
     values = {
         "company_id": company_id,
         "recipient_id": recipient_id,

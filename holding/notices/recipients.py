@@ -1,7 +1,7 @@
 """Who is told: people, addresses of mail, outgoing webhooks; and what each gets.
 
-Here: adding one, removing it, the list. Not here: what is told (digests.py, planning.py), sending
-it (sending.py).
+Here: adding one, removing it, the list; by what a person is told of their own work. Not here: what
+is told (digests.py, planning.py), sending it (sending.py).
 """
 
 import re
@@ -27,6 +27,8 @@ ACT: Final = "company.setup"
 MOST: Final = 100
 LONGEST: Final = 500
 SECRET_BYTES: Final = 32
+CHOSEN: Final = Recipient.digest | Recipient.urgent | Recipient.packets
+"""Whom an administrator chose: they get at least one of these."""
 _MAIL: Final = re.compile(r"(?=[!-~]+\Z)[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\".]+")
 
 
@@ -110,15 +112,15 @@ class Added:
 
 
 def listing(session: Session, company_id: int) -> tuple[RecipientRow, ...]:
-    """Everybody who is told now, in the order in which they were added. A person who left the
-    company or may not sign in is told nothing.
+    """Whom an administrator has told now, in the order in which they were added. A person who left
+    the company or may not sign in is told nothing.
     """
     query = (
         RECIPIENT.select()
         .select_from(Recipient)
         .outerjoin(Person, Person.id == Recipient.person_id)
         .outerjoin(Team, Team.id == Recipient.team_id)
-        .where(Recipient.id.in_(told_now(company_id)))
+        .where(Recipient.id.in_(told_now(company_id)), CHOSEN)
         .order_by(Recipient.id)
     )
     return RECIPIENT.each(session.execute(query))
@@ -177,6 +179,28 @@ def remove(session: Session, actor: Actor, recipient_id: int, now: datetime) -> 
     session.get_one(Recipient, recipient_id).ended_at = now
     _tell(session, actor, recipient_id, "notice.removed", f"{found[0].name} gets no more", now)
     return found[0].name
+
+
+def of_person(session: Session, company_id: int, person_id: int, now: datetime) -> int | None:
+    """The recipient by which a person is told of their own work, made where there is none yet;
+    None of who left or may not sign in. Under the lock of the company, so that it is made once.
+    """
+    mine = (Recipient.company_id == company_id, Recipient.person_id == person_id, ~CHOSEN)
+    own = session.scalar(select(Recipient.id).where(*mine, Recipient.ended_at.is_(None)))
+    if own is None:
+        row = Recipient(
+            company_id=company_id,
+            kind=RecipientKind.PERSON,
+            person_id=person_id,
+            digest=False,
+            urgent=False,
+            packets=False,
+            made_at=now,
+        )
+        session.add(row)
+        session.flush()
+        own = row.id
+    return session.scalar(told_now(company_id).where(Recipient.id == own))
 
 
 def shown(address: str) -> str:

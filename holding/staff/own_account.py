@@ -28,11 +28,14 @@ KEY: Final = 20  # so many signs of its hash name a session on its owner's page
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """How pages look and listen to a person, and what they speak."""
+    """How pages look and listen to a person, what they speak, and whether mail tells of what comes
+    back to them.
+    """
 
     theme: str = THEMES[0]
     keys: bool = True
     language: str = ""  # "" = as the browser says
+    mails: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ def taste(settings: Mapping[str, Any]) -> Taste:
         theme=theme if theme in THEMES else THEMES[0],
         keys=settings.get("keys") is not False,
         language=language if language in LANGUAGES else "",
+        mails=settings.get("mails") is not False,
     )
 
 

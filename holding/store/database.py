@@ -76,7 +76,7 @@ class Database:
             self._writing = _same_pool(self.engine, _begin_to_write)
         else:
             self.engine = self._writing = _postgresql_engine(url)
-            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
+            self._reading = _reading_engine(self.engine)
 
     @contextmanager
     def read(self, *, many: bool = False) -> Iterator[Session]:
@@ -157,13 +157,15 @@ class Database:
 
     @property
     def engines(self) -> set[Engine]:
-        """The engines of its transactions: SQLite has one more, for those that write."""
-        return {self.engine, self._writing}
+        """The engines of its transactions: SQLite has one for those that write, PostgreSQL one for
+        those that read.
+        """
+        return {self.engine, self._writing, self._reading}
 
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
-        self._writing.pool = self.engine.pool
+        self._writing.pool = self._reading.pool = self.engine.pool
 
 
 def open_database(url: str) -> Database:
@@ -183,6 +185,21 @@ def _postgresql_engine(url: str) -> Engine:
         connection.commit()
 
     return engine
+
+
+def _reading_engine(engine: Engine) -> Engine:
+    """The same connections for transactions that see one snapshot and write nothing.
+
+    They end with COMMIT: at each ROLLBACK the driver forgets what it has prepared, and PostgreSQL
+    would have to read every statement of a page again.
+    """
+    found = create_engine(engine.url, pool=engine.pool, hide_parameters=True)
+    found.dialect.do_rollback = _end_reading  # type: ignore[assignment, method-assign]
+    return found.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def _end_reading(connection: Any) -> None:
+    connection.commit()
 
 
 def _sqlite_engine(url: str, *, durable: bool) -> Engine:

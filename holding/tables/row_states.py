@@ -206,6 +206,7 @@ class NoticeKind(StrEnum):
     URGENT = "urgent"
     PACKET = "packet"
     TEST = "test"
+    RETURNED = "returned"
 
 
 class NoticeState(StrEnum):

@@ -73,8 +73,9 @@ class Escalation(Base):
 class Recipient(Base):
     """Who is told: a person of the company, an address of mail, or an outgoing webhook.
 
-    `digest`, `urgent` and `packets` say what they get. A webhook of a team is told of its holds
-    alone; `secret` signs its calls and is encrypted for this row. One that was removed has ended.
+    `digest`, `urgent` and `packets` say what they get; who gets none of them is a person who is
+    told of their own work, and on no list. A webhook of a team is told of its holds alone; `secret`
+    signs its calls and is encrypted for this row. One that was removed has ended.
     """
 
     __tablename__ = "recipient"

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import case, func, or_, select
@@ -104,6 +105,12 @@ def in_all(lines: Sequence[CompanyLine]) -> Sums:
     return added(
         {code or line.currency: minor for code, minor in line.money.items()} for line in lines
     )
+
+
+def oldest(lines: Sequence[CompanyLine]) -> CompanyLine | None:
+    """The company whose record has been on hold longest; None where nothing is."""
+    waiting = [one for one in lines if one.oldest_at is not None]
+    return min(waiting, key=attrgetter("oldest_at", "name"), default=None)
 
 
 def _line(row: Any, roles: Sequence[str], held: _Held) -> CompanyLine:

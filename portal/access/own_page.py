@@ -27,12 +27,13 @@ def show() -> Response:
 
 @own_pages.post("")
 def save() -> Response:
-    """Name, language, theme and keys."""
+    """Name, language, theme, keys and mails."""
     taste = own_account.taste(
         {
             "theme": request.form.get("theme"),
             "keys": request.form.get("keys") == "1",
             "language": request.form.get("language"),
+            "mails": request.form.get("mails") == "1",
         }
     )
     with store.writing() as session:

@@ -105,6 +105,7 @@ def companies() -> Response:
         mine=mine,
         held=sum(one.held for one in mine),
         with_holds=sum(1 for one in mine if one.held),
+        oldest=own_companies.oldest(mine),
         money=own_companies.in_all(mine),
         base=mine[0].currency if mine else "",
         text=text,

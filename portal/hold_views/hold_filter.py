@@ -18,6 +18,8 @@ from portal.web import forms
 
 VIEWS: Final = ("todo", "mine", "approve", "snoozed", "all", "uncertain", "accepted", "ignored",
                 "cleared")  # fmt: skip
+FIRST: Final = "todo"
+"""The view that an address means which names none."""
 PARTS: Final[Mapping[str, str]] = {
     "classes": "class",
     "teams": "team",
@@ -59,9 +61,9 @@ def wanted(args: MultiDict[str, str]) -> Filter:
         found = (forms.whole(word) for word in words(part))
         return tuple(n for n in found if n is not None and 0 <= n <= (n if most is None else most))
 
-    view = args.get("view", "todo")
+    view = args.get("view", FIRST)
     return Filter(
-        view=view if view in VIEWS else "todo",
+        view=view if view in VIEWS else FIRST,
         classes=words("classes"),
         teams=numbers("teams"),
         people=numbers("people"),
@@ -84,8 +86,11 @@ def link(wanted: Filter) -> dict[str, Any]:
 
 
 def kept(wanted: Filter) -> dict[str, Any]:
-    """The same with the place in the list: what it opens is what was counted."""
-    return {**link(wanted), "after": request.args.get("after")}
+    """The same with the place in the list: what it opens is what was counted. Each row of the list
+    has it, so it says nothing of the view that is shown without a word.
+    """
+    view = wanted.view if wanted.view != FIRST else None
+    return {**link(wanted), "view": view, "after": request.args.get("after")}
 
 
 def words_of(wanted: Filter) -> dict[str, list[str]]:

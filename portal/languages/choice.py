@@ -53,7 +53,11 @@ def catalogue(code: str) -> Catalogue:
 
 def told(text: str) -> str:
     """A text that the product made in English, in the language of this request."""
-    code = language()
+    return told_in(language(), text)
+
+
+def told_in(code: str, text: str) -> str:
+    """The same in the language with this code: en, ms or zh."""
     return text if code == ENGLISH else catalogue(code).told(text)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
+from holding.notices import returned_changes
 from holding.refusal import Refusal
 from holding.rule_changes import change_list, comments, going_back, start_time
 from holding.rulesets import admission, open_changes, publication, recorded_backtests
@@ -15,6 +16,7 @@ from holding.runtime import doorbell
 from holding.store.together import Together
 from holding.trials import shown_shadows
 from holding.words import plural
+from portal.languages.choice import told_in
 from portal.rule_pages import backtests
 from portal.rule_pages.differences import difference
 from portal.web import filters, forms, fragments, frame, security, store
@@ -99,11 +101,19 @@ def comment(no: int) -> Response:
 
 @pages.post("/changes/<int:no>/return")
 def send_back(no: int) -> Response:
-    """Return the change to who wrote it, with the reason."""
-    back = url_for("changes.show", co=g.company.code, no=no)
+    """Return the change to who wrote it, with the reason; mail tells them, where it is set up."""
+    back, why, reader = url_for("changes.show", co=g.company.code, no=no), _said(), None
+    mails = security.config().settings.mail is not None
     with store.writing() as session:
-        refusal = comments.send_back(session, no, g.actor, _said(), g.now)
-    return _answered(refusal, back, f"Change {no} is returned. Nothing comes into force.")
+        refusal = comments.send_back(session, no, g.actor, why, g.now)
+        if mails and refusal is None:
+            link = security.outside(back)
+            reader = returned_changes.plan(session, g.actor, no, why, g.now, link=link, say=told_in)
+    say = f"Change {no} is returned. Nothing comes into force."
+    if reader is not None:
+        doorbell.ring(g.company.id, "notify")
+        say = f"Change {no} is returned, and {reader} is told by mail. Nothing comes into force."
+    return _answered(refusal, back, say)
 
 
 @pages.post("/changes/<int:no>/take-up")

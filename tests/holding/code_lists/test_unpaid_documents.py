@@ -261,7 +261,7 @@ def test_what_is_left_and_whose_it_is_is_sealed(shop: Shop, target: Telling) -> 
     assert len(seen) == 4
 
 
-def test_0081_taken_back_and_made_again_the_other_lists_stand(shop: Shop, target: Telling) -> None:
+def test_0078_taken_back_and_made_again_the_other_lists_stand(shop: Shop, target: Telling) -> None:
     target.lists = ("customer", "invoice")
     target.told = {**target.told, "customer": (ListEntry("C-1", "Ali"),)}
     read(shop)

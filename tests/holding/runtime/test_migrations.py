@@ -4,17 +4,19 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
 from holding.configuration import ways_in
 from holding.programs import world
 from holding.runtime.migrate import downgrade, upgrade
 from holding.runtime.schema_version import check
 from holding.store.database import Database
-from holding.tables import Base, Company, Posting
-from holding.tables.row_states import PostingWait
+from holding.tables import Base, Company, Notice, Posting, Recipient
+from holding.tables.columns import moment_text
+from holding.tables.row_states import NoticeKind, PostingWait, RecipientKind
 from tests.holding.shop import open_shop, order
 from tests.support.clock import SetClock
-from tests.support.factories import connection_named, make_connection
+from tests.support.factories import connection_named, make_connection, make_person
 
 
 def test_the_migrated_schema_is_the_models(database: Database) -> None:
@@ -88,6 +90,45 @@ def test_0069_a_source_of_files_that_took_orders_goes_on_with_them_alone(
         assert connection_named(session, company, "fair").settings == {"record_kinds": "refund"}
         assert "record_kinds" not in connection_named(session, company, "netshop").settings
         assert ways_in.clashes(session, company.id)[0].kinds == ("order",)
+
+
+def test_0079_a_message_about_a_returned_change_is_of_a_kind_that_is_known(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    """What an older program does not know is forgotten with it; whom somebody chose stays."""
+
+    def told(kind: str, *, gets: bool) -> None:
+        names = "company_id, recipient_id, kind, key, subject, body, state, made_at"
+        values = ":company, :recipient, :kind, 'x', 'x', '{}', 'due', :at"
+        with database.write() as session:
+            row = Recipient(
+                company_id=company.id,
+                kind=RecipientKind.PERSON,
+                person_id=make_person(session, company, f"{kind}@kedai.my").id,
+                digest=gets,
+                urgent=False,
+                packets=False,
+                made_at=clock.now(),
+            )
+            session.add(row)
+            session.flush()
+            given = {"company": company.id, "recipient": row.id, "kind": kind}
+            statement = text(f"INSERT INTO notice ({names}) VALUES ({values})")
+            session.execute(statement, {**given, "at": moment_text(clock.now())})
+
+    told("test", gets=True)
+    downgrade(database.url, "0077")
+    with pytest.raises(IntegrityError):
+        told("returned", gets=False)
+    upgrade(database.url)
+    told("returned", gets=False)
+    with pytest.raises(IntegrityError):
+        told("pigeon", gets=False)
+    downgrade(database.url, "0077")
+    upgrade(database.url)
+    with database.read() as session:
+        assert session.scalars(select(Notice.kind)).all() == [NoticeKind.TEST]
+        assert session.scalars(select(Recipient.digest)).all() == [True]
 
 
 def test_an_unreachable_database_is_a_refusal() -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import inspect, select, update
 
 from holding.store.database import Database
 from holding.tables import Company, Hold, Membership, Person, Posting, Run
@@ -99,6 +99,34 @@ def test_the_head_adds_up_what_is_hers(visit: Callable[..., Any], database: Data
     assert kedai in everywhere
     assert f"{totals.records} records on hold in 1 of your 1 company" in page
     assert "Lain" not in page
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [
+        (90 * 24, "has the largest amount, Warung Melati the oldest record on hold, 90 d"),
+        (0, "has the largest amount and the oldest record on hold, "),
+    ],
+)
+def test_the_head_names_where_most_money_is_and_where_it_waits_longest(
+    lines: dict[str, list[str]],
+    visit: Callable[..., Any],
+    database: Database,
+    clock: SetClock,
+    hours: int,
+    words: str,
+) -> None:
+    assert "largest amount" not in plain(visit("farah").text("/c")), "one company has all of it"
+    with database.write() as session:
+        warung = session.scalars(select(Company.id).where(Company.code == "warung")).one()
+        hold = session.scalars(select(Hold).where(Hold.state == "open").order_by(Hold.book)).first()
+        assert hold is not None
+        names = [one.key for one in inspect(Hold).column_attrs if one.key != "id"]
+        columns = {name: getattr(hold, name) for name in names}
+        given = {"company_id": warung, "seq": 99}
+        since = clock.now() - timedelta(hours=hours)
+        session.add(Hold(**{**columns, **given, "opened_at": since}))
+    assert f"Kedai Contoh Sdn Bhd {words}" in plain(visit("farah").text("/c"))
 
 
 def test_one_search_asks_her_companies_and_no_other(visit: Callable[..., Any]) -> None:

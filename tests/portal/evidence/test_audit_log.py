@@ -3,13 +3,16 @@
 import io
 from datetime import timedelta
 from zipfile import ZipFile
+from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import select
 
 from holding.access.actors import SYSTEM
+from holding.audit import chain
 from holding.audit.events import Fact, record_events
 from holding.store.database import Database
-from holding.tables import Event
+from holding.tables import Company, Event, EventLink
 from tests.portal.listing import read_csv, read_json
 from tests.portal.reading import one, plain
 from tests.support.clock import SetClock
@@ -156,6 +159,24 @@ def test_too_many_for_a_file_are_refused_and_none_is_cut(visit, monkeypatch):
     monkeypatch.setattr("portal.lists.list_file.MOST", 5)
     page = plain(visit("nurul").text(f"{LOG}.csv", status=409))
     assert "More than 5 rows match, too many for one file." in page
+
+
+def test_the_head_says_since_when_events_are_sealed_and_how_that_is_verified(
+    visit, database, clock
+):
+    adam = visit("adam")
+    assert "No event is sealed yet." in plain(adam.text(LOG))
+    chain.link_due(database, now=clock.now() + timedelta(hours=1), whole=True)
+    with database.read() as session:
+        company = select(Company.id).where(Company.code == "kedai").scalar_subquery()
+        linked = select(Event.at).join(EventLink, EventLink.event_id == Event.id)
+        mine = linked.where(Event.company_id == company).order_by(EventLink.seq)
+        first = session.scalars(mine.limit(1)).one()
+    told = plain(adam.text(LOG))
+    local = first.astimezone(ZoneInfo("Asia/Kuala_Lumpur"))
+    assert f"events sealed since {local:%Y-%m-%d %H:%M}" in told
+    assert "each with the hash of the one before" in told
+    assert "clearpost verify --company kedai" in told
 
 
 def test_another_companys_events_are_not_there(visit, database, clock):

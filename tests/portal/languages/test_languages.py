@@ -85,7 +85,12 @@ def test_the_choice_is_kept_beside_the_other_settings(visit, database):
     farah.post("/me", {"name": "Farah", "theme": "dark", "language": "ms"}, status=303)
     with database.read() as session:
         kept = session.execute(text("SELECT settings FROM person WHERE name = 'Farah'")).scalar()
-    assert json.loads(kept) == {"language": "ms", "theme": "dark", "keys": False}
+    assert json.loads(kept) == {
+        "language": "ms",
+        "theme": "dark",
+        "keys": False,
+        "mails": False,
+    }
 
 
 def test_files_and_programs_get_english(visit, database, clock):
