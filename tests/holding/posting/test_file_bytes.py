@@ -31,8 +31,8 @@ def heavy(number: str) -> Document:
 
 def imported(number: str) -> Any:
     """The same for the Excel import."""
-    rate = {"CurrencyCode": "MYR", "CurrencyRate": "1"}
-    return autocount_invoice(number, Description=f"{CHANCE.getrandbits(300):x}", **rate)
+    noise = f"{CHANCE.getrandbits(300):x}"
+    return autocount_invoice(number, Description=noise, CurrencyCode="MYR", CurrencyRate="1")
 
 
 @pytest.mark.parametrize(
