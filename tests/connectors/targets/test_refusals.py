@@ -12,6 +12,7 @@ from connectors.registry import targets
 from connectors.targets.autocount_aotg.answers import _STATUS as STATUSES
 from connectors.targets.autocount_aotg.answers import WORDS
 from tests.connectors.refusals import IMPORTS, NEVER, REFUSALS
+from tests.connectors.sample_documents import sold_line
 from tests.connectors.simulator_processes import Bench
 from tests.connectors.targets.test_autocount_excel import build, of_type
 
@@ -74,3 +75,27 @@ def test_a_class_that_on_the_go_cannot_tell_is_no_class_of_its_words():
     """The reason why it is left out holds: none of its words, and none of its statuses, say it."""
     said = {told.error_class for _, told in WORDS} | {one.error_class for one in STATUSES.values()}
     assert said.isdisjoint(NEVER["autocount_aotg"])
+
+
+def test_on_the_go_says_a_number_is_taken_only_where_that_was_the_reason(running, http):
+    """Another reason, while something else exists under the number: only asking again tells."""
+    bench = Bench(targets()["autocount_aotg"], running("autocount_aotg"), http)
+    bench.afresh()
+    bench.send(bench.changed())
+    bench.sim.control("lock", through="2026-12-31")
+    (answer,) = bench.send(bench.make()).answers
+    assert (answer.kind, answer.code) == ("awaiting", "taken_in")
+    assert bench.ask_again(bench.make(), answer.target_ref).kind == "different"
+
+
+def test_a_void_document_of_no_amount_is_not_taken_for_ours(running, http):
+    """Made void, it has nothing that differs from a gift: none counts as posted."""
+    bench = Bench(targets()["quickbooks"], running("quickbooks"), http)
+    bench.afresh()
+    row = sold_line(Qty="0", UnitPrice="0.00", Amount="0.00")
+    gift = bench.make(lines=[row], amount="0.00", PrivateNote=None)
+    assert bench.send(gift).answers[0].kind == "accepted"
+    assert bench.send(gift, key="cp-void", action="void").answers[0].kind == "accepted"
+    (answer,) = bench.send(gift, key="cp-2").answers
+    assert (answer.kind, answer.error_class) == ("refused", "stale_version")
+    assert "made void" in answer.words
