@@ -86,11 +86,7 @@ def diagnose(session: Session, connection_id: int, now: datetime) -> tuple[Diagn
     """Each topic that something speaks for, once, with the clearest that shows it."""
     connection = session.get_one(Connection, connection_id)
     found: dict[Topic, Diagnosis] = {}
-    company = connection.company_id
-    listed = [
-        *preflight.findings(session, company, now, connection.name),
-        *preflight.of_whole_records(session, company),
-    ]
+    listed = preflight.findings(session, connection.company_id, now, connection.name)
     clear = [one for one in listed if one.code not in _VAGUE]
     clear.sort(key=lambda each: each.code == _LIKELY)
     vague = (one for one in listed if one.code in _VAGUE)

@@ -36,7 +36,7 @@ def held(session: Session, connection: Connection, _: datetime) -> Iterator[Diag
     given = {"company": company.id, "keys": keys, "tables": list(_tables(ruleset))}
     owner = owner_of(session, company)
     for row in session.execute(_HELD, given):
-        if owner(row.route) in ("", connection.name):
+        if owner(row.route) == connection.name:
             waits = plural(row.holds, "document is on hold", "documents are on hold")
             shown = f"{row.label.rstrip('.')}. {waits}."
             todo = "Open its group under On hold and follow it."

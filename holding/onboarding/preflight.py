@@ -86,12 +86,6 @@ def findings(
     return (*found, *_held(session, company, name))
 
 
-def of_whole_records(session: Session, company_id: int) -> tuple[Finding, ...]:
-    """What holds records before anybody asks where they go: of no connection, and of each."""
-    company = session.get_one(Company, company_id)
-    return tuple(one for one in _held(session, company, "") if not one.connection)
-
-
 _CONNECTIONS = (
     select(Connection).where(Connection.company_id == bindparam("company")).order_by(Connection.id)
 )
