@@ -1,6 +1,7 @@
 """The suites of targets over one of your own: what `clearpost connector test` runs."""
 
 from connectors.conformance.declaration_suite import DeclarationSuite
+from connectors.conformance.late_suite import LateSuite
 from connectors.conformance.own_connector import NOTHING
 from connectors.conformance.target_suite import TargetSuite
 
@@ -16,3 +17,7 @@ class TestDeclaration(DeclarationSuite):
 
 class TestTarget(TargetSuite):
     """What it does."""
+
+
+class TestLateness(LateSuite):
+    """What it does when an answer or a call is late."""

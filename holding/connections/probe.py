@@ -6,7 +6,7 @@ where it can be. Not here: the master data that a test reads (holding/connection
 what only a person's test tries (holding/intake/source_tests.py), the call itself (connectors).
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Final
@@ -107,16 +107,19 @@ def keep_report(
     *,
     asked: bool,
 ) -> None:
-    """What the page shows of the last test; one of our own only where it came out otherwise. A test
+    """What the page shows of the last test; one of our own only where a step ended otherwise. One
     that passed lets a new connection send.
     """
-    ok_before = all(step.get("ok") is not False for step in connection.test_steps)
-    if asked or not connection.test_steps or ok_before != report.ok:
-        connection.tested_at = now
-        connection.test_steps = [asdict(step) for step in report.steps]
+    steps = [asdict(step) for step in report.steps]
+    if asked or _ends(connection.test_steps) != _ends(steps):
+        connection.tested_at, connection.test_steps = now, steps
     if report.ok and connection.untested_since is not None:
         connection.untested_since = None
         breaker.let_begin(session, connection.id)
+
+
+def _ends(steps: Sequence[Mapping[str, object]]) -> list[list[object]]:
+    return [[step.get(part) for part in ("name", "ok", "code")] for step in steps]  # no words
 
 
 def with_renewal(report: ConnectionReport, told: Renewed | None) -> ConnectionReport:

@@ -1,21 +1,23 @@
 """What is the matter with a connection, by the ten topics that people ask about.
 
 Here: which topic the stored state speaks for, what shows it, and the next step. Not here: findings
-one by one (preflight.py), the installation itself (clearpost doctor without a name).
+one by one (preflight.py), what sent documents tell (posted_documents.py), the installation itself
+(clearpost doctor without a name).
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
+from connectors.contract.errors import RETRY
 from grammar.text.finding_codes import ErrorClass
-from holding.onboarding import preflight
+from holding.journal import target_holds
+from holding.onboarding import e_invoice_holds, posted_documents, preflight
 from holding.onboarding.preflight import Code, Finding
+from holding.onboarding.topics import SLOW, Diagnosis, Look, Topic
 from holding.onboarding.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
 from holding.onboarding.waiting_payments import NOT_UNPAID, TOO_MUCH
 from holding.programs.known_schemas import schemas
@@ -39,33 +41,6 @@ from holding.words import duration, plural
 from rules.comparison.preflight import references
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.posting_states import PostingState
-
-SLOW: Final = timedelta(minutes=10)
-
-
-class Topic(StrEnum):
-    """The ten, in the order in which they are told: what stops everything comes first."""
-
-    TEST = "Connection test failed"
-    PAUSED = "Sync is paused"
-    DELAYED = "Sync delayed more than 10 minutes"
-    ONE_SEN = "Amounts off by 1 sen"
-    NO_RECORDS = "Sync succeeded, but no records there"
-    DUPLICATES = "Duplicate entries"
-    E_INVOICE = "e-Invoice submission failed"
-    STOCK = "Inventory count wrong"
-    ACCOUNT = "Posted to the wrong ledger account"
-    ROTATION = "API key is being changed"
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """A topic, what shows it, and what to do next."""
-
-    topic: Topic
-    words: str
-    todo: str
-
 
 _OF_FINDING: Final[Mapping[str, Topic]] = {
     Code.SETTING: Topic.TEST,
@@ -94,11 +69,19 @@ _OF_FINDING: Final[Mapping[str, Topic]] = {
     NOT_UNPAID: Topic.DUPLICATES,
     TOO_MUCH: Topic.DUPLICATES,
 }
+_OF_WARNING: Final[Mapping[str, Topic]] = {"key.inactive": Topic.PAUSED}
+"""A step of the connection test that warns, and stops nothing here."""
+_VAGUE: Final = (Code.NOT_TESTED, Code.KEY_REFUSED, Code.AWAY)
+"""What says that it does not work, and not why: told where nothing else is."""
+_LIKELY: Final = "DUP01"  # two that are alike: told where nothing says that they are the same
 _OF_CLASS: Final[Mapping[ErrorClass, Topic]] = {
+    "authorization_failed": Topic.TEST,
     "period_locked": Topic.NO_RECORDS,
     "duplicate": Topic.DUPLICATES,
 }
 """What a target refused for this reason speaks for."""
+_REASON: Final[Mapping[Topic, str]] = {Topic.TEST: RETRY["authorization_failed"].action}
+"""What to do about such a refusal, where it is more than to look at it."""
 _E_INVOICE: Final = "einvoice_invalid"  # the word of a target that cannot submit it
 
 
@@ -106,14 +89,18 @@ def diagnose(session: Session, connection_id: int, now: datetime) -> tuple[Diagn
     """Each topic that something speaks for, once, with the clearest that shows it."""
     connection = session.get_one(Connection, connection_id)
     found: dict[Topic, Diagnosis] = {}
-    for one in (*_of_findings(session, connection, now), *_of_state(session, connection, now)):
+    listed = preflight.findings(session, connection.company_id, now, connection.name)
+    clear = [one for one in listed if one.code not in _VAGUE]
+    clear.sort(key=lambda each: each.code == _LIKELY)
+    vague = (one for one in listed if one.code in _VAGUE)
+    state = _of_state(session, connection, now)
+    for one in (*_of_findings(clear), *state, *_of_findings(vague)):
         found.setdefault(one.topic, one)
     return tuple(found[topic] for topic in Topic if topic in found)
 
 
-def _of_findings(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
-    listed = preflight.findings(session, connection.company_id, now, connection.name)
-    for one in sorted(listed, key=lambda each: each.code == Code.NOT_TESTED):  # a step says why
+def _of_findings(listed: Iterable[Finding]) -> Iterator[Diagnosis]:
+    for one in listed:
         topic = _OF_FINDING.get(one.code)
         if topic is None and one.code.startswith("test."):
             topic = Topic.TEST
@@ -130,23 +117,34 @@ def _of_state(session: Session, connection: Connection, now: datetime) -> Iterat
         yield from look(session, connection, now)
 
 
+def _warned(_: Session, connection: Connection, __: datetime) -> Iterator[Diagnosis]:
+    """What the last connection test found beside what stops us."""
+    for step in connection.test_steps:
+        topic = _OF_WARNING.get(str(step.get("code")))
+        if topic is not None:
+            yield Diagnosis(topic, f"{step['name']}: {step['words']}", str(step["hint"]))
+
+
 def _refused(session: Session, connection: Connection, _: datetime) -> Iterator[Diagnosis]:
     """What the target refused and a person has to look at."""
     rows = session.execute(_REFUSED, {"connection": connection.id})
     invalid = str(CauseKey(CauseKind.TARGET, f"{connection.name}:{_E_INVOICE}"))
     for row in rows:
         topic = Topic.E_INVOICE if str(row.key) == invalid else _OF_CLASS.get(row.error_class)
+        if row.code == target_holds.CONFLICT:
+            topic = Topic.DUPLICATES
         if topic is not None:
-            yield Diagnosis(topic, row.message, "Open its group under On hold and follow it.")
+            todo = _REASON.get(topic, "Open its group under On hold and follow it.")
+            yield Diagnosis(topic, row.message, todo)
 
 
 _REFUSED = (
-    select(Cause.key, Cause.error_class, func.min(Hold.message).label("message"))
+    select(Cause.key, Cause.error_class, Hold.code, func.min(Hold.message).label("message"))
     .join(Cause, Cause.id == Hold.cause_id)
     .join(Posting, Posting.id == Hold.posting_id)
     .where(Posting.connection_id == bindparam("connection"), HOLD_OPEN)
-    .group_by(Cause.key, Cause.error_class)
-    .order_by(Cause.key)
+    .group_by(Cause.key, Cause.error_class, Hold.code)
+    .order_by(Cause.key, Hold.code)
 )
 
 
@@ -250,5 +248,15 @@ _KEPT = (
     .order_by(ConnectionKey.no.desc())
     .limit(1)
 )
-Look = Callable[[Session, Connection, datetime], Iterator[Diagnosis]]
-_LOOKS: Final[tuple[Look, ...]] = (_refused, _delayed, _mapped_otherwise, _articles, _rotated)
+_LOOKS: Final[tuple[Look, ...]] = (
+    _warned,
+    _refused,
+    e_invoice_holds.held,
+    _delayed,
+    posted_documents.unconfirmed,
+    posted_documents.rounded,
+    posted_documents.not_there,
+    _mapped_otherwise,
+    _articles,
+    _rotated,
+)

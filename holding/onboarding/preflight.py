@@ -206,7 +206,7 @@ def moves(session: Session, company_id: int) -> tuple[Landing, ...]:
 
 def _held(session: Session, company: Company, name: str) -> Iterator[Finding]:
     """What is held already, by finding and cause; of one target what its routes hold."""
-    mine = _owner_of(session, company)
+    mine = owner_of(session, company)
     counted: dict[tuple[str, str, str], list[Any]] = {}
     for row in session.execute(_HOLDS, {"company": company.id}):
         owner = mine(row.route)
@@ -222,7 +222,7 @@ def _held(session: Session, company: Company, name: str) -> Iterator[Finding]:
         yield Finding(code, owner, f"{label.rstrip('.')}.", todo, records)
 
 
-def _owner_of(session: Session, company: Company) -> Callable[[str], str]:
+def owner_of(session: Session, company: Company) -> Callable[[str], str]:
     """Route -> the connection that it posts to; "" of a whole record."""
     known: Mapping[str, Connection] = target_connections(session, company.id)
     version = company.ruleset_version_id

@@ -8,7 +8,7 @@ import pytest
 
 from tests.acceptance.conftest import STARTER
 from tests.acceptance.houses import COMPANY, quiet
-from tests.acceptance.orders import buyer, clean, days_ago, with_sku
+from tests.acceptance.orders import buyer, clean, days_ago, later, priced, with_sku
 from tests.acceptance.product import ADMIN, SIMULATOR_KEY, House, Product, free_environment
 from tests.acceptance.quiet import ask_target, change, rows, work
 
@@ -119,3 +119,40 @@ def test_H14_what_it_says(house: House) -> None:
         assert len(house.calls()) == calls, "nobody was called"
     told = house.product.json(*DOCTOR, "--json", code=1)["topics"]
     assert [one["topic"] for one in told] == known
+
+
+@pytest.fixture(scope="module")
+def other_house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    product = Product(command, tmp_path_factory.mktemp("held"), free_environment())
+    with quiet(product, STARTER) as found:
+        yield found
+
+
+HELD: dict[str, tuple[dict[str, Any], str]] = {
+    "e-Invoice submission failed": (
+        clean(412, items=priced("12000.00")),
+        "Buyer details missing",
+    ),
+    "Duplicate entries": (
+        later(clean(412), number="NS-999"),
+        "Another number under the same id",
+    ),
+    "Sync succeeded, but no records there": (
+        clean(414, company_code="pasar"),
+        "another company: pasar",
+    ),
+}
+"""Topic -> an order that rules or Clearpost hold because of it, and a word of what shows it. What
+comes later here stops more, so it is told first.
+"""
+
+
+def test_what_is_held_before_it_is_sent_is_named_too(other_house: House) -> None:
+    house = other_house
+    assert "none of the usual problems" in house.product.run(*DOCTOR).stdout
+    for topic, (order, shown) in HELD.items():
+        arrive(house, order)
+        first, todo, *_ = house.product.run(*DOCTOR, code=1).stdout.splitlines()
+        assert first.startswith(f"{topic}: "), first
+        assert shown in first
+        assert todo.startswith("  next: ")

@@ -178,6 +178,7 @@ AUTOCOUNT: list[Row] = [
     ("5", "O", 403, "<html>Forbidden</html>", "authorization_failed"),
     ("5", "O", 404, _C(404, "404 Not Found."), "authorization_failed"),
     ("5", "O", 404, "<html>No such page</html>", "authorization_failed"),
+    ("5", "O", 404, _C(404, "Invoice (InvoiceKey = NS-1) not exists"), "authorization_failed"),
     ("1", "O", 429, _C(429, "Too many requests."), "temporary"),
     ("1", "O", 429, "", "temporary"),
     ("5", "O", 400, _C(400, "Credit limit exceeded for debtor 300-W001."), "business_rule"),

@@ -179,6 +179,16 @@ def autocount_invoice(
     )
 
 
+def autocount_credit_note(
+    number: str = "CN-1", *, lines: Lines | None = None, amount: str = "54.45", **changed: str
+) -> Posted:
+    """One of the tees of NS-7 that came back, 54.45 with tax."""
+    back = bill_line(AccNo="510-0000", Qty="1", SubTotal="49.50", GoodsReturn="yes")
+    rows = tuple(lines) if lines is not None else (back,)
+    given = {"OurInvoice": "NS-7", "Reason": "Refunded", **changed}
+    return autocount_invoice(number, document="credit_note", lines=rows, amount=amount, **given)
+
+
 def autocount_receipt(number: str = "OR-1", amount: str = "237.60") -> Posted:
     """Money for two such invoices."""
     fields = {
@@ -298,4 +308,16 @@ def quickbooks_invoice(
         amount=Decimal(amount),
         fields=fields,
         lines=tuple(lines) if lines is not None else two,
+    )
+
+
+def quickbooks_credit(
+    document: str, number: str, *, lines: Lines | None = None, amount: str = "54.45", **changed: str
+) -> Posted:
+    """One of the teas of NS-7 that came back, 54.45 with tax, as a credit memo or a refund."""
+    back = sold_line(Qty="1", Amount="49.50")
+    rows = tuple(lines) if lines is not None else (back,)
+    bank = {"DepositToAccountRef": "35"} if document == "refund_receipt" else {}
+    return quickbooks_invoice(
+        number, document=document, lines=rows, amount=amount, **{**bank, **changed}
     )

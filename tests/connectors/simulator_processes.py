@@ -1,6 +1,7 @@
 """Starts simulators for tests: a real process, its address, its ledger."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import requests
@@ -9,16 +10,17 @@ from connectors.conformance.target_bench import Bench as TargetBench
 from connectors.conformance.target_bench import Posted, Process, Sample
 from tests.connectors.sample_documents import (
     aotg_invoice,
+    autocount_credit_note,
     autocount_invoice,
     autocount_knock_off,
     autocount_receipt,
     bill,
     bill_line,
-    billed,
     booked_line,
     invoice,
     line,
     payment,
+    quickbooks_credit,
     quickbooks_invoice,
     receipt,
     sold_line,
@@ -56,6 +58,26 @@ _AUTOCOUNT = {
 }
 _CUT = ("timeout_after", "error_500_after", "html_502_after")
 
+
+def _of_quickbooks(
+    make: Callable[..., Posted], more: Mapping[str, Any], *before: Callable[[], Posted]
+) -> Sample:
+    """A document of QuickBooks."""
+    return Sample(
+        secret="qbo-client-3Rk9:qbo-refresh-5Mx8-0:qbo-access-7Wd2-0:4102444800",
+        settings={**BOOKS, "company_id": "9130347", "client_id": "AB-clearpost-app"},
+        make=make,
+        more=more,
+        party="CustomerRef",
+        day="TxnDate",
+        rate="ExchangeRate",
+        stored=_UNHEARD,
+        before=before,
+    )
+
+
+_BOTH_BACK = {"lines": [sold_line()], "amount": "108.90"}
+
 SAMPLES = {
     "aiaccount": Sample(
         secret=DEMO_KEY,
@@ -67,10 +89,21 @@ SAMPLES = {
         rate="ExchangeRate",
         stored=_UNHEARD,
     ),
-    "aiaccount receipt": _of_aiaccount(receipt, "ReceiptDate", "Customer", billed),
+    "aiaccount receipt": _of_aiaccount(
+        receipt,
+        "ReceiptDate",
+        "Customer",
+        lambda: invoice(
+            "IN-1",
+            lines=[line(Quantity="2000", LineTotal="108900.00")],
+            amount="108900.00",
+            CustomerTIN="IG11223344556",
+            CustomerAddress="1 Jalan Ampang",
+        ),
+    ),
     "aiaccount bill": _of_aiaccount(bill, "BillDate", "Supplier"),
     "aiaccount payment": _of_aiaccount(
-        payment, "PaymentDate", "Supplier", lambda: bill("ST-1", amount="173.25")
+        payment, "PaymentDate", "Supplier", lambda: bill("ST-1", amount="108900.00")
     ),
     "autocount": Sample(
         secret="acc_demo_9Tq4Lx",
@@ -112,15 +145,26 @@ SAMPLES = {
         rate="NetTotal",
         stored=_UNHEARD,
     ),
-    "quickbooks": Sample(
-        secret="qbo-client-3Rk9:qbo-refresh-5Mx8-0:qbo-access-7Wd2-0:4102444800",
-        settings={**BOOKS, "company_id": "9130347", "client_id": "AB-clearpost-app"},
-        make=quickbooks_invoice,
-        more={"lines": [sold_line(Qty="3", Amount="148.50")], "amount": "163.35"},
-        party="CustomerRef",
-        day="TxnDate",
-        rate="ExchangeRate",
-        stored=("timeout_after", "error_500_after", "html_502_after", "cut_body", "garbage_after"),
+    "autocount credit note": Sample(
+        secret="acc_demo_9Tq4Lx",
+        settings=_AUTOCOUNT,
+        make=autocount_credit_note,
+        more={"lines": [bill_line(AccNo="510-0000", GoodsReturn="yes")], "amount": "108.90"},
+        party="DebtorName",
+        day="DocDate",
+        rate="CurrencyRate",
+        stored=_CUT,
+        before=(lambda: autocount_invoice("NS-7"),),
+    ),
+    "quickbooks": _of_quickbooks(
+        quickbooks_invoice,
+        {"lines": [sold_line(Qty="3", Amount="148.50")], "amount": "163.35"},
+    ),
+    "quickbooks credit memo": _of_quickbooks(
+        partial(quickbooks_credit, "credit_memo"), _BOTH_BACK, lambda: quickbooks_invoice("NS-7")
+    ),
+    "quickbooks refund receipt": _of_quickbooks(
+        partial(quickbooks_credit, "refund_receipt"), _BOTH_BACK, lambda: quickbooks_invoice("NS-7")
     ),
 }
 

@@ -62,10 +62,10 @@ class Lane:
                 session.execute(update(Record).values(due_at=None))  # judged again: the same
             self.work()
 
-    def put_there(self, number: str) -> None:
+    def put_there(self, number: str, *, price: str = "10.00") -> None:
         """A document that got into the target on another way."""
         connector = AiAccount()
-        payload = connector.build([invoice(number)], BOOKS, batch=False, batch_name="")
+        payload = connector.build([invoice(number, price=price)], BOOKS, batch=False, batch_name="")
         settings = {"base_url": self.target.url, "company_id": "CMP-1042"}
         connector.send(payload, settings, DEMO_KEY, "by-somebody-else", self.desk.http)
 

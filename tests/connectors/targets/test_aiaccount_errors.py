@@ -160,6 +160,18 @@ def test_a_file_that_is_too_large(sim, aiaccount, http):
     assert (sent.status, sent.answers[0].code) == (413, "file_too_large")
 
 
+@pytest.mark.parametrize(
+    ("more", "status", "code"), [(0, 400, "bad_file"), (1, 413, "file_too_large")]
+)
+def test_a_file_of_the_declared_bytes_is_read_and_one_byte_more_is_not(
+    sim, aiaccount, http, more, status, code
+):
+    payload = raw_payload(b"x" * (aiaccount.file_limits.bytes + more), batch=True)
+    sent = aiaccount.send(payload, sim.settings, DEMO_KEY, "cp-1", http)
+    assert (sent.status, sent.answers[0].code) == (status, code)
+    assert sent.answers[0].error_class == "bad_value"
+
+
 def test_rows_of_one_document_that_differ(sim, aiaccount, http):
     payload = aiaccount.build([invoice()], BOOKS, batch=True, batch_name="x")
     titles = [column.title for column in COLUMNS]

@@ -45,6 +45,7 @@ FAILED = [
     ("8", "O", "Invalid Account Code: 999", "mapping_missing"),
     ("8", "O", "The currency USD is an invalid currency code", "mapping_missing"),
     ("8", "O", "Credit limit exceeded for debtor 300-W001.", "business_rule"),
+    ("8", "O", "Debtor 300-W001 is blocked.", "business_rule"),
     ("8", "O", "Object reference not set to an instance of an object.", "business_rule"),
     ("8", "O", "String was not recognized as a valid DateTime.", "business_rule"),
     ("8", "O", "DebtorCode is required.", "business_rule"),

@@ -11,6 +11,7 @@ import pytest
 from connectors.contract.errors import ERROR_CLASSES
 from connectors.registry import targets
 from connectors.targets.autocount.answers import changed_by
+from connectors.targets.quickbooks.responses import EXPIRED, told_of
 from connectors.transport.http import HttpAnswer
 from tests.connectors.literal_answers import AIACCOUNT, AUTOCOUNT, EXCEL, QUICKBOOKS
 from tests.connectors.simulator_processes import SAMPLES
@@ -146,3 +147,10 @@ def test_why_intuit_ends_no_token_is_told_in_its_own_word():
     line.read = line.written
     told = targets()["quickbooks"].revoke({}, "qbo-client:qbo-refresh", line)
     assert (told.kind, told.words) == ("unknown", "Intuit answered 400: invalid_token.")
+
+
+@pytest.mark.parametrize("code", ["3200", "003200"])
+def test_a_code_of_quickbooks_is_the_same_with_the_zeros_of_the_gate(code):
+    told = told_of(f'{{"fault":{{"error":[{{"message":"x","code":"{code}"}}]}}}}'.encode())
+    assert told is not None
+    assert told.code == EXPIRED

@@ -3,16 +3,17 @@
 import pytest
 
 from connectors.conformance.declaration_suite import DeclarationSuite
+from connectors.conformance.late_suite import LateSuite
 from connectors.conformance.target_suite import TargetSuite
 from connectors.contract.hand_imports import ImportedByHand
 from connectors.registry import targets
 from tests.connectors.simulator_processes import SAMPLES, Bench
 
-BATCHED = ("aiaccount", "autocount_aotg")
 WAYS = [
     (sample, batch)
     for sample in sorted(SAMPLES)
-    for batch in ((False, True) if sample in BATCHED else (False,))
+    for batch in (False, True)
+    if not batch or targets()[sample.split()[0]].file_limits.documents > 1
 ]
 """A document of every target with every way in which it goes: alone, and many in a file."""
 TAX_CODES = {"aiaccount": {"NT", "MY-SALES10"}, "quickbooks": {"3", "5"}}
@@ -47,6 +48,10 @@ def batch(world):
 
 class TestEveryTarget(TargetSuite):
     """Each way of each document."""
+
+
+class TestEveryLateness(LateSuite):
+    """The same ways, when an answer or a call is late."""
 
 
 @pytest.fixture(params=sorted(targets()))

@@ -10,6 +10,7 @@ from holding.connections import confirmed_rates
 from holding.connections.master_data import RATE, keep_snapshot
 from holding.onboarding import diagnosis
 from holding.onboarding.preflight import Code, findings
+from holding.onboarding.topics import Topic
 from holding.onboarding.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
 from holding.runtime import heartbeats
 from holding.store.database import Database
@@ -62,7 +63,7 @@ def test_a_void_that_waited_until_its_e_invoice_cannot_be_cancelled_any_more(
         found = findings(session, company.id, NOW, "aiaccount")
         late = [one for one in found if one.code == WINDOW_OVER]
         told_by_doctor = diagnosis.diagnose(session, posting.connection_id, NOW)
-        topics = [one.words for one in told_by_doctor if one.topic == diagnosis.Topic.E_INVOICE]
+        topics = [one.words for one in told_by_doctor if one.topic == Topic.E_INVOICE]
     assert topics == [f"{one.words} 1 record." for one in late]
     assert [one.records for one in late] == [1] * told
     for one in late:
@@ -84,7 +85,7 @@ def test_what_was_never_answered_and_is_not_remembered_there_any_more(
     late = [one.words for one in found if one.code == FORGOTTEN]
     says = "The key of a call is known for 30 days (our contract; AiAccount gives no figure)."
     assert late == [f"It was sent and never answered. {says} First: {one}." for one in told]
-    assert (diagnosis.Topic.DUPLICATES in topics) == bool(told)
+    assert (Topic.DUPLICATES in topics) == bool(told)
 
 
 def test_one_sale_of_which_two_systems_would_make_an_e_invoice(
@@ -100,7 +101,7 @@ def test_one_sale_of_which_two_systems_would_make_an_e_invoice(
         topics = [one.topic for one in diagnosis.diagnose(session, posting.connection_id, NOW)]
         (twice,) = [one for one in found if one.code == TWO_E_INVOICES]
         assert twice.words.startswith("It went to autocount already, and an e-Invoice is made")
-        assert (twice.records, diagnosis.Topic.DUPLICATES in topics) == (1, True)
+        assert (twice.records, Topic.DUPLICATES in topics) == (1, True)
         sent.state = PostingState.REVERSED
         session.flush()
         again = findings(session, company.id, NOW, "aiaccount")
@@ -122,7 +123,7 @@ def test_a_delay_of_our_own_is_told_by_whether_a_worker_runs(
                 session, "w1", started_at=NOW, now=NOW, next_by=NOW + timedelta(minutes=1)
             )
         found = diagnosis.diagnose(session, posting.connection_id, NOW)
-    late = [one for one in found if one.topic == diagnosis.Topic.DELAYED]
+    late = [one for one in found if one.topic == Topic.DELAYED]
     assert [one.words for one in late] == [f"A document has been due for 11 min: {told}."] * bool(
         told
     )
@@ -144,7 +145,7 @@ def test_a_source_that_cannot_be_read_is_the_delay_of_what_it_would_bring(
         session.flush()
         target = connection_named(session, company, "aiaccount")
         found = diagnosis.diagnose(session, target.id, NOW)
-    late = [one for one in found if one.topic == diagnosis.Topic.DELAYED]
+    late = [one for one in found if one.topic == Topic.DELAYED]
     read = f"The source woocommerce has not been read for more than 10 minutes: {wrong}"
     assert [one.words for one in late] == [read] * told
     assert [one.todo for one in late] == ["Look at woocommerce, or ask who runs it."] * told

@@ -1,0 +1,102 @@
+"""What sent documents tell of a connection: not confirmed for long, a sen off, not there.
+
+Here: the looks of the doctor at what went out. Not here: what waits to go and what is held
+(diagnosis.py, waiting_documents.py), and the reading itself (reconciliation/read_back.py).
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from connectors import registry
+from connectors.contract.hand_imports import ImportedByHand
+from grammar.text.amounts import in_currency
+from holding.journal import kept_totals
+from holding.onboarding.topics import SLOW, Diagnosis, Topic
+from holding.tables import Connection, Posting, Push, Reading
+from holding.tables.columns import among_words, from_minor, moment
+from holding.tables.row_states import PushState
+from holding.words import duration, plural
+from rules.outcomes.outcome import Document
+from rules.values.canonical import revive
+from rules.values.posting_states import PostingState
+
+LATELY: Final = timedelta(days=31)
+NEWEST: Final = 500
+"""So many of what was posted lately are looked at: a cause shows in the newest."""
+
+
+def unconfirmed(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
+    """The first document that went out and was not confirmed since. A file that a person imports
+    waits for that person.
+    """
+    if isinstance(registry.targets().get(connection.connector), ImportedByHand):
+        return
+    row = session.execute(_UNCONFIRMED, {"connection": connection.id, "since": now - SLOW}).first()
+    if row is not None:
+        age = duration(int((now - row.made_at).total_seconds()) // 60)
+        words = row.error or ""
+        said = f"{row.number} was sent {age} ago and is not confirmed. {words}"
+        todo = f"Look in {connection.name} for what delays it. Clearpost asks again automatically."
+        yield Diagnosis(Topic.DELAYED, said.strip(), todo)
+
+
+_UNCONFIRMED = (
+    select(Push.number, Push.error, Push.made_at)
+    .where(Push.connection_id == bindparam("connection"), Push.made_at < moment("since"))
+    .where(among_words(Push.state, (PushState.AWAITING, PushState.UNCERTAIN)))
+    .order_by(Push.id)
+    .limit(1)
+)
+
+
+def rounded(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
+    """Posted documents that come to another total there, as far as rounding explains it."""
+    found = []
+    for row in session.execute(_KEPT, {"connection": connection.id, "since": now - LATELY}):
+        document: Document = revive(Document, row.content)
+        if kept_totals.said(document, row.kept):
+            found.append((row.number, document, row.kept))
+    if found:
+        number, document, kept = found[0]
+        there = in_currency(from_minor(kept, document.currency), document.currency)
+        sent = in_currency(document.amount, document.currency)
+        told = plural(len(found), "posted document differs", "posted documents differ")
+        words = f"{number} comes to {there} there and was sent with {sent}. {told}."
+        todo = f"Make the rounding of the rules and of the connection that of {connection.name}."
+        yield Diagnosis(Topic.ONE_SEN, words, todo)
+
+
+_POSTED = (
+    select(Posting.number)
+    .where(Posting.connection_id == bindparam("connection"), Posting.posted_at > moment("since"))
+    .where(Posting.state == PostingState.POSTED)
+    .order_by(Posting.posted_at.desc(), Posting.id.desc())
+    .limit(NEWEST)
+)
+_KEPT = (
+    _POSTED.add_columns(Push.content, Push.kept)
+    .join(Push, Push.id == Posting.posted_push_id)
+    .where(Push.kept.is_not(None))
+)
+
+
+def not_there(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
+    """Posted documents that the last reading did not find."""
+    rows = session.execute(_READ, {"connection": connection.id, "since": now - LATELY})
+    gone = [row.number for row in rows if row.body["found"] == "absent"]
+    if gone:
+        told = plural(len(gone), "posted document was not found", "posted documents were not found")
+        words = f"{gone[0]} was posted, and is not there any more. {told}."
+        todo = "Look for its number in the other companies of this key, then open its record."
+        yield Diagnosis(Topic.NO_RECORDS, words, todo)
+
+
+_READ = (
+    _POSTED.add_columns(Reading.body)
+    .join(Reading, Reading.id == Posting.reading_id)
+    .where(Reading.same.is_(False))
+)
