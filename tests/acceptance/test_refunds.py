@@ -193,6 +193,6 @@ def test_the_test_of_the_connection_says_when_refunds_are_not_taken(house: House
     words = ("connection", "test", "aiaccount", "--company", CURRENT_COMPANY, "--as", ADMIN)
     assert "sales refunds may be written" in house.product.run(*words).stdout
     ask_target(house, "company", refunds_enabled=False)
-    answer = house.product.run(*words, code=1)
+    answer = house.product.run(*words, code=3)
     assert "AiAccount takes no refunds in this company" in answer.stdout + answer.stderr
     ask_target(house, "company", refunds_enabled=True)
