@@ -33,6 +33,7 @@ WHOLE_FILE = (400, 413)  # the file itself was the trouble, not a document in it
 UNCLEAR = ("temporary", "uncertain")
 QUOTA = "quota_exceeded"
 KEY_REFUSED = "authorization_failed"
+TURNED_AWAY = (405, 409)  # such calls are not taken at all, or not under this key
 
 _ATTEMPT_KEYS = ("push_id", "request_id", "fence")
 _SENDING = (("state", (AttemptState.SENDING,)),)
@@ -192,7 +193,7 @@ def apply(case: Case, answer: Answer, *, looked: bool = False) -> bool:
         return results.waits(case, answer) if of_all else results.again_later(case, answer)
     if answer.kind == "awaiting":
         return push.parked(case, answer.words)
-    if answer.kind in UNCLEAR:
+    if answer.kind in UNCLEAR or (not looked and _turned_away(case, answer)):
         return push.doubtful(case, answer.words)
     return results.refused(case, answer)
 
@@ -232,6 +233,14 @@ def judge_channel(
 
 def _counts(answer: Answer) -> bool:
     return answer.kind == "accepted" and not answer.existing
+
+
+def _turned_away(case: Case, answer: Answer) -> bool:
+    """Whether the repeat of a call, which alone can tell what became of the first, was refused
+    before anybody looked at its key: that says nothing of the first.
+    """
+    away = answer.error_class == KEY_REFUSED or answer.status in TURNED_AWAY
+    return away and not case.channel.shows(case.member.document.document) and _was_in_doubt(case)
 
 
 def _was_in_doubt(case: Case) -> bool:

@@ -225,3 +225,39 @@ def test_the_attempts_say_what_was_done(sold: Lane) -> None:
     assert set(states[1:-1]) == {"unknown"}
     with sold.database.read() as session:
         assert session.scalars(select(Hold)).all() == []
+
+
+@pytest.mark.parametrize("gate", ["key", "switch"])
+def test_a_repeat_that_is_turned_away_says_nothing_of_the_first_call(sold: Lane, gate: str) -> None:
+    """Whoever refuses it has not looked at its key: a new one could refund twice."""
+    plan = ["timeout_after", "invalid_key"] if gate == "key" else ["timeout_after"]
+    sold.target.control("faults", plan=plan)
+    [key] = sold.ready("RF-1", document=refund())
+    sold.work()
+    sold.target.control("company", refunds_enabled=gate == "key")
+    sold.settle(minutes=3)
+    assert sold.state(key) == "uncertain"
+    assert len(calls(sold)) > 1
+    sold.target.control("company", refunds_enabled=True)
+    later(sold, timedelta(hours=1))
+    assert sold.state(key) == "posted"
+    assert len(set(calls(sold))) == 1, "the same key and bytes"
+    assert refunds(sold) == ["RF-1"]
+
+
+def test_a_repeat_that_is_refused_for_its_content_fails(sold: Lane) -> None:
+    """Its key was looked at, and nothing was done under it."""
+    sold.target.control("faults", fault="timeout_before")
+    [key] = sold.ready("RF-1", document=refund())
+    sold.work()
+    sold.target.control("lock", through="2026-12-31")
+    sold.settle(minutes=3)
+    assert (sold.state(key), len(calls(sold)), refunds(sold)) == ("failed", 2, [])
+    assert [push.state for push in sold.rows(Push)] == ["refused"]
+
+
+def test_a_first_call_that_is_turned_away_was_not_made(sold: Lane) -> None:
+    sold.target.control("company", refunds_enabled=False)
+    [key] = sold.ready("RF-1", document=refund())
+    sold.settle(minutes=1)
+    assert (sold.state(key), sold.open_holds()) == ("failed", ["TGT01"])
