@@ -16,7 +16,7 @@ from connectors.contract import Answer, Kept, Sent
 from connectors.transport import fault_points
 from holding.audit.seals import SealedCall
 from holding.connections import breaker, limits
-from holding.connections.channel import Channel, Desk
+from holding.connections.channel import Desk
 from holding.journal import kept_totals, target_holds
 from holding.journal.posting_claims import lock_families
 from holding.journal.push_rows import Flight
@@ -112,7 +112,7 @@ def land(desk: Desk, flight: Flight, sent: Sent, *, ends_run: bool = False) -> L
             target_holds.settle(session, left, first.causes)
             taken = all_taken and ours == len(told)
             landed = Landed([], taken and not first.woken, taken and run_id is not None)
-        judge_channel(session, desk, flight.channel, sent.answers, now)
+        judge_channel(session, desk, flight, sent.answers, now)
         fault_points.point("push.before_answer_commit")
     fault_points.point("push.after_answer_commit")
     return landed
@@ -215,10 +215,12 @@ def _taken(answer: Answer) -> Taken:
 
 
 def judge_channel(
-    session: Session, desk: Desk, channel: Channel, answers: Sequence[Answer], now: datetime
+    session: Session, desk: Desk, flight: Flight, answers: Sequence[Answer], now: datetime
 ) -> None:
     """What these answers say of the target itself."""
-    counted = sum(_counts(answer) for answer in answers)
+    channel = flight.channel
+    made = (one for one, answer in zip(flight.members, answers, strict=True) if _counts(answer))
+    counted = sum(channel.counts(one.document.document) for one in made)
     row = limits.count(session, channel, now, counted)
     if any(answer.code == QUOTA for answer in answers):
         limits.exhausted(session, channel, now)

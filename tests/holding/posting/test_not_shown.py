@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 
 from connectors.contract import Found
 from connectors.targets.aiaccount.connector import AiAccount
+from holding.connections import breaker
 from holding.tables import Attempt, Event, Hold, Posting, Push, Reading, Throttle
 from rules.outcomes.outcome import Document
 from tests.holding.pushing import Lane
@@ -261,3 +262,17 @@ def test_a_first_call_that_is_turned_away_was_not_made(sold: Lane) -> None:
     [key] = sold.ready("RF-1", document=refund())
     sold.settle(minutes=1)
     assert (sold.state(key), sold.open_holds()) == ("failed", ["TGT01"])
+
+
+def test_it_is_no_transaction_of_the_month(sold: Lane) -> None:
+    """AiAccount counts invoices, receipts, bills and payments: an invoice may follow."""
+    with sold.database.write() as session:
+        row = breaker.locked(session, sold.connection(session).id)
+        row.quota_limit, row.quota_used, row.quota_month = 2, 1, "2026-11"
+    keys = sold.ready("RF-1", document=refund())
+    sold.work()
+    keys += sold.ready("IV-2")
+    sold.work()
+    assert sold.states(keys) == ["posted", "posted"]
+    with sold.database.read() as session:
+        assert session.scalar(select(Throttle.quota_used)) == 2
