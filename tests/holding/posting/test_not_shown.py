@@ -161,6 +161,8 @@ def test_a_day_before_the_key_may_be_forgotten_a_person_is_asked(sold: Lane) -> 
     assert hold.message.startswith("Sent 1 time without a clear answer.")
     assert "a person looks for it in the accounting system" in hold.would_pass
     assert [push.state for push in sold.rows(Push)] == ["conflict"]
+    (said,) = [row.body["say"] for row in sold.rows(Event) if row.act == "posting.conflict"]
+    assert said.startswith("Clearpost cannot see whether aiaccount has RF-1. Sent 1 time without")
 
 
 def test_until_then_it_is_sent_again(sold: Lane) -> None:
