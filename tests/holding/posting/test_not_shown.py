@@ -127,6 +127,20 @@ def test_what_is_kept_there_for_later_is_not_sent_again(sold: Lane) -> None:
     assert refunds(sold) == ["RF-1"]
 
 
+def test_what_was_often_tried_before_and_is_kept_there_waits_all_the_same(
+    sold: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sold.target.control("pause", key=DEMO_KEY)
+    [key] = sold.ready("RF-1", document=refund())
+    with sold.database.write() as session:
+        session.execute(update(Posting).values(tries=11))
+    sold.work()
+    lost = Found(kind="unknown", words="Nothing is shown.", key_lasts=timedelta(days=30))
+    monkeypatch.setattr(AiAccount, "look_up", lambda *_, **__: lost)
+    later(sold, timedelta(hours=1))
+    assert (sold.state(key), len(calls(sold))) == ("awaiting", 1)
+
+
 def test_what_was_kept_there_and_is_in_no_list_any_more_goes_to_a_person(
     sold: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
