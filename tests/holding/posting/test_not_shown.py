@@ -2,12 +2,15 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from connectors.contract import Found
 from connectors.targets.aiaccount.connector import AiAccount
+from holding.evaluation.plan_unsent import may_retry
 from holding.tables import Attempt, Event, Hold, Posting, Push, Reading, Throttle
 from rules.outcomes.outcome import Document
 from tests.holding.pushing import Lane
@@ -174,6 +177,38 @@ def test_a_day_before_the_key_may_be_forgotten_a_person_is_asked(sold: Lane) -> 
     assert hold.message.startswith("Sent 1 time without a clear answer.")
     assert "a person looks for it in the accounting system" in hold.would_pass
     assert [push.state for push in sold.rows(Push)] == ["conflict"]
+
+
+def test_the_days_are_counted_from_the_first_call(sold: Lane) -> None:
+    key = in_doubt(sold, "timeout_before")
+    sold.target.control("faults", fault="timeout_before")
+    later(sold, timedelta(days=20))
+    assert (sold.state(key), len(calls(sold))) == ("uncertain", 2)
+    later(sold, timedelta(days=9, minutes=1))
+    assert (sold.state(key), len(calls(sold))) == ("failed", 2)
+    assert sold.open_holds() == ["TGT10"]
+
+
+def test_the_pause_is_counted_from_the_last_call(sold: Lane) -> None:
+    key = in_doubt(sold, "timeout_before")
+    sold.target.control("faults", fault="timeout_before")
+    later(sold, timedelta(days=1))
+    later(sold, timedelta(seconds=6))
+    assert (sold.state(key), len(calls(sold))) == ("uncertain", 2)
+    later(sold, timedelta(hours=1))
+    assert (sold.state(key), len(calls(sold))) == ("posted", 3)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_nothing_but_a_person_sends_it_again(same: bool) -> None:
+    """Not a new version of its record, not other rules."""
+    hold: Any = SimpleNamespace(
+        code="TGT10", error_class="duplicate", changed_revision=9, revision=1
+    )
+    batch: Any = SimpleNamespace(rules_revision=9)
+    assert not may_retry(batch, hold, same_content=same, posted=False)
+    hold.code = "TGT01"
+    assert may_retry(batch, hold, same_content=same, posted=False)
 
 
 def test_until_then_it_is_sent_again(sold: Lane) -> None:
