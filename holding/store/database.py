@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import PoolResetState
 
 R = TypeVar("R")
 DatabaseSession = Session
@@ -77,7 +76,7 @@ class Database:
             self._writing = _same_pool(self.engine, _begin_to_write)
         else:
             self.engine = self._writing = _postgresql_engine(url)
-            self._reading = _reading_engine(self.engine)
+            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
 
     @contextmanager
     def read(self, *, many: bool = False) -> Iterator[Session]:
@@ -158,15 +157,13 @@ class Database:
 
     @property
     def engines(self) -> set[Engine]:
-        """The engines of its transactions: SQLite has one for those that write, PostgreSQL one for
-        those that read.
-        """
-        return {self.engine, self._writing, self._reading}
+        """The engines of its transactions: SQLite has one more, for those that write."""
+        return {self.engine, self._writing}
 
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
-        self._writing.pool = self._reading.pool = self.engine.pool
+        self._writing.pool = self.engine.pool
 
 
 def open_database(url: str) -> Database:
@@ -175,14 +172,9 @@ def open_database(url: str) -> Database:
 
 
 def _postgresql_engine(url: str) -> Engine:
-    given = {"pool_size": 5, "max_overflow": 20, "pool_pre_ping": True, "hide_parameters": True}
-    engine = create_engine(url, pool_reset_on_return=None, **given)
-
-    @event.listens_for(engine, "reset")
-    def undo(connection: Any, _record: Any, state: PoolResetState) -> None:
-        # Said here: the pool alone would go by the engine that was made last, which ends by COMMIT.
-        if not state.terminate_only:
-            connection.rollback()
+    engine = create_engine(
+        url, pool_size=5, max_overflow=20, pool_pre_ping=True, hide_parameters=True
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -191,25 +183,6 @@ def _postgresql_engine(url: str) -> Engine:
         connection.commit()
 
     return engine
-
-
-def _reading_engine(engine: Engine) -> Engine:
-    """The same connections for transactions that see one snapshot and write nothing.
-
-    They end with COMMIT unless they failed: at each ROLLBACK the driver forgets what it has
-    prepared, and PostgreSQL would have to read every statement of a page again.
-    """
-    found = create_engine(engine.url, pool=engine.pool, hide_parameters=True)
-    found.dialect.do_rollback = _end_reading  # type: ignore[assignment, method-assign]
-    return found.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-
-
-def _end_reading(connection: Any) -> None:
-    """After an error what was prepared may be out of date: a column has another type by now."""
-    if connection.driver_connection.info.transaction_status.name == "INERROR":
-        connection.rollback()
-    else:
-        connection.commit()
 
 
 def _sqlite_engine(url: str, *, durable: bool) -> Engine:

@@ -47,7 +47,7 @@ def test_an_invoice_that_somebody_edits_is_found_by_one_call_for_all(trader: Tra
         trader.move(minutes=2)
     calls = [one for one in books.lines()[before:] if one["call"] == "lookup"]
     asked = [one for one in calls if one["path"].endswith("/cdc")]
-    queries = [one["number"] for one in calls if "from Invoice" in one["number"]]
+    queries = [one["number"] for one in calls if "Invoice where DocNumber" in one["number"]]
     assert len(asked) == 1
     assert [query.count("NS-") for query in queries] == [1], queries
     assert "'NS-7-1'" in queries[0]

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from connectors.conformance.late_relay import Late, first_write, relaying
 from tests.connectors.sample_documents import billed, refund
 from tests.connectors.simulator_processes import DEMO_KEY, Bench
 
@@ -66,6 +67,20 @@ def test_the_same_call_tells_what_became_of_the_first(bench):
     (changed,) = bench.send(refund(amount="50.00"), key="cp-3").answers
     assert (changed.kind, changed.error_class) == ("refused", "stale_version")
     assert len(refunds(bench)) == 1
+
+
+@pytest.mark.parametrize("late", Late)
+def test_one_is_made_when_nobody_heard_of_it(bench, late):
+    usual = bench.http
+    with relaying(bench.sim.url, first_write(), late) as relay:
+        bench.http = relay.http
+        (answer,) = bench.send(refund(), base_url=relay.url).answers
+        assert answer.kind == "uncertain"
+        bench.http = usual
+        (again,) = bench.send(refund()).answers
+        assert (again.kind, again.target_ref) == ("accepted", "rfd_11")
+        relay.release()
+    assert (len(refunds(bench)), stock(bench)) == (1, "-2")
 
 
 @pytest.mark.parametrize("sent", [False, True])

@@ -320,6 +320,7 @@ def test_the_register_knows_its_connectors_by_their_names():
         ("aiaccount", "sales_receipt"),
         ("aiaccount", "expense_bill"),
         ("aiaccount", "expense_payment"),
+        ("aiaccount", "sales_refund"),
         ("autocount", "invoice"),
         ("autocount", "credit_note"),
         ("autocount", "purchase_order"),

@@ -1,8 +1,6 @@
 """One database: what its errors tell, and what becomes of a connection that was cut."""
 
-import gc
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 import pytest
 from sqlalchemy import select, text, update
@@ -41,79 +39,6 @@ def test_postgresql_does_not_compile_short_statements(database_url: str) -> None
         pytest.skip("SQLite has no such compiler")
     with database.read() as session:
         assert session.scalar(text("SHOW jit")) == "off"
-    database.close()
-
-
-def test_postgresql_keeps_what_it_prepared_from_page_to_page(database_url: str) -> None:
-    """A page does not have its statements read again, which were read for the one before."""
-    database = open_database(database_url)
-    if database.engine.dialect.name == "sqlite":
-        pytest.skip("SQLite keeps its statements itself")
-    query = select(Company.id).where(Company.code == "nowhere")
-    for _ in range(8):
-        with database.read() as session:
-            session.execute(query)
-    with database.read() as session:
-        prepared = session.scalars(text("SELECT statement FROM pg_prepared_statements")).all()
-    assert [one for one in prepared if "company.code" in one]
-    database.close()
-
-
-def test_postgresql_forgets_what_it_prepared_for_a_column_that_changed(database_url: str) -> None:
-    """Only one page meets that a column has another type by now."""
-    database, other = open_database(database_url), open_database(database_url)
-    if database.engine.dialect.name == "sqlite":
-        pytest.skip("SQLite reads its statements again by itself")
-    asked = text("SELECT told FROM probe")
-    with other.write() as session:
-        session.execute(text("DROP TABLE IF EXISTS probe"))
-        session.execute(text("CREATE TABLE probe AS SELECT 1 AS told"))
-    for _ in range(8):
-        with database.read() as session:
-            session.execute(asked)
-    with other.write() as session:
-        session.execute(text("ALTER TABLE probe ALTER told TYPE text"))
-    with suppress(DBAPIError), database.read() as session:
-        session.execute(asked)
-    with database.read() as session:
-        assert session.scalar(asked) == "1"
-    with other.write() as session:
-        session.execute(text("DROP TABLE probe"))
-    database.close()
-    other.close()
-
-
-def test_what_was_begun_and_dropped_is_not_kept(database: Database, company: Company) -> None:
-    """A connection that nobody gave back, as when its thread was ended."""
-    lost = database._writing.connect()
-    lost.execute(update(Company).values(name="Half"))
-    del lost
-    gc.collect()
-    with database.read() as session:
-        assert session.get_one(Company, company.id).name == company.name
-
-
-def test_a_reading_session_leaves_nothing_behind(database: Database, company: Company) -> None:
-    with database.read() as session:
-        session.get_one(Company, company.id).name = "Other"
-    with suppress(DBAPIError), database.read() as session:
-        session.get_one(Company, company.id).name = "Other"
-        session.flush()
-    with suppress(DBAPIError), database.read() as session:
-        session.execute(update(Company).values(name="Other"))
-    with database.read() as session:
-        assert session.get_one(Company, company.id).name == company.name
-
-
-def test_a_database_that_was_closed_is_opened_again_by_who_reads(database_url: str) -> None:
-    database = open_database(database_url)
-    with database.read() as session:
-        session.execute(text("SELECT 1"))
-    database.close()
-    with database.read() as session:
-        session.execute(text("SELECT 1"))
-    assert database.engine.pool is database._reading.pool
-    assert database.engine.pool.checkedin() == 1  # type: ignore[attr-defined]
     database.close()
 
 
