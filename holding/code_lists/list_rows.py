@@ -157,7 +157,7 @@ def _rows(sheet: Sheet, kind: ListKind) -> tuple[ListRow, ...] | Refusal:
         if number == 1:
             continue
         fault = next(_faults(number, cells, at), "")
-        row = _row(cells, at)
+        row = _row(cells, at, kind)
         unit, rate = _unit(cells, at)
         added = "rate" in at and unit and unit not in units.get(row.code, {unit: rate})
         if not fault and row.code in rows and not added:
@@ -276,16 +276,21 @@ def _faults(number: int, cells: Mapping[int, CellValue], at: Mapping[str, int]) 
             yield f"{cell} is not a currency: “{text}”"
 
 
-def _row(cells: Mapping[int, CellValue], at: Mapping[str, int]) -> ListRow:
+def _row(cells: Mapping[int, CellValue], at: Mapping[str, int], kind: ListKind) -> ListRow:
+    """A row that can be read. A supplier numbers bills as it likes, so a bill is told from
+    another's by whose it is.
+    """
     told = {name: str(cells.get(column, "")).strip() for name, column in at.items()}
-    code = told["code"]
+    code, party = told["code"], told.get("party", "")
+    of_supplier = kind == ListKind.BILL and party != ""
     return ListRow(
-        code=code,
+        code=f"{party} {code}" if of_supplier else code,
+        sku=code if of_supplier else "",
         name=told.get("name", "") or code,
         tin=told.get("tin", ""),
         registration=told.get("registration", ""),
         active=told.get("active", "").casefold() not in _NO,
-        party=told.get("party", ""),
+        party=party,
         left=_amount(told["left"]) if "left" in told else None,
         currency=told.get("currency", ""),
     )

@@ -71,10 +71,14 @@ def of_posting(session: Session, posting_id: int) -> UnpaidChoices | None:
         return None
     document: Document = revive(Document, row.content)
     number = document.fields.get(pays[0], "")
-    found = unpaid_documents.of_party(session, listed, document.party, LOOKED_AT)
-    ranked = sorted(found, key=lambda one: (-alike(number, one.number)[1], one.number))
+    found = unpaid_documents.of_party(session, listed, document.party, number, LOOKED_AT)
+    ranked = sorted(found, key=lambda one: _nearness(one.number, number))
     choices = (_choice(one, number, document) for one in ranked[:SHOWN])
     return UnpaidChoices(listed, number, tuple(choices), more=len(found) > SHOWN)
+
+
+def _nearness(number: str, wanted: str) -> tuple[bool, int, str]:
+    return number != wanted, -alike(wanted, number)[1], number
 
 
 def _choice(one: Unpaid, number: str, document: Document) -> UnpaidChoice:

@@ -107,7 +107,6 @@ def list_changes(no: int) -> Response:
         tabs(),
         file=file,
         rows=rows,
-        noun=_noun(file),
         of_items=file.kind == ListKind.ITEM,
         seen=_seen,
         minor=_minor,
@@ -133,10 +132,6 @@ def _minor(row: ListRow) -> int:
     return to_minor(row.left or Decimal(0), row.currency)
 
 
-def _noun(file: list_files.ListStanding) -> str:
-    return list_storage.NAMED[file.kind]
-
-
 def _lists(problems: dict[str, str], status: int = 200) -> Response:
     session, company_id = store.reading(), g.company.id
     page = Together(session)
@@ -151,7 +146,6 @@ def _lists(problems: dict[str, str], status: int = 200) -> Response:
         sources=list_sources.list_sources(session, company_id, g.now, beside=page),
         files=files.value,
         targets=[one.name for one in targets.value if one.is_target],
-        nouns=list_storage.NAMED,
         kinds=list(ListKind),
         today=filters.today(),
         form=request.form,

@@ -149,11 +149,11 @@ def test_what_is_left_is_kept_in_the_currency_of_the_books_with_whose_it_is(
     read_at = shop.clock.now().astimezone(UTC)
     assert one.dated == f"{read_at:%Y-%m-%d %H:%M} UTC"
     with shop.database.read() as session:
-        found = unpaid_documents.of_party(session, one, "58", 9)
+        found = unpaid_documents.of_party(session, one, "58", "", 9)
         assert found[0] == Unpaid("NS-1", "58", "Kedai Maju", Decimal("108.90"), "MYR")
         assert [row.number for row in found] == ["NS-1", "NS-2"]
-        assert len(unpaid_documents.of_party(session, one, "58", 1)) == 1
-        assert unpaid_documents.of_party(session, one, "", 9) == ()
+        assert len(unpaid_documents.of_party(session, one, "58", "", 1)) == 1
+        assert unpaid_documents.of_party(session, one, "", "", 9) == ()
         assert unpaid_documents.standing(session, mine(shop), ListKind.BILL) is None
 
 
@@ -312,7 +312,7 @@ def test_where_a_target_tells_none_a_file_says_what_is_unpaid(shop: Shop) -> Non
     here = datetime(2026, 11, 17, 16, tzinfo=UTC)  # the beginning of its day there
     assert (one.dated, one.read_at, one.since) == ("2026-11-18", None, here)
     with shop.database.read() as session:
-        (row,) = unpaid_documents.of_party(session, one, "300-M001", 9)
+        (row,) = unpaid_documents.of_party(session, one, "300-M001", "", 9)
     assert row == Unpaid("NS-1", "300-M001", "Kedai Maju", Decimal("1108.90"), "MYR")
     assert "list of unpaid invoices of aiaccount of 2026-11-18" in say(shop, "list.given")
 
@@ -348,8 +348,31 @@ def test_bills_have_suppliers(shop: Shop) -> None:
     assert isinstance(kept, ListStanding), kept
     one = standing(shop, ListKind.BILL)
     with shop.database.read() as session:
-        (row,) = unpaid_documents.of_party(session, one, "400-B012", 9)
+        (row,) = unpaid_documents.of_party(session, one, "400-B012", "", 9)
     assert (row.number, row.name, row.left) == ("ST-1", "Blogger 12", Decimal(250))
+
+
+def test_bills_of_two_suppliers_may_have_one_number_in_a_file_too(shop: Shop) -> None:
+    heads = "Bill number,Supplier code,Supplier name,Amount due"
+    rows = ("001,400-B012,Blogger 12,250", "001,400-A001,Ad House,9")
+    kept = give(shop, *rows, heads=heads, kind=ListKind.BILL)
+    assert isinstance(kept, ListStanding), kept
+    assert left(shop, ListKind.BILL) == {"001": "9.00 MYR 250.00 MYR"}
+    again = give(shop, *rows, rows[0], heads=heads, kind=ListKind.BILL)
+    assert isinstance(again, Refusal)
+    assert "400-B012 001 is there twice" in again.words
+
+
+def test_what_is_found_by_letters_is_a_number_and_never_an_id(shop: Shop, target: Telling) -> None:
+    target.told = {"invoice": (invoice("2", "NS-9", "1"), invoice("10", "NS-2", "1"))}
+    read(shop)
+    with shop.database.read() as session:
+        (one,) = answer(session, file_codes.lists({(mine(shop), ListKind.INVOICE)}))
+        found = {
+            text: [row.sku for row in file_codes.matching(session, one, text, 9)]
+            for text in ("2", "10", "")
+        }
+    assert found == {"2": ["NS-2"], "10": [], "": ["NS-2", "NS-9"]}
 
 
 def test_a_payment_says_which_list_has_what_it_pays() -> None:
