@@ -36,6 +36,7 @@ def unpaid() -> Response:
         rows=found[:SHOWN],
         more=len(found) > SHOWN,
         text=text,
+        named=filters.sees_personal(),
     )
 
 

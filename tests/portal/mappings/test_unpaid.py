@@ -128,6 +128,12 @@ def test_which_list_is_shown_is_said_in_the_language_of_the_reader(
         assert not re.search("[Uu]npaid (?:in|bi|do)", plain(farah.text(address)))
 
 
+def test_who_sees_no_names_is_asked_for_a_number(visit):
+    give(visit("farah"))
+    assert 'placeholder="Number or name"' in visit("farah").text(UNPAID)
+    assert 'placeholder="Number"' in visit("vera").text(UNPAID)
+
+
 def test_the_files_have_what_was_asked_for(visit):
     farah = visit("farah")
     give(farah)
