@@ -41,7 +41,7 @@ def test_a_list_of_unpaid_invoices_is_given_in_shown_and_searched(visit):
     assert "Unpaid invoices" not in plain(farah.text(LISTS)).partition("Upload a list")[0]
     changed = give(farah).headers["Location"]
     told = plain(farah.text(changed))
-    assert "2 unpaid invoices, 2 added, 0 changed, 0 gone" in told
+    assert "2 in all, 2 added, 0 changed, 0 gone since the list before" in told
     assert "Added NS-1 Maju Jaya 300-M001 RM 1,108.90" in told
     page = plain(farah.text(UNPAID))
     assert "From the file unpaid.csv of 2026-11-19. Payments are compared" in page
@@ -124,6 +124,10 @@ def test_which_list_is_shown_is_said_in_the_language_of_the_reader(
     with database.write() as session:
         session.execute(update(Person).where(Person.name == "Farah").values(settings=settings))
     assert words in plain(farah.text(UNPAID))
+    said = {"ms": "kini ialah senarai bertarikh", "zh": "现为 2026-11-19 的清单"}
+    assert said[language] in plain(
+        farah.text(give(farah, FILE + b"NS-3,C,Ali,5\n").headers["Location"])
+    )
     for address in (UNPAID, LISTS, changes):
         assert not re.search("[Uu]npaid (?:in|bi|do)", plain(farah.text(address)))
 
