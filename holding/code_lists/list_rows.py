@@ -63,6 +63,7 @@ _NO: Final = frozenset({"no", "n", "false", "0", "inactive", "f", "disabled"})
 _YES: Final = frozenset({"", "yes", "y", "true", "1", "active", "t", "enabled"})
 _FORMS: Final = re.compile(r"(?:\b(?:sendirian|sdn)\b\W*)?\b(?:berhad|bhd)\b\W*$", re.IGNORECASE)
 _AMOUNT: Final = re.compile(r"-?(?:\d{1,12}|\d{1,3}(?:,\d{3}){1,3})(?:\.\d{1,4})?")
+_NEXT_TO_NOTHING: Final = re.compile(r"-?\d(?:\.\d{1,16})?E-\d{1,3}")  # what subtracting leaves
 _NEW_NUMBER: Final = re.compile(r"(?<!\d)\d{12}(?!\d)")
 
 
@@ -209,8 +210,9 @@ def _number(text: str) -> Decimal | None:
 
 
 def _amount(text: str) -> Decimal | None:
-    """An amount as people write it; None of anything else."""
-    return Decimal(text.replace(",", "")) if _AMOUNT.fullmatch(text) else None
+    """An amount as people or workbooks write it; None of anything else."""
+    sound = _AMOUNT.fullmatch(text) or _NEXT_TO_NOTHING.fullmatch(text)
+    return Decimal(text.replace(",", "")) if sound else None
 
 
 def _without_base(units: Mapping[str, Mapping[str, Decimal]]) -> Iterator[str]:

@@ -317,6 +317,16 @@ def test_where_a_target_tells_none_a_file_says_what_is_unpaid(shop: Shop) -> Non
     assert "list of unpaid invoices of aiaccount of 2026-11-18" in say(shop, "list.given")
 
 
+def test_what_is_less_than_a_sen_is_not_unpaid(shop: Shop, target: Telling) -> None:
+    """A workbook subtracts 0.1 and 0.2 from 0.3, and has 2.8E-17 left."""
+    kept = give(shop, "NS-1,C,Ali,2.8E-17,", "NS-2,C,Ali,0.004,", "NS-3,C,Ali,0.01,")
+    assert isinstance(kept, ListStanding), kept
+    assert (kept.entries, left(shop)) == (1, {"NS-3": "0.01 MYR"})
+    target.told = {"invoice": (invoice("145", "NS-1", "0.004"), invoice("146", "NS-2", "1"))}
+    read(shop)
+    assert left(shop) == {"NS-2": "1.00 MYR"}
+
+
 def test_a_file_in_which_all_is_paid_is_a_list_that_has_nothing(shop: Shop) -> None:
     assert isinstance(give(shop, "NS-1,300-M001,Kedai Maju,0,"), ListStanding)
     assert left(shop) == {}
