@@ -284,11 +284,12 @@ def _row(cells: Mapping[int, CellValue], at: Mapping[str, int], kind: ListKind) 
     """
     told = {name: str(cells.get(column, "")).strip() for name, column in at.items()}
     code, party = told["code"], told.get("party", "")
-    of_supplier = kind == ListKind.BILL and party != ""
+    name = told.get("name", "") or code
+    of_supplier = kind == ListKind.BILL and (party or name) != code
     return ListRow(
-        code=f"{party} {code}" if of_supplier else code,
+        code=f"{party or name} {code}" if of_supplier else code,
         sku=code if of_supplier else "",
-        name=told.get("name", "") or code,
+        name=name,
         tin=told.get("tin", ""),
         registration=told.get("registration", ""),
         active=told.get("active", "").casefold() not in _NO,

@@ -60,6 +60,12 @@ class Unpaid:
     left: Decimal
     currency: str
 
+    def may_be_of(self, party: str) -> bool:
+        """Whether it is of a party as documents name it: by its code or by its name. One of which
+        the list tells no code may be anybody's.
+        """
+        return party in (self.party, self.name) or not self.party
+
     @property
     def minor(self) -> int:
         """What is left in whole minor units."""
@@ -130,17 +136,25 @@ def by_number(session: Session, one: UnpaidList) -> Mapping[str, Sequence[Unpaid
 def of_party(
     session: Session, one: UnpaidList, party: str, number: str, most: int
 ) -> tuple[Unpaid, ...]:
-    """Those of a customer or supplier: first what is spelled or looks like a number, then the
-    others by number, so many in all.
+    """Those of a customer or supplier, as documents name them: first what is spelled or looks like
+    a number, then the others by number, so many in all. What has the number and no code of anybody
+    is among them.
     """
     keys = {match_key(each) for each in (number, *look_alikes.forms(number))} if number else set()
     meant = or_(
         ListedCode.sku_key.in_(keys), and_(ListedCode.sku == "", ListedCode.code_key.in_(keys))
     )
-    query = _now(one, ListedCode.party == party, ListedCode.party != "")
+    named = [ListedCode.party == party, ListedCode.name == party] if party else []
+    query = _now(one, or_(*named, and_(meant, ListedCode.party == "")))
     in_order = (case((meant, 0), else_=1), ListedCode.sku, ListedCode.code)
     rows = session.scalars(query.order_by(*in_order).limit(most))
     return tuple(_unpaid(row) for row in rows)
+
+
+def tells_parties(session: Session, one: UnpaidList) -> bool:
+    """Whether each entry says by a code whose it is; one without entries leaves nothing open."""
+    query = _now(one, ListedCode.party == "").with_only_columns(ListedCode.id)
+    return session.scalar(query.limit(1)) is None
 
 
 def _now(one: UnpaidList, *terms: ColumnElement[bool]) -> Select[Any]:

@@ -44,7 +44,7 @@ class WaitingPayments:
         if pays is None or told is None:
             return
         kind, (one, listed) = pays[1], told
-        rows = [row for row in listed.get(number, ()) if row.party in ("", document.party)]
+        rows = [row for row in listed.get(number, ()) if row.may_be_of(document.party)]
         paid = (kind, number, document.party, document.currency)
         self._paid[paid] += document.amount
         there = self._connection.name

@@ -260,6 +260,14 @@ def test_of_a_party_without_any_it_says_so(visit, refused, database, clock):
     assert "No invoice of this customer is unpaid in AiAccount, by what was read" in page
 
 
+def test_a_list_that_tells_no_parties_does_not_say_that_nothing_is_unpaid(
+    visit, refused, database, clock
+):
+    tell(database, [("NS-11", "", "1.00")], clock.now() - timedelta(hours=3))
+    page = plain(visit("lim").text(f"/c/kedai/holding/{refused}"))
+    assert "No invoice of this customer is unpaid" not in page
+
+
 def test_a_hold_that_is_no_refusal_proposes_nothing(visit, refused, database, clock):
     tell(database, [("NS-10", "58", "1.00")], clock.now() - timedelta(hours=3))
     assert "Left to pay" in visit("lim").text(f"/c/kedai/holding/{refused}")
