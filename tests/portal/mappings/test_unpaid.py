@@ -128,6 +128,7 @@ def test_which_list_is_shown_is_said_in_the_language_of_the_reader(
     assert said[language] in plain(
         farah.text(give(farah, FILE + b"NS-3,C,Ali,5\n").headers["Location"])
     )
+    assert not re.search(r" old\b", plain(farah.text(LISTS)))
     for address in (UNPAID, LISTS, changes):
         assert not re.search("[Uu]npaid (?:in|bi|do)", plain(farah.text(address)))
 
