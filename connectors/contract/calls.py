@@ -39,6 +39,10 @@ class Step:
 
 
 NOT_RUN = "not_run"
+WHOLE_ONLY = frozenset({"key.types", "refunds.off"})
+"""What only a test of each document type finds (targets.py, TestedWhole): types that the key may
+not reach, and refunds that a company does not take. A usual test says nothing of it.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ class DocumentSchema:
     `lists` are the kinds of codes that the target can list (account, tax_code, currency), each with
     the place where a person adds one there. One that goes `singly` takes a call of its own, also in
     a target whose other documents go many in a file; one that is not `shown` is in no list there,
-    so it is neither looked up nor read again.
+    so it is neither looked up nor read again; one that is not `counted` uses nothing up of a month.
     """
 
     target: str
@@ -122,6 +122,7 @@ class DocumentSchema:
     lists: tuple[tuple[str, str], ...] = ()
     singly: bool = False
     shown: bool = True
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,6 +99,10 @@ class Channel:
         """Whether the target shows documents of a type when it is asked."""
         return all(one.shown for one in self.target.documents if one.name == document)
 
+    def counts(self, document: str) -> bool:
+        """Whether one of a type is a document of the month, where the target counts those."""
+        return all(one.counted for one in self.target.documents if one.name == document)
+
     @property
     def calls_to_send(self) -> int:
         """How many calls one document costs, with the look before it where there is one."""

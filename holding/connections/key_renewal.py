@@ -9,7 +9,7 @@ until a person gives another one, or a test passes.
 """
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -17,6 +17,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
+from connectors.contract import ConnectionReport, Step
 from connectors.contract.targets import Renewed, Renewing
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
@@ -137,3 +138,22 @@ def _keep(database: Database, clock: Clock, found: _Key, told: Renewed, keys: Ke
             .where(ConnectionKey.id == row.id, ConnectionKey.state == KeyState.ACTIVE)
             .values(secret=box.encrypt(told.secret, row=bound(connection, row.no)))
         )
+
+
+def with_renewal(report: ConnectionReport, told: Renewed | None) -> ConnectionReport:
+    """The report with why its key was not exchanged: refused (what it has may still be good for
+    minutes), or not answered, where that may be what the test failed of.
+    """
+    if told is None or told.kind == "renewed":
+        return report
+    if any(step.words == told.words for step in report.steps):
+        return report
+    if told.kind == "refused":
+        usual = "Give the connection a new key, or allow it in the system once more."
+        first = Step.failed("Key renewal", told.words, told.hint or usual, "key.renewal")
+    elif report.reached and not report.ok:
+        hint = "Compare the address for tokens of this connection, then test again."
+        first = Step.failed("Key renewal", told.words, hint, "key.not_renewed")
+    else:
+        return report
+    return replace(report, steps=(first, *report.steps))

@@ -87,7 +87,8 @@ def in_a_file(session: Session, channel: Channel, now: datetime, wanted: int) ->
     left = _left_of_month(session, channel, now, wanted, row)
     carried = min(left, channel.target.file_limits.documents)
     step = min(1, carried)
-    return carried if _take(session, channel, now, step, channel.calls_to_file, row) else 0
+    cost = channel.calls_to_send
+    return carried if _take(session, channel, now, step, cost, row, in_file=True) else 0
 
 
 def another_file(desk: Desk, channel: Channel, wanted: int) -> bool:
@@ -100,7 +101,7 @@ def another_file(desk: Desk, channel: Channel, wanted: int) -> bool:
         of_month = _counted(row, channel, now)  # the claim of these has its part of it
         if of_month is not None and _left(of_month, channel, now) < 1:
             return False
-        return _take(session, channel, now, 1, channel.calls_to_file, row) > 0
+        return _take(session, channel, now, 1, channel.calls_to_send, row, in_file=True) > 0
 
 
 def looks(session: Session, channel: Channel, now: datetime, wanted: int) -> int:
@@ -117,10 +118,8 @@ def spend(session: Session, channel: Channel, calls: int) -> None:
 
 def refund(session: Session, channel: Channel, steps: int, *, in_file: bool) -> None:
     """So many documents, or files, for which calls were spent are not sent now, after all."""
-    if steps:
-        spend(
-            session, channel, -steps * (channel.calls_to_file if in_file else channel.calls_to_send)
-        )
+    cost = channel.calls_to_file if in_file else channel.calls_to_send
+    spend(session, channel, -steps * cost)
 
 
 def hold_off(session: Session, channel: Channel, now: datetime, seconds: float | None) -> None:
@@ -258,8 +257,12 @@ def _take(
     wanted: int,
     cost: int,
     known: Throttle | None,
+    *,
+    in_file: bool = False,
 ) -> int:
-    """So many steps as the target takes calls for now; `known` is its row, if it has one."""
+    """So many steps as the target takes calls for now; `known` is its row, if it has one. A batch
+    goes where a document could, and owes what else it costs: it would wait for all that cost less.
+    """
     if known is not None and _held_off(known.filled_at, now):
         return 0
     if channel.calls_per_minute is None or wanted < 1:
@@ -270,7 +273,7 @@ def _take(
         return 0
     fill(row, channel.calls_per_minute, cost, now)
     granted = max(0, min(wanted, row.tokens // cost))
-    row.tokens -= granted * cost
+    row.tokens -= granted * (channel.calls_to_file if in_file else cost)
     return granted
 
 

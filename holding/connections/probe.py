@@ -15,7 +15,8 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.contract import ConnectionReport, Found, Step, Target
+from connectors.contract import ConnectionReport, Found, Target
+from connectors.contract.calls import WHOLE_ONLY
 from connectors.contract.master_lists import TellsItems
 from connectors.contract.targets import Renewed, Renewing
 from connectors.transport.clock import Clock
@@ -24,7 +25,7 @@ from holding.access.actors import SYSTEM, Actor, may
 from holding.access.secrets import Keys
 from holding.connections import breaker, master_data
 from holding.connections.channel import Channel, Desk
-from holding.connections.key_renewal import renew
+from holding.connections.key_renewal import renew, with_renewal
 from holding.connections.master_data import keep_snapshot
 from holding.connections.own_settings import own_settings
 from holding.connections.setup import permitted, secret_of, tell, trust_again
@@ -111,6 +112,7 @@ def keep_report(
     that passed lets a new connection send.
     """
     steps = [asdict(step) for step in report.steps]
+    steps = steps if asked else _with_whole(connection.test_steps, steps)
     if asked or _ends(connection.test_steps) != _ends(steps):
         connection.tested_at, connection.test_steps = now, steps
     if report.ok and connection.untested_since is not None:
@@ -118,27 +120,18 @@ def keep_report(
         breaker.let_begin(session, connection.id)
 
 
+def _with_whole(
+    before: Sequence[Mapping[str, object]], steps: Sequence[dict[str, object]]
+) -> list[dict[str, object]]:
+    """These steps of a usual test, with what the last whole one found and they do not try: it
+    stands until a person tests again.
+    """
+    found = {one.get("name"): dict(one) for one in before if one.get("code") in WHOLE_ONLY}
+    return [one if one["ok"] is False else found.get(one["name"], one) for one in steps]
+
+
 def _ends(steps: Sequence[Mapping[str, object]]) -> list[list[object]]:
     return [[step.get(part) for part in ("name", "ok", "code")] for step in steps]  # no words
-
-
-def with_renewal(report: ConnectionReport, told: Renewed | None) -> ConnectionReport:
-    """The report with why its key was not exchanged: refused (what it has may still be good for
-    minutes), or not answered, where that may be what the test failed of.
-    """
-    if told is None or told.kind == "renewed":
-        return report
-    if any(step.words == told.words for step in report.steps):
-        return report
-    if told.kind == "refused":
-        usual = "Give the connection a new key, or allow it in the system once more."
-        first = Step.failed("Key renewal", told.words, told.hint or usual, "key.renewal")
-    elif report.reached and not report.ok:
-        hint = "Compare the address for tokens of this connection, then test again."
-        first = Step.failed("Key renewal", told.words, hint, "key.not_renewed")
-    else:
-        return report
-    return replace(report, steps=(first, *report.steps))
 
 
 def with_outgoing(report: ConnectionReport) -> ConnectionReport:

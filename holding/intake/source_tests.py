@@ -24,7 +24,7 @@ from holding.access.actors import Actor
 from holding.access.secrets import Keys
 from holding.connections import breaker, limits, probe, pull_settings
 from holding.connections.channel import calls_a_minute
-from holding.connections.key_renewal import renew
+from holding.connections.key_renewal import renew, with_renewal
 from holding.connections.setup import permitted, secret_of, tell
 from holding.intake.source_zone import zone_of_source
 from holding.programs.world import program, target_connections
@@ -80,7 +80,7 @@ def tested(
     if isinstance(secret, Refusal):
         return secret
     told = source.test(connection.settings, secret, zone, http)
-    report = probe.with_outgoing(probe.with_renewal(told, renewed))
+    report = probe.with_outgoing(with_renewal(told, renewed))
     with database.write() as session:
         _keep(session, connection_id, actor, report, clock)
     return report

@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, load_only
 
 from holding.journal.push_rows import SEEN
-from holding.tables import Attempt, Request
+from holding.lifecycle.causes import UNSEEN
+from holding.tables import Attempt, Hold, Posting, Release, Request
 from holding.tables.row_states import AttemptState
 
 
@@ -49,6 +50,22 @@ def sends_of(session: Session, push_id: int) -> Sends:
     sent = session.execute(query).all()
     first, last = sent[0], sent[-1]
     return Sends(len(sent), first.made_at, last.made_at, last.error or "")
+
+
+def skipped_unseen(session: Session, posting: Posting) -> bool:
+    """Whether it may be there where only people can look, and the last word on that was to skip it,
+    not that it is not there.
+    """
+    mine = (Hold.record_id == posting.record_id, Hold.route == posting.route, Hold.code == UNSEEN)
+    ended = select(func.max(Hold.closed_at)).where(*mine).scalar_subquery()
+    query = select(Release.id).where(
+        Release.record_id == posting.record_id,
+        Release.route == posting.route,
+        Release.code == UNSEEN,
+        Release.kind == "reject",
+        Release.at >= ended,
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def calls_of(session: Session, push_id: int) -> int:

@@ -16,7 +16,7 @@ from connectors.contract import Answer, Kept, Sent
 from connectors.transport import fault_points
 from holding.audit.seals import SealedCall
 from holding.connections import breaker, limits
-from holding.connections.channel import Channel, Desk
+from holding.connections.channel import Desk
 from holding.journal import kept_totals, target_holds
 from holding.journal.posting_claims import lock_families
 from holding.journal.push_rows import Flight
@@ -33,6 +33,7 @@ WHOLE_FILE = (400, 413)  # the file itself was the trouble, not a document in it
 UNCLEAR = ("temporary", "uncertain")
 QUOTA = "quota_exceeded"
 KEY_REFUSED = "authorization_failed"
+TURNED_AWAY = (405, 409)  # such calls are not taken at all, or not under this key
 
 _ATTEMPT_KEYS = ("push_id", "request_id", "fence")
 _SENDING = (("state", (AttemptState.SENDING,)),)
@@ -111,7 +112,7 @@ def land(desk: Desk, flight: Flight, sent: Sent, *, ends_run: bool = False) -> L
             target_holds.settle(session, left, first.causes)
             taken = all_taken and ours == len(told)
             landed = Landed([], taken and not first.woken, taken and run_id is not None)
-        judge_channel(session, desk, flight.channel, sent.answers, now)
+        judge_channel(session, desk, flight, sent.answers, now)
         fault_points.point("push.before_answer_commit")
     fault_points.point("push.after_answer_commit")
     return landed
@@ -192,7 +193,7 @@ def apply(case: Case, answer: Answer, *, looked: bool = False) -> bool:
         return results.waits(case, answer) if of_all else results.again_later(case, answer)
     if answer.kind == "awaiting":
         return push.parked(case, answer.words)
-    if answer.kind in UNCLEAR:
+    if answer.kind in UNCLEAR or (not looked and _turned_away(case, answer)):
         return push.doubtful(case, answer.words)
     return results.refused(case, answer)
 
@@ -214,10 +215,12 @@ def _taken(answer: Answer) -> Taken:
 
 
 def judge_channel(
-    session: Session, desk: Desk, channel: Channel, answers: Sequence[Answer], now: datetime
+    session: Session, desk: Desk, flight: Flight, answers: Sequence[Answer], now: datetime
 ) -> None:
     """What these answers say of the target itself."""
-    counted = sum(_counts(answer) for answer in answers)
+    channel = flight.channel
+    made = (one for one, answer in zip(flight.members, answers, strict=True) if _counts(answer))
+    counted = sum(channel.counts(one.document.document) for one in made)
     row = limits.count(session, channel, now, counted)
     if any(answer.code == QUOTA for answer in answers):
         limits.exhausted(session, channel, now)
@@ -232,6 +235,14 @@ def judge_channel(
 
 def _counts(answer: Answer) -> bool:
     return answer.kind == "accepted" and not answer.existing
+
+
+def _turned_away(case: Case, answer: Answer) -> bool:
+    """Whether the repeat of a call, which alone can tell what became of the first, was refused
+    before anybody looked at its key: that says nothing of the first.
+    """
+    away = answer.error_class == KEY_REFUSED or answer.status in TURNED_AWAY
+    return away and not case.channel.shows(case.member.document.document) and _was_in_doubt(case)
 
 
 def _was_in_doubt(case: Case) -> bool:

@@ -104,7 +104,8 @@ def _look(
             _conclude(case, doubt, found, asked)
         target_holds.settle(session, [doubt.member.record_id], case.causes)
         if doubt.waiting_there and found.kind == "equal":
-            limits.count(session, channel, now, 1)
+            counted = channel.counts(doubt.member.document.document)
+            limits.count(session, channel, now, int(counted))
         if found.refused is not None and found.refused.code == QUOTA:
             limits.exhausted(session, channel, now)
         there = channel.connection_id

@@ -18,6 +18,7 @@ from holding.approvals import consent
 from holding.approvals.consent import posting_hash
 from holding.connections.channel import Channel
 from holding.journal import run_counts, second_e_invoices, target_holds
+from holding.journal.earlier_calls import skipped_unseen
 from holding.journal.evidence import action_of, ours, push_key, theirs_of
 from holding.journal.posting_claims import (
     POISON_CRASHES,
@@ -31,6 +32,7 @@ from holding.journal.posting_claims import (
 )
 from holding.journal.push_rows import DRAWN, Drawn, drawn
 from holding.journal.target_holds import Trouble
+from holding.lifecycle.causes import UNSEEN
 from holding.programs.world import note_meaning
 from holding.store import bulk
 from holding.tables import (
@@ -136,6 +138,8 @@ def check(
         if isinstance(verdict, Checked) and seen is not None and seen.elsewhere is not None:
             twice = second_e_invoices.trouble(session, claim.posting_id, seen.elsewhere)
             verdict = twice or verdict
+        if isinstance(verdict, Checked) and not channel.shows(verdict.posting.doc_type):
+            verdict = _unseen(session, verdict)
         if isinstance(verdict, Checked) and verdict.action == "create":
             called = (verdict.posting.doc_type, verdict.posting.number)
             if called in numbers:
@@ -182,6 +186,16 @@ def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
         posting=posting,
         brought=seen.brought,
     )
+
+
+def _unseen(session: Session, one: Checked) -> Checked | Trouble:
+    """What may be there already, for all that the target shows, goes only when who looked there
+    says that it is not.
+    """
+    if not skipped_unseen(session, one.posting):
+        return one
+    words = f"{one.posting.number} was sent before without a clear answer, and was skipped then."
+    return Trouble(code=UNSEEN, error_class="duplicate", words=words)
 
 
 def _taken(words: str) -> Trouble:

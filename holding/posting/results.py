@@ -232,6 +232,8 @@ def _failed(
     case.causes.add(target_holds.open_hold(case.session, posting, found, case.now))
     act = "posting.conflict" if push == "conflict" else "posting.refused"
     say = f"{case.channel.name} rejected {number}: {words}"
+    if code == UNSEEN:
+        say = f"Clearpost cannot see whether {case.channel.name} has {number}. {words}"
     tell(case, act, say, error_class=error_class, code=target_code)
     return True
 

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import PoolResetState
 
 R = TypeVar("R")
 DatabaseSession = Session
@@ -174,9 +175,14 @@ def open_database(url: str) -> Database:
 
 
 def _postgresql_engine(url: str) -> Engine:
-    engine = create_engine(
-        url, pool_size=5, max_overflow=20, pool_pre_ping=True, hide_parameters=True
-    )
+    given = {"pool_size": 5, "max_overflow": 20, "pool_pre_ping": True, "hide_parameters": True}
+    engine = create_engine(url, pool_reset_on_return=None, **given)
+
+    @event.listens_for(engine, "reset")
+    def undo(connection: Any, _record: Any, state: PoolResetState) -> None:
+        # Said here: the pool alone would go by the engine that was made last, which ends by COMMIT.
+        if not state.terminate_only:
+            connection.rollback()
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -190,8 +196,8 @@ def _postgresql_engine(url: str) -> Engine:
 def _reading_engine(engine: Engine) -> Engine:
     """The same connections for transactions that see one snapshot and write nothing.
 
-    They end with COMMIT: at each ROLLBACK the driver forgets what it has prepared, and PostgreSQL
-    would have to read every statement of a page again.
+    They end with COMMIT unless they failed: at each ROLLBACK the driver forgets what it has
+    prepared, and PostgreSQL would have to read every statement of a page again.
     """
     found = create_engine(engine.url, pool=engine.pool, hide_parameters=True)
     found.dialect.do_rollback = _end_reading  # type: ignore[assignment, method-assign]
@@ -199,7 +205,11 @@ def _reading_engine(engine: Engine) -> Engine:
 
 
 def _end_reading(connection: Any) -> None:
-    connection.commit()
+    """After an error what was prepared may be out of date: a column has another type by now."""
+    if connection.driver_connection.info.transaction_status.name == "INERROR":
+        connection.rollback()
+    else:
+        connection.commit()
 
 
 def _sqlite_engine(url: str, *, durable: bool) -> Engine:

@@ -116,7 +116,10 @@ BY_STATE: Final = {
     "sending": Retry("Not yet", "It is on its way.", "info"),
     "awaiting": Retry("Not yet", "The accounting system has not confirmed it yet.", "info"),
     "conflict": Retry(
-        "No", "The accounting system has this number with other values. A person decides.", "warn"
+        "No",
+        "The accounting system has this number with other values, or may have it where only people"
+        " can look. A person decides.",
+        "warn",
     ),
     "dropped": Retry("No", "It was cancelled before it was sent.", "idle"),
 }

@@ -219,6 +219,7 @@ _SALES_REFUND = DocumentSchema(
     amounts=Amounts(amount="Amount", quantity="Quantity", tax_is="inside"),
     singly=True,
     shown=False,
+    counted=False,
 )
 
 DOCUMENTS = MEANINGS.on_all(

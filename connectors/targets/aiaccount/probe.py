@@ -143,7 +143,9 @@ def _fitting(
     if taken.refused and not missing:
         yield Step.failed(STEPS[4], NO_REFUNDS, NO_REFUNDS_HINT, "refunds.off")
     else:
-        yield _permitted(missing, taken.documents, snapshot.permissions)
+        usual = set(missing) & set(_needs(settings, snapshot, ()))
+        code = "key.permission" if usual else "key.types"
+        yield _permitted(missing, code, taken.documents, snapshot.permissions)
     yield (
         Step.failed(
             STEPS[5],
@@ -190,7 +192,9 @@ _LOST = {
 """Permission -> what does not work without it."""
 
 
-def _permitted(missing: list[str], documents: Collection[str], may: Collection[str]) -> Step:
+def _permitted(
+    missing: list[str], code: str, documents: Collection[str], may: Collection[str]
+) -> Step:
     bills = "expense.write" in may
     if missing:
         lost = [*missing, *([] if bills or "expense.write" in missing else ["expense.write"])]
@@ -198,7 +202,7 @@ def _permitted(missing: list[str], documents: Collection[str], may: Collection[s
         told = (f"{title}: {_LOST[name]}" if name in _LOST else title for name, title in names)
         words = f"The key may not do all that is needed. Missing: {'; '.join(told)}."
         hint = f"Tick {' and '.join(_TICKED.get(one, one) for one in missing)} on the key in "
-        return Step.failed(STEPS[4], words, f"{hint}AiAccount, then test again.", "key.permission")
+        return Step.failed(STEPS[4], words, f"{hint}AiAccount, then test again.", code)
     if bills:
         return Step(
             STEPS[4], ok=True, words=_WITH_REFUNDS if SALES_REFUND.name in documents else _ALL

@@ -122,15 +122,17 @@ def _book(settings: Settings) -> Step:
 
 def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure], *, named: bool) -> Step:
     """Whether the key may read each of these; `named`: a person wants to know which were tried."""
-    lacking = _row(
+    refused = [
         name
         for name, answer in seen.items()
         if isinstance(answer, HttpAnswer) and answer.status in KEY_REFUSED
-    )
+    ]
+    lacking = _row(refused)
     if lacking:
         words = f"The key may not read {' and '.join(lacking)}."
         hint = "Tick them on the key in AutoCount, then test again."
-        return Step.failed(STEPS[4], words, hint, "key.permission")
+        code = "key.types" if LISTINGS.keys().isdisjoint(refused) else "key.permission"
+        return Step.failed(STEPS[4], words, hint, code)
     unclear = _row(name for name, answer in seen.items() if _unclear(answer))
     words = "It may read; whether it may write, only a write shows."
     if named:

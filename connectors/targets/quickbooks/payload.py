@@ -47,8 +47,9 @@ ENTITIES: Mapping[str, Entity] = {
 BY_PATH: Mapping[str, str] = {entity.path: name for name, entity in ENTITIES.items()}
 BY_ENTITY: Mapping[str, str] = {entity.name: name for name, entity in ENTITIES.items()}
 NOTE = "PrivateNote"
-TERM, DUE = "SalesTermRef", "DueDate"
-"""Our names of the terms and of the day that they come to where none is given, and its own."""
+TERM, DATE, DUE = "SalesTermRef", "TxnDate", "DueDate"
+"""Our names of the terms, of the date that they begin with and of the day that they come to where
+none is given, and its own."""
 
 
 def number_field(schema: DocumentSchema) -> str:

@@ -17,6 +17,7 @@ from connectors.targets.quickbooks.payload import (
     BATCH,
     BY_ENTITY,
     BY_PATH,
+    DATE,
     DUE,
     ENTITIES,
     EXPECTED,
@@ -211,10 +212,12 @@ _THEIRS = ("Balance", "MetaData", "TxnTaxDetail", "UnappliedAmt", "RemainingCred
 
 def merged(stands: Shown, told: Shown) -> dict[str, Any]:
     """The posted document with ours over it: a full update empties whatever it does not name. The
-    day that other terms came to is left out, so that QuickBooks works it out again.
+    day that other terms, or another date, came to is left out, so that QuickBooks works it out
+    again.
     """
     made = {name: value for name, value in stands.items() if name not in _THEIRS}
-    if told.get(TERM) and _id_of(told[TERM]) != _id_of(stands.get(TERM)):
+    moved = any(_named(told.get(one)) != _named(stands.get(one)) for one in (TERM, DATE))
+    if told.get(TERM) and moved:
         made.pop(DUE, None)
     custom = {str(one.get("Name")): one for one in made.get("CustomField") or ()}
     for name, value in told.items():
@@ -230,9 +233,9 @@ def merged(stands: Shown, told: Shown) -> dict[str, Any]:
     return {**made, "sparse": False}
 
 
-def _id_of(ref: object) -> object:
-    """The id that a reference names; beside it QuickBooks shows a name."""
-    return ref.get("value") if isinstance(ref, Mapping) else None
+def _named(value: object) -> object:
+    """What a reference names, beside which QuickBooks shows a name; a day without its hour."""
+    return value.get("value") if isinstance(value, Mapping) else str(value)[:10]
 
 
 def _paid(pays: str, numbers: Collection[str], get: Get) -> Paid | Found:

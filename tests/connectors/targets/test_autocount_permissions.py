@@ -68,7 +68,7 @@ class TestWhole:
         report, calls = self.reads(bench, *ALL, secret="acc_reader_1Hs7", key_id="cp-reader")
         assert calls == ["invoice", "creditNote", *ALONE]
         step = report.steps[4]
-        assert (step.ok, step.code) == (False, "key.permission")
+        assert (step.ok, step.code) == (False, "key.types")
         assert step.words == (
             "The key may not read knock-offs, payments, purchase invoices, purchase orders and"
             " receipts."

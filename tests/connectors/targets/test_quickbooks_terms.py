@@ -123,6 +123,13 @@ class TestUpdate:
         assert answer.kind == "accepted"
         assert stands(bench)["DueDate"] == stands(bench)["TxnDate"]
 
+    def test_another_date_makes_another_day(self, bench):
+        bench.send(on(bench, "3", TxnDate="2026-11-19"))
+        moved = on(bench, "3", TxnDate="2026-12-05")
+        (answer,) = bench.send(moved, action="update", key="cp-u").answers
+        assert answer.kind == "accepted"
+        assert stands(bench)["DueDate"] == "2027-01-04"
+
     def test_a_day_that_somebody_set_there_stays_with_the_same_terms(self, bench):
         bench.send(on(bench, "3"))
         there = {"value": "3", "name": "Net 30"}

@@ -101,6 +101,28 @@ def test_quickbooks_gets_no_more_batches_and_workers_than_it_takes(
     assert limits.sends(session, replace(target, target=some.target), later, 1) == 1
 
 
+@pytest.mark.parametrize("documents", ["sends", "looks"])
+def test_batches_have_their_turn_among_what_costs_less(
+    open_: tuple[Session, Channel], documents: str
+) -> None:
+    """What goes alone takes each call as soon as it may be made: a batch need not wait for all."""
+    session, some = open_
+    there = targets()["quickbooks"]
+    target = replace(some, target=there, calls_per_minute=there.pace.per_minute)
+    alone = {"sends": limits.sends, "looks": limits.looks}[documents]
+    cost = {"sends": target.calls_to_send, "looks": there.pace.to_look}[documents]
+    batches, calls = [], []
+    for tick in range(260):
+        now = NOW + timedelta(milliseconds=500 * tick)
+        batch = min(1, limits.in_a_file(session, target, now, 10))
+        batches += [now] * batch
+        calls += [now] * (batch * target.calls_to_file + alone(session, target, now, 10) * cost)
+    assert len(batches) >= 45
+    for first in calls[::20]:
+        window = [at for at in calls if first <= at < first + timedelta(minutes=1)]
+        assert len(window) <= 400
+
+
 def _leased(session: Session, company: Company, target: Channel, owner: str, now: datetime) -> None:
     """A posting of this connection that a worker has in hand."""
     made = make_ready(session, company, f"IV-{owner}-{len(session.query(Posting).all())}")

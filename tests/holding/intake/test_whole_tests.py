@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import select
 
-from connectors.contract import ConnectionReport
+from connectors.contract import ConnectionReport, Step
+from connectors.contract.calls import NOT_RUN
 from holding.access.actors import SYSTEM, Actor
 from holding.connections import breaker, probe
 from holding.intake import source_tests
@@ -92,6 +93,25 @@ def test_what_comes_every_quarter_of_an_hour_tries_no_more(paying: Life) -> None
 
     assert calls(paying, periodic) == READ
     assert tokens(paying) == 7
+
+
+def test_what_only_a_whole_test_finds_stands_until_a_person_tests_again(paying: Life) -> None:
+    good = Step("Permission", ok=True, words="It may read.")
+    lacking = Step.failed("Permission", "It may not read receipts.", "Tick them.", "key.types")
+    refused = Step.failed("Permission", "It may not read invoices.", "Tick them.", "key.permission")
+    away = Step("Permission", None, "Not run.", code=NOT_RUN)
+    shown = []
+    for step, asked in (
+        (lacking, True), (good, False), (away, False), (good, False), (refused, False),
+        (good, False), (lacking, True), (good, True), (good, False),
+    ):  # fmt: skip
+        report = ConnectionReport(steps=(step,), snapshot=None)
+        with paying.shop.database.write() as session:
+            connection = session.get_one(Connection, row(paying)[0])
+            probe.keep_report(session, connection, report, paying.shop.now, asked=asked)
+            shown.append(connection.test_steps[0]["code"])
+    types = ["key.types"]
+    assert shown == [*types * 4, "key.permission", "", *types, "", ""]
 
 
 @pytest.mark.parametrize("asked_to_wait", [False, True])

@@ -2,12 +2,16 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from connectors.contract import Found
 from connectors.targets.aiaccount.connector import AiAccount
+from holding.connections import breaker
+from holding.evaluation.plan_unsent import may_retry
 from holding.tables import Attempt, Event, Hold, Posting, Push, Reading, Throttle
 from rules.outcomes.outcome import Document
 from tests.holding.pushing import Lane
@@ -127,6 +131,20 @@ def test_what_is_kept_there_for_later_is_not_sent_again(sold: Lane) -> None:
     assert refunds(sold) == ["RF-1"]
 
 
+def test_what_was_often_tried_before_and_is_kept_there_waits_all_the_same(
+    sold: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sold.target.control("pause", key=DEMO_KEY)
+    [key] = sold.ready("RF-1", document=refund())
+    with sold.database.write() as session:
+        session.execute(update(Posting).values(tries=11))
+    sold.work()
+    lost = Found(kind="unknown", words="Nothing is shown.", key_lasts=timedelta(days=30))
+    monkeypatch.setattr(AiAccount, "look_up", lambda *_, **__: lost)
+    later(sold, timedelta(hours=1))
+    assert (sold.state(key), len(calls(sold))) == ("awaiting", 1)
+
+
 def test_what_was_kept_there_and_is_in_no_list_any_more_goes_to_a_person(
     sold: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +178,40 @@ def test_a_day_before_the_key_may_be_forgotten_a_person_is_asked(sold: Lane) -> 
     assert hold.message.startswith("Sent 1 time without a clear answer.")
     assert "a person looks for it in the accounting system" in hold.would_pass
     assert [push.state for push in sold.rows(Push)] == ["conflict"]
+    (said,) = [row.body["say"] for row in sold.rows(Event) if row.act == "posting.conflict"]
+    assert said.startswith("Clearpost cannot see whether aiaccount has RF-1. Sent 1 time without")
+
+
+def test_the_days_are_counted_from_the_first_call(sold: Lane) -> None:
+    key = in_doubt(sold, "timeout_before")
+    sold.target.control("faults", fault="timeout_before")
+    later(sold, timedelta(days=20))
+    assert (sold.state(key), len(calls(sold))) == ("uncertain", 2)
+    later(sold, timedelta(days=9, minutes=1))
+    assert (sold.state(key), len(calls(sold))) == ("failed", 2)
+    assert sold.open_holds() == ["TGT10"]
+
+
+def test_the_pause_is_counted_from_the_last_call(sold: Lane) -> None:
+    key = in_doubt(sold, "timeout_before")
+    sold.target.control("faults", fault="timeout_before")
+    later(sold, timedelta(days=1))
+    later(sold, timedelta(seconds=6))
+    assert (sold.state(key), len(calls(sold))) == ("uncertain", 2)
+    later(sold, timedelta(hours=1))
+    assert (sold.state(key), len(calls(sold))) == ("posted", 3)
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_nothing_but_a_person_sends_it_again(same: bool) -> None:
+    """Not a new version of its record, not other rules."""
+    hold: Any = SimpleNamespace(
+        code="TGT10", error_class="duplicate", changed_revision=9, revision=1
+    )
+    batch: Any = SimpleNamespace(rules_revision=9)
+    assert not may_retry(batch, hold, same_content=same, posted=False)
+    hold.code = "TGT01"
+    assert may_retry(batch, hold, same_content=same, posted=False)
 
 
 def test_until_then_it_is_sent_again(sold: Lane) -> None:
@@ -225,3 +277,53 @@ def test_the_attempts_say_what_was_done(sold: Lane) -> None:
     assert set(states[1:-1]) == {"unknown"}
     with sold.database.read() as session:
         assert session.scalars(select(Hold)).all() == []
+
+
+@pytest.mark.parametrize("gate", ["key", "switch"])
+def test_a_repeat_that_is_turned_away_says_nothing_of_the_first_call(sold: Lane, gate: str) -> None:
+    """Whoever refuses it has not looked at its key: a new one could refund twice."""
+    plan = ["timeout_after", "invalid_key"] if gate == "key" else ["timeout_after"]
+    sold.target.control("faults", plan=plan)
+    [key] = sold.ready("RF-1", document=refund())
+    sold.work()
+    sold.target.control("company", refunds_enabled=gate == "key")
+    sold.settle(minutes=3)
+    assert sold.state(key) == "uncertain"
+    assert len(calls(sold)) > 1
+    sold.target.control("company", refunds_enabled=True)
+    later(sold, timedelta(hours=1))
+    assert sold.state(key) == "posted"
+    assert len(set(calls(sold))) == 1, "the same key and bytes"
+    assert refunds(sold) == ["RF-1"]
+
+
+def test_a_repeat_that_is_refused_for_its_content_fails(sold: Lane) -> None:
+    """Its key was looked at, and nothing was done under it."""
+    sold.target.control("faults", fault="timeout_before")
+    [key] = sold.ready("RF-1", document=refund())
+    sold.work()
+    sold.target.control("lock", through="2026-12-31")
+    sold.settle(minutes=3)
+    assert (sold.state(key), len(calls(sold)), refunds(sold)) == ("failed", 2, [])
+    assert [push.state for push in sold.rows(Push)] == ["refused"]
+
+
+def test_a_first_call_that_is_turned_away_was_not_made(sold: Lane) -> None:
+    sold.target.control("company", refunds_enabled=False)
+    [key] = sold.ready("RF-1", document=refund())
+    sold.settle(minutes=1)
+    assert (sold.state(key), sold.open_holds()) == ("failed", ["TGT01"])
+
+
+def test_it_is_no_transaction_of_the_month(sold: Lane) -> None:
+    """AiAccount counts invoices, receipts, bills and payments: an invoice may follow."""
+    with sold.database.write() as session:
+        row = breaker.locked(session, sold.connection(session).id)
+        row.quota_limit, row.quota_used, row.quota_month = 2, 1, "2026-11"
+    keys = sold.ready("RF-1", document=refund())
+    sold.work()
+    keys += sold.ready("IV-2")
+    sold.work()
+    assert sold.states(keys) == ["posted", "posted"]
+    with sold.database.read() as session:
+        assert session.scalar(select(Throttle.quota_used)) == 2

@@ -1,5 +1,7 @@
 """Another content exists there under our number: it waits until a person says what it is."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -237,3 +239,44 @@ def test_what_a_person_decided_is_told(met: Life) -> None:
             == "Tan had A-1-1 looked up again in the accounting system: Seen in the books"
         )
         assert session.scalars(select(Posting)).one().state == "failed"
+
+
+@pytest.fixture
+def unseen(life: Life, monkeypatch: pytest.MonkeyPatch) -> Life:
+    """The call for A-1 got no answer, and the books show such documents to nobody."""
+    nothing = Found(kind="unknown", words="No list.", key_lasts=timedelta(days=30))
+    monkeypatch.setattr(Books, "look_up", lambda *_, **__: nothing)
+    life.books.documents = tuple(replace(one, shown=False) for one in life.books.documents)
+    life.books.moods = ["away"]
+    life.arrive("A-1")
+    life.shop.clock.advance(timedelta(days=29, hours=1))
+    wait(life)
+    assert life.held("A-1") == ["TGT10"]
+    assert life.books.effects == []
+    return life
+
+
+@pytest.mark.parametrize("changes", [{"customer": "C-78"}, {"note": "Gift"}])
+def test_what_nobody_sees_is_not_sent_for_a_new_version_when_it_was_skipped(
+    unseen: Life, changes: dict[str, Any]
+) -> None:
+    """It may be there all the same: only who did not find it there sends it again."""
+    act(unseen, releases.reject)
+    assert unseen.shop.states() == {"A-1": "ignored"}
+    unseen.arrive("A-1", **changes)
+    wait(unseen)
+    assert unseen.books.effects == []
+    assert unseen.held("A-1") == ["TGT10"]
+    assert isinstance(act(unseen, manual_entries.look_again), Done)
+    wait(unseen)
+    assert unseen.books.effects == [("create", "A-1-1")]
+    assert sound(unseen) == []
+
+
+def test_what_nobody_sees_and_was_skipped_is_linked_after_a_new_version(unseen: Life) -> None:
+    act(unseen, releases.reject)
+    unseen.arrive("A-1", note="Gift")
+    wait(unseen)
+    assert isinstance(act(unseen, manual_entries.link, "A-1-1"), Done)
+    assert unseen.books.effects == []
+    assert unseen.shop.states() == {"A-1": "posted"}

@@ -1,5 +1,6 @@
 """One database: what its errors tell, and what becomes of a connection that was cut."""
 
+import gc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -56,6 +57,40 @@ def test_postgresql_keeps_what_it_prepared_from_page_to_page(database_url: str) 
         prepared = session.scalars(text("SELECT statement FROM pg_prepared_statements")).all()
     assert [one for one in prepared if "company.code" in one]
     database.close()
+
+
+def test_postgresql_forgets_what_it_prepared_for_a_column_that_changed(database_url: str) -> None:
+    """Only one page meets that a column has another type by now."""
+    database, other = open_database(database_url), open_database(database_url)
+    if database.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite reads its statements again by itself")
+    asked = text("SELECT told FROM probe")
+    with other.write() as session:
+        session.execute(text("DROP TABLE IF EXISTS probe"))
+        session.execute(text("CREATE TABLE probe AS SELECT 1 AS told"))
+    for _ in range(8):
+        with database.read() as session:
+            session.execute(asked)
+    with other.write() as session:
+        session.execute(text("ALTER TABLE probe ALTER told TYPE text"))
+    with suppress(DBAPIError), database.read() as session:
+        session.execute(asked)
+    with database.read() as session:
+        assert session.scalar(asked) == "1"
+    with other.write() as session:
+        session.execute(text("DROP TABLE probe"))
+    database.close()
+    other.close()
+
+
+def test_what_was_begun_and_dropped_is_not_kept(database: Database, company: Company) -> None:
+    """A connection that nobody gave back, as when its thread was ended."""
+    lost = database._writing.connect()
+    lost.execute(update(Company).values(name="Half"))
+    del lost
+    gc.collect()
+    with database.read() as session:
+        assert session.get_one(Company, company.id).name == company.name
 
 
 def test_a_reading_session_leaves_nothing_behind(database: Database, company: Company) -> None:
