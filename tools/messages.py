@@ -31,6 +31,7 @@ from portal.languages.expressions import is_text  # noqa: E402
 from portal.languages.sentences import Sentences  # noqa: E402
 from portal.languages.wording import written  # noqa: E402
 from portal.web.filters import kind_of  # noqa: E402
+from rules.comparison.preflight import LISTS  # noqa: E402
 from rules.documents.listed_codes import NOUNS  # noqa: E402
 from rules.documents.rounding import WAYS  # noqa: E402
 from rules.values.names import term  # noqa: E402
@@ -351,7 +352,9 @@ def messages() -> Found:
 
 
 def names() -> set[str]:
-    """What kinds of record, documents and their fields are called, and a person of a role."""
+    """What kinds of record, documents and their fields are called, lists of codes, and a person of
+    a role.
+    """
     kinds = [kind for source in registry.sources().values() for kind in source.kinds]
     documents = [
         (name, one) for name, target in registry.targets().items() for one in target.documents
@@ -361,7 +364,7 @@ def names() -> set[str]:
     for name, one in documents:
         found |= {kind_of(one.name), term(f"{name}.{one.name}")}
     found |= {any_of([role]) for role in ROLE_LABELS} | {*NOUNS.values(), *WAYS.values()}
-    found |= {term(one) for one in _tables()}
+    found |= {term(one) for one in _tables()} | {one.replace("_", " ") for one in LISTS.values()}
     return {written(one) for one in found if re.search("[A-Za-z]{2}", one)}
 
 

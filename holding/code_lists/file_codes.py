@@ -112,19 +112,23 @@ def _by_id(connector: str) -> bool:
     return form is not None and form.tells is not None and form.tells.by_id
 
 
-def matching(session: Session, one: FileList, text: str, most: int) -> tuple[FileCode, ...]:
+def matching(
+    session: Session, one: FileList, text: str, most: int, *, names: bool = True
+) -> tuple[FileCode, ...]:
     """Entries whose code, SKU or name begins with the letters, then those that have them anywhere,
-    and last a few whose code begins with what looks like them.
+    and last a few whose code begins with what looks like them. Without `names` nothing is found by
+    its name; an unpaid document is found by its number, and never by an id.
 
     Blank text finds the first of all. Case, blanks and punctuation do not count.
     """
     wanted = match_key(text) if text.strip() else ""
     if not wanted:
-        return _read(session, _entries(one).order_by(ListedCode.code_key).limit(most))
+        by_number = (ListedCode.sku_key,) if one.kind.unpaid else ()
+        return _read(session, _entries(one).order_by(*by_number, ListedCode.code_key).limit(most))
     known = list_texts.texts(session, one.connection_id, one.kind)
     if known is None:
         return ()
-    ids = known.matching(wanted, most)
+    ids = known.matching(wanted, most, names=names)
     for form in look_alikes.forms(text.strip()) if len(ids) < most else ():
         ids += islice(known.codes.begins(match_key(form)), LOOKING_LIKE)
     ids = list(dict.fromkeys(ids))[:most]

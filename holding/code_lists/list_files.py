@@ -181,7 +181,7 @@ def _unpaid_row(one: ChangedCode, *, personal: bool) -> list[Written]:
     row, before = one.row, one.before.left if one.before else None
     name = row.name if personal else ""
     number = row.sku or row.code
-    code = row.code if row.sku else ""
+    code = row.code if row.sku and personal else ""
     return [one.what, number, name, row.party, row.left, before, row.currency, code]
 
 

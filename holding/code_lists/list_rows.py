@@ -63,6 +63,7 @@ _NO: Final = frozenset({"no", "n", "false", "0", "inactive", "f", "disabled"})
 _YES: Final = frozenset({"", "yes", "y", "true", "1", "active", "t", "enabled"})
 _FORMS: Final = re.compile(r"(?:\b(?:sendirian|sdn)\b\W*)?\b(?:berhad|bhd)\b\W*$", re.IGNORECASE)
 _AMOUNT: Final = re.compile(r"-?(?:\d{1,12}|\d{1,3}(?:,\d{3}){1,3})(?:\.\d{1,4})?")
+_NEXT_TO_NOTHING: Final = re.compile(r"-?\d(?:\.\d{1,16})?E-\d{1,3}")  # what subtracting leaves
 _NEW_NUMBER: Final = re.compile(r"(?<!\d)\d{12}(?!\d)")
 
 
@@ -157,7 +158,7 @@ def _rows(sheet: Sheet, kind: ListKind) -> tuple[ListRow, ...] | Refusal:
         if number == 1:
             continue
         fault = next(_faults(number, cells, at), "")
-        row = _row(cells, at)
+        row = _row(cells, at, kind)
         unit, rate = _unit(cells, at)
         added = "rate" in at and unit and unit not in units.get(row.code, {unit: rate})
         if not fault and row.code in rows and not added:
@@ -209,8 +210,9 @@ def _number(text: str) -> Decimal | None:
 
 
 def _amount(text: str) -> Decimal | None:
-    """An amount as people write it; None of anything else."""
-    return Decimal(text.replace(",", "")) if _AMOUNT.fullmatch(text) else None
+    """An amount as people or workbooks write it; None of anything else."""
+    sound = _AMOUNT.fullmatch(text) or _NEXT_TO_NOTHING.fullmatch(text)
+    return Decimal(text.replace(",", "")) if sound else None
 
 
 def _without_base(units: Mapping[str, Mapping[str, Decimal]]) -> Iterator[str]:
@@ -276,16 +278,22 @@ def _faults(number: int, cells: Mapping[int, CellValue], at: Mapping[str, int]) 
             yield f"{cell} is not a currency: “{text}”"
 
 
-def _row(cells: Mapping[int, CellValue], at: Mapping[str, int]) -> ListRow:
+def _row(cells: Mapping[int, CellValue], at: Mapping[str, int], kind: ListKind) -> ListRow:
+    """A row that can be read. A supplier numbers bills as it likes, so a bill is told from
+    another's by whose it is.
+    """
     told = {name: str(cells.get(column, "")).strip() for name, column in at.items()}
-    code = told["code"]
+    code, party = told["code"], told.get("party", "")
+    name = told.get("name", "") or code
+    of_supplier = kind == ListKind.BILL and (party or name) != code
     return ListRow(
-        code=code,
-        name=told.get("name", "") or code,
+        code=f"{party or name} {code}" if of_supplier else code,
+        sku=code if of_supplier else "",
+        name=name,
         tin=told.get("tin", ""),
         registration=told.get("registration", ""),
         active=told.get("active", "").casefold() not in _NO,
-        party=told.get("party", ""),
+        party=party,
         left=_amount(told["left"]) if "left" in told else None,
         currency=told.get("currency", ""),
     )

@@ -211,9 +211,10 @@ def left_of(one: Any) -> Decimal | None:
 
 def in_books(rows: Sequence[ListRow], home: str) -> tuple[ListRow, ...]:
     """What is left to pay as books keep it: in `home` where no currency is said, and no finer than
-    its unit.
+    its unit; where that is nothing, it is paid.
     """
-    return tuple(row if row.left is None else _in_books(row, row.left, home) for row in rows)
+    found = (row if row.left is None else _in_books(row, row.left, home) for row in rows)
+    return tuple(row for row in found if row.left is None or row.left > 0)
 
 
 def _in_books(row: ListRow, left: Decimal, home: str) -> ListRow:

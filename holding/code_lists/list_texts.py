@@ -54,22 +54,24 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ListTexts:
-    """A list that stands: codes, SKUs and names as they are compared."""
+    """A list that stands: codes, SKUs and names as they are compared. The code of an unpaid
+    document is its number, and not the id that the target gave.
+    """
 
     codes: Column
     skus: Column
     names: Column
 
-    def matching(self, letters: str, most: int) -> list[int]:
+    def matching(self, letters: str, most: int, *, names: bool = True) -> list[int]:
         """Entries whose code begins so, whose SKU or name does, then those that have the letters
-        anywhere in their name, code or SKU.
+        anywhere in their name, code or SKU; without `names` none because of its name.
         """
         found: dict[int, None] = {}
         ways = (
             self.codes.begins(letters),
             self.skus.begins(letters),
-            self.names.begins(letters),
-            self.names.has(letters),
+            self.names.begins(letters) if names else (),
+            self.names.has(letters) if names else (),
             self.codes.has(letters),
             self.skus.has(letters),
         )
@@ -120,9 +122,11 @@ def _read(session: Session, connection_id: int, kind: ListKind) -> ListTexts:
             ListedCode.to_file_id.is_(None),
         )
     ).all()
+    codes = [((kind.unpaid and row.sku_key) or row.code_key, row.id) for row in rows]
+    skus = [(row.sku_key, row.id) for row in rows if row.sku_key and not kind.unpaid]
     return ListTexts(
-        codes=_column([(row.code_key, row.id) for row in rows]),
-        skus=_column([(row.sku_key, row.id) for row in rows if row.sku_key]),
+        codes=_column(codes),
+        skus=_column(skus),
         names=_column([(row.name_key, row.id) for row in rows if row.name_key]),
     )
 

@@ -12,10 +12,11 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, and_, case, or_, select
 from sqlalchemy.orm import Session
 
 from connectors.contract.schema import DocumentSchema
+from grammar.text import look_alikes
 from holding.code_lists import file_codes
 from holding.code_lists.file_codes import FileList
 from holding.code_lists.list_storage import left_of
@@ -24,6 +25,7 @@ from holding.store.together import answer
 from holding.tables import Connection, ListedCode, ListFile, ListReading
 from holding.tables.columns import to_minor
 from holding.tables.row_states import ListKind
+from rules.values.spelling import match_key
 
 A_READING: Final = timedelta(hours=1)
 """So long at most before its end a reading looked at an entry."""
@@ -57,6 +59,12 @@ class Unpaid:
     name: str
     left: Decimal
     currency: str
+
+    def may_be_of(self, party: str) -> bool:
+        """Whether it is of a party as documents name it: by its code or by its name. One of which
+        the list tells no code may be anybody's.
+        """
+        return party in (self.party, self.name) or not self.party
 
     @property
     def minor(self) -> int:
@@ -94,20 +102,25 @@ def standing(session: Session, connection_id: int, kind: ListKind) -> UnpaidList
 
 
 def lists(session: Session, company_id: int) -> tuple[FileList, ...]:
-    """Those of the company's targets."""
+    """Those of the company's targets, of each its invoices first."""
     query = select(Connection.id).where(
         Connection.company_id == company_id, Connection.side == "target"
     )
     kinds = [kind for kind in ListKind if kind.unpaid]
     asked = {(key, kind) for key in session.scalars(query) for kind in kinds}
-    return answer(session, file_codes.lists(asked))
+    found = answer(session, file_codes.lists(asked))
+    return tuple(sorted(found, key=lambda one: (one.target, kinds.index(one.kind))))
 
 
-def search(session: Session, one: FileList, text: str, most: int) -> tuple[Unpaid, ...]:
-    """Entries with these letters in their number or in the name of their customer or supplier."""
+def search(
+    session: Session, one: FileList, text: str, most: int, *, names: bool
+) -> tuple[Unpaid, ...]:
+    """Entries with these letters in their number or, if `names`, in the name of their customer or
+    supplier.
+    """
     return tuple(
         Unpaid(row.sku or row.code, row.party, row.name, row.left or Decimal(0), row.currency)
-        for row in file_codes.matching(session, one, text, most)
+        for row in file_codes.matching(session, one, text, most, names=names)
     )
 
 
@@ -120,11 +133,28 @@ def by_number(session: Session, one: UnpaidList) -> Mapping[str, Sequence[Unpaid
     return found
 
 
-def of_party(session: Session, one: UnpaidList, party: str, most: int) -> tuple[Unpaid, ...]:
-    """The first of those of a customer or supplier, by number."""
-    query = _now(one, ListedCode.party == party, ListedCode.party != "")
-    rows = session.scalars(query.order_by(ListedCode.sku, ListedCode.code).limit(most))
+def of_party(
+    session: Session, one: UnpaidList, party: str, number: str, most: int
+) -> tuple[Unpaid, ...]:
+    """Those of a customer or supplier, as documents name them: first what is spelled or looks like
+    a number, then the others by number, so many in all. What has the number and no code of anybody
+    is among them.
+    """
+    keys = {match_key(each) for each in (number, *look_alikes.forms(number))} if number else set()
+    meant = or_(
+        ListedCode.sku_key.in_(keys), and_(ListedCode.sku == "", ListedCode.code_key.in_(keys))
+    )
+    named = [ListedCode.party == party, ListedCode.name == party] if party else []
+    query = _now(one, or_(*named, and_(meant, ListedCode.party == "")))
+    in_order = (case((meant, 0), else_=1), ListedCode.sku, ListedCode.code)
+    rows = session.scalars(query.order_by(*in_order).limit(most))
     return tuple(_unpaid(row) for row in rows)
+
+
+def tells_parties(session: Session, one: UnpaidList) -> bool:
+    """Whether each entry says by a code whose it is; one without entries leaves nothing open."""
+    query = _now(one, ListedCode.party == "").with_only_columns(ListedCode.id)
+    return session.scalar(query.limit(1)) is None
 
 
 def _now(one: UnpaidList, *terms: ColumnElement[bool]) -> Select[Any]:

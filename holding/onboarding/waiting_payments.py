@@ -32,7 +32,7 @@ class WaitingPayments:
         self._session, self._connection = session, connection
         self._lists: dict[ListKind, Listed | None] = {}
         self._unknown: dict[ListKind, frozenset[str]] = {}
-        self._paid: defaultdict[tuple[ListKind, str, str], Decimal] = defaultdict(Decimal)
+        self._paid: defaultdict[tuple[ListKind, str, str, str], Decimal] = defaultdict(Decimal)
 
     def wrong(self, schema: DocumentSchema, document: Document) -> Iterator[tuple[str, str, str]]:
         """(code, what is wrong, what to do). Nothing where there is no list, or where what is paid
@@ -44,8 +44,9 @@ class WaitingPayments:
         if pays is None or told is None:
             return
         kind, (one, listed) = pays[1], told
-        rows = [row for row in listed.get(number, ()) if row.party in ("", document.party)]
-        self._paid[kind, number, document.party] += document.amount
+        rows = [row for row in listed.get(number, ()) if row.may_be_of(document.party)]
+        paid = (kind, number, document.party, document.currency)
+        self._paid[paid] += document.amount
         there = self._connection.name
         if not rows and number not in self._not_known(one, schema):
             todo = "Compare it there: it may be paid already, void, or have another number."
@@ -53,7 +54,7 @@ class WaitingPayments:
             return
         left = sum((row.left for row in rows if row.currency == document.currency), Decimal(0))
         same = rows and all(row.currency == document.currency for row in rows)
-        if same and self._paid[kind, number, document.party] > left:
+        if same and self._paid[paid] > left:
             todo = "Compare it there: the payment may have been entered already."
             yield TOO_MUCH, _too_much(kind, there, one.dated), todo
 

@@ -54,7 +54,7 @@ class UnpaidChoices:
 
 
 def of_posting(session: Session, posting_id: int) -> UnpaidChoices | None:
-    """Those of the document of a posting; None where it pays nothing, or there is no list."""
+    """Those of the document of a posting; None where it pays nothing, or no list could tell."""
     row = session.execute(
         select(Posting.content, Posting.doc_type, Posting.connection_id, Connection.connector)
         .join(Connection, Connection.id == Posting.connection_id)
@@ -71,10 +71,16 @@ def of_posting(session: Session, posting_id: int) -> UnpaidChoices | None:
         return None
     document: Document = revive(Document, row.content)
     number = document.fields.get(pays[0], "")
-    found = unpaid_documents.of_party(session, listed, document.party, LOOKED_AT)
-    ranked = sorted(found, key=lambda one: (-alike(number, one.number)[1], one.number))
+    found = unpaid_documents.of_party(session, listed, document.party, number, LOOKED_AT)
+    if not found and not unpaid_documents.tells_parties(session, listed):
+        return None  # whose they are, nobody knows
+    ranked = sorted(found, key=lambda one: _nearness(one.number, number))
     choices = (_choice(one, number, document) for one in ranked[:SHOWN])
     return UnpaidChoices(listed, number, tuple(choices), more=len(found) > SHOWN)
+
+
+def _nearness(number: str, wanted: str) -> tuple[bool, int, str]:
+    return number != wanted, -alike(wanted, number)[1], number
 
 
 def _choice(one: Unpaid, number: str, document: Document) -> UnpaidChoice:

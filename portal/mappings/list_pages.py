@@ -10,7 +10,7 @@ from typing import Final
 from flask import Response, abort, g, request, url_for
 
 from holding.access.personal_data import MASK
-from holding.code_lists import list_files, list_storage
+from holding.code_lists import list_files
 from holding.code_lists.list_rows import ListRow, read_list
 from holding.connections import connection_rows, probe
 from holding.mappings import keepers
@@ -20,7 +20,6 @@ from holding.store.together import Together
 from holding.suggestions import list_sources
 from holding.tables.columns import to_minor
 from holding.tables.row_states import ListKind
-from holding.words import plural
 from portal.mappings.mapping_pages import pages, tabs
 from portal.web import filters, forms, fragments, security, store
 
@@ -70,11 +69,12 @@ def give_list() -> Response:
             field = "as_of" if answer.code == "list.day" else "file"
             return _lists({field: answer.words}, status=422)
         return fragments.refuse(answer, back=url_for("mappings.lists", co=g.company.code))
-    noun = list_storage.NAMED[answer.kind]
-    said = f"{answer.file_name} is the list of {noun}s of {answer.target} of {answer.as_of} now: "
-    said += f"{plural(answer.entries, noun)}, {answer.added} added, {answer.changed} changed, "
+    said = (
+        f"{answer.file_name} is the list of {answer.as_of} now: {answer.entries:,} in all, "
+        f"{answer.added} added, {answer.changed} changed, {answer.gone} gone. Nothing was posted."
+    )
     changed = url_for("mappings.list_changes", co=g.company.code, no=answer.file_id)
-    return fragments.moved(changed, f"{said}{answer.gone} gone. Nothing was posted.")
+    return fragments.moved(changed, said)
 
 
 @pages.post("/look")
@@ -107,7 +107,6 @@ def list_changes(no: int) -> Response:
         tabs(),
         file=file,
         rows=rows,
-        noun=_noun(file),
         of_items=file.kind == ListKind.ITEM,
         seen=_seen,
         minor=_minor,
@@ -133,10 +132,6 @@ def _minor(row: ListRow) -> int:
     return to_minor(row.left or Decimal(0), row.currency)
 
 
-def _noun(file: list_files.ListStanding) -> str:
-    return list_storage.NAMED[file.kind]
-
-
 def _lists(problems: dict[str, str], status: int = 200) -> Response:
     session, company_id = store.reading(), g.company.id
     page = Together(session)
@@ -151,7 +146,6 @@ def _lists(problems: dict[str, str], status: int = 200) -> Response:
         sources=list_sources.list_sources(session, company_id, g.now, beside=page),
         files=files.value,
         targets=[one.name for one in targets.value if one.is_target],
-        nouns=list_storage.NAMED,
         kinds=list(ListKind),
         today=filters.today(),
         form=request.form,

@@ -14,7 +14,6 @@ from holding.code_lists.file_codes import FileList
 from holding.code_lists.unpaid_documents import Unpaid
 from portal.mappings.mapping_pages import pages, tabs
 from portal.web import filters, forms, fragments, store
-from rules.values.spelling import match_key
 
 SHOWN: Final = 200
 LONGEST: Final = 100
@@ -34,10 +33,10 @@ def unpaid() -> Response:
         lists=lists,
         chosen=one,
         listed=known,
-        nouns=list_storage.NAMED,
         rows=found[:SHOWN],
         more=len(found) > SHOWN,
         text=text,
+        named=filters.sees_personal(),
     )
 
 
@@ -50,11 +49,8 @@ def chosen(lists: Sequence[FileList]) -> FileList | None:
 
 def rows_of(one: FileList, most: int) -> tuple[Unpaid, ...]:
     """Those with the letters that were typed; by names they are found for who may see names."""
-    text = letters()
-    found = unpaid_documents.search(store.reading(), one, text, most)
-    if not text or filters.sees_personal():
-        return found
-    return tuple(row for row in found if match_key(text) in match_key(row.number))
+    names = filters.sees_personal()
+    return unpaid_documents.search(store.reading(), one, letters(), most, names=names)
 
 
 def letters() -> str:

@@ -27,7 +27,7 @@ def exact_values_are_accepted_together_as_their_preview_says(house: House) -> No
     )
     for number in said:
         until_head(finance, number, "On hold")
-    assert "2 customers, 2 added, 0 changed, 0 gone" in upload(finance)
+    assert "2 in all, 2 added, 0 changed, 0 gone" in upload(finance)
     page = finance.get(f"{MAPPINGS}/exact")
     told = words(page)
     assert "1 record becomes ready RM 11.00" in told

@@ -149,11 +149,11 @@ def test_what_is_left_is_kept_in_the_currency_of_the_books_with_whose_it_is(
     read_at = shop.clock.now().astimezone(UTC)
     assert one.dated == f"{read_at:%Y-%m-%d %H:%M} UTC"
     with shop.database.read() as session:
-        found = unpaid_documents.of_party(session, one, "58", 9)
+        found = unpaid_documents.of_party(session, one, "58", "", 9)
         assert found[0] == Unpaid("NS-1", "58", "Kedai Maju", Decimal("108.90"), "MYR")
         assert [row.number for row in found] == ["NS-1", "NS-2"]
-        assert len(unpaid_documents.of_party(session, one, "58", 1)) == 1
-        assert unpaid_documents.of_party(session, one, "", 9) == ()
+        assert len(unpaid_documents.of_party(session, one, "58", "", 1)) == 1
+        assert unpaid_documents.of_party(session, one, "", "", 9) == ()
         assert unpaid_documents.standing(session, mine(shop), ListKind.BILL) is None
 
 
@@ -312,9 +312,19 @@ def test_where_a_target_tells_none_a_file_says_what_is_unpaid(shop: Shop) -> Non
     here = datetime(2026, 11, 17, 16, tzinfo=UTC)  # the beginning of its day there
     assert (one.dated, one.read_at, one.since) == ("2026-11-18", None, here)
     with shop.database.read() as session:
-        (row,) = unpaid_documents.of_party(session, one, "300-M001", 9)
+        (row,) = unpaid_documents.of_party(session, one, "300-M001", "", 9)
     assert row == Unpaid("NS-1", "300-M001", "Kedai Maju", Decimal("1108.90"), "MYR")
     assert "list of unpaid invoices of aiaccount of 2026-11-18" in say(shop, "list.given")
+
+
+def test_what_is_less_than_a_sen_is_not_unpaid(shop: Shop, target: Telling) -> None:
+    """A workbook subtracts 0.1 and 0.2 from 0.3, and has 2.8E-17 left."""
+    kept = give(shop, "NS-1,C,Ali,2.8E-17,", "NS-2,C,Ali,0.004,", "NS-3,C,Ali,0.01,")
+    assert isinstance(kept, ListStanding), kept
+    assert (kept.entries, left(shop)) == (1, {"NS-3": "0.01 MYR"})
+    target.told = {"invoice": (invoice("145", "NS-1", "0.004"), invoice("146", "NS-2", "1"))}
+    read(shop)
+    assert left(shop) == {"NS-2": "1.00 MYR"}
 
 
 def test_a_file_in_which_all_is_paid_is_a_list_that_has_nothing(shop: Shop) -> None:
@@ -348,8 +358,63 @@ def test_bills_have_suppliers(shop: Shop) -> None:
     assert isinstance(kept, ListStanding), kept
     one = standing(shop, ListKind.BILL)
     with shop.database.read() as session:
-        (row,) = unpaid_documents.of_party(session, one, "400-B012", 9)
+        (row,) = unpaid_documents.of_party(session, one, "400-B012", "", 9)
     assert (row.number, row.name, row.left) == ("ST-1", "Blogger 12", Decimal(250))
+
+
+def test_a_system_that_names_customers_by_their_name_has_lists_without_codes(shop: Shop) -> None:
+    heads = "Invoice Number,Customer,Balance"
+    assert isinstance(give(shop, "NS-1,Aisyah,5", "NS-2,Ali,6", heads=heads), ListStanding)
+    one = standing(shop)
+    with shop.database.read() as session:
+        found = unpaid_documents.of_party(session, one, "Aisyah", "", 9)
+        assert [row.number for row in found] == ["NS-1"]
+        assert unpaid_documents.of_party(session, one, "300-M001", "NS-9", 9) == ()
+        found = unpaid_documents.of_party(session, one, "300-M001", "NS-1", 9)
+        assert [row.number for row in found] == ["NS-1"], "it may be theirs"
+        assert not unpaid_documents.tells_parties(session, one)
+    assert isinstance(give(shop, "NS-1,300-M001,Kedai Maju,5,"), ListStanding)
+    one = standing(shop)
+    with shop.database.read() as session:
+        for party in ("Kedai Maju", "300-M001"):
+            found = unpaid_documents.of_party(session, one, party, "", 9)
+            assert [row.number for row in found] == ["NS-1"]
+        assert unpaid_documents.of_party(session, one, "60", "NS-1", 9) == ()
+        assert unpaid_documents.tells_parties(session, one)
+
+
+def test_bills_of_two_suppliers_may_have_one_number_in_a_file_too(shop: Shop) -> None:
+    heads = "Bill number,Supplier code,Supplier name,Amount due"
+    rows = ("001,400-B012,Blogger 12,250", "001,400-A001,Ad House,9")
+    kept = give(shop, *rows, heads=heads, kind=ListKind.BILL)
+    assert isinstance(kept, ListStanding), kept
+    (told,) = left(shop, ListKind.BILL).values()
+    assert sorted(told.replace(" MYR", "").split()) == ["250.00", "9.00"]
+    with shop.database.read() as session:
+        newest = list_files.files(session, shop.company.id)[0]
+        changed = list_files.changes(session, shop.company.id, newest.file_id, 9)
+    assert changed is not None
+    ids = [row[-1] for row in list_files.change_rows(changed[1], personal=True, unpaid=True)]
+    assert ids == ["ID", "400-A001 001", "400-B012 001"]
+    hidden = list_files.change_rows(changed[1], personal=False, unpaid=True)
+    assert {row[-1] for row in hidden[1:]} == {""}, "it may have a name in it"
+    named = ("001,,Blogger 12,250", "001,,Ad House,9")
+    assert isinstance(give(shop, *named, heads=heads, kind=ListKind.BILL), ListStanding)
+    again = give(shop, *rows, rows[0], heads=heads, kind=ListKind.BILL)
+    assert isinstance(again, Refusal)
+    assert "400-B012 001 is there twice" in again.words
+
+
+def test_what_is_found_by_letters_is_a_number_and_never_an_id(shop: Shop, target: Telling) -> None:
+    target.told = {"invoice": (invoice("2", "NS-9", "1"), invoice("10", "NS-2", "1"))}
+    read(shop)
+    with shop.database.read() as session:
+        (one,) = answer(session, file_codes.lists({(mine(shop), ListKind.INVOICE)}))
+        found = {
+            text: [row.sku for row in file_codes.matching(session, one, text, 9)]
+            for text in ("2", "10", "")
+        }
+    assert found == {"2": ["NS-2"], "10": [], "": ["NS-2", "NS-9"]}
 
 
 def test_a_payment_says_which_list_has_what_it_pays() -> None:

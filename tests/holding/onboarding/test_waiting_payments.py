@@ -160,6 +160,23 @@ def test_an_invoice_of_another_customer_or_currency_is_not_the_one(
         assert found[NOT_UNPAID].words.endswith("First: R-1.")
 
 
+def test_a_document_may_name_its_customer_by_name(database: Database, company: Company) -> None:
+    with database.write() as session:
+        told(session, company, [NS_1])
+        pay(session, company, "R-1", party="Ali")
+        assert said(session, company) == {}
+        pay(session, company, "R-2", party="Abu")
+        assert set(said(session, company)) == {NOT_UNPAID}
+
+
+def test_payments_in_two_currencies_are_not_added_up(database: Database, company: Company) -> None:
+    with database.write() as session:
+        told(session, company, [NS_1])
+        pay(session, company, "R-1", "60.00", currency="SGD")
+        pay(session, company, "R-2", "50.00")
+        assert said(session, company) == {}
+
+
 def test_two_suppliers_may_give_their_bills_one_number(
     database: Database, company: Company
 ) -> None:

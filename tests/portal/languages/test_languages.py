@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from portal.languages import catalogues, choice, speaking
 from portal.languages.catalogues import Catalogue
+from rules.comparison.preflight import LISTS
 from tests.portal.pages.test_page_words import Shown
 from tests.portal.pages.test_pages import BUDGET, ONE
 from tests.portal.reading import works
@@ -195,3 +196,9 @@ def test_what_is_handed_out_is_in_english(app):
             assert app.jinja_env.globals["language"] == "en"
         assert app.jinja_env.globals["language"] == "ms"
     assert choice.language() == "en"
+
+
+@pytest.mark.parametrize("kind", sorted({*LISTS.values()}))
+def test_each_list_of_codes_is_called_something(kind: str) -> None:
+    word = kind.replace("_", " ")
+    assert choice.told_in("zh", word) != word

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -12,7 +13,7 @@ from holding.access.actors import SYSTEM
 from holding.code_lists import list_storage
 from holding.code_lists.list_rows import ListRow
 from holding.suggestions import unpaid_choices
-from holding.tables import Company, Connection, Hold, ListReading, Posting
+from holding.tables import Company, Connection, Hold, ListReading, Person, Posting
 from holding.tables.row_states import ListKind
 from rules.outcomes.outcome import Document
 from rules.values.canonical import plain as canonical
@@ -29,8 +30,8 @@ FILE = (
 )
 
 
-def give(browser, raw=FILE, as_of="2026-11-19"):
-    form = {"target": "aiaccount", "kind": "invoice", "as_of": as_of}
+def give(browser, raw=FILE, as_of="2026-11-19", kind="invoice"):
+    form = {"target": "aiaccount", "kind": kind, "as_of": as_of}
     return browser.post(LISTS, {**form, "file": (io.BytesIO(raw), "unpaid.csv")}, status=303)
 
 
@@ -40,11 +41,11 @@ def test_a_list_of_unpaid_invoices_is_given_in_shown_and_searched(visit):
     assert "Unpaid invoices" not in plain(farah.text(LISTS)).partition("Upload a list")[0]
     changed = give(farah).headers["Location"]
     told = plain(farah.text(changed))
-    assert "2 unpaid invoices, 2 added, 0 changed, 0 gone" in told
+    assert "2 in all, 2 added, 0 changed, 0 gone since the list before" in told
     assert "Added NS-1 Maju Jaya 300-M001 RM 1,108.90" in told
     page = plain(farah.text(UNPAID))
     assert "From the file unpaid.csv of 2026-11-19. Payments are compared" in page
-    assert "AiAccount, unpaid invoices" in page
+    assert "Unpaid invoices, AiAccount" in page
     assert "NS-1 Maju Jaya 300-M001 RM 1,108.90" in page
     for letters in ("ns-2", "aisy"):
         found = plain(farah.text(f"{UNPAID}?q={letters}"))
@@ -80,6 +81,62 @@ def test_by_names_nothing_is_found_for_who_may_not_see_them(visit):
         assert "NS-1" not in visit("vera").text(f"{address}maju")
         assert "NS-1" in visit("farah").text(f"{address}maju")
         assert "NS-1" in visit("vera").text(f"{address}ns-1")
+
+
+def test_a_number_is_found_beside_more_names_than_are_shown(visit):
+    rows = [
+        b"NS-%d,300-M001,Maju 77 Jaya,5" % no for no in range(1000, 1300) if b"77" not in b"%d" % no
+    ]
+    give(visit("farah"), b"\n".join([FILE.splitlines()[0], *rows, b"XX-77,300-A002,Aisyah,5", b""]))
+    for address in (f"{UNPAID}?q=77", f"{UNPAID}.csv?q=77"):
+        assert "XX-77" in visit("vera").text(address)
+        assert "NS-1000" not in visit("vera").text(address)
+
+
+def test_which_list_is_shown_is_said_and_invoices_come_first(visit):
+    farah = visit("farah")
+    give(farah)
+    bills = b"Bill number,Supplier code,Supplier name,Amount due\nB-7,400-B012,Blogger,250\n"
+    give(farah, bills, kind="bill")
+    page = farah.text(UNPAID)
+    assert "Unpaid invoices in AiAccount" in plain(page)
+    assert "NS-1 Maju Jaya" in plain(page)
+    other = re.search(r'href="([^"]*kind=bill[^"]*)"', page)
+    assert other is not None
+    page = plain(farah.text(other[1].replace("&amp;", "&")))
+    assert "Unpaid bills in AiAccount" in page
+    assert "B-7 Blogger 400-B012 RM 250.00" in page
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("ms", "Invois belum dibayar dalam AiAccount"),
+        ("zh", "AiAccount 中的未付发票"),
+    ],
+)
+def test_which_list_is_shown_is_said_in_the_language_of_the_reader(
+    visit, database, language, words
+):
+    farah = visit("farah")
+    changes = give(farah).headers["Location"]
+    settings = canonical({"language": language})
+    with database.write() as session:
+        session.execute(update(Person).where(Person.name == "Farah").values(settings=settings))
+    assert words in plain(farah.text(UNPAID))
+    said = {"ms": "kini ialah senarai bertarikh", "zh": "现为 2026-11-19 的清单"}
+    assert said[language] in plain(
+        farah.text(give(farah, FILE + b"NS-3,C,Ali,5\n").headers["Location"])
+    )
+    assert not re.search(r" old\b", plain(farah.text(LISTS)))
+    for address in (UNPAID, LISTS, changes):
+        assert not re.search("[Uu]npaid (?:in|bi|do)", plain(farah.text(address)))
+
+
+def test_who_sees_no_names_is_asked_for_a_number(visit):
+    give(visit("farah"))
+    assert 'placeholder="Number or name"' in visit("farah").text(UNPAID)
+    assert 'placeholder="Number"' in visit("vera").text(UNPAID)
 
 
 def test_the_files_have_what_was_asked_for(visit):
@@ -185,10 +242,31 @@ def test_what_it_names_comes_first_with_whether_as_much_is_left(
     assert "More are unpaid" not in page
 
 
+@pytest.mark.parametrize("number", ["NS-10", "ns 10", "NS-1O"])
+def test_what_it_may_mean_is_found_among_many_of_its_party(visit, refused, database, clock, number):
+    rows = [*((f"A-{no:04}", "58", "1.00") for no in range(250)), (number, "58", "100.00")]
+    tell(database, rows, clock.now() - timedelta(hours=3))
+    assert f"Compared with NS-10 {number} RM 100.00" in beside(visit, refused)
+
+
+def test_the_number_itself_stands_before_other_spellings_of_it(visit, refused, database, clock):
+    rows = [(number, "58", "100.00") for number in ("NS 10", "NS-10", "Ns10")]
+    tell(database, rows, clock.now() - timedelta(hours=3))
+    assert "Compared with NS-10 NS-10 RM 100.00" in beside(visit, refused)
+
+
 def test_of_a_party_without_any_it_says_so(visit, refused, database, clock):
     tell(database, [("NS-10", "60", "1.00")], clock.now() - timedelta(hours=3))
     page = plain(visit("lim").text(f"/c/kedai/holding/{refused}"))
     assert "No invoice of this customer is unpaid in AiAccount, by what was read" in page
+
+
+def test_a_list_that_tells_no_parties_does_not_say_that_nothing_is_unpaid(
+    visit, refused, database, clock
+):
+    tell(database, [("NS-11", "", "1.00")], clock.now() - timedelta(hours=3))
+    page = plain(visit("lim").text(f"/c/kedai/holding/{refused}"))
+    assert "No invoice of this customer is unpaid" not in page
 
 
 def test_a_hold_that_is_no_refusal_proposes_nothing(visit, refused, database, clock):
