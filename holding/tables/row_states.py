@@ -121,6 +121,11 @@ class ListKind(StrEnum):
         """Whether it is a list of documents with what is left to pay: those come and go."""
         return self in (ListKind.INVOICE, ListKind.BILL)
 
+    @property
+    def sold(self) -> bool:
+        """Whether it is of what customers owe."""
+        return self is ListKind.INVOICE
+
 
 class HoldState(StrEnum):
     """Whether a hold is open, and else how it ended."""
