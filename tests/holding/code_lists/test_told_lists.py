@@ -18,16 +18,14 @@ from holding.access.actors import SYSTEM
 from holding.code_lists import list_files, list_turns, told_lists
 from holding.code_lists.list_turns import ReadingRow
 from holding.configuration import settings_change
-from holding.connections.setup import pause, set_key
+from holding.connections.setup import pause
 from holding.refusal import Refusal
 from holding.runtime.migrate import downgrade, upgrade
-from holding.store.database import Database
 from holding.suggestions import list_sources
-from holding.tables import Company, Connection, Event, ListedCode, ListPart, ListReading, Throttle
+from holding.tables import Connection, Event, ListedCode, ListPart, ListReading, Throttle
+from tests.holding.code_lists.listing import aiaccount_of, tell_as_aiaccount
 from tests.holding.desks import KEYS
-from tests.holding.shop import Shop, open_shop, start
-from tests.support.clock import SetClock
-from tests.support.factories import connection_named
+from tests.holding.shop import Shop
 
 A_DAY = timedelta(days=1)
 
@@ -66,26 +64,7 @@ REAL = registry.targets()["aiaccount"]
 
 @pytest.fixture
 def target(monkeypatch: pytest.MonkeyPatch) -> Telling:
-    telling, targets = Telling(), dict(registry.targets())
-    monkeypatch.setattr(registry, "targets", lambda: {**targets, "aiaccount": telling})
-    return telling
-
-
-@pytest.fixture
-@start
-def shop(database: Database, company: Company, clock: SetClock) -> Shop:
-    """A company whose AiAccount has a key and passed its test."""
-    found = open_shop(database, company, clock)
-    with database.write() as session:
-        row = connection_named(session, company, "aiaccount")
-        kept = set_key(session, SYSTEM, row.id, "aia_live_1", now=clock.now(), keys=KEYS)
-        assert not isinstance(kept, Refusal), kept
-    return found
-
-
-def connection(shop: Shop) -> int:
-    with shop.database.read() as session:
-        return connection_named(session, shop.company, "aiaccount").id
+    return tell_as_aiaccount(monkeypatch, Telling())
 
 
 def arrange(shop: Shop) -> None:
@@ -107,7 +86,7 @@ def read(shop: Shop, owner: str = "one") -> int:
 
 def row(shop: Shop) -> ReadingRow:
     with shop.database.read() as session:
-        [found] = list_turns.of_target(session, connection(shop))
+        [found] = list_turns.of_target(session, aiaccount_of(shop))
         return found
 
 
@@ -358,7 +337,7 @@ def test_a_target_that_has_enough_of_us_is_left_alone(shop: Shop, target: Tellin
     assert read(shop) == 1
     assert row(shop).due_at == shop.clock.now() + timedelta(seconds=300)
     with shop.database.read() as session:
-        throttle = session.get_one(Throttle, connection(shop))
+        throttle = session.get_one(Throttle, aiaccount_of(shop))
         assert throttle.filled_at == shop.clock.now() + timedelta(seconds=300)
 
 
@@ -404,7 +383,7 @@ def test_an_empty_list_at_first_is_an_answer(shop: Shop, target: Telling) -> Non
 def test_no_reading_before_the_test_passed_nor_while_paused_or_away(
     shop: Shop, target: Telling
 ) -> None:
-    mine = connection(shop)
+    mine = aiaccount_of(shop)
     with shop.database.write() as session:
         session.execute(update(Connection).values(untested_since=shop.clock.now()))
     arrange(shop)
@@ -428,7 +407,7 @@ def test_no_reading_before_the_test_passed_nor_while_paused_or_away(
 def set_plan(shop: Shop, **settings: str) -> None:
     with shop.database.write() as session:
         told = settings_change.change_settings(
-            session, shop.actor("adam"), connection(shop), settings, now=shop.clock.now()
+            session, shop.actor("adam"), aiaccount_of(shop), settings, now=shop.clock.now()
         )
         assert not isinstance(told, Refusal), told
 
@@ -446,12 +425,12 @@ def test_the_plan_follows_the_settings_and_a_person_may_ask_at_once(
     set_plan(shop, lists_read="off")
     assert row(shop).due_at is None
     with shop.database.write() as session:
-        refused = list_turns.ask(session, shop.actor("vera"), connection(shop), shop.clock.now())
+        refused = list_turns.ask(session, shop.actor("vera"), aiaccount_of(shop), shop.clock.now())
     assert isinstance(refused, Refusal)
     assert refused.status == 403
     with shop.database.write() as session:
         now = shop.clock.now()
-        assert list_turns.ask(session, shop.actor("adam"), connection(shop), now) is None
+        assert list_turns.ask(session, shop.actor("adam"), aiaccount_of(shop), now) is None
     assert read(shop) == 3
     assert row(shop).due_at is None
     assert "Adam had the lists of aiaccount read at once." in says(shop, "lists.asked")

@@ -14,23 +14,19 @@ from connectors.contract.master_lists import ListEntry, ListPage
 from connectors.contract.targets import Pace
 from connectors.registry import targets
 from connectors.transport.http import Http
-from holding.access.actors import SYSTEM
 from holding.audit.row_seals import CODES, hashes
 from holding.code_lists import file_codes, list_files, list_turns, told_lists, unpaid_documents
 from holding.code_lists.list_files import ListStanding
 from holding.code_lists.list_rows import read_list
 from holding.code_lists.unpaid_documents import Unpaid, UnpaidList
-from holding.connections.setup import set_key
 from holding.refusal import Refusal
 from holding.runtime.migrate import downgrade, upgrade
-from holding.store.database import Database
 from holding.store.together import answer
-from holding.tables import Company, Event, ListedCode, ListFile, ListReading
+from holding.tables import Event, ListedCode, ListFile, ListReading
 from holding.tables.row_states import ListKind
+from tests.holding.code_lists.listing import aiaccount_of, tell_as_aiaccount
 from tests.holding.desks import KEYS
-from tests.holding.shop import Shop, open_shop, start
-from tests.support.clock import SetClock
-from tests.support.factories import connection_named
+from tests.holding.shop import Shop
 
 A_DAY = timedelta(days=1)
 REAL = registry.targets()["aiaccount"]
@@ -67,26 +63,7 @@ class Telling:
 
 @pytest.fixture
 def target(monkeypatch: pytest.MonkeyPatch) -> Telling:
-    telling, known = Telling(), dict(registry.targets())
-    monkeypatch.setattr(registry, "targets", lambda: {**known, "aiaccount": telling})
-    return telling
-
-
-@pytest.fixture
-@start
-def shop(database: Database, company: Company, clock: SetClock) -> Shop:
-    """A company whose AiAccount has a key and passed its test."""
-    found = open_shop(database, company, clock)
-    with database.write() as session:
-        row = connection_named(session, company, "aiaccount")
-        kept = set_key(session, SYSTEM, row.id, "aia_live_1", now=clock.now(), keys=KEYS)
-        assert not isinstance(kept, Refusal), kept
-    return found
-
-
-def mine(shop: Shop) -> int:
-    with shop.database.read() as session:
-        return connection_named(session, shop.company, "aiaccount").id
+    return tell_as_aiaccount(monkeypatch, Telling())
 
 
 def read(shop: Shop) -> None:
@@ -110,7 +87,7 @@ def the_next_night(shop: Shop) -> None:
 
 def standing(shop: Shop, kind: ListKind = ListKind.INVOICE) -> UnpaidList:
     with shop.database.read() as session:
-        found = unpaid_documents.standing(session, mine(shop), kind)
+        found = unpaid_documents.standing(session, aiaccount_of(shop), kind)
     assert found is not None
     return found
 
@@ -154,7 +131,7 @@ def test_what_is_left_is_kept_in_the_currency_of_the_books_with_whose_it_is(
         assert [row.number for row in found] == ["NS-1", "NS-2"]
         assert len(unpaid_documents.of_party(session, one, "58", "", 1)) == 1
         assert unpaid_documents.of_party(session, one, "", "", 9) == ()
-        assert unpaid_documents.standing(session, mine(shop), ListKind.BILL) is None
+        assert unpaid_documents.standing(session, aiaccount_of(shop), ListKind.BILL) is None
 
 
 def test_what_is_paid_is_gone_after_one_reading_and_what_is_paid_in_part_is_changed(
@@ -221,7 +198,7 @@ def test_a_target_that_was_read_before_begins_with_what_it_did_not_tell_then(
     target.lists = ("invoice", "bill")
     with shop.database.write() as session:
         list_turns.arrange(session, shop.clock.now())
-        rows = list_turns.of_target(session, mine(shop))
+        rows = list_turns.of_target(session, aiaccount_of(shop))
     assert {row.kind: row.done_at is None for row in rows} == {"bill": True, "invoice": False}
     the_next_night(shop)
     assert left(shop, ListKind.BILL) == {}
@@ -230,7 +207,7 @@ def test_a_target_that_was_read_before_begins_with_what_it_did_not_tell_then(
 def test_letters_find_a_number_or_a_customer(shop: Shop, target: Telling) -> None:
     read(shop)
     with shop.database.read() as session:
-        asked = {(mine(shop), ListKind.INVOICE)}
+        asked = {(aiaccount_of(shop), ListKind.INVOICE)}
         (one,) = answer(session, file_codes.lists(asked))
         found = {
             text: [row.sku for row in file_codes.matching(session, one, text, 9)]
@@ -409,7 +386,7 @@ def test_what_is_found_by_letters_is_a_number_and_never_an_id(shop: Shop, target
     target.told = {"invoice": (invoice("2", "NS-9", "1"), invoice("10", "NS-2", "1"))}
     read(shop)
     with shop.database.read() as session:
-        (one,) = answer(session, file_codes.lists({(mine(shop), ListKind.INVOICE)}))
+        (one,) = answer(session, file_codes.lists({(aiaccount_of(shop), ListKind.INVOICE)}))
         found = {
             text: [row.sku for row in file_codes.matching(session, one, text, 9)]
             for text in ("2", "10", "")
