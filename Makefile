@@ -5,6 +5,9 @@ PORT    ?= 8000
 WORKERS ?= 2
 TARGETS ?= 200
 ARGS    ?=
+ifdef ALL
+export CLEARPOST_TESTS = all
+endif
 BIN      = $(VENV)/bin
 PRODUCT  = $(VENV)/.product-done
 TOOLS    = $(VENV)/.tools-done
@@ -31,7 +34,7 @@ $(PRODUCT): $(MADE_OF)
 demo: $(PRODUCT)  ## one month of a sample shop at http://127.0.0.1:8000, then in every target (PORT=8010 for another port, TARGETS=0 for the shop alone)
 	@exec $(BIN)/clearpost demo --port $(PORT) --targets $(TARGETS) $(ARGS)
 
-test: setup chromium  ## lint, types and all tests, side by side, and the processor time they took: what CI runs
+test: setup chromium  ## lint, types and tests, side by side, and the processor time they took (ALL=1 leaves nothing out, as CI does)
 	@$(BIN)/python tools/measured.py $(MAKE) --no-print-directory --jobs=3 lint types tests
 
 lint: setup  ## ruff: rules and layout

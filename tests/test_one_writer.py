@@ -87,6 +87,7 @@ def _in_words(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, "a text that writes the table"
 
 
+@pytest.mark.slow
 def test_nobody_but_approvals_writes_approvals() -> None:
     found = [
         fault

@@ -14,6 +14,7 @@ BLOCK = re.compile(r"```(rules|json|console) ?(\S*)\n(.*?)```", re.DOTALL)
 CHANGING = re.compile(r"\d+(?= ms\))|\d+(?= files| tests)")  # the template may grow
 
 
+@pytest.mark.slow
 def test_the_tutorial_runs_as_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

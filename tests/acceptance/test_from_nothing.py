@@ -1,6 +1,6 @@
 """Two people, a browser each, and no command line: from an empty home to the first posted invoice.
 
-Each pair once in `make test`, one with scripts and one without; `make walk` takes both pairs
+Each pair once in CI, one with scripts and one without; `make walk` takes both pairs
 through all four, and looks at each page with axe.
 """
 

@@ -85,6 +85,7 @@ def violations(page: Any) -> str:
     return str(found)
 
 
+@pytest.mark.slow
 def test_the_sign_in_page_has_no_violation(somebody: Open) -> None:
     for scheme in ("light", "dark"):
         person = somebody(scheme=scheme)
@@ -93,6 +94,7 @@ def test_the_sign_in_page_has_no_violation(somebody: Open) -> None:
         assert person.said == []
 
 
+@pytest.mark.slow
 def test_panes_and_dialogs_have_no_violation(somebody: Open) -> None:
     person = somebody("lim")
     page = person.page

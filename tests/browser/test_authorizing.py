@@ -21,6 +21,7 @@ def intuit(tmp_path: Path) -> Iterator[Simulator]:
     sim.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "width", "script"), [("light", 1280, True), ("dark", 390, False)]
 )

@@ -18,6 +18,7 @@ def apart(*boxes: dict[str, float]) -> bool:
     return all(one["y"] + one["height"] <= other["y"] for one, other in pairwise(ordered))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_approve_bar_and_the_undo_bar_can_both_be_pressed(
     somebody: Open, served: Served, monkeypatch: pytest.MonkeyPatch, width: int

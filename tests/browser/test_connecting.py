@@ -19,6 +19,7 @@ def well(person: Person, width: int) -> None:
     assert person.said == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "width", "script"), [("light", 1280, True), ("dark", 390, False)]
 )

@@ -9,6 +9,7 @@ pytestmark = pytest.mark.browser
 PASSWORD = "teh tarik satu 2026"
 
 
+@pytest.mark.slow
 def test_who_is_invited_joins_and_signs_in_again(somebody: Open) -> None:
     adam = somebody("adam")
     page = adam.page

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.browser
 ENTRY = "SELECT count(*) FROM mapping_entry WHERE key = 'AB-100 '"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
 def test_mappings_go_out_and_come_back_as_a_workbook(
     somebody: Open, served: Served, tmp_path: Path, script: bool

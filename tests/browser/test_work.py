@@ -18,6 +18,7 @@ def judge(served: Served) -> None:
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
 def test_a_missing_mapping_is_fixed_from_its_group(
     somebody: Open, served: Served, script: bool
@@ -77,6 +78,7 @@ def test_a_value_is_found_by_letters(somebody: Open, served: Served, script: boo
     assert farah.said == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
 def test_a_selection_is_approved(somebody: Open, served: Served, script: bool) -> None:
     lim = somebody("lim", script=script)
@@ -99,6 +101,7 @@ def test_a_selection_is_approved(somebody: Open, served: Served, script: bool) -
     assert lim.said == []
 
 
+@pytest.mark.slow
 def test_two_browsers_approve_the_same_set(somebody: Open, served: Served) -> None:
     lim, tan = somebody("lim"), somebody("tan")
     for person in (lim, tan):
@@ -115,6 +118,7 @@ def test_two_browsers_approve_the_same_set(somebody: Open, served: Served) -> No
     assert lim.said + tan.said == []
 
 
+@pytest.mark.slow
 def test_the_pane_opens_under_its_row_and_what_it_did_can_be_undone(
     somebody: Open, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -282,6 +286,7 @@ def test_back_after_signing_out_shows_nothing(somebody: Open) -> None:
     assert page.get_by_text("SO-10").count() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seconds", "left"), [(29, "held"), (31, "ready")])
 def test_an_approval_is_taken_back_within_half_a_minute_and_not_after(
     somebody: Open, served: Served, monkeypatch: pytest.MonkeyPatch, seconds: int, left: str
@@ -304,6 +309,7 @@ def test_an_approval_is_taken_back_within_half_a_minute_and_not_after(
     assert lim.said == []
 
 
+@pytest.mark.slow
 def test_a_double_click_approves_each_document_once(somebody: Open, served: Served) -> None:
     lim = somebody("lim")
     page = lim.page

@@ -38,6 +38,7 @@ def orders() -> list[Order]:
     return [*november.workbook, *(order for call in calls for order in call.orders)]
 
 
+@pytest.mark.slow
 def test_aiaccount_comes_to_the_same_total_of_every_line(orders: list[Order]) -> None:
     lines = warnings = 0
     for document in documents(orders):

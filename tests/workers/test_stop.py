@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from workers.loop import Stop
 
 TOLD_WHILE_WAITING = """
@@ -20,6 +22,7 @@ for _ in range(400):
 """
 
 
+@pytest.mark.slow
 def test_a_signal_in_the_midst_of_waiting_never_waits_for_itself() -> None:
     """With a lock in it, one of some hundred such signals hangs the process for ever."""
     subprocess.run([sys.executable, "-c", TOLD_WHILE_WAITING], check=True, timeout=60)

@@ -143,6 +143,7 @@ def test_the_heads_of_the_chains_are_noted_and_the_last_events_linked(
         assert chain.verify(session, company.id, known=[noted]) == []
 
 
+@pytest.mark.slow
 def test_T30d_a_sweep_notes_the_head_every_five_minutes_and_in_the_log(
     database: Database,
     company: Company,

@@ -9,6 +9,8 @@ from connectors.conformance.new_connector import new_source, open_places
 from connectors.registry import sources
 from tests.support.followed import ROOT, Follower
 
+pytestmark = pytest.mark.slow
+
 PAGE = ROOT / "docs" / "connectors" / "new-source.md"
 AT = "kit/sources/webshop"
 

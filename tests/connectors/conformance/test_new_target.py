@@ -11,6 +11,8 @@ from connectors.conformance.new_connector import TakenError, new_target, open_pl
 from connectors.registry import targets
 from tests.support.followed import PROGRAM, ROOT, Follower, put
 
+pytestmark = pytest.mark.slow
+
 PAGE = ROOT / "docs" / "connectors" / "new-target.md"
 AT = "kit/targets/ledgerly"
 TRY = ("connector", "test", "ledgerly", "--in", "kit")

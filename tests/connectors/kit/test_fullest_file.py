@@ -67,6 +67,7 @@ def fullest(name: str) -> list[Posted]:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WEIGHED)
 def test_the_fullest_file_that_the_other_limits_allow_is_no_larger(name):
     """So no file is ever refused for its bytes, and none is parted because of them."""

@@ -62,6 +62,7 @@ def test_A17_each_reader_counts_the_rows_below_the_headings(way):
     assert refused.message == "orders has more than 300 rows below its headings."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["csv", "quick"])
 def test_A17_a_hundred_thousand_rows_are_read_and_one_more_is_not(way):
     refused = both_sides(way, MOST)

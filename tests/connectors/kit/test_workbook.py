@@ -317,6 +317,7 @@ def test_a_text_ends_where_a_cell_does():
     assert [cell.value for cell in cells] == ["x" * 32_767] * 2 + ["x" + "\U0001f600" * 16_383]
 
 
+@pytest.mark.slow
 def test_a_reader_that_needs_too_much_is_stopped():
     raw = write("orders", [["x" * 50]] * 20_000)
     tiny = Limits(memory_bytes=20 << 20)
@@ -350,6 +351,7 @@ def shared(text, cells, *, formula):
     return out.getvalue()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("formula", [True, False])
 def test_one_text_in_many_cells_is_not_told_without_end(formula):
     raw = shared("x" * 32_000, 5_000, formula=formula)

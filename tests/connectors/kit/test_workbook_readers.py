@@ -114,6 +114,7 @@ def read_both(raw: bytes) -> tuple[object, object]:
     return told[0], told[1]
 
 
+@pytest.mark.slow
 @given(st.lists(cell(), min_size=1, max_size=6))
 @settings(max_examples=100, deadline=None)
 def test_the_quick_reader_tells_the_same_or_leaves_it(cells):

@@ -54,6 +54,7 @@ def test_the_line_is_in_the_ledger_when_the_answer_is_withheld(sim, aiaccount, h
     assert written["document"]["lines"][0]["SKU"] == "TEE-BLK-M"
 
 
+@pytest.mark.slow
 def test_a_plan_withholds_exactly_so_many_answers_and_the_same_ones(start, aiaccount, http):
     kinds = []
     for _ in range(2):

@@ -71,6 +71,7 @@ def test_what_there_is_to_show(sim):
     assert (answer.status_code, answer.json()) == (400, {"error": "Nothing to show: secrets"})
 
 
+@pytest.mark.slow
 def test_the_clock_is_moved_and_stays_moved_in_another_process(start):
     for name in NAMES:
         own = start(target=name)

@@ -98,6 +98,7 @@ def test_another_partner_key_signs_nothing():
     assert told.status == 401
 
 
+@pytest.mark.slow
 def test_a_file_is_an_answer_or_one_order_and_its_own_delivery():
     answer = read("shopee", {"response": {"order_list": [order()], "return": [recorded_return()]}})
     assert isinstance(answer, Accepted)

@@ -232,6 +232,7 @@ def test_other_things_of_a_shop_are_refused_by_name(name):
     assert "Order created" in answer.hint
 
 
+@pytest.mark.slow
 def test_huge_but_valid():
     line = sample()["line_items"][1]
     many = [{**line, "id": at} for at in range(delivery_limits.LINES)]

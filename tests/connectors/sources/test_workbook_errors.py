@@ -94,6 +94,7 @@ def test_what_would_not_be_read_is_not_written_either() -> None:
     assert made is None
 
 
+@pytest.mark.slow
 def test_the_column_is_there_once_and_says_what_is_wrong_now() -> None:
     first = back(book())
     again = openpyxl.load_workbook(io.BytesIO(back(first, {"Orders!A3": "No id."})))["Orders"]

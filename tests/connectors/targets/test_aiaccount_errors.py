@@ -272,6 +272,7 @@ def test_every_code_has_one_of_the_ten_classes():
     assert class_of("never heard of", status=418) == "business_rule"
 
 
+@pytest.mark.slow
 def test_a_blocked_address_goes_to_the_administrator(answer, monkeypatch):
     monkeypatch.delenv("CLEARPOST_ALLOW_LOOPBACK")
     told = answer(invoice())

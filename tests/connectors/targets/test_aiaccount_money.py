@@ -96,6 +96,7 @@ def test_what_lies_in_a_closed_period_can_still_be_paid(owed):
         assert answer.kind == "accepted"
 
 
+@pytest.mark.slow
 def test_parts_are_taken_until_nothing_is_open_also_within_a_file(owed):
     parts = [receipt(f"RC-{n}", amount="100.00") for n in (1, 2)]
     kinds = [(one.kind, one.code) for one in owed.send(*parts, batch=True).answers]

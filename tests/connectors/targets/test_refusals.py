@@ -88,6 +88,7 @@ def test_on_the_go_says_a_number_is_taken_only_where_that_was_the_reason(running
     assert bench.ask_again(bench.make(), answer.target_ref).kind == "different"
 
 
+@pytest.mark.slow
 def test_a_void_document_of_no_amount_is_not_taken_for_ours(running, http):
     """Made void, it has nothing that differs from a gift: none counts as posted."""
     bench = Bench(targets()["quickbooks"], running("quickbooks"), http)

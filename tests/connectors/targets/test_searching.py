@@ -24,6 +24,7 @@ def autocount_bench(start, http):
     return Bench(targets()["autocount"], sim, http)
 
 
+@pytest.mark.slow
 def test_autocount_beyond_the_first_page(autocount_bench, monkeypatch):
     bench = autocount_bench
     row = {"accNo": "500-0000", "description": "Tea", "qty": 1}

@@ -16,6 +16,7 @@ STARTERS = Path(__file__).parents[3] / "portal/starters"
 SOMEWHERE = Span("", 1, 1, 1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("starter", ["orders-autocount", "orders-quickbooks", "shopify-autocount"])
 def test_every_test_of_a_starter_is_read_back_as_it_is(starter: str) -> None:
     files = {one.name: one.read_text("utf-8") for one in (STARTERS / starter).glob("*.rules")}

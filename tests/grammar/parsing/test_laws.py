@@ -3,6 +3,7 @@
 import re
 from time import process_time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,6 +54,7 @@ def composed(draw: st.DrawFn) -> str:
     return "\n".join(lines) + "\n"
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(mutated())
 def test_no_text_makes_the_parser_raise(text: str) -> None:
@@ -73,6 +75,7 @@ def test_no_noise_makes_the_parser_raise(text: str) -> None:
     format_text(text, "a")
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(mutated() | composed())
 def test_the_formatter_keeps_the_meaning_and_has_one_output(text: str) -> None:
@@ -85,6 +88,7 @@ def test_the_formatter_keeps_the_meaning_and_has_one_output(text: str) -> None:
     assert format_text(tidy, "a") == tidy
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(composed())
 def test_the_formatter_loses_no_comment(text: str) -> None:

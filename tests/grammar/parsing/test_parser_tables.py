@@ -49,6 +49,7 @@ def options(lark: Lark) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_the_file_holds_what_the_grammar_says() -> None:
     kept = parser_tables.parser(_WholeWords())
     anew = parser_tables.worked_out(GRAMMAR.read_text("utf-8"), _WholeWords())
@@ -65,6 +66,7 @@ def test_a_start_works_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kept.parse("language 1\n").data == "language"
 
 
+@pytest.mark.slow
 def test_tables_of_another_grammar_are_left_alone(grammar: Path) -> None:
     text = grammar.read_text("utf-8")
     assert text.count('"language"') == 1

@@ -27,6 +27,7 @@ def by_lark(block: Block) -> Any:
     return None if isinstance(node, Problem) else node
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("texts", [[SHOP, WAREHOUSE], SHIPPED], ids=["constructs", "shipped"])
 def test_what_is_right_is_read_quickly_and_alike(texts: list[str]) -> None:
     for text in texts:

@@ -72,6 +72,7 @@ def test_a_key_file_that_cannot_be_used(
     assert found.code == code
 
 
+@pytest.mark.slow
 @given(text=st.text(min_size=1, max_size=60), row=st.text(max_size=20))
 def test_only_its_own_row_reads_it(text: str, row: str) -> None:
     keys = Keys((ONE,))

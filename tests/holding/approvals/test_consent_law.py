@@ -258,6 +258,7 @@ def world(
     return World(begin(shop, tmp_path, monkeypatch, files))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_nothing_goes_unseen_own_or_stale(world: World, part: int) -> None:
     @settings(

@@ -92,6 +92,7 @@ def test_one_that_is_switched_off_is_none(database: Database) -> None:
         session.rollback()
 
 
+@pytest.mark.slow
 def test_the_migration_of_each_is_the_last_that_made_it(tmp_path: Path) -> None:
     """At the migration it is as it is now; just before, it was not there, or another."""
     file = tmp_path / "growing.sqlite3"

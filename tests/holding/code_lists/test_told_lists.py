@@ -153,6 +153,7 @@ def test_a_sku_is_kept_and_a_page_from_before_skus_were_read_has_none(
     assert found["C-5"] == ("SKU-5", "sku5")
 
 
+@pytest.mark.slow
 def test_0061_taken_back_and_made_again_the_list_stands_and_is_read_from_its_start(
     shop: Shop, target: Telling
 ) -> None:

@@ -5,6 +5,7 @@ import time
 from datetime import date
 from random import Random
 
+import pytest
 from sqlalchemy import text
 
 from holding.access.actors import SYSTEM
@@ -54,6 +55,7 @@ def items() -> list[ListRow]:
     ]
 
 
+@pytest.mark.slow
 def test_a_search_takes_less_than_fifty_milliseconds(
     database: Database, company: Company, clock: SetClock
 ) -> None:

@@ -76,6 +76,7 @@ def test_no_minute_has_more_than_the_target_allows_and_little_is_left_unused(
     assert len(calls) >= 62
 
 
+@pytest.mark.slow
 def test_quickbooks_gets_no_more_batches_and_workers_than_it_takes(
     open_: tuple[Session, Channel], company: Company
 ) -> None:

@@ -88,6 +88,7 @@ def goes_on(life: Life) -> None:
         life.shop.clock.advance(60)
 
 
+@pytest.mark.slow
 def test_a_search_that_is_refused_is_no_absence(life: Life) -> None:
     http = Refusing(life.shop.clock)
     life.desk = replace(life.desk, http=http)
@@ -175,6 +176,7 @@ def run_on(house: House, turns: int = 6) -> None:
         house.shop.clock.advance(30)
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_a_renewal_whose_answer_was_lost_is_asked_for_again(house: House, losing: Losing) -> None:
     losing.left = 2
@@ -185,6 +187,7 @@ def test_a_renewal_whose_answer_was_lost_is_asked_for_again(house: House, losing
     assert losing.exchanges == 3
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_a_renewal_that_is_refused_is_a_refused_key(house: House, losing: Losing) -> None:
     """Its answer was lost, and when it is asked for again, the old token is not good any more."""
@@ -213,6 +216,7 @@ def test_a_renewal_that_is_refused_is_a_refused_key(house: House, losing: Losing
     assert told(house.shop) == {"refused": 1, "not_renewed": 2, "back": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_what_a_renewal_before_a_reading_met_the_next_document_says(
     house: House, losing: Losing

@@ -68,6 +68,7 @@ def way(life: Life) -> Searchless:
     return http
 
 
+@pytest.mark.slow
 def test_it_is_told_once_and_asked_ever_less_often(life: Life, way: Searchless) -> None:
     began, first = status(life), way.searches
     assert began.startswith("Out of reach since")

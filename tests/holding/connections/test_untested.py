@@ -42,6 +42,7 @@ def run_test(life: Life, connection_id: int) -> ConnectionReport:
     return told
 
 
+@pytest.mark.slow
 def test_what_is_ready_waits_for_a_test_that_passes_whatever_key_is_given(life: Life) -> None:
     with life.shop.database.write() as session:
         row = session.scalars(select(Connection).where(Connection.connector == "autocount")).one()

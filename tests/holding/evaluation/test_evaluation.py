@@ -100,6 +100,7 @@ def test_a_batch_is_not_searched_for_cycles_and_what_follows_is(
     assert gc.isenabled()
 
 
+@pytest.mark.slow
 def test_what_a_batch_made_is_gone_when_cycles_are_looked_for_again(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

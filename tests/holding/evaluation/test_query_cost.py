@@ -53,6 +53,7 @@ def _cost(shop: Shop, instructions: list[int], start: int) -> tuple[int, int]:
     return received, instructions[0]
 
 
+@pytest.mark.slow
 def test_a_batch_costs_the_same_however_much_is_stored(shop: Shop, instructions: list[int]) -> None:
     shop.map("A")
     _cost(shop, instructions, 1000)
@@ -102,6 +103,7 @@ def _sweep(lane: Lane, instructions: list[int]) -> dict[str, int]:
     return found
 
 
+@pytest.mark.slow
 def test_a_sweep_costs_the_same_however_much_is_posted(lane: Lane, instructions: list[int]) -> None:
     lane.ready(*(f"IV-{no}" for no in range(5)))
     while lane.work():

@@ -199,6 +199,7 @@ class Race:
         wake_records(session, [record_id], self.clock.now())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1])
 def test_nothing_is_lost_doubled_or_left(shop: Shop, seed: int) -> None:
     race = Race(shop, seed)

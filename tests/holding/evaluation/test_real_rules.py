@@ -266,6 +266,7 @@ def test_holds_of_real_rules_have_their_causes_and_owners(desk: Desk) -> None:
     assert {hold.state for hold in desk.rows(Hold)} == {"open"}
 
 
+@pytest.mark.slow
 def test_200_evaluations_replay_in_a_new_process_after_the_world_went_on(desk: Desk) -> None:
     desk.arrive(*(order(str(n), "TEA-1" if n % 3 else "TEA-9", pieces=n + 1) for n in range(120)))
     desk.judge()

@@ -34,6 +34,7 @@ def _hold(desk: Desktop) -> Hold:
     return hold
 
 
+@pytest.mark.slow
 def test_what_was_told_as_error_and_is_listed_is_a_mismatch(desk: Desktop) -> None:
     file = _told_wrong(desk, "A-1", "A-2")
     assert desk.compare(file) is ImportFileState.MISMATCH
@@ -49,6 +50,7 @@ def test_what_was_told_as_error_and_is_listed_is_a_mismatch(desk: Desktop) -> No
     _is_sound(desk)
 
 
+@pytest.mark.slow
 def test_a_file_told_as_error_altogether_still_takes_a_listing(desk: Desktop) -> None:
     file = _told_wrong(desk, "A-1")
     assert desk.files[0].state is ImportFileState.RECONCILED
@@ -134,6 +136,7 @@ def test_a_person_links_it(desk: Desktop) -> None:
     _is_sound(desk)
 
 
+@pytest.mark.slow
 def test_what_another_file_brought_there_is_no_contradiction(desk: Desktop) -> None:
     desk.at_once("A-1")
     desk.sim.control("lock", through="2026-11-30")

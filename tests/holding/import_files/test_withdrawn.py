@@ -129,6 +129,7 @@ def _line() -> dict[str, object]:
     return {"pos": 1, "sku": "TEA-1", "name": "Tea", "uom": "CTN", "qty": "1", "price": "96.00"}
 
 
+@pytest.mark.slow
 def test_T30e_what_was_told_of_a_file_is_sealed(desk: Desktop) -> None:
     """Each act seals the file anew; what SQL makes of it afterwards is named."""
     desk.at_once("A-1", "A-2")

@@ -84,6 +84,7 @@ EDITS = {
 }
 
 
+@pytest.mark.slow
 def test_T30e_an_edit_of_what_people_wrote_is_named_with_its_table(acted: Life) -> None:
     for name, statement in EDITS.items():
         table = name.split()[0]
@@ -98,6 +99,7 @@ def test_T30e_an_edit_of_what_people_wrote_is_named_with_its_table(acted: Life) 
         assert [one for one in found if one.startswith(start)], (name, found)
 
 
+@pytest.mark.slow
 def test_T30e_when_an_entry_of_a_list_ended_is_sealed_too(acted: Life) -> None:
     """Ended by nobody, in force again, and ended with another list: each changes what is compared
     with the books, and none changes what an entry says.

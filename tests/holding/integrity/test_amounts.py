@@ -291,6 +291,7 @@ def test_T03a_the_amount_that_we_keep_is_what_the_books_show(
     assert len(broken(life, less="15.00")) == 1
 
 
+@pytest.mark.slow
 def test_T03b_two_deliveries_are_billed_with_their_tax_each(
     begun: Callable[..., Life], monkeypatch: pytest.MonkeyPatch
 ) -> None:

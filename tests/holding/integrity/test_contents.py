@@ -126,6 +126,7 @@ EDITS = {
 }
 
 
+@pytest.mark.slow
 def test_T30a_an_edited_row_is_named_with_its_table(told: Life) -> None:
     """Each edit alone; one story for all of them, since each is taken back."""
     database = told.shop.database

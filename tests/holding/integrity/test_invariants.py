@@ -298,6 +298,7 @@ def found(checked: Checked) -> set[str]:
     return {breach.invariant for breach in checked.breaches}
 
 
+@pytest.mark.slow
 def test_every_planted_breach_is_found_and_healthy_books_have_none(
     house: House, tmp_path: Path
 ) -> None:

@@ -105,6 +105,7 @@ def test_a_story_of_before_is_read_as_it_stands(shop: Shop, lane: Lane) -> None:
     assert told(lane) == {"NS-1": '["of before"]', "NS-2": "None"}
 
 
+@pytest.mark.slow
 def test_0055_goes_back_with_every_story_and_delivery_whole(shop: Shop, lane: Lane) -> None:
     send(shop, with_stories(lane), "NS-1")
     send(shop, with_stories(lane), "NS-2")

@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from holding.lifecycle.states import POSTING_MOVES, allowed, state_of
 from holding.tables import Cause, Hold, Posting, Record
 from tests.support.shop import Shop, order
@@ -9,6 +11,7 @@ from tests.support.shop import Shop, order
 STEPS = 60
 
 
+@pytest.mark.slow
 def test_a_random_history_makes_no_illegal_move(shop: Shop) -> None:
     chance = random.Random(7)
     before: dict[int, str] = {}

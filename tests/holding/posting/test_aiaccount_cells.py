@@ -136,6 +136,7 @@ def opened_copy(
         yield begin
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 @pytest.mark.parametrize("name", TOLD)
 def test_every_cell_ends_in_its_effect_and_in_no_other(
@@ -202,6 +203,7 @@ def test_an_equal_order_under_another_id_and_number_is_booked_once(
         assert hold.message.endswith("The same: NS-801.")
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_what_comes_between_two_documents_of_a_record(
     opened_copy: Callable[[str], Template],
@@ -251,6 +253,7 @@ def test_what_comes_between_two_documents_of_a_record(
     assert template.holds() == {("ST-802", "expense_bill"): [("accounts", "STL01")]}
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 @pytest.mark.parametrize("decided", ["as it was", "released"])
 def test_a_payout_waits_while_its_statement_is_looked_at(

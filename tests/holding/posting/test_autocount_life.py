@@ -125,6 +125,7 @@ def control(life: Life, act: str, **given: Any) -> None:
     life.books.control(act, **given)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_a_document_is_made_changed_void_or_taken_back(life: Life) -> None:
     life.arrive("A-1")
     life.arrive("A-1", **SMALL)
@@ -143,6 +144,7 @@ def test_a_document_is_made_changed_void_or_taken_back(life: Life) -> None:
     assert life.shop.states() == {"A-1": "reversed", "A-2": "posted"}
 
 
+@pytest.mark.slow
 def test_what_stands_is_not_written_over(life: Life) -> None:
     """Changed by hand, typed by hand under our number, or in a period that is closed there."""
     sample, target = SAMPLES["autocount"], registry.targets()["autocount"]
@@ -165,6 +167,7 @@ def test_what_stands_is_not_written_over(life: Life) -> None:
     assert life.postings("A-3") == [("invoice", 1, "posted", "A-3-1")]
 
 
+@pytest.mark.slow
 def test_every_silence_ends_in_one_effect(life: Life) -> None:
     """Of a create, of an update and of a void: not stored, lost though answered, stored unheard."""
     small = {"total": "288.00", "lines": [line(qty="3")]}
@@ -228,6 +231,7 @@ def asked(life: Life) -> list[str]:
     return [one["path"] for one in lines[start:] if str(one.get("path")).endswith("/product")]
 
 
+@pytest.mark.slow
 def test_T07a_what_goes_at_once_is_compared_with_the_item_as_it_is(life: Life) -> None:
     """An item that nobody asked for, counted otherwise there; and one that is counted so later."""
     control(life, "book", products={TEA: "CTN"})
@@ -251,6 +255,7 @@ def test_T07a_what_goes_at_once_is_compared_with_the_item_as_it_is(life: Life) -
     assert [one for one in life.told("connection.units") if one.startswith(said)]
 
 
+@pytest.mark.slow
 def test_T07a_one_question_serves_all_that_name_an_item(life: Life) -> None:
     life.shop.clock.advance(60)
     stamp = life.shop.now.isoformat()
@@ -307,6 +312,7 @@ def test_T07a_what_it_waits_for_is_told_by_a_word_of_ours_not_by_its_sentence(li
     assert of_record(life, "A-2")[0].waits is None, "judged anew, it has not been looked at yet"
 
 
+@pytest.mark.slow
 def test_0047_what_waits_for_its_item_is_sent_once_however_often_the_schema_moves(
     life: Life,
 ) -> None:
@@ -362,6 +368,7 @@ def of_record(life: Life, number: str) -> tuple[record_rows.PostingRow, ...]:
         return answer(session, record_rows.postings(life.shop.record(session, number).id))
 
 
+@pytest.mark.slow
 def test_T07a_an_item_that_is_not_there_is_no_reason_to_wait(life: Life) -> None:
     control(life, "book", products={})
     with life.shop.database.write() as session:

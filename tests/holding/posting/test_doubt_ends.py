@@ -107,6 +107,7 @@ def test_a_temporary_no_ends_the_alarm_and_it_is_sent_again(
     assert lane.open_holds() == []
 
 
+@pytest.mark.slow
 def test_what_the_target_had_and_lost_goes_out_again_with_its_key(
     lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +133,7 @@ def test_what_the_target_had_and_lost_goes_out_again_with_its_key(
     assert lane.open_holds() == []
 
 
+@pytest.mark.slow
 def test_a_look_up_at_which_workers_end_gets_an_owner(
     lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +184,7 @@ def test_a_clock_that_was_set_back_during_a_call_proves_nothing_sooner(lane: Lan
     assert (lane.state(key), len(lane.sends())) == ("posted", 2)
 
 
+@pytest.mark.slow
 def test_what_failed_twice_goes_in_halves_and_each_of_it_is_in_one(lane: Lane) -> None:
     keys = lane.ready(*(f"IV-{n}" for n in range(1, 6)), due=None)
     lane.target.control("faults", plan=["timeout_before"] * 2)

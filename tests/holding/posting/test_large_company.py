@@ -102,6 +102,7 @@ def test_what_a_route_usually_posts(life: Life, asked: list[str]) -> None:
     assert found.records == safety_stop.LEAST_RECORDS
 
 
+@pytest.mark.slow
 def test_each_index_of_a_large_table_has_figures(tmp_path: Path) -> None:
     """One for its rows and one for each column, never more than for the columns before."""
     upgrade(f"sqlite:///{tmp_path / 'new.sqlite3'}")
@@ -123,6 +124,7 @@ def test_each_index_of_a_large_table_has_figures(tmp_path: Path) -> None:
                 assert figures == sorted(figures, reverse=True), index
 
 
+@pytest.mark.slow
 def test_a_walk_over_all_of_a_company_is_found(tmp_path: Path) -> None:
     file = str(tmp_path / "new.sqlite3")
     upgrade(f"sqlite:///{file}")

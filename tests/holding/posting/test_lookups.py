@@ -77,6 +77,7 @@ def pass_by(house: House, minutes: int) -> None:
         house.work()
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_thirty_doubts_are_three_queries_and_each_ends_as_it_must(house: House) -> None:
     """Two batches were made without an answer, one was not; somebody changed one of the made."""
@@ -107,6 +108,7 @@ def test_thirty_doubts_are_three_queries_and_each_ends_as_it_must(house: House) 
     assert states(house) == {"failed": 1, "posted": 29}
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_before_a_batch_is_sent_its_numbers_are_one_query(house: House) -> None:
     deliver(house, 20)
@@ -123,6 +125,7 @@ def tokens(house: House) -> int:
         return session.get_one(Throttle, house.target).tokens
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_calls_that_were_not_made_are_given_back(house: House) -> None:
     deliver(house, 10)
@@ -137,6 +140,7 @@ def test_calls_that_were_not_made_are_given_back(house: House) -> None:
     assert tokens(house) == 60 - 1, "one query"
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_a_batch_that_goes_again_counts_as_one(house: House) -> None:
     deliver(house, 10)
@@ -150,6 +154,7 @@ def test_a_batch_that_goes_again_counts_as_one(house: House) -> None:
     assert tokens(house) == 60 - 1 - 14
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_ten_that_go_at_once_are_looked_up_by_one_query_and_pay_for_it(swift: House) -> None:
     house = paced(swift)
@@ -170,6 +175,7 @@ class Heard(Http):
     calls: list[tuple[datetime, bool]]
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_a_long_run_keeps_to_the_calls_of_a_minute(house: House) -> None:
     """With a tenth of what QuickBooks allows; whatever is asked before a batch counts, too."""

@@ -146,6 +146,7 @@ def state(life: Relayed, number: str = "A-1") -> str:
     return life.postings(number)[0][2]
 
 
+@pytest.mark.slow
 def test_a_desktop_that_is_off_for_a_night_is_no_trouble(life: Relayed) -> None:
     life.sim.control("book", offline=True)
     life.arrive("A-1")
@@ -165,6 +166,7 @@ def test_a_desktop_that_is_off_for_a_night_is_no_trouble(life: Relayed) -> None:
     assert life.told("posting.later") == life.told("posting.uncertain") == []
 
 
+@pytest.mark.slow
 def test_what_was_never_submitted_waits_a_day_and_then_for_a_person(life: Relayed) -> None:
     life.sim.control("faults", fault="timeout_before")
     life.arrive("A-1")
@@ -181,6 +183,7 @@ def test_what_was_never_submitted_waits_a_day_and_then_for_a_person(life: Relaye
     assert (len(life.sends()), life.made()) == (1, [])
 
 
+@pytest.mark.slow
 def test_what_was_submitted_and_not_told_is_found(life: Relayed) -> None:
     life.sim.control("faults", fault="timeout_after")
     life.arrive("A-1")
@@ -190,6 +193,7 @@ def test_what_was_submitted_and_not_told_is_found(life: Relayed) -> None:
     assert life.sends() == ["CreateARInvoice"]
 
 
+@pytest.mark.slow
 def test_made_by_its_word_alone_is_shown_to_a_person_at_once(life: Relayed) -> None:
     life.sim.control("faults", fault="silent_drop")
     life.arrive("A-1")
@@ -198,6 +202,7 @@ def test_made_by_its_word_alone_is_shown_to_a_person_at_once(life: Relayed) -> N
     assert (len(life.sends()), life.made()) == (1, [])
 
 
+@pytest.mark.slow
 def test_who_could_not_answer_is_asked_again_by_the_same_ticket(
     life: Relayed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -217,6 +222,7 @@ def test_who_could_not_answer_is_asked_again_by_the_same_ticket(
     assert "+" in asked[-1], "the look has a ticket of its own"
 
 
+@pytest.mark.slow
 def test_a_batch_ends_row_by_row_and_counts_in_its_month(opened: Relayed) -> None:
     life = opened
     life.shop.publish(rules("daily at 23:00 by ordered_on"))
@@ -267,6 +273,7 @@ def readings(life: Relayed) -> list[tuple[bool, dict[str, Any]]]:
         return [(row.same, row.body) for row in rows]
 
 
+@pytest.mark.slow
 def test_what_stands_there_is_read_again_in_bulk_and_a_change_by_hand_is_held(
     life: Relayed,
 ) -> None:
@@ -291,6 +298,7 @@ def test_what_stands_there_is_read_again_in_bulk_and_a_change_by_hand_is_held(
     assert life.sends() == ["CreateARInvoice"] * 3
 
 
+@pytest.mark.slow
 def test_a_reading_waits_for_a_desktop_that_is_off_and_no_list_is_asked_for_twice(
     life: Relayed,
 ) -> None:
@@ -310,6 +318,7 @@ def test_a_reading_waits_for_a_desktop_that_is_off_and_no_list_is_asked_for_twic
     assert (under_way(life), life.held("A-1")) == ([], ["STL03"])
 
 
+@pytest.mark.slow
 def test_it_is_read_when_a_person_asks(life: Relayed) -> None:
     life.arrive("A-1")
     life.later(900)
@@ -321,6 +330,7 @@ def test_it_is_read_when_a_person_asks(life: Relayed) -> None:
     assert timedelta(seconds=AutoCountOnTheGo.settle_seconds) == timedelta(days=1)
 
 
+@pytest.mark.slow
 def test_a_ticket_that_nobody_asks_for_any_more_is_forgotten(life: Relayed) -> None:
     life.arrive("A-1")
     life.later(900)

@@ -90,6 +90,7 @@ def test_it_is_not_sent_again_while_the_first_call_may_be_under_way(sold: Lane) 
     assert (sold.state(key), len(calls(sold))) == ("uncertain", 1)
 
 
+@pytest.mark.slow
 def test_answer_after_answer_may_be_lost(sold: Lane) -> None:
     sold.target.control("faults", plan=["timeout_before", "html_502", "timeout_after"])
     [key] = sold.ready("RF-1", document=refund())
@@ -120,6 +121,7 @@ def test_it_is_never_read_again(sold: Lane) -> None:
     assert sold.open_holds() == []
 
 
+@pytest.mark.slow
 def test_what_is_kept_there_for_later_is_not_sent_again(sold: Lane) -> None:
     sold.target.control("pause", key=DEMO_KEY)
     [key] = sold.ready("RF-1", document=refund())
@@ -145,6 +147,7 @@ def test_what_was_often_tried_before_and_is_kept_there_waits_all_the_same(
     assert (sold.state(key), len(calls(sold))) == ("awaiting", 1)
 
 
+@pytest.mark.slow
 def test_what_was_kept_there_and_is_in_no_list_any_more_goes_to_a_person(
     sold: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +223,7 @@ def test_until_then_it_is_sent_again(sold: Lane) -> None:
     assert (sold.state(key), len(calls(sold))) == ("posted", 2)
 
 
+@pytest.mark.slow
 def test_who_never_gets_an_answer_asks_a_person_in_the_end(sold: Lane) -> None:
     sold.target.control("faults", plan=["timeout_after", *["timeout_before"] * 40])
     [key] = sold.ready("RF-1", document=refund())
@@ -233,6 +237,7 @@ def test_who_never_gets_an_answer_asks_a_person_in_the_end(sold: Lane) -> None:
     assert refunds(sold) == ["RF-1"]
 
 
+@pytest.mark.slow
 def test_a_look_that_tells_nothing_does_not_send_it_again(
     sold: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,6 +284,7 @@ def test_the_attempts_say_what_was_done(sold: Lane) -> None:
         assert session.scalars(select(Hold)).all() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gate", ["key", "switch"])
 def test_a_repeat_that_is_turned_away_says_nothing_of_the_first_call(sold: Lane, gate: str) -> None:
     """Whoever refuses it has not looked at its key: a new one could refund twice."""

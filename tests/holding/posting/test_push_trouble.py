@@ -262,6 +262,7 @@ def test_one_refused_key_is_one_exception_and_the_queue_waits(lane: Lane) -> Non
     assert set(lane.states(in_a_file)) <= {"posted", "failed"}
 
 
+@pytest.mark.slow
 def test_five_silent_calls_open_the_breaker_and_a_look_up_closes_it(lane: Lane) -> None:
     lane.target.control("faults", fault="timeout_before", count=5)
     keys = lane.ready(*(f"IV-{n}" for n in range(1, 8)))
@@ -375,6 +376,7 @@ def test_a_target_that_refuses_doubles_is_looked_into_first_only_where_somebody_
     assert [r.kind for r in lane.rows(Request)] == ["push"]
 
 
+@pytest.mark.slow
 def test_no_target_waits_for_the_whole_queue_of_another(lane: Lane) -> None:
     lane.ready(*(f"IV-{n}" for n in range(25)))
     [key] = lane.ready("OTHER-1")

@@ -181,6 +181,7 @@ def house(
     return House(open_shop(database, company, clock), running, desk)
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_every_cell_ends_in_its_effect_and_in_no_other(house: House) -> None:
     told = stories(RULES)

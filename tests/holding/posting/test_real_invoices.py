@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import pytest
 from sqlalchemy import func, select
 
 from holding.tables import Posting, Request
@@ -32,6 +33,7 @@ def states(lane: Lane) -> dict[str, int]:
         return dict(session.execute(counted).all())
 
 
+@pytest.mark.slow
 def test_T05d_invoices_of_21_lines_go_without_a_refused_file_or_a_doubt(patient: Lane) -> None:
     lane = patient
     count = 110

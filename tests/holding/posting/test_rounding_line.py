@@ -1,5 +1,6 @@
 """A difference of rounding that the rules post as a line of its own, in AutoCount's books."""
 
+import pytest
 from sqlalchemy import select
 
 from holding.tables import Posting
@@ -22,6 +23,7 @@ def rounded() -> dict[str, str]:
     return files | {"shop.rules": text}
 
 
+@pytest.mark.slow
 def test_T02e_the_recommended_line_brings_the_shops_total_into_the_books(life: Life) -> None:
     life.shop.publish(rounded())
     life.arrive("A-1", lines=THREE, total="33.13")

@@ -59,6 +59,7 @@ def waiting(life: Life) -> list[str]:
     return [f"{one.says}: {one.records}" for one in rates(life).waiting]
 
 
+@pytest.mark.slow
 def test_T07b_an_item_is_asked_once_and_all_that_wait_for_it_go(life: Life) -> None:
     life.arrive("A-1")
     life.arrive("A-2", customer="C-78")

@@ -100,6 +100,7 @@ def test_what_is_judged_by_this_program_is_never_marked(shop: Shop) -> None:
     assert (marks(shop), complete(shop)) == (0, 0)
 
 
+@pytest.mark.slow
 def test_every_entry_is_noted_once_and_the_marks_go(shop: Shop) -> None:
     before = of_before(shop)
     assert (marks(shop), complete(shop), marks(shop)) == (3, 3, 0)
@@ -107,6 +108,7 @@ def test_every_entry_is_noted_once_and_the_marks_go(shop: Shop) -> None:
     assert complete(shop) == 0
 
 
+@pytest.mark.slow
 def test_a_change_wakes_what_was_judged_before(shop: Shop) -> None:
     of_before(shop)
     complete(shop)
@@ -116,6 +118,7 @@ def test_a_change_wakes_what_was_judged_before(shop: Shop) -> None:
     assert due(shop) == ["NS-1", "NS-2", "NS-3"]
 
 
+@pytest.mark.slow
 def test_a_change_that_was_made_before_the_entries_were_noted_is_not_missed(shop: Shop) -> None:
     of_before(shop)
     fix(shop, "kept", "TEA-1", "90%")
@@ -130,6 +133,7 @@ def test_a_change_that_was_made_before_the_entries_were_noted_is_not_missed(shop
             assert total == "172.80", number
 
 
+@pytest.mark.slow
 def test_what_lacks_nothing_is_not_judged_again(shop: Shop) -> None:
     with shop.database.read() as session:
         everything = uses(session)
@@ -139,6 +143,7 @@ def test_what_lacks_nothing_is_not_judged_again(shop: Shop) -> None:
     assert noted(shop) == everything
 
 
+@pytest.mark.slow
 def test_of_what_is_posted_a_correction_finds_all_and_nothing_is_judged_again(shop: Shop) -> None:
     with shop.database.write() as session:
         post(shop, session)
@@ -151,6 +156,7 @@ def test_of_what_is_posted_a_correction_finds_all_and_nothing_is_judged_again(sh
     assert due(shop) == []
 
 
+@pytest.mark.slow
 def test_some_at_a_time_the_newest_first(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     before = of_before(shop)
     monkeypatch.setattr(completed_uses, "_MARKED", completed_uses._MARKED.limit(None).limit(2))
@@ -160,6 +166,7 @@ def test_some_at_a_time_the_newest_first(shop: Shop, monkeypatch: pytest.MonkeyP
     assert noted(shop) == before
 
 
+@pytest.mark.slow
 def test_what_was_judged_anew_meanwhile_keeps_the_entries_of_now(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +192,7 @@ def test_what_was_judged_anew_meanwhile_keeps_the_entries_of_now(
     assert noted(shop) == after
 
 
+@pytest.mark.slow
 def test_what_cannot_be_told_any_more_stops_nothing(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:

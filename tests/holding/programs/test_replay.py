@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+import pytest
 from sqlalchemy import select
 
 from holding.programs.replay import Replays, replay, replay_all
@@ -159,6 +160,7 @@ def test_T38c_another_decision_is_no_other_wording(shop: Shop) -> None:
     assert found.reworded == ()
 
 
+@pytest.mark.slow
 def test_it_runs_in_a_process_of_its_own(shop: Shop) -> None:
     command = [sys.executable, "-m", "holding.programs.replay", "--database", shop.database.url]
     done = subprocess.run(

@@ -39,6 +39,7 @@ def test_where_the_e_invoice_of_a_document_stands(
     assert status(connector, doc_type, settings, valid_at) is expected
 
 
+@pytest.mark.slow
 def test_posted_invoices_without_one_are_counted_with_the_oldest(life: Life) -> None:
     for number in ("A-1", "A-2", "A-3", "A-4", "A-5"):
         life.arrive(number)

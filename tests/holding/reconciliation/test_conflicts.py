@@ -273,6 +273,7 @@ def test_what_nobody_sees_is_not_sent_for_a_new_version_when_it_was_skipped(
     assert sound(unseen) == []
 
 
+@pytest.mark.slow
 def test_what_nobody_sees_and_was_skipped_is_linked_after_a_new_version(unseen: Life) -> None:
     act(unseen, releases.reject)
     unseen.arrive("A-1", note="Gift")

@@ -65,6 +65,7 @@ def by_hand(life: Life, **given: Any) -> None:
     later(life, DAY)
 
 
+@pytest.mark.slow
 def test_what_is_ours_is_a_finding_once_and_what_is_theirs_is_noted(watched: Life) -> None:
     by_hand(watched, master={"remark1": "Gift"})
     assert watched.held("A-1") == []
@@ -80,6 +81,7 @@ def test_what_is_ours_is_a_finding_once_and_what_is_theirs_is_noted(watched: Lif
     assert watched.shop.states() == {"A-1": "posted"}
 
 
+@pytest.mark.slow
 def test_T01d_a_further_change_there_can_be_released_again(watched: Life) -> None:
     for price in (2.5, 2.6):
         by_hand(watched, details=[{"unitPrice": price}])

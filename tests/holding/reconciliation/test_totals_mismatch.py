@@ -66,6 +66,7 @@ def standings(life: Life) -> list[Standing]:
         return list(document_sides.standings(session, company, rows).values())
 
 
+@pytest.mark.slow
 def test_it_is_held_once_and_ends_when_the_total_is_right(life: Life) -> None:
     post(life, faults=["timeout_before"], details=[{"unitPrice": 2.5}])
     (hold,) = mismatches(life)
@@ -124,6 +125,7 @@ def test_it_stays_open_while_nobody_can_say_what_is_shown(
     assert [one.closed_why for one in mismatches(life)] == [SHOWN_AGAIN]
 
 
+@pytest.mark.slow
 def test_a_release_lets_it_stand_until_it_changes_again(life: Life) -> None:
     post(life, faults=["timeout_before"], details=[{"unitPrice": 2.5}])
     for code in ("TGT07", "STL03"):
@@ -142,6 +144,7 @@ def test_a_release_lets_it_stand_until_it_changes_again(life: Life) -> None:
     assert standings(life) == [Standing.UNEXPLAINED], "it was released as it was seen then"
 
 
+@pytest.mark.slow
 def test_a_release_that_is_taken_back_leaves_it_held(
     life: Life, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +191,7 @@ def test_what_is_changed_there_after_it_agreed_is_no_matter_of_the_retry(life: L
     assert life.held("A-1") == ["STL03"]
 
 
+@pytest.mark.slow
 @ON_SQLITE
 def test_it_is_held_although_the_rules_ignore_what_is_changed_there(life: Life) -> None:
     files = autocount.rules()

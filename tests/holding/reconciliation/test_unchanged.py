@@ -92,6 +92,7 @@ def read_at(life: Life) -> list[datetime]:
         return [one for one in session.scalars(select(Posting.read_at)) if one is not None]
 
 
+@pytest.mark.slow
 def test_one_call_tells_that_nothing_was_changed(life: Life, books: Watching) -> None:
     before = read_at(life)
     later(life, DAY)
@@ -106,6 +107,7 @@ def test_one_call_tells_that_nothing_was_changed(life: Life, books: Watching) ->
     assert len(books.asked) == 2
 
 
+@pytest.mark.slow
 def test_only_what_was_changed_there_is_read_and_is_a_finding(life: Life, books: Watching) -> None:
     books.touched.add("A-3-1")
     later(life, DAY)
@@ -118,6 +120,7 @@ def test_only_what_was_changed_there_is_read_and_is_a_finding(life: Life, books:
     assert life.held("A-3") == []
 
 
+@pytest.mark.slow
 def test_without_an_answer_each_is_read(life: Life, books: Watching) -> None:
     books.tells = False
     books.touched.add("A-3-1")
@@ -126,6 +129,7 @@ def test_without_an_answer_each_is_read(life: Life, books: Watching) -> None:
     assert life.held("A-3") == ["STL03"]
 
 
+@pytest.mark.slow
 def test_longer_ago_than_the_target_tells_each_is_read(life: Life, books: Watching) -> None:
     books.changes_reach = timedelta(days=2)
     later(life, 3 * DAY)

@@ -246,6 +246,7 @@ def test_T01c_no_other_company_sees_it(life: Life) -> None:
         assert (posting.amount, mine.posted) == (19200, 19200)
 
 
+@pytest.mark.slow
 def test_T01c_what_was_released_before_is_listed_without_an_amount(life: Life) -> None:
     life.arrive("A-1", **LARGE)
     accept(life)

@@ -14,6 +14,7 @@ from tests.support.house import RULES
 MINE = RULES.replace("TIMING", "immediately").replace("aiaccount", "my_books")
 
 
+@pytest.mark.slow
 def test_rules_for_a_target_of_ones_own_are_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,6 +70,7 @@ def said(looks: Looks, question: Question) -> bytes:
     return looks.answer(msgspec.json.encode(question))
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.integers(0, 10**9), st.sampled_from(TEXTS))
 def test_T24e_whatever_is_typed_the_answer_is_that_of_a_fresh_look(seed: int, text: str) -> None:

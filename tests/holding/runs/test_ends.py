@@ -139,6 +139,7 @@ def test_a_run_waits_an_hour_and_what_takes_longer_goes_by_itself(lane: Lane) ->
     assert lane.state(late) == "posted"
 
 
+@pytest.mark.slow
 def test_a_crash_at_any_step_loses_nothing_from_the_run(
     lane: Lane, monkeypatch: pytest.MonkeyPatch, by_ones: None
 ) -> None:

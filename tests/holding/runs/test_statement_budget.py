@@ -177,6 +177,7 @@ def test_the_pushes_of_a_full_file_are_one_statement(database: Database) -> None
     assert most * len(Push.__table__.columns) <= dialect.insertmanyvalues_max_parameters
 
 
+@pytest.mark.slow
 def test_a_file_of_which_much_is_refused_costs_more_for_those_alone(
     shop: Shop, lane_of: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ NOW = datetime(2026, 11, 22, 4, 5, 6, tzinfo=UTC)
 BEFORE = "0020"
 
 
+@pytest.mark.slow
 def test_T39e_a_file_is_copied_before_its_schema_changes_and_only_then(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'books.sqlite3'}"
     assert backup.before_migration(url, tmp_path, NOW) is None

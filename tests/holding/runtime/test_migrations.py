@@ -40,6 +40,7 @@ def test_a_database_that_is_none_is_told(url: str, code: str) -> None:
     assert (refusal.code, refusal.status) == (code, 503)
 
 
+@pytest.mark.slow
 def test_it_goes_down_and_up_again(database: Database) -> None:
     world._worlds.clear()  # the ids begin anew, and what is remembered goes by them
     downgrade(database.url)
@@ -72,6 +73,7 @@ def test_0047_a_document_that_waits_for_its_item_goes_on_waiting(
         assert list(found) == [PostingWait.ITEM_SETUP, None]
 
 
+@pytest.mark.slow
 def test_0069_a_source_of_files_that_took_orders_goes_on_with_them_alone(
     database: Database, company: Company
 ) -> None:

@@ -123,6 +123,7 @@ def proved(shop: Shop) -> None:
         assert (replays.differences, replays.reworded) == ((), ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", ["0043", "0047", "0055"])
 def test_0055_what_was_pushed_between_down_and_up_is_kept_like_all_else(
     shop: Shop, lane: Lane, monkeypatch: pytest.MonkeyPatch, before: str

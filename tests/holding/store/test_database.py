@@ -42,6 +42,7 @@ def test_postgresql_does_not_compile_short_statements(database_url: str) -> None
     database.close()
 
 
+@pytest.mark.slow
 def test_many_who_write_at_once_all_get_their_turn(database: Database, company: Company) -> None:
     def change(_: int) -> None:
         with database.write() as session:

@@ -101,6 +101,7 @@ def test_the_cases_are_as_many_as_they_say() -> None:
     assert len(CASES) >= 20
 
 
+@pytest.mark.slow
 def test_what_the_preview_says_of_the_cases_is_what_then_happens(shop: Shop) -> None:
     matches = found(shop)
     keys = {

@@ -34,6 +34,7 @@ from holding.tallies import bands, folding, passing_days, tally_figures
 from holding.worklist import ageing, filters
 from holding.worklist.filters import Filter, Held
 from holding.worklist.groups import groups
+from tests.amount import slow_except
 from tests.holding.shop import Shop, line, open_shop, order, start
 from tests.support.clock import SetClock
 
@@ -211,6 +212,7 @@ def _owner(owner: Any, records: Any, now: datetime) -> Any:
     return (*owner, len(records), money, refused, overdue, min(began), tuple(ages))
 
 
+@pytest.mark.slow
 def test_pages_are_right_before_and_after_folding(shop: Shop) -> None:
     with shop.database.read() as session:
         assert session.scalar(select(func.count()).select_from(TallyMark))
@@ -224,8 +226,9 @@ def test_pages_are_right_before_and_after_folding(shop: Shop) -> None:
     assert breaches(shop) == []
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_random_acts_are_counted_at_every_moment(shop: Shop, seed: int) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", slow_except("0", "012345"))
+def test_random_acts_are_counted_at_every_moment(shop: Shop, seed: str) -> None:
     chance = random.Random(seed)
     acts: list[Callable[[int, int], str]] = [
         lambda h, _: f"UPDATE hold SET snoozed_until = :later WHERE id = {h}",
@@ -329,6 +332,7 @@ def test_each_change_is_counted(shop: Shop, change: str) -> None:
     assert breaches(shop) == []
 
 
+@pytest.mark.slow
 def test_ages_are_those_of_the_midnight_that_was_noted_last(shop: Shop) -> None:
     """Before and after folding: a list and the facet beside it are asked by one midnight."""
     ages = {}
@@ -460,6 +464,7 @@ def test_a_change_without_a_mark_is_found(shop: Shop) -> None:
     assert breaches(shop)
 
 
+@pytest.mark.slow
 def test_folding_meets_writers_and_none_is_lost(shop: Shop) -> None:
     """Several write while several fold; a writer never waits for a folding, or for another."""
     with shop.database.read() as session:

@@ -39,6 +39,7 @@ def table(page: str) -> dict[str, list[str]]:
     return {one[0].split(" Contoh")[0].split(" Melati")[0].split()[-1]: one[1:] for one in cells}
 
 
+@pytest.mark.slow
 def test_each_company_has_its_own_figures(lines: dict[str, list[str]], database: Database) -> None:
     assert list(lines) == ["Kedai", "Warung"]  # the most money first
     with database.read() as session:

@@ -27,6 +27,7 @@ def wish(ids: dict[str, int], person: str, deputy: str, **given: str) -> dict[st
     return {"person": ids[person], "deputy": ids[deputy], "reason": "on leave", **days, **given}
 
 
+@pytest.mark.slow
 def test_an_approver_names_a_deputy_who_then_approves_in_their_name(
     visit: Any, ids: dict[str, int], database: Database
 ) -> None:

@@ -147,6 +147,7 @@ def test_what_cannot_be_read_is_told(
     assert getattr(result.exception, "code", None) == 2
 
 
+@pytest.mark.slow
 def test_several_processes_count_the_same(
     draft: Path, month: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

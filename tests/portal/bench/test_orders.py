@@ -7,6 +7,7 @@ import pytest
 from portal.bench import order_bench, order_by_hand
 
 
+@pytest.mark.slow
 def test_orders_are_raced_against_a_rival_that_says_the_same() -> None:
     found = order_bench.measured(5 * len(order_bench.TROUBLES))
     assert set(found) == {
@@ -19,6 +20,7 @@ def test_orders_are_raced_against_a_rival_that_says_the_same() -> None:
     assert all(isinstance(told, int | float) and told > 0 for told in found.values())
 
 
+@pytest.mark.slow
 def test_another_state_ends_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
     made = order_by_hand.made
 

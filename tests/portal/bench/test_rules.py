@@ -63,6 +63,7 @@ def test_without_the_other_engine_the_bench_says_so(monkeypatch: pytest.MonkeyPa
     )
 
 
+@pytest.mark.slow
 def test_T24d_one_run_says_how_much_longer_many_checks_take_than_few() -> None:
     found = rule_bench.grown(lambda _: None, few=20, many=40)
     for kind in ("simple", "guarded"):

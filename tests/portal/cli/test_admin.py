@@ -37,6 +37,7 @@ def run(terminal: Run) -> Run:
     return terminal
 
 
+@pytest.mark.slow
 def test_a_setting_is_changed_by_an_admin(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     change = ("connection", "set", "aiaccount", *COMPANY, "--set", "base_url=https://a.example")
     assert run(*change, "--as", PUBLISHER) == 1
@@ -106,6 +107,7 @@ def test_rules_that_fail_their_tests_are_not_stored(
     assert "a second person approves" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_file_and_a_webhook_body_make_the_same_records(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,6 +185,7 @@ def test_a_record_is_found_by_its_number(
     assert run("replay", *COMPANY) == 0
 
 
+@pytest.mark.slow
 def test_T38c_replay_tells_by_which_digest_each_was_verified(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

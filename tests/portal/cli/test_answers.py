@@ -43,6 +43,7 @@ def answers(folder: Path, text: str, name: str = "answers.toml") -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_it_does_what_the_page_does(
     terminal: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,6 +68,7 @@ def test_it_does_what_the_page_does(
     assert "has one already" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_wrong_answer_at_the_end_undoes_the_beginning(
     terminal: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -79,6 +81,7 @@ def test_a_wrong_answer_at_the_end_undoes_the_beginning(
     assert rows(tmp_path, "SELECT id FROM person") == []
 
 
+@pytest.mark.slow
 def test_json_with_the_password_of_ones_own(
     terminal: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,6 +121,7 @@ roles = ["publisher"]
 KEYS = {"AIACCOUNT_KEY": "aia_live_from_env_7Qk2", "shop.key": "shp_secret_from_file_9"}
 
 
+@pytest.mark.slow
 def test_it_makes_connections_and_invites_people_and_tells_no_key(
     terminal: Run,
     tmp_path: Path,
@@ -169,6 +173,7 @@ WRONG_PARTS = [
 ]
 
 
+@pytest.mark.slow
 def test_a_wrong_connection_or_person_undoes_all_of_it(
     terminal: Run,
     tmp_path: Path,
@@ -210,6 +215,7 @@ REFUSED = [
 """What a service refuses -> the answer that it refuses."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("old", "new", "words"), REFUSED)
 def test_a_refusal_names_the_answer_that_is_refused(
     terminal: Run,
@@ -249,6 +255,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.slow
 def test_what_it_does_not_understand_ends_it(
     terminal: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -259,6 +266,7 @@ def test_what_it_does_not_understand_ends_it(
         assert rows(tmp_path, "SELECT id FROM company") == []
 
 
+@pytest.mark.slow
 def test_without_answers_it_prints_a_new_address(
     terminal: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

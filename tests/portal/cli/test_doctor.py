@@ -25,6 +25,7 @@ def seen(database: Database, owner: str, minutes: int, *, patience: int = 2) -> 
         heartbeats.beat(session, owner, started_at=at, now=at, next_by=until)
 
 
+@pytest.mark.slow
 def test_T28_nobody_works_and_work_waits(database: Database) -> None:
     seen(database, "host:7", 11)
     with database.write() as session:

@@ -142,6 +142,7 @@ def test_connections_need_the_right_person(run: Run, capsys: pytest.CaptureFixtu
     assert "already" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_doctor_looks_at_everything(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("doctor") == 3
     run("migrate")

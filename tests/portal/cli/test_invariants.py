@@ -12,6 +12,7 @@ from tests.portal.cli.test_frame import Run, run
 __all__ = ["run"]
 
 
+@pytest.mark.slow
 def test_healthy_books_and_files_that_are_no_ledger(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

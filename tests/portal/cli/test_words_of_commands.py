@@ -141,6 +141,7 @@ def test_each_command_is_asked_or_says_why_not() -> None:
     assert not (set(ASKED) | set(NOT_ASKED)) - LEAVES
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 @pytest.mark.usefixtures("database")
 def test_what_it_answers_is_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

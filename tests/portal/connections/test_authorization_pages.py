@@ -291,6 +291,7 @@ def test_only_who_may_edit_connections_connects_and_disconnects(adam, visit, sim
     adam.get("/c/kedai/connections/aiaccount/authorized", status=404)
 
 
+@pytest.mark.slow
 def test_a_whole_key_is_pasted_as_before(adam, sim, database):
     adam.post(f"{URL}/keys", {"key": f"{CLIENT}:qbo-refresh-5Mx8-0"}, status=303)
     assert "7 of 7 passed" in plain(adam.text(URL))

@@ -33,6 +33,7 @@ def states(database):
     return {key.no: key.state for key in keys}, in_use
 
 
+@pytest.mark.slow
 def test_a_new_key_that_fails_its_test_waits_beside_the_one_in_use(adam, visit, database):
     page = adam.post(f"{URL}/keys", {"key": "aia_live_of_nobody"}, status=200)
     told = plain(page.get_data(as_text=True))

@@ -154,6 +154,7 @@ def test_a_source_gets_a_secret_that_is_shown_once(visit, database):
         assert secret not in str([event.body for event in session.scalars(select(Event))])
 
 
+@pytest.mark.slow
 def test_settings_are_changed_where_they_are_declared(visit, there, database):
     adam = visit("adam")
     adam.post(NEW, wish(there), status=303)

@@ -96,6 +96,7 @@ def test_a_password_is_kept_and_never_shown(visit, shop_file, database):
     assert f"…{PASSWORD[-4:]}" in page
 
 
+@pytest.mark.slow
 def test_without_a_key_it_is_read_by_the_worker_and_each_state_once(
     visit, shop_file, database, clock
 ):

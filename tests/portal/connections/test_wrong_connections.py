@@ -424,6 +424,7 @@ def test_every_system_that_is_called_stands_in_the_table():
     assert {name for name, one in sources().items() if hasattr(one, "page")} == called
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_six_mistakes_have_six_answers(visit, database, places, start, name):
     system, adam, seen = SYSTEMS[name], visit("adam"), {}

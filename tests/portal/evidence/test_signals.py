@@ -50,6 +50,7 @@ def limit(visit, many: str, status: int = 303):
     return visit("adam").post(f"{SIGNALS}/failures", given, status=status)
 
 
+@pytest.mark.slow
 def test_many_failures_of_one_cause_are_one_signal_from_the_threshold_on(
     visit, database, clock, fail, look
 ):
@@ -80,6 +81,7 @@ def test_many_failures_of_one_cause_are_one_signal_from_the_threshold_on(
     assert "AiAccount rejects" in visit("farah").text(SIGNALS)
 
 
+@pytest.mark.slow
 def test_a_person_of_some_sources_is_not_shown_the_figures_of_all(
     visit, database, clock, fail, look
 ):

@@ -193,6 +193,7 @@ def walked(visit, database, clock):
     return walk
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["farah", "adam"])
 @pytest.mark.parametrize("code", ASKED)
 def test_a_page_is_the_same_in_each_language(walked, code, name):
@@ -214,6 +215,7 @@ def test_a_page_is_the_same_in_each_language(walked, code, name):
     assert left == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["farah", "adam", "nurul"])
 def test_every_page_shows_labels_to_whoever_opens_it(walked, visit, database, clock, name):
     """A finance user, an administrator and an auditor; who may not see a page reads why."""
@@ -233,6 +235,7 @@ def test_every_page_shows_labels_to_whoever_opens_it(walked, visit, database, cl
     assert {url: words for url, words in codes.items() if words} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ASKED)
 def test_a_sentence_ends_once_for_another_reader(walked, code):
     for url, told in walked("lim").items():

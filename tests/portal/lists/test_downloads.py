@@ -218,6 +218,7 @@ def test_more_rows_than_a_file_holds_are_refused_and_none_is_cut(visit, database
     assert one(database, "SELECT count(*) FROM event WHERE act = 'list.downloaded'") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(FileKind))
 def test_a_hundred_thousand_rows_do_not_fill_the_memory(kind, tmp_path):
     rows = (["=1+1", number, f"text of row {number}" * 5] for number in range(100_000))

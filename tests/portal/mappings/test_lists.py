@@ -113,6 +113,7 @@ def test_a_file_is_read_before_anything_is_locked_and_not_endlessly(visit, monke
     give(farah, status=429)
 
 
+@pytest.mark.slow
 def test_a_list_may_be_as_large_as_its_page_says(visit):
     rows = "\n".join(f"Shop {no},{'x' * 180}" for no in range(6_000))
     raw = f"Customer code,Customer name\n{rows}\n".encode()

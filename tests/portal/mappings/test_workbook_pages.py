@@ -67,6 +67,7 @@ def test_a_preview_counts_and_stores_nothing_and_saving_stores_it(farah, edited,
     assert one(database, COUNT) == before + 1  # the same form again
 
 
+@pytest.mark.slow
 def test_what_changed_meanwhile_is_a_409_with_the_difference(farah, visit, edited, database):
     page = upload(farah, edited)
     adam, later = visit("adam"), book_of(farah)

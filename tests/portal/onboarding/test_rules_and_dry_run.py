@@ -90,6 +90,7 @@ def house(
         yield House(found, clock)
 
 
+@pytest.mark.slow
 def test_a_template_with_its_answers_is_a_draft_that_a_second_person_publishes(
     house: House,
 ) -> None:
@@ -135,6 +136,7 @@ def list_taxes(house: House, **names: str) -> None:
         keep_kinds(session, target, {"tax_code": told}, person=None, now=house.clock.now())
 
 
+@pytest.mark.slow
 def test_tax_codes_are_chosen_from_those_that_the_accounting_system_lists(house: House) -> None:
     [template] = [one for one in catalogue.templates() if one.word == "netshop-aiaccount"]
     asked = {one.key: (f"tax_{at}", one.code) for at, one in enumerate(template.taxes)}
@@ -223,6 +225,7 @@ def test_every_template_can_come_into_force(one: catalogue.Template) -> None:
     assert all(text.count("\n") == 1 for text in rows)
 
 
+@pytest.mark.slow
 def test_a_dry_run_counts_what_would_be_and_stores_nothing_of_it(house: House) -> None:
     mei = house.visit("mei")
     url = "/c/kedai/setup/dry-run"
@@ -257,6 +260,7 @@ def test_a_dry_run_counts_what_would_be_and_stores_nothing_of_it(house: House) -
     assert house.visit("aisyah").post(url, days).status_code == 403
 
 
+@pytest.mark.slow
 def test_T09d_a_template_has_the_currency_and_the_zone_of_the_company() -> None:
     """All was in ringgit whatever the books were in: an order of the company's own currency held,
     and who approves was asked about RM.

@@ -42,6 +42,7 @@ def test_what_is_left_is_said_and_asked_for_next(visit, database, cause):
     assert one(database, "SELECT count(*) FROM approval") == 2
 
 
+@pytest.mark.slow
 def test_those_after_the_oldest_are_a_set_of_their_own(visit, database, cause):
     lim, tan = visit("lim"), visit("tan")
     page = lim.text(f"{URL}?cause={cause}")

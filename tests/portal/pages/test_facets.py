@@ -73,6 +73,7 @@ def moment_of(company: Company) -> datetime:
     return company.ages_from or datetime(2026, 11, 19, tzinfo=UTC)
 
 
+@pytest.mark.slow
 def test_C03_for_whoever_sees_some_sources_too(visit, database):
     everything = boxes(visit("farah").text(f"{H}?view=all"))
     limit(database, "lim@kedai.my", "netshop")

@@ -42,6 +42,7 @@ def test_each_tab_of_its_record_is_light(visit, long, tab):
     assert len(page) <= MOST
 
 
+@pytest.mark.slow
 def test_a_record_of_a_thousand_versions_is_light(visit, database):
     url = f"{RECORDS}/SO-10241"
     with database.write() as session:
@@ -69,12 +70,14 @@ def test_a_record_of_a_thousand_versions_is_light(visit, database):
     assert ">v489</a>" not in raw
 
 
+@pytest.mark.slow
 def test_its_hold_is_light(visit, database, long):
     query = "SELECT max(hold.id) FROM hold JOIN record ON record.id = record_id"
     hold = one(database, f"{query} WHERE record.number = 'SO-1114'")
     assert len(visit("farah").get(f"/c/kedai/holding/{hold}").data) <= MOST
 
 
+@pytest.mark.slow
 def test_all_values_are_reached_page_by_page(visit, database, clock):
     _receive(database, clock, FEWER)
     farah, url, seen = visit("farah"), f"{RECORDS}/SO-{FEWER}?tab=lineage", []
@@ -89,6 +92,7 @@ def test_all_values_are_reached_page_by_page(visit, database, clock):
     assert len(seen) > 5 * FEWER
 
 
+@pytest.mark.slow
 def test_a_line_is_reached_by_its_number(visit, long):
     page = visit("farah").text(f"{RECORD}?tab=lineage&line=700")
     first = page[page.index('id="lin_') :].partition("</tr>")[0]
@@ -96,6 +100,7 @@ def test_a_line_is_reached_by_its_number(visit, long):
     assert 'value="700"' in page
 
 
+@pytest.mark.slow
 def test_what_decides_stands_first_among_its_verdicts(visit, long):
     page = visit("farah").text(f"{RECORD}?tab=ruletree")
     verdicts = page[page.index('class="verdicts"') :]

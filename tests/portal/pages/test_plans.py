@@ -228,6 +228,7 @@ OTHERS = sorted({*ROUTES.values()} - {*BUDGET})
 """Pages of the walk that have no budget of their own."""
 
 
+@pytest.mark.slow
 def test_every_other_page_asks_few_questions_too(grown: Grown) -> None:
     asked: dict[str, int] = {}
     for url in OTHERS:

@@ -33,6 +33,7 @@ def runs(database: Database) -> tuple[int, int]:
         return found[0], found[1]
 
 
+@pytest.mark.slow
 def test_a_run_of_many_documents_is_paged_and_light(visit, runs):
     farah = visit("farah")
     address = f"/c/kedai/runs/{runs[1]}"
@@ -98,6 +99,7 @@ def test_a_run_of_fewer_documents_says_so_and_leads_to_what_is_on_hold(visit, da
     assert re.search(r'href="/c/kedai/holding" id="nottaken"', page)
 
 
+@pytest.mark.slow
 def test_nobody_of_another_company_sees_a_run_and_no_place_is_the_beginning(visit, runs):
     stranger = visit("stranger", company="lain")
     for ending in ("", ".csv", ".json"):

@@ -75,6 +75,7 @@ def test_every_target_is_a_block_with_its_id(path):
         assert re.search(rf'id="{word}[_"]', everything), word
 
 
+@pytest.mark.slow
 def test_blocks_are_one_word(app):
     for path in TEMPLATES:
         tree = app.jinja_env.parse(path.read_text())
@@ -95,6 +96,7 @@ def test_every_template_is_used():
     assert {name(path) for path in TEMPLATES} == used
 
 
+@pytest.mark.slow
 def test_every_shared_macro_is_used_at_least_twice(app):
     shared = app.jinja_env.parse((ROOT / "_macros" / "ui.html").read_text())
     uses = Counter(word for path in TEMPLATES for word in _called(app, path))
@@ -149,6 +151,7 @@ def consts(node):
     return [node] if isinstance(node, nodes.Const) else node.find_all(nodes.Const)
 
 
+@pytest.mark.slow
 def test_a_template_compares_a_state_with_no_text(app):
     for planted in ("{% if row.state == 'open' %}{% endif %}", "{{ a if 'b' != x.kind }}"):
         assert len(texts_beside_states(app.jinja_env.parse(planted))) == 1, planted

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.sqlite
 ROWS, MOST = 50, 60_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("url", "row", "most"),
     [
@@ -33,6 +34,7 @@ def test_a_list_of_many_rows_is_light(visit, database: Database, clock, url, row
     assert len(page.encode()) <= most
 
 
+@pytest.mark.slow
 def test_a_group_that_a_link_opens_is_open_wherever_it_stands_and_light(
     visit, database: Database, clock
 ):

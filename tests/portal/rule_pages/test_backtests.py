@@ -182,6 +182,7 @@ def test_the_review_asks_few_questions(visit, database, clock, stricter, stateme
         assert 0 < len(asked) <= 12, "\n".join(one.replace("\n", " ")[:150] for one in asked)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ASKED)
 def test_the_pages_are_the_same_in_each_language(
     visit, database, clock, stricter, code, monkeypatch

@@ -78,6 +78,7 @@ NEW = """check big_order on order
 """
 
 
+@pytest.mark.slow
 def test_a_new_file_is_begun_checked_and_submitted_and_another_is_taken_away(visit):
     chan = visit("chan")
     assert 'id="newfile"' in chan.text(f"{RULES}/book")

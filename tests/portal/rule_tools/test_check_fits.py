@@ -297,12 +297,14 @@ def test_T19h_an_item_that_is_called_unit_is_an_item(tmp_path: Path) -> None:
     assert [each["code"] for each in found] == ["NAM25"]
 
 
+@pytest.mark.slow
 def test_T19i_shipped_templates_have_no_such_finding() -> None:
     for template in sorted(STARTERS.glob("*-*")):
         found = json.loads(run("check", template, "--json").stdout)["findings"]
         assert found == [], template.name
 
 
+@pytest.mark.slow
 def test_T19j_a_discount_that_is_written_as_a_text_is_still_reckoned_with(tmp_path: Path) -> None:
     folder = tmp_path / "rules"
     shutil.copytree(STARTERS / GOODS, folder)

@@ -213,6 +213,7 @@ def test_wrong_usage_is_exit_2(args: tuple[str, ...], starter: Path, tmp_path: P
     assert getattr(result.exception, "code", None) == 2 or result.exception.exit_code == 2  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_coverage_names_what_no_test_would_notice(
     starter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,6 +239,7 @@ def test_coverage_names_what_no_test_would_notice(
         assert (place in result.output) != each["covered"]
 
 
+@pytest.mark.slow
 def test_a_failed_test_is_a_finding_for_a_code_host(starter: Path) -> None:
     file = starter / "clearing.rules"
     file.write_text(

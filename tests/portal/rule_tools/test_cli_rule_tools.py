@@ -66,6 +66,7 @@ def test_json_is_one_object(starter: Path, form: list[str]) -> None:
     assert {row["exception"] for row in found["coverage"]} >= {"changed price", "manual edit"}
 
 
+@pytest.mark.slow
 def test_check_counts_what_nothing_carries_out_and_publish_refuses_it(starter: Path) -> None:
     assert "not supported yet" not in run("check", starter).stdout
     assert run("check", starter, "--publish").return_value == 0
@@ -165,6 +166,7 @@ def test_init_touches_no_folder_that_holds_something(starter: Path, tmp_path: Pa
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_a_cancelled_posted_e_invoiced_order_in_a_locked_period_is_one_sentence() -> None:
     told = run("explain", STARTER.parent / "orders-autocount", "--topic", "exceptions").stdout
     assert (
@@ -174,6 +176,7 @@ def test_a_cancelled_posted_e_invoiced_order_in_a_locked_period_is_one_sentence(
     ) in told
 
 
+@pytest.mark.slow
 def test_the_rule_book_says_what_the_last_backtest_said(starter: Path, tmp_path: Path) -> None:
     record = {"number": "NS-1", "status": "paid", "ordered_on": "2026-11-18", "total": "10.01"}
     history, told = tmp_path / "history.jsonl", tmp_path / "told.json"

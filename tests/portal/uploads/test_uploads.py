@@ -86,6 +86,7 @@ def checked(browser, work, raw, **how):
     return url
 
 
+@pytest.mark.slow
 def test_wrong_cells_are_named_with_the_nearest_known_code(visit, work, database):
     farah = visit("farah")
     rows = [
@@ -148,6 +149,7 @@ def test_a_cancelled_file_leaves_nothing(visit, work, database):
     farah.get(url, status=404)
 
 
+@pytest.mark.slow
 def test_columns_are_chosen_by_hand_and_remembered(visit, work, database):
     farah = visit("farah")
     head = ("Order ID", "Order No", "Our word", "Order date")
@@ -224,6 +226,7 @@ def test_nobody_else_decides_about_a_preview(visit, work, database):
     assert one(database, "SELECT state FROM upload") == "checked"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", ["one", "none", "old"])
 def test_an_import_that_was_cut_off_goes_on_behind_the_last_part(
     visit, work, database, monkeypatch, memory
@@ -286,6 +289,7 @@ class Outdated(dict):
         return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "seen"), [("chan", False), ("farah", True)])
 def test_stored_personal_values_are_only_for_who_may_see_them(visit, work, name, seen):
     who = visit(name)
@@ -360,6 +364,7 @@ def test_odd_currencies_are_not_summed_and_that_is_said(visit, work, database, m
     assert "not in these sums" not in clean
 
 
+@pytest.mark.slow
 def test_one_workbook_with_errors_is_written_at_a_time_and_without_a_snapshot(
     visit, work, monkeypatch
 ):
@@ -466,6 +471,7 @@ def test_a_kind_that_the_source_does_not_bring_is_refused(visit):
     assert "That source takes no files of such records." in answer.get_data(as_text=True)
 
 
+@pytest.mark.slow
 def test_what_was_chosen_for_one_kind_is_nothing_to_another(visit, work):
     farah = visit("farah")
     heads = ("Number", "Status", "Money in")

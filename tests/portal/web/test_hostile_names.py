@@ -57,6 +57,7 @@ def test_the_reader_of_this_test_sees_what_a_browser_would_run() -> None:
     assert run_by(f'<a href="{SCHEME}">') != []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["adam", "farah", "nurul"])
 def test_no_page_takes_a_name_for_markup(name, visit, database, clock):
     reader = visit(name)

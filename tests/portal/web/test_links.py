@@ -22,6 +22,7 @@ def kind(address: str) -> str:
     return re.sub(r"\d+", "N", plain)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("person", ["adam", "farah"])
 def test_no_link_of_a_page_leads_to_a_page_that_is_not_there(
     visit: Callable[..., Any], person: str

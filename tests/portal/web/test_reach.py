@@ -174,6 +174,7 @@ def own_part(said: str, asked: str) -> str:
     return said.replace(asked, "") if asked else said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["page", "token"])
 def test_no_route_answers_with_anything_of_another_source(
     way: str, app: Flask, visit: Callable[..., Any], key: str, beyond: Told
@@ -206,6 +207,7 @@ def test_no_route_answers_with_anything_of_another_source(
     assert seen > (1 if way == "token" else 50)
 
 
+@pytest.mark.slow
 def test_what_is_theirs_is_there(visit: Callable[..., Any], key: str, app: Flask) -> None:
     ella = visit("ella")
     listed = ella.text("/c/kedai/holding?view=all")
@@ -250,6 +252,7 @@ def test_pages_about_all_sources_are_closed_with_a_sentence(
     assert "/c/kedai/holding" in shown
 
 
+@pytest.mark.slow
 def test_nothing_is_done_beyond_the_reach(
     app: Flask, visit: Callable[..., Any], key: str, beyond: Told, database: Database
 ) -> None:

@@ -92,6 +92,7 @@ def test_a_form_sent_by_another_site_is_refused(visit):
     assert lim.get("/c").status_code == 200
 
 
+@pytest.mark.slow
 def test_get_writes_nothing(app, visit, statements):
     adam = visit("adam")
     for endpoint, url in routes(app, "GET"):
@@ -103,6 +104,7 @@ def test_get_writes_nothing(app, visit, statements):
         assert written == [], endpoint
 
 
+@pytest.mark.slow
 def test_another_company_looks_like_none_at_all(app, visit):
     stranger = visit("stranger", "lain")
     for endpoint, url in routes(app, "GET"):

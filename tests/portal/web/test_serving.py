@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 import requests
 from flask import Flask, request
 
@@ -38,6 +39,7 @@ def test_who_calls_is_said_by_the_trusted_proxy_alone() -> None:
             assert caller(address) == "127.0.0.1"
 
 
+@pytest.mark.slow
 def test_what_is_loaded_when_it_begins_is_looked_through_no_more() -> None:
     """Else a page waits while all of it is searched for rings of unused objects."""
     gc.unfreeze()

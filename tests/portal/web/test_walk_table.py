@@ -28,6 +28,7 @@ def test_the_table_has_every_screen_state_and_role(app):
             assert str(one.cells[state]) not in ("", "none: "), f"{one.route}: {state}"
 
 
+@pytest.mark.slow
 def test_every_screen_answers_every_role_as_the_table_says(visit, database, clock):
     readers = {role: visit(name) for role, name in PEOPLE.items()}
     works(database, clock)

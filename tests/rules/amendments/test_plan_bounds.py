@@ -47,6 +47,7 @@ quantities = st.decimals(
 )
 
 
+@pytest.mark.slow
 @given(
     bodies,
     rows,
@@ -82,6 +83,7 @@ def test_whatever_is_posted_has_an_answer(
         assert all(s.document is not None or s.action == "void" for s in found.plan)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(3))
 def test_a_mutant_that_is_let_through_runs(part: int) -> None:
     lines = TEXT.splitlines(keepends=True)
@@ -101,6 +103,7 @@ def test_a_mutant_that_is_let_through_runs(part: int) -> None:
         judge(order(), parcel("1"), program=program, postings=(BILL,), version=2)
 
 
+@pytest.mark.slow
 def test_a_bill_of_many_lines_is_judged_in_time() -> None:
     many = [line(pos=at, qty="2") for at in range(1, 400)]
     gone = parcel(*("1" for _ in many))

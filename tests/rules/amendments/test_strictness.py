@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +49,7 @@ EDITS = {
 }
 
 
+@pytest.mark.slow
 @given(st.integers(1, 40), st.sets(st.sampled_from(sorted(EDITS))), st.booleans(), st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_the_answer_depends_on_no_order(

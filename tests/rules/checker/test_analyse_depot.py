@@ -57,6 +57,7 @@ def test_what_is_broken_is_found(broken: dict[str, Any]) -> None:
         assert line in {p.span.line for p in found}, found
 
 
+@pytest.mark.slow
 def test_the_rows_that_are_offered_close_the_gap() -> None:
     closed = 0
     for row in [line for line in TEXT.splitlines(keepends=True) if line.startswith("    | ")]:

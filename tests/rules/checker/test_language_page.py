@@ -7,6 +7,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from connectors import registry
 from grammar.parsing.incremental import Reader
 from grammar.parsing.parser import parse
@@ -63,6 +65,7 @@ def test_the_tests_of_the_page_pass() -> None:
     assert [(r.title, r.message) for r in report.failed] == []
 
 
+@pytest.mark.slow
 def test_each_mistake_of_the_page_is_told_as_it_says() -> None:
     found = {
         (code, wrong): {p.code for p in problems(with_mistake(wrong, right))}

@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from grammar.parsing.incremental import Reader
 from portal.bench import rule_bench
 from rules.checker.all_checks import check
@@ -143,6 +145,7 @@ def test_T24c_nothing_is_remembered_beside_a_file_that_cannot_be_seen() -> None:
     assert memory.asked == 2 * CHECKS
 
 
+@pytest.mark.slow
 def test_T24c_whatever_is_typed_the_findings_are_those_of_a_newcomer() -> None:
     rng, editor, text = random.Random(24), Editor(), TEXT
     whole = TEXT.split("\n")

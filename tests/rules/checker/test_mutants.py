@@ -46,6 +46,7 @@ def test_a_mutant_gives_problems_and_never_a_traceback(part: int) -> None:
         assert all(p.message and p.hint and p.span.line > 0 for p in problems), problems
 
 
+@pytest.mark.slow
 def test_what_the_checker_lets_through_runs() -> None:
     ran = 0
     numbers = list(re.finditer(r"\b[0-9]+(\.[0-9]+)?\b", TEXT))

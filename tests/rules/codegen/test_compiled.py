@@ -95,12 +95,14 @@ def common(program: Program, name: str) -> bool:
     return "period" not in repr((check.when, check.requires))
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**48))
 @by_lot
 def test_interpreter_bits_and_trace_agree(seed: int) -> None:
     law(seed)
 
 
+@pytest.mark.slow
 def test_the_lot_draws_every_sort_of_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     found, drafted, drafts = Counter[str](), Counter[bool](), Completeness._drafted
 
@@ -118,6 +120,7 @@ def test_the_lot_draws_every_sort_of_answer(monkeypatch: pytest.MonkeyPatch) -> 
     assert set(found) >= common_ | {"CHK01", "CHK02", "MAP01", "UOM01", "EVA01", "MIS01", "VAL01"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("right", "wrong"), [("<", "<="), ("=", "!="), (">=", ">")])
 def test_a_flipped_comparison_is_found(right: str, wrong: str) -> None:
     with mock.patch.dict(emit_expressions.OPERATORS, {right: wrong}):
@@ -129,6 +132,7 @@ def test_a_flipped_comparison_is_found(right: str, wrong: str) -> None:
     pytest.fail(f"{right} became {wrong}, and {PROGRAMS} programs by lot did not notice")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [40, 400])
 def test_no_program_visits_more_than_its_bound(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     granted = Counter[runs.Run]()

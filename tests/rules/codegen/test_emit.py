@@ -145,6 +145,7 @@ def test_a_made_function_sees_no_builtins() -> None:
     assert made(Source(f"def {FUNCTION}(run):\n    return k0\n", {"k0": 5}))(None) == 5
 
 
+@pytest.mark.slow
 def test_only_one_module_makes_code_of_text() -> None:
     def calls(path: Path) -> set[str]:
         tree = ast.parse(path.read_text("utf-8"))

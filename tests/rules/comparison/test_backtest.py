@@ -272,6 +272,7 @@ def test_what_one_says_is_said_for_the_other_where_they_differ_in_checks(
 RELEASES = st.frozensets(st.sampled_from([(INVOICE, "total_adds"), (INVOICE, "large")]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", sorted(ONLY_CHECKS))
 @given(ORDERS, RELEASES)
 @settings(max_examples=25, deadline=None)
@@ -320,6 +321,7 @@ def test_many_at_once_say_what_each_says_alone(
         both.seen(past(3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "other", [NEW, Side(program_of(OTHERS["one check more"]), lambda _: WORLD)]
 )
@@ -353,6 +355,7 @@ def test_more_than_checks_differs() -> None:
     assert not once.but_checks  # a gate is another
 
 
+@pytest.mark.slow
 @given(ORDERS)
 @settings(max_examples=20, deadline=None)
 def test_the_word_is_that_of_the_strongest_finding(pasts: list[Past]) -> None:

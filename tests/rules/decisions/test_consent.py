@@ -55,6 +55,7 @@ def test_link_keys_hold_document_numbers_too() -> None:
     assert program_of().link_keys({}, "nobody") == ()
 
 
+@pytest.mark.slow
 def test_what_is_opened_for_its_link_keys_is_freed_at_once() -> None:
     program = program_of()
     program.link_keys(order(), "order")  # functions that are written when they are first asked

@@ -34,6 +34,7 @@ LINE = st.fixed_dictionaries(
 RELEASES = st.frozensets(st.sampled_from([(INVOICE, "total_adds"), (INVOICE, "duplicates")]))
 
 
+@pytest.mark.slow
 @given(HEAD, LINE, RELEASES)
 @settings(max_examples=60, deadline=None)
 def test_a_glance_says_what_the_outcome_says(

@@ -101,6 +101,7 @@ BODIES = product(
 )
 
 
+@pytest.mark.slow
 def test_a_glance_says_of_every_case_what_the_story_says() -> None:
     assert ASKS != TEXT
     program, quick = program_of(ASKS + REJECTS), 0

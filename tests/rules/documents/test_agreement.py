@@ -196,6 +196,7 @@ quantities = st.decimals(Decimal("0.001"), Decimal(9999), places=3)
 prices = st.decimals(Decimal("0.01"), Decimal(9999), places=2)
 
 
+@pytest.mark.slow
 @given(counts, counts, quantities, prices)
 @settings(max_examples=40)
 def test_base_quantity_is_equal_on_both_sides_and_the_line_to_the_sen(

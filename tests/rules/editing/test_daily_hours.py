@@ -28,6 +28,7 @@ def ruleset(files: dict[str, str]) -> Ruleset:
     return parse({path: text for path, text in files.items() if path.endswith(".rules")})[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hour", [time(1), time(4, 30), time(23, 15)])
 @pytest.mark.parametrize("name", DAILY)
 def test_shipped_rules_hold_at_any_hour_for_one_route_and_for_all(name: str, hour: time) -> None:

@@ -128,6 +128,7 @@ prices = st.decimals(min_value="0.01", max_value="999.9999", places=4)
 parts = st.lists(st.integers(min_value=0, max_value=40), min_size=1, max_size=6)
 
 
+@pytest.mark.slow
 @given(prices, parts, st.decimals(min_value="0.00", max_value="50.00", places=2))
 @settings(max_examples=60, deadline=None)
 def test_the_parts_of_a_bill_add_up_to_the_whole(

@@ -33,6 +33,7 @@ names = st.sampled_from([*sorted(order()), "tin", "address"])
 line_names = st.sampled_from([*sorted(line()), "discount"])
 
 
+@pytest.mark.slow
 @given(st.dictionaries(names, values, max_size=5), st.dictionaries(line_names, values, max_size=4))
 @settings(max_examples=80, deadline=None)
 def test_any_body_has_an_outcome(head: dict[str, Any], row: dict[str, Any]) -> None:
@@ -121,6 +122,7 @@ def test_too_many_lines_stop_with_a_code() -> None:
     assert [(f.code, f.owner) for f in found if f.rule == "lines"] == [("EVA01", "counter")]
 
 
+@pytest.mark.slow
 def test_a_list_in_a_list_spends_its_steps() -> None:
     rule = "    require  is_whole(line.pieces)"
     nested = "    require  count(lines where pos = line.pos) = 1"
@@ -138,6 +140,7 @@ def test_a_field_that_needs_itself_is_said_and_not_followed() -> None:
     assert "EVA01" in {f.code for f in found}
 
 
+@pytest.mark.slow
 def test_wherever_the_steps_run_out_there_is_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
     rule = "    require  is_whole(line.pieces)"
     nested = "    require  is_whole(count(lines where pos <= line.pos) / 2)"

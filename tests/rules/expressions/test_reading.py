@@ -52,6 +52,7 @@ def slowly(body: dict[str, Any]) -> Content:
     return content
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(st.sampled_from(NAMES), RAW),
     st.lists(st.dictionaries(st.sampled_from(LINE_NAMES), RAW), max_size=2),

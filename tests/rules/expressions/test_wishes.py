@@ -169,6 +169,7 @@ def changed(op: str, bound: Decimal) -> tuple[Decimal, Decimal | None]:
     return bound, bound + STEP if op == "<=" else bound - STEP
 
 
+@pytest.mark.slow
 @given(st.sampled_from(range(len(CONDITIONS))), sen, sen, sen)
 @settings(max_examples=40, deadline=None)
 def test_the_change_makes_it_pass_and_a_smaller_one_does_not(

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ for body in bodies:
 """
 
 
+@pytest.mark.slow
 def test_a_new_process_says_the_same_bytes() -> None:
     runs = [
         subprocess.run(
@@ -82,6 +84,7 @@ def test_codes_are_short_and_tell_states_and_findings() -> None:
 RULES = ("gate", "total_adds", "whole_pieces", "duplicates", "change", "debtor", "one_debtor")
 
 
+@pytest.mark.slow
 @given(
     st.sets(st.sampled_from(RULES)),
     st.sampled_from(["paid", "returned", "draft", "cancelled", "nope"]),

@@ -88,6 +88,7 @@ def plainly(reasoned: Sequence[Reasoned]) -> Iterator[Problem]:
         yield from (logic.covered(one.check, reasoned[i].check) for i in more[:1])
 
 
+@pytest.mark.slow
 def test_T24a_all_that_can_be_said_of_two_checks_is_said_in_the_same_order() -> None:
     codes: set[str] = set()
 

@@ -20,6 +20,7 @@ from rules.programs.program import compile_ruleset
 from rules.testing.mutation_sites import coverage, parts
 from rules.testing.mutations import Part
 from rules.testing.runner import run_tests
+from tests.amount import slow_except
 from tests.rules.kedai import TEXT as KEDAI
 from tests.rules.roaster import TEXT as ROASTER
 
@@ -270,7 +271,8 @@ RULESETS = {folder.name: sources_of(folder) for folder in TEMPLATES}
 RULESETS |= {"kedai": {"kedai.rules": KEDAI}, "roaster": {"roaster.rules": ROASTER}}
 
 
-@pytest.mark.parametrize("name", RULESETS)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", slow_except("netshop-aiaccount", RULESETS))
 def test_tests_turn_red_exactly_where_coverage_says(name: str) -> None:
     sources = RULESETS[name]
     ruleset = ruleset_of(sources)
@@ -330,6 +332,7 @@ def test_a_test_that_fails_anyway_covers_nothing() -> None:
 # ---- T17: who may not approve, what clears, how a map matches ------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RULESETS)
 def test_T17b_breaking_never_clears_and_match_turns_a_test_red_or_is_named(name: str) -> None:
     sources = RULESETS[name]
@@ -348,6 +351,7 @@ def test_T17b_breaking_never_clears_and_match_turns_a_test_red_or_is_named(name:
         assert any(turns_red(each, one.by) for each in broken) == bool(one.by), (where, one.by)
 
 
+@pytest.mark.slow
 def test_T17c_a_test_that_looks_at_never_and_match_covers_them() -> None:
     source = Path(ROOT / "portal/starters/orders-autocount")
     sources = sources_of(source)

@@ -27,6 +27,7 @@ from rules.testing.test_steps import _post_what_is_ready
 from rules.testing.test_world import ClosedWorld
 from rules.types.symbol_table import Index
 from rules.values.posting_states import PostingState
+from tests.amount import slow_except
 
 STARTERS = Path(__file__).parents[3] / "portal/starters"
 NEUTRAL = Neutral({"customer_name": "Sample customer"}, {"Customer": "Sample customer"})
@@ -96,7 +97,8 @@ def proved(files: Mapping[str, str], program: Program, case: Case) -> str:
     return text
 
 
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", slow_except("settlements-aiaccount", STORIES))
 def test_the_record_of_each_test_of_a_starter_is_told_again(name: str) -> None:
     files, program = starter(name)
     untold, told = set[str](), 0
@@ -308,6 +310,7 @@ def lines_of(judged: Judged) -> list[dict[str, object]]:
     return list(lines)
 
 
+@pytest.mark.slow
 def test_what_is_personal_in_a_linked_record_is_not_told() -> None:
     """Neither there nor in a text of the record itself."""
     _, program = starter("lazada-autocount")
@@ -343,6 +346,7 @@ def test_a_very_long_record_is_not_told() -> None:
     assert told == Untold(None)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)  # each plays all tests of a template
 @given(
     st.text(max_size=12),

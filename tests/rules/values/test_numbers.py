@@ -92,6 +92,7 @@ def test_scaling_there_and_back_is_nothing(value: Decimal, num: int, den: int) -
     assert scale(scale(value, num, den), den, num) == value
 
 
+@pytest.mark.slow
 @given(st.fractions())
 @settings(max_examples=200)
 def test_tidying_keeps_the_number(value: Fraction) -> None:
