@@ -166,6 +166,10 @@ def _wait_on(one: _Waiting, file: ImportFile) -> None:
         _hold(one, Trouble(
             code=IMPORT_OPEN, error_class="uncertain", words=words, target_code=file.name
         ))  # fmt: skip
+    else:  # the report was entered again, and fits the file now
+        case.causes.update(
+            target_holds.close_holds(case.session, [one.posting.id], (IMPORT_OPEN,), case.now)
+        )
 
 
 def _next_look(since: datetime, now: datetime) -> datetime:
