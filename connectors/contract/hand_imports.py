@@ -39,7 +39,7 @@ def types_taken(settings: Mapping[str, object], known: Iterable[str]) -> frozens
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
     """A document as the target's own listing has it; `row` is its row there. A date or a total
-    that cannot be read is None.
+    that cannot be read is None; `cancelled` where the listing says so.
     """
 
     number: str
@@ -47,6 +47,7 @@ class Listed:
     date: date | None
     total: Decimal | None
     row: int
+    cancelled: bool = False
 
 
 @runtime_checkable

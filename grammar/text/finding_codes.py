@@ -70,6 +70,7 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "PSH04": "push.workers_died",
     "PSH05": "push.too_large",
     "PSH06": "push.two_e_invoices",
+    "PSH07": "push.other_system_before",
     "TGT01": "target.refused",
     "TGT02": "target.conflict",
     "TGT03": "target.no_answer",

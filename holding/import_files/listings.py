@@ -139,7 +139,7 @@ def _verdicts(wanted: Collection[Exported], listing: Sequence[Listed]) -> Mappin
 
 def _compared(one: Exported, there: Listed) -> Verdict | None:
     """None where what can be read is equal, and something cannot: a better listing tells."""
-    differences = []
+    differences = ["it is cancelled"] if there.cancelled else []
     if there.party.casefold() != one.party.casefold():
         differences.append(f"its party is {there.party or 'blank'}, not {one.party}")
     if there.date is not None and there.date != one.doc_date:

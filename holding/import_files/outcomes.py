@@ -69,6 +69,9 @@ def enter(
 ) -> ImportFileState | Refusal:
     """Keep what a person saw. What AutoCount refused or overwrote is told at once; what was New
     still waits for the listing, or for a person to confirm it.
+
+    Where not as many rows were shown as the file has, the numbers of rows may name other documents
+    than ours: nothing counts as refused by them, for that would send it again.
     """
     states = (ImportFileState.HANDED_OVER, ImportFileState.MISMATCH)
     file = open_files.locked(session, actor, company_id, file_id, states, "enter an outcome of")
@@ -79,14 +82,14 @@ def enter(
         return refusal
     documents = exported(session, file)
     class_of = _target(session, file).class_of
+    told = outcome.new + outcome.update + outcome.error
     found = {}
     for one in unknown(file, documents):
         verdict = _verdict(one, outcome, numbers, class_of)
-        if verdict is not None:
+        if verdict is not None and (told == file.rows or verdict.became is not Became.REFUSED):
             found[one.number] = verdict
-    told = outcome.new + outcome.update + outcome.error
     file.imported_at, file.imported_by_id = now, actor.person_id
-    file.state = ImportFileState.IMPORTED
+    file.state, file.note = ImportFileState.IMPORTED, ""
     if told != file.rows:
         file.state = ImportFileState.MISMATCH
         file.note = (

@@ -4,7 +4,8 @@ Here: the worker's look at each of them, under the fence of its claim. Not here:
 a file (outcomes.py, listings.py, handing_over.py), calls and look-ups (holding/posting).
 
 Nothing but a person's word or a listing ends the wait; a worker that died over a file left it
-written, so its documents wait, too.
+written, so its documents wait, too. What no file could carry was answered by that worker, and waits
+for nobody: where the worker died first, it is answered here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,7 @@ from holding.journal.target_holds import IMPORT_OPEN, Trouble
 from holding.posting import push as posting_push
 from holding.posting import results
 from holding.posting.push import Case, owned
-from holding.tables import Attempt, ImportFile, Posting, Push, Request
+from holding.tables import Attempt, ImportFile, Posting, Push
 from holding.tables.row_states import AttemptState, ImportFileState
 from rules.outcomes.outcome import Document
 from rules.values.canonical import dumps, revive
@@ -36,11 +37,13 @@ TOO_LONG: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A document whose end a person tells, and the file that it stands in."""
+    """A document whose end a person tells, and the file that it stands in; none where no file could
+    carry it.
+    """
 
     case: Case
     posting: Posting
-    file: ImportFile
+    file: ImportFile | None
 
 
 def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
@@ -55,8 +58,11 @@ def settle(desk: Desk, channel: Channel, claims: Sequence[Claim]) -> int:
             if found is None:
                 continue
             records.append(found.posting.record_id)
+            if found.file is None:
+                _not_carried(found)
+                continue
             runs |= {found.file.run_id} if found.file.run_id else set()
-            _apply(found)
+            _apply(found, found.file)
         target_holds.settle(session, records, causes)
     with desk.database.write() as session:
         run_counts.recount(session, runs)
@@ -88,23 +94,38 @@ def _waiting(
     posting = owned(case)
     file = session.scalars(
         select(ImportFile)
-        .join(Request, Request.id == ImportFile.request_id)
-        .join(Attempt, Attempt.request_id == Request.id)
-        .where(Attempt.push_id == push.id)
+        .join(Attempt, Attempt.request_id == ImportFile.request_id)
+        .where(Attempt.push_id == push.id, Attempt.row.is_not(None))
         .order_by(ImportFile.id.desc())
         .limit(1)
         .execution_options(populate_existing=True)
     ).one_or_none()
-    return None if posting is None or file is None else _Waiting(case, posting, file)
+    return None if posting is None else _Waiting(case, posting, file)
 
 
-def _apply(one: _Waiting) -> None:
-    _written(one)
-    verdict = of(one.file.verdicts, one.posting.number)
-    if verdict is None:
-        _wait_on(one)
+def _not_carried(one: _Waiting) -> None:
+    """It stands in no file, so nothing happened; if one could carry it by now, it goes again."""
+    case = one.case
+    document, channel = case.member.document, case.channel
+    payload = channel.target.build([document], channel.settings, batch=True, batch_name="")
+    refused = payload.refused.get(0)
+    if refused is not None:
+        _end_attempt(one, AttemptState.REFUSED)
+        results.refused(case, refused)
         return
-    case = _kept(one, verdict)
+    words = "The worker ended before an answer was stored."
+    _end_attempt(one, AttemptState.TEMPORARY)
+    results.again_later(case, Answer(kind="temporary", error_class="temporary", words=words))
+
+
+def _apply(one: _Waiting, file: ImportFile) -> None:
+    # its worker may have died before it said that the file is written: it was written before
+    _end_attempt(one, AttemptState.AWAITING)
+    verdict = of(file.verdicts, one.posting.number)
+    if verdict is None:
+        _wait_on(one, file)
+        return
+    case = _kept(one, file, verdict)
     closed = target_holds.close_holds(
         case.session, [one.posting.id], (IMPORT_OPEN,), case.now, why=verdict.words
     )
@@ -116,23 +137,23 @@ def _apply(one: _Waiting) -> None:
         case Became.REFUSED:
             results.refused(case, _refusal(one, verdict))
         case Became.WITHDRAWN:
-            results.withdrawn(case, verdict.words, one.file.name)
+            results.withdrawn(case, verdict.words, file.name)
         case Became.OVERWRITTEN | Became.DIFFERS:
             seen = Found(kind="different", words=verdict.words)
             results.conflict(case, seen, verdict.error_class)
 
 
-def _written(one: _Waiting) -> None:
-    """Its worker may have died before it said that the file is written: it was written before."""
+def _end_attempt(one: _Waiting, state: AttemptState) -> None:
+    """What became of the attempt of a worker that died over it."""
     one.case.session.execute(
         update(Attempt)
         .where(Attempt.push_id == one.case.member.push_id, Attempt.state == AttemptState.SENDING)
-        .values(state=AttemptState.AWAITING)
+        .values(state=state)
     )
 
 
-def _wait_on(one: _Waiting) -> None:
-    case, file = one.case, one.file
+def _wait_on(one: _Waiting, file: ImportFile) -> None:
+    case = one.case
     since = file.handed_over_at or file.made_at
     told = f"{file.name}: a person tells on its page how the import ended."
     posting_push.parked(case, told, until=_next_look(since, case.now))
@@ -145,6 +166,10 @@ def _wait_on(one: _Waiting) -> None:
         _hold(one, Trouble(
             code=IMPORT_OPEN, error_class="uncertain", words=words, target_code=file.name
         ))  # fmt: skip
+    else:  # the report was entered again, and fits the file now
+        case.causes.update(
+            target_holds.close_holds(case.session, [one.posting.id], (IMPORT_OPEN,), case.now)
+        )
 
 
 def _next_look(since: datetime, now: datetime) -> datetime:
@@ -156,14 +181,14 @@ def _hold(one: _Waiting, trouble: Trouble) -> None:
     one.case.causes.add(target_holds.open_hold(one.case.session, posting, trouble, one.case.now))
 
 
-def _kept(one: _Waiting, verdict: Verdict) -> Case:
+def _kept(one: _Waiting, file: ImportFile, verdict: Verdict) -> Case:
     """The case with the proof of who told what: a look at the document, as any other."""
     case = one.case
     found = Found(
         kind=_SEEN[verdict.became],
         words=verdict.words,
         target_ref=one.posting.number if verdict.became is Became.POSTED else None,
-        proof=dumps({"file": one.file.name, "verdict": verdict.stored()}).encode(),
+        proof=dumps({"file": file.name, "verdict": verdict.stored()}).encode(),
     )
     key, session = case.member.key, case.session
     call = add_look(session, case.channel, case.member, found, kind="lookup", key=key, now=case.now)

@@ -11,7 +11,7 @@ behind the place that was read already, is found by nothing else.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -224,11 +224,13 @@ def _received(
     if not news:
         return 0
     raw = b"[" + b",".join(news) + b"]"
+    # what is new is known: what became again as it was, without a moment, comes under its own key
+    key = f"{turn.kind}-{now.astimezone(UTC):%Y%m%dT%H%M%S.%f}-{sha256_hex(raw)}"
     receipt = versions.receive(
         session,
         company_id=asked.connection.company_id,
         source_id=asked.connection.id,
-        delivery_key=f"{turn.kind}-{sha256_hex(raw)}",
+        delivery_key=key,
         kind=turn.kind,
         headers={},
         raw=raw,

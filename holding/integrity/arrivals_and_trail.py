@@ -40,6 +40,7 @@ AFTER: dict[str, PushState] = {
     "posting.refused": PushState.REFUSED,
     "posting.later": PushState.REFUSED,
     "posting.waits": PushState.REFUSED,
+    "posting.overtaken": PushState.REFUSED,
     "posting.conflict": PushState.CONFLICT,
     "posting.linked": PushState.ACCEPTED,
     "posting.contradicted": PushState.CONFLICT,

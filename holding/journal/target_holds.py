@@ -32,6 +32,7 @@ NUMBER_TAKEN = "PSH03"
 WORKERS_DIED = "PSH04"
 TOO_LARGE = "PSH05"
 TWO_E_INVOICES = "PSH06"
+MOVED = "PSH07"
 REFUSED = "TGT01"
 CONFLICT = "TGT02"
 NO_ANSWER = "TGT03"
@@ -47,6 +48,7 @@ NAMES = {
     WORKERS_DIED: "push.workers_died",
     TOO_LARGE: "push.too_large",
     TWO_E_INVOICES: "push.two_e_invoices",
+    MOVED: "push.other_system_before",
     REFUSED: "target.refused",
     CONFLICT: "target.conflict",
     NO_ANSWER: "target.no_answer",
@@ -63,8 +65,8 @@ NAMES = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """Why a posting cannot go on; `target_code` is the target's own word, if it gave one (of a
-    party that is not in use: which one; of a file that people carry: its name; of a second
-    e-Invoice: the other connection), and `owner` the team that the rules name for it. With
+    party that is not in use: which one; of a file that people carry: its name; of what
+    another connection has: which), and `owner` the team that the rules name for it. With
     `decided`, a person may let it pass.
     """
 
@@ -200,7 +202,7 @@ _WAYS = {
         "a person links it to the existing document, skips this one, or posts it as an"
         " additional document"
     ),
-    TWO_E_INVOICES: "a person skips it, or decides to post it here too",
+    **dict.fromkeys((TWO_E_INVOICES, MOVED), "a person skips it, or decides to post it here too"),
     TOTALS: (
         "the accounting system shows the total that was sent, or a person accepts the difference"
     ),
@@ -267,6 +269,9 @@ def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey,
         named = f"{connection}:e-Invoice {trouble.target_code}"
         both = f"e-Invoices are made in {trouble.target_code} and {connection}"
         return CauseKey(CauseKind.TARGET, named), both
+    if trouble.code == MOVED:
+        before = f"Documents were posted to {trouble.target_code} before"
+        return CauseKey(CauseKind.TARGET, f"{connection}:moved {trouble.target_code}"), before
     if trouble.code == TOTALS:
         day = posting.doc_date.isoformat() if posting.doc_date else "no day"
         said = f"{posting.doc_type.replace('_', ' ').capitalize()} totals of {day} differ in"

@@ -65,6 +65,7 @@ _OF_FINDING: Final[Mapping[str, Topic]] = {
     WINDOW_OVER: Topic.E_INVOICE,
     TWO_E_INVOICES: Topic.DUPLICATES,
     "PSH06": Topic.DUPLICATES,
+    "PSH07": Topic.DUPLICATES,
     FORGOTTEN: Topic.DUPLICATES,
     NOT_UNPAID: Topic.DUPLICATES,
     TOO_MUCH: Topic.DUPLICATES,

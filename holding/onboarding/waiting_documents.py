@@ -19,7 +19,7 @@ from connectors import registry
 from connectors.contract import Target
 from connectors.contract.schema import DocumentSchema
 from holding.connections.own_settings import own_settings
-from holding.journal import second_e_invoices
+from holding.journal import sales_elsewhere
 from holding.journal.evidence import action_of
 from holding.onboarding.waiting_payments import WaitingPayments
 from holding.programs.world import locked_through, program
@@ -97,7 +97,7 @@ def _each(
                 yield from ((row.number, one) for one in unpaid.wrong(schema, document))
         yield from ((row.number, one) for one in _too_late(action, row.e_invoice_at, now))
         if action == "create" and row.elsewhere is not None:
-            twice = second_e_invoices.trouble(session, row.id, row.elsewhere)
+            twice = sales_elsewhere.trouble(session, row.id, row.elsewhere)
             if twice is not None:
                 todo = "Let one of both post it, or set e_invoices=none where none are made."
                 yield row.number, (TWO_E_INVOICES, twice.words, todo)
@@ -116,7 +116,7 @@ _READY = (
         Posting.action,
         Posting.content,
         Posting.e_invoice_at,
-        second_e_invoices.SENT_ELSEWHERE.label("elsewhere"),
+        sales_elsewhere.SENT_ELSEWHERE.label("elsewhere"),
     )
     .where(Posting.connection_id == bindparam("connection"), Posting.content.is_not(None))
     .where(Posting.state == PostingState.READY)

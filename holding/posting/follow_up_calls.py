@@ -8,7 +8,7 @@ that was refused as a whole; each is one commit before any byte leaves. Not here
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from connectors.contract import Payload
@@ -16,11 +16,14 @@ from holding.connections import limits
 from holding.connections.channel import Channel, Desk
 from holding.journal import target_holds
 from holding.journal.evidence import request_key
-from holding.journal.posting_claims import lock_families
+from holding.journal.posting_claims import STOPPED, lock_families
 from holding.journal.push_rows import Flight, Member, add_flight, push_lease
 from holding.journal.returned_claims import put_back_each
 from holding.lifecycle.states import move_posting, move_push
-from holding.tables import Posting, Request
+from holding.posting import results
+from holding.posting.push import Case
+from holding.store import bulk
+from holding.tables import Evaluation, Posting, Push, Record, Request, Revision
 from holding.tables.row_states import PushState
 from rules.values.posting_states import PostingState
 
@@ -39,7 +42,8 @@ def again(
     desk: Desk, channel: Channel, request_id: int, members: Sequence[Member]
 ) -> Flight | None:
     """The same pushes once more, same numbers and keys; same bytes where nobody dropped out. They
-    stay doubts while the connection is paused.
+    stay doubts while the connection is paused. What its record does not say any more is not sent:
+    nothing of it arrived, so the record is judged, and that says what goes.
     """
     with desk.database.write() as session:
         families = [one.claim.family for one in members]
@@ -50,6 +54,8 @@ def again(
             return None
         old = session.get_one(Request, request_id)
         name = old.headers.get(":batch", "")
+        moved = _moved_on(session, members)
+        _have_judged(session, desk, channel, [m for m in members if m.claim.posting_id in moved])
         mine = tuple(one for one in members if _take_up(session, desk, one))
         if not mine:
             return None
@@ -71,6 +77,42 @@ def again(
         target_holds.settle(session, [one.record_id for one in mine], ())
         limits.spend(session, channel, _cost(channel, name))
     return flight
+
+
+def _moved_on(session: Session, members: Sequence[Member]) -> frozenset[int]:
+    """The postings of records that something happened to since they were sent, or to what they
+    were judged by; and those of a route that stopped.
+
+    A record that was woken is judged in vain until the answer, and stays due. One that is due when
+    its decision runs out, or since then, is due by the clock alone: what was sent stays right.
+    """
+    woken = or_(Evaluation.valid_until.is_(None), Record.due_at < Evaluation.valid_until)
+    ruled_anew = exists().where(
+        Revision.company_id == Posting.company_id, Revision.at >= Push.made_at
+    )
+    changed = or_(
+        Record.version_id != Posting.version_id,
+        and_(Record.due_at.is_not(None), woken),
+        Record.lease_until.is_not(None),
+        ruled_anew,
+        STOPPED,
+    )
+    query = (
+        select(Posting.id)
+        .join(Record, Record.id == Posting.record_id)
+        .join(Push, Push.id == Posting.push_id)
+        .join(Evaluation, Evaluation.id == Push.evaluation_id)
+        .where(bulk.among(Posting.id, [one.claim.posting_id for one in members]), changed)
+    )
+    return frozenset(session.scalars(query))
+
+
+def _have_judged(session: Session, desk: Desk, channel: Channel, moved: Sequence[Member]) -> None:
+    """Their pushes are over, and they stand as before them."""
+    now, causes = desk.clock.now(), set[int]()
+    for one in moved:
+        results.overtaken(Case(session, desk, channel, one, now, causes))
+    target_holds.settle(session, [one.record_id for one in moved], causes)
 
 
 def parted(members: Sequence[Member], sends: int) -> list[Sequence[Member]]:

@@ -17,7 +17,7 @@ from connectors.contract import Action
 from holding.approvals import consent
 from holding.approvals.consent import posting_hash
 from holding.connections.channel import Channel
-from holding.journal import run_counts, second_e_invoices, target_holds
+from holding.journal import run_counts, sales_elsewhere, target_holds
 from holding.journal.earlier_calls import skipped_unseen
 from holding.journal.evidence import action_of, ours, push_key, theirs_of
 from holding.journal.posting_claims import (
@@ -136,8 +136,9 @@ def check(
         if isinstance(verdict, Checked) and claim.family in sending:
             verdict = NotNow()  # one at a time for each family
         if isinstance(verdict, Checked) and seen is not None and seen.elsewhere is not None:
-            twice = second_e_invoices.trouble(session, claim.posting_id, seen.elsewhere)
-            verdict = twice or verdict
+            here, there = claim.posting_id, seen.elsewhere
+            twice = sales_elsewhere.trouble(session, here, there)
+            verdict = twice or sales_elsewhere.moved(session, here, there) or verdict
         if isinstance(verdict, Checked) and not channel.shows(verdict.posting.doc_type):
             verdict = _unseen(session, verdict)
         if isinstance(verdict, Checked) and verdict.action == "create":
@@ -291,7 +292,7 @@ def _surrounded(lock: bool) -> Select[Any]:
             busy.label("busy"),
             outdated.label("outdated"),
             taken.label("taken"),
-            second_e_invoices.SENT_ELSEWHERE.label("elsewhere"),
+            sales_elsewhere.SENT_ELSEWHERE.label("elsewhere"),
             _LAST_PUSH.label("pushes"),
             _ACCEPTED.label("accepted"),
         )

@@ -22,6 +22,7 @@ from holding.journal.posting_claims import Claim
 from holding.journal.push_rows import keep_alike
 from holding.journal.target_holds import Trouble
 from holding.lifecycle.causes import UNSEEN, WITHDRAWN
+from holding.lifecycle.changes import wake_records
 from holding.lifecycle.states import move_posting
 from holding.posting.push import FREE, Case, close_push, locked, move, owned, tell
 from holding.posting.taken_documents import Taken, posted_each
@@ -105,6 +106,22 @@ def again_later(case: Case, answer: Answer) -> bool:
     _take_back(case, posting, answer, tries=tries, due_at=case.now + pause)
     say = f"{number} was not accepted now and is sent again automatically. {answer.words}"
     tell(case, "posting.later", say, seconds=str(round(pause.total_seconds(), 1)))
+    return True
+
+
+def overtaken(case: Case) -> bool:
+    """Nothing of it arrived, and by now its record may say otherwise: the push is over, and judging
+    the record says what is sent. What is still the same goes then, and waits for no other run.
+    """
+    posting = owned(case)
+    if posting is None:
+        return False
+    words = "Its record changed, or is checked again, before anything of it arrived."
+    answer = Answer(kind="temporary", error_class="temporary", words=words)
+    number, tries = posting.number, _tries(case, posting)
+    _take_back(case, posting, answer, tries=tries, due_at=case.now)
+    wake_records(case.session, [case.member.record_id], case.now)
+    tell(case, "posting.overtaken", f"{number} was not sent again as it was. {words}")
     return True
 
 

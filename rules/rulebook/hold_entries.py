@@ -112,6 +112,12 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
         "A person skips it, or decides to post it here too",
         Blocks.SENDING,
     ),
+    "PSH07": HoldEntry(
+        Placer.CLEARPOST,
+        Releaser.DECIDES,
+        "A person skips it, or decides to post it here too",
+        Blocks.SENDING,
+    ),
     "RND01": _by_rules(_OWNER, "Amounts within the tolerance, or a new version"),
     "RND02": _by_rules(_OWNER, "Amounts that agree, or a new version"),
     "RND03": _by_rules(_NOBODY, "Rules that round as the accounting system does"),

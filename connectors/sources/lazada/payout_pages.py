@@ -7,6 +7,7 @@ A statement does not name its transactions: they name its days, and it is made i
 the last of them. So a statement has those whose days end before its own.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Final
@@ -85,8 +86,10 @@ def _of(rows: list[Given] | NoPage, made: date) -> list[Given]:
 
 
 def _rows(shop: Shop, made: date, since: date) -> list[Given] | NoPage:
-    """All transactions of these days."""
-    found: list[Given] = []
+    """All transactions of these days, each once: while they are read the list may grow, and show
+    the last of a page on the next one, too.
+    """
+    found: dict[str, Given] = {}
     for page in range(_PAGES):
         asked = {
             "start_time": since.isoformat(),
@@ -102,9 +105,9 @@ def _rows(shop: Shop, made: date, since: date) -> list[Given] | NoPage:
             return NoPage(
                 words="Lazada answered with something that is not a list of transactions."
             )
-        found += part
+        found |= {json.dumps(one, sort_keys=True, default=str): one for one in part}
         if len(part) < SIZE:
-            return found
+            return list(found.values())
     return NoPage(
         words=f"Lazada shows more than {_PAGES * SIZE:,} transactions of {AROUND.days} days."
     )

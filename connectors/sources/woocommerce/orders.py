@@ -8,6 +8,7 @@ tax, and the price of a piece. Whether lines and total agree is for the rules to
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, DecimalException
 from typing import Final
@@ -33,7 +34,8 @@ def records_of(
     errors = _no_lists(place, order)
     if errors:
         return (), errors
-    found = [_order(place, order, zone), *_refunds(place, order, zone)]
+    first = _order(place, order, zone)
+    found = [first, *(_as_of(first, one) for one in _refunds(place, order, zone))]
     records, wrong = sorted_out(found)
     return ((), wrong) if wrong else (records, ())
 
@@ -75,6 +77,13 @@ def _order(place: str, order: Given, zone: ZoneInfo) -> Read:
     }
     lines = list(_lines(place, order))
     return _read(ORDER, RawRecord(Cell(f"{place}.id", order.get("id")), head, lines), zone)
+
+
+def _as_of(order: Read, refund: Read) -> Read:
+    """The refund as its order had it: it has no moment of its own, and a delivery may come late."""
+    if isinstance(order, IncomingRecord) and isinstance(refund, IncomingRecord):
+        return replace(refund, stamp=order.stamp)
+    return refund
 
 
 def _refunds(place: str, order: Given, zone: ZoneInfo) -> Iterator[Read]:

@@ -23,6 +23,9 @@ _HEADINGS: Final[Mapping[str, tuple[str, ...]]] = {
     "total": ("finaltotal", "nettotal", "total", "docamt", "paymentamt", "amount"),
 }
 """What a column may be called, the clearest first: it is taken wherever it stands."""
+_CANCELLED: Final = ("cancelled", "canceled", "void", "voided")
+"""Likewise a column that not every listing has, and what it says of a document that is."""
+_YES: Final = frozenset({"t", "true", "y", "yes", "1", *_CANCELLED})
 _HEAD_WITHIN: Final = 20  # rows: a printed listing has its title above the columns
 _DAYS: Final = ("%Y-%m-%d", "%d/%m/%Y", "%d-%m-%Y")
 _LARGEST: Final = Decimal(10) ** 15
@@ -56,7 +59,8 @@ def _head(sheet: Sheet) -> tuple[int, Mapping[str, int]] | None:
             if not columns.keys().isdisjoint(known)
         }
         if found.keys() == _HEADINGS.keys():
-            return number, found
+            more = next((columns[word] for word in _CANCELLED if word in columns), None)
+            return number, found if more is None else {**found, _CANCELLED[0]: more}
     return None
 
 
@@ -75,6 +79,7 @@ def _listed(number: int, row: Row, columns: Mapping[str, int]) -> Listed:
         date=_day(row.get(columns["date"])),
         total=_amount(row.get(columns["total"])),
         row=number,
+        cancelled=_bare(row.get(columns.get(_CANCELLED[0], -1)) or "") in _YES,
     )
 
 

@@ -240,6 +240,27 @@ def test_a_payout_that_cannot_be_read_is_told_and_asked_for_again_behind_the_ord
     assert after[3:5] == ["2026-11-16", None]
 
 
+def test_a_transaction_that_moves_to_the_next_page_meanwhile_is_paid_once() -> None:
+    """What is new stands first in the list, and pushes the last of a page to the next one."""
+    others = [{**ROWS[0], "transaction_number": f"MY1042-X{n:03}"} for n in range(499)]
+    others = [{**one, "statement": "16 Nov 2026 - 22 Nov 2026"} for one in others]
+    first = [*others, ROWS[0]]
+    pages = [LIST, {"code": "0", "data": first}, {"code": "0", "data": ROWS}]
+    (whole,) = last_reading(Answers(*pages)).found
+    assert {one.kind: one.body for one in whole.records} == records(STATEMENT)
+    assert [one["transaction_number"] for one in json.loads(whole.raw)["transactions"]] == [
+        one["transaction_number"] for one in ROWS
+    ]
+
+
+def test_transactions_that_differ_in_their_numbers_alone_are_two() -> None:
+    twin = {**ROWS[0], "transaction_number": "MY1042-A2"}
+    (whole,) = last_reading(Answers(LIST, {"code": "0", "data": [*ROWS, twin]})).found
+    told = {one.kind: one.body for one in whole.records}
+    amount, before = Decimal(ROWS[0]["amount"]), Decimal("107.00")
+    assert Decimal(told["order_payment"]["amount"]) == before + amount
+
+
 def test_a_statement_of_more_than_a_week_is_asked_for_from_its_first_day() -> None:
     month = [{**one, "statement": "16 Oct 2026 - 15 Nov 2026"} for one in ROWS]
     http = Answers(LIST, {"code": "0", "data": month})

@@ -18,7 +18,7 @@ BACK = timedelta(minutes=10)
 @dataclass
 class Shelf:
     """Shows its changes by their moment, two a page; `answer` is told instead once, `wrong` beside
-    each page.
+    each page. Where they are not `stamped`, no record says when it was changed.
     """
 
     changes: list[tuple[datetime, str, str]] = field(default_factory=list)
@@ -27,6 +27,7 @@ class Shelf:
     answer: NoPage | None = None
     wrong: NoPage | None = None
     calls_a_minute: int = 6_000
+    stamped: bool = True
     meanwhile: Callable[[], None] = lambda: None
 
     name = "shelf"
@@ -58,22 +59,21 @@ class Shelf:
         left = sorted(one for one in self.changes if one[0] >= moment)[skip:]
         if len(left) > 2:
             after = json.dumps([since, skip + 2])
-            return Page(found=_all(left[:2]), after=after, more=True, wrong=self.wrong)
+            return Page(found=self._all(left[:2]), after=after, more=True, wrong=self.wrong)
         newest = max([moment + BACK, *(at for at, *_ in left)])
         after = self.begin(newest - BACK)
-        return Page(found=_all(left), after=after, more=False, wrong=self.wrong)
+        return Page(found=self._all(left), after=after, more=False, wrong=self.wrong)
+
+    def _all(self, changes: Sequence[tuple[datetime, str, str]]) -> list[Pulled]:
+        return [_pulled(*one, stamped=self.stamped) for one in changes]
 
 
-def _all(changes: Sequence[tuple[datetime, str, str]]) -> list[Pulled]:
-    return [_pulled(*one) for one in changes]
-
-
-def _pulled(at: datetime, number: str, total: str) -> Pulled:
+def _pulled(at: datetime, number: str, total: str, *, stamped: bool) -> Pulled:
     raw = json.dumps({"number": number, "total": total, "at": at.isoformat()}).encode()
     if total == "x":
         error = RowError(where="order.total", value=total, message="No number.", hint="Correct it.")
         return Pulled(raw=raw, errors=(error,))
-    stamp = at.isoformat()
+    stamp = at.isoformat() if stamped else None
     body: dict[str, object] = {"number": number, "status": "paid", "total": total}
     record = IncomingRecord(kind="order", external_id=number, number=number, stamp=stamp, body=body)
     return Pulled(raw=raw, records=(record,))

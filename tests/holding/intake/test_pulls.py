@@ -19,7 +19,7 @@ from holding.intake.pulls import PullCount
 from holding.intake.versions import receive
 from holding.refusal import Refusal
 from holding.store.database import Database
-from holding.tables import Company, Delivery, Pull
+from holding.tables import Company, Delivery, Pull, Version
 from tests.holding.intake.pulling import MINUTES, SECOND, Read, row, told, versions
 from tests.holding.intake.shelf import Shelf
 from tests.support.clock import SetClock
@@ -76,6 +76,22 @@ def test_what_is_read_again_makes_nothing(
     assert versions(database)[-1] == ("N1", 2)
     with database.read() as session:
         assert session.query(Delivery).count() == before + 1
+
+
+def test_what_becomes_again_as_it_was_is_a_version_too(
+    shelf: Shelf, read: Read, database: Database, clock: SetClock
+) -> None:
+    """A payout tells no moment of its change: it may be paid, fail, and be paid."""
+    began, shelf.stamped = clock.now(), False
+    for total in ("1.00", "2.00", "1.00", "2.00"):
+        shelf.changes = [(began, "P1", total)]
+        assert read().new == 1
+        clock.advance(15 * MINUTES)
+    assert versions(database) == [("P1", n) for n in (1, 2, 3, 4)]
+    assert read().new == 0
+    with database.read() as session:
+        bodies = [one.body for one in session.query(Version).order_by(Version.no)]
+    assert [(body or {})["total"] for body in bodies] == ["1.00", "2.00", "1.00", "2.00"]
 
 
 def test_it_is_not_asked_before_its_time_nor_while_it_is_paused(

@@ -1,0 +1,142 @@
+"""A company moves to another accounting system: what is in the old one is not posted once more."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from connectors import registry
+from connectors.targets.aiaccount.connector import FORM
+from holding.access.actors import SYSTEM
+from holding.connections.setup import set_key
+from holding.exceptions import releases
+from holding.exceptions.holds import Done
+from holding.tables import Cause, Hold
+from tests.holding.desks import KEYS
+from tests.holding.life import NUMBERED, SMALL, TABLES, Begun, Life
+from tests.holding.shop import FILES
+from tests.support.books import CREDIT_NOTE, INVOICE, Books
+from tests.support.factories import add_target
+from tests.support.simulator import DEMO_KEY
+
+OLD = NUMBERED + TABLES
+NEW = OLD.replace("aiaccount", "newbooks")
+TOUCHED: dict[str, Any] = {**SMALL, "created_by": "siti"}  # nothing that any document says
+
+
+@dataclass
+class Moved:
+    """The shop with two accounting systems, of which its rules name one at first."""
+
+    life: Life
+    new: Books
+
+    def hold(self) -> Hold:
+        with self.life.shop.database.read() as session:
+            (hold,) = self.life.shop.holds(session, "NS-1")
+        return hold
+
+    def move(self, rules: str = NEW) -> None:
+        self.life.shop.publish(FILES | {"shop.rules": rules})
+        self.life.work()
+
+
+@pytest.fixture
+def moved(begun: Begun, monkeypatch: pytest.MonkeyPatch) -> Moved:
+    """Neither system makes e-Invoices: what both may have of one sale no other rule forbids."""
+    life, form = begun(FILES | {"shop.rules": OLD}), replace(FORM, e_invoices=None)
+    schemas = tuple(replace(one, target="newbooks") for one in (INVOICE, CREDIT_NOTE))
+    new = Books(name="newbooks", documents=schemas, form=form)
+    life.books.form = form
+    monkeypatch.setattr(registry, "_TARGETS", (life.books, new))
+    shop, settings = life.shop, {"company_id": "C-2", "base_url": "http://127.0.0.1:1"}
+    with shop.database.write() as session:
+        made = add_target(session, shop.company, "newbooks", settings, shop.now).id
+        set_key(session, SYSTEM, made, DEMO_KEY, now=shop.now, keys=KEYS)
+    life.arrive("NS-1", **SMALL)
+    assert life.books.effects == [("create", "NS-1-1")]
+    return Moved(life, new)
+
+
+def test_what_is_in_the_old_books_waits_for_a_person(moved: Moved) -> None:
+    moved.move()
+    moved.life.arrive("NS-1", **TOUCHED)
+    assert moved.new.effects == []
+    hold = moved.hold()
+    assert (hold.code, hold.error_class, hold.route) == (
+        "PSH07",
+        "duplicate",
+        "newbooks.sales_invoice",
+    )
+    assert hold.message == (
+        "NS-1-1 was posted to aiaccount, by a posting rule that is not in force any more. It would"
+        " be in both accounting systems."
+    )
+    assert hold.would_pass == "a person skips it, or decides to post it here too"
+    with moved.life.shop.database.read() as session:
+        label = session.scalar(select(Cause.label).where(Cause.id == hold.cause_id))
+    assert label == "Documents were posted to aiaccount before"
+
+
+def test_what_is_new_goes_to_the_new_books(moved: Moved) -> None:
+    moved.move()
+    moved.life.arrive("NS-2", **SMALL)
+    assert moved.new.effects == [("create", "NS-2-1")]
+
+
+def test_a_person_has_it_posted_there_too(moved: Moved) -> None:
+    moved.move()
+    moved.life.arrive("NS-1", **TOUCHED)
+    shop = moved.life.shop
+    with shop.database.write() as session:
+        told = releases.release(
+            session, shop.actor("lim"), moved.hold().id, "the old books end", shop.now
+        )
+    assert isinstance(told, Done), told
+    moved.life.work()
+    assert moved.new.effects == [("create", "NS-1-1")]
+    assert moved.life.held("NS-1") == []
+
+
+def test_who_released_something_else_has_not_decided_it(moved: Moved) -> None:
+    moved.move()
+    moved.life.arrive("NS-1", **{**TOUCHED, "total": "95.00"})
+    assert moved.hold().code == "CHK01"
+    shop = moved.life.shop
+    with shop.database.write() as session:
+        told = releases.release(session, shop.actor("lim"), moved.hold().id, "rounded", shop.now)
+    assert isinstance(told, Done), told
+    moved.life.work()
+    assert moved.hold().code == "PSH07"
+    assert moved.new.effects == []
+
+
+def test_a_person_skips_it(moved: Moved) -> None:
+    moved.move()
+    moved.life.arrive("NS-1", **TOUCHED)
+    shop = moved.life.shop
+    with shop.database.write() as session:
+        told = releases.reject(
+            session, shop.actor("lim"), moved.hold().id, "it is in the old books", shop.now
+        )
+    assert isinstance(told, Done), told
+    moved.life.work()
+    assert (moved.new.effects, moved.life.held("NS-1")) == ([], [])
+
+
+def test_what_the_old_books_have_made_void_goes_to_the_new_ones(moved: Moved) -> None:
+    moved.life.arrive("NS-1", **SMALL, status="cancelled")
+    assert moved.life.books.shelf["NS-1-1"].void
+    moved.move()
+    moved.life.arrive("NS-1", **TOUCHED)
+    assert [act for act, _ in moved.new.effects] == ["create"]
+
+
+def test_rules_that_name_both_systems_post_to_both(moved: Moved) -> None:
+    target, post, edits = (NUMBERED.index(f"\n{one}") for one in ("target", "post", "on edit"))
+    parts = (NUMBERED[target : NUMBERED.index("\nrecord")], NUMBERED[post:edits], TABLES)
+    second = "\n".join(parts).replace("aiaccount", "newbooks")
+    moved.move(OLD + second)
+    moved.life.arrive("NS-1", **TOUCHED)
+    assert moved.new.effects == [("create", "NS-1-1")]
