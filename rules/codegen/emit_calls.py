@@ -196,6 +196,10 @@ class Calls(Pen):
             moment = self.held(node.args[0])
             code, known = self.guard(f"{moment.code}.astimezone({zone}).date()", moment)
             return Atom(self.page.put(code), "date", known)
+        if node.name == "e_invoice_class":
+            given = self.held(node.args[0])
+            ask = self.page.number(self.compiler.calls.class_of(node), id(node))
+            return Atom(self.page.put(self.guard(f"{ask}({given.code})", given)[0]), "text")
         if self.compiler.units is not None:
             if node.name in CONVERT:
                 return self._converted(node, self.compiler.units)

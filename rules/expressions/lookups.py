@@ -48,12 +48,14 @@ class Memory(Generic[T]):
 class Lookup:
     """One declared map: how it matches, what its values are, what a miss says."""
 
-    __slots__ = ("_memory", "declared", "how", "kind", "name")
+    __slots__ = ("_memory", "declared", "how", "kind", "name", "remembered")
 
     def __init__(self, declared: n.Map) -> None:
         self.declared = declared
         self.name = declared.name
         self._memory: Memory[tuple[Any, Use | None]] = Memory()
+        self.remembered = self._memory.of
+        """What was answered in a world: key -> the value first; what is not there is asked."""
         self.how = frozenset(declared.match)
         self.kind = declared.rows[0].value.kind if declared.rows else "text"
 
@@ -70,10 +72,6 @@ class Lookup:
         if found[1] is not None:
             run.uses.append(found[1])
         return found[0]
-
-    def remembered(self, world: World) -> dict[str, tuple[Any, Use | None]]:
-        """What was answered in this world: key -> the value first; what is not there is asked."""
-        return self._memory.of(world)
 
     def _find(self, world: World, key: str) -> tuple[Any, Use | None]:
         table = world.maps.get(self.name) or _EMPTY
@@ -127,12 +125,14 @@ class Lookup:
 class UnitTable:
     """The declared units: bases, and what a missing factor says."""
 
-    __slots__ = ("_memory", "bases", "declared")
+    __slots__ = ("_memory", "bases", "declared", "remembered")
 
     def __init__(self, declared: n.Units) -> None:
         self.declared = declared
         self.bases = Bases(declared.bases)
         self._memory: Memory[tuple[Conversion | Unknown, tuple[Use, ...]]] = Memory()
+        self.remembered = self._memory.of
+        """What was answered in a world: unit and item -> the conversion first."""
 
     def get(self, run: Run, unit: str, item: str) -> Conversion | Unknown:
         """The conversion of a unit of an item to its base, or the Unknown that says it lacks."""
@@ -146,12 +146,6 @@ class UnitTable:
             run.conversions[at] = found
         run.uses.extend(found[1])
         return found[0]
-
-    def remembered(
-        self, world: World
-    ) -> dict[tuple[str, str], tuple[Conversion | Unknown, tuple[Use, ...]]]:
-        """What was answered in this world: unit and item -> the conversion first."""
-        return self._memory.of(world)
 
     def _find(
         self, world: World, unit: str, item: str
