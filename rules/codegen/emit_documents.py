@@ -18,13 +18,12 @@ from rules.codegen.emit_expressions import Writer
 from rules.codegen.source_text import SHARED, Atom, Page, Source
 from rules.expressions.compiler import Assigned, Compiler, Wanted
 from rules.types.symbol_table import Scope
-from rules.values.canonical import NumberTexts
+from rules.values.canonical import TEXTS
 from rules.values.kinds import Type
 from rules.values.wording import wire
 
 _FINEST = Decimal("1E-12")
 _DECIMALS = frozenset({"money", "decimal", "quantity", "whole"})
-_TEXTS = {places: NumberTexts(places) for places in (0, 2)}
 _SMALL = 10**18
 """Numbers below it, multiplied and divided, are far from the bounds of numbers."""
 
@@ -124,7 +123,7 @@ def _text(page: Page, value: Atom, of: Type) -> str:
         return f"{value.code}.isoformat()"
     if value.kind == "decimal":
         places = 2 if of.kind == "money" else 0
-        return f"{page.number(_TEXTS[places], ('texts', places))}[str({value.code})]"
+        return f"{page.number(TEXTS[places], ('texts', places))}[str({value.code})]"
     return f"{page.number(wire)}({value.code}, {page.number(of, id(of))})"
 
 

@@ -55,7 +55,8 @@ def number_text(value: Decimal, places: int = 0) -> str:
     >>> number_text(Decimal("3.5000"), 2), number_text(Decimal("60.0")), number_text(Decimal("-0"))
     ('3.50', '60', '0')
     """
-    return _number_text(str(value), places)
+    text = str(value)  # much quicker than its format, for which only an exponent asks
+    return TEXTS[places][text] if places < len(TEXTS) else _number_text(text, places)
 
 
 class NumberTexts(dict[str, str]):
@@ -78,12 +79,11 @@ class NumberTexts(dict[str, str]):
 
 
 MOST_TEXTS = 16_384
+TEXTS = tuple(NumberTexts(places) for places in range(3))
+"""By the number of places, up to that of amounts."""
 
 
 def _number_text(text: str, places: int) -> str:
-    """The same of what str() says of it: much quicker than its format, for which only an exponent
-    asks.
-    """
     whole, _, rest = text.partition(".")
     if whole.isdecimal() and len(rest) == places and (not rest or rest.isdecimal()):
         return text
