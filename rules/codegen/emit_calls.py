@@ -236,7 +236,10 @@ class Calls(Pen):
         get = f"{self.page.number(table.get)}({ARGUMENT}, {', '.join(keys)})"
         if not self.bare:
             return get
-        seen = self.page.ahead(f"{self.page.number(table.remembered)}({ARGUMENT}.world)")
+        memory, world = self.page.number(table.memory), self.page.ahead(f"{ARGUMENT}.world")
+        seen = self.page.ahead(
+            f"seen[1] if (seen := {memory}.seen)[0] is {world} else {memory}.of({world})"
+        )
         note = self.page.ahead(f"{ARGUMENT}.entries.append")
         found = self.page.variable()
         key = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
