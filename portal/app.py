@@ -235,6 +235,12 @@ def _context() -> dict[str, object]:
 
 
 def _asset(name: str) -> str:
+    """The address of a file of ours, under whatever path the portal is reached."""
+    return _address(name, request.root_path)
+
+
+@lru_cache(maxsize=256)
+def _address(name: str, _root: str) -> str:
     return url_for("static", filename=name, v=_digest(name))
 
 

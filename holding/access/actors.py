@@ -12,7 +12,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from sqlalchemy import String, cast, func, or_, select
+from sqlalchemy import String, bindparam, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from holding.access.reach import EVERYTHING, Reach, of_ids
@@ -20,6 +20,7 @@ from holding.access.role_words import ACT_LABELS, any_of
 from holding.audit.events import COMMAND_LINE
 from holding.refusal import Refusal
 from holding.tables import Deputy, Membership, Person, SourceLimit
+from holding.tables.columns import NOW
 
 ROLES: Final = (
     "viewer",
@@ -242,25 +243,30 @@ _SOURCES = (
 )
 
 
+_OWN = Membership.person_id == bindparam("person")
+_LENDERS = select(Deputy.person_id).where(
+    Deputy.company_id == bindparam("company"),
+    Deputy.deputy_id == bindparam("person"),
+    Deputy.until_at > NOW,
+    Deputy.from_at <= NOW,
+    Deputy.ended_at.is_(None),
+)
+_OF_ANYBODY = select(Membership.person_id, Membership.role, _SOURCES.label("sources")).where(
+    Membership.company_id == bindparam("company")
+)
+_HELD = _OF_ANYBODY.where(_OWN)
+_HELD_OR_LENT = _OF_ANYBODY.where(or_(_OWN, Membership.person_id.in_(_LENDERS)))
+
+
 def _held_with_lenders(
     session: Session, company_id: int, person_id: int, now: datetime | None
 ) -> dict[int, _Held]:
     """Person id -> what they have: the person, and the people they stand in for."""
-    who = Membership.person_id == person_id
+    query, given = _HELD, {"company": company_id, "person": person_id, "now": now}
     if now is not None:
-        lenders = select(Deputy.person_id).where(
-            Deputy.company_id == company_id,
-            Deputy.deputy_id == person_id,
-            Deputy.until_at > now,
-            Deputy.from_at <= now,
-            Deputy.ended_at.is_(None),
-        )
-        who = or_(who, Membership.person_id.in_(lenders))
-    query = select(Membership.person_id, Membership.role, _SOURCES.label("sources")).where(
-        Membership.company_id == company_id, who
-    )
+        query = _HELD_OR_LENT
     found: dict[int, _Held] = {}
-    for row in session.execute(query):
+    for row in session.execute(query, given):
         reach = of_ids(map(int, (row.sources or "").split()))
         found.setdefault(row.person_id, _Held(set(), reach)).roles.add(row.role)
     return found

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from holding import tables
@@ -100,11 +100,7 @@ def sign_in(
 
 def person_of(session: Session, token: str, now: datetime) -> SignedIn | None:
     """Who holds this session now; None when it is unknown, over, revoked or the person disabled."""
-    found = session.execute(
-        select(tables.Session, tables.Person)
-        .join(tables.Person, tables.Person.id == tables.Session.person_id)
-        .where(tables.Session.token_hash == digest(token))
-    ).first()
+    found = session.execute(_SIGNED_IN, {"token_hash": digest(token)}).first()
     if found is None:
         return None
     row, person = found
@@ -119,6 +115,13 @@ def person_of(session: Session, token: str, now: datetime) -> SignedIn | None:
         stale=now - row.seen_at >= TOUCH_AFTER,
         settings=person.settings,
     )
+
+
+_SIGNED_IN = (
+    select(tables.Session, tables.Person)
+    .join(tables.Person, tables.Person.id == tables.Session.person_id)
+    .where(tables.Session.token_hash == bindparam("token_hash"))
+)
 
 
 def touch(session: Session, token: str, now: datetime) -> None:

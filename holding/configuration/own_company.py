@@ -10,16 +10,17 @@ from typing import Any
 from connectors.contract import declared_settings as declared
 from rules.decisions.own_company import COMPANY
 from rules.facts.world import Conflict
+from rules.values.canonical import value_of
 
 
-def conflicts(
-    body: Mapping[str, Any], settings: Mapping[str, Any], company: str
-) -> tuple[Conflict, ...]:
-    """That a record names another company than its source is bound to; case does not count."""
+def conflicts(body: Mapping[str, Any], settings: str, company: str) -> tuple[Conflict, ...]:
+    """That a record names another company than its source is bound to by its settings, which are
+    given as they are stored; case does not count.
+    """
     named = _text(body)
     if not named:
         return ()
-    bound = bound_to(settings, company)
+    bound = bound_to(value_of(settings), company)
     if named.casefold() == bound.casefold():
         return ()
     return (Conflict(COMPANY, named, (bound,)),)

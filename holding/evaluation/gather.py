@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import Select, Text, bindparam, select, type_coerce
 from sqlalchemy.orm import Session
 
 from holding.access.teams import FALLBACK_TEAM
@@ -21,6 +21,7 @@ from holding.intake.same_numbers import Known
 from holding.programs import world
 from holding.programs.posted_differences import ACCEPTED
 from holding.store import bulk
+from holding.store.row_objects import named
 from holding.tables import (
     Company,
     Connection,
@@ -101,9 +102,10 @@ def _cases(
 ) -> tuple[Case, ...]:
     by_id = {claimed.record_id: claimed for claimed in claims}
     ids = sorted(by_id)
-    rows = session.execute(_RECORDS, {"ids": ids}).all()  # those without a version are left out
-    near = around(session, company_id, ids, {row.family for row in rows})
-    return tuple(_case(row, by_id[row.id], near, judge) for row in rows)
+    rows = named(session.execute(_RECORDS, {"ids": ids}))  # those without a version are left out
+    changed = [row.id for row in rows if row.no > 1]
+    near = around(session, company_id, ids, {row.family for row in rows}, changed)
+    return tuple([_case(row, by_id[row.id], near, judge) for row in rows])
 
 
 _record, _version, _source = (table_of(one) for one in (Record, Version, Connection))
@@ -115,7 +117,7 @@ _RECORDS: Select[Any] = (
             "id", "type", "family", "state", "party_key", "number", "external_id", "seen_at"
         ],
         _source.c.connector,
-        _source.c.settings.label("source_settings"),
+        type_coerce(_source.c.settings, Text()).label("source_settings"),  # few records ask
         _company.c.code.label("company"),
         _version.c.id.label("version_id"),
         *_version.c["no", "sha256"],
@@ -139,7 +141,7 @@ def _teams(session: Session, company_id: int) -> dict[str, int]:
 _TEAMS = select(Team.name, Team.id).where(Team.company_id == bindparam("company")).order_by(Team.id)
 
 
-def _case(row: Row[Any], claimed: Claimed, near: Around, judge: world.Judge) -> Case:
+def _case(row: Any, claimed: Claimed, near: Around, judge: world.Judge) -> Case:
     subject = Subject(kind=row.type, source=row.connector, body=row.body or {}, version=row.no)
     if near.is_alone(row.id, row.family):
         return _alone(row, claimed, subject, near, judge)
@@ -192,9 +194,7 @@ def _case(row: Row[Any], claimed: Claimed, near: Around, judge: world.Judge) -> 
     )
 
 
-def _alone(
-    row: Row[Any], claimed: Claimed, subject: Subject, near: Around, judge: world.Judge
-) -> Case:
+def _alone(row: Any, claimed: Claimed, subject: Subject, near: Around, judge: world.Judge) -> Case:
     """The case of a record that nothing stands around, as of most that are new."""
     facts = Facts(
         first_seen=row.seen_at,
@@ -236,7 +236,7 @@ def _later_ones(record_id: int, postings: Sequence[PostingRow], near: Around) ->
 
 
 def _conflicts(
-    row: Row[Any], near: Around, history: Mapping[str, Sequence[str]], passed: frozenset[int]
+    row: Any, near: Around, history: Mapping[str, Sequence[str]], passed: frozenset[int]
 ) -> tuple[Conflict, ...]:
     """Whether it has become another, another has its number and no duplicate rule says so, or it is
     of another company.
@@ -267,7 +267,7 @@ def _still_counts(release: Release, postings: Sequence[PostingRow]) -> bool:
 
 
 def _shared(
-    row: Row[Any], subject: Subject, near: Around, judge: world.Judge, late: frozenset[int]
+    row: Any, subject: Subject, near: Around, judge: world.Judge, late: frozenset[int]
 ) -> tuple[dict[str, tuple[str, ...]], tuple[TargetDocument, ...]]:
     """Records with an equal reference, and documents with an equal number.
 

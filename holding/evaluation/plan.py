@@ -42,13 +42,15 @@ def plan(batch: Batch, judged: Judgment) -> Plan:
     left = {(row.route, row.seq): row for row in judged.case.postings}
     for decision in judged.outcome.decisions:
         decide(batch, made, decision, left)
-    for row in left.values():
-        _without_route(batch, made, row)
-    give_up(made, [row for row in left.values() if row.state not in UNSENT_STATES], set())
+    if left:
+        for row in left.values():
+            _without_route(batch, made, row)
+        give_up(made, [row for row in left.values() if row.state not in UNSENT_STATES], set())
     for one in made.postings:
         if one.before:
             require_move(one.before, one.state)
-    plan_parts.compare(batch, made)
+    if judged.case.holds:
+        plan_parts.compare(batch, made)
     made.state = _state(batch, made)
     return made
 

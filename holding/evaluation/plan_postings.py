@@ -7,6 +7,7 @@ the columns of a posting (plan_unsent.py), holds (plan_parts.py), the whole reco
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from holding.approvals.consent import content_hash, document_hash
 from holding.evaluation import plan_parts
@@ -14,22 +15,27 @@ from holding.evaluation.batch import Batch, PostingRow
 from holding.evaluation.plan_parts import Acting, Plan
 from holding.evaluation.plan_unsent import Unsent, bills_of, not_approved, staying, void
 from holding.tables.postings import UNSENT_STATES
+from rules.decisions.precedence import READY
 from rules.outcomes.outcome import NEEDS_APPROVAL, Decision, Finding, Step
 from rules.values.posting_states import PostingState
 
 DOES = frozenset({"create", "update", "void", "credit_note"})
 """Steps that touch the target."""
 HOLDING = frozenset({"hold", "approve"})
-DUE_SOME_DAY = frozenset({PostingState.READY, PostingState.HELD, PostingState.WAITING})
+HELD: Final = PostingState.HELD
+DUE_SOME_DAY = frozenset({READY, HELD, PostingState.WAITING})
 Rows = dict[tuple[str, int], PostingRow]
 
 
 def decide(batch: Batch, made: Plan, decision: Decision, rows: Rows) -> None:
     """The postings and holds of one route; what it speaks of is taken out of `rows`."""
-    own = [one for one in sorted(rows) if one[0] == decision.route] if rows else []
-    sent = [rows[one] for one in own if rows[one].state not in UNSENT_STATES]
+    sent: list[PostingRow] = []
+    if rows:
+        own = [one for one in sorted(rows) if one[0] == decision.route]
+        sent = [rows[one] for one in own if rows[one].state not in UNSENT_STATES]
     steps = [step for step in decision.plan if step.action in DOES]
-    findings = [f for f in decision.findings if f.severity in HOLDING]
+    found = decision.findings
+    findings = [f for f in found if f.severity in HOLDING] if found else []
     if sent:
         _Answered(batch, made, decision, rows, steps, sent).decide(findings)
     else:
@@ -45,8 +51,11 @@ def _first(
     findings: Sequence[Finding],
 ) -> None:
     """Nothing of the route was ever sent, or all of it was taken back: one posting, as planned."""
-    planned = [row.seq for (route, _), row in rows.items() if route == decision.route]
-    seq = steps[-1].seq if steps else min(planned, default=1)
+    if steps:
+        seq = steps[-1].seq
+    else:
+        planned = [row.seq for (route, _), row in rows.items() if route == decision.route]
+        seq = min(planned, default=1)
     row = rows.pop((decision.route, seq), None)
     document = decision.document
     one = Unsent(batch, made, decision, decision.route, seq, row, document)
@@ -57,18 +66,19 @@ def _first(
     if early := _before_cutover(batch, made, decision):
         made.postings.append(one.planned(PostingState.IGNORED, early))
         return
-    open_findings = not_approved(made, findings, row, one.hash)
     state = decision.state
-    if state == PostingState.HELD and not open_findings and document is not None:
-        state = PostingState.READY
-    if state == PostingState.HELD:
-        plan_parts.want(batch, made, open_findings, seq, document)
+    if state == HELD:
+        open_findings = not_approved(made, findings, row, one.hash)
+        if not open_findings and document is not None:
+            state = READY
+        else:
+            plan_parts.want(batch, made, open_findings, seq, document)
     if row is not None:
         state = one.after_trouble(row, state)
     bills = bills_of(steps[-1]) if steps else None
     reason = decision.reason or (decision.wait.text if decision.wait else "")
     made.postings.append(one.planned(state, reason, bills=bills))
-    if state == PostingState.READY:
+    if state == READY:
         rest(batch, made, decision, rows, seq + 1)
 
 
@@ -76,9 +86,11 @@ def _before_cutover(batch: Batch, made: Plan, decision: Decision) -> str:
     """Why nothing is posted of a document that is dated before the first day of this product; what
     the rules leave out keeps their reason.
     """
+    if batch.starts_on is None:
+        return ""
     outcome, document = made.judged.outcome, decision.document
     day = document.date if document else outcome.doc_date if outcome else None
-    if batch.starts_on is None or day is None or decision.state not in DUE_SOME_DAY:
+    if day is None or decision.state not in DUE_SOME_DAY:
         return ""
     if day >= batch.starts_on:
         return ""

@@ -18,7 +18,8 @@ from holding.lifecycle.causes import TOTALS, UNSEEN, WITHDRAWN
 from holding.tables.columns import to_minor
 from holding.tables.postings import ENDED
 from rules.decisions.gates import EARLY
-from rules.outcomes.outcome import NEEDS_APPROVAL, Decision, Document, Finding, Step
+from rules.decisions.precedence import READY
+from rules.outcomes.outcome import NEEDS_APPROVAL, Decision, Document, Finding, Step, Verdict
 from rules.values.canonical import number_text
 from rules.values.posting_states import PostingState
 
@@ -106,7 +107,7 @@ class Unsent:
             connection_id=self.batch.targets[route.target].id,
             doc_type=route.document,
             finished_at=_finished(self.made, self.decision, self.row, in_parts=route.in_parts),
-            due_at=self._due(route.timing, content_hash_) if state == PostingState.READY else None,
+            due_at=self._due(route.timing, content_hash_) if state == READY else None,
             tries=self.row.tried(content_hash_) if self.row else 0,
             **self._shown(),
         )
@@ -161,18 +162,21 @@ def _finished(
     What goes early, or a gate, a `when` or a bill with nothing to bill keeps back, is not finished.
     """
     verdicts = made.judged.outcome.verdicts if made.judged.outcome else ()
-    kept_back = any(
-        (v.kind == "gate" and (v.result != "pass" or v.text == EARLY))
-        or (v.kind == "when" and v.result == "hit")
-        for v in verdicts
-        if v.route == decision.route
-    )
-    if kept_back or (decision.wait is not None and decision.wait.kind == "bill"):
+    if verdicts and any(_keeps_back(v) for v in verdicts if v.route == decision.route):
+        return None
+    if decision.wait is not None and decision.wait.kind == "bill":
         return None
     if row is not None and row.state not in ENDED and row.finished_at is not None:
         return row.finished_at
     came, linked = made.case.version_at, made.case.linked_at if in_parts else None
     return came if linked is None else max(came, linked)
+
+
+def _keeps_back(verdict: Verdict) -> bool:
+    """Whether a gate that is not passed or goes early, or a `when`, says that it is not done."""
+    if verdict.kind == "gate":
+        return verdict.result != "pass" or verdict.text == EARLY
+    return verdict.kind == "when" and verdict.result == "hit"
 
 
 def not_approved(
@@ -204,4 +208,5 @@ def void(made: Plan, row: PostingRow, hash_: str, content: Mapping[str, Any]) ->
 
 def bills_of(step: Step) -> list[list[str]] | None:
     """What a step bills: [line key, quantity], in the order of its document's lines."""
-    return [[key, number_text(quantity)] for key, quantity in step.billed.items()] or None
+    billed = step.billed
+    return [[key, number_text(quantity)] for key, quantity in billed.items()] if billed else None

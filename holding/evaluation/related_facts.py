@@ -87,9 +87,15 @@ _OF_RECORDS = ("postings", "holds", "approvals", "releases", "dated", "undo_unti
 
 
 def around(
-    session: Session, company_id: int, ids: Sequence[int], families: Iterable[int]
+    session: Session,
+    company_id: int,
+    ids: Sequence[int],
+    families: Iterable[int],
+    changed: Sequence[int],
 ) -> Around:
-    """Everything stored about these records and their families, read in one go a kind."""
+    """Everything stored about these records and their families, read in one go a kind; `changed`:
+    those of them that came as another than they are now.
+    """
     linked = _linked(session, company_id, ids)
     joined = _bodies(session, linked)
     other_ids = {o.record_id for found in linked.values() for os in found.values() for o in os}
@@ -109,17 +115,20 @@ def around(
         same = {o.record_id for key, os in found.items() if _compared(key) for o in os}
         alike.setdefault(record_id, set()).update(same)
         later[record_id].update(other for other in same if other > record_id)
+    releases = _by_record(session.scalars(_RELEASES, {"ids": list(ids)}))
+    dated = _dated(session, ids)
+    acted_on = {*postings, *releases, *dated}
     return Around(
         postings=postings,
         holds=_by_record(_holds(session, ids)),
         approvals=_approvals(session, family_rows),
-        releases=_by_record(session.scalars(_RELEASES, {"ids": list(ids)})),
-        dated=_dated(session, ids),
-        undo_until=operations.until(session, ids),
+        releases=releases,
+        dated=dated,
+        undo_until=operations.until(session, acted_on) if acted_on else {},
         linked=linked,
         bodies={key: body for key, (body, _) in joined.items()},
         arrived={key: at for key, (_, at) in joined.items()},
-        others=_by_record(batch.postings_of_records(session, other_ids)),
+        others=_by_record(batch.postings_of_records(session, other_ids) if other_ids else ()),
         family=family,
         decided=batch.decided_of_families(session, family_rows),
         days=days,
@@ -127,7 +136,7 @@ def around(
         twins=twins,
         later={record_id: frozenset(found) for record_id, found in later.items()},
         known=alike_of.known(session, [record_id for record_id, found in later.items() if found]),
-        first=_first(session, ids),
+        first=_first(session, changed) if changed else {},
     )
 
 
@@ -178,7 +187,7 @@ def _approvals(
 ) -> dict[int, list[StandingApproval]]:
     record_of = {row.id: row.record_id for row in postings}
     found: dict[int, list[StandingApproval]] = defaultdict(list)
-    for one in consent.standing(session, list(record_of)):
+    for one in consent.standing(session, list(record_of)) if record_of else ():
         found[record_of[one.posting_id]].append(one)
     return found
 

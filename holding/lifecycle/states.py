@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Case, and_, bindparam, case, exists, func, literal_column, select, update
@@ -35,10 +36,13 @@ def state_of(
     """The first of RECORD_STATES that any posting is in; an open hold counts as held; `empty` is
     where it stands without both.
     """
+    return _first(frozenset(postings), held) or empty
+
+
+@lru_cache(maxsize=1024)  # the same few for most records
+def _first(postings: frozenset[PostingState], held: bool) -> RecordState | None:
     found = set(map(str, postings)) | ({str(RecordState.HELD)} if held else set())
-    if not found:
-        return empty
-    return next(state for state in RECORD_STATES if state in found)
+    return next((state for state in RECORD_STATES if state in found), None)
 
 
 UNPOSTED = frozenset({RecordState.RECEIVED, RecordState.REFERENCE})

@@ -64,7 +64,7 @@ class _Words(TypeDecorator[Any]):
         return dialect.type_descriptor(ARRAY(BigInteger() if self.kind == "int" else Text()))
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        return dumps(list(value)) if dialect.name == "sqlite" else list(value)
+        return text_of(list(value)) if dialect.name == "sqlite" else list(value)
 
 
 class _Among(FunctionElement[bool]):

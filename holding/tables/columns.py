@@ -86,11 +86,15 @@ class Moment(TypeDecorator[datetime]):
         text = moment_text(value)
         return text if dialect.name == "sqlite" else value.astimezone(UTC)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """From the database."""
-        if value is None:
-            return None
-        return moment_of(value) if isinstance(value, str) else value.astimezone(UTC)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002
+        """From the database, without a call in between: every row has several."""
+        return _stored_moment
+
+
+def _stored_moment(value: str | datetime | None) -> datetime | None:
+    if value is None:
+        return None
+    return moment_of(value) if isinstance(value, str) else value.astimezone(UTC)
 
 
 def _value_of(text: str | None) -> Any:
@@ -107,12 +111,8 @@ class Json(TypeDecorator[Any]):
         """To the database."""
         return None if value is None else dumps(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
-        """From the database."""
-        return _value_of(value)
-
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002
-        """The same, without a call in between: each record that is judged has several."""
+        """From the database, without a call in between: each record that is judged has several."""
         return _value_of
 
 

@@ -10,6 +10,7 @@ taken off, and their holds are read. For a person of some sources all holds are 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from heapq import nsmallest
 from typing import Any, NamedTuple, TypeVar
 
@@ -259,6 +260,12 @@ def held(session: Session, company_id: int) -> Select[int]:
     if narrowed(session):
         mine = select(func.count(func.distinct(Hold.record_id)))
         return mine.where(Hold.company_id == company_id, HOLD_OPEN)
+    return _held_of_all(company_id)
+
+
+@lru_cache(maxsize=256)
+def _held_of_all(company_id: int) -> Select[int]:
+    """The same of all sources, made once a company: every page asks it."""
     marked = select(TallyMark.record_id).where(TallyMark.company_id == company_id)
     tallied = select(func.coalesce(func.sum(HoldTally.records), 0)).where(
         HoldTally.company_id == company_id, HoldTally.cause_id == WHOLE_RECORD

@@ -6,8 +6,10 @@ Here: one statement, for it is asked with every page. Not here: what waits while
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Label, func, select
 from sqlalchemy.orm import Session
 
 from holding.mappings.entries import unmapped
@@ -34,18 +36,7 @@ class Counts:
 def counts(session: Session, company_id: int, now: datetime) -> Question[Counts]:
     """What every page of a company says."""
     held = tally_figures.held(session, company_id).scalar_subquery()
-    missing = select(func.count()).where(*unmapped(company_id)).scalar_subquery()
-    stopped = (
-        select(func.aggregate_strings(RouteStop.route, " "))
-        .where(RouteStop.company_id == company_id, ROUTE_STOPPED)
-        .scalar_subquery()
-    )
-    query = select(
-        held.label("held"),
-        missing.label("missing"),
-        stopped.label("stopped"),
-        *heartbeats.signs(now),
-    )
+    query = select(held.label("held"), *_of(company_id), *heartbeats.signs(now))
     row = (yield query).one()
     return Counts(
         held=row.held,
@@ -53,3 +44,15 @@ def counts(session: Session, company_id: int, now: datetime) -> Question[Counts]
         workers=heartbeats.read(row, now),
         stopped=tuple(sorted(set((row.stopped or "").split()))),
     )
+
+
+@lru_cache(maxsize=256)
+def _of(company_id: int) -> tuple[Label[Any], ...]:
+    """Missing entries and stopped routes as columns, which are made once a company."""
+    missing = select(func.count()).where(*unmapped(company_id)).scalar_subquery()
+    stopped = (
+        select(func.aggregate_strings(RouteStop.route, " "))
+        .where(RouteStop.company_id == company_id, ROUTE_STOPPED)
+        .scalar_subquery()
+    )
+    return missing.label("missing"), stopped.label("stopped")

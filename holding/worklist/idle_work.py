@@ -10,10 +10,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import (
+    BigInteger,
+    BindParameter,
     Label,
     ScalarSelect,
     Select,
     and_,
+    bindparam,
     func,
     literal_column,
     or_,
@@ -102,15 +105,9 @@ def idle_work(
     workers = found or heartbeats.workers(session, now)
     if workers.running:
         return None
-    records = _due_or_left(_RECORDS, Record, Record.company_id, company_id)
-    documents = _due_or_left(_DOCUMENTS, Posting, Connection.company_id, company_id)
-    runs = _RUNS if company_id is None else _RUNS.where(Schedule.company_id == company_id)
-    query = select(
-        _count(*records).label("records"),
-        _count(*documents).label("documents"),
-        _count(runs).label("runs"),
-    )
-    row = session.execute(query, {"now": now}).one()
+    row = session.execute(
+        _OF_ALL if company_id is None else _OF_ONE, {"now": now, "company": company_id}
+    ).one()
     gone = (now - workers.seen_at).total_seconds() if workers.seen_at else 0.0
     return IdleWork(workers.seen_at, int(gone) // 60, row.records, row.documents, row.runs)
 
@@ -139,8 +136,11 @@ _RUNS = (
 )
 
 
+_COMPANY: BindParameter[int] = bindparam("company", type_=BigInteger())
+
+
 def _due_or_left(
-    found: Select[Any], table: type[Record | Posting], owner: Any, company_id: int | None
+    found: Select[Any], table: type[Record | Posting], owner: Any, *, of_one: bool
 ) -> tuple[Select[Any], ...]:
     """What is due, and what a dead worker had in hand. Each is asked apart, and has an index:
     for both in one term SQLite reads every row of the company, and so it would for the second by
@@ -148,15 +148,31 @@ def _due_or_left(
     """
     due = found.where(text(f"{table.__tablename__}.{DUE}"), table.due_at <= NOW)
     left = found.where(text(f"{table.__tablename__}.{LEASED}"), table.lease_until <= NOW)
-    if company_id is None:
+    if not of_one:
         return due, left
-    return due.where(owner == company_id), left.where(table.company_id + 0 == company_id)
+    return due.where(owner == _COMPANY), left.where(table.company_id + 0 == _COMPANY)
 
 
 def _count(*found: Select[Any]) -> ScalarSelect[int]:
     """How many there are, of each no more than one above the most that is told."""
     some = [one.limit(MOST + 1).subquery().select() for one in found]
     return select(func.count()).select_from(union_all(*some).subquery()).scalar_subquery()
+
+
+def _query(*, of_one: bool) -> Select[int, int, int]:
+    """What waits in the company that is given, or in all."""
+    records = _due_or_left(_RECORDS, Record, Record.company_id, of_one=of_one)
+    documents = _due_or_left(_DOCUMENTS, Posting, Connection.company_id, of_one=of_one)
+    runs = _RUNS.where(Schedule.company_id == _COMPANY) if of_one else _RUNS
+    return select(
+        _count(*records).label("records"),
+        _count(*documents).label("documents"),
+        _count(runs).label("runs"),
+    )
+
+
+_OF_ONE, _OF_ALL = _query(of_one=True), _query(of_one=False)
+"""Made once: to make one takes longer than to run it, and while no worker runs every page asks."""
 
 
 def _counted(count: int, one: str, what: str) -> str:

@@ -196,6 +196,10 @@ class Calls(Pen):
             moment = self.held(node.args[0])
             code, known = self.guard(f"{moment.code}.astimezone({zone}).date()", moment)
             return Atom(self.page.put(code), "date", known)
+        if node.name == "e_invoice_class":
+            given = self.held(node.args[0])
+            ask = self.page.number(self.compiler.calls.class_of(node), id(node))
+            return Atom(self.page.put(self.guard(f"{ask}({given.code})", given)[0]), "text")
         if self.compiler.units is not None:
             if node.name in CONVERT:
                 return self._converted(node, self.compiler.units)
@@ -232,7 +236,10 @@ class Calls(Pen):
         get = f"{self.page.number(table.get)}({ARGUMENT}, {', '.join(keys)})"
         if not self.bare:
             return get
-        seen = self.page.ahead(f"{self.page.number(table.remembered)}({ARGUMENT}.world)")
+        memory, world = self.page.number(table.memory), self.page.ahead(f"{ARGUMENT}.world")
+        seen = self.page.ahead(
+            f"seen[1] if (seen := {memory}.seen)[0] is {world} else {memory}.of({world})"
+        )
         note = self.page.ahead(f"{ARGUMENT}.entries.append")
         found = self.page.variable()
         key = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"

@@ -18,7 +18,7 @@ from rules.codegen.emit_expressions import Writer
 from rules.codegen.source_text import SHARED, Atom, Page, Source
 from rules.expressions.compiler import Assigned, Compiler, Wanted
 from rules.types.symbol_table import Scope
-from rules.values.canonical import number_text
+from rules.values.canonical import TEXTS
 from rules.values.kinds import Type
 from rules.values.wording import wire
 
@@ -122,7 +122,8 @@ def _text(page: Page, value: Atom, of: Type) -> str:
     if value.kind == "date":
         return f"{value.code}.isoformat()"
     if value.kind == "decimal":
-        return f"{page.number(number_text)}({value.code}, {2 if of.kind == 'money' else 0})"
+        places = 2 if of.kind == "money" else 0
+        return f"{page.number(TEXTS[places], ('texts', places))}[str({value.code})]"
     return f"{page.number(wire)}({value.code}, {page.number(of, id(of))})"
 
 

@@ -164,6 +164,7 @@ SHARED: dict[str, Any] = {
     "len": len,
     "Decimal": Decimal,
     "sum": sum,
+    "str": str,
     "errors": (ArithmeticError, TypeError, RecursionError),
 }
 """The names that every generated function may use."""

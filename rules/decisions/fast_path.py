@@ -15,7 +15,7 @@ from rules.decisions.completeness import Completeness
 from rules.decisions.duplicates import RULE as DUPLICATES
 from rules.decisions.gates import RULE as GATE
 from rules.decisions.gates import holds, passes
-from rules.decisions.precedence import Reason, decide, held_too
+from rules.decisions.precedence import READY, Reason, decide, held_too
 from rules.decisions.routes import RouteProgram
 from rules.decisions.verdict import Judged
 from rules.documents.unit_proofs import ProofProgram
@@ -91,7 +91,7 @@ class RouteGlances:
         draft, run.route = made
         document = self.route.document.document(run, draft)
         step = Step("create", name, run.route.seq, document, "", span, "ready")
-        decision = Decision(name, PostingState.READY, document, (), None, "ready", (), (step,))
+        decision = Decision(name, READY, document, (), None, "ready", (), (step,))
         early = run.head.get(self.route.status) in self.early
         said = self.route.gate.judge(run, name, status_word).verdicts if early else []
         return Judged(decision, said)

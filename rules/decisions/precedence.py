@@ -18,6 +18,8 @@ ENDS: Final[dict[GateSaid, PostingState]] = {
     "cancel": PostingState.DROPPED,
 }
 """Words of a gate behind which nothing is sent, whatever else the rules say."""
+READY: Final = PostingState.READY
+"""Read once: Python 3.11 looks a word of an enum up by a call."""
 _GOES: Final[frozenset[GateSaid]] = frozenset({"ready", "hold"})
 """Words of a gate behind which a document is made: a hold is looked at with its document."""
 Reason = Literal["gate", "when", "turn", "document"]
@@ -65,7 +67,7 @@ def decide(route: Asked, gate: GateSaid, applies: Any) -> PostingState:
     worst = route.strictest()
     if worst is not None:
         return PostingState.IGNORED if worst == "reject" else PostingState.HELD
-    return PostingState.WAITING if waits else PostingState.READY
+    return PostingState.WAITING if waits else READY
 
 
 def held_too(state: PostingState, *, counts: bool) -> PostingState | None:

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from rules.decisions.document_rules import Shared
 from rules.decisions.duplicates import DuplicateProgram
 from rules.decisions.fast_path import KindGlances
+from rules.decisions.precedence import READY
 from rules.decisions.restated import Restated, restate
 from rules.decisions.routes import RouteProgram
 from rules.decisions.timing import day_in, followed_first, who_decides
@@ -38,7 +39,6 @@ from rules.types.outside_schemas import Schemas
 from rules.types.symbol_table import Index
 from rules.values.kinds import clean
 from rules.values.numbers import CONTEXT
-from rules.values.posting_states import PostingState
 from rules.values.unknown import Gap, Unknown, limit_gap
 from rules.values.wording import NotExactError
 
@@ -205,7 +205,7 @@ class KindProgram:
     def _decided(self, way: _Way) -> _Way:
         """Decided for each route, in words where it does not simply pass."""
         run, seen, status_word = way.run, way.seen, way.content.status_word
-        passed = [s for s in seen if s.state is PostingState.READY and not s.fail]
+        passed = [s for s in seen if s.state is READY and not s.fail]
         if passed and len(passed) == len(self.routes):
             way.judged = self.glances.ready(run, status_word)
         else:

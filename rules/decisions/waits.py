@@ -43,7 +43,8 @@ def later(asked: dict[Gap, list[int]]) -> Wait:
 
 def valid_until(run: Run, decisions: list[Decision], zone: ZoneInfo) -> datetime | None:
     """When decisions may change by themselves: an hour comes, or what they say of today or now."""
-    moments = [d.wait.until for d in decisions if d.wait is not None and d.wait.until is not None]
+    waits = [d.wait for d in decisions if d.wait is not None]
+    moments = [wait.until for wait in waits if wait.until is not None] if waits else []
     if run.clock and any(d.state in _OPEN or d.plan for d in decisions):
         if "today" in run.clock:
             moments.append(next_midnight(run.now, zone))

@@ -128,15 +128,16 @@ class ListedCodes:
         self, run: Run, fields: Mapping[str, str], lines: Iterable[Mapping[str, str]]
     ) -> bool:
         """The same of the texts of the document."""
-        lists, head, asked = self._stated(run)
+        lists, head, line = self._stated(run)
         for field in head:
             if field.wrong(fields[field.name], lists):
                 return True
-        for row in lines if asked else ():
-            for field in asked:
-                if field.wrong(row[field.name], lists):
+        first = True
+        for row in lines if line else ():
+            for field in line:
+                if (first or not field.lasting) and field.wrong(row[field.name], lists):
                     return True
-            asked = [field for field in asked if not field.lasting]
+            first = False
         return False
 
     def _stated(self, run: Run) -> _Asked:

@@ -164,7 +164,10 @@ def _quantities(index: Index, record: str) -> tuple[str, ...]:
 
 
 def _below(value: Any) -> bool:
-    return isinstance(value, Decimal | Fraction) and value < 0
+    return isinstance(value, _NUMBERS) and value < 0
+
+
+_NUMBERS = (Decimal, Fraction)
 
 
 def _shown(value: Any) -> str:

@@ -144,12 +144,16 @@ class Calls:
         )
 
     def _call_e_invoice_class(self, node: n.Call, scope: Scope) -> Closure:
+        return applied([self.compiler.expr(node.args[0], scope)], self.class_of(node))
+
+    def class_of(self, node: n.Call) -> Callable[[str], str | Unknown]:
+        """What e_invoice_class answers for a code: itself, if the tax office lists it."""
         owner, told = self.compiler.owner, say(node)
 
-        def listed(code: str) -> Any:
+        def listed(code: str) -> str | Unknown:
             return code if code in CLASSES else Unknown(class_gap(code, owner, told, node.span))
 
-        return applied([self.compiler.expr(node.args[0], scope)], listed)
+        return listed
 
     def _call_number_of(self, node: n.Call, _: Scope) -> Closure:
         route = say(node.args[0])

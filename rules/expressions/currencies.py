@@ -77,11 +77,11 @@ class Currencies:
         kinds = (self.compiler.type(node, scope).kind, self.compiler.type(beside, scope).kind)
         if kinds != ("number", "money"):
             return None
-        value, text = self.compiler.expr(node, scope), say(node)
+        value, text, base = self.compiler.expr(node, scope), say(node), self.base
+        as_told = base if base == base.strip().upper() else None  # as most records say it
 
         def asked(run: Run) -> Any:
-            own = self.of(run.head)
-            if own == self.base:
+            if run.head.get(CURRENCY) == as_told or (own := self.of(run.head)) == base:
                 return value(run)
             message = (
                 f"{text} counts in {self.base}, as all amounts of {self.source} do, and this "

@@ -29,31 +29,35 @@ T = TypeVar("T")
 
 
 class Memory(Generic[T]):
-    """What the last world answered, by key: it never changes, and many records ask the same."""
+    """What the last world answered, by key: it never changes, and many records ask the same.
 
-    __slots__ = ("_seen",)
+    `seen` is that world with its answers, in one value: another thread may ask for another world.
+    """
+
+    __slots__ = ("seen",)
 
     def __init__(self) -> None:
-        self._seen: tuple[World | None, dict[Any, T]] = (None, {})
+        self.seen: tuple[World | None, dict[Any, T]] = (None, {})
 
     def of(self, world: World) -> dict[Any, T]:
         """The answers of this world so far."""
-        of, found = self._seen
+        of, found = self.seen
         if of is not world or len(found) >= MOST_KEPT:
             found = {}
-            self._seen = (world, found)
+            self.seen = (world, found)
         return found
 
 
 class Lookup:
     """One declared map: how it matches, what its values are, what a miss says."""
 
-    __slots__ = ("_memory", "declared", "how", "kind", "name")
+    __slots__ = ("declared", "how", "kind", "memory", "name")
 
     def __init__(self, declared: n.Map) -> None:
         self.declared = declared
         self.name = declared.name
-        self._memory: Memory[tuple[Any, Use | None]] = Memory()
+        self.memory: Memory[tuple[Any, Use | None]] = Memory()
+        """Key -> the value, and what says so; what is not there is asked."""
         self.how = frozenset(declared.match)
         self.kind = declared.rows[0].value.kind if declared.rows else "text"
 
@@ -62,7 +66,7 @@ class Lookup:
         at = (self.name, key)
         found = run.lookups.get(at)
         if found is None:
-            memory = self._memory.of(run.world)
+            memory = self.memory.of(run.world)
             found = memory.get(key)
             if found is None:
                 found = memory[key] = self._find(run.world, key)
@@ -70,10 +74,6 @@ class Lookup:
         if found[1] is not None:
             run.uses.append(found[1])
         return found[0]
-
-    def remembered(self, world: World) -> dict[str, tuple[Any, Use | None]]:
-        """What was answered in this world: key -> the value first; what is not there is asked."""
-        return self._memory.of(world)
 
     def _find(self, world: World, key: str) -> tuple[Any, Use | None]:
         table = world.maps.get(self.name) or _EMPTY
@@ -127,31 +127,26 @@ class Lookup:
 class UnitTable:
     """The declared units: bases, and what a missing factor says."""
 
-    __slots__ = ("_memory", "bases", "declared")
+    __slots__ = ("bases", "declared", "memory")
 
     def __init__(self, declared: n.Units) -> None:
         self.declared = declared
         self.bases = Bases(declared.bases)
-        self._memory: Memory[tuple[Conversion | Unknown, tuple[Use, ...]]] = Memory()
+        self.memory: Memory[tuple[Conversion | Unknown, tuple[Use, ...]]] = Memory()
+        """Unit and item -> the conversion, and what says so."""
 
     def get(self, run: Run, unit: str, item: str) -> Conversion | Unknown:
         """The conversion of a unit of an item to its base, or the Unknown that says it lacks."""
         at = (unit, item)
         found = run.conversions.get(at)
         if found is None:
-            memory = self._memory.of(run.world)
+            memory = self.memory.of(run.world)
             found = memory.get(at)
             if found is None:
                 found = memory[at] = self._find(run.world, unit, item)
             run.conversions[at] = found
         run.uses.extend(found[1])
         return found[0]
-
-    def remembered(
-        self, world: World
-    ) -> dict[tuple[str, str], tuple[Conversion | Unknown, tuple[Use, ...]]]:
-        """What was answered in this world: unit and item -> the conversion first."""
-        return self._memory.of(world)
 
     def _find(
         self, world: World, unit: str, item: str

@@ -55,12 +55,40 @@ def number_text(value: Decimal, places: int = 0) -> str:
     >>> number_text(Decimal("3.5000"), 2), number_text(Decimal("60.0")), number_text(Decimal("-0"))
     ('3.50', '60', '0')
     """
-    text = str(value)  # much quicker than its format, which only an exponent needs
+    text = str(value)  # much quicker than its format, for which only an exponent asks
+    return TEXTS[places][text] if places < len(TEXTS) else _number_text(text, places)
+
+
+class NumberTexts(dict[str, str]):
+    """number_text, with so many places, of a decimal by what str() says of it: `texts[str(d)]`.
+
+    What was asked before is kept, since amounts come again and again.
+    """
+
+    __slots__ = ("_places",)
+
+    def __init__(self, places: int) -> None:
+        super().__init__()
+        self._places = places
+
+    def __missing__(self, text: str) -> str:
+        found = _number_text(text, self._places)
+        if len(self) < MOST_TEXTS:
+            self[text] = found
+        return found
+
+
+MOST_TEXTS = 16_384
+TEXTS = tuple(NumberTexts(places) for places in range(3))
+"""By the number of places, up to that of amounts."""
+
+
+def _number_text(text: str, places: int) -> str:
     whole, _, rest = text.partition(".")
     if whole.isdecimal() and len(rest) == places and (not rest or rest.isdecimal()):
         return text
     if "E" in text:
-        text = format(value, "f")
+        text = format(Decimal(text), "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     if text in {"-0", ""}:

@@ -149,7 +149,7 @@ class BadValueError(ValueError):
 
 def clean(text: str) -> str:
     """A text that every database can hold."""
-    return _SURROGATE.sub("\ufffd", text)
+    return text if text.isprintable() else _SURROGATE.sub("\ufffd", text)
 
 
 def read_text(field: Field, text: str) -> Any:

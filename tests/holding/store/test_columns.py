@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
-from holding.store.row_objects import Columns, of
+from holding.store.row_objects import Columns, named, of
 from holding.tables import Connection, Record
 from tests.support.shop import Shop, order
 
@@ -254,3 +254,13 @@ def test_T34_values_go_by_name_whatever_the_order_of_the_statement(shop: Shop) -
         assert columns.first(session.execute(columns.select().where(Record.id < 0))) is None
         with pytest.raises(ValueError, match="external_id"):
             columns.reader(session.execute(select(Record.number)))
+
+
+def test_rows_are_named_tuples_by_the_names_of_their_query(shop: Shop) -> None:
+    shop.arrive(order("NS-1"), order("NS-2"))
+    query = select(Record.number.label("told"), Record.id, Record.state).order_by(Record.id)
+    with shop.database.read() as session:
+        rows, asked = named(session.execute(query)), session.execute(query).all()
+    assert rows == [tuple(one) for one in asked]
+    told = [(one.told, one.id, one.state) for one in rows]
+    assert told == [(one.told, one.id, one.state) for one in asked]

@@ -77,3 +77,12 @@ def test_every_icon_that_a_template_names_is_in_the_sprite():
     named |= {icon for _, icon in STEP_SIGNS.values()} | {icon for _, icon in SHOWN_TONES.values()}
     named |= {item[2] for item in ITEMS}
     assert named - sprite == set()
+
+
+def test_a_file_of_ours_is_found_under_whatever_path_the_portal_is_reached(app):
+    client = app.test_client()
+    pages = [client.get("/signin", base_url=f"http://localhost{root}") for root in ("", "/books")]
+    found = [set(re.findall(r'"([^"]*/static/[^"?]*)\?v=', page.text)) for page in pages]
+    assert found[0]
+    assert all(one.startswith("/static/") for one in found[0])
+    assert found[1] == {f"/books{one}" for one in found[0]}

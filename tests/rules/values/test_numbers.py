@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rules.values.canonical import dumps, number_text
+from rules.values import canonical
+from rules.values.canonical import NumberTexts, dumps, number_text
 from rules.values.numbers import (
     add,
     divide,
@@ -114,6 +115,20 @@ def test_the_text_of_a_number_has_no_exponent() -> None:
         "1000", "3.5", "0", "0.1"]  # fmt: skip
     assert number_text(Decimal("3.5"), 2) == "3.50"
     assert show(Fraction(5, 3)) == "5/3"
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False), st.sampled_from((0, 2)))
+def test_a_text_that_is_kept_is_that_of_the_number(value: Decimal, places: int) -> None:
+    texts = NumberTexts(places)
+    asked = [texts[str(value)], texts[str(value)]]
+    assert asked == [number_text(value, places)] * 2
+
+
+def test_texts_are_kept_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canonical, "MOST_TEXTS", 2)
+    texts = NumberTexts(2)
+    assert [texts[str(Decimal(n))] for n in range(4)] == ["0.00", "1.00", "2.00", "3.00"]
+    assert dict(texts) == {"0": "0.00", "1": "1.00"}
 
 
 def test_a_float_never_enters() -> None:
