@@ -8,7 +8,7 @@ import pkgutil
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -156,10 +156,24 @@ _OF_PULLS = (*READING, declared.CALLS)
 
 def schemas() -> tuple[tuple[DocumentSchema, ...], tuple[KindSchema, ...]]:
     """All document types and all record kinds, for the checker of rule files."""
-    documents = (document for target in _TARGETS for document in target.documents)
-    later = (document for target in _TARGETS for document in unposted(target.name))
     kinds = (kind for source in _SOURCES for kind in source.kinds)
-    return (*documents, *later), tuple(kinds)
+    return _documents(_TARGETS), tuple(kinds)
+
+
+@lru_cache(maxsize=8)
+def _documents(known: tuple[Target, ...]) -> tuple[DocumentSchema, ...]:
+    """The document types of these targets, those that are only described last."""
+    later = (document for target in known for document in unposted(target.name))
+    return (*(document for target in known for document in target.documents), *later)
+
+
+@lru_cache(maxsize=8)
+def _by_name(known: tuple[Target, ...]) -> Mapping[tuple[str, str], DocumentSchema]:
+    """The same by target and name: a page asks for hundreds."""
+    found: dict[tuple[str, str], DocumentSchema] = {}
+    for each in _documents(known):
+        found.setdefault((each.target, each.name), each)
+    return MappingProxyType(found)
 
 
 def unposted(target: str) -> tuple[DocumentSchema, ...]:
@@ -206,8 +220,7 @@ def other_ways(target: str) -> tuple[OtherWay, ...]:
 
 def document(target: str, name: str) -> DocumentSchema | None:
     """The schema of one document type of a target, if it is known."""
-    documents, _ = schemas()
-    return next((d for d in documents if (d.target, d.name) == (target, name)), None)
+    return _by_name(_TARGETS).get((target, name))
 
 
 def read_file(name: str, raw: bytes, zone: ZoneInfo) -> Accepted | SourceRefusal:
