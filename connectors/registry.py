@@ -8,7 +8,7 @@ import pkgutil
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -157,23 +157,35 @@ _OF_PULLS = (*READING, declared.CALLS)
 def schemas() -> tuple[tuple[DocumentSchema, ...], tuple[KindSchema, ...]]:
     """All document types and all record kinds, for the checker of rule files."""
     kinds = (kind for source in _SOURCES for kind in source.kinds)
-    return _documents(_TARGETS), tuple(kinds)
+    return _documents().every, tuple(kinds)
 
 
-@lru_cache(maxsize=8)
-def _documents(known: tuple[Target, ...]) -> tuple[DocumentSchema, ...]:
-    """The document types of these targets, those that are only described last."""
-    later = (document for target in known for document in unposted(target.name))
-    return (*(document for target in known for document in target.documents), *later)
+@dataclass(frozen=True, slots=True)
+class _Documents:
+    """The document types of these targets, those that are only described last; and by target and
+    name. A page asks for hundreds, so they are put together once.
+    """
+
+    of: tuple[Target, ...]
+    every: tuple[DocumentSchema, ...]
+    named: Mapping[tuple[str, str], DocumentSchema]
 
 
-@lru_cache(maxsize=8)
-def _by_name(known: tuple[Target, ...]) -> Mapping[tuple[str, str], DocumentSchema]:
-    """The same by target and name: a page asks for hundreds."""
-    found: dict[tuple[str, str], DocumentSchema] = {}
-    for each in _documents(known):
-        found.setdefault((each.target, each.name), each)
-    return MappingProxyType(found)
+_documents_made: list[_Documents] = []
+
+
+def _documents() -> _Documents:
+    for made in _documents_made:
+        if made.of is _TARGETS:
+            return made
+    now = (document for target in _TARGETS for document in target.documents)
+    every = (*now, *(document for target in _TARGETS for document in unposted(target.name)))
+    named: dict[tuple[str, str], DocumentSchema] = {}
+    for each in every:
+        named.setdefault((each.target, each.name), each)
+    made = _Documents(_TARGETS, every, MappingProxyType(named))
+    _documents_made[:] = [made]
+    return made
 
 
 def unposted(target: str) -> tuple[DocumentSchema, ...]:
@@ -220,7 +232,7 @@ def other_ways(target: str) -> tuple[OtherWay, ...]:
 
 def document(target: str, name: str) -> DocumentSchema | None:
     """The schema of one document type of a target, if it is known."""
-    return _by_name(_TARGETS).get((target, name))
+    return _documents().named.get((target, name))
 
 
 def read_file(name: str, raw: bytes, zone: ZoneInfo) -> Accepted | SourceRefusal:
