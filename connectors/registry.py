@@ -156,10 +156,36 @@ _OF_PULLS = (*READING, declared.CALLS)
 
 def schemas() -> tuple[tuple[DocumentSchema, ...], tuple[KindSchema, ...]]:
     """All document types and all record kinds, for the checker of rule files."""
-    documents = (document for target in _TARGETS for document in target.documents)
-    later = (document for target in _TARGETS for document in unposted(target.name))
     kinds = (kind for source in _SOURCES for kind in source.kinds)
-    return (*documents, *later), tuple(kinds)
+    return _documents().every, tuple(kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Documents:
+    """The document types of these targets, those that are only described last; and by target and
+    name. A page asks for hundreds, so they are put together once.
+    """
+
+    of: tuple[Target, ...]
+    every: tuple[DocumentSchema, ...]
+    named: Mapping[tuple[str, str], DocumentSchema]
+
+
+_documents_made: list[_Documents] = []
+
+
+def _documents() -> _Documents:
+    for made in _documents_made:
+        if made.of is _TARGETS:
+            return made
+    now = (document for target in _TARGETS for document in target.documents)
+    every = (*now, *(document for target in _TARGETS for document in unposted(target.name)))
+    named: dict[tuple[str, str], DocumentSchema] = {}
+    for each in every:
+        named.setdefault((each.target, each.name), each)
+    made = _Documents(_TARGETS, every, MappingProxyType(named))
+    _documents_made[:] = [made]
+    return made
 
 
 def unposted(target: str) -> tuple[DocumentSchema, ...]:
@@ -206,8 +232,7 @@ def other_ways(target: str) -> tuple[OtherWay, ...]:
 
 def document(target: str, name: str) -> DocumentSchema | None:
     """The schema of one document type of a target, if it is known."""
-    documents, _ = schemas()
-    return next((d for d in documents if (d.target, d.name) == (target, name)), None)
+    return _documents().named.get((target, name))
 
 
 def read_file(name: str, raw: bytes, zone: ZoneInfo) -> Accepted | SourceRefusal:

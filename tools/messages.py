@@ -67,6 +67,13 @@ NO_PAGES = {
     ),
 }
 """Rooms that no page shows a text of: commands, files, checks of rule text."""
+OF_EVENTS = {
+    "holding/evidence/audit_notes.py",
+    "holding/integrity/pruning.py",
+    "holding/runtime/clock.py",
+    "holding/runtime/installed_version.py",
+}
+"""Modules of those rooms that write an event, whose sentence the audit log shows."""
 NO_MODULES = {
     "rules/types/phrases.py",
     "rules/types/terms.py",
@@ -428,7 +435,8 @@ def _modules() -> Iterator[Path]:
     for floor in FLOORS:
         for path in sorted((ROOT / floor).rglob("*.py")):
             room = path.relative_to(ROOT / floor).parts[0].removesuffix(".py")
-            if room not in NO_PAGES[floor] and path.relative_to(ROOT).as_posix() not in NO_MODULES:
+            name = path.relative_to(ROOT).as_posix()
+            if name in OF_EVENTS or (room not in NO_PAGES[floor] and name not in NO_MODULES):
                 yield path
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import islice
 from operator import attrgetter
 from typing import Any, Final
 
@@ -75,6 +76,15 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Walked:
+    """A stretch of the chain: where it ended, what is broken in it, whether the chain goes on."""
+
+    head: Head
+    breaks: tuple[Break, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """A place of the chain: its hash is that of the hash before, followed by `text`."""
 
@@ -133,6 +143,11 @@ def head(session: Session, company_id: int) -> Head:
     return Head(last.seq, last.hash) if last else Head(0, START)
 
 
+def head_at(session: Session, company_id: int, seq: int) -> Head:
+    """What the end of the chain was when it had so many places."""
+    return Head(seq, hash_at(session, company_id, seq))
+
+
 def verify(
     session: Session, company_id: int, *, now: datetime | None = None, known: Iterable[Head] = ()
 ) -> list[Break]:
@@ -141,18 +156,36 @@ def verify(
     With `now`, events without a place after 60 s are breaks too. `known` are heads that were noted
     elsewhere: without one, a chain whose end was cut off and linked again cannot be told.
     """
+    walked = walk(session, company_id, Head(0, START), known=known)
+    return [*walked.breaks, *(_late(session, company_id, now) if now else [])]
+
+
+def walk(
+    session: Session,
+    company_id: int,
+    start: Head,
+    *,
+    most: int | None = None,
+    known: Iterable[Head] = (),
+) -> Walked:
+    """Walk the chain from one of its places, at most so many links of it; every break, in order. A
+    head of `known` that was not met is one at the end of the chain, or as soon as it is behind.
+    """
     found: list[Break] = []
-    before, place = START, 0
-    noted = {one for one in known if one.seq}
-    for row in _links(session, company_id):
+    before, place = start.hash, start.seq
+    noted = {one for one in known if one.seq > start.seq}
+    rows = _links(session, company_id, after=start.seq)
+    for row in islice(rows, most):
         missing = range(place + 1, row.seq)
         found += [Break(seq, None, f"Place {seq} of the chain is missing.") for seq in missing]
         if wrong := _wrong(before, row):
             found.append(Break(row.seq, row.event_id, wrong))
         before, place = row.hash, row.seq
         noted.discard(Head(place, before))
-    found += [_replaced(one, place) for one in sorted(noted, key=attrgetter("seq"))[:1]]
-    return found + (_late(session, company_id, now) if now else [])
+    more = most is not None and next(rows, None) is not None
+    unmet = sorted((one for one in noted if not more or one.seq <= place), key=attrgetter("seq"))
+    found += [_replaced(one, place) for one in unmet[:1]]
+    return Walked(Head(place, before), tuple(found), more=more)
 
 
 def links(session: Session, company_id: int, first: int, last: int) -> Iterator[Link]:

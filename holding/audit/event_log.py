@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, and_, false, or_, select, union
+from sqlalchemy import ColumnElement, Select, and_, false, func, literal, or_, select, union
 from sqlalchemy.orm import Session
 
 from holding.audit.act_groups import OTHER, ActGroup, of_group, title_of
@@ -30,6 +30,8 @@ from holding.tables import (
 A_PAGE: Final = 50
 MOST_NUMBERED: Final = 200
 """Records and documents that one typed number is looked for among."""
+MOST_COUNTED: Final = 1000
+"""More events than that which fit a filter are not counted."""
 _REASON: Final = "reason"
 
 
@@ -150,6 +152,12 @@ def listing(
         )
         query = query.where(or_(Event.at < last, and_(Event.at == last, Event.id < after)))
     return LOG.each(session.execute(query.limit(most)))
+
+
+def count(session: Session, company_id: int, wanted: LogFilter, *, most: int = MOST_COUNTED) -> int:
+    """How many events fit, at most one more than `most`: then nobody counts on."""
+    fitting = select(literal(1)).where(*_conditions(company_id, wanted)).limit(most + 1)
+    return session.scalar(select(func.count()).select_from(fitting.subquery())) or 0
 
 
 def sealed(session: Session, company_id: int) -> Sealed | None:

@@ -227,9 +227,17 @@ def _say(session: Session, actor: Actor, target: str, made: ListFile, units: int
     keys = {key: [made.id] for key in (row_seals.LIST, row_seals.CODES, row_seals.ENDED)}
     counted = f" It tells the units of {plural(units, 'item')}." if units else ""
     gone = f" Gone: {', '.join(gone_codes(session, made))}." if made.gone else ""
-    what = f"{actor.name} gave in the list of {noun}s of {target} of {made.as_of}, {made.name}:"
+    entries = plural(made.entries, "entry", "entries")
+    added, changed = made.added, made.changed
+    say = (
+        f"{actor.name} gave in the list of {noun}s of {target} of {made.as_of}, {made.name}:"
+        f" {entries}; {added} added, {changed} changed, {made.gone} gone."
+    )
     if made.person_id is None:
-        what = f"{target} told its {noun}s:"
+        say = (
+            f"{target} told its {noun}s: {entries};"
+            f" {added} added, {changed} changed, {made.gone} gone."
+        )
     record_event(
         session,
         company_id=made.company_id,
@@ -237,8 +245,7 @@ def _say(session: Session, actor: Actor, target: str, made: ListFile, units: int
         actor=actor,
         act="list.given" if made.person_id is not None else "list.told",
         body={
-            "say": f"{what} {plural(made.entries, noun)}; {made.added} added, {made.changed} "
-            f"changed, {made.gone} gone.{gone}{counted}",
+            "say": f"{say}{gone}{counted}",
             "target": target,
             "kind": str(made.kind),
             "as_of": made.as_of.isoformat(),

@@ -73,17 +73,22 @@ def write(
             record = None
         if noted is None and (event_id or record is None):
             return Refusal("note.unknown", "There is nothing here by this number.", "", 404)
-        about = record.number if record else "the company"
-        if noted:
-            about = f"event {noted.id} of {about}"
         told = text.strip()
+        about = record.number if record else "the company"
+        say = f"{actor.name} noted on {about}: {told}"
+        if noted and record:
+            about = f"event {noted.id} of {record.number}"
+            say = f"{actor.name} noted on event {noted.id} of {record.number}: {told}"
+        elif noted:
+            about = f"event {noted.id} of the company"
+            say = f"{actor.name} noted on event {noted.id} of the company: {told}"
         record_event(
             session,
             company_id=actor.company_id or 0,
             at=now,
             actor=actor,
             act=WRITTEN,
-            body={"say": f"{actor.name} noted on {about}: {told}", "note": told},
+            body={"say": say, "note": told},
             record_id=record.id if record else None,
             object=f"event:{noted.id}" if noted else None,
             operation_id=op,

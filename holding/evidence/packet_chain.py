@@ -7,6 +7,7 @@ chain itself (holding/audit/chain.py), proving it from the file (packet_check.py
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -39,19 +40,22 @@ def proof(
     noted: Sequence[Head],
     others: bool,
     hide: Hide,
+    now: datetime,
+    head: Head,
 ) -> Proof:
-    """The events of a record; `others`: with those of other records up to the next noted head, so
-    that nothing between has to be believed. A place whose event `hide` changes stands without
-    its text.
+    """The events of a record until `now`, with the places that the chain had at `head`; `others`:
+    with those of other records up to the next noted head, so that nothing between has to be
+    believed. A place whose event `hide` changes stands without its text.
     """
-    rows = session.execute(
+    found = session.execute(
         select(Event, EventLink.seq)
         .outerjoin(EventLink, EventLink.event_id == Event.id)
-        .where(Event.record_id == record_id, Event.company_id == company_id)
+        .where(Event.record_id == record_id, Event.company_id == company_id, Event.at <= now)
         .order_by(Event.id)
-    ).all()
+    )
+    rows = [(event, seq if seq and seq <= head.seq else None) for event, seq in found]
     mine = sorted(seq for _, seq in rows if seq is not None)
-    head = chain.head(session, company_id)
+    noted = [one for one in noted if one.seq <= head.seq]
     spans = [(seq, seq) for seq in mine]
     left_out = []
     if others:

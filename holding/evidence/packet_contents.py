@@ -95,6 +95,7 @@ def contents(
         "timeline": [
             {"at": one.at, "actor": one.actor, "say": told_by_us(one.say), "proof": one.proof.label}
             for one in trace.timeline(session, row.id)
+            if one.at <= wanted.now
         ],
         "versions": _versions(session, row.id, say, personal=wanted.personal),
         "postings": _postings(session, postings, say, personal=wanted.personal),

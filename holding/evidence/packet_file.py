@@ -42,11 +42,21 @@ _UNREADABLE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A file of a packet: its name, its bytes counted, and their SHA-256."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Packed:
     """The file, and the hash of its manifest: who knows that one knows every part."""
 
     content: bytes
     sha256: str
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +84,14 @@ def packed(parts: Mapping[str, bytes]) -> Packed | None:
     told = {"format": FORMAT, "parts": listed}
     manifest = dumps({**told, OWN: sha256_hex(dumps(told))}).encode()
     out = io.BytesIO()
+    every = {MANIFEST: manifest, **parts}
     with zipfile.ZipFile(out, "w") as file:
-        for name, raw in {MANIFEST: manifest, **parts}.items():
+        for name, raw in every.items():
             entry = zipfile.ZipInfo(name, _MOMENT)
             entry.compress_type = zipfile.ZIP_DEFLATED
             file.writestr(entry, raw)
-    return Packed(out.getvalue(), sha256_hex(manifest))
+    told_of = tuple(Part(name, len(raw), sha256_hex(raw)) for name, raw in every.items())
+    return Packed(out.getvalue(), sha256_hex(manifest), told_of)
 
 
 def unpacked(path: Path) -> Unpacked:

@@ -153,6 +153,29 @@ class Agreeing:
     minor: int
 
 
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Documents of one standing of which nothing was read back, counted. `said` is what the source
+    said of them and `ours` what was posted, in minor units: None where none of them has an amount.
+    """
+
+    target_id: int
+    doc_type: str
+    day: date
+    status: str
+    code: str
+    stands: bool
+    state: PostingState
+    count: int
+    said: int | None
+    ours: int | None
+
+    @property
+    def standing(self) -> Standing:
+        """Where they stand."""
+        return Standing.UNREAD if self.stands else _unsent(self.state)
+
+
 def standing_of(
     row: Compared, let_be: Collection[int], accepted: Collection[tuple[int, str]]
 ) -> Standing:
@@ -160,7 +183,7 @@ def standing_of(
     shows; `accepted`: the records and routes of which somebody accepted what was posted.
     """
     if not row.stands:
-        return _unsent(row)
+        return _unsent(row.state)
     if row.odd:
         return Standing.ACCEPTED if row.posting_id in let_be else Standing.UNEXPLAINED
     if row.there is None:
@@ -180,10 +203,10 @@ def _older(row: Compared) -> Standing:
     return Standing.BY_RULE if done else Standing.CANCELLED
 
 
-def _unsent(row: Compared) -> Standing:
-    if row.state in ENDED:
-        return Standing.IGNORED if row.state == PostingState.IGNORED else Standing.CANCELLED
-    return _UNSENT.get(row.state, Standing.WAITING)
+def _unsent(state: PostingState) -> Standing:
+    if state in ENDED:
+        return Standing.IGNORED if state == PostingState.IGNORED else Standing.CANCELLED
+    return _UNSENT.get(state, Standing.WAITING)
 
 
 _UNSENT = {

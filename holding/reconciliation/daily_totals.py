@@ -10,13 +10,22 @@ for with different filters nothing is subtracted.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from holding.reconciliation import document_sides
-from holding.reconciliation.compared_documents import Agreeing, Compared, Span, Standing
+from holding.reconciliation import counted_documents, document_sides
+from holding.reconciliation.compared_documents import (
+    Agreeing,
+    Compared,
+    Span,
+    Standing,
+    Unseen,
+)
+from holding.reconciliation.counted_documents import Days
 from holding.reconciliation.day_sums import Totals
 
+Documented = TypeVar("Documented", Agreeing, Unseen, Compared)
 MOST_DAYS = 31
 """So many days are compared at once."""
 
@@ -123,6 +132,7 @@ class _Side:
     """What was read for a span."""
 
     counted: tuple[Agreeing, ...]
+    unseen: tuple[Unseen, ...]
     rows: tuple[Compared, ...]
     standings: Mapping[int, Standing]
     targets: Mapping[int, str]
@@ -138,12 +148,20 @@ def problem(span: Span) -> str:
 
 
 def compare(
-    session: Session, company_id: int, sides: Sides, targets: Mapping[int, str]
+    session: Session,
+    company_id: int,
+    sides: Sides,
+    targets: Mapping[int, str],
+    each: Days = None,
 ) -> Comparison:
-    """Compare all kinds of documents in these targets (id -> name)."""
-    source = _read(session, company_id, sides.source, targets)
-    target = source if sides.same else _read(session, company_id, sides.target, targets)
+    """Compare all kinds of documents in these targets (id -> name). `each`: the days of which every
+    document that differs is wanted (None: all); of others those that nobody read back are counted
+    and have no line.
+    """
+    source = _read(session, company_id, sides.source, targets, each)
+    target = source if sides.same else _read(session, company_id, sides.target, targets, each)
     words = {one.status for one in source.counted} | {one.status for one in source.rows}
+    words |= {one.status for one in source.unseen}
     mine, theirs = _only(source, sides.source.status), _only(target, sides.target.status)
     places = sorted({*_places(mine), *_places(theirs)}, key=lambda one: (one.target, one.doc_type))
     return Comparison(
@@ -154,13 +172,15 @@ def compare(
     )
 
 
-def _read(session: Session, company_id: int, span: Span, targets: Mapping[int, str]) -> _Side:
-    days = Span(span.first, span.last)
-    counted, rows = document_sides.of_days(session, company_id, days)
+def _read(
+    session: Session, company_id: int, span: Span, targets: Mapping[int, str], each: Days
+) -> _Side:
+    found = counted_documents.of_days(session, company_id, Span(span.first, span.last), each)
     return _Side(
-        counted=counted,
-        rows=rows,
-        standings=document_sides.standings(session, company_id, rows),
+        counted=found.agreeing,
+        unseen=found.unseen,
+        rows=found.rows,
+        standings=document_sides.standings(session, company_id, found.rows),
         targets=targets,
     )
 
@@ -170,6 +190,7 @@ def _only(side: _Side, status: str) -> _Side:
         return side
     return _Side(
         counted=tuple(one for one in side.counted if one.status == status),
+        unseen=tuple(one for one in side.unseen if one.status == status),
         rows=tuple(one for one in side.rows if one.status == status),
         standings=side.standings,
         targets=side.targets,
@@ -178,7 +199,9 @@ def _only(side: _Side, status: str) -> _Side:
 
 def _places(side: _Side) -> Iterable[Place]:
     found = {(one.target_id, one.doc_type) for one in side.counted}
-    for target_id, doc_type in found | {(one.target_id, one.doc_type) for one in side.rows}:
+    found |= {(one.target_id, one.doc_type) for one in side.unseen}
+    found |= {(one.target_id, one.doc_type) for one in side.rows}
+    for target_id, doc_type in found:
         yield Place(target_id, side.targets.get(target_id, ""), doc_type)
 
 
@@ -188,19 +211,20 @@ def _kind(place: Place, sides: Sides, source: _Side, target: _Side) -> Kind:
     def at(day: date, code: str) -> Totals:
         return days.setdefault((day, code), Totals(code))
 
-    mine = _rows(source, place)
-    for one in _counted(source, place):
+    for some in _fitting(source.unseen, place):
+        _add_unseen(at(some.day, some.code), some, compared=sides.same)
+    for one in _fitting(source.counted, place):
         found = at(one.day, one.currency)
         found.source.add(one.minor, one.count)
         found.ours.add(one.minor, one.count)
         if sides.same:
             found.by[Standing.AGREES].add(one.minor, one.count)
-    for one in _counted(target, place):
+    for one in _fitting(target.counted, place):
         at(one.day, one.currency).target.add(one.minor, one.count)
-    lines = [Line(row, source.standings[row.posting_id]) for row in mine]
+    lines = [Line(row, source.standings[row.posting_id]) for row in _fitting(source.rows, place)]
     for line in lines:
         _add_source(at(line.document.day, line.document.code), line, compared=sides.same)
-    for row in _rows(target, place):
+    for row in _fitting(target.rows, place):
         if row.stands and (there := row.there) is not None and not _gone(row):
             at(row.day, row.code).target.add(there)
     return Kind(place, _by_day(days), _by_currency(days.values()), tuple(lines))
@@ -217,21 +241,24 @@ def _add_source(found: Totals, line: Line, *, compared: bool) -> None:
         found.by[line.standing].unpriced += 0 if agrees or document.said is not None else 1
 
 
+def _add_unseen(found: Totals, some: Unseen, *, compared: bool) -> None:
+    """Of what nobody read back the target counts nothing."""
+    found.source.add(some.said, some.count)
+    if some.stands:
+        found.ours.add(some.ours, some.count)
+    if compared:
+        of_standing = found.by[some.standing]
+        of_standing.add(some.said, some.count)
+
+
 def _gone(row: Compared) -> bool:
     """Whether the target shows nothing of it any more."""
     return row.seen is not None and (row.seen["found"] == "absent" or bool(row.seen["void"]))
 
 
-def _counted(side: _Side, place: Place) -> list[Agreeing]:
-    return [one for one in side.counted if _fits(one, place)]
-
-
-def _rows(side: _Side, place: Place) -> list[Compared]:
-    return [one for one in side.rows if _fits(one, place)]
-
-
-def _fits(one: Agreeing | Compared, place: Place) -> bool:
-    return (one.target_id, one.doc_type) == (place.target_id, place.doc_type)
+def _fitting(found: Iterable[Documented], place: Place) -> list[Documented]:
+    wanted = (place.target_id, place.doc_type)
+    return [one for one in found if (one.target_id, one.doc_type) == wanted]
 
 
 def _by_day(days: Mapping[tuple[date, str], Totals]) -> tuple[Day, ...]:

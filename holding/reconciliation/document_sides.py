@@ -1,19 +1,28 @@
-"""The documents of some days, read with all of their sides.
+"""The documents of some days with all of their sides: what is read of each, and which agree.
 
-Here: one statement for those that agree, counted by the database, and for each of the others. Not
-here: why a document differs (compared_documents.py), adding up days (daily_totals.py).
+Here: the columns, those that agree one by one, what people let stand, records without a document.
+Not here: counting them (counted_documents.py), why one differs (compared_documents.py).
 """
 
 from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, case, exists, func, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.orm import Session, aliased
 
 from connectors import registry
 from holding.reconciliation.compared_documents import (
-    Agreeing,
     Compared,
     Span,
     Standing,
@@ -22,7 +31,6 @@ from holding.reconciliation.compared_documents import (
 from holding.records import accepted_differences
 from holding.store import bulk
 from holding.store.row_objects import Columns, known, of
-from holding.store.together import Question, Together
 from holding.tables import Connection, Posting, Reading, Record, Release, Version
 from holding.tables.row_states import RecordState
 from rules.values.posting_states import PostingState
@@ -34,7 +42,7 @@ DOCUMENTS = sorted({document.name for document in registry.schemas()[0]})
 
 _source, _target = aliased(Connection, name="source"), aliased(Connection, name="target")
 _other = aliased(Posting, name="other")
-_parts: ColumnElement[bool] = exists().where(
+in_parts: ColumnElement[bool] = exists().where(
     _other.record_id == Posting.record_id,
     _other.route == Posting.route,
     _other.seq != Posting.seq,
@@ -67,7 +75,7 @@ COMPARED = Columns(
         currency=of(Posting.currency),
         posted_push_id=of(Posting.posted_push_id),
         reverses_id=of(Posting.reverses_id),
-        in_parts=of(_parts.label("in_parts")),
+        in_parts=of(in_parts.label("in_parts")),
         seen_at=of(Posting.read_at),
         seen=of(Reading.body),
     ),
@@ -92,64 +100,10 @@ _AGREES = and_(
     Posting.amount == Record.amount,
     Posting.currency == Record.currency,
     Posting.reverses_id.is_(None),
-    ~_parts,
+    ~in_parts,
 )
-_agrees = case((_AGREES, 1), else_=0)
-_MARKED = select(
-    Posting.id,
-    Posting.connection_id.label("target_id"),
-    Posting.doc_type,
-    Posting.doc_date.label("day"),
-    Record.status,
-    Posting.currency,
-    Posting.amount,
-    _agrees.label("agrees"),
-)
-
-
-def of_days(
-    session: Session, company_id: int, span: Span
-) -> tuple[tuple[Agreeing, ...], tuple[Compared, ...]]:
-    """What agrees, by target, kind, day, status of the record and currency; and each document that
-    is not counted as agreeing, oldest first.
-    """
-    marked = _of_days(_MARKED, company_id, span).cte("marked")
-    together = Together(session)
-    agreeing = together.ask(_agreeing(marked))
-    differing = together.ask(_differing(marked))
-    return agreeing.value, differing.value
-
-
-def _agreeing(marked: CTE) -> Question[tuple[Agreeing, ...]]:
-    of_mark = marked.c
-    keys = (of_mark.target_id, of_mark.doc_type, of_mark.day, of_mark.status, of_mark.currency)
-    sums = (func.count().label("count"), func.sum(of_mark.amount).label("minor"))
-    found = yield select(*keys, *sums).where(of_mark.agrees == 1).group_by(*keys)
-    return tuple(
-        Agreeing(
-            target_id=row.target_id,
-            doc_type=row.doc_type,
-            day=row.day,
-            status=row.status,
-            currency=row.currency,
-            count=row.count,
-            minor=int(row.minor),  # PostgreSQL sums to decimals
-        )
-        for row in found
-    )
-
-
-def _differing(marked: CTE) -> Question[tuple[Compared, ...]]:
-    query = (
-        COMPARED.select()
-        .select_from(marked)
-        .join(Posting, Posting.id == marked.c.id)
-        .join(Record, Record.id == Posting.record_id)
-        .outerjoin(Reading, Reading.id == Posting.reading_id)
-        .where(marked.c.agrees == 0)
-    )
-    found = COMPARED.each((yield _named(query)))  # sorted here: SQLite would go through them all
-    return tuple(sorted(found, key=lambda one: one.posting_id))
+agrees = case((_AGREES, 1), else_=0)
+"""1 of a posting of which all sides are equal, else 0."""
 
 
 def a_page(
@@ -163,8 +117,8 @@ def a_page(
 ) -> tuple[Compared, ...]:
     """Documents that agree of one target and kind, behind the one of this id."""
     target_id, doc_type = place
-    query = _named(_of_days(COMPARED.select(), company_id, span)).where(
-        _agrees == 1,
+    query = named(of_span(COMPARED.select(), company_id, span)).where(
+        agrees == 1,
         Posting.connection_id == target_id,
         Posting.doc_type == doc_type,
         Posting.id > after,
@@ -172,7 +126,7 @@ def a_page(
     return COMPARED.each(session.execute(query.order_by(Posting.id).limit(most)))
 
 
-def _of_days(query: Select[Any], company_id: int, span: Span) -> Select[Any]:
+def of_span(query: Select[Any], company_id: int, span: Span) -> Select[Any]:
     """Postings of the days, asked of the index of days target by target and kind by kind."""
     targets = select(Connection.id).where(
         Connection.company_id == company_id, Connection.side == "target"
@@ -188,7 +142,8 @@ def _of_days(query: Select[Any], company_id: int, span: Span) -> Select[Any]:
     )
 
 
-def _named(query: Select[Any]) -> Select[Any]:
+def named(query: Select[Any]) -> Select[Any]:
+    """A query of `COMPARED` with the names of source and target."""
     return query.join(_source, _source.id == Record.source_id).join(
         _target, _target.id == Posting.connection_id
     )

@@ -114,6 +114,11 @@ def _tell(
     told: tuple[int | None, int, str],
 ) -> None:
     from_no, to_no, reason = told
+    say = (
+        f"{actor.name} went back from rule version {from_no} to rule version {to_no}, as"
+        f" version {published.no} (hash {published.hash[:12]}):"
+        f" {plural(published.woken, 'record')} checked again."
+    )
     record_event(
         session,
         company_id=company_id,
@@ -121,9 +126,7 @@ def _tell(
         actor=actor,
         act="rules.rolled_back",
         body={
-            "say": f"{actor.name} went back from rule version {from_no} to rule version {to_no}, as"
-            f" version {published.no} (hash {published.hash[:12]}):"
-            f" {plural(published.woken, 'record')} checked again. Reason: {reason or 'none given'}",
+            "say": f"{say} Reason: {reason or 'none given'}",
             "from": from_no,
             "to": to_no,
             "version": published.no,

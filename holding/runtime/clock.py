@@ -85,6 +85,7 @@ SMALLEST = timedelta(seconds=5)
 """Less than this is how clocks are kept right; what waits simply waits so much longer."""
 ONLY = 1
 SET_BACK = "clock.set_back"
+ADJUSTED = "Scheduled times were adjusted."
 UNNOTICED = timedelta(minutes=5)
 """A step is found out at the next sweep, seldom later than this."""
 MOVED: dict[type[Any], tuple[str, ...]] = {
@@ -127,7 +128,7 @@ def notice(session: Session, clock: Clock) -> int:
             act=SET_BACK,
             object=f"company:{company_id}",
             body={
-                "say": f"{words} Scheduled times were adjusted.",
+                "say": f"{words} {ADJUSTED}",
                 "seconds": seconds,
             },
         )

@@ -178,8 +178,9 @@ def _postgresql_engine(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
-        # Its compiler needs longer for our statements than they run, and comes with large tables.
-        connection.execute("SET jit = off")
+        # Its compiler needs longer for our statements than they run, and comes with large tables;
+        # so do further processes for one statement, for which it takes rows that are not there.
+        connection.execute("SET jit = off; SET max_parallel_workers_per_gather = 0")
         connection.commit()
 
     return engine

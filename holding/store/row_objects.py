@@ -68,7 +68,8 @@ class Columns(Generic[Made]):
 
     def each(self, found: Result[Any]) -> tuple[Made, ...]:
         """One object a row."""
-        return tuple(map(self.reader(found), found))
+        read = self.reader(found)
+        return tuple([read(row) for row in found.all()])  # at once: one by one takes twice as long
 
     def first(self, found: Result[Any]) -> Made | None:
         """The object of the first row, or None where there is none."""

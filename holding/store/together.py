@@ -4,8 +4,8 @@ Here: what a question is, asking one, and asking several in one go. Not here: an
 
 A question is a function that yields a select and gets its result, as often as it has to, and
 returns what it found. Those asked together go in rounds: what all of them yield next is one
-statement, a union in which each has columns of its own. A row of the union is of one of them; a
-mapped class is found by its id beside it.
+statement, a union whose columns they share (union_columns.py). A row of the union is of one of
+them; a mapped class is found by its id beside it.
 """
 
 from collections import Counter, OrderedDict
@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import (
+    BigInteger,
     Cast,
     Executable,
     Integer,
@@ -36,6 +37,8 @@ from sqlalchemy import (
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.cache_key import HasCacheKey
+
+from holding.store.union_columns import Shared, shared
 
 OWN_VALUES = 2
 """Of a union itself, beside one for each select: the part and the number of its first row."""
@@ -180,8 +183,9 @@ def _takes_every_value(union: _Union) -> bool:
 
 def _union_anew(asked: Sequence[SelectBase]) -> _Union:
     parts = [_Part(one) for one in asked]
-    width = sum(len(part.columns) for part in parts)
-    return _Union(_union(parts, width), [part.names for part in parts], _placed(parts))
+    columns = shared([(part.columns, part.classes) for part in parts])
+    names = [part.names for part in parts]
+    return _Union(_union(parts, columns), names, _placed(parts, columns))
 
 
 class _Part:
@@ -218,39 +222,33 @@ def _key(model: Any) -> str:
     return str(mapper.get_property_by_column(column).key)
 
 
-def _union(parts: Sequence[_Part], width: int) -> Select[Any]:
-    every = [column for part in parts for column in part.columns]
+def _union(parts: Sequence[_Part], columns: Shared) -> Select[Any]:
     heads: list[Label[Any]] = [
-        Cast(null(), column.type).label(f"c{place}") for place, column in enumerate(every)
+        Cast(null(), one).label(f"c{place}") for place, one in enumerate(columns.types)
     ]
-    head = select(literal(0).label("part"), literal(0).label("nth"), *heads)
-    branches: list[Select[Any]] = [head.where(false())]
-    before = 0
+    first = (literal(0).label("part"), literal(0, BigInteger()).label("nth"))
+    branches: list[Select[Any]] = [select(*first, *heads).where(false())]
     for place, part in enumerate(parts):
-        after = width - before - len(part.columns)
         nth, *own = part.select.selected_columns
-        branches.append(select(literal(place), nth, *[null()] * before, *own, *[null()] * after))
-        before += len(part.columns)
-    return _whole(union_all(*branches).subquery("together"), every, parts)
+        branches.append(select(literal(place), nth, *columns.filled(place, own)))
+    return _whole(union_all(*branches).subquery("together"), columns, parts)
 
 
-def _whole(rows: Subquery, every: Sequence[Any], parts: Sequence[_Part]) -> Select[Any]:
+def _whole(rows: Subquery, columns: Shared, parts: Sequence[_Part]) -> Select[Any]:
     """The union with the rows of the ids that stand in it. Its columns are said by their names:
     to derive them from those of the parts costs more than the statement takes.
     """
-    columns = [literal_column(f"together.c{place}", one.type) for place, one in enumerate(every)]
+    own = [literal_column(f"together.c{place}", one) for place, one in enumerate(columns.types)]
     part, nth = (
         literal_column("together.part", Integer()),
-        literal_column("together.nth", Integer()),
+        literal_column("together.nth", BigInteger()),
     )
-    asked, taken = select(part, *columns).select_from(rows), Counter[Any]()
-    before = 0
-    for each in parts:
+    asked, taken = select(part, *own).select_from(rows), Counter[Any]()
+    for each, places in zip(parts, columns.places, strict=True):
         for place, model in each.classes.items():
-            one, key = _row(model, taken[model]), columns[before + place]
+            one, key = _row(model, taken[model]), own[places[place]]
             taken[model] += 1
             asked = asked.add_columns(one).outerjoin(one, getattr(one, _key(model)) == key)
-        before += len(each.columns)
     return asked.order_by(part, nth)
 
 
@@ -260,15 +258,13 @@ def _row(model: Any, nth: int) -> Any:
     return aliased(model, name=f"{model.__tablename__}_{nth + 1}")
 
 
-def _placed(parts: Sequence[_Part]) -> list[list[int]]:
+def _placed(parts: Sequence[_Part], columns: Shared) -> list[list[int]]:
     """Where in a row the values of each part stand; whole rows stand behind all columns."""
-    behind, before = 1 + sum(len(part.columns) for part in parts), 1
-    found = []
-    for part in parts:
-        mine = list(range(before, before + len(part.columns)))
+    behind, found = 1 + len(columns.types), []
+    for part, places in zip(parts, columns.places, strict=True):
+        mine = [1 + place for place in places]
         for place in part.classes:
             mine[place] = behind
             behind += 1
         found.append(mine)
-        before += len(part.columns)
     return found

@@ -153,7 +153,7 @@ def _asked(
     marked, found = False, []
     marks = select(TallyMark.record_id).where(TallyMark.company_id.in_(companies))
     rows = yield kept(companies, part, marks)
-    for company_id, cause_id, text, currency, records, minor, blank in rows:
+    for company_id, cause_id, text, currency, records, minor, blank in rows.all():
         if company_id is None:
             marked = bool(records)
             continue
@@ -242,7 +242,10 @@ def worst_causes(
             continue
         found.append(one)
         records[one.cause_id] += one.records
-        currency, minor, _ = _money(one, looks)
+        if one.shape.own is None:  # nearly all: thousands are gone through for a page
+            currency, minor = one.currency, one.minor
+        else:
+            currency, minor, _ = _money(one, looks)
         if not currency:
             book[one.cause_id] += minor
     every = [(-book[key], key) for key, count in records.items() if count]

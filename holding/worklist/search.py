@@ -3,12 +3,12 @@
 Here: exact numbers first, then names, each from one index. Not here: full text.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, select, union
+from sqlalchemy import ColumnElement, and_, case, func, literal, select, union, union_all
 from sqlalchemy.orm import Session, aliased
 
 from holding.parties import party_names
@@ -27,6 +27,7 @@ class Found:
     """A record that fits, and by which number."""
 
     id: int
+    company_id: int
     number: str
     source: str
     kind: str
@@ -50,6 +51,7 @@ _TRIES = (
 FOUND = Columns(
     Found(
         id=of(Record.id),
+        company_id=of(Record.company_id),
         number=of(Record.number),
         source=of(Connection.name),
         kind=of(Record.type),
@@ -68,11 +70,17 @@ FOUND = Columns(
 
 def exact(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
     """Records whose own number or whose document's number is exactly this."""
-    mine = select(Record.id).where(Record.company_id == company_id)
+    return exact_in(session, [company_id], text)
+
+
+def exact_in(session: Session, companies: Sequence[int], text: str) -> tuple[Found, ...]:
+    """The same of several companies, by one statement."""
+    mine = select(Record.id).where(Record.company_id.in_(companies))
+    theirs = select(Posting.record_id).where(Posting.company_id.in_(companies))
     fits = union(
         mine.where(Record.number == text),
         mine.where(Record.external_id == text),
-        select(Posting.record_id).where(Posting.company_id == company_id, Posting.number == text),
+        theirs.where(Posting.number == text),
     ).subquery()  # one index for each: OR over the join of both reads all records
     rows = session.execute(
         FOUND.select()
@@ -92,18 +100,25 @@ def alike(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
     Of a beginning that very many numbers have, some are found; a customer is known by the name of
     the newest record.
     """
+    return alike_in(session, [company_id], text)
+
+
+def alike_in(session: Session, companies: Sequence[int], text: str) -> tuple[Found, ...]:
+    """The same of several companies, by two statements."""
     sqlite = session.get_bind().dialect.name == "sqlite"
-    mine = select(Record.id).where(Record.company_id == company_id)
-    theirs = select(Posting.record_id).where(Posting.company_id == company_id)
+    mine = select(Record.id).where(Record.company_id.in_(companies))
+    theirs = select(Posting.record_id).where(Posting.company_id.in_(companies))
     begins = [
         query.where(_begins(number, start, sqlite=sqlite)).limit(SOME)
         for start in {text, text.upper(), text.lower()}
         for query, number in ((mine, Record.number), (theirs, Posting.number))
     ]
-    keys = session.scalars(party_names.keys_named(company_id, text, MOST_PARTIES)).all()
     of_party = [
-        mine.where(Record.party_key == key).order_by(Record.seen_at.desc()).limit(MOST)
-        for key in keys
+        select(Record.id)
+        .where(Record.company_id == company_id, Record.party_key == key)
+        .order_by(Record.seen_at.desc())
+        .limit(MOST)
+        for company_id, key in _parties(session, companies, text)
     ]
     fits = union(*(select(one.subquery()) for one in (*begins, *of_party))).subquery()
     rows = session.execute(
@@ -118,6 +133,17 @@ def alike(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
     return _each_once(FOUND.each(rows))
 
 
+def _parties(session: Session, companies: Sequence[int], text: str) -> list[tuple[int, str]]:
+    """Company and key of customers whose name has these letters, as many of each company."""
+    most = max(1, MOST_PARTIES // len(companies))
+    named = [
+        (company_id, party_names.keys_named(company_id, text, most).subquery())
+        for company_id in companies
+    ]
+    each = [select(literal(company_id).label("of"), keys.c.key) for company_id, keys in named]
+    return [(row.of, row.key) for row in session.execute(union_all(*each))]
+
+
 def _begins(number: Any, start: str, *, sqlite: bool) -> ColumnElement[bool]:
     """The condition that a number begins so, as the index of each database is asked for it."""
     if sqlite:
@@ -127,7 +153,7 @@ def _begins(number: Any, start: str, *, sqlite: bool) -> ColumnElement[bool]:
 
 
 def _each_once(rows: Iterable[Found]) -> tuple[Found, ...]:
-    kept: dict[tuple[str, str, str], Found] = {}
+    kept: dict[tuple[int, str, str, str], Found] = {}
     for row in rows:
-        kept.setdefault((row.source, row.kind, row.external_id), row)
+        kept.setdefault((row.company_id, row.source, row.kind, row.external_id), row)
     return tuple(kept.values())

@@ -9,9 +9,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, text, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    union_all,
+)
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import SQLColumnExpression
 
@@ -30,7 +44,7 @@ from holding.tables import (
     Throttle,
     Version,
 )
-from holding.tables.columns import DUE, LEASED, among_words, is_word
+from holding.tables.columns import DUE, LEASED, Moment, among_words, is_word
 from holding.tables.postings import IN_FLIGHT_STATES
 from holding.tables.row_states import BreakerState
 from holding.words import duration, plural
@@ -46,6 +60,8 @@ _AWAY: Final = (
     Throttle.breaker != BreakerState.CLOSED
 )  # it does not answer, or does not accept our key
 _NOBODY: Final = literal("")
+_MINE: Final = bindparam("waits_company", type_=BigInteger)
+_LATE: Final = bindparam("waits_before", type_=Moment)
 _OPEN: Final = f"posting.{Posting.OPEN}"
 
 
@@ -107,10 +123,9 @@ _NEXT_STEP: Final = {
 def long_waits(session: Session, company_id: int, now: datetime) -> Question[tuple[LongWait, ...]]:
     """What has waited for more than ten minutes, part by part; nothing where all goes well."""
     given = limits.moments(now) | limits.months(session, now)
-    parts = _waiting(company_id, now)
-    asked = union_all(*(select(literal(part.value), *query.subquery().c) for part, query in parts))
+    given |= {_MINE.key: company_id, _LATE.key: now - LONG}
     found: dict[tuple[Part, str], tuple[int, datetime]] = {}
-    for part, name, count, since in (yield asked.params(given)):
+    for part, name, count, since in (yield _waiting().params(given)):
         if count:
             place = (Part(part), name)
             before = found.get(place, (0, since))
@@ -126,109 +141,113 @@ def long_waits(session: Session, company_id: int, now: datetime) -> Question[tup
     )
 
 
-def _waiting(company_id: int, now: datetime) -> Iterator[tuple[Part, Select[Any, Any, Any]]]:
+@cache
+def _waiting() -> CompoundSelect[Any]:
+    """What waits, part by part, in one statement: made once, for that takes longer than to ask."""
+    parts = _parts()
+    return union_all(*(select(literal(part.value), *query.subquery().c) for part, query in parts))
+
+
+def _parts() -> Iterator[tuple[Part, Select[Any, Any, Any]]]:
     """Selects of (connection, count, since), each of one part."""
-    late = now - LONG
-    yield Part.OURS, _records(company_id, Record.company_id, _due(Record, late))
+    yield Part.OURS, _records(Record.company_id, _due(Record))
     # of what is leased there is little: no index of the company's rows may be taken for it
-    yield Part.OURS, _records(company_id, Record.company_id + 0, _left(Record, late))
-    yield Part.OURS, _documents(company_id, _due(Posting, late))
-    yield Part.OURS, _documents(company_id, _left(Posting, late))
-    yield Part.OURS, _runs(company_id, late)
-    yield Part.TARGET, _under_way(company_id, late)
-    yield Part.TARGET, _away(company_id, late)
-    yield Part.QUOTA, _over_quota(company_id, late)
+    yield Part.OURS, _records(Record.company_id + 0, _left(Record))
+    yield Part.OURS, _documents(_due(Posting))
+    yield Part.OURS, _documents(_left(Posting))
+    yield Part.OURS, _runs()
+    yield Part.TARGET, _under_way()
+    yield Part.TARGET, _away()
+    yield Part.QUOTA, _over_quota()
 
 
-def _records(
-    company_id: int, whose: SQLColumnExpression[int], waits: ColumnElement[bool]
-) -> Select[Any, Any, Any]:
+def _records(whose: SQLColumnExpression[int], waits: ColumnElement[bool]) -> Select[Any, Any, Any]:
     """To be checked: due and nobody took it, or in the hands of somebody whose time is over."""
     since = func.min(func.coalesce(Record.due_at, Record.lease_until)).label("since")
     return (
         select(_NOBODY, func.count(), since)
         .select_from(Record)
         .join(Company, Company.id == whose)
-        .where(whose == company_id, Company.ruleset_version_id.is_not(None), waits)
+        .where(whose == _MINE, Company.ruleset_version_id.is_not(None), waits)
     )
 
 
-def _documents(company_id: int, waits: ColumnElement[bool]) -> Select[Any, Any, Any]:
+def _documents(waits: ColumnElement[bool]) -> Select[Any, Any, Any]:
     """To be sent or looked up, the same, where the target takes them."""
     since = func.min(func.coalesce(Posting.due_at, Posting.lease_until)).label("since")
     return (
         select(_NOBODY, func.count(), since)
         .select_from(Posting)
         .join(Connection, Connection.id == Posting.connection_id)
-        .where(Connection.company_id == company_id, RUNNING, ~STOPPED)
+        .where(Connection.company_id == _MINE, RUNNING, ~STOPPED)
         .where(free_of(or_(_AWAY, limits.HELD_OFF, limits.SPENT)), waits)
         .where(among_words(Posting.state, (PostingState.READY, *IN_FLIGHT_STATES)))
     )
 
 
-def _runs(company_id: int, late: datetime) -> Select[Any, Any, Any]:
+def _runs() -> Select[Any, Any, Any]:
     """Daily runs whose hour has passed."""
     return (
         select(_NOBODY, func.count(), func.min(Schedule.next_at).label("since"))
         .select_from(Schedule)
         .join(Company, Company.id == Schedule.company_id)
-        .where(Schedule.company_id == company_id, Schedule.active, Company.live)
-        .where(Schedule.next_at <= late)
+        .where(Schedule.company_id == _MINE, Schedule.active, Company.live)
+        .where(Schedule.next_at <= _LATE)
     )
 
 
-def _due(table: type[Record | Posting], late: datetime) -> ColumnElement[bool]:
+def _due(table: type[Record | Posting]) -> ColumnElement[bool]:
     """Due, and nobody took it. Asked apart from what was left: each has an index of its own, and
     for both in one term SQLite reads every row of the company.
     """
-    return and_(text(f"{table.__tablename__}.{DUE}"), table.due_at <= late)
+    return and_(text(f"{table.__tablename__}.{DUE}"), table.due_at <= _LATE)
 
 
-def _left(table: type[Record | Posting], late: datetime) -> ColumnElement[bool]:
+def _left(table: type[Record | Posting]) -> ColumnElement[bool]:
     """In the hands of somebody whose time is over: few, and found by that alone."""
-    return and_(text(f"{table.__tablename__}.{LEASED}"), table.lease_until <= late)
+    return and_(text(f"{table.__tablename__}.{LEASED}"), table.lease_until <= _LATE)
 
 
-def _under_way(company_id: int, late: datetime) -> Select[Any, Any, Any]:
+def _under_way() -> Select[Any, Any, Any]:
     """Sent, and not answered."""
     return (
         select(Connection.name, func.count(), func.min(Push.made_at).label("since"))
         .select_from(Posting)
         .join(Push, Push.id == Posting.push_id)
         .join(Connection, Connection.id == Posting.connection_id)
-        .where(Posting.company_id == company_id, text(_OPEN))
-        .where(among_words(Posting.state, IN_FLIGHT_STATES), Push.made_at <= late)
+        .where(Posting.company_id == _MINE, text(_OPEN))
+        .where(among_words(Posting.state, IN_FLIGHT_STATES), Push.made_at <= _LATE)
         .group_by(Connection.name)
     )
 
 
-def _away(company_id: int, late: datetime) -> Select[Any, Any, Any]:
+def _away() -> Select[Any, Any, Any]:
     """Ready, for a target that is out of reach, refuses our key, or asked us to wait."""
     since = func.coalesce(Throttle.opened_at, Posting.due_at)
     return (
-        _ready(company_id, func.min(since))
+        _ready(func.min(since))
         .join(Throttle, Throttle.connection_id == Connection.id)
-        .where(or_(_AWAY, limits.HELD_OFF), since <= late)
+        .where(or_(_AWAY, limits.HELD_OFF), since <= _LATE)
     )
 
 
-def _over_quota(company_id: int, late: datetime) -> Select[Any, Any, Any]:
+def _over_quota() -> Select[Any, Any, Any]:
     """Ready, and more than the target takes this month."""
     return (
-        _ready(company_id, func.min(Version.at))
+        _ready(func.min(Version.at))
         .join(Version, Version.id == Posting.version_id)
         .join(Throttle, Throttle.connection_id == Connection.id)
-        .where(limits.SPENT, Version.at <= late)
+        .where(limits.SPENT, Version.at <= _LATE)
     )
 
 
-def _ready(company_id: int, since: ColumnElement[Any]) -> Select[Any, Any, Any]:
+def _ready(since: ColumnElement[Any]) -> Select[Any, Any, Any]:
     """Documents that wait for a target which nobody paused."""
     return (
         select(Connection.name, func.count(), since.label("since"))
         .select_from(Posting)
         .join(Connection, Connection.id == Posting.connection_id)
-        .where(Posting.company_id == company_id, text(_OPEN), Connection.paused_at.is_(None))
+        .where(Posting.company_id == _MINE, text(_OPEN), Connection.paused_at.is_(None))
         .where(is_word(Posting.state, PostingState.READY))
         .group_by(Connection.name)
     )

@@ -91,15 +91,14 @@ def home() -> AnyResponse:
 @signin_pages.get("/c")
 @signin_pages.get("/c/")
 def companies() -> Response:
-    """The companies one has a role in, with what waits in each; and where a number is."""
+    """The companies one has a role in, with what waits in each; and where a number or a customer
+    is, or which company is called so.
+    """
     narrow(store.reading(), of_person(store.reading(), g.person.person_id))
     mine = own_companies.own_companies(store.reading(), g.person.person_id)
     text = request.args.get("q", "").strip()[:100]
-    found = [
-        (company, row)
-        for company in (mine[:SEARCHED] if text else ())
-        for row in search.exact(store.reading(), company.id, text)
-    ]
+    places = {company.id: company for company in mine[:SEARCHED]} if text else {}
+    rows = _found(text, list(places))
     page = render_template(
         "access/companies.html",
         mine=mine,
@@ -109,10 +108,21 @@ def companies() -> Response:
         money=own_companies.in_all(mine),
         base=mine[0].currency if mine else "",
         text=text,
-        found=found,
+        found=[(places[row.company_id], row) for row in rows],
+        called=[one for one in mine if text and text.casefold() in one.name.casefold()],
+        most=search.MOST,
         person=g.person,
     )
     return make_response(page)
+
+
+def _found(text: str, companies: list[int]) -> tuple[search.Found, ...]:
+    """Records with exactly this number; else those that begin so, or of such a customer."""
+    if not companies:
+        return ()
+    session = store.reading()
+    exact = search.exact_in(session, companies, text)
+    return exact or search.alike_in(session, companies, text)
 
 
 def _form(*, email: str = "", refusal: Refusal | None = None, ended: bool = False) -> Response:

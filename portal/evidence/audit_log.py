@@ -1,8 +1,8 @@
 """The audit log: who did what to which record, and when.
 
-Here: the view, its filter, and what it hides. Whoever may not view the log sees their own acts
-alone. Not here: the list (holding/audit/event_log.py), proving that nothing was changed (`clearpost
-verify`).
+Here: the view, its filter, what it hides, and walking the chain of events. Whoever may not view the
+log sees their own acts alone. Not here: the list (holding/audit/event_log.py), the chain
+(holding/audit/chain.py), comparing events with the rows that they tell of (`clearpost verify`).
 """
 
 from collections.abc import Callable
@@ -11,20 +11,42 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, g, request
 
 from holding.access import personal_data
-from holding.audit import event_log
+from holding.audit import chain, event_log
 from holding.audit.act_groups import TITLES, ActGroup
+from holding.audit.chain import Walked
 from holding.audit.event_log import LogFilter, LogRow
 from holding.audit.events import SYSTEM_WORD
+from portal.evidence.noted_heads import noted_heads
 from portal.web import filters, forms, fragments, security, store
 
 pages = Blueprint("audit", __name__, url_prefix="/c/<co>")
 SYSTEM = "system"
+STRETCH = 10_000
+"""So many events are verified in one go: about a second."""
+MOST_TOLD = 20
+"""Breaks of the chain that a page tells."""
 WORDS = ("who", "what", "on", "from", "to")
 
 
 @pages.get("/audit")
 def listing() -> Response:
     """A page of events, newest first, under its filter."""
+    return _page()
+
+
+@pages.post("/audit/verify")
+def verify() -> Response:
+    """Walk some of the chain from where the form says: to its end, to a break, or so far that it
+    goes on with the next form.
+    """
+    session, company = store.reading(), g.company.id
+    start = chain.head_at(session, company, max(0, forms.whole(request.form.get("after")) or 0))
+    noted = noted_heads()
+    walked = chain.walk(session, company, start, most=STRETCH, known=noted)
+    return _page(walked=walked, noted=sum(1 for one in noted if one.seq <= walked.head.seq))
+
+
+def _page(walked: Walked | None = None, noted: int = 0) -> Response:
     wrong = problems()
     asked = wanted()
     after = forms.whole(request.args.get("after"))
@@ -40,6 +62,8 @@ def listing() -> Response:
         given={word: request.args.get(word, "") for word in WORDS},
         kept={word: request.args[word] for word in WORDS if request.args.get(word)},
         after=rows[-1].id if len(found) > len(rows) else None,
+        fitting=_fitting(asked, len(found), first=after is None) if rows else 0,
+        counted=event_log.MOST_COUNTED,
         everyone=_sees_all(),
         notes=security.may("audit.note") is None,
         people=event_log.people(session, company) if _sees_all() else (),
@@ -47,7 +71,17 @@ def listing() -> Response:
         system=(SYSTEM, SYSTEM_WORD),
         sealed=event_log.sealed(session, company),
         problems=wrong,
+        most_told=MOST_TOLD,
+        walked=walked,
+        noted=noted,
     )
+
+
+def _fitting(asked: LogFilter, found: int, *, first: bool) -> int:
+    """How many events fit the filter; those of the only page are counted already."""
+    if first and found <= event_log.A_PAGE:
+        return found
+    return event_log.count(store.reading(), g.company.id, asked) if asked.narrows else 0
 
 
 def telling(rows: tuple[LogRow, ...]) -> Callable[[LogRow, str], str]:

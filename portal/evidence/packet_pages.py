@@ -5,15 +5,15 @@ Here: views. Not here: what a packet holds and how it is proved (holding/evidenc
 
 import io
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from flask import Blueprint, Response, abort, g, render_template, request, send_file, url_for
 
 from holding.access.personal_data import hiding
 from holding.access.secrets import Keys, load_keys
-from holding.audit.anchors import Anchors
-from holding.audit.chain import Head
+from holding.audit import chain
 from holding.audit.events import record_event
 from holding.escalation import redaction
 from holding.evidence import audit_notes, packet_chain, packet_contents, packet_file
@@ -21,15 +21,34 @@ from holding.evidence.packet_contents import Wanted
 from holding.evidence.packet_file import Packed
 from holding.records import record_rows
 from holding.refusal import Refusal
-from holding.runtime.logs import logger
+from holding.tables.columns import moment_of
+from portal.evidence.noted_heads import noted_heads
 from portal.languages.choice import in_english
-from portal.web import filters, fragments, security, store
+from portal.web import filters, forms, fragments, security, store
 from rules.values.canonical import dumps
 
 pages = Blueprint("evidence", __name__, url_prefix="/c/<co>")
 RECORD = "/evidence/<source>/<kind>/<record_id:external_id>"
 SHEET = Path(__file__).with_name("packet.css").read_text("utf-8")
-log = logger("clearpost.portal")
+FILES = "files"
+CHANGED = 409
+
+
+PACKET_HASH = "sha256"
+LASTS = timedelta(hours=1)
+"""So long what was shown can be downloaded: a packet says when it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFiles:
+    """Files that somebody was shown, of which the form keeps all that makes the same bytes again:
+    events until a moment, and the chain as it was with `head` places. `sha256` is the packet's
+    hash, blank of files that nobody was shown yet.
+    """
+
+    at: datetime
+    head: int
+    sha256: str
 
 
 @pages.get(RECORD)
@@ -40,14 +59,42 @@ def show(source: str, kind: str, external_id: str) -> Response:
 
 @pages.post(RECORD)
 def make(source: str, kind: str, external_id: str) -> Response:
-    """The packet as a file; that it was handed out is an event itself."""
-    row = _record(source, kind, external_id)
-    personal = bool(request.form.get("personal")) and filters.sees_personal()
-    made = _packed(row, personal=personal, others=personal and bool(request.form.get("others")))
+    """The files of the packet with their hashes; or the packet, which is an event itself. Who was
+    shown the files gets exactly those, or is shown what is different now.
+    """
+    row, told = _record(source, kind, external_id), request.form
+    personal = bool(told.get("personal")) and filters.sees_personal()
+    others = personal and bool(told.get("others"))
+    shown = shown_of(told, g.now)
+    made = _packed(row, shown or _now(), personal=personal, others=others)
     if made is None:
         words = f"The packet of {row.number} would be larger than 64 MB."
         hint = "Make it without the events of other records."
         return fragments.refuse(Refusal("evidence.large", words, hint, 422), back=request.path)
+    if told.get("do") == FILES:
+        return _page(row, {}, files=_files(made, shown or _now(), personal, others))
+    if told.get(PACKET_HASH) and (shown is None or made.sha256 != shown.sha256):
+        at = _now()
+        fresh = _packed(row, at, personal=personal, others=others) or made
+        return _page(
+            row, {}, files=_files(fresh, at, personal, others, differs=True), status=CHANGED
+        )
+    return _handed_out(row, made, personal=personal)
+
+
+def shown_of(form: Mapping[str, str], now: datetime) -> ShownFiles | None:
+    """What was shown; None where nothing was, where it is too old or is no such form."""
+    head, sha256 = forms.whole(form.get("head")), form.get(PACKET_HASH)
+    if not sha256 or head is None or head < 0:
+        return None
+    try:
+        at = moment_of(form.get("at", ""))
+    except ValueError:
+        return None
+    return ShownFiles(at, head, sha256) if now - LASTS <= at <= now else None
+
+
+def _handed_out(row: record_rows.RecordRow, made: Packed, *, personal: bool) -> Response:
     with store.writing() as session:
         record_event(
             session,
@@ -63,12 +110,36 @@ def make(source: str, kind: str, external_id: str) -> Response:
                 "personal": personal,
             },
         )
-    name = f"evidence-{row.external_id}-{filters.day(filters.today())}.zip"
     answer = send_file(
-        io.BytesIO(made.content), "application/zip", as_attachment=True, download_name=name
+        io.BytesIO(made.content), "application/zip", as_attachment=True, download_name=_name(row)
     )
     answer.headers["X-Content-SHA256"] = made.sha256
     return answer
+
+
+def _name(row: record_rows.RecordRow) -> str:
+    return f"evidence-{row.external_id}-{filters.day(filters.today())}.zip"
+
+
+def _now() -> ShownFiles:
+    """What is made of this moment."""
+    return ShownFiles(g.now, chain.head(store.reading(), g.company.id).seq, "")
+
+
+def _files(
+    made: Packed, at: ShownFiles, personal: bool, others: bool, *, differs: bool = False
+) -> dict[str, object]:
+    """What the page says of the files of a packet."""
+    return {
+        "parts": made.parts,
+        "size": len(made.content),
+        "sha256": made.sha256,
+        "at": at.at,
+        "head": at.head,
+        "personal": personal,
+        "others": others,
+        "differs": differs,
+    }
 
 
 @pages.post(f"{RECORD}/note")
@@ -123,7 +194,11 @@ def _url(row: record_rows.RecordRow) -> str:
 
 
 def _page(
-    row: record_rows.RecordRow, problems: Mapping[str, str], *, status: int = 200
+    row: record_rows.RecordRow,
+    problems: Mapping[str, str],
+    *,
+    status: int = 200,
+    files: Mapping[str, object] | None = None,
 ) -> Response:
     hide = hiding(store.reading(), row.id, show=filters.sees_personal())
     return fragments.respond(
@@ -133,6 +208,8 @@ def _page(
         notes=audit_notes.of_record(store.reading(), row.id),
         hide=hide,
         url=_url(row),
+        files=files,
+        file_name=_name(row),
         problems=problems,
         typed=request.form.get("text", ""),
     )
@@ -153,8 +230,10 @@ def _event_page(event_id: int, problems: Mapping[str, str], *, status: int = 200
     )
 
 
-def _packed(row: record_rows.RecordRow, *, personal: bool, others: bool) -> Packed | None:
-    """The parts, all of one moment."""
+def _packed(
+    row: record_rows.RecordRow, of: ShownFiles, *, personal: bool, others: bool
+) -> Packed | None:
+    """The parts, all of one moment and of one end of the chain."""
     session, company = store.reading(), g.company
     keys = load_keys(security.config().settings)
     secrets: frozenset[str] = frozenset()
@@ -162,7 +241,7 @@ def _packed(row: record_rows.RecordRow, *, personal: bool, others: bool) -> Pack
         secrets = redaction.secrets_of(session, company.id, keys)
     keep = {row.number, row.external_id}
     redact = redaction.redacting(secrets, tax_numbers=personal, keep=keep)
-    wanted = Wanted(by=g.actor.name, now=g.now, personal=personal, redact=redact)
+    wanted = Wanted(by=g.actor.name, now=of.at, personal=personal, redact=redact)
     about = {word: getattr(company, word) for word in ("code", "name", "zone", "currency")}
     told = packet_contents.contents(session, about, row, wanted)
     mask = hiding(session, row.id, show=personal)
@@ -170,9 +249,11 @@ def _packed(row: record_rows.RecordRow, *, personal: bool, others: bool) -> Pack
         session,
         company.id,
         row.id,
-        noted=_noted(),
+        noted=noted_heads(),
         others=others,
         hide=lambda text: mask(_without(secrets, text)),
+        now=of.at,
+        head=chain.head_at(session, company.id, of.head),
     )
     told["left_out"] = [*proof.left_out, *([] if personal else [NOT_PERSONAL])]
     with in_english():
@@ -205,17 +286,6 @@ def _without(secrets: frozenset[str], text: str) -> str:
     for one in secrets:
         text = text.replace(one, redaction.REMOVED)
     return text
-
-
-def _noted() -> tuple[Head, ...]:
-    """Heads that the worker noted, where this machine has their file; a damaged one is told by
-    `clearpost verify`.
-    """
-    try:
-        return Anchors(security.config().settings.anchor_file).of(g.company.code)
-    except (OSError, ValueError) as problem:
-        log.warning("The noted heads cannot be read.", why=str(problem))
-        return ()
 
 
 def _moment(text: str | None) -> str:

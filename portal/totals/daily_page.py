@@ -13,6 +13,7 @@ from flask import Blueprint, Response, g, request, url_for
 from holding.connections import connection_rows
 from holding.reconciliation import daily_totals, document_sides
 from holding.reconciliation.compared_documents import Span, Standing
+from holding.reconciliation.counted_documents import Days
 from holding.reconciliation.daily_totals import Comparison, Kind, Line
 from holding.reconciliation.day_sums import EXPLAINED
 from holding.worklist import open_holds
@@ -28,7 +29,7 @@ pages = Blueprint("reconcile", __name__, url_prefix="/c/<co>")
 def show() -> Response:
     """The sums of each day, the difference explained; documents of a day where one is open."""
     asked = filter_words.asked(request.args, filters.today())
-    found = compared(asked)
+    found = compared(asked, [asked.day] if asked.day else [])
     kind = found.kind(asked.target, asked.doc_type)
     return fragments.respond(
         "totals/daily.html",
@@ -48,12 +49,12 @@ def show() -> Response:
     )
 
 
-def compared(asked: Asked) -> Comparison:
-    """Both sides added up, of all targets."""
+def compared(asked: Asked, each: Days = None) -> Comparison:
+    """Both sides added up, of all targets; each document that differs of these days, or of all."""
     session = store.reading()
     rows = connection_rows.listing(session, g.company.id)
     targets = {row.id: row.name for row in rows if row.is_target}
-    return daily_totals.compare(session, g.company.id, asked.sides, targets)
+    return daily_totals.compare(session, g.company.id, asked.sides, targets, each)
 
 
 def _opened(asked: Asked, kind: Kind | None) -> dict[str, object] | None:

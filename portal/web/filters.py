@@ -199,10 +199,12 @@ def seconds(length: float) -> str:
 
 
 def size(count: int) -> str:
-    """3.2 GB, 150 MB: bytes as people read them."""
+    """3.2 GB, 150 MB, 12 KB: bytes as people read them."""
     if count >= 10**9:
         return f"{count / 10**9:,.1f} GB"
-    return f"{count / 10**6:,.0f} MB"
+    if count >= 10**6:
+        return f"{count / 10**6:,.0f} MB"
+    return f"{max(1, round(count / 1000)):,} KB"
 
 
 def capfirst(text: str) -> str:

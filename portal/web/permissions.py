@@ -162,6 +162,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "operations.requeue": "run.operate",
     "metrics.show": PUBLIC,  # proves itself by a token, or by asking from this machine
     "audit.listing": "record.read",  # one's own acts; those of others with audit.read
+    "audit.verify": "audit.read",
     "evidence.show": "record.read",
     "evidence.make": "audit.export",
     "evidence.note": "audit.note",

@@ -244,7 +244,7 @@ def test_G16_a_packet_is_proved_elsewhere_without_database_and_network(audited: 
     assert code == 0, said
     finance = house.visitor(FINANCE)
     closed = read(finance.get(PAGE)).one("form", id="packetform")
-    assert closed.one("button").attributes["aria-disabled"] == "true"
+    assert closed.one("button", id="getpacket").attributes["aria-disabled"] == "true"
     address = finance.address + PAGE
     refused = finance.session.post(
         address, closed.fields(), headers={"Referer": address}, timeout=9

@@ -142,3 +142,14 @@ def test_a_folder_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv(SETTING, "/no/such/folder")
     with pytest.raises(BrokenConnectorError, match="no folder /no/such/folder"):
         found()
+
+
+def test_what_a_page_asks_for_hundreds_of_times_is_put_together_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    documents, _ = registry.schemas()
+    assert registry.schemas()[0] is documents
+    assert all(registry.document(one.target, one.name) is one for one in documents)
+    monkeypatch.setattr(registry, "_TARGETS", (registry.targets()["quickbooks"],))
+    assert registry.document("aiaccount", "sales_invoice") is None
+    assert {one.target for one in registry.schemas()[0]} == {"quickbooks"}

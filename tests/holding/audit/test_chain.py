@@ -152,3 +152,26 @@ def test_what_committed_long_after_its_turn_is_found_by_a_look_at_all(
     tamper(database, f"DELETE FROM event_link WHERE event_id = {first.event_id}")
     assert link(database) == 0
     assert link(database, whole=True) == 1
+
+
+def test_a_chain_is_walked_in_stretches_whatever_is_gone_between(
+    database: Database, company: Company
+) -> None:
+    say(database, company.id, *"abcdefgh")
+    link(database)
+    with database.read() as session:
+        heads = [chain.head_at(session, company.id, seq) for seq in range(9)]
+    assert heads[0] == chain.Head(0, chain.START)
+    tamper(database, "DELETE FROM event_link WHERE seq BETWEEN 3 AND 6")
+    noted = [heads[2], chain.Head(4, "4" * 64), heads[8], chain.Head(9, "9" * 64)]
+
+    def walked(start: chain.Head, most: int | None) -> tuple[int, list[int | None], bool]:
+        with database.read() as session:
+            found = chain.walk(session, company.id, start, most=most, known=noted)
+        return found.head.seq, [one.seq for one in found.breaks], found.more
+
+    assert walked(heads[0], 2) == (2, [], True)
+    assert walked(heads[2], 1) == (7, [3, 4, 5, 6, 7, 4], True)
+    assert walked(heads[7], 1) == (8, [9], False)
+    assert walked(heads[8], 5) == (8, [9], False)
+    assert walked(heads[0], None) == (8, [3, 4, 5, 6, 7, 4], False)

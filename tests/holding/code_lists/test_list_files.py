@@ -80,7 +80,7 @@ def test_a_list_of_a_day_is_kept_with_who_and_what_it_has(shop: Shop) -> None:
         say = session.scalars(select(Event.body).where(Event.act == "list.given")).one()["say"]
         assert say == (
             "Farah gave in the list of customers of aiaccount of 2026-11-18, customers.csv: "
-            "2 customers; 2 added, 0 changed, 0 gone."
+            "2 entries; 2 added, 0 changed, 0 gone."
         )
 
 

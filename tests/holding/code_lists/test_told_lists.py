@@ -123,7 +123,7 @@ def test_a_list_is_read_page_by_page_and_kept_as_of_the_day(shop: Shop, target: 
     assert (found.done_at, found.done_found, found.pages) == (shop.clock.now(), 5, 0)
     assert (due(shop), parts(shop)) == ([], 0)
     assert says(shop, "list.told") == [
-        "aiaccount told its customers: 5 customers; 5 added, 0 changed, 0 gone."
+        "aiaccount told its customers: 5 entries; 5 added, 0 changed, 0 gone."
     ]
     arrange(shop)
     assert row(shop) == found
@@ -180,7 +180,7 @@ def test_0061_taken_back_and_made_again_the_list_stands_and_is_read_from_its_sta
     assert target.asked == ["", "2", "4"]
     assert live(shop) == {**told, "C-9": "Tan"}
     assert says(shop, "list.told")[1:] == [
-        "aiaccount told its customers: 6 customers; 1 added, 0 changed, 0 gone."
+        "aiaccount told its customers: 6 entries; 1 added, 0 changed, 0 gone."
     ]
 
 
@@ -252,7 +252,7 @@ def test_a_list_that_lacks_what_stood_counts_when_a_second_reading_lacks_the_sam
     read(shop)
     assert live(shop).keys() == whole.keys() - {"C-3"}
     assert says(shop, "list.told")[1:] == [
-        "aiaccount told its customers: 4 customers; 0 added, 0 changed, 1 gone. Gone: C-3."
+        "aiaccount told its customers: 4 entries; 0 added, 0 changed, 1 gone. Gone: C-3."
     ]
 
 

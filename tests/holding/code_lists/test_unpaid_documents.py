@@ -119,7 +119,7 @@ def test_what_is_left_is_kept_in_the_currency_of_the_books_with_whose_it_is(
     read(shop)
     assert left(shop) == {"NS-1": "108.90 MYR", "NS-2": "50.00 SGD", "NS-10": "9.90 MYR"}
     assert say(shop) == (
-        "aiaccount told its unpaid invoices: 3 unpaid invoices; 3 added, 0 changed, 0 gone."
+        "aiaccount told its unpaid invoices: 3 entries; 3 added, 0 changed, 0 gone."
     )
     one = standing(shop)
     assert (one.read_at, one.since) == (shop.clock.now(), shop.clock.now() - timedelta(hours=1))
@@ -142,7 +142,7 @@ def test_what_is_paid_is_gone_after_one_reading_and_what_is_paid_in_part_is_chan
     the_next_night(shop)
     assert wrong(shop) is None
     assert left(shop) == {"NS-1": "8.90 MYR", "NS-4": "7.00 MYR"}
-    assert say(shop).endswith("2 unpaid invoices; 1 added, 1 changed, 2 gone. Gone: NS-2, NS-10.")
+    assert say(shop).endswith("2 entries; 1 added, 1 changed, 2 gone. Gone: NS-2, NS-10.")
     with shop.database.read() as session:
         newest = list_files.files(session, shop.company.id)[0]
         found = list_files.changes(session, shop.company.id, newest.file_id, 9)

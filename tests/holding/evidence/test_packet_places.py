@@ -28,11 +28,19 @@ def test_a_packet_holds_no_place_after_the_head_that_proves_it(
     with database.write() as session:
         other = make_company(session, "other").id
         noted = [Head(seq, chain.hash_at(session, company.id, seq)) for seq in (3, 5)]
-        given: dict[str, Any] = {"noted": noted, "hide": str}
+        given: dict[str, Any] = {"noted": noted, "hide": str, "now": NOW}
+        given["head"] = chain.head(session, company.id)
         whole = proof(session, company.id, mine, others=True, **given).events
         alone = proof(session, company.id, mine, others=False, **given).events
+        earlier = proof(session, company.id, mine, others=True, **given | {"head": noted[0]}).events
+        since = {"head": noted[0], "noted": noted[1:]}  # what was noted since is not known there
+        before = proof(session, company.id, mine, others=True, **given | since).events
         nobodys = proof(session, other, mine, others=True, **given).events
     for found, held in ((whole, [[1, 2, 3], [5]]), (alone, [[1], [3], [5]])):
         assert [[one["seq"] for one in at["links"]] for at in found["stretches"]] == held
         assert [one["say"] for one in found["events"]] == ["1", "3", "5"]
     assert (nobodys["events"], nobodys["stretches"]) == ([], [])
+    assert [[one["seq"] for one in at["links"]] for at in earlier["stretches"]] == [[1, 2, 3]]
+    assert [one["seq"] for one in earlier["events"]] == [1, 3, None]
+    assert [[one["seq"] for one in at["links"]] for at in before["stretches"]] == [[1, 2, 3]]
+    assert [one["seq"] for one in earlier["anchors"]] == [3]

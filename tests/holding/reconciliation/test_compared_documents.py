@@ -138,6 +138,7 @@ def test_the_standings_add_up_to_the_difference_in_each_currency() -> None:
     span = Span(DAY, DAY)
     side = daily_totals._Side(
         counted=(Agreeing(1, "sales_invoice", DAY, "paid", "MYR", 3, 3000),),
+        unseen=(),
         rows=tuple(rows),
         standings={row.posting_id: standing_of(row, (), ()) for row in rows},
         targets={1: "aiaccount"},

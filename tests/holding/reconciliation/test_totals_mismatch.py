@@ -14,6 +14,7 @@ from holding.exceptions.holds import Done
 from holding.exceptions.releases import release
 from holding.reconciliation import document_sides
 from holding.reconciliation.compared_documents import Span, Standing
+from holding.reconciliation.counted_documents import Documents, of_days
 from holding.reconciliation.manual_entries import look_again
 from holding.reconciliation.totals_mismatch import SHOWN_AGAIN, Seen, follow
 from holding.tables import Cause, Hold
@@ -61,8 +62,8 @@ def standings(life: Life) -> list[Standing]:
     span = Span(date(2026, 11, 1), date(2026, 11, 30))
     with life.shop.database.read() as session:
         company = life.shop.company.id
-        assert document_sides.of_days(session, company + 1, span) == ((), ())
-        _, rows = document_sides.of_days(session, company, span)
+        assert of_days(session, company + 1, span) == Documents((), (), ())
+        rows = of_days(session, company, span).rows
         return list(document_sides.standings(session, company, rows).values())
 
 
@@ -91,7 +92,7 @@ def test_it_is_held_once_and_ends_when_the_total_is_right(life: Life) -> None:
     assert standings(life) == []
     with life.shop.database.read() as session:
         company, span = life.shop.company.id, Span(date(2026, 11, 1), date(2026, 11, 30))
-        ((found,), _) = document_sides.of_days(session, company, span)
+        (found,) = of_days(session, company, span).agreeing
         assert (found.count, found.minor, type(found.minor)) == (1, 19200, int)
         assert document_sides.without_document(session, company, span) == ()
         assert document_sides.newest_day(session, company) == found.day

@@ -39,6 +39,7 @@ def test_postgresql_does_not_compile_short_statements(database_url: str) -> None
         pytest.skip("SQLite has no such compiler")
     with database.read() as session:
         assert session.scalar(text("SHOW jit")) == "off"
+        assert session.scalar(text("SHOW max_parallel_workers_per_gather")) == "0"
     database.close()
 
 

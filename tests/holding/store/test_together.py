@@ -255,3 +255,67 @@ def test_a_union_whose_values_go_by_other_names_is_not_kept(
             first, second = page.ask(of_company(key)), page.ask(of_company(key))
             assert (first.value, second.value) == (answer(session, of_company(key)),) * 2
     assert not together._made
+
+
+def _sums(company_id: int) -> Question[list[tuple[Any, ...]]]:
+    """What PostgreSQL has as bigint, numeric, integer, boolean and varchar."""
+    mine = select(func.count(), func.sum(Team.id), func.min(Team.name).label("least"))
+    mine = mine.add_columns(
+        literal(7), literal("seven").label("word"), (func.min(Team.id) > 0).label("own")
+    )
+    result = yield mine.where(Team.company_id == company_id)
+    return [tuple(row) for row in result]
+
+
+def _kinds(company_id: int) -> Question[list[tuple[Any, ...]]]:
+    result = yield (
+        select(Connection.id, Connection.name, Connection.side, Connection.settings)
+        .where(Connection.company_id == company_id)
+        .order_by(Connection.id)
+    )
+    return [tuple(row) for row in result]
+
+
+def test_selects_that_share_a_column_get_values_of_their_own_types(
+    database: Database, company: Company
+) -> None:
+    with database.read() as session:
+        alone = [answer(session, one(company.id)) for one in (_teams, _sums, _kinds)]
+        page = Together(session)
+        shared = [page.ask(cast(Question[Any], one(company.id))) for one in (_teams, _sums, _kinds)]
+        assert [one.value for one in shared] == alone
+        teams, [sums], _ = (one.value for one in shared)
+        assert sums == (len(teams), sum(key for key, _ in teams), sums[2], 7, "seven", True)
+        assert {type(key) for key, _ in teams} == {int}
+        assert [type(one) for one in sums] == [int, int, str, int, str, bool]
+
+
+def test_a_union_has_as_many_columns_as_its_widest_select_of_each_type(
+    database: Database, company: Company, asked: list[str]
+) -> None:
+    with database.read() as session:
+        page = Together(session)
+        for each in [_teams] * 9:
+            page.ask(each(company.id))
+        page.step()
+    assert asked[-1].count("together.c") == 2, "nine selects of a whole number and a text"
+
+
+def test_postgresql_goes_through_the_rows_of_a_union_once(
+    database: Database, company: Company, asked: list[str]
+) -> None:
+    """A select of another type than those before would have it go through all of them again."""
+    if database.dialect != "postgresql":
+        pytest.skip("SQLite has no types of columns")
+    with database.read() as session:
+        page = Together(session)
+        for question in (_teams(company.id), _sums(company.id), _kinds(company.id), _moments()):
+            page.ask(cast(Question[Any], question))
+        union = together._union_of([cast(Any, one.asks) for one in page._waiting])
+        compiled = union[0].statement.compile(database.engine)
+        plan = session.connection().exec_driver_sql(
+            f"EXPLAIN {compiled}", {**compiled.params, **union[1]}
+        )
+        lines = [line.strip() for line in plan.scalars()]
+    own = [line for line in lines if line.startswith("->  Append")]
+    assert len(own) == 2, "that of all, and that of the moments' own union"

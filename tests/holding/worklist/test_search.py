@@ -7,6 +7,7 @@ from holding.tables import Company, Record
 from holding.worklist import search
 from tests.holding.shop import Shop, open_shop, order
 from tests.support.clock import SetClock
+from tests.support.factories import connection_named, make_company
 
 
 @pytest.fixture
@@ -92,3 +93,37 @@ def cost(shop: Shop, words: str) -> int:
         search.alike(session, shop.company.id, words)
         raw.set_progress_handler(None, 10)
     return count[0]
+
+
+def test_several_companies_are_searched_by_the_same_statements(
+    shop: Shop, statements: list[str]
+) -> None:
+    with shop.database.write() as session:
+        second = make_company(session, "second")
+        source = connection_named(session, second, "netshop").id
+        names = [one.name for one in Record.__table__.columns if one.name != "id"]
+        for number in ("NS-10", "NS-20"):
+            first = (
+                session.query(Record).filter_by(company_id=shop.company.id, number="NS-10").one()
+            )
+            own = {"company_id": second.id, "source_id": source, "number": number}
+            own["external_id"] = f"second-{number}"
+            session.add(Record(**{name: getattr(first, name) for name in names} | own))
+    both = [shop.company.id, second.id]
+    with shop.database.read() as session:
+        found = search.exact_in(session, both, "NS-10")
+        assert sorted((row.company_id, row.number) for row in found) == [
+            (both[0], "NS-10"), (both[1], "NS-10")]  # fmt: skip
+        named = search.alike_in(session, both, "warung m")
+        assert sorted((row.company_id, row.number) for row in named) == [
+            (both[0], "NS-10"), (both[1], "NS-10"), (both[1], "NS-20")]  # fmt: skip
+        begun = {row.company_id for row in search.alike_in(session, both, "NS-")}
+        assert begun == set(both)
+        assert {row.company_id for row in search.alike_in(session, both[1:], "NS-")} == {both[1]}
+        counts = []
+        for companies in (both[:1], both):
+            statements.clear()
+            search.exact_in(session, companies, "NS-10")
+            search.alike_in(session, companies, "warung")
+            counts.append(len(statements))
+        assert counts[0] == counts[1] <= 3, counts

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import inspect, select, update
 
 from holding.store.database import Database
-from holding.tables import Company, Hold, Membership, Person, Posting, Run
+from holding.tables import Company, Hold, Membership, Person, Posting, Record, Run
 from holding.words import sums
 from holding.worklist import filters
 from holding.worklist.filters import Filter
@@ -54,7 +54,7 @@ def test_each_company_has_its_own_figures(lines: dict[str, list[str]], database:
     assert mine.records < totals.records
     assert re.fullmatch(r"\d+ h|\d+ min|\d+ d.*", oldest)
     assert re.fullmatch(r"Connected Last sync (\d+ h|\d+ min|\d+ d.*) ago", targets)
-    assert lines["Warung"] == ["0", "RM 0.00", "0", "none", "Connected Never synced"]
+    assert lines["Warung"] == ["None", "RM 0.00", "0", "none", "Connected Never synced"]
 
 
 def test_the_last_sync_is_the_newest_of_a_run_and_of_what_was_posted(
@@ -134,5 +134,27 @@ def test_one_search_asks_her_companies_and_no_other(visit: Callable[..., Any]) -
     found = visit("farah").text("/c?q=SO-10240")
     assert "/c/kedai/records/netshop/order/SO-10240" in found
     theirs = visit("stranger", "lain").text("/c?q=SO-10240")
-    assert "0 records with the number SO-10240" in plain(theirs)
+    assert "0 records found for SO-10240" in plain(theirs)
     assert "kedai/records" not in theirs
+
+
+def found_in(page: str) -> str:
+    return plain(page[page.index('id="foundin"') :].partition("</section>")[0])
+
+
+def test_a_customer_and_a_company_are_found_by_letters_of_their_names(
+    lines: dict[str, list[str]], visit: Callable[..., Any], database: Database
+) -> None:
+    farah = visit("farah")
+    with database.read() as session:
+        party = session.scalars(select(Record.party).where(Record.number == "SO-10240")).one()
+    by_name = farah.text(f"/c?q={party[:6]}")
+    assert "/c/kedai/records/netshop/order/SO-10240" in by_name
+    assert "with this name" not in found_in(by_name)
+    assert "SO-10240" in found_in(farah.text("/c?q=so-1024")), "the beginning of a number"
+    called = found_in(farah.text("/c?q=MELATI"))
+    assert "1 company with this name: Warung Melati" in called
+    assert "Lain" not in found_in(farah.text("/c?q=kedai")), "nobody finds other companies"
+    page = plain(farah.text("/c"))
+    assert "Search 2 companies" in page
+    assert "foundin" not in farah.text("/c")

@@ -6,16 +6,21 @@ from zipfile import ZipFile
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from holding.access.actors import SYSTEM
-from holding.audit import chain
+from holding.audit import chain, event_log
+from holding.audit.anchors import Anchor, Anchors
+from holding.audit.chain import Head
 from holding.audit.events import Fact, record_events
+from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.tables import Company, Event, EventLink
+from portal.evidence import audit_log
 from tests.portal.listing import read_csv, read_json
 from tests.portal.reading import one, plain
 from tests.support.clock import SetClock
+from tests.support.databases import unlock
 
 LOG = "/c/kedai/audit"
 
@@ -192,3 +197,83 @@ def test_another_companys_events_are_not_there(visit, database, clock):
     assert "Of strangers." not in nurul.text(LOG)
     assert "Of strangers." not in nurul.text(f"{LOG}.json")
     assert shown(nurul.text(f"{LOG}?after={theirs}")) == []
+
+
+def caption(page: str) -> str:
+    return plain(page[page.index("<caption") :].partition("</caption>")[0]).strip()
+
+
+def test_the_list_says_how_many_events_fit(visit, database, clock, monkeypatch):
+    nurul = visit("nurul")
+    clock.advance(60)
+    tell(database, clock, *[f"Event number {n}." for n in range(70)])
+    clock_group = f"{LOG}?who=system&from=2026-11-20"
+    fitting = one(database, "SELECT count(*) FROM event WHERE person_id IS NULL")
+    assert caption(nurul.text(clock_group)) == f"{fitting:,} events match, newest first"
+    older = nurul.text(clock_group).split('class="page"><a class="btn" href="')[1].split('"')[0]
+    last = nurul.text(older.replace("&amp;", "&"))
+    assert caption(last) == f"{fitting:,} events match, newest first"
+    assert caption(nurul.text(LOG)) == "Events, newest first"
+    monkeypatch.setattr(event_log, "MOST_COUNTED", 60)
+    monkeypatch.setattr(event_log.count, "__kwdefaults__", {"most": 60})
+    assert caption(nurul.text(clock_group)) == "More than 60 events match, newest first"
+    page = nurul.text(f"{LOG}?on=SO-10240")
+    record = "SELECT id FROM record WHERE number = 'SO-10240'"
+    few = one(database, f"SELECT count(*) FROM event WHERE record_id = ({record})")
+    assert caption(page) == f"{few} events match, newest first"
+
+
+def test_an_auditor_verifies_the_log_on_its_page(visit, database, clock):
+    chain.link_due(database, now=clock.now(), whole=True)
+    events = one(database, "SELECT max(seq) FROM event_link")
+    nurul, farah = visit("nurul"), visit("farah")
+    assert f"Verify {events} events" in plain(nurul.text(LOG))
+    assert "Verify" not in plain(farah.text(LOG))
+    farah.post(f"{LOG}/verify", {}, status=403)
+    told = plain(nurul.post(f"{LOG}/verify", {}, status=200).text)
+    assert f"{events} events verified: none was changed or removed since it was sealed." in told
+    assert "No head was noted outside the database here" in told
+
+
+def test_a_long_log_is_verified_part_by_part(visit, database, clock, monkeypatch):
+    chain.link_due(database, now=clock.now(), whole=True)
+    events = one(database, "SELECT max(seq) FROM event_link")
+    monkeypatch.setattr(audit_log, "STRETCH", events - 1)
+    nurul = visit("nurul")
+    first = nurul.post(f"{LOG}/verify", {}, target="verified", status=200).text
+    assert f"{events - 1} of {events} events verified." in plain(first)
+    assert first.lstrip().startswith('<div id="verified"')
+    rest = nurul.post(f"{LOG}/verify", {"after": str(events - 1)}, status=200).text
+    assert f"{events} events verified: none was changed" in plain(rest)
+
+
+def test_a_changed_event_is_named_where_the_log_is_verified(visit, database, clock, monkeypatch):
+    chain.link_due(database, now=clock.now(), whole=True)
+    with database.write() as session:
+        unlock(session)
+        session.execute(
+            text("UPDATE event SET body = '{}' WHERE id ="
+                 " (SELECT event_id FROM event_link WHERE seq = 3)")
+        )  # fmt: skip
+    nurul = visit("nurul")
+    told = plain(nurul.post(f"{LOG}/verify", {}, status=200).text)
+    assert "The audit log was changed: 1 break" in told
+    assert "at place 3 is not what was sealed" in told
+    assert "none was changed" not in told
+    monkeypatch.setattr(audit_log, "STRETCH", 4)
+    part = plain(nurul.post(f"{LOG}/verify", {}, target="verified", status=200).text)
+    assert "The audit log was changed: 1 break" in part
+
+
+def test_a_head_that_was_noted_outside_counts(visit, database, clock):
+    chain.link_due(database, now=clock.now(), whole=True)
+    events = one(database, "SELECT max(seq) FROM event_link")
+    anchors = Anchors(Settings.from_env().anchor_file)
+    anchors.note(database, clock.now())
+    nurul = visit("nurul")
+    told = plain(nurul.post(f"{LOG}/verify", {}, status=200).text)
+    assert "1 head noted outside the database agrees." in told
+    beyond = Head(events + 5, "ab" * 32)
+    anchors.add([Anchor(clock.now(), "kedai", beyond)])
+    cut = plain(nurul.post(f"{LOG}/verify", {}, status=200).text)
+    assert f"Place {events + 5} of the chain is not what was noted" in cut

@@ -4,12 +4,15 @@ import io
 import json
 import re
 import zipfile
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 from sqlalchemy import text
 
 from holding.audit import chain
 from holding.evidence.packet_chain import proof
 from holding.evidence.packet_check import check
+from portal.evidence import packet_pages
 from tests.portal.reading import one, plain
 
 PAGE = "/c/kedai/evidence/netshop/order/SO-10240"
@@ -73,6 +76,77 @@ def test_an_approval_stands_as_it_was_sealed(visit, database, tmp_path):
     assert check(made).faults == ()
 
 
+def files_form(page: str) -> dict[str, str]:
+    """The fields of the form that downloads the files which are shown."""
+    form = page[page.index('id="filesform"') :].partition("</form>")[0]
+    return dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+
+
+def test_the_files_are_shown_with_their_hashes_and_downloaded_exactly_so(visit, database, clock):
+    chain.link_due(database, now=clock.now(), whole=True)
+    nurul = visit("nurul")
+    page = nurul.post(PAGE, {"personal": "1", "others": "1", "do": "files"}, status=200).text
+    assert one(database, "SELECT count(*) FROM event WHERE act = 'audit.packet'") == 0
+    form = files_form(page)
+    clock.advance(600)
+    nurul.post(f"{PAGE.replace('40', '20')}/note", {"text": "Of another order."}, status=303)
+    chain.link_due(database, now=clock.now(), whole=True)
+    for _ in range(2):  # the event of the first download is not in the second
+        answer = nurul.post(PAGE, form, status=200)
+        assert answer.mimetype == "application/zip"
+        assert answer.headers["X-Content-SHA256"] == form["sha256"]
+        clock.advance(60)
+        chain.link_due(database, now=clock.now(), whole=True)
+    table = page[page.index('id="packetfiles"') :]
+    for name, raw in parts(answer).items():
+        row = table[table.index(f"<code>{name}</code>") :].partition("</tr>")[0]
+        assert f"<code>{sha256(raw).hexdigest()}</code>" in row
+        assert f"{max(1, round(len(raw) / 1000)):,} KB" in row
+    assert f"--sha256 {form['sha256']}" in page
+    assert f", {max(1, round(len(answer.data) / 1000)):,} KB</button>" in page
+
+
+def test_what_changed_since_the_files_were_shown_is_not_downloaded(visit, database, clock):
+    nurul = visit("nurul")
+    shown = {"personal": "1", "do": "files"}
+    form = files_form(nurul.post(PAGE, shown, status=200).text)
+    nurul.post(f"{PAGE}/note", {"text": "Seen."}, status=303)
+    again = nurul.post(PAGE, form, status=409).text
+    assert "Nothing was downloaded." in again
+    fresh = files_form(again)
+    assert fresh["sha256"] != form["sha256"]
+    assert nurul.post(PAGE, fresh, status=200).headers["X-Content-SHA256"] == fresh["sha256"]
+    assert one(database, "SELECT count(*) FROM event WHERE act = 'audit.packet'") == 1
+    for wrong in ({"at": "2026-11-20"}, {"at": "soon"}, {"head": "-1"}, {"head": "x"},
+                  {"at": "2099-01-01T00:00:00.000000Z"}, {"sha256": "0" * 64}):  # fmt: skip
+        nurul.post(PAGE, {**fresh, **wrong}, status=409)
+    for _ in range(2):  # the session goes on
+        clock.advance(1801)
+        nurul.get(PAGE)
+    late = nurul.post(PAGE, fresh, status=409).text
+    assert files_form(late)["at"] != fresh["at"]
+    assert one(database, "SELECT count(*) FROM event WHERE act = 'audit.packet'") == 1
+
+
+def test_a_form_names_a_moment_of_the_last_hour_and_an_end_of_the_chain():
+    now = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+    form = {"at": "2026-11-20T11:00:00.000000Z", "head": "0", "sha256": "ab"}
+    hour = now - timedelta(hours=1)
+    assert packet_pages.shown_of(form, now) == packet_pages.ShownFiles(hour, 0, "ab")
+    wrong = [{"at": "2026-11-20T10:59:59.999999Z"}, {"at": "2026-11-20T12:00:00.000001Z"},
+             {"at": "2026-11-20"}, {"head": "-1"}, {"head": ""},
+             {"sha256": ""}]  # fmt: skip
+    assert [packet_pages.shown_of({**form, **one}, now) for one in wrong] == [None] * len(wrong)
+
+
+def test_the_files_are_shown_to_who_may_download_them(visit):
+    farah = visit("farah")
+    farah.post(PAGE, {"do": "files"}, status=403)
+    assert 'id="packetfiles"' not in farah.text(PAGE)
+    bare = visit("nurul").post(PAGE, {"do": "files"}, status=200).text
+    assert set(files_form(bare)) & {"personal", "others"} == set()
+
+
 ADDRESS = 'Lot 4, "Wisma\\ Seri"\nJalan Ampang'
 
 
@@ -106,13 +180,14 @@ def test_a_secret_in_an_event_of_another_record_stays_out(database, clock):
     record = one(database, "SELECT id FROM record WHERE number = 'SO-10240'")
     company = one(database, "SELECT company_id FROM record WHERE number = 'SO-10240'")
     with database.read() as session:
-        own = proof(session, company, record, noted=(), others=True, hide=str).events
+        of = {"now": clock.now(), "head": chain.head(session, company)}
+        own = proof(session, company, record, noted=(), others=True, hide=str, **of).events
         links = [one for part in own["stretches"] for one in part["links"]]
         other = next(json.loads(one["text"]) for one in links
                      if json.loads(one["text"])["record_id"] not in (record, None))  # fmt: skip
         secret = json.loads(other["body"])["say"]
         found = proof(session, company, record, noted=(), others=True,
-                      hide=lambda text: text.replace(secret, "removed")).events  # fmt: skip
+                      hide=lambda text: text.replace(secret, "removed"), **of).events  # fmt: skip
     assert secret not in json.dumps(found, ensure_ascii=False)
     (left,) = [one for part in found["stretches"] for one in part["links"] if one.get("removed")][
         :1
