@@ -31,7 +31,8 @@ class BookFacts:
     reads the last closed day, and `entered` where a person keeps it in the setting
     `locked_through`. `by_id`: documents name customers, vendors and items by ids that it gave them
     itself, so that no source has the same ones. `known_by`: by what it knows that it had something
-    before; empty where it would make it again.
+    before; empty where it would make it again. `kept_while_paused` is the status of its answer to
+    a call that it keeps until a paused key is active again.
     """
 
     units: bool = False
@@ -40,6 +41,7 @@ class BookFacts:
     by_id: bool = False
     closing_date: Literal["told", "entered"]
     known_by: tuple[DuplicateWindow, ...] = ()
+    kept_while_paused: int | None = None
 
     @property
     def second_documents(self) -> tuple[str, ...]:

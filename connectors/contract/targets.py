@@ -34,6 +34,7 @@ Settings = Mapping[str, object]
 class Pace:
     """How many calls a target allows a minute and `at_once` (None: it gives no figure), and what
     one document costs at most, sent or looked up; what a batch counts for, if not as one document.
+    `counted_by` is the setting that names the account there whose calls are counted together.
     """
 
     per_minute: int | None = None
@@ -41,6 +42,7 @@ class Pace:
     to_look: int = 1
     to_batch: int | None = None
     at_once: int | None = None
+    counted_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,11 +225,7 @@ class Readable(Protocol):
         ...
 
     def read(
-        self,
-        documents: Sequence[OutgoingDocument],
-        settings: Settings,
-        secret: str,
-        http: Http,
+        self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
         """What the target has for each of these documents as they were sent last, in their order.
 

@@ -32,6 +32,7 @@ from holding.code_lists import list_storage, list_turns
 from holding.code_lists.list_rows import LONGEST, ListRow
 from holding.code_lists.list_turns import Turn
 from holding.connections import breaker
+from holding.connections.channel import counted_together
 from holding.connections.key_renewal import renew
 from holding.connections.limits import a_call, leave_alone
 from holding.connections.master_data import zone_of
@@ -130,7 +131,8 @@ def _wait(session: Session, turn: Turn, target: TellsLists, now: datetime) -> da
     connection = session.get_one(Connection, turn.connection_id)
     most = target.pace.per_minute or USUAL_PACE
     told = str(connection.settings.get(CALLS.name) or "").strip()
-    return a_call(session, turn.connection_id, min(int(told), most) if told else most, now)
+    counted = counted_together(session, turn.connection_id, target.pace)[0]
+    return a_call(session, counted, min(int(told), most) if told else most, now)
 
 
 def _keep(database: Database, clock: Clock, turn: Turn, page: ListPage) -> None:
@@ -288,7 +290,10 @@ def _failed(
         now = clock.now()
         wait = min(LONGEST_PAUSE, timedelta(minutes=2 ** min(turn.tries, DOUBLED)))
         if enough:
-            leave_alone(session, turn.connection_id, now, pause)
+            connector = session.get_one(Connection, turn.connection_id).connector
+            target = registry.targets()[connector]
+            for each in counted_together(session, turn.connection_id, target.pace):
+                leave_alone(session, each, now, pause)
         if pause is not None:
             wait = min(LONGEST_PAUSE, max(wait, timedelta(seconds=pause)))
         kept = list_turns.failed(session, turn, words, now + wait, now)

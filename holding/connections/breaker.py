@@ -1,8 +1,9 @@
 """The circuit breaker of a connection: after too many failures nothing goes there until it has
 answered a question, and then a call.
 
-Here: counting, opening, whose turn it is to ask, closing; the row is shared by all workers. Not
-here: what counts as a failure (answers do not, silence does), and the asking (probe.py).
+Here: counting, opening, whose turn it is to ask, closing; the row is shared by all workers; and the
+test that a call makes due. Not here: what counts as a failure (answers do not, silence does), and
+the asking (probe.py).
 
 Who answers a short question may still fail in what takes longer. So it is on trial then: calls may
 be made, and the row keeps since when it is away (`opened_at`) and how long the trial lasts
@@ -19,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from connectors.contract import Found
 from holding.audit.events import record_event
-from holding.tables import Connection, Throttle
+from holding.tables import Connection, Snapshot, Throttle
 from holding.tables.columns import NOW, moment
 from holding.tables.row_states import BreakerState
 
@@ -195,6 +196,22 @@ def keep_key(session: Session, connection_id: int) -> None:
     """
     key = select(Connection.key_id).where(Connection.id == connection_id)
     session.execute(key.with_for_update(read=True))
+
+
+def test_soon(session: Session, connection_id: int, now: datetime) -> None:
+    """A call was told what a test would find: the connection is tested at once, where the last look
+    is older than a minute.
+    """
+    session.execute(_TEST_SOON, {"connection": connection_id, "now": now, "since": now - MINUTE})
+
+
+MINUTE = timedelta(minutes=1)
+_TEST_SOON = (
+    update(Snapshot)
+    .where(Snapshot.connection_id == bindparam("connection"))
+    .where(Snapshot.checked_at < moment("since"))
+    .values(due_at=NOW)
+)
 
 
 def close(session: Session, connection_id: int, now: datetime) -> None:

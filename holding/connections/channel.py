@@ -9,10 +9,11 @@ from datetime import timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.contract import Target
+from connectors.contract import Pace, Target
 from connectors.contract.declared_settings import looks_first
 from connectors.contract.hand_imports import ImportedByHand
 from connectors.transport.clock import Clock
@@ -137,6 +138,32 @@ def opened_channel(
     if isinstance(secret, Refusal):
         return secret
     return _channel(desk, connection, target, secret, settled(connection, zone, currency))
+
+
+def counted_together(session: Session, connection_id: int, pace: Pace) -> tuple[int, ...]:
+    """The connections whose calls the target counts together with those of this one, of whatever
+    company of ours, the oldest first; that one keeps the count.
+    """
+    setting = pace.counted_by
+    if not setting:
+        return (connection_id,)
+    mine = session.get_one(Connection, connection_id)
+    account = str(mine.settings.get(setting, "")).strip()
+    alike = session.execute(_OF_CONNECTOR, {"connector": mine.connector})
+    same = [row.id for row in alike if str(row.settings.get(setting, "")).strip() == account]
+    return tuple(same) if account else (connection_id,)
+
+
+def together_with(session: Session, channel: Channel) -> tuple[int, ...]:
+    """The same of an open channel."""
+    return counted_together(session, channel.connection_id, channel.target.pace)
+
+
+_OF_CONNECTOR = (
+    select(Connection.id, Connection.settings)
+    .where(Connection.connector == bindparam("connector"), Connection.side == "target")
+    .order_by(Connection.id)
+)
 
 
 def _target_of(connection: Connection) -> Target | Refusal:

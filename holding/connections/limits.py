@@ -1,7 +1,8 @@
 """How much a target takes: calls a minute and documents a month, shared by all workers.
 
-Here: the token bucket in the throttle's row, how many workers call at once, the month's quota, and
-holding off when the target says so. Not here: a target that does not answer (breaker.py).
+Here: the token bucket in the throttle's row of the oldest connection whose calls are counted
+together (channel.py), workers that call at once, the month's quota, and holding off when the target
+says so. Not here: a target that does not answer (breaker.py).
 
 The bucket is filled with 80 % of the calls that the target allows in a minute and holds 15 % of
 them, so that no minute has more calls than are allowed, and some are left for look-ups by people.
@@ -19,7 +20,7 @@ from connectors.contract import Answer, Found
 from connectors.transport.http import TOO_MANY
 from holding.access.actors import SYSTEM
 from holding.connections import breaker
-from holding.connections.channel import Channel, Desk
+from holding.connections.channel import Channel, Desk, together_with
 from holding.connections.master_data import month_of
 from holding.connections.setup import tell
 from holding.lifecycle.states import READY
@@ -53,11 +54,7 @@ HELD_OFF = and_(Throttle.filled_at > NOW, Throttle.filled_at <= moment("held_off
 
 def moments(now: datetime) -> dict[str, Any]:
     """What a statement with BARRED or HELD_OFF in it is given."""
-    return {
-        "now": now,
-        "asked_by": now + breaker.LONGEST,
-        "held_off_by": now + LONGEST_PAUSE,
-    }
+    return {"now": now, "asked_by": now + breaker.LONGEST, "held_off_by": now + LONGEST_PAUSE}
 
 
 def months(session: Session, now: datetime) -> dict[str, Any]:
@@ -86,9 +83,8 @@ def in_a_file(session: Session, channel: Channel, now: datetime, wanted: int) ->
     row = breaker.known(session, channel.connection_id)
     left = _left_of_month(session, channel, now, wanted, row)
     carried = min(left, channel.target.file_limits.documents)
-    step = min(1, carried)
     cost = channel.calls_to_send
-    return carried if _take(session, channel, now, step, cost, row, in_file=True) else 0
+    return carried if _take(session, channel, now, min(1, carried), cost, row, in_file=True) else 0
 
 
 def another_file(desk: Desk, channel: Channel, wanted: int) -> bool:
@@ -113,7 +109,7 @@ def looks(session: Session, channel: Channel, now: datetime, wanted: int) -> int
 def spend(session: Session, channel: Channel, calls: int) -> None:
     """Calls that are made in any case: what comes later waits for them."""
     if calls and channel.calls_per_minute is not None:
-        breaker.locked(session, channel.connection_id).tokens -= calls
+        breaker.locked(session, together_with(session, channel)[0]).tokens -= calls
 
 
 def refund(session: Session, channel: Channel, steps: int, *, in_file: bool) -> None:
@@ -124,7 +120,8 @@ def refund(session: Session, channel: Channel, steps: int, *, in_file: bool) -> 
 
 def hold_off(session: Session, channel: Channel, now: datetime, seconds: float | None) -> None:
     """The target has enough of us: nobody calls before the time that it names."""
-    leave_alone(session, channel.connection_id, now, seconds)
+    for each in together_with(session, channel):
+        leave_alone(session, each, now, seconds)
 
 
 def leave_alone(session: Session, connection_id: int, now: datetime, seconds: float | None) -> None:
@@ -229,8 +226,8 @@ def lets_us(desk: Desk, channel: Channel) -> bool:
     """Whether the answers so far, to whomever, allow the next call, and nobody paused it."""
     with desk.database.read() as session:
         found = session.execute(_ALLOWED, {"connection": channel.connection_id}).one()
-    free = found.paused_at is None and found.breaker in (None, BreakerState.CLOSED)
-    return free and not _held_off(found.filled_at, desk.clock.now())
+    closed = found.breaker in (None, BreakerState.CLOSED) and found.paused_at is None
+    return closed and not _held_off(found.filled_at, desk.clock.now())
 
 
 _ALLOWED = (
@@ -267,9 +264,11 @@ def _take(
         return 0
     if channel.calls_per_minute is None or wanted < 1:
         return max(0, wanted)
-    row = breaker.locked(session, channel.connection_id)
+    together = together_with(session, channel)
+    row = breaker.locked(session, together[0])
     most = channel.target.pace.at_once
-    if most is not None and (session.scalar(_WORKERS, _of(channel)) or 0) >= most - PEOPLE:
+    workers = (session.scalar(_WORKERS, {"connection": one}) or 0 for one in together)
+    if most is not None and sum(workers) >= most - PEOPLE:
         return 0
     fill(row, channel.calls_per_minute, cost, now)
     granted = max(0, min(wanted, row.tokens // cost))

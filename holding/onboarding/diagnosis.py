@@ -251,6 +251,7 @@ _KEPT = (
 )
 _LOOKS: Final[tuple[Look, ...]] = (
     _warned,
+    posted_documents.kept_there,
     _refused,
     e_invoice_holds.held,
     _delayed,

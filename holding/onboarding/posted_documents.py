@@ -5,10 +5,10 @@ Here: the looks of the doctor at what went out. Not here: what waits to go and w
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from connectors import registry
@@ -16,7 +16,7 @@ from connectors.contract.hand_imports import ImportedByHand
 from grammar.text.amounts import in_currency
 from holding.journal import kept_totals
 from holding.onboarding.topics import SLOW, Diagnosis, Topic
-from holding.tables import Connection, Posting, Push, Reading
+from holding.tables import Attempt, Connection, Posting, Push, Reading, Request
 from holding.tables.columns import among_words, from_minor, moment
 from holding.tables.row_states import PushState
 from holding.words import duration, plural
@@ -35,7 +35,8 @@ def unconfirmed(session: Session, connection: Connection, now: datetime) -> Iter
     """
     if isinstance(registry.targets().get(connection.connector), ImportedByHand):
         return
-    row = session.execute(_UNCONFIRMED, {"connection": connection.id, "since": now - SLOW}).first()
+    given = {**_paused(connection), "since": now - SLOW}
+    row = session.execute(_UNCONFIRMED, given).first()
     if row is not None:
         age = duration(int((now - row.made_at).total_seconds()) // 60)
         words = row.error or ""
@@ -44,13 +45,45 @@ def unconfirmed(session: Session, connection: Connection, now: datetime) -> Iter
         yield Diagnosis(Topic.DELAYED, said.strip(), todo)
 
 
+def kept_there(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
+    """The first document that waits in the target for its paused key, as the call itself was told.
+    A test made since has the last word.
+    """
+    row = session.execute(_KEPT_THERE, _paused(connection)).first()
+    if row is not None:
+        age = duration(int((now - row.made_at).total_seconds()) // 60)
+        words = row.error or ""
+        said = f"{row.number} was sent {age} ago and is kept there. {words}"
+        todo = f"Make the key active in {connection.name}: what is kept there runs then."
+        yield Diagnosis(Topic.PAUSED, said.strip(), todo)
+
+
+def _paused(connection: Connection) -> dict[str, object]:
+    """What says that a call to it is kept; nothing does where the target keeps none."""
+    target = registry.targets().get(connection.connector)
+    status = target.form.tells.kept_while_paused if target and target.form.tells else None
+    return {
+        "connection": connection.id,
+        "kept": -1 if status is None else status,
+        "tested": connection.tested_at or datetime.min.replace(tzinfo=UTC),
+    }
+
+
+_is_kept = (
+    exists()
+    .where(Attempt.push_id == Push.id, Attempt.request_id == Request.id)
+    .where(Request.status == bindparam("kept"), Request.answered_at >= moment("tested"))
+)
+_SENT = select(Push.number, Push.error, Push.made_at).where(
+    Push.connection_id == bindparam("connection")
+)
 _UNCONFIRMED = (
-    select(Push.number, Push.error, Push.made_at)
-    .where(Push.connection_id == bindparam("connection"), Push.made_at < moment("since"))
+    _SENT.where(Push.made_at < moment("since"), ~_is_kept)
     .where(among_words(Push.state, (PushState.AWAITING, PushState.UNCERTAIN)))
     .order_by(Push.id)
     .limit(1)
 )
+_KEPT_THERE = _SENT.where(Push.state == PushState.AWAITING, _is_kept).order_by(Push.id).limit(1)
 
 
 def rounded(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:

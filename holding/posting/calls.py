@@ -16,7 +16,7 @@ from connectors.contract import Answer, Kept, Sent
 from connectors.transport import fault_points
 from holding.audit.seals import SealedCall
 from holding.connections import breaker, limits
-from holding.connections.channel import Desk
+from holding.connections.channel import Channel, Desk
 from holding.journal import kept_totals, target_holds
 from holding.journal.posting_claims import lock_families
 from holding.journal.push_rows import Flight
@@ -225,12 +225,20 @@ def judge_channel(
     if any(answer.code == QUOTA for answer in answers):
         limits.exhausted(session, channel, now)
     limits.heard(session, channel, [one for one in answers if one.code != QUOTA], now)
+    if any(_kept_there(channel, answer) for answer in answers):
+        breaker.test_soon(session, channel.connection_id, now)
     if any(answer.error_class == KEY_REFUSED for answer in answers):
         breaker.shut(session, channel.connection_id, now, channel.key_id)
     elif all(answer.kind in UNCLEAR and answer.code != QUOTA for answer in answers):
         breaker.failed(session, channel.connection_id, now, desk.pace)
     elif not breaker.goes_on(row):
         breaker.answered(session, channel.connection_id, now)
+
+
+def _kept_there(channel: Channel, answer: Answer) -> bool:
+    """Whether its key is paused and the target keeps the call until it is active."""
+    tells = channel.target.form.tells
+    return tells is not None and answer.status == tells.kept_while_paused is not None
 
 
 def _counts(answer: Answer) -> bool:

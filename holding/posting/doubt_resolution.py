@@ -108,9 +108,9 @@ def _look(
             limits.count(session, channel, now, int(counted))
         if found.refused is not None and found.refused.code == QUOTA:
             limits.exhausted(session, channel, now)
+        limits.heard(session, channel, [found], now)  # it locks others, too, so it comes first
         there = channel.connection_id
         breaker.looked(session, there, [found], now, desk.pace, key_id=channel.key_id)
-        limits.heard(session, channel, [found], now)
         fault_points.point("lookup.before_commit")
     return resend
 

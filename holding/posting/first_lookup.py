@@ -101,9 +101,9 @@ def unclear(desk: Desk, channel: Channel, claim: Claim, found: Found) -> None:
     give_back(desk, [claim], after=desk.lease)
     with desk.database.write() as session:
         now = desk.clock.now()
+        limits.heard(session, channel, [found], now)
         if not found.target_ref:  # else it answers, and is not done yet
             breaker.failed(session, channel.connection_id, now, desk.pace)
-        limits.heard(session, channel, [found], now)
 
 
 def stands(desk: Desk, channel: Channel, one: Checked, found: Found) -> bool:

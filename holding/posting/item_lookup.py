@@ -79,8 +79,8 @@ def _keep(desk: Desk, channel: Channel, calls: int, told: Told | Found) -> froze
         now = desk.clock.now()
         limits.spend(session, channel, calls)
         if isinstance(told, Found):
-            breaker.failed(session, channel.connection_id, now, desk.pace)
             limits.heard(session, channel, [told], now)
+            breaker.failed(session, channel.connection_id, now, desk.pace)
             return frozenset()
         connection = session.get_one(Connection, channel.connection_id)
         return master_data.keep_items(session, connection, told, now)

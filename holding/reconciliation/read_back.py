@@ -84,9 +84,9 @@ def turn(desk: Desk, channel: Channel) -> int:
         woken, seen = _keep_all(session, channel, watched, found, now)
         records, causes = totals_mismatch.follow(session, channel, seen, now)
         wake_records(session, woken, now)
+        limits.heard(session, channel, found, now)
         there = channel.connection_id
         breaker.looked(session, there, found, now, desk.pace, key_id=channel.key_id)
-        limits.heard(session, channel, found, now)
         target_holds.settle(session, records, causes)
         if isinstance(target, ReadsLater):
             readings_under_way.keep(session, channel, parts, told, now)

@@ -32,11 +32,12 @@ from rules.editing.daily_hours import daily_routes, retimed
 FOLDER: Final = Path(__file__).parent
 TITLES: Final = {
     "netshop-aiaccount": "Orders to invoices, each as soon as it is paid",
+    "netshop-aiaccount-refunds": "Orders to invoices and refunds, each as soon as it is paid",
     "netshop-aiaccount-daily": "Orders to invoices and receipts, and commissions, once a day",
     "woocommerce-aiaccount": "Orders of a WooCommerce shop to AiAccount",
     "woocommerce-quickbooks": "Orders of a WooCommerce shop to QuickBooks",
     "orders-quickbooks": "Orders, refunds and purchases to QuickBooks",
-    "netshop-autocount": "Orders and payouts of NetShop to AutoCount",
+    "netshop-autocount": "Orders, refunds and payouts of NetShop to AutoCount",
     "netshop-autocount-aotg": "Orders of NetShop to AutoCount On The Go",
     "shopify-autocount": "Orders, refunds and payouts of a Shopify shop to AutoCount",
     "lazada-autocount": "Orders, returns and payouts of a Lazada seller to AutoCount",

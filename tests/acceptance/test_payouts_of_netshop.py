@@ -1,5 +1,6 @@
-"""Payouts of NetShop under the shipped rules: AutoCount comes to what the bank received, to the
-sen, and the receipt is knocked off against the invoices of its orders; or the payout is on hold.
+"""Payouts and refunds of NetShop under the shipped rules: AutoCount comes to what the bank
+received, to the sen, and the receipt is knocked off against the invoices of its orders; what went
+back is a credit note. Else it is on hold.
 """
 
 import json
@@ -177,6 +178,42 @@ def test_a_payout_whose_refunds_went_back_is_knocked_off_by_a_person(netshop: Ne
         f"{word}-PO-49" for word in ("FB", "FP", "RC")
     ]
     assert netshop.status("NS-21") == "Unpaid"
+
+
+def test_a_refund_is_a_credit_note_of_what_came_back_or_is_held(netshop: NetShop) -> None:
+    """NetShop tells the item and what all of the refund comes to; AutoCount shows the goods and the
+    tax of the order.
+    """
+    mug = {**PIECE, "price": "10.00", "qty": 2, "tax": "SST"}
+    sums = {"items": [mug], "subtotal": "20.00", "tax_total": "2.00", "total": "22.00"}
+    order = {**ordered(41, "20.00"), **sums}
+    netshop.tells("order", order)
+    items = [{"sku": "MUG", "qty": 1}]
+    back = {"id": "RF-41", "status": "Refunded + Items Returned", "amount": "11.00", "items": items}
+    later = {"updated_at": "2026-11-20T10:00:00+08:00", "version": 2}
+    netshop.tells("order", {**order, **later, "refund": back})
+    (note,) = [
+        one
+        for one in netshop.trader.books["autocount"].documents()
+        if one["master"]["docNo"] == "CN-RF-41"
+    ]
+    master, (line,) = note["master"], note["details"]
+    assert (master["ourInvoiceNo"], master["debtorCode"]) == ("NS-41", "300-N001")
+    assert (master["finalTotal"], master["tax"]) == ("11.00", "1.00")
+    assert (line["productCode"], str(line["qty"]), line["goodsReturn"]) == ("MUG", "1.0000", True)
+    assert netshop.held("NS-41") == set()
+
+    for number, change, said in (
+        (42, {"status": "refunded"}, "Missing or not valid in the data from NetShop"),
+        (43, {"items": []}, "Refund without items: RF-43 of RM 11.00."),
+        (44, {"amount": "22.01"}, "Refunded more than sold"),
+    ):
+        sold = {**ordered(number, "20.00"), **sums}
+        netshop.tells("order", sold)
+        told = {**back, "id": f"RF-{number}", **change}
+        netshop.tells("order", {**sold, **later, "refund": told})
+        assert any(said in words for words in netshop.held(f"RF-{number}"))
+        assert f"CN-RF-{number}" not in netshop.trader.books["autocount"].made()
 
 
 def test_T36k_F04_a_sen_of_a_shop_that_rounds_once_is_the_rounding_line_and_is_paid_out(

@@ -375,7 +375,7 @@ def test_F17_an_unknown_party_is_held_with_what_it_may_be_and_never_posted_elsew
         assert f"{proposed} is known" in scene.pages[number].text
 
     named = scene.quickbooks("Q-NS-1701")  # here a rule names the walk-in customer
-    assert named["CustomerRef"] == {"value": "59"}
+    assert named["CustomerRef"]["value"] == "59"
     lineage = scene.tab("NS-1701", "Q-NS-1701", "lineage")
     assert DEFAULT.format("customer_ref(customer)") in lineage
     others = [one for one in scene.trader.books["quickbooks"].documents() if one != named]

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from connectors.simulators.base.scripted import Act, Scripted, last_day
+from connectors.simulators.quickbooks.kinds import PARTY_LISTS
 from connectors.transport.strict_json import loads
 
 REALM, OTHER_REALM = "9130347", "9130999"
@@ -158,8 +159,15 @@ class Books(Scripted):
         yield from self._kinds[realm, entity].values()
 
     def shown(self, realm: str, entity: str, found: Shown) -> dict[str, Any]:
-        """A document as a read shows it: what is open is worked out again."""
+        """A document as a read shows it: what is open is worked out again, and whose it is has the
+        name of now beside its id, whatever was sent.
+        """
         told = {name: value for name, value in found.items() if not name.startswith("_")}
+        for ref, list_ in PARTY_LISTS.items():
+            if told.get(ref):
+                party = str(told[ref].get("value", ""))
+                name = self.companies[realm].lists.get(list_, {}).get(party)
+                told[ref] = {"value": party, **({"name": name} if name else {})}
         if entity in ("Invoice", "Bill"):
             open_there = told["TotalAmt"] - self.applied(realm, str(found["Id"]))
             told["Balance"] = max(Decimal("0.00"), open_there)

@@ -91,9 +91,9 @@ KINDS: Mapping[str, Kind] = {
 }
 BY_ENTITY: Mapping[str, Kind] = {kind.entity: kind for kind in KINDS.values()}
 
+PARTY_LISTS: Mapping[str, str] = {"CustomerRef": "Customer", "VendorRef": "Vendor"}
 HEAD_REFS: Mapping[str, str] = {
-    "CustomerRef": "Customer",
-    "VendorRef": "Vendor",
+    **PARTY_LISTS,
     "DepartmentRef": "Department",
     "PaymentMethodRef": "PaymentMethod",
     "SalesTermRef": "Term",

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from http import HTTPStatus
 from typing import Literal
 from urllib.parse import urlencode
 
@@ -55,7 +56,7 @@ FORM = ConnectionForm(
     title="AiAccount",
     gives="Sales invoices, sales receipts, expense bills, expense payments, sales refunds",
     needs="API key and company ID",
-    tells=BookFacts(closing_date="told", known_by=KNOWN_BY),
+    tells=BookFacts(closing_date="told", known_by=KNOWN_BY, kept_while_paused=HTTPStatus.LOCKED),
     e_invoices=EInvoices(
         submitter=Submitter.TARGET,
         types={"sales_invoice": "01"},

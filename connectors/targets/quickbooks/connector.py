@@ -57,7 +57,9 @@ class QuickBooks:
     dedupe: Literal["key", "number", "number+customer", "none"] = "key"
     lookup: Literal["strong", "lagging", "none"] = "strong"
     settle_seconds = 30.0
-    pace = Pace(per_minute=400, to_send=2, to_look=2, to_batch=14, at_once=10)
+    pace = Pace(
+        per_minute=400, to_send=2, to_look=2, to_batch=14, at_once=10, counted_by="company_id"
+    )
     """Four fifths of the calls that a company may make. A batch of ten is searched for one by one,
     looked up, and asks what it pays; there are no more than 40 of them in a minute, as it may."""
     file_limits = FileLimits(documents=payload.MOST)

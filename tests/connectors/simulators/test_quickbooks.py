@@ -79,6 +79,19 @@ def test_it_adds_tax_by_rate_and_every_answer_has_an_id(sim):
     assert told["CurrencyRef"] == {"value": "MYR"}
 
 
+def test_it_tells_the_name_of_a_customer_whatever_was_sent(sim):
+    """Clients name the id; the name beside it is that of now, and none where the list has none."""
+    sent = invoice(CustomerRef={"value": "58", "name": "Somebody else"})
+    first = made(sim, sent)
+    assert first["CustomerRef"] == {"value": "58", "name": "Kedai Maju Sdn. Bhd."}
+    sim.control("company", lists={"Customer": {"58": "Kedai Maju (KL)"}})
+    shown = call(sim, "GET", f"invoice/{first['Id']}").json()["Invoice"]
+    assert shown["CustomerRef"] == {"value": "58", "name": "Kedai Maju (KL)"}
+    sim.control("company", lists={"Customer": {"58": ""}})
+    shown = call(sim, "GET", f"invoice/{first['Id']}").json()["Invoice"]
+    assert shown["CustomerRef"] == {"value": "58"}
+
+
 def test_a_request_id_is_answered_once_and_again(sim):
     first = made(sim, requestid="cp-1")
     again = made(sim, invoice("NS-2"), requestid="cp-1")

@@ -70,6 +70,8 @@ def test_what_is_unpaid_is_told_with_its_number_its_customer_and_what_is_left(be
         (second, "NS-2", "58", True),
         (told.entries[2].code, "NS-3", "60", True),
     ]
+    named = ["Kedai Maju Sdn. Bhd.", "Kedai Maju Sdn. Bhd.", "Restoran Serai Wangi"]
+    assert [one.name for one in told.entries] == named
     whole = told.entries[1].left
     assert isinstance(whole, Decimal)
     assert told.entries[0].left == whole - 20
@@ -81,6 +83,7 @@ def test_bills_are_told_likewise(bench):
     typed(bench, "Bill", DocNumber="ST-1", VendorRef={"value": "77"}, Line=[BOUGHT])
     (one,) = page(bench, "bill").entries
     assert (one.sku, one.party, one.left is not None and one.left >= 250) == ("ST-1", "77", True)
+    assert one.name == "Ladang Teh Sdn. Bhd."
     assert page(bench, "invoice").entries == ()
 
 

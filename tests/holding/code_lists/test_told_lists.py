@@ -342,6 +342,34 @@ def test_a_target_that_has_enough_of_us_is_left_alone(shop: Shop, target: Tellin
         assert throttle.filled_at == shop.clock.now() + timedelta(seconds=300)
 
 
+def test_pages_of_lists_count_with_the_other_connections_of_the_account(
+    shop: Shop, target: Telling
+) -> None:
+    """The oldest connection to a company there keeps the count, and each of them rests."""
+    target.pace = Pace(per_minute=600, to_send=1, to_look=1, counted_by="company_id")
+    with shop.database.write() as session:
+        mine = connection_named(session, shop.company, "aiaccount")
+        older = connection_named(session, shop.company, "netshop")
+        older.side, older.connector = "target", "aiaccount"
+        older.settings = {"company_id": mine.settings["company_id"]}
+        session.add(Throttle(connection_id=older.id))
+        rests, counts = mine.id, older.id
+    arrange(shop)
+    read(shop)
+    with shop.database.read() as session:
+        assert session.get_one(Throttle, counts).tokens == 600 * 15 // 100 - len(target.asked)
+        assert session.get_one(Throttle, rests).tokens == 0
+    shop.clock.advance(2 * 86_400)
+    arrange(shop)
+    with shop.database.write() as session:
+        session.execute(update(ListReading).values(due_at=shop.clock.now()))
+    target.answer = Found(kind="unknown", words="Too many.", status=429, retry_after=300)
+    read(shop)
+    with shop.database.read() as session:
+        until = {session.get_one(Throttle, one).filled_at for one in (counts, rests)}
+    assert until == {shop.clock.now() + timedelta(seconds=300)}
+
+
 def test_it_waits_for_the_limit_of_calls(shop: Shop, target: Telling) -> None:
     target.pace = Pace(per_minute=10, to_send=1, to_look=1)
     target.told = {f"C-{no}": ListEntry(f"C-{no}", "") for no in range(30)}

@@ -17,13 +17,13 @@ from sqlalchemy.orm import Session
 from connectors.contract import FileLimits, Pace, Snapshot
 from connectors.registry import targets
 from holding.connections import limits
-from holding.connections.channel import Channel
+from holding.connections.channel import Channel, counted_together
 from holding.connections.master_data import keep_snapshot
 from holding.connections.setup import trust_again
 from holding.journal.posting_claims import free_of
 from holding.store.database import Database
 from holding.tables import Company, Connection, Posting, Throttle
-from tests.support.factories import connection_named
+from tests.support.factories import connection_named, make_company, make_connection
 from tests.support.postings import NOW, make_ready
 
 PER_MINUTE = 60
@@ -100,6 +100,83 @@ def test_quickbooks_gets_no_more_batches_and_workers_than_it_takes(
     for way in (limits.looks, limits.sends, limits.in_a_file):
         assert way(session, target, later, 10) == 0, "eight call it"
     assert limits.sends(session, replace(target, target=some.target), later, 1) == 1
+
+
+def two_of_a_realm(
+    session: Session, some: Channel, company: Company, other_realm: str
+) -> tuple[Channel, Channel]:
+    """QuickBooks connected twice, in two companies of ours: here realm 77, there the other one."""
+    there = targets()["quickbooks"]
+    elsewhere = make_company(session, "second")
+    found = []
+    for mine, realm in ((company, "77"), (elsewhere, other_realm)):
+        settings = {"company_id": f" {realm}", "base_url": "https://quickbooks.example/"}
+        made = make_connection(session, mine, "quickbooks", side="target", settings=dict(settings))
+        found.append(
+            replace(
+                some,
+                company_id=mine.id,
+                connection_id=made.id,
+                connector="quickbooks",
+                target=there,
+                calls_per_minute=there.pace.per_minute,
+            )
+        )
+    session.flush()
+    return found[0], found[1]
+
+
+def test_two_connections_to_one_realm_share_its_calls_and_its_pauses(
+    open_: tuple[Session, Channel], company: Company
+) -> None:
+    """QuickBooks counts the calls of a company, whoever makes them: 400 of us a minute, 10 at once;
+    and who has enough of one has enough of both.
+    """
+    session, some = open_
+    first, second = two_of_a_realm(session, some, company, "77")
+    calls = []
+    for tick in range(130):
+        now = NOW + timedelta(milliseconds=500 * tick)
+        for each in (first, second):
+            calls += [now] * (limits.sends(session, each, now, 10) * each.calls_to_send)
+    for begin in calls[::40]:
+        window = [at for at in calls if begin <= at < begin + timedelta(minutes=1)]
+        assert len(window) <= 400
+    assert len(calls) >= 350, "and little is left unused"
+    later = NOW + timedelta(minutes=10)
+    assert limits.looks(session, second, later, 100) == 30
+    assert limits.looks(session, first, later, 100) == 0, "the second took all that were left"
+    limits.refund(session, second, 5, in_file=False)
+    assert limits.sends(session, first, later, 100) == 5
+    limits.hold_off(session, first, later, 30.0)
+    for each in (first, second):
+        assert limits.sends(session, each, later + timedelta(seconds=29), 1) == 0
+        assert limits.sends(session, each, later + timedelta(seconds=31), 1) == 1
+    held = later + timedelta(minutes=5)
+    limits.hold_off(session, second, held, 30.0)
+    assert not limits.sends(session, first, held + timedelta(seconds=29), 1)
+    much = held + timedelta(minutes=9)
+    for at in range(8):
+        _leased(session, company, (first, second)[at % 2], f"worker-{at}", much)
+    for each in (first, second):
+        assert limits.sends(session, each, much, 10) == 0, "four call each of them: eight in all"
+
+
+def test_two_realms_share_nothing(open_: tuple[Session, Channel], company: Company) -> None:
+    session, some = open_
+    first, second = two_of_a_realm(session, some, company, "78")
+    blank = [make_connection(session, company, name, side="target", connector="quickbooks").id
+             for name in ("new", "newer")]  # fmt: skip
+    assert [counted_together(session, one, first.target.pace) for one in blank] == [
+        (one,) for one in blank
+    ]
+    assert limits.looks(session, first, NOW, 100) == 30
+    assert limits.looks(session, second, NOW, 100) == 30
+    limits.hold_off(session, first, NOW, 30.0)
+    assert limits.sends(session, second, NOW + timedelta(seconds=20), 1) == 1
+    for one in (first, second, some):
+        alone = counted_together(session, one.connection_id, one.target.pace)
+        assert alone == (one.connection_id,)
 
 
 @pytest.mark.parametrize("documents", ["sends", "looks"])

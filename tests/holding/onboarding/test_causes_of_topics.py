@@ -193,11 +193,17 @@ CAUSES: dict[str, tuple[Topic, tuple[Callable[[Lane], None], ...], str, str]] = 
         "The key is paused",
         "Make it active",
     ),
-    "what was sent is kept there": (
-        Topic.DELAYED,
+    "what was sent is kept there, and nobody tested": (
+        Topic.PAUSED,
+        (PAUSED_THERE, sent()),
+        "IV-1 was sent 0 min ago and is kept there",
+        "active in aiaccount",
+    ),
+    "what was sent is kept there for long": (
+        Topic.PAUSED,
         (PAUSED_THERE, sent(), minutes(11)),
-        "IV-1 was sent 11 min ago",
-        "aiaccount",
+        "IV-1 was sent 11 min ago and is kept there",
+        "active in aiaccount",
     ),
     "it is still working on it": (
         Topic.DELAYED,
@@ -297,6 +303,61 @@ def test_H14_the_first_line_names_the_cause(lane: Lane, cause: str) -> None:
     assert first.topic == topic
     assert shown in first.words
     assert todo in first.todo
+
+
+def test_a_paused_key_is_told_once_and_tested_at_once(lane: Lane) -> None:
+    """The call itself says it, before any test; the page gets it from the test that is due then."""
+    tested(lane)
+    PAUSED_THERE(lane)
+    lane.clock.advance(120)
+    sent()(lane)
+    assert [one.topic for one in told(lane)] == [Topic.PAUSED]
+    with lane.database.read() as session:
+        there = lane.connection(session).id
+        assert probe.to_refresh(session, lane.clock.now()) == (there,)
+    looked_again(lane)
+    with lane.database.read() as session:
+        assert "key.inactive" in {step["code"] for step in lane.connection(session).test_steps}
+    lane.clock.advance(30)
+    lane.ready("IV-2", document=invoice("IV-2"))
+    lane.work()
+    with lane.database.read() as session:
+        assert probe.to_refresh(session, lane.clock.now()) == (), "once a minute at most"
+
+
+def test_a_key_that_is_active_again_is_not_told_as_paused(lane: Lane) -> None:
+    """A test after the call has the last word, though what was kept is not done yet."""
+    tested(lane)
+    PAUSED_THERE(lane)
+    sent()(lane)
+    lane.clock.advance(1)
+    ask_target("pause", key=DEMO_KEY, status="active")(lane)
+    tested(lane)
+    assert told(lane) == ()
+    minutes(11)(lane)
+    assert [one.topic for one in told(lane)] == [Topic.DELAYED]
+
+
+def test_what_is_kept_for_long_is_paused_and_not_delayed_until_it_ran(lane: Lane) -> None:
+    tested(lane)
+    PAUSED_THERE(lane)
+    sent()(lane)
+    minutes(11)(lane)
+    assert [one.topic for one in told(lane)] == [Topic.PAUSED]
+    ask_target("pause", key=DEMO_KEY, status="active")(lane)
+    lane.settle(minutes=2)
+    assert told(lane) == ()
+
+
+def test_what_a_refused_file_said_before_says_nothing_of_what_is_kept_now(lane: Lane) -> None:
+    """A document that is still being worked on there is no sign of a paused key."""
+    tested(lane)
+    planned("processing_completed")(lane)
+    lane.clock.advance(120)
+    sent()(lane)
+    assert told(lane) == ()
+    with lane.database.read() as session:
+        assert probe.to_refresh(session, lane.clock.now()) == (), "nor a reason to test"
 
 
 def test_H14_every_topic_that_a_target_can_bring_about_has_a_cause() -> None:

@@ -256,6 +256,37 @@ def unseen(life: Life, monkeypatch: pytest.MonkeyPatch) -> Life:
     return life
 
 
+def test_T10_who_sends_again_what_nobody_sees_decides_about_one_call(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tries are used up and stay so: one call more, and where that gets no answer either, the
+    person is asked again. It is no new series, as with a try by hand of any other hold.
+    """
+    nothing = Found(kind="unknown", words="No list.", key_lasts=timedelta(days=30))
+    monkeypatch.setattr(Books, "look_up", lambda *_, **__: nothing)
+    life.books.documents = tuple(replace(one, shown=False) for one in life.books.documents)
+    life.books.moods = many = ["away"] * 40
+    life.arrive("A-1")
+    for _ in range(30):
+        wait(life)
+    assert life.held("A-1") == ["TGT10"]
+    used = 40 - len(many)
+    assert used > 2
+    for more in (1, 2):
+        assert isinstance(act(life, manual_entries.look_again), Done)
+        for _ in range(5):
+            wait(life)
+        assert life.held("A-1") == ["TGT10"]
+        assert 40 - len(many) == used + more
+    assert "Sent 1 time without a clear answer." in hold_of(life).message
+    life.books.moods = []
+    assert isinstance(act(life, manual_entries.look_again), Done)
+    wait(life)
+    assert life.books.effects == [("create", "A-1-1")]
+    assert life.shop.states() == {"A-1": "posted"}
+    assert sound(life) == []
+
+
 @pytest.mark.parametrize("changes", [{"customer": "C-78"}, {"note": "Gift"}])
 def test_what_nobody_sees_is_not_sent_for_a_new_version_when_it_was_skipped(
     unseen: Life, changes: dict[str, Any]

@@ -14,6 +14,7 @@ from rules.testing.runner import run_tests
 
 DEMO = "netshop-aiaccount"
 """What the demo runs: it leaves what nothing carries out yet to the built-in answers."""
+REFUNDS = "netshop-aiaccount-refunds"
 GOODS = "orders-autocount"
 """It comes into force without the file of what AutoCount's cloud interface does not take."""
 
@@ -23,6 +24,7 @@ def test_all_starters_are_here() -> None:
         "lazada-autocount",
         "netshop-aiaccount",
         "netshop-aiaccount-daily",
+        "netshop-aiaccount-refunds",
         "netshop-autocount",
         "netshop-autocount-aotg",
         "orders-autocount",
@@ -46,6 +48,28 @@ def test_a_starter_begins_clean_and_answers_every_exception(name: str) -> None:
     report = run_tests(ruleset, program)
     assert [result.title for result in report.failed] == []
     assert len(report.results) > 25
+
+
+def test_refunds_are_added_to_the_rules_of_the_demo_and_change_nothing_else() -> None:
+    """Two templates for one way: what is not about refunds is the same in both."""
+    files, plain = (
+        {Path(path).name: text for path, text in (read_files([TEMPLATES / name]).rules).items()}
+        for name in (REFUNDS, DEMO)
+    )
+    assert {name: text == files[name] for name, text in plain.items()} == {
+        "changes.rules": False,
+        "clearing.rules": False,
+        "names.rules": True,
+        "netshop.rules": False,
+        "orders_test.rules": False,
+        "posting.rules": True,
+    }
+    gate, check = "gate order\n", "check one_debtor"
+    mine, theirs = (text["clearing.rules"].partition(check)[2] for text in (files, plain))
+    assert mine == theirs
+    assert gate in files["clearing.rules"]
+    lines = set(files["netshop.rules"].splitlines())
+    assert set(plain["netshop.rules"].splitlines()) <= lines
 
 
 def test_what_no_connector_carries_out_stands_in_one_file() -> None:
