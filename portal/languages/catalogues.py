@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from babel.messages.catalog import Catalog
@@ -24,7 +25,8 @@ from portal.languages.patterns import (
     weight,
     whole_words,
 )
-from portal.languages.wording import MARK, PIECE, misfit, placeholder, written
+from portal.languages.wording import MARK, PIECE, composition, misfit, placeholder, written
+from rules.phrases.composed import Composed
 
 HERE: Final = Path(__file__).parent
 COUNT: Final = re.compile(r"([\d,]+) (.+)", re.DOTALL)
@@ -47,6 +49,8 @@ PEOPLE: Final = frozenset({"names", "others", "publishers"})
 """Values that are names in a row, by their names: `Adam or Farah` is `Adam atau Farah`."""
 NOUN: Final = re.compile(r"(?:name|noun|title|kind|field|there|here)\d*")
 """Values that may be a noun of the domain, such as `tax code`, by their names."""
+OF_RULES: Final = "rules"
+"""The context of messages that rules in words are composed of; no text is looked for among them."""
 NOUNS: Final = "rules/values/names.py"
 """Where the messages stand that are such nouns."""
 TELLING: Final = 14  # the words of a shorter message occur in sentences of others, too
@@ -67,15 +71,25 @@ class Catalogue:
         plurals: Mapping[tuple[str, str], str],
         spoken: Iterable[str] = (),
         nouns: Iterable[str] = (),
+        parts: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """`plurals`: (one, many) -> translation; `spoken`: the messages that Python makes;
-        `nouns`: those that name a field, a kind of record or of document.
+        `nouns`: those that name a field, a kind of record or of document; `parts`: what rules in
+        words are composed of, which no other text is looked for among.
         """
+        self._parts = {one: told for one, told in parts.items() if not misfit(one, told)}
         self._nouns = frozenset(nouns)
         self._singles = {one: told for one, told in singles.items() if not misfit(one, told)}
         self._plurals = dict(plurals)
         self._spoken = [one for one in spoken if one in self._singles]
-        self.told = lru_cache(maxsize=4096)(self._told)
+        self._found = lru_cache(maxsize=4096)(self._told)
+
+    def told(self, text: str) -> str:
+        """A text that the product made in English, in the language; what is unknown stays."""
+        return composition(text, self._part) if isinstance(text, Composed) else self._found(text)
+
+    def _part(self, message: str) -> str:
+        return self._parts.get(message) or self._singles.get(message, message)
 
     def say(self, message: str) -> str:
         """The translation of a message; the message itself where there is none."""
@@ -280,6 +294,7 @@ def made_of(found: Catalog) -> Catalogue:
     """The catalogue of what Babel read; fuzzy messages count as not translated."""
     singles: dict[str, str] = {}
     plurals: dict[tuple[str, str], str] = {}
+    parts: dict[str, str] = {}
     spoken, nouns = [], []
     for one in found:
         if not one.id or one.fuzzy:
@@ -289,6 +304,8 @@ def made_of(found: Catalog) -> Catalogue:
             first = told[-1] if isinstance(told, tuple | list) else told
             if first:
                 plurals[str(one.id[0]), str(one.id[1])] = str(first)
+        elif told and one.context == OF_RULES:
+            parts[str(one.id)] = str(told)
         elif told:
             singles[str(one.id)] = str(told)
             places = [str(where) for where, _ in one.locations]
@@ -296,4 +313,4 @@ def made_of(found: Catalog) -> Catalogue:
                 spoken.append(str(one.id))
             if NOUNS in places:
                 nouns.append(str(one.id))
-    return Catalogue(singles, plurals, spoken, nouns)
+    return Catalogue(singles, plurals, spoken, nouns, parts)
