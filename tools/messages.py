@@ -209,6 +209,9 @@ SPEAKERS = {
 """Functions whose answer is a text of ours."""
 
 WORDS = (
+    "added",
+    "changed",
+    "removed",
     "checks",
     "documents",
     "look-ups",
