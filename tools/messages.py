@@ -205,6 +205,8 @@ SPEAKERS = {
     "plain",
     "kind_of",
     "_nothing",
+    "_effect",
+    "_others",
 }
 """Functions whose answer is a text of ours."""
 
@@ -284,6 +286,7 @@ WORDS = (
     "attempt %(no)s",
     "delivery %(no)s",
     "hold %(no)s",
+    "hold %(no)s: %(t_label)s",
     "judging %(no)s",
     "push %(no)s",
     "table %(name)s",
@@ -305,6 +308,12 @@ WORDS = (
     "and",
     "or",
     "%(name)s (command line)",
+    "Changed in the target, %(route)s",
+    "status %(status)s is cancelled",
+    "you %(t_did)s",
+    "%(t_why)s; %(names)s can approve",
+    "%(t_why)s; no other user can yet approve",
+    "status %(status)s is ignored",
     "%(n)s d",
     "%(n)s h",
     "%(n)s min",

@@ -224,6 +224,9 @@ class Catalogue:
 
     def _listed(self, text: str, depth: int) -> str:
         """A text of ours, or several in a row of which each is told or no sentence."""
+        apart = self._each(APART, text.split(APART), depth) if APART in text else None
+        if apart:
+            return self._joined(APART, apart)
         whole = self._told(text, depth)
         if whole != text or depth >= DEEPEST:
             return whole

@@ -9,6 +9,7 @@ from grammar import nodes as n
 from grammar.parsing.parser import parse
 from portal.languages import choice
 from portal.languages.catalogues import OF_RULES, Catalogue
+from portal.languages.speaking import told_of
 from portal.languages.wording import composition
 from rules.phrases.composed import capital, composed, instead, named
 from rules.values.names import plain
@@ -162,3 +163,16 @@ def test_each_name_in_our_templates_has_a_word(code):
     names = {plain(name) for name in MADE["_names_of_rules"]()}
     same = {one for one in names if catalogue.told(named(one)) == one}
     assert same <= SAME
+
+
+def test_a_filter_says_a_composed_text():
+    found = Catalogue({"total": "jumlah"}, {}, parts={"the %(name)s": "%(name)s itu"})
+    assert told_of(composed("the %(name)s", name=named("total")), found) == "jumlah itu"
+
+
+@pytest.mark.parametrize("folder", OURS, ids=lambda one: one.name)
+def test_a_sentence_begins_as_one(folder):
+    """A Malay sentence with a capital letter, where no name of a target field comes first."""
+    fields = authored(folder)
+    begun = [choice.told_in("ms", text) for text in sentences(folder)]
+    assert [one for one in begun if one[0].islower() and one.split()[0] not in fields] == []
