@@ -311,6 +311,7 @@ WORDS = (
     "Changed in the target, %(route)s",
     "status %(status)s is cancelled",
     "you %(t_did)s",
+    "line %(n)s: %(proof)s",
     "%(t_why)s; %(names)s can approve",
     "%(t_why)s; no other user can yet approve",
     "status %(status)s is ignored",

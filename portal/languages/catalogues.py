@@ -47,7 +47,7 @@ BETWEEN: Final = ("; ", ", ", " and ", " or ", " · ")
 """What stands between texts in a row."""
 PEOPLE: Final = frozenset({"names", "others", "publishers"})
 """Values that are names in a row, by their names: `Adam or Farah` is `Adam atau Farah`."""
-NOUN: Final = re.compile(r"(?:name|noun|title|kind|field|there|here)\d*")
+NOUN: Final = re.compile(r"(?:name|noun|title|kind|field|there|here|t_plain|t_term)\d*")
 """Values that may be a noun of the domain, such as `tax code`, by their names."""
 OF_RULES: Final = "rules"
 """The context of messages that rules in words are composed of; no text is looked for among them."""
@@ -149,8 +149,8 @@ class Catalogue:
                 continue
             value = values[piece]
             told = self._listed(value, depth + 1) if piece.startswith(OURS) else value
-            if NOUN.fullmatch(piece):
-                told = self._noun(value)
+            if told == value and NOUN.fullmatch(piece):
+                told = self._noun(value, depth)
             if told == value and piece.removeprefix(OURS) in PEOPLE:
                 told = self.row_of_names(value)
             if told == value and one.short and piece not in WRITTEN and PROSE.search(value):
@@ -158,15 +158,15 @@ class Catalogue:
             made.append(told)
         return "".join(made)
 
-    def _noun(self, value: str) -> str:
+    def _noun(self, value: str, depth: int) -> str:
         """A noun of the domain in the language, with a capital where it has one; else the value."""
         for said in (value, value[:1].lower() + value[1:]):
-            if said in self._nouns:
-                found = self.say(said)
+            if said in self._nouns or said in self._parts:
+                found = self._part(said)
                 return found if said == value else found[:1].upper() + found[1:]
-        for one in self._candidates(value):
+        for one in self._candidates(value) if depth < DEEPEST else ():
             match = one.pattern.fullmatch(value) if one.noun else None
-            if match and (filled := self._filled(one, match.groupdict(), 1)) is not None:
+            if match and (filled := self._filled(one, match.groupdict(), depth + 1)) is not None:
                 return filled
         return value
 
@@ -224,9 +224,10 @@ class Catalogue:
 
     def _listed(self, text: str, depth: int) -> str:
         """A text of ours, or several in a row of which each is told or no sentence."""
-        apart = self._each(APART, text.split(APART), depth) if APART in text else None
-        if apart:
-            return self._joined(APART, apart)
+        if APART in text and depth < DEEPEST:  # each alone, before one that would swallow the next
+            alone = [self._matched(one, depth + 1) or "" for one in text.split(APART)]
+            if all(alone):
+                return self._joined(APART, alone)
         whole = self._told(text, depth)
         if whole != text or depth >= DEEPEST:
             return whole
