@@ -23,18 +23,20 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 from variants import Piece, Scope, scope, spoken, tables, wholes  # noqa: E402
 
 from connectors import registry  # noqa: E402
+from grammar.parsing.parser import parse  # noqa: E402
 from grammar.text.finding_codes import CODES  # noqa: E402
 from holding.access.role_words import ROLE_LABELS, any_of  # noqa: E402
 from portal.help.topics import title_of, topics  # noqa: E402
+from portal.languages.catalogues import OF_RULES  # noqa: E402
 from portal.languages.choice import ENGLISH, LANGUAGES  # noqa: E402
 from portal.languages.expressions import is_text  # noqa: E402
 from portal.languages.sentences import Sentences  # noqa: E402
-from portal.languages.wording import written  # noqa: E402
+from portal.languages.wording import placeholder, written  # noqa: E402
 from portal.web.filters import kind_of  # noqa: E402
 from rules.comparison.preflight import LISTS  # noqa: E402
 from rules.documents.listed_codes import NOUNS  # noqa: E402
 from rules.documents.rounding import WAYS  # noqa: E402
-from rules.values.names import term  # noqa: E402
+from rules.values.names import plain, term  # noqa: E402
 
 TEMPLATES = ROOT / "portal" / "templates"
 FOLDER = ROOT / "portal" / "languages"
@@ -75,30 +77,30 @@ OF_EVENTS = {
 }
 """Modules of those rooms that write an event, whose sentence the audit log shows."""
 NO_MODULES = {
-    "rules/types/phrases.py",
-    "rules/types/terms.py",
     "rules/expressions/remedies.py",
     *(
         f"rules/expressions/{name}.py"
         for name in ("aggregates", "calls", "compiler", "interpreter")
     ),
+    *(f"rules/rulebook/{name}.py" for name in ("name_help", "suggested_names")),
+}
+"""What files and editors say of rules, clauses that holding tells, and what only a program that did
+not pass its checks says.
+"""
+COMPOSING = {
+    *(
+        f"rules/phrases/{name}.py"
+        for name in ("composed", "expression_words", "list_words", "terms")
+    ),
     *(
         f"rules/rulebook/{name}.py"
         for name in (
-            "actions",
-            "book",
-            "coverage",
-            "name_help",
-            "rendering",
-            "route_sentences",
-            "setup_sentences",
-            "suggested_names",
+            *("actions", "book", "coverage", "document_sentences", "rendering"),
+            *("route_sentences", "setup_sentences", "table_sentences"),
         )
     ),
 }
-"""What the rule book and clauses are put together from, no sentences yet; and what only a program
-that did not pass its checks says.
-"""
+"""What rules in words are composed of: each text in a call of `composed` or `message`."""
 TABLES = {
     "ACT_LABELS",
     "ROLE_LABELS",
@@ -210,10 +212,15 @@ SPEAKERS = {
     "plain",
     "kind_of",
     "_nothing",
+    "_effect",
+    "_others",
 }
 """Functions whose answer is a text of ours."""
 
 WORDS = (
+    "added",
+    "changed",
+    "removed",
     "checks",
     "documents",
     "look-ups",
@@ -286,6 +293,7 @@ WORDS = (
     "attempt %(no)s",
     "delivery %(no)s",
     "hold %(no)s",
+    "hold %(no)s: %(t_label)s",
     "judging %(no)s",
     "push %(no)s",
     "table %(name)s",
@@ -307,6 +315,13 @@ WORDS = (
     "and",
     "or",
     "%(name)s (command line)",
+    "Changed in the target, %(route)s",
+    "status %(status)s is cancelled",
+    "you %(t_did)s",
+    "line %(n)s: %(proof)s",
+    "%(t_why)s; %(names)s can approve",
+    "%(t_why)s; no other user can yet approve",
+    "status %(status)s is ignored",
     "%(n)s d",
     "%(n)s h",
     "%(n)s min",
@@ -356,6 +371,54 @@ def messages() -> Found:
     for message in (*of_help(HELP.read_text("utf-8")), *map(title_of, CODES), *of_findings()):
         put(written(message), HELP)
     return found
+
+
+def parts(known: Found) -> Found:
+    """What rules in words are composed of: messages, and the names in our templates of rules that
+    are not `known`.
+    """
+    found: Found = {}
+    for name in sorted(COMPOSING):
+        for message in of_composing((ROOT / name).read_text("utf-8")):
+            found.setdefault(message, set()).add(name)
+    for name in _names_of_rules() - known.keys():
+        found.setdefault(name, set()).add("portal/starters/catalogue.py")
+    return found
+
+
+def of_composing(source: str) -> list[str]:
+    """The messages of a module that composes texts."""
+    found = []
+    for call in ast.walk(ast.parse(source)):
+        if not isinstance(call, ast.Call) or called(call) not in {"composed", "message"}:
+            continue
+        given = call.args[:1]
+        if given and isinstance(given[0], ast.IfExp):
+            given = [given[0].body, given[0].orelse]
+        found += [one.value for one in given if isinstance(one, ast.Constant) and _fixed(one.value)]
+    return found
+
+
+def _fixed(message: str) -> bool:
+    """Whether there is anything to translate, if only what stands between two values."""
+    return any(piece for piece, is_value in placeholder(message) if not is_value)
+
+
+def _names_of_rules() -> set[str]:
+    """What our templates of rules call fields, records, lists, consts and groups of fields."""
+    found: set[str] = set()
+    folders = {path.parent for path in (ROOT / "portal" / "starters").rglob("*.rules")}
+    for folder in sorted({*folders, ROOT / "portal" / "demo" / "targets"}):
+        ruleset, _ = parse({one.name: one.read_text("utf-8") for one in folder.glob("*.rules")})
+        for declared in (*ruleset.links, *ruleset.consts):
+            found.add(plain(declared.name))
+        for record in ruleset.records:
+            found |= {plain(one.name) for one in (record, *record.fields)}
+        for edit in ruleset.edits:
+            found |= {plain(group.name) for group in edit.groups}
+        for post in (*ruleset.posts, *ruleset.reversals):
+            found.add(plain(post.route.document))
+    return {written(one) for one in found}
 
 
 def names() -> set[str]:
@@ -436,7 +499,8 @@ def _modules() -> Iterator[Path]:
         for path in sorted((ROOT / floor).rglob("*.py")):
             room = path.relative_to(ROOT / floor).parts[0].removesuffix(".py")
             name = path.relative_to(ROOT).as_posix()
-            if name in OF_EVENTS or (room not in NO_PAGES[floor] and name not in NO_MODULES):
+            left_out = name in NO_MODULES | COMPOSING
+            if name in OF_EVENTS or (room not in NO_PAGES[floor] and not left_out):
                 yield path
 
 
@@ -633,12 +697,15 @@ def template() -> Catalog:
     """All messages as the template of catalogues, in an order that changes with them alone."""
     made = Catalog(project="Clearpost", header_comment=HEAD, fuzzy=False)
     order = list(PARTS)
+    found = messages()
     listed = sorted(
-        messages().items(),
+        found.items(),
         key=lambda pair: (order.index(part_of(pair[1])), max(pair[1]), str(pair[0])),
     )
     for message, files in listed:
         made.add(message, locations=[(name, 0) for name in sorted(files)])
+    for message, files in sorted(parts(found).items(), key=str):
+        made.add(message, locations=[(name, 0) for name in sorted(files)], context=OF_RULES)
     return made
 
 

@@ -11,7 +11,7 @@ be made, and the row keeps since when it is away (`opened_at`) and how long the 
 told; the first answer makes an end of it. A trial in which nobody called just ends.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -99,8 +99,7 @@ def failed(session: Session, connection_id: int, now: datetime, pace: float) -> 
         return
     if row.breaker == BreakerState.CLOSED and not trial:
         row.opened_at = now
-        words = "{} is out of reach. What is ready waits, and Clearpost asks again automatically."
-        _tell(session, connection_id, now, "connection.away", words)
+        _tell(session, connection_id, now, "connection.away", _is_away)
     away = now - (row.opened_at or now)
     pause = min(LONGEST, max(SHORTEST, away / SHARE))
     row.breaker, row.open_until = BreakerState.OPEN, now + pause * pace
@@ -173,8 +172,7 @@ def shut(session: Session, connection_id: int, now: datetime, key_id: int | None
     news = in_use == key_id and (row.breaker != BreakerState.OPEN or row.open_until is not None)
     if news:
         row.breaker, row.open_until, row.opened_at = BreakerState.OPEN, None, now
-        words = "{} does not accept the API key. What is ready waits for a new one."
-        _tell(session, connection_id, now, "connection.refused", words)
+        _tell(session, connection_id, now, "connection.refused", _refused_its_key)
     return news
 
 
@@ -218,8 +216,7 @@ def close(session: Session, connection_id: int, now: datetime) -> None:
     """It is back: calls may be made again."""
     row = locked(session, connection_id)
     if row.breaker != BreakerState.CLOSED or row.opened_at is not None:
-        words = "{} answers again. What waited is sent automatically."
-        _tell(session, connection_id, now, "connection.back", words)
+        _tell(session, connection_id, now, "connection.back", _is_back)
     row.breaker, row.open_until, row.opened_at = BreakerState.CLOSED, None, None
     row.failures, row.recent = 0, ""
 
@@ -259,7 +256,21 @@ def _too_many(row: Throttle) -> bool:
     return row.failures >= FAILURES or most
 
 
-def _tell(session: Session, connection_id: int, now: datetime, act: str, words: str) -> None:
+def _is_away(name: str) -> str:
+    return f"{name} is out of reach. What is ready waits, and Clearpost asks again automatically."
+
+
+def _refused_its_key(name: str) -> str:
+    return f"{name} does not accept the API key. What is ready waits for a new one."
+
+
+def _is_back(name: str) -> str:
+    return f"{name} answers again. What waited is sent automatically."
+
+
+def _tell(
+    session: Session, connection_id: int, now: datetime, act: str, say: Callable[[str], str]
+) -> None:
     connection = session.get_one(Connection, connection_id)
     record_event(
         session,
@@ -268,5 +279,5 @@ def _tell(session: Session, connection_id: int, now: datetime, act: str, words: 
         actor=None,
         act=act,
         object=f"connection:{connection_id}",
-        body={"say": words.format(connection.name)},
+        body={"say": say(connection.name)},
     )

@@ -92,7 +92,9 @@ def _in_source(case: Case) -> str:
     name, version = body.get("approved_by"), body.get("approved_version")
     if not name:
         return "In the source: not recorded."
-    return f"In the source: {name}" + (f" (its version {version})." if version else ".")
+    if version:
+        return f"In the source: {name} (its version {version})."
+    return f"In the source: {name}."
 
 
 def _approve_spans(case: Case, ruleset: Ruleset | None) -> list[Span]:

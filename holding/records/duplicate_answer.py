@@ -37,17 +37,22 @@ def duplicates(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proo
     proofs = [Proof("ruleset", str(case.rules.no), f"hash {case.rules.hash}")]
     said = [v for v in case.verdicts if v.kind == "duplicates"]
     more = [_in_target(case, ruleset, said), _party(case, ruleset, proofs), _identity(case)]
-    also = "".join(f" {one}" for one in more if one)
     if not said:
-        return f"None: {version} had no duplicate rule for this record.{also}", "bad", proofs
+        none = f"None: {version} had no duplicate rule for this record."
+        return _and_more(none, more), "bad", proofs
     uniques = _uniques(case, ruleset)
     told = []
     for verdict in said:
-        told.append(f"{place(verdict.span)} {_asked(case, verdict, uniques.get(verdict.span))}")
+        told.append(_asked(case, verdict, uniques.get(verdict.span)))
         proofs.insert(0, rule_proof(case.files, verdict.span))
     clean = all(v.result == "pass" for v in said) and not _conflicts(case)
     by = f", unique by {_unique_by(uniques)}" if uniques else ""
-    return f"Yes, in {version}{by}: {'; '.join(told)}.{also}", "good" if clean else "plain", proofs
+    yes = f"Yes, in {version}{by}: {'; '.join(told)}."
+    return _and_more(yes, more), "good" if clean else "plain", proofs
+
+
+def _and_more(first: str, more: list[str]) -> str:
+    return " ".join([first, *(one for one in more if one)])
 
 
 def _uniques(case: Case, ruleset: Ruleset | None) -> dict[Span, Unique]:
@@ -70,20 +75,20 @@ def _unique_by(uniques: Mapping[Span, Unique]) -> str:
 
 def _asked(case: Case, verdict: Verdict, unique: Unique | None) -> str:
     """What one of them said, with what it compared and with whose."""
-    said = _result(verdict)
+    at, said = place(verdict.span), _result(verdict)
     if unique is None or unique.where == "history":
         keys = listed([f"{term(name)} = {value}" for name, value in verdict.operands])
-        return f"said {said}, compared {keys}" if keys else f"said {said}"
+        return f"{at} said {said}, compared {keys}" if keys else f"{at} said {said}"
     same = next((value for name, value in verdict.operands if name == "same as"), "")
     who = f"another record here, {same}, has" if same else "no other record here has"
     what = f"a document of {case.route}"
     if unique.where == "number_in_target":
         if verdict.result not in {"pass", "hit"}:
-            return f"said {said}: nothing was asked, for the document had no number yet"
+            return f"{at} said {said}: nothing was asked, for the document had no number yet"
         number = f"the number {case.number}" if case.number else "its number"
-        return f"said {said}: {who} {what} with {number}"
+        return f"{at} said {said}: {who} {what} with {number}"
     fields = [f"{term(name)} = {value}" for name, value in verdict.operands if name != "same as"]
-    return f"said {said}: {who} {what} with {' and '.join(fields)}"
+    return f"{at} said {said}: {who} {what} with {' and '.join(fields)}"
 
 
 def _result(verdict: Verdict) -> str:

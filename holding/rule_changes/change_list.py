@@ -19,8 +19,7 @@ from holding.store.row_objects import Columns, of
 from holding.store.together import Question
 from holding.tables import Change, Company, Person, RulesetVersion
 from holding.tables.row_states import ChangeState
-from rules.comparison.difference import Change as Meaning
-from rules.comparison.difference import difference
+from rules.rulebook.changed_sentences import Meaning, in_words
 
 SHOWN: Final = 50
 
@@ -163,7 +162,7 @@ def meaning(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Meanin
 def _meaning(
     before: tuple[tuple[str, str], ...], after: tuple[tuple[str, str], ...]
 ) -> tuple[Meaning, ...]:
-    return difference(*(parse(dict(one))[0] for one in (before, after)))
+    return in_words(*(parse(dict(one))[0] for one in (before, after)))
 
 
 def _versions(company_id: int) -> Select[Any]:

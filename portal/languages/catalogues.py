@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from babel.messages.catalog import Catalog
@@ -24,7 +25,8 @@ from portal.languages.patterns import (
     weight,
     whole_words,
 )
-from portal.languages.wording import MARK, PIECE, misfit, placeholder, written
+from portal.languages.wording import MARK, PIECE, composition, misfit, placeholder, written
+from rules.phrases.composed import Composed
 
 HERE: Final = Path(__file__).parent
 COUNT: Final = re.compile(r"([\d,]+) (.+)", re.DOTALL)
@@ -45,8 +47,10 @@ BETWEEN: Final = ("; ", ", ", " and ", " or ", " · ")
 """What stands between texts in a row."""
 PEOPLE: Final = frozenset({"names", "others", "publishers"})
 """Values that are names in a row, by their names: `Adam or Farah` is `Adam atau Farah`."""
-NOUN: Final = re.compile(r"(?:name|noun|title|kind|field|there|here)\d*")
+NOUN: Final = re.compile(r"(?:name|noun|title|kind|field|there|here|t_plain|t_term)\d*")
 """Values that may be a noun of the domain, such as `tax code`, by their names."""
+OF_RULES: Final = "rules"
+"""The context of messages that rules in words are composed of; no text is looked for among them."""
 NOUNS: Final = "rules/values/names.py"
 """Where the messages stand that are such nouns."""
 TELLING: Final = 14  # the words of a shorter message occur in sentences of others, too
@@ -67,15 +71,25 @@ class Catalogue:
         plurals: Mapping[tuple[str, str], str],
         spoken: Iterable[str] = (),
         nouns: Iterable[str] = (),
+        parts: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """`plurals`: (one, many) -> translation; `spoken`: the messages that Python makes;
-        `nouns`: those that name a field, a kind of record or of document.
+        `nouns`: those that name a field, a kind of record or of document; `parts`: what rules in
+        words are composed of, which no other text is looked for among.
         """
+        self._parts = {one: told for one, told in parts.items() if not misfit(one, told)}
         self._nouns = frozenset(nouns)
         self._singles = {one: told for one, told in singles.items() if not misfit(one, told)}
         self._plurals = dict(plurals)
         self._spoken = [one for one in spoken if one in self._singles]
-        self.told = lru_cache(maxsize=4096)(self._told)
+        self._found = lru_cache(maxsize=4096)(self._told)
+
+    def told(self, text: str) -> str:
+        """A text that the product made in English, in the language; what is unknown stays."""
+        return composition(text, self._part) if isinstance(text, Composed) else self._found(text)
+
+    def _part(self, message: str) -> str:
+        return self._parts.get(message) or self._singles.get(message, message)
 
     def say(self, message: str) -> str:
         """The translation of a message; the message itself where there is none."""
@@ -135,8 +149,8 @@ class Catalogue:
                 continue
             value = values[piece]
             told = self._listed(value, depth + 1) if piece.startswith(OURS) else value
-            if NOUN.fullmatch(piece):
-                told = self._noun(value)
+            if told == value and NOUN.fullmatch(piece):
+                told = self._noun(value, depth)
             if told == value and piece.removeprefix(OURS) in PEOPLE:
                 told = self.row_of_names(value)
             if told == value and one.short and piece not in WRITTEN and PROSE.search(value):
@@ -144,15 +158,15 @@ class Catalogue:
             made.append(told)
         return "".join(made)
 
-    def _noun(self, value: str) -> str:
+    def _noun(self, value: str, depth: int) -> str:
         """A noun of the domain in the language, with a capital where it has one; else the value."""
         for said in (value, value[:1].lower() + value[1:]):
-            if said in self._nouns:
-                found = self.say(said)
+            if said in self._nouns or said in self._parts:
+                found = self._part(said)
                 return found if said == value else found[:1].upper() + found[1:]
-        for one in self._candidates(value):
+        for one in self._candidates(value) if depth < DEEPEST else ():
             match = one.pattern.fullmatch(value) if one.noun else None
-            if match and (filled := self._filled(one, match.groupdict(), 1)) is not None:
+            if match and (filled := self._filled(one, match.groupdict(), depth + 1)) is not None:
                 return filled
         return value
 
@@ -210,6 +224,10 @@ class Catalogue:
 
     def _listed(self, text: str, depth: int) -> str:
         """A text of ours, or several in a row of which each is told or no sentence."""
+        if APART in text and depth < DEEPEST:  # each alone, before one that would swallow the next
+            alone = [self._matched(one, depth + 1) or "" for one in text.split(APART)]
+            if all(alone):
+                return self._joined(APART, alone)
         whole = self._told(text, depth)
         if whole != text or depth >= DEEPEST:
             return whole
@@ -280,6 +298,7 @@ def made_of(found: Catalog) -> Catalogue:
     """The catalogue of what Babel read; fuzzy messages count as not translated."""
     singles: dict[str, str] = {}
     plurals: dict[tuple[str, str], str] = {}
+    parts: dict[str, str] = {}
     spoken, nouns = [], []
     for one in found:
         if not one.id or one.fuzzy:
@@ -289,6 +308,8 @@ def made_of(found: Catalog) -> Catalogue:
             first = told[-1] if isinstance(told, tuple | list) else told
             if first:
                 plurals[str(one.id[0]), str(one.id[1])] = str(first)
+        elif told and one.context == OF_RULES:
+            parts[str(one.id)] = str(told)
         elif told:
             singles[str(one.id)] = str(told)
             places = [str(where) for where, _ in one.locations]
@@ -296,4 +317,4 @@ def made_of(found: Catalog) -> Catalogue:
                 spoken.append(str(one.id))
             if NOUNS in places:
                 nouns.append(str(one.id))
-    return Catalogue(singles, plurals, spoken, nouns)
+    return Catalogue(singles, plurals, spoken, nouns, parts)

@@ -12,6 +12,7 @@ from jinja2 import Environment
 from portal.languages.catalogues import Catalogue
 from portal.languages.choice import LANGUAGES, catalogue
 from portal.languages.environment import LanguageEnvironment
+from rules.phrases.composed import Composed
 
 SPEAKING: Final = (
     "age", "change", "class_label", "differs", "duration", "failure_word", "hours", "kind_of",
@@ -31,7 +32,7 @@ def told_of(value: object, found: Catalogue) -> object:
     """A text of the product in the language; markup and what is no text stays."""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
-    return found.told(str(value))
+    return found.told(value if isinstance(value, Composed) else str(value))
 
 
 def environment(base: LanguageEnvironment, code: str) -> LanguageEnvironment:

@@ -1,14 +1,21 @@
 """How a message is written: `%(name)s` for a value, `<b>…</b>` for markup, `%%` for a percent sign.
 
-Here: taking a message apart and comparing two of them. Not here: where messages come from.
+Here: taking a message apart, comparing two of them, and saying a text that is composed of several.
+Not here: where messages come from.
 """
 
 import re
 from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Final
+
+from rules.phrases.composed import Composed
 
 PIECE: Final = re.compile(r"%\((\w+)\)s|%%")
 MARK: Final = re.compile(r"<(/?)([a-z]+[0-9]*)>")
+_WIDE: Final = re.compile(r"[\u3400-\u9fff]")
+_NARROW: Final = re.compile(r"[\u3400-\u9fffA-Za-z0-9%]{2}")
 SPACE: Final = re.compile(r"[ \t\r\n]+")
 
 
@@ -40,6 +47,46 @@ def placeholder(message: str) -> list[tuple[str, bool]]:
         else:
             words += "%"
     return [*found, (words + message[end:], False)]
+
+
+_pieces = lru_cache(maxsize=4096)(placeholder)
+
+
+def composition(text: Composed, say: Callable[[str], str], *, capital: bool = False) -> str:
+    """A composed text of which each message is said by `say`, as far as it goes; values that are no
+    texts of ours stay as they are, at the beginning too, where words of ours get a `capital`.
+
+    >>> from rules.phrases.composed import composed, named
+    >>> text = composed("the %(name)s of %(item)s", name=named("price"), item="price")
+    >>> composition(text, {"the %(name)s of %(item)s": "%(item)s: %(name)s", "price": "harga"}.get)
+    'price: harga'
+    """
+    capital = capital or text.capital
+    if text.other:
+        if _value(text.other, say) == text.other:
+            return str(text)
+        return _value(text.other, say, capital=capital)
+    made: list[str] = []
+    for piece, is_value in _pieces(say(text.message)):
+        begins = capital and not any(made)
+        if is_value:
+            made.append(_value(text.values[piece], say, capital=begins))
+        else:
+            made.append(piece[:1].upper() + piece[1:] if begins else piece)
+    return _spaced(made)
+
+
+def _value(value: str, say: Callable[[str], str], *, capital: bool = False) -> str:
+    return composition(value, say, capital=capital) if isinstance(value, Composed) else value
+
+
+def _spaced(pieces: Iterable[str]) -> str:
+    """The pieces in a row; a blank is put where Chinese meets a letter or a number of ours."""
+    made = ""
+    for piece in pieces:
+        apart = made and piece and bool(_WIDE.match(made[-1])) != bool(_WIDE.match(piece[0]))
+        made += f" {piece}" if apart and _NARROW.match(made[-1] + piece[0]) else piece
+    return made
 
 
 def misfit(message: str, translated: str) -> str:

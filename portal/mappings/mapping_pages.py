@@ -19,7 +19,7 @@ from holding.store.together import Together, answer
 from holding.words import plural
 from portal.mappings import opened_value
 from portal.web import forms, fragments, frame, store
-from rules.types.terms import capital
+from rules.phrases.composed import capital
 from rules.values.names import term
 
 BESIDE_ONE: Final = 40

@@ -5,7 +5,9 @@ since when they hold (holding/worklist), counting and drafting (holding/rulesets
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Final
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
@@ -19,12 +21,14 @@ from holding.rulesets import proposals, publication, recorded_backtests
 from holding.rulesets import rulebook as queries
 from holding.rulesets.later_findings import later_findings
 from holding.rulesets.proposals import Proposal
+from portal.languages.choice import told
 from portal.web import filters, forms, fragments, rule_checks, security, store
 from rules.rulebook import hold_entries
-from rules.rulebook.book import Book, with_backtest
+from rules.rulebook.book import Book, Entry, Section, with_backtest
 from rules.rulebook.rendering import lacking, markdown
 
 NONE = "none recorded"
+LONGEST: Final = 100  # letters of what is looked for in the book
 hold_entries.require_all()
 pages = Blueprint("rulebook", __name__, url_prefix="/c/<co>/rules")
 
@@ -36,10 +40,13 @@ def show() -> Response:
     if version is None:
         return fragments.respond("rulesets/rulebook.html", version=None)
     book, last = _book(version)
+    asked = request.args.get("q", "").strip()[:LONGEST]
     return fragments.respond(
         "rulesets/rulebook.html",
         version=version,
         book=book,
+        asked=asked,
+        sections=_found(book, asked) if asked else book.sections,
         history=queries.history(session, g.company.id, version.no),
         later=later_findings(session, version),
         lacking=lacking(book),
@@ -109,6 +116,26 @@ def _book(version: queries.VersionInForce) -> tuple[Book, recorded_backtests.Las
     last = recorded_backtests.last(session, g.company.id, version.hash)
     book = queries.read(session, version.version_id)
     return with_backtest(book, last.rules) if last else book, last
+
+
+def _found(book: Book, asked: str) -> tuple[Section, ...]:
+    """The rules in which each word that was asked for stands, in English or as the page says it."""
+    words = asked.casefold().split()
+    kept = (
+        replace(
+            section,
+            entries=tuple(one for one in section.entries if _has(section.title, one, words)),
+        )
+        for section in book.sections
+    )
+    return tuple(section for section in kept if section.entries)
+
+
+def _has(title: str, entry: Entry, words: Iterable[str]) -> bool:
+    at = f"{entry.span.file}:{entry.span.line}" if entry.span else ""
+    said = (title, told(title), entry.text, told(entry.text), entry.name, at, *entry.owners)
+    text = " ".join(said).casefold()
+    return all(word in text for word in words)
 
 
 def _decided(version: queries.VersionInForce) -> recorded_backtests.Decided | None:

@@ -1,6 +1,7 @@
 """How two states of rule files differ, as a page shows it: by meaning, and line by line.
 
-Here: both, as plain values. Not here: what a difference means (rules/comparison/difference.py).
+Here: both, as plain values. Not here: what it means
+(rules/rulebook/changed_sentences.py).
 """
 
 import difflib
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from holding.rule_changes import change_list
-from rules.comparison.difference import Change as Meaning
+from rules.rulebook.changed_sentences import Meaning
 
 LINES: Final = 2000  # shown of one file; more is said, and stands in the file itself
 

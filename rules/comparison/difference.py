@@ -39,13 +39,21 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One declaration that is new, gone or changed; `details` are `part: old -> new`."""
+    """One declaration that is new, gone or changed; `details` are `part: old -> new`, `before` and
+    `after` where it stands in the old rules and in the new ones.
+    """
 
     kind: str  # added | removed | changed
     name: str
     details: tuple[str, ...]
     routes: tuple[str, ...]
-    span: Span
+    before: Span | None
+    after: Span | None
+
+    @property
+    def span(self) -> Span:
+        """Where it stands; what is gone, where it stood."""
+        return next(place for place in (self.after, self.before) if place is not None)
 
 
 def difference(old: n.Ruleset, new: n.Ruleset) -> tuple[Change, ...]:
@@ -55,13 +63,16 @@ def difference(old: n.Ruleset, new: n.Ruleset) -> tuple[Change, ...]:
     found = []
     for name, node in after.items():
         if name not in before:
-            found.append(_change("added", name, (), node, indexes[1]))
+            routes = tuple(_routes(node, indexes[1]))
+            found.append(Change("added", name, (), routes, None, node.span))
         elif before[name] != node:
             details = tuple(dict.fromkeys(_parts(before[name], node, "")))
-            found.append(_change("changed", name, details, node, indexes[1]))
+            routes = tuple(_routes(node, indexes[1]))
+            found.append(Change("changed", name, details, routes, before[name].span, node.span))
     for name, node in before.items():
         if name not in after:
-            found.append(_change("removed", name, (), node, indexes[0]))
+            routes = tuple(_routes(node, indexes[0]))
+            found.append(Change("removed", name, (), routes, node.span, None))
     return tuple(found)
 
 
@@ -183,10 +194,6 @@ _SHOW: tuple[tuple[Any, Any], ...] = (
     (tuple, lambda v: ", ".join(show(x) for x in v)),
     (n.RouteName, str),
 )
-
-
-def _change(kind: str, name: str, details: tuple[str, ...], node: Any, index: Index) -> Change:
-    return Change(kind, name, details, tuple(_routes(node, index)), node.span)
 
 
 def _routes(node: Any, index: Index) -> Iterator[str]:

@@ -25,8 +25,8 @@ from rules.outcomes.outcome import (
     GateSaid,
     Verdict,
 )
+from rules.phrases.terms import listed
 from rules.types.symbol_table import FACTS, Scope
-from rules.types.terms import listed
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
 from rules.values.clauses import is_so
 from rules.values.names import plain

@@ -17,11 +17,11 @@ from typing import Any
 from grammar import nodes as n
 from rules.expressions.compiler import Compiler
 from rules.expressions.run import Run
+from rules.phrases.expression_words import Phrases
+from rules.phrases.terms import DATED, be, listed
 from rules.types.expansion import inside
 from rules.types.functions import AGGREGATES, PURE
-from rules.types.phrases import Phrases
 from rules.types.symbol_table import Scope
-from rules.types.terms import DATED, be, listed
 from rules.values import numbers
 from rules.values.clauses import beside, is_filled, is_formed, is_so
 from rules.values.kinds import NUMERIC, Type
@@ -57,7 +57,7 @@ class Wishes:
 
     def _so(self, node: n.Expr, *, want: bool) -> str:
         """The condition itself, or that it is not so."""
-        return self.words.expr(node if want else n.Not(node, node.span))
+        return str(self.words.expr(node if want else n.Not(node, node.span)))  # kept as a text
 
     def _filled(self, node: n.Expr, *, want: bool) -> str:
         """That something has a value, or has none."""

@@ -9,54 +9,72 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from grammar import nodes as n
-from rules.types.phrases import Phrases
+from rules.phrases.composed import composed, message, named
+from rules.phrases.expression_words import Phrases
+from rules.phrases.terms import a, listed, spoken
 from rules.types.symbol_table import Index
-from rules.types.terms import a, listed, spoken
 from rules.values.names import plain
 
+_DONE = {
+    "hold": message("it is put on hold for %(team)s"),
+    "review": message("it is put on hold for %(team)s, and the posted document is not changed"),
+    "warn": message("it is posted with this warning"),
+    "reject": message("it is rejected and never posted"),
+    "block": message("nothing is done in %(where)s, and the hold cannot be released"),
+    "ignore": message("the document stays as it is"),
+    "drop": message("it is cancelled before posting"),
+    "wait": message("it waits"),
+    "update": message("the document is changed in place"),
+    "void": message("the document is voided in %(where)s"),
+    "new_document": message("an additional document is posted"),
+    "credit_note": message("a credit note reverses the document"),
+    "credit_and_new": message("a credit note reverses the document, and a new document is posted"),
+    "look_up": message("it is looked up there first, and sent again only if it is not found"),
+}
+ANYWHERE = composed("the accounting system")
 
-def action(
-    done: n.Action | n.TryAgain, words: Phrases, where: str = "the accounting system"
-) -> str:
+
+def action(done: n.Action | n.TryAgain, words: Phrases, where: str = ANYWHERE) -> str:
     """What is done; `where` is the target that it would be done in."""
     if isinstance(done, n.TryAgain):
-        first = f"first after {spoken(done.pause)}, then at longer intervals"
-        times = f"{done.times} times" if done.times > 1 else "once"
-        return f"it is retried up to {times}, {first}; after that {action(done.then, words)}"
-    team = words.role(done.role)
-    return {
-        "hold": f"it is put on hold for {team}",
-        "review": f"it is put on hold for {team}, and the posted document is not changed",
-        "warn": "it is posted with this warning",
-        "reject": "it is rejected and never posted",
-        "block": f"nothing is done in {where}, and the hold cannot be released",
-        "ignore": "the document stays as it is",
-        "drop": "it is cancelled before posting",
-        "wait": "it waits",
-        "update": "the document is changed in place",
-        "void": f"the document is voided in {where}",
-        "new_document": "an additional document is posted",
-        "credit_note": "a credit note reverses the document",
-        "credit_and_new": "a credit note reverses the document, and a new document is posted",
-        "look_up": "it is looked up there first, and sent again only if it is not found",
-    }.get(done.kind, plain(done.kind))
+        return composed(
+            message(
+                "it is retried up to %(times)s times, first after %(pause)s, then at longer"
+                " intervals; after that %(action)s"
+            )
+            if done.times > 1
+            else message(
+                "it is retried up to once, first after %(pause)s, then at longer intervals; after"
+                " that %(action)s"
+            ),
+            times=str(done.times),
+            pause=spoken(done.pause),
+            action=action(done.then, words),
+        )
+    if done.kind not in _DONE:
+        return named(done.kind)
+    return composed(_DONE[done.kind], team=words.role(done.role), where=where)
 
 
 def targets_of(records: list[str], index: Index) -> str:
     """Where documents of these records go."""
     names = [post.route.target for name in records for post in index.posts.get(name, ())]
-    return listed(list(dict.fromkeys(names))) or "the accounting system"
+    return listed(list(dict.fromkeys(names))) or ANYWHERE
 
 
 def but_for(routes: Iterable[n.RouteName | None]) -> str:
-    """What a general declaration leaves to the narrowed ones beside it."""
-    own = [f"as {becoming(route)}" for route in routes if route is not None]
-    return f" (but not {listed(own, 'or')})" if own else ""
+    """What a general declaration leaves to the narrowed ones beside it; blank for nothing."""
+    own = [
+        composed("as %(document)s", document=becoming(route))
+        for route in routes
+        if route is not None
+    ]
+    return composed("but not %(documents)s", documents=listed(own, "or")) if own else ""
 
 
 def becoming(route: n.RouteName) -> str:
     """What a route makes: `an invoice in autocount`."""
-    return f"{a(route.document)} in {route.target}"
+    return composed("%(document)s in %(target)s", document=a(route.document), target=route.target)
 
 
 def owned_by(index: Index) -> dict[str, tuple[str, ...]]:
@@ -70,21 +88,33 @@ def owned_by(index: Index) -> dict[str, tuple[str, ...]]:
 
 def _duties(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
     for source in rules.sources:
-        yield source.missing.action.role, f"blank fields from {source.name}"
+        yield (
+            source.missing.action.role,
+            composed("blank fields from %(source)s", source=source.name),
+        )
     for target in rules.targets:
-        yield target.missing.action.role, f"what {target.name} does not report"
-        yield target.tolerance_action.role, f"differences of amounts in {target.name}"
+        yield (
+            target.missing.action.role,
+            composed("what %(target)s does not report", target=target.name),
+        )
+        amounts = composed("differences of amounts in %(target)s", target=target.name)
+        yield target.tolerance_action.role, amounts
     for table in rules.maps:
-        yield table.missing.action.role, f"missing entries of the table “{plain(table.name)}”"
+        entries = composed("missing entries of the table “%(table)s”", table=named(table.name))
+        yield table.missing.action.role, entries
     for units in rules.units:
-        yield units.missing.action.role, "missing units"
+        yield units.missing.action.role, composed("missing units")
     yield from _alone(rules)
     for link in rules.links:
-        yield link.action.role, f"too many {plain(link.name)} of {a(link.record)}"
+        many = composed(
+            "too many %(records)s of %(whose)s", records=named(link.name), whose=a(link.record)
+        )
+        yield link.action.role, many
     yield from _of_rules(rules)
     yield from _of_tables(rules)
     for post in rules.posts:
-        yield post.we_own.role, f"manual changes of {becoming(post.route)}"
+        route = becoming(post.route)
+        yield post.we_own.role, composed("manual changes of %(document)s", document=route)
 
 
 def _alone(rules: n.Ruleset) -> Iterator[tuple[str, str]]:
@@ -92,43 +122,59 @@ def _alone(rules: n.Ruleset) -> Iterator[tuple[str, str]]:
     for record in rules.records:
         for field in record.fields:
             if isinstance(field, n.Field) and field.completed is not None:
-                yield field.completed.role, f"a blank {plain(field.name)} of {whose(record)}"
+                blank = composed(
+                    "a blank %(field)s of %(whose)s", field=named(field.name), whose=whose(record)
+                )
+                yield field.completed.role, blank
     for table in rules.maps:
         if table.kept is not None:
-            yield table.kept.role, f"the entries of the table “{plain(table.name)}”"
+            name = named(table.name)
+            yield table.kept.role, composed("the entries of the table “%(table)s”", table=name)
     for units in rules.units:
         if units.kept is not None:
-            yield units.kept.role, "the entries of the units"
+            yield units.kept.role, composed("the entries of the units")
 
 
 def whose(record: n.Record) -> str:
     """A record, or a line of one, with its article."""
-    return f"a line of {a(record.parent)}" if record.parent else a(record.name)
+    return (
+        composed("a line of %(whose)s", whose=a(record.parent)) if record.parent else a(record.name)
+    )
 
 
 def _of_rules(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
     for gate in rules.gates:
         for row in gate.rows:
             states = listed([f"“{plain(s.name)}”" for s in row.states], "or")
-            yield row.owner, f"{a(gate.record)} that is {states}"
+            record = a(gate.record)
+            yield row.owner, composed("%(record)s that is %(states)s", record=record, states=states)
     for check in rules.checks:
-        yield check.action.role, f"the check “{plain(check.name)}”"
+        name = plain(check.name)
+        yield check.action.role, composed("the check “%(name)s”", name=name)
         if check.clears.role != check.action.role:
-            yield check.clears.role, f"releases of the check “{plain(check.name)}”"
+            yield check.clears.role, composed("releases of the check “%(name)s”", name=name)
     for one in rules.duplicates:
-        yield one.action.role, f"duplicates of {_any(one.records)}"
+        yield one.action.role, composed("duplicates of %(records)s", records=_any(one.records))
     for approve in rules.approvals:
-        yield approve.role, f"approval of {a(approve.record)}"
+        yield approve.role, composed("approval of %(record)s", record=a(approve.record))
 
 
 def _of_tables(rules: n.Ruleset) -> Iterator[tuple[str | None, str]]:
     for edit in rules.edits:
-        yield from ((r, f"changes of {a('posted ' + edit.record)}") for r in _roles(edit.table))
+        changes = composed("changes of %(record)s", record=posted(edit.record))
+        yield from ((role, changes) for role in _roles(edit.table))
     for cancel in rules.cancels:
-        whose = _any(cancel.records)
-        yield from ((r, f"cancellations of {whose} after posting") for r in _roles(cancel.table))
+        records = _any(cancel.records)
+        cancellations = composed("cancellations of %(records)s after posting", records=records)
+        yield from ((role, cancellations) for role in _roles(cancel.table))
     for retry in rules.retries:
-        yield from ((r, f"failed postings to {retry.target}") for r in _roles(retry.table))
+        failed = composed("failed postings to %(target)s", target=retry.target)
+        yield from ((role, failed) for role in _roles(retry.table))
+
+
+def posted(record: str) -> str:
+    """A record of which a document is posted, with its article."""
+    return composed("a posted %(record)s", record=named(record))
 
 
 def _any(records: tuple[n.Word, ...]) -> str:

@@ -1,7 +1,7 @@
 """The rule book: every declaration of a ruleset as sentences, by topic.
 
 Here: Book, Section, Entry, and which sentence belongs where. Not here: the sentences
-(route_sentences.py, setup_sentences.py, route_sentences.py, setup_sentences.py), paper
+(document_sentences.py, route_sentences.py, setup_sentences.py, table_sentences.py), paper
 (rendering.py).
 """
 
@@ -13,13 +13,14 @@ from dataclasses import dataclass, field, replace
 from grammar import nodes as n
 from grammar.text.amounts import separated
 from grammar.text.problem import Span
-from rules.rulebook import route_sentences, setup_sentences
+from rules.phrases.composed import changed, composed
+from rules.phrases.expression_words import Phrases, words_of
+from rules.phrases.terms import a, listed
+from rules.rulebook import document_sentences, route_sentences, setup_sentences, table_sentences
 from rules.rulebook.actions import owned_by
-from rules.rulebook.coverage import Answered, coverage
+from rules.rulebook.coverage import Answer, Answered, coverage
 from rules.rulebook.topics import EXCEPTIONS, READY, RISKS, TOPICS, Proofs, of_check
-from rules.types.phrases import Phrases, words_of
 from rules.types.symbol_table import Index
-from rules.types.terms import a
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,11 @@ def book(ruleset: n.Ruleset, topic: str | None = None, proofs: Proofs | None = N
     for name, title in TOPICS.items():
         if topic in (None, name):
             entries = list(writer.write(name))
-            for gap in gaps:
-                if EXCEPTIONS.get(gap.exception, "exceptions") == name:
-                    text = f"Missing for {a(gap.record)}: no rule answers “{gap.exception}”."
-                    risk = gap.text.partition(". ")[0].rstrip(".")
-                    entries.append(Entry(f"{text} {risk}.", gap.record, None, kind="missing"))
+            entries += [
+                Entry(_gap(gap), gap.record, None, kind="missing")
+                for gap in gaps
+                if EXCEPTIONS.get(gap.exception, "exceptions") == name
+            ]
             sections.append(Section(name, title, tuple(entries), RISKS[name]))
     return Book(tuple(sections))
 
@@ -130,7 +131,7 @@ class _Writer:
         told = self.proofs is not None and (places or used)
         tests = self.proofs.of(places, used) if told and self.proofs else None
         owners = dict.fromkeys(self.words.role(role) for role in roles if role)
-        return Entry(separated(text), name, span, tuple(owners), tests)
+        return Entry(changed(text, separated), name, span, tuple(owners), tests)
 
     def _ready(self) -> Iterator[Entry]:
         for post in self.rules.posts:
@@ -171,7 +172,7 @@ class _Writer:
         for post in self._documents():
             for assigns in (post.fields, post.line_fields):
                 if assigns:
-                    text, at = route_sentences.fields_of(post, assigns, words), assigns[0].span
+                    text, at = document_sentences.fields_of(post, assigns, words), assigns[0].span
                     yield self._entry(text, f"post {post.route}", at, used=str(post.route))
 
     def _values(self) -> Iterator[Entry]:
@@ -213,16 +214,16 @@ class _Writer:
             name, after = f"post {post.route}", [post.after.span] if post.after else []
             shown = [post.timing.span, *after, *([post.when.span] if post.when else [])]
             yield self._entry(
-                route_sentences.timing(post, self.words), name, post.span, shown=shown
+                document_sentences.timing(post, self.words), name, post.span, shown=shown
             )
             if post.bill is not None:
-                text = route_sentences.bill(post, post.bill, self.words)
+                text = document_sentences.bill(post, post.bill, self.words)
                 yield self._entry(text, name, post.bill.span)
             if post.uncompared is not None:
-                text = route_sentences.uncompared(post, post.uncompared)
+                text = document_sentences.uncompared(post, post.uncompared)
                 yield self._entry(text, name, post.uncompared.span)
             if post.allows is not None:
-                text = route_sentences.allows(post, post.allows)
+                text = document_sentences.allows(post, post.allows)
                 yield self._entry(text, name, post.allows.span)
         for source in self.rules.sources:
             yield self._entry(
@@ -234,20 +235,20 @@ class _Writer:
         for edit in self.rules.edits:
             name = f"on edit of {edit.record}"
             for row in edit.table.rows:
-                text = setup_sentences.edit_row(edit, row, self.words)
+                text = table_sentences.edit_row(edit, row, self.words)
                 yield self._entry(text, name, row.span, [_role(row)])
-            yield self._entry(setup_sentences.strictest(edit), name, edit.span, shown=())
+            yield self._entry(table_sentences.strictest(edit), name, edit.span, shown=())
         for cancel in self.rules.cancels:
             name = f"on cancel of {', '.join(w.name for w in cancel.records)}"
             for row in cancel.table.rows:
-                text = setup_sentences.cancel_row(cancel, row, self.words)
+                text = table_sentences.cancel_row(cancel, row, self.words)
                 yield self._entry(text, name, row.span, [_role(row)])
         for reversal in self.rules.reversals:
-            text = route_sentences.reversal(reversal)
+            text = document_sentences.reversal(reversal)
             yield self._entry(text, f"post {reversal.route}", reversal.span)
         for post in self._documents():
             if post.we_own is not None:
-                text = route_sentences.owned(post, self.words)
+                text = document_sentences.owned(post, self.words)
                 yield self._entry(text, f"post {post.route}", post.we_own.span, [post.we_own.role])
 
     def _duplicates(self) -> Iterator[Entry]:
@@ -260,14 +261,16 @@ class _Writer:
     def _retry(self) -> Iterator[Entry]:
         for retry in self.rules.retries:
             for row in retry.table.rows:
-                text = setup_sentences.retry_row(retry, row, self.words)
+                text = table_sentences.retry_row(retry, row, self.words)
                 yield self._entry(text, f"retry {retry.target}", row.span, [_role(row)])
 
     def _owners(self) -> Iterator[Entry]:
         owned = owned_by(self.index)
         for role in self.rules.roles:
-            things = "; ".join(dict.fromkeys(owned.get(role.name, ())))
-            text = f"To {role.title} go: {things or 'nothing'}."
+            things = listed([*dict.fromkeys(owned.get(role.name, ()))], ";")
+            text = composed(
+                "To %(team)s go: %(things)s.", team=role.title, things=things or composed("nothing")
+            )
             yield self._entry(text, f"role {role.name}", role.span, [role.name], shown=())
 
     def _documents(self) -> tuple[n.Post | n.Reversal, ...]:
@@ -279,6 +282,16 @@ class _Writer:
                 roles = [one.action.role, one.clears.role]
                 text = route_sentences.check(one, self.words)
                 yield self._entry(text, f"check {one.name}", one.span, roles)
+
+
+def _gap(gap: Answer) -> str:
+    """What no rule answers, and what is at stake."""
+    missing = composed(
+        "Missing for %(record)s: no rule answers “%(exception)s”.",
+        record=a(gap.record),
+        exception=composed(gap.exception),
+    )
+    return listed([missing, composed(gap.risk)], ".")
 
 
 def _role(row: n.TableRow) -> str | None:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from grammar import nodes as n
 from grammar.text.problem import Problem, Span
 from rules.checker.places import places, problem, uses
+from rules.phrases.composed import message
 from rules.types.expansion import inside
 from rules.types.symbol_table import Index, Scope
 
@@ -31,7 +32,8 @@ class Answered(StrEnum):
 class Answer:
     """One exception of one record: the rule that answers it, or the risk.
 
-    `state` NEVER: it cannot happen to this record.
+    `state` NEVER: it cannot happen to this record. `risk` is what is at stake, blank where a rule
+    answers; `text` says it with what could be declared.
     """
 
     record: str
@@ -39,6 +41,7 @@ class Answer:
     state: Answered
     text: str
     span: Span | None
+    risk: str = ""
 
 
 Found = tuple[str, Span] | None
@@ -70,15 +73,20 @@ def _answer(record: str, name: str, index: Index) -> Answer:
         return Answer(record, name, Answered.ANSWERED, found[0], found[1])
     if kind.never(record, index):
         return Answer(record, name, Answered.NEVER, kind.why, None)
-    return Answer(record, name, Answered.OPEN, kind.risk, None)
+    return Answer(
+        record, name, Answered.OPEN, f"{kind.risk} {kind.advice}".rstrip(), None, kind.risk
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One of the eight: how its rule is found, when it cannot happen, what is at stake."""
+    """One of the eight: how its rule is found, what is at stake, what could be declared, and when
+    it cannot happen.
+    """
 
     find: Callable[[str, Index], Found]
     risk: str
+    advice: str
     never: Callable[[str, Index], bool] = lambda _record, _index: False
     why: str = ""
 
@@ -222,41 +230,49 @@ def _no_cancel(record: str, index: Index) -> bool:
 
 
 KINDS: dict[str, Kind] = {
-    "duplicate party": Kind(
+    message("duplicate party"): Kind(
         _party,
-        "One buyer under two keys becomes two parties. Let two maps agree: "
-        "require debtor_of_tin(tin) = debtor(customer)",
+        message("One buyer under two keys becomes two parties."),
+        "Let two maps agree: require debtor_of_tin(tin) = debtor(customer)",
     ),
-    "duplicate invoice": Kind(
+    message("duplicate invoice"): Kind(
         _duplicates,
-        "The same document can be posted twice, under another number, too. Declare 'duplicates of' "
-        "it with what it contains: unique by customer, ordered_on, total in history",
+        message("The same document can be posted twice, under another number, too."),
+        "Declare 'duplicates of' it with what it contains: unique by customer, ordered_on, total"
+        " in history",
     ),
-    "partial delivery": Kind(
+    message("partial delivery"): Kind(
         _partial,
-        "All of it is posted while a part is delivered. Bill in parts, or let its status wait.",
+        message("All of it is posted while a part is delivered."),
+        "Bill in parts, or let its status wait.",
         _no_quantities,
         "nothing in it is counted",
     ),
-    "cancelled order": Kind(
+    message("cancelled order"): Kind(
         _cancelled,
-        "What is cancelled after posting is held with no word on what to do. Declare 'on cancel'.",
+        message("What is cancelled after posting is held with no word on what to do."),
+        "Declare 'on cancel'.",
         _no_cancel,
         "no status cancels it",
     ),
-    "changed price": Kind(
+    message("changed price"): Kind(
         _price,
-        "What changes after posting is held with no word on what to do. Declare 'on edit'.",
+        message("What changes after posting is held with no word on what to do."),
+        "Declare 'on edit'.",
     ),
-    "UOM mismatch": Kind(
+    message("UOM mismatch"): Kind(
         _units,
-        "Cartons are posted as pieces. Convert quantities with in_base and a units table.",
+        message("Cartons are posted as pieces."),
+        "Convert quantities with in_base and a units table.",
         _no_quantities,
         "nothing in it is counted",
     ),
-    "failed push": Kind(
+    message("failed push"): Kind(
         _push,
-        "What fails is answered by the built-in table, with no team of yours. Declare 'retry'.",
+        message("What fails is answered by the built-in table, with no team of yours."),
+        "Declare 'retry'.",
     ),
-    "manual edit": Kind(_by_hand, "No team is told of changes by hand."),
+    message("manual edit"): Kind(
+        _by_hand, message("No team is told of changes by hand."), advice=""
+    ),
 }

@@ -14,11 +14,12 @@ from grammar import nodes as n
 from grammar.text.finding_codes import HOLD_CODES
 from grammar.text.problem import Span
 from rules.checker.places import uses
+from rules.phrases.composed import capital
+from rules.phrases.expression_words import words_of
+from rules.phrases.terms import listed
 from rules.rulebook.actions import becoming
 from rules.rulebook.hold_entries import ENTRIES, Blocks, HoldEntry, Placer, Releaser
-from rules.types.phrases import words_of
 from rules.types.symbol_table import Index
-from rules.types.terms import capital, listed
 from rules.values.names import plain
 
 _STOPS = frozenset({"hold", "review", "reject", "look_up"})

@@ -1,7 +1,7 @@
 """One name in plain words: what it is, of which type, and what it means here.
 
 Here: about, for whoever points at a name; the words and functions of the language, one line each.
-Not here: the sentences of declarations (route_sentences.py, setup_sentences.py), nor which name
+Not here: the sentences of declarations (document_sentences.py and beside it), nor which name
 means what (rules/editing/symbols.py).
 """
 
@@ -13,13 +13,13 @@ from grammar import nodes as n
 from grammar.text.finding_codes import CODES
 from grammar.text.problem import Span
 from rules.editing.mentions import Symbol
-from rules.rulebook import route_sentences, setup_sentences
+from rules.phrases.expression_words import words_of
+from rules.phrases.terms import listed
+from rules.rulebook import document_sentences, route_sentences, setup_sentences
 from rules.rulebook.actions import owned_by
 from rules.types.inference import field_type
 from rules.types.outside_schemas import Schemas
-from rules.types.phrases import words_of
 from rules.types.symbol_table import FACTS, Index, Scope
-from rules.types.terms import listed
 from rules.values.kinds import Type, say_type
 from rules.values.names import plain
 
@@ -262,7 +262,7 @@ class _About:
                     if post is None
                     else ""
                 )
-                yield route_sentences.reversal(reversal)
+                yield document_sentences.reversal(reversal)
 
     def _group(self, of: Symbol) -> Iterator[str]:
         for edit in self.index.ruleset.edits:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from grammar.text.problem import Span
+from rules.phrases.composed import composed
+from rules.phrases.terms import listed
 from rules.rulebook.book import Book, Entry, Section
 from rules.rulebook.topics import TOPICS
 
@@ -71,8 +73,9 @@ def html(
 def lacking(book: Book) -> str:
     """Which topics nothing answers, in one sentence."""
     if not book.missing:
-        return "Every topic has an answer."
-    return f"No rule answers: {'; '.join(book.missing)}."
+        return composed("Every topic has an answer.")
+    topics = listed([composed(title) for title in book.missing], ";")
+    return composed("No rule answers: %(topics)s.", topics=topics)
 
 
 def _summary(book: Book) -> tuple[str, ...]:

@@ -1,109 +1,24 @@
-"""What may be posted and what is posted, in sentences.
+"""What may be posted, in sentences.
 
-Here: gate, check, duplicates, approve, “ready”, and a document: when, what of it, with which
-fields, and whose they are. Not here: their order (book.py), tables (setup_sentences.py).
+Here: gate, check, duplicates, approve, “ready”. Not here: their order (book.py), the document
+(document_sentences.py), tables (setup_sentences.py, table_sentences.py).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from grammar import nodes as n
+from rules.phrases.composed import capital, composed, message, named
+from rules.phrases.expression_words import Phrases
+from rules.phrases.terms import a, listed
 from rules.rulebook.actions import action, becoming, but_for
-from rules.types.phrases import Phrases
 from rules.types.symbol_table import Index
-from rules.types.terms import a, capital, listed
 from rules.values.names import plain
 
-_HOLE = re.compile(r"\{([^{}]*)\}")
-_THERE = "the accounting system has a document with"
-_COUNTED = {"posting": "1, 2, 3 …", "reversed": "the number of the document that it reverses"}
-
-
-def timing(one: n.Post, words: Phrases) -> str:
-    """When a document goes."""
-    here = words.of(one.record)
-    when = f", if {here.expr(one.when)}" if one.when is not None else ""
-    if isinstance(one.timing, n.Daily):
-        day = here.expr(n.Name((one.timing.by,), one.timing.span))
-        moment = f"in the run of {one.timing.at:%H:%M} in the night after {day}"
-    else:
-        moment = "as soon as it is ready"
-    after = f", once its {plain(one.after.document)} is posted" if one.after else ""
-    return (
-        f"{capital(a(one.record))} becomes {a(one.route.document)} in {one.route.target} "
-        f"{moment}{after}{when}. Its number is {_number(one.number)}."
-    )
-
-
-def bill(one: n.Post, billed: n.Bill, words: Phrases) -> str:
-    """What of it stands on the document."""
-    here = words.of(one.record, line=True)
-    document = plain(one.route.document)
-    rest = {
-        "wait": f"The rest waits for {a('later ' + document)}",
-        "drop": "The rest is never billed",
-    }.get(billed.action.kind, f"While a rest remains, {action(billed.action, words)}")
-    return (
-        f"{capital(becoming(one.route))} bills only what is not billed yet: "
-        f"{here.expr(billed.expr)}, less what was billed before, out of {here.expr(billed.of)}. "
-        f"{rest}."
-    )
-
-
-def uncompared(one: n.Post, said: n.Uncompared) -> str:
-    """That its amount is not compared with the record's own total, and why."""
-    return (
-        f"The amount of {becoming(one.route)} is not compared with the total of the "
-        f"{plain(one.record)}. The reason: “{said.reason.rstrip('.')}”."
-    )
-
-
-def allows(one: n.Post, said: n.Allows) -> str:
-    """What goes there without anybody being asked, though it is unusual."""
-    what = listed([plain(word) for word in said.what])
-    return f"{capital(becoming(one.route))} may have {what}: no one is asked about them."
-
-
-def fields_of(one: n.Post | n.Reversal, assigns: Sequence[n.Assign], words: Phrases) -> str:
-    """The fields of a document, or those of its lines, in one sentence."""
-    line = bool(assigns) and assigns is one.line_fields
-    here = words.of(one.record, line=line)
-    said = [f"{assign.name} is {here.gets(assign.expr)}" for assign in assigns]
-    back = isinstance(one, n.Reversal)
-    undone = f" that reverses {a(one.reversing.document)}" if isinstance(one, n.Reversal) else ""
-    rest = "; everything else is as it was posted" if back else ""
-    where = f"In {becoming(one.route)}{undone}{', on each line' if line else ''}"
-    return f"{where}: {'; '.join(said)}{rest}."
-
-
-def owned(one: n.Post | n.Reversal, words: Phrases) -> str:
-    """Who may change what after posting."""
-    theirs = listed(list(one.they_own))
-    place = becoming(one.route)
-    left = f"{theirs} of {place} may be edited there manually. " if theirs else ""
-    other = "any other field" if theirs else f"any field of {place}"
-    answer = action(one.we_own, words, one.route.target) if one.we_own else ""
-    return f"{left}If {other} is edited there manually, {answer}."
-
-
-def reversal(one: n.Reversal) -> str:
-    """How a posting is taken back."""
-    return (
-        f"{capital(a(one.reversing.document))} in {one.reversing.target} is reversed by "
-        f"{a(one.route.document)}, the mirror of what was posted, with the number "
-        f"{_number(one.number)}. The tables of changes and cancellations start it."
-    )
-
-
-def _number(template: str) -> str:
-    return f"“{_HOLE.sub(lambda hit: f'‹{_COUNTED.get(hit[1], plain(hit[1]))}›', template)}”"
-
-
 _CLEARS = {
-    "itself": "This hold cannot be released; it clears when the cause is corrected.",
-    "never": "Only a new version of the record clears it.",
+    "itself": message("This hold cannot be released; it clears when the cause is corrected."),
+    "never": message("Only a new version of the record clears it."),
 }
 
 
@@ -113,16 +28,22 @@ def ready(post: n.Post, index: Index, words: Phrases) -> str:
     gate = index.gate(post.record, str(post.route))
     rows = [row for row in gate.rows if row.word == "ready"] if gate else []
     settled, early = _states(rows, early=False), _states(rows, early=True)
-    still = f"{early}, while it can still change" if early else ""
-    states = " or ".join(text for text in (settled, still) if text)
-    parts = [f"its status is {states}"] if states else []
+    still = composed("%(states)s, while it can still change", states=early) if early else ""
+    states = listed([text for text in (settled, still) if text], "or")
+    parts: list[str] = [composed("its status is %(states)s", states=states)] if states else []
     parts += [here.expr(post.when)] if post.when is not None else []
-    parts += ["part of it is not billed yet"] if post.bill else []
-    parts += [f"its {plain(post.after.document)} is posted"] if post.after else []
+    parts += [composed("part of it is not billed yet")] if post.bill else []
+    if post.after:
+        parts.append(composed("its %(document)s is posted", document=named(post.after.document)))
     parts += _conditions(post, index, here)
-    parts.append("all required fields are filled, and all codes and units are mapped")
-    what = f"{capital(a(post.record))} is ready to post to {post.route.target}"
-    return f"{what} as {a(post.route.document)} when: {'; '.join(parts)}."
+    parts.append(composed("all required fields are filled, and all codes and units are mapped"))
+    return composed(
+        "%(record)s is ready to post to %(target)s as %(document)s when: %(conditions)s.",
+        record=capital(a(post.record)),
+        target=post.route.target,
+        document=a(post.route.document),
+        conditions=listed(parts, ";"),
+    )
 
 
 def _states(rows: list[n.GateRow], *, early: bool) -> str:
@@ -133,98 +54,163 @@ def _states(rows: list[n.GateRow], *, early: bool) -> str:
 def _conditions(post: n.Post, index: Index, words: Phrases) -> Iterator[str]:
     rules = index.ruleset
     if any(_speaks(d.records, d.route, post) for d in rules.duplicates):
-        yield "it is not a duplicate"
+        yield composed("it is not a duplicate")
     checks = [
         f"“{plain(c.name)}”"
         for c in rules.checks
         if _speaks(c.records, c.route, post) and c.action.kind != "warn"
     ]
     if checks:
-        pass_ = "these checks pass:" if len(checks) > 1 else "this check passes:"
-        yield f"{pass_} {listed(checks)}"
+        yield composed(
+            message("these checks pass: %(checks)s")
+            if len(checks) > 1
+            else message("this check passes: %(checks)s"),
+            checks=listed(checks),
+        )
     for one in rules.approvals:
         if one.record == post.record and one.route in (None, post.route):
-            when = f"where {words.expr(one.when)}, " if one.when is not None else ""
-            yield f"{when}{words.role(one.role)} approved it"
+            agreed = composed("%(team)s approved it", team=words.role(one.role))
+            if one.when is not None:
+                when = words.expr(one.when)
+                agreed = composed("where %(condition)s, %(then)s", condition=when, then=agreed)
+            yield agreed
 
 
 def _speaks(records: tuple[n.Word, ...], route: n.RouteName | None, post: n.Post) -> bool:
     return any(w.name == post.record for w in records) and route in (None, post.route)
 
 
+_GATES = {
+    "ready": message("%(what)s can be posted if all checks pass."),
+    "early": message(
+        "%(what)s can be posted if all checks pass, although its status can still change."
+    ),
+    "wait": message("%(what)s waits until its status changes."),
+    "ignore": message("%(what)s is never posted."),
+    "cancel": message(
+        "%(what)s is not posted any more. If it was posted before, the table of cancellations"
+        " applies."
+    ),
+    "hold": message("%(what)s is put on hold for %(team)s: %(message)s"),
+}
+
+
 def gate_row(gate: n.Gate, row: n.GateRow, words: Phrases) -> str:
     """What some statuses mean."""
-    one = capital(a(gate.record))
-    states = listed([f"“{plain(s.name)}”" for s in row.states], "or")
-    route = f", as {becoming(gate.route)}," if gate.route else ""
+    what = a(gate.record)
     others = (g.route for g in words.index.ruleset.gates if g.record == gate.record)
-    left = "" if route else but_for(others)
-    told = words.of(gate.record).message(row.say or "", row.span)
-    what = {
-        "ready": "can be posted if all checks pass, although its status can still change."
-        if row.early
-        else "can be posted if all checks pass.",
-        "wait": "waits until its status changes.",
-        "ignore": "is never posted.",
-        "cancel": "is not posted any more. If it was posted before, the table of cancellations "
-        "applies.",
-        "hold": f"is put on hold for {words.role(row.owner)}: {told}",
-    }[row.word]
-    return f"{one}{left} that is {states}{route} {what}"
+    left = "" if gate.route else but_for(others)
+    if left:
+        what = composed("%(what)s (%(exception)s)", what=what, exception=left)
+    states = listed([f"“{plain(s.name)}”" for s in row.states], "or")
+    what = composed("%(record)s that is %(states)s", record=what, states=states)
+    if gate.route:
+        what = composed("%(what)s, as %(document)s,", what=what, document=becoming(gate.route))
+    return composed(
+        _GATES["early" if row.word == "ready" and row.early else row.word],
+        what=capital(what),
+        team=words.role(row.owner),
+        message=words.of(gate.record).message(row.say or "", row.span),
+    )
 
 
 def spelling(record: n.Record, state: n.State) -> str:
     """How the source writes a status."""
-    written = listed([f"“{alias}”" for alias in state.aliases], "or")
-    whose = a(record.name)
-    return f"“{capital(plain(state.name))}” of {whose} is {written} in {record.source}."
+    return composed(
+        "“%(state)s” of %(record)s is %(written)s in %(source)s.",
+        state=capital(plain(state.name)),
+        record=a(record.name),
+        written=listed([f"“{alias}”" for alias in state.aliases], "or"),
+        source=str(record.source),
+    )
 
 
 def check(one: n.Check, words: Phrases) -> str:
     """What must be true, and what happens if it is not."""
     here = words.of(one.records[0].name, line=one.each_line)
-    whose = listed([a(w.name) for w in one.records], "or")
-    begin = f"each line of {whose}" if one.each_line else whose
-    route = f" that becomes {becoming(one.route)}" if one.route else ""
-    when = f", where {here.expr(one.when)}," if one.when is not None else ""
-    clears = _CLEARS.get(one.clears.kind) or f"{words.role(one.clears.role)} may release it."
-    freely = one.action.kind == "warn"
-    return (
-        f"Check “{plain(one.name)}”: {begin}{route}{when} passes only if "
-        f"{here.all_of(one.requires)}. Otherwise {action(one.action, words)}: "
-        f"{here.message(one.say, one.span)}{'' if freely else f' {clears}'}"
+    what = listed([a(w.name) for w in one.records], "or")
+    if one.each_line:
+        what = composed("each line of %(record)s", record=what)
+    what = _becoming(what, one.route)
+    if one.when is not None:
+        when = here.expr(one.when)
+        what = composed("%(what)s, where %(condition)s,", what=what, condition=when)
+    passes = composed(
+        "Check “%(name)s”: %(what)s passes only if %(conditions)s.",
+        name=plain(one.name),
+        what=what,
+        conditions=here.all_of(one.requires),
     )
+    told = here.message(one.say, one.span)
+    done = action(one.action, words)
+    otherwise = composed("Otherwise %(action)s: %(message)s", action=done, message=told)
+    if one.action.kind == "warn":
+        return listed([passes, otherwise], ".")
+    if one.clears.kind in _CLEARS:
+        clears = composed(_CLEARS[one.clears.kind])
+    else:
+        clears = composed("%(team)s may release it.", team=words.role(one.clears.role))
+    return listed([passes, otherwise, clears], ".")
+
+
+def _becoming(what: str, route: n.RouteName | None) -> str:
+    """A record, on its way to one route where one is named."""
+    if route is None:
+        return what
+    document = becoming(route)
+    return composed("%(what)s that becomes %(document)s", what=what, document=document)
 
 
 def duplicates(one: n.Duplicates, unique: n.Unique, words: Phrases) -> str:
     """What makes a duplicate."""
     here = words.of(one.records[0].name)
-    whose = listed([plain(w.name) for w in one.records], "or")
-    route = f" that becomes {becoming(one.route)}" if one.route else ""
     fields = listed([_key(*key) for key in zip(unique.fields, unique.like, strict=True)])
-    other = {
-        "history": f"another {whose} has the same {fields}",
-        "target": f"{_THERE} the same {fields}, not posted by Clearpost",
-    }.get(unique.where, f"{_THERE} its number, not posted by Clearpost")
-    begin = capital(listed([a(w.name) for w in one.records], "or"))
-    told = here.message(one.say, one.span)
-    return f"{begin}{route}: if {other}, {action(one.action, words)}: {told}"
+    if unique.where == "history":
+        record = listed([named(w.name) for w in one.records], "or")
+        other = composed("another %(record)s has the same %(fields)s", record=record, fields=fields)
+    elif unique.where == "target":
+        other = composed(
+            "the accounting system has a document with the same %(fields)s, not posted by"
+            " Clearpost",
+            fields=fields,
+        )
+    else:
+        other = composed(
+            "the accounting system has a document with its number, not posted by Clearpost"
+        )
+    return composed(
+        "%(what)s: if %(condition)s, %(action)s: %(message)s",
+        what=capital(_becoming(listed([a(w.name) for w in one.records], "or"), one.route)),
+        condition=other,
+        action=action(one.action, words),
+        message=here.message(one.say, one.span),
+    )
 
 
 def _key(field: str, table: str) -> str:
     """A field that is compared, and whose match says what is the same."""
-    name = field if field[:1].isupper() else plain(field)
-    return f"{name} (as “{plain(table)}” matches it)" if table else name
+    name = field if field[:1].isupper() else named(field)
+    if not table:
+        return name
+    return composed("%(field)s (as “%(table)s” matches it)", field=name, table=named(table))
 
 
 def approve(one: n.Approve, words: Phrases) -> str:
     """Who must agree."""
     here = words.of(one.record)
-    route = f" before it becomes {becoming(one.route)}" if one.route else ""
-    when = f", where {here.expr(one.when)}" if one.when is not None else ""
-    never = listed([here.expr(n.Name((name,), one.span)) for name in one.never], "or")
-    not_by = f" {capital(never)} cannot approve it." if never else ""
-    return (
-        f"{capital(a(one.record))}{when}, needs the approval of {words.role(one.role)}{route}."
-        f"{not_by} It covers exactly this content; any change requires a new approval."
+    what = capital(a(one.record))
+    if one.when is not None:
+        when = here.expr(one.when)
+        what = composed("%(what)s, where %(condition)s", what=what, condition=when)
+    needs = composed(
+        "%(what)s, needs the approval of %(team)s", what=what, team=words.role(one.role)
     )
+    if one.route:
+        document = becoming(one.route)
+        needs = composed("%(needs)s before it becomes %(document)s", needs=needs, document=document)
+    said = [composed("%(needs)s.", needs=needs)]
+    never = listed([here.expr(n.Name((name,), one.span)) for name in one.never], "or")
+    if never:
+        said.append(composed("%(people)s cannot approve it.", people=capital(never)))
+    covers = composed("It covers exactly this content; any change requires a new approval.")
+    return listed([*said, covers], ".")

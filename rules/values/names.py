@@ -1,6 +1,6 @@
 """Names of rule files as words: a table, a field, a check, a route.
 
-Here: a name alone. Not here: a field as the subject of a sentence (rules/types/terms.py).
+Here: a name alone. Not here: a field as the subject of a sentence (rules/phrases/terms.py).
 """
 
 import re

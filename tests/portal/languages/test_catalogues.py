@@ -243,3 +243,25 @@ def test_a_value_of_data_in_a_sentence_stays():
     malay = choice.catalogue("ms")
     assert malay.told("“total” is not a conversion.").startswith("“total”")
     assert "C-101" in malay.told("AiAccount does not list C-101")
+
+
+def test_each_text_of_a_row_is_told_alone_before_one_that_would_swallow_the_next():
+    """In a place such as `a.rules:4` no full stop of a sentence is read."""
+    text = (
+        "Yes, in rule version 1 (hash b4), unique by number in history: a.rules:4 said pass,"
+        " compared number = 1; a.rules:5 said pass, compared total = 2.00."
+    )
+    told = choice.catalogue("zh").told(text)
+    assert told.count("的结果为通过") == 2
+    assert "said" not in told
+    assert "a。rules" not in told
+    assert choice.catalogue("ms").told("line 1: 3 PCS × 1 = 3 PCS") == "baris 1: 3 PCS × 1 = 3 PCS"
+
+
+@pytest.mark.parametrize(
+    ("english", "told"),
+    [("Pieces, line 1", "基本单位数量（第 1 行）"), ("tax due of the line", "该行的税额"),
+     ("inspected, line 1", "inspected（第 1 行）")],
+)  # fmt: skip
+def test_a_field_of_our_templates_has_its_name_in_the_language(english, told):
+    assert choice.catalogue("zh").told(english) == told

@@ -134,3 +134,17 @@ def test_pieces_of_a_sentence_make_wholes(lines, made):
     source = f"SAID = {{1: 'is late', 2: 'is here'}}\ndef f(one, n):\n    {body}\n"
     assert [one for one in MADE["of_module"](source) if one in made] == made
     assert not {"is", "are", "was"} & set(MADE["of_module"](source))
+
+
+OTHER_WORDS = {
+    "ms": r"\bfi\b|\bpenyegerakan\b|\bsuntingan\b|\bpulangan\b|\brul\b",
+    "zh": "映射|打款|审批|账簿|(?<!四舍五)舍入|投递|交货|同步运行|入账前|核准|挂账|所有人|每行一分",
+}
+"""Words that stood for a term which has another one (docs/glossary.md)."""
+
+
+@pytest.mark.parametrize("code", FOLDERS)
+def test_a_term_has_one_word_everywhere(code):
+    told = {one.id: "".join(one.string) for one in catalogue(code) if one.id}
+    odd = re.compile(OTHER_WORDS[code], re.IGNORECASE)
+    assert {message: text for message, text in told.items() if odd.search(text)} == {}

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from html import unescape
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import func, select, update
@@ -215,3 +216,58 @@ def test_T27_the_book_names_the_backtest_that_it_was_published_by(visit, databas
     assert f"{told} 1,200 records, 14 differ (hash {done.backtest.sha256[:12]})." in visit(
         "vera"
     ).text(f"{BOOK}.md")
+
+
+def found(page: str) -> list[str]:
+    return [plain(one).strip() for one in re.findall(r"<li><p>(.*?)</p>", page, re.S)]
+
+
+def test_the_book_is_searched_for_words_in_any_order(visit):
+    vera = visit("vera")
+    page = vera.text(f"{BOOK}?q=TOTAL+adds_up")
+    (one,) = found(page)
+    assert one.startswith("Check “adds up”")
+    assert "1 rule found for “TOTAL adds_up”." in plain(page)
+    assert 'value="TOTAL adds_up"' in page
+    assert "Units of measure" not in page
+    assert len(found(vera.text(BOOK))) > 20
+
+
+@pytest.mark.parametrize(
+    ("code", "asked", "said"),
+    [
+        ("ms", "hasil tambah", "Semakan “adds up”"),
+        ("zh", "之和", "检查“adds up”"),
+        ("ms", "sum of the amount", "Semakan “adds up”"),  # the English words are found, too
+    ],
+)
+def test_the_book_is_searched_in_the_language_of_its_reader(visit, code, asked, said):
+    vera = visit("vera")
+    address, asks = f"{BOOK}?{urlencode({'q': asked})}", {"Accept-Language": code}
+    page = vera.client.get(address, headers=asks).get_data(as_text=True)
+    assert any(one.startswith(said) for one in found(page))
+    assert len(found(page)) < len(found(vera.text(BOOK)))
+    assert ("sum of" in asked) == bool(found(vera.text(address)))
+
+
+def test_what_no_rule_says_is_not_found(visit):
+    page = visit("vera").text(f"{BOOK}?q=%3Cb%3Enothing+like+it")
+    assert "No rule of this book contains “&lt;b&gt;nothing like it”." in plain(page)
+    assert found(page) == []
+    assert "Missing: no rule covers this topic." not in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [("Accounts team", "Check “adds up”"), ("shop.rules:", "Check “adds up”"),
+     ("duplicates", "An order")],
+)  # fmt: skip
+def test_a_rule_is_found_by_its_owner_its_file_and_its_topic(visit, asked, said):
+    page = visit("vera").text(f"{BOOK}?{urlencode({'q': asked})}")
+    assert any(one.startswith(said) for one in found(page))
+
+
+def test_a_topic_of_which_only_a_risk_is_found_is_not_called_missing(visit):
+    page = plain(visit("vera").text(f"{BOOK}?q=no+rule+answers+partial"))
+    assert "no rule answers “partial delivery”" in page
+    assert "no rule covers this topic" not in page

@@ -103,3 +103,34 @@ def test_a_file_of_lines_that_are_alike_is_compared_in_a_moment():
     assert file.added - file.removed == 4_000
     assert file.left_out + len(file.lines) >= file.added
     assert len(file.lines) == LINES
+
+
+def test_a_change_says_what_it_means_in_the_language_of_its_reader(visit, database, clock):
+    from sqlalchemy import select
+
+    from holding.access import actors
+    from holding.tables import Company, Person
+
+    old = FILES["shop.rules"]
+    new = old.replace("else     hold for accounts", "else     reject", 1)
+    assert new != old
+    with database.write() as session:
+        company = session.scalar(select(Company.id).where(Company.code == "kedai"))
+        chan = session.scalar(select(Person.id).where(Person.email == "chan@kedai.my"))
+        actor = actors.actor_of(session, chan, company)
+        files = {**FILES, "shop.rules": new}
+        no = publication.push(session, company, actor, files, "Stricter", clock.now())
+    pages = {
+        code: plain(visit("vera").client.get(f"{CHANGES}/{no}", headers={"Accept-Language": code})
+                    .get_data(as_text=True))
+        for code in ("en", "ms", "zh")
+    }  # fmt: skip
+    for code, before, after in [
+        ("en", "Otherwise it is put on hold for Accounts team", "Otherwise it is rejected and"),
+        ("ms", "Jika tidak, ia ditahan untuk Accounts team", "Jika tidak, ia ditolak dan"),
+        ("zh", "否则予以暂挂，由 Accounts team 处理", "否则予以拒绝，不会过账"),
+    ]:
+        assert before in pages[code]
+        assert after in pages[code]
+    assert "Otherwise it is" not in pages["ms"] + pages["zh"]
+    assert "changed" not in pages["ms"].partition("shop.rules")[0]

@@ -10,9 +10,9 @@ from rules.checker.all_checks import check
 from rules.editing.symbols import mentions
 from rules.facts.world import Facts, Subject, TargetState, World
 from rules.outcomes.outcome import Outcome
+from rules.phrases.expression_words import Phrases
 from rules.programs.program import Program, compile_ruleset
 from rules.rulebook.setup_sentences import link
-from rules.types.phrases import Phrases
 from rules.types.symbol_table import Index, Scope
 from tests.rules.one_meaning import in_every_way
 

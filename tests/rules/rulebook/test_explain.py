@@ -11,13 +11,13 @@ import pytest
 from grammar import nodes
 from grammar.parsing.parser import parse
 from grammar.text.amounts import grouped
+from rules.phrases import terms
+from rules.phrases.expression_words import words_of
 from rules.programs.program import compile_ruleset, hash_of
 from rules.rulebook.book import Book, Entry, book
 from rules.rulebook.rendering import html, markdown
 from rules.rulebook.topics import TOPICS, Proofs
-from rules.types import terms
 from rules.types.functions import NAMES
-from rules.types.phrases import words_of
 from rules.types.symbol_table import Index
 from rules.values import names
 from tests.rules.expressions.test_links import TEXT as DEPOT

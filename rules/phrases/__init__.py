@@ -1,0 +1,1 @@
+"""Clearpost rules.phrases: rules as people say them, in texts that each language can say."""
