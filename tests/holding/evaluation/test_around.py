@@ -24,8 +24,7 @@ def shop(database: Database, company: Company, clock: SetClock) -> Shop:
 def cases(shop: Shop) -> dict[str, Case]:
     """What is gathered of all that is due, by number."""
     now, mine = shop.now, shop.company.id
-    given = {"owner": "test", "company_id": mine, "now": now, "limit": 9, "lease_seconds": 60}
-    claims = claim(shop.database, **given)
+    claims = claim(shop.database, owner="test", company_id=mine, now=now, limit=9, lease_seconds=60)
     with shop.database.read(many=True) as session:
         found = gather(session, mine, claims, now, world.program).cases
     return {str(one.subject.body["number"]): one for one in found}
