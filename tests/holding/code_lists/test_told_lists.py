@@ -26,6 +26,7 @@ from holding.tables import Connection, Event, ListedCode, ListPart, ListReading,
 from tests.holding.code_lists.listing import aiaccount_of, tell_as_aiaccount
 from tests.holding.desks import KEYS
 from tests.holding.shop import Shop
+from tests.support.factories import connection_named
 
 A_DAY = timedelta(days=1)
 
