@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from sqlalchemy import text
 
 from tests.portal.reading import cause, hold_of, plain
 
@@ -59,3 +60,11 @@ def test_a_unit_is_told_as_a_unit_of_an_item(visit, page):
     told = plain(visit("farah").text(f"/c/kedai/mappings/{page}"))
     assert re.search(r"\b[A-Z]+ of [A-Z]+-\d", told)
     assert not re.search(r"[A-Z]+\|[A-Z]", told)
+
+
+def test_conversions_are_linked_where_the_rules_have_any(visit, database):
+    farah, link = visit("farah"), 'href="/c/kedai/mappings/units"'
+    assert farah.text(PROOF).count(f'class="btn" {link}') == 1
+    with database.write() as session:
+        session.execute(text("UPDATE mapping_table SET name = 'sizes' WHERE name = 'units'"))
+    assert link not in farah.text(PROOF)
