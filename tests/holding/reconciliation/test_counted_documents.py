@@ -122,7 +122,7 @@ def test_where_nothing_else_is_they_alone_are_compared(
             made = make_ready(session, company, f"NS-{no}", document=invoice(f"NS-{no}", day=FIRST))
             session.get_one(Record, made.record_id).status = "paid" if no < 3 else "open"
         found = counted_documents.of_days(session, company.id, SPAN, each=[])
-        assert [one.count for one in found.unseen] == [2, 3]
+        assert sorted(one.count for one in found.unseen) == [2, 3]
         assert {one.standing for one in found.unseen} == {Standing.WAITING}
         assert [*found.rows, *found.agreeing] == []
         paid = Span(SPAN.first, SPAN.last, "paid")
