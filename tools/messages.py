@@ -69,13 +69,14 @@ NO_PAGES = {
     ),
 }
 """Rooms that no page shows a text of: commands, files, checks of rule text."""
-OF_EVENTS = {
+ON_PAGES = {
+    "portal/starters/catalogue.py",
     "holding/evidence/audit_notes.py",
     "holding/integrity/pruning.py",
     "holding/runtime/clock.py",
     "holding/runtime/installed_version.py",
 }
-"""Modules of those rooms that write an event, whose sentence the audit log shows."""
+"""Modules of those rooms whose texts pages do show: titles of templates, sentences of events."""
 NO_MODULES = {
     "rules/expressions/remedies.py",
     *(
@@ -500,7 +501,7 @@ def _modules() -> Iterator[Path]:
             room = path.relative_to(ROOT / floor).parts[0].removesuffix(".py")
             name = path.relative_to(ROOT).as_posix()
             left_out = name in NO_MODULES | COMPOSING
-            if name in OF_EVENTS or (room not in NO_PAGES[floor] and not left_out):
+            if name in ON_PAGES or (room not in NO_PAGES[floor] and not left_out):
                 yield path
 
 

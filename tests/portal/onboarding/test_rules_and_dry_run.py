@@ -302,3 +302,13 @@ def test_T09d_the_page_gives_a_template_the_currency_of_its_company(house: House
     assert 'zone "Asia/Singapore"' in shown
     assert 'require currency = "SGD"' in shown
     assert "{currency} {total} is above the limit of {currency} {approval_limit}." in shown
+
+
+@pytest.mark.parametrize("language", ["ms", "zh-CN"])
+def test_what_a_template_is_for_is_told_in_the_language_of_its_reader(
+    house: House, language: str
+) -> None:
+    mei = house.visit("mei")
+    shown = plain(mei.client.get(RULES, headers={"Accept-Language": language}).text)
+    assert [title for title in catalogue.TITLES.values() if title in shown] == []
+    assert "AutoCount" in shown
