@@ -1,5 +1,6 @@
 """A company moves to another accounting system: what is in the old one is not posted once more."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +32,14 @@ class Moved:
 
     life: Life
     new: Books
+
+    def decide(self, act: Callable[..., object], why: str) -> None:
+        """A supervisor releases or rejects what is on hold, and the workers go on."""
+        shop = self.life.shop
+        with shop.database.write() as session:
+            told = act(session, shop.actor("lim"), self.hold().id, why, shop.now)
+        assert isinstance(told, Done), told
+        self.life.work()
 
     def hold(self) -> Hold:
         with self.life.shop.database.read() as session:
@@ -88,13 +97,7 @@ def test_what_is_new_goes_to_the_new_books(moved: Moved) -> None:
 def test_a_person_has_it_posted_there_too(moved: Moved) -> None:
     moved.move()
     moved.life.arrive("NS-1", **TOUCHED)
-    shop = moved.life.shop
-    with shop.database.write() as session:
-        told = releases.release(
-            session, shop.actor("lim"), moved.hold().id, "the old books end", shop.now
-        )
-    assert isinstance(told, Done), told
-    moved.life.work()
+    moved.decide(releases.release, "the old books end")
     assert moved.new.effects == [("create", "NS-1-1")]
     assert moved.life.held("NS-1") == []
 
@@ -103,11 +106,7 @@ def test_who_released_something_else_has_not_decided_it(moved: Moved) -> None:
     moved.move()
     moved.life.arrive("NS-1", **{**TOUCHED, "total": "95.00"})
     assert moved.hold().code == "CHK01"
-    shop = moved.life.shop
-    with shop.database.write() as session:
-        told = releases.release(session, shop.actor("lim"), moved.hold().id, "rounded", shop.now)
-    assert isinstance(told, Done), told
-    moved.life.work()
+    moved.decide(releases.release, "rounded")
     assert moved.hold().code == "PSH07"
     assert moved.new.effects == []
 
@@ -115,13 +114,7 @@ def test_who_released_something_else_has_not_decided_it(moved: Moved) -> None:
 def test_a_person_skips_it(moved: Moved) -> None:
     moved.move()
     moved.life.arrive("NS-1", **TOUCHED)
-    shop = moved.life.shop
-    with shop.database.write() as session:
-        told = releases.reject(
-            session, shop.actor("lim"), moved.hold().id, "it is in the old books", shop.now
-        )
-    assert isinstance(told, Done), told
-    moved.life.work()
+    moved.decide(releases.reject, "it is in the old books")
     assert (moved.new.effects, moved.life.held("NS-1")) == ([], [])
 
 
