@@ -1,7 +1,8 @@
 """Measures this commit and an earlier one by turns, so that what else the machine does meets both.
 
 Here: a work tree of the other commit, `clearpost bench` of each in a process of its own, and what
-each figure was, with its spread. Not here: what is measured (portal/bench).
+each figure was, with its spread; on Linux the workers' processor seconds, too, seen from outside,
+for each step that the bench says it begins. Not here: what is measured (portal/bench).
 
     python tools/by_turns.py COMMIT [--part orders] [--turns 3] [--python PYTHON] [-- ARGUMENT …]
 
@@ -10,6 +11,7 @@ for the earlier commit, where that needs other packages.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
@@ -22,6 +24,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent.parent
 START = "from portal.cli import main; main()"
 Figures = Mapping[str, object]
+TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100  # in a second
 
 
 def main(words: Sequence[str]) -> int:
@@ -87,19 +90,57 @@ def _tree(commit: str) -> Iterator[Path]:
 def _figures(python: str, tree: Path, part: str, more: Sequence[str]) -> Figures:
     """What one run tells; one that fails ends all of it, with its own words."""
     free = {k: v for k, v in os.environ.items() if not k.startswith("CLEARPOST_")}
-    with tempfile.TemporaryDirectory(prefix="clearpost-by-turns-") as home:
-        done = subprocess.run(
+    with (
+        tempfile.TemporaryDirectory(prefix="clearpost-by-turns-") as home,
+        subprocess.Popen(
             [python, "-c", START, "bench", "--part", part, "--json", *more],
             cwd=tree,
             env={**free, "PYTHONPATH": str(tree), "CLEARPOST_HOME": home},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
-        )
-    if done.returncode:
-        sys.exit(done.stderr[-2000:] or f"clearpost bench ended with {done.returncode}")
-    found: Figures = json.loads(done.stdout.splitlines()[-1])
-    return found
+        ) as bench,
+    ):
+        said, seconds = _steps(bench)
+        told = bench.stdout.read() if bench.stdout else ""
+    if bench.returncode:
+        sys.exit("".join(said)[-2000:] or f"clearpost bench ended with {bench.returncode}")
+    return {**json.loads(told.splitlines()[-1]), **seconds}
+
+
+def _steps(bench: "subprocess.Popen[str]") -> tuple[list[str], dict[str, float]]:
+    """What the bench says, and the workers' processor seconds of each step that it announces."""
+    said, seconds = list[str](), dict[str, float]()
+    step, begun = "", 0.0
+    for line in bench.stderr or ():
+        so_far = workers_seconds(bench.pid)
+        if step and so_far > begun:
+            seconds[f"workers: {step}"] = round(so_far - begun, 2)
+        step, begun = line.strip(), so_far
+        said.append(line)
+    return said, seconds
+
+
+def workers_seconds(ancestor: int, proc: Path = Path("/proc")) -> float:
+    """Processor seconds of all workers below a process, with those of their ended children; 0
+    where the system does not tell.
+    """
+    parents, used = dict[int, int](), dict[int, int]()
+    for stat in proc.glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            fields = stat.read_text("utf-8").rpartition(")")[2].split()
+            pid = int(stat.parent.name)
+            parents[pid] = int(fields[1])
+            words = (stat.parent / "cmdline").read_bytes().split(b"\0")
+            if b"workers" in words:
+                used[pid] = sum(int(ticks) for ticks in fields[11:15])
+    return sum(ticks for pid, ticks in used.items() if _below(pid, ancestor, parents)) / TICKS
+
+
+def _below(pid: int, ancestor: int, parents: Mapping[int, int]) -> bool:
+    while pid not in {0, ancestor}:
+        pid = parents.get(pid, 0)
+    return pid == ancestor
 
 
 if __name__ == "__main__":
