@@ -103,6 +103,16 @@ def test_a_person_has_it_posted_there_too(moved: Moved) -> None:
     assert moved.life.held("NS-1") == []
 
 
+def test_who_decided_once_is_not_asked_again_of_the_same_record(moved: Moved) -> None:
+    """Its next document there follows from the first."""
+    moved.move()
+    moved.life.arrive("NS-1", **TOUCHED)
+    moved.decide(releases.release, "the old books end")
+    moved.life.arrive("NS-1", **LARGE)
+    assert [number for _, number in moved.new.effects] == ["NS-1-1", "CN-NS-1-1", "NS-1-2"]
+    assert moved.life.held("NS-1") == []
+
+
 def test_who_released_something_else_has_not_decided_it(moved: Moved) -> None:
     moved.move()
     moved.life.arrive("NS-1", **{**TOUCHED, "total": "95.00"})
