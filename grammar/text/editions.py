@@ -38,7 +38,8 @@ class Edition(IntEnum):
     """In a bill in parts, an amount of the header that an order was billed for whole is not billed
     again with what is delivered beyond it; before, it was. A line of which nothing was ordered and
     which still has an amount holds its bill, for no part would ever show it; before, it was left
-    out. A document that takes another back carries the day that a person gave it; before, it kept
+    out. Who has the hold of a rest that remains to be billed can let it pass; before, it came back.
+    A document that takes another back carries the day that a person gave it; before, it kept
     its own and was refused again."""
 
 
@@ -101,6 +102,10 @@ CHANGED: Final = {
         (
             "A line of which nothing was ordered and which still has an amount, such as a discount,"
             " holds an order that is billed in parts. Before, no invoice showed it."
+        ),
+        (
+            "A rest that “bill … else hold” gives to a team can be released, and the part is billed."
+            " Before, the hold came back."
         ),
         (
             "A document that takes another back carries the date that a person gives it. Before, it"

@@ -23,6 +23,7 @@ from rules.codegen.generator import Generated
 from rules.codegen.source_text import FUNCTION, Source
 from rules.decisions.record import ENGINE, Asked, Engine, KindProgram
 from rules.decisions.restated import Restated
+from rules.expressions.billed_parts import RULE as BILL
 from rules.expressions.compiler import Together
 from rules.expressions.interpreter import Interpreter
 from rules.expressions.links import asked_by_checks, asks_links, family_keys
@@ -120,7 +121,7 @@ class Program:
             posts = self._index.posts.get(kind, ())
             bills = tuple(post.bill.expr for post in posts if post.bill is not None)
             found, over = asked_by_checks(self._index, kind), asks_links(self._index, kind, bills)
-            self._of_links[kind] = found | {OVERBILLED} if over else found
+            self._of_links[kind] = found | {OVERBILLED, BILL} if over else found
         return self._of_links[kind]
 
     def family(self, body: Mapping[str, object], kind: str) -> tuple[str, str] | None:

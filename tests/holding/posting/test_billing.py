@@ -344,3 +344,18 @@ def test_who_rejects_a_part_has_not_rejected_what_leaves_later(shelf: Life) -> N
     assert says(shelf) == ["A-1 left in more than one parcel."]
     decide(shelf, "release")
     assert '"Quantity":"50"' in shelf.books.shelf["A-1-2"].content
+
+
+def test_a_rest_that_a_person_lets_pass_is_asked_about_again_with_the_next_part(
+    shelf: Life,
+) -> None:
+    begin(shelf, in_parts(RULES).replace("else wait", "else hold for accounts"))
+    shelf.arrive("A-1")
+    parcel(shelf, "P-1", "30")
+    assert (shelf.held("A-1"), shelf.books.effects) == (["BIL01"], [])
+    decide(shelf, "release")
+    assert (shelf.held("A-1"), shelf.books.effects) == ([], [("create", "A-1-1")])
+    parcel(shelf, "P-2", "10")
+    assert (shelf.held("A-1"), len(shelf.books.effects)) == (["BIL01"], 1)
+    parcel(shelf, "P-3", "40")
+    assert (shelf.held("A-1"), len(shelf.books.effects)) == ([], 2)
