@@ -90,16 +90,16 @@ def around(
     session: Session,
     company_id: int,
     ids: Sequence[int],
-    families: Iterable[int],
+    families: Mapping[int, int],
     changed: Sequence[int],
 ) -> Around:
-    """Everything stored about these records and their families, read in one go a kind; `changed`:
-    those of them that came as another than they are now.
+    """Everything stored about these records and their families (record -> family), read in one go a
+    kind; `changed`: those of them that came as another than they are now.
     """
     linked = _linked(session, company_id, ids)
     joined = _bodies(session, linked)
     other_ids = {o.record_id for found in linked.values() for os in found.values() for o in os}
-    family_rows = batch.postings_of_families(session, company_id, families)
+    family_rows = batch.postings_of_families(session, company_id, set(families.values()))
     wanted = set(ids)
     postings = _by_record(row for row in family_rows if row.record_id in wanted)
     family: dict[int, dict[str, str]] = defaultdict(dict)
@@ -130,7 +130,7 @@ def around(
         arrived={key: at for key, (_, at) in joined.items()},
         others=_by_record(batch.postings_of_records(session, other_ids) if other_ids else ()),
         family=family,
-        decided=batch.decided_of_families(session, family_rows),
+        decided=batch.decided_of_families(session, family_rows, families),
         days=days,
         alike=alike,
         twins=twins,
@@ -138,6 +138,24 @@ def around(
         known=alike_of.known(session, [record_id for record_id, found in later.items() if found]),
         first=_first(session, changed) if changed else {},
     )
+
+
+def decided(record_id: int, kind: str, content: str, near: Around, judge: Judge) -> list[Release]:
+    """What people let pass or rejected of this content. What hangs on other records was decided as
+    those were then: more that is delivered since is asked about again, and a rejected part of an
+    order is not all that is ever delivered of it.
+    """
+    mine = [one for one in near.releases[record_id] if one.content_sha256 == content]
+    moved = near.linked_at(record_id) if mine else None
+    if moved is None:
+        return mine
+    asked = judge.asked_of_links(kind)
+    parts = {route.name for route in judge.routes if route.in_parts}
+
+    def stands(one: Release) -> bool:
+        return one.route not in parts if one.kind == "reject" else one.rule not in asked
+
+    return [one for one in mine if one.at >= moved or stands(one)]
 
 
 def joined(

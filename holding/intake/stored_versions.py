@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from connectors.contract import IncomingRecord
-from holding.intake.deliveries import later
+from holding.intake.deliveries import is_ahead, later
 from holding.store import bulk
 from holding.tables import Record, Version
 from holding.tables.columns import table_of
@@ -23,7 +23,9 @@ Key = tuple[str, str]
 
 @dataclass(slots=True)
 class Stored:
-    """What is stored of one record; `sha256`: what its source said last."""
+    """What is stored of one record; `sha256`: what its source said last, `newest_stamp`: the newest
+    moment by which what arrives is put in order.
+    """
 
     record_id: int
     family: int = 0
@@ -75,7 +77,8 @@ def stored(
             known.corrected = row.corrects_id is not None
         if row.corrects_id is None and not row.stale:
             known.sha256 = row.sha256
-        if row.stamp is not None and later(row.stamp, known.newest_stamp):
+        counts = row.stamp is not None and not is_ahead(row.stamp, row.at)
+        if counts and later(row.stamp, known.newest_stamp):
             known.newest_stamp = row.stamp
     return found
 
@@ -95,6 +98,7 @@ _VERSIONS = (
         _VERSION.c.stamp,
         _VERSION.c.stale,
         _VERSION.c.corrects_id,
+        _VERSION.c.at,
     )
     .where(bulk.among_given(_VERSION.c.record_id, "ids"))
     .order_by(_VERSION.c.record_id, _VERSION.c.no)
