@@ -128,11 +128,12 @@ def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure], *, named: bool) -
         if isinstance(answer, HttpAnswer) and answer.status in KEY_REFUSED
     ]
     lacking = _row(refused)
+    seconds = sum(answer.seconds for answer in list(seen.values())[1:])  # the first one is the way
     if lacking:
         words = f"The key may not read {' and '.join(lacking)}."
         hint = "Tick them on the key in AutoCount, then test again."
         code = "key.types" if LISTINGS.keys().isdisjoint(refused) else "key.permission"
-        return Step.failed(STEPS[4], words, hint, code)
+        return Step.failed(STEPS[4], words, hint, code).took(seconds)
     unclear = _row(name for name, answer in seen.items() if _unclear(answer))
     words = "It may read; whether it may write, only a write shows."
     if named:
@@ -143,7 +144,7 @@ def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure], *, named: bool) -
         "In AutoCount open settings of the account book, tab API Keys, and allow the key to create"
         " what is posted."
     )
-    return Step(STEPS[4], None, words, hint)
+    return Step(STEPS[4], None, words, hint).took(seconds)
 
 
 def _unclear(answer: HttpAnswer | HttpFailure) -> bool:

@@ -88,4 +88,5 @@ def _book(settings: Settings, answer: Call | None) -> Step:
         words = f"Book {book} ({name}) has not answered yet: the desktop is busy or switched off."
     else:
         words = f"Book {book} ({name}) answers. AOTG tells no name: compare it in AOTG once."
-    return Step(STEPS[3], ok=None, words=words)
+    step = Step(STEPS[3], ok=None, words=words)
+    return step.took(answer.seconds) if answer else step
