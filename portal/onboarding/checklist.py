@@ -20,6 +20,7 @@ from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.words import plural, sums
 from portal.web import forms, fragments, store
+from portal.web.permissions import FILE
 
 pages = Blueprint("onboarding", __name__, url_prefix="/c/<co>/setup")
 KINDS = (
@@ -30,6 +31,9 @@ KINDS = (
     ("reference", "for reference"),
 )
 """What the records of a dry run count as, in the words of the page."""
+FILES = (("csv", "CSV"), ("xlsx", "Excel"), ("json", "JSON"))
+SHOWN = 100
+"""Records of a dry run that the page itself lists; its files have all."""
 LOOK = ("holding.listing", "Look at the records on hold")
 NEXT_STEPS: Mapping[ErrorClass, tuple[str, str]] = {
     "mapping_missing": ("mappings.missing", "Map the values"),
@@ -95,14 +99,26 @@ def _dry_run_page(
         "days": dry_run.last_month(g.now, g.company.zone),
         "ran": done,
         "kinds": KINDS,
+        "words": dict(KINDS),
         "next_steps": NEXT_STEPS,
         "otherwise": LOOK,
+        "listed": done.records[:SHOWN] if done else (),
         "amounts": [in_currency(one.amount, one.currency) for one in documents],
+        "files": _files(done),
         "titles": [_titles(one.target, one.document) for one in documents],
         "teams": titles_of(store.reading(), g.company.id),
         "problems": problems,
     }
     return _checklist(opened, status=status)
+
+
+def _files(done: dry_run.DryRun | None) -> list[tuple[str, str]]:
+    """Word and address of each file of the records that were looked at."""
+    if done is None:
+        return []
+    of = {"co": g.company.code, "first": done.first, "last": done.last}
+    page = "onboarding.consider_dry_run" + FILE
+    return [(word, url_for(page, ending=ending, **of)) for ending, word in FILES]
 
 
 def _titles(target: str, document: str) -> dict[str, str]:

@@ -19,8 +19,8 @@ from connectors.transport.http import KEY_REFUSED, HttpAnswer, HttpFailure, reac
 from connectors.transport.strict_json import loads
 
 _ASK = (
-    "AutoCount does not tell what is closed: give the last closed day, or none, as the setting"
-    " locked_through."
+    "AutoCount does not tell what is closed: enter the last closed day, or none, in “Books closed"
+    " through”."
 )
 STEPS = (
     "Key text",
@@ -103,9 +103,9 @@ def _no_book(settings: Settings, answer: HttpAnswer) -> Step:
 
 def _key_fault(settings: Settings, secret: str) -> str:
     key_id = str(settings.get("key_id", ""))
-    for name, text in (("key", secret.strip()), ("setting key_id", key_id.strip())):
+    for name, text in (("API key", secret.strip()), ("key ID", key_id.strip())):
         if not text:
-            return f"No {name} is given." if name == "key" else f"The {name} is blank."
+            return f"No {name} is given."
         if re.search(r"\s", text):
             return f"The {name} contains a space or a line break: paste it again."
         if not (text.isascii() and text.isprintable()):

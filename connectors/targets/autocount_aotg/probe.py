@@ -16,8 +16,8 @@ from connectors.targets.autocount_aotg.tokens import login_of, strange_book
 from connectors.transport.http import KEY_REFUSED, Http, HttpFailure, reached
 
 _ASK = (
-    "AutoCount does not tell what is closed: give the last closed day, or none, as the setting"
-    " locked_through."
+    "AutoCount does not tell what is closed: enter the last closed day, or none, in “Books closed"
+    " through”."
 )
 _RIGHTS = "See in AutoCount's user maintenance that the user of AOTG may make A/R invoices."
 STEPS = ("Key text", REACH, "Key accepted", "Account book", "Permission", "Closed period")
@@ -42,7 +42,9 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
         return ConnectionReport.stopped(STEPS, *made, step)
     told = told_of(first)
     if told is None:
-        words = says("AutoCount", first.status, message_of(first))
+        words = (
+            f"AutoCount did not let us log in. {says('AutoCount', first.status, message_of(first))}"
+        )
         hint = "Compare user name, password and API key with AOTG's portal."
         code = "key.refused" if first.status in KEY_REFUSED else "key.answer"
         step = Step.failed(STEPS[2], words, hint, code)

@@ -173,10 +173,10 @@ def _key_fault(settings: Settings, secret: str) -> str:
         return f"The key is a client secret alone: press Connect to QuickBooks, or paste {_FORM}."
     if grant is None:
         return f"The key is not written as {_FORM}: paste both, with a colon between them."
-    for name in ("client_id", "company_id"):
+    for name, label in (("client_id", "client ID"), ("company_id", "company ID")):
         text = str(settings.get(name, "")).strip()
         if not text or re.search(r"\s", text):
-            return f"The setting {name} is {'not one word' if text else 'blank'}."
+            return f"The {label} is {'not one word' if text else 'blank'}."
     return ""
 
 

@@ -88,8 +88,19 @@ def test_files_of_one_run_are_on_their_way_at_the_same_time(
     assert sent == [(1, 2), (2, 2), (3, 1)], "all of it while the first was on its way"
     assert lane.states(keys) == ["posted"] * 5
     run = lane.run()
-    assert (run.state, run.counts, run.due_at, run.lease_until) == ("done", {"posted": 5}, None, None)
-    assert sorted({line["number"] for line in lane.target.lines("created")}) == ["IV-1", "IV-2", "IV-3", "IV-4", "IV-5"]
+    assert (run.state, run.counts, run.due_at, run.lease_until) == (
+        "done",
+        {"posted": 5},
+        None,
+        None,
+    )
+    assert sorted({line["number"] for line in lane.target.lines("created")}) == [
+        "IV-1",
+        "IV-2",
+        "IV-3",
+        "IV-4",
+        "IV-5",
+    ]
 
 
 @pytest.mark.usefixtures("pairs")
