@@ -48,7 +48,7 @@ def test_a_script_goes_from_the_dry_run_to_go_live(house: House) -> None:
     assert "next: clearpost company go-live kedai --as mei@x.my --documents 0" in first.output
     assert "changed" in run("go-live", "kedai", "--documents", "3").output
     refused = run("go-live", "kedai", "--documents", "0", who="aisyah")
-    assert "your role does not include it" in refused.output
+    assert "no role of theirs includes it" in refused.output
     assert json.loads(run("go-live", "kedai", "--json").output)["live"] is False
 
     done = run("go-live", "kedai", "--documents", "0")
