@@ -67,7 +67,10 @@ def _lines(ran: "DryRun", currency: str) -> list[str]:
     words = {"ready": "ready to post", "held": "on hold", "waiting": "waiting"}
     words |= {"ignored": "not posted (by rule)", "reference": "for reference"}
     lines = [f"{ran.first} to {ran.last}: {told(ran.all)}. Nothing was sent."]
-    lines += [f"  {words[kind]}: {told(one)}" for kind, one in ran.groups.items()]
+    if not ran.all.records:
+        lines.append("  No record has a date in these days: give --from and --to.")
+    shown = {kind: one for kind, one in ran.groups.items() if one.records}
+    lines += [f"  {words[kind]}: {told(one)}" for kind, one in shown.items()]
     lines += [f"  on hold for “{one.label}”: {told(one.found)}" for one in ran.causes]
     if ran.left_out:
         lines.append(f"  {plural(ran.left_out, 'older record')} not looked at")

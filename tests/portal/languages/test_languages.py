@@ -18,7 +18,7 @@ from tests.portal.reading import works
 MALAY = {"Accept-Language": "ms-MY,ms;q=0.9,en;q=0.5"}
 PAGES = [url for url in BUDGET if not url.endswith(".md")]
 NOT_ALIKE = re.compile(
-    r'name="(?:csrf_token|op)" value="[^"]*"|X-CSRFToken": "[^"]*"|<html lang="[^"]*"'
+    r'name="(?:csrf_token|op)" value="[^"]*"|X-CSRFToken": "[^"]*"|<html lang="[^"]*"|[\d.]+ [GM]B'
 )
 
 
