@@ -6,7 +6,7 @@ holds of it. Not here: queries (gather.py) and decisions (plan.py).
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.approvals.consent import StandingApproval
 from holding.evaluation.record_claims import Claimed
+from holding.programs.former_rules import LeftBehind
 from holding.programs.world import Judge
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
@@ -65,6 +66,7 @@ class PostingRow:
     reverses_id: int | None
     reading: Mapping[str, Any] | None  # what was last seen of it in the target, and when that was
     reading_at: datetime | None
+    reason: str
 
     def tried(self, hash_: str) -> int:
         """How often this content was sent; another one was not."""
@@ -145,6 +147,7 @@ class Case:
     alike: frozenset[int] = frozenset()  # other records with a value that rules compare, or number
     passed: frozenset[int] = frozenset()  # those of them that came later and do not stop it
     stopped: frozenset[int] = frozenset()  # and those that do: it was released before they came
+    ended: Mapping[str, PostingRow] = field(default_factory=dict)  # route -> what never comes of it
 
     @property
     def record_id(self) -> int:
@@ -179,6 +182,7 @@ class Batch:
     fallback_team_id: int | None
     cases: tuple[Case, ...]
     starts_on: date | None = None  # the cutover: what is dated before it is not posted
+    left: Mapping[int, Sequence[LeftBehind]] = field(default_factory=dict)  # record -> by no rules
 
     def team(self, owner: str) -> int | None:
         """The team that a finding names as its owner, else the one that answers for all."""
@@ -300,6 +304,7 @@ _POSTING = Columns(
         reverses_id=of(Posting.reverses_id),
         reading=of(Reading.body),
         reading_at=of(Reading.at),
+        reason=of(Posting.reason),
     ),
     {"standing": "push.content", "standing_at": "push.closed_at", "reading": "reading.body"},
 )

@@ -191,6 +191,7 @@ def _case(row: Any, claimed: Claimed, near: Around, judge: world.Judge) -> Case:
         alike=frozenset(near.alike.get(row.id, ())),
         passed=known.passed,
         stopped=known.stopped,
+        ended=near.ended.get(row.family, {}),
     )
 
 

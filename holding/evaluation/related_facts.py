@@ -25,6 +25,7 @@ from holding.store import bulk
 from holding.store.row_objects import Columns, of
 from holding.tables import Cause, Dating, Hold, LinkKey, Person, Record, Release, Version
 from holding.tables.decisions import HOLD_OPEN
+from holding.tables.postings import NONE_TO_COME
 from rules.facts.world import Dated, Subject
 from rules.values.posting_states import PostingState
 
@@ -56,6 +57,7 @@ class Around:
     family: Mapping[int, Mapping[str, str]]
     decided: Mapping[int, batch.Decided]  # of what families of several records have posted
     days: Mapping[int, Mapping[str, date]]  # of the documents of a family, the earliest a route
+    ended: Mapping[int, Mapping[str, PostingRow]]  # of a family, a route of which none is to come
     alike: Mapping[int, Collection[int]]  # records with a value that rules compare, or the number
     twins: Mapping[int, Mapping[int, str]]  # records with the same number, and their ids there
     later: Mapping[int, frozenset[int]]  # records that came later, share a value and sent nothing
@@ -68,7 +70,7 @@ class Around:
         """Note whom any of it is told of."""
         told = [getattr(self, name) for name in _OF_RECORDS]
         object.__setattr__(self, "met", frozenset().union(*told))
-        families = frozenset().union(self.family, self.decided, self.days)
+        families = frozenset().union(self.family, self.decided, self.days, self.ended)
         object.__setattr__(self, "met_families", families)
 
     def is_alone(self, record_id: int, family: int) -> bool:
@@ -132,6 +134,7 @@ def around(
         family=family,
         decided=batch.decided_of_families(session, family_rows, families),
         days=days,
+        ended=_ended(family_rows),
         alike=alike,
         twins=twins,
         later={record_id: frozenset(found) for record_id, found in later.items()},
@@ -181,6 +184,17 @@ def _by_record(rows: Iterable[Any]) -> dict[int, list[Any]]:
     for row in rows:
         found[row.record_id].append(row)
     return found
+
+
+def _ended(rows: Sequence[PostingRow]) -> dict[int, dict[str, PostingRow]]:
+    """Family -> route -> its last document, where none is posted and none will be any more."""
+    found: dict[int, dict[str, PostingRow]] = defaultdict(dict)
+    for row in sorted(rows, key=lambda one: one.state not in NONE_TO_COME):
+        if row.state in NONE_TO_COME:
+            found[row.family][row.route] = row
+        elif row.family in found:
+            found[row.family].pop(row.route, None)
+    return {family: routes for family, routes in found.items() if routes}
 
 
 def _first(session: Session, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
