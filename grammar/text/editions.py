@@ -104,8 +104,8 @@ CHANGED: Final = {
             " holds an order that is billed in parts. Before, no invoice showed it."
         ),
         (
-            "A rest that “bill … else hold” gives to a team can be released, and the part is billed."
-            " Before, the hold came back."
+            "A rest that “bill … else hold” gives to a team can be released, and the part is"
+            " billed. Before, the hold came back."
         ),
         (
             "A document that takes another back carries the date that a person gives it. Before, it"

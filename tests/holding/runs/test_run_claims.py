@@ -140,7 +140,7 @@ def test_help_is_called_before_a_file_goes_while_there_is_another(
 ) -> None:
     lane.ready("IV-1", "IV-2", "IV-3", due=None)
     lane.start_sync()
-    order, real = [], AiAccount.send
+    order, real = list[object](), AiAccount.send
 
     def send(self, payload, *rest):  # type: ignore[no-untyped-def]
         order.append(len(payload.numbers))
