@@ -6,7 +6,7 @@ holds of it. Not here: queries (gather.py) and decisions (plan.py).
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.approvals.consent import StandingApproval
 from holding.evaluation.record_claims import Claimed
+from holding.programs.former_rules import LeftBehind
 from holding.programs.world import Judge
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
@@ -46,6 +47,7 @@ class PostingRow:
     state: PostingState
     lock: int
     number: str
+    action: str
     hash: str
     content: Mapping[str, Any] | None
     bills: list[list[str]] | None
@@ -64,10 +66,18 @@ class PostingRow:
     reverses_id: int | None
     reading: Mapping[str, Any] | None  # what was last seen of it in the target, and when that was
     reading_at: datetime | None
+    reason: str
 
     def tried(self, hash_: str) -> int:
         """How often this content was sent; another one was not."""
         return self.tries if self.hash == hash_ else 0
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether it is to take back what stands in the target: itself, or the one it reverses."""
+        if self.reverses_id is not None:
+            return self.state not in {PostingState.DROPPED, PostingState.IGNORED}
+        return self.action == "void" and self.hash != self.standing_hash
 
     def fact(self) -> PostingFact:
         """What rules may look at of it."""
@@ -137,6 +147,7 @@ class Case:
     alike: frozenset[int] = frozenset()  # other records with a value that rules compare, or number
     passed: frozenset[int] = frozenset()  # those of them that came later and do not stop it
     stopped: frozenset[int] = frozenset()  # and those that do: it was released before they came
+    ended: Mapping[str, PostingRow] = field(default_factory=dict)  # route -> what never comes of it
 
     @property
     def record_id(self) -> int:
@@ -171,6 +182,7 @@ class Batch:
     fallback_team_id: int | None
     cases: tuple[Case, ...]
     starts_on: date | None = None  # the cutover: what is dated before it is not posted
+    left: Mapping[int, Sequence[LeftBehind]] = field(default_factory=dict)  # record -> by no rules
 
     def team(self, owner: str) -> int | None:
         """The team that a finding names as its owner, else the one that answers for all."""
@@ -204,16 +216,22 @@ class Listed:
 Decided = Mapping[int, Mapping[str, str]]  # record id -> route -> who decides, by which rule
 
 
-def decided_of_families(session: Session, rows: Sequence[PostingRow]) -> dict[int, Decided]:
-    """Family -> the open holds on what is posted, of families of several records."""
+def decided_of_families(
+    session: Session, rows: Sequence[PostingRow], judged: Mapping[int, int]
+) -> dict[int, Decided]:
+    """Family -> what is open of posted documents that others follow, also new ones (`judged`)."""
     members: dict[int, set[int]] = defaultdict(set)
-    for row in rows:
-        members[row.family].add(row.record_id)
-    posted = [r.id for r in rows if r.state == PostingState.POSTED and len(members[r.family]) > 1]
+    for record_id, family in (*judged.items(), *((row.record_id, row.family) for row in rows)):
+        members[family].add(record_id)
+    several = [row for row in rows if len(members[row.family]) > 1]
+    posted = {row.id: row for row in several if row.state == PostingState.POSTED}
     found: dict[int, dict[int, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
     if not posted:
         return {}
-    for hold in session.execute(_HELD, {"ids": posted}):
+    for one in (posted.get(row.reverses_id or row.id) for row in several if row.takes_back):
+        if one is not None:
+            found[one.family][one.record_id][one.route] = "about to be taken back"
+    for hold in session.execute(_HELD, {"ids": list(posted)}):
         found[hold.family][hold.record_id][hold.route] = f"held for {hold.team} ({hold.rule})"
     return {family: dict(records) for family, records in found.items()}
 
@@ -222,15 +240,12 @@ _HELD = (
     select(Posting.family, Posting.record_id, Posting.route, Team.name.label("team"), Hold.rule)
     .join(
         Hold,
-        and_(
-            Hold.record_id == Posting.record_id,
-            Hold.route == Posting.route,
-            Hold.seq == Posting.seq,
-        ),
+        (Hold.record_id == Posting.record_id)
+        & (Hold.route == Posting.route)
+        & (Hold.seq == Posting.seq),
     )
     .join(Team, Team.id == Hold.team_id)
-    .where(bulk.among_given(Posting.id, "ids"), HOLD_OPEN)
-    .where(Hold.severity != "warn")
+    .where(bulk.among_given(Posting.id, "ids"), HOLD_OPEN, Hold.severity != "warn")
     .order_by(Hold.id.desc())
 )
 
@@ -254,8 +269,7 @@ def postings_of_families(
 
 def postings_of_records(session: Session, record_ids: Iterable[int]) -> list[PostingRow]:
     """Those of these records."""
-    given = {"ids": sorted(record_ids)}
-    return list(_POSTING.each(session.execute(_OF_RECORDS, given)))
+    return list(_POSTING.each(session.execute(_OF_RECORDS, {"ids": sorted(record_ids)})))
 
 
 _sent = aliased(Push)
@@ -271,6 +285,7 @@ _POSTING = Columns(
         state=of(Posting.state),
         lock=of(Posting.lock),
         number=of(Posting.number),
+        action=of(Posting.action),
         hash=of(Posting.hash),
         content=of(Posting.content),
         bills=of(Posting.bills),
@@ -289,6 +304,7 @@ _POSTING = Columns(
         reverses_id=of(Posting.reverses_id),
         reading=of(Reading.body),
         reading_at=of(Reading.at),
+        reason=of(Posting.reason),
     ),
     {"standing": "push.content", "standing_at": "push.closed_at", "reading": "reading.body"},
 )

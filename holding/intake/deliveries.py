@@ -6,7 +6,7 @@ writes these columns.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -60,12 +60,30 @@ def story(
     return "record.changed", f"Version {no} of {noun} {number} arrived from {source}.{ends}"
 
 
+def is_ahead(stamp: str, arrived: datetime) -> bool:
+    """Whether a change stamp is of a moment that had not come when it arrived, by more than a clock
+    in another zone explains. It orders nothing: whatever changed until then would be taken for
+    older, a cancellation too.
+    """
+    moment = _moment(stamp)
+    return moment is not None and moment > arrived + _WRONG_ZONE
+
+
+_WRONG_ZONE = timedelta(days=1)
+
+
 def _order(stamp: str) -> str:
     """Stamps that are moments compare as moments, others as text."""
+    moment = _moment(stamp)
+    return stamp if moment is None else moment.isoformat(timespec="microseconds")
+
+
+def _moment(stamp: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(stamp).isoformat(timespec="microseconds")
+        moment = datetime.fromisoformat(stamp)
     except ValueError:
-        return stamp
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 _COUNT = (

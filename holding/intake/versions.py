@@ -17,7 +17,16 @@ from connectors.contract import IncomingRecord
 from connectors.transport.fault_points import point
 from holding.access.actors import Actor, may
 from holding.audit.events import Fact, record_events
-from holding.intake.deliveries import family_of, held, keep, later, new_record, story, text_of
+from holding.intake.deliveries import (
+    family_of,
+    held,
+    is_ahead,
+    keep,
+    later,
+    new_record,
+    story,
+    text_of,
+)
 from holding.intake.families import Current, relate
 from holding.intake.hook_calls import refused_kind
 from holding.intake.stored_versions import Stored, ids_of, stored
@@ -198,7 +207,8 @@ def _plan(
         plan.stale += stale
         if not stale:
             before.sha256 = digest
-            before.newest_stamp = record.stamp or newest
+            if record.stamp is not None and not is_ahead(record.stamp, now):
+                before.newest_stamp = record.stamp
             plan.current[before.record_id] = before.no
             plan.contents[before.record_id] = record
             if before.corrected:

@@ -39,7 +39,7 @@ def status_of(told: str, refunds: Sequence[NetShopPart], given: Decimal, total: 
     An order that was cancelled stays so: nothing of it is to be posted at all. `given` is what all
     refunds come to, `total` what the order does, both in the order's currency.
     """
-    if told == _CANCELLED:
+    if told.strip().casefold() == _CANCELLED:
         return told
     words = [one.text("status") for one in refunds]
     strange = next((one for one in words if one not in _RESTOCK), None)
