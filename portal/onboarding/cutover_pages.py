@@ -1,7 +1,7 @@
-"""The cutover: the first document date that is posted, and what stands in the target already.
+"""The cutover: the first document date that is posted, and what the target has already.
 
 Here: views. Not here: what setting the date does (holding/onboarding/going_live.py), the look at
-what stands there (holding/onboarding/standing_documents.py).
+what is there (holding/onboarding/standing_documents.py).
 """
 
 from collections.abc import Mapping

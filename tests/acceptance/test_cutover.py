@@ -1,5 +1,6 @@
 """At the cutover it is seen what the accounting system has already; going live makes none twice."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,10 +17,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 def test_what_somebody_typed_there_is_told_before_go_live_and_then_held(
     product: Product, chromium: Any
 ) -> None:
+    opened: Callable[..., Any] = netshop_to_aiaccount
     with product.started("up", "--port", "0", forks=1):
         address = address_in(product.notes("up"))
         with (
-            netshop_to_aiaccount(product, address) as its,
+            opened(product, address) as its,
             Desk(chromium, address, script=True, width=390, axe=True) as mei,
             Desk(chromium, address, script=True, width=1280) as lim,
         ):
