@@ -54,9 +54,7 @@ class Around:
     bodies: Mapping[int, Mapping[str, Any]]  # of records that a link joins to one of them
     arrived: Mapping[int, datetime]  # when that content of them came
     family: Mapping[int, Mapping[str, str]]
-    decided: Mapping[
-        int, stored_postings.Decided
-    ]  # of what families of several records have posted
+    decided: Mapping[int, stored_postings.Decided]  # of posted documents that others follow
     days: Mapping[int, Mapping[str, date]]  # of the documents of a family, the earliest a route
     ended: Mapping[int, Mapping[str, PostingRow]]  # of a family, a route of which none is to come
     alike: Mapping[int, Collection[int]]  # records with a value that rules compare, or the number
