@@ -105,8 +105,8 @@ CHANGED: Final = {
             " holds an order that is billed in parts. Before, no invoice showed it."
         ),
         (
-            "A rest that “bill … else hold” gives to a team can be released, and the part is billed."
-            " Before, the hold came back."
+            "A rest that “bill … else hold” gives to a team can be released, and the part is"
+            " billed. Before, the hold came back."
         ),
         (
             "An invoice that bills more than was delivered is held where a table says “update”."
