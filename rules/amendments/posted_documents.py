@@ -211,7 +211,7 @@ class PostedProgram:
         return found
 
     def _mends(self, action: n.Action, text: str) -> tuple[n.Action, str]:
-        """What is done where too much is billed: a document that is changed bills what it billed."""
+        """What is done where too much is billed: a document that is made again bills as much."""
         if action.kind != "update":
             return action, text
         return n.Action("hold", self.owner, action.span), f"{text} A change of it bills as much."
