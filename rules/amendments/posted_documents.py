@@ -180,7 +180,7 @@ class PostedProgram:
         text = f"{posting.number} is posted, but {reason}."
         action = hit.row.action if hit.row else None
         if self.strict and group == OVERBILLED and isinstance(action, n.Action):
-            action, text = self._mends(action, text)
+            action = self._mends(action)
         found = []
         if isinstance(action, n.Action) and hit.row is not None:
             found.append(Act(action, posting, group, hit.row.span, text))
@@ -210,11 +210,10 @@ class PostedProgram:
         )
         return found
 
-    def _mends(self, action: n.Action, text: str) -> tuple[n.Action, str]:
+    def _mends(self, action: n.Action) -> n.Action:
         """What is done where too much is billed: a document that is made again bills as much."""
-        if action.kind != "update":
-            return action, text
-        return n.Action("hold", self.owner, action.span), f"{text} A change of it bills as much."
+        held = n.Action("hold", self.owner, action.span)
+        return held if action.kind == "update" else action
 
     def _count(self, run: Run, act: Act, answer: Answer) -> None:
         """Keep an answer, with its finding where a person is asked and has not released it."""

@@ -371,4 +371,4 @@ def test_what_is_billed_too_much_is_not_mended_by_a_change_of_the_document(shelf
     parcel(shelf, "P-1", "80")
     parcel(shelf, "P-1", "70")
     assert shelf.held("A-1") == ["STL01"]
-    assert "it bills more than it may now. A change of it bills as much." in says(shelf)[0]
+    assert "it bills more than it may now. It stays until a person decides." in says(shelf)[0]
