@@ -5,7 +5,17 @@ import re
 import pytest
 from sqlalchemy import select, update
 
-from holding.tables import Evaluation, Hold, Person, Posting, Push, Team, TeamMember
+from holding.tables import (
+    Evaluation,
+    Hold,
+    Person,
+    Posting,
+    Push,
+    RuleFile,
+    RulesetVersion,
+    Team,
+    TeamMember,
+)
 from tests.portal.reading import ONE, hold_of, one, plain
 
 pytestmark = pytest.mark.sqlite
@@ -71,6 +81,29 @@ def test_T01a_what_was_changed_in_the_target_is_not_to_be_sent_either(visit, hol
         session.execute(update(Posting).where(Posting.id == posting).values(hash="of an update"))
     page = plain(visit("lim").text(f"{H}/{hold}"))
     assert "Will be sent: AiAccount sales invoice SO-10240" in page
+
+
+def test_of_a_rule_that_left_the_page_compares_by_those_that_posted_it(visit, hold, database):
+    """The newest check was made by rules that know no invoice any more."""
+    with database.write() as session:
+        record = session.get_one(Hold, hold).record_id
+        mine = select(Evaluation).where(Evaluation.record_id == record)
+        newest = session.scalars(mine.order_by(Evaluation.id.desc())).first()
+        version = session.get_one(RulesetVersion, newest.ruleset_version_id)
+        copied = {c.key: getattr(version, c.key) for c in RulesetVersion.__table__.columns}
+        bare = RulesetVersion(**copied | {"id": None, "no": version.no + 1, "hash": "0" * 64})
+        session.add(bare)
+        session.flush()
+        words = 'language 1\n\nrole accounts  "Accounts team"\n'
+        session.add(RuleFile(ruleset_version_id=bare.id, path="s.rules", sha256="0", body=words))
+        copied = {c.key: getattr(newest, c.key) for c in Evaluation.__table__.columns}
+        told = {"id": None, "ruleset_version_id": bare.id, "fence": newest.fence + 1}
+        session.add(Evaluation(**copied | told))
+    page = plain(visit("lim").text(f"{H}/{hold}"))
+    assert "AiAccount has RM 192.00 for SO-10240, NetShop now says RM 288.00" in page
+    assert "Keep RM 192.00 in AiAccount RM 96.00 is not posted." in page
+    assert accept(visit, hold).status_code == 303
+    assert MARK in plain(visit("farah").text(f"{H}/{hold}"))
 
 
 def test_T01b_each_way_says_what_follows_or_why_it_is_closed(visit, hold, database):
