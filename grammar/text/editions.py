@@ -39,8 +39,9 @@ class Edition(IntEnum):
     again with what is delivered beyond it; before, it was. A line of which nothing was ordered and
     which still has an amount holds its bill, for no part would ever show it; before, it was left
     out. Who has the hold of a rest that remains to be billed can let it pass; before, it came back.
-    A document that takes another back carries the day that a person gave it; before, it kept
-    its own and was refused again."""
+    What bills too much and is to be updated is held; before, nothing was done, for an update bills
+    what it billed. A document that takes another back carries the day that a person gave it;
+    before, it kept its own and was refused again."""
 
 
 NEWEST: Final = max(Edition)
@@ -106,6 +107,10 @@ CHANGED: Final = {
         (
             "A rest that “bill … else hold” gives to a team can be released, and the part is"
             " billed. Before, the hold came back."
+        ),
+        (
+            "An invoice that bills more than was delivered is held where a table says “update”."
+            " Before, nothing happened: an update bills what it billed."
         ),
         (
             "A document that takes another back carries the date that a person gives it. Before, it"

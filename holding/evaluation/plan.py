@@ -9,11 +9,12 @@ from datetime import datetime
 from functools import lru_cache
 
 from holding.evaluation import plan_parts
-from holding.evaluation.batch import Batch, Case, Judgment, Listed, PostingRow
+from holding.evaluation.batch import Batch, Case, Judgment, Listed
 from holding.evaluation.plan_parts import Plan, Planned, Stored, Wanted
 from holding.evaluation.plan_postings import decide, give_up
 from holding.evaluation.plan_unsent import staying
 from holding.lifecycle.states import counted, require_move, state_of
+from holding.lifecycle.stored_postings import PostingRow
 from holding.programs.former_rules import LeftBehind
 from holding.programs.posted_differences import ACCEPTED
 from holding.store import bulk

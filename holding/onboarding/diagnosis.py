@@ -1,8 +1,8 @@
 """What is the matter with a connection, by the ten topics that people ask about.
 
 Here: which topic the stored state speaks for, what shows it, and the next step. Not here: findings
-one by one (preflight.py), what sent documents tell (posted_documents.py), the installation itself
-(clearpost doctor without a name).
+one by one (preflight/findings.py), what sent documents tell (posted_documents.py), the installation
+itself (clearpost doctor without a name).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,11 +16,12 @@ from connectors.contract.errors import RETRY
 from grammar.text.finding_codes import ErrorClass
 from holding.configuration.late_calls import late_calls
 from holding.journal import target_holds
-from holding.onboarding import e_invoice_holds, posted_documents, preflight
-from holding.onboarding.preflight import Code, Finding
+from holding.onboarding import e_invoice_holds, posted_documents
 from holding.onboarding.topics import SLOW, Diagnosis, Look, Topic
-from holding.onboarding.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
-from holding.onboarding.waiting_payments import NOT_UNPAID, TOO_MUCH
+from holding.preflight import findings as preflight
+from holding.preflight.findings import Code, Finding
+from holding.preflight.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
+from holding.preflight.waiting_payments import NOT_UNPAID, TOO_MUCH
 from holding.programs.known_schemas import schemas
 from holding.programs.world import program
 from holding.runtime import heartbeats

@@ -29,6 +29,23 @@ post order to quickbooks.invoice as "QU-{number}"
         Amount            = line.amount
         TaxCodeRef        = "3"
 """
+OLD_DAYS = "    when     ordered_on < switch_day\n"
+EDITS = "on edit of order\n"
+RECEIPT = """
+post order to aiaccount.sales_receipt as "RC-{number}"
+    immediately
+    after    aiaccount.sales_invoice
+    they own PaymentMethod
+    we own   the rest  else review by accounts
+    ReceiptNumber       = document_number
+    ReceiptDate         = ordered_on
+    Customer            = customer
+    InvoiceNumber       = number_of(aiaccount.sales_invoice)
+    Amount              = total
+    Currency            = currency
+    BankAccountCode     = "12000"
+
+"""
 MOVES = (
     ("autocount", "quickbooks"),
     ("quickbooks", "aiaccount"),
@@ -122,7 +139,7 @@ def moves_on(trader: Trader) -> None:
         (folder / "moved.rules").write_text(moving(old, new, day), "utf-8")
         told = ("rules", "push", str(folder), *COMPANY, "--as", "consultant@kedai.example")
         trader.product.run(*told)
-        trader.product.run("publish", str(4 + no), *COMPANY, "--as", "publisher@kedai.example")
+        trader.product.run("publish", str(6 + no), *COMPANY, "--as", "publisher@kedai.example")
         proved = trader.product.json(*PREFLIGHT, code=1)["moves"]
         assert [one["targets"] for one in proved] == [[old], [new], [new]]
         there = {name: set(trader.books[name].made()) for name in TARGETS}
@@ -154,12 +171,14 @@ def test_E32_what_it_says(trader: Trader) -> None:
     for no, old, new, code, days in (
         (2, ">= switch_day", "> switch_day", "rules.days_without_target", "2026-05-17"),
         (3, "< switch_day", "<= 2026-05-31", "rules.days_with_two_targets", "2026-05-31"),
+        (4, OLD_DAYS, "", "rules.days_with_two_targets", "above 2026-05-17"),
+        (5, EDITS, f"{RECEIPT}{EDITS}", "rules.follows_what_goes_elsewhere", "below 2026-05-17"),
     ):
         publish(trader, no, old, new)
         found = trader.product.json(*PREFLIGHT, code=1)["findings"]
         assert {one["code"] for one in found} == {code}
         assert any(days in one["words"] for one in found)
-    publish(trader, 4, "Web shop", "Web shop, Ipoh")
+    publish(trader, 6, "Web shop", "Web shop, Ipoh")
     assert trader.product.json(*PREFLIGHT)["findings"] == []
     assert sum(len(trader.books[name].lines()) for name in TARGETS) == calls, "nobody was called"
 

@@ -28,9 +28,18 @@ _LONGEST: Final = 100 - len(UNKNOWN)  # of the words: a status has 100 character
 
 
 def parts_of(order: NetShopPart) -> list[NetShopPart]:
-    """What was given back of an order: one `refund`, or several `refunds`."""
+    """What was given back of an order: one `refund`, or several `refunds`, each once. Who sends the
+    latest beside all of them means no second one; two contents under one id are wrong.
+    """
     one = order.value.get("refund")
-    return [*([order.part("refund")] if one is not None else []), *order.parts("refunds")]
+    told = [*([order.part("refund")] if one is not None else []), *order.parts("refunds")]
+    found: dict[str, NetShopPart] = {}
+    for refund in told:
+        known = found.setdefault(refund.text("id") or refund.place, refund)
+        if known.value != refund.value:
+            words = "Another refund of this order has the same id and another content."
+            refund.wrong("id", words, "Give each refund an id of its own.")
+    return list(found.values())
 
 
 def status_of(told: str, refunds: Sequence[NetShopPart], given: Decimal, total: Decimal) -> str:

@@ -359,3 +359,16 @@ def test_a_rest_that_a_person_lets_pass_is_asked_about_again_with_the_next_part(
     assert (shelf.held("A-1"), len(shelf.books.effects)) == (["BIL01"], 1)
     parcel(shelf, "P-3", "40")
     assert (shelf.held("A-1"), len(shelf.books.effects)) == ([], 2)
+
+
+def test_what_is_billed_too_much_is_not_mended_by_a_change_of_the_document(shelf: Life) -> None:
+    """It would bill as much as before: nobody was told, and the order counted as posted."""
+    rows = "    | billed, not_ready, overbilled | review by sales_admin |\n"
+    told = "    | billed, not_ready | review by sales_admin |\n    | overbilled | update |\n"
+    assert rows in in_parts(RULES)
+    begin(shelf, in_parts(RULES).replace(rows, told))
+    shelf.arrive("A-1")
+    parcel(shelf, "P-1", "80")
+    parcel(shelf, "P-1", "70")
+    assert shelf.held("A-1") == ["STL01"]
+    assert "it bills more than it may now. A change of it bills as much." in says(shelf)[0]

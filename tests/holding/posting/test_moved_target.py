@@ -13,7 +13,7 @@ from holding.access.actors import SYSTEM
 from holding.connections.setup import set_key
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
-from holding.onboarding.preflight import Code, Finding, findings
+from holding.preflight.findings import Code, Finding, findings
 from holding.tables import Cause, Hold
 from tests.holding.desks import KEYS
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Begun, Life

@@ -277,10 +277,10 @@ def test_what_was_given_back_is_not_given_back_again(house: House) -> None:
         (line,) = plain("Q910", price="0.00")["lines"]
         more = {"qty": "1", "price": None, "amount": amount, "tax": "NONE"}
         line = {name: value for name, value in {**line, **more}.items() if value is not None}
-        told: Body = {"kind": "refund", "number": number, "status": "Refunded"}
+        told: Body = {"kind": "refund", "number": number, "order_number": "Q910"}
         day = sold["ordered_on"]
-        told |= {"refunded_on": day, "customer": "C-77", "total": amount, "lines": [line]}
-        told |= {"order_number": "Q910"}
+        told |= {"status": "Refunded", "refunded_on": day, "customer": "C-77"}
+        told |= {"total": amount, "lines": [line]}
         return told
 
     house.deliver(back("Q911", "120.00"))
