@@ -201,7 +201,7 @@ def _seen(session: Session, plans: Sequence[Plan]) -> tuple[RecordSeen, ...]:
             kind=KINDS.get(plan.state, "held"),
             causes=tuple(dict.fromkeys(one.cause_label for one in plan.wanted.values())),
         )
-        for plan in plans
+        for plan in sorted(plans, key=_id, reverse=True)
     )
 
 
