@@ -34,6 +34,15 @@ class Edition(IntEnum):
     is held; before, it was sent. One id under two numbers, or one number under two ids, is released
     for itself; before, who released a duplicate of the record had released that, too."""
 
+    FIFTH = 5
+    """In a bill in parts, an amount of the header that an order was billed for whole is not billed
+    again with what is delivered beyond it; before, it was. A line of which nothing was ordered and
+    which still has an amount holds its bill, for no part would ever show it; before, it was left
+    out. Who has the hold of a rest that remains to be billed can let it pass; before, it came back.
+    What bills too much and is to be updated is held; before, nothing was done, for an update bills
+    what it billed. A document that takes another back carries the day that a person gave it;
+    before, it kept its own and was refused again."""
+
 
 NEWEST: Final = max(Edition)
 
@@ -84,6 +93,28 @@ CHANGED: Final = {
             "A number under two ids, or an id under two numbers, is released for itself. Before,"
             " who released a duplicate of the record had released that, too, and the other way"
             " round."
+        ),
+    ),
+    Edition.FIFTH: (
+        (
+            "“due_of” of an amount of the header bills it once: what is delivered beyond the order"
+            " bills nothing of it. Before, it was billed a second time."
+        ),
+        (
+            "A line of which nothing was ordered and which still has an amount, such as a discount,"
+            " holds an order that is billed in parts. Before, no invoice showed it."
+        ),
+        (
+            "A rest that “bill … else hold” gives to a team can be released, and the part is"
+            " billed. Before, the hold came back."
+        ),
+        (
+            "An invoice that bills more than was delivered is held where a table says “update”."
+            " Before, nothing happened: an update bills what it billed."
+        ),
+        (
+            "A document that takes another back carries the date that a person gives it. Before, it"
+            " kept the date that was refused."
         ),
     ),
 }

@@ -15,15 +15,16 @@ from holding.programs.world import program
 from holding.store import bulk
 from holding.tables import Evaluation, Membership, Person, Posting
 from rules.outcomes.outcome import Outcome
+from rules.values.spelling import match_key
 
-Named = Mapping[int, Collection[str]]  # posting id -> names, in lower case, that its rules exclude
+Named = Mapping[int, Collection[str]]  # posting id -> keys of the names that its rules exclude
 
 
 def named_makers(
     session: Session, postings: Sequence[Posting], named: Named | None
 ) -> Iterator[tuple[int, int]]:
     """Posting id and person, of those whose name or address stands in a field that the approve rule
-    excludes.
+    excludes, however it is spelled there: `mei.ling` is Mei Ling, and mei.ling@shop.example too.
 
     `named`: the names, where somebody has just judged it; else a replay says them.
     """
@@ -37,12 +38,18 @@ def named_makers(
     ).all()
     for posting_id, found in names.items():
         for person in people:
-            if set(found) & {person.email.casefold(), person.name.strip().casefold()}:
+            if not keys_of(person.name, person.email).isdisjoint(found):
                 yield posting_id, person.id
 
 
+def keys_of(name: str, email: str) -> set[str]:
+    """By what a source may call a person: the name, the address, or what it has before its @."""
+    told = (name, email, email.partition("@")[0])
+    return {match_key(one) for one in told if one.strip()}
+
+
 def _by_replay(session: Session, postings: Sequence[Posting]) -> dict[int, set[str]]:
-    """Posting id -> names, in lower case, that its rules exclude; asked of a replay."""
+    """Posting id -> keys of the names that its rules exclude; asked of a replay."""
     judgings = [posting.evaluation_id for posting in postings]
     by_rules = select(Evaluation.id, Evaluation.ruleset_version_id).where(
         bulk.among(Evaluation.id, judgings)
@@ -60,9 +67,9 @@ def _excluding(session: Session, ruleset_version_id: int) -> bool:
 
 
 def excluded(outcome: Outcome, route: str) -> set[str]:
-    """The names, in lower case, that approvals of documents of a route exclude."""
+    """The keys of the names that approvals of documents of a route exclude."""
     return {
-        name.strip().casefold()
+        match_key(name)
         for decision in outcome.decisions
         for need in decision.approvals
         if any((f.rule, f.route) == (need.rule, route) for f in decision.findings)

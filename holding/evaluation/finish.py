@@ -36,7 +36,7 @@ from holding.store import bulk
 from holding.tables import Company, Evaluation, Hold, Posting, Record
 from holding.tables.columns import table_of
 from holding.tables.decisions import is_open
-from holding.tables.postings import IN_FLIGHT_STATES
+from holding.tables.postings import IN_FLIGHT_STATES, UNSENT_STATES
 from rules.outcomes.digest import Digest
 from rules.values.cause_keys import CauseKey
 from rules.values.posting_states import PostingState
@@ -199,13 +199,31 @@ def _stands_for_another_version(plans: Sequence[Plan]) -> list[int]:
 
 
 def _decided_anew(plans: Sequence[Plan]) -> list[int]:
-    """Records of which a posted document is held now and was not, or was and is not."""
+    """Records of which a posted document is held now and was not, or is about to be taken back, or
+    was and is not: what follows it waits, or goes.
+    """
     return [
         plan.case.record_id
         for plan in plans
         if any(row.state == PostingState.POSTED for row in plan.case.postings)
-        and (plan.closed or plan.wanted.keys() - {hold.key for hold in plan.kept})
+        and (_takes_back_anew(plan) or plan.closed or _holds_anew(plan))
     ]
+
+
+def _holds_anew(plan: Plan) -> bool:
+    return bool(plan.wanted.keys() - {hold.key for hold in plan.kept})
+
+
+def _takes_back_anew(plan: Plan) -> bool:
+    """Whether it is about to take back another document than before, or one less."""
+    before = {
+        row.id
+        for row in plan.case.postings
+        if row.takes_back and (row.reverses_id is None or row.state in UNSENT_STATES)
+    }
+    after = {one.id for one in plan.acting if one.action == "void" and not one.given_up}
+    made = (one for one in plan.postings if one.reverses_id is not None)
+    return before != {*after, *(one.id for one in made if one.state not in GONE)}
 
 
 def _evaluations(session: Session, batch: Batch, plans: Sequence[Plan]) -> dict[int, int]:

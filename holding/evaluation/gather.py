@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 from holding.access.teams import FALLBACK_TEAM
 from holding.configuration import own_company
 from holding.connections import readings
-from holding.evaluation.batch import Batch, Case, PostingRow, TargetRow, by_others
+from holding.evaluation.batch import Batch, Case, TargetRow
 from holding.evaluation.record_claims import Claimed
-from holding.evaluation.related_facts import Around, Other, around, joined
+from holding.evaluation.related_facts import Around, Other, around, decided, joined
 from holding.intake.same_numbers import Known
+from holding.lifecycle.stored_postings import PostingRow, by_others
 from holding.programs import world
 from holding.programs.posted_differences import ACCEPTED
 from holding.store import bulk
@@ -104,7 +105,7 @@ def _cases(
     ids = sorted(by_id)
     rows = named(session.execute(_RECORDS, {"ids": ids}))  # those without a version are left out
     changed = [row.id for row in rows if row.no > 1]
-    near = around(session, company_id, ids, {row.family for row in rows}, changed)
+    near = around(session, company_id, ids, {row.id: row.family for row in rows}, changed)
     return tuple([_case(row, by_id[row.id], near, judge) for row in rows])
 
 
@@ -145,7 +146,7 @@ def _case(row: Any, claimed: Claimed, near: Around, judge: world.Judge) -> Case:
     subject = Subject(kind=row.type, source=row.connector, body=row.body or {}, version=row.no)
     if near.is_alone(row.id, row.family):
         return _alone(row, claimed, subject, near, judge)
-    releases = [one for one in near.releases[row.id] if one.content_sha256 == row.sha256]
+    releases = decided(row.id, row.type, row.sha256, near, judge)
     postings = tuple(near.postings[row.id])
     known = _later_ones(row.id, postings, near)
     history, documents = _shared(row, subject, near, judge, known.stopped)
@@ -191,6 +192,7 @@ def _case(row: Any, claimed: Claimed, near: Around, judge: world.Judge) -> Case:
         alike=frozenset(near.alike.get(row.id, ())),
         passed=known.passed,
         stopped=known.stopped,
+        ended=near.ended.get(row.family, {}),
     )
 
 

@@ -16,17 +16,17 @@ from sqlalchemy.orm import Session, aliased
 from holding.access import operations
 from holding.approvals import consent
 from holding.approvals.consent import StandingApproval
-from holding.evaluation import batch
-from holding.evaluation.batch import HoldRow, PostingRow
+from holding.evaluation.batch import HoldRow
 from holding.intake import same_numbers as alike_of
 from holding.intake.same_numbers import GONE_STATES, Known
+from holding.lifecycle import stored_postings
+from holding.lifecycle.stored_postings import PostingRow
 from holding.programs.world import Judge
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
 from holding.tables import Cause, Dating, Hold, LinkKey, Person, Record, Release, Version
 from holding.tables.decisions import HOLD_OPEN
 from rules.facts.world import Dated, Subject
-from rules.values.posting_states import PostingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,9 @@ class Around:
     bodies: Mapping[int, Mapping[str, Any]]  # of records that a link joins to one of them
     arrived: Mapping[int, datetime]  # when that content of them came
     family: Mapping[int, Mapping[str, str]]
-    decided: Mapping[int, batch.Decided]  # of what families of several records have posted
+    decided: Mapping[int, stored_postings.Decided]  # of posted documents that others follow
     days: Mapping[int, Mapping[str, date]]  # of the documents of a family, the earliest a route
+    ended: Mapping[int, Mapping[str, PostingRow]]  # of a family, a route of which none is to come
     alike: Mapping[int, Collection[int]]  # records with a value that rules compare, or the number
     twins: Mapping[int, Mapping[int, str]]  # records with the same number, and their ids there
     later: Mapping[int, frozenset[int]]  # records that came later, share a value and sent nothing
@@ -68,7 +69,7 @@ class Around:
         """Note whom any of it is told of."""
         told = [getattr(self, name) for name in _OF_RECORDS]
         object.__setattr__(self, "met", frozenset().union(*told))
-        families = frozenset().union(self.family, self.decided, self.days)
+        families = frozenset().union(self.family, self.decided, self.days, self.ended)
         object.__setattr__(self, "met_families", families)
 
     def is_alone(self, record_id: int, family: int) -> bool:
@@ -90,25 +91,19 @@ def around(
     session: Session,
     company_id: int,
     ids: Sequence[int],
-    families: Iterable[int],
+    families: Mapping[int, int],
     changed: Sequence[int],
 ) -> Around:
-    """Everything stored about these records and their families, read in one go a kind; `changed`:
-    those of them that came as another than they are now.
+    """Everything stored about these records and their families (record -> family), read in one go a
+    kind; `changed`: those of them that came as another than they are now.
     """
     linked = _linked(session, company_id, ids)
     joined = _bodies(session, linked)
     other_ids = {o.record_id for found in linked.values() for os in found.values() for o in os}
-    family_rows = batch.postings_of_families(session, company_id, families)
+    family_rows = stored_postings.of_families(session, company_id, set(families.values()))
     wanted = set(ids)
     postings = _by_record(row for row in family_rows if row.record_id in wanted)
-    family: dict[int, dict[str, str]] = defaultdict(dict)
-    days: dict[int, dict[str, date]] = defaultdict(dict)
-    for row in family_rows:
-        if row.state == PostingState.POSTED:
-            family[row.family][row.route] = row.number
-            day = date.fromisoformat((row.standing or {}).get("date", str(date.max)))
-            days[row.family][row.route] = min(day, days[row.family].get(row.route, day))
+    family, days = stored_postings.posted(family_rows)
     twins, later = alike_of.twins(session, company_id, ids)
     alike = {record_id: set(found) for record_id, found in twins.items()}
     for record_id, found in linked.items():
@@ -128,16 +123,35 @@ def around(
         linked=linked,
         bodies={key: body for key, (body, _) in joined.items()},
         arrived={key: at for key, (_, at) in joined.items()},
-        others=_by_record(batch.postings_of_records(session, other_ids) if other_ids else ()),
+        others=_by_record(stored_postings.of_records(session, other_ids) if other_ids else ()),
         family=family,
-        decided=batch.decided_of_families(session, family_rows),
+        decided=stored_postings.decided_of_families(session, family_rows, families),
         days=days,
+        ended=stored_postings.ended(family_rows),
         alike=alike,
         twins=twins,
         later={record_id: frozenset(found) for record_id, found in later.items()},
         known=alike_of.known(session, [record_id for record_id, found in later.items() if found]),
         first=_first(session, changed) if changed else {},
     )
+
+
+def decided(record_id: int, kind: str, content: str, near: Around, judge: Judge) -> list[Release]:
+    """What people let pass or rejected of this content. What hangs on other records was decided as
+    those were then: more that is delivered since is asked about again, and a rejected part of an
+    order is not all that is ever delivered of it.
+    """
+    mine = [one for one in near.releases[record_id] if one.content_sha256 == content]
+    moved = near.linked_at(record_id) if mine else None
+    if moved is None:
+        return mine
+    asked = judge.asked_of_links(kind)
+    parts = {route.name for route in judge.routes if route.in_parts}
+
+    def stands(one: Release) -> bool:
+        return one.route not in parts if one.kind == "reject" else one.rule not in asked
+
+    return [one for one in mine if one.at >= moved or stands(one)]
 
 
 def joined(

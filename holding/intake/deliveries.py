@@ -6,7 +6,7 @@ writes these columns.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -30,28 +30,60 @@ def later(stamp: str, other: str | None) -> bool:
 
 
 def story(
-    name: str, source: str, version: Mapping[str, Any], *, is_new: bool, replaces: bool
+    noun: str,
+    number: str,
+    source: str,
+    version: Mapping[str, Any],
+    *,
+    is_new: bool,
+    replaces: bool,
 ) -> tuple[str, str]:
-    """The act and the sentence for a version that was stored; `replaces`: a correction ends."""
+    """The act and the sentence for a version of a record, such as an order, that was stored;
+    `replaces`: a correction ends.
+    """
     no = version["no"]
     if is_new and no == 1:
-        return "record.received", f"{name[0].upper()}{name[1:]} arrived from {source}."
+        noun = noun.capitalize()
+        return "record.received", f"{noun} {number} arrived from {source}."
     if version["stale"]:
-        say = f"Version {no} of {name} arrived late: a newer one is here, so it is not checked."
+        say = (
+            f"Version {no} of {noun} {number} arrived late: a newer one is here, so it is not"
+            " checked."
+        )
         return "record.stale", say
     ends = " It takes the place of the correction made here." if replaces else ""
     if version["reason"]:
-        say = f"Version {no} of {name} arrived with the same change stamp as the one before."
+        say = (
+            f"Version {no} of {noun} {number} arrived with the same change stamp as the one before."
+        )
         return "record.conflict", say + ends
-    return "record.changed", f"Version {no} of {name} arrived from {source}.{ends}"
+    return "record.changed", f"Version {no} of {noun} {number} arrived from {source}.{ends}"
+
+
+def is_ahead(stamp: str, arrived: datetime) -> bool:
+    """Whether a change stamp is of a moment that had not come when it arrived, by more than a clock
+    in another zone explains. It orders nothing: whatever changed until then would be taken for
+    older, a cancellation too.
+    """
+    moment = _moment(stamp)
+    return moment is not None and moment > arrived + _WRONG_ZONE
+
+
+_WRONG_ZONE = timedelta(days=1)
 
 
 def _order(stamp: str) -> str:
     """Stamps that are moments compare as moments, others as text."""
+    moment = _moment(stamp)
+    return stamp if moment is None else moment.isoformat(timespec="microseconds")
+
+
+def _moment(stamp: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(stamp).isoformat(timespec="microseconds")
+        moment = datetime.fromisoformat(stamp)
     except ValueError:
-        return stamp
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 _COUNT = (

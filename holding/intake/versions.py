@@ -17,7 +17,16 @@ from connectors.contract import IncomingRecord
 from connectors.transport.fault_points import point
 from holding.access.actors import Actor, may
 from holding.audit.events import Fact, record_events
-from holding.intake.deliveries import family_of, held, keep, later, new_record, story, text_of
+from holding.intake.deliveries import (
+    family_of,
+    held,
+    is_ahead,
+    keep,
+    later,
+    new_record,
+    story,
+    text_of,
+)
 from holding.intake.families import Current, relate
 from holding.intake.hook_calls import refused_kind
 from holding.intake.stored_versions import Stored, ids_of, stored
@@ -198,7 +207,8 @@ def _plan(
         plan.stale += stale
         if not stale:
             before.sha256 = digest
-            before.newest_stamp = record.stamp or newest
+            if record.stamp is not None and not is_ahead(record.stamp, now):
+                before.newest_stamp = record.stamp
             plan.current[before.record_id] = before.no
             plan.contents[before.record_id] = record
             if before.corrected:
@@ -229,12 +239,20 @@ def _tell(
     now: datetime,
 ) -> None:
     """One event for each new record, new version and stale version."""
-    names = {ids[r.kind, r.external_id]: f"{r.kind} {r.number}" for r in records}
+    named = {ids[one.kind, one.external_id]: one for one in records}
     facts = []
     for version in plan.versions:
         record_id, no = version["record_id"], version["no"]
         is_new, replaces = record_id in fresh, record_id in plan.replaced
-        act, say = story(names[record_id], source.name, version, is_new=is_new, replaces=replaces)
+        record = named[record_id]
+        act, say = story(
+            record.kind.replace("_", " "),
+            record.number,
+            source.name,
+            version,
+            is_new=is_new,
+            replaces=replaces,
+        )
         body = {"say": say, "version": no, "sha256": version["sha256"]}
         facts.append(
             Fact(company_id=company_id, at=now, actor=by, act=act, record_id=record_id, body=body)

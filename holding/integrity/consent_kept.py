@@ -25,6 +25,7 @@ from holding.store import bulk
 from holding.tables import Approval, Cause, Evaluation, Event, Hold, Person, Posting, Push, Version
 from rules.outcomes.outcome import Outcome
 from rules.values.canonical import dumps
+from rules.values.spelling import match_key
 
 
 def of_pushes(look: Look, pushes: Sequence[Row[Any]], people: Collection[int]) -> separation.Hands:
@@ -92,7 +93,7 @@ def _makers(
     """Those of the people whom a record names as its makers, where its rules exclude them."""
     asking = [row for row in pushes if _excluding(look, row.ruleset_version_id)]
     named = {
-        person.id: {person.name.strip().casefold(), person.email.casefold()}
+        person.id: _keys(person.name, person.email, person.email.split("@")[0])
         for person in look.session.scalars(select(Person).where(bulk.among(Person.id, people)))
     }
     bodies = _bodies(look, {row.version_id for row in asking})
@@ -113,7 +114,7 @@ def _excluding(look: Look, ruleset_version_id: int) -> bool:
 
 
 def _excluded(outcome: Outcome, route: str) -> set[str]:
-    """Whom the approvals of a route exclude, in lower case: read here once more, for no trigger
+    """Whom the approvals of a route exclude, by their keys: read here once more, for no trigger
     stands behind `approvals/makers.py`.
     """
     found = set()
@@ -121,15 +122,20 @@ def _excluded(outcome: Outcome, route: str) -> set[str]:
         asked = {one.rule for one in decision.findings if one.route == route}
         for need in decision.approvals:
             if need.rule in asked:
-                found |= {name.strip().casefold() for name in need.never}
-    return found - {""}
+                found |= _keys(*need.never)
+    return found
+
+
+def _keys(*names: str) -> set[str]:
+    """Names as letters and digits in one case, however they are spelled."""
+    return {match_key(name) for name in names if name.strip()}
 
 
 def _bodies(look: Look, ids: Collection[int]) -> Mapping[int, str]:
-    """Version id -> its content as one text in lower case."""
+    """Version id -> its content as one text, of letters and digits in one case."""
     query = select(Version.id, Version.body).where(bulk.among(Version.id, sorted(ids)))
     rows = look.session.execute(query) if ids else ()
-    return {key: dumps(body).casefold() for key, body in rows if body is not None}
+    return {key: match_key(dumps(body)) for key, body in rows if body is not None}
 
 
 TRIED_AGAIN = (

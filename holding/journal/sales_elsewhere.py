@@ -3,7 +3,7 @@
 Here: which other connection has the same document, or one of the same record; whether both make an
 e-Invoice of it; whether it went there by a rule that would not post it there any more; whether a
 person let that pass. Not here: the hold (holding/posting/last_check.py), the same before anything
-is due (holding/onboarding/waiting_documents.py).
+is due (holding/preflight/waiting_documents.py).
 """
 
 from functools import lru_cache

@@ -66,6 +66,9 @@ class Judge(Protocol):
     def family_keys(self, body: dict[str, object], kind: str) -> tuple[tuple[str, str, str], ...]:
         """The values by which links find it, and the kind that each looks for."""
 
+    def asked_of_links(self, kind: str) -> frozenset[str]:
+        """The rules of a kind whose findings hang on other records."""
+
     def family(self, body: dict[str, object], kind: str) -> tuple[str, str] | None:
         """The family of a record as (kind, key); None where it has no relatives."""
 

@@ -5,10 +5,13 @@ Here: claiming a due run, sending its postings in files, ending it. Not here: as
 
 Every turn leaves each posting that it took sent, held, or ready with a time of its own; so what
 cannot go now neither ends the run for the others nor is taken again at once, and nothing has to be
-remembered that a crash could lose. A run is over when none of its postings is ready any more. It
-waits an hour for those that are tried again; what takes longer is sent on its own when it is due.
+remembered that a crash could lose. While more of a run is ready than one file carries it stays due,
+so that other workers send further files of it meanwhile. A run is over when none of its postings is
+ready, or in anybody's hands, any more. It waits an hour for those that are tried again; what takes
+longer is sent on its own when it is due.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -41,19 +44,24 @@ WAITS = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A claimed run, and what of it is sent now."""
+    """What of a run one worker sends now; `more`: another may send some of it, too."""
 
     run_id: int
     fence: int
     name: str
     claims: tuple[Claim, ...]
+    more: bool
 
 
-def work(desk: Desk, channel: Channel) -> int:
-    """The next file of a due run of this connection; how many postings it took for that."""
+def work(desk: Desk, channel: Channel, call_help: Callable[[], object] = lambda: None) -> int:
+    """The next file of a due run of this connection; how many postings it took for that. Help is
+    called before it is sent, when there is more.
+    """
     batch = _claim(desk, channel)
     if batch is None:
         return 0
+    if batch.more:
+        call_help()
     if batch.claims:
         keeper = keeping(desk, batch.claims, run=(batch.run_id, batch.fence))
         fault_points.point("push.claimed")
@@ -103,15 +111,17 @@ def _claim(desk: Desk, channel: Channel) -> Batch | None:
         run = session.scalars(_DUE_RUN, given).one_or_none()
         if run is None:
             return None
-        ready = _next_ones(session, run, channel, now)
+        ready, beyond = _next_ones(session, run, channel, now)
         ids = ready[: limits.in_a_file(session, channel, now, len(ready))]
         if ready and not ids:
             return None
-        run.due_at, run.lease_owner, run.fence = None, desk.owner, run.fence + 1
-        run.lease_until = now + desk.lease + desk.answer
-        run.state = RunState.RUNNING
+        more = beyond and len(ids) == len(ready) and not channel.by_hand
+        run.state, run.fence = RunState.RUNNING, run.fence + 1
+        if not more:
+            run.due_at, run.lease_owner = None, desk.owner
+            run.lease_until = now + desk.lease + desk.answer
         name = f"{channel.name}-{run.kind}-{run.id}-{run.fence}"
-        return Batch(run.id, run.fence, name, take(session, desk, ids, now))
+        return Batch(run.id, run.fence, name, take(session, desk, ids, now), more)
 
 
 def _left(run: Run) -> ColumnElement[bool]:
@@ -125,9 +135,21 @@ def _left(run: Run) -> ColumnElement[bool]:
     )
 
 
-def _next_ones(session: Session, run: Run, channel: Channel, now: datetime) -> list[int]:
-    """The next that may go now, in the order they were asked for; what workers died under waits for
-    the others.
+def _in_hand(run: Run) -> ColumnElement[bool]:
+    """Of postings: those of the run that a worker is sending."""
+    wanted = (run.filter or {}).get("postings", [])
+    return and_(
+        bulk.among(Posting.id, wanted),
+        Posting.state.in_((PostingState.READY, PostingState.SENDING)),
+        Posting.lease_until.is_not(None),
+    )
+
+
+def _next_ones(
+    session: Session, run: Run, channel: Channel, now: datetime
+) -> tuple[list[int], bool]:
+    """The next that may go in one file now, in the order they were asked for, and whether there are
+    more; what workers died under waits for the others.
     """
     most = channel.target.file_limits.documents
     urgent = limits.MOST_URGENT if limits.short(session, channel, now) else (Posting.id,)
@@ -135,9 +157,11 @@ def _next_ones(session: Session, run: Run, channel: Channel, now: datetime) -> l
         select(Posting.id, Posting.crashes)
         .where(_left(run), or_(Posting.due_at.is_(None), Posting.due_at <= now))
         .order_by(Posting.crashes, *urgent)
-        .limit(most)
+        .limit(most + 1)
     )
-    return of_one_file(session, channel, parted(session.execute(query).all(), most))
+    found = session.execute(query).all()
+    ids = of_one_file(session, channel, parted(found, most))
+    return ids, len(ids) < len(found)
 
 
 def of_one_file(session: Session, channel: Channel, ids: list[int]) -> list[int]:
@@ -163,24 +187,26 @@ _CONTENTS = select(Posting.id, Posting.content).where(bulk.among_given(Posting.i
 
 
 def _finish(desk: Desk, batch: Batch) -> None:
-    """The run is over, or due again when the next of it may go."""
+    """The run is over, or due again when the next of it may go. What others have in hand is theirs
+    to come back for; should they die, it is looked at when their time is over.
+    """
     with desk.database.write() as session:
-        run = session.get_one(Run, batch.run_id)
-        if run.fence != batch.fence:
+        run = session.get_one(Run, batch.run_id, with_for_update={"key_share": True})
+        taken_over = run.lease_until is not None and run.fence != batch.fence
+        if run.ended_at is not None or taken_over:
             return
         now = desk.clock.now()
         again = _again(session, run, now)
         run_counts.recount(session, [run.id], ended=now if again is None else None)
         if again is not None:
-            session.execute(
-                update(Run)
-                .where(Run.id == run.id, Run.fence == batch.fence)
-                .values(due_at=again, lease_owner=None, lease_until=None)
-            )
+            values = {"due_at": again, "lease_owner": None, "lease_until": None}
+            session.execute(update(Run).where(Run.id == run.id).values(values))
 
 
 def _again(session: Session, run: Run, now: datetime) -> datetime | None:
-    """When the next of the run may go; None when it waits for none."""
+    """When the next of the run may go, or is to be looked for; None when it waits for none."""
     at = func.coalesce(Posting.due_at, literal(now, Posting.due_at.type))
     soonest = session.scalar(select(func.min(at)).where(_left(run)))
-    return soonest if soonest is not None and soonest <= max(now, run.made_at + WAITS) else None
+    if soonest is not None and soonest <= max(now, run.made_at + WAITS):
+        return soonest
+    return session.scalar(select(func.max(Posting.lease_until)).where(_in_hand(run)))

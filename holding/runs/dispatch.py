@@ -107,19 +107,20 @@ def push_due(
 ) -> Pushed | Refusal:
     """Work on what is due for one company, for a few seconds at most.
 
-    Help is called once, when there was more than is claimed at once.
+    Help is called when there was more than is claimed at once, and when a run has a further file.
     """
     found = desk or open_desk(database, clock, owner=owner)
     if isinstance(found, Refusal):
         return found
     until = clock.monotonic() + SLICE_SECONDS
     waiting: deque[tuple[Channel, _Plan | None]] = deque(
-        (channel, _plan(waits)) for channel, waits in due_targets(found, company_id)
+        (channel, _plan(waits, call_help)) for channel, waits in due_targets(found, company_id)
     )
     count, woke = 0, False
     while waiting and clock.monotonic() < until:  # by turns: none waits for another's queue
         channel, told = waiting.popleft()
-        worked, left = _turn(found, channel, told or _plan(waiting_at(found, channel)))
+        told = told or _plan(waiting_at(found, channel), call_help)
+        worked, left = _turn(found, channel, told)
         if worked >= CLAIMED_AT_ONCE > count:
             call_help()
         if worked:
@@ -168,19 +169,20 @@ def _turn(desk: Desk, channel: Channel, told: _Plan) -> tuple[int, _Plan | None]
     return 0, None
 
 
-def _runs(desk: Desk, channel: Channel) -> Worked:
-    return Worked(batch_sending.work(desk, channel))
+def _runs(desk: Desk, channel: Channel, *, call_help: Callable[[], object]) -> Worked:
+    return Worked(batch_sending.work(desk, channel, call_help))
 
 
 def _reads(desk: Desk, channel: Channel) -> Worked:
     return Worked(read_back.turn(desk, channel))
 
 
-def _plan(waits: Waiting) -> _Plan:
+def _plan(waits: Waiting, call_help: Callable[[], object]) -> _Plan:
+    runs = partial(_runs, call_help=call_help)
     ready = partial(_ready, seen=waits.ready, limited=waits.limited)
     steps: dict[Turn, bool] = {
         _doubts: waits.doubts,
-        _runs: waits.runs,
+        runs: waits.runs,
         ready: bool(waits.ready),
         _reads: waits.reads,
     }

@@ -13,6 +13,7 @@ from datetime import date
 from typing import Any
 
 from grammar import nodes as n
+from grammar.text.editions import Edition
 from grammar.text.problem import Span
 from rules.amendments.changes import EditedFields, GroupProgram
 from rules.amendments.decision_tables import TableProgram
@@ -103,6 +104,7 @@ class PostedProgram:
         self.route, self.owner = route, compiler.owner
         self.day_field, self.period = day_field, period
         self.target_owner, self.words = owner, words
+        self.strict = index.edition >= Edition.FIFTH
         edit, cancel = index.edit(record, route), index.cancel(record, route)
         self.edit = TableProgram(edit.table, compiler) if edit else None
         self.cancel = TableProgram(cancel.table, compiler) if cancel else None
@@ -177,6 +179,8 @@ class PostedProgram:
         reason = _REASONS.get(group) or f"{group} changed: {', '.join(map(_said, fields))}"
         text = f"{posting.number} is posted, but {reason}."
         action = hit.row.action if hit.row else None
+        if self.strict and group == OVERBILLED and isinstance(action, n.Action):
+            action, text = self._mends(action, text)
         found = []
         if isinstance(action, n.Action) and hit.row is not None:
             found.append(Act(action, posting, group, hit.row.span, text))
@@ -205,6 +209,12 @@ class PostedProgram:
             )
         )
         return found
+
+    def _mends(self, action: n.Action, text: str) -> tuple[n.Action, str]:
+        """What is done where too much is billed: a document that is made again bills as much."""
+        if action.kind != "update":
+            return action, text
+        return n.Action("hold", self.owner, action.span), f"{text} A change of it bills as much."
 
     def _count(self, run: Run, act: Act, answer: Answer) -> None:
         """Keep an answer, with its finding where a person is asked and has not released it."""

@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from grammar import nodes as n
+from grammar.text.editions import Edition
 from rules.amendments.changes import EditedFields
 from rules.documents.fields import DocumentProgram, Draft, FieldProgram, NumberTemplate, together
 from rules.expressions.billed_parts import line_key
@@ -25,6 +26,9 @@ from rules.types.outside_schemas import Schemas
 from rules.types.symbol_table import Scope
 from rules.values.unknown import Unknown, fact_gap
 from rules.values.wording import say
+
+DAY = "2026-11-20"
+"""How a day is written, which a moment begins with."""
 
 
 class ReversalProgram:
@@ -53,6 +57,7 @@ class ReversalProgram:
         self.date = known.date_field if known else shape.date
         self.party = known.party_field if known else shape.party
         self.amount = (known.total_field if known else None) or shape.amount
+        self.may_be_dated = compiler.index.edition >= Edition.FIFTH
         own = any(say(a.expr) == "document_number" for a in reversal.fields)
         self.numbered = () if own else original.numbered
 
@@ -88,6 +93,7 @@ class ReversalProgram:
             draft.fields.update({f: number for f in self.numbered if f in draft.fields})
         for program in self.head:
             program.fill(run, draft, draft.fields, None, self.name)
+        self._date_anew(run, draft)
         lines = content.get("lines")
         rows = self._rows(run, posting)
         for at, old in enumerate(lines if isinstance(lines, list | tuple) else ()):
@@ -97,6 +103,13 @@ class ReversalProgram:
                 program.fill(run, draft, filled, at + 1, self.name)
             draft.lines.append(filled)
         return draft
+
+    def _date_anew(self, run: Run, draft: Draft) -> None:
+        """The day that a person gave it, where it has the one that this is given instead of."""
+        given = run.facts.dated.get(self.name) if self.may_be_dated else None
+        told = draft.fields.get(self.date, "")
+        if given is not None and _day(told, run.today) == given.instead_of:
+            draft.fields[self.date] = given.day.isoformat() + told[len(DAY) :]
 
     def _rows(self, run: Run, posting: PostingFact) -> list[dict[str, Any]]:
         """The record's lines that the lines of the posted document were made of."""

@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 from grammar import nodes as n
 from rules.documents.own_totals import OwnTotal
 from rules.documents.totals import Parts, by_code
+from rules.expressions.billed_parts import ever_billed
 from rules.expressions.compiler import Compiler
 from rules.expressions.conditions import Operands, operands_of
 from rules.expressions.lookups import Closure
@@ -211,21 +212,20 @@ class RoundingProgram:
     def _expected(self, run: Run) -> Any:
         """What the target makes of the lines, once a run; of a bill in parts, of all at once."""
         if self not in run.memo:
-            run.memo[self] = self._sum(run, self.target.rounding, self.columns)
+            run.memo[self] = self._sum(run, self.target.rounding, self.columns, ever_billed(run))
         return run.memo[self]
 
     def _of_due(self, run: Run, due: Mapping[str, list[Closure]]) -> Any:
         """The same of what this part bills."""
-        bill = run.route.bill
-        rows = [row for row in run.lines if bill is None or not bill.leaves_out(row)]
+        rows = [r for r in run.lines if not (b := run.route.bill) or not b.leaves_out(r)]
         return self._sum(run, self.target.rounding, due, rows)
 
     def _others(self, run: Run, expected: Decimal) -> dict[str, Decimal]:
         """The sums that a total may be in place of the expected one, by their names."""
         way = self.target.rounding
         other = AT_THE_END if way == PER_LINE else PER_LINE
-        sums = {WAYS[other]: self._sum(run, other, self.columns)}
-        sums[AMOUNTS] = self._sum(run, way, self.own)
+        sums = {WAYS[other]: self._sum(run, other, self.columns, ever_billed(run))}
+        sums[AMOUNTS] = self._sum(run, way, self.own, ever_billed(run))
         return {k: v for k, v in sums.items() if v is not None and (k, v) != (AMOUNTS, expected)}
 
     def _sum(

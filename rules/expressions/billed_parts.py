@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from grammar import nodes as n
+from grammar.text.editions import Edition
 from rules.outcomes.outcome import Finding
 from rules.types.symbol_table import Scope
 from rules.values.canonical import number_text
@@ -53,6 +54,7 @@ class Shares:
     rows: dict[int, Share] = field(default_factory=dict)
     keys: dict[int, str] = field(default_factory=dict)
     final: bool = False  # the rest is never billed
+    strict: bool = True  # what no part bills is missed; rules of earlier editions do not ask
 
     @property
     def due(self) -> bool:
@@ -66,6 +68,13 @@ class Shares:
         known = [s for s in self.rows.values() if s.unknown is None]
         remains = any(add(s.before, max(s.now, NOTHING)) < s.whole for s in known)
         return True if remains else join(*gaps) if gaps else False
+
+    @property
+    def was_complete(self) -> bool:
+        """Whether all that was ordered was billed before it: what comes on top of an order."""
+        known = [s for s in self.rows.values() if s.unknown is None]
+        begun = self.strict and any(s.before > 0 for s in known)
+        return begun and all(s.before >= s.whole for s in known)
 
     def billed(self) -> dict[str, Decimal]:
         """Line key -> quantity, of what it bills."""
@@ -91,6 +100,13 @@ class Shares:
         share = self.rows.get(id(row))
         return share is not None and type(share.now) is not Unknown and share.now <= 0
 
+    def never_bills(self, row: Mapping[str, Any]) -> bool:
+        """Whether no document ever bills a line: nothing, or less, was ordered of it."""
+        share = self.rows.get(id(row))
+        if not self.strict or share is None or share.unknown is not None:
+            return False
+        return bool(max(share.whole, share.now) <= 0)
+
 
 class BillProgram:
     """The `bill` clause of one route."""
@@ -100,6 +116,7 @@ class BillProgram:
         make = {"rule": RULE, "owner": compiler.owner}
         self.bill = bill
         self.places = places
+        self.strict = compiler.index.edition >= Edition.FIFTH
         self.owner = compiler.owner
         self.quantity = compiler.guarded(bill.expr, scope, **make)
         self.whole = compiler.guarded(bill.of, scope, **make)
@@ -116,7 +133,7 @@ class BillProgram:
 
     def due(self, run: Run, before: Mapping[str, Decimal]) -> Shares:
         """What a new document bills: the quantity less what is billed before it."""
-        shares = Shares(self.places, final=self.bill.action.kind == "drop")
+        shares = self._no_shares()
         for key, row in self._lines(run, shares):
             quantity, whole = self._ask(run, row)
             had = before.get(key, NOTHING)
@@ -125,7 +142,7 @@ class BillProgram:
 
     def again(self, run: Run, before: Mapping[str, Decimal], own: Mapping[str, Decimal]) -> Shares:
         """What a document bills that is made again with its own quantities."""
-        shares = Shares(self.places, final=self.bill.action.kind == "drop")
+        shares = self._no_shares()
         for key, row in self._lines(run, shares):
             _, whole = self._ask(run, row)
             had, mine = before.get(key, NOTHING), own.get(key, NOTHING)
@@ -147,9 +164,13 @@ class BillProgram:
         return join(*gaps) if gaps else False
 
     def remains(self, run: Run, route: str) -> list[Finding]:
-        """The finding of a rest that `else` gives to a person."""
+        """The finding of a rest that `else` gives to a person, until somebody lets it pass; in
+        rules of earlier editions nobody could.
+        """
         shares, action = run.route.bill, self.bill.action
         if shares is None or action.kind not in {"hold", "review", "warn"}:
+            return []
+        if self.strict and (route, RULE) in run.facts.releases:
             return []
         try:
             rest = shares.rest
@@ -174,6 +195,9 @@ class BillProgram:
             would_pass="everything that was ordered is billed",  # noqa: S106 - no password
             span=action.span,
         )
+
+    def _no_shares(self) -> Shares:
+        return Shares(self.places, final=self.bill.action.kind == "drop", strict=self.strict)
 
     def _lines(self, run: Run, shares: Shares) -> list[tuple[str, dict[str, Any]]]:
         """The lines by key; a key that two lines have says nothing of either."""
@@ -233,12 +257,28 @@ def part_of_line(run: Run, value: Any) -> Any:
 
 
 def part_of_head(run: Run, value: Any) -> Any:
-    """`due_of(x)` in the header: all of x with the document that completes the bill."""
+    """`due_of(x)` in the header: all of x with the document that completes the bill, and nothing of
+    it with what is billed beyond that.
+    """
     bill = run.route.bill
     rest = False if bill is None or bill.final else bill.rest
     if type(value) is Unknown or type(rest) is Unknown:
         return join(value, rest)
-    return NOTHING if rest else round_half_up(value, _places(run))
+    if rest or (bill is not None and bill.was_complete):
+        return NOTHING
+    return round_half_up(value, _places(run))
+
+
+def ever_billed(run: Run) -> list[dict[str, Any]] | None:
+    """The lines that some part of a bill shows; None where nothing is billed in parts.
+
+    A line of which nothing was ordered is in no part, however much the record counts it for.
+    """
+    bill = run.route.bill
+    if bill is None:
+        return None
+    run.spend(len(run.lines))
+    return [row for row in run.lines if not bill.never_bills(row)]
 
 
 def part(value: Number, quantity: Number, whole: Number, places: Decimal) -> Decimal:

@@ -190,3 +190,25 @@ def _key(name: str, value: object, wanted: str) -> Iterator[tuple[str, str, str]
         yield name, value.strip(), wanted
     elif isinstance(value, int) and not isinstance(value, bool):
         yield name, str(value), wanted
+
+
+def asked_by_checks(index: Index, kind: str) -> frozenset[str]:
+    """The names of the checks of a kind that look at what its links join, as far as one can see."""
+    found = (c for c in index.ruleset.checks if any(w.name == kind for w in c.records))
+    return frozenset(c.name for c in found if asks_links(index, kind, (c.when, *c.requires)))
+
+
+def asks_links(index: Index, kind: str, asked: object) -> bool:
+    """Whether expressions look at what the links of a kind join, also through computed fields."""
+    links, lines = index.links.get(kind, {}), index.line_records.get(kind)
+    fields = [*index.records[kind].fields, *(lines.fields if lines else ())]
+    formulas: dict[str, list[n.Expr]] = {}
+    for field in fields:
+        if isinstance(field, n.Computed):
+            formulas.setdefault(field.name, []).append(field.expr)
+    told, waiting = set[str](), [asked] if links else []
+    while waiting:
+        words = {word for path in n.mentioned(waiting.pop()) for word in path} - told
+        told |= words
+        waiting += [formula for word in words for formula in formulas.get(word, ())]
+    return not told.isdisjoint(links)

@@ -18,13 +18,15 @@ from zoneinfo import ZoneInfo
 from grammar.nodes import Daily, Post, Reversal, Ruleset
 from grammar.text.editions import NEWEST, Edition
 from rules.amendments.decision_tables import RetryAnswer, RetryProgram
+from rules.amendments.posted_documents import OVERBILLED
 from rules.codegen.generator import Generated
 from rules.codegen.source_text import FUNCTION, Source
 from rules.decisions.record import ENGINE, Asked, Engine, KindProgram
 from rules.decisions.restated import Restated
+from rules.expressions.billed_parts import RULE as BILL
 from rules.expressions.compiler import Together
 from rules.expressions.interpreter import Interpreter
-from rules.expressions.links import family_keys
+from rules.expressions.links import asked_by_checks, asks_links, family_keys
 from rules.expressions.run import BRIEF, FIRST_WORDS, Run
 from rules.expressions.shared_reads import Once
 from rules.facts.world import Facts, Subject, World
@@ -69,6 +71,7 @@ class Program:
         self._index = index
         self.ruleset, self.edition = ruleset, edition
         self._families = Families(index)
+        self._of_links: dict[str, frozenset[str]] = {}
         self.hash = hash_
         self.roles: tuple[str, ...] = tuple(index.roles)
         self._numbers = Numbers(ruleset)
@@ -109,6 +112,17 @@ class Program:
         """How links find this record: (name, value, kind wanted or empty), see
         rules/expressions/links.py."""
         return tuple(family_keys(self._index, body, kind))
+
+    def asked_of_links(self, kind: str) -> frozenset[str]:
+        """The rules of a kind whose findings hang on other records: a word about one of them is
+        about those as they were then.
+        """
+        if kind not in self._of_links:
+            posts = self._index.posts.get(kind, ())
+            bills = tuple(post.bill.expr for post in posts if post.bill is not None)
+            found, over = asked_by_checks(self._index, kind), asks_links(self._index, kind, bills)
+            self._of_links[kind] = found | {OVERBILLED, BILL} if over else found
+        return self._of_links[kind]
 
     def family(self, body: Mapping[str, object], kind: str) -> tuple[str, str] | None:
         """The family of a record as (kind, key); None where it is one of its own."""

@@ -116,6 +116,7 @@ def _of(kind: str, table: n.Table, groups: set[str]) -> Iterator[Cell]:
         "changed": sorted({*groups, "not_ready"}),
         "period": ["locked", "open"],
         "e_invoice_age": sorted(AGES.values()),
+        "money_back": ["no"],  # what was refunded is driven by itself, beside its refund
     }
     assert set(table.head) <= set(every), f"a new column of {kind}: {table.head}"
     for row in table.rows:
@@ -126,6 +127,8 @@ def _of(kind: str, table: n.Table, groups: set[str]) -> Iterator[Cell]:
         answer = " ".join(filter(None, (row.action.kind, row.action.role)))
         for found in itertools.product(*values):
             told = dict(zip(table.head, found, strict=True))
+            if told.get("money_back") == "yes":
+                continue
             change, age = told.get("changed", "cancel"), told.get("e_invoice_age", "")
             yield Cell(kind, change, told["period"], age, answer)
 
@@ -135,7 +138,13 @@ def _values(cell: n.Cell, every: list[str]) -> list[str]:
         return every
     if isinstance(cell, n.Compared):
         return [AGES[cell.op]]
-    return [str(getattr(value, "name", value)) for value in cell.values]
+    return [_word(value) for value in cell.values]
+
+
+def _word(value: n.Value) -> str:
+    if isinstance(value, n.Literal):
+        return "yes" if value.value is True else "no"
+    return value.name
 
 
 def stories(rules: dict[str, str]) -> list[Story]:
@@ -151,7 +160,7 @@ def stories(rules: dict[str, str]) -> list[Story]:
 
 def parent() -> Body:
     """The order that receipts and refunds belong to; it was sold before anything is given back."""
-    return plain(PARENT, price="700.00", ordered_on=LOCKED_DAY)
+    return plain(PARENT, price="7000.00", ordered_on=LOCKED_DAY)
 
 
 def plain(number: str, **change: str) -> Body:

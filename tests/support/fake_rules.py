@@ -87,6 +87,9 @@ class ToyProgram:
     ) -> tuple[tuple[str, str, str], ...]:
         return ()
 
+    def asked_of_links(self, kind: str) -> frozenset[str]:
+        return frozenset()
+
     def decision(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         return self.evaluate(subject, facts, world, now)
 

@@ -11,7 +11,7 @@ from holding.mappings import fixes
 from holding.records import trace
 from holding.refusal import Refusal
 from holding.store.database import Database
-from holding.tables import Company
+from holding.tables import Company, Person
 from tests.holding.consent import LARGE, TRUSTED, approve, large_shop, why_not
 from tests.holding.fixing import fix
 from tests.holding.shop import FILES, Shop, order
@@ -131,13 +131,26 @@ def test_who_took_their_release_back_has_no_hand_in_it(
     assert why_not(approve(shop, "NS-4", who="lim")) == []
 
 
-@pytest.mark.parametrize("word", ["Lim", "LIM@kedai.my"])
+@pytest.mark.parametrize("word", ["Lim", "LIM@kedai.my", "lim", " L\u00a0im ", "L.im", "l-im"])
 def test_who_made_the_order_does_not_approve_it(shop: Shop, word: str) -> None:
     shop.receive(order("NS-6", total="1920.00", lines=LARGE, created_by=word))
     shop.judge()
     assert why_not(approve(shop, "NS-6", who="lim")) == [
         "you created it (according to the source); Tan can approve"
     ]
+
+
+def test_a_source_may_call_a_person_by_the_name_that_they_sign_in_with(shop: Shop) -> None:
+    """`lim.kc` in the shop is lim.kc@kedai.my here, whatever Lim is called."""
+    with shop.database.write() as session:
+        person = session.get_one(Person, shop.actor("lim").person_id)
+        person.email, person.name = "lim.kc@kedai.my", "Lim Kah Choon"
+    shop.receive(order("NS-6", total="1920.00", lines=LARGE, created_by="lim.kc"))
+    shop.judge()
+    assert why_not(approve(shop, "NS-6", who="lim")) == [
+        "you created it (according to the source); Tan can approve"
+    ]
+    assert why_not(approve(shop, "NS-6", who="tan")) == []
 
 
 def test_who_entered_it_from_a_file_does_not_approve_it(shop: Shop) -> None:

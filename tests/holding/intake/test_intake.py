@@ -1,6 +1,7 @@
 """Intake: the same delivery once, equal content once, a change as the next version."""
 
 import threading
+from datetime import timedelta
 
 from sqlalchemy import LargeBinary, literal, update
 
@@ -144,6 +145,41 @@ def test_a_stale_stamp_is_kept_and_never_judged(shop: Shop) -> None:
 def test_fractions_of_a_second_order_stamps(shop: Shop) -> None:
     shop.deliver(incoming(order("1", "A", total="30.00"), stamp="2026-10-03T00:00:00Z"))
     receipt = shop.deliver(incoming(order("1", "A", total="20.00"), stamp="2026-10-03T00:00:00.5Z"))
+    assert isinstance(receipt, Receipt)
+    assert (receipt.new_versions, receipt.stale) == (1, 0)
+
+
+def test_a_stamp_of_a_moment_to_come_makes_nothing_stale(shop: Shop) -> None:
+    """The clock of a shop that was wrong for an hour must not hide what it tells for ten years."""
+    ahead = (shop.clock.now() + timedelta(days=3650)).isoformat()
+    shop.deliver(incoming(order("1", "A"), stamp=ahead))
+    for status in ("packed", "cancelled"):
+        shop.clock.advance(60)
+        stamp = shop.clock.now().isoformat()
+        receipt = shop.deliver(incoming(order("1", "A", status=status), stamp=stamp))
+        assert isinstance(receipt, Receipt)
+        assert (receipt.stale, receipt.new_versions) == (0, 1)
+    shop.clock.advance(60)
+    old = shop.deliver(incoming(order("1", "A", total="7.00"), stamp="2026-10-01T00:00:00Z"))
+    assert isinstance(old, Receipt)
+    assert old.stale == 1, "moments that have come put in order what arrives, as ever"
+    assert shop.deliver(incoming(order("1", "A"), stamp=ahead)).unchanged == 1  # type: ignore[union-attr]
+    (record,) = shop.rows(Record)
+    assert record.version_id == shop.rows(Version)[2].id
+
+
+def test_a_shop_whose_clock_is_of_another_zone_is_put_in_order_by_it(shop: Shop) -> None:
+    ahead = shop.clock.now() + timedelta(hours=13)
+    for minutes, stale in ((10, 0), (5, 1)):
+        stamp = (ahead + timedelta(minutes=minutes)).isoformat()
+        receipt = shop.deliver(incoming(order("1", "A", total=f"{minutes}.00"), stamp=stamp))
+        assert isinstance(receipt, Receipt)
+        assert receipt.stale == stale
+
+
+def test_stamps_of_two_zones_are_moments(shop: Shop) -> None:
+    shop.deliver(incoming(order("1", "A", total="30.00"), stamp="2026-10-03T10:00:00+08:00"))
+    receipt = shop.deliver(incoming(order("1", "A", total="20.00"), stamp="2026-10-03T03:00:00Z"))
     assert isinstance(receipt, Receipt)
     assert (receipt.new_versions, receipt.stale) == (1, 0)
 

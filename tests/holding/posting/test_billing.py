@@ -1,5 +1,6 @@
 """What left is billed, parcel by parcel, and the rest stays open."""
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -9,9 +10,12 @@ from sqlalchemy import select
 from connectors import registry
 from connectors.contract.schema import FieldSchema, KindSchema
 from connectors.sources.netshop.connector import NetShop
+from holding.access import teams
+from holding.exceptions import releases
+from holding.exceptions.holds import Done
 from holding.tables import Posting, PostingLine
 from tests.holding.life import Life
-from tests.holding.shop import FILES, RULES
+from tests.holding.shop import FILES, RULES, line
 
 PARCEL = KindSchema(
     source="netshop",
@@ -197,3 +201,174 @@ def finished(life: Life) -> list[datetime | None]:
         record = life.shop.record(session, "A-1")
         mine = select(Posting.finished_at).where(Posting.record_id == record.id)
         return list(session.scalars(mine.order_by(Posting.id)))
+
+
+NOT_ORDERED = RULES.replace(
+    "    price   money\n", "    price   money\n    discount  money  optional\n"
+).replace(
+    "round(line.qty * line.price, 0.01)",
+    "round(line.qty * line.price, 0.01) - (line.discount otherwise 0.00)",
+)
+TOO_MUCH = """
+check not_too_much on order each line
+    require  line.gone <= line.pieces
+    else     hold for accounts
+    say      "{line.gone} left, {line.pieces} ordered."
+    clears   by accounts
+"""
+ONE_PARCEL = """
+check one_parcel on order
+    require  count(parcels) <= 1
+    else     hold for accounts
+    say      "{number} left in more than one parcel."
+    clears   by accounts
+"""
+
+
+@pytest.fixture
+def shelf(life: Life, monkeypatch: pytest.MonkeyPatch) -> Life:
+    """The shop that tells of parcels, where Lim decides for accounts and for the sales office."""
+    monkeypatch.setattr(registry, "_SOURCES", (NetShopWithParcels(),))
+    with life.shop.database.write() as session:
+        lim = life.shop.actor("lim").person_id or 0
+        for team in ("accounts", "sales_admin"):
+            teams.add_to_team(session, company_id=life.shop.company.id, name=team, person_id=lim)
+    return life
+
+
+def begin(shelf: Life, rules: str) -> None:
+    shelf.shop.publish(FILES | {"shop.rules": rules})
+
+
+def decide(shelf: Life, verb: str) -> None:
+    """Lim decides about the only hold of A-1."""
+    with shelf.shop.database.write() as session:
+        (hold,) = shelf.shop.holds(session, "A-1")
+        act = releases.release if verb == "release" else releases.reject
+        done = act(session, shelf.shop.actor("lim"), hold.id, "as on paper", shelf.shop.now)
+        assert isinstance(done, Done), done
+    shelf.work()
+
+
+def says(shelf: Life) -> list[str]:
+    with shelf.shop.database.read() as session:
+        return [hold.message for hold in shelf.shop.holds(session, "A-1")]
+
+
+def fields(shelf: Life, number: str) -> dict[str, str]:
+    head: dict[str, str] = json.loads(shelf.books.shelf[number].content)[0]
+    return head
+
+
+def test_an_amount_of_the_header_is_billed_once_however_much_leaves(shelf: Life) -> None:
+    begin(shelf, in_parts(RULES))
+    shelf.arrive("A-1")
+    parcel(shelf, "P-1", "80")
+    parcel(shelf, "P-2", "5")
+    assert shelf.books.effects == [("create", "A-1-1"), ("create", "A-1-2")]
+    assert (fields(shelf, "A-1-1")["Total"], fields(shelf, "A-1-2")["Total"]) == ("192.00", "0.00")
+
+
+@pytest.mark.parametrize("what", ["nothing ordered", "less than nothing"])
+def test_a_line_that_no_part_ever_shows_holds_the_bill(shelf: Life, what: str) -> None:
+    """A discount, say: the order says 182.00, and its parts would come to 192.00."""
+    allows = "else wait\n    allows   negative quantities\n"
+    begin(shelf, in_parts(NOT_ORDERED).replace("else wait\n", allows))
+    given = {"qty": "0", "price": "1.00", "discount": "10.00"}
+    if what == "less than nothing":
+        given = {"qty": "-1", "price": "10.00"}
+    shelf.arrive(
+        "A-1", total="182.00", lines=[line(), line(pos=2, sku="CUP-4", uom="PCS", **given)]
+    )
+    parcel(shelf, "P-1", "80")
+    assert (shelf.books.effects, shelf.held("A-1")) == ([], ["RND02"])
+    assert says(shelf)[0].startswith("total is RM 182.00, but aiaccount makes RM 192.00")
+
+
+def test_a_line_of_which_nothing_was_ordered_and_that_costs_nothing_holds_nothing(
+    shelf: Life,
+) -> None:
+    begin(shelf, in_parts(NOT_ORDERED))
+    taken_off = line(pos=2, sku="CUP-4", uom="PCS", qty="0", price="9.00")
+    shelf.arrive("A-1", lines=[line(), taken_off])
+    parcel(shelf, "P-1", "80")
+    assert shelf.books.effects == [("create", "A-1-1")]
+
+
+def test_who_let_more_pass_than_was_ordered_is_asked_again_about_still_more(shelf: Life) -> None:
+    begin(shelf, in_parts(RULES) + TOO_MUCH)
+    shelf.arrive("A-1")
+    parcel(shelf, "P-1", "85")
+    assert says(shelf) == ["85 left, 80 ordered."]
+    decide(shelf, "release")
+    assert shelf.books.effects == [("create", "A-1-1")]
+    parcel(shelf, "P-2", "500")
+    assert shelf.books.effects == [("create", "A-1-1")]
+    assert says(shelf) == ["585 left, 80 ordered."]
+    decide(shelf, "release")
+    assert shelf.books.effects == [("create", "A-1-1"), ("create", "A-1-2")]
+
+
+def test_what_hangs_on_the_order_alone_stays_released(shelf: Life) -> None:
+    begin(shelf, in_parts(RULES))
+    shelf.arrive("A-1", lines=[line(), line(pos=2, sku="CUP-4", uom="PCS", qty="4", price="0.01")])
+    parcel(shelf, "P-1", "30")
+    assert shelf.held("A-1") == ["CHK01"], "the lines do not add up"
+    decide(shelf, "release")
+    parcel(shelf, "P-2", "40")
+    assert shelf.books.effects == [("create", "A-1-1"), ("create", "A-1-2")]
+
+
+def test_what_came_back_is_asked_about_again_when_more_comes_back(shelf: Life) -> None:
+    begin(shelf, in_parts(RULES))
+    shelf.arrive("A-1")
+    parcel(shelf, "P-1", "80")
+    parcel(shelf, "P-1", "70")
+    assert shelf.held("A-1") == ["STL01"]
+    decide(shelf, "release")
+    assert shelf.held("A-1") == []
+    parcel(shelf, "P-1", "10")
+    assert shelf.held("A-1") == ["STL01"]
+
+
+def test_who_rejects_a_part_has_not_rejected_what_leaves_later(shelf: Life) -> None:
+    begin(shelf, in_parts(RULES) + ONE_PARCEL)
+    shelf.arrive("A-1")
+    parcel(shelf, "P-1", "30")
+    parcel(shelf, "P-2", "10")
+    decide(shelf, "reject")
+    assert shelf.open("A-1") == ["still open: 40 of line 1"]
+    shelf.work()
+    assert (shelf.held("A-1"), shelf.books.effects) == ([], [("create", "A-1-1")])
+    parcel(shelf, "P-3", "40")
+    assert says(shelf) == ["A-1 left in more than one parcel."]
+    decide(shelf, "release")
+    assert '"Quantity":"50"' in shelf.books.shelf["A-1-2"].content
+
+
+def test_a_rest_that_a_person_lets_pass_is_asked_about_again_with_the_next_part(
+    shelf: Life,
+) -> None:
+    begin(shelf, in_parts(RULES).replace("else wait", "else hold for accounts"))
+    shelf.arrive("A-1")
+    parcel(shelf, "P-1", "30")
+    assert (shelf.held("A-1"), shelf.books.effects) == (["BIL01"], [])
+    decide(shelf, "release")
+    assert (shelf.held("A-1"), shelf.books.effects) == ([], [("create", "A-1-1")])
+    parcel(shelf, "P-2", "10")
+    assert (shelf.held("A-1"), len(shelf.books.effects)) == (["BIL01"], 1)
+    parcel(shelf, "P-3", "40")
+    assert (shelf.held("A-1"), len(shelf.books.effects)) == ([], 2)
+
+
+def test_what_is_billed_too_much_is_not_mended_by_a_change_of_the_document(shelf: Life) -> None:
+    """It would bill as much as before: nobody was told, and the order counted as posted."""
+    rows = "    | billed, not_ready, overbilled | review by sales_admin |\n"
+    told = "    | billed, not_ready | review by sales_admin |\n    | overbilled | update |\n"
+    assert rows in in_parts(RULES)
+    begin(shelf, in_parts(RULES).replace(rows, told))
+    shelf.arrive("A-1")
+    parcel(shelf, "P-1", "80")
+    parcel(shelf, "P-1", "70")
+    assert shelf.held("A-1") == ["STL01"]
+    assert "it bills more than it may now. A change of it bills as much." in says(shelf)[0]

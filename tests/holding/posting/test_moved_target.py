@@ -13,7 +13,7 @@ from holding.access.actors import SYSTEM
 from holding.connections.setup import set_key
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
-from holding.onboarding.preflight import Code, Finding, findings
+from holding.preflight.findings import Code, Finding, findings
 from holding.tables import Cause, Hold
 from tests.holding.desks import KEYS
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Begun, Life
@@ -43,8 +43,10 @@ class Moved:
         self.life.work()
 
     def hold(self) -> Hold:
+        """What the new books wait for."""
         with self.life.shop.database.read() as session:
-            (hold,) = self.life.shop.holds(session, "NS-1")
+            held = self.life.shop.holds(session, "NS-1")
+        (hold,) = [one for one in held if one.route == "newbooks.sales_invoice"]
         return hold
 
     def move(self, rules: str = NEW) -> None:
@@ -120,6 +122,7 @@ def test_who_released_something_else_has_not_decided_it(moved: Moved) -> None:
     moved.decide(releases.release, "rounded")
     assert moved.hold().code == "PSH07"
     assert moved.new.effects == []
+    assert moved.life.held("NS-1") == ["STL01", "PSH07"], "the old books have the old total"
 
 
 def test_a_person_skips_it(moved: Moved) -> None:

@@ -267,6 +267,33 @@ def _silence_ends_in_one_document(house: House) -> None:
     assert house.shop.states()["Q901"] == "posted"
 
 
+@pytest.mark.slow
+@pytest.mark.sqlite
+def test_what_was_given_back_is_not_given_back_again(house: House) -> None:
+    """Refunds come one by one; then the order is cancelled, whose invoice is to be made void."""
+    house.deliver(sold := plain("Q910", price="10.00"))  # 220.00
+
+    def back(number: str, amount: str) -> Body:
+        (line,) = plain("Q910", price="0.00")["lines"]
+        more = {"qty": "1", "price": None, "amount": amount, "tax": "NONE"}
+        line = {name: value for name, value in {**line, **more}.items() if value is not None}
+        told: Body = {"kind": "refund", "number": number, "order_number": "Q910"}
+        day = sold["ordered_on"]
+        told |= {"status": "Refunded", "refunded_on": day, "customer": "C-77"}
+        told |= {"total": amount, "lines": [line]}
+        return told
+
+    house.deliver(back("Q911", "120.00"))
+    house.deliver(back("Q912", "100.01"))
+    assert house.effects() == [("created", "Q910-1"), ("created", "RF-Q911")]
+    assert house.holds() == {"Q912": [("accounts", "CHK01")]}
+    house.deliver(back("Q912", "100.00"))
+    assert house.effects()[2:] == [("created", "RF-Q912")]
+    house.deliver({**sold, "status": "cancelled"})
+    assert house.effects()[3:] == []
+    assert house.holds() == {"Q910": [("accounts", "STL01")]}
+
+
 def test_a_row_that_nobody_drives_is_noticed() -> None:
     """Each cell is driven once; a group, column or word that is new is not passed over."""
     told = [replace(cell, answer="") for cell in cells(RULES)]

@@ -1,10 +1,15 @@
-"""A run that goes in files is one worker's at a time: the end of another changes nothing."""
+"""A run that goes in files: several workers send them side by side, and the last one ends it."""
 
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from connectors.contract import FileLimits
+from connectors.targets.aiaccount.connector import AiAccount
 from holding.journal.posting_claims import free_the_dead
 from holding.runs import batch_sending
+from holding.runs.dispatch import push_due
 from holding.tables import Posting
 from tests.holding.journal.test_slow_calls import channel_of
 from tests.holding.pushing import Lane
@@ -43,4 +48,111 @@ def test_a_run_takes_no_document_that_somebody_has_in_hand(lane: Lane) -> None:
     assert [one.posting_id for one in batch.claims] == keys[1:]
     assert lane.one(keys[0]).lease_owner == "worker-2"
     batch_sending._finish(lane.desk, batch)
-    assert lane.run().due_at is None, "who has it sends it: nothing is left to come back for"
+    until = lane.one(keys[0]).lease_until
+    assert lane.run().due_at == until, "who has it sends it; should it die, the run does"
+
+
+@pytest.fixture
+def pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of two documents."""
+    monkeypatch.setattr(AiAccount, "file_limits", FileLimits(documents=2))
+
+
+def others_while_the_first_is_called(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch, *, workers: int
+) -> list[tuple[int, int]]:
+    """The files that are sent, each as its place and how many documents it has: while the first is
+    on its way, other workers take one turn each.
+    """
+    real, sent = AiAccount.send, list[tuple[int, int]]()
+
+    def send(self, payload, *rest):  # type: ignore[no-untyped-def]
+        sent.append((len(sent) + 1, len(payload.numbers)))
+        if len(sent) == 1:
+            for no in range(2, 2 + workers):
+                batch_sending.work(replace(lane.desk, owner=f"worker-{no}"), channel_of(lane))
+        return real(self, payload, *rest)
+
+    monkeypatch.setattr(AiAccount, "send", send)
+    return sent
+
+
+@pytest.mark.usefixtures("pairs")
+def test_files_of_one_run_are_on_their_way_at_the_same_time(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = lane.ready("IV-1", "IV-2", "IV-3", "IV-4", "IV-5", due=None)
+    lane.start_sync()
+    sent = others_while_the_first_is_called(lane, monkeypatch, workers=2)
+    assert batch_sending.work(lane.desk, channel_of(lane)) == 2
+    assert sent == [(1, 2), (2, 2), (3, 1)], "all of it while the first was on its way"
+    assert lane.states(keys) == ["posted"] * 5
+    run = lane.run()
+    assert (run.state, run.counts) == ("done", {"posted": 5})
+    assert (run.due_at, run.lease_until) == (None, None)
+    assert [line["number"] for line in lane.target.lines("created")].count("IV-5") == 1
+
+
+@pytest.mark.usefixtures("pairs")
+def test_who_ends_before_the_others_leaves_the_end_to_them(lane: Lane) -> None:
+    keys = lane.ready("IV-1", "IV-2", "IV-3", due=None)
+    lane.start_sync()
+    channel, other = channel_of(lane), replace(lane.desk, owner="worker-2")
+    first = batch_sending._claim(lane.desk, channel)
+    second = batch_sending._claim(other, channel)
+    assert first is not None
+    assert second is not None
+    assert [one.posting_id for one in (*first.claims, *second.claims)] == keys
+    assert (first.more, second.more) == (True, False)
+    assert batch_sending._claim(replace(lane.desk, owner="worker-3"), channel) is None
+    batch_sending._send(lane.desk, channel, first)
+    batch_sending._finish(lane.desk, first)
+    assert lane.run().ended_at is None
+    batch_sending._send(other, channel, second)
+    batch_sending._finish(other, second)
+    assert lane.run().counts == {"posted": 3}
+    assert lane.run().ended_at is not None
+
+
+@pytest.mark.usefixtures("pairs")
+def test_what_a_dead_worker_had_of_a_run_still_goes_with_it(lane: Lane) -> None:
+    keys = lane.ready("IV-1", "IV-2", "IV-3", due=None)
+    lane.start_sync()
+    channel, other = channel_of(lane), replace(lane.desk, owner="worker-2")
+    dead = batch_sending._claim(lane.desk, channel)
+    assert dead is not None
+    assert batch_sending.work(other, channel) == 1
+    run = lane.run()
+    assert (run.ended_at, run.due_at) == (None, lane.one(keys[0]).lease_until)
+    lane.clock.advance(lane.desk.lease + timedelta(seconds=1))
+    with lane.database.write() as session:
+        assert free_the_dead(session, lane.clock.now()) == 2
+    while lane.work(other):
+        pass
+    run = lane.run()
+    assert (run.state, run.counts, run.due_at) == ("done", {"posted": 3}, None)
+    assert lane.states(keys) == ["posted"] * 3
+
+
+@pytest.mark.usefixtures("pairs")
+def test_help_is_called_before_a_file_goes_while_there_is_another(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane.ready("IV-1", "IV-2", "IV-3", due=None)
+    lane.start_sync()
+    order, real = list[object](), AiAccount.send
+
+    def send(self, payload, *rest):  # type: ignore[no-untyped-def]
+        order.append(len(payload.numbers))
+        return real(self, payload, *rest)
+
+    monkeypatch.setattr(AiAccount, "send", send)
+    push_due(
+        lane.database,
+        lane.clock,
+        company_id=lane.company.id,
+        owner=lane.desk.owner,
+        desk=lane.desk,
+        call_help=lambda: order.append("help"),
+    )
+    assert order == ["help", 2, 1]

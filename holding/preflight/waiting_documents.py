@@ -3,7 +3,7 @@
 Here: what the connector could not send, codes that the target did not list, closed days, numbers
 that two documents have, e-Invoices too old to be cancelled, one sale in two systems, and calls that
 the target may not remember. Not here: payments beside what is unpaid (waiting_payments.py), what is
-named beside lists of customers and items (waiting_codes.py), what is held already (preflight.py).
+named beside lists of customers and items (waiting_codes.py), what is held already (findings.py).
 """
 
 from collections import Counter
@@ -23,8 +23,8 @@ from holding.journal import sales_elsewhere
 from holding.journal.evidence import action_of
 from holding.journal.target_holds import TWO_E_INVOICES as TWO_E_INVOICES_HELD
 from holding.journal.target_holds import Trouble
-from holding.onboarding.waiting_codes import WaitingCodes
-from holding.onboarding.waiting_payments import WaitingPayments
+from holding.preflight.waiting_codes import WaitingCodes
+from holding.preflight.waiting_payments import WaitingPayments
 from holding.programs.world import locked_through, program
 from holding.tables import Connection, Posting, Push, Snapshot, SnapshotItem
 from holding.tables.columns import is_word, moment

@@ -19,7 +19,7 @@ from connectors.contract import declared_settings as declared
 from grammar.nodes import Post, Ruleset
 from holding.configuration import ways_in
 from holding.connections.master_data import PERIOD, month_of, zone_of
-from holding.onboarding import waiting_documents
+from holding.preflight import waiting_documents
 from holding.programs.world import SNAPSHOT_HOURS, program, target_connections
 from holding.rulesets import declared_rounding
 from holding.tables import Cause, Company, Connection, Hold, Posting, Snapshot, Throttle

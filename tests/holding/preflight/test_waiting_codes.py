@@ -11,8 +11,8 @@ from holding.access.actors import SYSTEM
 from holding.code_lists import list_storage
 from holding.code_lists.list_rows import ListRow
 from holding.connections.master_data import keep_snapshot
-from holding.onboarding.preflight import Finding, findings
-from holding.onboarding.waiting_codes import NEARLY, SWITCHED_OFF
+from holding.preflight.findings import Finding, findings
+from holding.preflight.waiting_codes import NEARLY, SWITCHED_OFF
 from holding.store.database import Database
 from holding.tables import Company
 from holding.tables.row_states import ListKind
