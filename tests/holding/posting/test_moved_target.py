@@ -112,7 +112,7 @@ def test_who_decided_once_is_not_asked_again_of_the_same_record(moved: Moved) ->
     moved.decide(releases.release, "the old books end")
     moved.life.arrive("NS-1", **LARGE)
     assert [number for _, number in moved.new.effects] == ["NS-1-1", "CN-NS-1-1", "NS-1-2"]
-    assert moved.life.held("NS-1") == []
+    assert "PSH07" not in moved.life.held("NS-1")
 
 
 def test_who_released_something_else_has_not_decided_it(moved: Moved) -> None:
