@@ -55,6 +55,10 @@ def pairs_of(session: Session, hold: HoldRow, *, show_personal: bool) -> tuple[P
     """The pairs of a hold's route, those with a finding first, what is not sent last."""
     outcome = replay(session, hold.evaluation_id) if hold.evaluation_id else None
     pairs = _of_outcome(outcome, hold) if outcome else []
+    if hold.refused or hold.unlisted:
+        pairs = [
+            replace(one, hit=True) if named_in(hold.message, one.sent) else one for one in pairs
+        ]
     worked_out = any(pair.sent is not None for pair in pairs)
     taken = {pair.path for pair in pairs}
     rest = [
@@ -74,6 +78,15 @@ def masked(pair: Pair) -> Pair:
     return replace(pair, value=MASK if pair.value else None, sent=sent)
 
 
+def named_in(words: str, value: str | None) -> bool:
+    """Whether what a target said names this value, as a word. A figure alone is no name: it may be
+    the number of a line.
+    """
+    if not value or not any(map(str.isalpha, value)) or len(value) < 2:
+        return False
+    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", words) is not None
+
+
 def _of_outcome(outcome: Outcome, hold: HoldRow) -> list[Pair]:
     findings = [f for d in outcome.decisions if d.route == hold.route for f in d.findings]
     rows = [row for row in outcome.lineage if row.route in (hold.route, "")]
@@ -90,6 +103,9 @@ def _of_finding(finding: Finding, body: dict[str, Any]) -> list[Pair]:
     if cause.kind is CauseKind.FIELD:
         path = cause.named
         return [Pair(path, values.get(path), path, None, finding.message, hit=True)]
+    if cause.kind is CauseKind.STATUS:
+        told = [path for path, value in values.items() if value.strip() == cause.named]
+        return [Pair(path, cause.named, path, None, "", hit=True) for path in told]
     if cause.table is None:
         return []
     key, table = _lacking(cause), cause.table
