@@ -122,7 +122,7 @@
     d: "dashboard", h: "holding", r: "runs", l: "late", u: "rulebook", m: "mappings", t: "connections", a: "audit", o: "operations",
   };
   let leader = false;
-  const step = (by, what = "[data-row]") => {
+  const step = (by, what = "[data-row], .group > summary") => {
     const rows = all(what).filter((row) => row.offsetParent);
     const now = rows.findIndex((row) => row.contains(document.activeElement));
     const next = rows[Math.min(Math.max(now + by, 0), rows.length - 1)];
@@ -153,7 +153,7 @@
     else if (event.key === "j") step(1);
     else if (event.key === "k") step(-1);
     else if (event.key === "x") document.activeElement.closest("[data-row]")?.querySelector("input[type=checkbox]")?.click();
-    else if (event.key === "[" || event.key === "]") step(event.key === "[" ? -1 : 1, "details.group > summary");
+    else if (event.key === "[" || event.key === "]") step(event.key === "[" ? -1 : 1, ".group > summary");
     else if (event.key.length === 1) press(event);
   });
 })();

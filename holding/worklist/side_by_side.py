@@ -38,7 +38,7 @@ _FIELD = re.compile(r"[a-z_][a-z0-9_.]*")
 @dataclass(frozen=True, slots=True)
 class Pair:
     """One source value and the target field it goes into; without a field it is not sent. `line`
-    is that of the document.
+    is that of the document, `entry` the mapping table and key that its value came from.
     """
 
     path: str
@@ -49,6 +49,7 @@ class Pair:
     hit: bool
     taken: bool = True  # whether it is known into which field it goes
     line: int | None = None
+    entry: tuple[str, str] | None = None
 
 
 def pairs_of(session: Session, hold: HoldRow, *, show_personal: bool) -> tuple[Pair, ...]:
@@ -75,7 +76,7 @@ def masked(pair: Pair) -> Pair:
     if pair.path not in PERSONAL and pair.field not in PERSONAL_FIELDS:
         return pair
     sent = MASK if pair.sent else pair.sent
-    return replace(pair, value=MASK if pair.value else None, sent=sent)
+    return replace(pair, value=MASK if pair.value else None, sent=sent, entry=None)
 
 
 def named_in(words: str, value: str | None) -> bool:
@@ -131,6 +132,7 @@ def pair_of(row: Lineage, findings: Iterable[Finding]) -> Pair:
         how=finding.message if finding else used,
         hit=finding is not None,
         line=row.line,
+        entry=(row.used[0].table, row.used[0].key) if row.used else None,
     )
 
 

@@ -96,3 +96,18 @@ def test_possible_duplicates_show_at_once_how_to_leave_one(visit, database):
     shown = r'<details class="section-s"{} *><summary id="more_'
     assert re.search(shown.format(""), shut.replace("\n", ""))
     assert re.search(shown.format(" open"), opened.replace("\n", ""))
+
+
+def test_what_a_target_refused_is_quoted_and_the_value_that_it_names_is_marked(visit, database):
+    """The value leads to the mapping that it came from."""
+    hold, words = hold_of(database, "SO-10220"), "Line 1: item TEA-1 is not known"
+    with database.write() as session:
+        session.execute(text("UPDATE hold SET code = 'TGT01', class = 'mapping_missing',"
+                             " message = :words WHERE id = :id"),
+                        {"id": hold, "words": words})  # fmt: skip
+    page = visit("farah").text(f"{LIST}/{hold}")
+    assert "AiAccount rejected SO-10220" in plain(page)
+    assert f"says: {words}" in plain(page)
+    marked = re.findall(r'<tr role="row" class="hit">(.*?)</tr>', page, re.DOTALL)
+    assert [plain(one).strip().startswith("SKU, line 1 TEA-1 SKU") for one in marked] == [True]
+    assert 'href="/c/kedai/mappings/item?q=TEA-1">Change this mapping</a>' in marked[0]
