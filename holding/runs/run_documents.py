@@ -25,6 +25,8 @@ from rules.values.posting_states import PostingState
 A_PAGE = 50
 FAR = timedelta(days=8)
 """Runs further apart are not asked for what came in between: it may be all that there is."""
+COUNTED = 4_000
+"""So many records are counted for the page of a run."""
 HELD_STATES = (PostingState.HELD, PostingState.FAILED, PostingState.UNCERTAIN)
 
 
@@ -152,32 +154,47 @@ class Came:
 def came_in(
     session: Session, company_id: int, run: RunRow, before: Sequence[Before]
 ) -> tuple[Came, ...]:
-    """What came in for a run, and for the one before it; nothing of runs that are far apart."""
+    """What came in for a run, and for the one before it; nothing of runs that are far apart, or
+    between which so much came in that nobody counts it for a page.
+    """
     moments = [run.made_at, *(one.made_at for one in before)]
     spans = [(first, last) for last, first in pairwise(moments)]
     spans = list(takewhile(lambda span: span[1] - span[0] <= FAR, spans))
     if not spans:
         return ()
-    currency, minor = of_posting()
-    held = Posting.state.in_(HELD_STATES)
-    later = case((Record.seen_at > spans[0][0], 0), else_=1).label("span")
-    rows: Sequence[Any] = session.execute(
-        select(later, held.label("held"), currency, func.count(Record.id.distinct()))
-        .add_columns(func.sum(minor))
-        .join(Posting, Posting.record_id == Record.id)
+    came = (
+        select(Record.id, Record.seen_at)
         .where(Record.company_id == company_id)
         .where(Record.seen_at > spans[-1][0], Record.seen_at <= spans[0][1])
-        .where(Posting.connection_id == run.connection_id, Posting.doc_type == run.doc_type)
-        .where(Posting.reverses_id.is_(None))
-        .group_by(later, held, currency)
+        .limit(COUNTED + 1)
+        .cte("came")
+    )
+    currency, minor = of_posting()
+    held = Posting.state.in_(HELD_STATES).label("held")
+    span = case((came.c.seen_at > spans[0][0], 0), else_=1).label("span")
+    mine = and_(
+        Posting.record_id == came.c.id,
+        Posting.connection_id == run.connection_id,
+        Posting.doc_type == run.doc_type,
+        Posting.reverses_id.is_(None),
+    )
+    rows: Sequence[Any] = session.execute(
+        select(span, held, currency, func.count(came.c.id.distinct()).label("records"))
+        .add_columns(func.sum(minor).label("minor"))
+        .select_from(came)
+        .outerjoin(Posting, mine)
+        .group_by(span, held, currency)
     ).all()
-    return tuple(_came([row for row in rows if row[0] == no]) for no in range(len(spans)))
+    if sum(row.records for row in rows) > COUNTED:
+        return ()
+    of_run = [row for row in rows if row.held is not None]
+    return tuple(_came([row for row in of_run if row.span == no]) for no in range(len(spans)))
 
 
 def _came(rows: Sequence[Any]) -> Came:
-    on_hold = [row for row in rows if row[1]]
-    money = by_key((None, row[2], row[4]) for row in on_hold).get(None, {})
-    return Came(sum(row[3] for row in rows), sum(row[3] for row in on_hold), money)
+    on_hold = [row for row in rows if row.held]
+    money = by_key((None, row.currency, row.minor) for row in on_hold).get(None, {})
+    return Came(sum(row.records for row in rows), sum(row.records for row in on_hold), money)
 
 
 def documents(

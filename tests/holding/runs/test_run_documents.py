@@ -80,6 +80,25 @@ def test_the_run_before_is_of_the_same_kind_target_and_type(
         assert run_documents.previous(session, company.id, row) == ()
 
 
+def test_where_very_much_came_in_nobody_counts_it(
+    database: Database, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.write() as session:
+        runs = [make_run(session, company, made_at=NOW + timedelta(days=n)) for n in range(2)]
+        for number in ("IV-1", "IV-2"):
+            posting = make_ready(session, company, number, due=None)
+            record = session.get_one(Record, posting.record_id)
+            record.seen_at = NOW + timedelta(hours=1)
+        session.flush()
+        row = run_history.one(session, company.id, runs[-1].id)
+        assert row is not None
+        before = run_documents.previous(session, company.id, row)
+        for most, told in ((2, [2]), (1, [])):
+            monkeypatch.setattr(run_documents, "COUNTED", most)
+            found = run_documents.came_in(session, company.id, row, before)
+            assert [one.records for one in found] == told
+
+
 @pytest.mark.parametrize(("days", "told"), [(1, [(2, 1, {"": 2000}), (1, 0, {})]), (9, [])])
 def test_what_came_in_for_a_run_and_for_the_one_before(
     database: Database, company: Company, days: int, told: list[tuple[int, int, dict[str, int]]]
