@@ -54,12 +54,18 @@ def inbox() -> Response:
     page = approval_inbox.page(session, g.actor, forms.whole(request.args.get("after")))
     rows = page.rows
     shown = rows[: approval_inbox.A_PAGE]
+    mark = candidates.set_hash({row.posting_id: row.hash for row in shown})
+    seen = request.args.get("seen", mark)
+    if fragments.wants("inboxstale") and seen == mark:
+        return make_response("", 204)
     ids, show = {row.record_id for row in shown}, filters.sees_personal()
     return fragments.respond(
         "approvals/inbox.html",
         rows=shown,
         after=shown[-1].hold_id if len(rows) > len(shown) else None,
         waiting=page.waiting,
+        mark=mark,
+        stale=seen != mark,
         sums=hold_pane.sums(shown),
         hashes={row.posting_id: candidates.set_hash({row.posting_id: row.hash}) for row in shown},
         hide=personal_data.hiding_each(session, ids, show=show),

@@ -407,6 +407,27 @@ def test_a_hold_that_changed_says_so_and_keeps_what_is_typed(
 
 
 @pytest.mark.slow
+def test_the_inbox_says_that_somebody_else_decided(somebody: Open, served: Served) -> None:
+    lim, tan = somebody("lim"), somebody("tan")
+    for person in (lim, tan):
+        person.go("/c/kedai/holding/inbox")
+    tan.page.locator("input[name=reason]:visible").first.fill("too much")
+    tan.page.evaluate("htmx.trigger(document.body, 'tick')")
+    tan.page.wait_for_timeout(300)
+    assert tan.page.locator("#inboxnow").count() == 0
+    lim.page.locator("[id^=yes_]").first.click()
+    lim.page.get_by_text(re.compile("1 approved")).first.wait_for()
+    tan.page.evaluate("htmx.trigger(document.body, 'tick')")
+    tan.page.get_by_text("The inbox changed since you opened it.").wait_for()
+    assert tan.page.locator("input[name=reason]:visible").first.input_value() == "too much"
+    waiting = tan.page.locator("section[id^=asked_]").count()
+    tan.page.click("#inboxnow")
+    tan.page.locator("#inboxnow").wait_for(state="detached")
+    assert tan.page.locator("section[id^=asked_]").count() == waiting - 1
+    assert lim.said + tan.said == []
+
+
+@pytest.mark.slow
 def test_a_second_click_on_a_plain_form_says_what_the_first_did(somebody: Open) -> None:
     chan = somebody("chan")
     page = chan.page
