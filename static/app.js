@@ -5,7 +5,23 @@
   const byId = (id) => document.getElementById(id);
   const on = (name, act) => document.body.addEventListener(name, act);
   const all = (selector) => [...document.querySelectorAll(selector)];
-  if (typeof Idiomorph !== "undefined") Idiomorph.defaults.ignoreActiveValue = true;
+
+  /* what renews itself leaves what somebody typed, ticked, chose or opened, and a form its op */
+  const own = {
+    value: (one) => one.name === "op" || ("defaultValue" in one && one.type !== "hidden" && one.value !== one.defaultValue),
+    checked: (one) => one.checked !== one.defaultChecked,
+    selected: (one) => one.selected !== one.defaultSelected,
+    open: (one) => one.localName === "details",
+  };
+  const loads = (one) => one.firstElementChild && one.firstElementChild.matches("[data-load]");
+  if (typeof Idiomorph !== "undefined") {
+    Idiomorph.defaults.ignoreActiveValue = true;
+    Object.assign(Idiomorph.defaults.callbacks, {
+      beforeAttributeUpdated: (name, one) => !(own[name] && own[name](one)),
+      beforeNodeMorphed: (old, fresh) => !(old.matches && (loads(fresh) && !loads(old) || old.matches(".split"))),
+      beforeNodeRemoved: (one) => !(one.matches && one.matches(".group") && one.contains(document.activeElement)),
+    });
+  }
 
   /* tick: every 15 s, every 2 s while something is data-busy, never in a hidden tab */
   let timer;
@@ -67,6 +83,14 @@
   const say = (text) => { byId("announce").textContent = text; };
   on("say", (event) => say(event.detail.value));
 
+  /* a second click on a plain form is the first one again: it is not sent twice */
+  document.addEventListener("submit", (event) => {
+    const form = event.target, now = Date.now();
+    if (form.matches("[hx-post], [hx-get]") || form.method !== "post") return;
+    if (now - form.dataset.sent < 2000) event.preventDefault();
+    form.dataset.sent = now;
+  });
+
   /* selection: the bar says how many rows are ticked; "all" ticks the rows shown */
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-pick]");
@@ -94,19 +118,32 @@
   }, 1000);
 
   /* keys: off in fields */
-  const places = { d: "dashboard", h: "holding", r: "runs", l: "late", u: "rulebook", m: "mappings", t: "connections" };
+  const places = {
+    d: "dashboard", h: "holding", r: "runs", l: "late", u: "rulebook", m: "mappings", t: "connections", a: "audit", o: "operations",
+  };
   let leader = false;
-  const step = (by) => {
-    const rows = all("[data-row]").filter((row) => row.offsetParent);
+  const step = (by, what = "[data-row], .group > summary") => {
+    const rows = all(what).filter((row) => row.offsetParent);
     const now = rows.findIndex((row) => row.contains(document.activeElement));
     const next = rows[Math.min(Math.max(now + by, 0), rows.length - 1)];
     if (next) (next.matches("a, summary") ? next : next.querySelector("a, summary, button")).focus();
+  };
+  const press = (event) => { /* what has this key: of the hold that is open, its group, the page */
+    const at = document.activeElement, group = at.closest(".group");
+    for (const place of [at.closest(".split"), group && group.querySelector(".split"), group, document]) {
+      const one = place && place.querySelector(`[data-key~="${CSS.escape(event.key)}"]`);
+      if (!one) continue;
+      event.preventDefault();
+      for (let up = one; up = up.parentElement.closest("details"); ) up.open = true;
+      if (one.matches("a, button")) one.click(); else one.focus();
+      return;
+    }
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape") { for (const menu of all("details.menu[open]")) menu.open = false; document.activeElement.blur(); return; }
     if (event.target.matches("input, textarea, select, [contenteditable]")) return;
-    if (document.documentElement.dataset.keys === "off") return;
+    if (document.documentElement.dataset.keys === "off" || document.querySelector("dialog[open]")) return;
     const go = leader && places[event.key];
     leader = event.key === "g";
     if (go) document.querySelector(`#nav [data-go=${go}]`)?.click();
@@ -116,6 +153,7 @@
     else if (event.key === "j") step(1);
     else if (event.key === "k") step(-1);
     else if (event.key === "x") document.activeElement.closest("[data-row]")?.querySelector("input[type=checkbox]")?.click();
-    else if (/^[1-9]$/.test(event.key)) document.querySelector(`[data-key="${event.key}"]`)?.click();
+    else if (event.key === "[" || event.key === "]") step(event.key === "[" ? -1 : 1, ".group > summary");
+    else if (event.key.length === 1) press(event);
   });
 })();

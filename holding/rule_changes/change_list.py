@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select
 from sqlalchemy.orm import Session, aliased
 
 from grammar.parsing.parser import parse
@@ -117,6 +117,35 @@ def changes(
     )
     query = query if before is None else query.where(Change.no < before)
     return CHANGES.each(session.execute(query.order_by(Change.no.desc()).limit(most)))
+
+
+def _for_publisher(company_id: int, person_id: int | None) -> tuple[ColumnElement[bool], ...]:
+    """Made for the rules in force, without a time to start, and written by somebody else."""
+    in_force = select(Company.ruleset_version_id).where(Company.id == company_id)
+    return (
+        Change.company_id == company_id,
+        Change.state.in_(OPEN_STATES),
+        Change.base_id == in_force.scalar_subquery(),
+        Change.starts_at.is_(None),
+        Change.author_id.is_distinct_from(person_id),
+    )
+
+
+def waiting_for(company_id: int, person_id: int) -> ScalarSelect[int]:
+    """How many changes this person can put into force, if they publish rules."""
+    mine = _for_publisher(company_id, person_id)
+    return select(func.count(Change.id)).where(*mine).scalar_subquery()
+
+
+def newest_waiting(session: Session, company_id: int, person_id: int | None) -> ListedChange | None:
+    """The newest of those."""
+    query = (
+        CHANGES.select()
+        .outerjoin(_author, _author.id == Change.author_id)
+        .outerjoin(_starter, _starter.id == Change.starts_by_id)
+        .where(*_for_publisher(company_id, person_id))
+    )
+    return CHANGES.first(session.execute(query.order_by(Change.no.desc()).limit(1)))
 
 
 def versions(session: Session, company_id: int) -> tuple[ListedVersion, ...]:

@@ -1,7 +1,8 @@
 """The text of a rule file as a person left it in the editor; each has their own.
 
-Here: keeping, finding and throwing away, how large one may be, what a new file may be called. Not
-here: checking it (holding/rulesets), making it a change (holding/rulesets/publication.py).
+Here: keeping, finding and throwing away, what another window of theirs wrote meanwhile, how large
+one may be, what a new file may be called. Not here: checking it (holding/rulesets), making it a
+change (holding/rulesets/publication.py).
 """
 
 import re
@@ -11,12 +12,14 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
 from holding.refusal import Refusal
 from holding.rulesets.admission import RULES
 from holding.tables import RuleDraft
+from rules.values.canonical import sha256_hex
 
 BYTES: Final = 256 * 1024
 LINES: Final = 10_000
@@ -38,6 +41,24 @@ class Draft:
     text: str
     base_id: int | None
     saved_at: datetime
+
+    @property
+    def mark(self) -> str:
+        """What a window notes of the text that it began with."""
+        return mark_of(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere(Refusal):
+    """Another window of the same person wrote this since (`text`, which has this `mark`)."""
+
+    text: str = ""
+    mark: str = ""
+
+
+def mark_of(text: str | None) -> str:
+    """A text in a word: two texts with one mark are the same. Blank where there is no draft."""
+    return "" if text is None else sha256_hex(text)[:20]
 
 
 def too_large(text: str) -> Refusal | None:
@@ -61,21 +82,79 @@ def paths(session: Session, actor: Actor) -> tuple[str, ...]:
 
 
 def keep(
-    session: Session, actor: Actor, path: str, text: str, base_id: int | None, now: datetime
+    session: Session,
+    actor: Actor,
+    path: str,
+    text: str,
+    base_id: int | None,
+    now: datetime,
+    *,
+    seen: str | None = None,
 ) -> Refusal | None:
-    """Keep a text; of a draft that is there the version that it was begun from stays."""
+    """Keep a text; of a draft that is there the version that it was begun from stays.
+
+    `seen`: the mark of the text that this window began with, blank where there was no draft. What
+    another window wrote since is not overwritten unseen.
+    """
     refusal = may(actor, "rules.draft") or too_large(text)
     if refusal:
         return refusal
-    found = session.get(RuleDraft, (actor.company_id, actor.person_id, path))
-    if found is None:
-        found = RuleDraft(
-            company_id=actor.company_id, person_id=actor.person_id, path=path, base_id=base_id
-        )
-        session.add(found)
+    if refusal := elsewhere(session, actor, path, text, seen):
+        return refusal
+    whose = (actor.company_id, actor.person_id, path)
+    found = session.get(RuleDraft, whose)
+    if found is None and _made(session, actor, path, text, base_id, now):
+        return None
+    if found is None:  # another window made it a moment ago
+        if refusal := elsewhere(session, actor, path, text, seen):
+            return refusal
+        found = session.get_one(RuleDraft, whose)
     found.body, found.saved_at = text, now
     session.flush()
     return None
+
+
+def _made(
+    session: Session, actor: Actor, path: str, text: str, base_id: int | None, now: datetime
+) -> bool:
+    """Whether the draft is a new one."""
+    row = RuleDraft(
+        company_id=actor.company_id,
+        person_id=actor.person_id,
+        path=path,
+        base_id=base_id,
+        body=text,
+        saved_at=now,
+    )
+    try:
+        with session.begin_nested():
+            session.add(row)
+            session.flush()
+    except IntegrityError:
+        return False
+    return True
+
+
+def elsewhere(
+    session: Session, actor: Actor, path: str, text: str, seen: str | None
+) -> Elsewhere | None:
+    """What another window of this person made of the draft since this one saw it, if it did; the
+    draft is locked. None where both say the same.
+    """
+    whose = (actor.company_id, actor.person_id, path)
+    found = session.get(RuleDraft, whose, with_for_update=True, populate_existing=True)
+    there = found.body if found is not None else None
+    if seen is None or there == text or seen == mark_of(there):
+        return None
+    return Elsewhere(
+        code="draft.elsewhere",
+        message="You changed this draft in another window; the text of this one is not saved.",
+        hint="Compare both texts, and keep one of them."
+        if there is not None
+        else "It was submitted or discarded there. Save this text as a new draft, if you want it.",
+        text=there or "",
+        mark=mark_of(there),
+    )
 
 
 def throw_away(session: Session, actor: Actor, path: str) -> None:

@@ -38,6 +38,11 @@ __all__ = [
 ]
 
 OPEN_STATES: Final = (ChangeState.DRAFT, ChangeState.REVIEW)
+_OVERTAKEN: Final = Refusal(
+    code="rules.overtaken",
+    message="Other rules were published a moment ago; nothing was submitted.",
+    hint="Look at the rules in force now, and submit it again if it is still wanted.",
+)
 
 
 def push(
@@ -48,11 +53,13 @@ def push(
     title: str,
     now: datetime,
     checked: Report | None = None,
+    based_on: int | None = None,
 ) -> int | Refusal:
     """Store rule files (and their CSV files) as a change; nothing is in force yet.
 
-    The files are examined here unless the report of these very files is given. The number of the
-    change.
+    The files are examined here unless the report of these very files is given. `based_on`: the
+    version they were made of; where another one is in force by now, they would undo it unseen. The
+    number of the change.
     """
     refusal = may(actor, "rules.draft")
     if refusal:
@@ -61,6 +68,8 @@ def push(
     if refusal:
         return refusal
     company = locked_company(session, company_id)
+    if based_on is not None and company.ruleset_version_id != based_on:
+        return _OVERTAKEN
     digest = hash_of(files)
     last = select(func.coalesce(func.max(Change.no), 0)).where(Change.company_id == company_id)
     change = Change(

@@ -6,6 +6,8 @@ calls (run_history.py), counting while it goes on (holding/journal/run_counts.py
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise, takewhile
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
@@ -14,13 +16,18 @@ from sqlalchemy.orm import Session
 from grammar.text.finding_codes import ErrorClass
 from holding.runs.run_history import LINE, PushLine, RunRow, push_columns
 from holding.store.sums import of_posting
-from holding.tables import Attempt, Cause, Hold, Posting, Push, Request, Run, Team
+from holding.tables import Attempt, Cause, Hold, Posting, Push, Record, Request, Run, Team
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.row_states import PushState
 from holding.words import Sums, by_key
 from rules.values.posting_states import PostingState
 
 A_PAGE = 50
+FAR = timedelta(days=8)
+"""Runs further apart are not asked for what came in between: it may be all that there is."""
+COUNTED = 4_000
+"""So many records are counted for the page of a run."""
+HELD_STATES = (PostingState.HELD, PostingState.FAILED, PostingState.UNCERTAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +120,81 @@ def reasons(session: Session, company_id: int, run_id: int) -> tuple[Reason, ...
     return tuple(sorted(found, key=lambda one: (one.since, -one.count, one.error or "")))
 
 
-def previous(session: Session, company_id: int, run: RunRow) -> int | None:
-    """The run before of the same kind, target and document type; none of none."""
-    return session.scalars(
-        select(Run.id)
+@dataclass(frozen=True, slots=True)
+class Before:
+    """A run of the same kind, target and document type, and when it was made."""
+
+    id: int
+    made_at: datetime
+
+
+def previous(session: Session, company_id: int, run: RunRow) -> tuple[Before, ...]:
+    """The two runs before, the later one first; fewer where there were not so many."""
+    rows = session.execute(
+        select(Run.id, Run.made_at)
         .where(Run.company_id == company_id, Run.kind == run.kind, Run.id < run.id)
         .where(Run.connection_id == run.connection_id, Run.doc_type == run.doc_type)
         .order_by(Run.id.desc())
-        .limit(1)
-    ).one_or_none()
+        .limit(2)
+    )
+    return tuple(Before(row.id, row.made_at) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """Records that came in for a run, since the one before it: how many, and what of them is on
+    hold now.
+    """
+
+    records: int
+    held: int
+    money: Sums
+
+
+def came_in(
+    session: Session, company_id: int, run: RunRow, before: Sequence[Before]
+) -> tuple[Came, ...]:
+    """What came in for a run, and for the one before it; nothing of runs that are far apart, or
+    between which so much came in that nobody counts it for a page.
+    """
+    moments = [run.made_at, *(one.made_at for one in before)]
+    spans = [(first, last) for last, first in pairwise(moments)]
+    spans = list(takewhile(lambda span: span[1] - span[0] <= FAR, spans))
+    if not spans:
+        return ()
+    came = (
+        select(Record.id, Record.seen_at)
+        .where(Record.company_id == company_id)
+        .where(Record.seen_at > spans[-1][0], Record.seen_at <= spans[0][1])
+        .limit(COUNTED + 1)
+        .cte("came")
+    )
+    currency, minor = of_posting()
+    held = Posting.state.in_(HELD_STATES).label("held")
+    span = case((came.c.seen_at > spans[0][0], 0), else_=1).label("span")
+    mine = and_(
+        Posting.record_id == came.c.id,
+        Posting.connection_id == run.connection_id,
+        Posting.doc_type == run.doc_type,
+        Posting.reverses_id.is_(None),
+    )
+    rows: Sequence[Any] = session.execute(
+        select(span, held, currency, func.count(came.c.id.distinct()).label("records"))
+        .add_columns(func.sum(minor).label("minor"))
+        .select_from(came)
+        .outerjoin(Posting, mine)
+        .group_by(span, held, currency)
+    ).all()
+    if sum(row.records for row in rows) > COUNTED:
+        return ()
+    of_run = [row for row in rows if row.held is not None]
+    return tuple(_came([row for row in of_run if row.span == no]) for no in range(len(spans)))
+
+
+def _came(rows: Sequence[Any]) -> Came:
+    on_hold = [row for row in rows if row.held]
+    money = by_key((None, row.currency, row.minor) for row in on_hold).get(None, {})
+    return Came(sum(row.records for row in rows), sum(row.records for row in on_hold), money)
 
 
 def documents(

@@ -9,10 +9,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Label, func, select
+from sqlalchemy import Label, func, literal, select
 from sqlalchemy.orm import Session
 
 from holding.mappings.entries import unmapped
+from holding.rule_changes import change_list
 from holding.runtime import heartbeats
 from holding.runtime.heartbeats import Workers
 from holding.store.together import Question
@@ -23,24 +24,30 @@ from holding.tallies import tally_figures
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Records with an open hold, mapping values that are missing, the workers of the installation,
-    and the routes that stopped and ask.
+    """Records with an open hold, mapping values that are missing, changes of the rules that a
+    publisher can put into force, the workers of the installation, and the routes that stopped and
+    ask.
     """
 
     held: int
     missing: int
+    changes: int
     workers: Workers
     stopped: tuple[str, ...] = ()
 
 
-def counts(session: Session, company_id: int, now: datetime) -> Question[Counts]:
-    """What every page of a company says."""
+def counts(
+    session: Session, company_id: int, now: datetime, *, publisher: int | None = None
+) -> Question[Counts]:
+    """What every page of a company says; `publisher`: who reads it, if they publish rules."""
     held = tally_figures.held(session, company_id).scalar_subquery()
-    query = select(held.label("held"), *_of(company_id), *heartbeats.signs(now))
-    row = (yield query).one()
+    changes = change_list.waiting_for(company_id, publisher) if publisher else literal(0)
+    query = select(held.label("held"), changes.label("changes"), *_of(company_id))
+    row = (yield query.add_columns(*heartbeats.signs(now))).one()
     return Counts(
         held=row.held,
         missing=row.missing,
+        changes=row.changes,
         workers=heartbeats.read(row, now),
         stopped=tuple(sorted(set((row.stopped or "").split()))),
     )

@@ -6,14 +6,14 @@ what may be done to one (holding/exceptions/releases.py).
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.access.reach import narrowed
-from holding.journal.target_holds import waits_for_a_look
+from holding.journal.target_holds import REFUSED, waits_for_a_look
 from holding.lifecycle.causes import UNSEEN
 from holding.store.row_objects import Columns, of
 from holding.tables import (
@@ -33,8 +33,10 @@ from holding.tables.decisions import HOLD_OPEN
 from holding.tables.postings import TO_SEND_STATES
 from holding.tables.row_states import HoldState, RecordState
 from rules.outcomes.outcome import NEEDS_APPROVAL
-from rules.values.cause_keys import CauseKey, Clearing
+from rules.values.cause_keys import CauseKey, CauseKind, Clearing
 from rules.values.posting_states import PostingState
+
+UNLISTED: Final = "LST01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,11 @@ class HoldRow:
         return self.cause_key.table
 
     @property
+    def mark(self) -> str:
+        """What is looked at before somebody decides about it, in a word."""
+        return f"{self.lock}.{self.version or 0}.{(self.posting_hash or '')[:12]}"
+
+    @property
     def open(self) -> bool:
         """Whether it still waits."""
         return self.state == HoldState.OPEN
@@ -114,6 +121,28 @@ class HoldRow:
     def of_push(self) -> bool:
         """Whether the target refused it, or it may not be sent."""
         return self.code in PUSH_CODES
+
+    @property
+    def unknown_status(self) -> str:
+        """The word of the source for a status that the rules do not know, if that is the cause."""
+        return self.cause_key.named if self.cause_key.kind is CauseKind.STATUS else ""
+
+    @property
+    def rule_file(self) -> tuple[str, int] | None:
+        """The file and line of the rule that placed it."""
+        path, _, place = self.at_rule.partition(":")
+        line = place.partition(":")[0]
+        return (path, int(line)) if line.isdecimal() else None
+
+    @property
+    def unlisted(self) -> bool:
+        """Whether the document names a code that the target does not list."""
+        return self.code == UNLISTED
+
+    @property
+    def refused(self) -> bool:
+        """Whether its message is what the target itself said of the document."""
+        return self.code == REFUSED and self.error_class != "authorization_failed"
 
     @property
     def in_target(self) -> bool:

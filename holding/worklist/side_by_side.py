@@ -38,7 +38,7 @@ _FIELD = re.compile(r"[a-z_][a-z0-9_.]*")
 @dataclass(frozen=True, slots=True)
 class Pair:
     """One source value and the target field it goes into; without a field it is not sent. `line`
-    is that of the document.
+    is that of the document, `entry` the mapping table and key that its value came from.
     """
 
     path: str
@@ -49,12 +49,17 @@ class Pair:
     hit: bool
     taken: bool = True  # whether it is known into which field it goes
     line: int | None = None
+    entry: tuple[str, str] | None = None
 
 
 def pairs_of(session: Session, hold: HoldRow, *, show_personal: bool) -> tuple[Pair, ...]:
     """The pairs of a hold's route, those with a finding first, what is not sent last."""
     outcome = replay(session, hold.evaluation_id) if hold.evaluation_id else None
     pairs = _of_outcome(outcome, hold) if outcome else []
+    if hold.refused or hold.unlisted:
+        pairs = [
+            replace(one, hit=True) if named_in(hold.message, one.sent) else one for one in pairs
+        ]
     worked_out = any(pair.sent is not None for pair in pairs)
     taken = {pair.path for pair in pairs}
     rest = [
@@ -71,7 +76,16 @@ def masked(pair: Pair) -> Pair:
     if pair.path not in PERSONAL and pair.field not in PERSONAL_FIELDS:
         return pair
     sent = MASK if pair.sent else pair.sent
-    return replace(pair, value=MASK if pair.value else None, sent=sent)
+    return replace(pair, value=MASK if pair.value else None, sent=sent, entry=None)
+
+
+def named_in(words: str, value: str | None) -> bool:
+    """Whether what a target said names this value, as a word. A figure alone is no name: it may be
+    the number of a line.
+    """
+    if not value or not any(map(str.isalpha, value)) or len(value) < 2:
+        return False
+    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", words) is not None
 
 
 def _of_outcome(outcome: Outcome, hold: HoldRow) -> list[Pair]:
@@ -90,6 +104,9 @@ def _of_finding(finding: Finding, body: dict[str, Any]) -> list[Pair]:
     if cause.kind is CauseKind.FIELD:
         path = cause.named
         return [Pair(path, values.get(path), path, None, finding.message, hit=True)]
+    if cause.kind is CauseKind.STATUS:
+        told = [path for path, value in values.items() if value.strip() == cause.named]
+        return [Pair(path, cause.named, path, None, "", hit=True) for path in told]
     if cause.table is None:
         return []
     key, table = _lacking(cause), cause.table
@@ -115,6 +132,7 @@ def pair_of(row: Lineage, findings: Iterable[Finding]) -> Pair:
         how=finding.message if finding else used,
         hit=finding is not None,
         line=row.line,
+        entry=(row.used[0].table, row.used[0].key) if row.used else None,
     )
 
 

@@ -167,7 +167,7 @@ def daily(name: str) -> Response:
 @pages.post("/<name>/hours")
 def hours(name: str) -> Response:
     """Make other hours of the daily runs a change of the rules, which somebody else publishes."""
-    row, wish = row_of(name), forms.run_hours(request.form)
+    row, base, wish = row_of(name), g.company.ruleset_version_id, forms.run_hours(request.form)
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
     made = run_hours.draft(store.reading(), g.company.id, row.name, row.connector, wish)
@@ -179,7 +179,7 @@ def hours(name: str) -> Response:
         return rule_checks.come_again(fragments.refuse(checked, back=url_of(name)), checked)
     with store.writing() as session:
         answer = publication.push(
-            session, g.company.id, g.actor, made.files, made.title, g.now, checked
+            session, g.company.id, g.actor, made.files, made.title, g.now, checked, base
         )
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=url_of(name))

@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from flask import Response, abort, g, request, url_for
+from flask import Response, abort, g, make_response, request, url_for
 
 from holding import words
-from holding.access import personal_data, teams
+from holding.access import people, personal_data, teams
 from holding.access.actors import may
 from holding.approvals import approve, candidates, releasers
 from holding.exceptions import locked_periods, notes
@@ -71,6 +71,7 @@ def pane(
         "known_twice": row.open and row.rule in party_merge.party_checks(session, g.company.id),
         "colleagues": colleagues.value,
         "keeper": keepers.kept_by_others(session, g.actor, row.table) if row.table else None,
+        "writers": _writers() if row.unknown_status else "",
         "fields": own,
         "unset": [one for one in asked if one.field not in own and one.field.gap],
         "period": locked_periods.ways(session, hold_id) if row.open else None,
@@ -82,6 +83,7 @@ def pane(
         "moved": moved,
         "answers": f"no members; {instead} answers" if instead else "",
         "typed": request.form,
+        "stale": False,
     }
 
 
@@ -121,13 +123,39 @@ def _twins(row: hold_query.HoldRow, *, show: bool) -> Sequence[Mapping[str, obje
     return found
 
 
+def _writers() -> str:
+    """Who can add to the rules, where whoever asks cannot."""
+    if not may(g.actor, "rules.draft"):
+        return ""
+    names = people.who_may(store.reading(), g.company.id, "rules.draft")
+    return f"{' or '.join(names)} can add it." if names else ""
+
+
 def _elsewhere(team: str | None) -> Refusal:
     return Refusal("hold.team", f"This is with {team}.", status=403)
 
 
 def shown(hold_id: int) -> Response:
     """The page of a hold."""
+    if fragments.wants("holdstale"):
+        return _renewed(hold_id)
     return fragments.respond("exceptions/show.html", pane(hold_id, {}))
+
+
+def _renewed(hold_id: int) -> Response:
+    """Of a pane that stays open: nothing while the hold is as it was seen; how it ended; or that it
+    changed, because nobody decides about something else than what they looked at.
+    """
+    row = hold_query.one(store.reading(), g.company.id, hold_id)
+    if row is None:
+        abort(404)
+    if row.open and row.mark == request.args.get("seen"):
+        return make_response("", 204)
+    if row.open:
+        return fragments.respond("exceptions/show.html", pane(hold_id, {}) | {"stale": True})
+    answer = fragments.respond("exceptions/show.html", pane(hold_id, {}), block="holdpane")
+    answer.headers["HX-Retarget"] = f"#holdpane_{row.cause_id}"
+    return answer
 
 
 def require(hold_id: int) -> None:

@@ -1,7 +1,6 @@
 """One record: the seven questions first, then trace, lineage, rules, versions, pushes, raw.
 
-Here: views, a tab each. Not here: the answers (holding/records/trace.py) and the rows
-(holding/records/record_rows.py).
+Here: views, a tab each. Not here: the answers (holding/records/trace.py), the rows (record_rows.py)
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -52,7 +51,8 @@ def show(source: str, kind: str, external_id: str) -> Response:
         return _download(record)
     shown = _head(record)
     told = shown._asdict() | {"payout": _payout(shown)} | TABS[tab][1](shown)
-    return fragments.respond("records/show.html", told, tab=tab, tabs=TABS, place=fragments.at_row)
+    page = {"tab": tab, "tabs": TABS, "place": fragments.at_row, "here": request.full_path}
+    return fragments.respond("records/show.html", told | page, also=(fragments.NAV,))
 
 
 @pages.post("/records/<source>/<kind>/<record_id:external_id>/read")

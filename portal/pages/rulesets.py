@@ -16,13 +16,13 @@ from holding.access.actors import ACTS
 from holding.access.role_words import any_of
 from holding.approvals.releasers import ACT
 from holding.refusal import Refusal
-from holding.rule_changes import comments
+from holding.rule_changes import change_list, comments
 from holding.rulesets import proposals, publication, recorded_backtests
 from holding.rulesets import rulebook as queries
 from holding.rulesets.later_findings import later_findings
 from holding.rulesets.proposals import Proposal
 from portal.languages.choice import told
-from portal.web import filters, forms, fragments, rule_checks, security, store
+from portal.web import filters, forms, fragments, frame, rule_checks, security, store
 from rules.rulebook import hold_entries
 from rules.rulebook.book import Book, Entry, Section, with_backtest
 from rules.rulebook.rendering import lacking, markdown
@@ -53,7 +53,15 @@ def show() -> Response:
         last=last,
         decided=_decided(version),
         returned=comments.returned_to(session, g.actor),
+        waiting=_waiting(),
     )
+
+
+def _waiting() -> change_list.ListedChange | None:
+    """The newest change that whoever asks can publish; the navigation says how many there are."""
+    if not frame.changes():
+        return None
+    return change_list.newest_waiting(store.reading(), g.company.id, g.actor.person_id)
 
 
 @pages.get("/book.md")
@@ -194,14 +202,14 @@ def proposed_draft() -> Response:
 @pages.post("/proposals")
 def push_draft() -> Response:
     """Make the draft a change, which somebody else publishes."""
-    found = _one()
+    base, found = g.company.ruleset_version_id, _one()
     files, back = dict(found.files or {}), url_for("rulebook.proposed", co=g.company.code)
     checked = rule_checks.checks().report(files)
     if isinstance(checked, Refusal):
         return rule_checks.come_again(fragments.refuse(checked, back=back), checked)
     with store.writing() as session:
         answer = publication.push(
-            session, g.company.id, g.actor, files, found.say[:120], g.now, checked
+            session, g.company.id, g.actor, files, found.say[:120], g.now, checked, base
         )
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=back)

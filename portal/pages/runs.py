@@ -70,7 +70,7 @@ def show(run_id: int) -> Response:
     run = _run(run_id)
     ends = run_documents.ends(session, company, run_id)
     before = run_documents.previous(session, company, run)
-    earlier = run_documents.ends(session, company, before) if before else {}
+    earlier = run_documents.ends(session, company, before[0].id) if before else {}
     rows = run_documents.documents(session, company, run_id, after=_place())
     calls = queries.requests(session, run_id, after=forms.whole(request.args.get("calls")) or 0)
     more = rows[-1] if len(rows) >= run_documents.A_PAGE else None
@@ -81,7 +81,8 @@ def show(run_id: int) -> Response:
         missed=run_documents.not_gone(tuple(ends.values())),
         all_of_it=sum(one.count for one in ends.values()),
         reasons=run_documents.reasons(session, company, run_id),
-        before=before,
+        before=before[0].id if before else None,
+        came=run_documents.came_in(session, company, run, before),
         earlier=earlier,
         both=run_documents.against(ends.values(), earlier.values()),
         requests=calls,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from flask import Blueprint, Response, abort, g, request, url_for
+from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from holding.access import personal_data
 from holding.approvals import approve as approvals_approve
@@ -39,8 +39,11 @@ pages = Blueprint("holding", __name__, url_prefix="/c/<co>/holding")
 def listing() -> Response:
     """The tabs; groups by cause in the first three, plain lists in the others."""
     if fragments.wants("group"):
-        return fragments.respond("worklist/list.html", _group())
-    also = ("holdhead", "holdfiles") if fragments.wants("holding") else ()
+        return _one_group()
+    also: tuple[str, ...] = ("holdhead", "holdfiles")
+    if "fresh" in request.args:  # it renews itself: where a person may be typing stays
+        also = ("holdhead", "holdtabs", fragments.NAV)
+    also = also if fragments.wants("holding") else ()
     return fragments.respond("worklist/list.html", _listing(), also=also)
 
 
@@ -51,12 +54,18 @@ def inbox() -> Response:
     page = approval_inbox.page(session, g.actor, forms.whole(request.args.get("after")))
     rows = page.rows
     shown = rows[: approval_inbox.A_PAGE]
+    mark = candidates.set_hash({row.posting_id: row.hash for row in shown})
+    seen = request.args.get("seen", mark)
+    if fragments.wants("inboxstale") and seen == mark:
+        return make_response("", 204)
     ids, show = {row.record_id for row in shown}, filters.sees_personal()
     return fragments.respond(
         "approvals/inbox.html",
         rows=shown,
         after=shown[-1].hold_id if len(rows) > len(shown) else None,
         waiting=page.waiting,
+        mark=mark,
+        stale=seen != mark,
         sums=hold_pane.sums(shown),
         hashes={row.posting_id: candidates.set_hash({row.posting_id: row.hash}) for row in shown},
         hide=personal_data.hiding_each(session, ids, show=show),
@@ -180,6 +189,7 @@ def _listing() -> dict[str, object]:
         "tabs": queries.tabs(found, wanted),
         "after": None,
         "acts": bulk_acts.open_to(g.actor),
+        "fresh": _fresh(wanted),
     }
     if wanted.view == "cleared":
         return shown | _page(
@@ -191,6 +201,12 @@ def _listing() -> dict[str, object]:
         after = forms.whole(args.get("after"))
         return shown | _page(open_holds.in_state(session, g.company.id, wanted.view, after))
     return shown | _groups(wanted, found)
+
+
+def _fresh(wanted: Filter) -> dict[str, object]:
+    """The page as it is shown, in an address: a list that stays open is renewed by it."""
+    opened = {word: request.args.get(word) for word in ("open", "from")}
+    return {**hold_filter.kept(wanted), **opened, "fresh": 1}
 
 
 def _accepted(after: int | None) -> dict[str, object]:
@@ -240,15 +256,17 @@ def _far(opened: int, wanted: Filter, held: queries.Held) -> tuple[lists.Group, 
     return answer(store.reading(), lists.groups(store.reading(), g.company.id, only, held))
 
 
-def _group() -> dict[str, object]:
-    """One group alone, wherever in the list it stands."""
+def _one_group() -> Response:
+    """One group alone, wherever in the list it stands; one that is only renewed may be gone."""
     wanted = hold_filter.wanted(request.args)
     opened = forms.whole(request.args.get("open"))
     held = queries.held(store.reading(), g.company.id, g.actor.person_id, fine=wanted.fine)
-    found = _far(opened or 0, wanted, held) or abort(404)
-    acts = bulk_acts.open_to(g.actor)
+    found = _far(opened or 0, wanted, held)
+    if not found:
+        return make_response("", 204) if "fresh" in request.args else abort(404)
+    acts, kept = bulk_acts.open_to(g.actor), hold_filter.kept(wanted)
     group = _open(found[0], wanted)
-    return {"wanted": wanted, "group": group, "kept": hold_filter.kept(wanted), "acts": acts}
+    return fragments.respond("worklist/list.html", wanted=wanted, group=group, kept=kept, acts=acts)
 
 
 def _open(group: lists.Group, wanted: Filter) -> lists.Group:

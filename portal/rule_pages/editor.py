@@ -3,18 +3,14 @@ a change that takes a file away.
 
 Here: views. Every act works with a plain text area; scripts only ask sooner. Not here: how a look
 is made and limited (holding/rulesets/check_processes.py), drafts (holding/rule_changes/drafts.py),
-drawing the text (static/editor.js).
+reading its form (draft_form.py), drawing the text (static/editor.js).
 """
 
 from collections import Counter
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from flask import Blueprint, Response, abort, g, jsonify, request, url_for
 
-from grammar.text.correction import Correction, corrected
-from grammar.text.problem import Span
 from grammar.text.vocabulary import ACTIONS, CLAUSES, DECLARATIONS, RESERVED
 from holding.refusal import Refusal
 from holding.rule_changes import drafts
@@ -24,6 +20,7 @@ from holding.rulesets.check_report import Report
 from holding.trials import draft_tests, draft_trials
 from holding.trials.draft_trials import Tried
 from holding.words import plural
+from portal.rule_pages import draft_form
 from portal.web import filters, forms, fragments, rule_checks, store
 
 pages = Blueprint("editor", __name__, url_prefix="/c/<co>/rules")
@@ -32,19 +29,10 @@ WORDS = " ".join(sorted({*CLAUSES, *ACTIONS, *RESERVED, "is", "known", "or", "no
 BESIDE: Final = ("verdict", "draftfiles")  # parts of the page that say how far the draft is
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """What the editor stands at: the text, the version it was begun from, when it was kept."""
-
-    text: str
-    base_no: int
-    saved_at: datetime | None = None
-
-
 @pages.post("/new")
 def begin() -> Response:
     """Begin a file that the rules in force do not have, or go on with one's own draft of it."""
-    version = _version()
+    version = draft_form.version_in_force()
     files = publication.files_of(store.reading(), version.version_id)
     path = drafts.new_path(request.form.get("name", ""), files)
     if isinstance(path, Refusal):
@@ -60,37 +48,38 @@ def begin() -> Response:
 @pages.post("/remove/<path:path>")
 def remove(path: str) -> Response:
     """Make the rules without this file a change, which somebody else publishes."""
-    version = _version()
+    version = draft_form.version_in_force()
     files = publication.files_of(store.reading(), version.version_id)
     if files.pop(path, None) is None or not path.endswith(admission.RULES):
         abort(404)
-    return _submitted(path, files, f"Without {path}", removes=True)
+    return _submitted(path, files, f"Without {path}", version, removes=True)
 
 
 @pages.get("/draft/<path:path>")
 def show(path: str) -> Response:
     """One's own draft of a rule file, or the file in force."""
     rule_checks.checks().warm()
-    text, version = _files(path)[path], _version()
+    text, version = draft_form.files_of(path)[path], draft_form.version_in_force()
     kept = drafts.draft(store.reading(), g.actor, path)
     if kept is None:
-        return _shown(path, Shown(text=text, base_no=version.no))
+        return _shown(path, draft_form.Shown(text=text, base_no=version.no))
     base = queries.no_of(store.reading(), g.company.id, kept.base_id) or 0
-    return _shown(path, Shown(text=kept.text, base_no=base, saved_at=kept.saved_at))
+    began = draft_form.Shown(text=kept.text, base_no=base, saved_at=kept.saved_at, seen=kept.mark)
+    return _shown(path, began)
 
 
 @pages.post("/draft/<path:path>")
 def check(path: str) -> Response:
     """Keep the draft, and say what a publisher would be told of it; `quick`: without the tests."""
-    text, files = _with_correction(_text()), _files(path)
+    text, files = draft_form.with_correction(draft_form.given_text()), draft_form.files_of(path)
     if refusal := drafts.too_large(text):
         return fragments.refuse(refusal, back=_here(path))
-    shown = _kept(path, text)
+    shown = draft_form.kept(path, text)
     if isinstance(shown, Refusal):
-        return fragments.refuse(shown, back=_here(path))
+        return _not_kept(path, text, shown)
     store.renew()  # no snapshot is kept while a process is at work
     checks, quick = rule_checks.checks(), "quick" in request.form
-    found = checks.report(files | {path: text}, tests=not quick, whose=_whose(path))
+    found = checks.report(files | {path: text}, tests=not quick, whose=draft_form.name_of(path))
     if not isinstance(found, Refusal):
         return _shown(path, shown, found)
     answer = _shown(path, shown, stopped=found)
@@ -101,12 +90,13 @@ def check(path: str) -> Response:
 @pages.post("/suggest/<path:path>")
 def suggest(path: str) -> Response:
     """What may be written behind the text of the form, as JSON."""
-    before, text, files = request.form.get("before", ""), _text(), _files(path)
+    before, text = request.form.get("before", ""), draft_form.given_text()
+    files = draft_form.files_of(path)
     if drafts.too_large(text) or drafts.too_large(before):
         return jsonify([])
     store.renew()
     before, checks = before.replace("\r\n", "\n"), rule_checks.checks()
-    found = checks.suggested(files | {path: text}, before, whose=_whose(path))
+    found = checks.suggested(files | {path: text}, before, whose=draft_form.name_of(path))
     told = () if isinstance(found, Refusal) else found
     return jsonify([{"label": o.label, "kind": o.kind, "meaning": o.meaning} for o in told])
 
@@ -134,7 +124,7 @@ def save_test(path: str) -> Response:
     saved = draft_tests.with_test(store.reading(), g.company.id, number, files, path, found)
     if isinstance(saved, Refusal):
         return _shown(path, shown, found, tried=saved, number=number)
-    kept = drafts.too_large(saved.text) or _kept(path, saved.text)
+    kept = drafts.too_large(saved.text) or draft_form.kept(path, saved.text, shown.seen)
     if isinstance(kept, Refusal):
         return fragments.refuse(kept, back=_here(path))
     say = f"The test “{saved.title}” is at the end of the draft."
@@ -142,19 +132,19 @@ def save_test(path: str) -> Response:
     return fragments.moved(here, say)
 
 
-def _looked_at(path: str) -> tuple[Shown, dict[str, str], Report] | Response:
+def _looked_at(path: str) -> tuple[draft_form.Shown, dict[str, str], Report] | Response:
     """The draft of the form, which is kept, with all files and what a check without the tests
     found; or why it was not checked.
     """
-    text = _text()
-    files = _files(path) | {path: text}
+    text = draft_form.given_text()
+    files = draft_form.files_of(path) | {path: text}
     if refusal := drafts.too_large(text):
         return fragments.refuse(refusal, back=_here(path))
-    shown = _kept(path, text)
+    shown = draft_form.kept(path, text)
     if isinstance(shown, Refusal):
-        return fragments.refuse(shown, back=_here(path))
+        return _not_kept(path, text, shown)
     store.renew()
-    found = rule_checks.checks().report(files, tests=False, whose=_whose(path))
+    found = rule_checks.checks().report(files, tests=False, whose=draft_form.name_of(path))
     if isinstance(found, Refusal):
         return rule_checks.come_again(fragments.refuse(found, back=_here(path)), found)
     return shown, files, found
@@ -163,23 +153,36 @@ def _looked_at(path: str) -> tuple[Shown, dict[str, str], Report] | Response:
 @pages.post("/submit/<path:path>")
 def submit(path: str) -> Response:
     """Make the draft of the form a change, which somebody else publishes."""
-    text, version = _text(), _version()
-    files = _files(path) | {path: text}
+    text, version = draft_form.given_text(), draft_form.version_in_force()
+    files = draft_form.files_of(path) | {path: text}
     if refusal := drafts.too_large(text):
         return fragments.refuse(refusal, back=_here(path))
     if forms.whole(request.form.get("base")) != version.no:
         return fragments.refuse(_OVERTAKEN, back=_here(path))
-    return _submitted(path, files, f"Draft of {path}")
+    with store.writing() as session:
+        other = drafts.elsewhere(session, g.actor, path, text, draft_form.seen_mark())
+    if other is not None:
+        return _not_kept(path, text, other)
+    return _submitted(path, files, f"Draft of {path}", version)
 
 
-def _submitted(path: str, files: dict[str, str], title: str, *, removes: bool = False) -> Response:
-    """A change with these files, which ends the draft of this one."""
+def _submitted(
+    path: str,
+    files: dict[str, str],
+    title: str,
+    version: queries.VersionInForce,
+    *,
+    removes: bool = False,
+) -> Response:
+    """A change with these files, made of the ones of `version`, which ends the draft of this."""
     store.renew()  # no snapshot is kept while a process is at work
     checked = rule_checks.checks().report(files)
     if isinstance(checked, Refusal):
         return rule_checks.come_again(fragments.refuse(checked, back=_here(path)), checked)
     with store.writing() as session:
-        answer = publication.push(session, g.company.id, g.actor, files, title, g.now, checked)
+        answer = publication.push(
+            session, g.company.id, g.actor, files, title, g.now, checked, version.version_id
+        )
         if not isinstance(answer, Refusal):
             drafts.throw_away(session, g.actor, path)
     if isinstance(answer, Refusal):
@@ -193,10 +196,16 @@ def _submitted(path: str, files: dict[str, str], title: str, *, removes: bool = 
 @pages.post("/discard/<path:path>")
 def discard(path: str) -> Response:
     """Begin again with the file in force; a new file is gone."""
-    is_new = path not in publication.files_of(store.reading(), _version().version_id)
-    _files(path)
+    version = draft_form.version_in_force()
+    is_new = path not in publication.files_of(store.reading(), version.version_id)
+    draft_form.files_of(path)
+    text, seen = draft_form.given_text(), draft_form.seen_mark()
     with store.writing() as session:
-        drafts.throw_away(session, g.actor, path)
+        other = drafts.elsewhere(session, g.actor, path, text, seen)
+        if other is None:
+            drafts.throw_away(session, g.actor, path)
+    if other is not None:
+        return _not_kept(path, text, other)
     if is_new:
         say = f"The draft of {path} was discarded."
         return fragments.moved(url_for("rulebook.show", co=g.company.code), say)
@@ -212,19 +221,21 @@ _OVERTAKEN = Refusal(
 
 def _shown(
     path: str,
-    shown: Shown,
+    shown: draft_form.Shown,
     found: Report | None = None,
     stopped: Refusal | None = None,
     tried: Tried | Refusal | None = None,
     number: str = "",
+    block: str = "",
 ) -> Response:
-    """The form with its text, and what was found, or why nothing was."""
-    version = _version()
+    """The form with its text, and what was found, or why nothing was; `block`: see `respond`."""
+    version = draft_form.version_in_force()
     in_force = admission.rule_sources(publication.files_of(store.reading(), version.version_id))
     return fragments.respond(
         "rulesets/draft.html",
         status=stopped.status if stopped else 200,
         also=BESIDE,
+        block=block,
         verdict=_verdict(found) if found else "",
         wrong=next((one for one in found.findings if one.is_error), None) if found else None,
         marked=Counter(one.file for one in found.findings if one.is_error) if found else Counter(),
@@ -235,6 +246,7 @@ def _shown(
         shown=shown,
         found=found,
         stopped=stopped,
+        other=stopped if isinstance(stopped, drafts.Elsewhere) else None,
         tried=tried if isinstance(tried, Tried) else None,
         untried=tried if isinstance(tried, Refusal) else None,
         number=number,
@@ -245,36 +257,14 @@ def _shown(
     )
 
 
-def _kept(path: str, text: str) -> Shown | Refusal:
-    """Keep what the form says; a base that the form does not know is the version in force."""
-    version, base = _version(), forms.whole(request.form.get("base"))
-    found = queries.published(store.reading(), g.company.id, base) if base is not None else None
-    base_id = found.version_id if found else version.version_id
-    with store.writing() as session:
-        refusal = drafts.keep(session, g.actor, path, text, base_id, g.now)
-    no = found.no if found else version.no
-    return refusal or Shown(text=text, base_no=no, saved_at=g.now)
-
-
-def _whose(path: str) -> str:
-    """The draft, for whoever remembers it: nobody else's is ever called the same."""
-    return f"{g.company.id}/{g.actor.person_id}/{path}"
-
-
-def _text() -> str:
-    return request.form.get("text", "").replace("\r\n", "\n")
-
-
-def _with_correction(text: str) -> str:
-    """The text with the correction whose button was pressed, if one was; where scripts are on, the
-    editor has made it already.
-    """
-    place, _, instead = request.form.get("correct", "").partition(" ")
-    at = [forms.whole(part) for part in place.split(":")]
-    line, column, end = at if len(at) == 3 else (None, None, None)
-    if line is None or column is None or end is None:
-        return text
-    return corrected(text, Correction(Span("", line, column, line, end), instead))
+def _not_kept(path: str, text: str, refusal: Refusal) -> Response:
+    """The page with its text, which was not saved, and with that of the other window."""
+    if not isinstance(refusal, drafts.Elsewhere):
+        return fragments.refuse(refusal, back=_here(path))
+    base = forms.whole(request.form.get("base")) or draft_form.version_in_force().no
+    seen = request.form.get("seen", "")
+    shown = draft_form.Shown(text=text, base_no=base, seen=seen)
+    return _shown(path, shown, stopped=refusal, block="findings")
 
 
 def _here(path: str) -> str:
@@ -291,23 +281,3 @@ def _verdict(found: Report) -> str:
     if found.failed:
         return f"{found.failed} of {plural(found.ran, 'test')} failed."
     return f"This could come into force: {plural(found.ran, 'test')} passed."
-
-
-def _files(path: str) -> dict[str, str]:
-    """All files in force, if this is a rule file among them or one that this person began; such a
-    file is blank.
-    """
-    version = queries.version_in_force(store.reading(), g.company.id)
-    files = publication.files_of(store.reading(), version.version_id) if version else {}
-    if path in admission.rule_sources(files):
-        return files
-    if version is None or path in files or drafts.draft(store.reading(), g.actor, path) is None:
-        abort(404)
-    return {**files, path: ""}
-
-
-def _version() -> queries.VersionInForce:
-    found = queries.version_in_force(store.reading(), g.company.id)
-    if found is None:
-        abort(404)
-    return found

@@ -28,6 +28,8 @@ request = cast(HtmxAwareRequest, flask.request)
 Context = Mapping[str, object]
 """What a template is told, by name."""
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+NAV = "nav"
+"""The navigation with its counts, which belongs to no page."""
 STRUCTURE = frozenset({"title", "content", "body"})  # blocks of the frame, never asked for alone
 
 
@@ -66,7 +68,8 @@ def respond(
 ) -> Response:
     """The block named by HX-Target, or the page, told what stands in `shown` and in `context`.
 
-    `say` is said aloud, `also` names blocks to renew beside it, `block` another one to answer with.
+    `say` is said aloud, `also` names blocks to renew beside it (and the navigation, as `NAV`),
+    `block` another one to answer with.
     """
     known = {**(shown or {}), **context}
     if not wants_fragment():
@@ -75,7 +78,9 @@ def respond(
     if found is None or found[1] not in allowed_blocks(template):
         return make_response("This page has no such part.", 400)
     parts = [render_block(template, found[1], said=say, **known)]
-    parts += [_partial(template, word, known) for word in also if word != found[1]]
+    parts += [_partial(template, word, known) for word in also if word not in (found[1], NAV)]
+    if NAV in also:
+        parts.append(_beside(NAV, "_macros/nav.html"))
     if say:
         parts.append(_beside("notice", "_macros/said.html", said=say))
         parts.append(_beside("undobar", "_macros/undo.html"))
@@ -129,7 +134,7 @@ def signed_out(url: str) -> Response:
 
 def _partial(template: str, word: str, context: Context) -> str:
     inner = render_block(template, word, said="", **context)
-    return f'<hx-partial hx-target="#{escape(word)}" hx-swap="outerHTML">{inner}</hx-partial>'
+    return f'<hx-partial hx-target="#{escape(word)}" hx-swap="morph">{inner}</hx-partial>'
 
 
 def _beside(word: str, template: str, **context: object) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from flask import Flask, g, request, url_for
 
+from holding.access.actors import may
 from holding.exceptions import undo
 from holding.store.together import Together
 from holding.worklist import frame_counts
@@ -97,12 +98,19 @@ def held() -> int:
     return _counts().held
 
 
+def changes() -> int:
+    """Changes of the rules that whoever asks can publish."""
+    return _counts().changes
+
+
 def _counts() -> frame_counts.Counts:
     """What every page says of the company; read once a request."""
     if "counts" not in g:
         page = Together(store.reading())
         undoable = page.ask(undo.latest(g.actor, g.now))
-        g.counts = page.ask(frame_counts.counts(store.reading(), g.company.id, g.now)).value
+        publisher = None if may(g.actor, "rules.publish") else g.actor.person_id
+        counts = frame_counts.counts(store.reading(), g.company.id, g.now, publisher=publisher)
+        g.counts = page.ask(counts).value
         g.undoable = undoable.value
     found: frame_counts.Counts = g.counts
     return found
@@ -110,7 +118,7 @@ def _counts() -> frame_counts.Counts:
 
 def _items() -> list[NavItem]:
     counts = _counts()
-    waiting = {"holding": counts.held, "mappings": counts.missing}
+    waiting = {"holding": counts.held, "mappings": counts.missing, "rulebook": counts.changes}
     blueprint = (request.endpoint or "").partition(".")[0]
     here = WITHIN.get(blueprint, blueprint)
     pushes = request.endpoint == "runs.pushes"

@@ -11,6 +11,8 @@ from tests.browser.conftest import Open, Served
 from tests.portal.reading import one
 
 pytestmark = pytest.mark.browser
+SETTLED = "!document.querySelector('.htmx-added, .htmx-settling')"
+"""What was brought into the page last is at work by now: htmx takes it on a moment later."""
 
 
 def judge(served: Served) -> None:
@@ -272,6 +274,193 @@ def test_keys(somebody: Open) -> None:
     page.keyboard.press("?")
     page.wait_for_selector("#helpkeys[open]")
     assert farah.said == []
+
+
+def test_each_key_of_the_holding_area_does_what_the_help_says(somebody: Open) -> None:
+    lim = somebody("lim")
+    page = lim.page
+    lim.go("/c/kedai/holding?view=all")
+    groups = page.locator("details.group > summary").evaluate_all("all => all.map((one) => one.id)")
+    at = "document.activeElement.id"
+    for key, place in (("]", 0), ("]", 1), ("[", 0)):
+        page.keyboard.press(key)
+        assert page.evaluate(at) == groups[place]
+    group = page.locator("details.group", has_text="do not add up")
+    group.locator("summary").press("Enter")
+    row = group.get_by_role("link", name="SO-10203")
+    row.press("Enter")
+    page.locator(".split h2").wait_for()
+    row.focus()
+    for key, begins in (("r", "releasereason_"), ("o", "person_"), ("z", "until_")):
+        page.keyboard.press(key)
+        assert page.evaluate(at).startswith(begins), key
+        assert page.locator(f"[id^={begins}]").is_visible()
+        page.keyboard.press("Escape")
+        row.focus()
+    page.keyboard.press("s")
+    assert page.evaluate("document.activeElement.className").startswith("pairs")
+    lim.go("/c/kedai/holding?view=approve")
+    page.locator("details.group > summary").first.press("Enter")
+    page.locator("a[id^=approveall_]").wait_for()
+    page.wait_for_function(SETTLED)
+    page.keyboard.press("a")
+    page.wait_for_selector("#dialog[open] #approvereason")
+    page.locator("#dialog [data-close]").click()
+    lim.go("/c/kedai/holding?view=all")
+    group = page.locator("details.group", has_text="is not an item")
+    group.locator("summary").press("Enter")
+    group.get_by_text("SO-10203").wait_for()
+    page.keyboard.press("f")
+    page.wait_for_url("**/mappings/missing**")
+    assert lim.said == []
+
+
+def test_keys_that_are_switched_off_do_nothing(somebody: Open) -> None:
+    lim = somebody("lim")
+    page = lim.page
+    lim.go("/c/kedai/holding?view=approve")
+    page.evaluate("document.documentElement.dataset.keys = 'off'")
+    page.locator("details.group > summary").first.press("Enter")
+    page.locator("a[id^=approveall_]").wait_for()
+    page.keyboard.press("a")
+    page.keyboard.press("]")
+    page.wait_for_timeout(100)
+    assert page.locator("#dialog[open]").count() == 0
+
+
+def test_parts_of_a_record_open_by_their_number_without_loading_the_page(somebody: Open) -> None:
+    farah = somebody("farah")
+    page = farah.page
+    farah.go("/c/kedai/records/netshop/order/SO-10203")
+    page.evaluate("window.kept = 1")
+    page.keyboard.press("2")
+    page.wait_for_selector("#tabtrace[aria-current]")
+    page.click("#tabversions")
+    page.wait_for_selector("#tabversions[aria-current]")
+    assert page.url.endswith("tab=versions")
+    assert page.evaluate("document.activeElement.id") == "tabversions"
+    assert page.evaluate("window.kept") == 1
+    page.go_back()
+    page.wait_for_selector("#tabtrace[aria-current]")
+    page.keyboard.press("e")
+    page.wait_for_url("**/escalate/**")
+    assert farah.said == []
+
+
+@pytest.mark.slow
+def test_open_pages_are_right_after_a_fix_of_somebody_else(somebody: Open, served: Served) -> None:
+    """The list, its group, the hold that is open in it and the record, without loading any."""
+    lim, tan, farah = somebody("lim"), somebody("tan"), somebody("farah")
+    for person in (lim, tan):
+        person.go("/c/kedai/holding")
+        group = person.page.locator("details.group", has_text="do not add up")
+        group.locator("summary").click()
+        group.get_by_role("link", name="SO-10203").click()
+        person.page.locator(".split h2").wait_for()
+    hold = one(served.database, "SELECT id FROM hold WHERE rule = 'adds_up' AND state = 'open'")
+    missing = tan.page.locator("[id^=groupsum_]", has_text="is not an item")
+    other = tan.page.locator(missing.get_attribute("id").replace("groupsum_", "#group_"))
+    missing.click()
+    other.get_by_text("SO-10203").wait_for()
+    farah.go("/c/kedai/records/netshop/order/SO-10203")
+    for person in (tan, farah):
+        person.page.evaluate("window.kept = 1")
+    reason = tan.page.get_by_label("Reason to release")
+    reason.fill("mine too")
+    tan.page.locator("#q").fill("")
+    lim.page.get_by_label("Reason to release").fill("agreed by phone")
+    lim.page.locator("button", has_text="Release SO-").click()
+    lim.page.get_by_text("Released by Lim").wait_for()
+    judge(served)
+    before = tan.page.locator("#holdhead").inner_text()
+    for person in (tan, farah):
+        person.page.evaluate("htmx.trigger(document.body, 'tick')")
+    tan.page.locator("details.group", has_text="do not add up").wait_for(state="detached")
+    assert other.get_by_text("SO-10203").is_visible(), "what is open stays open"
+    assert before != tan.page.locator("#holdhead").inner_text()
+    farah.page.locator(f"#hold_{hold}").wait_for(state="detached")
+    for person in (tan, farah):
+        assert person.page.evaluate("window.kept") == 1
+    assert lim.said + tan.said + farah.said == []
+
+
+@pytest.mark.slow
+def test_a_hold_that_changed_says_so_and_keeps_what_is_typed(
+    somebody: Open, served: Served
+) -> None:
+    lim = somebody("lim")
+    page = lim.page
+    hold = one(served.database, "SELECT id FROM hold WHERE rule = 'adds_up' AND state = 'open'")
+    lim.go(f"/c/kedai/holding/{hold}")
+    page.get_by_label("Reason to release").fill("agreed")
+    page.evaluate("htmx.trigger(document.body, 'tick')")
+    page.wait_for_timeout(300)
+    assert page.get_by_text("changed since you opened it").count() == 0
+    with served.database.write() as session:
+        session.execute(text(f"UPDATE hold SET lock = lock + 1 WHERE id = {hold}"))
+    page.evaluate("htmx.trigger(document.body, 'tick')")
+    page.get_by_text("SO-10203 changed since you opened it.").wait_for()
+    assert page.get_by_label("Reason to release").input_value() == "agreed"
+    page.get_by_role("link", name="Show it as it is now").click()
+    page.get_by_text("changed since you opened it").wait_for(state="detached")
+    assert lim.said == []
+
+
+@pytest.mark.slow
+def test_the_inbox_says_that_somebody_else_decided(somebody: Open, served: Served) -> None:
+    lim, tan = somebody("lim"), somebody("tan")
+    for person in (lim, tan):
+        person.go("/c/kedai/holding/inbox")
+    tan.page.locator("input[name=reason]:visible").first.fill("too much")
+    tan.page.evaluate("htmx.trigger(document.body, 'tick')")
+    tan.page.wait_for_timeout(300)
+    assert tan.page.locator("#inboxnow").count() == 0
+    lim.page.locator("[id^=yes_]").first.click()
+    lim.page.get_by_text(re.compile("1 approved")).first.wait_for()
+    tan.page.evaluate("htmx.trigger(document.body, 'tick')")
+    tan.page.get_by_text("The inbox changed since you opened it.").wait_for()
+    assert tan.page.locator("input[name=reason]:visible").first.input_value() == "too much"
+    waiting = tan.page.locator("section[id^=asked_]").count()
+    tan.page.click("#inboxnow")
+    tan.page.locator("#inboxnow").wait_for(state="detached")
+    assert tan.page.locator("section[id^=asked_]").count() == waiting - 1
+    assert lim.said + tan.said == []
+
+
+@pytest.mark.slow
+def test_a_second_click_on_a_plain_form_says_what_the_first_did(somebody: Open) -> None:
+    chan = somebody("chan")
+    page = chan.page
+    chan.go("/c/kedai/rules/changes/1")
+    page.fill("#comment", "looked at")
+    page.dblclick("#savecomment")
+    page.get_by_text("The comment is saved.").wait_for()
+    assert page.get_by_text("looked at", exact=True).count() == 1
+    assert chan.said == []
+
+
+@pytest.mark.slow
+def test_two_windows_of_one_draft_do_not_overwrite_each_other(somebody: Open) -> None:
+    chan = somebody("chan")
+    first, second = chan.page, chan.page.context.new_page()
+    address = f"{chan.url}/c/kedai/rules/draft/shop.rules"
+    for page in (first, second):
+        page.goto(address)
+    second.locator("#drafttext").press_sequentially("# second\n", delay=60)
+    second.get_by_text("Draft saved").wait_for()
+    first.locator("#drafttext").press_sequentially("# first\n")
+    first.locator("#otherwindow").wait_for()
+    assert "# first" in first.input_value("#drafttext")
+    first.click("#keepthis")
+    first.locator("#otherwindow").wait_for(state="detached")
+    first.reload()
+    assert "# first" in first.input_value("#drafttext")
+    second.locator("#drafttext").press_sequentially("# more\n")
+    second.locator("#otherwindow").wait_for()
+    second.click("#keepother")
+    second.wait_for_load_state()
+    assert "# second" not in second.input_value("#drafttext")
+    assert chan.said == []
 
 
 def test_back_after_signing_out_shows_nothing(somebody: Open) -> None:

@@ -14,7 +14,7 @@ def make_run(session: Session, company: Company, **changes: object) -> Run:
     """A run that is over, of the sales invoices of AiAccount."""
     target = connection_named(session, company, "aiaccount")
     given = {"kind": "daily", "doc_type": "sales_invoice", "connection_id": target.id, **changes}
-    run = Run(company_id=company.id, state=RunState.DONE, made_at=NOW, counts={}, **given)
+    run = Run(company_id=company.id, state=RunState.DONE, counts={}, **{"made_at": NOW, **given})
     session.add(run)
     session.flush()
     return run

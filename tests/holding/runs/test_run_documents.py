@@ -1,12 +1,17 @@
 """What became of the documents of a run: each once, by its last push in it, failures first."""
 
+from datetime import timedelta
+
 import pytest
 
 from holding.runs import run_documents, run_history
 from holding.runs.run_documents import Place
 from holding.store.database import Database
-from holding.tables import Company
+from holding.tables import Company, Record
 from holding.tables.row_states import PushState
+from rules.values.posting_states import PostingState
+from tests.support.databases import any_move
+from tests.support.postings import NOW, make_ready
 from tests.support.sent_runs import make_run, send_in_run
 
 
@@ -69,7 +74,50 @@ def test_the_run_before_is_of_the_same_kind_target_and_type(
         last = make_run(session, company)
         row = run_history.one(session, company.id, last.id)
         assert row is not None
-        assert run_documents.previous(session, company.id, row) == first.id
+        assert [one.id for one in run_documents.previous(session, company.id, row)] == [first.id]
         row = run_history.one(session, company.id, first.id)
         assert row is not None
-        assert run_documents.previous(session, company.id, row) is None
+        assert run_documents.previous(session, company.id, row) == ()
+
+
+def test_where_very_much_came_in_nobody_counts_it(
+    database: Database, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.write() as session:
+        runs = [make_run(session, company, made_at=NOW + timedelta(days=n)) for n in range(2)]
+        for number in ("IV-1", "IV-2"):
+            posting = make_ready(session, company, number, due=None)
+            record = session.get_one(Record, posting.record_id)
+            record.seen_at = NOW + timedelta(hours=1)
+        session.flush()
+        row = run_history.one(session, company.id, runs[-1].id)
+        assert row is not None
+        before = run_documents.previous(session, company.id, row)
+        for most, told in ((2, [2]), (1, [])):
+            monkeypatch.setattr(run_documents, "COUNTED", most)
+            found = run_documents.came_in(session, company.id, row, before)
+            assert [one.records for one in found] == told
+
+
+@pytest.mark.parametrize(("days", "told"), [(1, [(2, 1, {"": 2000}), (1, 0, {})]), (9, [])])
+def test_what_came_in_for_a_run_and_for_the_one_before(
+    database: Database, company: Company, days: int, told: list[tuple[int, int, dict[str, int]]]
+) -> None:
+    """Of the same target and type; what is on hold of it now is told with its money."""
+    day = timedelta(days=days)
+    with database.write() as session, any_move(session):
+        runs = [make_run(session, company, made_at=NOW + n * day) for n in range(3)]
+        came = [("IV-1", 0.5, "posted"), ("IV-2", 1.2, "posted"), ("IV-3", 1.8, "held")]
+        for number, at, state in [*came, ("IV-0", -1, "posted"), ("IV-4", 2.5, "posted")]:
+            posting = make_ready(session, company, number, due=None)
+            posting.state = PostingState(state)
+            session.get_one(Record, posting.record_id).seen_at = NOW + at * day
+        other = make_ready(session, company, "RC-1", due=None)
+        other.doc_type = "sales_receipt"
+        session.get_one(Record, other.record_id).seen_at = NOW + 1.5 * day
+        session.flush()
+        row = run_history.one(session, company.id, runs[-1].id)
+        assert row is not None
+        before = run_documents.previous(session, company.id, row)
+        found = run_documents.came_in(session, company.id, row, before)
+        assert [(one.records, one.held, one.money) for one in found] == told

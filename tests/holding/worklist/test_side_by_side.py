@@ -5,7 +5,7 @@ import pytest
 from grammar.text.problem import Span
 from holding.access.personal_data import MASK
 from holding.records.story import is_constant
-from holding.worklist.side_by_side import Pair, masked, pair_of
+from holding.worklist.side_by_side import Pair, masked, named_in, pair_of
 from rules.outcomes.outcome import Lineage
 
 SPAN = Span("a.rules", 1, 1, 1, 2)
@@ -39,3 +39,20 @@ def test_a_constant_whose_text_looks_like_a_field_is_one() -> None:
     consts = frozenset({"terms"})
     assert is_constant(row("terms = 30 days; note = x", ("terms", "30 days; note = x")), consts)
     assert not is_constant(row("terms = 1; note = x", ("terms", "1"), ("note", "x")), consts)
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        ("MY-ZERO", True),
+        ("ZER", False),
+        ("MY-ZERO is", True),
+        ("4", False),
+        ("30.00", False),
+        ("", False),
+        (None, False),
+        ("(x", False),
+    ],
+)
+def test_a_value_that_the_target_names_is_marked(value: str | None, named: bool) -> None:
+    assert named_in("Line 4: tax code MY-ZERO is not configured (30.00)", value) is named

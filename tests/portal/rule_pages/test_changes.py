@@ -1,5 +1,6 @@
 """The pages of changes and versions: what they say, whom they refuse, what they do not take."""
 
+import re
 import time
 
 import pytest
@@ -48,6 +49,21 @@ def test_comments_alone_mean_nothing_else(visit, waiting):
         "You cannot publish change 2, because you do not have the role Rule publisher. Pua can."
         in (told)
     )
+
+
+def test_who_can_publish_a_change_is_told_in_the_navigation_and_in_the_rule_book(visit, waiting):
+    count = re.compile(r'data-go="rulebook".*?</a>', re.DOTALL)
+
+    def told(name):
+        page = visit(name).text("/c/kedai/rules/book")
+        shown = re.search(r'class="n[^"]*">(\d+)', count.search(page)[0])
+        return shown[1] if shown else "", "waits to be published:" in plain(page)
+
+    assert told("pua") == ("1", True)
+    assert told("chan") == ("", False), "who wrote it"
+    assert told("farah") == ("", False), "who publishes nothing"
+    visit("pua").post(f"{CHANGES}/{waiting}", {}, status=303)
+    assert told("pua") == ("", False)
 
 
 def test_publishing_names_the_version_that_it_makes(visit, waiting):

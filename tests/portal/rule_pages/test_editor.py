@@ -1,6 +1,8 @@
 """The editor's page: a draft of one's own, its limits, what may be written, what is overtaken."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from html import unescape
 
 import pytest
@@ -63,11 +65,89 @@ def test_a_draft_of_other_rules_is_kept_and_not_submitted(visit):
     chan.post(DRAFT, {"text": other, "base": "1", "quick": "1"}, target="findings")
     visit("pua").post(f"{RULES}/changes/2", {}, status=303)
     page = chan.text(DRAFT)
-    assert "Other rules were published since this draft was begun." in plain(page)
+    look = chan.post(DRAFT, {"text": other, "base": "1", "quick": "1"}, target="findings")
+    for told in (page, look.text):  # a window that stayed open is told by its next look
+        assert "Other rules were published since this draft was begun." in plain(told)
     assert shown(chan) == other
     (base,) = re.findall(r'name="base" value="(\d+)"', page)
     answer = chan.post(f"{RULES}/submit/shop.rules", {"text": other, "base": base}, status=409)
     assert "nothing was submitted" in plain(answer.get_data(as_text=True))
+
+
+def test_rules_that_come_into_force_while_a_draft_is_checked_are_not_undone(visit, monkeypatch):
+    """The files of a change that is submitted then were made of rules that are no longer."""
+    chan, pua = visit("chan"), visit("pua")
+    theirs = MINE.replace("mine", "theirs")
+    chan.post(f"{RULES}/submit/shop.rules", {"text": theirs, "base": "1"}, status=303)
+    look, left = RuleChecks.report, [pua]
+
+    def meanwhile(*given, **more):
+        found = look(*given, **more)
+        if left:
+            publish = partial(left.pop().post, f"{RULES}/changes/2", {}, status=303)
+            with ThreadPoolExecutor(1) as other:  # a request of its own
+                other.submit(publish).result()
+        return found
+
+    chan.post(DRAFT, {"text": MINE, "base": "1", "quick": "1"}, target="findings")
+    monkeypatch.setattr(RuleChecks, "report", meanwhile)
+    answer = chan.post(f"{RULES}/submit/shop.rules", {"text": MINE, "base": "1"}, status=409)
+    assert "nothing was submitted" in plain(answer.get_data(as_text=True))
+    chan.get(f"{RULES}/changes/3", status=404)
+    assert "# theirs" in chan.text(f"{RULES}/files/shop.rules")
+    assert shown(chan) == MINE
+
+
+def window(visitor) -> dict[str, str]:
+    """What a window of the editor sends with its text."""
+    page = visitor.text(DRAFT)
+    return {
+        name: re.search(rf'name="{name}" value="([^"]*)"', page)[1] for name in ("base", "seen")
+    }
+
+
+@pytest.mark.parametrize("act", ["draft", "try", "submit", "discard"])
+def test_a_window_that_is_behind_overwrites_nothing_of_another(visit, act):
+    chan = visit("chan")
+    chan.post(DRAFT, {"text": MINE, "base": "1", "quick": "1"}, target="findings")
+    first, second = window(chan), window(chan)
+    later = MINE.replace("mine", "later")
+    chan.post(DRAFT, {"text": later, "quick": "1", **second}, target="findings")
+    stale = {"text": MINE.replace("mine", "stale"), "number": "SO-10240", **first}
+    page = chan.post(f"{RULES}/{act}/shop.rules", stale, status=409).get_data(as_text=True)
+    told = plain(page)
+    assert "You changed this draft in another window; the text of this one is not saved." in told
+    assert "# stale" in page, "what this window says is still there"
+    assert "# later" in page, "so is what the other says"
+    assert shown(chan) == later
+    chan.get(f"{RULES}/changes/2", status=404)
+    over = re.search(r'name="over" value="([^"]+)"', page)[1]
+    chan.post(DRAFT, {**stale, "over": over, "quick": "1"}, target="findings")
+    assert shown(chan) == stale["text"]
+
+
+def test_a_window_goes_on_after_each_of_its_own_looks(visit):
+    chan = visit("chan")
+    sent = {"quick": "1", **window(chan)}
+    assert sent["seen"] == ""
+    for word in ("one", "two", "two", "three"):
+        text = MINE.replace("mine", word)
+        answer = chan.post(DRAFT, {**sent, "text": text}, target="findings", status=200)
+        sent["seen"] = re.search(r'name="seen" value="([^"]*)"', answer.get_data(as_text=True))[1]
+    assert shown(chan) == text
+    assert window(chan)["seen"] == sent["seen"]
+
+
+def test_what_was_submitted_in_another_window_is_no_draft_again_by_itself(visit):
+    chan = visit("chan")
+    chan.post(DRAFT, {"text": MINE, "base": "1", "quick": "1"}, target="findings")
+    left = window(chan)
+    chan.post(f"{RULES}/submit/shop.rules", {"text": MINE, **left}, status=303)
+    for act in ("draft", "submit"):
+        answer = chan.post(f"{RULES}/{act}/shop.rules", {"text": MINE, **left}, status=409)
+        assert "It was submitted or discarded there." in plain(answer.get_data(as_text=True))
+    assert shown(chan) == FILES["shop.rules"]
+    chan.get(f"{RULES}/changes/3", status=404)
 
 
 NEW = """check big_order on order
