@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -62,6 +62,7 @@ _AWAY: Final = (
 _NOBODY: Final = literal("")
 _MINE: Final = bindparam("waits_company", type_=BigInteger)
 _LATE: Final = bindparam("waits_before", type_=Moment)
+_SINCE: Final = bindparam("waits_since", type_=Moment)
 _OPEN: Final = f"posting.{Posting.OPEN}"
 
 
@@ -257,23 +258,7 @@ def _of_sources(
     company_id: int, now: datetime
 ) -> Question[dict[tuple[Part, str], tuple[int, timedelta]]]:
     """Webhooks that came long after the change that they tell of."""
-    lately = (
-        select(Event.record_id)
-        .where(Event.company_id == company_id)
-        .order_by(Event.id.desc())
-        .limit(LAST_EVENTS)
-        .subquery()
-    )
-    rows = yield (
-        select(Connection.name, Version.at, Version.stamp)
-        .select_from(Record)
-        .join(Version, Version.id == Record.version_id)
-        .join(Delivery, Delivery.id == Version.delivery_id)
-        .join(Connection, Connection.id == Record.source_id)
-        .where(Record.company_id + 0 == company_id)  # by the events, not by all of the company
-        .where(Record.id.in_(select(lately.c.record_id)))
-        .where(Version.at > now - LATELY, Version.stamp.is_not(None), Delivery.kind == HOOK)
-    )
+    rows = yield _lately(company_id).params({_SINCE.key: now - LATELY})
     late: dict[tuple[Part, str], tuple[int, timedelta]] = {}
     for name, at, stamp in rows:
         length = _after(at, stamp or "")
@@ -282,6 +267,27 @@ def _of_sources(
             count, longest = late.get(place, (0, length))
             late[place] = (count + 1, max(longest, length))
     return late
+
+
+@lru_cache(maxsize=256)
+def _lately(company_id: int) -> Select[Any, Any, Any]:
+    lately = (
+        select(Event.record_id)
+        .where(Event.company_id == company_id)
+        .order_by(Event.id.desc())
+        .limit(LAST_EVENTS)
+        .subquery()
+    )
+    return (
+        select(Connection.name, Version.at, Version.stamp)
+        .select_from(Record)
+        .join(Version, Version.id == Record.version_id)
+        .join(Delivery, Delivery.id == Version.delivery_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .where(Record.company_id + 0 == company_id)  # by the events, not by all of the company
+        .where(Record.id.in_(select(lately.c.record_id)))
+        .where(Version.at > _SINCE, Version.stamp.is_not(None), Delivery.kind == HOOK)
+    )
 
 
 def _after(at: datetime, stamp: str) -> timedelta:

@@ -120,3 +120,14 @@ def test_another_company_sees_none_of_it(shop: Shop) -> None:
     arrive(shop, order("A", customer="C-99"))
     with shop.database.read() as session:
         assert answer(session, listing(shop.company.id + 1)).rows == ()
+
+
+def test_more_than_are_counted_are_told_as_more(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(shop, *(order(name, customer="C-99") for name in "ABC"))
+    found = late(shop)
+    assert (found.count, found.counted, found.more) == (3, 3, False)
+    monkeypatch.setattr("holding.worklist.ageing.MOST", 2)
+    found = late(shop)
+    assert (len(found.rows), found.counted, found.more) == (3, 2, True)
