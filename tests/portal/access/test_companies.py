@@ -106,6 +106,24 @@ def test_the_last_sync_has_the_colour_of_how_it_went(
     assert words in plain(pill)
 
 
+def test_a_sync_that_failed_is_told_before_a_newer_one_that_went_well(
+    visit: Callable[..., Any], database: Database, clock: SetClock
+) -> None:
+    with database.write() as session:
+        newest = session.scalars(select(Run).order_by(Run.id.desc())).first()
+        assert newest is not None
+        before = {"connection_id": newest.connection_id, "company_id": newest.company_id}
+        earlier = clock.now() - timedelta(days=1)
+        session.add(Run(kind="daily", doc_type="sales_receipt", state=RunState.FAILED, counts={},
+                        made_at=earlier, ended_at=earlier, error="No answer", **before)
+                    )  # fmt: skip
+    page = visit("farah").text("/c")
+    pill = page[page.index('class="pill') :].partition("</td>")[0]
+    assert pill.startswith('class="pill t-bad"')
+    assert "Failed 11/19" in plain(pill)
+    assert "No answer" in pill
+
+
 def test_what_stops_a_target_comes_before_how_the_last_sync_of_another_went(
     visit: Callable[..., Any], database: Database, clock: SetClock
 ) -> None:
