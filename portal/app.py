@@ -24,7 +24,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from jinja2 import Environment, StrictUndefined
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import IntegerConverter, Map, PathConverter
 
 from connectors.transport.clock import Clock
@@ -103,6 +103,12 @@ TOLD = {
     503: ("Too much is being sent here at once.", "Nothing was read. Repeat it in a few seconds."),
     500: ("Something went wrong in Clearpost.", "Nothing was sent. Tell us the request id below."),
 }
+OF_CALLS = {
+    404: ("There is no such call.", "GET …/openapi.json lists all calls."),
+    405: ("This call has another method.", "The header Allow names it."),
+    413: ("The body is too large.", "Nothing was read. The limit is 1 MB a call."),
+}
+"""The same to programs, of the interface for them."""
 DATABASE_BUSY = ("Clearpost is busy.", "Nothing was changed. Repeat it in a few seconds.")
 BUSY_SECONDS = 10
 log = logger("clearpost.portal")
@@ -265,6 +271,8 @@ def _http_problem(error: HTTPException) -> ResponseReturnValue:
     }
     if error.code in waits:
         answer.headers["Retry-After"] = str(waits[HTTPStatus(error.code)])
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return answer
 
 
@@ -285,7 +293,8 @@ def logged_path() -> str:
 
 
 def _problem(status: int, words: tuple[str, str] | None = None) -> Response:
-    title, told = words or TOLD.get(status, TOLD[400 if status < 500 else 500])
+    of_calls = OF_CALLS.get(status) if request.path.startswith("/api/") else None
+    title, told = words or of_calls or TOLD.get(status, TOLD[400 if status < 500 else 500])
     if (
         request.path.startswith(("/hooks/", "/api/"))
         or request.accept_mimetypes.best == "application/json"

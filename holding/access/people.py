@@ -253,6 +253,15 @@ def companies_of(session: Session, person_id: int) -> tuple[OwnCompany, ...]:
     return _OWN.each(session.execute(query))
 
 
+def first_reader(session: Session, role: str) -> tuple[str, int] | None:
+    """The code of the oldest company that is live and has somebody of a role, and that person."""
+    query = select(Company.code, Person.id).join(Membership, Membership.company_id == Company.id)
+    query = query.join(Person, Person.id == Membership.person_id)
+    query = query.where(Company.live, Person.active, Membership.role == role)
+    row = session.execute(query.order_by(Company.id, Person.id).limit(1)).first()
+    return (row.code, row.id) if row else None
+
+
 def who_may(
     session: Session,
     company_id: int,

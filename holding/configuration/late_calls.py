@@ -5,12 +5,14 @@ things wait (holding/workload/long_waits.py), sources that are asked: their inte
 """
 
 from datetime import datetime, timedelta
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 
 from holding.store.together import Question
 from holding.tables import Connection, Delivery, Event, Record, Version
+from holding.tables.columns import Moment
 
 LONG: Final = timedelta(minutes=10)
 LATELY: Final = timedelta(hours=1)
@@ -18,27 +20,12 @@ HISTORY: Final = timedelta(hours=6)
 """What changed at its source longer ago than this was sent on purpose: it did not wait there."""
 LAST_EVENTS: Final = 500  # so far back is looked for late arrivals
 HOOK: Final = "webhook"
+_SINCE: Final = bindparam("calls_since", type_=Moment)
 
 
 def late_calls(company_id: int, now: datetime) -> Question[dict[str, tuple[int, timedelta]]]:
     """Name of a source -> how many changes it told late, and how late the latest of them was."""
-    lately = (
-        select(Event.record_id)
-        .where(Event.company_id == company_id)
-        .order_by(Event.id.desc())
-        .limit(LAST_EVENTS)
-        .subquery()
-    )
-    rows = yield (
-        select(Connection.name, Version.at, Version.stamp)
-        .select_from(Record)
-        .join(Version, Version.id == Record.version_id)
-        .join(Delivery, Delivery.id == Version.delivery_id)
-        .join(Connection, Connection.id == Record.source_id)
-        .where(Record.company_id + 0 == company_id)  # by the events, not by all of the company
-        .where(Record.id.in_(select(lately.c.record_id)))
-        .where(Version.at > now - LATELY, Version.stamp.is_not(None), Delivery.kind == HOOK)
-    )
+    rows = yield _lately(company_id).params({_SINCE.key: now - LATELY})
     late: dict[str, tuple[int, timedelta]] = {}
     for name, at, stamp in rows:
         length = _after(at, stamp or "")
@@ -46,6 +33,27 @@ def late_calls(company_id: int, now: datetime) -> Question[dict[str, tuple[int, 
             count, longest = late.get(name, (0, length))
             late[name] = (count + 1, max(longest, length))
     return late
+
+
+@lru_cache(maxsize=256)
+def _lately(company_id: int) -> Select[Any, Any, Any]:
+    lately = (
+        select(Event.record_id)
+        .where(Event.company_id == company_id)
+        .order_by(Event.id.desc())
+        .limit(LAST_EVENTS)
+        .subquery()
+    )
+    return (
+        select(Connection.name, Version.at, Version.stamp)
+        .select_from(Record)
+        .join(Version, Version.id == Record.version_id)
+        .join(Delivery, Delivery.id == Version.delivery_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .where(Record.company_id + 0 == company_id)  # by the events, not by all of the company
+        .where(Record.id.in_(select(lately.c.record_id)))
+        .where(Version.at > _SINCE, Version.stamp.is_not(None), Delivery.kind == HOOK)
+    )
 
 
 def _after(at: datetime, stamp: str) -> timedelta:

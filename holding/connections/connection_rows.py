@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, func, select, text, union_all
+from sqlalchemy import BigInteger, Select, bindparam, case, func, select, text, union_all
 from sqlalchemy.orm import Session, aliased
 
 from connectors.contract import ConnectionSide
@@ -170,8 +170,7 @@ def listing(session: Session, company_id: int) -> tuple[ConnectionRow, ...]:
 
 def asked_listing(company_id: int) -> Question[tuple[ConnectionRow, ...]]:
     """The same, as a question."""
-    mine = _columns().where(Connection.company_id == company_id)
-    return CONNECTION.each((yield mine.order_by(Connection.side.desc(), Connection.name)))
+    return CONNECTION.each((yield _ALL.params(whose=company_id)))
 
 
 def one(
@@ -315,4 +314,6 @@ _ONE = _columns().where(
     Connection.company_id == bindparam("company"), Connection.name == bindparam("name")
 )
 _ONE_OF_SIDE = _ONE.where(Connection.side == bindparam("side"))
+_ALL = _columns().where(Connection.company_id == bindparam("whose", type_=BigInteger))
+_ALL = _ALL.order_by(Connection.side.desc(), Connection.name)
 """These stand ready, since each webhook asks: to make one costs as much as its answer."""

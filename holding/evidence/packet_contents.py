@@ -20,7 +20,7 @@ from holding.evidence import audit_notes
 from holding.records import checklist_and_finding, record_rows, trace
 from holding.tables import Approval, Attempt, Connection, Posting, Push, Request, Version
 from holding.tables.columns import table_of
-from rules.values.canonical import plain, sha256_hex
+from rules.values.canonical import dumps, plain, sha256_hex
 
 Redact = Callable[[str], str]
 MOST_TEXT: Final = 1_000_000
@@ -269,3 +269,15 @@ def _text(raw: bytes | None, say: Redact) -> dict[str, Any] | None:
 def _connections(session: Session, ids: set[int]) -> dict[int, str]:
     query = select(Connection.id, Connection.name).where(Connection.id.in_(sorted(ids)))
     return {row.id: row.name for row in session.execute(query)}
+
+
+def attached(told: Mapping[str, Any]) -> dict[str, bytes]:
+    """What of it people open without a program, each as a file: the versions, of which one that is
+    whole has the very hash that its event sealed, and what calls carried, as far as it is told.
+    """
+    found = {f"versions/{one['no']}.json": dumps(one["body"]).encode() for one in told["versions"]}
+    for one in told["requests"]:
+        for word in ("sent", "answer"):
+            if one[word]:
+                found[f"calls/{one['id']}-{word}.txt"] = one[word]["text"].encode()
+    return found

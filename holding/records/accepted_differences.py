@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ScalarSelect, Select, case, func, select, true
@@ -263,6 +264,7 @@ def _rows(*, newest: bool = True) -> Select[Any]:
     )
 
 
+@lru_cache(maxsize=256)
 def _counted(company_id: int) -> Select[Any]:
     change = AcceptedDifference.wanted - AcceptedDifference.posted
     columns: Any = select(

@@ -184,21 +184,22 @@ def pills(
         return {}
     zone = session.get_one(Company, company_id).zone
     stopped = yield from asked_standing({connection_id for connection_id, _ in wanted}, zone)
-    waiting = (yield from _waiting(company_id, stopped)) if stopped else {}
-    runs = yield from _last_runs(wanted)
-    found: dict[Place, Pill] = {}
-    for place in wanted:
-        stop = stopped.get(place[0])
-        ran = _of_run(runs.get(place), zone)
-        if stop is not None and not stop.stops:
-            tone, detail = (ran.tone if ran.detail else stop.tone), f"{ran.detail} {stop.detail}"
-            found[place] = Pill(f"{stop.text} · {ran.text}", tone, detail.strip())
-        elif stop is not None:
-            text = f"{stop.text} · {waiting.get(place, 0):,} waiting"
-            found[place] = replace(stop, text=text)
-        else:
-            found[place] = ran
-    return found
+    waiting = (yield from ready_to_go([company_id], stopped)) if stopped else {}
+    runs = yield from newest_runs(wanted)
+    return {
+        place: shown(stopped.get(place[0]), of_run(runs.get(place), zone), waiting.get(place, 0))
+        for place in wanted
+    }
+
+
+def shown(stop: Pill | None, ran: Pill, waiting: int) -> Pill:
+    """What stops a connection, with what waits there, and how its last run went."""
+    if stop is None:
+        return ran
+    if stop.stops:
+        return replace(stop, text=f"{stop.text} · {waiting:,} waiting")
+    tone, detail = (ran.tone if ran.detail else stop.tone), f"{ran.detail} {stop.detail}"
+    return Pill(f"{stop.text} · {ran.text}", tone, detail.strip())
 
 
 def pill(session: Session, company_id: int, connection_id: int, doc_type: str) -> Pill:
@@ -207,7 +208,8 @@ def pill(session: Session, company_id: int, connection_id: int, doc_type: str) -
     return answer(session, pills(session, company_id, [place]))[place]
 
 
-def _of_run(run: Run | None, zone: str) -> Pill:
+def of_run(run: Run | None, zone: str) -> Pill:
+    """How it went, in a few words."""
     if run is None:
         return Pill("Never synced", "never")
     if run.state in UNDER_WAY:
@@ -217,17 +219,17 @@ def _of_run(run: Run | None, zone: str) -> Pill:
         return Pill(f"Failed {when}", "bad", run.error or "")
     rows = run.counts.get("posted", 0) + run.counts.get("existing", 0)
     failed = run.counts.get("failed", 0)
-    held = f", {failed:,} on hold" if failed else ""
-    return Pill(f"Last sync {when} · {plural(rows, 'document')}{held}", "good")
+    told = f"Last sync {when} · {plural(rows, 'document')}"
+    return Pill(f"{told}, {failed:,} on hold", "near") if failed else Pill(told, "good")
 
 
 def last_run(session: Session, connection_id: int, doc_type: str) -> Run | None:
     """The newest run that sends."""
     place = (connection_id, doc_type)
-    return answer(session, _last_runs([place])).get(place)
+    return answer(session, newest_runs([place])).get(place)
 
 
-def _last_runs(wanted: Collection[Place]) -> Question[dict[Place, Run]]:
+def newest_runs(wanted: Collection[Place]) -> Question[dict[Place, Run]]:
     """The newest run that sends, of each place that has one; each is found by the index."""
     newest = [
         select(Run.id)
@@ -302,11 +304,11 @@ def _stop(
     return Pill(f"{text} {_when(since, zone)}" if since else text, tone, detail, stops=True)
 
 
-def _waiting(company_id: int, ids: Collection[int]) -> Question[dict[Place, int]]:
+def ready_to_go(companies: Collection[int], ids: Collection[int]) -> Question[dict[Place, int]]:
     """How many documents wait to be sent, by place; from the index of those that are not done."""
     rows = yield (
         select(Posting.connection_id, Posting.doc_type, func.count())
-        .where(Posting.company_id == company_id, text(_OPEN))
+        .where(Posting.company_id.in_(companies), text(_OPEN))
         .where(Posting.connection_id.in_(ids), Posting.state == PostingState.READY)
         .group_by(Posting.connection_id, Posting.doc_type)
     )

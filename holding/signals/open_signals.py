@@ -6,6 +6,7 @@ one begins and ends (raising.py).
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Select
@@ -109,8 +110,13 @@ def listing(session: Session, company_id: int) -> tuple[SignalRow, ...]:
 
 def asked_listing(company_id: int) -> Question[tuple[SignalRow, ...]]:
     """The same, as a question."""
-    query = _signals(company_id).where(Signal.cleared_at.is_(None))
-    return SIGNAL.each((yield query.order_by(Signal.id)))
+    return SIGNAL.each((yield _open_ones(company_id)))
+
+
+@lru_cache(maxsize=256)
+def _open_ones(company_id: int) -> Select[Any]:
+    """Made once a company: every dashboard asks."""
+    return _signals(company_id).where(Signal.cleared_at.is_(None)).order_by(Signal.id)
 
 
 def ended(session: Session, company_id: int, most: int = ENDED_SHOWN) -> tuple[SignalRow, ...]:

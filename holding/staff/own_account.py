@@ -76,6 +76,12 @@ def taste(settings: Mapping[str, Any]) -> Taste:
     )
 
 
+def languages(session: Session) -> frozenset[str]:
+    """Those that people chose for their pages."""
+    rows = session.scalars(select(Person.settings).where(Person.active))
+    return frozenset(filter(None, (taste(one or {}).language for one in rows)))
+
+
 def key_of(token: str) -> str:
     """What names the session of this token."""
     return sessions.digest(token)[:KEY]

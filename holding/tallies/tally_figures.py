@@ -11,10 +11,20 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from heapq import nsmallest
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, or_, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from holding.access.reach import narrowed
@@ -60,7 +70,7 @@ class Figure:
         self.records += one.records
         if len(looks) > 1 and len({look.cause for look in looks}) > 1:
             self.several += one.records
-        currency, minor, blank = _money(one, looks)
+        currency, minor, blank = money_of(one, looks)
         self.blank += blank
         self.money[currency] = self.money.get(currency, 0) + minor
         self.known[currency] = self.known.get(currency, 0) + one.records - blank
@@ -71,7 +81,7 @@ class Figure:
         return self
 
 
-def _money(one: Tallied, looks: Sequence[Look]) -> tuple[str, int, int]:
+def money_of(one: Tallied, looks: Sequence[Look]) -> tuple[str, int, int]:
     """Currency, money, and how many have none; by the holds asked for where they do not agree."""
     if one.shape.own is None:
         return one.currency, one.minor, one.blank
@@ -85,7 +95,7 @@ def _money(one: Tallied, looks: Sequence[Look]) -> tuple[str, int, int]:
 def whole_records(session: Session, companies: Sequence[int]) -> dict[int, list[Tallied]]:
     """Company -> what its records with open holds look like, at this moment."""
     found: dict[int, list[Tallied]] = {company_id: [] for company_id in companies}
-    for one in _read(session, companies, HoldTally.cause_id == WHOLE_RECORD):
+    for one in _read(session, companies, _whole(tuple(companies))):
         if one.cause_id == WHOLE_RECORD:
             found[one.company_id].append(one)
     return found
@@ -95,9 +105,25 @@ def all_of(session: Session, company_id: int, *, fine: bool = False) -> list[Tal
     """The same of one company, and once more for each cause, where `fine` by source, target, and
     bands of amount and age, too.
     """
+    return _chosen(_read(session, [company_id], _all_of(company_id, fine=fine)), fine=fine)
+
+
+@lru_cache(maxsize=256)
+def _whole(companies: tuple[int, ...]) -> CompoundSelect[Any]:
+    """Made once, as the next: to make it takes longer than to run it."""
+    return kept(companies, HoldTally.cause_id == WHOLE_RECORD, _marked(companies))
+
+
+@lru_cache(maxsize=256)
+def _all_of(company_id: int, *, fine: bool) -> CompoundSelect[Any]:
     of_cause = HoldTally.cause_id > FINE if fine else HoldTally.cause_id.between(1, FINE)
     part = or_(HoldTally.cause_id == WHOLE_RECORD, of_cause)
-    return _chosen(_read(session, [company_id], part), fine=fine)
+    return kept([company_id], part, _marked([company_id]))
+
+
+def _marked(companies: Sequence[int]) -> Select[int]:
+    """The records that are marked."""
+    return select(TallyMark.record_id).where(TallyMark.company_id.in_(companies))
 
 
 def _chosen(rows: Iterable[Tallied], *, fine: bool) -> list[Tallied]:
@@ -120,7 +146,9 @@ def asked_of_causes(
     """The same, asked with other questions."""
     if not causes:
         return {}
-    rows = yield from _asked(session, [company_id], bulk.among(HoldTally.cause_id, causes))
+    part = bulk.among(HoldTally.cause_id, causes)
+    query = kept([company_id], part, _marked([company_id]))
+    rows = yield from _asked(session, [company_id], query)
     wanted = {*causes}
     return by((one for one in rows if one.cause_id in wanted), lambda one, _: (one.cause_id,))
 
@@ -139,32 +167,32 @@ def _live(rows: Iterable[Any]) -> Iterable[Tallied]:
 
 
 def _read(
-    session: Session, companies: Sequence[int], part: ColumnElement[bool]
+    session: Session, companies: Sequence[int], query: CompoundSelect[Any]
 ) -> Iterable[Tallied]:
-    return answer(session, _asked(session, companies, part))
+    return answer(session, _asked(session, companies, query))
 
 
 def _asked(
-    session: Session, companies: Sequence[int], part: ColumnElement[bool]
+    session: Session, companies: Sequence[int], query: CompoundSelect[Any]
 ) -> Question[list[Tallied]]:
     if narrowed(session):  # the tally is of all sources
         theirs = folding.HELD.where(Hold.company_id.in_(companies))
         return list(_live((yield theirs)))
     marked, found = False, []
-    marks = select(TallyMark.record_id).where(TallyMark.company_id.in_(companies))
-    rows = yield kept(companies, part, marks)
-    for company_id, cause_id, text, currency, records, minor, blank in rows.all():
+    for row in (yield query).all():
+        company_id, cause_id, text, currency, records, minor, blank = row
         if company_id is None:
             marked = bool(records)
             continue
-        of, count = shape(text), int(records)
-        found.append(Tallied(company_id, cause_id, of, currency, count, int(minor), int(blank)))
+        found.append(Tallied(company_id, cause_id, shape(text), currency, records, minor, blank))
     if marked:
-        found += _live((yield folding.HELD.where(Hold.record_id.in_(marks))))
+        found += _live((yield folding.HELD.where(Hold.record_id.in_(_marked(companies)))))
     return found
 
 
-def kept(companies: Sequence[int], part: ColumnElement[bool], stale: Select[Any]) -> Any:
+def kept(
+    companies: Sequence[int], part: ColumnElement[bool], stale: Select[Any]
+) -> CompoundSelect[Any]:
     """The tally; what it has of stale records, negative; and in a row without a company whether any
     is marked.
     """
@@ -173,8 +201,9 @@ def kept(companies: Sequence[int], part: ColumnElement[bool], stale: Select[Any]
         select(
             TalliedRecord.tally_id,
             func.count().label("records"),
-            func.coalesce(func.sum(TalliedRecord.minor), 0).label("minor"),
-            func.sum(case((TalliedRecord.minor.is_(None), 1), else_=0)).label("blank"),
+            # whole numbers, as those that are kept: of a sum PostgreSQL makes decimals of all rows
+            cast(func.coalesce(func.sum(TalliedRecord.minor), 0), BigInteger).label("minor"),
+            func.count().filter(TalliedRecord.minor.is_(None)).label("blank"),
         )
         .where(TalliedRecord.record_id.in_(stale))
         .group_by(TalliedRecord.tally_id)
@@ -218,44 +247,6 @@ def by(
         for key, mine in looks.items():
             found[key].add(one, mine)
     return {key: one.whole() for key, one in found.items() if one.records}
-
-
-def worst_causes(
-    rows: Iterable[Tallied],
-    asked: Callable[[Look], bool],
-    most: int,
-    after: tuple[int, int] | None = None,
-) -> tuple[dict[int, Figure], int]:
-    """Causes with the records that have a hold which is asked for, most money of the books first,
-    then by id: as many, behind the money and id of one where that is given; and how many there are
-    in all. Of rows of causes, of which many have one shape: each is looked at once.
-    """
-    fitting: dict[int, list[Look]] = {}  # by the shape's place in memory: `shape` makes each once
-    records: dict[int, int] = defaultdict(int)
-    book: dict[int, int] = defaultdict(int)
-    found = []
-    for one in rows:
-        looks = fitting.get(id(one.shape))
-        if looks is None:
-            looks = fitting[id(one.shape)] = [look for look in one.shape.looks if asked(look)]
-        if not looks:
-            continue
-        found.append(one)
-        records[one.cause_id] += one.records
-        if one.shape.own is None:  # nearly all: thousands are gone through for a page
-            currency, minor = one.currency, one.minor
-        else:
-            currency, minor, _ = _money(one, looks)
-        if not currency:
-            book[one.cause_id] += minor
-    every = [(-book[key], key) for key, count in records.items() if count]
-    behind = (-after[0], after[1]) if after else None
-    listed = [place for place in every if behind is None or place > behind]
-    top = {key: Figure() for _, key in nsmallest(most, listed)}
-    for one in found:
-        if one.cause_id in top:
-            top[one.cause_id].add(one, fitting[id(one.shape)])
-    return {key: one.whole() for key, one in top.items()}, len(every)
 
 
 def held(session: Session, company_id: int) -> Select[int]:

@@ -9,9 +9,10 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
-from sqlalchemy import Row, func, select, text, tuple_
+from sqlalchemy import Row, Select, func, select, text, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from holding.store.row_objects import Columns, known, of
@@ -168,21 +169,46 @@ LATE_ROW = Columns(
 )
 
 
+MOST: Final = 10_000
+"""More than that are not counted: the dashboard would wait for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Late:
-    """Some late documents, and how many there are in all."""
+    """Some late documents, and how many there are in all, as far as they are counted."""
 
     rows: tuple[LateRow, ...]
     count: int
+
+    @property
+    def more(self) -> bool:
+        """Whether there are more than were counted."""
+        return self.count > MOST
+
+    @property
+    def counted(self) -> int:
+        """How many there are at least."""
+        return min(self.count, MOST)
 
 
 def listing(
     company_id: int, after: tuple[datetime, int] | None = None, most: int = A_PAGE
 ) -> Question[Late]:
     """The oldest late documents, those behind a place in the list where one is named."""
+    query = _first_late(company_id, most)
+    if after is not None:
+        query = query.where(tuple_(Posting.finished_at, Posting.id) > after)
+    found = yield query
+    read, rows = LATE_ROW.reader(found), found.all()
+    return Late(tuple(map(read, rows)), rows[0].in_all if rows else 0)
+
+
+@lru_cache(maxsize=256)
+def _first_late(company_id: int, most: int) -> Select[Any]:
     mine = (Posting.company_id == company_id, LATE)
-    in_all = select(func.count()).select_from(Posting).where(*mine).scalar_subquery()
-    query = (
+    some = select(Posting.id).where(*mine).limit(MOST + 1).subquery()
+    in_all = select(func.count()).select_from(some).scalar_subquery()
+    return (
         LATE_ROW.select(in_all.label("in_all"))
         .join(Record, Record.id == Posting.record_id)
         .join(Connection, Connection.id == Record.source_id)
@@ -194,8 +220,3 @@ def listing(
         .order_by(Posting.finished_at, Posting.id)
         .limit(most)
     )
-    if after is not None:
-        query = query.where(tuple_(Posting.finished_at, Posting.id) > after)
-    found = yield query
-    read, rows = LATE_ROW.reader(found), found.all()
-    return Late(tuple(map(read, rows)), rows[0].in_all if rows else 0)

@@ -7,88 +7,49 @@ Here: reads, sums over whole states. Not here: groups by cause (filters.py) and 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Date,
     Row,
+    Select,
     and_,
     case,
     cast,
+    exists,
     func,
     literal,
     null,
     or_,
     select,
-    union,
     union_all,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import aliased
 
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
 from holding.store.sums import most_first
 from holding.store.together import Question
 from holding.tables import (
-    Cause,
-    Company,
     Connection,
     Hold,
     Person,
     Posting,
     Record,
-    RulesetVersion,
     Team,
 )
 from holding.tables.columns import among_words
-from holding.tables.decisions import HOLD_CLOSED, HOLD_OPEN
+from holding.tables.decisions import HOLD_CLOSED, HOLD_OPEN, is_open
 from holding.tables.postings import BOOKED_STATES
 from holding.tables.row_states import RecordState
 from holding.tallies import tally_figures
 from holding.tallies.shapes import Look
-from holding.words import Sums, by_key
+from holding.words import Sums, added, by_key
 from holding.worklist.filters import Held
 from rules.values.posting_states import PostingState
-
-
-@dataclass(frozen=True, slots=True)
-class CompanyRow:
-    """The company of a page."""
-
-    id: int
-    code: str
-    name: str
-    zone: str
-    currency: str
-    revision: int
-    ruleset_no: int | None
-    ruleset_version_id: int | None
-    live: bool
-    ages_from: datetime | None
-
-
-def company(session: Session, code: str) -> CompanyRow | None:
-    """The company with this code; its rules in force are loaded with it, for most pages ask."""
-    of_rules = RulesetVersion.id == Company.ruleset_version_id
-    query = select(Company, RulesetVersion).outerjoin(RulesetVersion, of_rules)
-    row = session.execute(query.where(Company.code == code)).first()
-    if row is None:
-        return None
-    found, rules = row.Company, row.RulesetVersion
-    return CompanyRow(
-        id=found.id,
-        code=found.code,
-        name=found.name,
-        zone=found.zone,
-        currency=found.currency,
-        revision=found.revision,
-        ruleset_no=rules.no if rules else None,
-        ruleset_version_id=found.ruleset_version_id,
-        live=found.live,
-        ages_from=found.ages_from,
-    )
-
 
 _STANDS = Posting.state == PostingState.POSTED
 POSTED = ("posted", "reversed")
@@ -191,6 +152,12 @@ def owners_since(
     company_id: int, people: Sequence[int]
 ) -> Question[dict[tuple[int | None, int | None], Row[Any]]]:
     """(person, team of what nobody took) -> its name, and since when its oldest hold waits."""
+    rows = yield _since(company_id, tuple(people))
+    return {(row.person_id, row.team_id): row for row in rows if row.since is not None}
+
+
+@lru_cache(maxsize=256)
+def _since(company_id: int, people: tuple[int, ...]) -> CompoundSelect[Any]:
     first = select(func.min(Hold.opened_at)).where(Hold.company_id == company_id, HOLD_OPEN)
     taken = first.where(Hold.person_id == Person.id).correlate(Person).scalar_subquery()
     left = select(Hold.opened_at).where(Hold.company_id == company_id, HOLD_OPEN)
@@ -199,23 +166,25 @@ def owners_since(
     left = left.order_by(Hold.person_id, Hold.opened_at).limit(1)
     team = left.correlate(Team).scalar_subquery()
     none = literal(None, Person.id.type)
-    rows = yield (
-        union_all(
-            select(
-                Person.id.label("person_id"),
-                none.label("team_id"),
-                Person.name.label("owner"),
-                taken.label("since"),
-            ).where(bulk.among(Person.id, people)),
-            select(none, Team.id, Team.shown, team).where(Team.company_id == company_id),
-        )
+    return union_all(
+        select(
+            Person.id.label("person_id"),
+            none.label("team_id"),
+            Person.name.label("owner"),
+            taken.label("since"),
+        ).where(bulk.among(Person.id, people)),
+        select(none, Team.id, Team.shown, team).where(Team.company_id == company_id),
     )
-    return {(row.person_id, row.team_id): row for row in rows if row.since is not None}
 
 
 def oldest(company_id: int) -> Question[Oldest | None]:
     """The open hold that waits longest."""
-    found = yield (
+    return OLDEST.first((yield _first_open(company_id)))
+
+
+@lru_cache(maxsize=256)
+def _first_open(company_id: int) -> Select[Any]:
+    return (
         OLDEST.select()
         .join(Record, Record.id == Hold.record_id)
         .outerjoin(Person, Person.id == Hold.person_id)
@@ -224,30 +193,39 @@ def oldest(company_id: int) -> Question[Oldest | None]:
         .order_by(Hold.opened_at, Hold.id)
         .limit(1)
     )
-    return OLDEST.first(found)
 
 
-def kept_out(company_id: int, since: datetime) -> Question[Kept]:
-    """What is held as a duplicate, or was since then and ended without a posting."""
-    live = (Cause.company_id == company_id, Cause.error_class == DUPLICATE, Cause.records > 0)
-    causes = yield select(Cause.id).where(*live)
-    # by the causes that were found: PostgreSQL reads all holds for those of a join
-    held = bulk.among(Hold.cause_id, [cause.id for cause in causes])
-    still = select(Hold.record_id).where(held, HOLD_OPEN)
+def kept_out(company_id: int, held: Held, since: datetime, books: str) -> Question[Kept]:
+    """What is held as a duplicate, as the holding area says it, or was since then and ended without
+    a posting; each record once.
+    """
+    still = tally_figures.figure(held.rows, lambda look: look.error_class == DUPLICATE)
+    rows = (yield _ended(company_id, since)).all()
+    ended = [{"" if code == books else code: int(minor)} for code, _, minor in rows if minor]
+    return Kept(
+        records=still.records + sum(records for _, records, _ in rows),
+        money=added([still.money, *ended]),
+    )
+
+
+@lru_cache(maxsize=256)
+def _ended(company_id: int, since: datetime) -> Select[str, int, int | None]:
+    """The records of duplicates that ended so, by currency. Made once a day and company, as are the
+    other statements here: to make one takes longer than to run it.
+    """
+    again = aliased(Hold)
+    still = exists().where(again.record_id == Record.id, is_open(again.state))
+    still = still.where(again.error_class == DUPLICATE)
     ended = (
         select(Hold.record_id)
-        .join(Record, Record.id == Hold.record_id)
         .where(Hold.company_id == company_id, Hold.closed_at >= since, HOLD_CLOSED)
-        .where(Hold.error_class == DUPLICATE, Record.state.in_(IGNORED))
+        .where(Hold.error_class == DUPLICATE)
     )
-    query = (
+    return (
         select(Record.currency, func.count(), func.sum(Record.amount))
-        .where(Record.id.in_(union(still, ended)))
+        .where(Record.id.in_(ended), Record.state.in_(IGNORED), ~still)
         .group_by(Record.currency)
     )
-    rows = (yield query).all()
-    money = by_key((None, currency, minor) for currency, _, minor in rows)
-    return Kept(records=sum(records for _, records, _ in rows), money=money.get(None, {}))
 
 
 def standing(
@@ -255,6 +233,18 @@ def standing(
 ) -> Question[tuple[Sum, tuple[Day, ...]]]:
     """Where records stand: those first seen since a moment, and those of the last document days."""
     first = last - timedelta(days=count - 1)
+    found: dict[date | None, dict[str, int]] = {}
+    for row in (yield _standing(company_id, moment, first, last)):
+        found.setdefault(row.day, {})[row.state] = row.records
+    each = [first + timedelta(days=n) for n in range(count)]
+    return (
+        Sum(**_summed(found.get(None, {}))),
+        tuple(Day(day=day, **_summed(found.get(day, {}))) for day in each),
+    )
+
+
+@lru_cache(maxsize=256)
+def _standing(company_id: int, moment: datetime, first: date, last: date) -> CompoundSelect[Any]:
     seen = (
         select(cast(null(), Date).label("day"), Record.state, func.count().label("records"))
         .where(Record.company_id == company_id, Record.seen_at >= moment)
@@ -265,29 +255,13 @@ def standing(
         .where(Record.company_id == company_id, Record.doc_date >= first, Record.doc_date <= last)
         .group_by(Record.doc_date, Record.state)
     )
-    found: dict[date | None, dict[str, int]] = {}
-    for row in (yield union_all(seen, dated)):
-        found.setdefault(row.day, {})[row.state] = row.records
-    each = [first + timedelta(days=n) for n in range(count)]
-    return (
-        Sum(**_summed(found.get(None, {}))),
-        tuple(Day(day=day, **_summed(found.get(day, {}))) for day in each),
-    )
+    return union_all(seen, dated)
 
 
 def booked(company_id: int, last: date, count: int = 14) -> Question[tuple[Booked, ...]]:
     """What was posted of the last document days, as the targets have it; each type on its own."""
     first = last - timedelta(days=count - 1)
-    mine = (Connection.company_id == company_id, Connection.side == "target")
-    targets = select(Connection.id).where(*mine)
-    place = (Posting.connection_id, Posting.doc_date, Posting.doc_type)
-    foreign = case((Posting.book.is_(None), Posting.amount))
-    rows = yield (
-        select(*place, Posting.currency, func.sum(Posting.book), func.sum(foreign))
-        .where(Posting.connection_id.in_(targets), Posting.doc_date.between(first, last))
-        .where(among_words(Posting.state, BOOKED_STATES), or_(_STANDS, there_and_taken_back()))
-        .group_by(*place, Posting.state, Posting.currency)  # by its index: nothing is sorted
-    )
+    rows = yield _booked(company_id, first, last)
     each = [
         ((day, doc_type), code, minor)
         for _, day, doc_type, currency, book, amount in rows
@@ -297,6 +271,22 @@ def booked(company_id: int, last: date, count: int = 14) -> Question[tuple[Booke
     for (day, doc_type), money in by_key(each).items():
         found[day][doc_type] = money
     return tuple(Booked(day, money) for day, money in found.items())
+
+
+@lru_cache(maxsize=256)
+def _booked(
+    company_id: int, first: date, last: date
+) -> Select[int, date | None, str, str, int | None, Any]:
+    mine = (Connection.company_id == company_id, Connection.side == "target")
+    targets = select(Connection.id).where(*mine)
+    place = (Posting.connection_id, Posting.doc_date, Posting.doc_type)
+    foreign = case((Posting.book.is_(None), Posting.amount))
+    return (
+        select(*place, Posting.currency, func.sum(Posting.book), func.sum(foreign))
+        .where(Posting.connection_id.in_(targets), Posting.doc_date.between(first, last))
+        .where(among_words(Posting.state, BOOKED_STATES), or_(_STANDS, there_and_taken_back()))
+        .group_by(*place, Posting.state, Posting.currency)  # by its index: nothing is sorted
+    )
 
 
 def there_and_taken_back() -> ColumnElement[bool]:

@@ -7,10 +7,10 @@ Here: the filter, its terms in SQL, the same asked of tallied shapes, and counts
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.exceptions.bulk_acts import MOST
@@ -187,17 +187,7 @@ def held(session: Session, company_id: int, person_id: int | None, *, fine: bool
     """Read it, in two statements, or three where something has changed a moment ago; of causes by
     fine shapes where that is asked for.
     """
-    uncertain = (
-        select(func.count()).where(Posting.company_id == company_id, UNCERTAIN).scalar_subquery()
-    )
-    own = (TeamMember.team_id == Team.id) & (TeamMember.person_id == person_id)
-    rows = session.execute(
-        select(Company.id, Team.id.label("team_id"), Team.shown.label("name"))
-        .add_columns(TeamMember.person_id.label("own"), uncertain.label("uncertain"))
-        .outerjoin(Team, Team.company_id == Company.id)
-        .outerjoin(TeamMember, own)
-        .where(Company.id == company_id)
-    ).all()
+    rows = session.execute(_teams(company_id, person_id)).all()
     tally = tally_figures.all_of(session, company_id, fine=fine)
     return Held(
         rows=[one for one in tally if one.cause_id == WHOLE_RECORD],
@@ -205,6 +195,22 @@ def held(session: Session, company_id: int, person_id: int | None, *, fine: bool
         teams={row.team_id: row.name for row in rows if row.team_id is not None},
         own_teams=frozenset(row.team_id for row in rows if row.own is not None),
         uncertain=rows[0].uncertain if rows else 0,
+    )
+
+
+@lru_cache(maxsize=256)
+def _teams(company_id: int, person_id: int | None) -> Select[Any]:
+    """The teams of a company, which of them the person is in, and how many are uncertain."""
+    uncertain = (
+        select(func.count()).where(Posting.company_id == company_id, UNCERTAIN).scalar_subquery()
+    )
+    own = (TeamMember.team_id == Team.id) & (TeamMember.person_id == person_id)
+    return (
+        select(Company.id, Team.id.label("team_id"), Team.shown.label("name"))
+        .add_columns(TeamMember.person_id.label("own"), uncertain.label("uncertain"))
+        .outerjoin(Team, Team.company_id == Company.id)
+        .outerjoin(TeamMember, own)
+        .where(Company.id == company_id)
     )
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, Subquery, func, select
@@ -20,7 +21,7 @@ from holding.store.together import Question
 from holding.tables import Cause, Connection, Hold, Posting, Record, Team, Version
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.row_states import RecordState
-from holding.tallies import tally_figures
+from holding.tallies import cause_figures
 from holding.tallies.tally_figures import Figure
 from holding.words import Sums
 from holding.worklist import filters
@@ -166,46 +167,51 @@ def _listed(
     """The groups of a page, as many as are wanted; their titles are told apart from all of them."""
     if not top:
         return ()
-    ids, shown = list(top), list(top)[:most]
+    columns, query = _asked(company_id, wanted, tuple(top), most)
+    known = {group.id: group for group in columns.each((yield query))}
+    each = (
+        replace(known[i], records=one.records, book=one.money.get("", 0), money=one.money)
+        for i, one in top.items()
+    )
+    return _apart(list(each), most)
+
+
+@lru_cache(maxsize=128)
+def _asked(
+    company_id: int, wanted: Filter, ids: tuple[int, ...], most: int
+) -> tuple[Columns[Group], Select[Any]]:
+    """The statement for these, and what reads its rows: made once, while they stay the same."""
     own = select(Cause.label).where(bulk.among(Cause.id, ids))
     live = (Cause.company_id == company_id, Cause.records > 0, Cause.label.in_(own))
     named = select(Cause.label, func.count().label("alike")).where(*live).group_by(Cause.label)
     alike = named.subquery("named")
-    mine = (*terms(company_id, wanted), Hold.cause_id == Cause.id, bulk.among(Cause.id, shown))
+    mine = (*terms(company_id, wanted), Hold.cause_id == Cause.id, bulk.among(Cause.id, ids[:most]))
     since = select(func.min(Hold.opened_at)).where(*mine).correlate(Cause).scalar_subquery()
     columns = _group_columns(since, alike)
-    found = yield (
-        columns.select()
-        .outerjoin(alike, alike.c.label == Cause.label)
-        .outerjoin(Team, Team.id == Cause.team_id)
-        .where(Cause.company_id == company_id, bulk.among(Cause.id, ids))
-    )
-    known = {group.id: group for group in columns.each(found)}
-    return _apart(
-        [
-            replace(known[i], records=one.records, book=one.money.get("", 0), money=one.money)
-            for i, one in top.items()
-        ]
-    )[:most]
+    query = columns.select().outerjoin(alike, alike.c.label == Cause.label)
+    query = query.outerjoin(Team, Team.id == Cause.team_id)
+    return columns, query.where(Cause.company_id == company_id, bulk.among(Cause.id, ids))
 
 
 def _page(
     wanted: Filter, held: Held, after: tuple[int, int] | None = None
 ) -> tuple[dict[int, Figure], int]:
     """Cause -> the records that it blocks, one more than a page has; and how many there are."""
-    rows = [one for one in held.causes if not wanted.causes or one.cause_id in wanted.causes]
+    rows = held.causes
+    if wanted.causes:
+        rows = [one for one in rows if one.cause_id in wanted.causes]
     asked = filters.asked(held, wanted)
-    return tally_figures.worst_causes(rows, asked, GROUPS_A_PAGE + 1, after)
+    return cause_figures.worst_causes(rows, asked, GROUPS_A_PAGE + 1, after)
 
 
-def _apart(found: Sequence[Group]) -> tuple[Group, ...]:
-    """The groups with their titles; where another one that blocks something has the same, with
-    what tells this one from it.
+def _apart(found: Sequence[Group], most: int) -> tuple[Group, ...]:
+    """The first groups with their titles; where another one that blocks something has the same,
+    with what tells this one from it.
     """
     count = Counter(titled(group.label) for group in found)
     return tuple(
         replace(group, label=_title(group, single=count[titled(group.label)] == 1))
-        for group in found
+        for group in found[:most]
     )
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding.store import bulk
@@ -24,10 +24,8 @@ from holding.tables import (
     Posting,
     Run,
     TeamMember,
-    Throttle,
 )
 from holding.tables.decisions import HOLD_OPEN
-from holding.tables.row_states import BreakerState
 from holding.tallies import tally_figures
 from holding.tallies.tally_figures import Figure
 from holding.words import Sums, added
@@ -37,9 +35,9 @@ from holding.worklist import filters
 @dataclass(frozen=True, slots=True)
 class CompanyLine:
     """One company. `held`: records with an open exception, `mine` of them are the person's or wait
-    in one of their teams; `stopped` of its `targets` are paused or out of reach;
-    their names, and those of its sources, are one text each. `synced_at`: when a sync last ended,
-    or a document was last posted.
+    in one of their teams. The names of its `targets`, and those of its sources, are one text each.
+    `synced_at`: when a sync last ended, or a document was last posted. `connected`: each target as
+    company, id, name, connector.
     """
 
     id: int
@@ -53,10 +51,11 @@ class CompanyLine:
     mine: int
     oldest_at: datetime | None
     targets: int
-    stopped: int
     source_names: str
     target_names: str
     synced_at: datetime | None
+    zone: str
+    connected: tuple[tuple[int, int, str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +70,15 @@ class _Held:
     source_names: str
     target_names: str
     synced_at: datetime | None
+    connected: tuple[tuple[int, int, str, str], ...]
 
 
 def own_companies(session: Session, person_id: int) -> tuple[CompanyLine, ...]:
     """Every company in which the person has a role, the most money on hold first."""
-    stopped = or_(Connection.paused_at.is_not(None), Throttle.breaker != BreakerState.CLOSED)
     rows = session.execute(
-        select(
-            Company,
-            Membership.role,
-            func.count(Connection.id),
-            func.sum(case((stopped, 1), else_=0)),
-        )
+        select(Company, Membership.role)
         .join(Membership, Membership.company_id == Company.id)
-        .outerjoin(
-            Connection, (Connection.company_id == Company.id) & (Connection.side == "target")
-        )
-        .outerjoin(Throttle, Throttle.connection_id == Connection.id)
         .where(Membership.person_id == person_id)
-        .group_by(Company.id, Membership.role)
         .order_by(Company.name, Membership.role)
     ).all()
     roles: dict[int, list[str]] = defaultdict(list)
@@ -114,7 +103,7 @@ def oldest(lines: Sequence[CompanyLine]) -> CompanyLine | None:
 
 
 def _line(row: Any, roles: Sequence[str], held: _Held) -> CompanyLine:
-    company, _, targets, stopped = row
+    company, _ = row
     return CompanyLine(
         id=company.id,
         code=company.code,
@@ -126,11 +115,12 @@ def _line(row: Any, roles: Sequence[str], held: _Held) -> CompanyLine:
         money=held.figure.money,
         mine=held.mine,
         oldest_at=held.oldest_at,
-        targets=targets,
-        stopped=int(stopped or 0),
+        targets=len(held.connected),
         source_names=held.source_names,
         target_names=held.target_names,
         synced_at=held.synced_at,
+        zone=company.zone,
+        connected=held.connected,
     )
 
 
@@ -145,12 +135,13 @@ def _held(session: Session, person_id: int, companies: Sequence[int]) -> dict[in
     told = {row.id: row for row in rows}
     teams = select(TeamMember.team_id).where(TeamMember.person_id == person_id)
     my_teams = frozenset(session.scalars(teams))
-    found, posted = {}, _posted(session, companies)
+    found, connected = {}, _targets(session, companies)
     for company_id, tallied in tally_figures.whole_records(session, companies).items():
         everything = tally_figures.figure(tallied, lambda _look: True)
         mine = tally_figures.figure(tallied, lambda look: filters.own(look, person_id, my_teams))
         one = told[company_id]
-        synced = max(filter(None, (one.ended_at, posted.get(company_id))), default=None)
+        targets = connected.get(company_id, [])
+        synced = max(filter(None, (one.ended_at, *(row.at for row in targets))), default=None)
         found[company_id] = _Held(
             figure=everything,
             mine=mine.records,
@@ -158,6 +149,7 @@ def _held(session: Session, person_id: int, companies: Sequence[int]) -> dict[in
             source_names=one.sources or "",
             target_names=one.targets or "",
             synced_at=synced,
+            connected=tuple((company_id, row.id, row.name, row.connector) for row in targets),
         )
     return found
 
@@ -169,16 +161,16 @@ def _ended() -> Any:
     return newest.correlate(Company).scalar_subquery()
 
 
-def _posted(session: Session, companies: Sequence[int]) -> dict[int, datetime]:
-    """Company -> when a document was last posted, by the index of each of its targets."""
+def _targets(session: Session, companies: Sequence[int]) -> dict[int, list[Any]]:
+    """Company -> its targets, and when a document was last posted in each, by its index."""
     mine = (Posting.connection_id == Connection.id, Posting.posted_at.is_not(None))
     newest = select(func.max(Posting.posted_at)).where(*mine).correlate(Connection)
-    at = newest.scalar_subquery().label("at")
-    query = select(Connection.company_id, at).where(Connection.side == "target")
-    found: dict[int, datetime] = {}
-    for row in session.execute(query.where(bulk.among(Connection.company_id, companies))):
-        if row.at is not None:
-            found[row.company_id] = max(row.at, found.get(row.company_id, row.at))
+    query = select(Connection.company_id, Connection.id, Connection.name, Connection.connector)
+    query = query.add_columns(newest.scalar_subquery().label("at"))
+    query = query.where(Connection.side == "target", bulk.among(Connection.company_id, companies))
+    found: dict[int, list[Any]] = defaultdict(list)
+    for row in session.execute(query.order_by(Connection.id)):
+        found[row.company_id].append(row)
     return found
 
 

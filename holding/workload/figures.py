@@ -4,7 +4,7 @@ Here: what is measured of each company, and the sum of those beyond the first. N
 monitor wants it written (portal/operations/metrics.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -17,7 +17,8 @@ from holding.tables import Company
 from holding.words import Sums, added
 from holding.worklist import dashboard, filters
 from holding.worklist.filters import Filter
-from holding.workload import latency
+from holding.workload import latency, queue_pace, stuck
+from holding.workload.queue_pace import Place
 from holding.workload.queues import Queue, queues
 from holding.workload.target_figures import TargetFigures, target_figures
 
@@ -29,7 +30,9 @@ REST: Final = "_other"
 @dataclass(frozen=True, slots=True)
 class Figures:
     """Of one company. `money` is in minor units by the code of its currency; `oldest_at`: since
-    when the oldest exception is open; `seconds`: how long each of the latest records took.
+    when the oldest exception is open; `seconds`: how long each of the latest records took; `rates`:
+    queue, by its part and connection -> how much of it is done a second; `stuck`: items in the
+    hands of workers that are gone.
     """
 
     company: str
@@ -39,6 +42,8 @@ class Figures:
     oldest_at: datetime | None
     targets: tuple[TargetFigures, ...]
     seconds: tuple[float, ...]
+    rates: Mapping[Place, float]
+    stuck: int
 
 
 def of_all(session: Session, now: datetime) -> tuple[Figures, ...]:
@@ -55,14 +60,18 @@ def of_company(
     """One company."""
     totals = filters.totals(session, company_id, Filter())
     oldest = answer(session, dashboard.oldest(company_id))
+    found = queues(session, company_id, now)
+    paces = queue_pace.paces(session, company_id, found, now)
     return Figures(
         company=code,
-        queues=queues(session, company_id, now),
+        queues=found,
         held=totals.records,
         money=added([{name or currency: minor} for name, minor in totals.money.items()]),
         oldest_at=oldest.opened_at if oldest else None,
         targets=target_figures(session, company_id, now),
         seconds=tuple(sorted(answer(session, latency.each(company_id, now)))),
+        rates={place: one.a_second for place, one in paces.items()},
+        stuck=len(stuck.stuck(session, company_id, now)),
     )
 
 
@@ -91,6 +100,8 @@ def _together(found: Sequence[Figures]) -> Figures:
         oldest_at=min(opened, default=None),
         targets=(whole,) if targets else (),
         seconds=tuple(sorted(second for each in found for second in each.seconds)),
+        rates=_added(each.rates for each in found),
+        stuck=sum(each.stuck for each in found),
     )
 
 
@@ -104,3 +115,12 @@ def _sum(one: Queue, other: Queue) -> Queue:
         oldest_at=min(oldest, default=None),
         ages=tuple(a + b for a, b in zip(one.ages, other.ages, strict=True)),
     )
+
+
+def _added(each: Iterable[Mapping[Place, float]]) -> Mapping[Place, float]:
+    """Rates of several companies, by part alone."""
+    found: dict[Place, float] = {}
+    for rates in each:
+        for (part, _), rate in rates.items():
+            found[part, ""] = found.get((part, ""), 0.0) + rate
+    return found

@@ -8,17 +8,20 @@ left out. Not here: what waits now (long_waits.py).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from math import ceil
 from typing import Final
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import Select, bindparam, exists, func, select
 
 from holding.store.together import Question
 from holding.tables import Attempt, Hold, Posting, Record, Request, Run, Version
+from holding.tables.columns import Moment
 
 WINDOW: Final = timedelta(days=1)
 MOST: Final = 500
 """So many of the newest records are looked at: a page must not wait for a day of a large shop."""
+_SINCE: Final = bindparam("latency_since", type_=Moment)
 AT_ONCE: Final = "immediate"  # the kind of a run of documents that go as soon as they may
 
 
@@ -41,9 +44,15 @@ def latency(company_id: int, now: datetime) -> Question[Latency]:
 
 def each(company_id: int, now: datetime) -> Question[list[float]]:
     """Seconds that each record took, until the last of its documents was posted."""
+    rows = yield _each(company_id).params({_SINCE.key: now - WINDOW})
+    return [max(0.0, (posted - came).total_seconds()) for _, came, posted in rows if posted]
+
+
+@lru_cache(maxsize=256)
+def _each(company_id: int) -> Select[int, datetime, datetime | None]:
     newest = (
         select(Record.id)
-        .where(Record.company_id == company_id, Record.seen_at > now - WINDOW)
+        .where(Record.company_id == company_id, Record.seen_at > _SINCE)
         .order_by(Record.seen_at.desc(), Record.id.desc())
         .limit(MOST)
         .subquery()
@@ -54,7 +63,7 @@ def each(company_id: int, now: datetime) -> Question[list[float]]:
         Run.id == Request.run_id,
         Run.kind != AT_ONCE,
     )
-    rows = yield (
+    return (
         select(Posting.record_id, func.min(Version.at), func.max(Posting.posted_at))
         .join(newest, newest.c.id == Posting.record_id)
         .join(Version, Version.id == Posting.version_id)
@@ -62,7 +71,6 @@ def each(company_id: int, now: datetime) -> Question[list[float]]:
         .where(~exists().where(Hold.record_id == Posting.record_id), ~by_a_run)
         .group_by(Posting.record_id)
     )
-    return [max(0.0, (posted - came).total_seconds()) for _, came, posted in rows if posted]
 
 
 def rank(ordered: Sequence[float], share: float) -> float | None:

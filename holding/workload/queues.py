@@ -5,7 +5,7 @@ something waits (long_waits.py), runs by the calendar (holding/worklist/idle_wor
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -52,6 +52,7 @@ class Queue:
     in_hand: int
     oldest_at: datetime | None
     ages: tuple[int, ...]
+    connection_id: int = 0
 
     def oldest(self, now: datetime) -> float:
         """Seconds since the oldest of it became due; 0 where nothing is."""
@@ -65,7 +66,10 @@ def queues(session: Session, company_id: int, now: datetime) -> tuple[Queue, ...
     due, in_hand = page.ask(_due(company_id, now)), page.ask(_in_hand(company_id))
     none = (0, None, *(0 for _ in AGES))
     of_targets = (
-        _queue(part, name, due.value.get((id_, flag), none), in_hand.value.get((id_, flag), 0))
+        replace(
+            _queue(part, name, due.value.get((id_, flag), none), in_hand.value.get((id_, flag), 0)),
+            connection_id=id_,
+        )
         for id_, name in targets.value
         for part, flag in ((Part.DOCUMENTS, 0), (Part.LOOK_UPS, 1))
     )

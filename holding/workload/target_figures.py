@@ -1,10 +1,11 @@
 """Figures of the connections of a company: quota, share of calls that failed, age of master data.
 
-Here: one row a target. Not here: whether a target is away now (holding/runs/status.py).
+Here: one row a target, and how far its quota reaches. Not here: whether a target is away now
+(holding/runs/status.py).
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ from holding.tables.columns import among_words
 from holding.tables.row_states import AttemptState
 
 LATELY: Final = timedelta(hours=1)
+LONGEST_MONTH: Final = 31
 LAST_CALLS: Final = 500  # of each target: no scrape goes through a day of calls
 ANSWERED: Final = (AttemptState.ACCEPTED, AttemptState.EXISTING)
 FAILED: Final = (AttemptState.REFUSED, AttemptState.TEMPORARY, AttemptState.UNCERTAIN)
@@ -41,6 +43,31 @@ class TargetFigures:
     def failure_share(self) -> float:
         """How many of the documents sent in the last hour failed: 0 to 1; 0 of none."""
         return self.failed / self.sent if self.sent else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How far the quota of a month reaches. `a_day`: documents of it on an average day until now;
+    `ends_on`: when nothing is left at that rate, None where it lasts until it begins again.
+    """
+
+    left: int
+    a_day: float
+    ends_on: date | None
+    again_on: date
+
+
+def outlook(limit: int, used: int, now: datetime) -> Outlook:
+    """That of so many documents used of a month's limit; `now` in the zone of the company."""
+    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    again = (first + timedelta(days=32)).replace(day=1).date()
+    days = max(1.0, (now - first) / timedelta(days=1))
+    left, a_day = max(0, limit - used), used / days
+    reaches = left / a_day if a_day else float(LONGEST_MONTH)
+    ends = None if reaches >= LONGEST_MONTH else (now + timedelta(days=reaches)).date()
+    if not left:
+        ends = now.date()
+    return Outlook(left, a_day, ends if ends is not None and ends < again else None, again)
 
 
 def target_figures(session: Session, company_id: int, now: datetime) -> tuple[TargetFigures, ...]:

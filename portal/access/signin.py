@@ -16,7 +16,7 @@ from holding.access.reach import narrow, of_person
 from holding.access.sessions import FAILURE_WINDOW
 from holding.refusal import Refusal
 from holding.worklist import own_companies, search
-from portal.web import security, store
+from portal.web import security, store, target_status
 
 signin_pages = Blueprint("signin", __name__)
 SEARCHED: Final = 50  # companies that one search goes through, the most money first
@@ -99,9 +99,13 @@ def companies() -> Response:
     text = request.args.get("q", "").strip()[:100]
     places = {company.id: company for company in mine[:SEARCHED]} if text else {}
     rows = _found(text, list(places))
+    targets = [one for line in mine if line.live for one in line.connected]
     page = render_template(
         "access/companies.html",
         mine=mine,
+        pills=target_status.of_companies(
+            store.reading(), targets, {line.id: line.zone for line in mine}
+        ),
         held=sum(one.held for one in mine),
         with_holds=sum(1 for one in mine if one.held),
         oldest=own_companies.oldest(mine),

@@ -71,8 +71,11 @@ REFUSED: Final = {
     "403": "The person may not, or the token was not made for it.",
     "404": "There is no such thing for this token.",
     "409": "It is not what was looked at.",
+    "413": "The body is too large; nothing of it was read.",
+    "415": "The body is not JSON, or does not say so.",
     "422": "A field is wrong or missing.",
     "429": "Too many calls.",
+    "503": "The database, or the portal, is busy.",
 }
 
 

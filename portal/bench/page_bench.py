@@ -222,9 +222,11 @@ def _paths(found: "Shop") -> Mapping[str, str]:
 def _readers(found: "Shop") -> list["FlaskClient"]:
     """Somebody of each role, signed in."""
     from portal.app import create_app
+    from portal.pages.first_reading import read_first
 
     place = found.place
     app = create_app(place.database, place.clock, place.settings)
+    read_first(app)  # as the portal does at its start
     words = {one.role: (one.email, word) for one, word in found.settled.passwords.items()}
     return [_signed_in(app.test_client(), *words[role]) for role in ROLES]
 

@@ -269,6 +269,7 @@ def _packed(
             packet_file.DATA: dumps(told).encode(),
             packet_file.EVENTS: dumps(proof.events).encode(),
             packet_file.PAGE: _styled(page).encode(),
+            **packet_contents.attached(told),
         }
     )
 

@@ -14,7 +14,8 @@ from holding.connections import connection_rows
 from holding.runs import status
 from holding.store.together import answer
 from holding.tables.columns import from_minor, moment_text
-from holding.workload import stuck
+from holding.workload import queue_pace, stuck
+from holding.workload.queue_pace import Pace
 from holding.workload.queues import Queue, queues
 from holding.workload.target_figures import target_figures
 from holding.workload.workers_seen import WorkerRow, workers_seen
@@ -27,7 +28,8 @@ CONNECTIONS: Final = ("Connection", "Side", "Connector", "Document", "Status", "
 STOPS: Final = ("Stop", "Posting rule", "State", "Stopped", "Records", "Currency", "Amount",
                 "Limit of records", "Limit of amount", "Change", "Reason", "By", "Decided by",
                 "Decision", "Waiting")  # fmt: skip
-QUEUES: Final = ("Work", "Connection", "Due", "In hand", "Oldest due")
+QUEUES: Final = ("Work", "Connection", "Due", "In hand", "Oldest due", "Done in the last minutes",
+                 "In seconds", "Empty in seconds")  # fmt: skip
 WORKERS: Final = ("Worker", "State", "Started", "Last sign of life", "In hand", "Lease until")
 STUCK: Final = ("Kind", "Item", "What", "Worker", "Lease until", "Crashes")
 TARGETS: Final = ("Accounting system", "Quota used", "Quota", "Sent in the last hour",
@@ -85,8 +87,10 @@ def operations() -> ListFile:
     session, company = store.reading(), g.company.id
     stood = stuck.stuck(session, company, g.now)
     figures = target_figures(session, company, g.now)
+    found = queues(session, company, g.now)
+    paces = queue_pace.paces(session, company, found, g.now)
     tables = [
-        Table("Queues", QUEUES, map(_queue, queues(session, company, g.now))),
+        Table("Queues", QUEUES, (_queue(one, paces[one.part, one.connection]) for one in found)),
         Table("Workers", WORKERS, map(_worker, workers_seen(session, company, g.now))),
         Table("Stuck", STUCK, ([str(one.kind), one.id, one.label, one.worker,
                                 moment_text(one.lease_until), one.crashes] for one in stood)),
@@ -98,9 +102,11 @@ def operations() -> ListFile:
     return ListFile("operations", "operations", tables)
 
 
-def _queue(one: Queue) -> list[Written]:
+def _queue(one: Queue, pace: Pace) -> list[Written]:
     oldest = moment_text(one.oldest_at) if one.oldest_at else None
-    return [str(one.part), one.connection or None, one.due, one.in_hand, oldest]
+    empty = None if pace.empty_in is None else round(pace.empty_in)
+    return [str(one.part), one.connection or None, one.due, one.in_hand, oldest, pace.done,
+            round(pace.seconds), empty]  # fmt: skip
 
 
 def _worker(one: WorkerRow) -> list[Written]:

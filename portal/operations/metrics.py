@@ -5,6 +5,7 @@ Here: who may read them, and how each is written. Not here: the figures (holding
 
 import hmac
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from holding.tables.columns import from_minor
 from holding.workload import figures
 from holding.workload.figures import Figures
 from holding.workload.latency import rank
+from holding.workload.queues import AGES, by_age
 from portal.web import security, store
 from portal.web.bearer import key
 from portal.web.problems import problem
@@ -25,9 +27,14 @@ pages = Blueprint("metrics", __name__)
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 HELP: Final = {
     "clearpost_workers_running": "Workers that give a sign of life.",
+    "clearpost_workers_silent": "Workers of the last day that died or hang.",
+    "clearpost_worker_seen_seconds": "Since any worker gave a sign of life.",
     "clearpost_queue_due": "Items that are due and that no worker has taken.",
     "clearpost_queue_in_hand": "Items that a worker has in hand.",
     "clearpost_queue_oldest_seconds": "How long the oldest due item has been due.",
+    "clearpost_queue_done_per_second": "How much of it was done a second in the last minutes.",
+    "clearpost_due_by_age": "Due items of all queues, by the age that they have not reached.",
+    "clearpost_stuck_items": "Items in the hands of workers that are gone, up to 50 of each kind.",
     "clearpost_held_records": "Records with an open exception.",
     "clearpost_held_money": "What these come to, in units of the currency.",
     "clearpost_exception_oldest_seconds": "How long the oldest exception has been open.",
@@ -52,8 +59,13 @@ def show() -> Response:
     if refused:
         return problem(refused)
     session = store.reading()
-    running = heartbeats.workers(session, g.now).running
-    values: list[Value] = [("clearpost_workers_running", {}, running)]
+    workers = heartbeats.workers(session, g.now)
+    silent = len(heartbeats.silent(session, g.now))
+    values: list[Value] = [("clearpost_workers_running", {}, workers.running)]
+    values.append(("clearpost_workers_silent", {}, silent))
+    if workers.seen_at is not None:
+        seen = (g.now - workers.seen_at).total_seconds()
+        values.append(("clearpost_worker_seen_seconds", {}, seen))
     for one in figures.of_all(session, g.now):
         values += _of_company(one)
     answer = Response(_written(values))
@@ -99,6 +111,12 @@ def _of_company(one: Figures) -> Iterator[Value]:
         yield "clearpost_queue_due", labels, queue.due
         yield "clearpost_queue_in_hand", labels, queue.in_hand
         yield "clearpost_queue_oldest_seconds", labels, queue.oldest(g.now)
+        rate = one.rates.get((queue.part, queue.connection), 0.0)
+        yield "clearpost_queue_done_per_second", labels, rate
+    for (_, count), (_, below) in zip(by_age(one.queues), AGES, strict=True):
+        under = "+Inf" if below == timedelta.max else f"{below.total_seconds():.0f}"
+        yield "clearpost_due_by_age", {**company, "under_seconds": under}, count
+    yield "clearpost_stuck_items", company, one.stuck
     yield "clearpost_held_records", company, one.held
     for currency, minor in sorted(one.money.items()):
         labels = {**company, "currency": currency}

@@ -12,13 +12,13 @@ from holding.access.actors import may
 from holding.refusal import Refusal
 from holding.runtime import doorbell, machine
 from holding.store.together import Together
-from holding.workload import stuck
+from holding.workload import queue_pace, stuck
 from holding.workload.latency import latency
 from holding.workload.long_waits import long_waits
 from holding.workload.queues import by_age, queues
-from holding.workload.target_figures import target_figures
+from holding.workload.target_figures import outlook, target_figures
 from holding.workload.workers_seen import WorkerState, workers_seen
-from portal.web import forms, fragments, security, store
+from portal.web import filters, forms, fragments, security, store
 
 pages = Blueprint("operations", __name__, url_prefix="/c/<co>/operations")
 CHIPS: Final = {
@@ -62,8 +62,11 @@ def _shown() -> dict[str, object]:
     workers = workers_seen(session, company, g.now)
     page = Together(session)
     took, waits = page.ask(latency(company, g.now)), page.ask(long_waits(session, company, g.now))
+    paces = queue_pace.asked(page, company, found, g.now)()
+    targets = target_figures(session, company, g.now)
+    here = g.now.astimezone(filters.zone())
     return {
-        "queues": found,
+        "queues": [(one, paces[one.part, one.connection]) for one in found],
         "ages": by_age(found),
         "due": sum(one.due for one in found),
         "in_hand": sum(one.in_hand for one in found),
@@ -72,7 +75,12 @@ def _shown() -> dict[str, object]:
         "running": sum(one.state is WorkerState.RUNNING for one in workers),
         "worker_chips": CHIPS,
         "stuck": stuck.stuck(session, company, g.now),
-        "targets": target_figures(session, company, g.now),
+        "targets": targets,
+        "quotas": [
+            (one, outlook(one.quota_limit, one.quota_used, here))
+            for one in targets
+            if one.quota_limit is not None
+        ],
         "latency": took.value,
         "waits": waits.value,
         "refused": may(g.actor, stuck.ACT),

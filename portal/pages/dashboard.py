@@ -55,7 +55,9 @@ def _shown() -> dict[str, object]:
     late = page.ask(ageing.listing(company, most=TOP))
     targets = page.ask(target_status.of_targets(session, company))
     waits = page.ask(long_waits(session, company, g.now))
-    kept_out = page.ask(queries.kept_out(company, midnight - timedelta(days=KEPT_DAYS)))
+    kept_out = page.ask(
+        queries.kept_out(company, held, midnight - timedelta(days=KEPT_DAYS), g.company.currency)
+    )
     seen, days = page.ask(queries.standing(company, midnight, today)).value
     booked, kept = asked_booked.value, asked_kept.value
     causes, more_causes = asked_causes.value

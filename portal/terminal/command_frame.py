@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from typing import IO
 
     from holding.access.actors import Actor
+    from holding.access.company_rows import CompanyRow
     from holding.refusal import Refusal
     from holding.runtime.clock import DatabaseClock
     from holding.runtime.settings import Settings
     from holding.store.database import Database, DatabaseSession
-    from holding.worklist.dashboard import CompanyRow
 
 
 company_option = click.option("--company", required=True, help="The code of the company.")
@@ -168,9 +168,9 @@ def office(*, upgrade: bool = False) -> Iterator[Office]:
 
 def company_of(session: "DatabaseSession", code: str) -> "CompanyRow":
     """The company with this code; an unknown one ends the command."""
-    from holding.worklist import dashboard
+    from holding.access import company_rows
 
-    found = dashboard.company(session, code)
+    found = company_rows.company(session, code)
     if found is None:
         raise Stop(f"No company has the code {code}.", "clearpost company add CODE --name NAME")
     return found

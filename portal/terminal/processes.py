@@ -178,6 +178,7 @@ class Portal:
         from holding.runtime import installed_version
         from holding.runtime.logs import begin
         from portal.app import create_app
+        from portal.pages.first_reading import read_first
         from portal.web.config import config_of
         from portal.web.serving import serve_on
 
@@ -192,6 +193,7 @@ class Portal:
         if chosen:
             free_port(host, chosen)
         app = create_app(place.database, place.clock, place.settings, config)
+        read_first(app)
         self._server, listening = serve_on(app, host, chosen, place.settings.trusted_proxy)
         shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - only shown
         self.address = f"http://{shown}:{listening}"

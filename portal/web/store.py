@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from flask import Flask, Response, current_app, g, has_request_context
 
 from connectors.transport.clock import Clock
+from holding.access import company_rows
 from holding.access.actors import Actor
 from holding.access.reach import narrow
 from holding.store.database import Database, DatabaseSession, remember
-from holding.worklist import dashboard
 
 
 def init(app: Flask, database: Database, clock: Clock) -> None:
@@ -70,15 +70,15 @@ def stream() -> None:
     renew()
 
 
-def admitted(company: dashboard.CompanyRow, actor: Actor) -> None:
+def admitted(company: company_rows.CompanyRow, actor: Actor) -> None:
     """From now on the request is this person's in this company: it reads within their reach."""
     g.company, g.zone, g.actor = company, company.zone, actor
     narrow(reading(), actor.reach)
 
 
-def company_of(code: str) -> dashboard.CompanyRow | None:
+def company_of(code: str) -> company_rows.CompanyRow | None:
     """The company of a URL."""
-    return dashboard.company(reading(), code)
+    return company_rows.company(reading(), code)
 
 
 def _close(_error: BaseException | None) -> None:

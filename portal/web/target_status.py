@@ -1,4 +1,5 @@
-"""The status pill of every target and document type, and where a target shows a call itself.
+"""The status pill of every target and document type, that of a company, and where a target shows a
+call itself.
 
 Here: which pills there are, addresses of imports. Not here: the words of pills
 (holding/runs/status.py).
@@ -11,6 +12,7 @@ from connectors import registry
 from connectors.contract.hand_imports import ShowsImports
 from connectors.contract.targets import Settings
 from holding.connections import connection_rows as queries
+from holding.runs import company_pills
 from holding.runs.status import pills
 from holding.store.database import DatabaseSession
 from holding.store.together import Question
@@ -23,6 +25,9 @@ TONES = {
     "never": "idle",
     "near": "warn",
 }
+
+Target = tuple[int, int, str, str]
+"""A target: its company, its id, its name, its connector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,27 @@ def of_rows(
         PillRow(named[key], key, doc_type, made.text, TONES[made.tone], made.detail, made.stops)
         for (key, doc_type), made in found.items()
     )
+
+
+def of_companies(
+    session: DatabaseSession, targets: Sequence[Target], zones: Mapping[int, str]
+) -> dict[int, PillRow]:
+    """Company -> the worst pill of its targets; each of those by company, id, name, connector."""
+    wanted: dict[int, list[tuple[int, str]]] = {}
+    named = {}
+    for company_id, key, name, connector in targets:
+        named[key] = name
+        wanted.setdefault(company_id, []).extend(
+            (key, doc_type) for doc_type in document_types(connector)
+        )
+    return {
+        company_id: PillRow(
+            named[key], key, doc_type, made.text, TONES[made.tone], made.detail, made.stops
+        )
+        for company_id, ((key, doc_type), made) in company_pills.of_companies(
+            session, wanted, zones
+        ).items()
+    }
 
 
 def document_types(connector: str) -> tuple[str, ...]:

@@ -185,7 +185,7 @@ def test_H06_what_it_says_a_dead_job_is_requeued_in_the_browser(
         cells[0].text: [cell.text for cell in cells[1:]]
         for cells in (r.all("td") for r in shown.one("section", id="queues").all("tr", role="row"))
     }
-    assert queues["Checks"] == ["1", "0", "10 min"]
+    assert queues["Checks"] == ["1", "0", "10 min", "0 per h", "stopped"]
     assert queues["Look-ups, AiAccount"] == ["0", "1", "none"]
     ages = [row.text for row in shown.one("section", id="dueages").one("tbody").all("tr")]
     assert ages[3].split() == ["10", "min", "to", "1", "h", "1"]
@@ -274,6 +274,30 @@ def test_H05_what_it_says_the_figures_of_a_monitor_equal_the_database(plant: Pla
     assert count >= 1
     assert found[f'clearpost_latency_seconds{{{company},quantile="0.5"}}'] > 0
     assert found["clearpost_workers_running"] == 0
+    ((silent, seen_at),) = rows(
+        plant.house,
+        "SELECT sum(CASE WHEN left_at IS NULL AND next_by <= ? THEN 1 ELSE 0 END), max(seen_at)"
+        " FROM heartbeat",
+        plant.now.isoformat().replace("+00:00", "Z"),
+    )
+    assert found["clearpost_workers_silent"] == silent
+    gone = (plant.now - datetime.fromisoformat(seen_at)).total_seconds()
+    assert found["clearpost_worker_seen_seconds"] == pytest.approx(gone, abs=20)
+    ages = {key: value for key, value in found.items() if "clearpost_due_by_age" in key}
+    waits = [value for key, value in found.items() if key.startswith("clearpost_queue_due{")]
+    assert (len(ages), sum(ages.values())) == (5, sum(waits))
+    under = 10 if waited < 10 else 60 if waited < 60 else 600
+    assert ages[f'clearpost_due_by_age{{{company},under_seconds="{under}"}}'] >= due
+    ((leased,),) = rows(plant.house, "SELECT count(*) FROM record WHERE lease_until IS NOT NULL")
+    assert found[f"clearpost_stuck_items{{{company}}}"] == leased == 0
+    ((checked,),) = rows(
+        plant.house,
+        "SELECT count(*) FROM evaluation WHERE at > ?",
+        (plant.now - timedelta(minutes=10)).isoformat().replace("+00:00", "Z"),
+    )
+    rate = found[f"clearpost_queue_done_per_second{checks}"]
+    assert checked >= 2
+    assert rate == pytest.approx(checked / 600)
 
     proxied = {"Host": "books.example"}
     asked = requests.get(f"{plant.house.address}/metrics", headers=proxied, timeout=30)

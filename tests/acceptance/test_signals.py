@@ -1,7 +1,9 @@
 """What many records have in common is told once, stays while it is so, and ends by itself."""
 
+import json
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,16 +25,48 @@ from tests.acceptance.product import (
     free_environment,
 )
 from tests.acceptance.quiet import BASE, ask_target, rows, send, work
+from tests.acceptance.signalled import mail_settings, subject_of, tell_at_once, text_of
+from tests.support.hook_server import HookBox, hook_box
+from tests.support.mail_server import MailBox, mail_box
 
 MANY = 11
 OPEN = "SELECT count(*) FROM signal WHERE kind = ? AND cleared_at IS NULL"
 CLOSES_ON = 5
 
 
+@dataclass
+class Ears:
+    """Who is told at once: the finance user by mail, and a webhook."""
+
+    mail: MailBox
+    hook: HookBox
+
+    def heard(self, house: House, kind: str, words: str) -> None:
+        """Of a signal each of the two once, in the same words, however often a worker looks."""
+        for _ in range(2):
+            work(house)
+        (mail,) = [one for one in self.mail.mails if words in text_of(one)]
+        assert words in subject_of(mail)
+        assert mail["To"] == FINANCE
+        calls = [json.loads(one.body) for one in self.hook.calls]
+        (call,) = [one for one in calls if one["signal"] == kind]
+        assert (call["kind"], call["company"]["code"]) == ("urgent", CURRENT_COMPANY)
+        assert words in call["text"].replace("\xa0", " ")
+        assert f"{BASE}/signals" in call["link"]
+
+
 @pytest.fixture(scope="module")
-def house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    product = Product(command, tmp_path_factory.mktemp("signals"), free_environment())
+def ears() -> Iterator[Ears]:
+    with mail_box() as mail, hook_box() as hook:
+        yield Ears(mail, hook)
+
+
+@pytest.fixture(scope="module")
+def house(command: Path, tmp_path_factory: pytest.TempPathFactory, ears: Ears) -> Iterator[House]:
+    given = free_environment() | mail_settings(ears.mail)
+    product = Product(command, tmp_path_factory.mktemp("signals"), given)
     with quiet(product, STARTER) as found:
+        tell_at_once(found, ears.hook)
         yield found
 
 
@@ -52,7 +86,7 @@ def told(house: House, act: str) -> list[str]:
     return [str(body) for (body,) in found]
 
 
-def test_C26_eleven_failures_of_one_cause_are_one_signal(house: House) -> None:
+def test_C26_eleven_failures_of_one_cause_are_one_signal(house: House, ears: Ears) -> None:
     finance, admin = house.visitor(FINANCE), house.visitor(ADMIN)
     page = read(admin.get(f"{BASE}/signals"))
     form = page.form_of("savemany1")
@@ -73,16 +107,18 @@ def test_C26_eleven_failures_of_one_cause_are_one_signal(house: House) -> None:
     assert len(told(house, "signal.raised")) == 1
     work(house)
     assert many(house, "many_failures") == 1
+    ears.heard(house, "many_failures", f"rejects {MANY} records for one cause, RM")
 
 
 def test_C27_after_two_failed_reconnects_of_an_admin_an_escalation_is_offered(
-    house: House,
+    house: House, ears: Ears
 ) -> None:
     finance = house.visitor(FINANCE)
     ask_target(house, "pause", key=SIMULATOR_KEY, status="disabled")
     house.deliver(clean(2700))
     work(house)
     assert many(house, "authorization_lost") == 1
+    ears.heard(house, "authorization_lost", "does not accept the API key")
     test = ("connection", "test", "aiaccount", "--company", CURRENT_COMPANY, "--as", ADMIN)
     for attempt in (1, 2):
         (lost,) = [one for one in banners(finance) if "does not accept the API key" in one.text]
@@ -105,7 +141,7 @@ def test_C27_after_two_failed_reconnects_of_an_admin_an_escalation_is_offered(
 
 
 def test_C28_before_a_close_the_held_money_of_its_month_and_the_days_left_are_told(
-    house: House,
+    house: House, ears: Ears
 ) -> None:
     house.deliver(wrong(2801, total="250.00", ordered_at=days_ago(0)))
     work(house)
@@ -130,3 +166,5 @@ def test_C28_before_a_close_the_held_money_of_its_month_and_the_days_left_are_to
     assert count >= 1
     closes = f"{today:%B %Y} closes in {CLOSES_ON - after.day} days"
     assert f"{closes}: RM {minor / 100:,.2f} on hold in {count} record" in banner.text
+    closing = f"The books of {today:%B %Y} close on {after:%Y-%m}-{CLOSES_ON:02d}: "
+    ears.heard(house, "close_blocked", f"{closing}{count} record")

@@ -19,7 +19,6 @@ from tests.acceptance.houses import quiet
 from tests.acceptance.orders import clean, days_ago, priced
 from tests.acceptance.parts import Part, read, state
 from tests.acceptance.product import (
-    ADMIN,
     APPROVER,
     CURRENT_COMPANY,
     FINANCE,
@@ -30,7 +29,9 @@ from tests.acceptance.product import (
     item,
 )
 from tests.acceptance.quiet import BASE, ask_target, work, writes
+from tests.acceptance.signalled import mail_settings, tell_at_once, text_of
 from tests.support.hook_server import HookBox, hook_box
+from tests.support.mail_server import MailBox, mail_box
 
 PAGE = f"{BASE}/reconcile"
 DAY, BEFORE = days_ago(2)[:10], days_ago(4)[:10]
@@ -56,20 +57,21 @@ def hook() -> Iterator[HookBox]:
         yield box
 
 
-def tells_at_once(house: House, hook: HookBox) -> None:
-    admin = house.visitor(ADMIN)
-    form = admin.get(f"{BASE}/notices")
-    wish = {"kind": "webhook", "address": hook.url, "gets": "urgent"}
-    assert admin.post(f"{BASE}/notices/recipients", form, **wish).ok
+@pytest.fixture(scope="module")
+def mail() -> Iterator[MailBox]:
+    """The mail server of the company."""
+    with mail_box() as box:
+        yield box
 
 
 @pytest.fixture(scope="module")
 def house(
-    command: Path, tmp_path_factory: pytest.TempPathFactory, hook: HookBox
+    command: Path, tmp_path_factory: pytest.TempPathFactory, hook: HookBox, mail: MailBox
 ) -> Iterator[House]:
-    product = Product(command, tmp_path_factory.mktemp("totals"), free_environment())
+    given = free_environment() | mail_settings(mail)
+    product = Product(command, tmp_path_factory.mktemp("totals"), given)
     with quiet(product, STARTER) as found:
-        tells_at_once(found, hook)
+        tell_at_once(found, hook)
         found.deliver(ordered(3000, day=4, items=priced("30.00")))
         found.deliver(ordered(3001, items=priced("20.00")))
         work(found)
@@ -208,7 +210,7 @@ def _files_print_their_filter(house: House, query: str, *, compared: bool) -> No
 
 
 def test_C29_a_retry_that_succeeded_with_another_total_is_escalated(
-    house: House, hook: HookBox
+    house: House, hook: HookBox, mail: MailBox
 ) -> None:
     calls = writes(house, "NS-3002")
     assert [call["effect"] for call in calls] == ["created"]
@@ -232,6 +234,10 @@ def test_C29_a_retry_that_succeeded_with_another_total_is_escalated(
     assert told["say"] == (
         "aiaccount keeps other totals of 1 document than were sent, after a retry."
     )
+    (sent,) = mail.mails
+    assert "AiAccount keeps other totals of 1 document" in str(sent["Subject"])
+    assert "AiAccount keeps other totals of 1 document" in text_of(sent)
+    assert sent["To"] == FINANCE
 
     _decide(house, page, "look", "The line was added there")
     goes_by(house, 120)  # it was not: the exception stays, and there is one
@@ -243,7 +249,7 @@ def test_C29_a_retry_that_succeeded_with_another_total_is_escalated(
     assert "Nothing is unexplained" in day.one("p", cls="sub").text
     assert named not in read(approver.get(f"{BASE}/")).text
     assert writes(house, "NS-3002") == calls, "nothing was sent again"
-    assert len(hook.calls) == 1, "and it was told once"
+    assert (len(hook.calls), len(mail.mails)) == (1, 1), "and it was told once to each"
     assert house.product.json("invariants", "--json")[CURRENT_COMPANY]["breaches"] == []
 
 

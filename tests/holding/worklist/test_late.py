@@ -10,6 +10,7 @@ from holding.evaluation.due_records import judge_due
 from holding.store.database import Database
 from holding.store.together import answer
 from holding.tables import Company, Posting
+from holding.worklist import ageing
 from holding.worklist.ageing import Late, listing
 from rules.programs.program import compile_ruleset
 from rules.values.posting_states import PostingState
@@ -120,3 +121,16 @@ def test_another_company_sees_none_of_it(shop: Shop) -> None:
     arrive(shop, order("A", customer="C-99"))
     with shop.database.read() as session:
         assert answer(session, listing(shop.company.id + 1)).rows == ()
+
+
+def test_more_than_are_counted_are_told_as_more(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(shop, *(order(name, customer="C-99") for name in "ABCD"))
+    found = late(shop)
+    assert (found.count, found.counted, found.more) == (4, 4, False)
+    monkeypatch.setattr(ageing, "_first_late", ageing._first_late.__wrapped__)
+    monkeypatch.setattr(ageing, "MOST", 2)
+    found = late(shop)
+    assert (len(found.rows), found.count) == (4, 3), "no further than one more is counted"
+    assert (found.counted, found.more) == (2, True)

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import inspect, select, update
 
 from holding.store.database import Database
-from holding.tables import Company, Hold, Membership, Person, Posting, Record, Run
+from holding.tables import Company, Connection, Hold, Membership, Person, Posting, Record, Run
+from holding.tables.row_states import RunState
 from holding.words import sums
 from holding.worklist import filters
 from holding.worklist.filters import Filter
@@ -53,8 +54,9 @@ def test_each_company_has_its_own_figures(lines: dict[str, list[str]], database:
     assert own.split()[0] == str(mine.records)
     assert mine.records < totals.records
     assert re.fullmatch(r"\d+ h|\d+ min|\d+ d.*", oldest)
-    assert re.fullmatch(r"Connected Last sync (\d+ h|\d+ min|\d+ d.*) ago", targets)
-    assert lines["Warung"] == ["None", "RM 0.00", "0", "none", "Connected Never synced"]
+    last = r"Last sync 11/20 11:30 · 2 documents Last sync (\d+ h|\d+ min|\d+ d.*) ago"
+    assert re.fullmatch(last, targets)
+    assert lines["Warung"] == ["None", "RM 0.00", "0", "none", "Never synced"]
 
 
 def test_the_last_sync_is_the_newest_of_a_run_and_of_what_was_posted(
@@ -66,15 +68,76 @@ def test_the_last_sync_is_the_newest_of_a_run_and_of_what_was_posted(
     with database.write() as session:
         session.execute(update(Run).values(ended_at=clock.now() - timedelta(hours=3)))
         session.execute(update(Posting).values(posted_at=None))
-    assert told() == "Connected Last sync 3 h ago"
+    assert told().endswith("Last sync 3 h ago")
     with database.write() as session:
         newest = session.scalars(select(Posting).order_by(Posting.id)).first()
         assert newest is not None
         newest.posted_at = clock.now() - timedelta(hours=2)
-    assert told() == "Connected Last sync 2 h ago"
+    assert told().endswith("Last sync 2 h ago")
     with database.write() as session:
         session.execute(update(Run).values(ended_at=None))
-    assert told() == "Connected Last sync 2 h ago"
+    assert told().endswith("Last sync 2 h ago")
+
+
+@pytest.mark.parametrize(
+    ("change", "tone", "words"),
+    [
+        ({}, "ok", "Last sync 11/20 11:30 · 2 documents"),
+        ({"counts": {"posted": 1, "failed": 1}}, "warn", "· 1 document, 1 on hold"),
+        ({"state": RunState.FAILED}, "bad", "Failed 11/20 11:30"),
+        ({"state": RunState.RUNNING, "done": 1, "total": 7}, "info", "Syncing… 1 of 7"),
+    ],
+)
+def test_the_last_sync_has_the_colour_of_how_it_went(
+    visit: Callable[..., Any],
+    database: Database,
+    change: dict[str, Any],
+    tone: str,
+    words: str,
+) -> None:
+    with database.write() as session:
+        newest = session.scalars(select(Run).order_by(Run.id.desc())).first()
+        assert newest is not None
+        for name, value in change.items():
+            setattr(newest, name, value)
+    page = visit("farah").text("/c")
+    pill = page[page.index('class="pill') :].partition("</td>")[0]
+    assert pill.startswith(f'class="pill t-{tone}"')
+    assert words in plain(pill)
+
+
+def test_a_sync_that_failed_is_told_before_a_newer_one_that_went_well(
+    visit: Callable[..., Any], database: Database, clock: SetClock
+) -> None:
+    with database.write() as session:
+        newest = session.scalars(select(Run).order_by(Run.id.desc())).first()
+        assert newest is not None
+        before = {"connection_id": newest.connection_id, "company_id": newest.company_id}
+        earlier = clock.now() - timedelta(days=1)
+        session.add(Run(kind="daily", doc_type="sales_receipt", state=RunState.FAILED, counts={},
+                        made_at=earlier, ended_at=earlier, error="No answer", **before)
+                    )  # fmt: skip
+    page = visit("farah").text("/c")
+    pill = page[page.index('class="pill') :].partition("</td>")[0]
+    assert pill.startswith('class="pill t-bad"')
+    assert "Failed 11/19" in plain(pill)
+    assert "No answer" in pill
+
+
+def test_what_stops_a_target_comes_before_how_the_last_sync_of_another_went(
+    visit: Callable[..., Any], database: Database, clock: SetClock
+) -> None:
+    with database.write() as session:
+        session.execute(
+            update(Connection)
+            .where(Connection.side == "target")
+            .values(paused_at=clock.now(), pause_reason="Stocktaking")
+        )
+    page = visit("farah").text("/c")
+    pill = page[page.index('class="pill') :].partition("</td>")[0]
+    assert pill.startswith('class="pill t-idle"')
+    assert re.search(r"Paused 11/20 \d+:\d\d · \d+ waiting", plain(pill))
+    assert "Stocktaking" in pill
 
 
 def test_the_last_row_adds_up_and_each_company_says_what_it_connects(

@@ -59,6 +59,33 @@ def test_without_personal_data_calls_and_documents_stand_by_their_hash(visit, da
     visit("farah").post(PAGE, {}, status=403)
 
 
+def test_versions_and_calls_are_files_which_people_open(visit, database, tmp_path):
+    """A whole version has the very hash that was sealed when it came; what may not leave, does not
+    leave in them either.
+    """
+    nurul = visit("nurul")
+    answer = nurul.post(PAGE, {"personal": "1"}, status=200)
+    whole, bare = parts(answer), parts(nurul.post(PAGE, {}, status=200))
+    told = json.loads(whole["packet.json"])
+    for version in told["versions"]:
+        assert version["whole"]
+        raw = whole[f"versions/{version['no']}.json"]
+        assert sha256(raw).hexdigest() == version["sha256"]
+    sent = [one for one in told["requests"] if one["sent"]]
+    assert sent
+    for call in sent:
+        assert whole[f"calls/{call['id']}-sent.txt"].decode() == call["sent"]["text"]
+    assert not [name for name in bare if name.startswith("calls/")]
+    for version in json.loads(bare["packet.json"])["versions"]:
+        assert json.loads(bare[f"versions/{version['no']}.json"]) == version["body"]
+    made = tmp_path / "packet.zip"
+    made.write_bytes(answer.get_data())
+    assert check(made).faults == ()
+    with zipfile.ZipFile(made, "a") as file:
+        file.writestr("versions/9.json", b"{}")
+    assert "The manifest does not name it." in {one.message for one in check(made).faults}
+
+
 def test_an_approval_stands_as_it_was_sealed(visit, database, tmp_path):
     """Its own hash looks like a key; it is none, and the row can be compared."""
     lim = visit("lim")

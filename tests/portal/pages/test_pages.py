@@ -63,7 +63,7 @@ BUDGET = {
     "/c/kedai/audit?what=rules&on=SO-10240&from=2026-01-01": 7,
     "/c/kedai/people/": 12,
     "/me": 10,
-    "/c": 7,
+    "/c": 8,
     "/help/mapping-missing": 12,
     "/c/kedai/rules/book": 10,
     "/c/kedai/rules/book.md": 9,

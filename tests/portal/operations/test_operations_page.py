@@ -1,0 +1,98 @@
+"""The operations page: how fast queues go, when they are empty, how far a quota reaches."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from holding.store.database import Database
+from holding.tables import Attempt, Posting, Push, Request
+from holding.tables.row_states import AttemptState, RequestState
+from rules.values.posting_states import PostingState
+from tests.portal.reading import plain
+from tests.support.clock import SetClock
+from tests.support.databases import any_move
+
+pytestmark = pytest.mark.sqlite
+PAGE = "/c/kedai/operations"
+
+
+def queue(page: str, name: str) -> list[str]:
+    """The cells of a queue's row."""
+    table = page[page.index('id="queues"') :].partition("</section>")[0]
+    rows = re.findall(r'<tr role="row" data-row.*?</tr>', table, re.S)
+    cells = [[plain(one).strip() for one in re.findall(r"<td.*?</td>", row, re.S)] for row in rows]
+    (found,) = [row[1:] for row in cells if row[0].startswith(name)]
+    return found
+
+
+def due_documents(database: Database, clock: SetClock, seconds: int) -> int:
+    """Three documents that are ready and have been due for so long."""
+    with database.write() as session, any_move(session):
+        for one in session.scalars(select(Posting).order_by(Posting.id).limit(3)):
+            one.state = PostingState.READY
+            one.due_at = clock.now() - timedelta(seconds=seconds)
+        session.flush()
+    return 3
+
+
+def test_a_queue_that_nobody_works_at_stands_still(
+    visit: Callable[..., Any], database: Database, clock: SetClock
+) -> None:
+    count = due_documents(database, clock, 30)
+    page = visit("farah").text(PAGE)
+    assert queue(page, "Documents")[0] == str(count)
+    assert queue(page, "Documents")[-2:] == ["0 per h", "not known yet"]
+    due_documents(database, clock, 120)
+    assert queue(visit("farah").text(PAGE), "Documents")[-1] == "stopped"
+    assert queue(page, "Look-ups")[-1] == "none"
+
+
+def test_a_queue_that_goes_says_when_it_is_empty(
+    visit: Callable[..., Any], database: Database, clock: SetClock
+) -> None:
+    count = due_documents(database, clock, 30)
+    with database.write() as session:
+        push = session.scalars(select(Push)).first()
+        assert push is not None
+        sent = Request(connection_id=push.connection_id, kind="push", key="again", sha256="",
+                       state=RequestState.ANSWERED, made_at=clock.now(),
+                       deadline_at=clock.now())  # fmt: skip
+        session.add(sent)
+        session.flush()
+        session.add(Attempt(request_id=sent.id, push_id=push.id, no=9, fence=9, at=clock.now(),
+                            state=AttemptState.EXISTING))  # fmt: skip
+    *_, rate, empty = queue(visit("farah").text(PAGE), "Documents")
+    assert (rate, empty) == ("6 per h", "30 min")
+    told = json.loads(visit("farah").text(f"{PAGE}.json"))["queues"]
+    (row,) = [one for one in told if one["work"] == "documents"]
+    assert (row["done_in_the_last_minutes"], row["in_seconds"]) == (1, 600)
+    assert row["empty_in_seconds"] == count * 600
+
+
+@pytest.mark.parametrize(
+    ("used", "chip"),
+    [
+        (11_940, "Used up about 2026-11-25"),
+        (5_000, "Lasts this month"),
+        (15_000, "Used up"),
+    ],
+)
+def test_a_quota_says_on_which_day_it_ends(
+    visit: Callable[..., Any], database: Database, used: int, chip: str
+) -> None:
+    assert 'id="quotas"' not in visit("farah").text(PAGE)
+    with database.write() as session:
+        given = {"limit": 15_000, "used": used, "month": "2026-11"}
+        names = "quota_limit = :limit, quota_used = :used, quota_month = :month"
+        session.execute(text(f"UPDATE throttle SET {names}"), given)
+    page = visit("farah").text(PAGE)
+    panel = plain(page[page.index('id="quotas"') :].partition("</section>")[0])
+    assert f"{used:,} of 15,000 documents" in panel
+    assert f"{15_000 - used:,} left" in panel
+    assert chip in panel
+    assert "It starts again 2026-12-01" in panel
