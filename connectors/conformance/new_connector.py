@@ -34,6 +34,7 @@ def new_target(name: str, like: Target, into: Path) -> list[Path]:
         "documents.py": _DOCUMENTS.format(title=words["TITLE"], documents=_code(documents)),
         "sample.toml": _target_sample(name, documents[0]),
     }
+    words["PARTY"] = _party(documents[0])
     return _written(into, name, words, {"targets": "target", "simulators": "simulator"}, own)
 
 
@@ -188,11 +189,17 @@ def _toml(values: Mapping[str, str]) -> list[str]:
 
 def _value(one: FieldSchema, document: DocumentSchema) -> str:
     if one.name == document.party_field:
-        return "Aisyah Rahman"[: one.max_length or 100]
+        return _party(document)
     if one.refers == "currency":
         return "MYR"
     known = _NUMERIC.get(one.type) or _FIXED.get(one.type)
     return known or "SAMPLE"[: one.max_length or 6]
+
+
+def _party(document: DocumentSchema) -> str:
+    """The customer or supplier of the sample; blank where the document names none."""
+    lengths = [one.max_length for one in document.header if one.name == document.party_field]
+    return "Aisyah Rahman"[: lengths[0] or 100] if lengths else ""
 
 
 _DOCUMENTS = '''"""The document types that {title} takes, as data.

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from connectors.conformance.new_connector import open_places
+from connectors.conformance.refusal_suite import Refusals, refusals_of
 from connectors.conformance.source_suite import EARLY, Scheme
 from connectors.conformance.target_bench import Bench, Posted, Process, Sample
 from connectors.registry import sources, targets
@@ -29,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A target that takes many documents in a call is tried so, too; each place that is still to
-    be filled in is a test of its own.
+    be filled in is a test of its own, and each refusal that the connector tells of.
     """
     if "place" in metafunc.fixturenames:
         metafunc.parametrize("place", _open(metafunc.config) or [NOTHING])
@@ -38,6 +39,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(
             "batch", [False, True] if most > 1 else [False], ids=("", "many")[:most]
         )
+    told = _refusals(metafunc.config) if {"way", "literal"} & {*metafunc.fixturenames} else None
+    if told is not None and "way" in metafunc.fixturenames:
+        metafunc.parametrize("way", told.ways, ids=lambda way: way.error_class)
+    if told is not None and "literal" in metafunc.fixturenames:
+        metafunc.parametrize("literal", told.literal, ids=lambda one: one.error_class)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -65,6 +71,10 @@ def _open(config: pytest.Config) -> list[str]:
     sides = {"targets": targets(), "sources": sources()}
     (side,) = (one for one, known in sides.items() if name in known)
     return open_places(folder_of(side, name)) + open_places(folder_of("simulators", name))
+
+
+def _refusals(config: pytest.Config) -> Refusals:
+    return refusals_of(folder_of("targets", _name(config)))
 
 
 def _name(config: pytest.Config) -> str:
@@ -140,6 +150,12 @@ def standing_by(
 def target(request: pytest.FixtureRequest) -> Any:
     """The target."""
     return targets()[_name(request.config)]
+
+
+@pytest.fixture
+def refusals(request: pytest.FixtureRequest) -> Refusals:
+    """What it says of them."""
+    return _refusals(request.config)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from connectors.conformance.declaration_suite import DeclarationSuite
 from connectors.conformance.late_suite import LateSuite
 from connectors.conformance.own_connector import NOTHING
+from connectors.conformance.refusal_suite import RefusalSuite
 from connectors.conformance.target_suite import TargetSuite
 
 
@@ -21,3 +22,7 @@ class TestTarget(TargetSuite):
 
 class TestLateness(LateSuite):
     """What it does when an answer or a call is late."""
+
+
+class TestRefusals(RefusalSuite):
+    """What it makes of a no."""

@@ -4,7 +4,7 @@ Here: plain data of one call, look-up or connection test. Not here: who makes it
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal, Protocol
@@ -23,7 +23,7 @@ class Step:
     """One step of a connection test; `ok` is None for a warning or a step that was not run.
 
     `hint` is what to do next, where and who; `code` says which failure it is, or that it was not
-    run.
+    run. `ms` is how long its calls took; None where it made none of its own.
     """
 
     name: str
@@ -31,11 +31,16 @@ class Step:
     words: str
     hint: str = ""
     code: str = ""
+    ms: int | None = field(default=None, compare=False)
 
     @classmethod
     def failed(cls, name: str, words: str, hint: str, code: str) -> "Step":
         """A step that did not pass, with its next step."""
         return cls(name, ok=False, words=words, hint=hint, code=code)
+
+    def took(self, seconds: float) -> "Step":
+        """The step, with how long its calls took."""
+        return replace(self, ms=round(seconds * 1000))
 
 
 NOT_RUN = "not_run"

@@ -33,6 +33,20 @@ def reader(http: Http, url: Callable[[str], str], headers: Mapping[str, str]) ->
     return get
 
 
+class Timed:
+    """A way to read that knows how long its calls took."""
+
+    def __init__(self, get: Get) -> None:
+        self._get = get
+        self.seconds = 0.0
+
+    def __call__(self, path: str) -> Call:
+        """The call, and its time."""
+        answer = self._get(path)
+        self.seconds += answer.seconds
+        return answer
+
+
 def unclear(call: Call, told: str = "", pause: float | None = None) -> Found:
     """What a look-up saw that tells nothing: no answer, or another than was asked for.
 

@@ -37,6 +37,10 @@ def says(system: str, status: int, message: str = "") -> str:
 
 def reach(settings: Settings, answer: HttpAnswer | HttpFailure) -> Step:
     """The step, from the first answer of the system under its `base_url`."""
+    return _judged(settings, answer).took(answer.seconds)
+
+
+def _judged(settings: Settings, answer: HttpAnswer | HttpFailure) -> Step:
     parts = urlsplit(str(settings.get("base_url", "")))
     host = parts.hostname or "the address"
     if isinstance(answer, HttpFailure):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from math import inf
 
 from connectors.kit.delivery_limits import DELIVERY_BYTES, DELIVERY_LINES, MEGABYTE
 
@@ -169,10 +170,26 @@ def kind_and_text(value: object) -> list[str] | None:
 
 
 def _number(value: float) -> list[str]:
-    """The number a person typed: a spreadsheet keeps 15 digits, further ones are no data."""
-    if isinstance(value, int):
-        return ["n", str(value)] if abs(value) < 10**18 else ["e", "a number too long to be exact"]
+    """The number a person typed: a spreadsheet keeps 15 digits, further ones are no data. A longer
+    whole number has lost some where they are not told or are noughts: as an id it would be another.
+    """
+    if isinstance(value, int) and not _has_lost_digits(value):
+        return ["n", str(value)]
+    if _KEPT <= abs(value) < inf:
+        return ["e", "a number too long to be exact"]
     text = repr(value)
     if sum(sign.isdigit() for sign in text.split("e")[0].lstrip("-0.")) > 15:
         text = format(value, ".15g")
     return ["n", text] if text.lstrip("-") not in {"inf", "nan"} else ["e", "a number out of range"]
+
+
+def _has_lost_digits(value: int) -> bool:
+    if abs(value) < _KEPT:
+        return False
+    behind = 10 ** (len(str(abs(value))) - _DIGITS)
+    return abs(value) >= _LONGEST or value % behind == 0
+
+
+_DIGITS = 15
+_KEPT = 10**_DIGITS
+_LONGEST = 10**18

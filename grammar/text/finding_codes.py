@@ -36,6 +36,7 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "EVA03": "judging.worker_died",
     "EVA04": "judging.not_stored",
     "EVA05": "judging.no_connection",
+    "EVA06": "judging.waits_for_nothing",
     "FCT01": "fact.unknown",
     "HLD01": "status.held",
     "IDN01": "record.identity_conflict",

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.evaluation.batch import Batch, PostingRow
+from holding.evaluation.batch import Batch
 from holding.evaluation.plan_parts import Plan
+from holding.lifecycle.stored_postings import PostingRow
 from holding.mappings.superseded_fixes import taken_back
 from holding.store import bulk
 from holding.tables import MappingEntry

@@ -7,7 +7,7 @@ the steps (holding/evaluation), when it is done (workers), and replaying what wa
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, exists, select, text
@@ -24,6 +24,7 @@ from holding.evaluation.record_claims import Claimed, claim, due_companies, put_
 from holding.intake.families import link_all
 from holding.lifecycle.states import READY
 from holding.programs import world
+from holding.programs.former_rules import left_behind
 from holding.programs.replay import replay, replay_all
 from holding.store import bulk
 from holding.store.cycles import no_search_for_cycles
@@ -31,7 +32,10 @@ from holding.store.database import Database
 from holding.store.leases import SLICE_SECONDS
 from holding.tables import Company, Posting
 from holding.tables.columns import DUE, NOW, BeyondBooksError, among_words
+from rules.amendments.changes import RULE as CHANGE
+from rules.decisions.record import Asked
 from rules.outcomes.outcome import Outcome
+from rules.values.posting_states import PostingState
 
 __all__ = ["Judged", "due_companies", "judge_due", "planned", "replay", "replay_all"]
 __all__ += ["sweep_expired"]
@@ -138,6 +142,9 @@ def _judge_all(
     now = clock.now()
     with database.read(many=True) as session:
         batch = gather(session, company_id, claims, now, programs)
+        asked = _of_no_route(batch, now)
+        if asked:
+            batch = replace(batch, left=left_behind(session, asked, programs))
     with within_bounds():
         plans = planned(batch, now)
     turns = database.turns(plans)
@@ -145,6 +152,21 @@ def _judge_all(
     _leave_unversioned(database, batch, claims, owner, now)
     point("eval.after_commit")
     return Judged(len(claims), stored, _push_has_work(database, batch, clock.now()))
+
+
+def _of_no_route(batch: Batch, now: datetime) -> dict[int, Asked]:
+    """What is posted, is of an older version of its record, and no route in force is about; and
+    nobody has said yet that it may stay so.
+    """
+    return {
+        row.id: (case.subject, case.facts, batch.world, now)
+        for case in batch.cases
+        for row in case.postings
+        if row.route not in batch.routes
+        and row.state == PostingState.POSTED
+        and row.sent_body is not None
+        and (row.route, CHANGE) not in case.facts.releases
+    }
 
 
 def planned(batch: Batch, now: datetime) -> list[Plan]:

@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 from holding.access.teams import FALLBACK_TEAM
 from holding.configuration import own_company
 from holding.connections import readings
-from holding.evaluation.batch import Batch, Case, PostingRow, TargetRow, by_others
+from holding.evaluation.batch import Batch, Case, TargetRow
 from holding.evaluation.record_claims import Claimed
 from holding.evaluation.related_facts import Around, Other, around, decided, joined
 from holding.intake.same_numbers import Known
+from holding.lifecycle.stored_postings import PostingRow, by_others
 from holding.programs import world
 from holding.programs.posted_differences import ACCEPTED
 from holding.store import bulk
@@ -191,6 +192,7 @@ def _case(row: Any, claimed: Claimed, near: Around, judge: world.Judge) -> Case:
         alike=frozenset(near.alike.get(row.id, ())),
         passed=known.passed,
         stopped=known.stopped,
+        ended=near.ended.get(row.family, {}),
     )
 
 

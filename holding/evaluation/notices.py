@@ -12,8 +12,9 @@ from holding.approvals.consent import StandingApproval, counting
 from holding.approvals.makers import excluded
 from holding.approvals.voiding import LetStand, changed_fact
 from holding.audit.events import Fact
-from holding.evaluation.batch import Batch, PostingRow
+from holding.evaluation.batch import Batch
 from holding.evaluation.plan_parts import Plan, Planned
+from holding.lifecycle.stored_postings import PostingRow
 from holding.tables.postings import UNSENT_STATES
 from rules.decisions.posting_steps import READY
 from rules.outcomes.outcome import Outcome

@@ -13,8 +13,9 @@ from typing import Any
 from grammar.text.finding_codes import ErrorClass
 from holding.approvals.consent import counting
 from holding.approvals.voiding import Voided
-from holding.evaluation.batch import Batch, Case, HoldRow, Judgment, Listed, PostingRow
+from holding.evaluation.batch import Batch, Case, HoldRow, Judgment, Listed
 from holding.lifecycle.causes import TOTALS
+from holding.lifecycle.stored_postings import PostingRow
 from holding.store import bulk
 from holding.tables.row_states import HoldState, RecordState
 from rules.outcomes.outcome import NEEDS_APPROVAL, Document, Finding, Severity

@@ -11,9 +11,10 @@ from typing import Final
 
 from holding.approvals.consent import content_hash, document_hash
 from holding.evaluation import plan_parts
-from holding.evaluation.batch import Batch, PostingRow
+from holding.evaluation.batch import Batch
 from holding.evaluation.plan_parts import Acting, Plan
 from holding.evaluation.plan_unsent import Unsent, bills_of, not_approved, staying, void
+from holding.lifecycle.stored_postings import PostingRow
 from holding.tables.postings import UNSENT_STATES
 from rules.decisions.precedence import READY
 from rules.outcomes.outcome import NEEDS_APPROVAL, Decision, Finding, Step

@@ -11,10 +11,11 @@ from typing import Any
 
 from holding.approvals.consent import counting, document_hash
 from holding.approvals.voiding import of_another_content
-from holding.evaluation.batch import Batch, HoldRow, PostingRow
+from holding.evaluation.batch import Batch, HoldRow
 from holding.evaluation.plan_parts import Plan, Planned
 from holding.journal.target_holds import CONFLICT, CONTENT_CHANGED, NOT_APPROVED
 from holding.lifecycle.causes import TOTALS, UNSEEN, WITHDRAWN
+from holding.lifecycle.stored_postings import PostingRow
 from holding.tables.columns import to_minor
 from holding.tables.postings import ENDED
 from rules.decisions.gates import EARLY

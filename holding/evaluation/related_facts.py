@@ -16,17 +16,17 @@ from sqlalchemy.orm import Session, aliased
 from holding.access import operations
 from holding.approvals import consent
 from holding.approvals.consent import StandingApproval
-from holding.evaluation import batch
-from holding.evaluation.batch import HoldRow, PostingRow
+from holding.evaluation.batch import HoldRow
 from holding.intake import same_numbers as alike_of
 from holding.intake.same_numbers import GONE_STATES, Known
+from holding.lifecycle import stored_postings
+from holding.lifecycle.stored_postings import PostingRow
 from holding.programs.world import Judge
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
 from holding.tables import Cause, Dating, Hold, LinkKey, Person, Record, Release, Version
 from holding.tables.decisions import HOLD_OPEN
 from rules.facts.world import Dated, Subject
-from rules.values.posting_states import PostingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,9 @@ class Around:
     bodies: Mapping[int, Mapping[str, Any]]  # of records that a link joins to one of them
     arrived: Mapping[int, datetime]  # when that content of them came
     family: Mapping[int, Mapping[str, str]]
-    decided: Mapping[int, batch.Decided]  # of what families of several records have posted
+    decided: Mapping[int, stored_postings.Decided]  # of posted documents that others follow
     days: Mapping[int, Mapping[str, date]]  # of the documents of a family, the earliest a route
+    ended: Mapping[int, Mapping[str, PostingRow]]  # of a family, a route of which none is to come
     alike: Mapping[int, Collection[int]]  # records with a value that rules compare, or the number
     twins: Mapping[int, Mapping[int, str]]  # records with the same number, and their ids there
     later: Mapping[int, frozenset[int]]  # records that came later, share a value and sent nothing
@@ -68,7 +69,7 @@ class Around:
         """Note whom any of it is told of."""
         told = [getattr(self, name) for name in _OF_RECORDS]
         object.__setattr__(self, "met", frozenset().union(*told))
-        families = frozenset().union(self.family, self.decided, self.days)
+        families = frozenset().union(self.family, self.decided, self.days, self.ended)
         object.__setattr__(self, "met_families", families)
 
     def is_alone(self, record_id: int, family: int) -> bool:
@@ -99,16 +100,10 @@ def around(
     linked = _linked(session, company_id, ids)
     joined = _bodies(session, linked)
     other_ids = {o.record_id for found in linked.values() for os in found.values() for o in os}
-    family_rows = batch.postings_of_families(session, company_id, set(families.values()))
+    family_rows = stored_postings.of_families(session, company_id, set(families.values()))
     wanted = set(ids)
     postings = _by_record(row for row in family_rows if row.record_id in wanted)
-    family: dict[int, dict[str, str]] = defaultdict(dict)
-    days: dict[int, dict[str, date]] = defaultdict(dict)
-    for row in family_rows:
-        if row.state == PostingState.POSTED:
-            family[row.family][row.route] = row.number
-            day = date.fromisoformat((row.standing or {}).get("date", str(date.max)))
-            days[row.family][row.route] = min(day, days[row.family].get(row.route, day))
+    family, days = stored_postings.posted(family_rows)
     twins, later = alike_of.twins(session, company_id, ids)
     alike = {record_id: set(found) for record_id, found in twins.items()}
     for record_id, found in linked.items():
@@ -128,10 +123,11 @@ def around(
         linked=linked,
         bodies={key: body for key, (body, _) in joined.items()},
         arrived={key: at for key, (_, at) in joined.items()},
-        others=_by_record(batch.postings_of_records(session, other_ids) if other_ids else ()),
+        others=_by_record(stored_postings.of_records(session, other_ids) if other_ids else ()),
         family=family,
-        decided=batch.decided_of_families(session, family_rows, families),
+        decided=stored_postings.decided_of_families(session, family_rows, families),
         days=days,
+        ended=stored_postings.ended(family_rows),
         alike=alike,
         twins=twins,
         later={record_id: frozenset(found) for record_id, found in later.items()},

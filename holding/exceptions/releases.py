@@ -8,6 +8,7 @@ here: opening and clearing by a judging (`evaluation/due_records.py`), approvals
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, Voice, may, voices
@@ -22,7 +23,7 @@ from holding.lifecycle.changes import wake_families, wake_linked, wake_records
 from holding.lifecycle.state_labels import state_label
 from holding.lifecycle.states import move_posting
 from holding.refusal import Refusal
-from holding.tables import Hold, Team
+from holding.tables import Hold, Posting, Team
 from holding.tables.postings import TO_SEND_STATES
 from holding.tables.row_states import HoldState
 from rules.outcomes.outcome import NEEDS_APPROVAL
@@ -177,8 +178,15 @@ def _rejected(
     desk.tell([made], "posting.rejected", now, op, actor=voice, sealed=sealed)
     wake_linked(desk.session, [hold.record_id], now)  # its duplicates stand alone now
     wake_families(desk.session, [hold.record_id], now)
+    if desk.session.scalar(_WAITS, {"record": hold.record_id}):  # perhaps for this one
+        wake_records(desk.session, [hold.record_id], now)
     settle(desk.session, siblings)
     return made
+
+
+_WAITS = select(
+    exists().where(Posting.record_id == bindparam("record"), Posting.state == PostingState.WAITING)
+)
 
 
 class _Names:

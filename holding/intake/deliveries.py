@@ -30,20 +30,34 @@ def later(stamp: str, other: str | None) -> bool:
 
 
 def story(
-    name: str, source: str, version: Mapping[str, Any], *, is_new: bool, replaces: bool
+    noun: str,
+    number: str,
+    source: str,
+    version: Mapping[str, Any],
+    *,
+    is_new: bool,
+    replaces: bool,
 ) -> tuple[str, str]:
-    """The act and the sentence for a version that was stored; `replaces`: a correction ends."""
+    """The act and the sentence for a version of a record, such as an order, that was stored;
+    `replaces`: a correction ends.
+    """
     no = version["no"]
     if is_new and no == 1:
-        return "record.received", f"{name[0].upper()}{name[1:]} arrived from {source}."
+        noun = noun.capitalize()
+        return "record.received", f"{noun} {number} arrived from {source}."
     if version["stale"]:
-        say = f"Version {no} of {name} arrived late: a newer one is here, so it is not checked."
+        say = (
+            f"Version {no} of {noun} {number} arrived late: a newer one is here, so it is not"
+            " checked."
+        )
         return "record.stale", say
     ends = " It takes the place of the correction made here." if replaces else ""
     if version["reason"]:
-        say = f"Version {no} of {name} arrived with the same change stamp as the one before."
+        say = (
+            f"Version {no} of {noun} {number} arrived with the same change stamp as the one before."
+        )
         return "record.conflict", say + ends
-    return "record.changed", f"Version {no} of {name} arrived from {source}.{ends}"
+    return "record.changed", f"Version {no} of {noun} {number} arrived from {source}.{ends}"
 
 
 def is_ahead(stamp: str, arrived: datetime) -> bool:

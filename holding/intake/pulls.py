@@ -215,11 +215,9 @@ def _received(
     now: datetime,
 ) -> int:
     """The versions that came of what is new."""
-    wanted = {(one.kind, one.external_id, one.stamp) for one in new}
+    wanted = {(one.kind, one.external_id) for one in new}
     news = [
-        one.raw
-        for one in page.found
-        if any((r.kind, r.external_id, r.stamp) in wanted for r in one.records)
+        one.raw for one in page.found if any((r.kind, r.external_id) in wanted for r in one.records)
     ]
     if not news:
         return 0

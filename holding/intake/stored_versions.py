@@ -5,7 +5,9 @@ versions (holding/intake/versions.py).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -108,13 +110,33 @@ _VERSIONS = (
 def unseen(
     session: Session, source_id: int, records: Iterable[IncomingRecord]
 ) -> Sequence[IncomingRecord]:
-    """Those of these that would make a version; the others are here already, content and all."""
+    """Those of these that would make a version; the others are here already, content and all.
+
+    They were asked for, so they are what the source says now: of two contents of one moment, which
+    webhooks may bring in either order, the one that is shown counts again, as told a little later.
+    """
     all_ = list(records)
     ids = ids_of(session, source_id, {(one.kind, one.external_id) for one in all_}) if all_ else {}
     known = stored(session, ids, set(), locked=False)
-    return [
-        one
-        for one in all_
-        if (one.kind, one.external_id) not in ids
-        or not known[ids[one.kind, one.external_id]].has(one.stamp, sha256_hex(dumps(one.body)))
-    ]
+    found = []
+    for one in all_:
+        record_id = ids.get((one.kind, one.external_id))
+        before = known[record_id] if record_id is not None else None
+        digest = sha256_hex(dumps(one.body))
+        if before is None or not before.has(one.stamp, digest):
+            found.append(one)
+        elif digest != before.sha256 and one.stamp == before.newest_stamp:
+            found += _told_again(one)
+    return found
+
+
+def _told_again(one: IncomingRecord) -> list[IncomingRecord]:
+    """The same a moment later, so that it is the newest; nothing where its stamp is no moment."""
+    try:
+        moment = datetime.fromisoformat(one.stamp or "")
+    except ValueError:
+        return []
+    return [replace(one, stamp=(moment + _A_MOMENT).isoformat())]
+
+
+_A_MOMENT: Final = timedelta(microseconds=1)

@@ -239,12 +239,20 @@ def _tell(
     now: datetime,
 ) -> None:
     """One event for each new record, new version and stale version."""
-    names = {ids[r.kind, r.external_id]: f"{r.kind} {r.number}" for r in records}
+    named = {ids[one.kind, one.external_id]: one for one in records}
     facts = []
     for version in plan.versions:
         record_id, no = version["record_id"], version["no"]
         is_new, replaces = record_id in fresh, record_id in plan.replaced
-        act, say = story(names[record_id], source.name, version, is_new=is_new, replaces=replaces)
+        record = named[record_id]
+        act, say = story(
+            record.kind.replace("_", " "),
+            record.number,
+            source.name,
+            version,
+            is_new=is_new,
+            replaces=replaces,
+        )
         body = {"say": say, "version": no, "sha256": version["sha256"]}
         facts.append(
             Fact(company_id=company_id, at=now, actor=by, act=act, record_id=record_id, body=body)

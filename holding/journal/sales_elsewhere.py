@@ -1,14 +1,15 @@
 """One sale that two targets of the company would have.
 
-Here: which other connection has the same document; whether both make an e-Invoice of it; whether it
-went there by a rule that is not in force any more; whether a person let that pass. Not here: the
-hold (holding/posting/last_check.py), the same before anything is due
-(holding/onboarding/waiting_documents.py).
+Here: which other connection has the same document, or one of the same record; whether both make an
+e-Invoice of it; whether it went there by a rule that would not post it there any more; whether a
+person let that pass. Not here: the hold (holding/posting/last_check.py), the same before anything
+is due (holding/preflight/waiting_documents.py).
 """
 
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, func, select
+from sqlalchemy import ColumnElement, bindparam, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from connectors import registry
@@ -17,9 +18,11 @@ from holding.journal.target_holds import MOVED, TWO_E_INVOICES, Trouble
 from holding.programs import world
 from holding.tables import Connection, Evaluation, Posting, Record, Release, Version
 from holding.tables.columns import is_word
+from rules.comparison.target_moves import days_apart
+from rules.programs.program import Program
 from rules.values.posting_states import PostingState
 
-_other = aliased(Posting)
+_other, _earlier = aliased(Posting), aliased(Posting)
 SENT_ELSEWHERE: Final[ColumnElement[Any]] = (
     select(func.min(_other.id))
     .where(
@@ -36,6 +39,29 @@ SENT_ELSEWHERE: Final[ColumnElement[Any]] = (
 """A document of the same number and day that went to another connection of the company, and is not
 undone there.
 """
+
+
+RECORD_ELSEWHERE: Final[ColumnElement[bool]] = exists().where(
+    Posting.reverses_id.is_(None),
+    _earlier.record_id == Posting.record_id,
+    _earlier.connection_id != Posting.connection_id,
+    _earlier.sent_at.is_not(None),
+    _earlier.reverses_id.is_(None),
+    ~is_word(_earlier.state, PostingState.REVERSED),
+)
+"""Whether another connection has a document of the same record, whatever its number, which is not
+undone there. Neither is one that undoes another.
+"""
+
+
+def found(
+    session: Session, posting_id: int, same_number: int | None, *, of_record: bool
+) -> Trouble | None:
+    """Why a document that is about to be made waits for a person, by what another connection has:
+    the document SENT_ELSEWHERE, or one of RECORD_ELSEWHERE.
+    """
+    both = trouble(session, posting_id, same_number) if same_number is not None else None
+    return both or (moved(session, posting_id) if of_record else None)
 
 
 def trouble(session: Session, posting_id: int, other_id: int) -> Trouble | None:
@@ -60,24 +86,66 @@ def trouble(session: Session, posting_id: int, other_id: int) -> Trouble | None:
     )
 
 
-def moved(session: Session, posting_id: int, other_id: int) -> Trouble | None:
-    """Why this document waits for a person, where that other one is of the same record and no rule
-    in force posts it any more: the company went on to another target, and the record changed since.
-    Rules that name both targets mean both.
+def moved(session: Session, posting_id: int) -> Trouble | None:
+    """Why this document waits for a person, where another connection has one of the same record
+    that the rules in force would not post there: they have no such route any more, or each day goes
+    to one of both and the day of the record was another then. Rules that name both targets mean
+    both; and where some of the record was posted here by this route, somebody has decided it.
     """
-    posting, other = (session.get_one(Posting, one) for one in (posting_id, other_id))
+    posting = session.get_one(Posting, posting_id)
     rules = session.get_one(Evaluation, posting.evaluation_id).ruleset_version_id
-    meant = other.route in {one.name for one in world.program(session, rules).routes}
-    if meant or other.record_id != posting.record_id or _let_pass(session, posting_id, MOVED):
+    program = world.program(session, rules)
+    known, apart = {one.name for one in program.routes}, _apart(program)
+    given = {"record": posting.record_id, "posting": posting_id}
+    others = session.execute(_OF_RECORD, given).all()
+    if any((one.at, one.route) == (posting.connection_id, posting.route) for one in others):
         return None
-    there = session.get_one(Connection, other.connection_id).name
-    words = (
-        f"{other.number} was posted to {there}, by a posting rule that is not in force any more. It"
-        " would be in both accounting systems."
+    for one in others:
+        left = one.route not in known
+        if one.at == posting.connection_id or not one.stands:
+            continue
+        if (left or {one.route, posting.route} in apart) and not _let_pass(
+            session, posting_id, MOVED
+        ):
+            number, there = one.number, one.name
+            gone = (
+                f"{number} was posted to {there}, by a posting rule that is not in force any more."
+                " It would be in both accounting systems."
+            )
+            another_day = (
+                f"{number} was posted to {there} when the record had another day: by the rules each"
+                " day goes to one accounting system. It would be in both."
+            )
+            words = gone if left else another_day
+            return Trouble(
+                code=MOVED,
+                error_class="duplicate",
+                words=words,
+                target_code=one.name,
+                decided=True,
+            )
+    return None
+
+
+_OF_RECORD = (
+    select(
+        Posting.route,
+        Posting.number,
+        Posting.connection_id.label("at"),
+        Connection.name,
+        (~is_word(Posting.state, PostingState.REVERSED)).label("stands"),
     )
-    return Trouble(
-        code=MOVED, error_class="duplicate", words=words, target_code=there, decided=True
-    )
+    .join(Connection, Connection.id == Posting.connection_id)
+    .where(Posting.record_id == bindparam("record"), Posting.id != bindparam("posting"))
+    .where(Posting.sent_at.is_not(None), Posting.reverses_id.is_(None))
+    .order_by(Posting.id)
+)
+
+
+@lru_cache(maxsize=8)
+def _apart(program: Program) -> frozenset[frozenset[str]]:
+    """Pairs of routes of which each day goes to one."""
+    return days_apart(program.ruleset)
 
 
 def _let_pass(session: Session, posting_id: int, code: str) -> bool:

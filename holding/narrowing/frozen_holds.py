@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.exceptions.bulk_acts import MOST
@@ -58,8 +59,10 @@ _HOLDS = (
 
 def rows(session: Session, company_id: int, wanted: Filter) -> tuple[FrozenHold, ...]:
     """What a filter finds, oldest first; one more than an act takes says that there are more."""
-    query = _HOLDS.where(*terms(company_id, wanted)).order_by(Hold.opened_at, Hold.id)
-    return HOLD.each(session.execute(query.limit(MOST + 1)))
+    oldest = (Hold.opened_at, Hold.id)
+    first = select(Hold.id).where(*terms(company_id, wanted)).order_by(*oldest).limit(MOST + 1)
+    query = _HOLDS.where(Hold.id.in_(first)).order_by(*oldest)  # records of these alone are read
+    return HOLD.each(session.execute(query))
 
 
 def these(session: Session, company_id: int, ids: Sequence[int]) -> tuple[FrozenHold, ...]:

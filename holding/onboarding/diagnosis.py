@@ -1,8 +1,8 @@
 """What is the matter with a connection, by the ten topics that people ask about.
 
 Here: which topic the stored state speaks for, what shows it, and the next step. Not here: findings
-one by one (preflight.py), what sent documents tell (posted_documents.py), the installation itself
-(clearpost doctor without a name).
+one by one (preflight/findings.py), what sent documents tell (posted_documents.py), the installation
+itself (clearpost doctor without a name).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,15 +14,18 @@ from sqlalchemy.orm import Session, aliased
 
 from connectors.contract.errors import RETRY
 from grammar.text.finding_codes import ErrorClass
+from holding.configuration.late_calls import late_calls
 from holding.journal import target_holds
-from holding.onboarding import e_invoice_holds, posted_documents, preflight
-from holding.onboarding.preflight import Code, Finding
+from holding.onboarding import e_invoice_holds, posted_documents
 from holding.onboarding.topics import SLOW, Diagnosis, Look, Topic
-from holding.onboarding.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
-from holding.onboarding.waiting_payments import NOT_UNPAID, TOO_MUCH
+from holding.preflight import findings as preflight
+from holding.preflight.findings import Code, Finding
+from holding.preflight.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
+from holding.preflight.waiting_payments import NOT_UNPAID, TOO_MUCH
 from holding.programs.known_schemas import schemas
 from holding.programs.world import program
 from holding.runtime import heartbeats
+from holding.store.together import answer
 from holding.tables import (
     Cause,
     Company,
@@ -150,7 +153,7 @@ _REFUSED = (
 
 
 def _delayed(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
-    """Which part keeps documents waiting: our queue, or the source."""
+    """Which part keeps documents waiting: our queue, a source that cannot be read, or its queue."""
     due = session.scalar(_DUE, {"connection": connection.id})
     waits = due is not None and now - due > SLOW and connection.paused_at is None
     if due is not None and waits:
@@ -164,6 +167,13 @@ def _delayed(session: Session, connection: Connection, now: datetime) -> Iterato
     for name, wrong in session.execute(_SOURCES_AWAY, given):
         words = f"The source {name} has not been read for more than 10 minutes: {wrong}"
         yield Diagnosis(Topic.DELAYED, words, f"Look at {name}, or ask who runs it.")
+    for name, (count, longest) in answer(session, late_calls(connection.company_id, now)).items():
+        long = duration(int(longest.total_seconds()) // 60)
+        told = plural(count, "change")
+        words = (
+            f"The source {name} told {told} late in the last hour: up to {long} after it was made."
+        )
+        yield Diagnosis(Topic.DELAYED, words, f"Ask the support of {name} about its retry queue.")
 
 
 _DUE = select(func.min(Posting.due_at)).where(
@@ -260,5 +270,6 @@ _LOOKS: Final[tuple[Look, ...]] = (
     posted_documents.not_there,
     _mapped_otherwise,
     _articles,
+    posted_documents.not_restocked,
     _rotated,
 )

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from connectors.transport.clock import Clock
@@ -26,7 +26,7 @@ from holding.lifecycle.changes import locked_company
 from holding.programs import world
 from holding.refusal import Refusal
 from holding.store.database import Database
-from holding.tables import Company, Record
+from holding.tables import Company, Connection, Record
 from holding.tables.row_states import RecordState
 from holding.words import Sums, added, plural
 from rules.outcomes.outcome import Document
@@ -66,9 +66,26 @@ class CauseCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSeen:
+    """One record of a dry run: what it counts as (`kind`), and the labels of what holds it."""
+
+    number: str
+    source: str
+    type: str
+    external_id: str
+    day: date | None
+    party: str
+    amount: int | None
+    currency: str
+    kind: str
+    causes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
     """The records of these days: `groups` (ready, held, waiting, ignored, reference) add up to
-    `all`; the causes of those held; the first documents. `left_out`: records beyond the limit.
+    `all`; the causes of those held; the first documents; each record. `left_out`: records beyond
+    the limit.
     """
 
     first: date
@@ -77,6 +94,7 @@ class DryRun:
     groups: Mapping[str, Count]
     causes: Sequence[CauseCount]
     documents: Sequence[Document]
+    records: Sequence[RecordSeen]
     left_out: int
 
 
@@ -122,6 +140,19 @@ def dry_run(
 
     What is dated before the cutover is judged like the rest: a month is looked at whole.
     """
+    found = rehearsed(database, clock, actor, first, last)
+    if isinstance(found, Refusal):
+        return found
+    ran, revision = found
+    with database.write() as session:
+        _remember(session, actor, ran, revision, clock.now())
+    return ran
+
+
+def rehearsed(
+    database: Database, clock: Clock, actor: Actor, first: date, last: date
+) -> tuple[DryRun, int] | Refusal:
+    """The same without remembering it, and the revision of the company that was looked at."""
     refusal = may(actor, "company.setup")
     company_id = actor.company_id
     if refusal or company_id is None:
@@ -148,10 +179,43 @@ def dry_run(
             batch = gather(session, company_id, claims, now, world.program)
             plans += planned(replace(batch, starts_on=None), now)
             teams |= {id_: name for name, id_ in batch.teams.items()}
-        found = _summed(plans, teams, first, last, len(ids) - len(taken))
-    with database.write() as session:
-        _remember(session, actor, found, revision, now)
-    return found
+        mine = [plan for plan in plans if _is_within(plan, first, last)]
+        seen = _seen(session, mine)
+        found = _summed(mine, teams, first, last, len(ids) - len(taken))
+    return replace(found, records=seen), revision
+
+
+def _seen(session: Session, plans: Sequence[Plan]) -> tuple[RecordSeen, ...]:
+    """The records themselves, the newest first."""
+    names = {row.id: row for row in session.execute(_NAMED, {"ids": [_id(p) for p in plans]})}
+    return tuple(
+        RecordSeen(
+            number=names[_id(plan)].number,
+            source=names[_id(plan)].source,
+            type=names[_id(plan)].type,
+            external_id=names[_id(plan)].external_id,
+            day=plan.listed.doc_date if plan.listed else None,
+            party=plan.listed.party if plan.listed else "",
+            amount=plan.listed.amount if plan.listed else None,
+            currency=plan.listed.currency if plan.listed else "",
+            kind=KINDS.get(plan.state, "held"),
+            causes=tuple(dict.fromkeys(one.cause_label for one in plan.wanted.values())),
+        )
+        for plan in plans
+    )
+
+
+def _id(plan: Plan) -> int:
+    return plan.case.record_id
+
+
+_NAMED = (
+    select(
+        Record.id, Record.number, Record.type, Record.external_id, Connection.name.label("source")
+    )
+    .join(Connection, Connection.id == Record.source_id)
+    .where(Record.id.in_(bindparam("ids", expanding=True)))
+)
 
 
 def _records(session: Session, company_id: int, first: date, last: date) -> Sequence[int]:
@@ -163,10 +227,9 @@ def _records(session: Session, company_id: int, first: date, last: date) -> Sequ
 
 
 def _summed(
-    plans: Sequence[Plan], teams: Mapping[int, str], first: date, last: date, left_out: int
+    mine: Sequence[Plan], teams: Mapping[int, str], first: date, last: date, left_out: int
 ) -> DryRun:
-    """Those that are dated in the days, now that their dates are known."""
-    mine = [plan for plan in plans if _is_within(plan, first, last)]
+    """Those that are dated in the days, now that their dates are known, but for themselves."""
     groups: dict[str, list[Plan]] = defaultdict(list)
     for plan in mine:
         groups[KINDS.get(plan.state, "held")].append(plan)
@@ -186,6 +249,7 @@ def _summed(
         groups={kind: _count(group) for kind, group in groups.items()},
         causes=sorted(counted, key=lambda one: (-one.found.records, one.label)),
         documents=[revive(Document, one) for one in ready if one][:SHOWN],
+        records=(),
         left_out=left_out,
     )
 

@@ -12,8 +12,8 @@ from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from grammar import nodes as n
-from holding.onboarding.preflight import owner_of
 from holding.onboarding.topics import Diagnosis, Topic
+from holding.preflight.findings import owner_of
 from holding.programs.world import program
 from holding.store import bulk
 from holding.tables import Cause, Company, Connection, Hold

@@ -4,19 +4,19 @@ Here: the looks of the doctor at what went out. Not here: what waits to go and w
 (diagnosis.py, waiting_documents.py), and the reading itself (reconciliation/read_back.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import bindparam, exists, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from connectors import registry
 from connectors.contract.hand_imports import ImportedByHand
 from grammar.text.amounts import in_currency
 from holding.journal import kept_totals
 from holding.onboarding.topics import SLOW, Diagnosis, Topic
-from holding.tables import Attempt, Connection, Posting, Push, Reading, Request
+from holding.tables import Attempt, Connection, Posting, Push, Reading, Record, Request, Version
 from holding.tables.columns import among_words, from_minor, moment
 from holding.tables.row_states import PushState
 from holding.words import duration, plural
@@ -25,6 +25,7 @@ from rules.values.canonical import revive
 from rules.values.posting_states import PostingState
 
 LATELY: Final = timedelta(days=31)
+_REFUND: Final = "refund"
 NEWEST: Final = 500
 """So many of what was posted lately are looked at: a cause shows in the newest."""
 
@@ -132,4 +133,34 @@ _READ = (
     _POSTED.add_columns(Reading.body)
     .join(Reading, Reading.id == Posting.reading_id)
     .where(Reading.same.is_(False))
+)
+
+
+def not_restocked(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
+    """Posted refunds that name goods and brought none back, by the word of their source."""
+    rows = session.execute(_REFUNDS, {"connection": connection.id, "since": now - LATELY})
+    found = [row for row in rows if _keeps_goods(row.body or {})]
+    if found:
+        first = found[0]
+        status = str(first.body.get("status"))
+        told = plural(len(found), "posted refund returned none", "posted refunds returned none")
+        words = (
+            f"{first.number} gave money back for goods and returned none of them to stock:"
+            f" {first.source} says “{status}”. {told}."
+        )
+        todo = f"Look at the refund in {first.source}: its status says whether items came back."
+        yield Diagnosis(Topic.STOCK, words, todo)
+
+
+def _keeps_goods(body: Mapping[str, Any]) -> bool:
+    return body.get("restock") == "none" and bool(body.get("lines"))
+
+
+_SOURCE = aliased(Connection, name="source")
+_REFUNDS = (
+    _POSTED.add_columns(Version.body, _SOURCE.name.label("source"))
+    .join(Version, Version.id == Posting.version_id)
+    .join(Record, Record.id == Posting.record_id)
+    .join(_SOURCE, _SOURCE.id == Record.source_id)
+    .where(Record.type == _REFUND)
 )

@@ -114,6 +114,7 @@ class _Seen:
     outdated: bool
     taken: bool
     elsewhere: int | None
+    of_record: bool
     not_approved: str
     pushes: int
     accepted: bool
@@ -135,10 +136,10 @@ def check(
         verdict = _verdict(channel, claim, seen) if seen is not None else NotNow()
         if isinstance(verdict, Checked) and claim.family in sending:
             verdict = NotNow()  # one at a time for each family
-        if isinstance(verdict, Checked) and seen is not None and seen.elsewhere is not None:
-            here, there = claim.posting_id, seen.elsewhere
-            twice = sales_elsewhere.trouble(session, here, there)
-            verdict = twice or sales_elsewhere.moved(session, here, there) or verdict
+        if isinstance(verdict, Checked) and seen is not None and verdict.action == "create":
+            here, there, of_record = claim.posting_id, seen.elsewhere, seen.of_record
+            both = sales_elsewhere.found(session, here, there, of_record=of_record)
+            verdict = both or verdict
         if isinstance(verdict, Checked) and not channel.shows(verdict.posting.doc_type):
             verdict = _unseen(session, verdict)
         if isinstance(verdict, Checked) and verdict.action == "create":
@@ -230,7 +231,8 @@ def _look_around(
             busy=bool(row.busy),
             outdated=bool(row.outdated),
             taken=bool(row.taken),
-            elsewhere=row.elsewhere if row.Posting.action == "create" else None,
+            elsewhere=row.elsewhere,
+            of_record=bool(row.of_record),
             not_approved=lacking.get(row.Posting.id, ""),
             pushes=row.pushes or 0,
             accepted=bool(row.accepted),
@@ -293,6 +295,7 @@ def _surrounded(lock: bool) -> Select[Any]:
             outdated.label("outdated"),
             taken.label("taken"),
             sales_elsewhere.SENT_ELSEWHERE.label("elsewhere"),
+            sales_elsewhere.RECORD_ELSEWHERE.label("of_record"),
             _LAST_PUSH.label("pushes"),
             _ACCEPTED.label("accepted"),
         )

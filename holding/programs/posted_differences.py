@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract.schema import DocumentSchema
-from holding.programs import field_differences
+from holding.programs import field_differences, former_rules
 from holding.programs import world as programs_world
 from holding.programs.field_differences import FieldDifference
 from holding.tables import Connection, Evaluation, Posting, Push, Record, Version
@@ -137,6 +137,11 @@ def of(session: Session, record_id: int, route: str) -> Difference | None:
         return None
     evaluation, version, record, source = found
     program = programs_world.program(session, evaluation.ruleset_version_id)
+    if route not in {one.name for one in program.routes}:
+        former = former_rules.posted_by(session, record_id, route)
+        if former is None:
+            return None
+        program = programs_world.program(session, former)
     restated = _restated(session, program, evaluation, version, record, source.connector)
     by_seq = {one.seq: one for one in restated if one.route == route}
     rows = [row for row in _posted(session, record_id, route) if row[0].seq in by_seq]

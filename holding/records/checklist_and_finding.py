@@ -129,7 +129,7 @@ def _posted(case: Case, holds: Sequence[OpenHold]) -> Ticked:
     posting, target = case.posting, case.target
     if posting is not None and target is not None and posting.state in _SETTLED:
         back = posting.state == PostingState.REVERSED
-        words = f"{posting.number} in {target.name}{', reversed since' if back else ''}."
+        words = f"Number {posting.number} in {target.name}{', reversed since' if back else ''}."
         return _done(Tick.POSTED, words)
     if holds:
         words = f"{plural(len(holds), 'hold keeps', 'holds keep')} it from being posted."

@@ -81,9 +81,9 @@ def _status(case: Case) -> Told:
     if version is None or case.outcome is None:
         return "It was not checked yet.", "plain", []
     word = case.outcome.status_word
-    status = case.outcome.status or word or NOT_RECORDED
+    status = case.outcome.status or word
     wrote = f" (the source wrote “{word}”)" if word and word != status else ""
-    moment = source_moment(case, version)
+    moment = source_moment(case, version) if version.stamp else "not recorded"
     before = "" if case.sent_at else " Not posted yet."
     proofs = [Proof("version", str(version.no), f"version {version.no}")]
     if version.delivery_id:
@@ -92,6 +92,8 @@ def _status(case: Case) -> Told:
     gates = [v for v in case.verdicts if v.kind == "gate" and v.result != "not_applicable"]
     proofs += [rule_proof(case.files, gate.span) for gate in gates]
     text = f"{status}{wrote}, version {version.no}, source time {moment}.{before}"
+    if not status:
+        text = f"Status not recorded, version {version.no}, source time {moment}.{before}"
     return text, "plain" if before else "good", proofs
 
 

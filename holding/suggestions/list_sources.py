@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from connectors import registry
 from holding.code_lists import list_files, list_turns
 from holding.code_lists.list_files import ListStanding
 from holding.code_lists.list_storage import NAMED
@@ -44,7 +45,8 @@ class ListSource:
 
     `read_at`: when the target told them last; `file`: the list that somebody gave in; `posted`: so
     many values of the mappings were posted with already, which counts where there is no list;
-    `old`: the target should have been read since, by the plan of its connection.
+    `old`: the target should have been read since, by the plan of its connection; `unpaid`: it is of
+    documents that are to be paid.
     """
 
     target: str
@@ -54,6 +56,7 @@ class ListSource:
     file: ListStanding | None = None
     posted: int = 0
     old: bool = False
+    unpaid: bool = False
 
     def says(self, today: date) -> str:
         """In a phrase, for page and command."""
@@ -67,6 +70,8 @@ class ListSource:
         if self.read_at is not None:
             how = "told one by one" if self.kind == ITEM else "told by it"
             return f"{plural(self.codes, self.kind)}, {how}, read {self.read_at:%Y-%m-%d %H:%M} UTC"
+        if self.unpaid:
+            return f"no list of {self.kind}s; payments are not compared with what is left to pay"
         known = plural(self.posted, "code is", "codes are")
         return f"no list of {self.kind}s; {known} known from what was posted"
 
@@ -95,7 +100,11 @@ def list_sources(
         found += told
         for kind, noun in NAMED.items():
             file = files.get((target.id, kind))
-            if file is None and (kind.unpaid or any(one.kind == noun for one in told)):
+            if file is None and (
+                not _paid(target.connector, kind)
+                if kind.unpaid
+                else any(one.kind == noun for one in told)
+            ):
                 continue
             count = len(posted.get((target.name, kind), ()))
             entries = file.entries if file else 0
@@ -103,7 +112,16 @@ def list_sources(
             old = bool(now and reading and reading.is_old(target.settings, now))
             read_at = reading.done_at if reading and file and file.told else None
             found.append(
-                ListSource(target.name, noun, entries, read_at, file, posted=count, old=old)
+                ListSource(
+                    target.name,
+                    noun,
+                    entries,
+                    read_at,
+                    file,
+                    posted=count,
+                    old=old,
+                    unpaid=kind.unpaid,
+                )
             )
     return tuple(found)
 
@@ -118,9 +136,17 @@ def of_every_company(
         yield row.code, ZoneInfo(row.zone), list_sources(session, row.id, now)
 
 
+def _paid(connector: str, kind: ListKind) -> bool:
+    """Whether documents of this target pay those of such a list."""
+    target = registry.targets().get(connector)
+    return target is not None and any(
+        one.pays == kind for doc in target.documents for one in (*doc.header, *doc.lines)
+    )
+
+
 def _targets(company_id: int) -> Question[Sequence[Any]]:
     rows = yield (
-        select(Connection.id, Connection.name, Connection.settings)
+        select(Connection.id, Connection.name, Connection.connector, Connection.settings)
         .where(Connection.company_id == company_id, Connection.side == "target")
         .order_by(Connection.name)
     )

@@ -40,6 +40,8 @@ ENDED = (
 )
 """What nothing more is to be done about, as things stand."""
 LEFT_OUT_STATES = (PostingState.IGNORED, PostingState.DROPPED)
+NONE_TO_COME = frozenset({*LEFT_OUT_STATES, PostingState.REVERSED})
+"""Nothing of it stands in the target, and nothing will as things stand."""
 BOOKED_STATES = (PostingState.POSTED, PostingState.REVERSED)
 IN_FLIGHT_STATES = (PostingState.SENDING, PostingState.AWAITING, PostingState.UNCERTAIN)
 

@@ -7,7 +7,7 @@ keeps waiting, since when, and the sentence for it. Not here: what waits for a p
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, Final
@@ -29,14 +29,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import SQLColumnExpression
 
+from holding.configuration.late_calls import LONG, late_calls
 from holding.connections import limits
 from holding.journal.posting_claims import RUNNING, STOPPED, free_of
 from holding.store.together import Question
 from holding.tables import (
     Company,
     Connection,
-    Delivery,
-    Event,
     Posting,
     Push,
     Record,
@@ -50,12 +49,6 @@ from holding.tables.row_states import BreakerState
 from holding.words import duration, plural
 from rules.values.posting_states import PostingState
 
-LONG: Final = timedelta(minutes=10)
-LATELY: Final = timedelta(hours=1)
-HISTORY: Final = timedelta(hours=6)
-"""What changed at its source longer ago than this was sent on purpose: it did not wait there."""
-LAST_EVENTS: Final = 500  # so far back is looked for late arrivals
-HOOK: Final = "webhook"
 _AWAY: Final = (
     Throttle.breaker != BreakerState.CLOSED
 )  # it does not answer, or does not accept our key
@@ -131,7 +124,8 @@ def long_waits(session: Session, company_id: int, now: datetime) -> Question[tup
             before = found.get(place, (0, since))
             found[place] = (before[0] + count, min(before[1], since))
     late = {place: (count, now - since) for place, (count, since) in found.items()}
-    late |= yield from _of_sources(company_id, now)
+    came = yield from late_calls(company_id, now)
+    late |= {(Part.SOURCE, name): one for name, one in came.items()}
     order = list(Part)
     return tuple(
         LongWait(part, name, count, int(length.total_seconds()) // 60)
@@ -251,45 +245,3 @@ def _ready(since: ColumnElement[Any]) -> Select[Any, Any, Any]:
         .where(is_word(Posting.state, PostingState.READY))
         .group_by(Connection.name)
     )
-
-
-def _of_sources(
-    company_id: int, now: datetime
-) -> Question[dict[tuple[Part, str], tuple[int, timedelta]]]:
-    """Webhooks that came long after the change that they tell of."""
-    lately = (
-        select(Event.record_id)
-        .where(Event.company_id == company_id)
-        .order_by(Event.id.desc())
-        .limit(LAST_EVENTS)
-        .subquery()
-    )
-    rows = yield (
-        select(Connection.name, Version.at, Version.stamp)
-        .select_from(Record)
-        .join(Version, Version.id == Record.version_id)
-        .join(Delivery, Delivery.id == Version.delivery_id)
-        .join(Connection, Connection.id == Record.source_id)
-        .where(Record.company_id + 0 == company_id)  # by the events, not by all of the company
-        .where(Record.id.in_(select(lately.c.record_id)))
-        .where(Version.at > now - LATELY, Version.stamp.is_not(None), Delivery.kind == HOOK)
-    )
-    late: dict[tuple[Part, str], tuple[int, timedelta]] = {}
-    for name, at, stamp in rows:
-        length = _after(at, stamp or "")
-        if LONG < length <= HISTORY:
-            place = (Part.SOURCE, name)
-            count, longest = late.get(place, (0, length))
-            late[place] = (count + 1, max(longest, length))
-    return late
-
-
-def _after(at: datetime, stamp: str) -> timedelta:
-    """How long after its change a version arrived; nothing where the stamp is no moment, or one
-    without its zone: that could be hours off.
-    """
-    try:
-        made = datetime.fromisoformat(stamp)
-    except ValueError:
-        return timedelta()
-    return at - made if made.tzinfo else timedelta()

@@ -106,6 +106,7 @@ def _pages(url: str, records: int, holds: int) -> dict[str, object]:
         fold_all(database, turns=records)
         _cleared_up(database)
         large = median(webhook_to_posted(found, POSTED, FURTHER))
+        _cleared_up(database)
         say(f"{size.records:,} records, {size.holds:,} holds; each page {TIMES} times …")
         readers = _readers(found)
         told = {name: _cost(readers[0], path).told() for name, path in _paths(found).items()}
@@ -120,7 +121,9 @@ def _cleared_up(database: "Database") -> None:
     """What PostgreSQL does automatically within minutes after so much was written."""
     if database.dialect == "postgresql":
         with database.engine.connect() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM")
+            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(
+                "VACUUM ANALYZE"
+            )
 
 
 def _others(

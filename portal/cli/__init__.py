@@ -23,6 +23,7 @@ from portal.cli import (
     connections,
     connector_kit,
     evidence,
+    first_run,
     records,
     server,
     setup,
@@ -64,6 +65,8 @@ for group in (
 ):
     for command in group.COMMANDS:
         commands.add_command(command)
+for command in first_run.COMMANDS:
+    setup.company.add_command(command)
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from portal.lists import (
 from portal.lists.downloads import Make
 
 LISTS: Final[Mapping[str, Make]] = {
+    "onboarding.consider_dry_run": company_lists.dry_run,
     "holding.listing": hold_lists.holding,
     "holding.inbox": hold_lists.inbox,
     "desk.ageing": hold_lists.by_owner,

@@ -1,13 +1,13 @@
-"""People, deputies, the audit log, messages, signals and uploads of a company as files.
+"""People, deputies, the audit log, messages, signals, uploads and dry runs of a company as files.
 
 Here: their columns and rows. Not here: what they say (holding/staff, holding/audit,
-holding/notices, holding/signals, holding/uploads).
+holding/notices, holding/onboarding, holding/signals, holding/uploads).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from flask import g
+from flask import g, request
 
 from connectors.kit.workbook import Written
 from holding.access import deputies as deputy_rows
@@ -15,15 +15,17 @@ from holding.access.role_words import ROLE_LABELS
 from holding.audit import event_log
 from holding.audit.event_log import LogRow
 from holding.notices import notice_list
+from holding.onboarding.dry_run import RecordSeen, last_month, rehearsed
 from holding.refusal import Refusal
 from holding.signals import open_signals
 from holding.staff import directory
-from holding.tables.columns import moment_text
+from holding.tables.columns import from_minor, moment_text
 from holding.uploads import upload_rows
 from holding.uploads.upload_rows import UploadRow
 from portal.evidence import audit_log
 from portal.lists.list_file import MOST, ListFile, Table, by_currency, each_page
-from portal.web import filters, security, store
+from portal.onboarding.checklist import KINDS
+from portal.web import filters, forms, security, store
 
 AT_ONCE: Final = 500
 PEOPLE: Final = ("Name", "Mail", "Roles", "Teams", "Status", "Last seen")
@@ -33,6 +35,8 @@ LOG: Final = ("Event", "At", "Person", "About", "What happened", "Reason", "Reco
 MESSAGES: Final = ("Notice", "Made", "Kind", "To", "Subject", "State", "Tries", "Ended", "Answer")
 SIGNALS: Final = ("Signal", "Kind", "Connection", "What it says", "Since", "Ended", "Records",
                   "Currency", "Amount")  # fmt: skip
+DRY_RUN: Final = ("Record", "Kind", "Source", "Document date", "Customer or supplier", "Currency",
+                  "Amount", "Result", "Causes")  # fmt: skip
 UPLOADS: Final = ("Upload", "File", "Source", "Kind", "Uploaded", "By", "State", "Records")
 
 
@@ -59,6 +63,28 @@ def _people(*, private: bool) -> Iterator[list[Written]]:
         yield [invited.name, mail, roles, None, "invited", None]
     for gone in directory.former(session, company):
         yield [gone.name, None, None, None, f"left {moment_text(gone.left_at)}", None]
+
+
+def dry_run() -> ListFile | Refusal:
+    """Each record of these days as a dry run finds it now; nothing is sent or stored."""
+    usual = last_month(g.now, g.company.zone)
+    first, last = (forms.day(request.args.get(name)) for name in ("first", "last"))
+    first, last = first or usual[0], last or usual[1]
+    store.renew()  # a service reads with sessions of its own
+    found = rehearsed(store.database(), store.clock(), g.actor, first, last)
+    if isinstance(found, Refusal):
+        return found
+    rows = (_rehearsed(one, dict(KINDS)) for one in found[0].records)
+    table = Table("Records", DRY_RUN, rows)
+    kept = {"from": first.isoformat(), "to": last.isoformat()}
+    return ListFile("the records of a dry run", f"dry-run-{first}-{last}", [table], kept)
+
+
+def _rehearsed(one: RecordSeen, words: Mapping[str, str]) -> list[Written]:
+    amount = None if one.amount is None else from_minor(one.amount, one.currency)
+    day, causes = one.day.isoformat() if one.day else None, "; ".join(one.causes)
+    return [one.number, one.type.replace("_", " "), one.source, day, one.party, one.currency,
+            amount, words[one.kind], causes]  # fmt: skip
 
 
 def deputies() -> ListFile:

@@ -1,10 +1,11 @@
 """The pages of a company from its set-up to going live: first company, checklist, cutover.
 
-Here: the list of the blueprints; rule_choice adds views to checklist. Not here: what they show.
+Here: the list of the blueprints; cutover_pages and rule_choice add views to checklist. Not here:
+what they show.
 """
 
-from portal.onboarding import checklist, first_company, rule_choice
+from portal.onboarding import checklist, cutover_pages, first_company, rule_choice
 
-__all__ = ["BLUEPRINTS", "rule_choice"]
+__all__ = ["BLUEPRINTS", "cutover_pages", "rule_choice"]
 
 BLUEPRINTS = (first_company.setup_pages, checklist.pages)

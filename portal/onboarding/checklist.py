@@ -1,7 +1,8 @@
-"""The checklist that is the dashboard of a company until it goes live, its cutover and going live.
+"""The checklist that is the dashboard of a company until it goes live, and going live.
 
-Here: views, and which page each step leads to. Not here: the figures
-(holding/onboarding/checklist.py) and what going live does (holding/onboarding/going_live.py).
+Here: views, and which page each step leads to. Not here: the cutover
+(cutover_pages.py), the figures (holding/onboarding/checklist.py), what going live does
+(holding/onboarding/going_live.py).
 """
 
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.words import plural, sums
 from portal.web import forms, fragments, store
+from portal.web.permissions import FILE
 
 pages = Blueprint("onboarding", __name__, url_prefix="/c/<co>/setup")
 KINDS = (
@@ -29,6 +31,9 @@ KINDS = (
     ("reference", "for reference"),
 )
 """What the records of a dry run count as, in the words of the page."""
+FILES = (("csv", "CSV"), ("xlsx", "Excel"), ("json", "JSON"))
+SHOWN = 100
+"""Records of a dry run that the page itself lists; its files have all."""
 LOOK = ("holding.listing", "Look at the records on hold")
 NEXT_STEPS: Mapping[ErrorClass, tuple[str, str]] = {
     "mapping_missing": ("mappings.missing", "Map the values"),
@@ -58,7 +63,7 @@ def _checklist(more: Mapping[str, object], *, status: int = 200) -> Response:
         links=_links(found),
         first=first,
         refusal=going_live.not_ready(found),
-        start=_suggested(found),
+        start=suggested(found),
     )
 
 
@@ -79,7 +84,7 @@ def start_dry_run() -> Response:
     store.renew()  # a service reads with sessions of its own
     done = dry_run.dry_run(store.database(), store.clock(), g.actor, first, last)
     if isinstance(done, Refusal):
-        return fragments.refuse(done, back=_home())
+        return fragments.refuse(done, back=home())
     return _dry_run_page({}, done=done)
 
 
@@ -87,21 +92,33 @@ def _dry_run_page(
     problems: Mapping[str, str], *, status: int = 200, done: dry_run.DryRun | None = None
 ) -> Response:
     if g.company.live:
-        return fragments.moved(_home(), f"{g.company.name} is live already.")
+        return fragments.moved(home(), f"{g.company.name} is live already.")
     documents = done.documents if done else ()
     opened = {
         "opened": Step.DRY_RUN,
         "days": dry_run.last_month(g.now, g.company.zone),
         "ran": done,
         "kinds": KINDS,
+        "words": dict(KINDS),
         "next_steps": NEXT_STEPS,
         "otherwise": LOOK,
+        "listed": done.records[:SHOWN] if done else (),
         "amounts": [in_currency(one.amount, one.currency) for one in documents],
+        "files": _files(done),
         "titles": [_titles(one.target, one.document) for one in documents],
         "teams": titles_of(store.reading(), g.company.id),
         "problems": problems,
     }
     return _checklist(opened, status=status)
+
+
+def _files(done: dry_run.DryRun | None) -> list[tuple[str, str]]:
+    """Word and address of each file of the records that were looked at."""
+    if done is None:
+        return []
+    of = {"co": g.company.code, "first": done.first, "last": done.last}
+    page = "onboarding.consider_dry_run" + FILE
+    return [(word, url_for(page, ending=ending, **of)) for ending, word in FILES]
 
 
 def _titles(target: str, document: str) -> dict[str, str]:
@@ -111,34 +128,11 @@ def _titles(target: str, document: str) -> dict[str, str]:
     return {one.name: getattr(one, "title", "") or one.name for one in fields}
 
 
-@pages.get("/cutover")
-def cutover() -> Response:
-    """The first document date that is posted."""
-    return _cutover_page({})
-
-
-@pages.post("/cutover")
-def set_cutover() -> Response:
-    """Set it; every record is checked again."""
-    day = forms.day(request.form.get("starts"))
-    if day is None:
-        told = "Enter the day as year-month-day, such as 2026-11-01."
-        return _cutover_page({"starts": told}, status=422)
-    with store.writing() as session:
-        refusal = going_live.set_cutover(session, g.actor, day, g.now)
-    if refusal is not None and refusal.status == 422:
-        return _cutover_page({"starts": refusal.words}, status=422)
-    if refusal is not None:
-        return fragments.refuse(refusal, back=_home())
-    doorbell.ring(g.company.id, "evaluate")
-    return fragments.moved(_home(), f"Cutover date set to {day}. Records are checked again.")
-
-
 @pages.get("/go-live")
 def consider() -> Response:
     """What would be sent first."""
     if g.company.live:
-        return fragments.moved(_home(), f"{g.company.name} is live already.")
+        return fragments.moved(home(), f"{g.company.name} is live already.")
     found = checklist(store.reading(), g.company.id)
     return fragments.respond(
         "onboarding/go_live.html",
@@ -158,23 +152,11 @@ def go_live() -> Response:
         return fragments.refuse(answer, back=url_for("onboarding.consider", co=g.company.code))
     doorbell.ring(g.company.id, "push")
     told = f"{plural(answer.count, 'document')}, {sums(answer.money, g.company.currency)}"
-    return fragments.moved(_home(), f"{g.company.name} is live. Queued to be sent: {told}.")
+    return fragments.moved(home(), f"{g.company.name} is live. Queued to be sent: {told}.")
 
 
-def _cutover_page(problems: Mapping[str, str], *, status: int = 200) -> Response:
-    if g.company.live:
-        return fragments.moved(_home(), f"{g.company.name} is live already.")
-    found = checklist(store.reading(), g.company.id)
-    return fragments.respond(
-        "onboarding/cutover.html",
-        status=status,
-        found=found,
-        start=_suggested(found),
-        problems=problems,
-    )
-
-
-def _suggested(found: Checklist) -> object:
+def suggested(found: Checklist) -> object:
+    """The first document date that the page proposes."""
     return going_live.suggested_start(found.closed_through, g.now, g.company.zone)
 
 
@@ -221,5 +203,6 @@ def _page(path: str) -> str:
     return "" if endpoint == BY_NAME else path
 
 
-def _home() -> str:
+def home() -> str:
+    """The checklist itself."""
     return url_for("dashboard.show", co=g.company.code)

@@ -28,6 +28,7 @@ from portal.web import forms, security, store
 
 setup_pages = Blueprint("setup", __name__, url_prefix="/setup")
 CURRENCIES = ("MYR", "SGD", "IDR", "THB", "PHP", "VND", "HKD", "CNY", "USD", "EUR", "GBP", "AUD")
+REGIONS = ("Asia", "Africa", "America", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 FIELD_OF = {
     "company.code": "code",
     "company.taken": "code",
@@ -123,9 +124,19 @@ def _form(token: str, until: datetime, problems: dict[str, str], *, status: int 
         typed=typed,
         code=first_company.proposed_code(typed["name"]) if typed.get("name") else "",
         currencies=CURRENCIES,
-        zones=sorted(zone for zone in available_timezones() if "/" in zone),
+        zones=_zones(),
     )
     return make_response(page, status)
+
+
+def _zones() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Region -> its time zones, each with its place as people write it."""
+    names = sorted(zone for zone in available_timezones() if zone.partition("/")[0] in REGIONS)
+    parted = [(zone, *zone.split("/", 1)) for zone in names]
+    return [
+        (region, [(zone, place.replace("_", " ")) for zone, of, place in parted if of == region])
+        for region in REGIONS
+    ]
 
 
 def _told(refusal: Refusal) -> Response:

@@ -1,7 +1,8 @@
 """One target as people look it up: what it takes, with every field, and what can be asked of it.
 
-Here: the page and the same as data, from what the target declares. Not here: the declaration
-(connectors/targets), the files in docs/targets (tools/target_pages.py), how it is connected.
+Here: the page and the same as data, from what the target declares. Not here: what of it is about
+lists (listed_facts.py), the declaration (connectors/targets), the files in docs/targets
+(tools/target_pages.py), how it is connected.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +11,6 @@ from typing import Final
 
 from connectors.contract.authorization import Authorizing
 from connectors.contract.hand_imports import ImportedByHand
-from connectors.contract.master_lists import TellsLists
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.contract.targets import (
     Readable,
@@ -22,6 +22,7 @@ from connectors.contract.targets import (
     TellsParties,
 )
 from connectors.registry import OtherWay
+from portal.rule_tools.listed_facts import in_a_row, lists, not_listed
 
 TYPES: Final = {
     "text": "text",
@@ -49,20 +50,6 @@ _ROUNDING: Final = {
     "per_line": "Each line is rounded, then they are summed.",
     "sum_then_round": "The sum is rounded once.",
 }
-_LISTED: Final = {
-    "account": "accounts",
-    "tax_code": "tax codes",
-    "currency": "currencies",
-    "payment_method": "payment methods",
-    "payment_term": "payment terms",
-}
-_WHOLE: Final = {
-    "customer": "customers",
-    "vendor": "suppliers",
-    "item": "items",
-    "invoice": "unpaid invoices",
-    "bill": "unpaid bills",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +72,8 @@ def _facts(target: Target) -> Iterator[tuple[str, str]]:
     yield "Limits of a batch", _limits(target)
     yield "Calls", _pace(target)
     yield "Rounding", _rounding(target)
-    yield "Lists", _lists(target)
+    yield "Lists", lists(target)
+    yield "Not listed", not_listed(target)
     yield "Posted documents", _posted(target)
     yield "Documents typed by hand", _searched(target)
     yield from _books(target)
@@ -109,7 +97,7 @@ def _limits(target: Target) -> str:
         (limits.bytes, "bytes"),
     ]
     said = [f"{count:,} {noun}" for count, noun in kinds if count is not None]
-    return f"At most {_and(said)} in one call."
+    return f"At most {in_a_row(said)} in one call."
 
 
 def _pace(target: Target) -> str:
@@ -125,17 +113,6 @@ def _rounding(target: Target) -> str:
     usual = _ROUNDING[target.rounding({})]
     may = any(one.name == "rounding_mode" for one in target.form.settings)
     return f"{usual} The setting `rounding_mode` may say otherwise." if may else usual
-
-
-def _lists(target: Target) -> str:
-    kinds = dict.fromkeys(kind for document in target.documents for kind, _ in document.lists)
-    if not kinds:
-        return "It lists no codes: a code that it lacks is refused when it is sent."
-    tested = f"{_and([_LISTED[kind] for kind in kinds]).capitalize()}, read by the connection test."
-    if not isinstance(target, TellsLists):
-        return tested
-    whole = _and([_WHOLE[kind] for kind in target.lists]).capitalize()
-    return f"{tested} {whole}, read on a plan of the connection."
 
 
 def _posted(target: Target) -> str:
@@ -214,7 +191,7 @@ def _said_of(document: DocumentSchema) -> Iterator[str]:
     actions = {"update": "changed", "void": "made void"}
     can = [actions[one] for one in document.actions]
     if document.connected:
-        yield f"A posted one can be {_and(can)}." if can else "A posted one cannot be changed."
+        yield f"A posted one can be {in_a_row(can)}." if can else "A posted one cannot be changed."
     yield f"`{document.number_field}` is its number, at most {document.number_max} characters,"
     party = f" and `{document.party_field}` its party" if document.party_field else ""
     yield f"`{document.date_field}` its day{party}."
@@ -293,10 +270,6 @@ def _list(title: str, said: Iterable[str]) -> str:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _and(said: Sequence[str]) -> str:
-    return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
 
 
 def _small(text: str) -> str:

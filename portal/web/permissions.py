@@ -43,6 +43,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "changes.go_back": "rules.publish",
     "onboarding.cutover": "company.setup",
     "onboarding.set_cutover": "company.setup",
+    "onboarding.look_there": "company.setup",
     "onboarding.consider": "company.setup",
     "onboarding.go_live": "company.setup",
     "help.index": PUBLIC,  # also for who cannot sign in

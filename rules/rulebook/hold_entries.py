@@ -82,6 +82,10 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
     "EVA03": _by_clearpost("A new version of the record", Blocks.RECORD),
     "EVA04": _by_clearpost("A new version of the record", Blocks.RECORD),
     "EVA05": _by_clearpost("The connection that the rules name is added", Blocks.RECORD),
+    "EVA06": _by_clearpost(
+        "The document before it is posted after all, or a person rejects this one",
+        Blocks.DOCUMENT,
+    ),
     "FCT01": _by_rules(_NOBODY, "The information is known: a connection test reads it"),
     "HLD01": _by_rules(_OWNER, "A new version in a status that allows posting"),
     "IDN01": _by_source("One ID with one number, in a new version"),

@@ -6,7 +6,7 @@ shops and the books (first_pairs.py), what is insisted on at the end (test_from_
 
 import re
 from datetime import date, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 from zoneinfo import ZoneInfo
 
 from tests.acceptance.browser import Person
@@ -25,7 +25,7 @@ class Pair(Protocol):
     source: str
     target: str
     limit: str
-    taxes: dict[str, str]
+    taxes: ClassVar[dict[str, str]]
 
     def fill_source(self, page: Any) -> None:
         """What the form of the shop is told."""

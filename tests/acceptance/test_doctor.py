@@ -1,6 +1,7 @@
 """The ten topics that people ask support about, each named by one command, with its next step."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,8 @@ def other_house(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield found
 
 
+LATE = (datetime.now(UTC) - timedelta(minutes=15)).isoformat(timespec="seconds")
+"""When the shop made a change that its queue tells only now."""
 HELD: dict[str, tuple[dict[str, Any], str]] = {
     "e-Invoice submission failed": (
         clean(412, items=priced("12000.00")),
@@ -140,6 +143,10 @@ HELD: dict[str, tuple[dict[str, Any], str]] = {
     "Sync succeeded, but no records there": (
         clean(414, company_code="pasar"),
         "another company: pasar",
+    ),
+    "Sync delayed more than 10 minutes": (
+        clean(415, updated_at=LATE),
+        "told 1 change late",
     ),
 }
 """Topic -> an order that rules or Clearpost hold because of it, and a word of what shows it. What

@@ -168,7 +168,7 @@ def test_C20_four_ticks_are_computed_and_a_missing_one_leads_to_its_repair(house
     whole = ticks(finance, 2001)
     assert list(whole) == names
     assert [whole[name][0] for name in names] == ["done"] * 4
-    assert whole["Posted"][1] == "NS-2001 in AiAccount."
+    assert whole["Posted"][1] == "Number NS-2001 in AiAccount."
     assert {whole[name][2] for name in names} == {""}
 
     unmapped = ticks(finance, 2002)

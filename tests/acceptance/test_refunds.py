@@ -122,6 +122,39 @@ def test_only_what_came_back_returns_to_stock_and_the_record_says_which(house: H
         assert ("Nothing was returned to stock." in trail) != bool(back)
 
 
+def test_the_doctor_names_a_refund_that_returned_nothing_to_stock(house: House) -> None:
+    """What AiAccount's own page asks first where a count is wrong: the shop's word for it."""
+    given_back(house, sold(house, 7105), REFUNDED)
+    asked = ("doctor", "aiaccount", "--company", CURRENT_COMPANY, "--as", ADMIN)
+    first, todo, *_ = house.product.run(*asked, code=1).stdout.splitlines()
+    assert first.startswith(
+        "Inventory count wrong: RF-7105 gave money back for goods and returned none"
+    )
+    assert "says “Refunded”" in first
+    assert todo.startswith("  next: Look at the refund in netshop")
+
+
+def test_after_a_rejected_invoice_its_refund_is_held_and_can_be_rejected_too(
+    house: House,
+) -> None:
+    """Somebody entered the invoice by hand: the refund would wait for it without end."""
+    order = clean(7151, ordered_at=days_ago(2), paid_at=days_ago(2), updated_at=days_ago(2))
+    lines = [{"sku": "CUP-GLASS-20", "qty": "1"}]
+    back = {"id": "RF-7151", "status": REFUNDED, "amount": "5.50", "items": lines}
+    deliver(house, {**later(order, refund=back), "total": "12.34"})
+    person = house.visitor(APPROVER)
+    assert state(page_of(person, 7151)) == "Waiting"
+    act(person, hold_of(person, "order/7151"), "reject", reason="Entered by hand.")
+    work(house)
+    assert state(page_of(person, 7151)) == "On hold"
+    assert "It comes after NS-7151, which is not posted: rejected" in page_of(person, 7151).text
+    hold = hold_of(person, "refund/RF-7151")
+    assert "Waits for a document that is not posted" in person.get(hold)
+    act(person, hold, "reject", reason="Entered by hand, too.")
+    assert state(page_of(person, 7151)) == "Not posted (rejected)"
+    assert not writes(house, "NS-7151") + writes(house, "RF-7151")
+
+
 def test_an_answer_that_is_lost_is_asked_for_by_the_same_call(house: House) -> None:
     order = sold(house, 7111)
     ask_target(house, "faults", fault="timeout_after")
@@ -151,7 +184,7 @@ def test_without_any_answer_a_person_looks_and_says_what_is_there(house: House) 
         assert "Sent 5 times without a clear answer." in page_of(finance, number).text
         assert len(told(house, number)) == (1 if number == 7121 else 0)
 
-    link, again, skip = (hold_of(finance, number) for number in orders)
+    link, again, skip = (hold_of(finance, f"refund/RF-{number}") for number in orders)
     assert "AiAccount lists no refunds" in finance.get(link)
     assert "No clear answer, and no list in AiAccount" in finance.get(link)
     assert "Not there: send RF-7122 again" in finance.get(again)
@@ -167,9 +200,9 @@ def test_without_any_answer_a_person_looks_and_says_what_is_there(house: House) 
     assert effects == [["created"], ["created"], []]
 
 
-def hold_of(finance: Visitor, number: int) -> str:
-    """The page of the open hold of a refund."""
-    page = finance.get(f"{BASE}/records/netshop/refund/RF-{number}")
+def hold_of(finance: Visitor, place: str) -> str:
+    """The page of the open hold of a record."""
+    page = finance.get(f"{BASE}/records/netshop/{place}")
     found = re.search(rf'href="({BASE}/holding/\d+)[?"]', page)
     assert found, page[:3000]
     return found[1]

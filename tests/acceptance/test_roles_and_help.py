@@ -50,7 +50,7 @@ ACTIONS = {
     "desk.retry desk.assign desk.snooze desk.comment periods.reopen periods.redirect": EITHER,
     "api.retry api.assign api.snooze api.reopen api.redirect": EITHER,
     "desk.correct periods.date api.correct api.date": CLERK,
-    "onboarding.set_cutover onboarding.go_live": {"admin"},
+    "onboarding.set_cutover onboarding.look_there onboarding.go_live": {"admin"},
     "desk.override connections.test stops.limit api.override": {"admin"},
     "signals.failures signals.close_day connauth.begin connauth.disconnect": {"admin"},
     "notices.times notices.add notices.remove notices.test": {"admin"},

@@ -44,6 +44,7 @@ def test_E30_an_answer_in_two_steps_is_asked_for_to_its_end(house: Relayed) -> N
     _failed_ends_as_its_message(house)
     _lost_on_the_way(house)
     _changed_by_hand(house)
+    _answered_as_the_vendor_shows_it(house)
 
 
 def _over_restarts(house: Relayed) -> None:
@@ -111,6 +112,17 @@ def _changed_by_hand(house: Relayed) -> None:
     assert "NS-1 was changed in the target: NetTotal 11.00 is 90.00 there" in page.text, page.text
     assert "was changed in the target" not in record(house.visitor(FINANCE), 4).text
     assert (house.sent(1), house.sent(4)) == (1, 1)
+
+
+def _answered_as_the_vendor_shows_it(house: Relayed) -> None:
+    """An id and a name at first, where it stands and what came of it by calls of their own."""
+    ask_target(house, "book", apart=True)
+    house.order(order(5))
+    for _ in range(6):
+        house.works_there(200)
+        house.turn(400)
+    assert (house.state(5), house.sent(5), len(house.made(5))) == ("posted", 1, 1)
+    assert _never_retried(house, 5)
 
 
 def _read_a_day_later(house: Relayed) -> None:

@@ -47,8 +47,8 @@ def found_and_linked(shop: Shop) -> None:
     """
     house = shop.house
     other, same = (clean(no, channel="SHOPEE") for no in (2321, 2322))
-    _typed(house, other, "12.00")
-    _typed(house, same, "10.00")
+    typed(house.target, other, "12.00")
+    typed(house.target, same, "10.00")
     for order in (other, same):
         shop.deliver(order)
     work(house)
@@ -73,7 +73,7 @@ def found_and_linked(shop: Shop) -> None:
     assert f"linked NS-2321 to NS-2321 in the accounting system: {WHY}" in told
 
 
-def _typed(house: House, order: dict[str, Any], total: str) -> None:
+def typed(target: str, order: dict[str, Any], total: str) -> None:
     """Somebody imports a workbook of one invoice there, beside the interface."""
     book = openpyxl.Workbook()
     sheet = book.active
@@ -86,7 +86,7 @@ def _typed(house: House, order: dict[str, Any], total: str) -> None:
     sheet.append([*head, 2, float(total) / 2, "40000", "NT", float(total), "022"])
     out = io.BytesIO()
     book.save(out)
-    answer = requests.post(f"{house.target}/_sim/by_hand", data=out.getvalue(), timeout=10)
+    answer = requests.post(f"{target}/_sim/by_hand", data=out.getvalue(), timeout=10)
     assert answer.status_code == 201, answer.text
 
 

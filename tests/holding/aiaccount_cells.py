@@ -81,6 +81,12 @@ ORDERS = (
     Change("cancelled", {"status": "cancelled"}, (), cancels=True),
     Change("refunded", {"status": "refunded"}, (), cancels=True),
 )
+_PAPERS = ("sales_invoice", "sales_receipt")
+REFUNDED_LATER = (
+    *ORDERS[:-1],
+    Change("refunded", {"status": "refunded"}, ("status",), _PAPERS),
+)
+"""The same where a refund holds an order instead of cancelling it."""
 NAMED = (
     Change("name", {"customer": {**BUYER, "name": "Warung Melati Baru"}}, ("customer_name",)),
     Change("typed", {"created_by": "Ali"}, ("created_by",)),

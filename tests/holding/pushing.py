@@ -67,7 +67,7 @@ class Lane:
         connector = AiAccount()
         payload = connector.build([invoice(number, price=price)], BOOKS, batch=False, batch_name="")
         settings = {"base_url": self.target.url, "company_id": "CMP-1042"}
-        connector.send(payload, settings, DEMO_KEY, "by-somebody-else", self.desk.http)
+        connector.send(payload, settings, DEMO_KEY, f"by-somebody-else-{number}", self.desk.http)
 
     def one(self, posting_id: int) -> Posting:
         with self.database.read() as session:

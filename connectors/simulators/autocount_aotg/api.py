@@ -24,6 +24,13 @@ KINDS = {
     f"{ROOT}ARInvoice/CreateBatchARInvoice": "batch",
     f"{ROOT}ARInvoice/GetARInvoiceList": "list",
 }
+DEBTORS = f"{ROOT}Debtor"
+NAMES = {
+    "create": "CreateARInvoice",
+    "batch": "CreateBatchARInvoice",
+    "list": "GetARInvoiceList",
+    "debtors": "Debtor",
+}
 _REQUEST, _TOKEN = "abf79c80-13e9-41ae-993d-", "SAMc13a36d2-a139-e911-b8b3-"
 _FIRST_REQUEST, _FIRST_TOKEN = 0x2CD6B99B5570, 0x000D3AA04F3D
 
@@ -70,6 +77,8 @@ class Api(Metered[Books]):
         if request.method == "GET" and request.path.startswith(RESULT):
             reply = self._result(request.path.removeprefix(RESULT), book)
             return self._noted(request, request_id, reply), False
+        if (request.method, request.path) == ("GET", DEBTORS):
+            return self._queue(request, request_id, book, "debtors", QueueFault()), False
         kind = KINDS.get(request.path) if request.method == "POST" else None
         if kind is None:
             return self._noted(request, request_id, refused(404, "Not found.")), False
@@ -94,13 +103,25 @@ class Api(Metered[Books]):
         return Reply(status=200, content={"AccessToken": token, "Expired": end})
 
     def _result(self, wanted: str, book: AccountBook) -> Reply:
+        if book.apart and wanted.endswith("/result"):
+            return self._result_apart(wanted.removesuffix("/result").partition("/")[2], book)
         waits, ended = self.books.queue.get(wanted), self.books.results.get(wanted)
         if waits is not None and waits.book == book.key:
             state = waits.state(self.now(), offline=book.offline)
             return Reply(status=200, content={"RequestId": wanted, "Status": state})
         if ended is None or ended.book != book.key or self.now() - ended.at > KEPT:
             return refused(404, "Request not found.")
-        return Reply(status=200, content=ended.content)
+        stands = {"RequestId": wanted, "Status": ended.content["Status"]}
+        return Reply(status=200, content=stands if book.apart else ended.content)
+
+    def _result_apart(self, wanted: str, book: AccountBook) -> Reply:
+        """What came of a request, as a JSON in a text; of one that failed its message."""
+        ended = self.books.results.get(wanted)
+        if ended is None or ended.book != book.key or self.now() - ended.at > KEPT:
+            return refused(404, "Request not found.")
+        told, rows = ended.content, ended.content.get("Data")
+        text = dumps(rows).decode() if rows is not None else str(told.get("Message", ""))
+        return Reply(status=200, content={"Id": wanted, "ResultJson": text})
 
     def _write(
         self, request: Request, request_id: str, book: AccountBook, kind: str
@@ -149,6 +170,12 @@ class Api(Metered[Books]):
         }
         self.write(line)
         self._work()
+        if book.apart:
+            moment = f"{now:%Y-%m-%dT%H:%M:%S}Z"
+            told = {"Id": name, "Name": NAMES[kind]}
+            return Reply(
+                status=200, content={**told, "StartTimestamp": moment, "EndTimestamp": moment}
+            )
         ended = self.books.results.get(name)
         state = ended.content["Status"] if ended else self._state(name, book, now)
         return Reply(status=200, content={"RequestId": name, "Status": state})

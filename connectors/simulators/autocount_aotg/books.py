@@ -36,10 +36,13 @@ class AccountBook:
     agents: set[str] = field(default_factory=lambda: {"WEB", "LIWEI"})
     currencies: set[str] = field(default_factory=lambda: {"MYR", "SGD"})
     journals: set[str] = field(default_factory=lambda: {"SALES"})
+    inactive: set[str] = field(default_factory=set)
     date_format: str = "dd-MM-yyyy"
     locked_through: date | None = None
     offline: bool = False
     whole_batches: bool = False
+    apart: bool = False
+    """Whether it answers as the vendor's own pages show it: an id and a name, and results apart."""
 
 
 def default_books(*, locked_through: date | None) -> dict[str, AccountBook]:
@@ -61,7 +64,7 @@ class Queued:
 
     request: str
     book: str
-    kind: str  # create batch list
+    kind: str  # create batch list debtors
     content: str
     at: datetime
     ready_at: datetime
@@ -84,7 +87,7 @@ class Result:
 
 
 Shown = Mapping[str, Any]
-_SETS = ("debtors", "accounts", "terms", "agents", "currencies", "journals")
+_SETS = ("debtors", "accounts", "terms", "agents", "currencies", "journals", "inactive")
 
 
 class Books(Scripted):
@@ -163,7 +166,7 @@ class Books(Scripted):
             fault=line["fault"],
             body_sha256=line["body_sha256"],
         )
-        self.effects += line["kind"] != "list"
+        self.effects += line["kind"] not in ("list", "debtors")
 
     def _stand(self, line: Mapping[str, Any]) -> None:
         found = loads(line["stands"].encode())
@@ -195,6 +198,7 @@ class Books(Scripted):
         book.date_format = str(given.get("date_format", book.date_format))
         book.offline = bool(given.get("offline", book.offline))
         book.whole_batches = bool(given.get("whole_batches", book.whole_batches))
+        book.apart = bool(given.get("apart", book.apart))
 
     def _set_queue(self, given: Mapping[str, Any]) -> None:
         self.seconds = float(given.get("seconds", self.seconds))

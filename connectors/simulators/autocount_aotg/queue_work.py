@@ -4,6 +4,7 @@ Here: deciding, as ledger lines. Not here: when that is (api.py); the books chan
 lines are applied (books.py).
 """
 
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -29,6 +30,8 @@ def worked(books: Books, one: Queued, now: datetime) -> list[Line]:
     if one.kind == "list":
         asked = content if isinstance(content, dict) else {}
         return [_ended(one, now, "Completed", "", _listed(books, one.book, asked))]
+    if one.kind == "debtors":
+        return [_ended(one, now, "Completed", "", _debtors(books.books[one.book]))]
     given = content if isinstance(content, list) else [content]
     bodies = [one for one in given if isinstance(one, dict)]
     work = _Work(books, one, now)
@@ -52,6 +55,22 @@ def _of_one(one: Queued, now: datetime, row: Mapping[str, Any]) -> Line:
     if row["Status"] == "Failed":
         return _ended(one, now, "Failed", str(row["Message"]))
     return _ended(one, now, "Completed", "Created", {"Id": row["Id"], "DocNo": row["DocNo"]})
+
+
+def _debtors(book: AccountBook) -> list[Mapping[str, Any]]:
+    """All debtors, with those that are not in use any more."""
+    return [
+        {
+            "Id": f"{{[!{b64encode(code.encode()).decode()}!]}}",
+            "AccNo": code,
+            "CompanyName": f"Customer {code}",
+            "RegisterNo": "",
+            "CreditTerm": "C.O.D.",
+            "IsActive": code not in book.inactive,
+            "CurrencyCode": "MYR",
+        }
+        for code in sorted(book.debtors | book.inactive)
+    ]
 
 
 class _Work:

@@ -28,9 +28,18 @@ _LONGEST: Final = 100 - len(UNKNOWN)  # of the words: a status has 100 character
 
 
 def parts_of(order: NetShopPart) -> list[NetShopPart]:
-    """What was given back of an order: one `refund`, or several `refunds`."""
+    """What was given back of an order: one `refund`, or several `refunds`, each once. Who sends the
+    latest beside all of them means no second one; two contents under one id are wrong.
+    """
     one = order.value.get("refund")
-    return [*([order.part("refund")] if one is not None else []), *order.parts("refunds")]
+    told = [*([order.part("refund")] if one is not None else []), *order.parts("refunds")]
+    found: dict[str, NetShopPart] = {}
+    for refund in told:
+        known = found.setdefault(refund.text("id") or refund.place, refund)
+        if known.value != refund.value:
+            words = "Another refund of this order has the same id and another content."
+            refund.wrong("id", words, "Give each refund an id of its own.")
+    return list(found.values())
 
 
 def status_of(told: str, refunds: Sequence[NetShopPart], given: Decimal, total: Decimal) -> str:
@@ -39,7 +48,7 @@ def status_of(told: str, refunds: Sequence[NetShopPart], given: Decimal, total: 
     An order that was cancelled stays so: nothing of it is to be posted at all. `given` is what all
     refunds come to, `total` what the order does, both in the order's currency.
     """
-    if told == _CANCELLED:
+    if told.strip().casefold() == _CANCELLED:
         return told
     words = [one.text("status") for one in refunds]
     strange = next((one for one in words if one not in _RESTOCK), None)

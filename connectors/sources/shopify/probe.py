@@ -31,8 +31,9 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
     answer = shop.ask("orders.json?limit=1&status=any&fields=id")
     told = connection_test.report(_TITLE, settings, answer, lambda one: _fault(settings, one))
     if told.ok and settings.get(SETTING) == ASKED_FOR:
-        fault = _unpaid(shop.ask("shopify_payments/payouts.json?limit=1"))
-        return replace(told, steps=(*told.steps[:-1], fault)) if fault else told
+        answer = shop.ask("shopify_payments/payouts.json?limit=1")
+        last = (_unpaid(answer) or told.steps[-1]).took(answer.seconds)
+        return replace(told, steps=(*told.steps[:-1], last))
     return told
 
 

@@ -5,6 +5,7 @@ here: sheets and columns (file_sheets.py), what a heading means (headings.py), w
 means (written_days.py), the canonical form (kit/canonical_record.py).
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ from connectors.sources.workbook.sheet_rows import SheetRow
 from connectors.sources.workbook.written_days import Said, as_iso, days_of
 
 _DAYS: Final = ("date", "moment")
+_SHORTENED: Final = re.compile(r"\d(\.\d+)?E\+\d\d", re.ASCII)
+"""How Excel saves a number of more digits than it shows in a CSV file."""
 _SUMS: Final = ("amount", "commission", "net")  # what a kind without a total comes to
 
 
@@ -224,6 +227,10 @@ def _order(
     if not errors and seen[head.named()] > 1:
         words = f"This {word} occurs twice in the file."
         errors = (_wrong(head.naming("id", "number"), words, f"Keep one row for each {word}."),)
+    if not errors and _SHORTENED.fullmatch(head.named()):
+        words = "A spreadsheet has shortened this number: its last digits are lost."
+        hint = "Format the column as text where the file is made, then upload it again."
+        errors = (_wrong(head.naming("id", "number"), words, hint),)
     if not errors and (long := too_long(head.place, len(items))):
         errors = (long,)
     raw = _raw(head, items, parts)

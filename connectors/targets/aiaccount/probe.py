@@ -56,7 +56,7 @@ def report(
     """The steps and the snapshot that follow from one answer of the connection endpoint. All of
     these document types must be taken.
     """
-    made = (
+    made: tuple[Step, ...] = (
         Step(STEPS[0], ok=True, words="No spaces or hidden characters."),
         reach(settings, answer),
     )
@@ -74,7 +74,11 @@ def report(
         return ConnectionReport.stopped(STEPS, *made, Step.failed(STEPS[2], words, hint, "answer"))
     refunds = object_of(content, "capabilities").get("refunds") is True
     taken = Taken(documents, refunds=refunds)
-    steps = (*made, _accepted(snapshot), *_fitting(settings, declared, snapshot, taken))
+    company = _company(settings, snapshot)
+    made = (*made, _accepted(snapshot), company)
+    if not company.ok:  # what else it says is said of other books
+        return ConnectionReport.stopped(STEPS, *made)
+    steps = (*made, *_fitting(settings, declared, snapshot, taken))
     return ConnectionReport(steps=steps, snapshot=snapshot)
 
 
@@ -137,7 +141,6 @@ class Taken:
 def _fitting(
     settings: Settings, declared: Rounding, snapshot: Snapshot, taken: Taken
 ) -> Iterator[Step]:
-    yield _company(settings, snapshot)
     needs = _needs(settings, snapshot, taken.documents)
     missing = [name for name in needs if name not in snapshot.permissions]
     if taken.refused and not missing:

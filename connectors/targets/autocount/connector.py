@@ -64,6 +64,7 @@ FORM = ConnectionForm(
         "Post other types of document: the interface has no method for them.",
         "Convert units: the unit of a line is text there.",
         "Tie a payment to a supplier to its bill: that is knocked off in AutoCount.",
+        "Tell what is left to pay of an invoice: payments are not compared with it.",
     ),
     gives="Sales and purchase documents, bills and payments",
     needs="API key and its key ID, and the number of the account book",

@@ -19,8 +19,8 @@ from connectors.transport.http import KEY_REFUSED, HttpAnswer, HttpFailure, reac
 from connectors.transport.strict_json import loads
 
 _ASK = (
-    "AutoCount does not tell what is closed: give the last closed day, or none, as the setting"
-    " locked_through."
+    "AutoCount does not tell what is closed: enter the last closed day, or none, in “Books closed"
+    " through”."
 )
 STEPS = (
     "Key text",
@@ -103,9 +103,9 @@ def _no_book(settings: Settings, answer: HttpAnswer) -> Step:
 
 def _key_fault(settings: Settings, secret: str) -> str:
     key_id = str(settings.get("key_id", ""))
-    for name, text in (("key", secret.strip()), ("setting key_id", key_id.strip())):
+    for name, text in (("API key", secret.strip()), ("key ID", key_id.strip())):
         if not text:
-            return f"No {name} is given." if name == "key" else f"The {name} is blank."
+            return f"No {name} is given."
         if re.search(r"\s", text):
             return f"The {name} contains a space or a line break: paste it again."
         if not (text.isascii() and text.isprintable()):
@@ -128,11 +128,12 @@ def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure], *, named: bool) -
         if isinstance(answer, HttpAnswer) and answer.status in KEY_REFUSED
     ]
     lacking = _row(refused)
+    seconds = sum(answer.seconds for answer in list(seen.values())[1:])  # the first one is the way
     if lacking:
         words = f"The key may not read {' and '.join(lacking)}."
         hint = "Tick them on the key in AutoCount, then test again."
         code = "key.types" if LISTINGS.keys().isdisjoint(refused) else "key.permission"
-        return Step.failed(STEPS[4], words, hint, code)
+        return Step.failed(STEPS[4], words, hint, code).took(seconds)
     unclear = _row(name for name, answer in seen.items() if _unclear(answer))
     words = "It may read; whether it may write, only a write shows."
     if named:
@@ -143,7 +144,7 @@ def _permissions(seen: Mapping[str, HttpAnswer | HttpFailure], *, named: bool) -
         "In AutoCount open settings of the account book, tab API Keys, and allow the key to create"
         " what is posted."
     )
-    return Step(STEPS[4], None, words, hint)
+    return Step(STEPS[4], None, words, hint).took(seconds)
 
 
 def _unclear(answer: HttpAnswer | HttpFailure) -> bool:

@@ -31,12 +31,14 @@ from connectors.contract import (
     Settings,
     Submitter,
     Target,
+    master_lists,
 )
 from connectors.contract import declared_settings as declared
+from connectors.contract.master_lists import Listed, ListPage
 from connectors.contract.targets import Renewed
 from connectors.kit.calls import not_made, sent
 from connectors.kit.connection_settings import E_INVOICES
-from connectors.targets.autocount_aotg import outcomes, payload, probe, read_back, tokens
+from connectors.targets.autocount_aotg import debtors, outcomes, payload, probe, read_back, tokens
 from connectors.targets.autocount_aotg.answers import not_taken
 from connectors.targets.autocount_aotg.documents import POSTED, TOTAL
 from connectors.targets.autocount_aotg.outcomes import Ticket, Wanted, wanted_of
@@ -123,6 +125,7 @@ FORM = ConnectionForm(
         ),
         E_INVOICES,
         declared.LOOK_FIRST,
+        *master_lists.SETTINGS,
     ),
     key=KeyField(
         label="Password and API key",
@@ -148,6 +151,7 @@ class AutoCountOnTheGo:
     pace = Pace(per_minute=60, to_send=4, to_look=3)  # a write, a list, and the result of each
     file_limits = FileLimits(documents=payload.MOST)
     read_at_once = read_back.AT_ONCE
+    lists = debtors.LISTS
 
     def rounding(self, settings: Settings) -> Rounding:  # noqa: ARG002 - it has no other way
         """Tax is worked out for each line, and the lines are summed."""
@@ -235,6 +239,18 @@ class AutoCountOnTheGo:
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
         return probe.report(settings, secret, http)
+
+    def list_page(
+        self,
+        kind: Listed,  # noqa: ARG002 - it lists customers alone
+        after: str,
+        settings: Settings,
+        secret: str,
+        http: Http,
+    ) -> ListPage | Found:
+        """The debtors of the account book: `after` is the request that tells them."""
+        found = debtors.list_page(after, Relay(settings, secret, http))
+        return _kept(found, secret) if isinstance(found, Found) else found
 
     def is_due(self, secret: str, now: datetime) -> bool:
         """Whether there is no token that is good for the next minutes."""

@@ -23,8 +23,10 @@ from connectors.targets.autocount_aotg.relay import (
     Progress,
     Relay,
     Told,
+    is_apart,
     not_told,
     told_of,
+    with_result,
 )
 from connectors.transport.http import HttpAnswer
 
@@ -160,6 +162,9 @@ def result(request: str, relay: Relay) -> Told | Found:
     """What became of a request; why nobody can say, with the status that was answered."""
     answer = relay.result(request)
     told = told_of(answer, request)
+    if told is not None and is_apart(told):
+        answer = relay.result_apart(request)
+        told = with_result(told, answer)
     if told is not None:
         return told
     found = not_told(answer)

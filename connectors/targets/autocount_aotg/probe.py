@@ -16,8 +16,8 @@ from connectors.targets.autocount_aotg.tokens import login_of, strange_book
 from connectors.transport.http import KEY_REFUSED, Http, HttpFailure, reached
 
 _ASK = (
-    "AutoCount does not tell what is closed: give the last closed day, or none, as the setting"
-    " locked_through."
+    "AutoCount does not tell what is closed: enter the last closed day, or none, in “Books closed"
+    " through”."
 )
 _RIGHTS = "See in AutoCount's user maintenance that the user of AOTG may make A/R invoices."
 STEPS = ("Key text", REACH, "Key accepted", "Account book", "Permission", "Closed period")
@@ -42,7 +42,9 @@ def report(settings: Settings, secret: str, http: Http) -> ConnectionReport:
         return ConnectionReport.stopped(STEPS, *made, step)
     told = told_of(first)
     if told is None:
-        words = says("AutoCount", first.status, message_of(first))
+        words = (
+            f"AutoCount did not let us log in. {says('AutoCount', first.status, message_of(first))}"
+        )
         hint = "Compare user name, password and API key with AOTG's portal."
         code = "key.refused" if first.status in KEY_REFUSED else "key.answer"
         step = Step.failed(STEPS[2], words, hint, code)
@@ -88,4 +90,5 @@ def _book(settings: Settings, answer: Call | None) -> Step:
         words = f"Book {book} ({name}) has not answered yet: the desktop is busy or switched off."
     else:
         words = f"Book {book} ({name}) answers. AOTG tells no name: compare it in AOTG once."
-    return Step(STEPS[3], ok=None, words=words)
+    step = Step(STEPS[3], ok=None, words=words)
+    return step.took(answer.seconds) if answer else step

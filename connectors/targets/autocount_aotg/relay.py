@@ -1,11 +1,13 @@
 """Calls to the relay, and what each of its answers says of the request that it stands for.
 
-Here: headers, the one new log-in after a refused token, the four states of a request. Not here:
+Here: headers, the one new log-in after a refused token, the four states of a request, in either of
+two ways to answer: a request has its id and state from the beginning, or, as the vendor's own pages
+show it, it is taken in under an id and a name, and what came of it is a call of its own. Not here:
 what follows for a document (outcomes.py).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +27,7 @@ from connectors.transport.http import KEY_REFUSED, Http, HttpAnswer, HttpFailure
 from connectors.transport.strict_json import dumps, loads
 
 LISTING = "/api/public/v1/ARInvoice/GetARInvoiceList"
+DEBTORS = "/api/public/v1/Debtor"
 RESULT = "/api/public/v1/Result/"
 GONE = 404
 
@@ -41,9 +44,15 @@ class Progress(StrEnum):
 UNDER_WAY = frozenset({Progress.IN_QUEUE, Progress.PROCESSING})
 
 
+APART = "/"
+"""Stands between name and id of a request of which the result is told apart from its state."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What an answer says of a request: its id, where it stands, a message, and what came of it."""
+    """What an answer says of a request: its id (behind its name, where that is needed), where it
+    stands, a message, and what came of it.
+    """
 
     request: str
     progress: Progress
@@ -83,9 +92,20 @@ class Relay:
         wanted = {"FromDateTime": f"{day}T00:00:00.000Z", "ToDateTime": end}
         return self._call("POST", LISTING, dumps(wanted))
 
+    def debtors(self) -> Call:
+        """Ask for all debtors; the answer names the request that tells them."""
+        return self._call("GET", DEBTORS, None)
+
     def result(self, request: str) -> Call:
-        """Ask what became of a request."""
-        return self._call("GET", f"{RESULT}{quote(request, safe='')}", None)
+        """Ask what became of a request, or where it stands."""
+        return self._call("GET", f"{RESULT}{quote(_id(request), safe='')}", None)
+
+    def result_apart(self, request: str) -> Call:
+        """Ask what came of a request that has ended, where its state does not tell that."""
+        name, _, id_ = request.rpartition(APART)
+        return self._call(
+            "GET", f"{RESULT}{quote(name, safe='')}/{quote(id_, safe='')}/result", None
+        )
 
     def _call(self, method: str, path: str, body: bytes | None, *, push: bool = False) -> Call:
         login = self._login
@@ -137,15 +157,46 @@ def told_of(answer: Call, request: str = "") -> Told | None:
     content = loads(answer.body)
     if not isinstance(content, dict):
         return None
+    proof = answer.body[:KEPT_BYTES]
     named, state = content.get("RequestId"), content.get("Status")
-    if not isinstance(named, str) or not named or (request and named != request):
+    if not request and named is None and state is None:
+        return _taken_in(content, proof)
+    if not isinstance(named, str) or not named or (request and named != _id(request)):
         return None
     if state not in tuple(Progress):
         return None
     message = content.get("Message")
     words = message if isinstance(message, str) else ""
-    found = content.get("Data")
-    return Told(named, Progress(str(state)), words, found, answer.body[:KEPT_BYTES])
+    return Told(request or named, Progress(str(state)), words, content.get("Data"), proof)
+
+
+def _taken_in(content: Mapping[str, Any], proof: bytes) -> Told | None:
+    """A request that was taken in under an id and a name, and of whose state nothing is said."""
+    told = [content.get("Name"), content.get("Id")]
+    if not all(isinstance(one, str) and one and APART not in one for one in told):
+        return None
+    return Told(APART.join(map(str, told)), Progress.IN_QUEUE, "", None, proof)
+
+
+def is_apart(told: Told) -> bool:
+    """Whether what came of this request has to be asked for by a call of its own."""
+    return APART in told.request and told.progress not in UNDER_WAY
+
+
+def with_result(told: Told, answer: Call) -> Told | None:
+    """The same with what came of it: a JSON in a text, or, where it failed, the message itself."""
+    content = None if isinstance(answer, HttpFailure) else loads(answer.body)
+    text = content.get("ResultJson") if isinstance(content, dict) else None
+    if isinstance(answer, HttpFailure) or answer.status != 200 or not isinstance(text, str):
+        return None
+    proof = answer.body[:KEPT_BYTES]
+    if told.progress == Progress.FAILED:
+        return replace(told, message=text.strip().strip('"'), proof=proof)
+    return replace(told, content=loads(text.encode()), proof=proof)
+
+
+def _id(request: str) -> str:
+    return request.rpartition(APART)[2]
 
 
 def not_told(answer: Call) -> Found:

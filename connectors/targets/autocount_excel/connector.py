@@ -42,8 +42,8 @@ from connectors.transport.http import Http
 from grammar.text.finding_codes import ErrorClass
 
 _ASK = (
-    "Give the last day that is closed for the user who imports, or none, as the setting"
-    " locked_through."
+    "Enter the last day that is closed for the user who imports, or none, in “Books closed"
+    " through”."
 )
 FORM = ConnectionForm(
     title="AutoCount Excel import",

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from connectors.contract import ConnectionReport, Found, Settings, Snapshot, Step
 from connectors.contract.master_lists import Listed, ListEntry, ListPage
-from connectors.kit.calls import Get
+from connectors.kit.calls import Get, Timed
 from connectors.kit.keys.lasting_keys import grant_of
 from connectors.kit.reach import NAME as REACH
 from connectors.kit.reach import reach, says
@@ -102,6 +102,7 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
     preferences = get("/preferences")
     if isinstance(preferences, HttpFailure) or preferences.status != HTTPStatus.OK:
         step = Step.failed(STEPS[5], _told(preferences), "Test again in a few minutes.", "answer")
+        step = step.took(preferences.seconds)
         return ConnectionReport.stopped(STEPS, *made, step, there=reached(preferences))
     told = _inner(preferences, "Preferences")
     locked = _closed(told)
@@ -111,7 +112,9 @@ def report(settings: Settings, secret: str, get: Get) -> ConnectionReport:
         return ConnectionReport.stopped(
             STEPS, *made, Step.failed(STEPS[5], words, hint, "closed_day")
         )
-    return _passed(realm, name, locked, told, made, get)
+    closed = f"Closed through {locked}." if locked else "Nothing is closed."
+    day = Step(STEPS[5], ok=True, words=closed).took(preferences.seconds)
+    return _passed(realm, name, locked, told, (*made, day), get)
 
 
 def _passed(
@@ -122,7 +125,8 @@ def _passed(
     made: tuple[Step, ...],
     get: Get,
 ) -> ConnectionReport:
-    lists = {entity: query(entity, "", get) for entity in _LISTED}
+    timed = Timed(get)
+    lists = {entity: query(entity, "", timed) for entity in _LISTED}
     codes = {
         entity: tuple(str(one.get("Id")) for one in seen.documents if one.get("Active", True))
         for entity, seen in lists.items()
@@ -135,12 +139,10 @@ def _passed(
     }
     known = codes.keys() == lists.keys()
     home = _mapping(_mapping(told.get("CurrencyPrefs")).get("HomeCurrency")).get("value")
-    closed = f"Closed through {locked}." if locked else "Nothing is closed."
     words = "All are known." if known else "Some could not be read: they stay unknown."
     steps = (
         *made,
-        Step(STEPS[5], ok=True, words=closed),
-        Step(STEPS[6], ok=True if known else None, words=words),
+        Step(STEPS[6], ok=True if known else None, words=words).took(timed.seconds),
     )
     snapshot = Snapshot(
         company_id=realm,
@@ -171,10 +173,10 @@ def _key_fault(settings: Settings, secret: str) -> str:
         return f"The key is a client secret alone: press Connect to QuickBooks, or paste {_FORM}."
     if grant is None:
         return f"The key is not written as {_FORM}: paste both, with a colon between them."
-    for name in ("client_id", "company_id"):
+    for name, label in (("client_id", "client ID"), ("company_id", "company ID")):
         text = str(settings.get(name, "")).strip()
         if not text or re.search(r"\s", text):
-            return f"The setting {name} is {'not one word' if text else 'blank'}."
+            return f"The {label} is {'not one word' if text else 'blank'}."
     return ""
 
 

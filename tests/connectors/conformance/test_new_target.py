@@ -111,3 +111,51 @@ def test_a_look_up_that_believes_anything_turns_the_suite_red(followed: Follower
     assert done.returncode == 1
     red = set(re.findall(r"^FAILED \S+::(\w+)\[", done.stdout, re.M))
     assert red == {"test_an_answer_that_says_nothing_is_never_a_yes_or_a_no"}
+
+
+RETRIED = """
+def class_of(code: str) -> ErrorClass:
+    return CLASS_OF_CODE.get(code, "temporary")
+"""
+
+
+def tried(follower: Follower) -> tuple[int, set[str]]:
+    """How the suite ends, and what is red."""
+    command = [sys.executable, "-c", PROGRAM, *TRY]
+    told = {"cwd": follower.folder, "env": follower.env, "capture_output": True, "text": True}
+    done = subprocess.run(command, **told, check=False)  # type: ignore[call-overload]
+    return done.returncode, set(re.findall(r"^FAILED \S+::(\w+)", done.stdout, re.M))
+
+
+def test_a_target_that_tries_unknown_refusals_again_turns_the_suite_red(followed: Follower) -> None:
+    """A no that nobody knows goes to a person: else it is sent again and again for nothing."""
+    file = followed.folder / AT / "answers.py"
+    good = file.read_text("utf-8")
+    put(file, RETRIED)
+    try:
+        code, red = tried(followed)
+    finally:
+        file.write_text(good, "utf-8")
+    assert code == 1
+    assert red == {
+        "test_what_it_refuses_has_one_of_the_ten_classes",
+        "test_a_refusal_has_its_class",
+        "test_an_answer_of_the_sheet_has_its_class",
+        "test_a_word_that_nobody_knows_is_for_a_person",
+    }
+
+
+def test_a_class_that_nobody_came_to_turns_the_suite_red(followed: Follower) -> None:
+    """And so does a code of the table of which nobody ever saw an answer."""
+    file = followed.folder / AT / "refusals.toml"
+    good = file.read_text("utf-8")
+    begin, end = good.index("[refusals.period_locked]"), good.index("[refusals.temporary]")
+    file.write_text(good[:begin] + good[end:], "utf-8")
+    try:
+        code, red = tried(followed)
+    finally:
+        file.write_text(good, "utf-8")
+    assert (code, red) == (
+        1,
+        {"test_each_class_is_met_or_never_told", "test_each_code_of_its_table_is_met"},
+    )

@@ -184,3 +184,25 @@ def test_a_cell_that_is_far_out_is_refused_and_takes_no_memory():
     with pytest.raises(child.RefusedError) as refused:
         list(child.read(far, LIMITS))
     assert refused.value.refusal.code == "too_many_rows"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("820982911946154508", ["n", "820982911946154508"]),
+        ("1234567890123456", ["n", "1234567890123456"]),
+        ("123456789012345", ["n", "123456789012345"]),
+        ("100000000000000", ["n", "100000000000000"]),
+        ("820982911946154000", None),
+        ("8.2098291194615398E+17", None),
+        ("8.2E+17", None),
+        ("1234567890123450", None),
+        ("9007199254740993.5", None),
+        ("-820982911946154000", None),
+    ],
+)
+def test_a_number_whose_last_digits_are_lost_is_no_value(written, told):
+    """Excel keeps 15 digits and writes noughts for the others: as an id it would be another."""
+    (row,) = [one for one in child.read(made([f'<c r="A1"><v>{written}</v></c>']), LIMITS)
+              if "row" in one]  # fmt: skip
+    assert row["cells"]["1"] == (told or ["e", "a number too long to be exact"])

@@ -128,14 +128,28 @@ def test_several_refunds_are_added_up() -> None:
 
 
 def test_what_was_cancelled_stays_so_and_no_refund_changes_nothing() -> None:
-    assert status_of(status="cancelled", refund=refund(amount="5.00")) == "cancelled"
-    assert status_of(status="Cancelled", refund=refund()) == "Refunded"
+    for word in ("cancelled", "Cancelled", " CANCELLED"):  # the rules read each of them alike
+        assert status_of(status=word, refund=refund(amount="5.00")) == word
+    assert status_of(status="Void", refund=refund()) == "Refunded"
     for none in ({"refund": None}, {"refunds": []}, {}):
         answer = read(status="Completed", **none)
         assert isinstance(answer, Accepted)
         (order,) = answer.records
         assert order.body["status"] == "Completed"
         assert "refunded_total" not in order.body
+
+
+def test_a_refund_that_is_told_twice_counts_once() -> None:
+    """The latest one may stand beside the list of all; another content under its id is wrong."""
+    first, second = refund(amount="5.00"), refund(amount="4.00", id="RF-2")
+    answer = read(refund=second, refunds=[first, second])
+    assert isinstance(answer, Accepted)
+    assert [one.number for one in answer.records] == ["NS-10231", "RF-2", "RF-1"]
+    assert answer.records[0].body["status"] == "Refunded, in part"
+    assert answer.records[0].body["refunded_total"] == "9.00"
+    strange = read(refund=second, refunds=[first, {**second, "amount": "3.00"}])
+    assert isinstance(strange, Accepted)
+    assert (strange.records, [one.where for one in strange.errors]) == ((), ["order.refunds[1].id"])
 
 
 def test_the_longest_words_still_make_a_status() -> None:

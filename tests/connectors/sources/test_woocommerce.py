@@ -224,6 +224,17 @@ def test_a_deleted_order_is_told_by_its_id_alone():
     assert accept({"id": "4750"}).status == 422
 
 
+@pytest.mark.parametrize("topic", ["customer.deleted", "product.deleted"])
+def test_a_customer_that_was_deleted_takes_no_order_of_its_id_away(topic):
+    """Its body is an id alone, too, and nobody signs the topic: it can only keep something out."""
+    raw = json.dumps(sample("deleted")).encode()
+    answer = let_in(signed(raw, X_WC_Webhook_Topic=topic), raw, SECRET)
+    assert (answer.status, answer.code) == (422, "no_order")
+    assert topic in answer.message
+    for told in ("order.deleted", "order.updated", ""):
+        assert let_in(signed(raw, X_WC_Webhook_Topic=told), raw, SECRET).withdrawn
+
+
 @pytest.mark.parametrize("name", ["coupon", "product", "customer"])
 def test_other_things_of_a_shop_are_refused_by_name(name):
     answer = accept(sample(name))

@@ -227,6 +227,18 @@ def test_a_file_that_nobody_is_asked_about_names_the_day_in_doubt():
 
 
 @pytest.mark.parametrize(
+    ("number", "good"), [("8.20983E+17", False), ("8E-17", True), ("E17", True)]
+)
+def test_an_id_that_a_spreadsheet_has_shortened_is_a_wrong_cell(number, good):
+    """A CSV file that Excel saved has of a long number what its cell showed."""
+    text = f"{DAYS}{number},paid,15/06/2026,,1,A\n"
+    told = sources()["workbook"].read("orders.csv", text.encode(), SHOP_ZONE)
+    assert [one.external_id for one in told.records] == [number] * good
+    assert [one.value for one in told.errors] == [number] * (not good)
+    assert all("shortened this number" in one.message for one in told.errors)
+
+
+@pytest.mark.parametrize(
     ("name", "of"),
     [
         ("refunds.csv", "refund"),

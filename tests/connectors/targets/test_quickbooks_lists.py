@@ -118,9 +118,12 @@ def test_an_entry_has_the_name_that_people_see(shown, entry):
     assert "Active%20in%20%28true%2C%20false%29" in told[0]
 
 
-def test_only_quickbooks_lists_them_whole():
-    able = [name for name, one in targets().items() if isinstance(one, TellsLists)]
-    assert able == ["quickbooks"]
+def test_who_lists_what_whole():
+    able = {name: one.lists for name, one in targets().items() if isinstance(one, TellsLists)}
+    assert able == {
+        "autocount_aotg": ("customer",),
+        "quickbooks": ("customer", "vendor", "item", "invoice", "bill"),
+    }
 
 
 def test_payment_methods_are_told_by_the_connection_test(bench):

@@ -108,7 +108,7 @@ def test_an_id_is_one_word(name: str, value: str, words: str) -> None:
     books = Books()
     told = books.report({name: value})
     assert (stops(told), books.asked) == ((0, "key.text"), [])
-    assert told.steps[0].words == f"The setting {name} is {words}."
+    assert told.steps[0].words == f"The {name.replace('_id', ' ID')} is {words}."
 
 
 @pytest.mark.parametrize(

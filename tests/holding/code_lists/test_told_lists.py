@@ -503,6 +503,17 @@ def test_a_list_that_should_have_been_read_is_told_as_old(shop: Shop, target: Te
     assert "should have been" not in told(timedelta(days=90))
 
 
+def test_what_is_unpaid_and_not_listed_is_told(shop: Shop) -> None:
+    """AiAccount takes payments and lists no invoices: without a file nothing is compared."""
+    with shop.database.read() as session:
+        found = list_sources.list_sources(session, shop.company.id)
+        told = {one.kind: one.says(shop.now.date()) for one in found if one.unpaid}
+    assert told == {
+        kind: f"no list of {kind}s; payments are not compared with what is left to pay"
+        for kind in ("unpaid invoice", "unpaid bill")
+    }
+
+
 def test_a_reading_of_a_removed_connector_ends(
     shop: Shop, target: Telling, monkeypatch: pytest.MonkeyPatch
 ) -> None:

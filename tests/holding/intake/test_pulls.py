@@ -19,7 +19,7 @@ from holding.intake.pulls import PullCount
 from holding.intake.versions import receive
 from holding.refusal import Refusal
 from holding.store.database import Database
-from holding.tables import Company, Delivery, Pull, Version
+from holding.tables import Company, Delivery, Pull, Record, Version
 from tests.holding.intake.pulling import MINUTES, SECOND, Read, row, told, versions
 from tests.holding.intake.shelf import Shelf
 from tests.support.clock import SetClock
@@ -297,6 +297,44 @@ def test_what_a_webhook_brought_meanwhile_is_not_new(
     with database.read() as session:
         bodies = [one.body for one in session.query(Delivery).filter_by(kind="pull")]
     assert bodies == [b"[" + hook.found[1].raw + b"]"]
+
+
+@pytest.mark.parametrize("first", ["1.00", "2.00"])
+def test_of_two_contents_of_one_moment_the_one_that_is_shown_counts(
+    shelf: Shelf, read: Read, database: Database, clock: SetClock, company: Company, first: str
+) -> None:
+    """Shops tell seconds: a paid order may have the moment in which it was made, and webhooks of
+    both come in either order. What the shop shows is what it is.
+    """
+    read()
+    at = clock.now() + MINUTES
+    for total in (first, {"1.00": "2.00", "2.00": "1.00"}[first]):
+        shelf.changes = [(at, "N1", total)]
+        hook = shelf.page(shelf.begin(at), {}, "", ZoneInfo("UTC"), Http(clock))
+        assert not isinstance(hook, NoPage)
+        with database.write() as session:
+            receive(
+                session,
+                company_id=company.id,
+                source_id=connection_named(session, company, "shelf").id,
+                delivery_key=total,
+                kind="webhook",
+                headers={},
+                raw=total.encode(),
+                records=hook.found[0].records,
+                now=clock.now(),
+            )
+    shelf.changes = [(at, "N1", "2.00")]
+    for new in (int(first == "2.00"), 0, 0):
+        clock.advance(15 * MINUTES)
+        assert read().new == new
+    with database.read() as session:
+        record = session.query(Record).one()
+        assert record.version_id is not None
+        assert session.get_one(Version, record.version_id).body["total"] == "2.00"  # type: ignore[index]
+    shelf.changes = [(at + timedelta(seconds=1), "N1", "3.00")]
+    clock.advance(15 * MINUTES)
+    assert read().new == 1
 
 
 def test_what_cannot_be_read_is_kept_and_told_once_and_stops_nothing(

@@ -21,6 +21,7 @@ from tests.holding.aiaccount_cells import (
     NAMED,
     ORDERS,
     PAYOUTS,
+    REFUNDED_LATER,
     STATEMENTS,
     Body,
     commission,
@@ -100,7 +101,7 @@ def stories(
 
 TOLD = {
     ORDERED: stories((*ORDERS, *NAMED), of_invoice),
-    DAILY: [*stories(ORDERS, of_order), *stories(COMMISSIONS, of_commission)],
+    DAILY: [*stories(REFUNDED_LATER, of_order), *stories(COMMISSIONS, of_commission)],
     SETTLEMENTS: [*stories(STATEMENTS, of_statement), *stories(PAYOUTS, of_payout)],
 }
 ACCOUNTS = {ORDERED: (), DAILY: ("1041", "1043", "1044"), SETTLEMENTS: ("40010", "61010", "12090")}
@@ -201,6 +202,35 @@ def test_an_equal_order_under_another_id_and_number_is_booked_once(
     with template.shop.database.read() as session:
         (hold,) = template.shop.holds(session, "NS-802")
         assert hold.message.endswith("The same: NS-801.")
+
+
+@pytest.mark.slow
+@pytest.mark.sqlite
+def test_where_refunds_are_entered_by_hand_each_of_them_is_told(
+    opened_copy: Callable[[str], Template],
+) -> None:
+    """Before its night an order is held, not dropped: its goods left. After it each refund asks a
+    person, the second one of an order, too.
+    """
+    template, on = opened_copy(DAILY), day("open")
+    papers = [("sales_invoice", "STL01"), ("sales_receipt", "STL01")]
+    back = {"id": "R1", "status": "Refunded", "amount": "1.00", "items": []}
+    posted = order("NS-810", on)
+    template.deliver("netshop", {"orders": [posted, order("NS-811", on, status="refunded")]})
+    template.work()
+    template.until(template.shop.now + NIGHT)
+    for refunds in ([back], [back, {**back, "id": "R2"}]):
+        template.deliver("netshop", {"order": {**posted, "refunds": refunds}})
+        template.work()
+        held = template.holds()
+        for kind, code in papers:
+            assert held["NS-810", kind] == [("accounts", code)]
+            assert held["NS-811", kind] == [("accounts", "HLD01")]
+        template.release("NS-810")
+        template.work()
+        assert ("NS-810", "sales_invoice") not in template.holds()
+    numbers = {number for _, _, number in template.writes()}
+    assert numbers == {"NS-810", "RC-NS-810"}
 
 
 @pytest.mark.slow

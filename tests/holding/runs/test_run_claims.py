@@ -1,4 +1,4 @@
-"""A run that goes in files: several workers send its files side by side, and the last one ends it."""
+"""A run that goes in files: several workers send them side by side, and the last one ends it."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -88,8 +88,9 @@ def test_files_of_one_run_are_on_their_way_at_the_same_time(
     assert sent == [(1, 2), (2, 2), (3, 1)], "all of it while the first was on its way"
     assert lane.states(keys) == ["posted"] * 5
     run = lane.run()
-    assert (run.state, run.counts, run.due_at, run.lease_until) == ("done", {"posted": 5}, None, None)
-    assert sorted({line["number"] for line in lane.target.lines("created")}) == ["IV-1", "IV-2", "IV-3", "IV-4", "IV-5"]
+    assert (run.state, run.counts) == ("done", {"posted": 5})
+    assert (run.due_at, run.lease_until) == (None, None)
+    assert [line["number"] for line in lane.target.lines("created")].count("IV-5") == 1
 
 
 @pytest.mark.usefixtures("pairs")
@@ -139,7 +140,7 @@ def test_help_is_called_before_a_file_goes_while_there_is_another(
 ) -> None:
     lane.ready("IV-1", "IV-2", "IV-3", due=None)
     lane.start_sync()
-    order, real = [], AiAccount.send
+    order, real = list[object](), AiAccount.send
 
     def send(self, payload, *rest):  # type: ignore[no-untyped-def]
         order.append(len(payload.numbers))

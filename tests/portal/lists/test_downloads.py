@@ -40,7 +40,7 @@ WITHOUT = {
             *("signin.form", "signin.home", "setup.first", "join.form", "people.invitation"),
             *("holding.consider", "desk.consider", "desk.done", "mappings.preview"),
             *("newconn.choose", "connsettings.show", "connauth.back"),
-            *("connections.consider", "onboarding.choose_rules", "onboarding.consider_dry_run"),
+            *("connections.consider", "onboarding.choose_rules"),
             *("onboarding.cutover", "onboarding.consider", "help.index", "help.support"),
             *("help.show", "views.listing"),
         ),

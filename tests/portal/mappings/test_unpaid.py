@@ -38,7 +38,9 @@ def give(browser, raw=FILE, as_of="2026-11-19", kind="invoice"):
 def test_a_list_of_unpaid_invoices_is_given_in_shown_and_searched(visit):
     farah = visit("farah")
     assert "No accounting system has a list of unpaid documents." in plain(farah.text(UNPAID))
-    assert "Unpaid invoices" not in plain(farah.text(LISTS)).partition("Upload a list")[0]
+    before = plain(farah.text(LISTS)).partition("Upload a list")[0]
+    says = "No list. Payments are not compared with what is left to pay."
+    assert all(f"AiAccount Unpaid {one} {says}" in before for one in ("invoices", "bills"))
     changed = give(farah).headers["Location"]
     told = plain(farah.text(changed))
     assert "2 in all, 2 added, 0 changed, 0 gone since the list before" in told

@@ -106,7 +106,7 @@ def test_what_is_wrong_stands_beside_its_field(
     wrong = re.search(rf'id="{field}_err".*?</p>', page, re.DOTALL)
     assert wrong is not None
     assert told in plain(wrong[0])
-    assert re.search(rf'<input[^>]*id="{field}"[^>]*aria-invalid="true"', page)
+    assert re.search(rf'<(?:input|select)[^>]*id="{field}"[^>]*aria-invalid="true"', page)
     assert 'value="a long password"' not in page
     assert "Tan Mei Ling" in page or field == "person"
     with empty.read() as session:

@@ -1,5 +1,6 @@
 """Rules from a template, published by a second person, and a month checked without sending."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -240,13 +241,25 @@ def test_a_dry_run_counts_what_would_be_and_stores_nothing_of_it(house: House) -
         order("NS-4", subtotal="36.00"),
     )
     house.publish()
-    page = plain(mei.post(url, days, status=200).text)
+    answer = mei.post(url, days, status=200)
+    page = plain(answer.text)
     assert "All records 3 RM 112.50 Ready to post 0 On hold 2 RM 75.00" in page
     assert "RM 75.00 Not posted (by rule) 1 RM 37.50" in page
     assert "Set up Kedai" in page, "it is open in its step of the checklist"
     assert "Set cutover date" in page
     assert re.search(r"Customer \S*C-9\S* .*? 2 RM 75.00", page)
     assert "Sales administration 2 RM 75.00 Map the values" in page
+    assert re.search(r"NS-4 2026-10-20 \S.* RM 37.50 On hold .*;", page)
+    assert "NS-3" not in page
+    files = re.findall(r'href="(\S+)" download><span class="vh">Download the result', answer.text)
+    assert [one.partition("?")[0].rpartition(".")[2] for one in files] == ["csv", "xlsx", "json"]
+    kept = json.loads(mei.text(files[2].replace("&amp;", "&")))
+    assert [(one["record"], one["result"]) for one in kept["rows"]] == [
+        ("NS-4", "on hold"),
+        ("NS-2", "not posted (by rule)"),
+        ("NS-1", "on hold"),
+    ]
+    assert kept["rows"][0]["amount"] == "37.50"
     assert (house.count(Posting), house.count(Hold)) == (0, 0)
     shown = plain(mei.text("/c/kedai/"))
     assert "2026-10-01 to 2026-10-31: 0 of 3 records ready to post, 2 on hold." in shown

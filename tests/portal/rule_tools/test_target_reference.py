@@ -130,6 +130,16 @@ def test_what_differs_between_two_targets_differs_on_their_pages() -> None:
     )
     assert "on a plan" not in told("aiaccount")["Lists"]
     assert told("autocount")["Lists"].startswith("It lists no codes")
+    uploaded = " can be uploaded, with its day; what was posted with counts as known."
+    assert told("aiaccount")["Not listed"] == (
+        "Customers, suppliers, items, payment methods, unpaid invoices and unpaid bills. A list of"
+        " customers,"
+        " suppliers, items, unpaid invoices and unpaid bills" + uploaded
+    )
+    assert any("left to pay" in one for one in TARGETS["autocount"].form.cannot)
+    assert told("autocount")["Not listed"].endswith("is asked for by its code.")
+    assert told("autocount_aotg")["Not listed"] == "Accounts, tax codes and currencies."
+    assert "customers" not in told("quickbooks").get("Not listed", "")
     assert told("quickbooks")["Parties"]
     assert "allows it" in told("quickbooks")["Key"]
 

@@ -3,7 +3,7 @@ each accounting system.
 
 Here: judging what is not posted by the rules in force, with the mappings and lists of now; nothing
 is kept, and nobody is called. Not here: the counting (rules/comparison/preflight.py), what is wrong
-with connections (preflight.py).
+with connections (findings.py).
 """
 
 from datetime import datetime

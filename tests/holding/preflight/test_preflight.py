@@ -9,9 +9,9 @@ from holding.access.actors import SYSTEM
 from holding.connections import confirmed_rates
 from holding.connections.master_data import RATE, keep_snapshot
 from holding.onboarding import diagnosis
-from holding.onboarding.preflight import Code, findings
 from holding.onboarding.topics import Topic
-from holding.onboarding.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
+from holding.preflight.findings import Code, findings
+from holding.preflight.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
 from holding.runtime import heartbeats
 from holding.store.database import Database
 from holding.tables import Company, Pull, Snapshot

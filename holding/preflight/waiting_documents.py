@@ -1,9 +1,9 @@
 """Documents that are ready for a target, each looked at as the target would, without a call.
 
 Here: what the connector could not send, codes that the target did not list, closed days, numbers
-that two documents have, e-Invoices too old to be cancelled or made of one sale in two systems, and
-calls that the target may not remember. Not here: payments beside what is unpaid
-(waiting_payments.py), what is held already (preflight.py).
+that two documents have, e-Invoices too old to be cancelled, one sale in two systems, and calls that
+the target may not remember. Not here: payments beside what is unpaid (waiting_payments.py), what is
+named beside lists of customers and items (waiting_codes.py), what is held already (findings.py).
 """
 
 from collections import Counter
@@ -21,7 +21,10 @@ from connectors.contract.schema import DocumentSchema
 from holding.connections.own_settings import own_settings
 from holding.journal import sales_elsewhere
 from holding.journal.evidence import action_of
-from holding.onboarding.waiting_payments import WaitingPayments
+from holding.journal.target_holds import TWO_E_INVOICES as TWO_E_INVOICES_HELD
+from holding.journal.target_holds import Trouble
+from holding.preflight.waiting_codes import WaitingCodes
+from holding.preflight.waiting_payments import WaitingPayments
 from holding.programs.world import locked_through, program
 from holding.tables import Connection, Posting, Push, Snapshot, SnapshotItem
 from holding.tables.columns import is_word, moment
@@ -29,6 +32,7 @@ from holding.tables.row_states import PushState
 from rules.outcomes.outcome import Document
 from rules.programs.program import Route
 from rules.values.canonical import revive
+from rules.values.near_spellings import NearSpellings, in_what
 from rules.values.posting_states import PostingState
 from rules.values.tax_codes import CANCEL_MARGIN, CANCEL_WINDOW
 
@@ -79,8 +83,9 @@ def _each(
     settings = own_settings(session, connection)
     closed = locked_through(session, connection.id)
     codes = _codes(session, connection.id)
+    spelled = {kind: NearSpellings(known) for kind, known in codes.items()}
     schemas = {one.name: one for one in target.documents}
-    unpaid = WaitingPayments(session, connection)
+    unpaid, listed = WaitingPayments(session, connection), WaitingCodes(session, connection)
     numbers: Counter[tuple[str, str]] = Counter()
     ready = session.execute(_READY, {"connection": connection.id}).yield_per(AT_ONCE)
     for row in ready:
@@ -91,21 +96,32 @@ def _each(
             yield row.number, (CANNOT_SEND, answer.words, "Correct the record or the rules.")
         schema = schemas.get(document.document)
         if schema is not None:
-            yield from ((row.number, one) for one in _unlisted(schema, document, codes))
+            listed.note(schema, document)
+            yield from ((row.number, one) for one in _unlisted(schema, document, codes, spelled))
             yield from ((row.number, one) for one in _locked(schema, document, closed))
             if action == "create":
                 yield from ((row.number, one) for one in unpaid.wrong(schema, document))
         yield from ((row.number, one) for one in _too_late(action, row.e_invoice_at, now))
-        if action == "create" and row.elsewhere is not None:
-            twice = sales_elsewhere.trouble(session, row.id, row.elsewhere)
-            if twice is not None:
-                todo = "Let one of both post it, or set e_invoices=none where none are made."
-                yield row.number, (TWO_E_INVOICES, twice.words, todo)
+        if action == "create":
+            both = sales_elsewhere.found(session, row.id, row.elsewhere, of_record=row.of_record)
+            if both is not None:
+                yield row.number, _twice(both)
         numbers[row.doc_type, row.number] += 1
         if numbers[row.doc_type, row.number] > 1:
             said = "Two documents that are ready have one number."
             yield row.number, (TWICE, said, "Let the rules give each its own.")
+    yield from listed.wrong()
     yield from _forgotten(session, connection.id, target, now)
+
+
+def _twice(both: Trouble) -> tuple[str, str, str]:
+    """One sale in two systems; of those that moved none names its number, so that they count."""
+    if both.code == TWO_E_INVOICES_HELD:
+        todo = "Let one of both post it, or set e_invoices=none where none are made."
+        return TWO_E_INVOICES, both.words, todo
+    said = f"{both.target_code} has a document of the same record, which it would not get now."
+    todo = "It will be held: reject it where the sale stays there, else release it."
+    return both.code, said, todo
 
 
 _READY = (
@@ -117,6 +133,7 @@ _READY = (
         Posting.content,
         Posting.e_invoice_at,
         sales_elsewhere.SENT_ELSEWHERE.label("elsewhere"),
+        sales_elsewhere.RECORD_ELSEWHERE.label("of_record"),
     )
     .where(Posting.connection_id == bindparam("connection"), Posting.content.is_not(None))
     .where(Posting.state == PostingState.READY)
@@ -125,7 +142,10 @@ _READY = (
 
 
 def _unlisted(
-    schema: DocumentSchema, document: Document, codes: Mapping[str, frozenset[str]]
+    schema: DocumentSchema,
+    document: Document,
+    codes: Mapping[str, frozenset[str]],
+    spelled: Mapping[str, NearSpellings],
 ) -> Iterator[tuple[str, str, str]]:
     """Codes that the target lists otherwise; a kind that it does not list is not asked."""
     there = dict(schema.lists)
@@ -138,6 +158,9 @@ def _unlisted(
             told |= {(kind, code) for code in used if known is not None and code not in known}
     for kind, code in sorted(told):
         said = f"{kind.replace('_', ' ').capitalize()} {code} is not set up in {schema.target}."
+        for near in spelled[kind].near(code)[:1]:
+            t_how = in_what(code, near)
+            said += f" It has {near}: {t_how}."
         where = f" at {there[kind]}" if kind in there else ""
         yield NOT_LISTED, said, f"Add it there{where}, then test the connection."
 

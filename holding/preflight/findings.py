@@ -5,27 +5,29 @@ which asks the target (holding/connections/probe.py); rule files and records tha
 (portal/backtest/preflight.py).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import declared_settings as declared
+from grammar.nodes import Post, Ruleset
 from holding.configuration import ways_in
 from holding.connections.master_data import PERIOD, month_of, zone_of
-from holding.onboarding import waiting_documents
+from holding.preflight import waiting_documents
 from holding.programs.world import SNAPSHOT_HOURS, program, target_connections
 from holding.rulesets import declared_rounding
 from holding.tables import Cause, Company, Connection, Hold, Posting, Snapshot, Throttle
+from holding.tables.columns import is_word, moment
 from holding.tables.decisions import HOLD_OPEN, WHOLE_RECORD
 from holding.tables.row_states import BreakerState
 from holding.words import duration, plural
-from rules.comparison.target_moves import Landing, landings
+from rules.comparison.target_moves import Landing, landings, stranded
 from rules.values.clauses import clears_when
 from rules.values.posting_states import PostingState
 
@@ -50,6 +52,8 @@ class Code(StrEnum):
     NO_CONNECTION = "rules.no_connection"
     GAP = "rules.days_without_target"
     OVERLAP = "rules.days_with_two_targets"
+    STRANDED = "rules.follows_what_goes_elsewhere"
+    LEFT = "rules.posted_documents_without_rule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def findings(
     for row in rows:
         found += _of_connection(session, row, now)
     if not name:
-        found += _of_rules(session, company)
+        found += _of_rules(session, company, now)
     for row in rows:
         if row.side == "target":
             found += (
@@ -174,7 +178,7 @@ _CHECKED = select(func.max(Snapshot.checked_at)).where(
 )
 
 
-def _of_rules(session: Session, company: Company) -> Iterator[Finding]:
+def _of_rules(session: Session, company: Company, now: datetime) -> Iterator[Finding]:
     if company.ruleset_version_id is None:
         todo = "Publish rules: clearpost rules push, then clearpost publish."
         yield Finding(Code.NO_RULES, "", "No rules are in force.", todo)
@@ -184,24 +188,82 @@ def _of_rules(session: Session, company: Company) -> Iterator[Finding]:
     for word in sorted({route.target for route in routes.values()} - known.keys()):
         words = f"The rules post to {word}, and there is no such connection."
         yield Finding(Code.NO_CONNECTION, word, words, f"Add a connection called {word}.")
+    yield from _of_moves(session, company)
+    yield from _left(session, company.id, routes.keys(), now)
+
+
+def _of_moves(session: Session, company: Company) -> Iterator[Finding]:
+    """Where a company that moves to another target by a day leaves days out, or has them twice."""
+    todo = "Let one posting rule begin where the other ends."
     for one in moves(session, company.id):
         if not one.targets:
             words = f"No accounting system takes the {one.record} of {one.field} {one.days}."
-            yield Finding(Code.GAP, "", words, "Let one posting rule begin where the other ends.")
+            yield Finding(Code.GAP, "", words, todo)
         elif not one.is_good:
             both = " and ".join(one.targets)
             words = f"{both} both take the {one.record} of {one.field} {one.days}."
-            yield Finding(
-                Code.OVERLAP, "", words, "Let one posting rule begin where the other ends."
-            )
+            yield Finding(Code.OVERLAP, "", words, todo)
+    for each in stranded(_ruleset(session, company.id)):
+        days = " and ".join(each.days)
+        words = (
+            f"{each.route} follows {each.follows}, which is not made of {each.field} {days}: it"
+            " waits for ever."
+        )
+        todo = f"Let {each.route} ask for the same days."
+        yield Finding(Code.STRANDED, "", words, todo)
 
 
 def moves(session: Session, company_id: int) -> tuple[Landing, ...]:
     """Where the rules in force post by the day of a record: each part of the calendar, and who
     takes it. Good where each has one target.
     """
+    if session.get_one(Company, company_id).ruleset_version_id is None:
+        return ()
+    known = target_connections(session, company_id)
+
+    def same(post: Post) -> str:
+        """What the tax office calls the document: two of that of one sale are too many."""
+        connection = known.get(post.route.target)
+        target = registry.targets().get(connection.connector) if connection else None
+        stated = target.form.e_invoices if target else None
+        return stated.types.get(post.route.document, "") if stated else ""
+
+    return landings(_ruleset(session, company_id), same)
+
+
+def _ruleset(session: Session, company_id: int) -> Ruleset:
+    """The rules in force; there are some."""
     version = session.get_one(Company, company_id).ruleset_version_id
-    return landings(program(session, version).ruleset) if version is not None else ()
+    if version is None:
+        raise LookupError("no rules are in force")
+    return program(session, version).ruleset
+
+
+def _left(
+    session: Session, company_id: int, routes: Collection[str], now: datetime
+) -> Iterator[Finding]:
+    """What was posted lately by a rule that is not in force any more: nobody changes it there."""
+    given = {"company": company_id, "since": now - _LATELY}
+    for route, name, documents in session.execute(_POSTED_BY, given):
+        if route not in routes:
+            words = (
+                f"The rules in force do not post {route} any more: where a record of a posted"
+                f" document is cancelled or changed, nothing happens in {name}."
+            )
+            todo = "Keep the posting rule, with a `when` that names the days before the move."
+            yield Finding(Code.LEFT, name, words, todo, documents)
+
+
+_LATELY: Final = timedelta(days=31)
+_POSTED_BY = (
+    select(Posting.route, Connection.name, func.count())
+    .join(Connection, Connection.id == Posting.connection_id)
+    .where(Connection.company_id == bindparam("company"))
+    .where(Posting.posted_at >= moment("since"), is_word(Posting.state, PostingState.POSTED))
+    .where(Posting.reverses_id.is_(None))
+    .group_by(Connection.name, Posting.route)
+    .order_by(Connection.name, Posting.route)
+)
 
 
 def _held(session: Session, company: Company, name: str) -> Iterator[Finding]:

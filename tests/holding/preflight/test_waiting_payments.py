@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from holding.access.actors import SYSTEM
 from holding.code_lists import list_storage
 from holding.code_lists.list_rows import ListRow
-from holding.onboarding.preflight import Finding, findings
-from holding.onboarding.waiting_payments import NOT_UNPAID, TOO_MUCH
+from holding.preflight.findings import Finding, findings
+from holding.preflight.waiting_payments import NOT_UNPAID, TOO_MUCH
 from holding.store.database import Database
 from holding.tables import Company, Connection, ListReading, Posting
 from holding.tables.row_states import ListKind

@@ -1,0 +1,240 @@
+"""What of the first run stands in its accounting system already, asked before anything is sent.
+
+Here: a look at the documents that are ready, as many at once as its calls allow, and what becomes
+of each when the company goes live. Not here: the look right before a call, which decides
+(holding/posting/first_lookup.py), and the link (holding/reconciliation/manual_entries.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import aliased
+
+from connectors.contract import Found, Question, Stands
+from connectors.contract.targets import Searchable
+from connectors.transport.clock import Clock
+from connectors.transport.http import Http
+from connectors.transport.recorded_sessions import Remembering
+from holding.access.actors import Actor, may
+from holding.access.secrets import Keys
+from holding.connections import breaker, limits
+from holding.connections.channel import Channel, Desk, open_channel
+from holding.connections.probe import with_good_key
+from holding.journal.evidence import push_key
+from holding.posting.lookups import Lookups
+from holding.refusal import Refusal
+from holding.runs.dispatch import open_desk
+from holding.store.database import Database
+from holding.tables import Company, Connection, Posting, Record
+from rules.outcomes.outcome import Document
+from rules.values.canonical import revive
+from rules.values.posting_states import PostingState
+
+AT_ONCE: Final = 50  # documents: more would keep a page waiting
+
+
+class There(StrEnum):
+    """What the target has of a document."""
+
+    SAME = "same"
+    OTHER = "other"
+    ALIKE = "alike"
+    ABSENT = "absent"
+    UNTOLD = "untold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A document that is ready, and what its target has; `words` are those of the look-up."""
+
+    target: str
+    doc_type: str
+    number: str
+    day: date | None
+    party: str
+    amount: int | None
+    currency: str
+    source: str
+    kind: str
+    external_id: str
+    there: There
+    documents: tuple[Stands, ...]
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look came to; `left` documents follow behind the posting `after`. `silent` are the
+    targets that were not asked, each with the reason.
+    """
+
+    asked: tuple[Standing, ...]
+    left: int
+    after: int
+    silent: tuple[tuple[str, str], ...]
+
+    def count(self, there: tuple[There, ...]) -> int:
+        """How many documents are one of these."""
+        return sum(one.there in there for one in self.asked)
+
+
+def look(
+    database: Database,
+    clock: Clock,
+    actor: Actor,
+    after: int,
+    *,
+    http: Http,
+    keys: Keys | None = None,
+) -> Look | Refusal:
+    """Ask for the documents that are ready, those behind the posting `after`; nothing is written
+    there, and nothing is kept here: what is found right before a call is what counts.
+    """
+    refusal = may(actor, "company.setup")
+    if refusal or actor.company_id is None:
+        return refusal or Refusal("company.none", "No company is chosen.", status=404)
+    desk = open_desk(database, clock, owner=f"person {actor.person_id}")
+    if isinstance(desk, Refusal):
+        return desk
+    desk = replace(desk, http=http, keys=keys or desk.keys)
+    with database.read() as session:
+        company = session.get_one(Company, actor.company_id)
+        if company.live:
+            words = f"{company.name} is live already."
+            hint = "Each document is looked up before it is sent."
+            return Refusal("cutover.live", words, hint)
+        given = {"company": company.id, "after": after}
+        rows = session.execute(_READY.limit(AT_ONCE), given).all()
+        behind = session.scalar(_BEHIND, {**given, "after": rows[-1].Posting.id if rows else after})
+        ids = list(dict.fromkeys(row.Posting.connection_id for row in rows))
+        targets = {one: session.get_one(Connection, one) for one in ids}
+    asked, silent = [], []
+    for connection in targets.values():
+        mine = [row for row in rows if row.Posting.connection_id == connection.id]
+        found = _asked(desk, connection, mine)
+        if isinstance(found, str):
+            silent.append((connection.name, found))
+        else:
+            asked += found
+    last = rows[-1].Posting.id if rows else after
+    return Look(asked=tuple(asked), left=behind or 0, after=last, silent=tuple(silent))
+
+
+def _asked(desk: Desk, connection: Connection, rows: Sequence[Any]) -> list[Standing] | str:
+    """What a target has of these, or why it is not asked."""
+    channel = _open(desk, connection)
+    if isinstance(channel, str):
+        return channel
+    with desk.database.write() as session:
+        granted = limits.looks(session, channel, desk.clock.now(), len(rows))
+    if granted < len(rows):
+        return "It takes no more calls now: look again in a minute."
+    reads = Remembering(desk.http)
+    questions = {row.Posting.id: _question(row.Posting) for row in rows}
+    looks = Lookups(channel, reads, questions)
+    told = []
+    for row in rows:
+        found = _seen(channel, questions[row.Posting.id], row.Posting, looks, reads)
+        told.append(_standing(connection, row, *found))
+    with desk.database.write() as session:
+        paid = granted * channel.target.pace.to_look
+        limits.spend(session, channel, max(0, reads.calls - paid))
+    return told
+
+
+def _open(desk: Desk, connection: Connection) -> Channel | str:
+    with desk.database.read() as session:
+        channel = open_channel(session, desk, connection)
+        tested = breaker.closed(session, connection.id)
+    if isinstance(channel, Refusal):
+        return channel.message
+    if channel.by_hand:
+        return "Its files are imported by hand, so it cannot be asked."
+    if not tested:
+        return "Its connection test has not passed."
+    good = with_good_key(desk, channel)
+    return (
+        good if isinstance(good, Channel) else "Its key could not be renewed: test the connection."
+    )
+
+
+def _question(posting: Posting) -> Question:
+    document: Document = revive(Document, posting.content)
+    return Question(document=document, key=push_key(posting, 1))
+
+
+def _seen(
+    channel: Channel, asked: Question, posting: Posting, looks: Lookups, reads: Http
+) -> tuple[There, tuple[Stands, ...], str]:
+    """What the target has, in the order in which it is asked before a call: a number first where
+    the target would take it twice, then what is alike, then what its answer to a call would tell.
+    """
+    if channel.looks_first:
+        told = _of(looks.ask(posting.id, asked))
+        if told[0] is not There.ABSENT:
+            return told
+    if isinstance(channel.target, Searchable):
+        found = channel.target.alike(asked.document, channel.settings, channel.secret, reads)
+        if isinstance(found, Found):
+            there = There.ALIKE if found.kind == "different" else There.UNTOLD
+            return there, (), found.words
+        if found:
+            return There.ALIKE, found, ""
+    return (There.ABSENT, (), "") if channel.looks_first else _of(looks.ask(posting.id, asked))
+
+
+def _of(found: Found) -> tuple[There, tuple[Stands, ...], str]:
+    there = {"equal": There.SAME, "different": There.OTHER, "absent": There.ABSENT}
+    stands = () if found.stands is None else (found.stands,)
+    return there.get(found.kind, There.UNTOLD), stands, found.words
+
+
+def _standing(
+    connection: Connection,
+    row: Any,
+    there: There,
+    documents: tuple[Stands, ...],
+    words: str,
+) -> Standing:
+    posting = row.Posting
+    return Standing(
+        target=connection.name,
+        doc_type=posting.doc_type,
+        number=posting.number,
+        day=posting.doc_date,
+        party=posting.party,
+        amount=posting.amount,
+        currency=posting.currency,
+        source=row.source,
+        kind=row.kind,
+        external_id=row.external_id,
+        there=there,
+        documents=documents,
+        words=words,
+    )
+
+
+_source = aliased(Connection)
+_WAITING = (
+    (Posting.company_id == bindparam("company")),
+    (Posting.state == PostingState.READY),
+    (Posting.action == "create"),
+    (Posting.id > bindparam("after")),
+)
+_READY = (
+    select(
+        Posting,
+        _source.name.label("source"),
+        Record.type.label("kind"),
+        Record.external_id,
+    )
+    .join(Record, Record.id == Posting.record_id)
+    .join(_source, _source.id == Record.source_id)
+    .where(*_WAITING)
+    .order_by(Posting.id)
+)
+_BEHIND = select(func.count()).select_from(Posting).where(*_WAITING)

@@ -1,0 +1,166 @@
+"""Commands of a company in its set-up: what is left, the dry run, and going live.
+
+Here: reading arguments, calling one service, saying what it found. Not here: what comes before them
+(answers.py), the pages of the same (portal/onboarding).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from portal.terminal.command_frame import (
+    USAGE,
+    Stop,
+    actor_of,
+    as_option,
+    company_of,
+    granted,
+    office,
+    refuse,
+    tell,
+)
+
+if TYPE_CHECKING:
+    from holding.onboarding.dry_run import Count, DryRun
+    from holding.onboarding.going_live import FirstRun
+
+DAY = click.DateTime(["%Y-%m-%d"])
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+
+
+@click.command("dry-run")
+@click.argument("code")
+@as_option
+@click.option("--from", "first", type=DAY, help="First document date. Default: last month.")
+@click.option("--to", "last", type=DAY, help="Last document date. Default: last month.")
+@AS_JSON
+def company_dry_run(
+    code: str, email: str, first: datetime | None, last: datetime | None, *, as_json: bool
+) -> None:
+    """Check the records of some days without sending: what is ready, what is on hold and why."""
+    from holding.onboarding import dry_run
+
+    with office() as place:
+        with place.database.read() as session:
+            found = company_of(session, code)
+            actor = actor_of(session, email, found.id)
+        begin, end = dry_run.last_month(place.now, found.zone)
+        begin, end = first.date() if first else begin, last.date() if last else end
+        if end < begin:
+            raise Stop("The last day is before the first.", "Give --from and --to.", USAGE)
+        ran = granted(dry_run.dry_run(place.database, place.clock, actor, begin, end))
+    if as_json:
+        tell(_as_json(ran))
+        return
+    for line in _lines(ran, found.currency):
+        click.echo(line)
+
+
+def _lines(ran: "DryRun", currency: str) -> list[str]:
+    from holding.words import plural
+
+    def told(count: "Count") -> str:
+        return f"{plural(count.records, 'record')}, {_money(count.money, currency)}"
+
+    words = {"ready": "ready to post", "held": "on hold", "waiting": "waiting"}
+    words |= {"ignored": "not posted (by rule)", "reference": "for reference"}
+    lines = [f"{ran.first} to {ran.last}: {told(ran.all)}. Nothing was sent."]
+    if not ran.all.records:
+        lines.append("  No record has a date in these days: give --from and --to.")
+    shown = {kind: one for kind, one in ran.groups.items() if one.records}
+    lines += [f"  {words[kind]}: {told(one)}" for kind, one in shown.items()]
+    lines += [f"  on hold for “{one.label}”: {told(one.found)}" for one in ran.causes]
+    if ran.left_out:
+        lines.append(f"  {plural(ran.left_out, 'older record')} not looked at")
+    return lines
+
+
+def _as_json(ran: "DryRun") -> Mapping[str, object]:
+    def told(count: "Count") -> dict[str, object]:
+        return {"records": count.records, "money": dict(count.money)}
+
+    return {
+        "first": ran.first.isoformat(),
+        "last": ran.last.isoformat(),
+        "all": told(ran.all),
+        "groups": {kind: told(one) for kind, one in ran.groups.items()},
+        "causes": [
+            {"label": one.label, "class": one.error_class, "team": one.team, **told(one.found)}
+            for one in ran.causes
+        ],
+        "left_out": ran.left_out,
+    }
+
+
+@click.command("go-live")
+@click.argument("code")
+@as_option
+@click.option("--documents", type=int, help="How many documents the first run sends, as told.")
+@AS_JSON
+def company_go_live(code: str, email: str, documents: int | None, *, as_json: bool) -> None:
+    """Send from now on, which cannot be undone. Without --documents it only says what is first."""
+    from holding.access.actors import may
+    from holding.onboarding import going_live
+    from holding.onboarding.checklist import checklist
+    from holding.runtime import doorbell
+
+    with office() as place:
+        with place.database.write() as session:
+            found = company_of(session, code)
+            actor = actor_of(session, email, found.id)
+            granted(may(actor, "company.setup"))
+            first = going_live.first_run(session, found.id, place.now)
+            if documents is not None:
+                given = (documents, first.figure, place.now)
+                first = granted(going_live.go_live(session, actor, *given))
+            refusal = going_live.not_ready(checklist(session, found.id))
+        if documents is not None:
+            doorbell.ring(found.id, "push")
+    live = found.live or documents is not None
+    if as_json:
+        tell(
+            {
+                "live": live,
+                "documents": first.count,
+                "money": dict(first.money),
+                "to_check": first.to_check,
+                "missing": "" if live or refusal is None else refusal.message,
+            }
+        )
+        return
+    for line in _first_run(first, found.currency):
+        click.echo(line)
+    if live:
+        click.echo(f"{found.name} is live.")
+    elif refusal is not None:
+        refuse(refusal)
+    else:
+        click.echo(f"next: clearpost company go-live {code} --as {email} --documents {first.count}")
+
+
+def _first_run(first: "FirstRun", currency: str) -> list[str]:
+    from holding.words import plural
+
+    lines = [f"First run: {plural(first.count, 'document')}, {_money(first.money, currency)}."]
+    lines += [
+        f"  {one.target}, {one.doc_type.replace('_', ' ')}:"
+        f" {plural(one.count, 'document')}, {_money(one.money, currency)}"
+        for one in first.documents
+    ]
+    if first.to_check:
+        more = plural(first.to_check, "record is", "records are")
+        lines.append(f"  {more} still being checked: it can grow until then.")
+    return lines
+
+
+def _money(found: Mapping[str, int], currency: str) -> str:
+    """Sums with ordinary blanks: what a terminal shows is searched for."""
+    from holding.words import sums
+
+    return sums(found, currency).replace("\xa0", " ")
+
+
+COMMANDS = (company_dry_run, company_go_live)
+"""Commands of `company`."""
