@@ -186,7 +186,7 @@ def test_H06_what_it_says_a_dead_job_is_requeued_in_the_browser(
         for cells in (r.all("td") for r in shown.one("section", id="queues").all("tr", role="row"))
     }
     assert queues["Checks"] == ["1", "0", "10 min", "0 per h", "stopped"]
-    assert queues["Look-ups, AiAccount"] == ["0", "1", "none"]
+    assert queues["Look-ups, AiAccount"] == ["0", "1", "none", "0 per h", "not known yet"]
     ages = [row.text for row in shown.one("section", id="dueages").one("tbody").all("tr")]
     assert ages[3].split() == ["10", "min", "to", "1", "h", "1"]
     assert "Master data of" in shown.one("section", id="opstargets").text
