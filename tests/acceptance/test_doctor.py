@@ -113,6 +113,8 @@ def test_H14_what_it_says(house: House) -> None:
         calls = len(house.calls())
         lines = house.product.run(*DOCTOR, code=1).stdout.splitlines()
         known.insert(0, topic)
+        if comes is failed_test:  # what is left of the month of another company says nothing
+            known.remove("Sync delayed more than 10 minutes")
         assert [line.partition(": ")[0] for line in lines[::2]] == known, lines
         assert shown in lines[0], lines
         assert lines[1].startswith("  next: "), lines
