@@ -244,19 +244,20 @@ def _left(
 ) -> Iterator[Finding]:
     """What was posted lately by a rule that is not in force any more: nobody changes it there."""
     given = {"company": company_id, "since": now - _LATELY}
-    for route, name, documents in session.execute(_POSTED_BY, given):
+    for row in session.execute(_POSTED_BY, given):
+        route, name = row.route, row.name
         if route not in routes:
             words = (
                 f"The rules in force do not post {route} any more: where a record of a posted"
-                f" document is cancelled or changed, nothing happens in {name}."
+                f" document is cancelled or changed, {name} keeps it, and a person is asked."
             )
             todo = "Keep the posting rule, with a `when` that names the days before the move."
-            yield Finding(Code.LEFT, name, words, todo, documents)
+            yield Finding(Code.LEFT, name, words, todo, row.documents)
 
 
 _LATELY: Final = timedelta(days=31)
 _POSTED_BY = (
-    select(Posting.route, Connection.name, func.count())
+    select(Posting.route, Connection.name, func.count().label("documents"))
     .join(Connection, Connection.id == Posting.connection_id)
     .where(Connection.company_id == bindparam("company"))
     .where(Posting.posted_at >= moment("since"), is_word(Posting.state, PostingState.POSTED))

@@ -110,7 +110,7 @@ TOO_LARGE = {
     ),
     "program": (
         f"POST /api/v1/c/{CURRENT_COMPANY}/holds/many HTTP/1.1\nHost: x\n{LARGE}",
-        '"title":"The file is too large."',
+        '"what":"The body is too large."',
     ),
     "delivery": (f"POST {HOOK} HTTP/1.1\nHost: x\n{LARGE}", '"code":"http.413"'),
     "asks first": (

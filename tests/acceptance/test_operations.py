@@ -83,7 +83,13 @@ class Plant:
 def plant(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
     product = Product(command, tmp_path_factory.mktemp("plant"), free_environment())
     with quiet(product, STARTER) as house:
-        yield Plant(house)
+        plant = Plant(house)
+        midnight = (datetime.now(MALAYSIA) + timedelta(days=1)).replace(hour=0, minute=0)
+        left = (midnight - datetime.now(MALAYSIA)).total_seconds()
+        if left < 4 * 60 * MINUTE:  # the tests let hours pass, and a new day makes work of its own
+            plant.goes_by(left + 10 * MINUTE)
+            work(house)
+        yield plant
 
 
 def test_E27_what_it_says_the_time_of_each_record_and_the_part_that_waits(plant: Plant) -> None:

@@ -351,12 +351,12 @@ class TestConnection:
     @pytest.mark.parametrize(
         ("changed", "secret", "failed", "words"),
         [
-            ({"key_id": ""}, "", 0, "key_id is blank"),
+            ({"key_id": ""}, "", 0, "No key ID is given."),
             ({}, "two words", 0, "space"),
             ({}, "acc_wrong", 2, "401 Unauthorized."),
             ({"company_id": "9"}, "", 3, "reaches no account book 9"),
             ({"key_id": "cp-blind"}, "acc_blind_5Vn2", 4, "may not read invoices and credit notes"),
-            ({"locked_through": ""}, "", 5, "give the last closed day"),
+            ({"locked_through": ""}, "", 5, "enter the last closed day, or none"),
             ({"locked_through": "soon"}, "", 5, "soon is not a day"),
         ],
     )

@@ -53,7 +53,7 @@ class TestConnection:
         ("changed", "secret", "failed", "words"),
         [
             ({}, "no-colon", 0, "CLIENT_SECRET:REFRESH_TOKEN"),
-            ({"client_id": ""}, "", 0, "client_id is blank"),
+            ({"client_id": ""}, "", 0, "The client ID is blank."),
             ({}, PASTED, 0, "no access token"),
             ({}, f"{PASTED}:qbo-access-7Wd2-9:4102444800", 2, "does not accept the token"),
             ({"company_id": "9130999"}, "", 3, "403"),

@@ -219,7 +219,7 @@ def test_preflight_tells_what_no_rule_looks_after_any_more(moved: Moved) -> None
     assert (told.connection, told.records) == ("aiaccount", 1)
     assert told.words == (
         "The rules in force do not post aiaccount.sales_invoice any more: where a record of a"
-        " posted document is cancelled or changed, nothing happens in aiaccount."
+        " posted document is cancelled or changed, aiaccount keeps it, and a person is asked."
     )
     moved.life.shop.clock.advance(32 * 24 * 3600)
     assert Code.LEFT not in preflight(moved)

@@ -43,6 +43,7 @@ STORIES = {
         "cancelled, nothing out: after 72 hours a credit note",
         "cancelled, and AutoCount cannot tell how old the e-invoice is: nobody guesses",
         "nobody voids what somebody has changed there, unseen",
+        "cancelled after a refund: people decide, for the refund has its own credit note",
     },
     "netshop-aiaccount": set[str](),
     "settlements-aiaccount": {"duplicate invoice: the same number, but another day"},
