@@ -124,11 +124,14 @@ def _claim(desk: Desk, channel: Channel) -> Batch | None:
         return Batch(run.id, run.fence, name, take(session, desk, ids, now), more)
 
 
+def _asked_for(run: Run) -> ColumnElement[bool]:
+    return bulk.among(Posting.id, (run.filter or {}).get("postings", []))
+
+
 def _left(run: Run) -> ColumnElement[bool]:
     """Of postings: those of the run that may still go, now or later."""
-    wanted = (run.filter or {}).get("postings", [])
     return and_(
-        bulk.among(Posting.id, wanted),
+        _asked_for(run),
         Posting.state == PostingState.READY,
         Posting.lease_until.is_(None),
         ~STOPPED,
@@ -137,9 +140,8 @@ def _left(run: Run) -> ColumnElement[bool]:
 
 def _in_hand(run: Run) -> ColumnElement[bool]:
     """Of postings: those of the run that a worker is sending."""
-    wanted = (run.filter or {}).get("postings", [])
     return and_(
-        bulk.among(Posting.id, wanted),
+        _asked_for(run),
         Posting.state.in_((PostingState.READY, PostingState.SENDING)),
         Posting.lease_until.is_not(None),
     )

@@ -7,6 +7,7 @@ import pytest
 
 from connectors.contract import FileLimits
 from connectors.targets.aiaccount.connector import AiAccount
+from holding.connections import limits
 from holding.journal.posting_claims import free_the_dead
 from holding.runs import batch_sending
 from holding.runs.dispatch import push_due
@@ -156,3 +157,29 @@ def test_help_is_called_before_a_file_goes_while_there_is_another(
         call_help=lambda: order.append("help"),
     )
     assert order == ["help", 2, 1]
+
+
+@pytest.mark.usefixtures("pairs")
+def test_files_that_people_carry_come_one_after_the_other(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane.ready("IV-1", "IV-2", "IV-3", due=None)
+    lane.start_sync()
+    channel = channel_of(lane)
+    monkeypatch.setattr(type(channel), "by_hand", property(lambda _: True))
+    first = batch_sending._claim(lane.desk, channel)
+    assert first is not None
+    assert (len(first.claims), first.more) == (2, False)
+    assert batch_sending._claim(replace(lane.desk, owner="worker-2"), channel) is None
+
+
+@pytest.mark.usefixtures("pairs")
+def test_a_file_that_the_month_cuts_leaves_none_for_another_worker(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane.ready("IV-1", "IV-2", "IV-3", due=None)
+    lane.start_sync()
+    monkeypatch.setattr(limits, "in_a_file", lambda *_: 1)
+    first = batch_sending._claim(lane.desk, channel_of(lane))
+    assert first is not None
+    assert (len(first.claims), first.more) == (1, False)
