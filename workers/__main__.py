@@ -11,6 +11,8 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from holding.runtime import installed_version
@@ -22,12 +24,16 @@ from workers.listener import listen
 from workers.loop import STOP_SECONDS, Stop, Worker
 
 ENVIRONMENT = 3  # the exit code when this machine is not ready for us
+NICENESS = 5
+"""Where both want a processor, pages and webhooks come first: a worker gets a quarter of it."""
+AUTOGROUP = Path("/proc/self/autogroup")
 log = logger("clearpost.workers")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Start a worker; ends well on SIGTERM, SIGINT and, if asked to, when standard input closes."""
     options = _options(arguments)
+    _give_way()
     atexit.register(gc.freeze)  # an end that looks for cycles in all that was loaded takes as long
     stop = Stop()
     if options.watch_parent:
@@ -48,6 +54,19 @@ def main(arguments: list[str] | None = None) -> int:
     for word in (signal.SIGTERM, signal.SIGINT):
         signal.signal(word, lambda *_: stop.set())
     return _work(mine, stop, url, once=options.once)
+
+
+def _give_way() -> None:
+    """Somebody waits for the answer of a page or a webhook, and nobody by the second for a worker.
+
+    Linux may share processors between sessions first and look at the niceness of a process only
+    within its session, so a session that is the worker's own is told, too.
+    """
+    if os.getpriority(os.PRIO_PROCESS, 0) < NICENESS:
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):  # not every kernel has it
+            AUTOGROUP.write_text(str(NICENESS))
 
 
 def _work(mine: Bench, stop: Stop, url: str | None, *, once: bool) -> int:

@@ -10,15 +10,14 @@ from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from sqlite3 import SQLITE_BUSY
 from sqlite3 import Connection as SqliteConnection
-from sqlite3 import OperationalError as SqliteError
-from time import monotonic, sleep
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+
+from holding.store.write_turns import BUSY_SECONDS, PRIVATE, WriteTurns
 
 R = TypeVar("R")
 DatabaseSession = Session
@@ -31,17 +30,8 @@ def remember(session: Session) -> None:
     event.listen(session, "loaded_as_persistent", lambda _session, row: kept.append(row))
 
 
-BUSY_SECONDS = 30
-ASKED_AGAIN = 0.002
-"""Seconds after which who wants to write to SQLite asks again: itself it would ask after up to 100
-milliseconds, and a short pause of whoever writes much would pass unseen.
-"""
-GIVEN_WAY = 0.005
 ROWS_OF_A_TURN = 125
 """So many records in one transaction of a batch: then a webhook may write."""
-PRIMARY = 0xFF
-"""The part of SQLite's error codes that says what it is; the rest says how it came to it."""
-PRIVATE = 0o600
 OTHERS = 0o077
 UNAVAILABLE = OperationalError  # locked for too long, or out of reach
 _PLANS = {
@@ -73,9 +63,11 @@ class Database:
         self.dialect = make_url(url).get_backend_name()
         if self.dialect == "sqlite":
             self.engine = self._reading = _sqlite_engine(url, durable=durable)
-            self._writing = _same_pool(self.engine, _begin_to_write)
+            turns = WriteTurns(self.engine.url.database)
+            self._writing = _same_pool(self.engine, turns.begin)
+            self._writing_much = _same_pool(self.engine, turns.begin_behind)
         else:
-            self.engine = self._writing = _postgresql_engine(url)
+            self.engine = self._writing = self._writing_much = _postgresql_engine(url)
             self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
 
     @contextmanager
@@ -92,29 +84,22 @@ class Database:
         `many`: its statements are about many rows at once, whose ids or keys are given. PostgreSQL
         is told to plan each for the tables as they are, not as they were when they were empty, and
         to go by indexes: reading a whole table for 500 of its rows, or comparing each with all
-        others, looks cheap to it until the table is large, or while it has not counted them.
+        others, looks cheap to it until the table is large, or while it has not counted them. On
+        SQLite it writes behind those who wait already: nobody waits for one of many rows.
         """
-        with Session(self._writing, expire_on_commit=False) as session, session.begin():
+        engine = self._writing_much if many else self._writing
+        with Session(engine, expire_on_commit=False) as session, session.begin():
             self._plan(session, anew=many)
             yield session
 
     session = write
 
-    def give_way(self) -> None:
-        """Between two transactions of many: SQLite lets one write at a time, and asks nobody who
-        has waited longest, so that a webhook would wait for all of them.
-        """
-        if self.dialect == "sqlite":
-            sleep(GIVEN_WAY)
-
     def turns(self, rows: Sequence[R]) -> Iterator[Sequence[R]]:
-        """Rows that may be written in several transactions, in as many as should be; it gives way
-        between two. Whoever writes a whole batch to SQLite at once keeps all others waiting.
+        """Rows that may be written in several transactions, in as many as should be. Whoever writes
+        a whole batch to SQLite at once keeps all others waiting.
         """
         most = ROWS_OF_A_TURN if self.dialect == "sqlite" else len(rows)
         for first in range(0, len(rows), max(most, 1)):
-            if first:
-                self.give_way()
             yield rows[first : first + most]
 
     def _plan(self, session: Session, *, anew: bool) -> None:
@@ -157,13 +142,13 @@ class Database:
 
     @property
     def engines(self) -> set[Engine]:
-        """The engines of its transactions: SQLite has one more, for those that write."""
-        return {self.engine, self._writing}
+        """The engines of its transactions: SQLite has two more, for those that write."""
+        return {self.engine, self._writing, self._writing_much}
 
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
-        self._writing.pool = self.engine.pool
+        self._writing.pool = self._writing_much.pool = self.engine.pool
 
 
 def open_database(url: str) -> Database:
@@ -209,27 +194,6 @@ def _sqlite_engine(url: str, *, durable: bool) -> Engine:
 
 def _begin_to_read(connection: Any) -> None:
     connection.execute("BEGIN")
-
-
-def _begin_to_write(connection: Any) -> None:
-    """The turn to write, or the error of a database that is locked for too long."""
-    until = monotonic() + BUSY_SECONDS
-    connection.execute("PRAGMA busy_timeout = 0")
-    try:
-        while not _is_begun(connection, last=monotonic() >= until):
-            sleep(ASKED_AGAIN)
-    finally:
-        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-
-
-def _is_begun(connection: Any, *, last: bool) -> bool:
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-    except SqliteError as error:
-        if last or error.sqlite_errorcode & PRIMARY != SQLITE_BUSY:
-            raise
-        return False
-    return True
 
 
 def _from_base64(text: str | None) -> bytes | None:

@@ -183,7 +183,6 @@ def _import(database: Database, clock: Clock, turn: UploadTurn, ring: Ring) -> i
         ring()
         if late:
             return parts
-        database.give_way()
     _read.pop(turn.upload_id, None)
     with database.write() as session:
         if (row := still_ours(session, turn)) is not None:

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from holding.store import database as opening
-from holding.store.database import BUSY_SECONDS, UNAVAILABLE, Database, open_database
+from holding.store import write_turns
+from holding.store.database import UNAVAILABLE, Database, open_database
 from holding.tables import Company
 
 
@@ -62,7 +62,7 @@ def test_who_waits_too_long_to_write_is_told_and_may_ask_again(
     if mine.dialect != "sqlite":
         pytest.skip("only SQLite lets one write at a time")
     change = update(Company).where(Company.id == company.id).values(revision=Company.revision + 1)
-    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(write_turns, "BUSY_SECONDS", 0.05)
     with other.write() as held:
         held.execute(change)
         with pytest.raises(UNAVAILABLE, match="locked"), mine.write() as session:
@@ -72,6 +72,6 @@ def test_who_waits_too_long_to_write_is_told_and_may_ask_again(
         with mine.write() as session:
             session.execute(change)
             waits = session.scalar(text("PRAGMA busy_timeout"))
-            assert waits == BUSY_SECONDS * 1000  # of whatever else meets a lock
+            assert waits == write_turns.BUSY_SECONDS * 1000  # of whatever else meets a lock
     for one in (mine, other):
         one.close()
