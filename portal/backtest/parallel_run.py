@@ -30,8 +30,6 @@ ALONE = 1 << 21
 """Files up to this size are read in one process: starting others would take longer."""
 WAITING = 2
 """So many blocks wait for each process."""
-COLLECT_AFTER = 50_000
-"""A process looks for rings of unused objects after making so many: rules leave hardly any."""
 Judged = Generator[tuple[Block, Tally], None, None]
 
 
@@ -82,7 +80,7 @@ class Desk:
 
         Of a change that it has given enough examples of, later ones are not among the first.
         """
-        found = self.backtest.tally(self._lines.read(block.raw, block.file, block.first))
+        found = self.backtest.tally(self._lines.read(block.text(), block.file, block.first))
         given = self._given
         found.examples = {c: e for c, e in found.examples.items() if given[c] < EXAMPLES}
         given.update({change: len(pasts) for change, pasts in found.examples.items()})
@@ -135,8 +133,9 @@ def _elsewhere(plan: Plan, stored: Stored, processes: int) -> Judged:
     waiting: deque[tuple[Block, Future[Tally]]] = deque()
     try:
         for block in stored.blocks():
+            light = block.without_text()
             with _interrupts_later():
-                waiting.append((block, pool.submit(_judge, block)))
+                waiting.append((light, pool.submit(_judge, light)))
             if len(waiting) > processes * WAITING:
                 sent, tally = waiting.popleft()
                 yield sent, tally.result()
@@ -164,10 +163,12 @@ def _begin(plan: Plan) -> None:
     """The beginning of a process: its programs are made once."""
     global _desk  # a process of the pool has no other place to keep it
     _desk = Desk(plan)
+    gc.disable()
     gc.freeze()  # programs and tables stay: looking through them again and again frees nothing
-    gc.set_threshold(COLLECT_AFTER)
 
 
 def _judge(block: Block) -> Tally:
     assert _desk is not None  # noqa: S101 - _begin ran before
-    return _desk.judge(block)
+    found = _desk.judge(block)
+    gc.collect()  # between two blocks, when hardly anything is there to be looked through
+    return found

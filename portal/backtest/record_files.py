@@ -8,7 +8,7 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,12 +34,33 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some whole lines of a file; `share` is how much of all the files lies up to their end."""
+    """Some whole lines of a file; `share` is how much of all the files lies up to their end, `at`
+    and `size` say where on disk they lie as they are, where they do.
+    """
 
     file: str
     first: int
     raw: bytes
     share: float
+    at: int | None = None
+    size: int = 0
+
+    def without_text(self) -> "Block":
+        """The same for another process, which reads the lines again where that is quicker than to
+        be handed them.
+        """
+        return self if self.at is None else replace(self, raw=b"", size=len(self.raw))
+
+    def text(self) -> bytes:
+        """The lines; UnreadableError where the file changed meanwhile."""
+        if self.at is None or self.raw:
+            return self.raw
+        with _opened(Path(self.file)) as (raw, _):
+            raw.seek(self.at)
+            found = raw.read(self.size)
+        if len(found) < self.size:
+            raise UnreadableError(f"{self.file} became shorter while it was read.")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +92,12 @@ class Stored:
         for path in self.files:
             with _opened(path) as (raw, text):
                 read = _list if path.name.endswith(_LISTS) else _lines
+                at = 0 if text is raw and read is _lines else None
                 for first, lines in read(text, path):
                     share = (before + raw.tell()) / max(self.size, 1)
-                    yield Block(str(path), first, lines, min(share, 1.0))
+                    if at is not None:
+                        at = raw.tell() - len(lines)
+                    yield Block(str(path), first, lines, min(share, 1.0), at)
             before += path.stat().st_size
 
 
