@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from portal.demo.command import Shop
 
 TURNS = 2
+UNRELATED = 40_000
+"""So many orders are drawn by each process where nothing is shared."""
 ENOUGH_PROCESSORS = 4
 LOOK_SECONDS = 0.002
 _WAITING = (
@@ -64,13 +66,14 @@ class Turns:
 def measured(records: int, server: str, processors: int) -> dict[str, object]:
     """The figures; without a server all are null, and it is told why."""
     if not server:
-        return told(None, None, (), processors)
+        return told(None, None, (), processors, None)
     with shop_bench.database_on(server) as url, shop_bench.bench_shop(url) as shop:
         shop_bench.pause(shop)
         shop.children.end("workers")  # else they would take some of it
         one, two = Turns(), Turns()
         with _workers() as pool, lock_waits(url) as waits:
             _turn(shop, pool, 2, 2 * BATCH, 7_000_001)  # both load the rules
+            alone, beside = (_unrelated(pool, many) for many in (1, 2))
             first = 8_000_001
             say(f"{TURNS} times {records:,} orders, by one worker and by two …")
             for _ in range(TURNS):
@@ -78,13 +81,19 @@ def measured(records: int, server: str, processors: int) -> dict[str, object]:
                     waits.listening = many == 2
                     turns.add(_turn(shop, pool, many, records, first))
                     first += records
-    return told(one, two, waits.seconds(), processors)
+    return told(one, two, waits.seconds(), processors, beside / alone)
 
 
 def told(
-    one: Turns | None, two: Turns | None, waits: Sequence[float], processors: int
+    one: Turns | None,
+    two: Turns | None,
+    waits: Sequence[float],
+    processors: int,
+    unrelated: float | None,
 ) -> dict[str, object]:
-    """The figures of the turns; `waits` are the waits of two workers that somebody saw."""
+    """The figures of the turns; `waits` are the waits of two workers that somebody saw, and
+    `unrelated` is what the machine alone makes of two processes.
+    """
     reason = None
     if one is None or two is None:
         reason = "no --postgresql"
@@ -94,6 +103,7 @@ def told(
         "scale_two_vs_one": None,
         "scale_reason": reason,
         "scale_processor_seconds_two_vs_one": None,
+        "scale_unrelated_two_vs_one": None if unrelated is None else round(unrelated, 3),
         "scale_lock_wait_p95_ms": None,
         "scale_lock_wait_longest_ms": None,
         "scale_lock_waits": None,
@@ -165,6 +175,26 @@ def _turn(
     return found
 
 
+def _unrelated(pool: ProcessPoolExecutor, many: int) -> float:
+    """Processor seconds a process for work that shares nothing, the least of some turns."""
+    turns = (
+        list(pool.map(_draw, [number < many for number in range(2)])) for _ in range(2 * TURNS)
+    )
+    return min(sum(turn) / many for turn in turns)
+
+
+def _draw(works: bool) -> float:
+    """Draw orders and write them as JSON, or look on; the processor seconds."""
+    from portal.bench.backtest_bench import lines
+
+    assert _mine is not None  # noqa: S101 - _begin ran before
+    _mine.meeting.wait()
+    began = time.process_time()
+    for _ in lines(UNRELATED if works else 0):
+        pass
+    return time.process_time() - began
+
+
 def _judge(given: tuple[int, bool]) -> Worked:
     """Judge what is due of a company until nothing is, or look on."""
     from holding.evaluation.due_records import judge_due
@@ -210,7 +240,9 @@ class Waits:
 
 @contextmanager
 def lock_waits(url: str) -> Iterator[Waits]:
-    """Looks for waits every two milliseconds; a shorter one may not be seen."""
+    """Looks for waits every two milliseconds; a shorter one may not be seen. It looks whether or
+    not somebody listens, so that it costs one worker what it costs two.
+    """
     import psycopg
 
     found, over = Waits(), threading.Event()
@@ -218,7 +250,7 @@ def lock_waits(url: str) -> Iterator[Waits]:
     def look() -> None:
         with psycopg.connect(url.replace("+psycopg", "", 1), autocommit=True) as place:
             while not over.wait(LOOK_SECONDS):
-                rows = place.execute(_WAITING.encode()).fetchall() if found.listening else []
+                rows = place.execute(_WAITING.encode()).fetchall()
                 for pid, since, now in rows:
                     found.see([(pid, since)], now)
 

@@ -12,6 +12,7 @@ KEYS = {
     "scale_two_vs_one",
     "scale_reason",
     "scale_processor_seconds_two_vs_one",
+    "scale_unrelated_two_vs_one",
     "scale_lock_wait_p95_ms",
     "scale_lock_wait_longest_ms",
     "scale_lock_waits",
@@ -39,19 +40,20 @@ def test_without_a_server_every_figure_is_there_and_null() -> None:
 
 
 def test_two_workers_are_compared_with_one() -> None:
-    found = told(ONE, TWO, [0.010, 0.020, 0.004], 4)
+    found = told(ONE, TWO, [0.010, 0.020, 0.004], 4, 1.0625)
     assert set(found) >= KEYS
     assert found["scale_two_vs_one"] == 2.0  # 1,000 records in two seconds, and in four
     assert found["scale_reason"] is None
     assert found["scale_processor_seconds_two_vs_one"] == 1.1
     assert found["scale_processor_ms_a_record"] == 2.0
+    assert found["scale_unrelated_two_vs_one"] == 1.062
     assert (found["scale_lock_waits"], found["scale_transactions"]) == (3, 50)
     assert found["scale_lock_wait_p95_ms"] == 4.0  # the third longest of fifty
     assert found["scale_lock_wait_longest_ms"] == 20.0
 
 
 def test_below_four_processors_the_ratio_of_the_rates_is_null_with_its_reason() -> None:
-    found = told(ONE, TWO, [], 2)
+    found = told(ONE, TWO, [], 2, 1.0)
     assert found["scale_two_vs_one"] is None
     assert str(found["scale_reason"]).startswith("2 processors: ")
     assert found["scale_processor_seconds_two_vs_one"] == 1.1
