@@ -176,7 +176,8 @@ def test_a_batch_is_stored_in_turns_between_which_others_write(
     monkeypatch.setattr(database, "ROWS_OF_A_TURN", 2)
     shop.map("A")
     shop.arrive(*(order(str(i), "A") for i in range(5)))
-    stored, seen = [], []
+    stored: list[int] = []
+    seen: list[list[str]] = []
 
     def finished(session: Session, batch: Batch, plans: Sequence[Plan], **how: Any) -> int:
         stored.append(len(plans))
