@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, func, null, or_, select, update
+from sqlalchemy import Row, and_, bindparam, exists, func, null, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from connectors.contract.errors import RETRY
@@ -70,7 +70,8 @@ def locked(session: Session, claim: Claim) -> Posting | None:
 @dataclass(frozen=True, slots=True)
 class Locked:
     """A posting under our lock; whether a hold of it is open, and whether somebody of its family
-    may have waited for its end: another record, or its own in a newer version or with more to send.
+    may have waited for its end: another record, or its own in a newer version or with more to send
+    or to make void.
 
     `record_state` is that of its record, of which `beside` and `record_held` say what else it has
     (holding/lifecycle/states.py); `run_rows` what its run has come to, where that was asked.
@@ -126,7 +127,11 @@ _AWAITED = or_(
         or_(_relative.id != Posting.record_id, _relative.version_id != Posting.version_id),
     ),
     exists().where(
-        _next.record_id == Posting.record_id, is_word(_next.state, PostingState.WAITING)
+        _next.record_id == Posting.record_id,
+        or_(
+            is_word(_next.state, PostingState.WAITING),
+            and_(is_word(_next.state, PostingState.POSTED), _next.action == "void"),
+        ),
     ),
 )
 _AROUND = (
