@@ -269,6 +269,21 @@ def test_an_amount_of_the_header_is_billed_once_however_much_leaves(shelf: Life)
     assert (fields(shelf, "A-1-1")["Total"], fields(shelf, "A-1-2")["Total"]) == ("192.00", "0.00")
 
 
+def test_an_order_that_grows_after_it_was_billed_is_billed_for_what_was_added(
+    shelf: Life,
+) -> None:
+    """The office lets the change pass; the next invoice has the rest of the total alone."""
+    begin(shelf, in_parts(RULES))
+    shelf.arrive("A-1")
+    parcel(shelf, "P-1", "80")
+    shelf.arrive("A-1", total="240.00", lines=[line(qty="2.5")])
+    assert shelf.held("A-1") == ["STL01"]
+    decide(shelf, "release")
+    parcel(shelf, "P-2", "20")
+    assert shelf.books.effects == [("create", "A-1-1"), ("create", "A-1-2")]
+    assert (fields(shelf, "A-1-1")["Total"], fields(shelf, "A-1-2")["Total"]) == ("192.00", "48.00")
+
+
 @pytest.mark.parametrize("what", ["nothing ordered", "less than nothing"])
 def test_a_line_that_no_part_ever_shows_holds_the_bill(shelf: Life, what: str) -> None:
     """A discount, say: the order says 182.00, and its parts would come to 192.00."""
