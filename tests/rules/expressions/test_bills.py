@@ -128,6 +128,7 @@ def test_a_bill_in_a_locked_period_is_held_by_the_check_of_what_is_sent() -> Non
     assert (found.state, [f.code for f in found.findings]) == ("held", ["PER01"])
 
 
+CENT = Decimal("0.01")
 GROWS = TEXT.replace(
     "| worth, overbilled | open   | credit note and new |",
     "| worth             | open   | ignore              |\n"
@@ -203,6 +204,40 @@ def test_what_an_order_was_billed_for_is_unknown_where_nobody_kept_it() -> None:
 
 prices = st.decimals(min_value="0.01", max_value="999.9999", places=4)
 parts = st.lists(st.integers(min_value=0, max_value=40), min_size=1, max_size=6)
+
+
+steps = st.lists(
+    st.tuples(
+        st.integers(min_value=0, max_value=4),  # so many bags more are ordered
+        st.integers(min_value=0, max_value=5),  # so many more leave
+        st.sampled_from(["8.00", "0.00", "12.50"]),  # the shipping by now
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@pytest.mark.slow
+@given(steps)
+@settings(max_examples=60, deadline=None)
+def test_however_an_order_grows_its_bills_come_to_the_shipping_of_the_last_that_completed_it(
+    told: list[tuple[int, int, str]],
+) -> None:
+    program = program_of(GROWS)
+    postings: tuple[PostingFact, ...] = ()
+    ordered, left, due = 3, 0, Decimal(0)
+    for version, (more, leaves, shipping) in enumerate(told, start=1):
+        ordered, left = ordered + more, min(left + leaves, ordered + more)
+        body = order(lines=[line(qty=str(ordered))], shipping=shipping)
+        body["total"] = str((ordered * Decimal("3.3366")).quantize(CENT) + Decimal(shipping))
+        found = decide(body, parcel(str(left)), postings=postings, version=version, program=program)
+        assert not found.findings, found.findings
+        for step in found.plan:
+            if step.action == "create":
+                postings += (posted(step, body=body, version=version),)
+                due = Decimal(shipping) if left == ordered else due
+    bills = [(posting.content or {})["fields"]["Shipping"] for posting in postings]  # type: ignore[index]
+    assert sum(map(Decimal, bills)) == due
 
 
 @pytest.mark.slow
