@@ -243,7 +243,8 @@ _OTHERS = (
     "SELECT r.id FROM v JOIN record AS r ON r.company_id = :company AND r.family = v.family"
     " WHERE r.id <> v.record OR r.version_id <> v.version OR EXISTS (SELECT 1 FROM posting AS p"
     " WHERE p.record_id = v.record"
-    " AND (p.state = :waits OR (p.state = :posted AND p.action = 'void')))"
+    " AND (p.state = :waits OR (p.state = :posted AND p.action IN ('update', 'void') AND EXISTS"
+    " (SELECT 1 FROM push AS s WHERE s.id = p.posted_push_id AND s.hash <> p.hash))))"
 )
 
 
