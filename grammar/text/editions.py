@@ -43,6 +43,12 @@ class Edition(IntEnum):
     what it billed. A document that takes another back carries the day that a person gave it;
     before, it kept its own and was refused again."""
 
+    SIXTH = 6
+    """In a bill in parts, an amount of the header is billed less what earlier documents billed of
+    it: where an order grew after it was billed whole, only what was added to it; before, all of it
+    again. A record without lines that a check or the rules hold for that is not held for its total
+    as well; before, both were asked."""
+
 
 NEWEST: Final = max(Edition)
 
@@ -115,6 +121,16 @@ CHANGED: Final = {
         (
             "A document that takes another back carries the date that a person gives it. Before, it"
             " kept the date that was refused."
+        ),
+    ),
+    Edition.SIXTH: (
+        (
+            "“due_of” of an amount of the header bills what earlier invoices did not: of an order"
+            " that grew after it was invoiced in full, what was added. Before, all of it again."
+        ),
+        (
+            "A record without lines that is held for that is not held for its total as well."
+            " Before, both were asked."
         ),
     ),
 }

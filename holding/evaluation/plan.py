@@ -11,7 +11,7 @@ from functools import lru_cache
 from holding.evaluation import plan_parts
 from holding.evaluation.batch import Batch, Case, Judgment, Listed
 from holding.evaluation.plan_parts import Plan, Planned, Stored, Wanted
-from holding.evaluation.plan_postings import decide, give_up
+from holding.evaluation.plan_postings import decide, take_turns
 from holding.evaluation.plan_unsent import staying
 from holding.lifecycle.states import counted, require_move, state_of
 from holding.lifecycle.stored_postings import PostingRow
@@ -49,11 +49,14 @@ def plan(batch: Batch, judged: Judgment) -> Plan:
     left = {(row.route, row.seq): row for row in judged.case.postings}
     for decision in judged.outcome.decisions:
         decide(batch, made, decision, left)
+    take_turns(batch, made)
     _all_that_wait_for_nothing(batch, made, judged.outcome)
     if left:
         for row in left.values():
             _without_route(batch, made, row)
-        give_up(made, [row for row in left.values() if row.state not in UNSENT_STATES], set())
+        plan_parts.give_up(
+            made, [row for row in left.values() if row.state not in UNSENT_STATES], set()
+        )
     for document in batch.left.get(judged.case.record_id, ()):
         _left_behind(batch, made, document)
     for one in made.postings:

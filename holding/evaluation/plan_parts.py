@@ -5,7 +5,7 @@ are, and the plan that has them all. Not here: how they are worked out (plan.py)
 written (finish.py).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -185,6 +185,25 @@ def want(
             connection_id=batch.targets[way.target].id,
         )
         made.wanted.setdefault(wanted.key, wanted)
+
+
+def give_up(made: Plan, sent: Sequence[PostingRow], named: Collection[tuple[str, int]]) -> None:
+    """A change that is planned on a document and no longer asked for is taken off it."""
+    for row in sent:
+        planned = row.state == PostingState.POSTED and row.hash != row.standing_hash
+        if planned and row.standing and (row.route, row.seq) not in named:
+            made.acting.append(
+                Acting(
+                    id=row.id,
+                    action=row.standing_action,
+                    content=row.standing,
+                    hash=row.standing_hash,
+                    bills=row.bills,
+                    due_at=None,
+                    reason="",
+                    given_up=True,
+                )
+            )
 
 
 def compare(batch: Batch, made: Plan) -> None:

@@ -1,12 +1,13 @@
 """From the decision for one route to its postings: what is made, changed, made void or taken back.
 
 Here: pure comparison of a decision's steps with the postings that are there. Of several steps only
-the first may go: the answer to it wakes the record, and the next judging finds the rest. Not here:
-the columns of a posting (plan_unsent.py), holds (plan_parts.py), the whole record (plan.py).
+the first may go, and of what comes after each other the last is taken back first: the answer wakes
+the record, and the next judging finds the rest. Not here: the columns of a posting
+(plan_unsent.py), holds (plan_parts.py), the whole record (plan.py).
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from holding.approvals.consent import content_hash, document_hash
@@ -15,7 +16,7 @@ from holding.evaluation.batch import Batch
 from holding.evaluation.plan_parts import Acting, Plan
 from holding.evaluation.plan_unsent import Unsent, bills_of, not_approved, staying, void
 from holding.lifecycle.stored_postings import PostingRow
-from holding.tables.postings import UNSENT_STATES
+from holding.tables.postings import NONE_TO_COME, UNSENT_STATES
 from rules.decisions.precedence import READY
 from rules.outcomes.outcome import NEEDS_APPROVAL, Decision, Finding, Step
 from rules.values.posting_states import PostingState
@@ -25,6 +26,7 @@ DOES = frozenset({"create", "update", "void", "credit_note"})
 HOLDING = frozenset({"hold", "approve"})
 HELD: Final = PostingState.HELD
 DUE_SOME_DAY = frozenset({READY, HELD, PostingState.WAITING})
+_BACK: Final = "about to be taken back"
 Rows = dict[tuple[str, int], PostingRow]
 
 
@@ -124,7 +126,7 @@ class _Answered:
             goes = PostingState.WAITING if before else PostingState.READY
             self._step(step, PostingState.HELD if stopped else goes, before)
             before = before or _NAMES[step.action]
-        give_up(self.made, self.sent, {(s.route, s.seq) for s in self.steps})
+        plan_parts.give_up(self.made, self.sent, {(s.route, s.seq) for s in self.steps})
         if self.decision.state == PostingState.WAITING and not self.steps:
             self._later()
         else:
@@ -227,23 +229,69 @@ class _Answered:
         return content_hash(target.id, target.company_there, standing, action) if standing else ""
 
 
-def give_up(made: Plan, sent: Sequence[PostingRow], named: Collection[tuple[str, int]]) -> None:
-    """A change that is planned on a document and no longer asked for is taken off it."""
-    for row in sent:
-        planned = row.state == PostingState.POSTED and row.hash != row.standing_hash
-        if planned and row.standing and (row.route, row.seq) not in named:
-            made.acting.append(
-                Acting(
-                    id=row.id,
-                    action=row.standing_action,
-                    content=row.standing,
-                    hash=row.standing_hash,
-                    bills=row.bills,
-                    due_at=None,
-                    reason="",
-                    given_up=True,
-                )
-            )
+def take_turns(batch: Batch, made: Plan) -> None:
+    """Of documents of one record that come after each other, the last is taken back first; and
+    nothing is sent behind what is about to be taken back.
+    """
+    rows = {row.id: row for row in made.case.postings}
+    back = _taken_back(made, rows)
+    if not back:
+        return
+    own = [row for row in rows.values() if row.reverses_id is None]
+    stands = {row.route: row.number for row in own if row.state == PostingState.POSTED}
+    decided = dict.fromkeys(back, _BACK) | _decided(batch, made, rows)
+
+    def behind(route: str) -> str:
+        """What is still to be done about a standing document that comes after it."""
+        after = (one for one in stands if route in _before(batch, one) and one in decided)
+        return next((_waits(one, stands[one], decided[one]) for one in after), "")
+
+    def ahead(route: str) -> str:
+        """What a document would follow that is about to be taken back."""
+        gone = (one for one in _before(batch, route) if one in back)
+        return next((_waits(one, stands.get(one, ""), _BACK) for one in gone), "")
+
+    for at, one in enumerate(made.postings):
+        reversed_ = rows.get(one.reverses_id or 0)
+        why = behind(reversed_.route) if reversed_ is not None else ahead(one.route)
+        if why and one.state == PostingState.READY:
+            made.postings[at] = replace(one, state=PostingState.WAITING, reason=why, due_at=None)
+    for at, act in enumerate(made.acting):
+        why = behind(rows[act.id].route) if act.action == "void" and act.due_at else ""
+        if why:
+            made.acting[at] = replace(act, reason=why, due_at=None)
+
+
+def _waits(after: str, number: str, held: str) -> str:
+    return f"waits while {after} {number} is {held}"
+
+
+def _taken_back(made: Plan, rows: Mapping[int, PostingRow]) -> set[str]:
+    """The routes of which a document is to be taken back, unless a person rejected that."""
+    come = (rows.get(p.reverses_id or 0) for p in made.postings if p.state not in NONE_TO_COME)
+    found = {row.route for row in come if row is not None}
+    voids = [one for one in made.acting if one.action == "void" and not one.given_up]
+    return found | {rows[one.id].route for one in voids} - made.case.rejected.keys()
+
+
+def _decided(batch: Batch, made: Plan, rows: Mapping[int, PostingRow]) -> dict[str, str]:
+    """The routes of which a standing document is on hold, and for whom."""
+    teams = {team: name for name, team in batch.teams.items()}
+    stand = {(row.route, row.seq) for row in rows.values() if row.state == PostingState.POSTED}
+    found = {hold.route: "on hold" for hold in made.kept if (hold.route, hold.seq) in stand}
+    for one in made.wanted.values():
+        if (one.route, one.seq) in stand and one.severity != "warn":
+            owner, rule = teams.get(one.team_id or 0, ""), one.rule
+            found[one.route] = f"held for {owner} ({rule})"
+    return found
+
+
+def _before(batch: Batch, route: str) -> tuple[str, ...]:
+    """The routes that one comes after, the nearest first."""
+    found: list[str] = []
+    while (way := batch.routes.get(route)) is not None and way.after and way.after not in found:
+        found.append(route := way.after)
+    return tuple(found)
 
 
 def rest(batch: Batch, made: Plan, decision: Decision, rows: Rows, seq: int) -> None:

@@ -19,6 +19,7 @@ from holding.journal import target_holds
 from holding.onboarding import e_invoice_holds, posted_documents
 from holding.onboarding.topics import SLOW, Diagnosis, Look, Topic
 from holding.preflight import findings as preflight
+from holding.preflight import fixed_codes
 from holding.preflight.findings import Code, Finding
 from holding.preflight.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
 from holding.preflight.waiting_payments import NOT_UNPAID, TOO_MUCH
@@ -197,6 +198,23 @@ def _mapped_otherwise(session: Session, connection: Connection, _: datetime) -> 
         yield Diagnosis(Topic.ACCOUNT, words, todo)
 
 
+def _fixed_otherwise(
+    session: Session, connection: Connection, now: datetime
+) -> Iterator[Diagnosis]:
+    """Documents that the target has with a fixed account that the rules say otherwise by now."""
+    for one in fixed_codes.posted_otherwise(session, connection, now)[:1]:
+        told = plural(one.documents, "posted document was", "posted documents were")
+        words = f"{one.field} is “{one.now}” in the rules now; {told} made with “{one.before}”."
+        todo = f"Move the money in {connection.name}, or give those days their value in the rules."
+        yield Diagnosis(Topic.ACCOUNT, words, todo)
+
+
+def _not_listed(session: Session, connection: Connection, now: datetime) -> Iterator[Diagnosis]:
+    """A code of the rules or of a mapping table that the target does not list."""
+    for one in fixed_codes.strangers(session, connection, now):
+        yield Diagnosis(Topic.NO_RECORDS, one.words, one.todo)
+
+
 _live = aliased(MappingEntry, name="live")
 _documents = func.count(Posting.id.distinct())
 _OTHERWISE = (
@@ -269,6 +287,8 @@ _LOOKS: Final[tuple[Look, ...]] = (
     posted_documents.rounded,
     posted_documents.not_there,
     _mapped_otherwise,
+    _fixed_otherwise,
+    _not_listed,
     _articles,
     posted_documents.not_restocked,
     _rotated,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, func, null, or_, select, update
+from sqlalchemy import Row, and_, bindparam, exists, func, null, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from connectors.contract.errors import RETRY
@@ -32,8 +32,9 @@ from holding.lifecycle.states import (
 )
 from holding.store import bulk
 from holding.tables import Attempt, Hold, Posting, Push, Record, Throttle
-from holding.tables.columns import is_word
+from holding.tables.columns import among_words, is_word
 from holding.tables.decisions import HOLD_OPEN
+from holding.tables.postings import CHANGES
 from holding.tables.row_states import PushState, RecordState
 from rules.values.posting_states import PostingState
 
@@ -70,7 +71,8 @@ def locked(session: Session, claim: Claim) -> Posting | None:
 @dataclass(frozen=True, slots=True)
 class Locked:
     """A posting under our lock; whether a hold of it is open, and whether somebody of its family
-    may have waited for its end: another record, or its own in a newer version or with more to send.
+    may have waited for its end: another record, or its own in a newer version or with more to send,
+    to change or to make void.
 
     `record_state` is that of its record, of which `beside` and `record_held` say what else it has
     (holding/lifecycle/states.py); `run_rows` what its run has come to, where that was asked.
@@ -118,7 +120,7 @@ def _locked(row: Row[Any]) -> Locked:
     )
 
 
-_relative, _next = aliased(Record), aliased(Posting)
+_relative, _next, _stood = aliased(Record), aliased(Posting), aliased(Push)
 _AWAITED = or_(
     exists().where(
         _relative.company_id == Posting.company_id,
@@ -126,7 +128,16 @@ _AWAITED = or_(
         or_(_relative.id != Posting.record_id, _relative.version_id != Posting.version_id),
     ),
     exists().where(
-        _next.record_id == Posting.record_id, is_word(_next.state, PostingState.WAITING)
+        _next.record_id == Posting.record_id,
+        or_(
+            is_word(_next.state, PostingState.WAITING),
+            and_(
+                _next.id != Posting.id,
+                is_word(_next.state, PostingState.POSTED),
+                among_words(_next.action, CHANGES),
+                exists().where(_stood.id == _next.posted_push_id, _stood.hash != _next.hash),
+            ),
+        ),
     ),
 )
 _AROUND = (

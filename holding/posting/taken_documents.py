@@ -231,6 +231,7 @@ def _wake_families(first: Case, done: Sequence[_Done]) -> None:
         "rows": dumps(rows),
         "company": first.channel.company_id,
         "waits": PostingState.WAITING,
+        "posted": PostingState.POSTED,
     }
     woken = set(first.session.scalars(statement, given))
     if woken:
@@ -241,7 +242,9 @@ _FAMILIES = {"family": "bigint", "record": "bigint", "version": "bigint"}
 _OTHERS = (
     "SELECT r.id FROM v JOIN record AS r ON r.company_id = :company AND r.family = v.family"
     " WHERE r.id <> v.record OR r.version_id <> v.version OR EXISTS (SELECT 1 FROM posting AS p"
-    " WHERE p.record_id = v.record AND p.state = :waits)"
+    " WHERE p.record_id = v.record"
+    " AND (p.state = :waits OR (p.state = :posted AND p.action IN ('update', 'void') AND EXISTS"
+    " (SELECT 1 FROM push AS s WHERE s.id = p.posted_push_id AND s.hash <> p.hash))))"
 )
 
 

@@ -19,8 +19,8 @@ APPROVAL_LIMIT = Decimal("3000.00")
 E_INVOICE_LIMIT = Decimal("10000.00")
 GOES = frozenset({"paid", "packed", "Delivered", "Completed"})
 WAITS = frozenset({"pending", "Partially Delivered"})
-HELD = frozenset({"Refunded + Items Returned", "exception"})
-ENDS = {"cancelled": "dropped", "refunded": "dropped", "draft": "ignored"}
+HELD = frozenset({"Refunded + Items Returned", "refunded", "exception"})
+ENDS = {"cancelled": "dropped", "draft": "ignored"}
 TAX = {
     "SST": ("MY-SALES10", Decimal("0.10")),
     "NONE": ("NT", NOTHING),

@@ -89,19 +89,19 @@ def counts(session: DatabaseSession, company_id: int) -> dict[str, int]:
 OF_TARGET = Hold.code.in_(sorted(TARGET_CODES))
 PARTLY = "partly_delivered"
 LATER, BACK = "STL01", "STL03"  # changed in the source, and in the target, after it was posted
-ONE_DEBTOR, CANCEL = "one_debtor", "cancel"
+ONE_DEBTOR, ENDED = "one_debtor", ("cancel", "not_ready")  # cancelled, or refunded
 
 
 def exceptions(session: DatabaseSession) -> dict[str, int]:
     """How many records had each of the eight usual exceptions."""
     partly = session.query(Record.id).filter_by(status=PARTLY, state=RecordState.WAITING)
-    changed = _held(session, Hold.code == LATER, Hold.rule != CANCEL)
+    changed = _held(session, Hold.code == LATER, Hold.rule.not_in(ENDED))
     taken_back = session.query(Posting.record_id).filter(Posting.reverses_id.is_not(None))
     return {
         "partial delivery": partly.count(),
         "partial billing": len(_billed_in_parts(session)),
         "changed price": len(changed | _ids(taken_back)),
-        "cancelled order": len(_held(session, Hold.code == LATER, Hold.rule == CANCEL)),
+        "cancelled order": len(_held(session, Hold.code == LATER, Hold.rule.in_(ENDED))),
         "duplicate customer": len(_held(session, Hold.rule == ONE_DEBTOR)),
         "duplicate invoice": len(_held(session, Hold.error_class == "duplicate")),
         "failed sync": len(_held(session, OF_TARGET)),

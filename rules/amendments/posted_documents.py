@@ -105,6 +105,8 @@ class PostedProgram:
         self.day_field, self.period = day_field, period
         self.target_owner, self.words = owner, words
         self.strict = index.edition >= Edition.FIFTH
+        status = index.status_field(record)
+        self.status = status.name if status else ""
         edit, cancel = index.edit(record, route), index.cancel(record, route)
         self.edit = TableProgram(edit.table, compiler) if edit else None
         self.cancel = TableProgram(cancel.table, compiler) if cancel else None
@@ -159,10 +161,15 @@ class PostedProgram:
             answer.said.findings.append(gap_finding(gap, self.route))
         found = self.groups.changed(fields or ())
         if case.gate in {"hold", "wait", "ignore"} or case.applies is False:
-            found[NOT_READY] = ()
+            found[NOT_READY] = self._status(run) if case.gate != "ready" else ()
         if case.over is True:
             found[OVERBILLED] = ()
         return found
+
+    def _status(self, run: Run) -> tuple[str, ...]:
+        """The status for which it may not go; nothing for who compares words of before."""
+        status = run.head.get(self.status) if not run.bare else None
+        return (status,) if isinstance(status, str) else ()
 
     def _look_up(
         self,
@@ -177,6 +184,8 @@ class PostedProgram:
         """The answer for one group, with its verdict; a finding where no row is certain."""
         hit = table.find(facts, run)
         reason = _REASONS.get(group) or f"{group} changed: {', '.join(map(_said, fields))}"
+        if group == NOT_READY and fields:
+            reason = f"its status is {plain(fields[0])} now"
         text = f"{posting.number} is posted, but {reason}."
         action = hit.row.action if hit.row else None
         if self.strict and group == OVERBILLED and isinstance(action, n.Action):

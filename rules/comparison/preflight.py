@@ -1,7 +1,8 @@
 """Which master data of a target the rules name, and which records name none, or one unknown there.
 
-Here: references (what each field of a route names and what fills it) and Tally (many outcomes
-counted). Pure. Not here: the kinds of master data (the caller's schemas say them), reading records.
+Here: references (what each field of a route names and what fills it), what the rules alone fill it
+with (fixed_on), and Tally (many outcomes counted). Pure. Not here: the kinds of master data (the
+caller's schemas say them), reading records.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from grammar import nodes as n
 from rules.documents.listed_codes import LISTS as CODES
@@ -28,6 +30,7 @@ WHOLE = {**CODES, "payment_method": "payment_method", "payment_term": "payment_t
 """The kinds of which a target that lists any lists all: what a field refers to -> the list."""
 LISTS = {**WHOLE, "item": "item"}
 """The kinds of which a target may list its codes, by the words of its state."""
+_QUOTES = 2
 SHOWN = 20
 """So many record numbers are kept for an entry; the rest is counted."""
 
@@ -80,6 +83,20 @@ def _of_post(post: n.Post, index: Index, schemas: Schemas) -> Iterator[Reference
                     fixed=all(_fixed(part, index) for part in parts),
                     formula=say(assign.expr),
                 )
+
+
+def fixed_on(reference: Reference, ruleset: n.Ruleset, day: date) -> str | None:
+    """What the rules alone say in a field for records of a day: a const, or a text. None where a
+    record or a map says it, or where a const has not begun.
+    """
+    if reference.tables or not reference.fixed:
+        return None
+    const = next((c for c in ruleset.consts if c.name == reference.formula), None)
+    if const is None:
+        text = reference.formula
+        return text[1:-1] if text[:1] == text[-1:] == '"' and text.count('"') == _QUOTES else None
+    rows = [row for row in const.rows if row.since <= day]
+    return str(max(rows, key=lambda row: row.since).value.value) if rows else None
 
 
 def _tables(parts: Sequence[n.Expr], index: Index) -> tuple[str, ...]:

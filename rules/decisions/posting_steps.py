@@ -93,6 +93,15 @@ class Planner:
             told[key] = CONTEXT.subtract(told.get(key, Decimal(0)), quantity)
         return told
 
+    @property
+    def standing(self) -> tuple[PostingFact, ...]:
+        """What stays of the posted documents, and of which record: what is updated, of this one."""
+        again = {act.posting.seq for act in self.acts if act.action.kind == "update"}
+        return tuple(
+            replace(p, body=None, version=self.run.version) if p.seq in again else p
+            for p in self.staying
+        )
+
     def _step(self, action: str, act: Act, document: Document | None) -> None:
         own = act.posting.billed if action == "update" else {}
         self.steps.append(

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from grammar import nodes as n
+from rules.amendments.billed_before import BilledBefore
 from rules.amendments.changes import compare
 from rules.amendments.posted_documents import Answer, Case, PostedProgram
 from rules.amendments.reversals import ReversalProgram
@@ -134,6 +135,8 @@ class RouteProgram:
         self.posted = PostedProgram(
             compiler, self.name, day_field=day, period=self.period, owner=owner, words=words
         )
+        reader = self.posted.fields.reader
+        self.before = BilledBefore(self.bill, reader) if self.bill is not None else None
         self.edits = TargetEditProgram(self.post, compiler.owner)
         back = compiler.index.reversal(compiler.record, self.name)
         self.reversal = (
@@ -152,7 +155,7 @@ class RouteProgram:
         gate = self.gate.word(run)
         lives = live(run.facts.postings, self.name)
         seq = lives[-1].seq if lives else next_seq(run.facts.postings, self.name)
-        self._enter(run, gate, seq, self._due(run, billed(run.facts, self.name)))
+        self._enter(run, gate, seq, self._due(run, billed(run.facts, self.name), lives))
         said = self.gate.judge(run, self.name, status_word)
         applies = self._applies(run, said)
         for gap, lines in gaps.items():
@@ -217,11 +220,11 @@ class RouteProgram:
         findings = [*answer.said.findings, *frame.base]
         planner = Planner(self, run, lives, answer.acts)
         if answer.stops:
-            left = self._due(run, billed(run.facts, self.name))
+            left = self._due(run, billed(run.facts, self.name), lives)
             judged = Weighing(self, run, frame.said, findings, Draft()).carried(planner, new=False)
             return _with_open(judged, left, frame.gate)
         planner.correct()
-        shares = self._due(run, planner.before())
+        shares = self._due(run, planner.before(), planner.standing)
         may_go = frame.gate == "ready" and frame.applies is True
         new = planner.wants_new(shares, may_go=may_go)
         draft = planner.updates[-1] if planner.updates else Draft()
@@ -253,8 +256,10 @@ class RouteProgram:
 
     # ---- the document that is spoken of -------------------------------------------------------
 
-    def _due(self, run: Run, before: Mapping[str, Decimal]) -> Shares | None:
-        return self.bill.due(run, before) if self.bill is not None else None
+    def _due(self, run: Run, before: Mapping[str, Decimal], standing: Lives) -> Shares | None:
+        if self.bill is None or self.before is None:
+            return None
+        return self.before.remember(self.bill.due(run, before), standing)
 
     def _enter(self, run: Run, gate: GateSaid | None, seq: int, bill: Shares | None) -> None:
         theirs = self.edits.theirs

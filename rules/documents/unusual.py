@@ -46,6 +46,18 @@ def possible(index: Index, record: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def is_held_without_lines(said: Said, counted: str) -> bool:
+    """Whether something stops a record and says that it has no lines: these rules, or a check that
+    counts them (`counted`).
+    """
+    stops = {f.rule for f in said.findings if f.severity in {"hold", "reject"}}
+    failed = [v for v in said.verdicts if v.result == HIT and v.rule in stops]
+    return any(
+        v.rule == NO_LINES or (v.kind == "check" and counted in {name for name, _ in v.operands})
+        for v in failed
+    )
+
+
 class Unusual:
     """The question of one route; in rules of earlier editions nobody asks it."""
 

@@ -8,7 +8,7 @@ here: which documents are made (decisions/posting_steps.py).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,7 @@ class Shares:
     keys: dict[int, str] = field(default_factory=dict)
     final: bool = False  # the rest is never billed
     strict: bool = True  # what no part bills is missed; rules of earlier editions do not ask
+    had: Callable[[Run, Any], Any] | None = None  # what earlier documents bill of the header
 
     @property
     def due(self) -> bool:
@@ -256,17 +257,21 @@ def part_of_line(run: Run, value: Any) -> Any:
     return CONTEXT.subtract(until, part(value, share.before, share.whole, _places(run)))
 
 
-def part_of_head(run: Run, value: Any) -> Any:
-    """`due_of(x)` in the header: all of x with the document that completes the bill, and nothing of
-    it with what is billed beyond that.
+def part_of_head(run: Run, value: Any, amount: Callable[[Run], Any]) -> Any:
+    """`due_of(x)` in the header: with the document that completes the bill, all of x that is on
+    none before it. `value` is x, and `amount` gives it of the record as it was.
     """
     bill = run.route.bill
     rest = False if bill is None or bill.final else bill.rest
     if type(value) is Unknown or type(rest) is Unknown:
         return join(value, rest)
-    if rest or (bill is not None and bill.was_complete):
+    had = bill.had(run, amount) if bill is not None and bill.had and not rest else None
+    if type(had) is Unknown:
+        return had
+    if rest or (had is None and bill is not None and bill.was_complete):
         return NOTHING
-    return round_half_up(value, _places(run))
+    whole = round_half_up(value, _places(run))
+    return whole if not had else CONTEXT.subtract(whole, round_half_up(had, _places(run)))
 
 
 def ever_billed(run: Run) -> list[dict[str, Any]] | None:

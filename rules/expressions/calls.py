@@ -173,8 +173,9 @@ class Calls:
 
     def _call_due_of(self, node: n.Call, scope: Scope) -> Closure:
         inner = self.compiler.expr(node.args[0], scope)
-        part = part_of_line if scope.line else part_of_head
-        return lambda run: part(run, inner(run))
+        if scope.line:
+            return lambda run: part_of_line(run, inner(run))
+        return lambda run: part_of_head(run, inner(run), inner)
 
     def _call_base_unit(self, node: n.Call, scope: Scope) -> Closure:
         units = self._table()

@@ -137,8 +137,10 @@ def test_a_refund_is_never_invoiced_and_what_a_webhook_missed_is_asked_for(
         assert shop.state(3) == ("refunded", 2)
         assert shop.state(4) == ("refunded_partly", 2)
         finance = house.visitor(FINANCE)
-        told = "Refunded in part: enter the invoice and the credit note of NS-4 manually."
+        told = "Refunded in part: release NS-4 to post its invoice of all that was sold"
         assert told in words(finance.get(f"{RECORDS}/order/4"))
+        whole = "Payment refunded: NS-3 was refunded before it was invoiced. Reject it if"
+        assert whole in words(finance.get(f"{RECORDS}/order/3"))
         assert "For reference" in words(finance.get(f"{RECORDS}/refund/RF-4"))
 
         shop.later(15)

@@ -269,6 +269,54 @@ def test_an_amount_of_the_header_is_billed_once_however_much_leaves(shelf: Life)
     assert (fields(shelf, "A-1-1")["Total"], fields(shelf, "A-1-2")["Total"]) == ("192.00", "0.00")
 
 
+def test_an_order_that_grows_after_it_was_billed_is_billed_for_what_was_added(
+    shelf: Life,
+) -> None:
+    """The office lets the change pass; the next invoice has the rest of the total alone."""
+    begin(shelf, in_parts(RULES))
+    shelf.arrive("A-1")
+    parcel(shelf, "P-1", "80")
+    shelf.arrive("A-1", total="240.00", lines=[line(qty="2.5")])
+    assert shelf.held("A-1") == ["STL01"]
+    decide(shelf, "release")
+    parcel(shelf, "P-2", "20")
+    assert shelf.books.effects == [("create", "A-1-1"), ("create", "A-1-2")]
+    assert (fields(shelf, "A-1-1")["Total"], fields(shelf, "A-1-2")["Total"]) == ("192.00", "48.00")
+
+
+TWO_BILLS = """
+on edit of order for aiaccount.sales_invoice
+    party  = customer
+    money  = lines, total, ordered_on
+    other  = status, created_by
+    | changed                      | do                 |
+    | party                        | update             |
+    | money, not_ready, overbilled | review by accounts |
+    | other                        | ignore             |
+
+on cancel of order for aiaccount.sales_invoice
+    | period | do   |
+    | -      | void |
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "does"), [({"customer": "C-78"}, "update"), ({"status": "cancelled"}, "void")]
+)
+def test_what_becomes_of_an_order_becomes_of_each_of_its_invoices(
+    shelf: Life, change: dict[str, str], does: str
+) -> None:
+    """One after the other: who was told of the first alone had the others stand as they were."""
+    begin(shelf, in_parts(RULES) + TWO_BILLS)
+    shelf.arrive("A-1")
+    for number, qty in (("P-1", "30"), ("P-2", "40"), ("P-3", "10")):
+        parcel(shelf, number, qty)
+    shelf.arrive("A-1", **change)
+    numbers = [f"A-1-{seq}" for seq in (1, 2, 3)]
+    assert shelf.books.effects[3:] == [(does, number) for number in numbers]
+    assert shelf.held("A-1") == []
+
+
 @pytest.mark.parametrize("what", ["nothing ordered", "less than nothing"])
 def test_a_line_that_no_part_ever_shows_holds_the_bill(shelf: Life, what: str) -> None:
     """A discount, say: the order says 182.00, and its parts would come to 192.00."""

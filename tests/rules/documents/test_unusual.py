@@ -114,6 +114,41 @@ def test_T13b_the_total_of_a_document_made_in_another_way_counts_too(made_by: An
     assert found.message.startswith("The Total is -11.04.")
 
 
+COUNTED = """
+check has_lines on order
+    require  count(lines) > 0
+    else     hold for accounts
+    say      "{number} has no lines."
+    clears   by accounts
+"""
+OWED = order(total="11.04")
+"""An order of which the lines are missing."""
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("rules", "once"),
+    [(text(), ["no_lines"]), (text(CLAUSE) + COUNTED, ["has_lines"])],
+    ids=["by the language", "by a check"],
+)
+def test_what_is_held_for_having_no_lines_is_not_held_for_its_total_too(
+    made_by: Any, rules: str, once: list[str]
+) -> None:
+    def found(edition: Edition, *released: str) -> list[str]:
+        outcome = judged(program(made_by, rules, edition), OWED, *released)
+        return [f.rule for f in outcome.decisions[0].findings]
+
+    assert found(Edition.SIXTH) == once
+    assert found(Edition.FIFTH) == [*once, "tolerance"]
+    assert found(Edition.SIXTH, *once) == ["tolerance"], "whoever lets it go is asked about that"
+
+
+@BOTH
+def test_without_lines_and_without_a_word_about_them_the_total_is_held(made_by: Any) -> None:
+    allowed = program(made_by, text(CLAUSE), Edition.SIXTH)
+    assert [f.rule for f in judged(allowed, OWED).decisions[0].findings] == ["tolerance"]
+
+
 @BOTH
 def test_T13c_rules_of_earlier_editions_post_it_as_before(made_by: Any) -> None:
     for edition in (Edition.FIRST, Edition.SECOND):

@@ -1,12 +1,16 @@
 """Billing in parts: what is due, how amounts are divided, what becomes of a rest."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grammar.parsing.parser import parse
+from grammar.text.editions import NEWEST, Edition
 from rules.facts.world import PostingFact
+from rules.programs.program import compile_ruleset
 from tests.rules.roaster import (
     INVOICE,
     LOCKED,
@@ -124,8 +128,116 @@ def test_a_bill_in_a_locked_period_is_held_by_the_check_of_what_is_sent() -> Non
     assert (found.state, [f.code for f in found.findings]) == ("held", ["PER01"])
 
 
+CENT = Decimal("0.01")
+GROWS = TEXT.replace(
+    "| worth, overbilled | open   | credit note and new |",
+    "| worth             | open   | ignore              |\n"
+    "    | overbilled        | open   | credit note and new |",
+)
+"""Orders may grow after they were billed: what is posted stays as it is."""
+
+
+def grown(*quantities: str, edition: Edition = NEWEST) -> list[Decimal]:
+    """The shipping on each bill of an order of 3 bags: of the first for RM 8.00, of those behind it
+    for what is told beside its bags, `5 12.00`, of which all left.
+    """
+    ruleset, problems = parse({"roaster.rules": GROWS})
+    assert problems == ()
+    program = compile_ruleset(ruleset, hash="", edition=edition)
+    body = order()
+    postings: tuple[PostingFact, ...] = (first_bill(body, parcel("3"), program=program),)
+    for version, told in enumerate(quantities, start=2):
+        bags, _, shipping = told.partition(" ")
+        left, _, bags = bags.rpartition("/")
+        row, shipping = line(qty=bags), shipping or str(body["shipping"])
+        total = Decimal(shipping) + (Decimal(bags) * Decimal("3.3366")).quantize(Decimal("0.01"))
+        body = order(lines=[row], shipping=shipping, total=str(total))
+        (step,) = decide(
+            body, parcel(left or bags), postings=postings, version=version, program=program
+        ).plan
+        postings += (posted(step, body=body, version=version),)
+    contents = [posting.content or {} for posting in postings]
+    return [Decimal(content["fields"]["Shipping"]) for content in contents]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("told", "bills"),
+    [
+        (["5"], ["8.00", "0.00"]),
+        (["5 12.00"], ["8.00", "4.00"]),
+        (["5 0.00"], ["8.00", "-8.00"]),
+        (["4/5 12.00", "5"], ["8.00", "0.00", "4.00"]),
+        (["5 12.00", "6"], ["8.00", "4.00", "0.00"]),
+        (["5", "6 9.50", "7 9.50"], ["8.00", "0.00", "1.50", "0.00"]),
+    ],
+)
+def test_what_was_billed_of_the_header_is_not_billed_again_when_the_order_grows(
+    told: list[str], bills: list[str]
+) -> None:
+    assert grown(*told) == list(map(Decimal, bills))
+
+
+def test_T39a_rules_of_earlier_editions_bill_it_again() -> None:
+    assert grown("5", edition=Edition.FIFTH) == [Decimal("8.00"), Decimal("8.00")]
+
+
+def test_a_bill_that_is_taken_back_has_billed_nothing_of_the_header() -> None:
+    """Credit note and new: the new one has all of it."""
+    before = first_bill(order(), parcel("3"))
+    larger = order(lines=[line(qty="5")], total="24.68")
+    found = decide(larger, parcel("5"), postings=(before,), version=2)
+    credit, anew = found.plan
+    assert (credit.action, anew.action) == ("credit_note", "create")
+    assert anew.document is not None
+    assert anew.document.fields["Shipping"] == "8.00"
+
+
+def test_what_an_order_was_billed_for_is_unknown_where_nobody_kept_it() -> None:
+    """Of documents whose version is not kept, those of before are trusted to have billed all."""
+    program = program_of(GROWS)
+    before = first_bill(order(), parcel("3"), program=program)
+    forgotten = replace(before, body=None, version=1)
+    found = decide(order(), parcel("5"), postings=(forgotten,), version=2, program=program)
+    assert found.plan[-1].document is not None
+    assert found.plan[-1].document.fields["Shipping"] == "0.00"
+
+
 prices = st.decimals(min_value="0.01", max_value="999.9999", places=4)
 parts = st.lists(st.integers(min_value=0, max_value=40), min_size=1, max_size=6)
+
+
+steps = st.lists(
+    st.tuples(
+        st.integers(min_value=0, max_value=4),  # so many bags more are ordered
+        st.integers(min_value=0, max_value=5),  # so many more leave
+        st.sampled_from(["8.00", "0.00", "12.50"]),  # the shipping by now
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@pytest.mark.slow
+@given(steps)
+@settings(max_examples=60, deadline=None)
+def test_however_an_order_grows_its_bills_come_to_the_shipping_of_the_last_that_completed_it(
+    told: list[tuple[int, int, str]],
+) -> None:
+    program = program_of(GROWS)
+    postings: tuple[PostingFact, ...] = ()
+    ordered, left, due = 3, 0, Decimal(0)
+    for version, (more, leaves, shipping) in enumerate(told, start=1):
+        ordered, left = ordered + more, min(left + leaves, ordered + more)
+        body = order(lines=[line(qty=str(ordered))], shipping=shipping)
+        body["total"] = str((ordered * Decimal("3.3366")).quantize(CENT) + Decimal(shipping))
+        found = decide(body, parcel(str(left)), postings=postings, version=version, program=program)
+        assert not found.findings, found.findings
+        for step in found.plan:
+            if step.action == "create":
+                postings += (posted(step, body=body, version=version),)
+                due = Decimal(shipping) if left == ordered else due
+    bills = [(posting.content or {})["fields"]["Shipping"] for posting in postings]  # type: ignore[index]
+    assert sum(map(Decimal, bills)) == due
 
 
 @pytest.mark.slow

@@ -1,0 +1,152 @@
+"""Codes that rules and mappings name and that their accounting system does not list.
+
+Here: consts and texts of the rules in force and values of mapping tables, beside the lists that the
+system told when it was last asked; what was posted to a fixed account that the rules say otherwise
+by now. Not here: what waiting documents name (waiting_documents.py), codes of parties and items,
+whose lists may be older than what was added since (waiting_codes.py).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from grammar.nodes import Ruleset
+from holding.programs import world
+from holding.programs.known_schemas import schemas
+from holding.tables import Company, Connection, Evaluation, Posting, Push
+from holding.tables.columns import is_word, moment
+from holding.words import plural
+from rules.comparison.preflight import WHOLE, Reference, fixed_on, references
+from rules.facts.world import World
+from rules.values.posting_states import PostingState
+
+LATELY: Final = timedelta(days=31)
+NEWEST: Final = 500
+"""So many of what was posted lately are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A value that the system does not list: `table` is the mapping that gives it, empty where the
+    rules themselves do; `first` is how it is written there, of so many.
+    """
+
+    table: str
+    first: str
+    count: int = 1
+
+    @property
+    def words(self) -> str:
+        """What is wrong."""
+        table, first = self.table, self.first
+        if not table:
+            return f"The rules name {first}, which it does not list."
+        told = plural(self.count, "value is", "values are")
+        return f"Mapping {table}: {told} not listed there, the first {first}."
+
+    @property
+    def todo(self) -> str:
+        """What to do."""
+        if not self.table:
+            return "Give the rules the code that is meant, or add it there; then test it again."
+        return "Correct it under Mappings, or add it there; then test the connection."
+
+
+def strangers(session: Session, connection: Connection, now: datetime) -> Iterator[Stranger]:
+    """Those of the rules in force, each once, then those of each mapping table."""
+    company = session.get_one(Company, connection.company_id)
+    if company.ruleset_version_id is None:
+        return
+    fresh = world.fresh_targets(session, company.id, now)
+    known = world.world(session, company.id, company.revision, fresh)
+    state = known.targets.get(connection.name)
+    ruleset = world.program(session, company.ruleset_version_id).ruleset
+    words = {connection.name, connection.connector}
+    mine = [ref for ref in references(ruleset, schemas()) if ref.target in words]
+    found: dict[tuple[str, str], Stranger] = {}
+    for ref in mine:
+        sure = state is not None and state.known and ref.kind in WHOLE
+        listed = state.codes.get(WHOLE[ref.kind]) if state and sure else None
+        if listed:
+            code = fixed_on(ref, ruleset, now.date())
+            if code and code not in listed:
+                name = "" if ref.formula.startswith('"') else f"{ref.formula} = "
+                one = Stranger("", f"{name}“{code}”")
+                found.setdefault((ref.kind, one.first), one)
+            for each in _of_tables(ref, known, listed):
+                found.setdefault((ref.kind, f"map {each.table}"), each)
+    yield from found.values()
+
+
+def _of_tables(ref: Reference, known: World, listed: frozenset[str]) -> Iterator[Stranger]:
+    for name in ref.tables:
+        table = known.maps.get(name)
+        entries = table.entries if table is not None else {}
+        wrong = sorted(key for key, entry in entries.items() if entry.value not in listed)
+        if wrong:
+            first = f"“{wrong[0]}” → “{entries[wrong[0]].value}”"
+            yield Stranger(name, first, len(wrong))
+
+
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    """An account that the rules say otherwise than what was posted with it."""
+
+    field: str
+    before: str
+    now: str
+    documents: int
+
+
+def posted_otherwise(
+    session: Session, connection: Connection, now: datetime
+) -> tuple[Otherwise, ...]:
+    """Documents posted lately to a fixed account that the rules in force say otherwise for their
+    day, those of most documents first.
+    """
+    current = session.get_one(Company, connection.company_id).ruleset_version_id
+    if current is None:
+        return ()
+    given = {"connection": connection.id, "since": now - LATELY}
+    rows = session.execute(_POSTED, given).all()
+    counted: Counter[tuple[str, str, str]] = Counter()
+    sets = {no: _Fixed(session, no) for no in {current, *(row.version for row in rows)}}
+    for row in rows:
+        if row.version == current or row.doc_date is None:
+            continue
+        after = sets[current].of(row.route, row.doc_date)
+        for field, value in sets[row.version].of(row.route, row.doc_date).items():
+            if after.get(field, value) != value:
+                counted[field, value, after[field]] += 1
+    return tuple(Otherwise(*at, documents) for at, documents in counted.most_common())
+
+
+class _Fixed:
+    """The fixed accounts of one version of the rules."""
+
+    def __init__(self, session: Session, version: int) -> None:
+        self.ruleset: Ruleset = world.program(session, version).ruleset
+        named = references(self.ruleset, schemas())
+        self.references = [ref for ref in named if ref.kind == "account"]
+
+    def of(self, route: str, day: date) -> Mapping[str, str]:
+        """Field -> what the rules alone say in it, for records of a day."""
+        mine = (ref for ref in self.references if ref.route == route)
+        said = ((ref.field, fixed_on(ref, self.ruleset, day)) for ref in mine)
+        return {field: code for field, code in said if code is not None}
+
+
+_POSTED = (
+    select(Posting.route, Posting.doc_date, Evaluation.ruleset_version_id.label("version"))
+    .join(Push, Push.id == Posting.posted_push_id)
+    .join(Evaluation, Evaluation.id == Push.evaluation_id)
+    .where(Posting.connection_id == bindparam("connection"), Posting.posted_at > moment("since"))
+    .where(is_word(Posting.state, PostingState.POSTED))
+    .order_by(Posting.posted_at.desc(), Posting.id.desc())
+    .limit(NEWEST)
+)
