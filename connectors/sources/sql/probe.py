@@ -17,6 +17,7 @@ from connectors.sources.sql import permissions
 from connectors.sources.sql.database import Reader, opened
 from connectors.sources.sql.failures import WAYS, Cause, UnansweredError
 from connectors.sources.sql.kinds import ORDER, STAMP
+from connectors.sources.sql.pages import JUST_NOW, SET_BY_THE_SHOP, says_the_hour
 from connectors.sources.sql.places import moment_of
 from connectors.sources.sql.queries import KindQuery, LineQuery, fields_by_column, queries_of
 
@@ -169,6 +170,11 @@ def _cursor(reader: Reader, query: KindQuery, name: str, now: datetime) -> Step:
     if fault := _moments(reader, query):
         return Step.failed(name, fault, "Name a column with date and time.", "database.cursor")
     newest = moment_of(reader.newest(query), reader.zone)
+    first, rows = reader.oldest(query)
+    oldest = moment_of(first, reader.zone)
+    if rows > 1 and oldest == newest and oldest and abs(now - oldest) < JUST_NOW:
+        words = f"All rows changed just now: {says_the_hour(query)}"
+        return Step.failed(name, words, SET_BY_THE_SHOP, "database.cursor")
     if newest is not None and newest > now + _AHEAD:
         words = f"The latest {query.cursor} is {newest:%Y-%m-%d %H:%M} UTC, which is yet to come."
         hint = "Compare the time zone of the connection with that of the database."
