@@ -186,13 +186,15 @@ def _each_has_its_own(rows: Sequence[Row], query: KindQuery, zone: ZoneInfo, now
         return
     (moment,) = moments
     if moment is not None and abs(now - moment) < JUST_NOW:
-        words = f"All {query.kind}s changed just now: {says_the_hour(query)}"
-        raise UnansweredError("value", words, SET_BY_THE_SHOP)
+        raise UnansweredError("value", says_the_hour(query), SET_BY_THE_SHOP)
 
 
 def says_the_hour(query: KindQuery) -> str:
     """What is wrong with a cursor that is worked out when it is asked."""
-    return f"the column {query.cursor} holds when it is asked, not when a row changed."
+    return (
+        f"All {query.kind}s changed just now: the column {query.cursor} holds when it is asked, not"
+        " when a row changed."
+    )
 
 
 def _with_lines(
