@@ -1,4 +1,5 @@
-"""What every source of webhooks does, whatever its scheme: one suite over all of them.
+"""What every source does, whatever its scheme: one suite over all of them, and the part of it for
+those that send no webhooks.
 
 Here: the tests. A class of them is collected where `scheme` is given: for ours in tests/connectors,
 for one of your own by `clearpost connector test`. Not here: what one shop alone sends (its tests).
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from connectors.contract import Accepted, IncomingRecord, Source, SourceRefusal
+from connectors.kit.field_meanings import meaning_of
 from connectors.transport.strict_json import loads
 
 Signed = tuple[dict[str, str], bytes]
@@ -79,7 +81,48 @@ def code(answer: Answer) -> tuple[int, str]:
     return answer.status, answer.code
 
 
-class SourceSuite:
+class StatesSuite:
+    """The contract of any source about the states of an order. `scheme` is given."""
+
+    def test_an_edit_is_the_same_order_in_a_later_state(self, scheme: Scheme) -> None:
+        bought, _, _ = scheme.states
+        first, edited = (
+            scheme.order(bought, EARLY),
+            scheme.order(bought, LATE, edited=1),
+        )
+        if first is None or edited is None:
+            return
+        assert (first.kind, first.external_id, first.number) == (
+            edited.kind,
+            edited.external_id,
+            edited.number,
+        )
+        assert first.body != edited.body
+        assert (first.body["total"], edited.body["total"]) == scheme.totals
+
+    def test_out_of_order_the_stamp_says_which_state_is_later(self, scheme: Scheme) -> None:
+        """Stamps are compared as text: the earlier state is the smaller, however late it comes."""
+        bought, _, _ = scheme.states
+        late, early = scheme.order(bought, LATE), scheme.order(bought, EARLY)
+        if late is None or early is None:
+            return
+        assert early.stamp is not None
+        assert late.stamp is not None
+        assert early.stamp < late.stamp
+        assert datetime.fromisoformat(early.stamp) == datetime.fromisoformat(EARLY)
+
+    def test_cancel_and_refund_are_told_by_the_status(self, scheme: Scheme) -> None:
+        found = [scheme.order(status, LATE) for status in scheme.states]
+        said = [one.body["status"] for one in found if one is not None]
+        assert len(set(said)) == len(said)
+
+    def test_a_status_that_nobody_knows_comes_as_it_was_written(self, scheme: Scheme) -> None:
+        """No source guesses: the rules hold a word that they do not name."""
+        found = scheme.order("Half-Shipped?!", LATE)
+        assert found is None or "half-shipped?!" in str(found.body["status"]).lower()
+
+
+class SourceSuite(StatesSuite):
     """The contract of a source with webhooks. `scheme` is given."""
 
     def test_a_good_signature_is_taken_and_says_something(self, scheme: Scheme) -> None:
@@ -150,43 +193,6 @@ class SourceSuite:
         huge = {**scheme.body, "note_of_the_buyer": ["x" * 30_000] * 60}
         assert isinstance(scheme.accept(scheme.call(huge)), Accepted)
 
-    def test_an_edit_is_the_same_order_in_a_later_state(self, scheme: Scheme) -> None:
-        bought, _, _ = scheme.states
-        first, edited = (
-            scheme.order(bought, EARLY),
-            scheme.order(bought, LATE, edited=1),
-        )
-        if first is None or edited is None:
-            return
-        assert (first.kind, first.external_id, first.number) == (
-            edited.kind,
-            edited.external_id,
-            edited.number,
-        )
-        assert first.body != edited.body
-        assert (first.body["total"], edited.body["total"]) == scheme.totals
-
-    def test_out_of_order_the_stamp_says_which_state_is_later(self, scheme: Scheme) -> None:
-        """Stamps are compared as text: the earlier state is the smaller, however late it comes."""
-        bought, _, _ = scheme.states
-        late, early = scheme.order(bought, LATE), scheme.order(bought, EARLY)
-        if late is None or early is None:
-            return
-        assert early.stamp is not None
-        assert late.stamp is not None
-        assert early.stamp < late.stamp
-        assert datetime.fromisoformat(early.stamp) == datetime.fromisoformat(EARLY)
-
-    def test_cancel_and_refund_are_told_by_the_status(self, scheme: Scheme) -> None:
-        found = [scheme.order(status, LATE) for status in scheme.states]
-        said = [one.body["status"] for one in found if one is not None]
-        assert len(set(said)) == len(said)
-
-    def test_a_status_that_nobody_knows_comes_as_it_was_written(self, scheme: Scheme) -> None:
-        """No source guesses: the rules hold a word that they do not name."""
-        found = scheme.order("Half-Shipped?!", LATE)
-        assert found is None or "half-shipped?!" in str(found.body["status"]).lower()
-
     def test_what_it_declares_is_whole(self, scheme: Scheme) -> None:
         source = scheme.source()
         assert source.form.key is not None
@@ -197,7 +203,8 @@ class SourceSuite:
             names = [one.name for one in kind.fields]
             assert len(names) == len(set(names))
             assert {"number", "status"} <= set(names)
-            assert all(one.meaning or source.name == "netshop" for one in kind.fields)
+            assert [one.name for one in kind.fields if not meaning_of(one, of_line=False)] == []
+            assert [one.name for one in kind.lines if not meaning_of(one, of_line=True)] == []
 
     def test_the_example_of_its_page_is_taken(self, scheme: Scheme) -> None:
         source: Any = scheme.source()

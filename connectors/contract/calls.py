@@ -286,7 +286,8 @@ class Found:
     to there, where the target shows it; `changed_by` who changed it there last, in the target's own
     word, where the target tells that. `key_lasts`: it answered, and shows no documents of this type
     at all: only the same call with the same key tells what became of it, for so long after the
-    first. `besides` as in an answer.
+    first. `besides` as in an answer. `alike`: where it is `absent` and the same look shows it, what
+    a search tells (targets.py, Searchable).
     """
 
     kind: Literal["equal", "different", "absent", "unknown"]
@@ -305,6 +306,7 @@ class Found:
     changed_by: str = ""
     key_lasts: timedelta | None = None
     besides: str = ""
+    alike: tuple[Stands, ...] = ()
 
     @property
     def unseen(self) -> bool:

@@ -34,6 +34,7 @@ ORDER_FIELDS = (
     FieldSchema(name="updated_at", type="moment"),
     FieldSchema(name="channel"),
     FieldSchema(name="currency"),
+    FieldSchema(name="exchange_rate", type="decimal"),
     FieldSchema(name="customer"),
     FieldSchema(name="customer_name"),
     FieldSchema(name="tin"),

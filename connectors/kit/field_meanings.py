@@ -20,6 +20,7 @@ _OF_RECORDS: Final = {
     "paid_at": "Moment at which it was paid. Blank: not yet.",
     "channel": "How it was paid or where it was sold.",
     "currency": "Three letters, such as MYR. All amounts of the record are in it.",
+    "exchange_rate": "How much of the company's currency 1 of that currency was that day.",
     "customer": "The source's key of the customer.",
     "customer_name": "Name of the customer.",
     "supplier": "The source's key of the supplier.",

@@ -20,6 +20,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _LINE_ENDS = "\t\r\n\x00"
 _DANGEROUS = "=+-@\t\r\x00＝＋－＠"
 _LARGEST = 15  # digits before the point, less one
+_CURRENCY = ("Currency", "CurrencyCode", "CurrencyRef")
 
 
 def value_fault(schema: FieldSchema, value: str, name: str, *, runs: str) -> Fault | None:
@@ -79,6 +80,30 @@ def _field_fault(
     if value == "":
         return ("missing_field", f"{name} is blank; {target} needs it.") if must else None
     return value_fault(schema, value, name, runs="an export")
+
+
+def rate_fault(document: OutgoingDocument, field: str, base: str) -> Fault | None:
+    """What is wrong with the rate of a document, which this field names, for books in this
+    currency (blank where nobody says it). A rate that is left out, or is another one than 1 in the
+    books' own currency, books another amount than anybody meant, and no system asks about it.
+    """
+    told = document.fields.get(field, "")
+    currency = next((document.fields[one] for one in _CURRENCY if one in document.fields), "")
+    currency = currency or document.currency
+    abroad = bool(base) and currency not in ("", base)
+    if told == "":
+        words = (
+            f"{field} is blank, and the document is in {currency}: it says how much {base} 1"
+            f" {currency} is."
+        )
+        return ("missing_field", words) if abroad else None
+    rate = Decimal(told)
+    if rate <= 0:
+        return "bad_value", f"{field} is not above 0: {told}."
+    if base and not abroad and rate != 1:
+        words = f"{field} is {told}, and the document is in {base}, the books' own: there it is 1."
+        return "bad_value", words
+    return None
 
 
 def not_offered(

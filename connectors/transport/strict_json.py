@@ -13,9 +13,12 @@ from typing import NoReturn
 
 MAX_DEPTH = 50
 MAX_DIGITS = 40
+MAX_VALUES = 2_000_000
+"""Of a whole text: each takes memory when it is read, and no delivery needs as many."""
 TEXT_CAP = 32_767
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+# Also one without an end: else each quotation mark in it would begin a search to the end of all.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
@@ -41,10 +44,8 @@ def loads(raw: bytes) -> object | JsonRefusal:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         return JsonRefusal("not_utf8", "The text is not UTF-8.", "Send it as UTF-8.")
-    if _depth(raw) > MAX_DEPTH:
-        return JsonRefusal(
-            "too_deep", f"The JSON is nested deeper than {MAX_DEPTH} levels.", "Send a flat order."
-        )
+    if misshapen := _shape(raw):
+        return misshapen
     try:
         value: object = json.loads(
             text,
@@ -78,19 +79,25 @@ def _written(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _depth(raw: bytes) -> int:
-    deepest = depth = 0
-    for bracket in _BRACKETS.findall(_STRING.sub(b"", raw)):
-        depth += 1 if bracket in b"[{" else -1
-        deepest = max(deepest, depth)
-        if deepest > MAX_DEPTH:
-            break
-    return deepest
+def _shape(raw: bytes) -> JsonRefusal | None:
+    """Why a text is not read that has too many values, or nests them too deep."""
+    bare = _STRING.sub(b"", raw)
+    if sum(bare.count(sign) for sign in (b",", b"[", b"{")) > MAX_VALUES:
+        words = f"The JSON holds more than {MAX_VALUES:,} values."
+        return JsonRefusal("too_wide", words, "Send it in parts.")
+    depth = 0
+    for bracket in _BRACKETS.finditer(bare):
+        depth += 1 if bracket[0] in b"[{" else -1
+        if depth > MAX_DEPTH:
+            words = f"The JSON is nested deeper than {MAX_DEPTH} levels."
+            return JsonRefusal("too_deep", words, "Send a flat order.")
+    return None
 
 
 def _decimal(text: str) -> Decimal:
     mantissa, _, exponent = text.lower().partition("e")
-    if len(mantissa) > MAX_DIGITS or abs(int(exponent[:6] or "0")) > MAX_DIGITS:
+    power = exponent.lstrip("+-").lstrip("0")  # zeros before it make it no smaller
+    if len(mantissa) > MAX_DIGITS or len(power) > 2 or int(power or "0") > MAX_DIGITS:
         raise _RefusedError("bad_number", f"The number {text[:30]}… is too long.", "Round it.")
     return Decimal(text)
 
@@ -110,12 +117,21 @@ def _constant(text: str) -> NoReturn:
 def _pairs(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        name = next(name for name in names if names.count(name) > 1)
+        name = _first_twice([name for name, _ in pairs])
         raise _RefusedError(
             "duplicate_key", f"The key {name[:50]!r} occurs twice in one object.", "Send it once."
         )
     return found
+
+
+def _first_twice(names: Sequence[str]) -> str:
+    """The first name that was there before; each is looked at once, for there may be a million."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    raise LookupError("each name is there once")
 
 
 def _check_texts(value: object) -> None:

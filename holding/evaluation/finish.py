@@ -30,6 +30,7 @@ from holding.evaluation.plan_storage import (
     write_uses,
 )
 from holding.evaluation.record_claims import put_back, put_back_each
+from holding.journal import import_rows
 from holding.lifecycle import causes
 from holding.lifecycle.changes import read_now, wake_families, wake_letting_go, wake_linked
 from holding.store import bulk
@@ -69,6 +70,7 @@ def finish(
     flying = [p for p in held if p.case.record_id in good and in_flight(p.case)]
     put_back(session, moved, owner, now)
     put_back_each(session, {p.case.claimed: _after_the_look(p, now) for p in flying}, owner)
+    import_rows.look_again(session, _made_of_another_version(flying), now)
     writing = [p for p in held if p.case.record_id in good and not in_flight(p.case)]
     if writing:
         _write(session, batch, writing, locked, now)
@@ -80,6 +82,16 @@ def _after_the_look(plan: Plan, now: datetime) -> datetime:
     """When what is on its way may have its end: soon, or after it was looked up the next time."""
     looks = [row.due_at for row in plan.case.postings if row.state in IN_FLIGHT_STATES]
     return max([now, *(at for at in looks if at is not None)]) + FLIGHT_PAUSE
+
+
+def _made_of_another_version(plans: Sequence[Plan]) -> list[int]:
+    """Documents on their way that were made of another version than the record has by now."""
+    return [
+        row.id
+        for plan in plans
+        for row in plan.case.postings
+        if row.state in IN_FLIGHT_STATES and row.version_id != plan.case.version_id
+    ]
 
 
 def _lock(session: Session, batch: Batch, plans: Sequence[Plan], owner: str) -> dict[int, _Locked]:

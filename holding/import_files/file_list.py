@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, aliased
 
-from holding.import_files import verdicts
+from holding.import_files import overtaken, verdicts
 from holding.import_files.open_files import exported
+from holding.import_files.overtaken import News
 from holding.import_files.verdicts import Verdict
 from holding.store.row_objects import Columns, of
 from holding.tables import Connection, ImportFile, Person
@@ -59,7 +60,9 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class DocumentRow:
-    """A document of a file, where its posting stands, and what was found out about it."""
+    """A document of a file, where its posting stands, what was found out about it, and what its
+    record says by now, where that is another thing.
+    """
 
     number: str
     party: str
@@ -68,6 +71,7 @@ class DocumentRow:
     currency: str
     state: PostingState
     verdict: Verdict | None
+    news: News | None
 
 
 _handed, _told, _ended = (aliased(Person, name=name) for name in ("handed", "told", "ended"))
@@ -119,6 +123,8 @@ def documents(session: Session, company_id: int, file_id: int) -> tuple[Document
     """The documents of a file, in the order of their rows."""
     query = select(ImportFile).where(ImportFile.company_id == company_id, ImportFile.id == file_id)
     file = session.scalars(query).one()
+    inside = exported(session, file)
+    news = overtaken.of_postings(session, [one.posting_id for one in inside])
     return tuple(
         DocumentRow(
             number=each.number,
@@ -128,8 +134,9 @@ def documents(session: Session, company_id: int, file_id: int) -> tuple[Document
             currency=each.currency,
             state=each.state,
             verdict=verdicts.of(file.verdicts, each.number),
+            news=news.get(each.posting_id),
         )
-        for each in exported(session, file)
+        for each in inside
     )
 
 

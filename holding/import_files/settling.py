@@ -17,7 +17,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from connectors.contract import Answer, Found
+from grammar.text.finding_codes import ErrorClass
 from holding.connections.channel import Channel, Desk
+from holding.import_files import overtaken
+from holding.import_files.overtaken import News
 from holding.import_files.verdicts import Became, Verdict, of
 from holding.journal import run_counts, target_holds
 from holding.journal.evidence import action_of
@@ -157,19 +160,33 @@ def _wait_on(one: _Waiting, file: ImportFile) -> None:
     since = file.handed_over_at or file.made_at
     told = f"{file.name}: a person tells on its page how the import ended."
     posting_push.parked(case, told, until=_next_look(since, case.now))
+    trouble = _trouble(one, file, since)
+    if trouble is not None:
+        _hold(one, trouble)
+        return
+    # the report was entered again, and fits the file now
+    closed = target_holds.close_holds(case.session, [one.posting.id], (IMPORT_OPEN,), case.now)
+    case.causes.update(closed)
+
+
+def _trouble(one: _Waiting, file: ImportFile, since: datetime) -> Trouble | None:
+    """Why a person has to look at a file before its end is known."""
+    words, error_class = "", _AS_TOLD
     if file.note and file.state == ImportFileState.MISMATCH:
-        _hold(one, Trouble(
-            code=IMPORT_OPEN, error_class="business_rule", words=file.note, target_code=file.name
-        ))  # fmt: skip
-    elif case.now - since >= TOO_LONG:
+        words = file.note
+    elif file.state in _NOT_TOLD and (news := _news(one)) is not None:
+        words, error_class = overtaken.words(one.posting.number, file.name, news), _OVERTAKEN
+    elif one.case.now - since >= TOO_LONG:
         words = f"{file.name} waits since {since:%Y-%m-%d %H:%M} UTC: {_STANDS[file.state]}."
-        _hold(one, Trouble(
-            code=IMPORT_OPEN, error_class="uncertain", words=words, target_code=file.name
-        ))  # fmt: skip
-    else:  # the report was entered again, and fits the file now
-        case.causes.update(
-            target_holds.close_holds(case.session, [one.posting.id], (IMPORT_OPEN,), case.now)
-        )
+        error_class = _UNKNOWN
+    if not words:
+        return None
+    return Trouble(code=IMPORT_OPEN, error_class=error_class, words=words, target_code=file.name)
+
+
+def _news(one: _Waiting) -> News | None:
+    posting_id = one.posting.id
+    return overtaken.of_postings(one.case.session, [posting_id]).get(posting_id)
 
 
 def _next_look(since: datetime, now: datetime) -> datetime:
@@ -211,6 +228,11 @@ _SEEN: Final[Mapping[Became, Literal["equal", "absent", "different"]]] = {
     Became.OVERWRITTEN: "different",
     Became.DIFFERS: "different",
 }
+_AS_TOLD: Final[ErrorClass] = "business_rule"
+_OVERTAKEN: Final[ErrorClass] = "stale_version"
+_UNKNOWN: Final[ErrorClass] = "uncertain"
+_NOT_TOLD: Final = frozenset({ImportFileState.EXPORTED, ImportFileState.HANDED_OVER})
+"""Nobody has said that it was imported: it may be left alone."""
 _STANDS: Final = {
     ImportFileState.EXPORTED: "not downloaded yet",
     ImportFileState.HANDED_OVER: "downloaded, and how its import ended was not told",

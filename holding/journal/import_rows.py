@@ -1,24 +1,27 @@
 """The row of a file that a person carries to a target, and what such a file is called.
 
-Here: writing it beside its call, in the same transaction, so that no file is there without one. Not
-here: what people do with it (holding/import_files).
+Here: writing it beside its call, in the same transaction, so that no file is there without one;
+having its documents looked at when their records say another thing meanwhile. Not here: what people
+do with it, and what that look does (holding/import_files).
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from connectors.contract import Payload
 from connectors.kit.connection_settings import base_currency_of
 from holding.connections.channel import Channel, Desk
-from holding.tables import ImportFile
+from holding.store import bulk
+from holding.tables import Attempt, ImportFile, Posting
 from holding.tables.columns import to_minor
 from holding.tables.row_states import ImportFileState
 from rules.outcomes.outcome import Document
 from rules.values.canonical import sha256_hex
+from rules.values.posting_states import PostingState
 
 
 def file_name(desk: Desk, channel: Channel, run_id: int) -> str:
@@ -64,4 +67,22 @@ def add(
             verdicts={},
             made_at=now,
         )
+    )
+
+
+def look_again(session: Session, posting_ids: Collection[int], now: datetime) -> None:
+    """Have the worker look at those of these that stand in a file: it would do so a day later, and
+    by then the file is imported.
+    """
+    if not posting_ids:
+        return
+    in_file = exists().where(
+        Attempt.push_id == Posting.push_id, ImportFile.request_id == Attempt.request_id
+    )
+    session.execute(
+        update(Posting)
+        .where(bulk.among(Posting.id, list(posting_ids)), in_file)
+        .where(Posting.state == PostingState.AWAITING, Posting.lease_until.is_(None))
+        .values(due_at=now)
+        .execution_options(synchronize_session=False)
     )

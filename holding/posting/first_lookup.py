@@ -1,20 +1,18 @@
 """The look-up before the first send, where the document may already exist in the target.
 
-Here: the look-up in targets that would accept the same document twice, of what is to be updated or
-made void, and of what met another content when it was sent before; documents that somebody typed
-into the target, and whether the party is in use there; ending a push that turns out to be done
-already, or not to be ours any more. Not here: look-ups after a doubt
-(holding/posting/doubt_resolution.py). A target that rejects a second document with the same number
-is not asked before a create. What somebody changed there goes to the rules as a reading.
+Here: the look-up where the target would accept the same document twice, of what is to be updated or
+made void, and of what met another content before; documents that somebody typed there, and whether
+the party is in use; ending a push that is done already, or not ours any more. Not here: look-ups
+after a doubt (doubt_resolution.py). A target that rejects a second document of a number is not
+asked before a create. What somebody changed there goes to the rules as a reading.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from connectors.contract import Found, Stands
+from connectors.contract import Found, Question, Stands
 from connectors.contract.targets import Readable, Searchable, TellsParties
 from connectors.transport.recorded_sessions import Counting, Remembering
 from grammar.text.amounts import in_currency
@@ -31,7 +29,7 @@ from holding.lifecycle.changes import read_now
 from holding.posting import refused_key, results
 from holding.posting.intent import Examined, add_pushes
 from holding.posting.last_check import Checked, check
-from holding.posting.lookups import Lookups, first_questions, looks_paid, question
+from holding.posting.lookups import Lookups, before_sending, looks_paid, question
 from holding.posting.push import Case
 from holding.tables import Posting, Push, Reading, Record, Release, Version
 from rules.outcomes.outcome import Document
@@ -40,8 +38,8 @@ from rules.values.canonical import revive
 
 def clear(desk: Desk, channel: Channel, one: Checked, reads: Remembering) -> bool | Found:
     """Whether a document may be made: its party is in use, and nothing like it exists there, or a
-    person knows of it. Where the target refuses our key, what it said. `reads` are those of the
-    pass: where all documents are for one party, one list serves them all.
+    person knows of it. Where the target refuses our key, what it said. `reads` are of the whole
+    pass: one list serves all documents for one party.
     """
     target = channel.target
     goes = one.action != "create" or _party_in_use(desk, channel, one, reads)
@@ -60,11 +58,16 @@ def clear(desk: Desk, channel: Channel, one: Checked, reads: Remembering) -> boo
         else:
             unclear(desk, channel, one.claim, found)
         return False
-    with desk.database.read() as session:
-        others = _not_ours(session, channel, one, found)
-    if others:
-        _hold(desk, channel, one, others, _perhaps_by_hand(channel, others))
-    return not others
+    return _none_by_hand(desk, channel, one, found)
+
+
+def _none_by_hand(desk: Desk, channel: Channel, one: Checked, found: Sequence[Stands]) -> bool:
+    """Whether all of these are ours; where others are among them, the document is held."""
+    others = _not_ours(desk, channel, one, found)
+    if not others:
+        return True
+    _hold(desk, channel, one, others, _perhaps_by_hand(channel, others))
+    return False
 
 
 def _party_in_use(desk: Desk, channel: Channel, one: Checked, reads: Remembering) -> bool | Found:
@@ -130,9 +133,7 @@ def _let_pass(desk: Desk, one: Checked) -> bool:
         return session.scalar(query.limit(1)) is not None
 
 
-def _not_ours(
-    session: Session, channel: Channel, one: Checked, found: Sequence[Stands]
-) -> list[Stands]:
+def _not_ours(desk: Desk, channel: Channel, one: Checked, found: Sequence[Stands]) -> list[Stands]:
     """Those that no other posting stands for; one under its own number is none of ours yet."""
     query = select(Posting.number).where(
         Posting.connection_id == channel.connection_id,
@@ -141,7 +142,8 @@ def _not_ours(
         Posting.sent_at.is_not(None),
         Posting.id != one.claim.posting_id,
     )
-    ours = {number.casefold() for number in session.scalars(query)}
+    with desk.database.read() as session:
+        ours = {number.casefold() for number in session.scalars(query)}
     return [other for other in found if other.number.casefold() not in ours]
 
 
@@ -186,7 +188,7 @@ def first_looks(
     going: dict[int, Claim] = {}
     reads = Remembering(desk.http)
     counted = Counting(desk.http)
-    looks = Lookups(channel, counted, first_questions(channel, examined.good))
+    looks = before_sending(desk, channel, counted, examined.good)
     for at, one in enumerate(examined.good):
         claim, story = one.claim, examined.stories[one.claim.posting_id]
         waiting = [other.claim for other in examined.good[at + 1 :]]
@@ -222,10 +224,8 @@ def _look(desk: Desk, channel: Channel, one: Checked, looks: Lookups) -> Found |
     if one.action == "create" and not channel.looks_first and before is None:
         return None
     if before is not None and before.hash != one.hash:
-        sent, key = revive(Document, before.content), before.key
-        found = channel.target.look_up(
-            sent, channel.settings, channel.secret, key, desk.http, action="create"
-        )
+        sent = revive(Document, before.content)
+        found = looks.alone(Question(document=sent, key=before.key))
         if found.kind == "equal":
             words = f"{sent.number} exists there as it was sent before, not as it is now."
             return replace(found, kind="different", words=words)
@@ -254,6 +254,9 @@ def _goes(
     find that our key is refused.
     """
     if found is None or found.unseen or _known(desk, one, found):
+        alike = found.alike if found is not None and not _let_pass(desk, one) else ()
+        if alike and not _none_by_hand(desk, channel, one, alike):
+            return False
         return clear(desk, channel, one, reads)
     if stands(desk, channel, one, found):
         return False

@@ -102,6 +102,8 @@ def card(session: Session, record_id: int, body: Mapping[str, Any], page: int) -
 def beside(currency: str, net: object, deposit: object) -> str:
     """What is paid out, beside what the bank received, in words."""
     told, received = _amount(net), _amount(deposit)
+    if told is not None and received is None and told < 0:
+        return "The bank paid this out. Its amount was not entered: enter it with a minus."
     if told is None or received is None:
         return "What the bank received was not entered."
     off = received - told

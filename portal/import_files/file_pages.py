@@ -183,6 +183,7 @@ def _page(row: file_list.FileRow, problems: Mapping[str, str], *, status: int = 
         file=row,
         documents=documents,
         left=[one for one in documents if one.verdict is None],
+        changed=[one for one in documents if one.news is not None],
         State=ImportFileState,
         given=request.form,
         problems=problems,

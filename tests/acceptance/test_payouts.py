@@ -189,6 +189,44 @@ def test_a_payout_is_booked_once_and_comes_to_the_bank_deposit_to_the_sen(shop: 
     assert shop.held(payout["id"])
 
 
+def test_a_payout_below_zero_takes_from_the_bank_what_is_booked(shop: Shop) -> None:
+    """More was kept back than was sold: the deposit is an amount with a minus."""
+    shop.do("act", act="create", id=5, items=[{"sku": "MUG", "quantity": 1}])
+    shop.trader.work_on(1)
+    payout = shop.paid_out(orders=[5], fee="1.25")
+    key, net = payout["id"], Decimal(payout["amount"])
+    assert net < 0
+    assert shop.booked(key) == {}
+    _, page = shop.page(key)
+    well = read(page).one("section", id="payout")
+    assert "enter it with a minus" in well.text
+
+    shop.tell(key, -net)  # whoever forgets the minus is told the difference
+    [less] = shop.held(key)
+    assert f"is RM {-2 * net} less than the deposit of RM {-net}" in less
+    assert shop.booked(key) == {}
+
+    shop.tell(key, net)
+    assert shop.held(key) == set()
+    booked = shop.booked(key)
+    assert booked.keys() == {f"RC-{key}", f"FB-{key}", f"FP-{key}"}
+    assert booked[f"RC-{key}"] - booked[f"FP-{key}"] == net
+    _, page = shop.page(key)
+    assert state(read(page)) == "Posted"
+    assert "Equal to the bank deposit." in read(page).one("section", id="payout").text
+
+
+def test_an_adjustment_below_the_sales_of_a_payout_is_for_a_person(shop: Shop) -> None:
+    """Nobody knows what it is for: nothing of the payout is booked."""
+    shop.do("act", act="create", id=6, items=[{"sku": "MUG", "quantity": 1}])
+    shop.trader.work_on(1)
+    payout = shop.paid_out(orders=[6], adjust="-500.00")
+    shop.tell(payout["id"], Decimal(payout["amount"]))
+    [held] = shop.held(payout["id"])
+    assert "has adjustments of −RM 500.00: enter them manually" in held
+    assert shop.booked(payout["id"]) == {}
+
+
 def test_an_order_that_is_not_here_holds_its_payout_by_its_number(shop: Shop) -> None:
     shop.do("act", act="create", id=11, items=[{"sku": "MUG", "quantity": 1}])
     shop.trader.work_on(1)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.houses import COMPANY
 from tests.acceptance.parts import state
-from tests.acceptance.product import FINANCE, Product, free_environment, order
+from tests.acceptance.product import ADMIN, FINANCE, Product, free_environment, item, order
 from tests.acceptance.quiet import BASE, ask_target, record, rows, work
 from tests.acceptance.relay import Relayed, opened_relay
 
@@ -45,6 +46,7 @@ def test_E30_an_answer_in_two_steps_is_asked_for_to_its_end(house: Relayed) -> N
     _lost_on_the_way(house)
     _changed_by_hand(house)
     _answered_as_the_vendor_shows_it(house)
+    _typed_by_hand(house)
 
 
 def _over_restarts(house: Relayed) -> None:
@@ -123,6 +125,43 @@ def _answered_as_the_vendor_shows_it(house: Relayed) -> None:
         house.turn(400)
     assert (house.state(5), house.sent(5), len(house.made(5))) == ("posted", 1, 1)
     assert _never_retried(house, 5)
+
+
+def _typed_by_hand(house: Relayed) -> None:
+    """Where somebody wants it, the books are looked through first, by a ticket of the same queue:
+    one look for each invoice, however many workers come by.
+    """
+    house.works_there(2 * 3600)  # it is behind by now, and its tokens would be over here
+    product = house.product
+    wish = ("--set", "look_first=yes")
+    product.run("connection", "set", "autocount_aotg", *COMPANY, "--as", ADMIN, *wish)
+    product.run("connection", "test", "autocount_aotg", *COMPANY, "--as", ADMIN)
+    day = order(6)["ordered_at"][:10]
+    typed = {"DebtorCode": "300-W001", "DocDate": f"{day[8:]}-{day[5:7]}-{day[:4]}"}
+    ask_target(house, "by_hand", number="I-000123", NetTotal="11.00", **typed)
+    house.order(order(6))
+    house.turn(400)
+    house.turn(400)
+    assert (house.state(6), house.sent(6), _looks(house)) == ("ready", 0, 1)
+    for _ in range(3):
+        house.works_there(200)
+        house.turn(400)
+    held = rows(house, "SELECT code, message FROM hold WHERE number = 'NS-6' AND closed_at IS NULL")
+    assert [code for code, _ in held] == ["TGT05"]
+    assert "already has I-000123 for 300-W001 over RM 11.00" in held[0][1]
+    assert (house.sent(6), house.made(6), _looks(house)) == (0, [], 1)
+    ask_target(house, "by_hand", number="I-000123", NetTotal="12.00")
+    house.order(order(7, items=[item(1, price="20.00")]))
+    for _ in range(8):
+        house.works_there(200)
+        house.turn(400)
+    assert (house.state(7), house.sent(7), len(house.made(7))) == ("posted", 1, 1)
+    assert _never_retried(house, 7)
+
+
+def _looks(house: Relayed) -> int:
+    """How often the books were asked for a list before a send."""
+    return int(rows(house, "SELECT count(*) FROM request WHERE key LIKE 'before %'")[0][0])
 
 
 def _read_a_day_later(house: Relayed) -> None:

@@ -66,7 +66,11 @@ def kinds_of(source: str, *more: FieldSchema) -> tuple[KindSchema, KindSchema]:
             "What is paid out: gross less refunds, fees and their tax, and the adjustments.",
             "money",
         ),
-        field("deposit", "What the bank received. Blank: the shop does not know.", "money"),
+        field(
+            "deposit",
+            "What the bank received, or with a minus paid. Blank: the shop does not know.",
+            "money",
+        ),
         *more,
     )
     lines = (

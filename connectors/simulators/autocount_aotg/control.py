@@ -54,7 +54,7 @@ class Control(control.Control[Books]):
         return super().shown(what)
 
     def deeds(self) -> Mapping[str, Deed]:
-        """A document is changed."""
+        """A document is typed, or changed."""
         return {"by_hand": self._by_hand}
 
     def check(self, act: str, given: Given) -> None:
@@ -65,13 +65,17 @@ class Control(control.Control[Books]):
             raise ControlError(f"No such date format; known: {', '.join(DATE_FORMATS)}")
 
     def _by_hand(self, request: Request, request_id: str) -> Reply:
-        """Somebody changes a document on the desktop: `number`, and any of its shown words."""
+        """Somebody changes a document on the desktop: `number`, and any of its shown words; or
+        types one, which needs them all but `Cancelled`.
+        """
         given = given_of(request)
-        book = str(given.get("company", API_KEY))
-        stands = self.books.documents.get((book, str(given.get("number", "")).casefold()))
-        if stands is None:
-            raise ControlError("No such document")
+        book, number = str(given.get("company", API_KEY)), str(given.get("number", ""))
         words = ("DebtorCode", "DocDate", "Cancelled")
+        stands = self.books.documents.get((book, number.casefold()))
+        if stands is None:
+            if not number or not {"DebtorCode", "DocDate", "NetTotal"} <= given.keys():
+                raise ControlError("No such document")
+            stands = {"Id": self.books.last_id + 1, "DocNo": number, "Cancelled": False}
         change = {name: given[name] for name in words if name in given}
         if "NetTotal" in given:
             change["NetTotal"] = Decimal(str(given["NetTotal"]))

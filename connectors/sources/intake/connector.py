@@ -23,6 +23,8 @@ KINDS = kinds_of(NAME)
 BY_KIND: Mapping[str, KindSchema] = {schema.kind: schema for schema in KINDS}
 
 _BESIDE = frozenset({"kind", "id", "lines"})
+_SHOWN = 50  # characters of a name that nobody knows
+_TOLD = 100  # such names in one record, or in one line
 
 
 FORM = ConnectionForm(
@@ -117,11 +119,20 @@ def _strange(
 ) -> list[RowError]:
     """Values under a name that the kind does not have: left out in silence they would be lost."""
     known = beside | {field.name for field in fields}
-    return [
-        _wrong(f"{place}.{name}", value, f"{name} is not a field of this kind.", "Take it out.")
-        for name, value in given.items()
-        if name not in known
+    found = [name for name in given if name not in known]
+    told = [
+        _wrong(
+            f"{place}.{name[:_SHOWN]}",
+            given[name],
+            f"{name[:_SHOWN]} is not a field of this kind.",
+            "Take it out.",
+        )
+        for name in found[:_TOLD]
     ]
+    if more := len(found) - len(told):
+        words = f"{more:,} more names are not fields of this kind."
+        told.append(_wrong(place, "", words, "Take them out."))
+    return told
 
 
 def _wrong(where: str, value: object, message: str, hint: str) -> RowError:

@@ -118,6 +118,16 @@ class Reader:
         made = _of(query.text, query.cursor)
         return self.run(select(func.max(made.c[query.cursor], type_=_ANY))).scalar()
 
+    def oldest(self, query: KindQuery) -> object:
+        """The earliest moment of the cursor as the database has it; None without rows."""
+        made = _of(query.text, query.cursor)
+        return self.run(select(func.min(made.c[query.cursor], type_=_ANY))).scalar()
+
+    def count(self, query: KindQuery) -> int:
+        """How many rows there are."""
+        made = _of(query.text, query.cursor)
+        return int(self.run(select(func.count()).select_from(made)).scalar() or 0)
+
     def repeated(self, query: KindQuery) -> object:
         """An id that two rows have; None where each has its own."""
         made = _of(query.text, query.id)

@@ -31,6 +31,9 @@ from connectors.transport.strict_json import dumps
 PAGE_BYTES: Final = 8 * MEGABYTE
 PAGE_LINES: Final = 4 * LINES
 BLANK: Final = 5  # rows without a moment that are told
+MANY_AT_ONCE: Final = 10  # rows of one moment
+JUST_NOW: Final = timedelta(minutes=1)
+SET_BY_THE_SHOP: Final = "Name the column that the shop itself sets with each change."
 _MOMENT: Final = "Have the query give it as 2026-11-19 14:03:11, in every row alike."
 
 
@@ -108,6 +111,7 @@ def _read(
 ) -> Page:
     place = _sampled(reader, query, at.at.get(query.kind, Start(at.floor)))
     heads = _heads(reader, query, place, rows_at_once(settings))
+    _each_has_its_own(heads.rows, query, reader.zone, now)
     found, heads = _with_lines(reader, query, heads, at.floor)
     high = _high(heads.rows, query, reader.zone, at.high.get(query.kind))
     highs = at.high if high is None else {**at.high, query.kind: high}
@@ -149,14 +153,17 @@ def _sampled(reader: Reader, query: KindQuery, place: Place | Start) -> Place | 
 
 def _heads(reader: Reader, query: KindQuery, place: Place | Start, most: int) -> _Heads:
     rows: list[Row] = []
+    keys: set[str] = set()
     size, latest = 0, None
     for row in reader.page(query, place, most + 1):
-        if not key_text(row.get(query.id.lower())):
+        key = _key(row, query)
+        if not key:
             words = f"A row of the {query.kind}s has no id in the column {query.id}."
             raise UnansweredError("value", words, "Have the query give each row its id.")
-        if rows and _same(rows[-1], row, query):
-            words = f"Two rows of the {query.kind}s have the id {row[query.id.lower()]}."
+        if key in keys:
+            words = f"Two rows of the {query.kind}s have the id {key[:60]}."
             raise UnansweredError("value", words, "Have the query give one row for each.")
+        keys.add(key)
         moment = moment_of(row.get(query.cursor.lower()), reader.zone)
         if reader.system == FILE and moment and latest and moment < latest:
             words = f"The column {query.cursor} writes its moments in more than one way."
@@ -167,6 +174,27 @@ def _heads(reader: Reader, query: KindQuery, place: Place | Start, most: int) ->
             return _Heads(rows, more=True)
         rows.append(row)
     return _Heads(rows, more=False)
+
+
+def _each_has_its_own(rows: Sequence[Row], query: KindQuery, zone: ZoneInfo, now: datetime) -> None:
+    """Raise where so many rows changed just now, all at one moment, that the column may say when it
+    is asked: the reading would begin again with each page, and never end. What really changed so is
+    read a minute later.
+    """
+    moments = {moment_of(row.get(query.cursor.lower()), zone) for row in rows}
+    if len(rows) < MANY_AT_ONCE or len(moments) > 1:
+        return
+    (moment,) = moments
+    if moment is not None and abs(now - moment) < JUST_NOW:
+        raise UnansweredError("value", says_the_hour(query), SET_BY_THE_SHOP)
+
+
+def says_the_hour(query: KindQuery) -> str:
+    """What is wrong with a cursor that is worked out when it is asked."""
+    return (
+        f"All {query.kind}s changed just now: the column {query.cursor} holds when it is asked, not"
+        " when a row changed."
+    )
 
 
 def _with_lines(
@@ -229,8 +257,3 @@ def _behind(row: Row, query: KindQuery) -> Place:
 
 def _key(row: Row, query: KindQuery) -> str:
     return key_text(row.get(query.id.lower()))
-
-
-def _same(first: Row, second: Row, query: KindQuery) -> bool:
-    names = (query.cursor.lower(), query.id.lower())
-    return all(first[name] == second[name] for name in names)

@@ -17,6 +17,7 @@ from connectors.sources.sql import permissions
 from connectors.sources.sql.database import Reader, opened
 from connectors.sources.sql.failures import WAYS, Cause, UnansweredError
 from connectors.sources.sql.kinds import ORDER, STAMP
+from connectors.sources.sql.pages import JUST_NOW, SET_BY_THE_SHOP, says_the_hour
 from connectors.sources.sql.places import moment_of
 from connectors.sources.sql.queries import KindQuery, LineQuery, fields_by_column, queries_of
 
@@ -169,6 +170,10 @@ def _cursor(reader: Reader, query: KindQuery, name: str, now: datetime) -> Step:
     if fault := _moments(reader, query):
         return Step.failed(name, fault, "Name a column with date and time.", "database.cursor")
     newest = moment_of(reader.newest(query), reader.zone)
+    oldest = moment_of(reader.oldest(query), reader.zone)
+    just_now = oldest is not None and oldest == newest and abs(now - oldest) < JUST_NOW
+    if just_now and reader.count(query) > 1:
+        return Step.failed(name, says_the_hour(query), SET_BY_THE_SHOP, "database.cursor")
     if newest is not None and newest > now + _AHEAD:
         words = f"The latest {query.cursor} is {newest:%Y-%m-%d %H:%M} UTC, which is yet to come."
         hint = "Compare the time zone of the connection with that of the database."

@@ -24,6 +24,7 @@ _HEAD: Final[Mapping[str, tuple[str, str]]] = {
     "updated_at": ("Last change", "updated, last updated, last change, modified, changed at"),
     "channel": ("Sales channel", "payment method, channel, paid by"),
     "currency": ("Currency", "ccy, cur, currency code"),
+    "exchange_rate": ("Exchange rate", "fx rate, currency rate, rate of exchange, conversion rate"),
     "customer": (
         "Customer code",
         "cust, customer code, cust code, customer id, debtor, debtor code",

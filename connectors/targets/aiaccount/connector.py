@@ -34,7 +34,7 @@ from connectors.contract import (
 )
 from connectors.contract import declared_settings as declared
 from connectors.kit.calls import Get, not_made, reader, sent
-from connectors.kit.connection_settings import E_INVOICES, zone_of
+from connectors.kit.connection_settings import E_INVOICES, base_currency_of, zone_of
 from connectors.targets.aiaccount import lookup, payload, probe
 from connectors.targets.aiaccount.answers import answers_of, unanswered
 from connectors.targets.aiaccount.documents import DOCUMENTS
@@ -141,14 +141,15 @@ class AiAccount:
     def build(
         self,
         documents: Sequence[OutgoingDocument],
-        settings: Settings,  # noqa: ARG002 - it needs none
+        settings: Settings,
         *,
         batch: bool,
         batch_name: str,
         action: Action = "create",  # noqa: ARG002 - it can do nothing else
     ) -> Payload:
         """One invoice or refund as JSON; any other document, or many of one type, as a workbook."""
-        return payload.build(documents, batch=batch, batch_name=batch_name)
+        base = base_currency_of(settings)
+        return payload.build(documents, batch=batch, batch_name=batch_name, base=base)
 
     def rows_of(self, document: OutgoingDocument) -> int:
         """A row for each line; of a document without lines, one."""

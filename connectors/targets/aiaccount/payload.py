@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from connectors.contract import Answer, OutgoingDocument, Payload
 from connectors.contract.schema import DocumentSchema, FieldSchema
-from connectors.kit.preflight import NUMERIC, Fault, refused, value_fault
+from connectors.kit.preflight import NUMERIC, Fault, rate_fault, refused, value_fault
 from connectors.kit.workbook import Written, write
 from connectors.targets.aiaccount.ways import WAYS, Way
 
@@ -38,12 +38,14 @@ def rows_taken(document: OutgoingDocument) -> int:
     return max(1, len(rows_of(way.schema, document))) if way else 1
 
 
-def build(documents: Sequence[OutgoingDocument], *, batch: bool, batch_name: str) -> Payload:
-    """The call for these documents, all of one type. One that could never be taken is left out and
-    answered at once.
+def build(
+    documents: Sequence[OutgoingDocument], *, batch: bool, batch_name: str, base: str = ""
+) -> Payload:
+    """The call for these documents, all of one type, for books in the currency `base`. One that
+    could never be taken is left out and answered at once.
     """
     way = WAYS.get(documents[0].document)
-    refused = {at: said for at, doc in enumerate(documents) if (said := _preflight(way, doc))}
+    refused = {at: said for at, doc in enumerate(documents) if (said := _preflight(way, doc, base))}
     good = [(at, doc) for at, doc in enumerate(documents) if at not in refused]
     numbers = tuple(document.number for document in documents)
     in_file = way is None or (bool(way.imports) and (batch or not way.alone))
@@ -149,11 +151,13 @@ def _cell(schema: FieldSchema, value: str) -> Written:
 # ---- what AiAccount could only misread ----
 
 
-def _preflight(way: Way | None, document: OutgoingDocument) -> Answer | None:
+def _preflight(way: Way | None, document: OutgoingDocument, base: str) -> Answer | None:
     if way is None or document.document != way.schema.name:
         words = f"AiAccount does not take {document.document} here."
         return refused(document, "business_rule", words)
     found = _fault(way.schema, document)
+    if not found and document.fields.get("ExchangeRate"):  # where it lacks, AiAccount says so
+        found = rate_fault(document, "ExchangeRate", base)
     return refused(document, *found) if found else None
 
 

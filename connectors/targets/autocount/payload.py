@@ -14,7 +14,7 @@ from urllib.parse import quote
 from connectors.contract import Action, Answer, OutgoingDocument, Payload, Settings
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.kit.connection_settings import base_currency_of
-from connectors.kit.preflight import Fault, first_fault, not_offered, refused
+from connectors.kit.preflight import Fault, first_fault, not_offered, rate_fault, refused
 from connectors.kit.rounding.book_decimals import decimals_fault
 from connectors.targets.autocount import knock_off, rounding_line
 from connectors.targets.autocount.documents import POSTED
@@ -62,7 +62,7 @@ class Body:
             return "bad_value", words
         if self.shape is _knock_off:
             return knock_off.fault(document)
-        return rounding_line.fault(document)
+        return rate_fault(document, "CurrencyRate", base) or rounding_line.fault(document)
 
 
 def _trade(

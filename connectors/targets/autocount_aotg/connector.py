@@ -40,8 +40,9 @@ from connectors.kit.calls import not_made, sent
 from connectors.kit.connection_settings import E_INVOICES
 from connectors.targets.autocount_aotg import debtors, outcomes, payload, probe, read_back, tokens
 from connectors.targets.autocount_aotg.answers import not_taken
+from connectors.targets.autocount_aotg.compare import Wanted, wanted_of
 from connectors.targets.autocount_aotg.documents import POSTED, TOTAL
-from connectors.targets.autocount_aotg.outcomes import Ticket, Wanted, wanted_of
+from connectors.targets.autocount_aotg.outcomes import Ticket
 from connectors.targets.autocount_aotg.relay import Relay, told_of
 from connectors.transport.http import Http
 from connectors.transport.strict_json import loads
@@ -66,12 +67,13 @@ FORM = ConnectionForm(
         "Puts A/R invoices into a queue, and asks until the desktop has made them.",
         "Looks at each invoice in the books before it counts as posted.",
         "Reads posted invoices again each day, for a month: customer, day, total, and void.",
+        "Looks for invoices that were typed in by hand before it posts one, where that is set.",
     ),
     cannot=(
         "Post items, units and stock: an invoice books amounts to accounts.",
         "Post sales orders, delivery orders and goods received notes: there is no method for them.",
         "Post credit notes, payments and bills, or change and void what is posted.",
-        "Find documents that were typed in by hand, and tell which line of an invoice changed.",
+        "Tell which line of an invoice changed.",
     ),
     gives="A/R invoices over amounts: no stock, no changes, no credit notes, no payments",
     needs="API key of the account book, user name and password; the desktop has to be switched on",
@@ -124,7 +126,12 @@ FORM = ConnectionForm(
             unset="Not set: 1",
         ),
         E_INVOICES,
-        declared.LOOK_FIRST,
+        replace(
+            declared.LOOK_FIRST,
+            label="Look through the books before each invoice",
+            hint="For its number, and for one that somebody typed: the same debtor and total, up to"
+            " three days apart. An invoice then waits until the desktop has listed them.",
+        ),
         *master_lists.SETTINGS,
     ),
     key=KeyField(

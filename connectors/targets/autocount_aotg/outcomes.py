@@ -1,22 +1,18 @@
 """What became of a document: the result of its request, then one look at what the target has.
 
-Here: tickets, polling, the look-up over the day of the document, and what both say together. Not
-here: the calls (relay.py), what words mean (answers.py).
+Here: tickets, polling, the look-up over the day of the document. Not here: the calls (relay.py),
+what words mean (answers.py), what both say together (compare.py).
 
 Reads are requests as well: a look that is not done yet has a ticket, too. What AutoCount says of a
 write is never the last word, neither a yes nor a no.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from typing import Any
 
-from connectors.contract import Answer, Found, Kept, OutgoingDocument, Settings, Stands
-from connectors.kit.rounding.rounding_bounds import room
-from connectors.targets.autocount_aotg.answers import failed, undone
-from connectors.targets.autocount_aotg.documents import TOTAL
-from connectors.targets.autocount_aotg.payload import SCHEMAS, day_text
+from connectors.contract import Answer, Found
+from connectors.targets.autocount_aotg.answers import failed
+from connectors.targets.autocount_aotg.compare import Wanted, judged, written
 from connectors.targets.autocount_aotg.relay import (
     GONE,
     UNDER_WAY,
@@ -29,8 +25,6 @@ from connectors.targets.autocount_aotg.relay import (
     with_result,
 )
 from connectors.transport.http import HttpAnswer
-
-Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,47 +46,6 @@ class Ticket:
         return cls(write, look)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What is to be in the books of one document; its day as AutoCount shows it, too."""
-
-    number: str
-    party: str
-    day: str
-    shown_day: str
-    currency: str
-    total: Decimal
-    lines: int
-
-    @property
-    def room(self) -> Decimal:
-        """How far rounding alone may move the total."""
-        return room(["0"] * self.lines)
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """How the write of one document ended by AutoCount's word; `whole`: with all of its batch."""
-
-    done: bool
-    message: str
-    whole: bool = True
-
-
-def wanted_of(document: OutgoingDocument, settings: Settings) -> Wanted:
-    """What a document asks for."""
-    day = document.fields[SCHEMAS[document.document].date_field]
-    return Wanted(
-        number=document.number,
-        party=document.party,
-        day=day,
-        shown_day=day_text(day, settings),
-        currency=document.currency,
-        total=document.amount,
-        lines=len(document.lines),
-    )
-
-
 def ask_again(wanted: Wanted, ticket: Ticket, relay: Relay) -> Found:
     """What became of it, as far as that is known by now."""
     if ticket.look:
@@ -111,10 +64,10 @@ def ask_again(wanted: Wanted, ticket: Ticket, relay: Relay) -> Found:
 
 
 def look_up(wanted: Wanted, relay: Relay, write: Told | None = None) -> Found:
-    """Look for it among the invoices of its day, once; `write` is the end of its request, if that
+    """Look for it among the invoices of its days, once; `write` is the end of its request, if that
     is known.
     """
-    answer = relay.listed(wanted.day)
+    answer = relay.listed(*wanted.days)
     asked = told_of(answer)
     if asked is None:
         return not_told(answer)
@@ -125,18 +78,6 @@ def look_up(wanted: Wanted, relay: Relay, write: Told | None = None) -> Found:
     if found is None:
         return Found(kind="unknown", words="The look-up did not go through: it is made once more.")
     return found
-
-
-def written(told: Told, number: str) -> Written:
-    """What the end of a request says of one of its documents."""
-    rows = told.rows
-    mine = next((one for one in rows if one.get("DocNo") == number), None)
-    if mine is None:
-        return Written(told.progress == Progress.COMPLETED, told.message)
-    done = mine.get("Status") == Progress.COMPLETED
-    message = mine.get("Message")
-    words = message if isinstance(message, str) and message else told.message
-    return Written(done, words, whole=told.progress == Progress.COMPLETED)
 
 
 def _of_look(
@@ -180,85 +121,6 @@ def _under_way(ticket: Ticket, told: Told) -> Found:
         proof=told.proof,
         target_ref=ticket.text,
     )
-
-
-def judged(wanted: Wanted, write: Written | None, look: Told) -> Found:
-    """What the end of the write and what the target has say together."""
-    mine = [one for one in look.rows if is_number(one, wanted.number)]
-    live = [one for one in mine if one.get("Cancelled") is not True]
-    if len(live) > 1:
-        words = f"{len(live)} documents {wanted.number} exist there."
-        return Found(kind="different", words=words, target_ref=_id(live[0]), proof=look.proof)
-    if live:
-        return _beside(wanted, live[0], look)
-    if mine and write is None:
-        words = f"{wanted.number} exists there, but it was made void."
-        ref = _id(mine[0])
-        return Found(kind="different", words=words, target_ref=ref, proof=look.proof, void=True)
-    if write is None:
-        words = f"No {wanted.number} exists there under {wanted.day}."
-        return Found(kind="absent", words=words, proof=look.proof)
-    if not write.done:
-        return _refused(wanted, failed(wanted.number, write.message), look)
-    if not write.whole:
-        return _refused(wanted, undone(wanted.number, write.message), look)
-    words = (
-        f"AutoCount says that it made {wanted.number}, and no such document exists there under "
-        f"{wanted.day}. If it stands under another day, correct the date format of the connection."
-    )
-    return Found(kind="different", words=words, proof=look.proof)
-
-
-def _refused(wanted: Wanted, answer: Answer, look: Told) -> Found:
-    words = f"{wanted.number} was not made: {answer.words}"
-    return Found(kind="absent", words=words, proof=look.proof, refused=answer)
-
-
-def _beside(wanted: Wanted, entry: Entry, look: Told) -> Found:
-    ref, total = _id(entry), _amount(entry.get(TOTAL))
-    differs: list[Kept] = []
-    if entry.get("DebtorCode") != wanted.party:
-        differs.append(Kept(0, "DebtorCode", str(entry.get("DebtorCode") or "")))
-    if entry.get("DocDate") != wanted.shown_day:
-        differs.append(Kept(0, "DocDate", str(entry.get("DocDate") or "")))
-    if total is None or abs(total - wanted.total) > wanted.room:
-        differs.append(Kept(0, TOTAL, "" if total is None else format(total, "f")))
-    if not differs:
-        words = f"It exists there as it was sent, under {wanted.number}."
-        return Found(kind="equal", words=words, target_ref=ref, proof=look.proof, total=total)
-    told = "; ".join(f"{one.field} is {one.value or 'blank'} there" for one in differs)
-    return Found(
-        kind="different",
-        words=f"Something else exists there under {wanted.number}: {told}.",
-        target_ref=ref,
-        proof=look.proof,
-        differs=tuple(differs),
-        stands=Stands(
-            number=str(entry.get("DocNo")),
-            target_ref=ref,
-            party=str(entry.get("DebtorCode") or ""),
-            date=str(entry.get("DocDate") or ""),
-            currency=wanted.currency,
-            amount=total,
-        ),
-        total=total,
-    )
-
-
-def is_number(entry: Entry, number: str) -> bool:
-    """Whether an invoice of the list has this number; AutoCount takes large for small letters."""
-    found = entry.get("DocNo")
-    return isinstance(found, str) and found.casefold() == number.casefold()
-
-
-def _id(entry: Entry) -> str | None:
-    found = entry.get("Id")
-    return str(found) if isinstance(found, int | str) and found not in ("", False, True) else None
-
-
-def _amount(value: object) -> Decimal | None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return Decimal(str(value)) if whole or isinstance(value, Decimal) else None
 
 
 def answers_of(told: Told, wanted: Sequence[Wanted], relay: Relay) -> tuple[Answer, ...]:

@@ -1,7 +1,7 @@
 """Posted invoices read again: one list over the days of many, whose answer may come much later.
 
 Here: asking for the list, and what it says of each. Not here: the calls (relay.py), the comparison
-of one invoice (outcomes.py), keeping the ticket (holding/reconciliation).
+of one invoice (compare.py), keeping the ticket (holding/reconciliation).
 
 The list goes by the day of a document, so a few days around are asked for: who corrects a day
 mostly moves it by little. What it does not show was deleted or moved further; AutoCount does not
@@ -14,7 +14,8 @@ from datetime import date, timedelta
 
 from connectors.contract import Found
 from connectors.kit.calls import KEPT_BYTES
-from connectors.targets.autocount_aotg.outcomes import Wanted, is_number, judged, result
+from connectors.targets.autocount_aotg.compare import AROUND, Wanted, is_number, judged
+from connectors.targets.autocount_aotg.outcomes import result
 from connectors.targets.autocount_aotg.relay import (
     GONE,
     UNDER_WAY,
@@ -27,7 +28,7 @@ from connectors.targets.autocount_aotg.relay import (
 from connectors.transport.strict_json import dumps
 
 AT_ONCE = 50
-SPAN, AROUND = timedelta(days=31), timedelta(days=3)
+SPAN = timedelta(days=31)
 _LATER = "It is read by a list of its own, in a later turn."
 
 

@@ -17,7 +17,7 @@ from connectors.contract.database_settings import columns_fault
 from connectors.contract.hand_imports import types_taken
 from connectors.contract.schema import DocumentSchema, FieldSchema
 from connectors.kit.connection_settings import base_currency_of
-from connectors.kit.preflight import NUMERIC, Fault, not_offered, refused, value_fault
+from connectors.kit.preflight import NUMERIC, Fault, not_offered, rate_fault, refused, value_fault
 from connectors.kit.rounding.book_decimals import decimals_fault
 from connectors.kit.workbook import Written, write_sheets
 from connectors.targets.autocount_excel.documents import DOCUMENTS
@@ -201,6 +201,7 @@ def _preflight(
         or _lines_fault(schema, document)
         or decimals_fault(schema, document, settings, usual=USUAL_DECIMALS)
         or _payment_fault(schema, document, base)
+        or rate_fault(document, "CurrencyRate", base)
     )
     return refused(document, *found) if found else None
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.contract import Action, Answer, OutgoingDocument, Payload, Stands
 from connectors.contract.schema import DocumentSchema, FieldSchema
-from connectors.kit.preflight import Fault, first_fault, not_offered, refused
+from connectors.kit.preflight import Fault, first_fault, not_offered, rate_fault, refused
 from connectors.targets.quickbooks.documents import POSTED
 from connectors.transport.strict_json import dumps
 
@@ -289,6 +289,7 @@ def _preflight(document: OutgoingDocument, action: Action) -> Answer | None:
     if schema is None or refusal or action == "void":
         return refusal
     found = first_fault(schema, document, TARGET, new=action == "create", of_line=_amount_fault)
+    found = found or rate_fault(document, "ExchangeRate", "")  # one that is left out is its own
     return refused(document, *found) if found else None
 
 

@@ -70,3 +70,14 @@ def test_a_change_stamp_tells_versions_apart() -> None:
     told = read({**VAN, "updated_at": "2026-11-19T14:03:11+08:00"})
     assert isinstance(told, Accepted)
     assert told.records[0].stamp == "2026-11-19T06:03:11Z"
+
+
+def test_names_that_nobody_knows_are_told_a_few_and_counted() -> None:
+    wild = {f"x{at}" + "y" * 30_000: at for at in range(150)}
+    told = read({**VAN, **wild})
+    assert isinstance(told, Accepted)
+    assert told.records == ()
+    assert len(told.errors) == 101
+    assert told.errors[0].where == "records[0].x0" + "y" * 48
+    assert told.errors[-1].message == "50 more names are not fields of this kind."
+    assert max(len(one.where) + len(one.message) for one in told.errors) < 200

@@ -1,18 +1,26 @@
 """The suite of sources over every source of webhooks that we have."""
 
 import json
-from datetime import UTC, datetime
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from connectors.conformance.source_suite import Scheme, SourceSuite
+from connectors.conformance.source_suite import Scheme, SourceSuite, StatesSuite
+from connectors.contract import Accepted, IncomingRecord
+from connectors.contract.pulls import Page
 from connectors.kit.signed_webhooks import sign
-from connectors.registry import sources
+from connectors.registry import read_file, sources
 from tests.connectors import marketplaces, woocommerce
 from tests.connectors import shopify as shopify_calls
 from tests.connectors.recorded import recorded
+from tests.connectors.shop_database import shop_database
+from tests.connectors.sources.test_sql import order as db_order
+from tests.support.zones import SHOP_ZONE
 
 NOW = marketplaces.NOW
 
@@ -81,6 +89,26 @@ def _shopify_state(status: str, moment: str, total: str) -> dict[str, Any]:
     return shopify_calls.body(updated_at=moment, **gone, **totals)
 
 
+_INTAKE = {
+    "kind": "order",
+    "id": 7,
+    "number": "SO-7",
+    "status": "paid",
+    "total": "99.00",
+    "lines": [{"pos": 1, "sku": "TEE", "qty": "2", "price": "49.50"}],
+}
+
+
+def _intake(raw: bytes, secret: str) -> dict[str, str]:
+    stamp = str(int(NOW.timestamp()))
+    names = ("X-Clearpost-Timestamp", "X-Clearpost-Event-Id", "X-Clearpost-Signature")
+    return dict(zip(names, (stamp, "evt-1", sign(secret, stamp, "evt-1", raw)), strict=True))
+
+
+def _intake_state(status: str, moment: str, total: str) -> dict[str, Any]:
+    return {"records": [{**_INTAKE, "status": status, "updated_at": moment, "total": total}]}
+
+
 SCHEMES = {
     "netshop": Scheme(
         source=lambda: sources()["netshop"],
@@ -107,6 +135,13 @@ SCHEMES = {
     ),
     "shopee": _of_marketplace("shopee"),
     "lazada": _of_marketplace("lazada"),
+    "intake": Scheme(
+        source=lambda: sources()["intake"],
+        sign=_intake,
+        body={"records": [_INTAKE]},
+        signature="X-Clearpost-Signature",
+        state=_intake_state,
+    ),
 }
 
 
@@ -120,9 +155,60 @@ class TestEverySource(SourceSuite):
     """Each scheme."""
 
 
-def test_every_source_of_webhooks_is_tried() -> None:
+def _csv_state(status: str, moment: str, total: str) -> dict[str, Any]:
+    return {"status": status, "updated_at": moment, "total": total}
+
+
+def _of_a_file(content: Mapping[str, Any]) -> Sequence[IncomingRecord]:
+    """A row of a CSV with this state."""
+    row = {"number": "SO-7", **content, "pos": "1", "sku": "TEE", "qty": "2"}
+    raw = "\n".join((",".join(row), ",".join(f'"{one}"' for one in row.values()))).encode()
+    told = read_file("orders.csv", raw, SHOP_ZONE)
+    assert isinstance(told, Accepted), told
+    assert told.errors == ()
+    return told.records
+
+
+def _of_a_database(content: Mapping[str, Any]) -> Sequence[IncomingRecord]:
+    """A row of a table with this state, read from before it changed."""
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        tempfile.TemporaryDirectory() as folder,
+        shop_database("sqlite", Path(folder), patched.setenv) as shop,
+    ):
+        at = datetime.fromisoformat(content["updated_at"])
+        shop.run(*db_order(7, at, status=content["status"], total=content["total"]))
+        page = shop.page(sources()["sql"].begin(at - timedelta(days=1)), NOW)
+        assert isinstance(page, Page), page
+        return [record for one in page.found for record in one.records]
+
+
+def _unsigned(name: str, told: Callable[[Mapping[str, Any]], Sequence[IncomingRecord]]) -> Scheme:
+    return Scheme(
+        source=lambda: sources()[name],
+        sign=lambda raw, secret: {},
+        body={},
+        signature="",
+        state=_csv_state,
+        told=told,
+    )
+
+
+UNSIGNED = {"workbook": _of_a_file, "sql": _of_a_database}
+
+
+class TestEveryOther(StatesSuite):
+    """Those that send no webhooks: their orders in every state."""
+
+    @pytest.fixture(params=UNSIGNED)
+    def scheme(self, request: pytest.FixtureRequest) -> Scheme:
+        return _unsigned(request.param, UNSIGNED[request.param])
+
+
+def test_every_source_is_tried() -> None:
     hooked = {name for name, source in sources().items() if source.headers}
-    assert hooked - SCHEMES.keys() == {"intake"}, "its signature is that of NetShop"
+    assert hooked == SCHEMES.keys()
+    assert sources().keys() - hooked == UNSIGNED.keys()
 
 
 def test_the_orders_of_each_are_tried_with_their_states() -> None:

@@ -199,6 +199,12 @@ def test_rows_that_a_join_made_twice_and_lines_of_no_order_stop_the_reading(shop
     told = shop.page(begin(), NOW, order_query=twice)
     assert isinstance(told, NoPage)
     assert told.words == "Two rows of the orders have the id 1."
+    shop.run(f"UPDATE orders SET created_at = '{at(NOW - timedelta(hours=2))}'")
+    named = "SELECT id, order_no, status, total"
+    moments = [f"{named}, {one} AS updated_at FROM orders" for one in ("updated_at", "created_at")]
+    apart = shop.page(begin(), NOW, order_query=" UNION ALL ".join(moments))
+    assert isinstance(apart, NoPage), "one order twice, at two moments"
+    assert apart.words == "Two rows of the orders have the id 1."
     # whole numbers, one of them told otherwise
     strange = "SELECT i.*, CAST(i.order_id AS DECIMAL(9, 2)) + 0 AS other FROM order_items i"
     assert isinstance(shop.page(begin(), NOW, line_query=strange, line_order="other"), Page)
@@ -235,3 +241,34 @@ def test_a_number_that_is_not_exact_is_told_and_not_guessed(shop):
     assert errors(found) == [
         "order 1, total: This value is not exact, or of a type that no field takes."
     ]
+
+
+def test_a_cursor_that_says_when_it_is_asked_stops_the_reading_instead_of_never_ending(shop):
+    """Behind each page all rows would be new once more, and no later row would ever be read."""
+    shop.run(*in_order(25))
+    for moment in (NOW, NOW - timedelta(seconds=40), NOW + timedelta(seconds=40)):
+        query = (
+            f"SELECT id, order_no, status, total, {stamp(shop, moment)} AS updated_at FROM orders"
+        )
+        told = shop.page(begin(), NOW, order_query=query, page_rows="10")
+        assert isinstance(told, NoPage), moment
+        assert told.words == (
+            "All orders changed just now: the column updated_at holds when it is asked, not when a"
+            " row changed."
+        )
+        assert told.hint == "Name the column that the shop itself sets with each change."
+        steps = shop.tested(NOW, order_query=query).steps
+        assert any("changed just now" in one.words for one in steps if one.ok is False)
+
+
+def test_many_that_really_changed_at_once_are_read_a_minute_later(shop):
+    shop.run(*in_order(25), f"UPDATE orders SET updated_at = '{at(NOW)}'")
+    assert isinstance(shop.page(begin(), NOW + timedelta(seconds=30), page_rows="10"), NoPage)
+    found, _ = shop.reading(begin(), NOW + timedelta(seconds=61), page_rows="10")
+    assert numbers(found) == [f"NS-{one}" for one in range(1, 26)]
+
+
+def stamp(shop, moment):
+    """A moment that is the same in every row, in the type of the column."""
+    kind = {"postgresql": "timestamp", "mariadb": "datetime"}.get(shop.system, "text")
+    return f"CAST('{at(moment)}' AS {kind})"

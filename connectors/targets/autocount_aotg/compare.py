@@ -1,0 +1,184 @@
+"""What is to be in the books of one document, beside what a list of them shows.
+
+Here: the document as it is wanted, how its write ended by AutoCount's word, and what both say
+together with a list of invoices. Not here: asking for the list (outcomes.py, read_back.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from connectors.contract import Answer, Found, Kept, OutgoingDocument, Settings, Stands
+from connectors.contract.declared_settings import looks_first
+from connectors.kit.rounding.rounding_bounds import room
+from connectors.targets.autocount_aotg.answers import failed, undone
+from connectors.targets.autocount_aotg.documents import TOTAL
+from connectors.targets.autocount_aotg.payload import SCHEMAS, day_text
+from connectors.targets.autocount_aotg.relay import Progress, Told
+
+Entry = Mapping[str, Any]
+AROUND: Final = timedelta(days=3)
+"""How far another day than that of a document is looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is to be in the books of one document; its day as AutoCount shows it, too. With `around`
+    it is looked for among the invoices of some days.
+    """
+
+    number: str
+    party: str
+    day: str
+    shown_day: str
+    currency: str
+    total: Decimal
+    lines: int
+    around: bool = False
+
+    @property
+    def room(self) -> Decimal:
+        """How far rounding alone may move the total."""
+        return room(["0"] * self.lines)
+
+    @property
+    def days(self) -> tuple[str, str]:
+        """The first and the last day on which it is looked for."""
+        day, more = date.fromisoformat(self.day), AROUND if self.around else timedelta(0)
+        return (day - more).isoformat(), (day + more).isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How the write of one document ended by AutoCount's word; `whole`: with all of its batch."""
+
+    done: bool
+    message: str
+    whole: bool = True
+
+
+def wanted_of(document: OutgoingDocument, settings: Settings) -> Wanted:
+    """What a document asks for."""
+    day = document.fields[SCHEMAS[document.document].date_field]
+    return Wanted(
+        number=document.number,
+        party=document.party,
+        day=day,
+        shown_day=day_text(day, settings),
+        currency=document.currency,
+        total=document.amount,
+        lines=len(document.lines),
+        around=looks_first(settings),
+    )
+
+
+def written(told: Told, number: str) -> Written:
+    """What the end of a request says of one of its documents."""
+    rows = told.rows
+    mine = next((one for one in rows if one.get("DocNo") == number), None)
+    if mine is None:
+        return Written(told.progress == Progress.COMPLETED, told.message)
+    done = mine.get("Status") == Progress.COMPLETED
+    message = mine.get("Message")
+    words = message if isinstance(message, str) and message else told.message
+    return Written(done, words, whole=told.progress == Progress.COMPLETED)
+
+
+def judged(wanted: Wanted, write: Written | None, look: Told) -> Found:
+    """What the end of the write and what the target has say together."""
+    mine = [one for one in look.rows if is_number(one, wanted.number)]
+    live = [one for one in mine if one.get("Cancelled") is not True]
+    if len(live) > 1:
+        words = f"{len(live)} documents {wanted.number} exist there."
+        return Found(kind="different", words=words, target_ref=_id(live[0]), proof=look.proof)
+    if live:
+        return _beside(wanted, live[0], look)
+    if mine and write is None:
+        words = f"{wanted.number} exists there, but it was made void."
+        ref = _id(mine[0])
+        return Found(kind="different", words=words, target_ref=ref, proof=look.proof, void=True)
+    if write is None:
+        words = f"No {wanted.number} exists there under {wanted.day}."
+        return Found(kind="absent", words=words, proof=look.proof, alike=_alike(wanted, look))
+    if not write.done:
+        return _refused(wanted, failed(wanted.number, write.message), look)
+    if not write.whole:
+        return _refused(wanted, undone(wanted.number, write.message), look)
+    words = (
+        f"AutoCount says that it made {wanted.number}, and no such document exists there under "
+        f"{wanted.day}. If it stands under another day, correct the date format of the connection."
+    )
+    return Found(kind="different", words=words, proof=look.proof)
+
+
+def _refused(wanted: Wanted, answer: Answer, look: Told) -> Found:
+    words = f"{wanted.number} was not made: {answer.words}"
+    return Found(kind="absent", words=words, proof=look.proof, refused=answer)
+
+
+def _beside(wanted: Wanted, entry: Entry, look: Told) -> Found:
+    ref, total = _id(entry), _amount(entry.get(TOTAL))
+    differs: list[Kept] = []
+    if entry.get("DebtorCode") != wanted.party:
+        differs.append(Kept(0, "DebtorCode", str(entry.get("DebtorCode") or "")))
+    if entry.get("DocDate") != wanted.shown_day:
+        differs.append(Kept(0, "DocDate", str(entry.get("DocDate") or "")))
+    if total is None or abs(total - wanted.total) > wanted.room:
+        differs.append(Kept(0, TOTAL, "" if total is None else format(total, "f")))
+    if not differs:
+        words = f"It exists there as it was sent, under {wanted.number}."
+        return Found(kind="equal", words=words, target_ref=ref, proof=look.proof, total=total)
+    told = "; ".join(f"{one.field} is {one.value or 'blank'} there" for one in differs)
+    return Found(
+        kind="different",
+        words=f"Something else exists there under {wanted.number}: {told}.",
+        target_ref=ref,
+        proof=look.proof,
+        differs=tuple(differs),
+        stands=_stands(wanted, entry),
+        total=total,
+    )
+
+
+def _alike(wanted: Wanted, look: Told) -> tuple[Stands, ...]:
+    """Live invoices of the same debtor and total under other numbers, where some days were looked
+    through: a list tells no more of them.
+    """
+    if not wanted.around:
+        return ()
+    return tuple(
+        _stands(wanted, one)
+        for one in look.rows
+        if one.get("Cancelled") is not True
+        and one.get("DebtorCode") == wanted.party
+        and _amount(one.get(TOTAL)) == wanted.total
+    )
+
+
+def _stands(wanted: Wanted, entry: Entry) -> Stands:
+    return Stands(
+        number=str(entry.get("DocNo") or ""),
+        target_ref=_id(entry),
+        party=str(entry.get("DebtorCode") or ""),
+        date=str(entry.get("DocDate") or ""),
+        currency=wanted.currency,
+        amount=_amount(entry.get(TOTAL)),
+    )
+
+
+def is_number(entry: Entry, number: str) -> bool:
+    """Whether an invoice of the list has this number; AutoCount takes large for small letters."""
+    found = entry.get("DocNo")
+    return isinstance(found, str) and found.casefold() == number.casefold()
+
+
+def _id(entry: Entry) -> str | None:
+    found = entry.get("Id")
+    return str(found) if isinstance(found, int | str) and found not in ("", False, True) else None
+
+
+def _amount(value: object) -> Decimal | None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return Decimal(str(value)) if whole or isinstance(value, Decimal) else None

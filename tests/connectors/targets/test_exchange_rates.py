@@ -1,0 +1,62 @@
+"""A rate that would book another amount than anybody meant is refused before it is sent."""
+
+from dataclasses import replace
+
+import pytest
+
+from connectors.registry import targets
+from tests.connectors.simulator_processes import SAMPLES
+from tests.support.zones import BOOKS
+
+FIELDS = {
+    "aiaccount": ("Currency", "ExchangeRate"),
+    "autocount": ("CurrencyCode", "CurrencyRate"),
+    "autocount_excel": ("CurrencyCode", "CurrencyRate"),
+    "quickbooks": ("CurrencyRef", "ExchangeRate"),
+}
+NO_RATE = {"aiaccount": "taken", "quickbooks": "taken"}
+"""Who says itself that a rate is missing, or has one of its own."""
+
+
+def built(name, currency, rate):
+    """What is answered before anything is sent: a class, or "taken"."""
+    target, sample = targets()[name], SAMPLES[name.removesuffix("_excel")]
+    code, field = FIELDS[name]
+    document = sample.make(**{code: currency, **({field: rate} if rate else {})})
+    document = replace(document, currency=currency)
+    more = {"number_prefix": "NS-", "locked_through": "none"} if name.endswith("excel") else {}
+    payload = (
+        target.build([document], {**BOOKS, **sample.settings, **more}, batch=True, batch_name="b")
+        if (name == "autocount_excel")
+        else target.build([document], {**BOOKS, **sample.settings}, batch=False, batch_name="")
+    )
+    refused = payload.refused.get(0)
+    return (refused.error_class, refused.words) if refused else ("taken", "")
+
+
+@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("rate", ["0", "0.00", "-3.41"])
+def test_a_rate_is_above_zero(name, rate):
+    told, words = built(name, "SGD", rate)
+    assert told == "bad_value"
+    assert words == f"{FIELDS[name][1]} is not above 0: {rate}."
+
+
+@pytest.mark.parametrize("name", ["aiaccount", "autocount", "autocount_excel"])
+def test_in_the_currency_of_the_books_it_is_one(name):
+    told, words = built(name, "MYR", "3.41")
+    assert told == "bad_value"
+    assert "3.41, and the document is in MYR, the books' own: there it is 1." in words
+    assert built(name, "MYR", "1")[0] == "taken"
+    assert built(name, "MYR", "1.000000")[0] == "taken"
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_document_abroad_names_its_rate(name):
+    assert built(name, "SGD", "3.41")[0] == "taken"
+    told, words = built(name, "SGD", "")
+    assert told == NO_RATE.get(name, "missing_field")
+    if name == "autocount":
+        assert words == (
+            "CurrencyRate is blank, and the document is in SGD: it says how much MYR 1 SGD is."
+        )
