@@ -8,7 +8,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from sqlalchemy import text
 
-from portal.languages import catalogues, choice, speaking
+from portal.languages import choice, po_files, speaking
 from portal.languages.catalogues import Catalogue
 from rules.comparison.preflight import LISTS
 from tests.portal.pages.test_page_words import Shown
@@ -106,7 +106,7 @@ def test_files_and_programs_get_english(visit, database, clock):
 
 def pseudo() -> Catalogue:
     """Every message, between marks that nothing else has."""
-    with (catalogues.HERE / "messages.pot").open("rb") as file:
+    with (po_files.HERE / "messages.pot").open("rb") as file:
         found = read_po(file)
     made = Catalog(locale="ms")
     for one in found:
@@ -114,7 +114,7 @@ def pseudo() -> Catalogue:
             many = isinstance(one.id, tuple)
             told = (f"⟦{one.id[1]}⟧",) if many else f"⟦{one.id}⟧"
             made.add(one.id, told, locations=one.locations, context=one.context)
-    return catalogues.made_of(made)
+    return po_files.made_of(made)
 
 
 def untold(page: str) -> list[str]:
