@@ -26,6 +26,7 @@ from connectors import registry  # noqa: E402
 from grammar.parsing.parser import parse  # noqa: E402
 from grammar.text.finding_codes import CODES  # noqa: E402
 from holding.access.role_words import ROLE_LABELS, any_of  # noqa: E402
+from portal.help.connection_causes import CAUSES  # noqa: E402
 from portal.help.topics import title_of, topics  # noqa: E402
 from portal.languages.choice import ENGLISH, LANGUAGES  # noqa: E402
 from portal.languages.expressions import is_text  # noqa: E402
@@ -272,6 +273,7 @@ SPEAKERS = {
     "_nothing",
     "_effect",
     "_others",
+    "_unique_by",
 }
 """Functions whose answer is a text of ours."""
 
@@ -426,7 +428,12 @@ def messages() -> Found:
         put(message, ROOT / "portal" / "web" / "labels.py")
     for message in names():
         put(message, ROOT / "rules" / "values" / "names.py")
-    for message in (*of_help(HELP.read_text("utf-8")), *map(title_of, CODES), *of_findings()):
+    for message in (
+        *of_help(HELP.read_text("utf-8")),
+        *CAUSES,
+        *map(title_of, CODES),
+        *of_findings(),
+    ):
         put(written(message), HELP)
     return found
 

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,3 +75,21 @@ def test_each_cause_has_its_four_parts(name: str) -> None:
     assert topic.example
     assert topic.todo
     assert topic.acts
+
+
+@pytest.mark.sqlite
+def test_the_line_that_failed_leads_to_its_page_in_the_language(visit: Any) -> None:
+    adam = visit("adam")
+    form = {"name": "Adam", "theme": "auto", "keys": "1", "language": "ms"}
+    adam.post("/me", form, status=303)
+    url = "/c/kedai/connections/aiaccount"
+    page = adam.post(f"{url}/test", {}, target="conntest", status=200).get_data(as_text=True)
+    shown, _, _ = page.partition("<hx-partial")
+    topics = re.findall(r'href="/help/(cause-[a-z-]+)\?c=kedai"', shown)
+    assert topics
+    assert set(topics) <= of_help.topics().keys()
+    assert "Teks kunci" in shown
+    assert "Key text" not in re.sub(r'data-copy="[^"]*"', "", shown)
+    told = adam.text(f"/help/{topics[0]}")
+    assert "What it means" not in told
+    assert of_help.topics()[topics[0]].means not in told
