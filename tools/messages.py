@@ -26,10 +26,11 @@ from connectors import registry  # noqa: E402
 from grammar.parsing.parser import parse  # noqa: E402
 from grammar.text.finding_codes import CODES  # noqa: E402
 from holding.access.role_words import ROLE_LABELS, any_of  # noqa: E402
+from portal.help.connection_causes import CAUSES  # noqa: E402
 from portal.help.topics import title_of, topics  # noqa: E402
-from portal.languages.catalogues import OF_RULES  # noqa: E402
 from portal.languages.choice import ENGLISH, LANGUAGES  # noqa: E402
 from portal.languages.expressions import is_text  # noqa: E402
+from portal.languages.po_files import OF_FINDINGS, OF_RULES  # noqa: E402
 from portal.languages.sentences import Sentences  # noqa: E402
 from portal.languages.wording import placeholder, written  # noqa: E402
 from portal.web.filters import kind_of  # noqa: E402
@@ -102,6 +103,63 @@ COMPOSING = {
     ),
 }
 """What rules in words are composed of: each text in a call of `composed` or `message`."""
+OF_RULE_FILES = {
+    *(
+        f"grammar/{name}.py"
+        for name in (
+            *("advice/consequences", "advice/foreign_syntax", "advice/hints"),
+            *("advice/syntax_errors", "parsing/build_expressions", "parsing/build_routes"),
+            "parsing/build_setup",
+            *("parsing/parser", "parsing/table_checks", "text/invisible", "text/vocabulary"),
+        )
+    ),
+    *(f"rules/checker/{path.name}" for path in (ROOT / "rules" / "checker").glob("*.py")),
+    *(
+        f"rules/types/{name}.py"
+        for name in (
+            "completion",
+            "conversions",
+            "functions",
+            "inference",
+            "left_words",
+            "measures",
+        )
+    ),
+    *("rules/facts/seeds.py", "rules/overlaps/cases.py", "rules/rulebook/name_help.py"),
+    *("rules/testing/expectations.py", "rules/testing/runner.py", "rules/values/arithmetic.py"),
+    "rules/values/kinds.py",
+}
+"""What is said of rule files to who writes them, in a context of its own."""
+KINDS_OF_NAMES = (
+    *("check", "const", "document field", "fact", "field", "finding", "function", "group", "link"),
+    *("map", "record", "role", "route", "sample", "source", "state", "target", "word"),
+)
+"""What a name of the rules is, beside what it means."""
+TYPES = (
+    *("money", "text", "a list", "a word", "a yes or no", "a whole number", "a date", "a decimal"),
+    *("a duration", "a moment", "a number", "a percent", "a quantity", "a user"),
+)
+"""How types are said (rules/values/kinds.py)."""
+RULE_WORDS = {
+    *("credit note", "credit note and new", "new document", "look up first", "review by ROLE"),
+    *("hold for ROLE", "hold for %(role)s", "review by %(role)s", "amount not compared"),
+    *("try 5 times from 30s then hold for ROLE", "%(a)s by …", "%(a)s for …", "each line"),
+    *("at most", "e_invoice_age = 5h", "look up", "they own", "tries = 2", "try again", "we own"),
+    *("language 1", "a table"),
+}
+"""What is written so in rule files, whoever reads them."""
+PIECES = re.compile(
+    r"%\(name\)s %\(startswith\)s|%\(cells\)s conditions?$|, (?:at most|required|but|by way|or\b)"
+    r"|(?:field is|fields are|has no|status has|statuses have|works out|waits for|tuple\[.*"
+    r"|no field|(?:added|divided|multiplied|taken together) (?:to|by|with)|map or const|can be"
+    r"|may be|see docs.*)$"
+)
+"""What stands in no sentence of its own: the wholes are messages."""
+NOT_SHOWN = {"KEYWORDS", "LIBRARY", "_MARKS", "_FACTS"}
+"""Tables of what only an editor that is no page tells of names."""
+GIVES = ("as x", "as amount", "as the field", "yes or no", "a text")
+"""What functions give, beside types."""
+NO_WORDS = re.compile(r"\\|\(\?|\| str\b|^[\W\d]*$")
 TABLES = {
     "ACT_LABELS",
     "ROLE_LABELS",
@@ -215,6 +273,7 @@ SPEAKERS = {
     "_nothing",
     "_effect",
     "_others",
+    "_unique_by",
 }
 """Functions whose answer is a text of ours."""
 
@@ -369,7 +428,12 @@ def messages() -> Found:
         put(message, ROOT / "portal" / "web" / "labels.py")
     for message in names():
         put(message, ROOT / "rules" / "values" / "names.py")
-    for message in (*of_help(HELP.read_text("utf-8")), *map(title_of, CODES), *of_findings()):
+    for message in (
+        *of_help(HELP.read_text("utf-8")),
+        *CAUSES,
+        *map(title_of, CODES),
+        *of_findings(),
+    ):
         put(written(message), HELP)
     return found
 
@@ -384,6 +448,23 @@ def parts(known: Found) -> Found:
             found.setdefault(message, set()).add(name)
     for name in _names_of_rules() - known.keys():
         found.setdefault(name, set()).add("portal/starters/catalogue.py")
+    return found
+
+
+def of_rule_files() -> Found:
+    """What is said of rule files: findings with their hints, failed tests, meanings of names."""
+    found: Found = {
+        one: {"rules/rulebook/name_help.py"} for one in (*KINDS_OF_NAMES, *TYPES, *GIVES)
+    }
+    shapes: dict[str, str] = {}
+    for name in sorted(OF_RULE_FILES):
+        tree = ast.parse((ROOT / name).read_text("utf-8"))
+        reader = AboutRules(tables(tree))
+        reader.visit(tree)
+        for message in reader.found:
+            if message not in RULE_WORDS and not PIECES.match(str(message)):
+                shape = re.sub(r"%\(\w+\)s", "%s", str(message))  # however its values are called
+                found.setdefault(shapes.setdefault(shape, str(message)), set()).add(name)
     return found
 
 
@@ -602,6 +683,30 @@ class Texts(ast.NodeVisitor):
         return is_text(text) and (" " in text or text[0].isupper()) and not CODE.fullmatch(text)
 
 
+class AboutRules(Texts):
+    """The same of what is said of rule files, which quotes signs and names of theirs."""
+
+    def _assigned(self, node: ast.Assign | ast.AnnAssign, targets: list[ast.expr]) -> None:
+        if not {one.id for one in targets if isinstance(one, ast.Name)} & NOT_SHOWN:
+            super()._assigned(node, targets)
+
+    def visit_Raise(self, node: ast.Raise) -> None:
+        """What a reader of rules cannot read is told to who wrote it."""
+        if isinstance(node.exc, ast.Call) and called(node.exc) == "NoValueError":
+            self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        """A finding with other words is a copy of it, and no text with other letters."""
+        if called(node) == "get" or (called(node) == "replace" and isinstance(node.func, ast.Name)):
+            self.generic_visit(node)
+        else:
+            super().visit_Call(node)
+
+    def _read(self, text: str) -> bool:
+        text = text.strip()
+        return " " in text and bool(re.search("[A-Za-z]{2}", text)) and not NO_WORDS.search(text)
+
+
 def message_of(pieces: list[Piece], known: Scope) -> str:
     """The message of these words and values; `known` is what names were given before."""
     names: dict[str, str] = {}
@@ -684,6 +789,8 @@ PARTS = {
 """Where messages come from, what people see most first: the order of the catalogues."""
 
 
+MANY = 100
+"""So many new messages are no changed ones: what each of them resembles is not looked for."""
 HEAD = "# The messages of Clearpost; tools/messages.py writes this file, translators fill it in."
 
 
@@ -707,6 +814,8 @@ def template() -> Catalog:
         made.add(message, locations=[(name, 0) for name in sorted(files)])
     for message, files in sorted(parts(found).items(), key=str):
         made.add(message, locations=[(name, 0) for name in sorted(files)], context=OF_RULES)
+    for message, files in sorted(of_rule_files().items(), key=str):
+        made.add(message, locations=[(name, 0) for name in sorted(files)], context=OF_FINDINGS)
     return made
 
 
@@ -749,7 +858,9 @@ def main() -> None:
             found = Catalog(locale=language.folder, project="Clearpost", fuzzy=False)
         found.header_comment = HEAD
         found._num_plurals, found._plural_expr = 1, "0"  # CLDR gives Malay two that are alike
-        found.update(made, no_fuzzy_matching=False, update_creation_date=False)
+        known = {(one.id, one.context) for one in found}
+        new = sum((one.id, one.context) not in known for one in made)
+        found.update(made, no_fuzzy_matching=new > MANY, update_creation_date=False)
         found.obsolete.clear()
         put_down(found, path)
         done = sum(bool(one.id and any(one.string or "") and not one.fuzzy) for one in found)

@@ -301,8 +301,8 @@ class Explainer:
             said = [s for s in said if s not in signs]
             parts.append("an operator")
         shown = sorted({*said, *parts}, key=lambda s: (s[0] == "'", s))
-        more = len(shown) - 7
-        return ", ".join(shown[:7]) + (f" or {more} more" if more > 0 else "")
+        first, more = ", ".join(shown[:7]), len(shown) - 7
+        return f"{first} or {more} more" if more > 0 else first
 
 
 def _order(at: Place) -> str | None:

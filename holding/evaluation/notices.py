@@ -121,9 +121,9 @@ def _nothing(plan: Plan) -> str:
 
 
 def _posting(one: Planned) -> str:
-    if one.state == PostingState.WAITING and one.reason:
-        return f"{one.number or one.route} {one.reason}"
-    number = one.number or one.route
-    if one.reason in ("", READY):
+    number, why = one.number or one.route, one.reason
+    if one.state == PostingState.WAITING and why:
+        return f"{number} {why}"
+    if why in ("", READY):
         return f"{number} {SAID[one.state]}"
-    return f"{number} {SAID[one.state]} ({one.reason})"
+    return f"{number} {SAID[one.state]} ({why})"

@@ -67,10 +67,13 @@ def _uniques(case: Case, ruleset: Ruleset | None) -> dict[Span, Unique]:
 
 
 def _unique_by(uniques: Mapping[Span, Unique]) -> str:
-    return "; ".join(
-        f"{' + '.join(map(plain, one.keys))} in {one.where.removeprefix('number_in_')}"
-        for one in uniques.values()
-    )
+    return "; ".join(map(_looked_for, uniques.values()))
+
+
+def _looked_for(one: Unique) -> str:
+    """What is compared, and where: among what came before, or in the accounting system."""
+    keys = " + ".join(map(plain, one.keys))
+    return f"{keys} in history" if one.where == "history" else f"{keys} in target"
 
 
 def _asked(case: Case, verdict: Verdict, unique: Unique | None) -> str:

@@ -133,10 +133,10 @@ def refused(
     failed_tests: tuple[str, ...] = (),
 ) -> RulesRefusal:
     """The refusal of files in which so many things are wrong, of which these are the first."""
-    first = told[0] if told else "There is no .rules file among the files."
+    finding = told[0] if told else "There is no .rules file among the files."
     return RulesRefusal(
         code="rules.refused",
-        message=f"The rules were not taken: {first}",
+        message=f"The rules were not taken: {finding}",
         hint=f"{times - 1} more." if times > 1 else "",
         status=422,
         problems=problems,

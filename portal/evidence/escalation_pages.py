@@ -5,7 +5,7 @@ Here: views. Not here: what is known of the failure, what a packet holds and wha
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,6 +25,7 @@ from holding.runtime import doorbell
 from holding.store.together import Together
 from holding.words import sums
 from portal.evidence.secretless import secretless
+from portal.languages import choice
 from portal.languages.choice import in_english
 from portal.web import filters, forms, fragments, labels, security, store
 
@@ -201,11 +202,11 @@ def _form(case: _Case, typed: Typed, problems: Mapping[str, str], *, status: int
         filled={
             "connector": failure.connector,
             "sync_run": packets.run_words(failure, words),
-            "status": words.status,
+            "status": _status(failure, choice.told),
             "retry_count": packets.retry_words(failure, words),
             "module": packets.module(failure),
             "branch_or_warehouse": failure.place or packets.NOT_RECORDED,
-            "user": words.user,
+            "user": _user(choice.told),
             "same_failure": packets.same_words(failure, words),
         },
         personal=bool(request.form.get("personal")),
@@ -238,15 +239,24 @@ def _allowed() -> bool:
 
 
 def _words(failure: Failure) -> Words:
-    state = str(failure.posting_state or failure.record_state)
-    short = labels.plain(state, failure.tries)
     return Words(
         moment=lambda at: f"{filters.moment(at)} {_zone()}",
-        status=f"{labels.STATES[state].word} ({short})",
+        status=_status(failure),
         company=g.company.name,
-        user=f"{g.actor.name}, {role_list(g.actor.roles)}",
+        user=_user(),
         money=sums(failure.same_money, g.company.currency),
     )
+
+
+def _status(failure: Failure, said: Callable[[str], str] = str) -> str:
+    """The state with its short word: in English as it is sent, on the page in its language."""
+    state = str(failure.posting_state or failure.record_state)
+    return f"{said(labels.STATES[state].word)} ({said(labels.plain(state, failure.tries))})"
+
+
+def _user(said: Callable[[str], str] = str) -> str:
+    """Who reports it, with their roles."""
+    return f"{g.actor.name}, {', '.join(map(said, role_list(g.actor.roles).split(', ')))}"
 
 
 def _zone() -> str:

@@ -13,7 +13,7 @@ from holding.access.role_words import ACT_LABELS, role_list
 from holding.narrowing import facets
 from holding.narrowing.facets import Facet
 from holding.worklist import filters as held
-from portal.help.topics import GROUPS, Topic, pill_slug, slug_of, topics
+from portal.help.topics import GROUPS, Topic, cause_slug, pill_slug, slug_of, topics
 from portal.web import fragments, security, store
 
 help_pages = Blueprint("help", __name__, url_prefix="/help")
@@ -33,6 +33,7 @@ def init(app: Flask) -> None:
     known = topics()
     app.jinja_env.globals["help_slug"] = slug_of
     app.jinja_env.globals["pill_slug"] = pill_slug
+    app.jinja_env.globals["cause_slug"] = cause_slug
     app.jinja_env.globals["has_help"] = known.__contains__
 
 

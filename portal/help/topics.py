@@ -1,6 +1,7 @@
 """The topics of the help pages, made from the product's own lists.
 
-Here: one topic for each class of holds, state, short word, pill, check, role and finding code. A
+Here: one topic for each class of holds, state, short word, pill, check, cause of a failed
+connection test, role and finding code. A
 class without words in texts.toml, or words without a class, stops the product at its start. Not
 here: the pages (pages.py), the text of a finding (docs/findings).
 """
@@ -19,6 +20,7 @@ from holding.access.actors import ACTS
 from holding.access.role_words import ACT_LABELS, ROLE_LABELS
 from holding.records.preentry import CHECK_NAMES
 from holding.runs.status_texts import PILL_WORDS
+from portal.help.connection_causes import CAUSES, cause_of
 from portal.web.labels import STATES
 from rules.rulebook.hold_catalogue import Reason
 
@@ -34,6 +36,7 @@ GROUPS: Final = {
     "word": "Short words",
     "check": "Pre-posting checks",
     "pill": "Status of a connection",
+    "cause": "Failed connection tests",
     "role": "Roles",
     "finding": "Findings",
 }
@@ -86,6 +89,7 @@ def topics() -> Mapping[str, Topic]:
         "word": {key: key.capitalize() for key in _short_words()},
         "check": {key: key for key in CHECK_NAMES},
         "pill": {key: key for key in PILL_WORDS},
+        "cause": {key: key for key in CAUSES},
     }
     made: list[Topic] = []
     for group, names in lists.items():
@@ -108,6 +112,12 @@ def slug_of(group: str, key: str) -> str:
 def pill_slug(text: str) -> str:
     """The topic of a status as it is shown: its words begin with those of the topic."""
     return next((slug_of("pill", key) for key in PILL_WORDS if text.startswith(key)), "")
+
+
+def cause_slug(code: str) -> str:
+    """The topic of a step of a connection test; "" where it has none."""
+    name = cause_of(code)
+    return slug_of("cause", name) if name else ""
 
 
 def _short_words() -> Iterable[str]:

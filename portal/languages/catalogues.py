@@ -1,20 +1,18 @@
 """The catalogue of a language: what each English message is in it.
 
-Here: reading a .po file, looking a message up, and finding again the message that an English text
-of the product was made of. Not here: which language (choice.py), templates (sentences.py).
+Here: looking a message up, and finding again the message that an English text of the product was
+made of. Not here: reading it from its file (po_files.py), what is said of rule files
+(finding_texts.py), which language (choice.py), templates (sentences.py).
 """
 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache, partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from babel.messages.catalog import Catalog
-from babel.messages.pofile import read_po
-
+from portal.languages.finding_texts import FindingTexts
 from portal.languages.patterns import (
     WORD,
     Pattern,
@@ -28,7 +26,6 @@ from portal.languages.patterns import (
 from portal.languages.wording import MARK, PIECE, composition, misfit, placeholder, written
 from rules.phrases.composed import Composed
 
-HERE: Final = Path(__file__).parent
 COUNT: Final = re.compile(r"([\d,]+) (.+)", re.DOTALL)
 SENTENCES: Final = re.compile(r"(?<=[.!?]) ")
 OURS: Final = "t_"  # the name of a value that is a text of the product begins so
@@ -49,10 +46,8 @@ PEOPLE: Final = frozenset({"names", "others", "publishers"})
 """Values that are names in a row, by their names: `Adam or Farah` is `Adam atau Farah`."""
 NOUN: Final = re.compile(r"(?:name|noun|title|kind|field|there|here|t_plain|t_term)\d*")
 """Values that may be a noun of the domain, such as `tax code`, by their names."""
-OF_RULES: Final = "rules"
-"""The context of messages that rules in words are composed of; no text is looked for among them."""
-NOUNS: Final = "rules/values/names.py"
-"""Where the messages stand that are such nouns."""
+FINDING: Final = "finding"
+"""A value that says, behind its place, what is wrong with a rule file, by its name."""
 TELLING: Final = 14  # the words of a shorter message occur in sentences of others, too
 FEWEST: Final = 3  # so many letters together at least tell a message with values from data
 FULL_WIDTH: Final = re.compile(r"[\u3400-\u9fff）”]$")
@@ -72,15 +67,18 @@ class Catalogue:
         spoken: Iterable[str] = (),
         nouns: Iterable[str] = (),
         parts: Mapping[str, str] = MappingProxyType({}),
+        findings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """`plurals`: (one, many) -> translation; `spoken`: the messages that Python makes;
         `nouns`: those that name a field, a kind of record or of document; `parts`: what rules in
-        words are composed of, which no other text is looked for among.
+        words are composed of, and `findings` what is said of rule files, which no other text is
+        looked for among.
         """
         self._parts = {one: told for one, told in parts.items() if not misfit(one, told)}
         self._nouns = frozenset(nouns)
         self._singles = {one: told for one, told in singles.items() if not misfit(one, told)}
         self._plurals = dict(plurals)
+        self.findings = FindingTexts(findings, self.say)
         self._spoken = [one for one in spoken if one in self._singles]
         self._found = lru_cache(maxsize=4096)(self._told)
 
@@ -148,6 +146,10 @@ class Catalogue:
                 made.append(piece)
                 continue
             value = values[piece]
+            if piece == FINDING:
+                otherwise = partial(self._told, depth=depth + 1)
+                made.append(self.findings.at_its_place(value, otherwise))
+                continue
             told = self._listed(value, depth + 1) if piece.startswith(OURS) else value
             if told == value and NOUN.fullmatch(piece):
                 told = self._noun(value, depth)
@@ -283,38 +285,3 @@ class Catalogue:
 def _spaced(sentences: Iterable[str]) -> str:
     """Sentences one after the other; a full-width stop needs no space behind it."""
     return re.sub(r"(?<=[。！？]) ", "", " ".join(sentences))
-
-
-def read(folder: str) -> Catalogue:
-    """The catalogue in this folder, such as `ms`; none is one without a message."""
-    path = HERE / folder / "LC_MESSAGES" / "messages.po"
-    if not path.exists():
-        return Catalogue({}, {})
-    with path.open("rb") as file:
-        return made_of(read_po(file))
-
-
-def made_of(found: Catalog) -> Catalogue:
-    """The catalogue of what Babel read; fuzzy messages count as not translated."""
-    singles: dict[str, str] = {}
-    plurals: dict[tuple[str, str], str] = {}
-    parts: dict[str, str] = {}
-    spoken, nouns = [], []
-    for one in found:
-        if not one.id or one.fuzzy:
-            continue
-        told = one.string
-        if isinstance(one.id, tuple):
-            first = told[-1] if isinstance(told, tuple | list) else told
-            if first:
-                plurals[str(one.id[0]), str(one.id[1])] = str(first)
-        elif told and one.context == OF_RULES:
-            parts[str(one.id)] = str(told)
-        elif told:
-            singles[str(one.id)] = str(told)
-            places = [str(where) for where, _ in one.locations]
-            if any(where.endswith(".py") for where in places):
-                spoken.append(str(one.id))
-            if NOUNS in places:
-                nouns.append(str(one.id))
-    return Catalogue(singles, plurals, spoken, nouns, parts)

@@ -11,7 +11,8 @@ from typing import Final
 
 from flask import g, has_request_context, request
 
-from portal.languages.catalogues import Catalogue, read
+from portal.languages.catalogues import Catalogue
+from portal.languages.po_files import read
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,12 @@ def catalogue(code: str) -> Catalogue:
 def told(text: str) -> str:
     """A text that the product made in English, in the language of this request."""
     return told_in(language(), text)
+
+
+def finding(text: str) -> str:
+    """What is said of rule files, in the language of this request."""
+    code = language()
+    return text if code == ENGLISH else catalogue(code).findings.told(text)
 
 
 def told_in(code: str, text: str) -> str:

@@ -51,6 +51,7 @@ def with_catalogue(base: LanguageEnvironment, found: Catalogue, tag: str) -> Lan
     filters |= {
         "told": lambda value: told_of(value, found),
         "either": lambda names: found.row_of_names(either(names)),
+        "finding": lambda text: base.filters["capfirst"](found.findings.told(str(text))),
         "plural": found.counted,
         "capfirst": _capitalised(base.filters["capfirst"], found),
         "party": lambda name: base.filters["party"](name) if name else found.told(NOT_RECORDED),
@@ -63,6 +64,7 @@ def english(base: Environment) -> None:
     """Give the environment of English what the others have, too."""
     base.filters["told"] = lambda value: value
     base.filters["either"] = either
+    base.filters["finding"] = lambda text: base.filters["capfirst"](text)
     base.globals["language"] = "en"
 
 

@@ -20,8 +20,10 @@ from holding.rulesets.check_report import Report
 from holding.trials import draft_tests, draft_trials
 from holding.trials.draft_trials import Tried
 from holding.words import plural
+from portal.languages import choice
 from portal.rule_pages import draft_form
 from portal.web import filters, forms, fragments, rule_checks, store
+from rules.rulebook.suggested_names import Suggested
 
 pages = Blueprint("editor", __name__, url_prefix="/c/<co>/rules")
 WORDS = " ".join(sorted({*CLAUSES, *ACTIONS, *RESERVED, "is", "known", "or", "not", "in", "as"}))
@@ -98,7 +100,13 @@ def suggest(path: str) -> Response:
     before, checks = before.replace("\r\n", "\n"), rule_checks.checks()
     found = checks.suggested(files | {path: text}, before, whose=draft_form.name_of(path))
     told = () if isinstance(found, Refusal) else found
-    return jsonify([{"label": o.label, "kind": o.kind, "meaning": o.meaning} for o in told])
+    return jsonify([_suggestion(one) for one in told])
+
+
+def _suggestion(one: Suggested) -> dict[str, str]:
+    """A name with its kind and its meaning, in the language of who writes."""
+    meaning = choice.finding(one.meaning).removeprefix(f"{one.label}: ")
+    return {"label": one.label, "kind": choice.finding(one.kind), "meaning": meaning}
 
 
 @pages.post("/try/<path:path>")

@@ -163,8 +163,11 @@ def _tables(record: str, index: Index) -> Iterator[Problem]:
         hint = f"Declare 'on edit of {record}': groups of its fields, and a row for each case."
         yield problem("EDT08", message, hint, edits[0].span)
     if cancels:
-        message = f"{record} is posted to {_routes(cancels)} and can be cancelled"
-        message += ", but nothing says what happens then"
+        routes = _routes(cancels)
+        message = (
+            f"{record} is posted to {routes} and can be cancelled, but nothing says what"
+            " happens then"
+        )
         hint = f"Declare 'on cancel of {record}' with a row for each case."
         yield problem("CAN01", message, hint, cancels[0].span)
 
@@ -277,8 +280,8 @@ def _key(key: Key, unique: n.Unique, look: Look) -> Iterator[Problem]:
         return
     elif isinstance(field, n.Computed) and (of := of_elsewhere(field, key.record, index)):
         yield _unstored(key, of, unique, index)
-    elif isinstance(field, n.Field) and (why := _no_mark_of(field, key.record, index)):
-        message, hint = f"'{key.field}' {why}", "Compare what tells one record from others."
+    elif isinstance(field, n.Field) and (message := _no_mark_of(field, key.record, index)):
+        hint = "Compare what tells one record from others."
         rest = field.type == "one_of" and len(unique.fields) > 1
         yield problem("DUP03", message, hint, unique.span, "warning" if rest else "error")
     elif key.table and isinstance(field, n.Field) and field.type != "text":
@@ -291,9 +294,9 @@ def _key(key: Key, unique: n.Unique, look: Look) -> Iterator[Problem]:
 def _no_mark_of(field: n.Field, record: str, index: Index) -> str:
     """Why a field that comes with a record does not tell which one it is; empty where it may."""
     if field.type == "many":
-        return "is a list: no two are compared"
+        return f"'{field.name}' is a list: no two are compared"
     if field is index.status_field(record):
-        return "goes on with its record: it tells no record from another"
+        return f"'{field.name}' goes on with its record: it tells no record from another"
     return ""
 
 

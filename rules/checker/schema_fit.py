@@ -167,7 +167,7 @@ def _after(post: n.Post, index: Index) -> Iterator[Problem]:
                 yield problem("POS03", message, hint, at.after.span)
             return
         if name in chain:
-            message = f"waits in a ring: {' waits for '.join([*chain, name])}"
+            message = f"waits in a ring: {' → '.join([*chain, name])}"
             span = post.after.span if post.after else post.span
             yield problem("POS02", message, "One of them must not wait.", span)
             return
@@ -307,10 +307,11 @@ def _too_long(assign: n.Assign, field: FieldSchema) -> Iterator[Problem]:
 
 def _required(post: n.Post, known: DocumentSchema) -> Iterator[Problem]:
     header, lines = _sides(post, known)
-    sides = ((post.fields, header, ""), (post.line_fields, lines, "each line: "))
-    for assigns, fields, where in sides:
+    sides = ((post.fields, header, False), (post.line_fields, lines, True))
+    for assigns, fields, of_lines in sides:
         given = {a.name for a in assigns}
         missing = [f.name for f in fields if f.required and f.name not in given]
         if missing:
-            message = f"{where}{post.route} needs {', '.join(missing)}"
+            needs = f"{post.route} needs {', '.join(missing)}"
+            message = f"each line: {needs}" if of_lines else needs
             yield problem("POS12", message, f"Add: {missing[0]} = …", post.span)

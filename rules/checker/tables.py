@@ -145,8 +145,9 @@ def _gap(
     rows = offered(cut, open_, action)
     hint = "Name a value in between: no one row can say this case."
     if rows:
-        hint = "Add: " + "\n     ".join(rows[:_SHOWN])
-        hint += f"\n     and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+        added = "\n     ".join(rows[:_SHOWN])
+        more = len(rows) - _SHOWN
+        hint = f"Add: {added}\n     and {more} more" if more > 0 else f"Add: {added}"
     return problem("TAB01", message, hint, table.span)
 
 

@@ -235,8 +235,8 @@ def wrong_types(place: Place) -> Iterator[Problem]:
     found: list[Problem] = []
     kind = infer(place.expr, place.scope, found.append)
     if place.what == "message":
-        said = "in the message: "
-        yield from (replace(p, code="MSG01", message=said + p.message) for p in found[:1])
+        for one in found[:1]:
+            yield replace(one, code="MSG01", message=f"in the message: {one.message}")
         return
     yield from found
     if place.what == "condition" and kind.kind not in {"yesno", "any"}:

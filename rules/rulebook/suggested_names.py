@@ -24,7 +24,7 @@ _TYPED: Final = re.compile(r"[A-Za-z_]\w*$")
 @dataclass(frozen=True, slots=True)
 class Suggested:
     """One word to write: what kind of name it is (blank for a word of the language), and the first
-    line of what it means.
+    line of what it means, mostly with the word itself in front.
     """
 
     label: str
@@ -61,4 +61,4 @@ def _told(one: Suggestion, index: Index, known: Schemas) -> Suggested:
     if one.symbol is None:
         return Suggested(one.label, "", "")
     first = about(one.symbol, index, known).partition("\n")[0]
-    return Suggested(one.label, one.symbol.kind, first.removeprefix(f"{one.label}: "))
+    return Suggested(one.label, one.symbol.kind, first)

@@ -78,11 +78,13 @@ def either(of: Type, default: Type) -> Type:
     return replace(of, level=worst(of.level, default.level), written=found)
 
 
+_VERBS = {"+": "added to", "-": "taken together with", "*": "multiplied by", "/": "divided by"}
+
+
 def impossible(op: str, left: Type, right: Type) -> Misfit:
     """Why nothing comes of two sides."""
-    verbs = {"+": "added to", "-": "taken together with", "*": "multiplied by"}
-    verb, other = verbs.get(op, "divided by"), say_type(right, left)
-    return Misfit(f"{say_type(left, right)} cannot be {verb} {other}", _hint(op, left, right))
+    message = f"{say_type(left, right)} cannot be {_VERBS[op]} {say_type(right, left)}"
+    return Misfit(message, _hint(op, left, right))
 
 
 def fruitless(op: str, left: Type, right: Type, said: str) -> Misfit | None:

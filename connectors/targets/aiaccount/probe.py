@@ -210,14 +210,19 @@ def _permitted(
         return Step(
             STEPS[4], ok=True, words=_WITH_REFUNDS if SALES_REFUND.name in documents else _ALL
         )
-    words = f"{_SALES} may be written. Without “Write expenses” it takes no bills and no payments."
+    words = (
+        "Sales invoices and sales receipts may be written. Without “Write expenses” it takes no"
+        " bills and no payments."
+    )
     hint = "Tick Write expenses on the key if bills are posted."
     return Step(STEPS[4], None, words, hint, "key.bills")
 
 
-_SALES = "Sales invoices and sales receipts"
-_ALL = f"{_SALES}, expense bills and expense payments may be written."
-_WITH_REFUNDS = f"{_SALES}, expense bills, expense payments and sales refunds may be written."
+_ALL = "Sales invoices and sales receipts, expense bills and expense payments may be written."
+_WITH_REFUNDS = (
+    "Sales invoices and sales receipts, expense bills, expense payments and sales refunds may be"
+    " written."
+)
 NO_REFUNDS = "AiAccount takes no refunds in this company, and the rules post some."
 NO_REFUNDS_HINT = "Ask AiAccount to switch refunds on, or enter them there by hand."
 _WRITES = {

@@ -8,7 +8,8 @@ import pytest
 from grammar import nodes as n
 from grammar.parsing.parser import parse
 from portal.languages import choice
-from portal.languages.catalogues import OF_RULES, Catalogue
+from portal.languages.catalogues import Catalogue
+from portal.languages.po_files import OF_RULES
 from portal.languages.speaking import told_of
 from portal.languages.wording import composition
 from rules.phrases.composed import capital, composed, instead, named
