@@ -54,7 +54,7 @@ _READ: Final = select(Hold.id, Hold.lock, Hold.record_id, Hold.cause_id, Hold.op
 
 def _frozen(session: Session, found: Select[*tuple[Any, ...]]) -> tuple[FrozenHold, ...]:
     """These holds with their records, of which no others are read."""
-    hold = aliased(Hold, found.subquery("hold"))
+    hold = aliased(Hold, found.subquery("looked_at"))
     columns = Columns(
         FrozenHold(
             id=of(hold.id),

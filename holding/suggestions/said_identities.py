@@ -56,13 +56,18 @@ def said_identities(
         .limit(len(rows))
         .subquery()
     )
-    query = (
-        select(Hold.cause_id, Version.body)
+    looked_at = (  # and of no more than these the record
+        select(Hold.id, Hold.cause_id, Hold.record_id)
         .join_from(first, Hold, (Hold.cause_id == first.c.id) & HOLD_OPEN)
-        .join(Record, Record.id == Hold.record_id)
-        .join(Version, Version.id == Record.version_id)
         .where(Hold.id >= first.c.since)
-        .order_by(Hold.cause_id, Hold.id.desc())
+        .limit(len(rows) * LOOKED_AT)
+        .subquery()
+    )
+    query = (
+        select(looked_at.c.cause_id, Version.body)
+        .join_from(looked_at, Record, Record.id == looked_at.c.record_id)
+        .join(Version, Version.id == Record.version_id)
+        .order_by(looked_at.c.cause_id, looked_at.c.id.desc())
     )
     keys = {row.cause_id: row.key for row in rows}
     of_party = {row.cause_id for row in rows if row.table in parties}
