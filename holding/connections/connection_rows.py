@@ -5,11 +5,11 @@ Here: reads. Not here: what may be done with a connection (holding/connections/s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, bindparam, case, func, select, text, union_all
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import BigInteger, Select, bindparam, func, select
+from sqlalchemy.orm import Session
 
 from connectors.contract import ConnectionSide
 from holding.audit.events import shown_actor
@@ -26,7 +26,6 @@ from holding.tables import (
     Record,
     Snapshot,
 )
-from holding.words import Sums, added, by_key
 from rules.values.posting_states import PostingState
 
 
@@ -76,22 +75,6 @@ CONNECTION = Columns(
         "key_made_at": "connection_key.made_at",
     },
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One document type that a target is used for: how many are ready and held now, and how many of
-    the latest document days are posted.
-    """
-
-    doc_type: str
-    route: str
-    ready: int
-    ready_money: Sums
-    posted: int
-    posted_money: Sums
-    held: int
-    held_money: Sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,50 +164,6 @@ def one(
     return CONNECTION.first(session.execute(_ONE_OF_SIDE if side else _ONE, given))
 
 
-def endpoints(company_id: int, connection_id: int, since: date) -> Question[tuple[Endpoint, ...]]:
-    """What a target is used for: one line a document type, with what is open and, of the document
-    days from one on, what is posted.
-    """
-    in_own = case((Posting.book.is_(None), Posting.amount))
-    figures = (  # grouped in the order of the indexes that answer it
-        select(Posting.doc_type, Posting.state, Posting.currency, func.count().label("postings"))
-        .add_columns(func.sum(Posting.book).label("book"), func.sum(in_own).label("minor"))
-        .where(Posting.connection_id == connection_id)
-        .group_by(Posting.doc_type, Posting.state, Posting.currency)
-    )
-    each = union_all(
-        figures.where(text(f"posting.{Posting.OPEN}")),
-        figures.where(text(f"posting.{Posting.BOOKED}"), Posting.doc_date >= since),
-    ).subquery()
-    other = aliased(Posting)
-    route = select(other.route).where(
-        other.company_id == company_id,
-        other.connection_id == connection_id,
-        other.doc_type == each.c.doc_type,
-    )
-    newest = route.order_by(other.doc_date.desc()).limit(1).scalar_subquery().label("route")
-    rows = yield select(each, newest).order_by(each.c.doc_type, each.c.state)
-    found: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        line = found.setdefault(row.doc_type, {"route": row.route})
-        group = _GROUPS.get(row.state)
-        if group:
-            line[group] = line.get(group, 0) + row.postings
-            both = [(None, "", row.book), (None, row.currency, row.minor)]
-            row_money = by_key(both).get(None, {})
-            money = f"{group}_money"
-            line[money] = added([line.get(money, {}), row_money])
-    return tuple(
-        Endpoint(
-            doc_type=doc_type,
-            route=line["route"],
-            **{name: line.get(name, 0) for name in _GROUPS.values()},
-            **{f"{name}_money": line.get(f"{name}_money", {}) for name in _GROUPS.values()},
-        )
-        for doc_type, line in found.items()
-    )
-
-
 def queue(connection_id: int, limit: int = 10) -> Question[tuple[Queued, ...]]:
     """What waits to be sent, in the order in which it goes; a daily route waits for its run."""
     rows = yield (
@@ -291,15 +230,6 @@ def told(company_id: int, connection_id: int, limit: int = 8) -> Question[tuple[
         )
         for row in rows
     )
-
-
-_GROUPS = {
-    "ready": "ready",
-    "posted": "posted",
-    "held": "held",
-    "failed": "held",
-    "uncertain": "held",
-}
 
 
 def _columns() -> Select[Any]:

@@ -26,7 +26,7 @@ from holding.mappings.entries import (
     unmapped,
 )
 from holding.mappings.entry_changes import Fixed, Wanted, change, conflict
-from holding.mappings.entry_history import stays, users
+from holding.mappings.entry_history import NOBODY, stays, users
 from holding.mappings.preview import Preview, Stay, active_program, preview
 from holding.refusal import Refusal
 from holding.store.together import Question, answer
@@ -206,7 +206,7 @@ def remove(
 def needed(session: Session, wanted: Wanted) -> Refusal | None:
     """Why an entry stays: the records that used it, or those on hold for this key."""
     table, key = wanted.table, wanted.key
-    used = users(session, table.company_id, table.name, key).get(wanted.since, 0)
+    used = users(session, table.company_id, table.name, key).get(wanted.since, NOBODY)
     if refusal := stays(used, wanted.said):
         return refusal
     judge = active_program(session, table.company_id)

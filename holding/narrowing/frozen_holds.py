@@ -7,9 +7,10 @@ Here: those holds, as they were then. Not here: the filter (filters.py), the act
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, aliased
 
 from holding.exceptions.bulk_acts import MOST
 from holding.store import bulk
@@ -36,37 +37,40 @@ class FrozenHold:
     code: str
 
 
-HOLD = Columns(
-    FrozenHold(
-        id=of(Hold.id),
-        lock=of(Hold.lock),
-        version_id=of(Record.version_id),
-        record_id=of(Record.id),
-        number=of(Record.number),
-        party=of(Record.party),
-        amount=of(Record.amount),
-        currency=of(Record.currency),
-        cause=of(Cause.label),
-        opened_at=of(Hold.opened_at),
-        code=of(Hold.code),
-    ),
-    {"cause": "cause.label"},
-)
-_HOLDS = (
-    HOLD.select().join(Record, Record.id == Hold.record_id).join(Cause, Cause.id == Hold.cause_id)
-)
-
-
 def rows(session: Session, company_id: int, wanted: Filter) -> tuple[FrozenHold, ...]:
     """What a filter finds, oldest first; one more than an act takes says that there are more."""
-    oldest = (Hold.opened_at, Hold.id)
-    first = select(Hold.id).where(*terms(company_id, wanted)).order_by(*oldest).limit(MOST + 1)
-    query = _HOLDS.where(Hold.id.in_(first)).order_by(*oldest)  # records of these alone are read
-    return HOLD.each(session.execute(query))
+    found = _READ.where(*terms(company_id, wanted))
+    return _frozen(session, found.order_by(Hold.opened_at, Hold.id).limit(MOST + 1))
 
 
 def these(session: Session, company_id: int, ids: Sequence[int]) -> tuple[FrozenHold, ...]:
     """The open ones of these holds."""
     mine = (Hold.company_id == company_id, HOLD_OPEN, bulk.among(Hold.id, ids))
-    query = _HOLDS.where(*mine).order_by(Hold.opened_at, Hold.id)
-    return HOLD.each(session.execute(query))
+    return _frozen(session, _READ.where(*mine))
+
+
+_READ: Final = select(Hold.id, Hold.lock, Hold.record_id, Hold.cause_id, Hold.opened_at, Hold.code)
+
+
+def _frozen(session: Session, found: Select[*tuple[Any, ...]]) -> tuple[FrozenHold, ...]:
+    """These holds with their records, of which no others are read."""
+    hold = aliased(Hold, found.subquery("looked_at"))
+    columns = Columns(
+        FrozenHold(
+            id=of(hold.id),
+            lock=of(hold.lock),
+            version_id=of(Record.version_id),
+            record_id=of(Record.id),
+            number=of(Record.number),
+            party=of(Record.party),
+            amount=of(Record.amount),
+            currency=of(Record.currency),
+            cause=of(Cause.label),
+            opened_at=of(hold.opened_at),
+            code=of(hold.code),
+        ),
+        {"cause": "cause.label"},
+    )
+    query = columns.select().join(Record, Record.id == hold.record_id)
+    query = query.join(Cause, Cause.id == hold.cause_id).order_by(hold.opened_at, hold.id)
+    return columns.each(session.execute(query))

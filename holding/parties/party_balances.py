@@ -10,11 +10,10 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import func, select, text
+from sqlalchemy import case, func, select, text
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from holding.store.sums import of_posting
 from holding.tables import Connection, Posting
 from holding.words import Sums, added, by_key
 
@@ -41,28 +40,28 @@ def owed(
     session: Session, company_id: int, parties: Sequence[str], today: date
 ) -> tuple[Owed, ...]:
     """Each party by the dates of its documents."""
-    currency, minor = of_posting()
-    query = (
-        select(
-            Posting.party,
-            Connection.connector,
-            Posting.doc_type,
-            Posting.doc_date,
-            currency,
-            func.sum(minor).label("minor"),
-        )
-        .join(Connection, Connection.id == Posting.connection_id)
+    place = (Posting.party, Posting.connection_id, Posting.doc_type, Posting.doc_date)
+    foreign = case((Posting.book.is_(None), Posting.amount))
+    summed = (  # in the order of an index that has all of it: a party may have many thousands
+        select(*place, Posting.currency, func.sum(Posting.book).label("book"))
+        .add_columns(func.sum(foreign).label("amount"))
         .where(Posting.company_id == company_id, text(f"posting.{Posting.POSTED}"))
         .where(Posting.party.in_(parties))
-        .group_by(Posting.party, Connection.connector, Posting.doc_type, Posting.doc_date, currency)
+        .group_by(*place, Posting.currency)
+        .subquery()
+    )
+    query = select(summed, Connection.connector).join(
+        Connection, Connection.id == summed.c.connection_id
     )
     rows = [
         (
             (row.party, _age(row.doc_date, today)),
-            row.currency,
-            _sign(row.connector, row.doc_type) * int(row.minor or 0),
+            currency,
+            _sign(row.connector, row.doc_type) * int(minor),
         )
         for row in session.execute(query)
+        for currency, minor in (("", row.book), (row.currency, row.amount))
+        if minor is not None
     ]
     sums = by_key(rows)
     return tuple(_owed(one, [sums.get((one, at), {}) for at in range(4)]) for one in parties)

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import BigInteger, Select, cast, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from connectors import registry
@@ -34,9 +34,11 @@ from holding.tables import (
 )
 from holding.tables.row_states import ListKind
 from holding.words import plural
-from rules.comparison.preflight import LISTS, references
+from rules.comparison.preflight import LISTS, Reference, references
 
 TOLD: Final = frozenset({*LISTS.values(), ITEM})
+LATEST: Final = 500
+"""In so many of the newest documents of a target it is looked which codes it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,9 @@ class ListSource:
 
     `read_at`: when the target told them last; `file`: the list that somebody gave in; `posted`: so
     many values of the mappings were posted with already, which counts where there is no list;
-    `old`: the target should have been read since, by the plan of its connection; `unpaid`: it is of
-    documents that are to be paid.
+    `more`: in older documents nobody looked, so it may be more of them; `old`: the target should
+    have been read since, by the plan of its connection; `unpaid`: it is of documents that are to be
+    paid.
     """
 
     target: str
@@ -55,6 +58,7 @@ class ListSource:
     read_at: datetime | None = None
     file: ListStanding | None = None
     posted: int = 0
+    more: bool = False
     old: bool = False
     unpaid: bool = False
 
@@ -73,6 +77,8 @@ class ListSource:
         if self.unpaid:
             return f"no list of {self.kind}s; payments are not compared with what is left to pay"
         known = plural(self.posted, "code is", "codes are")
+        if self.more:
+            return f"no list of {self.kind}s; at least {known} known from what was posted"
         return f"no list of {self.kind}s; {known} known from what was posted"
 
 
@@ -90,8 +96,8 @@ def list_sources(
     asked, telling = page.ask(_targets(company_id)), page.ask(_told(company_id))
     stand = page.ask(list_files.asked_standings(company_id))
     of_targets = page.ask(list_turns.asked_of_targets(company_id))
-    asking = page.ask(_posted(session, company_id))
-    targets, posted = asked.value, asking.value
+    targets = asked.value
+    posted = page.ask(_posted(session, company_id, targets)).value
     files = {(one.connection_id, one.kind): one for one in stand.value}
     found: list[ListSource] = []
     for target in targets:
@@ -106,7 +112,7 @@ def list_sources(
                 else any(one.kind == noun for one in told)
             ):
                 continue
-            count = len(posted.get((target.name, kind), ()))
+            values = posted.of(target.name, kind)
             entries = file.entries if file else 0
             reading = readings.get(kind)
             old = bool(now and reading and reading.is_old(target.settings, now))
@@ -118,7 +124,8 @@ def list_sources(
                     entries,
                     read_at,
                     file,
-                    posted=count,
+                    posted=len(values),
+                    more=posted.more(target.name),
                     old=old,
                     unpaid=kind.unpaid,
                 )
@@ -171,30 +178,56 @@ def _told(company_id: int) -> Question[dict[int, list[ListSource]]]:
     return found
 
 
-def _posted(
-    session: Session, company_id: int
-) -> Question[dict[tuple[str, ListKind], frozenset[str]]]:
-    """Target and kind -> the values with which something was posted there."""
+@dataclass(frozen=True, slots=True)
+class _Posted:
+    """What the newest documents of each target were posted with: (target, table, value, whether
+    there are more documents), and which tables are for which kind of code.
+    """
+
+    rows: Sequence[Any]
+    uses: Sequence[Reference]
+
+    def of(self, target: str, kind: ListKind) -> frozenset[str]:
+        """The values of a kind."""
+        tables = {
+            table
+            for one in self.uses
+            if one.target == target and one.kind == kind
+            for table in one.tables
+        }
+        return frozenset(
+            row.value for row in self.rows if row.target == target and row.name in tables
+        )
+
+    def more(self, target: str) -> bool:
+        """Whether it has documents that nobody looked at."""
+        return any(row.documents > LATEST for row in self.rows if row.target == target)
+
+
+def _posted(session: Session, company_id: int, targets: Sequence[Any]) -> Question[_Posted]:
+    """The values with which the newest documents of each target were posted there."""
     judge = active_program(session, company_id)
     uses = references(judge.ruleset, schemas()) if judge else ()
-    found = yield (
-        select(MappingTable.name, MappingEntry.value, Connection.name.label("target"))
+    each = [_of_newest(target.id, target.name) for target in targets]
+    rows = (yield union_all(*each)).all() if each else ()
+    return _Posted(rows, uses)
+
+
+def _of_newest(connection_id: int, name: str) -> Select[Any]:
+    """Of one target: the newest of its documents are found in an index."""
+    newest = (
+        select(Posting.id)
+        .where(Posting.connection_id == connection_id, Posting.posted_at.is_not(None))
+        .order_by(Posting.posted_at.desc())
+    )
+    documents, looked_at = newest.limit(LATEST + 1).subquery(), newest.limit(LATEST).subquery()
+    count = select(func.count()).select_from(documents).scalar_subquery()
+    return (
+        select(MappingTable.name, MappingEntry.value, literal(name).label("target"))
+        .add_columns(cast(count, BigInteger).label("documents"))
         .join(MappingEntry, MappingEntry.table_id == MappingTable.id)
         .join(PostingUse, PostingUse.entry_id == MappingEntry.id)
-        .join(Posting, Posting.id == PostingUse.posting_id)
-        .join(Connection, Connection.id == Posting.connection_id)
-        .where(MappingTable.company_id == company_id, MappingTable.kind == "map")
-        .where(Posting.posted_at.is_not(None), MappingEntry.value.is_not(None))
+        .join(looked_at, looked_at.c.id == PostingUse.posting_id)
+        .where(MappingTable.kind == "map", MappingEntry.value.is_not(None))
         .distinct()
     )
-    rows = found.all()
-    return {
-        (target, kind): frozenset(
-            row.value
-            for row in rows
-            for one in uses
-            if row.target == target == one.target and one.kind == kind and row.name in one.tables
-        )
-        for target in {row.target for row in rows}
-        for kind in ListKind
-    }

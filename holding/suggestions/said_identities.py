@@ -48,15 +48,26 @@ def said_identities(
         .correlate(Cause)
         .subquery()
     )
-    since = select(func.min(last.c.id)).scalar_subquery()
-    query = (
-        select(Hold.cause_id, Version.body)
-        .join_from(Cause, Hold, (Hold.cause_id == Cause.id) & HOLD_OPEN & (Hold.id >= since))
-        .join(Record, Record.id == Hold.record_id)
-        .join(Version, Version.id == Record.version_id)
+    # first since which hold of each cause, once: PostgreSQL asks it again of every hold otherwise
+    first = (
+        select(Cause.id, select(func.min(last.c.id)).scalar_subquery().label("since"))
         .where(Cause.company_id == company_id)
         .where(bulk.among(Cause.id, [row.cause_id for row in rows]))
-        .order_by(Hold.cause_id, Hold.id.desc())
+        .limit(len(rows))
+        .subquery()
+    )
+    looked_at = (  # and of no more than these the record
+        select(Hold.id, Hold.cause_id, Hold.record_id)
+        .join_from(first, Hold, (Hold.cause_id == first.c.id) & HOLD_OPEN)
+        .where(Hold.id >= first.c.since)
+        .limit(len(rows) * LOOKED_AT)
+        .subquery()
+    )
+    query = (
+        select(looked_at.c.cause_id, Version.body)
+        .join_from(looked_at, Record, Record.id == looked_at.c.record_id)
+        .join(Version, Version.id == Record.version_id)
+        .order_by(looked_at.c.cause_id, looked_at.c.id.desc())
     )
     keys = {row.cause_id: row.key for row in rows}
     of_party = {row.cause_id for row in rows if row.table in parties}

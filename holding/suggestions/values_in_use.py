@@ -6,7 +6,7 @@ Here: both, of many values at once. Not here: what a value could be chosen for (
 from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
 from holding.store import bulk
@@ -24,15 +24,18 @@ def accepted(session: Session, table: MappingTable, values: Collection[str]) -> 
 
 def asked_accepted(table: MappingTable, values: Collection[str]) -> Question[set[str]]:
     """The same, asked with other questions."""
-    query = (
-        select(MappingEntry.value)
-        .join(PostingUse, PostingUse.entry_id == MappingEntry.id)
+    # of each entry only until one is found: of its uses there may be millions
+    posted = (
+        select(literal(1))
+        .select_from(PostingUse)
         .join(Posting, Posting.id == PostingUse.posting_id)
-        .where(MappingEntry.table_id == table.id, Posting.posted_at.is_not(None))
-        .where(bulk.among(MappingEntry.value, list(values)))
-        .distinct()
+        .where(PostingUse.entry_id == MappingEntry.id, Posting.posted_at.is_not(None))
+        .limit(1)
+        .correlate(MappingEntry)
+        .scalar_subquery()
     )
-    return set((yield query).scalars())
+    mine = (MappingEntry.table_id == table.id, bulk.among(MappingEntry.value, list(values)))
+    return set((yield select(MappingEntry.value).where(*mine, posted == 1)).scalars())
 
 
 def keys_of(

@@ -53,6 +53,7 @@ ACTIONS = ("create", *CHANGES)
 FIGURES = ("state", "currency", "book", "amount")  # what sums of documents are made of
 TARGET_DAY = ("connection_id", "doc_type", "doc_date")
 BOOKED_DAY = ("connection_id", "doc_date", "doc_type")
+PARTY_SUMS = ("connection_id", "doc_type", "doc_date", "currency", "book", "amount")
 READING_KINDS = ("standing", "alike")
 
 
@@ -83,7 +84,7 @@ class Posting(Work, Base):
         partial("ix_posting_lease", "lease_until", where=LEASED),
         partial("ix_posting_open", "company_id", "state", *TARGET_DAY, where=OPEN),
         partial("ix_posting_late", "company_id", "finished_at", "id", "state", where=LATE),
-        partial("ix_posting_party", "company_id", "party", where=POSTED),
+        partial("ix_posting_party", "company_id", "party", *PARTY_SUMS, where=POSTED),
         partial("ix_posting_left_out", "company_id", "id", where=LEFT_OUT),
         partial("ix_posting_standing", "connection_id", "doc_type", *FIGURES, where=OPEN),
         partial("ix_posting_booked", *BOOKED_DAY, *FIGURES, "action", where=BOOKED),

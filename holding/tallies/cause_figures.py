@@ -5,7 +5,7 @@ tally, figures by any other question (tally_figures.py).
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from heapq import nsmallest
 
 from holding.tallies.shapes import Look
@@ -13,20 +13,20 @@ from holding.tallies.tally_figures import Figure, Tallied, money_of
 
 
 def worst_causes(
-    rows: Iterable[Tallied],
+    rows: Iterable[Sequence[Tallied]],
     asked: Callable[[Look], bool],
     most: int,
     after: tuple[int, int] | None = None,
 ) -> tuple[dict[int, Figure], int]:
     """Causes with the records that have a hold which is asked for, most money of the books first,
     then by id: as many, behind the money and id of one where that is given; and how many there are
-    in all. Of rows of causes, of which many have one shape: each is looked at once.
+    in all. Of rows of causes, those of one shape together.
     """
     records: dict[int, int] = defaultdict(int)
     book: dict[int, int] = defaultdict(int)
     found = []
-    for alike in _by_shape(rows):
-        looks = [look for look in alike[0].shape.looks if asked(look)]
+    for alike in rows:
+        looks = [look for look in alike[0].shape.looks if asked(look)] if alike else []
         if looks:
             found.append((alike, looks))
             _count(alike, looks, records, book)
@@ -41,12 +41,19 @@ def worst_causes(
     return {key: one.whole() for key, one in top.items()}, len(every)
 
 
-def _by_shape(rows: Iterable[Tallied]) -> Iterable[list[Tallied]]:
-    """Those of one shape together; it is known by its place in memory: `shape` makes each once."""
+def by_shape(rows: Iterable[Tallied]) -> Sequence[Sequence[Tallied]]:
+    """Those of one shape together, so that each shape is looked at once: many causes have the same.
+    It is known by its place in memory: `shape` makes each once.
+    """
     found: dict[int, list[Tallied]] = defaultdict(list)
     for one in rows:
         found[id(one.shape)].append(one)
-    return found.values()
+    return tuple(found.values())
+
+
+def of_these(rows: Iterable[Sequence[Tallied]], causes: Container[int]) -> list[Tallied]:
+    """Those of some causes, whatever their shape."""
+    return [one for alike in rows for one in alike if one.cause_id in causes]
 
 
 def _count(

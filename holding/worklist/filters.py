@@ -17,7 +17,7 @@ from holding.exceptions.bulk_acts import MOST
 from holding.parties import party_names
 from holding.tables import Cause, Company, Hold, Posting, Record, Team, TeamMember
 from holding.tables.decisions import HOLD_OPEN
-from holding.tallies import band_terms, tally_figures
+from holding.tallies import band_terms, cause_figures, tally_figures
 from holding.tallies.folding import HELD, WHOLE_RECORD
 from holding.tallies.shapes import Look
 from holding.tallies.tally_figures import Tallied
@@ -168,13 +168,13 @@ class Tabs:
 @dataclass(frozen=True, slots=True)
 class Held:
     """All open holds of a company as one page needs them: the tally of records and that of causes,
-    the names of teams, and in which of them the person is. `uncertain`: postings whose result is
-    not known. `of`: the filter whose holds alone are counted, if any; `more`: it finds more;
-    `whole`: all holds are there that its text and customers find, whatever else it asks for.
+    by shape, the names of teams, and in which of them the person is. `uncertain`: postings whose
+    result is not known. `of`: the filter whose holds alone are counted, if any; `more`: it finds
+    more; `whole`: all holds are there that its text and customers find, whatever else it asks for.
     """
 
     rows: Sequence[Tallied]
-    causes: Sequence[Tallied]
+    causes: Sequence[Sequence[Tallied]]
     teams: Mapping[int, str]
     own_teams: frozenset[int]
     uncertain: int
@@ -191,7 +191,7 @@ def held(session: Session, company_id: int, person_id: int | None, *, fine: bool
     tally = tally_figures.all_of(session, company_id, fine=fine)
     return Held(
         rows=[one for one in tally if one.cause_id == WHOLE_RECORD],
-        causes=[one for one in tally if one.cause_id != WHOLE_RECORD],
+        causes=cause_figures.by_shape(one for one in tally if one.cause_id != WHOLE_RECORD),
         teams={row.team_id: row.name for row in rows if row.team_id is not None},
         own_teams=frozenset(row.team_id for row in rows if row.own is not None),
         uncertain=rows[0].uncertain if rows else 0,
@@ -276,7 +276,7 @@ def counted(session: Session, company_id: int, wanted: Filter, found: Held) -> H
         return one_by_one(session, company_id, wanted, found)
     if not wanted.causes:
         return found
-    return replace(found, rows=[one for one in found.causes if one.cause_id in wanted.causes])
+    return replace(found, rows=cause_figures.of_these(found.causes, wanted.causes))
 
 
 def one_by_one(session: Session, company_id: int, wanted: Filter, found: Held) -> Held:
@@ -296,7 +296,7 @@ def one_by_one(session: Session, company_id: int, wanted: Filter, found: Held) -
     return replace(
         found,
         rows=[one for one in each if one.cause_id == WHOLE_RECORD],
-        causes=[one for one in each if one.cause_id != WHOLE_RECORD],
+        causes=cause_figures.by_shape(one for one in each if one.cause_id != WHOLE_RECORD),
         of=wanted,
         more=more,
         whole=not many,

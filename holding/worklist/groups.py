@@ -199,7 +199,7 @@ def _page(
     """Cause -> the records that it blocks, one more than a page has; and how many there are."""
     rows = held.causes
     if wanted.causes:
-        rows = [one for one in rows if one.cause_id in wanted.causes]
+        rows = [[one for one in alike if one.cause_id in wanted.causes] for alike in rows]
     asked = filters.asked(held, wanted)
     return cause_figures.worst_causes(rows, asked, GROUPS_A_PAGE + 1, after)
 

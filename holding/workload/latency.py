@@ -14,6 +14,7 @@ from typing import Final
 
 from sqlalchemy import Select, bindparam, exists, func, select
 
+from holding.store.time_spans import seconds_between
 from holding.store.together import Question
 from holding.tables import Attempt, Hold, Posting, Record, Request, Run, Version
 from holding.tables.columns import Moment
@@ -45,11 +46,11 @@ def latency(company_id: int, now: datetime) -> Question[Latency]:
 def each(company_id: int, now: datetime) -> Question[list[float]]:
     """Seconds that each record took, until the last of its documents was posted."""
     rows = yield _each(company_id).params({_SINCE.key: now - WINDOW})
-    return [max(0.0, (posted - came).total_seconds()) for _, came, posted in rows if posted]
+    return [max(0.0, seconds) for _, seconds in rows]
 
 
 @lru_cache(maxsize=256)
-def _each(company_id: int) -> Select[int, datetime, datetime | None]:
+def _each(company_id: int) -> Select[int, float]:
     newest = (
         select(Record.id)
         .where(Record.company_id == company_id, Record.seen_at > _SINCE)
@@ -64,7 +65,9 @@ def _each(company_id: int) -> Select[int, datetime, datetime | None]:
         Run.kind != AT_ONCE,
     )
     return (
-        select(Posting.record_id, func.min(Version.at), func.max(Posting.posted_at))
+        select(
+            Posting.record_id, seconds_between(func.min(Version.at), func.max(Posting.posted_at))
+        )
         .join(newest, newest.c.id == Posting.record_id)
         .join(Version, Version.id == Posting.version_id)
         .where(Posting.posted_at.is_not(None), Posting.posted_push_id.is_not(None))

@@ -7,6 +7,7 @@ every other page of the application the first one that a link leads to, read by 
 may. Not here: how a month is copied (page_rows.py).
 """
 
+import gc
 import gzip
 import re
 import time
@@ -227,6 +228,7 @@ def _readers(found: "Shop") -> list["FlaskClient"]:
     place = found.place
     app = create_app(place.database, place.clock, place.settings)
     read_first(app)  # as the portal does at its start
+    gc.freeze()  # and as its server does (portal/web/serving.py)
     words = {one.role: (one.email, word) for one, word in found.settled.passwords.items()}
     return [_signed_in(app.test_client(), *words[role]) for role in ROLES]
 

@@ -1,9 +1,9 @@
 """Rows for the bench of pages: a month of a sample shop, copied until it is as large as asked.
 
-Here: copies of records with their documents, sendings, holds, causes, runs and the event of their
-arrival, each with numbers of its own. Versions, evaluations and other events are not copied: pages
-read them by the key of one record, and a copy leads to those of its original. Not here: what is
-measured (page_bench.py).
+Here: copies of records with their documents, what was used for these, sendings, holds, causes, runs
+and the event of their arrival, each with numbers of its own. Versions, evaluations and other events
+are not copied: pages read them by the key of one record, and a copy leads to those of its original.
+Not here: what is measured (page_bench.py).
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 MONTHS: Final = 36  # so far back the copies reach
 COPIES_A_CAUSE: Final = 9  # then a cause has about 43 holds, and a million records 2,300 causes
 COPIED: Final = tuple(one.__tablename__ for one in (Cause, Run, Record, Posting, Push, Hold, Event))
-ROW_NUMBERS: Final = ("family", "push_id", "posted_push_id")  # of copied rows, by no foreign key
+USES: Final = "posting_use"  # the only one of these tables that has no numbers of its own
+ROW_NUMBERS: Final = (
+    "family",
+    "posting_id",
+    "push_id",
+    "posted_push_id",
+)  # of copied rows, by no foreign key
 OWN: Final = ("number", "external_id", "key", "value", "label")  # texts that a copy has for itself
 DAYS: Final = ("doc_date", "day")
 MOMENTS: Final = ("at", "seen_at", "sent_at", "posted_at", "made_at", "ended_at")
@@ -32,6 +38,7 @@ WITHOUT_HOLD: Final = {
     "record": "id",
     "posting": "record_id",
     "push": "posting_id",
+    USES: "posting_id",
     "event": "record_id",
 }
 """By which column a row is one of those that nothing keeps back."""
@@ -63,7 +70,7 @@ def grow(session: "DatabaseSession", company_id: int, records: int, holds: int) 
     lasts = [f"SELECT coalesce(max(id), 0) FROM {name}" for name in COPIED]  # noqa: S608 - ours
     stride = 1 + max(run(last).scalar_one() for last in lasts)
     with _without_triggers(session):
-        for name in COPIED:
+        for name in (*COPIED, USES):
             run(_copies(session, name, company_id, held, stride))
     run("DELETE FROM tally_mark")  # made by triggers where those were not left out
     run(
@@ -101,7 +108,9 @@ def _copies(session: "DatabaseSession", name: str, company_id: int, held: int, s
         for column, leads_to in columns.items()
     )
     names = ", ".join(map(dialect.identifier_preparer.quote, columns))
-    chosen = f"SELECT {values} FROM {name} t, copy WHERE {_chosen(name, company_id, held)}"  # noqa: S608 - ours
+    # SQLite takes the tables of a cross join in their order: copy by copy all numbers only grow
+    chosen = f"SELECT {values} FROM copy CROSS JOIN {name} t"  # noqa: S608 - ours
+    chosen = f"{chosen} WHERE {_chosen(name, company_id, held)}"
     return f"INSERT INTO {name} ({names}) {chosen}"
 
 
@@ -117,7 +126,7 @@ def _chosen(name: str, company_id: int, held: int) -> str:
     if name == "event":
         mine = f"{mine} AND t.act = 'record.received'"
     waiting = f"SELECT record_id FROM hold WHERE company_id = {company_id} AND {Hold.OPEN}"  # noqa: S608 - ours
-    if name == "push":
+    if name in {"push", USES}:
         mine = f"t.posting_id IN (SELECT id FROM posting WHERE company_id = {company_id})"  # noqa: S608 - ours
         waiting = f"SELECT id FROM posting WHERE record_id IN ({waiting})"  # noqa: S608 - ours
     return f"{mine} AND (k < {held} OR t.{WITHOUT_HOLD[name]} NOT IN ({waiting}))"

@@ -290,7 +290,8 @@ def _form(
         key=key,
         changes=changes,
         stands=[
-            (one, entry_history.stays(used.get(one.since or fixes.ALWAYS, 0))) for one in in_force
+            (one, entry_history.stays(used.get(one.since or fixes.ALWAYS, entry_history.NOBODY)))
+            for one in in_force
         ],
         back=back,
         typed=typed,

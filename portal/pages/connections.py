@@ -28,6 +28,7 @@ from holding.runs import date_ranges, range_counts, run_history, schedules
 from holding.runtime import doorbell
 from holding.store.together import Answer, Together, answer
 from holding.words import plural
+from holding.workload.endpoint_figures import Endpoint, endpoints
 from portal.pages import intake
 from portal.web import forms, fragments, rule_checks, security, store, target_status
 from portal.web.filters import kind_of, today
@@ -244,7 +245,8 @@ def shown(row: queries.ConnectionRow) -> dict[str, object]:
     asked: dict[str, Answer[object]] = {"told": page.ask(queries.told(company, row.id))}
     first = today() - timedelta(days=30)
     if target:
-        asked["lines"] = page.ask(queries.endpoints(company, row.id, first))
+        types = target_status.document_types(row.connector)
+        asked["lines"] = page.ask(endpoints(company, row.id, types, first))
         asked["nights"] = page.ask(schedules.of_target(company, row.name, row.connector))
         asked["runs"] = page.ask(run_history.of_connection(company, row.id))
         asked["queue"] = page.ask(queries.queue(row.id))
@@ -252,9 +254,7 @@ def shown(row: queries.ConnectionRow) -> dict[str, object]:
         asked["lists"] = page.ask(list_turns.asked_of_target(row.id))
         asked["recounted"] = page.ask(unit_changes.of_connection(row.id, company))
     each = {name: one.value for name, one in asked.items()}
-    found = {
-        line.doc_type: line for line in cast(Sequence[queries.Endpoint], each.get("lines", ()))
-    }
+    found = {line.doc_type: line for line in cast(Sequence[Endpoint], each.get("lines", ()))}
     return {
         **dict.fromkeys(("runs", "queue", "snapshots", "lists", "recounted"), ()),
         "nights": {},

@@ -5,7 +5,7 @@ since when they hold (holding/worklist), counting and drafting (holding/rulesets
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -25,10 +25,11 @@ from portal.languages.choice import told
 from portal.web import filters, forms, fragments, frame, rule_checks, security, store
 from rules.rulebook import hold_entries
 from rules.rulebook.book import Book, Entry, Section, with_backtest
-from rules.rulebook.rendering import lacking, markdown
+from rules.rulebook.rendering import MOST_TESTS, lacking, markdown
 
 NONE = "none recorded"
 LONGEST: Final = 100  # letters of what is looked for in the book
+RULES_A_PAGE: Final = 70
 hold_entries.require_all()
 pages = Blueprint("rulebook", __name__, url_prefix="/c/<co>/rules")
 
@@ -46,7 +47,8 @@ def show() -> Response:
         version=version,
         book=book,
         asked=asked,
-        sections=_found(book, asked) if asked else book.sections,
+        MOST_TESTS=MOST_TESTS,
+        **_paged(_found(book, asked) if asked else book.sections, asked),
         history=queries.history(session, g.company.id, version.no),
         later=later_findings(session, version),
         lacking=lacking(book),
@@ -55,6 +57,29 @@ def show() -> Response:
         returned=comments.returned_to(session, g.actor),
         waiting=_waiting(),
     )
+
+
+def _paged(sections: Sequence[Section], asked: str) -> dict[str, object]:
+    """Some rules of these topics, with the page on which each topic begins; a topic without rules
+    is where its rules would be.
+    """
+    each = [(at, entry) for at, section in enumerate(sections) for entry in section.entries]
+    part = forms.part(each, RULES_A_PAGE, forms.whole(request.args.get("row")))
+    starts, before = {}, 0
+    for section in sections:
+        starts[section.topic] = min(before, max(0, len(each) - 1)) // RULES_A_PAGE * RULES_A_PAGE
+        before += len(section.entries)
+    mine = {at: [one for place, one in part.rows if place == at] for at, _ in enumerate(sections)}
+    shown = [
+        (section, mine[at])
+        for at, section in enumerate(sections)
+        if mine[at] or (not section.entries and starts[section.topic] == part.start)
+    ]
+
+    def place(row: int) -> str:
+        return url_for("rulebook.show", co=g.company.code, q=asked or None, row=row or None)
+
+    return {"sections": sections, "shown": shown, "part": part, "starts": starts, "place": place}
 
 
 def _waiting() -> change_list.ListedChange | None:

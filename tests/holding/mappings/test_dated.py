@@ -3,20 +3,28 @@
 from datetime import date
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, insert, select, update
 
 from holding.mappings import entry_history, fixes, mapping_lists
 from holding.mappings import preview as mappings_preview
 from holding.mappings.changed_world import with_value
 from holding.mappings.entries import Parsed
-from holding.mappings.entry_history import Change
+from holding.mappings.entry_history import Change, Used
 from holding.mappings.fixes import Fixed
 from holding.mappings.preview import Preview
 from holding.mappings.reclassification import contradictions, saved_change
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.store.together import answer
-from holding.tables import Company, Event, Posting, RouteStop
+from holding.tables import (
+    Company,
+    Event,
+    MappingEntry,
+    MappingTable,
+    Posting,
+    PostingUse,
+    RouteStop,
+)
 from holding.tables.rules import ALWAYS
 from rules.facts.world import Entry, Later, World
 from tests.holding.evaluation.test_safety import limit
@@ -188,7 +196,7 @@ def test_the_history_has_each_change_with_who_when_why_and_who_used_it(shop: Sho
     shop.judge()
     fix(shop, "debtor", "C-77", "Devi", since=TURN, reason="misspelt")
     told = [
-        (one.value, one.before, one.since, one.by, one.reason, one.used, one.in_force)
+        (one.value, one.before, one.since, one.by, one.reason, one.used.records, one.in_force)
         for one in history(shop)
     ]
     assert told == [
@@ -202,6 +210,45 @@ def test_the_history_has_each_change_with_who_when_why_and_who_used_it(shop: Sho
         others = entry_history.history(shop.company.id + 1, "debtor", "C-77")
         assert answer(session, others) == ()
         assert entry_history.users(session, shop.company.id + 1, "debtor", "C-77") == {}
+
+
+def test_of_many_documents_only_the_first_are_looked_at(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entry_history, "MOST", 2)
+    assert history(shop)[0].used == Used(2)
+    shop.receive(order("NS-3"))
+    shop.judge()
+    assert history(shop)[0].used == Used(2, more=True)
+    with shop.database.read() as session:
+        users = entry_history.users(session, shop.company.id, "debtor", "C-77")
+    assert users == {ALWAYS: Used(2, more=True)}
+    said = refused(remove(shop, "C-77"))
+    assert said.endswith("because more than 2 records used it."), said
+    fix(shop, "debtor", "C-77", "Chong", since=TURN)
+    shop.judge()  # those of the day and later use the new one instead
+    assert [one.used for one in history(shop)] == [Used(2), Used(1)]
+
+
+def test_a_record_counts_once_however_many_of_its_documents_used_an_entry(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with shop.database.write() as session:
+        [entry] = session.scalars(
+            select(MappingEntry.id)
+            .join(MappingTable)
+            .where(MappingTable.name == "debtor", MappingEntry.key == "C-77")
+        )
+        first = session.scalars(select(Posting).order_by(Posting.id)).first()
+        assert first is not None
+        again = {c.name: getattr(first, c.name) for c in Posting.__table__.c}
+        del again["id"]
+        session.execute(insert(Posting).values(again | {"seq": 9, "number": "X"}))
+        other = session.scalar(select(func.max(Posting.id)))
+        session.execute(insert(PostingUse).values(entry_id=entry, posting_id=other))
+    assert history(shop)[0].used == Used(2)
+    monkeypatch.setattr(entry_history, "MOST", 2)
+    assert history(shop)[0].used == Used(1, more=True), "there are two: more than one"
 
 
 def test_the_list_of_a_table_has_every_day_of_a_key_and_goes_on_after_it(shop: Shop) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from holding.code_lists import list_rows
 from holding.connections.master_data import keep_kinds
 from holding.runtime.settings import Settings
+from holding.suggestions import list_sources
 from holding.tables import Connection
 from portal.cli import checkup
 from portal.mappings import list_pages
@@ -52,6 +53,16 @@ def test_without_a_list_the_page_says_so_and_with_one_how_old_it_is(visit, told)
     page = plain(farah.text(LISTS))
     assert "File customers.csv of 2026-11-19, 1 day old, by Farah 3" in page
     assert "customers.csv AiAccount, customers 2026-11-19" in page
+
+
+def test_of_many_documents_the_newest_say_which_codes_are_known(visit, told, monkeypatch):
+    monkeypatch.setattr(list_sources, "LATEST", 1)
+    page = plain(visit("farah").text(LISTS))
+    known = "At least 1 code is known because documents with them were posted"
+    assert f"AiAccount Customer No list. {known}" in page
+    found = [one.words for one in checkup.examine(Settings.from_env()) if one.name == "list kedai"]
+    said = "aiaccount no list of customers; at least 1 code is known from what was posted"
+    assert said in "\n".join(found)
 
 
 def test_what_changed_is_told_and_downloaded_without_numbers_for_some(visit):

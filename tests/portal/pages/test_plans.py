@@ -49,6 +49,8 @@ BOUNDED = {
     "/c/kedai/operations": 500,  # the same
     "/c/kedai/holding/many?act=retry": 1_001,  # what an act is over, and one more
     "/c/kedai/mappings/exact": 1_000,  # the twenty newest records of each of fifty missing values
+    "/c/kedai/mappings/item/entry?key=TEA-1": 1_001,  # the first documents that used an entry
+    "/c/kedai/mappings/lists": 500 * 9,  # what the 500 newest documents of a target used
     # PostgreSQL finds the holds of a customer among those that ask for a consent, which are fewer
     "/c/kedai/holding?view=approve": 600,
     "/c/kedai/find?q=SO-102": 1_000,  # 500 records and 500 documents of what begins so
@@ -60,7 +62,10 @@ LEFT = {
     f"{ONE}?tab=trace": {"push", "event"},
     "/c/kedai/": {"posting"},  # how many documents are late: counted in the index of those
     "/c/kedai/late": {"posting"},  # the same
-    "/c/kedai/mappings/item/entry?key=TEA-1&other=TEA-2": {"posting"},  # what used an entry
+    # a preview judges again 500 of what waits for a key or used it, of which there may be more
+    "/c/kedai/mappings/item/entry?key=TEA-1&other=TEA-2": {
+        *("hold", "posting", "posting_use", "push", "record", "version"),
+    },
     "/c/kedai/runs/1": {"posting", "record"},  # all documents of the run
     "/c/kedai/connections/aiaccount": {"posting"},  # what is open there, by an index with the sums
 }

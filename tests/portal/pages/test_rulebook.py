@@ -1,6 +1,7 @@
 """The pages of the rule book, and of what is late."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import unescape
 from urllib.parse import urlencode
@@ -15,11 +16,15 @@ from holding.rulesets.check_processes import BUSY, RuleChecks
 from holding.rulesets.proposals import Proposal
 from holding.tables import Change, Company, Person, Posting
 from holding.worklist import ageing
+from portal.pages import rulesets
+from rules.rulebook.book import Book
+from rules.rulebook.rendering import MOST_TESTS
 from rules.rulebook.topics import TOPICS
 from tests.portal.reading import plain
 
 pytestmark = pytest.mark.sqlite
 AT_ONCE = datetime(2026, 11, 20, 3, 30, 0, 123456, UTC)
+TOPICS_IN_ORDER = list(TOPICS)
 BOOK, FILE = "/c/kedai/rules/book", "/c/kedai/rules/files/shop.rules"
 
 
@@ -44,6 +49,47 @@ def test_a_rule_has_its_line_owner_day_and_tests(visit):
     (place,) = re.findall(rf'href="{FILE}#L(\d+)"', entry)
     lines = re.findall(r'id="L(\d+)">.*?<code>(.*?)</code>', visit("vera").text(FILE))
     assert dict(lines)[place] == "check adds_up on order"
+
+
+def test_a_large_book_has_pages_and_each_topic_leads_to_its_own(visit, monkeypatch):
+    vera = visit("vera")
+    whole = vera.text(BOOK)
+    rules = re.findall(r"<li><p>(.*?)</p>", whole, re.S)
+    monkeypatch.setattr(rulesets, "RULES_A_PAGE", 7)
+    found, pages = [], []
+    url = BOOK
+    while url:
+        page = vera.text(url)
+        mine = re.findall(r"<li><p>(.*?)</p>", page, re.S)
+        assert len(mine) <= 7
+        found += mine
+        pages.append(page)
+        url = next(iter(re.findall(r'class="btn" href="([^"]*)">Next<', page)), "")
+    assert found == rules
+    assert len(pages) > 3
+    assert [t for t in TOPICS if sum(f'<h2 id="{t}">' in one for one in pages) == 0] == []
+    for topic in TOPICS:
+        (way,) = re.findall(rf'<a href="([^"]*)#{topic}">', pages[0])
+        assert f'<h2 id="{topic}">' in vera.text(unescape(way) or BOOK), topic
+    assert f'<h2 id="{TOPICS_IN_ORDER[0]}">' in vera.text(f"{BOOK}?row=999999")
+
+
+def test_of_many_tests_of_a_rule_the_first_are_named(visit, monkeypatch):
+    read = rulesets.queries.read
+
+    def proved(*asked):
+        book = read(*asked)
+        titles = tuple(f"proof {n}" for n in range(MOST_TESTS + 2))
+        entries = [[replace(e, tests=titles) for e in one.entries] for one in book.sections]
+        each = zip(book.sections, entries, strict=True)
+        return Book(tuple(replace(one, entries=tuple(found)) for one, found in each))
+
+    monkeypatch.setattr(rulesets.queries, "read", proved)
+    vera = visit("vera")
+    told = plain(re.findall(r"<details>(.*?)</details>", vera.text(BOOK), re.S)[0])
+    assert f"{MOST_TESTS + 2} tests “proof 0”" in told
+    assert f"“proof {MOST_TESTS - 1}” and 2 more tests" in told
+    assert f"proof {MOST_TESTS}" not in told
 
 
 def test_the_file_is_the_same_book(visit):
