@@ -5,7 +5,6 @@ here: the lists, releasing and approving (worklist.py), what the acts are (holdi
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 from flask import redirect as redirect_to
@@ -265,9 +264,9 @@ def step(hold_id: int, way: str) -> Response:
         abort(404)
     at = url_for("holding.show", co=company.code, hold_id=row.id)
     if request.args.get("as") == "record":
-        about: dict[str, Any] = {"source": row.source, "kind": row.kind}
-        about["external_id"] = row.external_id
-        at = url_for("records.show", co=company.code, **about)
+        source, kind, key = row.source, row.kind, row.external_id
+        co = company.code
+        at = url_for("records.show", co=co, source=source, kind=kind, external_id=key)
     return make_response(redirect_to(at, 303)) if found else fragments.done(at, NO_MORE[way])
 
 

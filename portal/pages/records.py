@@ -5,7 +5,7 @@ Here: views, a tab each. Not here: the answers (holding/records/trace.py), the r
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
@@ -200,9 +200,9 @@ def _place_of(record: queries.RecordRow, one: checklist_and_finding.Ticked) -> s
     if one.place is place.APPROVE:
         return url_for("holding.consider", co=g.company.code, posting=one.id)
     tab = "pushes" if one.place is place.SENDING else "raw"
-    about: dict[str, Any] = {"source": record.source, "kind": record.kind}
-    about["external_id"] = record.external_id
-    return url_for("records.show", co=g.company.code, tab=tab, **about)
+    source, kind, key = record.source, record.kind, record.external_id
+    co = g.company.code
+    return url_for("records.show", co=co, source=source, kind=kind, external_id=key, tab=tab)
 
 
 def _trace(shown: _Shown) -> dict[str, object]:
