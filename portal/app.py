@@ -215,7 +215,7 @@ def _templates(app: Flask) -> None:
     app.jinja_env.globals.update(
         asset=_asset,
         htmx_config=json.dumps(HTMX, separators=(",", ":")),
-        flashed=get_flashed_messages,
+        flashed=_flashed,
         new_op=lambda: secrets.token_hex(12),
         states=STATES,
         plain=plain,
@@ -231,6 +231,11 @@ def _templates(app: Flask) -> None:
     app.context_processor(_context)
     init_shell(app)
     help_pages.init(app)
+
+
+def _flashed() -> list[str]:
+    """What is told once; a page that renews itself leaves it to the next one that is opened."""
+    return [] if fragments.wants(fragments.WHOLE) else list(map(str, get_flashed_messages()))
 
 
 def _context() -> dict[str, object]:

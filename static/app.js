@@ -18,7 +18,7 @@
     Idiomorph.defaults.ignoreActiveValue = true;
     Object.assign(Idiomorph.defaults.callbacks, {
       beforeAttributeUpdated: (name, one) => !(own[name] && own[name](one)),
-      beforeNodeMorphed: (old, fresh) => !(old.matches && (loads(fresh) && !loads(old) || old.matches(".split"))),
+      beforeNodeMorphed: (old, fresh) => !(old.matches && (loads(fresh) && !loads(old) || old.matches(".split, [data-own]"))),
       beforeNodeRemoved: (one) => !(one.matches && one.matches(".group") && one.contains(document.activeElement)),
     });
   }
@@ -44,8 +44,8 @@
     if (at.closest("[data-close]")) { event.preventDefault(); byId("dialog").close(); }
     if (link && link.getAttribute("aria-disabled") === "true") { event.preventDefault(); event.stopPropagation(); }
     if (at.closest("[data-retry]")) retry();
-    const copy = at.closest("[data-copy]");
-    if (copy) navigator.clipboard.writeText(copy.dataset.copy).then(() => say(byId("announce").dataset.copied));
+    const copied = at.closest("[data-copy]");
+    if (copied) copy(copied.dataset.copy);
     for (const menu of all("details.menu[open]")) if (!menu.contains(at)) menu.open = false;
   }, true);
   const dialog = byId("dialog");
@@ -80,6 +80,7 @@
   });
   for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) on(name, lost);
 
+  const copy = (text) => navigator.clipboard?.writeText(text).then(() => say(byId("announce").dataset.copied));
   const say = (text) => { byId("announce").textContent = text; };
   on("say", (event) => say(event.detail.value));
 
@@ -152,6 +153,7 @@
     else if (event.key === "/") { event.preventDefault(); byId("find").focus(); }
     else if (event.key === "?") { const help = byId("helpkeys"); if (help) { opener = document.activeElement; help.showModal(); } }
     else if (event.key === "u") byId("undo")?.click();
+    else if (event.key === "y") copy(location.href);
     else if (event.key === "j") step(1);
     else if (event.key === "k") step(-1);
     else if (event.key === "x") document.activeElement.closest("[data-row]")?.querySelector("input[type=checkbox]")?.click();

@@ -7,7 +7,7 @@ id means one thing only; until when it can be taken back. Not here: what the act
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import Select, select, text, union_all, update
 from sqlalchemy.exc import IntegrityError
@@ -17,9 +17,11 @@ from holding.access.actors import Actor
 from holding.refusal import Refusal
 from holding.runtime.settings import Settings
 from holding.store import bulk
-from holding.tables import Approval, Dating, Operation, Posting, Release
+from holding.tables import Approval, Dating, Operation, Person, Posting, Release
 from rules.values.canonical import dumps, sha256_hex
 
+LONGER: Final = 4
+"""So much more time to take something back has who asked for it on their own page."""
 _Until: TypeAlias = Select[int, datetime | None]
 
 
@@ -56,6 +58,12 @@ _UNTIL = union_all(
 )
 
 
+def undo_seconds(settings: Mapping[str, Any] | None) -> float:
+    """How long a person with these settings can take something back."""
+    seconds = Settings.from_env().undo_seconds
+    return seconds * LONGER if (settings or {}).get("long_undo") else seconds
+
+
 def undoable(
     session: Session,
     op: str | None,
@@ -68,8 +76,9 @@ def undoable(
 
     `stood`: the holds as they were, of a form that only gives them away or puts them aside.
     """
-    seconds = Settings.from_env().undo_seconds
-    if not op or not seconds:
+    whose = select(Person.settings).join(Operation, Operation.person_id == Person.id)
+    seconds = undo_seconds(session.scalar(whose.where(Operation.id == op))) if op else 0
+    if not seconds:
         return now
     until = now + timedelta(seconds=seconds)
     session.execute(

@@ -26,6 +26,8 @@ class ActGroup(StrEnum):
     DOCUMENTS = "documents"
     COMPANY = "company"
     EVIDENCE = "evidence"
+    ESCALATIONS = "escalations"
+    PACKETS = "packets"
     SIGNALS = "signals"
 
 
@@ -50,6 +52,8 @@ _GROUPS: Final[dict[ActGroup, _Meant]] = {
     ),
     ActGroup.COMPANY: _Meant("Company", (), ("company", "clock", "program")),
     ActGroup.EVIDENCE: _Meant("Exports and escalations", (), ("audit", "escalation", "list")),
+    ActGroup.ESCALATIONS: _Meant("Escalation packets", (), ("escalation",)),
+    ActGroup.PACKETS: _Meant("Evidence packets", ("audit.packet",), ()),
     ActGroup.SIGNALS: _Meant("Signals", (), ("signal",)),
     ActGroup.HOLDS: _Meant(
         "Holds and retries", (), ("hold", "retry", "note", "period", "operation")

@@ -74,6 +74,13 @@ class LogRow:
     external_id: str | None
     seq: int | None
     hash: str | None
+    object: str | None = None
+
+    @property
+    def packet_id(self) -> int | None:
+        """The escalation packet that it is about, if it is about one."""
+        kind, _, number = (self.object or "").partition(":")
+        return int(number) if kind == "escalation" and number.isdigit() else None
 
     @property
     def who(self) -> str:
@@ -116,6 +123,7 @@ LOG = Columns(
         external_id=of(Record.external_id),
         seq=of(EventLink.seq),
         hash=of(EventLink.hash),
+        object=of(Event.object),
     ),
     {"source": "connection.name", "kind": "record.type"},
 )

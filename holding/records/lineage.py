@@ -5,7 +5,7 @@ Not here: judging itself (rules) and its replay (`programs/replay.py`).
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -99,6 +99,17 @@ class LineageRow:
 def row_of_line(rows: Sequence[LineageRow], line: int | None) -> int | None:
     """Where the values of a document's line begin, or of the next that has any."""
     found = (at for at, row in enumerate(rows) if line and (row.line or 0) >= line)
+    return next(found, None)
+
+
+def line_with(rows: Iterable[LineageRow], text: str) -> int | None:
+    """The first line of a document that has this text in a value, such as the code of its item."""
+    wanted = text.casefold()
+    found = (
+        row.line
+        for row in rows
+        if wanted and row.line and wanted in f"{row.source} {row.value}".casefold()
+    )
     return next(found, None)
 
 

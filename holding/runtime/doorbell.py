@@ -60,6 +60,14 @@ def heard(url: str) -> bool:
         return False
 
 
+def answers(url: str) -> bool:
+    """The same, asked by a page: it waits as long as for a bell."""
+    try:
+        return bool(connect(url).ping())
+    except (RedisError, OSError):
+        return False
+
+
 def bell(company_id: int, kind: str) -> str:
     """The name of the mark that keeps a rung bell from being rung twice."""
     return f"clearpost:bell:{kind}:{company_id}"

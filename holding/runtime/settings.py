@@ -77,7 +77,7 @@ class Settings:
             outgoing_address=found.get("CLEARPOST_OUTGOING_ADDRESS") or None,
             lease_seconds=_number(found, "CLEARPOST_LEASE_SECONDS", 60),
             settle_seconds=_optional(found, "CLEARPOST_SETTLE_SECONDS"),
-            undo_seconds=_number(found, "CLEARPOST_UNDO_SECONDS", 0 if playing else 30),
+            undo_seconds=_number(found, "CLEARPOST_UNDO_SECONDS", 0 if env == "test" else 30),
             sweep_seconds=_number(found, "CLEARPOST_SWEEP_SECONDS", 5),
             answer_seconds=_number(found, "CLEARPOST_ANSWER_SECONDS", 40),
             check_seconds=_number(found, "CLEARPOST_CHECK_SECONDS", 10),

@@ -28,14 +28,15 @@ KEY: Final = 20  # so many signs of its hash name a session on its owner's page
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """How pages look and listen to a person, what they speak, and whether mail tells of what comes
-    back to them.
+    """How pages look and listen to a person, what they speak, whether mail tells of what comes
+    back to them, and whether they have longer to take back what they did.
     """
 
     theme: str = THEMES[0]
     keys: bool = True
     language: str = ""  # "" = as the browser says
     mails: bool = True
+    long_undo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ def taste(settings: Mapping[str, Any]) -> Taste:
         keys=settings.get("keys") is not False,
         language=language if language in LANGUAGES else "",
         mails=settings.get("mails") is not False,
+        long_undo=settings.get("long_undo") is True,
     )
 
 

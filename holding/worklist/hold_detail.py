@@ -266,3 +266,22 @@ def one(session: Session, company_id: int, hold_id: int) -> HoldRow | None:
     blocked = select(func.count(func.distinct(Hold.record_id)))  # the counter knows no reach
     mine = blocked.where(Hold.cause_id == row.cause_id, HOLD_OPEN)
     return replace(row, cause_records=session.scalar(mine) or 0)
+
+
+def beside(session: Session, company_id: int, hold_id: int, *, after: bool) -> int | None:
+    """The open hold of the same cause that its group lists after this one, or before it; 0: this
+    is the last on that side. None: no such hold.
+
+    A hold that is closed by now still has its place among the others.
+    """
+    cause = session.scalar(
+        select(Hold.cause_id).where(Hold.id == hold_id, Hold.company_id == company_id)
+    )
+    if cause is None:
+        return None
+    query = select(Hold.id).where(Hold.company_id == company_id, Hold.cause_id == cause, HOLD_OPEN)
+    if after:
+        query = query.where(Hold.id > hold_id).order_by(Hold.id)
+    else:
+        query = query.where(Hold.id < hold_id).order_by(Hold.id.desc())
+    return session.scalar(query.limit(1)) or 0

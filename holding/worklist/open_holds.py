@@ -4,7 +4,7 @@ Here: pages of plain rows in order of ids, and who could take a hold. Not here: 
 of the page (groups.py).
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from grammar.text.finding_codes import ErrorClass
 from holding.access.actors import ACTS
 from holding.access.personal_data import hiding_each
-from holding.store import bulk
 from holding.store.row_objects import Columns, of
 from holding.store.together import Question
 from holding.tables import (
@@ -210,38 +209,6 @@ def page(session: Session, company_id: int, *, after: int, show_personal: bool) 
     read, rows = WAITING.reader(found), found.all()
     hide = hiding_each(session, [row.record_id for row in rows], show=show_personal)
     return [replace(read(row), message=hide(row.record_id, row.message)) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class OfRecord:
-    """The open hold of a record that waits longest, with what its cause is called."""
-
-    record_id: int
-    hold_id: int
-    label: str
-
-
-OF_RECORD = Columns(
-    OfRecord(
-        record_id=of(Hold.record_id),
-        hold_id=of(Hold.id),
-        label=of(Cause.label),
-    ),
-)
-
-
-def first_of(session: Session, company_id: int, record_ids: Collection[int]) -> dict[int, OfRecord]:
-    """Record id -> its oldest open hold; records without one are left out."""
-    if not record_ids:
-        return {}
-    query = (
-        OF_RECORD.select()
-        .join(Cause, Cause.id == Hold.cause_id)
-        .where(Hold.company_id == company_id, HOLD_OPEN)
-        .where(bulk.among(Hold.record_id, sorted(set(record_ids))))
-        .order_by(Hold.id.desc())
-    )
-    return {one.record_id: one for one in OF_RECORD.each(session.execute(query))}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """Where the records of one number stand: for a shop that asks about its order.
 
-Here: the record, its documents and its open exceptions. Not here: the whole story
+Here: the record, its documents and its open exceptions; the oldest of these of each of several
+records. Not here: the whole story
 (holding/records), finding by names (search.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from grammar.text.finding_codes import ErrorClass
 from holding.access.personal_data import hiding_each
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
-from holding.tables import Connection, Hold, Person, Posting, Team
+from holding.tables import Cause, Connection, Hold, Person, Posting, Team
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.row_states import RecordState
 from holding.worklist import search
@@ -146,3 +147,42 @@ def _holds(session: Session, ids: Sequence[int]) -> tuple[OpenHold, ...]:
         .order_by(Hold.id)
     )
     return _HOLD.each(session.execute(query))
+
+
+@dataclass(frozen=True, slots=True)
+class OfRecord:
+    """The open hold of a record that waits longest, with what its cause is called; `table` is the
+    mapping table that lacks a value, if that is the cause.
+    """
+
+    record_id: int
+    hold_id: int
+    cause_id: int
+    label: str
+    table: str | None
+
+
+OF_RECORD = Columns(
+    OfRecord(
+        record_id=of(Hold.record_id),
+        hold_id=of(Hold.id),
+        cause_id=of(Cause.id),
+        label=of(Cause.label),
+        table=of(Cause.table_name),
+    ),
+    {"hold_id": "hold.id", "cause_id": "cause.id", "table": "cause.table_name"},
+)
+
+
+def first_of(session: Session, company_id: int, record_ids: Collection[int]) -> dict[int, OfRecord]:
+    """Record id -> its oldest open hold; records without one are left out."""
+    if not record_ids:
+        return {}
+    query = (
+        OF_RECORD.select()
+        .join(Cause, Cause.id == Hold.cause_id)
+        .where(Hold.company_id == company_id, HOLD_OPEN)
+        .where(bulk.among(Hold.record_id, sorted(set(record_ids))))
+        .order_by(Hold.id.desc())
+    )
+    return {one.record_id: one for one in OF_RECORD.each(session.execute(query))}

@@ -27,13 +27,14 @@ def show() -> Response:
 
 @own_pages.post("")
 def save() -> Response:
-    """Name, language, theme, keys and mails."""
+    """Name, language, theme, keys, mails, time to undo."""
     taste = own_account.taste(
         {
             "theme": request.form.get("theme"),
             "keys": request.form.get("keys") == "1",
             "language": request.form.get("language"),
             "mails": request.form.get("mails") == "1",
+            "long_undo": request.form.get("long_undo") == "1",
         }
     )
     with store.writing() as session:

@@ -25,6 +25,12 @@ STRETCH = 10_000
 """So many events are verified in one go: about a second."""
 MOST_TOLD = 20
 """Breaks of the chain that a page tells."""
+TABS = (
+    (None, "Audit log", ""),
+    (ActGroup.ESCALATIONS, "Escalation packets", "escalate"),
+    (ActGroup.PACKETS, "Evidence packets", "evidence"),
+)
+"""Views of the log: what they show, their title, and what a record is looked for."""
 WORDS = ("who", "what", "on", "from", "to")
 
 
@@ -68,6 +74,7 @@ def _page(walked: Walked | None = None, noted: int = 0) -> Response:
         notes=security.may("audit.note") is None,
         people=event_log.people(session, company) if _sees_all() else (),
         groups=TITLES,
+        tabs=TABS,
         system=(SYSTEM, SYSTEM_WORD),
         sealed=event_log.sealed(session, company),
         problems=wrong,

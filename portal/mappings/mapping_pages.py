@@ -7,7 +7,7 @@ Here: views. Not here: what a fix wakes (holding/mappings/fixes.py) and would do
 from collections.abc import Mapping
 from typing import Final
 
-from flask import Blueprint, Response, abort, g, request, url_for
+from flask import Blueprint, Response, abort, g, make_response, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from holding.mappings import entry_history, fixes, keepers
@@ -24,6 +24,9 @@ from rules.values.names import term
 
 BESIDE_ONE: Final = 40
 """Rows of a page on which a value is open: it weighs as much as ten."""
+SOLVED: Final = Refusal(
+    "mapping.solved", "This value is mapped already.", "No record waits for it any more.", 409
+)
 pages = Blueprint("mappings", __name__, url_prefix="/c/<co>/mappings")
 
 
@@ -31,6 +34,8 @@ pages = Blueprint("mappings", __name__, url_prefix="/c/<co>/mappings")
 def missing() -> Response:
     """What has no mapping, largest amount first; one of them open."""
     opened = opened_value.opened(forms.whole(request.args.get("cause")))
+    if opened is None and fragments.wants("mappreview"):
+        return make_response("", 204)  # it is solved: the group that asks goes with its next look
     return fragments.respond("mappings/missing.html", _missing(opened, {}))
 
 
@@ -44,7 +49,7 @@ def values() -> Response:
     pick = opened_value.found_by(cause_id, text)
     if pick is None:
         abort(404)
-    return fragments.respond("mappings/missing.html", pick=pick, chosen="")
+    return fragments.respond("mappings/missing.html", pick=pick, chosen="", at=fragments.ending())
 
 
 @pages.get("/<table>")
@@ -92,7 +97,10 @@ def fix() -> Response:
             return _panel(request.form, _beside_field(answer), status=422)
         return fragments.refuse(answer, back=back)
     doorbell.ring(g.company.id, "evaluate")
-    return fragments.moved(back, said(answer))
+    if not fragments.ending():
+        return fragments.moved(back, said(answer))
+    done = said(answer)  # in a group of the holding area: that page stays
+    return fragments.respond("mappings/missing.html", say=done, saved=done, at=fragments.ending())
 
 
 def saved(table: str, wish: forms.MapValue) -> fixes.Fixed | Refusal:
@@ -133,6 +141,8 @@ def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) 
     opened = opened_value.opened(forms.whole(form.get("cause")), form.get("q", ""))
     searching = "search" in form
     value = "" if searching else (form.get("other") or "").strip() or form.get("to", "")
+    if opened is None and fragments.wants_fragment():
+        return fragments.refuse(SOLVED)
     if opened is not None:
         opened_value.judge(opened, value)
         opened.chosen, opened.typed = value or form.get("to", ""), form.get("other", "")
@@ -184,6 +194,9 @@ def _missing(opened: opened_value.Opened | None, problems: Mapping[str, str]) ->
         "last": rows[most - 1] if len(rows) > most else None,
         "missing_count": frame.missing_values(),
         "open": opened,
+        "solved": opened is None and bool(request.args.get("cause")),
+        "at": fragments.ending(),
+        "saved": "",
         "pick": opened.pick if opened else None,
         "chosen": opened.chosen if opened and not opened.typed else "",
         "keeping": keepers.refused(session, g.actor, [opened.row.table]) if opened else None,

@@ -1,21 +1,25 @@
 """The operations page: queues, workers, what is due by age, what is stuck, quota and master data.
 
-Here: the view and its one act. Not here: the numbers and giving back (holding/workload).
+Here: the view and its one act. Not here: the numbers, what the work runs on, giving back
+(holding/workload).
 """
 
+from time import perf_counter
 from typing import Final
 
 from flask import Blueprint, Response, g, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from grammar.version import __version__
 from holding.access.actors import may
 from holding.refusal import Refusal
-from holding.runtime import doorbell, machine
+from holding.runtime import doorbell, machine, schema_version
 from holding.store.together import Together
 from holding.workload import queue_pace, stuck
 from holding.workload.latency import latency
 from holding.workload.long_waits import long_waits
 from holding.workload.queues import by_age, queues
+from holding.workload.system_health import RedisState, system_health
 from holding.workload.target_figures import outlook, target_figures
 from holding.workload.workers_seen import WorkerState, workers_seen
 from portal.web import filters, forms, fragments, security, store
@@ -57,8 +61,10 @@ def requeue() -> AnyResponse:
 
 
 def _shown() -> dict[str, object]:
-    session, company = store.reading(), g.company.id
+    session, company, settings = store.reading(), g.company.id, security.config().settings
+    began = perf_counter()
     found = queues(session, company, g.now)
+    answered = perf_counter() - began
     workers = workers_seen(session, company, g.now)
     page = Together(session)
     took, waits = page.ask(latency(company, g.now)), page.ask(long_waits(session, company, g.now))
@@ -71,7 +77,7 @@ def _shown() -> dict[str, object]:
         "due": sum(one.due for one in found),
         "in_hand": sum(one.in_hand for one in found),
         "workers": workers,
-        "disk": machine.free_disk(security.config().settings.home),
+        "disk": machine.free_disk(settings.home),
         "running": sum(one.state is WorkerState.RUNNING for one in workers),
         "worker_chips": CHIPS,
         "stuck": stuck.stuck(session, company, g.now),
@@ -84,4 +90,10 @@ def _shown() -> dict[str, object]:
         "latency": took.value,
         "waits": waits.value,
         "refused": may(g.actor, stuck.ACT),
+        "system": system_health(session, g.now, answered),
+        "Redis": RedisState,
+        "sweep": settings.sweep_seconds,
+        "demo": settings.env == "demo",
+        "version": __version__,
+        "schema": schema_version.VERSION,
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from flask import g, request
 
+from holding.access.operations import undo_seconds
 from holding.approvals import candidates
 from holding.approvals.foreseen import Foreseen, foresee
 from holding.words import Sums, by_key
@@ -77,6 +78,7 @@ def question(
         "left": beyond(cause, chosen),
         "problems": problems or {},
         "changed": changed,
+        "wait": undo_seconds(g.person.settings),
     }
 
 

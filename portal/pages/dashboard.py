@@ -6,6 +6,7 @@ numbers and the search (holding/worklist), since when something counts as finish
 """
 
 from datetime import UTC, datetime, time, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, abort, g, redirect, request, url_for
@@ -86,13 +87,18 @@ def _shown() -> dict[str, object]:
     }
 
 
+FOUND: Final = "records.show"
+FOR: Final = {"escalate": "escalations.show", "evidence": "evidence.show"}
+"""What a record is looked for, other than to see it -> the page where that is done."""
+
+
 @find_pages.get("")
 def find() -> AnyResponse:
     """What has this number or name."""
     text = searched()
     rows = search.exact(store.reading(), g.company.id, text) if text else ()
     if len(rows) == 1 and not fragments.wants_fragment():
-        return redirect(_record_url(rows[0]), 303)
+        return redirect(_url(rows[0], FOR.get(request.args.get("to", ""), FOUND)), 303)
     if text and not rows:
         rows = search.alike(store.reading(), g.company.id, text)
     return _found_page(text, rows)
@@ -110,9 +116,9 @@ def _found_page(text: str, rows: tuple[search.Found, ...]) -> Response:
     return fragments.respond("dashboard/find.html", text=text, rows=rows, marks=marks, other=other)
 
 
-def _record_url(row: search.Found) -> str:
+def _url(row: search.Found, endpoint: str) -> str:
     return url_for(
-        "records.show",
+        endpoint,
         co=g.company.code,
         source=row.source,
         kind=row.kind,

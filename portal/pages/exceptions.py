@@ -6,7 +6,8 @@ here: the lists, releasing and approving (worklist.py), what the acts are (holdi
 
 from collections.abc import Mapping, Sequence
 
-from flask import Blueprint, Response, abort, g, request, url_for
+from flask import Blueprint, Response, abort, g, make_response, request, url_for
+from flask import redirect as redirect_to
 
 from holding.access import actors
 from holding.exceptions import (
@@ -28,7 +29,7 @@ from holding.runtime import doorbell
 from holding.store.database import DatabaseSession
 from holding.store.together import answer
 from holding.worklist import ageing as ageing_query
-from holding.worklist import open_holds
+from holding.worklist import hold_detail, open_holds
 from portal.hold_views import hold_filter
 from portal.pages import exception_forms, hold_pane
 from portal.web import filters, forms, fragments, store
@@ -49,6 +50,10 @@ DID = {
     "assign": "assigned",
     "snooze": "snoozed",
     "date": "re-dated",
+}
+NO_MORE = {
+    "next": "This is the last of its cause.",
+    "previous": "This is the first of its cause.",
 }
 
 
@@ -243,6 +248,26 @@ def _shown(
         "was": "",
         "typed": request.form,  # empty where it is asked for the first time
     }
+
+
+@pages.get("/<int:hold_id>/<any(next, previous):way>")
+def step(hold_id: int, way: str) -> Response:
+    """On to the next hold of the same cause, or back to the one before: as a page of the holding
+    area, or with `as=record` as its record. After the last one: what that page was.
+    """
+    session, company = store.reading(), g.company
+    found = hold_detail.beside(session, company.id, hold_id, after=way == "next")
+    if found is None:
+        abort(404)
+    row = hold_detail.one(session, company.id, found or hold_id)
+    if row is None:
+        abort(404)
+    at = url_for("holding.show", co=company.code, hold_id=row.id)
+    if request.args.get("as") == "record":
+        source, kind, key = row.source, row.kind, row.external_id
+        co = company.code
+        at = url_for("records.show", co=co, source=source, kind=kind, external_id=key)
+    return make_response(redirect_to(at, 303)) if found else fragments.done(at, NO_MORE[way])
 
 
 @period_pages.post("/<int:hold_id>/date")

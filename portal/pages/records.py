@@ -200,14 +200,9 @@ def _place_of(record: queries.RecordRow, one: checklist_and_finding.Ticked) -> s
     if one.place is place.APPROVE:
         return url_for("holding.consider", co=g.company.code, posting=one.id)
     tab = "pushes" if one.place is place.SENDING else "raw"
-    return url_for(
-        "records.show",
-        co=g.company.code,
-        source=record.source,
-        kind=record.kind,
-        external_id=record.external_id,
-        tab=tab,
-    )
+    source, kind, key = record.source, record.kind, record.external_id
+    co = g.company.code
+    return url_for("records.show", co=co, source=source, kind=kind, external_id=key, tab=tab)
 
 
 def _trace(shown: _Shown) -> dict[str, object]:
@@ -218,10 +213,13 @@ def _trace(shown: _Shown) -> dict[str, object]:
 
 def _lineage(shown: _Shown) -> dict[str, object]:
     rows = tracing_verdicts.lineage(store.reading(), shown.posting.id) if shown.posting else ()
-    line = fragments.asked("line")
+    asked, line = request.args.get("line", "").strip()[:100], fragments.asked("line")
     hidden = () if filters.sees_personal() else personal_data.PERSONAL_FIELDS
-    start = tracing_verdicts.row_of_line(rows, line) or fragments.asked("row")
-    told = {"rows": rows, "hidden": hidden, "asked_line": line}
+    if line is None:
+        line = tracing_verdicts.line_with((one for one in rows if one.field not in hidden), asked)
+    place = tracing_verdicts.row_of_line(rows, line)
+    start = place if place is not None else fragments.asked("row")
+    told = {"rows": rows, "hidden": hidden, "asked_line": asked, "lost": asked and place is None}
     return {**told, "part": forms.part(rows, A_PAGE, start)}
 
 

@@ -16,7 +16,7 @@ from holding.reconciliation.compared_documents import Span, Standing
 from holding.reconciliation.counted_documents import Days
 from holding.reconciliation.daily_totals import Comparison, Kind, Line
 from holding.reconciliation.day_sums import EXPLAINED
-from holding.worklist import open_holds
+from holding.worklist import whereabouts
 from portal.totals import filter_words
 from portal.totals.filter_words import STANDINGS, Asked
 from portal.web import filters, fragments, store
@@ -72,7 +72,7 @@ def _opened(asked: Asked, kind: Kind | None) -> dict[str, object] | None:
         more = begin + A_PAGE if len(lines) > begin + A_PAGE else None
         lines = lines[begin : begin + A_PAGE]
     held = [one.document.record_id for one in lines]
-    holds = open_holds.first_of(store.reading(), g.company.id, held)
+    holds = whereabouts.first_of(store.reading(), g.company.id, held)
     return {"lines": lines, "more": more, "holds": holds}
 
 

@@ -28,6 +28,8 @@ request = cast(HtmxAwareRequest, flask.request)
 Context = Mapping[str, object]
 """What a template is told, by name."""
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+WHOLE = "page"
+"""What a page is renewed by: it takes what it needs out of the whole page."""
 NAV = "nav"
 """The navigation with its counts, which belongs to no page."""
 STRUCTURE = frozenset({"title", "content", "body"})  # blocks of the frame, never asked for alone
@@ -48,6 +50,14 @@ def wants(word: str) -> bool:
     """Whether htmx asks for this part."""
     found = WORD.fullmatch(request.htmx.target or "") if wants_fragment() else None
     return found is not None and found[1] == word
+
+
+def ending() -> str:
+    """What the ids of this part end in, where it stands once in each row of a page: `_` and the
+    row; blank for the only one.
+    """
+    found = WORD.fullmatch(request.htmx.target or "") if wants_fragment() else None
+    return found[0].removeprefix(found[1]) if found else ""
 
 
 def allowed_blocks(template: str) -> frozenset[str]:
@@ -72,7 +82,7 @@ def respond(
     `block` another one to answer with.
     """
     known = {**(shown or {}), **context}
-    if not wants_fragment():
+    if not wants_fragment() or wants(WHOLE):
         return make_response(render_template(template, said=say, **known), status)
     found = WORD.fullmatch(block or request.htmx.target or "")
     if found is None or found[1] not in allowed_blocks(template):

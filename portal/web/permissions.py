@@ -92,6 +92,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "desk.done": "record.read",  # one's own form
     "desk.take_back": "record.read",
     "desk.ageing": "record.read",
+    "desk.step": "record.read",
     "holding.consider": "posting.approve",
     "holding.approve": "posting.approve",
     "mappings.missing": "record.read",
@@ -256,7 +257,14 @@ OF_SOME_SOURCES: Final = frozenset(
         *("views.listing", "views.keep", "views.change", "views.delete"),
         *("desk.retry", "desk.message", "desk.override", "desk.correct", "desk.assign"),
         *("desk.snooze", "desk.comment", "desk.consider", "desk.do_many", "desk.done"),
-        *("desk.take_back", "desk.ageing", "periods.date", "periods.reopen", "periods.redirect"),
+        *(
+            "desk.take_back",
+            "desk.ageing",
+            "desk.step",
+            "periods.date",
+            "periods.reopen",
+            "periods.redirect",
+        ),
         *("records.show", "records.request_body", "find.find", "late.listing"),
         *("runs.listing", "runs.show", "runs.pushes", "failures.of_run"),
         *("uploads.listing", "uploads.show", "uploads.begin", "uploads.columns", "uploads.days"),

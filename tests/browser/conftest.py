@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from flask import Flask
 from werkzeug.serving import make_server
 
 from holding.runtime.settings import Settings
@@ -21,10 +22,10 @@ HANDLED = ("403", "404", "409", "422", "429", "503")
 
 
 class Served:
-    """A running portal: its address, its database, its clock."""
+    """A running portal: its address, its database, its clock, the application itself."""
 
-    def __init__(self, url: str, database: Database, clock: SetClock) -> None:
-        self.url, self.database, self.clock = url, database, clock
+    def __init__(self, url: str, database: Database, clock: SetClock, app: Flask) -> None:
+        self.url, self.database, self.clock, self.app = url, database, clock, app
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def served(
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield Served(f"http://127.0.0.1:{server.server_port}", database, clock)
+    yield Served(f"http://127.0.0.1:{server.server_port}", database, clock, app)
     server.shutdown()
     thread.join()
     database.close()

@@ -33,6 +33,7 @@ from tests.browser.walk_examples import (
     mail,
     reader,
 )
+from tests.browser.walk_makers import MAKERS, Making
 from tests.portal import reading
 from tests.portal.reading import works
 from tests.portal.seed import PASSWORD
@@ -56,6 +57,16 @@ class Walker:
         self._open: dict[tuple[str, str, bool], Person] = {}
         self.wrong: list[tuple[object, ...]] = []
         self.grown = False
+        self._made: dict[str, str] = {}
+
+    def address(self, one: Screen) -> str:
+        """Where a screen is; what somebody has to make first is made once."""
+        if not one.made:
+            return str(one.cells["shown"])
+        if one.made not in self._made:
+            making = Making(self.served.app, self.served.database, self.served.clock)
+            self._made[one.made] = MAKERS[one.made](making)
+        return self._made[one.made]
 
     def somebody(self, email: str, language: str = "en-MY", *, script: bool = True) -> Person:
         """A window of this person, in a language."""
@@ -68,6 +79,8 @@ class Walker:
         return self._open[at]
 
     def _signed_in(self, email: str) -> Any:
+        if not email:
+            return None
         if email not in self._states:
             context = self._chromium.new_context()
             page = context.new_page()
@@ -101,6 +114,15 @@ class Walker:
         told += person.said
         person.said.clear()
         self.wrong += [(what, path, look, one) for one in told]
+
+    def claims(self, one: Screen, look: Look) -> None:
+        """What the page has and its line says it has not: a part that is asked for alone, a form
+        that carries what was seen.
+        """
+        page = self.somebody(mail(reader(one)), look[2]).page
+        for state, found in page.evaluate(HAS).items():
+            if found and not one.at(state):
+                self.wrong.append((one.route, state, "the table says that there is none", found))
 
     def plain(self, email: str, path: str, what: str) -> None:
         """Without scripts the page is there, and each form of it leads somewhere."""
@@ -136,15 +158,31 @@ FAULTS = """() => {
 }"""
 
 
+HAS = """() => {
+  const every = (what) => [...document.querySelectorAll(`#main ${what}`)];
+  const alone = every("[hx-get], [hx-post]").filter((one) => {
+    const when = one.getAttribute("hx-trigger") || "";
+    return !one.getAttribute("aria-disabled") && !/tick|load/.test(when);
+  });
+  const tokens = ["rev", "seen", "sethash", "base"].map((one) => `form input[name=${one}]`);
+  const seen = every(tokens.join(", "));
+  return {
+    loading: alone.map((one) => one.id || one.closest("[id]").id),
+    stale: seen.map((one) => `${one.name} > ${(one.form.querySelector("button") || one).id}`),
+  };
+}"""
+
+
 @pytest.mark.browser
 def test_every_screen_is_walked(walker: Walker) -> None:
     """Each with each look in `make walk`; in `make test` each with one of them by turns."""
     turns = cycle(FEW_LOOKS)
     for one in SCREENS:
-        for address in (one.cells["shown"], *one.cells.get("views", ())[:: 1 if WHOLE else 6]):
-            who, says = mail(reader(one)), SHOWN.get(address, "")
+        who, at = mail(reader(one)), walker.address(one)
+        for address in (at, *one.cells.get("views", ())[:: 1 if WHOLE else 6]):
             for look in LOOKS if WHOLE else (next(turns),):
-                walker.look(who, address, look, one.route, says=says)
+                walker.look(who, address, look, one.route, says=SHOWN.get(address, ""))
+                walker.claims(one, look)
             if WHOLE:
                 walker.plain(who, address, one.route)
     assert walker.wrong == []
@@ -163,7 +201,7 @@ def test_every_state_is_walked(walker: Walker) -> None:
 
 def _refused(walker: Walker, one: Screen, _: str) -> None:
     role = next(role for role in ROLES if role not in one.roles)
-    walker.look(mail(role), one.cells["shown"], LOOKS[0], f"{one.route} refused")
+    walker.look(mail(role), walker.address(one), LOOKS[0], f"{one.route} refused")
 
 
 def _empty(walker: Walker, one: Screen, address: str) -> None:
@@ -173,10 +211,13 @@ def _empty(walker: Walker, one: Screen, address: str) -> None:
 def _loading(walker: Walker, one: Screen, part: str) -> None:
     """While a part is asked for the old content stays, and something says that it is asked for."""
     person = walker.somebody(mail(reader(one)))
-    page, held = person.page, []
-    person.go(one.cells["shown"])
+    page, held, address = person.page, [], walker.address(one)
+    if part.startswith("set | "):
+        part, address = part.removeprefix("set | "), _of_set(walker, address)
+    person.go(address)
     before = page.inner_text("#main")
     page.route("**/*", lambda route: held.append(route))
+    _filled(page, part)
     page.evaluate(
         "(part) => { const one = document.querySelector(part);"
         " one instanceof HTMLFormElement ? one.requestSubmit() : one.click(); }",
@@ -185,42 +226,81 @@ def _loading(walker: Walker, one: Screen, part: str) -> None:
     page.locator(".htmx-request").first.wait_for(state="attached")
     if page.inner_text("#main") != before:
         walker.wrong.append((one.route, "loading", "the old content went before the new was there"))
-    for route in held:
-        route.continue_()
+    for route in held:  # nothing is done by it: this is about the page
+        route.fulfill(status=204)
     page.unroute("**/*")
     page.locator(".htmx-request").wait_for(state="detached")
 
 
 def _stale(walker: Walker, one: Screen, way: str) -> None:
     """What changed since the page was made is told with the difference, and nothing is saved."""
-    person, served = walker.somebody(mail(reader(one))), walker.served
-    page, address = person.page, one.cells["shown"]
+    person = walker.somebody(mail(reader(one)))
+    page = person.page
     if way == "set":
-        cause = reading.cause(served.database, "approve:%")
-        address = f"{address}?cause={cause}"
-    person.go(address)
-    if way == "revision":
-        page.evaluate("document.querySelector('input[name=rev]').value = '0'")
-        page.fill("#other", "TEA-2")
+        button = _another_set(walker, person, walker.address(one))
     else:
-        with served.database.write() as session, any_move(session):
-            session.execute(text("UPDATE posting SET hash = 'other' WHERE number = 'SO-10220'"))
-    page.locator("input[name=reason]").first.fill("looked at it")
+        button = _tampered(walker, person, one, way)
+    page.evaluate("document.querySelectorAll('#main details').forEach((one) => one.open = true)")
+    _filled(page, f"form:has({button})")
     with page.expect_response(lambda answer: answer.request.method == "POST") as answered:
-        page.locator("main button.main-act").first.click()
+        page.locator(button).first.click()
     if answered.value.status != 409:
         walker.wrong.append((one.route, "stale", answered.value.status))
-    page.locator("text=changed >> visible=true").first.wait_for()
+    page.locator("text=/chang|mapped already|another/i >> visible=true").first.wait_for()
     found = violations(page)
     if found != "[]" or person.said:
         walker.wrong.append((one.route, "stale", found, *person.said))
+        person.said.clear()
+
+
+def _filled(page: Any, form: str) -> None:
+    """What a form asks for, as somebody fills it in."""
+    for field in page.locator(f"{form} input[required]:visible").all():
+        if not field.input_value():
+            day = field.get_attribute("type") == "date"
+            field.fill("2026-11-23" if day else "looked at it")
+
+
+def _of_set(walker: Walker, address: str) -> str:
+    """The address with the documents of one cause."""
+    return f"{address}?cause={reading.cause(walker.served.database, 'approve:%')}"
+
+
+def _another_set(walker: Walker, person: Person, address: str) -> str:
+    """Documents are other ones since they were listed; the button that approves the list."""
+    person.go(_of_set(walker, address))
+    with walker.served.database.write() as session, any_move(session):
+        session.execute(text("UPDATE posting SET hash = 'other' WHERE number = 'SO-10220'"))
+    return "#approvego"
+
+
+def _tampered(walker: Walker, person: Person, one: Screen, way: str) -> str:
+    """The form of a page that is older than what is kept: `address | seen > button with a=b`."""
+    place, bar, rest = way.rpartition(" | ")
+    token, _, press = rest.partition(" > ")
+    button, _, filled = press.partition(" with ")
+    person.go(place if bar else walker.address(one))
+    page = person.page
+    page.evaluate(OLDER, token)
+    for name, value in (one.split("=") for one in filled.split(", ") if one):
+        page.locator(f"form:has({button}) [name={name}]").first.fill(value)
+    return button
+
+
+OLDER = """(name) => {
+  const seen = document.querySelectorAll(`#main form input[type=hidden][name=${name}]`);
+  for (const one of seen) {
+    if (one.value.includes(":")) one.value = one.value.replace(/:\\d+/g, ":999");
+    else one.value = one.value === "0" ? "7" : "0";
+  }
+}"""
 
 
 def _lost(walker: Walker, one: Screen, _: str) -> None:
     """A network that is gone is told, and the page stays."""
     person = walker.somebody(mail(reader(one)))
     page = person.page
-    person.go(one.cells["shown"])
+    person.go(walker.address(one))
     before = page.inner_text("h1")
     page.route("**/*", lambda route: route.abort())
     asked = "htmx.ajax('GET', location.href, {target: '#main', source: document.body})"

@@ -15,9 +15,9 @@ from typing import Any
 from holding.access.actors import ROLES
 
 WHOLE = os.environ.get("CLEARPOST_WALK") == "all"
-TABLE: Mapping[str, Mapping[str, Any]] = tomllib.loads(
-    (Path(__file__).parent / "walk.toml").read_text()
-)["screens"]
+_READ: Mapping[str, Any] = tomllib.loads((Path(__file__).parent / "walk.toml").read_text())
+TABLE: Mapping[str, Mapping[str, Any]] = _READ["screens"]
+LEFT_OUT: Mapping[str, str] = _READ["left_out"]
 STATES = ("shown", "refused", "empty", "loading", "stale", "error", "many")
 PEOPLE = {
     "viewer": "vera",
@@ -51,6 +51,12 @@ class Screen:
         told = self.cells["open_to"]
         return ROLES if told == "everybody" else tuple(told)
 
+    @property
+    def made(self) -> str:
+        """What makes it, of walk_makers.py; blank where it is there already."""
+        shown = str(self.cells["shown"])
+        return shown.removeprefix("made: ") if shown.startswith("made: ") else ""
+
     def at(self, state: str) -> str:
         """The address or the way to a state; blank where the table says that there is none."""
         told = str(self.cells[state])
@@ -62,7 +68,7 @@ SCREENS = tuple(Screen(route, cells) for route, cells in TABLE.items())
 
 def reader(one: Screen) -> str:
     """The role as which a screen is walked: that of the desk, where it may."""
-    return "finance" if "finance" in one.roles else one.roles[-1]
+    return one.cells.get("walks") or ("finance" if "finance" in one.roles else one.roles[-1])
 
 
 def mail(role: str) -> str:

@@ -10,7 +10,7 @@ from holding.approvals.approve import Approved
 from holding.exceptions import releases, undo
 from holding.exceptions.holds import Done
 from holding.store.database import Database
-from holding.tables import Company, Record
+from holding.tables import Company, Person, Record
 from tests.holding.consent import LARGE
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order
 from tests.support.clock import SetClock
@@ -118,3 +118,16 @@ def test_what_was_taken_back_makes_nothing_wait(shop: Shop) -> None:
     shop.publish(FILES | {"shop.rules": RULES.replace("1000.00", "5000.00")})
     shop.judge()
     assert goes_in(shop, "NS-2") == timedelta(0)
+
+
+def test_who_asked_for_it_has_four_times_as_long(shop: Shop) -> None:
+    with shop.database.write() as session:
+        person = session.get_one(Person, shop.actor("lim").person_id)
+        person.settings = {**person.settings, "long_undo": True}
+    approve(shop, "form-1")
+    shop.judge()
+    assert goes_in(shop, "NS-2") == timedelta(seconds=120)
+    shop.clock.advance(119)
+    take_back(shop, "lim", "form-1")
+    shop.judge()
+    assert shop.states()["NS-2"] == "held"

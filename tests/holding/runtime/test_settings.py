@@ -22,7 +22,7 @@ def test_playthings_count_only_where_they_belong() -> None:
     found = {env: Settings.from_env({**given, "CLEARPOST_ENV": env}) for env in ("demo", "test")}
     assert all(settings.allow_loopback for settings in found.values())
     assert not Settings.from_env(given).allow_loopback
-    assert found["demo"].undo_seconds == 0
+    assert (found["demo"].undo_seconds, found["test"].undo_seconds) == (30, 0)
 
 
 @pytest.mark.parametrize(

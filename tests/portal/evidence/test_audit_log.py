@@ -1,6 +1,7 @@
 """The audit log: its filters, its pages, its files, and who sees what of it."""
 
 import io
+import re
 from datetime import timedelta
 from zipfile import ZipFile
 from zoneinfo import ZoneInfo
@@ -277,3 +278,24 @@ def test_a_head_that_was_noted_outside_counts(visit, database, clock):
     anchors.add([Anchor(clock.now(), "kedai", beyond)])
     cut = plain(nurul.post(f"{LOG}/verify", {}, status=200).text)
     assert f"Place {events + 5} of the chain is not what was noted" in cut
+
+
+def test_packets_have_views_of_the_log_with_the_record_to_make_one_for(visit):
+    """The tab of escalations leads to the form of a record by its number, and to its packet."""
+    farah, log = visit("farah"), "/c/kedai/audit"
+    page = farah.text(f"{log}?what=escalations")
+    assert "No packet was made yet." in page
+    assert re.search(r'id="tabescalations" aria-current="page"', page)
+    for use, place in (("escalate", "/escalate/"), ("evidence", "/evidence/")):
+        there = farah.client.get(f"/c/kedai/find?q=SO-10203&to={use}")
+        assert there.location == f"/c/kedai{place}netshop/order/SO-10203"
+    assert farah.client.get("/c/kedai/find?q=SO-10203&to=no").location.startswith(
+        "/c/kedai/records"
+    )
+    form = farah.text("/c/kedai/escalate/netshop/order/SO-10203")
+    message = re.search(r'name="exact_message"[^>]*>([^<]*)<', form)
+    told = {"record_number": "SO-10203", "expected_result": "An invoice.", "op": "packet-1"}
+    told["exact_message"] = message[1] if message else ""
+    packet = farah.post("/c/kedai/escalate/netshop/order/SO-10203", told, status=303).location
+    assert f'href="{packet}"' in farah.text(f"{log}?what=escalations")
+    assert packet not in farah.text(f"{log}?what=packets")

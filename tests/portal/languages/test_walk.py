@@ -88,7 +88,8 @@ NO_PAGES = {
     "mappings.workbook_file", "metrics.show", "records.request_body", "rulebook.download", "static",
     "uploads.errors", "uploads.file", "mappings.values",
     # they send the reader on, or want what another page made
-    "backtests.records", "backtests.show", "connauth.back", "desk.done", "escalations.packet",
+    "backtests.records", "backtests.show", "connauth.back", "desk.done", "desk.step",
+    "escalations.packet",
     "importfiles.show", "join.form", "mappings.list_changes", "mappings.merge",
     "mappings.moved", "mappings.preview", "rulebook.proposed_draft", "setup.first", "signin.form",
     "signin.home", "trials.differences", "uploads.show", "changes.show",

@@ -96,3 +96,20 @@ def test_a_quota_says_on_which_day_it_ends(
     assert f"{15_000 - used:,} left" in panel
     assert chip in panel
     assert "It starts again 2026-12-01" in panel
+
+
+def system(page: str) -> str:
+    """What the page says of what the work runs on."""
+    return plain(page[page.index('id="system"') :].partition("</section>")[0])
+
+
+def test_the_system_is_told_with_what_a_silent_redis_means(
+    visit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = system(visit("farah").text(PAGE))
+    assert re.search(r"Database SQLite 3\.[\d.]+ answered in \d+ ms", told)
+    assert "Redis None. The workers ask the database every " in told
+    assert re.search(r"Free disk space of the portal: [\d,.]+ [GMK]B\.", told)
+    assert "Clock that of the portal, for the database too" in told
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    assert "Redis Not responding. Sending is slower" in system(visit("farah").text(PAGE))

@@ -48,7 +48,7 @@ def test_what_stays_on_hold_is_taken_off_with_its_cause(visit, database, both):
     assert found[0] == "Selected 2 RM 4,800.00"
     assert re.match(r"Stays on hold SO-10221: .*do not add up.* −1 −RM 2,880\.00$", found[1]), found
     assert found[2] == "Will be posted 1 RM 1,920.00"
-    assert re.search(r'id="approvego">Approve 2, RM.4,800\.00<', page)
+    assert re.search(r'id="approvego">Approve 2 documents, RM.4,800\.00<', page)
     form = re.findall(r'name="(seen|cause|after|sethash)" value="([^"]+)"', page)
     data = {name: [v for n, v in form if n == name] for name, _ in form}
     done = lim.post(URL, {**data, "reason": "looked at it", "op": "s-1"}, status=303)

@@ -189,3 +189,25 @@ def test_what_cannot_be_taken_back_has_its_page_as_well(visit, monkeypatch, act,
     done = lim.post(f"{H}/many", form, status=303)
     assert " left" in plain(lim.text(done.location))
     assert visit("tan").get(done.location, status=404)
+
+
+@pytest.mark.parametrize(("asked", "place"), [("", "/holding/"), ("?as=record", "/records/")])
+def test_one_goes_on_to_the_next_of_the_same_cause_and_back(visit, database, asked, place):
+    farah = visit("farah")
+    ids = [
+        hold_of(database, number, "MAP01")
+        for number in ("SO-10200", "SO-10201", "SO-10202", "SO-10203")
+    ]
+    causes = {one(database, f"SELECT cause_id FROM hold WHERE id = {each}") for each in ids}
+    assert (len(causes), ids) == (1, sorted(ids))
+    walked = []
+    for way, each in (("next", ids[0]), ("next", ids[1]), ("previous", ids[2])):
+        there = farah.client.get(f"{H}/{each}/{way}{asked}").location
+        assert place in there
+        walked.append(re.search(r"SO-\d+", shown(farah.get(there)))[0])
+    assert walked == ["SO-10201", "SO-10202", "SO-10201"]
+    at_end = farah.client.get(f"{H}/{ids[-1]}/next{asked}").location
+    assert "This is the last of its cause." in shown(farah.get(at_end))
+    assert farah.client.get(f"{H}/{ids[0]}/next", follow_redirects=False).status_code == 303
+    farah.get(f"{H}/99999/next", status=404)
+    visit("stranger", "lain").get(f"/c/lain/holding/{ids[0]}/next", status=404)

@@ -101,6 +101,15 @@ def test_a_line_is_reached_by_its_number(visit, long):
 
 
 @pytest.mark.slow
+def test_a_line_is_reached_by_the_code_or_the_name_of_its_item(visit, long):
+    page = visit("farah").text(f"{RECORD}?tab=lineage&line=tea+700")
+    assert " line 700<" in page[page.index('id="lin_') :].partition("</tr>")[0]
+    lost = visit("farah").text(f"{RECORD}?tab=lineage&line=coffee")
+    assert "No line has “coffee”." in lost
+    assert 'id="lin_1"' in lost
+
+
+@pytest.mark.slow
 def test_what_decides_stands_first_among_its_verdicts(visit, long):
     page = visit("farah").text(f"{RECORD}?tab=ruletree")
     verdicts = page[page.index('class="verdicts"') :]

@@ -1,7 +1,10 @@
 """The page of one entry: its day, its history, what a form says that cannot be read, removal."""
 
+import re
+
 import pytest
 
+from holding.evaluation.due_records import judge_due
 from tests.portal.reading import cause, one, plain
 
 pytestmark = pytest.mark.sqlite
@@ -92,3 +95,40 @@ def test_what_was_removed_is_told_and_can_be_set_again(visit, database):
     again = farah.text(f"{ENTRY}?key=C-77&revert={no}")
     assert 'value="Chong"' in again
     assert 'value="2026-12-01"' in again
+
+
+def test_the_form_in_a_group_has_ids_of_its_own_and_ends_where_another_was_faster(
+    visit, database, clock
+):
+    """One value, looked at by two people in the holding area."""
+    at, missing = cause(database, "mapping:item%"), "/c/kedai/mappings/missing"
+    here, farah = f"mappreview_{at}", visit("farah")
+    page = farah.text(f"{missing}?cause={at}", target=here)
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert ids
+    assert [one for one in ids if f"_{at}" not in one] == []
+    form = {
+        "cause": at,
+        "table": "item",
+        "key": "AB-100 ",
+        "rev": "0",
+        "other": "AB-100",
+        "op": "m",
+    }
+    effect = farah.post("/c/kedai/mappings/preview", form, target=f"freed_{at}", status=200)
+    assert effect.text.lstrip().startswith(f'<div class="stack" id="freed_{at}">')
+    assert "Nothing is saved yet" in effect.text
+    rev = re.search(r'name="rev" value="(\d+)"', page)
+    form |= {"rev": rev[1] if rev else "", "reason": "the same bolt"}
+    blank = farah.post("/c/kedai/mappings/fix", {**form, "reason": ""}, target=here, status=422)
+    assert f'id="reason_{at}_err"' in blank.text
+    saved = farah.post("/c/kedai/mappings/fix", form, target=here, status=200)
+    assert "4 records are checked again" in plain(saved.text)
+    assert "HX-Redirect" not in saved.headers
+    assert '"done": true' in saved.headers["HX-Trigger"]
+    while judge_due(database, clock, company_id=1, owner="test").count:
+        pass
+    late = farah.post("/c/kedai/mappings/preview", form, target=here, status=409)
+    assert "This value is mapped already." in late.text
+    farah.get(f"{missing}?cause={at}", target=here, status=204)
+    assert "This value is mapped now." in plain(farah.text(f"{missing}?cause={at}"))

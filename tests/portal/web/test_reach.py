@@ -134,6 +134,8 @@ def fillings(arguments: set[str], beyond: Told) -> Iterator[dict[str, Any]]:
     each = [[(name, one) for one in beyond[name]] for name in arguments if name in beyond]
     if "ending" in arguments:
         each.append([("ending", one) for one in ("csv", "xlsx", "json")])
+    if "way" in arguments:
+        each.append([("way", one) for one in ("next", "previous")])
     known = {name: value for name, value in rest.items() if name in arguments}
     for chosen in itertools.product(*each):
         yield {**known, **dict(chosen)}

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.sqlite
 VALUES = {
     "co": "kedai",
     "hold_id": 1,
+    "way": "next",
     "view_id": 1,
     "deputy_id": 1,
     "run_id": 1,
