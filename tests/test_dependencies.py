@@ -20,6 +20,7 @@ NOT_IMPORTED = {
 """Declared and used without an import, each with how."""
 WITH_ANOTHER = {
     "jinja2": "flask",
+    "limits": "flask-limiter",
     "markupsafe": "flask",
     "urllib3": "requests",
     "werkzeug": "flask",

@@ -29,7 +29,14 @@ from connectors.kit.sheet_tables import (
 )
 
 _ACTIVE = ("vbaproject", "xl/macrosheets/", "xl/activex/", "xl/externallinks/", "xl/ctrlprops/")
-_WITH_CELLS = ("xl/worksheets/", "xl/sharedstrings")
+_WITHOUT_CELLS = re.compile(
+    r".*\.rels|\[content_types\]\.xml|(?:docprops|customxml|_rels)/.*|xl/(?:(?:workbook|styles|metadata"
+    r"|calcchain|connections)\.xml|(?:theme|drawings|charts|tables|media|persons|threadedcomments"
+    r"|printersettings|querytables|richdata|pivot\w+|slicer\w*)/.*|comments\w*\.xml)"
+)
+"""Parts that no sheet and no text of one lies in. In all others cells are looked for: a sheet may
+have any name, and its relation says which.
+"""
 _CHUNK = 1 << 20
 _MORE = re.compile(
     rb"<\w+:"  # names with a prefix
@@ -169,13 +176,14 @@ def _inflate(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], limits: L
     for entry in entries:
         size = 0
         kept = tail = b""
+        with_cells = _WITHOUT_CELLS.fullmatch(entry.filename.lower()) is None
         with archive.open(entry) as part:
             while chunk := part.read(_CHUNK):
                 size += len(chunk)
                 total += len(chunk)
                 if entry.filename.lower() == "[content_types].xml":
                     kept += chunk
-                if entry.filename.lower().startswith(_WITH_CELLS):
+                if with_cells:
                     seen = tail + chunk
                     plain = plain and not (_MORE.search(seen) or late.search(seen))
                     tail = chunk[-_REACH:]

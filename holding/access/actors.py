@@ -146,6 +146,8 @@ SYSTEM: Final = Actor(
     person_id=None, name="Clearpost", email="", company_id=None, roles=frozenset(), via="system"
 )
 
+BY_PROGRAM: Final = "token"  # how a program comes in
+
 OPERATOR: Final = replace(SYSTEM, via=COMMAND_LINE)
 """Whoever may run commands on the machine, where a command asks for no person."""
 

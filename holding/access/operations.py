@@ -13,7 +13,7 @@ from sqlalchemy import Select, select, text, union_all, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from holding.access.actors import Actor
+from holding.access.actors import BY_PROGRAM, Actor
 from holding.refusal import Refusal
 from holding.runtime.settings import Settings
 from holding.store import bulk
@@ -22,6 +22,18 @@ from rules.values.canonical import dumps, sha256_hex
 
 LONGER: Final = 4
 """So much more time to take something back has who asked for it on their own page."""
+OF_PROGRAMS: Final = f"{BY_PROGRAM}:"
+"""How the keys of calls begin. A program chooses the rest, often something that others can guess,
+such as the number of an order: no form may be sent under such an id, or whoever can sign in would
+have the call of another refused as sent already.
+"""
+LONGEST: Final = 200
+_NO_FORM: Final = Refusal(
+    code="operation.unknown",
+    message="This form has an id that no page of Clearpost gives.",
+    hint="Load the page again.",
+    status=409,
+)
 _Until: TypeAlias = Select[int, datetime | None]
 
 
@@ -107,6 +119,8 @@ def once(
     """
     if not op:
         return act()
+    if len(op) > LONGEST or (op.startswith(OF_PROGRAMS) and actor.via != BY_PROGRAM):
+        return _NO_FORM
     kept = _claim(session, actor, op, sha256_hex(dumps(asked)), now)
     if isinstance(kept, Refusal):
         return kept

@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from holding.access.actors import Actor, actor_of
+from holding.access.actors import BY_PROGRAM, Actor, actor_of
 from holding.audit.events import record_event
 from holding.refusal import Refusal
 from holding.store.row_objects import Columns, of
@@ -125,7 +125,7 @@ def bearer(session: Session, key: str, now: datetime) -> Bearer | None:
     row = session.scalar(select(ApiToken).where(ApiToken.token_hash == _digest(key)))
     if row is None or row.revoked_at is not None or row.expires_at <= now:
         return None
-    actor = actor_of(session, row.person_id, row.company_id, via="token", now=now)
+    actor = actor_of(session, row.person_id, row.company_id, via=BY_PROGRAM, now=now)
     if actor is None:
         return None
     named = replace(actor, name=f"{actor.name} ({row.name})", scopes=frozenset(row.scopes))

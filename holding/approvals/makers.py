@@ -5,11 +5,12 @@ here: what people did for a record in this program (`separation.py`). No trigger
 `integrity/consent_kept.py` reads them once more, independently.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.access.person_names import former_names
 from holding.programs.replay import replay_each
 from holding.programs.world import program
 from holding.store import bulk
@@ -24,7 +25,8 @@ def named_makers(
     session: Session, postings: Sequence[Posting], named: Named | None
 ) -> Iterator[tuple[int, int]]:
     """Posting id and person, of those whose name or address stands in a field that the approve rule
-    excludes, however it is spelled there: `mei.ling` is Mei Ling, and mei.ling@shop.example too.
+    excludes, however it is spelled there: `mei.ling` is Mei Ling, and mei.ling@shop.example too;
+    and whoever was called so before.
 
     `named`: the names, where somebody has just judged it; else a replay says them.
     """
@@ -36,15 +38,19 @@ def named_makers(
     people = session.execute(
         select(Person.id, Person.email, Person.name).where(Person.id.in_(members))
     ).all()
+    former = former_names(session, [person.id for person in people])
+    keys = {one.id: keys_of(one.name, one.email, former.get(one.id, ())) for one in people}
     for posting_id, found in names.items():
-        for person in people:
-            if not keys_of(person.name, person.email).isdisjoint(found):
-                yield posting_id, person.id
+        for person_id, theirs in keys.items():
+            if not theirs.isdisjoint(found):
+                yield posting_id, person_id
 
 
-def keys_of(name: str, email: str) -> set[str]:
-    """By what a source may call a person: the name, the address, or what it has before its @."""
-    told = (name, email, email.partition("@")[0])
+def keys_of(name: str, email: str, former: Iterable[str] = ()) -> set[str]:
+    """By what a source may call a person: the name, one of before, the address, or what it has
+    before its @.
+    """
+    told = (name, *former, email, email.partition("@")[0])
     return {match_key(one) for one in told if one.strip()}
 
 

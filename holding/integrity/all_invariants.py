@@ -19,6 +19,7 @@ from holding.integrity import (
     consent_kept,
     effects,
     journal_and_ledgers,
+    sent_again,
     waiting,
 )
 from holding.integrity.journal_and_ledgers import Breach, Look
@@ -48,7 +49,7 @@ CHECKS: dict[str, tuple[str, Check]] = {
     ),
     "I13": ("No secret lies about.", arrivals_and_trail.no_secret_lies_about),
     "I14": ("The sums agree.", effects.sums_agree),
-    "I15": ("Nothing refused was sent again unchanged.", consent_kept.sent_again_after_a_change),
+    "I15": ("Nothing refused was sent again unchanged.", sent_again.sent_again_after_a_change),
 }
 
 

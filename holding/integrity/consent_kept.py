@@ -1,7 +1,7 @@
-"""I9 and I15: what was sent was consented to, and sent again only after something changed.
+"""I9: what was sent was consented to.
 
-Here: pushes against approvals, by people who had no hand in them when they were sent, and a push
-against the one before it. Not here: whether they arrived (effects.py).
+Here: pushes against approvals, by people who had no hand in them when they were sent. Not here:
+whether they arrived (effects.py), whether one was sent again (sent_again.py).
 
 Of `approvals`, which it proves, it uses only what the rules asked for (`consent.asks`) and which
 deeds count (`separation.deeds`).
@@ -9,20 +9,25 @@ deeds count (`separation.deeds`).
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Row, select
 
-from grammar.text.finding_codes import TARGET_CODES
 from holding.approvals import separation
 from holding.approvals.consent import asks
-from holding.evaluation.plan_unsent import RULES
 from holding.integrity.journal_and_ledgers import Breach, Look
 from holding.programs.replay import replay
 from holding.programs.world import program
 from holding.store import bulk
-from holding.tables import Approval, Cause, Evaluation, Event, Hold, Person, Posting, Push, Version
+from holding.tables import (
+    Approval,
+    Evaluation,
+    FormerName,
+    Person,
+    Posting,
+    Push,
+    Version,
+)
 from rules.outcomes.outcome import Outcome
 from rules.values.canonical import dumps
 from rules.values.spelling import match_key
@@ -92,10 +97,7 @@ def _makers(
 ) -> Iterator[tuple[int, dict[int, str]]]:
     """Those of the people whom a record names as its makers, where its rules exclude them."""
     asking = [row for row in pushes if _excluding(look, row.ruleset_version_id)]
-    named = {
-        person.id: _keys(person.name, person.email, person.email.split("@")[0])
-        for person in look.session.scalars(select(Person).where(bulk.among(Person.id, people)))
-    }
+    named = _named(look, people)
     bodies = _bodies(look, {row.version_id for row in asking})
     for row in asking:
         told = bodies.get(row.version_id, "")
@@ -106,6 +108,20 @@ def _makers(
                 who: "created it (according to the source)" for who in named if named[who] & out
             }
             yield row.id, made
+
+
+def _named(look: Look, people: Collection[int]) -> dict[int, set[str]]:
+    """Person id -> by what a source may call them, now or before."""
+    persons = select(Person.id, Person.email, Person.name).where(bulk.among(Person.id, people))
+    before = select(FormerName.person_id, FormerName.name)
+    before = before.where(bulk.among(FormerName.person_id, people))
+    found = {
+        row.id: _keys(row.name, row.email, row.email.split("@")[0])
+        for row in look.session.execute(persons)
+    }
+    for row in look.session.execute(before):
+        found[row.person_id] |= _keys(row.name)
+    return found
 
 
 def _excluding(look: Look, ruleset_version_id: int) -> bool:
@@ -136,15 +152,6 @@ def _bodies(look: Look, ids: Collection[int]) -> Mapping[int, str]:
     query = select(Version.id, Version.body).where(bulk.among(Version.id, sorted(ids)))
     rows = look.session.execute(query) if ids else ()
     return {key: match_key(dumps(body)) for key, body in rows if body is not None}
-
-
-TRIED_AGAIN = (
-    "hold.retried",
-    "retry.overridden",
-    "hold.looked_again",
-    "posting.linked",
-    "posting.contradicted",
-)
 
 
 def pushes_were_approved(look: Look) -> Iterator[Breach]:
@@ -228,85 +235,4 @@ def _approvals(look: Look, ids: Collection[int]) -> dict[int, list[Approval]]:
     query = select(Approval).where(bulk.among(Approval.posting_id, sorted(ids)))
     for one in look.session.scalars(query) if ids else ():
         found[one.posting_id].append(one)
-    return found
-
-
-def sent_again_after_a_change(look: Look) -> Iterator[Breach]:
-    """I15: what the target refused was sent again only with another content, after its cause had
-    changed, or after a person had it tried again: after a change, or as an admin, with a reason.
-    """
-    query = (
-        select(
-            Push.id,
-            Push.posting_id,
-            Push.no,
-            Push.number,
-            Push.hash,
-            Push.error_class,
-            Push.made_at,
-            Posting.record_id,
-            Evaluation.version_id,
-            Evaluation.revision,
-            Evaluation.ruleset_version_id,
-        )
-        .join(Posting, Posting.id == Push.posting_id)
-        .join(Evaluation, Evaluation.id == Push.evaluation_id)
-        .where(Posting.company_id == look.company_id)
-        .order_by(Push.posting_id, Push.no)
-    )
-    failed = _failed(look)
-    pairs = [
-        (one, other)
-        for one, other in pairwise(look.session.execute(query).all())
-        if one.posting_id == other.posting_id and one.id in failed and _same_again(one, other)
-    ]
-    acted = _acted(look, {one.record_id for one, _ in pairs})
-    moved = _causes_moved(look, {one.posting_id for one, _ in pairs})
-    for one, other in pairs:
-        by_person = any(
-            look.before(one.made_at, at) and look.before(at, other.made_at)
-            for at in acted[one.record_id]
-        )
-        if not by_person and one.posting_id not in moved:
-            say = f"{one.number} was refused and sent again, though nothing had changed since."
-            yield Breach("I15", say, (one.record_id,))
-
-
-def _failed(look: Look) -> set[int]:
-    """Pushes that ended with a hold; others are sent again by themselves."""
-    query = select(Event.body).where(
-        Event.company_id == look.company_id,
-        Event.act.in_(("posting.refused", "posting.conflict", "posting.contradicted")),
-    )
-    return {int(body.get("push") or 0) for body in look.session.scalars(query)}
-
-
-def _same_again(one: Any, other: Any) -> bool:
-    """Whether nothing differs that this refusal could be about."""
-    if (one.hash, one.version_id) != (other.hash, other.version_id):
-        return False
-    if one.error_class in RULES:
-        return bool(one.ruleset_version_id == other.ruleset_version_id)
-    return True
-
-
-def _causes_moved(look: Look, ids: Collection[int]) -> set[int | None]:
-    """Postings held by the target whose cause has changed since."""
-    query = (
-        select(Hold.posting_id)
-        .join(Cause, Cause.id == Hold.cause_id)
-        .where(bulk.among(Hold.posting_id, sorted(ids)), Hold.code.in_(sorted(TARGET_CODES)))
-        .where(Cause.changed_revision > Hold.revision)
-    )
-    return set(look.session.scalars(query)) if ids else set()
-
-
-def _acted(look: Look, ids: Collection[int]) -> dict[int, list[Any]]:
-    """When people had these records tried again."""
-    found: dict[int, list[Any]] = defaultdict(list)
-    query = select(Event.record_id, Event.at).where(
-        bulk.among(Event.record_id, sorted(ids)), Event.act.in_(TRIED_AGAIN)
-    )
-    for record_id, at in look.session.execute(query) if ids else ():
-        found[record_id or 0].append(at)
     return found

@@ -27,6 +27,7 @@ from holding.tables import AccessLink, Company, Membership, Person, Team
 JOIN: Final = "join"
 RESET: Final = "reset"
 LASTS: Final = timedelta(days=7)
+OTHER_WAY: Final = "Whoever runs this server sets a new one: clearpost user password."
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +114,12 @@ def reset(
     if actor.person_id == person_id:
         hint = "Change it on your own page."
         return Refusal("reset.self", "You cannot make a link for your own password.", hint, 403)
-    elsewhere = [one.name for one in companies_of(session, person_id) if one.id != company_id]
-    if elsewhere:  # whoever sets the password is that person in every company
+    elsewhere = works_elsewhere(session, company_id, person_id)
+    if elsewhere:
         return Refusal(
             "reset.elsewhere",
             f"{person.name} works in another company, too: {', '.join(elsewhere)}.",
-            "Whoever runs this server sets a new one: clearpost user password.",
+            OTHER_WAY,
             403,
         )
     say = f"A link was made with which {person.name} sets a new password."
@@ -214,9 +215,22 @@ def living(
         if maker is None or may(maker, ACT):
             words = "This link ended, because who made it does not manage users any more."
             return _gone(words, ask)
-    if row.kind == RESET and not roles_of(session, company.id, row.person_id or 0):
+    return _reset_over(session, row, company, ask) or row
+
+
+def _reset_over(session: Session, row: AccessLink, company: Company, ask: str) -> Refusal | None:
+    """Why a new password is set by a link no more: its person left, or joined another company
+    since, which whoever made the link does not manage.
+    """
+    if row.kind != RESET:
+        return None
+    person_id = row.person_id or 0
+    if not roles_of(session, company.id, person_id):
         return _gone(f"This link ended, because you left {company.name}.", ask)
-    return row
+    if works_elsewhere(session, company.id, person_id):
+        words = "This link ended, because you joined another company since it was made."
+        return _gone(words, OTHER_WAY)
+    return None
 
 
 def _gone(words: str, hint: str) -> Refusal:
@@ -235,6 +249,13 @@ def works_somewhere(session: Session, email: str) -> bool:
         .where(Person.email == email, Person.password_hash.is_not(None), Person.active)
     )
     return session.scalar(query.limit(1)) is not None
+
+
+def works_elsewhere(session: Session, company_id: int, person_id: int) -> list[str]:
+    """The names of the other companies of a person: whoever sets the password is that person in
+    every company.
+    """
+    return [one.name for one in companies_of(session, person_id) if one.id != company_id]
 
 
 def _no_address(address: str) -> Refusal | None:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from holding.access import sessions, tokens
 from holding.access.actors import OPERATOR, actor_of
 from holding.access.people import MIN_PASSWORD, add_membership, id_of_address
+from holding.access.person_names import rename
 from holding.access.role_words import role_list
 from holding.refusal import Refusal
 from holding.staff.access_links import JOIN, RESET, living, tell, works_somewhere
@@ -78,7 +79,7 @@ def _with_new_password(
         session.flush()
         person_id = person.id
     elif link.kind == JOIN:
-        session.get_one(Person, person_id).name = name.strip()
+        rename(session, session.get_one(Person, person_id), name.strip(), now)
     link.used_at = now
     session.flush()
     sessions.set_password(session, person_id, password, now)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from holding.access import sessions, tokens
 from holding.access.actors import actor_of
 from holding.access.people import MIN_PASSWORD, companies_of
+from holding.access.person_names import rename
 from holding.audit.events import record_event
 from holding.refusal import Refusal
 from holding.store.row_objects import Columns, of
@@ -113,7 +114,7 @@ def save(
     if not wanted or len(wanted) > 100:
         return Refusal("person.name", "Enter your name, of 100 letters at most.", "", 422)
     old = person.name
-    person.name = wanted
+    rename(session, person, wanted, now)
     person.settings = {**person.settings, **asdict(taste)}
     session.flush()
     if wanted != old:

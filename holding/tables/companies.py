@@ -1,8 +1,7 @@
 """Companies and who may act in them, and what only one process may do at a time.
 
-Here: company to singleton, with tokens of programs, people who stand in for others, and the
-address at which the first company is set up. Not here: what a role may do
-(holding/access/actors.py).
+Here: company to singleton, with tokens of programs, deputies, and the address of the first set-up.
+Not here: what a role may do (holding/access/actors.py).
 """
 
 from datetime import date, datetime
@@ -24,9 +23,8 @@ from holding.tables.columns import WHOLE, Base, Id, Json, partial, ref
 
 
 class ApiToken(Base):
-    """A key with which a program acts as a person in one company; the key itself is kept nowhere.
-
-    `scopes` are the acts that it may be used for, of those that the person's roles allow.
+    """A key with which a program acts as a person in one company, for the acts `scopes` of those
+    that the person's roles allow; the key itself is kept nowhere.
     """
 
     __tablename__ = "api_token"
@@ -122,6 +120,16 @@ class Person(Base):
     settings: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
 
 
+class FormerName(Base):
+    """What somebody was called before: a source that calls them so means them still."""
+
+    __tablename__ = "former_name"
+
+    person_id: Mapped[int] = ref("person", primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    until_at: Mapped[datetime]
+
+
 class Membership(Base):
     """One role of a person in a company."""
 
@@ -188,9 +196,8 @@ class FormerMember(Base):
 
 
 class AccessLink(Base):
-    """An address that works once: somebody joins a company by it, or sets a new password.
-
-    The token in the address is kept nowhere. `person_id`: whose password is set, or who joined.
+    """An address that works once: somebody joins a company by it, or sets a new password. Its token
+    is kept nowhere. `person_id`: whose password is set, or who joined.
     """
 
     __tablename__ = "access_link"
@@ -239,9 +246,9 @@ class Session(Base):
 class Operation(Base):
     """A form that was sent: a second click gets the stored answer.
 
-    `asked` is the hash of what it asked for: the same id with anything else is refused.
-    One that can be taken back says until when, and what was done; `stood`: how the holds were that
-    it assigned or snoozed.
+    `asked` is the hash of what it asked for: the same id with anything else is refused. One that
+    can be taken back says until when, and what was done; `stood`: the holds that it gave away, as
+    they were.
     """
 
     __tablename__ = "operation"
@@ -284,9 +291,8 @@ class ClockMark(Base):
 
 
 class ProgramVersion(Base):
-    """The version of the program that started here last, with its schema; one row.
-
-    `version` is empty where an earlier program, which did not note it, worked before.
+    """The version of the program that started here last, with its schema; one row. `version` is
+    empty where an earlier program, which did not note it, worked before.
     """
 
     __tablename__ = "program_version"

@@ -6,8 +6,10 @@ keeping it (holding/intake/versions.py).
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Final
 
 from flask import Blueprint, Response, g, jsonify, request, url_for
+from limits import parse
 
 from connectors import registry
 from connectors.contract import Accepted, ShowsExample, SignsMore, Source, SourceRefusal
@@ -35,6 +37,8 @@ UNKNOWN = Refusal(
     404,
 )
 """What a stranger is told: nothing about which companies and sources there are."""
+UNPROVED: Final = parse("60 per minute")
+"""So many calls of strangers at one source are noted; the others are answered alone."""
 
 
 @hooks.post("/hooks/<co>/<source>")
@@ -48,7 +52,7 @@ def receive(co: str, source: str) -> Response:
     raw = request.get_data(cache=False)
     read = admitted(named, co, dict(request.headers), raw)
     if isinstance(read, Refusal):
-        return _rejected(company.id, named.id, read)
+        return _rejected(company.id, named.id, read) if _noted(named.id) else problem(read)
     if read.errors:
         return _errors(company.id, named.id, read)
     with store.writing() as session:
@@ -121,6 +125,13 @@ def admitted(source: queries.ConnectionRow, co: str, headers: Headers, raw: byte
     if isinstance(read, SourceRefusal):
         return Refusal(read.code, read.message, read.hint, read.status)
     return read
+
+
+def _noted(source_id: int) -> bool:
+    """Whether a call is noted whose sender did not prove who they are. Anybody can send those, and
+    each note writes: of a flood the first of each minute are enough, and the answers stay.
+    """
+    return security.limiter.limiter.hit(UNPROVED, "hook", str(source_id))
 
 
 def _rejected(company_id: int, source_id: int, refusal: Refusal) -> Response:

@@ -84,6 +84,7 @@ def _act(history: History) -> None:
         "world": (1, lambda: history.call("world", place.world_changes)),
         "luck": (40, lambda: _bad_luck(history, chance.random() * 100)),
         "nothing": (40, lambda: None),
+        **history.more,
     }
     weights = [weight for weight, _ in acts.values()]
     chance.choices([act for _, act in acts.values()], weights)[0]()
@@ -119,11 +120,12 @@ def heal(history: History, *, turns: int = HEAL_TURNS, calm: bool = True) -> Non
         asleep = [task.until - place.clock.seconds for task in history.tasks if task.at != "idle"]
         if when is None and not asleep:
             break
+        wakes = [one for one in asleep if one > 0] or asleep  # the others wait for a lock of theirs
         soon = (when - place.clock.now()).total_seconds() if when else LEASE
         late = late + 1 if soon <= 0 else 0
         soon = SHORT * 2 ** min(late, LONGEST) if late else soon
         all_asleep = len(asleep) == len(history.tasks) > 0  # nobody is there to do what is due
-        history.pass_(max(SHORT, min(asleep if all_asleep else [soon, *asleep])))
+        history.pass_(max(SHORT, min(wakes if all_asleep else [soon, *wakes])))
     for seconds in (3 * SWEEP, SWEEP) if calm else ():  # a dead sweeper keeps its duty for three
         history.pass_(seconds)
         until_idle(history)

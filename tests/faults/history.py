@@ -45,6 +45,8 @@ class History:
     acknowledged: set[str] = field(default_factory=set)
     kills: int = 0
     trace: list[str] = field(default_factory=list)
+    more: dict[str, tuple[int, Callable[[], None]]] = field(default_factory=dict)
+    """What else may happen, with its weight: crowd.py."""
 
     def __post_init__(self) -> None:
         self._no = count(1)

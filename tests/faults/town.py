@@ -8,15 +8,15 @@ import gc
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -127,8 +127,18 @@ def _quick_folder() -> str | None:
 class Town:
     """One copy of the company with its target, its clock and its workers."""
 
-    def __init__(self, database: OneWriter, folder: Path, *, dedupe: str, lag: float = 0) -> None:
-        self.made = template()
+    secret = DEMO_KEY
+
+    def __init__(
+        self,
+        database: OneWriter,
+        folder: Path,
+        *,
+        dedupe: str,
+        lag: float = 0,
+        made: Template | None = None,
+    ) -> None:
+        self.made = made or template()
         self.database, self.clock = database, Moving(START)
         self.wire = Wire(folder, self.clock, dedupe, lag)
         self.wires = {HOST: self.wire}
@@ -237,7 +247,7 @@ class Town:
                 session,
                 SYSTEM,
                 target.id,
-                DEMO_KEY,
+                self.secret,
                 now=self.clock.now(),
                 keys=self._keys,  # type: ignore[arg-type]
             )
@@ -275,10 +285,19 @@ class Town:
 _DATABASES: dict[Path, OneWriter] = {}
 
 
+T = TypeVar("T", bound=Town)
+
+
 @contextmanager
 def town(*, dedupe: str = "nothing", lag: float = 0) -> Iterator[Town]:
     """A fresh copy; the engine and what it has compiled are used again."""
-    made = template()
+    with copied(template(), partial(Town, dedupe=dedupe, lag=lag)) as opened:
+        yield opened
+
+
+@contextmanager
+def copied(made: Template, opening: Callable[..., T]) -> Iterator[T]:
+    """A fresh copy of what was made, opened."""
     folder = made.file.parent / f"history-{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -289,7 +308,7 @@ def town(*, dedupe: str = "nothing", lag: float = 0) -> Iterator[Town]:
         Path(f"{file}{rest}").unlink(missing_ok=True)
     shutil.copyfile(made.file, file)
     database.holder = None
-    opened = Town(database, folder, dedupe=dedupe, lag=lag)
+    opened = opening(database, folder, made=made)
     before, fault_points._PLAN = fault_points._PLAN, opened.points  # type: ignore[assignment]
     gc.disable()  # what a history leaves behind is looked for after it
     try:

@@ -131,6 +131,38 @@ def test_the_slow_reader_is_loaded_for_those_that_need_it():
     assert done.stdout.strip() == "False"
 
 
+def elsewhere(raw: bytes, names: dict[str, str]) -> bytes:
+    """The same workbook with parts of other names, as its relations then say."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(raw)) as plain, zipfile.ZipFile(out, "w") as archive:
+        for name in plain.namelist():
+            text = plain.read(name).decode()
+            for old, new in names.items():
+                text = text.replace(old, new).replace(old.removeprefix("xl/"), new[3:])
+            archive.writestr(names.get(name, name), text)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("place", [SHEET, "xl/pages/one.xml", "xl/Sheet.XML", "xl/data.bin"])
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ('<c r="A1"><f>1+1</f></c>', ["e", "a formula without a result"]),
+        ('<c r="A1" t="e"><v>#N/A</v></c>', ["e", "#N/A"]),
+        ('<c r="A1" t="str"><v> AB-100 </v></c>', ["t", " AB-100 "]),
+    ],
+)
+def test_cells_are_told_wherever_their_sheet_lies(cell, told, place):
+    """What the quick reader does not tell is looked for in every part that could be a sheet: a
+    total that is missing is another thing than one that cannot be read.
+    """
+    beside = '<c r="B1" t="str"><v>x</v></c>'
+    raw = made([f"{cell}{beside}"])
+    moved = elsewhere(raw, {SHEET: place}) if place != SHEET else raw
+    lines = list(child.read(moved, LIMITS))
+    assert lines[1:] == [{"row": 1, "cells": {"1": told, "2": ["t", "x"]}}]
+
+
 def test_where_the_quick_reader_breaks_the_other_reads():
     far = made(['<c r="A1" s="2"><v>-133333333333</v></c>', '<c r="A2"><v>1</v></c>'])
     lines = list(child.read(far, LIMITS))

@@ -1,9 +1,9 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from holding.access.actors import Actor
+from holding.access.actors import BY_PROGRAM, Actor
 from holding.access.operations import once
 from holding.refusal import Refusal
 from holding.store.database import Database
@@ -111,3 +111,17 @@ def test_a_form_stands_for_one_thing(database: Database, company: Company, clock
     with database.write() as session:
         again = run(session, other, "form-1", person, clock, "release", 5, clock.now())
         assert (again, other.times) == (Told("done"), 0)
+
+
+def test_a_key_of_programs_is_no_id_of_a_form(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    act = Counted(Told("done"))
+    with database.write() as session:
+        person = somebody(session, company, "a@kedai.my")
+        for op in ("token:7:SO-1", "f" * 201):
+            refused = run(session, act, op, person, clock)
+            assert isinstance(refused, Refusal)
+            assert (refused.code, refused.status, act.times) == ("operation.unknown", 409, 0)
+        program = replace(person, via=BY_PROGRAM)
+        assert run(session, act, "token:7:SO-1", program, clock) == Told("done")

@@ -10,6 +10,8 @@ from holding.exceptions import releases, undo
 from holding.mappings import fixes
 from holding.records import trace
 from holding.refusal import Refusal
+from holding.staff import own_account
+from holding.staff.own_account import Taste
 from holding.store.database import Database
 from holding.tables import Company, Person
 from tests.holding.consent import LARGE, TRUSTED, approve, large_shop, why_not
@@ -151,6 +153,23 @@ def test_a_source_may_call_a_person_by_the_name_that_they_sign_in_with(shop: Sho
         "you created it (according to the source); Tan can approve"
     ]
     assert why_not(approve(shop, "NS-6", who="tan")) == []
+
+
+def test_another_name_makes_nobody_a_stranger_to_their_own_order(shop: Shop) -> None:
+    """People choose their name themselves; the shop goes on calling them as it did."""
+    person_id = shop.actor("lim").person_id or 0
+    for name in ("Somebody Else", "Nobody"):
+        with shop.database.write() as session:
+            done = own_account.save(session, person_id, name=name, taste=Taste(), now=shop.now)
+            assert done is None
+    shop.receive(order("NS-6", total="1920.00", lines=LARGE, created_by="L.im"))
+    shop.receive(order("NS-7", total="1920.00", lines=LARGE, created_by="somebody else"))
+    shop.judge()
+    with shop.database.write() as session:  # by the address, too
+        session.get_one(Person, person_id).email = "x@kedai.my"
+    why = "you created it (according to the source); Tan can approve"
+    assert why_not(approve(shop, "NS-6", "NS-7", who="lim")) == [why] * 2
+    assert why_not(approve(shop, "NS-6", "NS-7", who="tan")) == []
 
 
 def test_who_entered_it_from_a_file_does_not_approve_it(shop: Shop) -> None:

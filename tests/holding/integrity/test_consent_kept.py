@@ -3,11 +3,12 @@
 import pytest
 from sqlalchemy import select, update
 
+from holding.access.person_names import rename
 from holding.approvals import approve
 from holding.approvals.approve import Approved
 from holding.mappings import fixes
 from holding.mappings.fixes import Fixed
-from holding.tables import Approval, Posting
+from holding.tables import Approval, Person, Posting
 from tests.holding.approvals.test_consent_law import SECOND
 from tests.holding.consent import LARGE, breaches
 from tests.holding.fixing import rev
@@ -69,6 +70,24 @@ def test_one_level_agreed_to_by_or_for_a_hand_in_it_is_a_breach(
         session.expire_all()
         told = [f"NS-1 was approved ({given.level}) by or for who {did}."] if did else []
         assert breaches(shop, session) == told
+        session.rollback()
+
+
+def test_who_made_it_under_another_name_is_a_breach(shop: Shop) -> None:
+    with shop.database.write() as session:
+        vera = session.get_one(Person, shop.actor("vera").person_id)
+        vera.email = "v@kedai.my"
+        rename(session, vera, "Somebody Else", shop.now)
+    with shop.database.read() as session:
+        unlock(session)
+        given = session.scalars(select(Approval).order_by(Approval.id)).first()
+        assert given
+        session.execute(update(Approval).where(Approval.id == given.id).values(person_id=vera.id))
+        session.expire_all()
+        made = "created it (according to the source)"
+        assert breaches(shop, session) == [
+            f"NS-1 was approved ({given.level}) by or for who {made}."
+        ]
         session.rollback()
 
 

@@ -6,10 +6,13 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
+from holding.access import person_names
 from holding.configuration import ways_in
 from holding.programs import world
 from holding.runtime.migrate import downgrade, upgrade
 from holding.runtime.schema_version import check
+from holding.staff import own_account
+from holding.staff.own_account import Taste
 from holding.store.database import Database
 from holding.tables import Base, Company, Notice, Posting, Recipient
 from holding.tables.columns import moment_text
@@ -131,6 +134,23 @@ def test_0079_a_message_about_a_returned_change_is_of_a_kind_that_is_known(
     with database.read() as session:
         assert session.scalars(select(Notice.kind)).all() == [NoticeKind.TEST]
         assert session.scalars(select(Recipient.digest)).all() == [True]
+
+
+def test_0085_names_of_before_are_taken_from_the_trail(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    """Who called themselves otherwise before this program noted it is found by that name, too."""
+    with database.write() as session:
+        lim = make_person(session, company, "lim@kedai.my", "approver")
+        for name in ("Lim Ah Kow", "Lim", "Lim Ah Kow", "L"):
+            saved = own_account.save(session, lim.id, name=name, taste=Taste(), now=clock.now())
+            assert saved is None
+        kept = person_names.former_names(session, [lim.id])
+        assert kept == {lim.id: {"Lim", "Lim Ah Kow"}}
+    downgrade(database.url, "0079")
+    upgrade(database.url)
+    with database.read() as session:
+        assert person_names.former_names(session, [lim.id]) == kept
 
 
 def test_an_unreachable_database_is_a_refusal() -> None:

@@ -193,3 +193,25 @@ def test_a_password_link_sets_a_new_one_for_who_is_still_there(
         assert isinstance(sessions.sign_in(session, "lim@kedai.my", NEW, now), str)
         assert "Lim set a new password by a link." in said(session)
         assert roles_of(session, company.id, key) == {"approver"}
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["there", "elsewhere too"])
+def test_a_password_link_opens_no_company_that_its_person_joined_since(
+    database: Database, company: Company, clock: SetClock, after: bool
+) -> None:
+    """Who made it manages their own company: by the link they would be that person in the other."""
+    now = clock.now()
+    with database.write() as session:
+        other = add_company(session, code="lain", name="Lain", now=now)
+        assert isinstance(other, int)
+        tan = member(session, company.id, "tan", now, "admin")
+        lim = member(session, company.id, "lim", now, "finance")
+        key = lim.person_id or 0
+        link = made(access_links.reset(session, tan, company_id=company.id, person_id=key, now=now))
+        if after:
+            joined = {"company_id": other, "person_id": key, "role": "approver"}
+            assert add_membership(session, **joined, actor=OPERATOR, now=now) is None  # type: ignore[arg-type]
+        shown = access_links.opened(session, link.token, now)
+        assert isinstance(shown, Refusal) is after
+        assert use(session, link, now) == ("link.gone" if after else "joined")
+        assert isinstance(sessions.sign_in(session, "lim@kedai.my", NEW, now), Refusal) is after

@@ -57,6 +57,7 @@ NEVER = (
     "accepted_difference",
     "note",
     "change_comment",
+    "former_name",
     "event",
     "event_link",
     "posting_line",

@@ -117,6 +117,23 @@ def test_a_key_stands_for_one_call(call: Call, key: Any) -> None:
     assert call(tan, path, {"reason": "agreed"}, **again).get_json() == first.get_json()
 
 
+def test_nobody_takes_the_key_of_a_call_away_before_it_is_made(
+    call: Call, key: Any, visit: Any, database: Database
+) -> None:
+    """Keys of programs can be guessed, such as an order's number: no form is sent under one."""
+    lim, op = key("lim"), "token:{}:SO-10220"
+    with database.read() as session:
+        ids = session.scalars(select(ApiToken.id)).all()
+    first, *_ = waiting(call, lim)
+    for token_id in ids:
+        form = {"text": "a note of somebody", "op": op.format(token_id)}
+        answer = visit("farah").post(f"/c/kedai/holding/{first['hold']}/comment", form)
+        assert "no page of Clearpost gives" in answer.get_data(as_text=True)
+        assert answer.status_code == 409
+    answer = call(lim, "/holds/approve", seen(first), **{"Idempotency-Key": "SO-10220"})
+    assert (answer.status_code, answer.get_json()["approved"]) == (200, [first["posting"]])
+
+
 def test_the_token_is_named_in_the_trace(call: Call, key: Any, database: Database) -> None:
     lim = key("lim")
     call(lim, "/holds/approve", seen(waiting(call, lim)[0]))

@@ -289,3 +289,16 @@ def test_T31_where_the_body_alone_is_signed_an_equal_signature_makes_no_version(
     assert versions(database, "SO-951") == [1, 2]
     assert send(wire(number="SO-951", status="paid", version=3), "d-3").status_code == 202
     assert versions(database, "SO-951") == [1, 2, 3]
+
+
+def test_a_flood_of_strangers_writes_no_more_than_its_first(deliver, database, statements):
+    """Who does not prove who they are gets an answer each time; what is noted of them is bounded,
+    so that they keep no worker from writing. Who does prove it is not hindered by them.
+    """
+    told = [deliver(wire(), event=f"evt-{n}", secret="wrong") for n in range(90)]
+    assert {one.status_code for one in told} == {401}
+    writes = [one for one in statements if one.startswith(("INSERT", "UPDATE", "DELETE"))]
+    assert 0 < len(writes) <= 60 * 2 + 2
+    with database.read() as session:
+        assert session.execute(text("SELECT sum(times) FROM hook_call")).scalar() == 60
+    assert deliver(wire(), event="evt-good").status_code == 202

@@ -1,0 +1,162 @@
+"""Histories in which people do all that they may: approve, undo, release, reject, stand in for each
+other, map anew, go back to other rules, cut runs; while workers die, answers get lost and orders
+change. Whatever comes of it is told, agreed to and in the books once.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import rule, run_state_machine_as_test
+
+from tests.faults.amounts import SUITE, Done, amount
+from tests.faults.course import STEPS, Ending, end, heal, rough
+from tests.faults.crowd import DECISIONS, Crowd, crowd, crowd_template
+from tests.faults.history import Chances, History
+from tests.faults.test_histories import Machine, write
+from tests.faults.town import LIMIT
+
+FIRST = int(os.environ.get("CLEARPOST_SEED", "1"))
+HISTORIES = int(os.environ.get("CLEARPOST_HISTORIES", "0")) or amount(4, 200, 10_000)
+EXAMPLES = amount(1, 60, 2_000)
+LONG = 6 * STEPS
+APPROVERS = ("lim", "siti", "ella", "farah")
+DECIDERS = (*APPROVERS, "adam")
+
+
+def acts(history: History, place: Crowd) -> dict[str, tuple[int, Callable[[], None]]]:
+    """What people do, with how often; each is a call that dies or waits like any other."""
+    chance = history.chance
+
+    def call(name: str, act: Callable[..., None], *who: str) -> Callable[[], None]:
+        def now() -> None:
+            given = (chance.choice(who),) if who else ()
+            history.call(name, partial(act, *given, chance.randrange(30)))
+
+        return now
+
+    def deciding(what: str) -> Callable[[str, int], None]:
+        return lambda who, which: place.decide(who, what, which)
+
+    return {
+        "approve": (40, call("approve", place.agree, *APPROVERS)),
+        "undo": (20, call("undo", place.take_back)),
+        **{
+            what: (weight, call(what, deciding(what), *DECIDERS))
+            for what, weight in WEIGHTS.items()
+        },
+        "delegate": (2, call("delegate", lambda which: place.delegate(on=which % 3 > 0))),
+        "remap": (2, call("remap", place.remap)),
+        "rules": (2, call("rules", lambda _: place.turn_rules())),
+        "run": (8, call("run", lambda _: place.cut_run())),
+        "edit soon": (10, lambda: _edit(history)),
+        "quiet": (160, lambda: None),  # else nobody comes to work
+        "cancel soon": (3, lambda: history.cancel(chance.choice(list(history.sent)))),
+    }
+
+
+def _edit(history: History) -> None:
+    known = list(history.sent)
+    history.edit(history.chance.choice(known), history.chance.choice((20, 40, 260, 300, LIMIT)))
+
+
+WEIGHTS = {
+    "release": 20, "reject": 3, "retry": 6, "override": 3, "link": 3, "look": 3, "snooze": 2,
+    "assign": 2,
+}  # fmt: skip
+
+
+def play(seed: int, *, steps: int = LONG) -> tuple[Ending, History]:
+    """The history of this seed."""
+    chance = Random(seed)
+    with crowd() as place:
+        history = History(place, chance, Chances())
+        history.more = acts(history, place)
+        for _ in range(chance.randint(1, 3)):
+            history.hire()
+        rough(history, steps)
+        heal(history)
+        history.trace += place.told
+        return end(history, seed), history
+
+
+def test_every_history_of_a_crowd_ends_well(done: Done) -> None:
+    crowd_template()
+    for seed in range(FIRST, FIRST + HISTORIES):
+        ending, history = play(seed)
+        write(done, ending)
+        assert not ending.wrong, (f"CLEARPOST_SEED={seed}", ending.wrong, history.trace[-250:])
+
+
+def test_one_seed_is_one_history_of_a_crowd() -> None:
+    (first, one), (second, other) = play(3), play(3)
+    assert first == second
+    assert one.trace == other.trace
+
+
+class CrowdMachine(Machine):
+    """The same, chosen by Hypothesis."""
+
+    def __init__(self) -> None:
+        super(Machine, self).__init__()
+        self._town = crowd()
+        self.place: Crowd = self._town.__enter__()
+        self.history = History(self.place, Random(0), Chances())
+        for _ in range(2):
+            self.history.hire()
+
+    def approve(self, by: int) -> None:  # the company of this town has other approvers
+        self.agree(APPROVERS[by], by)
+
+    @rule(who=st.sampled_from(APPROVERS), which=st.integers(0, 5))
+    def agree(self, who: str, which: int) -> None:
+        self.history.call("approve", lambda: self.place.agree(who, which))
+
+    @rule(which=st.integers(0, 2))
+    def undo(self, which: int) -> None:
+        self.history.call("undo", lambda: self.place.take_back(which))
+
+    @rule(who=st.sampled_from(DECIDERS), what=st.sampled_from(DECISIONS), which=st.integers(0, 5))
+    def decide(self, who: str, what: str, which: int) -> None:
+        self.history.call(what, lambda: self.place.decide(who, what, which))
+
+    @rule(on=st.booleans())
+    def delegate(self, on: bool) -> None:
+        self.history.call("delegate", lambda: self.place.delegate(on=on))
+
+    @rule(which=st.integers(0, 5))
+    def remap(self, which: int) -> None:
+        self.history.call("remap", lambda: self.place.remap(which))
+
+    @rule()
+    def turn_rules(self) -> None:
+        self.history.call("rules", self.place.turn_rules)
+
+    @rule()
+    def cut_run(self) -> None:
+        self.history.call("run", self.place.cut_run)
+
+
+def test_whatever_hypothesis_lets_a_crowd_do(counted: None) -> None:
+    quick = settings(
+        max_examples=EXAMPLES,
+        stateful_step_count=50,
+        deadline=None,
+        derandomize=SUITE == "smoke",
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(CrowdMachine, settings=quick)
+
+
+from tests.faults.test_histories import _DONE  # noqa: E402
+
+
+@pytest.fixture
+def counted(done: Done) -> Iterator[None]:
+    _DONE.append(done)
+    yield
+    _DONE.pop()
