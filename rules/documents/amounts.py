@@ -14,16 +14,16 @@ from operator import eq
 
 from grammar import nodes as n
 from grammar.text.editions import Edition
+from grammar.text.problem import Span
 from rules.documents.line_amounts import LineAmountProgram
 from rules.documents.own_totals import OwnTotal, OwnTotalProgram, not_compared
 from rules.documents.rounding import PER_LINE, RoundingProgram
 from rules.documents.totals import Own
-from rules.documents.unusual import is_held_without_lines
+from rules.documents.unusual import counting, is_held_without_lines
 from rules.expressions.compiler import Compiler, Summed
 from rules.expressions.run import Run
 from rules.outcomes.findings import Said
 from rules.types.outside_schemas import Schemas
-from rules.types.symbol_table import Index
 from rules.values.numbers import CONTEXT, Number, is_simple, rounded_all
 
 Columns = Sequence[Sequence[Number]]
@@ -39,7 +39,7 @@ class AmountsProgram:
     lines: LineAmountProgram | None
     uncompared: n.Uncompared | None
     told: OwnTotal | None
-    counted: str = ""  # how a check counts the lines, where none of them is asked about once
+    counting: frozenset[Span] | None = None  # checks of lines; None: without lines is asked twice
 
     @staticmethod
     def of(
@@ -66,7 +66,7 @@ class AmountsProgram:
             LineAmountProgram.of(compiler, post, known, target),
             post.uncompared,
             told,
-            _count_of_lines(index, record),
+            counting(index, record) if index.edition >= Edition.SIXTH else None,
         )
 
     @cached_property
@@ -127,8 +127,8 @@ class AmountsProgram:
             _add(found, not_compared(run, self.route, self.uncompared, self.told))
         if self.total is not None:
             differs = self.total.judge(run, said)
-            once = self.counted and not run.lines and differs.findings
-            if once and is_held_without_lines(said, self.counted):
+            asked_once = self.counting is not None and not run.lines and differs.findings
+            if asked_once and is_held_without_lines(said, self.counting or frozenset()):
                 differs = Said(differs.verdicts)  # they come to nothing, and that is said
             _add(found, differs)
         if self.own is not None:
@@ -143,14 +143,6 @@ class AmountsProgram:
             return self.total.amount(run) if self.total is not None else None
         except ArithmeticError:
             return None  # the proof of the total has said so
-
-
-def _count_of_lines(index: Index, record: str) -> str:
-    """How a check says the number of lines; empty where a record has none, and in rules of earlier
-    editions, which hold a record without lines for its total as well.
-    """
-    lines = index.lines_field(record)
-    return f"count({lines.name})" if lines and index.edition >= Edition.SIXTH else ""
 
 
 def _add(said: Said, more: Said) -> None:

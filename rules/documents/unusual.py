@@ -14,6 +14,7 @@ from typing import Any
 from grammar import nodes as n
 from grammar.text.amounts import separated
 from grammar.text.editions import Edition
+from grammar.text.problem import Span
 from rules.documents.columns import Shape
 from rules.documents.totals import Own
 from rules.expressions.compiler import Compiler
@@ -46,16 +47,27 @@ def possible(index: Index, record: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def is_held_without_lines(said: Said, counted: str) -> bool:
-    """Whether something stops a record and says that it has no lines: these rules, or a check that
-    counts them (`counted`).
+def counting(index: Index, record: str) -> frozenset[Span]:
+    """Where checks of a record kind count its lines."""
+    lines = index.lines_field(record)
+    mine = (c for c in index.ruleset.checks if any(word.name == record for word in c.records))
+    asked = (one for c in mine for one in c.requires)
+    return frozenset(one.span for one in asked if lines and _counts(one, lines.name))
+
+
+def _counts(expr: Any, lines: str) -> bool:
+    if isinstance(expr, n.Call) and expr.name == "count" and expr.where is None:
+        return any(isinstance(one, n.Name) and one.path == (lines,) for one in expr.args)
+    return any(_counts(part, lines) for part in n.inner(expr))
+
+
+def is_held_without_lines(said: Said, counting: frozenset[Span]) -> bool:
+    """Whether something stops a record and says that it has no lines: these rules, or a check where
+    it counts them.
     """
     stops = {f.rule for f in said.findings if f.severity in {"hold", "reject"}}
     failed = [v for v in said.verdicts if v.result == HIT and v.rule in stops]
-    return any(
-        v.rule == NO_LINES or (v.kind == "check" and counted in {name for name, _ in v.operands})
-        for v in failed
-    )
+    return any(v.rule == NO_LINES or v.span in counting for v in failed)
 
 
 class Unusual:
