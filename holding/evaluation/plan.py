@@ -49,7 +49,8 @@ def plan(batch: Batch, judged: Judgment) -> Plan:
     left = {(row.route, row.seq): row for row in judged.case.postings}
     for decision in judged.outcome.decisions:
         decide(batch, made, decision, left)
-    take_turns(batch, made)
+    if judged.case.postings:
+        take_turns(batch, made)
     _all_that_wait_for_nothing(batch, made, judged.outcome)
     if left:
         for row in left.values():

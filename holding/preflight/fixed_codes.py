@@ -1,7 +1,8 @@
 """Codes that rules and mappings name and that their accounting system does not list.
 
 Here: consts and texts of the rules in force and values of mapping tables, beside the lists that the
-system told when it was last asked; what was posted to a fixed account that the rules say otherwise
+system told when it was last asked (a mapping may name more than is used: of it only what the system
+listed before); what was posted to a fixed account that the rules say otherwise
 by now. Not here: what waiting documents name (waiting_documents.py), codes of parties and items,
 whose lists may be older than what was added since (waiting_codes.py).
 """
@@ -18,7 +19,15 @@ from sqlalchemy.orm import Session
 from grammar.nodes import Ruleset
 from holding.programs import world
 from holding.programs.known_schemas import schemas
-from holding.tables import Company, Connection, Evaluation, Posting, Push
+from holding.tables import (
+    Company,
+    Connection,
+    Evaluation,
+    Posting,
+    Push,
+    Snapshot,
+    SnapshotItem,
+)
 from holding.tables.columns import is_word, moment
 from holding.words import plural
 from rules.comparison.preflight import WHOLE, Reference, fixed_on, references
@@ -47,7 +56,7 @@ class Stranger:
         if not table:
             return f"The rules name {first}, which it does not list."
         told = plural(self.count, "value is", "values are")
-        return f"Mapping {table}: {told} not listed there, the first {first}."
+        return f"Mapping {table}: {told} not listed there any more, the first {first}."
 
     @property
     def todo(self) -> str:
@@ -78,16 +87,30 @@ def strangers(session: Session, connection: Connection, now: datetime) -> Iterat
                 name = "" if ref.formula.startswith('"') else f"{ref.formula} = "
                 one = Stranger("", f"{name}“{code}”")
                 found.setdefault((ref.kind, one.first), one)
-            for each in _of_tables(ref, known, listed):
+            for each in _of_tables(ref, known, _gone(session, connection, ref.kind) - listed):
                 found.setdefault((ref.kind, f"map {each.table}"), each)
     yield from found.values()
 
 
-def _of_tables(ref: Reference, known: World, listed: frozenset[str]) -> Iterator[Stranger]:
+def _gone(session: Session, connection: Connection, kind: str) -> frozenset[str]:
+    """The codes of a kind that were listed once."""
+    given = {"connection": connection.id, "kind": WHOLE[kind]}
+    return frozenset(session.scalars(_LISTED_ONCE, given))
+
+
+_LISTED_ONCE = (
+    select(SnapshotItem.code)
+    .join(Snapshot, Snapshot.id == SnapshotItem.snapshot_id)
+    .where(Snapshot.connection_id == bindparam("connection"), Snapshot.kind == bindparam("kind"))
+    .where(SnapshotItem.to_revision.is_not(None))
+)
+
+
+def _of_tables(ref: Reference, known: World, gone: frozenset[str]) -> Iterator[Stranger]:
     for name in ref.tables:
         table = known.maps.get(name)
         entries = table.entries if table is not None else {}
-        wrong = sorted(key for key, entry in entries.items() if entry.value not in listed)
+        wrong = sorted(key for key, entry in entries.items() if entry.value in gone)
         if wrong:
             first = f"“{wrong[0]}” → “{entries[wrong[0]].value}”"
             yield Stranger(name, first, len(wrong))

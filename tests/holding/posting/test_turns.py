@@ -48,16 +48,17 @@ on cancel of order for aiaccount.receipt
 @pytest.fixture
 def paid(begun: Begun, monkeypatch: pytest.MonkeyPatch) -> Life:
     """Both are made void when the order is cancelled."""
-    return _begin(begun, monkeypatch, VOID)
+    return with_receipts(begun, monkeypatch, VOID)
 
 
 @pytest.fixture
 def asked(begun: Begun, monkeypatch: pytest.MonkeyPatch) -> Life:
     """A person is asked about the receipt."""
-    return _begin(begun, monkeypatch, "")
+    return with_receipts(begun, monkeypatch, "")
 
 
-def _begin(begun: Begun, monkeypatch: pytest.MonkeyPatch, more: str) -> Life:
+def with_receipts(begun: Begun, monkeypatch: pytest.MonkeyPatch, more: str) -> Life:
+    """A shop of which each order has an invoice and a receipt; Lim decides."""
     documents = (INVOICE, CREDIT_NOTE, RECEIPT)
     monkeypatch.setattr(life_of, "Books", lambda: Books(documents=documents))
     life = begun(FILES | {"shop.rules": NUMBERED + TABLES + PAID + more})

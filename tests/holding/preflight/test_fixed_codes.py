@@ -69,14 +69,23 @@ def test_what_counts_from_a_later_day_on_is_not_asked_for_yet(life: Life) -> Non
     assert said(life, Topic.NO_RECORDS) == []
 
 
-def test_a_text_of_the_rules_and_a_value_of_a_mapping_are_told_too(life: Life) -> None:
+def test_a_text_of_the_rules_is_told_too(life: Life) -> None:
     lists(life, tax_codes=("SR",), currencies=("MYR",))
     assert said(life, Topic.NO_RECORDS) == ["The rules name “NT”, which it does not list."]
+
+
+def test_of_a_mapping_what_is_not_listed_any_more_is_told(life: Life) -> None:
+    """What was never listed may be there for another company; a document with it is held."""
     life.shop.publish(rules(MAPPED))
-    told = "Mapping tax_code: 2 values are not listed there, the first “all” → “S-10”."
+    lists(life, tax_codes=("SR",), currencies=("MYR",))
+    assert said(life, Topic.NO_RECORDS) == []
+    lists(life, tax_codes=("SR", "NT", "S-10"), currencies=("MYR",))
+    assert said(life, Topic.NO_RECORDS) == []
+    lists(life, tax_codes=("SR",), currencies=("MYR",))
+    told = "Mapping tax_code: 2 values are not listed there any more, the first “all” → “S-10”."
     assert said(life, Topic.NO_RECORDS) == [told]
     lists(life, tax_codes=("SR", "NT"), currencies=("MYR",))
-    told = "Mapping tax_code: 1 value is not listed there, the first “all” → “S-10”."
+    told = "Mapping tax_code: 1 value is not listed there any more, the first “all” → “S-10”."
     assert said(life, Topic.NO_RECORDS) == [told]
 
 
