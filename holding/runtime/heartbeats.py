@@ -1,7 +1,7 @@
 """Which workers run: each says so in the database, so that nobody has to ask its machine.
 
 Here: a sign of life, its end, and what the signs say together. Not here: when a worker gives one
-(workers/pulse.py), what waits while none runs (holding/worklist/idle_work.py).
+(workers/pulse.py), what waits while none runs (holding/workload/idle_work.py).
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """How much waits in a company, and whether anybody works: what the frame of every page says.
 
 Here: one statement, for it is asked with every page. Not here: what waits while no worker runs
-(holding/worklist/idle_work.py).
+(holding/workload/idle_work.py).
 """
 
 from dataclasses import dataclass

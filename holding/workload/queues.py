@@ -1,7 +1,7 @@
 """What is due now and what is in hand, by queue: checks, documents and look-ups of each target.
 
 Here: counts, the oldest, and how old what is due is. Not here: who works (workers_seen.py), why
-something waits (long_waits.py), runs by the calendar (holding/worklist/idle_work.py).
+something waits (long_waits.py), runs by the calendar (holding/workload/idle_work.py).
 """
 
 from collections.abc import Sequence

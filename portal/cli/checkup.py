@@ -140,7 +140,7 @@ def _worker(session: "DatabaseSession", now: datetime) -> Looked:
     """Whether anybody does the work; a worker that died is named, others may have its place."""
     from holding.runtime import heartbeats
     from holding.words import duration, plural
-    from holding.worklist.idle_work import TO_DO, idle_work
+    from holding.workload.idle_work import TO_DO, idle_work
 
     gone = [
         f"{one.owner} not seen for {duration(int((now - one.seen_at).total_seconds()) // 60)}"

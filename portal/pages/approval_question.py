@@ -13,7 +13,7 @@ from holding.access.operations import undo_seconds
 from holding.approvals import candidates
 from holding.approvals.foreseen import Foreseen, foresee
 from holding.words import Sums, by_key
-from holding.worklist import groups as lists
+from holding.worklist import group_members as lists
 from portal.pages import hold_pane
 from portal.web import forms, store
 

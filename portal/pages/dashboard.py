@@ -47,8 +47,7 @@ def _shown() -> dict[str, object]:
     mine = Filter(view="mine", person_id=g.actor.person_id)
     held = filters.held(session, company, g.actor.person_id)
     page = Together(session)
-    asked_causes = page.ask(groups.worst(company, everything, held, TOP))
-    asked_mine = page.ask(groups.worst(company, mine, held, TOP))
+    asked_causes = page.ask(groups.worst(company, (everything, mine), held, TOP))
     asked_booked = page.ask(queries.booked(company, today))
     asked_kept = page.ask(accepted_differences.asked_by_day(company))
     signals = page.ask(open_signals.asked_listing(company))
@@ -61,8 +60,7 @@ def _shown() -> dict[str, object]:
     )
     seen, days = page.ask(queries.standing(company, midnight, today)).value
     booked, kept = asked_booked.value, asked_kept.value
-    causes, more_causes = asked_causes.value
-    mine_first, _ = asked_mine.value
+    (causes, more_causes), (mine_first, _) = asked_causes.value
     return {
         "booked": booked,
         "booked_types": sorted({doc_type for one in booked for doc_type in one.money}),

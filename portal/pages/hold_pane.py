@@ -27,7 +27,7 @@ from holding.store.database import DatabaseSession
 from holding.store.together import Together
 from holding.suggestions import unpaid_choices
 from holding.words import by_key
-from holding.worklist import groups as queries
+from holding.worklist import group_members as queries
 from holding.worklist import hold_detail as hold_query
 from holding.worklist import open_holds, side_by_side
 from portal.pages import posted_change

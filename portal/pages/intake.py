@@ -20,7 +20,7 @@ from holding.intake.source_zone import zone_of_source
 from holding.refusal import Refusal
 from holding.runtime import doorbell, schema_version
 from holding.words import plural
-from holding.worklist.idle_work import idle_work
+from holding.workload.idle_work import idle_work
 from portal.web import security, store
 from portal.web.problems import problem
 

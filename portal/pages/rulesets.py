@@ -44,11 +44,11 @@ def show() -> Response:
     asked = request.args.get("q", "").strip()[:LONGEST]
     return fragments.respond(
         "rulesets/rulebook.html",
+        _paged(_found(book, asked) if asked else book.sections, asked),
         version=version,
         book=book,
         asked=asked,
         MOST_TESTS=MOST_TESTS,
-        **_paged(_found(book, asked) if asked else book.sections, asked),
         history=queries.history(session, g.company.id, version.no),
         later=later_findings(session, version),
         lacking=lacking(book),

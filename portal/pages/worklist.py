@@ -22,7 +22,7 @@ from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.store.together import answer
 from holding.words import plural
-from holding.worklist import approval_inbox, closed_holds, open_holds
+from holding.worklist import approval_inbox, closed_holds, group_members, open_holds
 from holding.worklist import filters as queries
 from holding.worklist import groups as lists
 from holding.worklist.filters import Filter
@@ -144,7 +144,7 @@ def approve() -> Response:
     return _approve(wish, kept)
 
 
-def _approve(wish: forms.ApproveSet, kept: Sequence[lists.Member]) -> Response:
+def _approve(wish: forms.ApproveSet, kept: Sequence[group_members.Member]) -> Response:
     seen = hold_pane.seen_of(kept)
     stays = foresee(store.reading(), g.actor, seen).stays
     with store.writing() as session:
@@ -162,14 +162,14 @@ def _approve(wish: forms.ApproveSet, kept: Sequence[lists.Member]) -> Response:
 def _approved_before(wish: forms.ApproveSet, first: approvals_approve.Approved) -> Response:
     """A second click is told what the first one did; nothing is done again."""
     ids = (*first.done, *(left.posting_id for left in first.refused))
-    rows = lists.decided(store.reading(), g.company.id, ids)
+    rows = group_members.decided(store.reading(), g.company.id, ids)
     said = f"Already done: {hold_pane.said(rows, first)}"
     if undo.taken_back(store.reading(), wish.op):
         said += " You undid it since."
     return _go_on(wish, rows, said)
 
 
-def _go_on(wish: forms.ApproveSet, kept: Sequence[lists.Member], said: str) -> Response:
+def _go_on(wish: forms.ApproveSet, kept: Sequence[group_members.Member], said: str) -> Response:
     """Back to where it was approved, or to those of the cause that come next."""
     back = _inbox() or url_for("holding.listing", co=g.company.code, view="approve")
     left = approval_question.beyond(wish.cause_id, kept)
@@ -272,8 +272,8 @@ def _one_group() -> Response:
 def _open(group: lists.Group, wanted: Filter) -> lists.Group:
     """The group with its first members, or with those after the one the link names."""
     after = forms.whole(request.args.get("from"))
-    rows = lists.members(store.reading(), g.company.id, wanted, group.id, after=after)
-    shown = rows[: lists.MEMBERS_A_PAGE]
+    rows = group_members.members(store.reading(), g.company.id, wanted, group.id, after=after)
+    shown = rows[: group_members.MEMBERS_A_PAGE]
     more = shown[-1].id if len(rows) > len(shown) else None
     return replace(group, members=shown, more=more)
 

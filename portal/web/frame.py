@@ -11,7 +11,7 @@ from holding.access.actors import may
 from holding.exceptions import undo
 from holding.store.together import Together
 from holding.worklist import frame_counts
-from holding.worklist.idle_work import TO_DO, IdleWork, idle_work
+from holding.workload.idle_work import TO_DO, IdleWork, idle_work
 from portal.web import store
 from portal.web.permissions import closed
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from werkzeug.datastructures import MultiDict
 
-from holding.worklist import approval_inbox, groups
+from holding.worklist import approval_inbox, group_members
 from tests.portal.reading import one, plain
 
 pytestmark = pytest.mark.sqlite
@@ -17,7 +17,7 @@ URL = "/c/kedai/holding/approve"
 @pytest.fixture
 def cause(database, monkeypatch):
     """Two documents wait for the same approval, and one is approved at once."""
-    monkeypatch.setattr(groups, "APPROVED_AT_ONCE", 1)
+    monkeypatch.setattr(group_members, "APPROVED_AT_ONCE", 1)
     return one(database, "SELECT id FROM cause WHERE key LIKE 'approve:%'")
 
 

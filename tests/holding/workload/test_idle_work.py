@@ -10,8 +10,8 @@ from sqlalchemy import event, select, update
 from holding.runtime import heartbeats
 from holding.store.database import Database
 from holding.tables import Company, Connection, Posting, Record, RouteStop, Schedule
-from holding.worklist import idle_work
-from holding.worklist.idle_work import IdleWork
+from holding.workload import idle_work
+from holding.workload.idle_work import IdleWork
 from tests.support.clock import SetClock
 from tests.support.factories import make_company
 from tests.support.postings import NOW, make_ready

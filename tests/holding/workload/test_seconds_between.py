@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import literal, select
 
 from holding.store.database import Database
-from holding.store.time_spans import seconds_between
 from holding.tables.columns import Moment
+from holding.workload.latency import seconds_between
 
 BEGAN = datetime(2026, 2, 28, 23, 59, 58, 250_000, UTC)
 
