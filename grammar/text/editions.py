@@ -43,6 +43,11 @@ class Edition(IntEnum):
     what it billed. A document that takes another back carries the day that a person gave it;
     before, it kept its own and was refused again."""
 
+    SIXTH = 6
+    """A document that names no currency is in that of its record, where records say their own;
+    before, in that of the source, so that 100 in SGD was 100 in MYR. QuickBooks' field for it
+    counts as one."""
+
 
 NEWEST: Final = max(Edition)
 
@@ -115,6 +120,12 @@ CHANGED: Final = {
         (
             "A document that takes another back carries the date that a person gives it. Before, it"
             " kept the date that was refused."
+        ),
+    ),
+    Edition.SIXTH: (
+        (
+            "A document that names no currency is in that of its record. Before, it was in that of"
+            " the source, and an amount in another currency was posted as if it were in that."
         ),
     ),
 }
