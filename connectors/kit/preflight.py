@@ -106,6 +106,17 @@ def rate_fault(document: OutgoingDocument, field: str, base: str) -> Fault | Non
     return None
 
 
+def currency_fault(document: OutgoingDocument, field: str, base: str) -> Fault | None:
+    """What is wrong with a document for books in this currency that is in another one and does not
+    say so in this field: it would be booked as if it were in that of its party, or of the books.
+    """
+    abroad = bool(base) and document.currency not in ("", base)
+    if not abroad or document.fields.get(field):
+        return None
+    words = f"{field} is blank, and the document is in {document.currency}, not in {base}."
+    return "missing_field", words
+
+
 def not_offered(
     schema: DocumentSchema | None, document: OutgoingDocument, action: Action, target: str
 ) -> Answer | None:

@@ -47,7 +47,9 @@ class Edition(IntEnum):
     """In a bill in parts, an amount of the header is billed less what earlier documents billed of
     it: where an order grew after it was billed whole, only what was added to it; before, all of it
     again. A record without lines that a check or the rules hold for that is not held for its total
-    as well; before, both were asked."""
+    as well; before, both were asked. A document that names no currency is in that of its record,
+    where records say their own; before, in that of the source, so that 100 in SGD was 100 in MYR.
+    QuickBooks' field for it counts as one."""
 
 
 NEWEST: Final = max(Edition)
@@ -131,6 +133,10 @@ CHANGED: Final = {
         (
             "A record without lines that is held for that is not held for its total as well."
             " Before, both were asked."
+        ),
+        (
+            "A document that names no currency is in that of its record. Before, it was in that of"
+            " the source, and an amount in another currency was posted as if it were in that."
         ),
     ),
 }

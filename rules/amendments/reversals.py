@@ -123,7 +123,8 @@ class ReversalProgram:
     def _document(self, run: Run, draft: Draft, posting: PostingFact) -> Document | None:
         if draft.gaps:
             return None
-        currency = draft.fields.get(self.original.shape.currency, self.original.currency)
+        original = self.original
+        currency = draft.fields.get(original.shape.currency, original.currency_of(run))
         return Document(
             target=self.reversal.route.target,
             document=self.reversal.route.document,

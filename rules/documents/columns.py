@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from grammar import nodes as n
+from grammar.text.editions import Edition
 from rules.expressions.compiler import Compiler
 from rules.types.expansion import formula, inside
 from rules.types.measures import UNITS
@@ -21,6 +22,7 @@ from rules.values.wording import say
 _DATE_NAMES = ("InvoiceDate", "DocDate", "Date")
 _AMOUNT_NAMES = ("Total", "Amount", "NetTotal", "TotalAmount")
 _CURRENCY_NAMES = ("Currency", "CurrencyCode")
+_CURRENCY_BY_ID = "CurrencyRef"  # a currency since edition 6
 _ITEMS = ("ItemCode", "SKU", "Item", "ItemRef", "ProductCode")
 QUANTITIES = ("Quantity", "Qty")
 
@@ -55,6 +57,8 @@ class Shape:
         total = (known.total_field or "") if known else by_name
         total = total if total in exprs else ""
         amount = total or _first(money, _AMOUNT_NAMES)
+        sixth = compiler.index.edition >= Edition.SIXTH
+        currencies = (*_CURRENCY_NAMES, _CURRENCY_BY_ID) if sixth else _CURRENCY_NAMES
         numbers = [a.name for a in post.fields if say(a.expr) == "document_number"]
         return Shape(
             date=day,
@@ -62,7 +66,7 @@ class Shape:
             amount=amount,
             total=total,
             reckons=bool(getattr(known, "reckons", False)),
-            currency=_first([name for name in head if name in _CURRENCY_NAMES], _CURRENCY_NAMES),
+            currency=_first([name for name in head if name in currencies], currencies),
             number=known.number_field if known else numbers[0] if numbers else "",
             party_of=_map_argument(compiler.index, exprs.get(party)),
             amount_of=_stored(compiler, exprs.get(amount)),

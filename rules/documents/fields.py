@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from grammar import nodes as n
+from grammar.text.editions import Edition
 from grammar.text.problem import Span
 from rules.documents.columns import Shape
 from rules.expressions.compiler import Compiler
@@ -24,7 +25,7 @@ from rules.outcomes.findings import keep
 from rules.outcomes.outcome import Document, Lineage
 from rules.types.expansion import inside, stands_in
 from rules.types.outside_schemas import Schemas
-from rules.types.symbol_table import Scope
+from rules.types.symbol_table import CURRENCY, Scope, stored_currency
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.kinds import Type
 from rules.values.unknown import Gap, Unknown
@@ -169,6 +170,8 @@ class DocumentProgram:
         self.comes_to: Callable[[Run], Decimal | None] | None = None
         source = compiler.index.sources.get(compiler.index.records[post.record].source or "")
         self.currency = source.currency if source else ""
+        sixth = compiler.index.edition >= Edition.SIXTH
+        self.says_its_own = sixth and stored_currency(compiler.index, compiler.record)
 
     def number(self, run: Run) -> Any:
         """The document number, or the Unknown that says which part is missing."""
@@ -239,11 +242,16 @@ class DocumentProgram:
             number=run.route.number,
             date=day,
             party=draft.fields.get(shape.party, ""),
-            currency=draft.fields.get(shape.currency, self.currency),
+            currency=draft.fields.get(shape.currency, self.currency_of(run)),
             amount=self._amount(run, draft),
             fields=draft.fields,
             lines=tuple(draft.lines),
         )
+
+    def currency_of(self, run: Run) -> str:
+        """That of the record, where the document names none."""
+        own = run.head.get(CURRENCY) if self.says_its_own else None
+        return own if isinstance(own, str) and own else self.currency
 
     def _amount(self, run: Run, draft: Draft) -> Decimal:
         """The total that the document names, else what the target makes of its lines."""

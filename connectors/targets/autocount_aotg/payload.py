@@ -10,7 +10,8 @@ from decimal import Decimal
 
 from connectors.contract import Action, Answer, OutgoingDocument, Payload, Settings
 from connectors.contract.schema import DocumentSchema, FieldSchema
-from connectors.kit.preflight import Fault, first_fault, not_offered, refused
+from connectors.kit.connection_settings import base_currency_of
+from connectors.kit.preflight import Fault, currency_fault, first_fault, not_offered, refused
 from connectors.targets.autocount_aotg.documents import POSTED, TOTAL
 from connectors.transport.strict_json import dumps
 
@@ -40,7 +41,8 @@ def build(
     """
     if not batch and len(documents) != 1:
         raise ValueError("AutoCount On The Go takes one document a call, or a batch")
-    found = {at: _preflight(one, action) for at, one in enumerate(documents)}
+    base = base_currency_of(settings)
+    found = {at: _preflight(one, action, base) for at, one in enumerate(documents)}
     refusals = {at: answer for at, answer in found.items() if answer is not None}
     good = [one for at, one in enumerate(documents) if at not in refusals]
     bodies = [_content(one, settings) for one in good]
@@ -96,12 +98,13 @@ def _value(field: FieldSchema, text: str, settings: Settings) -> object:
     return Decimal(text) if field.type in _MONEY else text
 
 
-def _preflight(document: OutgoingDocument, action: Action) -> Answer | None:
+def _preflight(document: OutgoingDocument, action: Action, base: str) -> Answer | None:
     schema = SCHEMAS.get(document.document)
     refusal = not_offered(schema, document, action, TARGET)
     if schema is None or refusal:
         return refusal
     found = first_fault(schema, document, TARGET, new=True, of_line=_no_more)
+    found = found or currency_fault(document, "CurrencyCode", base)
     return refused(document, *found) if found else None
 
 

@@ -31,6 +31,7 @@ from connectors.contract.authorization import Granted, Returned, Revoked
 from connectors.contract.master_lists import Listed, ListPage
 from connectors.contract.targets import Renewed
 from connectors.kit.calls import Get, not_made, reader, sent
+from connectors.kit.connection_settings import base_currency_of
 from connectors.kit.keys import lasting_keys
 from connectors.targets.quickbooks import (
     authorization,
@@ -75,14 +76,15 @@ class QuickBooks:
     def build(
         self,
         documents: Sequence[OutgoingDocument],
-        settings: Settings,  # noqa: ARG002 - it needs none
+        settings: Settings,
         *,
         batch: bool,
         batch_name: str,  # noqa: ARG002 - a batch has no name there
         action: Action = "create",
     ) -> Payload:
         """One document as JSON, or a batch of new ones."""
-        return payload.build(documents, batch=batch, action=action)
+        base = base_currency_of(settings)
+        return payload.build(documents, batch=batch, action=action, base=base)
 
     def rows_of(self, document: OutgoingDocument) -> int:  # noqa: ARG002 - it takes no files
         """A batch counts documents alone."""

@@ -11,7 +11,14 @@ from typing import Any
 
 from connectors.contract import Action, Answer, OutgoingDocument, Payload, Stands
 from connectors.contract.schema import DocumentSchema, FieldSchema
-from connectors.kit.preflight import Fault, first_fault, not_offered, rate_fault, refused
+from connectors.kit.preflight import (
+    Fault,
+    currency_fault,
+    first_fault,
+    not_offered,
+    rate_fault,
+    refused,
+)
 from connectors.targets.quickbooks.documents import POSTED
 from connectors.transport.strict_json import dumps
 
@@ -228,16 +235,18 @@ VOID = "?operation=void"
 _SEN = Decimal("0.01")
 
 
-def build(documents: Sequence[OutgoingDocument], *, batch: bool, action: Action) -> Payload:
-    """The call for one document, also where it is a batch of one, or for a batch of new ones. What
-    could never be taken is answered at once.
+def build(
+    documents: Sequence[OutgoingDocument], *, batch: bool, action: Action, base: str = ""
+) -> Payload:
+    """The call for one document, also where it is a batch of one, or for a batch of new ones, for
+    a company in the currency `base`. What could never be taken is answered at once.
 
     A change and a void are sent with id and token of the posted document, which are read just
     before; so is the id of the invoice that a payment pays.
     """
     if not batch and len(documents) != 1:
         raise ValueError("QuickBooks takes one document a call, or a batch")
-    found = {at: _preflight(one, action) for at, one in enumerate(documents)}
+    found = {at: _preflight(one, action, base) for at, one in enumerate(documents)}
     refusals = {at: answer for at, answer in found.items() if answer is not None}
     good = {f"i{at}": one for at, one in enumerate(documents, 1) if at - 1 not in refusals}
     told = {} if action == "void" else {key: _told(one, action) for key, one in good.items()}
@@ -283,12 +292,13 @@ def _path(document: OutgoingDocument, action: Action) -> str:
     )
 
 
-def _preflight(document: OutgoingDocument, action: Action) -> Answer | None:
+def _preflight(document: OutgoingDocument, action: Action, base: str) -> Answer | None:
     schema = SCHEMAS.get(document.document)
     refusal = not_offered(schema, document, action, TARGET)
     if schema is None or refusal or action == "void":
         return refusal
     found = first_fault(schema, document, TARGET, new=action == "create", of_line=_amount_fault)
+    found = found or currency_fault(document, "CurrencyRef", base)
     found = found or rate_fault(document, "ExchangeRate", "")  # one that is left out is its own
     return refused(document, *found) if found else None
 

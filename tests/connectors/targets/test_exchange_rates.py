@@ -20,16 +20,17 @@ NO_RATE = {"aiaccount": "taken", "quickbooks": "taken"}
 
 def built(name, currency, rate):
     """What is answered before anything is sent: a class, or "taken"."""
-    target, sample = targets()[name], SAMPLES[name.removesuffix("_excel")]
     code, field = FIELDS[name]
-    document = sample.make(**{code: currency, **({field: rate} if rate else {})})
-    document = replace(document, currency=currency)
-    more = {"number_prefix": "NS-", "locked_through": "none"} if name.endswith("excel") else {}
-    payload = (
-        target.build([document], {**BOOKS, **sample.settings, **more}, batch=True, batch_name="b")
-        if (name == "autocount_excel")
-        else target.build([document], {**BOOKS, **sample.settings}, batch=False, batch_name="")
-    )
+    return told(name, currency, **{code: currency, **({field: rate} if rate else {})})
+
+
+def told(name, currency, **fields):
+    target, sample = targets()[name], SAMPLES[name.removesuffix("_excel")]
+    document = replace(sample.make(**fields), currency=currency)
+    by_hand = name == "autocount_excel"
+    more = {"number_prefix": "NS-", "locked_through": "none"} if by_hand else {}
+    settings = {**BOOKS, **sample.settings, **more}
+    payload = target.build([document], settings, batch=by_hand, batch_name="b")
     refused = payload.refused.get(0)
     return (refused.error_class, refused.words) if refused else ("taken", "")
 
@@ -60,3 +61,15 @@ def test_a_document_abroad_names_its_rate(name):
         assert words == (
             "CurrencyRate is blank, and the document is in SGD: it says how much MYR 1 SGD is."
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [("quickbooks", "CurrencyRef"), ("autocount_aotg", "CurrencyCode")]
+)
+def test_a_document_abroad_names_its_currency(name, field):
+    assert told(name, "SGD", **{field: "SGD"})[0] == "taken"
+    assert told(name, "SGD", **{field: ""}) == (
+        "missing_field",
+        f"{field} is blank, and the document is in SGD, not in MYR.",
+    )
+    assert told(name, "MYR", **{field: ""})[0] == "taken"

@@ -69,6 +69,23 @@ def test_a_daily_route_waits_for_its_run(
         assert (posting.state, posting.due_at) == ("ready", None)
 
 
+def test_an_approval_runs_out_by_no_clock_and_falls_with_the_content_alone(shop: Shop) -> None:
+    """What was approved is one content: ninety days do not make it another, a sen does."""
+    approve(shop, "NS-1")
+    shop.clock.advance(90 * 24 * 3600)
+    shop.publish()
+    shop.judge()
+    assert shop.states()["NS-1"] == "ready"
+    stamp = shop.now.isoformat()
+    shop.receive(
+        order("NS-1", updated_at=stamp, total="1920.00", lines=LARGE, ordered_on="2026-11-19")
+    )
+    shop.judge()
+    assert shop.states()["NS-1"] == "held"
+    with shop.database.read() as session:
+        assert session.scalars(select(Approval)).one().voided_at is not None
+
+
 def test_the_approval_stands_at_the_next_judging_of_the_same_content(shop: Shop) -> None:
     approve(shop, "NS-1")
     shop.publish()
