@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, bindparam, or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from connectors.transport.clock import Clock
@@ -223,7 +223,7 @@ _NAMED = (
 )
 
 
-def _records(session: Session, company_id: int, first: date, last: date) -> Sequence[Row[Any]]:
+def _records(session: Session, company_id: int, first: date, last: date) -> Sequence[Any]:
     """Those without a date yet, then the newest day first: the id and the day of each."""
     day = Record.doc_date
     query = select(Record.id, day).where(Record.company_id == company_id)
@@ -233,7 +233,7 @@ def _records(session: Session, company_id: int, first: date, last: date) -> Sequ
     return session.execute(query.order_by(day.is_not(None), day.desc(), Record.id.desc())).all()
 
 
-def _taken(there: Sequence[Row[Any]]) -> tuple[list[int], tuple[date, date] | None]:
+def _taken(there: Sequence[Any]) -> tuple[list[int], tuple[date, date] | None]:
     """The ids of as many as may be, in whole days unless one day is too much, and between which
     days the others are.
     """
