@@ -85,7 +85,7 @@ class RecordSeen:
 class DryRun:
     """The records of these days: `groups` (ready, held, waiting, ignored, reference) add up to
     `all`; the causes of those held; the first documents; each record. `left_out`: records beyond
-    the limit.
+    the limit, and `left_days` the first and the last day of these, where they have one.
     """
 
     first: date
@@ -96,11 +96,14 @@ class DryRun:
     documents: Sequence[Document]
     records: Sequence[RecordSeen]
     left_out: int
+    left_days: tuple[date, date] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastDryRun:
-    """What is remembered of the last one; `current`: nothing it looked at changed since."""
+    """What is remembered of the last one; `current`: nothing it looked at changed since, and
+    `left_out` records were not looked at.
+    """
 
     at: datetime
     first: date
@@ -108,6 +111,7 @@ class LastDryRun:
     records: int
     ready: int
     held: int
+    left_out: int
     current: bool
 
 
@@ -129,6 +133,7 @@ def last_dry_run(company: Company) -> LastDryRun | None:
         records=kept["records"],
         ready=kept["ready"],
         held=kept["held"],
+        left_out=kept.get("left_out", 0),
         current=kept["revision"] == company.revision,
     )
 
@@ -170,8 +175,8 @@ def rehearsed(
         rules, revision = company.ruleset_version_id, company.revision
     link_all(database, company_id, rules, world.program)
     with database.read(many=True) as session:
-        ids = _records(session, company_id, first, last)
-        taken = ids[:MOST]
+        there = _records(session, company_id, first, last)
+        taken, days = _taken(there)
         plans: list[Plan] = []
         teams: dict[int, str] = {}
         for at in range(0, len(taken), A_BATCH):
@@ -181,8 +186,8 @@ def rehearsed(
             teams |= {id_: name for name, id_ in batch.teams.items()}
         mine = [plan for plan in plans if _is_within(plan, first, last)]
         seen = _seen(session, mine)
-        found = _summed(mine, teams, first, last, len(ids) - len(taken))
-    return replace(found, records=seen), revision
+        found = _summed(mine, teams, first, last, len(there) - len(taken))
+    return replace(found, records=seen, left_days=days), revision
 
 
 def _seen(session: Session, plans: Sequence[Plan]) -> tuple[RecordSeen, ...]:
@@ -218,12 +223,24 @@ _NAMED = (
 )
 
 
-def _records(session: Session, company_id: int, first: date, last: date) -> Sequence[int]:
-    """The newest first."""
-    dated = or_(Record.doc_date.between(first, last), Record.doc_date.is_(None))
-    query = select(Record.id).where(Record.company_id == company_id, dated)
-    query = query.where(Record.version_id.is_not(None)).order_by(Record.id.desc())
-    return session.scalars(query).all()
+def _records(session: Session, company_id: int, first: date, last: date) -> Sequence[Any]:
+    """Those without a date yet, then the newest day first: the id and the day of each."""
+    day = Record.doc_date
+    query = select(Record.id, day).where(Record.company_id == company_id)
+    query = query.where(
+        or_(day.between(first, last), day.is_(None)), Record.version_id.is_not(None)
+    )
+    return session.execute(query.order_by(day.is_not(None), day.desc(), Record.id.desc())).all()
+
+
+def _taken(there: Sequence[Any]) -> tuple[list[int], tuple[date, date] | None]:
+    """The ids of as many as may be, in whole days unless one day is too much, and between which
+    days the others are.
+    """
+    cut = there[MOST].doc_date if len(there) > MOST else None
+    whole = [row for row in there[:MOST] if cut is None or row.doc_date != cut] or there[:MOST]
+    left = [row.doc_date for row in there[len(whole) :] if row.doc_date is not None]
+    return [row.id for row in whole], (min(left), max(left)) if left else None
 
 
 def _summed(
@@ -241,7 +258,9 @@ def _summed(
         CauseCount(label=label, error_class=error_class, team=team, found=_count(held))
         for (label, error_class, team), held in causes.items()
     ]
-    ready = [one.content for plan in mine for one in plan.postings if _goes(one.state)]
+    ready = [
+        one.content for plan in mine for one in plan.postings if one.state == PostingState.READY
+    ]
     return DryRun(
         first=first,
         last=last,
@@ -252,10 +271,6 @@ def _summed(
         records=(),
         left_out=left_out,
     )
-
-
-def _goes(state: PostingState) -> bool:
-    return state == PostingState.READY
 
 
 def _is_within(plan: Plan, first: date, last: date) -> bool:
@@ -282,15 +297,18 @@ def _remember(session: Session, actor: Actor, found: DryRun, revision: int, now:
         "first": found.first.isoformat(),
         "last": found.last.isoformat(),
         "records": found.all.records,
+        "left_out": found.left_out,
         "revision": revision,
         **numbers,
     }
     company.settings = {**company.settings, SETTING: kept}
     session.flush()
+    missed = plural(found.left_out, "record was", "records were")
+    left = f" {missed} not checked." if found.left_out else ""
     say = (
         f"{actor.name} made a dry run of {found.first} to {found.last}:"
         f" {plural(found.all.records, 'record')}, {numbers['ready']} ready to post,"
-        f" {numbers['held']} on hold. Nothing was sent."
+        f" {numbers['held']} on hold. Nothing was sent.{left}"
     )
     record_event(
         session,

@@ -5,7 +5,7 @@ keeps waiting, since when, and the sentence for it. Not here: what waits for a p
 (holding/worklist), how long records took (latency.py).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -67,6 +67,14 @@ class Part(StrEnum):
     QUOTA = "quota"
 
 
+_HEADS: Final[Mapping[Part, str]] = {
+    Part.OURS: "Our queue",
+    Part.SOURCE: "Source queue",
+    Part.TARGET: "Accounting system",
+    Part.QUOTA: "Quota",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class LongWait:
     """So many records or documents wait for a part; `connection` is "" for our own. `minutes`: the
@@ -81,8 +89,9 @@ class LongWait:
     @property
     def headline(self) -> str:
         """Our queue, Source queue: netshop."""
-        name = "accounting system" if self.part is Part.TARGET else str(self.part)
-        return f"{name[0].upper()}{name[1:]}{': ' if self.connection else ''}{self.connection}"
+        if not self.connection:
+            return _HEADS[self.part]
+        return f"{_HEADS[self.part]}: {self.connection}"
 
     @property
     def words(self) -> str:

@@ -73,7 +73,8 @@ def _lines(ran: "DryRun", currency: str) -> list[str]:
     lines += [f"  {words[kind]}: {told(one)}" for kind, one in shown.items()]
     lines += [f"  on hold for “{one.label}”: {told(one.found)}" for one in ran.causes]
     if ran.left_out:
-        lines.append(f"  {plural(ran.left_out, 'older record')} not looked at")
+        days = f": --from {ran.left_days[0]} --to {ran.left_days[1]}" if ran.left_days else ""
+        lines.append(f"  {plural(ran.left_out, 'record was', 'records were')} not checked{days}")
     return lines
 
 

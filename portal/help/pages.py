@@ -35,6 +35,7 @@ def init(app: Flask) -> None:
     app.jinja_env.globals["pill_slug"] = pill_slug
     app.jinja_env.globals["cause_slug"] = cause_slug
     app.jinja_env.globals["has_help"] = known.__contains__
+    app.jinja_env.globals["help_title"] = lambda slug: known[slug].title
 
 
 @help_pages.get("/")

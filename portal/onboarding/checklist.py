@@ -98,6 +98,7 @@ def _dry_run_page(
         "opened": Step.DRY_RUN,
         "days": dry_run.last_month(g.now, g.company.zone),
         "ran": done,
+        "most": dry_run.MOST,
         "kinds": KINDS,
         "words": dict(KINDS),
         "next_steps": NEXT_STEPS,

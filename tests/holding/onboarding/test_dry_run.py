@@ -110,6 +110,33 @@ def test_more_than_its_limit_is_left_out_and_told(
     assert {one.number for one in done.documents} == {"SO-3", "SO-2"}
 
 
+def test_what_is_left_out_is_of_whole_days_that_are_named(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = {"SO-1": "2026-11-03", "SO-2": "2026-11-19", "SO-3": "2026-11-07", "SO-4": "2026-11-19"}
+    shop.receive(*(order(number, ordered_on=day) for number, day in days.items()))
+    shop.judge()
+    monkeypatch.setattr(dry_run, "MOST", 3)
+    done = run(shop)
+    assert (done.all.records, done.left_out) == (3, 1)
+    assert {one.number for one in done.records} == {"SO-2", "SO-3", "SO-4"}
+    assert done.left_days == (date(2026, 11, 3), date(2026, 11, 3))
+    monkeypatch.setattr(dry_run, "MOST", 1)
+    done = run(shop)  # one day has more than may be: the newest of them
+    assert [one.number for one in done.records] == ["SO-4"]
+    assert done.left_days == (date(2026, 11, 3), date(2026, 11, 19))
+    monkeypatch.setattr(dry_run, "MOST", 2)
+    done = run(shop)
+    assert {one.number for one in done.records} == {"SO-2", "SO-4"}
+    assert (done.left_out, done.left_days) == (2, (date(2026, 11, 3), date(2026, 11, 7)))
+    with shop.database.read() as session:
+        last = dry_run.last_dry_run(session.get_one(Company, shop.company.id))
+        told = session.scalars(select(Event).order_by(Event.id.desc()).limit(1)).one()
+    assert last is not None
+    assert last.left_out == 2
+    assert told.body["say"].endswith("Nothing was sent. 2 records were not checked.")
+
+
 @pytest.mark.parametrize(
     ("values", "roles", "code"),
     [

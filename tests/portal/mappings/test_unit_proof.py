@@ -28,7 +28,9 @@ def test_the_hold_of_a_unit_leads_to_its_four_values(visit, database):
 
 def test_the_code_leads_to_its_help(visit):
     farah = visit("farah")
-    [address] = re.findall(r'href="(/help/[^"]+)">What UOM01 means<', farah.text(PROOF))
+    page = farah.text(PROOF)
+    [address] = re.findall(r'href="(/help/[^"]+)">What this means<', page)
+    assert "Unit conversion missing What this means" in plain(page)
     assert "UOM01: Unit conversion missing" in plain(farah.text(html.unescape(address)))
 
 

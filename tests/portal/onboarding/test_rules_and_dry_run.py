@@ -12,7 +12,7 @@ from grammar import nodes as n
 from grammar.parsing.parser import parse
 from holding.connections.master_data import keep_kinds
 from holding.evaluation.due_records import judge_due
-from holding.onboarding import first_company
+from holding.onboarding import dry_run, first_company
 from holding.onboarding.first_company import FirstCompany, FirstPerson, SetUp
 from holding.rulesets.admission import inspect, rule_sources
 from holding.runtime.settings import Settings
@@ -224,6 +224,30 @@ def test_every_template_can_come_into_force(one: catalogue.Template) -> None:
     assert not isinstance(examine(draft.files), Refusal)
     rows = [text for path, text in draft.files.items() if path.endswith(".csv")]
     assert all(text.count("\n") == 1 for text in rows)
+
+
+def test_what_a_dry_run_did_not_check_is_one_press_away(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mei = house.visit("mei")
+    url = "/c/kedai/setup/dry-run"
+    days = {"NS-1": "2026-10-05", "NS-2": "2026-10-09", "NS-3": "2026-10-20"}
+    each = [order(number, ordered_on=day) for number, day in days.items()]
+    receive(house.database, house.clock, *each)
+    house.publish()
+    judge_due(house.database, house.clock, company_id=house.company_id, owner="test")
+    monkeypatch.setattr(dry_run, "MOST", 1)
+    answer = mei.post(url, {"first": "2026-10-01", "last": "2026-10-31"}, status=200)
+    assert "2 records were not checked. One dry run checks at most 1 records" in plain(answer.text)
+    assert "Check 2026-10-05 to 2026-10-09" in answer.text
+    (rest,) = re.findall(r'id="leftout".*?</form>', answer.text, re.DOTALL)
+    asked = dict(re.findall(r'name="(first|last)" value="([^"]+)"', rest))
+    assert asked == {"first": "2026-10-05", "last": "2026-10-09"}
+    assert "2 records were not checked." in plain(mei.text("/c/kedai/"))
+    monkeypatch.setattr(dry_run, "MOST", 2)
+    page = plain(mei.post(url, asked, status=200).text)
+    assert "All records 2" in page
+    assert "not checked" not in page
 
 
 @pytest.mark.slow
