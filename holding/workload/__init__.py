@@ -1,1 +1,1 @@
-"""Clearpost holding.workload: how the work flows: queues, times, long waits, what is stuck."""
+"""Clearpost holding.workload: how the work flows, what is stuck, what the work runs on."""

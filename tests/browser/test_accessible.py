@@ -45,7 +45,7 @@ SHOWN = {
     "/c/kedai/signals": "Month-end close",
     "/c/kedai/notices": "Last messages",
     "/c/kedai/evidence/netshop/order/SO-10240": "Notes of auditors",
-    "/c/kedai/audit": "Verify",
+    "/c/kedai/audit": "All people",
     "/c/kedai/deputies/": "Delegates",
     "/c/kedai/people/": "What each role may do",
     "/me": "Sign out everywhere",

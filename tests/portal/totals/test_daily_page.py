@@ -4,13 +4,14 @@ import csv
 import io
 import json
 import re
+from decimal import Decimal
 from html import unescape
 
 import pytest
 from sqlalchemy import text
 
 from tests.portal.listing import read_xlsx
-from tests.portal.reading import plain
+from tests.portal.reading import cause, plain
 
 pytestmark = pytest.mark.sqlite
 DAYS = "from=2026-11-14&to=2026-11-20"
@@ -102,3 +103,15 @@ def test_nobody_of_another_company_sees_it(visit):
     mine = plain(stranger.text("/c/lain/reconcile"))
     assert "SO-10" not in mine
     assert "No document of these days." in mine
+
+
+def test_what_lacks_a_mapping_leads_to_it_and_each_group_says_its_money(visit, database):
+    page = visit("farah").text("/c/kedai/reconcile?from=2026-11-14&to=2026-11-20&day=2026-11-18")
+    opened = page[page.index('id="openday"') :]
+    item = cause(database, "mapping:item:%")
+    assert f'/mappings/missing?cause={item}#mappreview">Add mapping' in opened
+    shown = re.search(r"On hold (\d+) documents, RM ([\d,]+\.\d\d)\. ", plain(opened))
+    assert shown
+    lines = re.findall(r'data-label="Difference">.*?</span>([\d,]+\.\d\d)<', opened)
+    total = sum(Decimal(one.replace(",", "")) for one in lines[: int(shown[1])])
+    assert total == Decimal(shown[2].replace(",", ""))

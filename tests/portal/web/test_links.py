@@ -47,3 +47,14 @@ def test_no_link_of_a_page_leads_to_a_page_that_is_not_there(
                 waiting.append((target, address))
     assert broken == []
     assert opened >= PLACES
+
+
+def test_no_page_asks_for_an_address_that_answers_forms_alone(visit):
+    """A form that is answered with its page, because something in it is wrong, renews nothing."""
+    adam, at = visit("adam"), "/c/kedai/signals"
+    renews = 'hx-select="#page"'
+    assert renews in adam.text(at)
+    wrong = adam.post(f"{at}/close-day", {"day": "99"}, status=422)
+    assert renews not in wrong.text
+    mapped = visit("farah").post("/c/kedai/mappings/fix", {"table": "item", "key": "x"}, status=422)
+    assert 'hx-target="#missing"' not in mapped.text
