@@ -12,10 +12,12 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.access import operations
 from holding.access.actors import Actor, may
 from holding.audit.events import record_event
 from holding.refusal import Refusal
 from holding.runs.status import UNDER_WAY, last_run, stopped_routes
+from holding.store import bulk
 from holding.store.sums import check_figure, of_posting
 from holding.tables import Company, Connection, Posting, Run
 from holding.tables.postings import IN_FLIGHT_STATES
@@ -124,10 +126,13 @@ def _start(
     days: tuple[date, date],
     now: datetime,
 ) -> int:
-    """The run of these documents of one type, and its event."""
+    """The run of these documents of one type, and its event. It begins when nothing that released
+    one of them can be taken back any more: those of a daily route have no time of their own.
+    """
     home = session.get_one(Company, connection.company_id).currency
-    run = add_run(session, connection, "manual", doc_type, [key for key, _, _ in ready], now)
-    run.person_id = actor.person_id
+    ids = [key for key, _, _ in ready]
+    run = add_run(session, connection, "manual", doc_type, ids, now)
+    run.person_id, run.due_at = actor.person_id, max(now, _last_undo(session, ids) or now)
     first, last = days
     money = by_key((None, currency, minor) for _, currency, minor in ready).get(None, {})
     run.filter = {
@@ -139,6 +144,12 @@ def _start(
     sent = plural(len(ready), "document")
     tell(session, run, actor, now, f"{actor.name} started a sync of {first} to {last}: {sent}.")
     return run.id
+
+
+def _last_undo(session: Session, ids: Sequence[int]) -> datetime | None:
+    """Until when an act that released one of these can be taken back."""
+    records = session.scalars(select(Posting.record_id).where(bulk.among(Posting.id, ids)))
+    return max(operations.until(session, set(records)).values(), default=None)
 
 
 def _bucket(found: Sequence[_Row], states: tuple[str, ...]) -> Bucket:

@@ -1,7 +1,7 @@
 """A company whose people do all that they may, in any order, while workers die and answers fail.
 
 Here: its rules at a target that changes and voids documents, its people, and each act of theirs as
-one call of the portal. Not here: the histories (test_crowds.py).
+one call of the portal. Not here: the histories (test_f22_crowds.py).
 """
 
 import os

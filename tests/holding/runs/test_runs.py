@@ -16,8 +16,8 @@ from holding.runs.run_search import RunFilter
 from holding.store.database import Database
 from holding.store.sums import check_figure
 from holding.store.together import answer
-from holding.tables import Company, Event, Record, Run
-from tests.support.factories import connection_named, make_connection
+from holding.tables import Approval, Company, Event, Operation, Posting, Record, Run
+from tests.support.factories import connection_named, make_connection, make_person
 from tests.support.postings import NOW, invoice, make_ready
 
 DAY = date(2026, 11, 19)
@@ -220,6 +220,25 @@ def test_the_pill_speaks_as_users_know_it(database: Database, company: Company) 
     assert pill(database, company) == pills.Pill(
         "Paused 5/15 14:30 · 7 waiting", "paused", "month end", stops=True
     )
+
+
+def test_a_sync_waits_for_what_can_still_be_taken_back(
+    database: Database, company: Company, month: int
+) -> None:
+    """Documents of a daily route have no time of their own that would keep them back."""
+    until = NOW + timedelta(seconds=20)
+    with database.write() as session:
+        one = session.scalars(select(Posting).where(Posting.state == "ready")).first()
+        assert one
+        given = {"person_id": make_person(session, company, "lim@kedai.my", "approver").id}
+        form = Operation(id="form-1", undo_until=until, answer=None, at=NOW, **given)
+        session.add(form)
+        session.flush()
+        agreed = {"posting_id": one.id, "hash": one.hash, "content": {}, "level": "x"}
+        session.add(Approval(reason="checked", operation_id="form-1", at=NOW, **agreed, **given))
+    run = start(database, company, month)
+    assert isinstance(run, Run)
+    assert run.due_at == until
 
 
 def test_of_two_that_start_at_once_one_does(
