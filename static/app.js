@@ -129,8 +129,7 @@
     const next = rows[Math.min(Math.max(now + by, 0), rows.length - 1)];
     if (next) (next.matches("a, summary") ? next : next.querySelector("a, summary, button")).focus();
   };
-  const tab = document.querySelector(".tabs [aria-current]"); /* a row of tabs may be wider than its page */
-  if (tab) tab.parentElement.scrollLeft = tab.offsetLeft + tab.offsetWidth - tab.parentElement.clientWidth;
+  for (const tab of all(".tabs [aria-current]")) tab.parentElement.scrollLeft = tab.offsetLeft - 99; /* a row may be wider than its page */
   const press = (event) => { /* what has this key: of the hold that is open, its group, the page */
     const at = document.activeElement, group = at.closest(".group");
     for (const place of [at.closest(".split"), group && group.querySelector(".split"), group, document]) {
