@@ -18,7 +18,8 @@ from tests.portal.reading import works
 MALAY = {"Accept-Language": "ms-MY,ms;q=0.9,en;q=0.5"}
 PAGES = [url for url in BUDGET if not url.endswith(".md")]
 NOT_ALIKE = re.compile(
-    r'name="(?:csrf_token|op)" value="[^"]*"|X-CSRFToken": "[^"]*"|<html lang="[^"]*"|[\d.]+ [GM]B'
+    r'name="(?:csrf_token|op)" value="[^"]*"|X-CSRFToken": "[^"]*"|<html lang="[^"]*"'
+    r"|[\d.]+ (?:[GM]B|ms)"
 )
 
 
@@ -91,6 +92,7 @@ def test_the_choice_is_kept_beside_the_other_settings(visit, database):
         "theme": "dark",
         "keys": False,
         "mails": False,
+        "long_undo": False,
     }
 
 
@@ -129,7 +131,7 @@ def untold(page: str) -> list[str]:
 
 DATA = re.compile(
     r"""[·,:;.=\s+−\d]*(?:
-    Clearpost|Kedai\ Contoh\ Sdn\ Bhd|Werkzeug|English|Bahasa\ Melayu          # names of ours
+    Clearpost|SQLite|Kedai\ Contoh\ Sdn\ Bhd|Werkzeug|English|Bahasa\ Melayu  # names of ours
     |farah@kedai\.my|Farah|Adam|Chan|Lim|Nurul|Olga|Tan|Vera|Pua|Boon\ &\ Co|Aisyah\ Rahman
     |Accounts\ team|Sales\ administration|[Dd]ebtor|item|units|shop\.rules      # of the rules
     |UOM\d+|DRUM|<script>alert\(1\)</script>|RM|MYR|CSV|JSON|PCS|NT|SO-\d+|host:\d
