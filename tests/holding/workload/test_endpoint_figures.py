@@ -1,0 +1,59 @@
+"""What the page of a target says of each type of document, by the states of its documents."""
+
+from datetime import date
+
+import pytest
+from sqlalchemy import select, update
+
+from holding.store.database import Database
+from holding.store.together import answer
+from holding.tables import Company, Posting
+from holding.workload.endpoint_figures import Endpoint, endpoints
+from rules.values.posting_states import PostingState
+from tests.holding.shop import Shop, open_shop, order, start
+from tests.support.clock import SetClock
+from tests.support.databases import any_move
+
+
+@pytest.fixture
+@start
+def shop(database: Database, company: Company, clock: SetClock) -> Shop:
+    """Two orders that are ready."""
+    found = open_shop(database, company, clock)
+    found.publish()
+    found.receive(order("NS-1"), order("NS-2"))
+    found.judge()
+    return found
+
+
+def lines(shop: Shop, *states: PostingState, since: date = date(2026, 1, 1)) -> list[Endpoint]:
+    with shop.database.write() as session:
+        ids = session.scalars(select(Posting.id).order_by(Posting.id)).all()
+        with any_move(session):
+            for key, state in zip(ids, states, strict=True):
+                session.execute(update(Posting).where(Posting.id == key).values(state=state))
+        first = session.get_one(Posting, ids[0])
+        types = (first.doc_type, "sales_receipt")
+        asked = endpoints(first.company_id, first.connection_id, types, since)
+        return list(answer(session, asked))
+
+
+def test_ready_held_and_posted_are_counted_each(shop: Shop) -> None:
+    (line,) = lines(shop, PostingState.READY, PostingState.UNCERTAIN)
+    assert (line.ready, line.held, line.posted) == (1, 1, 0)
+    assert line.ready_money == line.held_money != {}
+    assert line.route
+    (line,) = lines(shop, PostingState.POSTED, PostingState.HELD)
+    assert (line.ready, line.held, line.posted) == (0, 1, 1)
+
+
+def test_what_only_waits_has_a_line_without_figures(shop: Shop) -> None:
+    (line,) = lines(shop, PostingState.WAITING, PostingState.WAITING)
+    assert (line.ready, line.held, line.posted, line.held_money) == (0, 0, 0, {})
+    assert line.route
+
+
+def test_what_ended_or_was_posted_long_ago_has_none(shop: Shop) -> None:
+    assert lines(shop, PostingState.DROPPED, PostingState.IGNORED) == []
+    later = date(2027, 1, 1)
+    assert lines(shop, PostingState.POSTED, PostingState.REVERSED, since=later) == []
