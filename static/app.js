@@ -5,6 +5,9 @@
   const byId = (id) => document.getElementById(id);
   const on = (name, act) => document.body.addEventListener(name, act);
   const all = (selector) => [...document.querySelectorAll(selector)];
+  const active = () => document.activeElement;
+  const stop = (event) => event.preventDefault();
+  const shut = (at) => { for (const menu of all("details.menu[open]")) if (!menu.contains(at)) menu.open = false; };
 
   /* what renews itself leaves what somebody typed, ticked, chose or opened, and a form its op */
   const own = {
@@ -19,7 +22,7 @@
     Object.assign(Idiomorph.defaults.callbacks, {
       beforeAttributeUpdated: (name, one) => !(own[name] && own[name](one)),
       beforeNodeMorphed: (old, fresh) => !(old.matches && (loads(fresh) && !loads(old) || old.matches(".split, [data-own]"))),
-      beforeNodeRemoved: (one) => !(one.matches && one.matches(".group") && one.contains(document.activeElement)),
+      beforeNodeRemoved: (one) => !(one.matches && one.matches(".group") && one.contains(active())),
     });
   }
 
@@ -41,23 +44,23 @@
     const at = event.target;
     const link = at.closest("a, button, summary");
     if (link && !link.closest("dialog")) opener = link;
-    if (at.closest("[data-close]")) { event.preventDefault(); byId("dialog").close(); }
-    if (link && link.getAttribute("aria-disabled") === "true") { event.preventDefault(); event.stopPropagation(); }
+    if (at.closest("[data-close]")) { stop(event); byId("dialog").close(); }
+    if (link && link.getAttribute("aria-disabled") === "true") { stop(event); event.stopPropagation(); }
     if (at.closest("[data-retry]")) retry();
     const copied = at.closest("[data-copy]");
     if (copied) copy(copied.dataset.copy);
-    for (const menu of all("details.menu[open]")) if (!menu.contains(at)) menu.open = false;
+    shut(at);
   }, true);
   const dialog = byId("dialog");
   if (dialog) dialog.addEventListener("close", () => {
     dialog.replaceChildren();
     if (opener && opener.isConnected) opener.focus();
   });
-  on("htmx:afterSwap", (event) => {
-    if (event.target.id === "dialog" && dialog.childElementCount && !dialog.open) dialog.showModal();
-    const wrong = event.target.querySelector && event.target.querySelector("[aria-invalid=true]");
+  on("htmx:afterSwap", ({ target }) => {
+    if (target.id === "dialog" && dialog.childElementCount && !dialog.open) dialog.showModal();
+    const wrong = target.querySelector && target.querySelector("[aria-invalid=true]");
     if (wrong) wrong.focus();
-    const refused = event.target.id === "notice" && event.target.querySelector("[role=alert]");
+    const refused = target.id === "notice" && target.querySelector("[role=alert]");
     if (refused) refused.scrollIntoView({ block: "center" }); /* who clicked far below sees */
     byId("netbar").hidden = true;
     if (busy()) beat();
@@ -88,7 +91,7 @@
   document.addEventListener("submit", (event) => {
     const form = event.target, now = Date.now();
     if (form.matches("[hx-post], [hx-get]") || form.method !== "post") return;
-    if (now - form.dataset.sent < 2000) event.preventDefault();
+    if (now - form.dataset.sent < 2000) stop(event);
     form.dataset.sent = now;
   });
 
@@ -125,17 +128,17 @@
   let leader = false;
   const step = (by, what = "[data-row], .group > summary") => {
     const rows = all(what).filter((row) => row.offsetParent);
-    const now = rows.findIndex((row) => row.contains(document.activeElement));
+    const now = rows.findIndex((row) => row.contains(active()));
     const next = rows[Math.min(Math.max(now + by, 0), rows.length - 1)];
     if (next) (next.matches("a, summary") ? next : next.querySelector("a, summary, button")).focus();
   };
   for (const tab of all(".tabs [aria-current]")) tab.parentElement.scrollLeft = tab.offsetLeft - 99; /* a row may be wider than its page */
   const press = (event) => { /* what has this key: of the hold that is open, its group, the page */
-    const at = document.activeElement, group = at.closest(".group");
+    const at = active(), group = at.closest(".group");
     for (const place of [at.closest(".split"), group && group.querySelector(".split"), group, document]) {
       const one = place && place.querySelector(`[data-key~="${CSS.escape(event.key)}"]`);
       if (!one) continue;
-      event.preventDefault();
+      stop(event);
       for (let up = one; up = up.parentElement.closest("details"); ) up.open = true;
       if (one.matches("a, button")) one.click(); else one.focus();
       return;
@@ -143,19 +146,19 @@
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape") { for (const menu of all("details.menu[open]")) menu.open = false; document.activeElement.blur(); return; }
+    if (event.key === "Escape") { shut(null); active().blur(); return; }
     if (event.target.matches("input, textarea, select, [contenteditable]")) return;
     if (document.documentElement.dataset.keys === "off" || document.querySelector("dialog[open]")) return;
     const go = leader && places[event.key];
     leader = event.key === "g";
     if (go) document.querySelector(`#nav [data-go=${go}]`)?.click();
-    else if (event.key === "/") { event.preventDefault(); byId("find").focus(); }
-    else if (event.key === "?") { const help = byId("helpkeys"); if (help) { opener = document.activeElement; help.showModal(); } }
+    else if (event.key === "/") { stop(event); byId("find").focus(); }
+    else if (event.key === "?") { const help = byId("helpkeys"); if (help) { opener = active(); help.showModal(); } }
     else if (event.key === "u") byId("undo")?.click();
     else if (event.key === "y") copy(location.href);
     else if (event.key === "j") step(1);
     else if (event.key === "k") step(-1);
-    else if (event.key === "x") document.activeElement.closest("[data-row]")?.querySelector("input[type=checkbox]")?.click();
+    else if (event.key === "x") active().closest("[data-row]")?.querySelector("input[type=checkbox]")?.click();
     else if (event.key === "[" || event.key === "]") step(event.key === "[" ? -1 : 1, ".group > summary");
     else if (event.key.length === 1) press(event);
   });

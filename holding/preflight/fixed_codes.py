@@ -9,7 +9,7 @@ whose lists may be older than what was added since (waiting_codes.py).
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -123,7 +123,7 @@ class Otherwise:
     field: str
     before: str
     now: str
-    documents: int
+    documents: int = 0
 
 
 def posted_otherwise(
@@ -137,7 +137,7 @@ def posted_otherwise(
         return ()
     given = {"connection": connection.id, "since": now - LATELY}
     rows = session.execute(_POSTED, given).all()
-    counted: Counter[tuple[str, str, str]] = Counter()
+    counted: Counter[Otherwise] = Counter()
     sets = {no: _Fixed(session, no) for no in {current, *(row.version for row in rows)}}
     for row in rows:
         if row.version == current or row.doc_date is None:
@@ -145,8 +145,8 @@ def posted_otherwise(
         after = sets[current].of(row.route, row.doc_date)
         for field, value in sets[row.version].of(row.route, row.doc_date).items():
             if after.get(field, value) != value:
-                counted[field, value, after[field]] += 1
-    return tuple(Otherwise(*at, documents) for at, documents in counted.most_common())
+                counted[Otherwise(field, value, after[field])] += 1
+    return tuple(replace(one, documents=count) for one, count in counted.most_common())
 
 
 class _Fixed:

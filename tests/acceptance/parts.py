@@ -122,3 +122,9 @@ def proofs(page: Part, no: int) -> list[str]:
     return [
         link.text for link in page.one("li", id=f"answer_{no}").one("span", cls="links").all("a")
     ]
+
+
+def holds_of(page: Part) -> set[str]:
+    """Where the open holds of a record are looked at."""
+    found = {a.attributes["href"] for a in page.all("a")}
+    return {one for one in found if re.search(r"/holding/\d+$", one)}

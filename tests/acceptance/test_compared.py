@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.depot import Depot, cut_for_the_cloud, day, opened_depot, refund, sale, van
-from tests.acceptance.parts import state
+from tests.acceptance.parts import holds_of, state
 from tests.acceptance.product import Product, free_environment
 
 
@@ -100,7 +100,7 @@ def test_T13b_a_person_releases_what_is_right_so_with_a_reason(depot: Depot) -> 
     page = depot.page("refund", "RF-1833")
     assert state(page) == "On hold"
     assert "This refund has no lines." in page.text
-    (link,) = {a.attributes["href"] for a in page.all("a") if "/holding/" in a.attributes["href"]}
+    (link,) = holds_of(page)
     approver = depot.person("approver")
     answer = approver.post(f"{link}/release", approver.get(link), reason="Its number is wanted")
     assert answer.ok, answer.text[:500]

@@ -25,7 +25,7 @@ from tests.acceptance.depot import (
 )
 from tests.acceptance.depot_cells import LOCKED_THROUGH
 from tests.acceptance.driven import Driven, drive, open_holds
-from tests.acceptance.parts import Part, read, state
+from tests.acceptance.parts import holds_of, read, state
 from tests.acceptance.product import CURRENT_COMPANY, Product, free_environment
 
 BEHIND = ("amounts", "locked", "71h", "whole")  # its invoice lies in a locked period
@@ -45,11 +45,6 @@ def depot(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
 @pytest.fixture(scope="module")
 def driven(depot: Depot) -> Driven:
     return drive(depot)
-
-
-def holds_of(page: Part) -> set[str]:
-    """Where the open holds of a record are looked at."""
-    return {a.attributes["href"] for a in page.all("a") if "/holding/" in a.attributes["href"]}
 
 
 def test_every_cell_ends_in_its_effect_and_in_no_other(driven: Driven) -> None:

@@ -60,7 +60,7 @@ def test_T21c_a_new_price_updates_the_invoice_and_a_new_quantity_is_looked_at(
     assert stands["TotalAmt"] == 13.2
     assert state(trader.page("order", "NS-31")) == "Posted"
 
-    book = read(trader.person("finance").get(f"{BASE}/rules/book")).text
+    book = read(trader.person("finance").get(f"{BASE}/rules/book?q=price+level")).text
     assert (
         "its prices (line price, line discount, subtotal, tax total, total or price level)" in book
     )

@@ -129,7 +129,9 @@ def test_a_selection_is_approved(somebody: Open, served: Served, script: bool) -
     if script:
         assert page.locator("[data-picked]").inner_text() == "2 selected"
     page.get_by_role("button", name="Approve selected…").click()
-    page.get_by_text(re.compile("Approve 2 documents, RM.4,800.00")).wait_for()
+    told = re.compile("Approve 2 documents, RM.4,800.00")
+    page.get_by_role("heading", name=told).wait_for()
+    assert page.get_by_role("button", name=told).get_attribute("id") == "approvego"
     page.fill("#approvereason", "compared with the orders")
     page.click("#approvego")
     page.get_by_text(re.compile("2 approved, RM.4,800.00")).wait_for()
@@ -322,6 +324,8 @@ def test_each_key_of_the_holding_area_does_what_the_help_says(somebody: Open) ->
     group = page.locator("details.group", has_text="do not add up")
     group.locator("summary").press("Enter")
     row = group.get_by_role("link", name="SO-10203")
+    row.wait_for()
+    page.wait_for_function(SETTLED)
     row.press("Enter")
     page.locator(".split h2").wait_for()
     row.focus()

@@ -46,7 +46,7 @@ def test_T20e_a_status_that_the_gate_ends_is_asked_in_vain(
     found = of_condition(tmp_path, condition)
     hint = (
         "What comes here: paid, packed, delivered, pending, partly_delivered, returned,"
-        " refunded_partly, exception."
+        " refunded_partly, refunded, exception."
     )
     assert ("GAT09", message, hint) in found, found
     when = CHECK.format(name="looked_at", condition="total > 0.00").replace(
@@ -291,7 +291,7 @@ def test_T16_a_control_character_anywhere_in_a_file_is_an_error_on_its_place(
         "# What\x07 must",
     )
     assert [(one["code"], one["severity"]) for one in at] == [("SYN11", "error")] * 2
-    assert [(one["span"]["line"], one["span"]["column"]) for one in at] == [(1, 7), (23, 18)]
+    assert [(one["span"]["line"], one["span"]["column"]) for one in at] == [(1, 7), (24, 18)]
     assert at[1]["message"] == "a control character (U+0000), which is no text"
     (role,) = told(tmp_path, "netshop.rules", '"Accounts team"', '"Accounts\x1b team"')
     assert role["message"] == "a control character (U+001B), which is no text"

@@ -361,7 +361,7 @@ def test_T23g_what_follows_is_shown_below_its_cause(tmp_path: Path) -> None:
     assert "1 error, 0 warnings" in shown
     told(tmp_path, "netshop.rules", "role accounts ", "role accounst ")
     shown = run("check", tmp_path / "rules").stdout
-    assert re.search(r"= so too: and in 1\d more places\n", shown)
+    assert re.search(r"= so too: and in 2\d more places\n", shown)
     told(tmp_path, "changes.rules", "tax_total,", "tax_totl,")
     sarif = json.loads(run("check", tmp_path / "rules", "--format", "sarif").stdout)
     (result,) = sarif["runs"][0]["results"]

@@ -259,6 +259,7 @@ def urls(app: Flask, rule: Rule, method: str, theirs: dict[str, list[Any]]) -> I
         "ending": ["json", "csv", "xlsx"],
         "op": ["theirs"],
     }
+    known["way"] = ["next", "previous"]
     wanted = sorted(rule.arguments)
     if "ending" in wanted and "escalation_id" in wanted:
         known["ending"] = ["json", "html", "txt"]
