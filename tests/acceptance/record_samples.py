@@ -15,6 +15,7 @@ SIX = ("order", "receipt", "settlement", "settlement_payment", "delivery", "purc
 SAMPLES: dict[str, Any] = {
     "whole": 1,
     "money": "12.50",
+    "decimal": "3.4125",
     "quantity": "2",
     "date": "2026-01-31",
     "moment": "2026-01-31T12:00:00+08:00",
