@@ -150,6 +150,14 @@ def test_without_lines_and_without_a_word_about_them_the_total_is_held(made_by: 
 
 
 @BOTH
+def test_a_check_that_counts_some_of_the_lines_does_not_speak_for_the_total(made_by: Any) -> None:
+    some = COUNTED.replace("count(lines)", "count(lines where qty > 0)")
+    of_some = program(made_by, text(CLAUSE) + some, Edition.SIXTH)
+    found = [f.rule for f in judged(of_some, OWED).decisions[0].findings]
+    assert found == ["has_lines", "tolerance"]
+
+
+@BOTH
 def test_T13c_rules_of_earlier_editions_post_it_as_before(made_by: Any) -> None:
     for edition in (Edition.FIRST, Edition.SECOND):
         old = program(made_by, text(), edition)
