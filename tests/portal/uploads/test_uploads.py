@@ -214,6 +214,14 @@ def test_only_who_may_upload_does_and_strangers_see_nothing(visit, work):
         stranger.get(path, status=404)
 
 
+def test_who_may_not_upload_is_offered_no_field_to_fill_in_vain(visit, work):
+    fields = r'<(?:input|select)[^>]*id="(?:file|source|kind)"[^>]*>'
+    for person, off in (("lim", True), ("farah", False)):
+        found = re.findall(fields, visit(person).get(LIST).get_data(as_text=True))
+        assert len(found) == 3
+        assert ["disabled" in one for one in found] == [off] * 3, person
+
+
 def test_a_file_larger_than_the_limit_is_not_read(visit):
     give(visit("farah"), b"x" * (21 * 1024 * 1024), status=413)
 
