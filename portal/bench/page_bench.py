@@ -102,10 +102,11 @@ def _pages(url: str, records: int, holds: int) -> dict[str, object]:
         found.load(PATIENCE, meanwhile=lambda: None)
         small = median(webhook_to_posted(found, POSTED))
         say(f"The month is copied: {records:,} records, {holds:,} open holds …")
-        with database.write() as session:
-            size = grow(session, found.company_id, records, holds)
-        fold_all(database, turns=records)
-        _cleared_up(database)
+        with found.nobody_works():
+            with database.write() as session:
+                size = grow(session, found.company_id, records, holds)
+            fold_all(database, turns=records)
+            _cleared_up(database)
         large = median(webhook_to_posted(found, POSTED, FURTHER))
         _cleared_up(database)
         say(f"{size.records:,} records, {size.holds:,} holds; each page {TIMES} times …")
