@@ -147,7 +147,8 @@ def test_an_unknown_account_gets_the_same_words(database: Database, clock: SetCl
 def test_an_unknown_account_takes_as_long(database: Database, clock: SetClock) -> None:
     def seconds(session: OrmSession, email: str) -> float:
         start = time.process_time()
-        sessions.sign_in(session, email, "wrong", clock.now())
+        compared = sessions.compare(session, email, "wrong", clock.now())
+        sessions.sign_in(session, email, "wrong", clock.now(), compared=compared)
         return time.process_time() - start
 
     with full_time(), database.write() as session:
@@ -304,3 +305,44 @@ def test_teams_answer_by_members_then_fallback_then_anybody(
         assert people.who_may(session, company.id, "posting.approve", team_id=tax.id) == ("Lim",)
         assert people.who_may(session, company.id, "posting.approve", but=[lim.id]) == ("Tan",)
         assert teams.teams(session, company.id) == {"accounts": ("Tan",), "tax_desk": ("Lim",)}
+
+
+def test_what_was_compared_before_counts_only_while_the_password_is_the_same(
+    database: Database, clock: SetClock
+) -> None:
+    """Comparing takes long and is done before anything is written; what it says is decided then."""
+    now, other = clock.now(), "teh tarik 2026!"
+    with database.write() as session:
+        person = add(session)
+        fits = sessions.compare(session, EMAIL, PASSWORD, now)
+        assert (fits.stored, fits.fits) == (person.password_hash, True)
+        assert not sessions.compare(session, EMAIL, "wrong", now).fits
+        assert not sessions.compare(session, "nobody@kedai.my", "wrong", now).fits
+        set_password(session, person.id, other, now)
+        session.expire_all()
+
+        def enter_with(password: str) -> str | Refusal:
+            return sessions.sign_in(session, EMAIL, password, now, compared=fits)
+
+        assert isinstance(enter_with(PASSWORD), Refusal)
+        assert isinstance(enter_with(other), str)
+        fits = sessions.compare(session, EMAIL, other, now)
+        person.active = False
+        session.flush()
+        assert isinstance(enter_with(other), Refusal)
+
+
+def test_an_account_that_may_not_be_tried_is_not_compared(
+    database: Database, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = clock.now()
+    with database.write() as session:
+        add(session)
+        fits = sessions.compare(session, EMAIL, PASSWORD, now)
+        for _ in range(MAX_FAILURES):
+            sessions.sign_in(session, EMAIL, "wrong", now)
+        stopped = sessions.sign_in(session, EMAIL, PASSWORD, now, compared=fits)
+        assert isinstance(stopped, Refusal)
+        assert stopped.code == "signin.throttled"
+        monkeypatch.delattr(sessions, "_hasher")
+        assert sessions.compare(session, EMAIL, PASSWORD, now) == sessions.NOT_COMPARED
