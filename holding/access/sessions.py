@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from holding import tables
 from holding.refusal import Refusal
+from holding.store import bulk
 from holding.tables import Person
 
 
@@ -282,9 +283,9 @@ def _count_failure(
         )
         .execution_options(synchronize_session=False)
     )
-    if count is None:
-        count = tables.Singleton(name=name, fence=0)
-        session.add(count)
+    if count is None:  # or somebody tries the same account for the first time at this moment
+        bulk.insert_once(session, tables.Singleton, {"name": name, "fence": 0})
+        count = session.get_one(tables.Singleton, name, with_for_update=True)
     if count.until is None or count.until <= now:
         count.fence, count.until = 0, now + FAILURE_WINDOW
     count.fence += 1

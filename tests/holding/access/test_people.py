@@ -1,6 +1,8 @@
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -346,3 +348,21 @@ def test_an_account_that_may_not_be_tried_is_not_compared(
         assert stopped.code == "signin.throttled"
         monkeypatch.delattr(sessions, "_hasher")
         assert sessions.compare(session, EMAIL, PASSWORD, now) == sessions.NOT_COMPARED
+
+
+def test_first_guesses_at_one_moment_are_all_counted(
+    database: Database, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, over = Barrier(2), sessions._over_limit
+    if database.dialect == "postgresql":  # on SQLite one waits before it looks
+        monkeypatch.setattr(sessions, "_over_limit", lambda *seen: (both.wait(10), over(*seen))[1])
+
+    def guess(_: int) -> str | Refusal:
+        with database.write() as session:
+            return sessions.sign_in(session, EMAIL, "wrong", clock.now())
+
+    with ThreadPoolExecutor(2) as guessers:
+        answers = list(guessers.map(guess, range(2)))
+    assert [one.code for one in answers if isinstance(one, Refusal)] == ["signin.refused"] * 2
+    with database.read() as session:
+        assert session.scalars(select(Singleton.fence)).one() == 2
