@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import func, select
@@ -250,33 +251,31 @@ def _merge(
     session: Session, actor: Actor, merge: Merge, reason: str, now: datetime, rev: int
 ) -> Merged | Refusal:
     """All keys or none."""
-    first = revision = woken = 0
-    with session.begin_nested() as all_or_none:
-        for one in merge.keys:
-            done = fixes.fix(
-                session, actor, one.table, one.key, merge.keep, reason, now, rev, since=one.since
-            )
-            if isinstance(done, Refusal):
-                all_or_none.rollback()
-                return done
-            first, revision = first or done.revision, done.revision
-            woken += done.woken
-        keys = plural(len(merge.keys), "key")
-        record_event(
-            session,
-            company_id=actor.company_id or 0,
-            at=now,
-            actor=actor,
-            act="party.merged",
-            body={
-                "say": f"{actor.name} merged {merge.gone} into {merge.keep}, by {keys}"
-                f" ({reason.strip()}). Nothing in an accounting system was changed.",
-                "keep": merge.keep,
-                "gone": merge.gone,
-                "keys": [f"{one.table}: {one.key}" for one in merge.keys],
-            },
+
+    def give(one: Key) -> fixes.Fixed | Refusal:
+        return fixes.fix(
+            session, actor, one.table, one.key, merge.keep, reason, now, rev, since=one.since
         )
-    return Merged(merge.keep, merge.gone, len(merge.keys), revision, woken, first)
+
+    made = fixes.together(session, (partial(give, one) for one in merge.keys))
+    if isinstance(made, Refusal):
+        return made
+    keys = plural(len(merge.keys), "key")
+    record_event(
+        session,
+        company_id=actor.company_id or 0,
+        at=now,
+        actor=actor,
+        act="party.merged",
+        body={
+            "say": f"{actor.name} merged {merge.gone} into {merge.keep}, by {keys}"
+            f" ({reason.strip()}). Nothing in an accounting system was changed.",
+            "keep": merge.keep,
+            "gone": merge.gone,
+            "keys": [f"{one.table}: {one.key}" for one in merge.keys],
+        },
+    )
+    return Merged(merge.keep, merge.gone, len(merge.keys), made.revision, made.woken, made.first)
 
 
 def _pair(outcome: Outcome, way: Agreement) -> tuple[Use, Use] | None:
