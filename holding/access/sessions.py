@@ -265,9 +265,12 @@ def _matches(stored: str, password: str) -> bool:
 
 
 def _over_limit(count: tables.Singleton | None, now: datetime) -> bool:
-    if count is None or count.until is None or count.until <= now:
-        return False
-    return count.fence >= MAX_FAILURES
+    return count is not None and _counts(count, now) and count.fence >= MAX_FAILURES
+
+
+def _counts(count: tables.Singleton, now: datetime) -> bool:
+    """Whether these failures still count: not those of a clock that was set back since."""
+    return count.until is not None and now < count.until <= now + FAILURE_WINDOW
 
 
 def _count_failure(
@@ -286,7 +289,7 @@ def _count_failure(
     if count is None:  # or somebody tries the same account for the first time at this moment
         bulk.insert_once(session, tables.Singleton, {"name": name, "fence": 0})
         count = session.get_one(tables.Singleton, name, with_for_update=True)
-    if count.until is None or count.until <= now:
+    if not _counts(count, now):
         count.fence, count.until = 0, now + FAILURE_WINDOW
     count.fence += 1
     session.flush()

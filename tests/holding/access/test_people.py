@@ -190,6 +190,20 @@ def test_the_stop_ends_and_old_counts_go_away(database: Database, clock: SetCloc
         assert session.scalar(select(func.count()).select_from(Singleton)) == 0
 
 
+def test_a_clock_that_is_set_back_keeps_no_account_closed_for_longer(
+    database: Database, clock: SetClock
+) -> None:
+    with database.write() as session:
+        add(session)
+        for _ in range(MAX_FAILURES):
+            sessions.sign_in(session, EMAIL, "wrong", clock.now())
+        assert isinstance(sessions.sign_in(session, EMAIL, PASSWORD, clock.now()), Refusal)
+        clock.set(clock.now() - timedelta(hours=1))
+        assert isinstance(sessions.sign_in(session, EMAIL, "wrong", clock.now()), Refusal)
+        assert session.scalars(select(Singleton.fence)).one() == 1
+        assert enter(session, clock)
+
+
 def test_people_are_not_added_twice_nor_with_short_passwords(database: Database) -> None:
     with database.write() as session:
         add(session)
