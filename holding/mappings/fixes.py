@@ -5,7 +5,7 @@ words. Not here: entries a publish brings (`seeding.py`), the change itself (`en
 what it would do (`preview.py`, offered here as `preview`) and what could be meant (`entries.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -38,7 +38,7 @@ from holding.words import Sums, plural
 from rules.values.cause_keys import CauseKey
 
 __all__ = ["Fixed", "Missing", "Preview", "Stay", "fix", "missing", "preview"]
-__all__ += ["ALWAYS", "remove"]
+__all__ += ["ALWAYS", "remove", "together"]
 
 FIRST_DAY: Final = date(2000, 1, 1)
 A_PAGE: Final = 50
@@ -225,6 +225,33 @@ def needed(session: Session, wanted: Wanted) -> Refusal | None:
         f" {plural(held, 'record is', 'records are')} on hold until its spellings agree.",
         hint="Give it the value that the other spelling has.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What changes did that were made together: the revisions of the first and the last of them,
+    and how many records are due by them.
+    """
+
+    first: int
+    revision: int
+    woken: int
+
+
+def together(
+    session: Session, changes: Iterable[Callable[[], Fixed | Refusal]]
+) -> Together | Refusal:
+    """Make these changes in their order, all or none: a refused one undoes those before it."""
+    first = revision = woken = 0
+    with session.begin_nested() as all_or_none:
+        for change_one in changes:
+            done = change_one()
+            if isinstance(done, Refusal):
+                all_or_none.rollback()
+                return done
+            first, revision = first or done.revision, done.revision
+            woken += done.woken
+    return Together(first, revision, woken)
 
 
 def _open(

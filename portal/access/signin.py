@@ -62,8 +62,9 @@ def form() -> Response:
 def enter() -> AnyResponse:
     """Start a session, always with a new token."""
     email, password = request.form.get("email", ""), request.form.get("password", "")
+    compared = sessions.compare(store.reading(), email, password, g.now)
     with store.writing() as session:
-        token = sessions.sign_in(session, email, password, g.now, device())
+        token = sessions.sign_in(session, email, password, g.now, device(), compared)
     if isinstance(token, Refusal):
         return _form(email=email, refusal=token)
     return security.keep(
