@@ -7,6 +7,7 @@ from holding.tables.columns import Base
 from holding.tables.companies import (
     AccessLink,
     ApiToken,
+    Backup,
     ClockMark,
     Company,
     Deputy,
@@ -89,6 +90,7 @@ __all__ = [
     "Backtest",
     "BacktestResult",
     "BacktestRun",
+    "Backup",
     "Base",
     "Cause",
     "Change",
