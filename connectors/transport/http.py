@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Literal, Required, TypedDict
 
@@ -304,15 +304,6 @@ def without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
 def mask(content: bytes, secret: str) -> bytes:
     """Bytes as they may be stored, should the other side have echoed the secret."""
     return content.replace(secret.encode(), b"***") if secret else content
-
-
-def date_of(headers: Mapping[str, str]) -> datetime | None:
-    """The moment that an answer says it was made at; None where it tells none."""
-    try:
-        told = parsedate_to_datetime(headers.get("date", ""))
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return told if told.tzinfo is not None else told.replace(tzinfo=UTC)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -5,10 +5,12 @@ Here: all three, each for one pass over some documents, or one test. Not here: s
 who pays for calls.
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Unpack
 
-from connectors.transport.http import Given, Http, HttpAnswer, HttpFailure, date_of
+from connectors.transport.http import Given, Http, HttpAnswer, HttpFailure
 
 OK = 200
 
@@ -75,9 +77,18 @@ class Clocked(Through):
     def request(self, method: str, url: str, **given: Unpack[Given]) -> HttpAnswer | HttpFailure:
         """The call, and what its answer tells of the time there."""
         answer = super().request(method, url, **given)
-        told = date_of(answer.headers) if isinstance(answer, HttpAnswer) else None
+        told = _date_of(answer.headers) if isinstance(answer, HttpAnswer) else None
         if told is not None and isinstance(answer, HttpAnswer):
             there = told + timedelta(seconds=0.5)
             here = answer.at - timedelta(seconds=answer.seconds / 2)
             self.ahead = round((there - here).total_seconds())
         return answer
+
+
+def _date_of(headers: Mapping[str, str]) -> datetime | None:
+    """The moment that an answer says it was made at; None where it tells none."""
+    try:
+        told = parsedate_to_datetime(headers.get("date", ""))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return told if told.tzinfo is not None else told.replace(tzinfo=UTC)

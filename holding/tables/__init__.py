@@ -7,7 +7,6 @@ from holding.tables.columns import Base
 from holding.tables.companies import (
     AccessLink,
     ApiToken,
-    Backup,
     ClockMark,
     Company,
     Deputy,
@@ -36,7 +35,7 @@ from holding.tables.decisions import (
     Release,
     Retry,
 )
-from holding.tables.import_files import ImportFile
+from holding.tables.import_files import Backup, ImportFile
 from holding.tables.master_lists import ListedCode, ListFile, ListPart, ListReading
 from holding.tables.postings import (
     Attempt,

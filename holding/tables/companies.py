@@ -318,16 +318,3 @@ class Heartbeat(Base):
     left_at: Mapped[datetime | None]
     memory_bytes: Mapped[int | None] = mapped_column(WHOLE)
     disk_free_bytes: Mapped[int | None] = mapped_column(WHOLE)
-
-
-class Backup(Base):
-    """A copy of the database that `clearpost backup` made: on which machine, in which file."""
-
-    __tablename__ = "backup"
-
-    id: Mapped[Id]
-    at: Mapped[datetime]
-    host: Mapped[str]
-    file: Mapped[str]
-    sha256: Mapped[str]
-    bytes: Mapped[int] = mapped_column(WHOLE)

@@ -1,7 +1,7 @@
 """What became of approvals: the latest that a person gave, and each of one with its documents.
 
 Here: the routes. Not here: giving an approval (portal/pages/worklist.py), what became of it
-(holding/approvals/results.py).
+(holding/approvals/decided_documents.py).
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from typing import Final
 from flask import Blueprint, Response, abort, g, request
 
 from holding.access import personal_data
-from holding.approvals import results
-from holding.approvals.results import Fate
+from holding.approvals import decided_documents
+from holding.approvals.decided_documents import Fate
 from portal.web import filters, forms, fragments, store
 
 A_PAGE: Final = 50
@@ -46,13 +46,15 @@ FATES: Final = {
 @pages.get("")
 def listing() -> Response:
     """One's own latest approvals."""
-    return fragments.respond("approvals/given.html", rows=results.given(store.reading(), g.actor))
+    return fragments.respond(
+        "approvals/given.html", rows=decided_documents.given(store.reading(), g.actor)
+    )
 
 
 @pages.get("/<op>")
 def show(op: str) -> Response:
     """Each document of one approval, what a person has to look at first."""
-    found = results.result(store.reading(), g.actor, op)
+    found = decided_documents.result(store.reading(), g.actor, op)
     if found is None:
         abort(404)
     ids, personal = {row.record_id for row in found.rows}, filters.sees_personal()

@@ -14,7 +14,7 @@ from flask import abort, g, request
 from connectors.contract.errors import class_label
 from connectors.kit.workbook import Written
 from holding.access import personal_data
-from holding.approvals import results
+from holding.approvals import decided_documents
 from holding.lifecycle.state_labels import HOLD_LABELS, state_label
 from holding.narrowing import facets
 from holding.records import accepted_differences
@@ -236,7 +236,7 @@ def _asked(row: approval_inbox.Asked, hide: personal_data.HideOf) -> list[Writte
 
 def approval(op: str) -> ListFile:
     """Each document of an approval, and what became of it."""
-    found = results.result(store.reading(), g.actor, op)
+    found = decided_documents.result(store.reading(), g.actor, op)
     if found is None:
         abort(404)
     ids = {row.record_id for row in found.rows}
