@@ -82,6 +82,11 @@ class Some:
     count: int
     money: Sums
 
+    @property
+    def less(self) -> Sums:
+        """The same, to be taken off."""
+        return {code: -minor for code, minor in self.money.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

@@ -142,7 +142,7 @@ def a_page(
 
 def compared(day: ColumnElement[Any]) -> Columns[Compared]:
     """What is read of a document; `day`: what says by which of its days it counts."""
-    return Columns(replace(_COLUMNS, day=day), _RENAMED)
+    return Columns(replace(_COLUMNS, day=of(day)), _RENAMED)
 
 
 def day_in(session: Session, company_id: int, span: Span) -> ColumnElement[Any]:

@@ -40,8 +40,8 @@ class TargetFigures:
     sent: int
     failed: int
     read_at: datetime | None
-    clock_ahead: int | None
-    clock_at: datetime | None
+    clock_ahead: int | None = None
+    clock_at: datetime | None = None
 
     @property
     def clock_off(self) -> bool:

@@ -28,11 +28,10 @@ def unit_proof() -> Response:
         abort(404)
     return fragments.respond(
         "mappings/unit_proof.html",
-        tabs(),
+        {**tabs(), **_calculation(shown)},
         shown=shown,
         others=on_hold(causes),
         repair=_repair(shown) if shown else "",
-        **_calculation(shown),
     )
 
 
@@ -49,14 +48,11 @@ def _calculation(shown: unit_comparison.UnitComparison | None) -> dict[str, obje
         problems["qty"] = "Enter a number above 0, such as 5."
     if "qty" in request.args and not typed["unit"]:
         problems["unit"] = "Enter a unit, such as CTN."
-    asked = quantity is not None and typed["unit"]
-    found = (
-        unit_calculation.calculate(
-            store.reading(), g.company.id, quantity, typed["unit"], typed["item"], g.now
+    found = None
+    if quantity is not None and (unit := typed["unit"]):
+        found = unit_calculation.calculate(
+            store.reading(), g.company.id, quantity, unit, typed["item"], g.now
         )
-        if asked and quantity is not None
-        else None
-    )
     return {"typed": typed, "calculated": found, "problems": problems}
 
 

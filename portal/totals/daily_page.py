@@ -13,7 +13,7 @@ from flask import Blueprint, Response, g, request, url_for
 
 from holding.connections import connection_rows
 from holding.reconciliation import daily_totals, document_sides
-from holding.reconciliation.compared_documents import DateUsed, Span, Standing
+from holding.reconciliation.compared_documents import DateUsed, Standing
 from holding.reconciliation.counted_documents import Days
 from holding.reconciliation.daily_totals import Comparison, Kind, Line
 from holding.reconciliation.day_sums import EXPLAINED
@@ -45,7 +45,6 @@ def show() -> Response:
             "explained": EXPLAINED,
             "dates": DATES,
             "sources": _sources(),
-            "printed": {side: filter_words.said(span) for side, span in _spans(asked).items()},
             "link": partial(_address, asked, kind, "reconcile.show"),
         },
         status=422 if asked.problems else 200,
@@ -86,10 +85,6 @@ def _agreeing(asked: Asked, kind: Kind, day: date) -> list[Line]:
         store.reading(), g.company.id, span, place, after=asked.after, most=A_PAGE
     )
     return [Line(row, Standing.AGREES) for row in rows]
-
-
-def _spans(asked: Asked) -> dict[str, Span]:
-    return {"source": asked.sides.source, "target": asked.sides.target}
 
 
 def _address(asked: Asked, kind: Kind | None, endpoint: str, /, **other: Any) -> str:

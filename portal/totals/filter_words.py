@@ -125,7 +125,7 @@ def asked(args: MultiDict[str, str], today: date) -> Asked:
 
 
 def said(span: Span) -> str:
-    """A filter in a sentence, as page and files print it."""
+    """A filter in a sentence, as files print it; the page has the same (totals/_figures.html)."""
     days = f"{span.first}" if span.first == span.last else f"{span.first} to {span.last}"
     told = f"{DATES[span.by].title.lower()} {days}, {span.status or 'any status'}"
     if span.source:

@@ -9,6 +9,8 @@ from holding.reconciliation import counted_documents, document_sides
 from holding.reconciliation.compared_documents import DateUsed, Span
 from holding.store.database import Database
 from holding.tables import Company, Record, Version
+from holding.tables.row_states import RecordState
+from rules.values.posting_states import PostingState
 from tests.support.databases import any_move
 from tests.support.factories import make_connection
 from tests.support.postings import NOW, invoice, make_push, make_ready
@@ -27,8 +29,9 @@ def _sent(session: Session, company: Company, number: str, at: datetime | None) 
         push = make_push(posting, state="accepted", at=at)
         session.add(push)
         session.flush()
-        posting.posted_push_id, posting.posted_at, posting.state = push.id, at, "posted"
-        record.state = "posted"
+        posting.posted_push_id, posting.posted_at = push.id, at
+        posting.state = PostingState.POSTED
+        record.state = RecordState.POSTED
     session.flush()
     return record
 
@@ -69,7 +72,7 @@ def test_what_is_in_no_sum_is_counted_beside_them(database: Database, company: C
     with database.write() as session, any_move(session):
         _sent(session, company, "NS-1", LAST_MOMENT)
         _sent(session, company, "NS-2", None)
-        _sent(session, company, "NS-3", None).state = "held"
+        _sent(session, company, "NS-3", None).state = RecordState.HELD
         told = {
             used: document_sides.without_document(
                 session, company.id, Span(ORDERED, BOOKED, by=used)
@@ -100,8 +103,9 @@ def test_only_those_of_a_source_and_of_a_channel_count(
             record.source_id = other.id if number == "NS-3" else record.source_id
         session.flush()
 
-        def found(**words: str) -> list[str]:
-            return sorted(_numbers(session, company, Span(BOOKED, BOOKED, **words)))
+        def found(source: str = "", channel: str = "") -> list[str]:
+            span = Span(BOOKED, BOOKED, source=source, channel=channel)
+            return sorted(_numbers(session, company, span))
 
         assert found(channel="FPX") == ["NS-1"]
         assert found(channel="FPX Later") == ["NS-3"]
@@ -112,7 +116,7 @@ def test_only_those_of_a_source_and_of_a_channel_count(
         assert document_sides.channels(session, company.id) == ("FPX", "FPX Later", "fpx")
         held = document_sides.without_document
         for record in session.query(Record):
-            record.state = "held"
+            record.state = RecordState.HELD
         session.flush()
         span = Span(ORDERED, BOOKED, by=DateUsed.POSTED, source="shopee")
         assert held(session, company.id, span) == (("MYR", 1, 2000),)
