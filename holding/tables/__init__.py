@@ -35,7 +35,7 @@ from holding.tables.decisions import (
     Release,
     Retry,
 )
-from holding.tables.import_files import ImportFile
+from holding.tables.import_files import Backup, ImportFile
 from holding.tables.master_lists import ListedCode, ListFile, ListPart, ListReading
 from holding.tables.postings import (
     Attempt,
@@ -89,6 +89,7 @@ __all__ = [
     "Backtest",
     "BacktestResult",
     "BacktestRun",
+    "Backup",
     "Base",
     "Cause",
     "Change",
