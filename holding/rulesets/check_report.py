@@ -1,16 +1,21 @@
 """What a look at rule files found, in the words that pages show: plain texts, and not too many.
 
-Here: the report, and the refusal that follows from it. Not here: the look itself (admission.py),
-the process in which pages have it made (check_processes.py).
+Here: the report, the refusal that follows from it, and how much of the rules their tests prove. Not
+here: the look itself (admission.py), what a part of the rules is (rules/testing), the process in
+which pages have it made (check_processes.py).
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from grammar.text.correction import Correction, correction
 from grammar.text.problem import Problem, show
+from holding.programs.known_schemas import schemas
 from holding.rulesets.admission import RulesRefusal, Seen, checked, inspect, refused
+from rules.testing.mutation_sites import coverage, parts
 from rules.values.canonical import sha256_hex
 
 MOST: Final = 100  # findings, and tests, that are told one by one
@@ -78,6 +83,52 @@ class Report:
         if self.ran is not None and not self.failed:
             return None
         return refused(wrong, self.errors + self.failed)
+
+
+@dataclass(frozen=True, slots=True)
+class Unproved:
+    """A part of the rules that may be broken without a test noticing: what it is, and where."""
+
+    name: str
+    file: str
+    line: int
+
+    @property
+    def at(self) -> str:
+        """File and line."""
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many parts of the rules there are, and how many of them a test proves: it fails when that
+    part alone is broken. `unmeasured`: parts for which the time was over; `open`: the first that
+    no test proves.
+    """
+
+    parts: int
+    proved: int
+    unmeasured: int
+    open: tuple[Unproved, ...]
+
+
+def proved(files: Mapping[str, str], seconds: float) -> Coverage:
+    """Break the parts of these rules one at a time, for so many seconds of processor time; nothing
+    is measured of rules with an error.
+    """
+    found = inspect(files)
+    each = parts(found.ruleset) if found.tests else ()
+    until = time.process_time() + seconds
+    told = list(
+        takewhile(lambda _: time.process_time() < until, coverage(found.ruleset, each, schemas()))
+    )
+    open_ = [one.part for one in told if not one.by]
+    return Coverage(
+        parts=len(each),
+        proved=len(told) - len(open_),
+        unmeasured=len(each) - len(told),
+        open=tuple(Unproved(one.name, one.span.file, one.span.line) for one in open_[:MOST]),
+    )
 
 
 def report(files: Mapping[str, str], *, tests: bool = True, seen: Seen | None = None) -> Report:

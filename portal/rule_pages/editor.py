@@ -72,7 +72,9 @@ def show(path: str) -> Response:
 
 @pages.post("/draft/<path:path>")
 def check(path: str) -> Response:
-    """Keep the draft, and say what a publisher would be told of it; `quick`: without the tests."""
+    """Keep the draft, and say what a publisher would be told of it; `quick`: without the tests,
+    `coverage`: and how much of the rules they prove.
+    """
     text, files = draft_form.with_correction(draft_form.given_text()), draft_form.files_of(path)
     if refusal := drafts.too_large(text):
         return fragments.refuse(refusal, back=_here(path))
@@ -83,7 +85,9 @@ def check(path: str) -> Response:
     checks, quick = rule_checks.checks(), "quick" in request.form
     found = checks.report(files | {path: text}, tests=not quick, whose=draft_form.name_of(path))
     if not isinstance(found, Refusal):
-        return _shown(path, shown, found)
+        asked = "coverage" in request.form
+        proofs = rule_checks.proofs(files | {path: text}, found) if asked else None
+        return _shown(path, shown, found, proofs=proofs)
     answer = _shown(path, shown, stopped=found)
     answer.headers["HX-Retarget"] = "#findings"
     return rule_checks.come_again(answer, found)
@@ -235,12 +239,14 @@ def _shown(
     tried: Tried | Refusal | None = None,
     number: str = "",
     block: str = "",
+    proofs: rule_checks.Proofs | None = None,
 ) -> Response:
     """The form with its text, and what was found, or why nothing was; `block`: see `respond`."""
     version = draft_form.version_in_force()
     in_force = admission.rule_sources(publication.files_of(store.reading(), version.version_id))
     return fragments.respond(
         "rulesets/draft.html",
+        proofs or rule_checks.NO_PROOFS,
         status=stopped.status if stopped else 200,
         also=BESIDE,
         block=block,

@@ -84,6 +84,10 @@ def test_B21_a_second_person_publishes_now_or_from_a_time_and_going_back_is_one_
     page = read(publisher.get(path))
     meaning = page.one("section", **{"aria-labelledby": "h_meaning"}).text
     assert re.search(r"approval_limit.*3000(\.00)? → 2500", meaning), meaning
+    run = pressed(publisher, path, "/tests")
+    covered = re.search(r"(\d+) of (\d+) parts of the rules are proved by a test", run)
+    assert covered, run
+    assert int(covered[2]) > int(covered[1]) > 50
     signs = [part.text for part in page.all("div", cls="ln") if "add" in part.attributes["class"]]
     assert [text for text in signs if "= 2500.00" in text]
     said = pressed(publisher, path, f"/changes/{number}", reason="Audit finding 7")
@@ -191,6 +195,14 @@ def test_B28_the_editor_colours_completes_and_tells_while_one_writes_and_works_w
         wrong.locator("[data-correct]").click()
         assert area.input_value() == _in_force(still) + ADRESS.replace("adress", "address")
         page.locator("#verdict", has_text="No errors").wait_for()
+        page.click("#coverdraft")
+        page.locator("#coverage", has_text="parts of the rules are proved by a test").wait_for()
+        page.click("#unproved")
+        place = page.locator("#findings a[data-go]", has_text=f"{FILE}:").last
+        assert "check buyer_address" in page.locator("#findings li", has=place).inner_text()
+        place.click()
+        assert page.evaluate("document.activeElement.id") == "drafttext"
+        assert writer.violations() == []
         page.click("#tryrecord")
         page.locator("#tried", has_text="gave the same result").wait_for()
         assert "Buyer address" in page.locator("#tried").inner_text()
