@@ -30,6 +30,7 @@ WAITING: Final = 2
 WAIT_SECONDS: Final = 2.0
 SPARE_SECONDS: Final = 7.0  # beyond the processor time: to start, and where others are at work
 MEMORY_BYTES: Final = 512 * MEGABYTE
+PROVING: Final = 0.5  # of the seconds of a look: a browser waits for both
 _KEPT: Final = 8  # reports: what is looked at is often pushed next
 DRAFTS: Final = 3  # that a process remembers
 _REPORT: Final = msgspec.json.Decoder(Report)
@@ -107,12 +108,12 @@ class RuleChecks:
         return self._kept(self._told, key, _REPORT.decode(told))
 
     def coverage(self, files: Mapping[str, str]) -> Coverage | Refusal:
-        """How much of these rules their tests prove, measured for half the time of a look."""
+        """How much of these rules their tests prove, measured for a part of the time of a look."""
         key = fingerprint(files)
         with self._lock:
             if key in self._proved:
                 return self._proved[key]
-        told = self._asked(Question(dict(files), proves=self._seconds / 2))
+        told = self._asked(Question(dict(files), proves=self._seconds * PROVING))
         if isinstance(told, Refusal):
             return told
         return self._kept(self._proved, key, _COVERAGE.decode(told))

@@ -113,14 +113,14 @@ class Coverage:
 
 
 def proved(files: Mapping[str, str], seconds: float) -> Coverage:
-    """Break the parts of these rules one at a time, for so many seconds of processor time; nothing
-    is measured of rules with an error.
+    """Break the parts of these rules one at a time, for so many seconds; nothing is measured of rules
+    with an error.
     """
     found = inspect(files)
     each = parts(found.ruleset) if found.tests else ()
-    until = time.process_time() + seconds
+    until = time.monotonic() + seconds
     told = list(
-        takewhile(lambda _: time.process_time() < until, coverage(found.ruleset, each, schemas()))
+        takewhile(lambda _: time.monotonic() < until, coverage(found.ruleset, each, schemas()))
     )
     open_ = [one.part for one in told if not one.by]
     return Coverage(
