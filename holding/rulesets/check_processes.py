@@ -43,14 +43,16 @@ Answer = TypeVar("Answer")
 class Question(msgspec.Struct, frozen=True):
     """What is asked of these files: a report, with their tests or without, or, where `before` is
     the text before the cursor, what may be written behind it; with `proves`, how much of them
-    their tests prove, measured for so many seconds. `whose` is the draft that is being
-    written: its company, person and file; blank where nothing is to be remembered.
+    their tests prove, measured for so many seconds behind the first `proved` parts. `whose` is the
+    draft that is being written: its company, person and file; blank where nothing is to be
+    remembered.
     """
 
     files: dict[str, str]
     tests: bool = True
     before: str | None = None
     proves: float = 0.0
+    proved: int = 0
     whose: str = ""
 
 
@@ -108,15 +110,21 @@ class RuleChecks:
         return self._kept(self._told, key, _REPORT.decode(told))
 
     def coverage(self, files: Mapping[str, str]) -> Coverage | Refusal:
-        """How much of these rules their tests prove, measured for a part of the time of a look."""
+        """How much of these rules their tests prove, measured for a part of the time of a look;
+        who asks once more is told of parts that there was no time for before.
+        """
         key = fingerprint(files)
         with self._lock:
-            if key in self._proved:
-                return self._proved[key]
-        told = self._asked(Question(dict(files), proves=self._seconds * PROVING))
+            before = self._proved.get(key)
+        if before and not before.left:
+            return before
+        done = before.measured if before else 0
+        asked = Question(dict(files), proves=self._seconds * PROVING, proved=done)
+        told = self._asked(asked)
         if isinstance(told, Refusal):
-            return told
-        return self._kept(self._proved, key, _COVERAGE.decode(told))
+            return before or told
+        more = _COVERAGE.decode(told)
+        return self._kept(self._proved, key, before.plus(more) if before else more)
 
     def _kept(self, among: OrderedDict[Key, Answer], key: Key, answer: Answer) -> Answer:
         """An answer, which is there for the next who asks the same."""
@@ -206,7 +214,7 @@ class Looks:
         """One look, as the lines between the processes say it."""
         asked = msgspec.json.decode(question, type=Question)
         if asked.proves:
-            return msgspec.json.encode(proved(asked.files, asked.proves))
+            return msgspec.json.encode(proved(asked.files, asked.proves, after=asked.proved))
         seen = self._of(asked.whose) if asked.whose else None
         if asked.before is None:
             return msgspec.json.encode(report(asked.files, tests=asked.tests, seen=seen))

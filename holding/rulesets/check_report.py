@@ -8,7 +8,6 @@ which pages have it made (check_processes.py).
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Final
 
 from grammar.text.correction import Correction, correction
@@ -101,32 +100,41 @@ class Unproved:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many parts of the rules there are, and how many of them a test proves: it fails when that
-    part alone is broken. `unmeasured`: parts for which the time was over; `open`: the first that
-    no test proves.
+    """How many parts of the rules were broken, each alone, how many of these a test proves because
+    it fails then, and how many parts are left; `open`: the first that no test proves.
     """
 
-    parts: int
+    measured: int
     proved: int
-    unmeasured: int
+    left: int
     open: tuple[Unproved, ...]
 
+    def plus(self, more: "Coverage") -> "Coverage":
+        """What was measured of the same rules by both, where the other went on from here."""
+        return Coverage(
+            measured=self.measured + more.measured,
+            proved=self.proved + more.proved,
+            left=more.left,
+            open=(*self.open, *more.open)[:MOST],
+        )
 
-def proved(files: Mapping[str, str], seconds: float) -> Coverage:
-    """Break the parts of these rules one at a time, for so many seconds; nothing is measured of rules
-    with an error.
+
+def proved(files: Mapping[str, str], seconds: float, *, after: int = 0) -> Coverage:
+    """Break the parts of these rules one at a time, for so many seconds, from the first that was
+    not measured yet; one at least. Nothing is measured of rules with an error.
     """
     found = inspect(files)
-    each = parts(found.ruleset) if found.tests else ()
-    until = time.monotonic() + seconds
-    told = list(
-        takewhile(lambda _: time.monotonic() < until, coverage(found.ruleset, each, schemas()))
-    )
+    each = parts(found.ruleset)[after:] if found.tests else ()
+    until, told = time.monotonic() + seconds, []
+    for one in coverage(found.ruleset, each, schemas()):
+        told.append(one)
+        if time.monotonic() >= until:
+            break
     open_ = [one.part for one in told if not one.by]
     return Coverage(
-        parts=len(each),
+        measured=len(told),
         proved=len(told) - len(open_),
-        unmeasured=len(each) - len(told),
+        left=len(each) - len(told),
         open=tuple(Unproved(one.name, one.span.file, one.span.line) for one in open_[:MOST]),
     )
 

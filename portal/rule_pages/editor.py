@@ -28,6 +28,7 @@ from rules.rulebook.suggested_names import Suggested
 pages = Blueprint("editor", __name__, url_prefix="/c/<co>/rules")
 WORDS = " ".join(sorted({*CLAUSES, *ACTIONS, *RESERVED, "is", "known", "or", "not", "in", "as"}))
 """The words of the language that the editor draws as such; it decides nothing."""
+TITLE: Final = 120  # characters
 BESIDE: Final = ("verdict", "draftfiles")  # parts of the page that say how far the draft is
 
 
@@ -175,7 +176,8 @@ def submit(path: str) -> Response:
         other = drafts.elsewhere(session, g.actor, path, text, draft_form.seen_mark())
     if other is not None:
         return _not_kept(path, text, other)
-    return _submitted(path, files, f"Draft of {path}", version)
+    title = " ".join(request.form.get("title", "").split())[:TITLE]
+    return _submitted(path, files, title or f"Draft of {path}", version)
 
 
 def _submitted(

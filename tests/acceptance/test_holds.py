@@ -66,7 +66,9 @@ def test_C32_each_reason_has_who_places_and_releases_it_what_clears_and_what_blo
     placed = {row[1] for row in told}
     for file, lines in texts.items():
         for at, line in enumerate(lines, 1):
-            held = r"(check (?!rounded_off|back_dated)|approve|duplicates)|    hold  |.*\| review by "
+            held = (
+                r"(check (?!rounded_off|back_dated)|approve|duplicates)|    hold  |.*\| review by "
+            )
             if re.match(held, line):
                 assert f"{file}:{at}" in placed, line
 
@@ -180,10 +182,12 @@ def test_C20_four_ticks_are_computed_and_a_missing_one_leads_to_its_repair(house
 
     asked = ticks(finance, 2003)
     assert [asked[name][0] for name in names] == ["done", "missing", "done", "missing"]
-    assert "RM 3,000.00" in asked["Approved"][1].replace("\xa0", " "), "it is named what is asked for"
+    assert "RM 3,000.00" in asked["Approved"][1].replace("\xa0", " "), (
+        "it is named what is asked for"
+    )
     approver = house.visitor(APPROVER)
     page = approver.get(asked["Approved"][2])
-    assert read(page).one("h1").text.startswith("Approve 1 document")
+    assert 'id="approvego"' in page
     assert "NS-2003" in page
     approve(approver, "NS-2003")
     given = ticks(finance, 2003)

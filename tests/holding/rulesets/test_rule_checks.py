@@ -68,8 +68,8 @@ def test_how_much_of_rules_their_tests_prove_is_measured_by_breaking_each_part(
 ) -> None:
     assert report(TESTED).ran == 1
     told = proved(TESTED, 60)
-    assert told.unmeasured == 0
-    assert told.proved + len(told.open) == told.parts > 10
+    assert told.left == 0
+    assert told.proved + len(told.open) == told.measured > 10
     unproved = {one.name: one for one in told.open}
     paid, cancelled = "gate order: ready paid", "gate order: cancel cancelled"
     assert (paid in unproved, cancelled in unproved) == (False, True)
@@ -77,15 +77,21 @@ def test_how_much_of_rules_their_tests_prove_is_measured_by_breaking_each_part(
     assert line.split() == ["cancel", "cancelled"]
     assert checks.coverage(TESTED) == told
     assert proved(FILES, 60).proved == 0
-
-
-def test_what_there_was_no_time_for_is_unmeasured_and_rules_with_an_error_are_not_measured() -> (
-    None
-):
-    late = proved(TESTED, 0)
-    assert (late.proved, late.unmeasured, late.open) == (0, late.parts, ())
     broken = {"shop.rules": TESTED["shop.rules"].replace("gate order", "gait order", 1)}
     assert proved(broken, 60) == Coverage(0, 0, 0, ())
+
+
+def test_what_there_was_no_time_for_is_measured_when_it_is_asked_again(
+    checks: RuleChecks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check_processes, "PROVING", 1e-9)
+    files = {"shop.rules": TESTED["shop.rules"] + "# again\n"}
+    whole, found = proved(files, 60), checks.coverage(files)
+    for measured in range(1, whole.measured + 1):
+        assert isinstance(found, Coverage)
+        assert (found.measured, found.left) == (measured, whole.measured - measured)
+        found = checks.coverage(files)
+    assert found == whole
 
 
 def test_T29c_rules_that_take_too_long_are_stopped_in_words_and_the_next_are_looked_at(
