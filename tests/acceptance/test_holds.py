@@ -39,6 +39,7 @@ from tests.acceptance.quiet import (
 
 INBOX = f"{HOLDING}/inbox"
 CATALOGUE = f"{BASE}/rules/holds"
+PLACES = r"(check (?!rounded_off|back_dated)|approve|duplicates)|    hold  |.*\| review by "
 FORGETS = """
 import sys
 if any(word == "portal" for word in sys.argv):
@@ -66,10 +67,7 @@ def test_C32_each_reason_has_who_places_and_releases_it_what_clears_and_what_blo
     placed = {row[1] for row in told}
     for file, lines in texts.items():
         for at, line in enumerate(lines, 1):
-            held = (
-                r"(check (?!rounded_off|back_dated)|approve|duplicates)|    hold  |.*\| review by "
-            )
-            if re.match(held, line):
+            if re.match(PLACES, line):
                 assert f"{file}:{at}" in placed, line
 
     arrive(

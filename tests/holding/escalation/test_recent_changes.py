@@ -12,8 +12,10 @@ from tests.holding.shop import open_shop
 from tests.support.acts import acts
 from tests.support.clock import SetClock
 
-FAMILIES = ("mapping", "party", "rules", "route", "stop", "schedule", "connection", "list")
-FAMILIES += ("person", "team", "deputy", "company", "program")
+FAMILIES = (
+    *("mapping", "party", "rules", "route", "stop", "schedule", "connection", "list"),
+    *("person", "team", "deputy", "company", "program"),
+)
 CHANGE_NOTHING = {
     "mapping.accepted": "each of its entries is an event of its own",
     "mapping.uploaded": "each of its entries is an event of its own",
