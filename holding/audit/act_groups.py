@@ -45,21 +45,31 @@ _GROUPS: Final[dict[ActGroup, _Meant]] = {
         ("approval",),
     ),
     ActGroup.MAPPINGS: _Meant("Mappings", (), ("mapping", "party", "unit")),
-    ActGroup.RULES: _Meant("Rules", (), ("rules", "route", "stop", "schedule")),
-    ActGroup.CONNECTIONS: _Meant("Connections", (), ("connection", "pull", "webhook", "key")),
+    ActGroup.RULES: _Meant(
+        "Rules", (), ("rules", "route", "stop", "schedule", "backtest", "shadow")
+    ),
+    ActGroup.CONNECTIONS: _Meant(
+        "Connections",
+        ("list.given", "list.told"),
+        ("connection", "pull", "webhook", "key", "lists"),
+    ),
     ActGroup.PEOPLE: _Meant(
         "People", (), ("person", "team", "deputy", "token", "link", "setup", "signin")
     ),
-    ActGroup.COMPANY: _Meant("Company", (), ("company", "clock", "program")),
-    ActGroup.EVIDENCE: _Meant("Exports and escalations", (), ("audit", "escalation", "list")),
+    ActGroup.COMPANY: _Meant("Company", (), ("company", "clock", "program", "notice", "history")),
+    ActGroup.EVIDENCE: _Meant(
+        "Exports and escalations", ("list.downloaded",), ("audit", "escalation")
+    ),
     ActGroup.ESCALATIONS: _Meant("Escalation packets", (), ("escalation",)),
     ActGroup.PACKETS: _Meant("Evidence packets", ("audit.packet",), ()),
     ActGroup.SIGNALS: _Meant("Signals", (), ("signal",)),
     ActGroup.HOLDS: _Meant(
-        "Holds and retries", (), ("hold", "retry", "note", "period", "operation")
+        "Holds and retries", (), ("hold", "retry", "note", "message", "period", "operation")
     ),
-    ActGroup.RECORDS: _Meant("Records", (), ("record", "delivery")),
-    ActGroup.DOCUMENTS: _Meant("Documents and runs", (), ("posting", "push", "target", "run")),
+    ActGroup.RECORDS: _Meant("Records", (), ("record", "delivery", "upload")),
+    ActGroup.DOCUMENTS: _Meant(
+        "Documents and runs", (), ("posting", "push", "target", "run", "import", "work")
+    ),
 }
 TITLES: Final = {group: meant.title for group, meant in _GROUPS.items()}
 OTHER: Final = "Other"

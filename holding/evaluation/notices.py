@@ -108,7 +108,8 @@ def _say(plan: Plan) -> str:
     if not plan.postings and not plan.wanted:
         return f"Version {no} checked: {_nothing(plan)}"
     parts = [_posting(one) for one in plan.postings]
-    reasons = [wanted.message for wanted in plan.wanted.values() if wanted.message]
+    said = {"", *(one.reason for one in plan.postings)}  # behind its document, once is enough
+    reasons = [one.message for one in plan.wanted.values() if one.message not in said]
     if reasons:
         parts.append(" ".join(reasons))
     return f"Version {no} checked: {'; '.join(parts)}"

@@ -43,6 +43,11 @@ class Ways:
     first_open: date | None
     stuck: str
 
+    @property
+    def locked_through(self) -> date | None:
+        """The last day that is locked, where another day helps."""
+        return self.first_open - timedelta(days=1) if self.first_open else None
+
 
 def ways(session: Session, hold_id: int) -> Ways | None:
     """The ways out of this hold; None where no period is locked."""

@@ -12,7 +12,7 @@ import weakref
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -22,7 +22,7 @@ from grammar.parsing.incremental import collect_rarely
 from holding.programs.known_schemas import schemas
 from holding.refusal import Refusal
 from holding.rulesets.admission import Seen
-from holding.rulesets.check_report import Report, fingerprint, report
+from holding.rulesets.check_report import Coverage, Report, fingerprint, proved, report
 from rules.rulebook.suggested_names import Suggested, suggested
 
 AT_ONCE: Final = 2
@@ -30,21 +30,29 @@ WAITING: Final = 2
 WAIT_SECONDS: Final = 2.0
 SPARE_SECONDS: Final = 7.0  # beyond the processor time: to start, and where others are at work
 MEMORY_BYTES: Final = 512 * MEGABYTE
+PROVING: Final = 0.5  # of the seconds of a look: a browser waits for both
 _KEPT: Final = 8  # reports: what is looked at is often pushed next
 DRAFTS: Final = 3  # that a process remembers
 _REPORT: Final = msgspec.json.Decoder(Report)
+_COVERAGE: Final = msgspec.json.Decoder(Coverage)
 _SUGGESTED: Final = msgspec.json.Decoder(tuple[Suggested, ...])
+Key = TypeVar("Key")
+Answer = TypeVar("Answer")
 
 
 class Question(msgspec.Struct, frozen=True):
     """What is asked of these files: a report, with their tests or without, or, where `before` is
-    the text before the cursor, what may be written behind it. `whose` is the draft that is being
-    written: its company, person and file; blank where nothing is to be remembered.
+    the text before the cursor, what may be written behind it; with `proves`, how much of them
+    their tests prove, measured for so many seconds behind the first `proved` parts. `whose` is the
+    draft that is being written: its company, person and file; blank where nothing is to be
+    remembered.
     """
 
     files: dict[str, str]
     tests: bool = True
     before: str | None = None
+    proves: float = 0.0
+    proved: int = 0
     whose: str = ""
 
 
@@ -82,6 +90,7 @@ class RuleChecks:
         self._lock = threading.Lock()
         self._idle: list[_Looker] = []  # the one that was asked last comes last
         self._told: OrderedDict[tuple[str, bool], Report] = OrderedDict()
+        self._proved: OrderedDict[str, Coverage] = OrderedDict()
         self.end = weakref.finalize(self, _end, self._idle)
 
     def report(
@@ -98,12 +107,32 @@ class RuleChecks:
         told = self._asked(Question(dict(files), tests, whose=whose))
         if isinstance(told, Refusal):
             return told
-        found = _REPORT.decode(told)
+        return self._kept(self._told, key, _REPORT.decode(told))
+
+    def coverage(self, files: Mapping[str, str]) -> Coverage | Refusal:
+        """How much of these rules their tests prove, measured for a part of the time of a look;
+        who asks once more is told of parts that there was no time for before.
+        """
+        key = fingerprint(files)
         with self._lock:
-            self._told[key] = found
-            if len(self._told) > _KEPT:
-                self._told.popitem(last=False)
-        return found
+            before = self._proved.get(key)
+        if before and not before.left:
+            return before
+        done = before.measured if before else 0
+        asked = Question(dict(files), proves=self._seconds * PROVING, proved=done)
+        told = self._asked(asked)
+        if isinstance(told, Refusal):
+            return before or told
+        more = _COVERAGE.decode(told)
+        return self._kept(self._proved, key, before.plus(more) if before else more)
+
+    def _kept(self, among: OrderedDict[Key, Answer], key: Key, answer: Answer) -> Answer:
+        """An answer, which is there for the next who asks the same."""
+        with self._lock:
+            among[key] = answer
+            if len(among) > _KEPT:
+                among.popitem(last=False)
+        return answer
 
     def suggested(
         self, files: Mapping[str, str], before: str, *, whose: str = ""
@@ -184,6 +213,8 @@ class Looks:
     def answer(self, question: bytes) -> bytes:
         """One look, as the lines between the processes say it."""
         asked = msgspec.json.decode(question, type=Question)
+        if asked.proves:
+            return msgspec.json.encode(proved(asked.files, asked.proves, after=asked.proved))
         seen = self._of(asked.whose) if asked.whose else None
         if asked.before is None:
             return msgspec.json.encode(report(asked.files, tests=asked.tests, seen=seen))

@@ -1,16 +1,20 @@
 """What a look at rule files found, in the words that pages show: plain texts, and not too many.
 
-Here: the report, and the refusal that follows from it. Not here: the look itself (admission.py),
-the process in which pages have it made (check_processes.py).
+Here: the report, the refusal that follows from it, and how much of the rules their tests prove. Not
+here: the look itself (admission.py), what a part of the rules is (rules/testing), the process in
+which pages have it made (check_processes.py).
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from grammar.text.correction import Correction, correction
 from grammar.text.problem import Problem, show
+from holding.programs.known_schemas import schemas
 from holding.rulesets.admission import RulesRefusal, Seen, checked, inspect, refused
+from rules.testing.mutation_sites import coverage, parts
 from rules.values.canonical import sha256_hex
 
 MOST: Final = 100  # findings, and tests, that are told one by one
@@ -78,6 +82,61 @@ class Report:
         if self.ran is not None and not self.failed:
             return None
         return refused(wrong, self.errors + self.failed)
+
+
+@dataclass(frozen=True, slots=True)
+class Unproved:
+    """A part of the rules that may be broken without a test noticing: what it is, and where."""
+
+    name: str
+    file: str
+    line: int
+
+    @property
+    def at(self) -> str:
+        """File and line."""
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many parts of the rules were broken, each alone, how many of these a test proves because
+    it fails then, and how many parts are left; `open`: the first that no test proves.
+    """
+
+    measured: int
+    proved: int
+    left: int
+    open: tuple[Unproved, ...]
+
+    def plus(self, more: "Coverage") -> "Coverage":
+        """What was measured of the same rules by both, where the other went on from here."""
+        return Coverage(
+            measured=self.measured + more.measured,
+            proved=self.proved + more.proved,
+            left=more.left,
+            open=(*self.open, *more.open)[:MOST],
+        )
+
+
+def proved(files: Mapping[str, str], seconds: float, *, after: int = 0) -> Coverage:
+    """Break the parts of these rules one at a time, for so many seconds, from the first that was
+    not measured yet; one at least. Nothing is measured of rules with an error.
+    """
+    found = inspect(files)
+    each = parts(found.ruleset)[after:] if found.tests else ()
+    until, told = time.monotonic() + seconds, []
+    for one in coverage(found.ruleset, each, schemas()):
+        told.append(one)
+        if time.monotonic() >= until:
+            break
+    open_ = [one.part for one in told if not one.by]
+    return Coverage(
+        measured=len(told),
+        proved=len(told) - len(open_),
+        left=len(each) - len(told),
+        open=tuple(Unproved(one.name, one.span.file, one.span.line) for one in open_[:MOST]),
+    )
 
 
 def report(files: Mapping[str, str], *, tests: bool = True, seen: Seen | None = None) -> Report:

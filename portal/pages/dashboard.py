@@ -1,10 +1,11 @@
 """The dashboard: is anything stuck, who must act, how much money; what is late, and finding.
 
-Here: one view of one screen each; an exact number goes straight to its record. Not here: the
-numbers and the search (holding/worklist), since when something counts as finished
-(holding/evaluation/plan.py).
+Here: one view of one screen each; an exact number goes straight to its record, the number of a run
+to the run. Not here: the numbers and the search (holding/worklist), since when something counts as
+finished (holding/evaluation/plan.py).
 """
 
+import re
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from flask import Blueprint, Response, abort, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from holding.records import accepted_differences
+from holding.runs import run_history
 from holding.signals import open_signals
 from holding.store.together import Together, answer
 from holding.worklist import ageing, filters, groups, search
@@ -88,6 +90,8 @@ def _shown() -> dict[str, object]:
 FOUND: Final = "records.show"
 FOR: Final = {"escalate": "escalations.show", "evidence": "evidence.show"}
 """What a record is looked for, other than to see it -> the page where that is done."""
+RUN: Final = re.compile(r"(run\s*)?#?(\d{1,9})", re.IGNORECASE)
+"""How the number of a run is typed; `run` before it says that nothing else is meant."""
 
 
 @find_pages.get("")
@@ -97,9 +101,12 @@ def find() -> AnyResponse:
     rows = search.exact(store.reading(), g.company.id, text) if text else ()
     if len(rows) == 1 and not fragments.wants_fragment():
         return redirect(_url(rows[0], FOR.get(request.args.get("to", ""), FOUND)), 303)
+    run, meant = _run(text)
+    if run is not None and meant and not rows and not fragments.wants_fragment():
+        return redirect(url_for("runs.show", co=g.company.code, run_id=run), 303)
     if text and not rows:
         rows = search.alike(store.reading(), g.company.id, text)
-    return _found_page(text, rows)
+    return _found_page(text, rows, run)
 
 
 def searched() -> str:
@@ -107,11 +114,21 @@ def searched() -> str:
     return request.args.get("q", "").strip()[:100]
 
 
-def _found_page(text: str, rows: tuple[search.Found, ...]) -> Response:
+def _run(text: str) -> tuple[int | None, bool]:
+    """The run of the company that has this number, and whether the text says that it is one."""
+    typed = RUN.fullmatch(text)
+    if typed is None:
+        return None, False
+    found = run_history.one(store.reading(), g.company.id, int(typed[2]))
+    return found.id if found else None, bool(typed[1])
+
+
+def _found_page(text: str, rows: tuple[search.Found, ...], run: int | None) -> Response:
     digits = text.translate(str.maketrans("OoIl", "0011"))
     marks = accepted_differences.marks(store.reading(), g.company.id, [row.id for row in rows])
     other = digits if digits != text else ""
-    return fragments.respond("dashboard/find.html", text=text, rows=rows, marks=marks, other=other)
+    shown = {"text": text, "rows": rows, "marks": marks, "other": other, "run": run}
+    return fragments.respond("dashboard/find.html", shown)
 
 
 def _url(row: search.Found, endpoint: str) -> str:

@@ -4,7 +4,9 @@ Here: views and forms. Not here: who may publish (holding/rulesets/publication.p
 (holding/rule_changes/start_time.py), going back (holding/rule_changes/going_back.py).
 """
 
+import re
 from datetime import datetime
+from typing import Final
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
@@ -12,6 +14,7 @@ from holding.notices import returned_changes
 from holding.refusal import Refusal
 from holding.rule_changes import change_list, comments, going_back, start_time
 from holding.rulesets import admission, open_changes, publication, recorded_backtests
+from holding.rulesets.check_report import Report
 from holding.runtime import doorbell
 from holding.store.together import Together
 from holding.trials import shown_shadows
@@ -19,10 +22,11 @@ from holding.words import plural
 from portal.languages.choice import told_in
 from portal.rule_pages import backtests
 from portal.rule_pages.differences import difference
-from portal.web import filters, forms, fragments, frame, security, store
+from portal.web import filters, forms, fragments, frame, rule_checks, security, store
 
 pages = Blueprint("changes", __name__, url_prefix="/c/<co>/rules")
 REASON = 500  # characters
+TEST: Final = re.compile(r'^test "', re.MULTILINE)  # as a file says that a test begins
 
 
 @pages.get("/changes")
@@ -99,6 +103,17 @@ def comment(no: int) -> Response:
     return _answered(refusal, back, "The comment is saved.")
 
 
+@pages.post("/changes/<int:no>/tests")
+def test(no: int) -> Response:
+    """Run the tests of the change, and say how much of its rules they prove; nothing is kept."""
+    found = _change(no)
+    store.renew()  # no snapshot is kept while a process is at work
+    looked = rule_checks.checks().report(found.files)
+    if not isinstance(looked, Refusal):
+        return _review(found, tested=looked, proofs=rule_checks.proofs(found.files, looked))
+    return rule_checks.come_again(_review(found, stopped=looked, status=looked.status), looked)
+
+
 @pages.post("/changes/<int:no>/return")
 def send_back(no: int) -> Response:
     """Return the change to who wrote it, with the reason; mail tells them, where it is set up."""
@@ -164,7 +179,13 @@ def go_back(no: int) -> Response:
 
 
 def _review(
-    found: open_changes.ReadChange, *, problems: dict[str, str] | None = None, status: int = 200
+    found: open_changes.ReadChange,
+    *,
+    problems: dict[str, str] | None = None,
+    status: int = 200,
+    tested: Report | None = None,
+    stopped: Refusal | None = None,
+    proofs: rule_checks.Proofs = rule_checks.NO_PROOFS,
 ) -> Response:
     together, version = Together(store.reading()), g.company.ruleset_version_id
     before = together.ask(publication.asked_files(version or 0))
@@ -175,8 +196,11 @@ def _review(
     backtest = backtests.Asked.of(found, together)
     return fragments.respond(
         "rulesets/change.html",
-        backtest.shown(),
+        {**backtest.shown(), **proofs},
         status=status,
+        declared=sum(len(TEST.findall(text)) for text in found.files.values()),
+        found=tested,
+        stopped=stopped,
         change=found,
         between=difference(before.value, found.files) if found.current else None,
         numbers=numbers.value,

@@ -28,6 +28,7 @@ from rules.rulebook.suggested_names import Suggested
 pages = Blueprint("editor", __name__, url_prefix="/c/<co>/rules")
 WORDS = " ".join(sorted({*CLAUSES, *ACTIONS, *RESERVED, "is", "known", "or", "not", "in", "as"}))
 """The words of the language that the editor draws as such; it decides nothing."""
+TITLE: Final = 120  # characters
 BESIDE: Final = ("verdict", "draftfiles")  # parts of the page that say how far the draft is
 
 
@@ -72,7 +73,9 @@ def show(path: str) -> Response:
 
 @pages.post("/draft/<path:path>")
 def check(path: str) -> Response:
-    """Keep the draft, and say what a publisher would be told of it; `quick`: without the tests."""
+    """Keep the draft, and say what a publisher would be told of it; `quick`: without the tests,
+    `coverage`: and how much of the rules they prove.
+    """
     text, files = draft_form.with_correction(draft_form.given_text()), draft_form.files_of(path)
     if refusal := drafts.too_large(text):
         return fragments.refuse(refusal, back=_here(path))
@@ -83,7 +86,9 @@ def check(path: str) -> Response:
     checks, quick = rule_checks.checks(), "quick" in request.form
     found = checks.report(files | {path: text}, tests=not quick, whose=draft_form.name_of(path))
     if not isinstance(found, Refusal):
-        return _shown(path, shown, found)
+        asked = "coverage" in request.form
+        proofs = rule_checks.proofs(files | {path: text}, found) if asked else None
+        return _shown(path, shown, found, proofs=proofs)
     answer = _shown(path, shown, stopped=found)
     answer.headers["HX-Retarget"] = "#findings"
     return rule_checks.come_again(answer, found)
@@ -171,7 +176,8 @@ def submit(path: str) -> Response:
         other = drafts.elsewhere(session, g.actor, path, text, draft_form.seen_mark())
     if other is not None:
         return _not_kept(path, text, other)
-    return _submitted(path, files, f"Draft of {path}", version)
+    title = " ".join(request.form.get("title", "").split())[:TITLE]
+    return _submitted(path, files, title or f"Draft of {path}", version)
 
 
 def _submitted(
@@ -235,12 +241,14 @@ def _shown(
     tried: Tried | Refusal | None = None,
     number: str = "",
     block: str = "",
+    proofs: rule_checks.Proofs | None = None,
 ) -> Response:
     """The form with its text, and what was found, or why nothing was; `block`: see `respond`."""
     version = draft_form.version_in_force()
     in_force = admission.rule_sources(publication.files_of(store.reading(), version.version_id))
     return fragments.respond(
         "rulesets/draft.html",
+        proofs or rule_checks.NO_PROOFS,
         status=stopped.status if stopped else 200,
         also=BESIDE,
         block=block,

@@ -81,6 +81,7 @@ def init(app: Flask) -> None:
         day,
         moment,
         stamp,
+        local,
         clock,
         utc,
         iso,
@@ -155,6 +156,16 @@ def moment(value: datetime) -> str:
 def stamp(value: datetime) -> str:
     """2026-11-20 14:30:05 in the company's zone."""
     return value.astimezone(zone()).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def local(value: object) -> object:
+    """A moment with its zone, as a source wrote it, in the company's zone; else the value."""
+    text = str(value)
+    try:
+        found = datetime.fromisoformat(text) if "T" in text else None
+    except ValueError:
+        found = None
+    return stamp(found) if found is not None and found.tzinfo else value
 
 
 def clock(value: datetime) -> str:

@@ -37,6 +37,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "changes.start": "rules.publish",
     "changes.drop_start": "rules.publish",
     "changes.comment": "rules.discuss",
+    "changes.test": "rules.discuss",
     "changes.send_back": "rules.publish",
     "changes.take_up": "rules.draft",
     "changes.version": "record.read",

@@ -29,6 +29,7 @@ from tests.support.hook_server import hook_box
 NUMBER, ORDER = "NS-2501", 2501
 FORM = f"{BASE}/escalate/netshop/order/{ORDER}"
 TAX_NUMBER = "IG12345678901"
+OF_ANOTHER = "C20880050010"  # of a supplier that the record does not know
 BUYER = "Kelab Golf Seri Alam"
 TWENTY_MINUTES = 1200
 ASKED = [
@@ -177,7 +178,7 @@ def test_G11_module_place_user_and_message_are_in_it_and_nothing_secret(failed: 
     given = failed.fields()
     spoken = (
         f"{given['exact_message']} X-Api-Key: {SIMULATOR_KEY}, webhook {failed.house.secret},"
-        f" Bearer abcdefgh12345678, TIN {TAX_NUMBER} of {BUYER}"
+        f" Bearer abcdefgh12345678, TIN {TAX_NUMBER} of {BUYER}, not {OF_ANOTHER}"
     )
     given |= {"exact_message": spoken, "also_changed": f"new key {SIMULATOR_KEY}"}
     told, files = failed.packet(given)
@@ -186,7 +187,8 @@ def test_G11_module_place_user_and_message_are_in_it_and_nothing_secret(failed: 
     assert told["user"].startswith("finance, Finance user")
     assert told["visible_message"]
     assert told["expected_result"] == given["expected_result"]
-    for secret in (SIMULATOR_KEY, failed.house.secret, "abcdefgh12345678", TAX_NUMBER, BUYER):
+    taxes = (TAX_NUMBER, OF_ANOTHER)
+    for secret in (SIMULATOR_KEY, failed.house.secret, "abcdefgh12345678", *taxes, BUYER):
         assert secret not in files, secret
     assert "(secret removed)" in told["exact_message"]
     stored = rows(failed.house, "SELECT packet FROM escalation ORDER BY id DESC LIMIT 1")[0][0]
@@ -194,7 +196,7 @@ def test_G11_module_place_user_and_message_are_in_it_and_nothing_secret(failed: 
     assert TAX_NUMBER not in stored
 
     allowed, files = failed.packet({**given, "op": time.monotonic_ns(), "personal": "1"})
-    assert TAX_NUMBER in allowed["exact_message"]
+    assert all(number in allowed["exact_message"] for number in taxes)
     assert BUYER in files
     for secret in (SIMULATOR_KEY, failed.house.secret, "abcdefgh12345678"):
         assert secret not in files, secret

@@ -97,6 +97,7 @@ def _each_line_of_the_facets_is_its_own_list(house: House) -> None:
     for query in (
         {"view": ["all"]},
         {"view": ["all"], "amount": ["0"], "class": ["business_rule"]},
+        {"view": ["approve"]},
     ):
         for line in lines(finance, query):
             narrowed = chosen(query, line)

@@ -29,6 +29,7 @@ from tests.acceptance.quiet import (
     BASE,
     approve,
     ask_target,
+    change,
     fix_mapping,
     record,
     rows,
@@ -38,6 +39,7 @@ from tests.acceptance.quiet import (
 
 INBOX = f"{HOLDING}/inbox"
 CATALOGUE = f"{BASE}/rules/holds"
+PLACES = r"(check (?!rounded_off|back_dated)|approve|duplicates)|    hold  |.*\| review by "
 FORGETS = """
 import sys
 if any(word == "portal" for word in sys.argv):
@@ -65,7 +67,7 @@ def test_C32_each_reason_has_who_places_and_releases_it_what_clears_and_what_blo
     placed = {row[1] for row in told}
     for file, lines in texts.items():
         for at, line in enumerate(lines, 1):
-            if re.match(r"(check (?!rounded_off|back_dated)|approve|duplicates)|    hold  ", line):
+            if re.match(PLACES, line):
                 assert f"{file}:{at}" in placed, line
 
     arrive(
@@ -178,8 +180,12 @@ def test_C20_four_ticks_are_computed_and_a_missing_one_leads_to_its_repair(house
 
     asked = ticks(finance, 2003)
     assert [asked[name][0] for name in names] == ["done", "missing", "done", "missing"]
+    assert "RM 3,000.00" in asked["Approved"][1].replace("\xa0", " "), (
+        "it is named what is asked for"
+    )
     approver = house.visitor(APPROVER)
     page = approver.get(asked["Approved"][2])
+    assert 'id="approvego"' in page
     assert "NS-2003" in page
     approve(approver, "NS-2003")
     given = ticks(finance, 2003)
@@ -300,9 +306,12 @@ def test_E09_the_failed_pill_shows_its_whole_error_on_hover_focus_and_tap(
     ask_target(house, "faults", fault="invalid_key")
     arrive(house, clean(901))
     learn(house, "2025-01-31")  # the key is taken again; the run that failed stays the last one
+    said = "The key was switched off there by somebody on Monday, who left no word. " * 3
+    change(house, "UPDATE run SET error = error || ? WHERE error IS NOT NULL", f" {said.strip()}")
     ((whole,),) = rows(
         house, "SELECT error FROM run WHERE error IS NOT NULL ORDER BY id DESC LIMIT 1"
     )
+    assert whole.endswith(said.strip())
     for width, touch in ((1280, False), (390, True)):
         with Person(chromium, house.address, width=width, touch=touch) as person:
             person.sign_in(FINANCE, house.passwords[FINANCE])

@@ -69,7 +69,7 @@ ACTIONS = {
     "rulebook.push_draft connections.hours": {"consultant"},
     "changes.publish changes.start changes.drop_start changes.go_back": {"publisher"},
     "changes.send_back": {"publisher"},
-    "changes.comment": {"consultant", "publisher"},
+    "changes.comment changes.test": {"consultant", "publisher"},
     "changes.take_up": {"consultant"},
     "evidence.make evidence.note evidence.note_event": {"auditor"},
     "deputies.appoint": {"approver", "admin"},

@@ -84,6 +84,10 @@ def test_B21_a_second_person_publishes_now_or_from_a_time_and_going_back_is_one_
     page = read(publisher.get(path))
     meaning = page.one("section", **{"aria-labelledby": "h_meaning"}).text
     assert re.search(r"approval_limit.*3000(\.00)? → 2500", meaning), meaning
+    run = read(publisher.post(f"{path}/tests", publisher.get(path)).text).text
+    covered = re.search(r"(\d+) of (\d+) parts (of the rules|measured) are proved by a test", run)
+    assert covered, run
+    assert int(covered[2]) > int(covered[1]) > 0
     signs = [part.text for part in page.all("div", cls="ln") if "add" in part.attributes["class"]]
     assert [text for text in signs if "= 2500.00" in text]
     said = pressed(publisher, path, f"/changes/{number}", reason="Audit finding 7")
@@ -157,6 +161,7 @@ def test_B28_the_editor_colours_completes_and_tells_while_one_writes_and_works_w
         assert paint.evaluate("p => p.textContent") == area.input_value() + "\n"
         for kind, text in (("d", "check"), ("k", "require"), ("n", "10000.00"), ("c", "# What")):
             assert paint.locator(f"b.{kind}", has_text=text).count() > 0, kind
+        _what_tests_prove_is_measured(page)
         area.focus()
         page.keyboard.press("Control+End")
         page.keyboard.insert_text(ADRESS.partition("adress")[0] + "addr")
@@ -225,6 +230,21 @@ def test_B28_the_editor_colours_completes_and_tells_while_one_writes_and_works_w
         assert "The rules were not taken" in page.inner_text("main")
     other = read(still.visitor(BOTH).get(path)).one("textarea").text
     assert "adress" not in other
+
+
+def _what_tests_prove_is_measured(page: Any) -> None:
+    """Of the draft, in as many goes as it takes; a part that no test proves leads to its line."""
+    measured = page.locator("#coverage", has_text="are proved by a test")
+    page.click("#coverdraft")
+    measured.wait_for()
+    while measured.filter(has_text="could not be measured in time").count():
+        before = measured.inner_text()
+        page.click("#coverdraft")
+        page.locator("#coverage", has_not_text=before).wait_for()
+    assert re.match(r"\d+ of \d+ parts of the rules are proved by a test", measured.inner_text())
+    page.click("#unproved")
+    page.locator("#findings li", has_text="check buyer_named").first.locator("a[data-go]").click()
+    assert page.evaluate("document.activeElement.id") == "drafttext"
 
 
 def _in_force(house: House) -> str:

@@ -187,6 +187,8 @@ def _files_print_their_filter(house: House, query: str, *, compared: bool) -> No
     assert (asked["difference"] == "source less accounting system") is compared
     sums = [(one["day"], one["currency"], one["source"]) for one in told["days"]]
     assert sums[1:3] == [(DAY, "MYR", "137.50"), (DAY, "SGD", "66.00")]
+    short = ["0.00", "104.50", "66.00"] if compared else [None] * 3
+    assert [one["difference"] for one in told["days"]][:3] == short
     lost = [one for one in told["differences"] if one["standing"] == "Unexplained"]
     assert [(one["record"], one["difference"]) for one in lost] == [("NS-3002", "5.50")] * compared
     lines = list(csv.reader(io.StringIO(fetched("csv").decode("utf-8-sig"))))

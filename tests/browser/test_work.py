@@ -446,6 +446,29 @@ def test_a_hold_that_changed_says_so_and_keeps_what_is_typed(
 
 
 @pytest.mark.slow
+def test_a_released_hold_says_where_its_record_stands_by_then(
+    somebody: Open, served: Served
+) -> None:
+    """And a note that somebody writes meanwhile stays."""
+    lim = somebody("lim")
+    page = lim.page
+    hold = one(served.database, "SELECT id FROM hold WHERE rule = 'adds_up' AND state = 'open'")
+    lim.go(f"/c/kedai/holding/{hold}")
+    page.get_by_label("Reason to release").fill("agreed by phone")
+    page.locator("button", has_text="Release SO-").click()
+    page.get_by_text("Released by Lim").wait_for()
+    stands = page.locator("[id^=holdstands_]")
+    assert "On hold" in stands.inner_text()
+    page.get_by_label("Write a note").fill("called the shop")
+    with served.database.write() as session:
+        session.execute(text("UPDATE record SET state = 'ready' WHERE number = 'SO-10203'"))
+    page.evaluate("htmx.trigger(document.body, 'tick')")
+    page.locator("[id^=holdstands_]", has_text="Ready to post").wait_for()
+    assert page.get_by_label("Write a note").input_value() == "called the shop"
+    assert lim.said == []
+
+
+@pytest.mark.slow
 def test_the_inbox_says_that_somebody_else_decided(somebody: Open, served: Served) -> None:
     lim, tan = somebody("lim"), somebody("tan")
     for person in (lim, tan):

@@ -11,7 +11,7 @@ from connectors.kit.confined_process import Child, Ended
 from holding.refusal import Refusal
 from holding.rulesets import check_processes
 from holding.rulesets.check_processes import BUSY, Looks, Question, RuleChecks
-from holding.rulesets.check_report import MOST, Report, report
+from holding.rulesets.check_report import MOST, Coverage, Report, proved, report
 from tests.acceptance.product import until
 from tests.support.house import RULES
 
@@ -43,6 +43,55 @@ def test_T29c_a_look_in_another_process_says_what_one_here_says(checks: RuleChec
     broken = {"shop.rules": FILES["shop.rules"].replace("check ", "cheque ", 1)}
     for files in (FILES, broken, {}, {"a.csv": "x"}):
         assert checks.report(files) == report(files)
+
+
+TESTED = {"shop.rules": FILES["shop.rules"] + """
+sample tea of order at 2026-11-19 10:00
+    number         = "SO-1"
+    status         = paid
+    ordered_on     = 2026-11-18
+    currency       = "MYR"
+    customer_name  = "Warung Melati"
+    total          = 10.00
+    line  pos = 1, sku = "TEA", name = "Tea", qty = 2, price = 5.00
+    with  period = open
+
+test "a paid order goes"
+    given    tea
+    expect   aiaccount.sales_invoice ready
+        InvoiceNumber = "IV-SO-1"
+"""}  # fmt: skip
+
+
+def test_how_much_of_rules_their_tests_prove_is_measured_by_breaking_each_part(
+    checks: RuleChecks,
+) -> None:
+    assert report(TESTED).ran == 1
+    told = proved(TESTED, 60)
+    assert told.left == 0
+    assert told.proved + len(told.open) == told.measured > 10
+    unproved = {one.name: one for one in told.open}
+    paid, cancelled = "gate order: ready paid", "gate order: cancel cancelled"
+    assert (paid in unproved, cancelled in unproved) == (False, True)
+    line = TESTED["shop.rules"].splitlines()[unproved[cancelled].line - 1]
+    assert line.split() == ["cancel", "cancelled"]
+    assert checks.coverage(TESTED) == told
+    assert proved(FILES, 60).proved == 0
+    broken = {"shop.rules": TESTED["shop.rules"].replace("gate order", "gait order", 1)}
+    assert proved(broken, 60) == Coverage(0, 0, 0, ())
+
+
+def test_what_there_was_no_time_for_is_measured_when_it_is_asked_again(
+    checks: RuleChecks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check_processes, "PROVING", 1e-9)
+    files = {"shop.rules": TESTED["shop.rules"] + "# again\n"}
+    whole, found = proved(files, 60), checks.coverage(files)
+    for measured in range(1, whole.measured + 1):
+        assert isinstance(found, Coverage)
+        assert (found.measured, found.left) == (measured, whole.measured - measured)
+        found = checks.coverage(files)
+    assert found == whole
 
 
 def test_T29c_rules_that_take_too_long_are_stopped_in_words_and_the_next_are_looked_at(

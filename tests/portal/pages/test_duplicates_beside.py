@@ -22,7 +22,8 @@ def hold(database: Database, clock: SetClock) -> int:
     with database.read() as session:
         company = session.scalars(select(Company).where(Company.code == "kedai")).one()
     shop = Shop(database, company, clock, {}, deliveries=900)
-    body = order("SO-10241", customer="C-77", customer_name=SCRIPT)
+    seen = {"updated_at": "2026-11-19T22:30:00Z"}
+    body = order("SO-10241", customer="C-77", customer_name=SCRIPT, **seen)
     copy = IncomingRecord(
         kind="order", external_id="SO-10241-A", number="SO-10241", stamp=LATER, body=body
     )
@@ -44,6 +45,7 @@ def test_both_records_stand_side_by_side_with_what_differs(visit, hold):
     assert re.search(r"Customer C-77 C-78 ", plain(found))
     assert re.search(r"\d+ other fields agree", plain(found))
     assert "Total" not in plain(found)  # it is the same
+    assert "Updated at 2026-11-20 06:30:00 " in plain(found), "in the zone of the company"
     assert page.index('id="twin_1"') < page.index('class="acts"')
     assert 'id="twin_2"' not in page
     assert SCRIPT not in page

@@ -48,7 +48,8 @@ def test_the_three_ways_stand_on_the_page(visit, hold, database):
     page = visit("farah").text(f"{H}/{hold}")
     told = plain(page)
     for words in (
-        "Now 2026-11-18. The first open date in AiAccount is 2026-11-19.",
+        "Now 2026-11-18. Locked through 2026-11-18.",
+        "The first open date in AiAccount is 2026-11-19.",
         "Request to reopen November 2026",
         "Refer SO-10220",
     ):

@@ -150,3 +150,23 @@ def test_a_change_says_what_it_means_in_the_language_of_its_reader(visit, databa
         assert after in pages[code]
     assert "Otherwise it is" not in pages["ms"] + pages["zh"]
     assert "changed" not in pages["ms"].partition("shop.rules")[0]
+
+
+def test_the_tests_of_a_change_are_run_and_their_coverage_is_measured(visit, waiting):
+    page = visit("chan").text(f"{CHANGES}/{waiting}")
+    declared = FILES["shop.rules"].count('\ntest "')
+    assert f'Tests <span class="count">{declared}</span>' in page
+    for name in ("chan", "pua"):
+        answer = visit(name).post(f"{CHANGES}/{waiting}/tests", {}, target="teststate", status=200)
+        told = plain(answer.get_data(as_text=True))
+        found = re.search(
+            r"(\d+) of (\d+) parts (?:of the rules|measured) are proved by a test", told
+        )
+        assert found, told
+        assert 0 <= int(found[1]) < int(found[2])
+        assert "that no test proves" in told
+        assert told.count("passed") >= declared
+    refused = visit("farah").post(f"{CHANGES}/{waiting}/tests", {}, status=403)
+    assert "comment on rule changes" in plain(refused.get_data(as_text=True))
+    whole = visit("chan").post(f"{CHANGES}/{waiting}/tests", {}, status=200)  # without scripts
+    assert "are proved by a test." in plain(whole.get_data(as_text=True))

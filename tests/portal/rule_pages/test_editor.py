@@ -57,6 +57,13 @@ def test_a_submitted_draft_is_gone_and_leads_to_its_change(visit):
     assert shown(chan) == MINE
 
 
+def test_a_change_is_called_what_its_writer_says(visit):
+    chan = visit("chan")
+    wish = {"text": MINE, "base": "1", "title": "  Limit lowered\n after the <audit> "}
+    there = chan.post(f"{RULES}/submit/shop.rules", wish, status=303).location
+    assert "<h1>Change 2: Limit lowered after the &lt;audit&gt;</h1>" in chan.text(there)
+
+
 def test_a_draft_of_other_rules_is_kept_and_not_submitted(visit):
     chan = visit("chan")
     other = MINE.replace("mine", "theirs")

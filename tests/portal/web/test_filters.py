@@ -25,6 +25,22 @@ def test_money_always_has_its_sen(minor, currency, shown):
     assert words.money(minor, currency) == shown
 
 
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("2026-11-26T14:37:34Z", "2026-11-26 14:37:34"),
+        ("2026-11-26T22:37:34+08:00", "2026-11-26 14:37:34"),
+        ("2026-11-26T14:37:34", "2026-11-26T14:37:34"),  # of no zone
+        ("2026-11-26", "2026-11-26"),
+        ("TEA-1", "TEA-1"),
+        (12, 12),
+    ],
+)
+def test_a_moment_of_a_source_is_in_the_zone_of_the_company(app, written, shown):
+    with app.test_request_context():  # nobody's page: UTC
+        assert filters.local(written) == shown
+
+
 def test_moments_are_in_the_zone_of_the_company(app):
     with app.test_request_context():
         assert filters.zone_note() == "Times are UTC, UTC+0"  # nobody's page

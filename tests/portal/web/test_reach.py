@@ -176,6 +176,11 @@ def own_part(said: str, asked: str) -> str:
     return said.replace(asked, "") if asked else said
 
 
+def test_the_search_offers_no_page_that_is_closed(visit: Callable[..., Any], beyond: Told) -> None:
+    for name, offered in (("ella", False), ("farah", True)):
+        assert ("foundrules" in visit(name).text("/c/kedai/find?q=adds_up")) is offered
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["page", "token"])
 def test_no_route_answers_with_anything_of_another_source(

@@ -1,0 +1,31 @@
+"""What the search box of every page finds beside records: a run, and the rules that name it."""
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.sqlite
+FIND = "/c/kedai/find"
+
+
+def test_a_run_is_found_by_its_number(visit):
+    farah = visit("farah")
+    assert farah.get(f"{FIND}?q=Run 1", status=303).headers["Location"].endswith("/c/kedai/runs/1")
+    page = farah.text(f"{FIND}?q=1")
+    assert '<a href="/c/kedai/runs/1" id="foundrun">Run 1</a>' in page
+    nobody = farah.text(f"{FIND}?q=run 99")
+    assert "foundrun" not in nobody
+    assert 'No results for "run 99"' in nobody.replace("&#34;", '"')
+
+
+def test_a_run_of_another_company_is_not(visit):
+    assert "foundrun" not in visit("stranger", "lain").text("/c/lain/find?q=1")
+
+
+def test_a_rule_is_looked_for_in_the_rule_book(visit):
+    farah = visit("farah")
+    page = farah.text(f"{FIND}?q=adds_up")
+    (there,) = re.findall(r'href="([^"]+)" id="foundrules"', page)
+    assert there == "/c/kedai/rules/book?q=adds_up"
+    assert "adds_up" in farah.text(there)
+    assert "foundrules" not in farah.text(f"{FIND}?q=SO-102"), "records were found"
