@@ -270,7 +270,7 @@ IMPORTED: dict[str, tuple[list[str], str]] = {
 
 
 def _an_import_by_hand_goes_wrong(desk: Desk) -> None:
-    """Nobody calls AutoCount desktop: a person imports a file, and each document meets its fault."""
+    """Nobody calls AutoCount desktop: a person imports a file, and a document meets its fault."""
     known = requests.get(f"{desk.url}/_sim/faults", timeout=10).json()["known"]
     assert {*known} == told_faults("| fault of a file |").keys() == IMPORTED.keys() - {""}
     for at, (fault, (states, total)) in enumerate(sorted(IMPORTED.items())):

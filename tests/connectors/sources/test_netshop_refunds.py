@@ -1,5 +1,6 @@
 """Refunds of NetShop: each is a record, and the order takes their words."""
 
+import json
 from typing import Any
 
 import pytest
@@ -40,6 +41,22 @@ def test_the_sheets_own_refund_is_two_records() -> None:
         ("refund", "RF-1", "RF-1", REFUND),
     ]
     assert {one.stamp for one in answer.records} == {"2026-11-20T01:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    "kind", ["delivery", "order", "payout", "purchase", "refund", "settlement"]
+)
+def test_each_record_says_of_which_company_it_is(kind: str) -> None:
+    """By this word a record of another company is held; a refund has that of its order."""
+    (call,) = recorded("netshop", kind)["deliver"]
+    told = json.loads(call.body)
+    part = "order" if kind == "refund" else kind
+    told[part]["company_code"] = "toko"
+    answer = sources()["netshop"].read("a.netshop.json", json.dumps(told).encode(), SHOP_ZONE)
+    assert isinstance(answer, Accepted), answer
+    codes = {one.kind: one.body.get("company_code") for one in answer.records}
+    assert codes[kind] == "toko"
+    assert set(codes.values()) == {"toko"}
 
 
 MOMENT = NOW.fromtimestamp(1763600000, NOW.tzinfo)
