@@ -43,9 +43,7 @@ def test_the_sheets_own_refund_is_two_records() -> None:
     assert {one.stamp for one in answer.records} == {"2026-11-20T01:00:00Z"}
 
 
-@pytest.mark.parametrize(
-    "kind", ["delivery", "order", "payout", "purchase", "refund", "settlement"]
-)
+@pytest.mark.parametrize("kind", names("netshop"))
 def test_each_record_says_of_which_company_it_is(kind: str) -> None:
     """By this word a record of another company is held; a refund has that of its order."""
     (call,) = recorded("netshop", kind)["deliver"]
