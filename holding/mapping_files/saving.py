@@ -27,12 +27,15 @@ TOLD: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What was done: so many keys by the revisions `first` to `revision`, so many records woken."""
+    """What was done: so many keys by the revisions `first` to `revision`, so many records woken;
+    `later`: more may be.
+    """
 
     keys: int
     woken: int
     first: int
     revision: int
+    later: bool = False
 
 
 def effect_of(
@@ -105,7 +108,7 @@ def _save(
     now: datetime,
     rev: int,
 ) -> Saved | Refusal:
-    first = revision = woken = 0
+    first, revision, woken, later = 0, 0, 0, False
     why = reason.strip()
     with session.begin_nested() as all_or_none:
         for one in seen:
@@ -123,6 +126,7 @@ def _save(
                 return done
             first, revision = first or done.revision, done.revision
             woken += done.woken
+            later = later or done.later
         changes = plural(len(seen), "mapping")
         record_event(
             session,
@@ -137,4 +141,4 @@ def _save(
                 "revision": revision,
             },
         )
-    return Saved(len(seen), woken, first, revision)
+    return Saved(len(seen), woken, first, revision, later)

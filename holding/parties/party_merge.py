@@ -73,6 +73,7 @@ class Merged:
     revision: int
     woken: int
     first: int = 0  # the revision of its first key; `revision` is that of its last
+    later: bool = False  # more records may be woken than were at once
 
 
 def proposal(
@@ -240,7 +241,7 @@ def _merge(
     rev: int,
 ) -> Merged | Refusal:
     """All keys or none."""
-    first = revision = woken = 0
+    first, revision, woken, later = 0, 0, 0, False
     with session.begin_nested() as all_or_none:
         for one in merge.keys:
             done = fixes.fix(
@@ -251,6 +252,7 @@ def _merge(
                 return done
             first, revision = first or done.revision, done.revision
             woken += done.woken
+            later = later or done.later
         keys = plural(len(merge.keys), "key")
         record_event(
             session,
@@ -266,7 +268,7 @@ def _merge(
                 "keys": [f"{one.table}: {one.key}" for one in merge.keys],
             },
         )
-    return Merged(merge.keep, merge.gone, len(merge.keys), revision, woken, first)
+    return Merged(merge.keep, merge.gone, len(merge.keys), revision, woken, first, later)
 
 
 def _pair(outcome: Outcome, way: Agreement) -> tuple[Use, Use] | None:

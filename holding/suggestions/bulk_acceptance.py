@@ -39,12 +39,15 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What was done: so many keys by the revisions `first` to `revision`, so many records woken."""
+    """What was done: so many keys by the revisions `first` to `revision`, so many records woken;
+    `later`: more may be.
+    """
 
     keys: int
     woken: int
     first: int
     revision: int
+    later: bool = False
 
 
 def bulk_preview(
@@ -141,7 +144,7 @@ def _save(
     rev: int,
     since: date,
 ) -> Accepted | Refusal:
-    first = revision = woken = 0
+    first, revision, woken, later = 0, 0, 0, False
     matches = plural(len(picked), "exact match", "exact matches")
     with session.begin_nested() as all_or_none:
         for one in picked:
@@ -153,6 +156,7 @@ def _save(
                 return done
             first, revision = first or done.revision, done.revision
             woken += done.woken
+            later = later or done.later
         record_event(
             session,
             company_id=actor.company_id or 0,
@@ -166,4 +170,4 @@ def _save(
                 "revision": revision,
             },
         )
-    return Accepted(len(picked), woken, first, revision)
+    return Accepted(len(picked), woken, first, revision, later)
