@@ -28,12 +28,15 @@ TOLD: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What was done: so many keys by the revisions `first` to `revision`, so many records woken."""
+    """What was done: so many keys by the revisions `first` to `revision`, so many records woken;
+    `later`: more may be.
+    """
 
     keys: int
     woken: int
     first: int
     revision: int
+    later: bool = False
 
 
 def effect_of(
@@ -106,6 +109,7 @@ def _save(
     now: datetime,
     rev: int,
 ) -> Saved | Refusal:
+<<<<<<< HEAD
     why = reason.strip()
 
     def make(one: Change) -> fixes.Fixed | Refusal:
@@ -132,3 +136,39 @@ def _save(
         },
     )
     return Saved(len(seen), made.woken, made.first, made.revision)
+=======
+    first, revision, woken, later = 0, 0, 0, False
+    why = reason.strip()
+    with session.begin_nested() as all_or_none:
+        for one in seen:
+            done = (
+                fixes.fix(
+                    session, actor, one.table, one.key, one.value, why, now, rev, since=one.since
+                )
+                if one.value
+                else fixes.remove(
+                    session, actor, one.table, one.key, why, now, rev, since=one.since
+                )
+            )
+            if isinstance(done, Refusal):
+                all_or_none.rollback()
+                return done
+            first, revision = first or done.revision, done.revision
+            woken += done.woken
+            later = later or done.later
+        changes = plural(len(seen), "mapping")
+        record_event(
+            session,
+            company_id=actor.company_id or 0,
+            at=now,
+            actor=actor,
+            act="mapping.uploaded",
+            body={
+                "say": f"{actor.name} saved {changes} from a workbook ({why}).",
+                "keys": [f"{one.table}: {one.key} = {one.value or 'removed'}" for one in seen],
+                "first": first,
+                "revision": revision,
+            },
+        )
+    return Saved(len(seen), woken, first, revision, later)
+>>>>>>> from-h1

@@ -30,7 +30,9 @@ from rules.values.posting_states import PostingState
 _unseen = case((Posting.reading_id.is_(None), 1), else_=0)
 _code = case((Posting.currency != "", Posting.currency), else_=Record.currency)
 _own = or_(Posting.reverses_id.is_not(None), _code != Record.currency, in_parts)
-_said = case((_own, Posting.amount), else_=Record.amount)
+_said = case(  # where both are equal, none asks for other documents
+    (Posting.amount == Record.amount, Posting.amount), (_own, Posting.amount), else_=Record.amount
+)
 _stands = and_(
     Posting.posted_push_id.is_not(None),
     or_(Posting.state != PostingState.REVERSED, Posting.action != "void"),

@@ -104,6 +104,7 @@ _RENAMED = {
 }
 
 _AGREES = and_(
+    Posting.reading_id.is_not(None),  # first: of what nobody read back no other document is asked
     Posting.state == PostingState.POSTED,
     Record.state == RecordState.POSTED,
     Reading.same,

@@ -64,7 +64,14 @@ from holding.tables.rules import (
     StoryForm,
 )
 from holding.tables.signals import Escalation, Notice, Recipient, Signal
-from holding.tables.tallies import HoldTally, SavedView, TalliedRecord, TallyMark, UseMark
+from holding.tables.tallies import (
+    HoldTally,
+    SavedView,
+    TalliedRecord,
+    TallyMark,
+    UseMark,
+    WakeMark,
+)
 from holding.tables.targets import (
     AuthorizationRequest,
     Connection,
@@ -165,4 +172,5 @@ __all__ = [
     "Upload",
     "UseMark",
     "Version",
+    "WakeMark",
 ]
