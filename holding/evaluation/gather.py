@@ -35,7 +35,7 @@ from holding.tables import (
 )
 from holding.tables.columns import table_of
 from holding.tables.postings import UNSENT_STATES
-from rules.amendments.names_before import RULE as TAKEN_BACK
+from rules.amendments.names_before import CODE as TAKEN_BACK
 from rules.amendments.target_edits import RULE as TARGET_EDITED
 from rules.facts.world import Conflict, Facts, Subject, TargetDocument
 from rules.values.posting_states import PostingState
@@ -265,7 +265,7 @@ def _still_counts(release: Release, postings: Sequence[PostingRow], back: dateti
     own = [row for row in postings if row.route == release.route]
     if release.rule == TARGET_EDITED:
         moments = [row.reading_at for row in own]
-    elif release.rule == TAKEN_BACK:
+    elif release.code == TAKEN_BACK:
         moments = [back]
     else:
         moments = [row.standing_at for row in own if release.code == ACCEPTED]

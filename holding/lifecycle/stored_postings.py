@@ -29,7 +29,7 @@ from holding.tables import (
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.postings import NONE_TO_COME, UNSENT_STATES
 from holding.tables.row_states import PushState
-from rules.amendments.names_before import RULE as TAKEN_BACK
+from rules.amendments.names_before import CODE as TAKEN_BACK
 from rules.facts.world import PostingFact
 from rules.values.posting_states import PostingState
 from rules.values.read_only import read_only
@@ -160,7 +160,7 @@ def posted(
 
 
 def taken_back(rows: Sequence[PostingRow]) -> dict[int, dict[str, tuple[str, ...]]]:
-    """Family -> route -> the numbers of documents that were posted and stand there no more."""
+    """Family -> route -> the numbers of documents that were posted and are not any more."""
     stand = {(row.family, row.number) for row in rows if row.state == PostingState.POSTED}
     found: dict[int, dict[str, tuple[str, ...]]] = defaultdict(dict)
     for row in rows:
@@ -176,7 +176,7 @@ def taken_back_at(
     """When a document was last taken back in the families of records of which a person has said
     what follows; `releases` and `family_of` are by record.
     """
-    said = {one.record_id for own in releases.values() for one in own if one.rule == TAKEN_BACK}
+    said = {one.record_id for own in releases.values() for one in own if one.code == TAKEN_BACK}
     if not said:
         return {}
     rows = session.execute(_TAKEN_BACK_AT, {"families": sorted({family_of[one] for one in said})})

@@ -23,7 +23,7 @@ from rules.values.names import plain
 from rules.values.wording import say
 
 RULE = "bill_header"
-"""What rules may release of it: that somebody has billed the amount otherwise, or waives it."""
+"""What is released of it: that somebody has billed the amount otherwise, or waives it."""
 
 
 class HeaderLeft:

@@ -20,8 +20,8 @@ from rules.values.cause_keys import CauseKey, CauseKind, Clearing
 from rules.values.names import term
 from rules.values.wording import say
 
-RULE = "taken_back"
-"""What rules may release of it: that somebody has assigned the document to another one."""
+RULE, CODE = "taken_back", "STL04"
+"""What is released of it: that somebody has assigned the document to another one."""
 
 
 class NamesBefore:
@@ -69,23 +69,29 @@ class NamesBefore:
         return str(fields.get(field, "")) if isinstance(fields, Mapping) else ""
 
     def _text(self, run: Run, posting: PostingFact, number: str, before: str) -> str:
-        text = f"{posting.number} is posted, but {number}, which it names, was taken back"
         instead = run.facts.documents_of_family.get(before)
-        return f"{text}; {instead} is posted instead." if instead else f"{text}."
+        if not instead:
+            return f"{posting.number} is posted, but {number}, which it names, was taken back."
+        return (
+            f"{posting.number} is posted, but {number}, which it names, was taken back;"
+            f" {instead} is posted instead."
+        )
 
     def _finding(self, run: Run, posting: PostingFact, text: str, before: str) -> Finding:
-        instead = run.facts.documents_of_family.get(before) or "what it pays now, or it is refunded"
+        instead = run.facts.documents_of_family.get(before)
+        assigned = f"{posting.number} is assigned to {instead} in the accounting system"
+        refunded = f"{posting.number} is refunded or assigned again in the accounting system"
         return Finding(
-            code="STL04",
+            code=CODE,
             error_class="stale_version",
             rule=RULE,
             route=self.route,
             severity="hold",
             owner=self.owner,
-            message=f"{text} It stays as it is until a person decides.",
+            message=f"{text} The posted document stays until a person decides.",
             clears=Clearing.by(self.owner),
             cause_key=CauseKey(CauseKind.RULE, RULE),
             cause_label=f"Names a document that was taken back, {term(self.route)}",
-            would_pass=f"{posting.number} is assigned to {instead} in the accounting system",
+            would_pass=assigned if instead else refunded,
             span=self.span,
         )

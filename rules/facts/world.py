@@ -162,7 +162,7 @@ class Dated:
 class Facts:
     """All about a record that does not stand in its body. `billed`: route -> line key -> quantity,
     else it is summed over its live postings; `held_of_family`: where others' posted is decided;
-    `taken_back`: documents of the family that stood in a target and stand there no more.
+    `taken_back`: documents of the family that were posted and are not any more.
     """
 
     first_seen: datetime

@@ -64,7 +64,7 @@ def test_a_receipt_of_an_invoice_that_was_credited_and_made_anew_is_held(paid: L
     assert code == "STL04"
     assert message == (
         "RC-P-1 is posted, but A-1-1, which it names, was taken back; A-1-2 is posted instead."
-        " It stays as it is until a person decides."
+        " The posted document stays until a person decides."
     )
     assert paid.shop.states()["P-1"] == "held"
 
@@ -75,7 +75,7 @@ def test_a_receipt_of_an_invoice_that_was_made_void_is_held(paid: Life) -> None:
     paid.arrive("A-1", status="cancelled", **SMALL)
     assert paid.books.effects[2:] == [("void", "A-1-1")]
     assert [code for code, _ in says(paid)] == ["STL04"]
-    assert "was taken back. It stays" in says(paid)[0][1]
+    assert "was taken back. The posted" in says(paid)[0][1]
 
 
 def test_who_assigned_it_confirms_it_and_is_asked_again_when_more_is_taken_back(
@@ -91,6 +91,18 @@ def test_who_assigned_it_confirms_it_and_is_asked_again_when_more_is_taken_back(
     paid.arrive("A-1", **LEAST)
     assert [code for code, _ in says(paid)] == ["STL04"]
     assert "A-1-3 is posted instead" in says(paid)[0][1]
+
+
+def test_a_void_of_the_one_that_it_was_assigned_to_asks_again(paid: Life) -> None:
+    paid.arrive("A-1", **LARGE)
+    pay(paid)
+    paid.arrive("A-1", **LESS)
+    confirm(paid)
+    paid.arrive("A-1", **SMALL)
+    assert says(paid) == [], "it is changed, and stands"
+    paid.arrive("A-1", status="cancelled", **SMALL)
+    assert paid.books.effects[-1] == ("void", "A-1-2")
+    assert [code for code, _ in says(paid)] == ["STL04"]
 
 
 def test_a_receipt_that_came_after_names_the_new_one(paid: Life) -> None:
