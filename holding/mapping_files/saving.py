@@ -109,7 +109,6 @@ def _save(
     now: datetime,
     rev: int,
 ) -> Saved | Refusal:
-<<<<<<< HEAD
     why = reason.strip()
 
     def make(one: Change) -> fixes.Fixed | Refusal:
@@ -135,40 +134,4 @@ def _save(
             "revision": made.revision,
         },
     )
-    return Saved(len(seen), made.woken, made.first, made.revision)
-=======
-    first, revision, woken, later = 0, 0, 0, False
-    why = reason.strip()
-    with session.begin_nested() as all_or_none:
-        for one in seen:
-            done = (
-                fixes.fix(
-                    session, actor, one.table, one.key, one.value, why, now, rev, since=one.since
-                )
-                if one.value
-                else fixes.remove(
-                    session, actor, one.table, one.key, why, now, rev, since=one.since
-                )
-            )
-            if isinstance(done, Refusal):
-                all_or_none.rollback()
-                return done
-            first, revision = first or done.revision, done.revision
-            woken += done.woken
-            later = later or done.later
-        changes = plural(len(seen), "mapping")
-        record_event(
-            session,
-            company_id=actor.company_id or 0,
-            at=now,
-            actor=actor,
-            act="mapping.uploaded",
-            body={
-                "say": f"{actor.name} saved {changes} from a workbook ({why}).",
-                "keys": [f"{one.table}: {one.key} = {one.value or 'removed'}" for one in seen],
-                "first": first,
-                "revision": revision,
-            },
-        )
-    return Saved(len(seen), woken, first, revision, later)
->>>>>>> from-h1
+    return Saved(len(seen), made.woken, made.first, made.revision, made.later)

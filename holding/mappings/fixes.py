@@ -233,12 +233,13 @@ def needed(session: Session, wanted: Wanted) -> Refusal | None:
 @dataclass(frozen=True, slots=True)
 class Together:
     """What changes did that were made together: the revisions of the first and the last of them,
-    and how many records are due by them.
+    and how many records are due by them; `later`: more may be.
     """
 
     first: int
     revision: int
     woken: int
+    later: bool
 
 
 def together(
@@ -246,6 +247,7 @@ def together(
 ) -> Together | Refusal:
     """Make these changes in their order, all or none: a refused one undoes those before it."""
     first = revision = woken = 0
+    later = False
     with session.begin_nested() as all_or_none:
         for change_one in changes:
             done = change_one()
@@ -254,7 +256,8 @@ def together(
                 return done
             first, revision = first or done.revision, done.revision
             woken += done.woken
-    return Together(first, revision, woken)
+            later = later or done.later
+    return Together(first, revision, woken, later)
 
 
 def _open(

@@ -252,7 +252,6 @@ def _merge(
     session: Session, actor: Actor, merge: Merge, reason: str, now: datetime, rev: int
 ) -> Merged | Refusal:
     """All keys or none."""
-<<<<<<< HEAD
 
     def give(one: Key) -> fixes.Fixed | Refusal:
         return fixes.fix(
@@ -277,37 +276,15 @@ def _merge(
             "keys": [f"{one.table}: {one.key}" for one in merge.keys],
         },
     )
-    return Merged(merge.keep, merge.gone, len(merge.keys), made.revision, made.woken, made.first)
-=======
-    first, revision, woken, later = 0, 0, 0, False
-    with session.begin_nested() as all_or_none:
-        for one in merge.keys:
-            done = fixes.fix(
-                session, actor, one.table, one.key, merge.keep, reason, now, rev, since=one.since
-            )
-            if isinstance(done, Refusal):
-                all_or_none.rollback()
-                return done
-            first, revision = first or done.revision, done.revision
-            woken += done.woken
-            later = later or done.later
-        keys = plural(len(merge.keys), "key")
-        record_event(
-            session,
-            company_id=company_id,
-            at=now,
-            actor=actor,
-            act="party.merged",
-            body={
-                "say": f"{actor.name} merged {merge.gone} into {merge.keep}, by {keys}"
-                f" ({reason.strip()}). Nothing in an accounting system was changed.",
-                "keep": merge.keep,
-                "gone": merge.gone,
-                "keys": [f"{one.table}: {one.key}" for one in merge.keys],
-            },
-        )
-    return Merged(merge.keep, merge.gone, len(merge.keys), revision, woken, first, later)
->>>>>>> from-h1
+    return Merged(
+        keep=merge.keep,
+        gone=merge.gone,
+        keys=len(merge.keys),
+        revision=made.revision,
+        woken=made.woken,
+        first=made.first,
+        later=made.later,
+    )
 
 
 def _pair(outcome: Outcome, way: Agreement) -> tuple[Use, Use] | None:

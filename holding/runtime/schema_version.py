@@ -13,11 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, Programm
 from holding.refusal import Refusal
 from holding.store.database import Database
 
-<<<<<<< HEAD
 VERSION: Final = "0087"  # the newest of migrations/versions
-=======
-VERSION: Final = "0086"  # the newest of migrations/versions
->>>>>>> from-h1
 
 
 def check(url: str) -> Refusal | None:

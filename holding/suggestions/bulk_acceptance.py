@@ -145,7 +145,6 @@ def _save(
     rev: int,
     since: date,
 ) -> Accepted | Refusal:
-<<<<<<< HEAD
     matches = plural(len(picked), "exact match", "exact matches")
 
     def make(one: Match) -> fixes.Fixed | Refusal:
@@ -169,33 +168,4 @@ def _save(
             "revision": made.revision,
         },
     )
-    return Accepted(len(picked), made.woken, made.first, made.revision)
-=======
-    first, revision, woken, later = 0, 0, 0, False
-    matches = plural(len(picked), "exact match", "exact matches")
-    with session.begin_nested() as all_or_none:
-        for one in picked:
-            table, key = one.row.table, one.row.key
-            why = f"{reason.strip()} ({', '.join(one.reasons)})"
-            done = fixes.fix(session, actor, table, key, one.value, why, now, rev, since=since)
-            if isinstance(done, Refusal):
-                all_or_none.rollback()
-                return done
-            first, revision = first or done.revision, done.revision
-            woken += done.woken
-            later = later or done.later
-        record_event(
-            session,
-            company_id=actor.company_id or 0,
-            at=now,
-            actor=actor,
-            act="mapping.accepted",
-            body={
-                "say": f"{actor.name} accepted {matches} together ({reason.strip()}).",
-                "keys": [f"{one.row.table}: {one.row.key} = {one.value}" for one in picked],
-                "first": first,
-                "revision": revision,
-            },
-        )
-    return Accepted(len(picked), woken, first, revision, later)
->>>>>>> from-h1
+    return Accepted(len(picked), made.woken, made.first, made.revision, made.later)

@@ -146,18 +146,10 @@ class Shop:
         as much memory as itself, and stand-ins need it.
         """
         if self.queue is not None:
-            with self.nobody_works():
-                del os.environ["REDIS_URL"]
-                self.queue.stop()
-
-    @contextmanager
-    def nobody_works(self) -> Iterator[None]:
-        """Without the worker, which starts again afterwards: while the queue is exchanged, or one
-        transaction writes for minutes.
-        """
-        self.children.end("workers")
-        yield
-        start_worker(self.children, kept=True)
+            self.children.end("workers")
+            del os.environ["REDIS_URL"]
+            self.queue.stop()
+            start_worker(self.children, kept=True)
 
     @property
     def company_id(self) -> int:
