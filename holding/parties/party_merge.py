@@ -254,9 +254,8 @@ def _merge(
     """All keys or none."""
 
     def give(one: Key) -> fixes.Fixed | Refusal:
-        return fixes.fix(
-            session, actor, one.table, one.key, merge.keep, reason, now, rev, since=one.since
-        )
+        table, key, since = one.table, one.key, one.since
+        return fixes.fix(session, actor, table, key, merge.keep, reason, now, rev, since=since)
 
     made = fixes.together(session, (partial(give, one) for one in merge.keys))
     if isinstance(made, Refusal):
@@ -276,15 +275,8 @@ def _merge(
             "keys": [f"{one.table}: {one.key}" for one in merge.keys],
         },
     )
-    return Merged(
-        keep=merge.keep,
-        gone=merge.gone,
-        keys=len(merge.keys),
-        revision=made.revision,
-        woken=made.woken,
-        first=made.first,
-        later=made.later,
-    )
+    keep, gone, count = merge.keep, merge.gone, len(merge.keys)
+    return Merged(keep, gone, count, made.revision, made.woken, made.first, made.later)
 
 
 def _pair(outcome: Outcome, way: Agreement) -> tuple[Use, Use] | None:

@@ -305,17 +305,11 @@ _NOT_POSTED = tuple(state for state in RecordState if state not in FINAL_STATES)
 
 def newest_day(session: Session, company_id: int) -> date | None:
     """The last day of which there is a document."""
-    mine = Posting.company_id == company_id
+    ours, targets = Connection.company_id == company_id, Connection.side == "target"
+    mine, documents = Posting.company_id == company_id, Posting.doc_type.in_(DOCUMENTS)
+    newest = select(func.max(Posting.doc_date)).where(mine, documents)
     days = [
-        session.scalar(
-            select(func.max(Posting.doc_date)).where(
-                mine, Posting.connection_id == target_id, Posting.doc_type.in_(DOCUMENTS)
-            )
-        )
-        for target_id in session.scalars(
-            select(Connection.id).where(
-                Connection.company_id == company_id, Connection.side == "target"
-            )
-        ).all()
+        session.scalar(newest.where(Posting.connection_id == target_id))
+        for target_id in session.scalars(select(Connection.id).where(ours, targets)).all()
     ]
     return max((day for day in days if day is not None), default=None)
