@@ -170,8 +170,8 @@ def _next_ones(
 
 
 def _put_off(session: Session, records: Mapping[int, int], now: datetime) -> frozenset[int]:
-    """Those of these postings (posting id -> record id) that somebody let go, while the run was
-    under way, by what can still be undone: they go when that time is over.
+    """Those of these postings (posting id -> record id) that somebody approved or released, while
+    the run was under way, and can still undo: they are sent when that time is over.
     """
     until = operations.until(session, {*records.values()})
     early = {key: until[one] for key, one in records.items() if until.get(one, now) > now}

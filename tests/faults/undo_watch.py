@@ -7,7 +7,7 @@ by any clock that may be set, and what that makes wrong. Not here: who gives for
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.refusal import Refusal
@@ -81,6 +81,5 @@ def _rests_on(session: Session, push: Push, record_id: int) -> Mapping[str, date
     released = standing.join(Release, Release.operation_id == Operation.id).where(
         Release.record_id == record_id, Release.voided_at.is_(None)
     )
-    queries: tuple[Select[tuple[str, datetime | None]], ...] = (approved, released)
-    found = {form: until for query in queries for form, until in session.execute(query)}
-    return {form: until for form, until in found.items() if until is not None}
+    found = [*session.execute(approved), *session.execute(released)]
+    return {row.id: row.undo_until for row in found if row.undo_until is not None}
