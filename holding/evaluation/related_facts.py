@@ -71,7 +71,8 @@ class Around:
         """Note whom any of it is told of."""
         told = [getattr(self, name) for name in _OF_RECORDS]
         object.__setattr__(self, "met", frozenset().union(*told))
-        families = frozenset().union(self.family, self.decided, self.days, self.ended, self.back)
+        of = (self.family, self.decided, self.days, self.ended, self.back, self.back_at)
+        families = frozenset().union(*of)
         object.__setattr__(self, "met_families", families)
 
     def is_alone(self, record_id: int, family: int) -> bool:

@@ -45,10 +45,10 @@ class HeaderLeft:
 
     def judge(self, run: Run, shares: Shares, standing: tuple[str, ...]) -> Said:
         """A verdict and, unless it is released, a finding for what is on none of the documents that
-        stand, by their numbers; `shares` are what a further one would bill, which is nothing.
+        stand, by their numbers; `shares` are what a further one would bill, of no line anything.
         """
         said = Said()
-        if not self.amounts or shares.final or shares.due or shares.rest is not False:
+        if not self.amounts or shares.final:
             return said
         left = self._left(run, shares)
         if not left:

@@ -87,7 +87,7 @@ class Weighing:
         findings = [*self.base, *(self.said.findings if self.draft.made else self._taken(planner))]
         findings += self._mirrored(planner)
         findings += self._missing(asked)
-        if not new and not planner.updates:
+        if not new:
             findings += self._never_billed(planner)
         needs = self._approvals(document, findings) + self._undone(planner, findings)
         if new and document is None and not waits and not findings:
@@ -105,7 +105,9 @@ class Weighing:
         return said.findings
 
     def _never_billed(self, planner: Planner) -> list[Finding]:
-        """What is said of header amounts that no document of a bill in parts has, nor will have."""
+        """What is said of header amounts that no document of a bill in parts has, nor will have;
+        one that is about to be changed has them, where it completes the record.
+        """
         before, standing = self.route.before, planner.standing
         if planner.shares is None or before is None or not standing:
             return []

@@ -9,7 +9,7 @@ from holding.evaluation.related_facts import Around
 
 OF_OTHERS = {"others", "bodies", "arrived"}
 """What is told of other records by their own ids: a record that has some is in `linked`."""
-OF_FAMILIES = {"family", "decided", "days", "ended"}
+OF_FAMILIES = {"family", "decided", "days", "ended", "back", "back_at"}
 TOLD = [each.name for each in fields(Around) if each.init and each.name not in OF_OTHERS]
 
 
