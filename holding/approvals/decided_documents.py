@@ -1,7 +1,7 @@
 """What became of an approval of several documents: each of them, with its money, as it is now.
 
 Here: one approval by the id of its form, and the latest that a person gave. Reads only. Not here:
-giving it (`approve.py`), what it comes to before (`foreseen.py`).
+giving it (`approve.py`), what it would do (`foreseen.py`).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -55,7 +55,7 @@ class Fate(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Decided:
     """One document that was selected. `amount`: what was approved, in minor units; of one that was
-    not approved what it comes to now. `why`: why it was left out, or the cause that still holds it,
+    not approved its amount now. `why`: why it was left out, or the cause that still holds it,
     of the hold `hold_id`.
     """
 

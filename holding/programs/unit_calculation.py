@@ -7,14 +7,13 @@ here: why a unit holds records (holding/mappings/unit_comparison.py), how a reco
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from holding.programs.world import fresh_targets, world
+from holding.programs.world import world
 from holding.tables import Company
 from rules.facts.units import LONGEST_CHAIN, Conversion
 from rules.facts.world import ItemUnits, UnitEntry, World
@@ -61,13 +60,18 @@ def quantity_of(text: str) -> Fraction | None:
 
 
 def calculate(
-    session: Session, company_id: int, quantity: Fraction, unit: str, item: str, now: datetime
+    session: Session,
+    company_id: int,
+    quantity: Fraction,
+    unit: str,
+    item: str,
+    *,
+    known: frozenset[str],
+    today: date,
 ) -> Calculated:
-    """By what counts today."""
-    company = session.get_one(Company, company_id)
-    known = fresh_targets(session, company_id, now)
-    today = now.astimezone(ZoneInfo(company.zone)).date()
-    there = world(session, company_id, company.revision, known).at(today)
+    """By what counts today; `known`: the targets whose snapshot is young enough to be believed."""
+    revision = session.get_one(Company, company_id).revision
+    there = world(session, company_id, revision, known).at(today)
     found = _to_base(unit, item, there.units)
     if found is None:
         return Calculated(_text(quantity), unit, item, "", "", "", whole=False, backs=())

@@ -17,12 +17,12 @@ from typing import Final
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from holding.refusal import Refusal
 from holding.runtime.schema_version import VERSION, version_of
 from holding.store.database import Database
 from holding.store.row_objects import Columns, of
+from holding.store.together import Question
 from holding.tables import Backup
 
 FOLDER: Final = "backups"
@@ -123,9 +123,9 @@ def note(url: str, path: Path, sha256: str, now: datetime) -> bool:
     return True
 
 
-def newest(session: Session) -> Noted | None:
+def newest() -> Question[Noted | None]:
     """The last backup that was noted here."""
-    return _NOTED.first(session.execute(_NEWEST))
+    return _NOTED.first((yield _NEWEST))
 
 
 def _version(url: str) -> str | None:

@@ -8,10 +8,12 @@ from collections.abc import Collection
 
 from flask import Response, abort, g, request, url_for
 
-from holding.mappings import fixes, unit_comparison
+from holding.mappings import fixes, mapping_lists, unit_comparison
 from holding.programs import unit_calculation
-from portal.mappings.mapping_pages import pages, tabs
-from portal.web import forms, fragments, store
+from holding.programs.world import fresh_now
+from holding.store.together import Answer, Together
+from portal.mappings.mapping_pages import pages
+from portal.web import filters, forms, fragments, frame, store
 
 __all__ = ["pages"]
 
@@ -20,6 +22,9 @@ __all__ = ["pages"]
 def unit_proof() -> Response:
     """Every unit that holds records, the most money first; one of them with its four values."""
     session = store.reading()
+    page = Together(session)
+    tables = page.ask(mapping_lists.asked_tables(g.company.id))
+    known = page.ask(fresh_now(g.company.id, g.now))
     causes = unit_comparison.unit_causes(session, g.company.id)
     asked = forms.whole(request.args.get("cause"))
     opened = asked if asked is not None else next(iter(causes), None)
@@ -28,15 +33,20 @@ def unit_proof() -> Response:
         abort(404)
     return fragments.respond(
         "mappings/unit_proof.html",
-        {**tabs(), **_calculation(shown)},
+        _calculation(shown, known),
+        tables=tables.value,
+        missing_count=frame.missing_values(),
+        table="",
         shown=shown,
         others=on_hold(causes),
         repair=_repair(shown) if shown else "",
     )
 
 
-def _calculation(shown: unit_comparison.UnitComparison | None) -> dict[str, object]:
-    """What was typed to be calculated, first the unit that holds, and what it comes to."""
+def _calculation(
+    shown: unit_comparison.UnitComparison | None, known: Answer[frozenset[str]]
+) -> dict[str, object]:
+    """What was typed to be calculated, first the unit that holds, and the result."""
     usual = {"qty": "1", "unit": shown.unit, "item": shown.item} if shown else {}
     typed = {
         word: request.args.get(word, usual.get(word, "")).strip()[:100]
@@ -50,8 +60,9 @@ def _calculation(shown: unit_comparison.UnitComparison | None) -> dict[str, obje
         problems["unit"] = "Enter a unit, such as CTN."
     found = None
     if quantity is not None and (unit := typed["unit"]):
+        session, today = store.reading(), filters.today()
         found = unit_calculation.calculate(
-            store.reading(), g.company.id, quantity, unit, typed["item"], g.now
+            session, g.company.id, quantity, unit, typed["item"], known=known.value, today=today
         )
     return {"typed": typed, "calculated": found, "problems": problems}
 

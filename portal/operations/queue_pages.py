@@ -67,11 +67,11 @@ def _shown() -> dict[str, object]:
     answered = perf_counter() - began
     workers = workers_seen(session, company, g.now)
     page = Together(session)
+    noted = page.ask(backup.newest())
     took, waits = page.ask(latency(company, g.now)), page.ask(long_waits(session, company, g.now))
     paces = queue_pace.asked(page, company, found, g.now)()
     targets = target_figures(session, company, g.now)
-    here = g.now.astimezone(filters.zone())
-    copy = backup.newest(session)
+    copy, here = noted.value, g.now.astimezone(filters.zone())
     return {
         "queues": [(one, paces[one.part, one.connection]) for one in found],
         "ages": by_age(found),

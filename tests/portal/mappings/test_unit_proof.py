@@ -83,5 +83,7 @@ def test_a_quantity_is_calculated_beside_the_unit_that_holds(visit, database):
     assert "Enter a number above 0, such as 5." in page
     assert "Enter a unit, such as CTN." in page
     assert 'id="calculated"' not in page
+    assert '<h3 id="h_calc">' in page, "under the heading of the unit"
     mine = visit("stranger", company="lain").text("/c/lain/mappings/units/proof?qty=2&unit=CTN")
+    assert '<h2 class="h3" id="h_calc">' in mine, "where no unit holds it is the first"
     assert "No conversion for 1 CTN" in plain(mine)
