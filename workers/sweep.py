@@ -22,6 +22,7 @@ from holding.intake.pulls import arrange
 from holding.integrity.replaced_calls import remove_bodies
 from holding.journal.posting_claims import free_the_dead
 from holding.journal.run_counts import close_left_open
+from holding.lifecycle import later_wakes
 from holding.notices import planning, sending
 from holding.programs import completed_uses
 from holding.refusal import Refusal
@@ -79,6 +80,7 @@ class Sweeper:
             steps.callback(self._link, now)
             steps.callback(folding.fold_all, self._bench.database)
             steps.callback(passing_days.pass_days, self._bench.database, now)
+            steps.callback(later_wakes.wake_later, self._bench.database, now)
             steps.callback(completed_uses.complete, self._bench.database, now)
             steps.callback(self._forget, now)
             steps.callback(self._writing, arrange, now)

@@ -1,9 +1,13 @@
-"""Sessions that go out through another one: one counts its calls, one remembers their answers.
+"""Sessions that go out through another one: one counts its calls, one remembers their answers, one
+hears what time it is there.
 
-Here: both, each for one pass over some documents. Not here: sockets (http.py), who pays for calls.
+Here: all three, each for one pass over some documents, or one test. Not here: sockets (http.py),
+who pays for calls.
 """
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Unpack
 
 from connectors.transport.http import Given, Http, HttpAnswer, HttpFailure
@@ -57,3 +61,34 @@ class Remembering(Counting):
         if isinstance(answer, HttpAnswer) and answer.status == OK and not given.get("push"):
             self._known[asked] = answer
         return answer
+
+
+class Clocked(Through):
+    """`ahead`: by how many whole seconds the clock of the other side is ahead of ours, less than 0
+    where it is behind, by the last answer that told its time; None while none did.
+
+    An answer tells a whole second, somewhere between the call and its end: the middle of both.
+    """
+
+    def __init__(self, http: Http) -> None:
+        super().__init__(http)
+        self.ahead: int | None = None
+
+    def request(self, method: str, url: str, **given: Unpack[Given]) -> HttpAnswer | HttpFailure:
+        """The call, and what its answer tells of the time there."""
+        answer = super().request(method, url, **given)
+        told = _date_of(answer.headers) if isinstance(answer, HttpAnswer) else None
+        if told is not None and isinstance(answer, HttpAnswer):
+            there = told + timedelta(seconds=0.5)
+            here = answer.at - timedelta(seconds=answer.seconds / 2)
+            self.ahead = round((there - here).total_seconds())
+        return answer
+
+
+def _date_of(headers: Mapping[str, str]) -> datetime | None:
+    """The moment that an answer says it was made at; None where it tells none."""
+    try:
+        told = parsedate_to_datetime(headers.get("date", ""))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return told if told.tzinfo is not None else told.replace(tzinfo=UTC)

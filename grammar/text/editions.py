@@ -51,6 +51,11 @@ class Edition(IntEnum):
     where records say their own; before, in that of the source, so that 100 in SGD was 100 in MYR.
     QuickBooks' field for it counts as one."""
 
+    SEVENTH = 7
+    """A posted document that names another one which was taken back, such as a receipt its invoice,
+    is held; before, nobody was told. In a bill in parts, an amount of the header that is on no
+    document though nothing more comes is held; before, it was billed to nobody."""
+
 
 NEWEST: Final = max(Edition)
 
@@ -137,6 +142,17 @@ CHANGED: Final = {
         (
             "A document that names no currency is in that of its record. Before, it was in that of"
             " the source, and an amount in another currency was posted as if it were in that."
+        ),
+    ),
+    Edition.SEVENTH: (
+        (
+            "A posted document that names one which was taken back, such as a receipt the invoice"
+            " that was credited since, is held. Before, nobody was told."
+        ),
+        (
+            "Where an order that is billed in parts is cut to what was billed of it, a header"
+            " amount that is on no invoice, such as shipping, is held. Before, it was billed to"
+            " nobody."
         ),
     ),
 }

@@ -27,6 +27,7 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     # judging: what a rule says about one record
     "APP01": "approval.needed",
     "BIL01": "bill.rest",
+    "BIL02": "bill.header_left",
     "CHK01": "check.failed",
     "CHK02": "check.unknown",
     "CUR01": "amount.two_currencies",
@@ -58,6 +59,7 @@ HOLD_CODES: Final[Mapping[str, str]] = {
     "STL01": "posted.changed_since",
     "STL02": "posted.blocked",
     "STL03": "posted.edited_in_target",
+    "STL04": "posted.names_one_taken_back",
     "UOM01": "unit.unknown",
     "UOM08": "unit.uom_mismatch",
     "UOM09": "unit.rate_not_confirmed",

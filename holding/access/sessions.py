@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from holding import tables
 from holding.refusal import Refusal
+from holding.store import bulk
 from holding.tables import Person
 
 
@@ -61,21 +62,49 @@ class SignedIn:
     settings: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A password that was compared with a stored hash, and whether it fits."""
+
+    stored: str = ""
+    fits: bool = False
+
+
+NOT_COMPARED: Final = Compared()
+
+
 def hash_password(password: str) -> str:
     """The argon2id hash that is stored."""
     return _hasher.hash(password)
 
 
+def compare(session: Session, email: str, password: str, now: datetime) -> Compared:
+    """What signing in finds, found before it writes: to compare takes long, and on SQLite nobody
+    else writes meanwhile. It decides nothing: an account that may not be tried is not compared.
+    """
+    address = _address(email)
+    if _over_limit(session.get(tables.Singleton, _counted_as(address)), now):
+        return NOT_COMPARED
+    stored = _stored(_person(session, address))
+    return Compared(stored, _matches(stored, password))
+
+
 def sign_in(
-    session: Session, email: str, password: str, now: datetime, device: Device = NO_DEVICE
+    session: Session,
+    email: str,
+    password: str,
+    now: datetime,
+    device: Device = NO_DEVICE,
+    compared: Compared = NOT_COMPARED,
 ) -> str | Refusal:
     """A new session's token, or one refusal with the same words for every reason.
 
-    Commit also after a refusal: the failures of an account are counted in the database, for
-    unknown accounts as for known ones.
+    `compared`: what `compare` found; it counts unless another password was set since. Commit also
+    after a refusal: the failures of an account are counted in the database, for unknown accounts
+    as for known ones.
     """
-    address = email.strip().lower()
-    name = _PREFIX + hashlib.sha256(address.encode()).hexdigest()[:40]
+    address = _address(email)
+    name = _counted_as(address)
     count = session.get(tables.Singleton, name, with_for_update=True)
     if _over_limit(count, now):
         return Refusal(
@@ -84,9 +113,10 @@ def sign_in(
             hint=f"Wait {int(FAILURE_WINDOW.total_seconds() // 60)} minutes, or ask an admin.",
             status=429,
         )
-    person = session.scalar(select(tables.Person).where(tables.Person.email == address))
-    stored = person.password_hash if person and person.password_hash else _nobody()
-    if not _matches(stored, password) or person is None or not person.active:
+    person = _person(session, address)
+    stored = _stored(person)
+    fits = compared.fits if compared.stored == stored else _matches(stored, password)
+    if not fits or person is None or not person.active:
         _count_failure(session, count, name, now)
         return Refusal(
             code="signin.refused", message="Incorrect email or password.", hint="", status=422
@@ -96,6 +126,23 @@ def sign_in(
     if _hasher.check_needs_rehash(stored):
         person.password_hash = hash_password(password)
     return open_session(session, person.id, now, device)
+
+
+def _address(email: str) -> str:
+    return email.strip().lower()
+
+
+def _counted_as(address: str) -> str:
+    """The row that counts the failures of an account."""
+    return _PREFIX + hashlib.sha256(address.encode()).hexdigest()[:40]
+
+
+def _person(session: Session, address: str) -> Person | None:
+    return session.scalar(select(Person).where(Person.email == address))
+
+
+def _stored(person: Person | None) -> str:
+    return person.password_hash if person and person.password_hash else _nobody()
 
 
 def person_of(session: Session, token: str, now: datetime) -> SignedIn | None:
@@ -218,9 +265,12 @@ def _matches(stored: str, password: str) -> bool:
 
 
 def _over_limit(count: tables.Singleton | None, now: datetime) -> bool:
-    if count is None or count.until is None or count.until <= now:
-        return False
-    return count.fence >= MAX_FAILURES
+    return count is not None and _counts(count, now) and count.fence >= MAX_FAILURES
+
+
+def _counts(count: tables.Singleton, now: datetime) -> bool:
+    """Whether these failures still count: not those of a clock that was set back since."""
+    return count.until is not None and now < count.until <= now + FAILURE_WINDOW
 
 
 def _count_failure(
@@ -236,10 +286,10 @@ def _count_failure(
         )
         .execution_options(synchronize_session=False)
     )
-    if count is None:
-        count = tables.Singleton(name=name, fence=0)
-        session.add(count)
-    if count.until is None or count.until <= now:
+    if count is None:  # or somebody tries the same account for the first time at this moment
+        bulk.insert_once(session, tables.Singleton, {"name": name, "fence": 0})
+        count = session.get_one(tables.Singleton, name, with_for_update=True)
+    if not _counts(count, now):
         count.fence, count.until = 0, now + FAILURE_WINDOW
     count.fence += 1
     session.flush()

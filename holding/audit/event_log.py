@@ -75,6 +75,15 @@ class LogRow:
     seq: int | None
     hash: str | None
     object: str | None = None
+    operation_id: str | None = None
+
+    @property
+    def approval(self) -> str | None:
+        """The form by which it was approved, if it tells of an approval by one; the keys of
+        programs may be no part of an address.
+        """
+        own = self.act == "posting.approved" and "/" not in (self.operation_id or "/")
+        return self.operation_id if own else None
 
     @property
     def packet_id(self) -> int | None:
@@ -124,6 +133,7 @@ LOG = Columns(
         seq=of(EventLink.seq),
         hash=of(EventLink.hash),
         object=of(Event.object),
+        operation_id=of(Event.operation_id),
     ),
     {"source": "connection.name", "kind": "record.type"},
 )

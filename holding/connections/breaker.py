@@ -212,6 +212,12 @@ _TEST_SOON = (
 )
 
 
+def note_clock(session: Session, connection_id: int, ahead: int, now: datetime) -> None:
+    """By how many seconds its clock is ahead of ours, as a test has just heard."""
+    row = locked(session, connection_id)
+    row.clock_ahead, row.clock_at = ahead, now
+
+
 def close(session: Session, connection_id: int, now: datetime) -> None:
     """It is back: calls may be made again."""
     row = locked(session, connection_id)

@@ -21,6 +21,7 @@ from connectors.contract.master_lists import TellsItems
 from connectors.contract.targets import Renewed, Renewing
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
+from connectors.transport.recorded_sessions import Clocked
 from holding.access.actors import SYSTEM, Actor, may
 from holding.access.secrets import Keys
 from holding.connections import breaker, master_data
@@ -72,7 +73,8 @@ def test_connection(
         words = f"You cannot test {connection.name}, because it sends its records itself."
         hint = "Its page shows the latest deliveries, and sends a test."
         return secret if isinstance(secret, Refusal) else Refusal("connection.side", words, hint)
-    report = (asks or asked)(target, settings, secret, http)
+    heard = Clocked(http)
+    report = (asks or asked)(target, settings, secret, heard)
     report = with_renewal(report, told)
     if report.snapshot is not None and isinstance(target, TellsItems):
         report = _with_items(database, clock, connection, settings, target, report, secret, http)
@@ -83,6 +85,8 @@ def test_connection(
         )
         known = breaker.in_doubt(session, connection_id)  # that it is away was told already
         keep_report(session, connection, report, now, asked=actor.person_id is not None)
+        if heard.ahead is not None:
+            breaker.note_clock(session, connection_id, heard.ahead, now)
         if report.ok and (known or actor.person_id is not None):
             trust_again(session, connection, now, surely=actor.person_id is not None)
         if changed or not (report.ok or known) or actor.person_id is not None:

@@ -45,6 +45,8 @@ POISON = "EVA03"
 NOT_STORED = "EVA04"
 NO_CONNECTION = "EVA05"
 BAD_MOMENT = timedelta(seconds=5)
+IN_ONE_GO = 64
+"""Records that are judged step by step: all of 500 at once take a twentieth more time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,22 +174,25 @@ def _of_no_route(batch: Batch, now: datetime) -> dict[int, Asked]:
 def planned(batch: Batch, now: datetime) -> list[Plan]:
     """The plans of the records of a batch; nothing is read or written.
 
-    All are judged before the first is planned, and judging goes over them step by step: code that
-    goes over many records in one go stays in the processor's caches, which is a fifth of the time.
+    Several are judged before the first of them is planned, and judging goes over them step by step:
+    code that goes over some records in one go stays in the processor's caches, and they do, too.
     """
-    judged = _judged(batch, now)
-    return [_planned(batch, one) for one in judged]
+    found: list[Plan] = []
+    for begin in range(0, len(batch.cases), IN_ONE_GO):
+        judged = _judged(batch, batch.cases[begin : begin + IN_ONE_GO], now)
+        found += [_planned(batch, one) for one in judged]
+    return found
 
 
-def _judged(batch: Batch, now: datetime) -> list[Judgment]:
+def _judged(batch: Batch, cases: Sequence[Case], now: datetime) -> list[Judgment]:
     """What the rules say of each record; whatever goes wrong with it stays with it."""
-    failed = {case.record_id: error for case in batch.cases if (error := _entered(case))}
-    those = [case for case in batch.cases if case.record_id not in failed]
+    failed = {case.record_id: error for case in cases if (error := _entered(case))}
+    those = [case for case in cases if case.record_id not in failed]
     told = batch.judge.decisions([(c.subject, c.facts, batch.world, now) for c in those])
     found = dict(zip([case.record_id for case in those], told, strict=True))
     return [
         _judgment(batch, case, now, failed.get(case.record_id) or found[case.record_id])
-        for case in batch.cases
+        for case in cases
     ]
 
 

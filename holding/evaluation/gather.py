@@ -35,6 +35,7 @@ from holding.tables import (
 )
 from holding.tables.columns import table_of
 from holding.tables.postings import UNSENT_STATES
+from rules.amendments.names_before import CODE as TAKEN_BACK
 from rules.amendments.target_edits import RULE as TARGET_EDITED
 from rules.facts.world import Conflict, Facts, Subject, TargetDocument
 from rules.values.posting_states import PostingState
@@ -147,6 +148,7 @@ def _case(row: Any, claimed: Claimed, near: Around, judge: world.Judge) -> Case:
     if near.is_alone(row.id, row.family):
         return _alone(row, claimed, subject, near, judge)
     releases = decided(row.id, row.type, row.sha256, near, judge)
+    back_at = near.back_at.get(row.family)
     postings = tuple(near.postings[row.id])
     known = _later_ones(row.id, postings, near)
     history, documents = _shared(row, subject, near, judge, known.stopped)
@@ -159,11 +161,12 @@ def _case(row: Any, claimed: Claimed, near: Around, judge: world.Judge) -> Case:
         documents=documents,
         postings=tuple([posting.fact() for posting in postings]),
         releases=frozenset(
-            [(one.route, one.rule) for one in releases if _still_counts(one, postings)]
+            [(one.route, one.rule) for one in releases if _still_counts(one, postings, back_at)]
         ),
         documents_of_family=dict(near.family.get(row.family, {})),
         held_of_family=by_others(near.decided.get(row.family, {}), row.id),
         days_of_family=dict(near.days.get(row.family, {})),
+        taken_back=dict(near.back.get(row.family, {})),
         dated=near.dated.get(row.id, {}),
         links=joined(row.id, subject, near, judge),
         target_edited=tuple(
@@ -255,13 +258,15 @@ def _conflicts(
     return tuple(found)
 
 
-def _still_counts(release: Release, postings: Sequence[PostingRow]) -> bool:
+def _still_counts(release: Release, postings: Sequence[PostingRow], back: datetime | None) -> bool:
     """Whether a person let this pass: a change in the target only as it was seen then, a change
-    after posting only beside what was posted then.
+    after posting only beside what was posted then, what was taken back only until more is.
     """
     own = [row for row in postings if row.route == release.route]
     if release.rule == TARGET_EDITED:
         moments = [row.reading_at for row in own]
+    elif release.code == TAKEN_BACK:
+        moments = [back]
     else:
         moments = [row.standing_at for row in own if release.code == ACCEPTED]
     later = any(moment > release.at for moment in moments if moment)

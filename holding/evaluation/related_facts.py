@@ -57,6 +57,8 @@ class Around:
     decided: Mapping[int, stored_postings.Decided]  # of posted documents that others follow
     days: Mapping[int, Mapping[str, date]]  # of the documents of a family, the earliest a route
     ended: Mapping[int, Mapping[str, PostingRow]]  # of a family, a route of which none is to come
+    back: Mapping[int, Mapping[str, tuple[str, ...]]]  # of a family, what was taken back
+    back_at: Mapping[int, datetime]  # and when the last was, where somebody has said what follows
     alike: Mapping[int, Collection[int]]  # records with a value that rules compare, or the number
     twins: Mapping[int, Mapping[int, str]]  # records with the same number, and their ids there
     later: Mapping[int, frozenset[int]]  # records that came later, share a value and sent nothing
@@ -69,7 +71,7 @@ class Around:
         """Note whom any of it is told of."""
         told = [getattr(self, name) for name in _OF_RECORDS]
         object.__setattr__(self, "met", frozenset().union(*told))
-        families = frozenset().union(self.family, self.decided, self.days, self.ended)
+        families = frozenset().union(self.family, self.decided, self.days, self.ended, self.back)
         object.__setattr__(self, "met_families", families)
 
     def is_alone(self, record_id: int, family: int) -> bool:
@@ -128,6 +130,8 @@ def around(
         decided=stored_postings.decided_of_families(session, family_rows, families),
         days=days,
         ended=stored_postings.ended(family_rows),
+        back=stored_postings.taken_back(family_rows),
+        back_at=stored_postings.taken_back_at(session, releases, families),
         alike=alike,
         twins=twins,
         later={record_id: frozenset(found) for record_id, found in later.items()},

@@ -10,6 +10,7 @@ from sqlalchemy import Select, and_, exists, func, null, or_, select, text
 
 from holding.integrity.journal_and_ledgers import Breach, Look
 from holding.integrity.tally_kept import wrong_tally
+from holding.lifecycle.later_wakes import is_marked
 from holding.lifecycle.states import counted
 from holding.tables import (
     Attempt,
@@ -17,8 +18,11 @@ from holding.tables import (
     Company,
     Connection,
     Delivery,
+    Evaluation,
     Hold,
+    MappingEntry,
     Posting,
+    PostingUse,
     Push,
     Record,
     Request,
@@ -27,7 +31,7 @@ from holding.tables import (
     Singleton,
 )
 from holding.tables.decisions import HOLD_OPEN
-from holding.tables.postings import IN_FLIGHT_STATES
+from holding.tables.postings import IN_FLIGHT_STATES, TO_SEND_STATES
 from holding.tables.records import RECORD_STATES
 from holding.tables.row_states import PushState, RecordState
 from rules.values.posting_states import PostingState
@@ -84,6 +88,9 @@ def no_lease_forgotten(look: Look) -> Iterator[Breach]:
         for row in look.session.execute(left):
             say = f"{row.number} is {row.state}, and neither a due time nor a worker will come back"
             yield Breach("I7", f"{say} to it.", (row.record_id,))
+    for row in look.session.execute(_changed_postings(look)):
+        say = f"{row.number} was made with a mapping that was changed, and is not checked again."
+        yield Breach("I7", say, (row.record_id,))
 
 
 def _left_records(look: Look) -> Select[str, str, int]:
@@ -119,6 +126,24 @@ def _left_postings(look: Look) -> Select[str, str, int]:
             Posting.state.in_(IN_FLIGHT_STATES),
             and_(Posting.state == PostingState.READY, ~daily, ~batch, ~record),
         ),
+    )
+
+
+def _changed_postings(look: Look) -> Select[str, int]:
+    """Not sent, made with an entry that ended after its record was last judged, and nobody is going
+    to judge it again or to look at it.
+    """
+    last = select(func.max(Evaluation.revision)).where(Evaluation.record_id == Posting.record_id)
+    used = exists().where(
+        PostingUse.posting_id == Posting.id,
+        MappingEntry.id == PostingUse.entry_id,
+        MappingEntry.to_revision > last.correlate(Posting).scalar_subquery(),
+    )
+    return (
+        select(Posting.number, Posting.record_id)
+        .join(Record, Record.id == Posting.record_id)
+        .where(Posting.company_id == look.company_id, Posting.state.in_(TO_SEND_STATES))
+        .where(Record.due_at.is_(None), Record.lease_until.is_(None), used, ~is_marked())
     )
 
 

@@ -10,14 +10,26 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, func, select
+from sqlalchemy import and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
-from holding.tables import Evaluation, Hold, Posting, Push, Reading, Record, Team, Version
+from holding.tables import (
+    Evaluation,
+    Hold,
+    Posting,
+    Push,
+    Reading,
+    Record,
+    Release,
+    Team,
+    Version,
+)
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.postings import NONE_TO_COME, UNSENT_STATES
+from holding.tables.row_states import PushState
+from rules.amendments.names_before import CODE as TAKEN_BACK
 from rules.facts.world import PostingFact
 from rules.values.posting_states import PostingState
 from rules.values.read_only import read_only
@@ -147,6 +159,30 @@ def posted(
     return numbers, days
 
 
+def taken_back(rows: Sequence[PostingRow]) -> dict[int, dict[str, tuple[str, ...]]]:
+    """Family -> route -> the numbers of documents that were posted and are not any more."""
+    stand = {(row.family, row.number) for row in rows if row.state == PostingState.POSTED}
+    found: dict[int, dict[str, tuple[str, ...]]] = defaultdict(dict)
+    for row in rows:
+        if row.state == PostingState.REVERSED and (row.family, row.number) not in stand:
+            of_route = found[row.family].get(row.route, ())
+            found[row.family][row.route] = (*of_route, row.number)
+    return dict(found)
+
+
+def taken_back_at(
+    session: Session, releases: Mapping[int, Sequence[Release]], family_of: Mapping[int, int]
+) -> dict[int, datetime]:
+    """When a document was last taken back in the families of records of which a person has said
+    what follows; `releases` and `family_of` are by record.
+    """
+    said = {one.record_id for own in releases.values() for one in own if one.code == TAKEN_BACK}
+    if not said:
+        return {}
+    rows = session.execute(_TAKEN_BACK_AT, {"families": sorted({family_of[one] for one in said})})
+    return {row.family: row.at for row in rows}
+
+
 def ended(rows: Sequence[PostingRow]) -> dict[int, dict[str, PostingRow]]:
     """Family -> route -> its last document, where none is posted and none will be any more."""
     found: dict[int, dict[str, PostingRow]] = defaultdict(dict)
@@ -169,6 +205,13 @@ def of_records(session: Session, record_ids: Iterable[int]) -> list[PostingRow]:
     return list(_POSTING.each(session.execute(_OF_RECORDS, {"ids": sorted(record_ids)})))
 
 
+_TAKEN_BACK_AT = (
+    select(Push.family, func.max(Push.closed_at).label("at"))
+    .join(Posting, Posting.id == Push.posting_id)
+    .where(bulk.among_given(Push.family, "families"), Push.state == PushState.ACCEPTED)
+    .where(or_(Push.action == "void", Posting.reverses_id.is_not(None)))
+    .group_by(Push.family)
+)
 _sent = aliased(Push)
 _version = func.coalesce(Evaluation.version_id, Posting.version_id)
 _changed = and_(Posting.sent_at.is_not(None), _version != Record.version_id)

@@ -7,6 +7,7 @@ Here: the confirmed changes, in one transaction. Not here: which changes there a
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -27,12 +28,15 @@ TOLD: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What was done: so many keys by the revisions `first` to `revision`, so many records woken."""
+    """What was done: so many keys by the revisions `first` to `revision`, so many records woken;
+    `later`: more may be.
+    """
 
     keys: int
     woken: int
     first: int
     revision: int
+    later: bool = False
 
 
 def effect_of(
@@ -105,36 +109,29 @@ def _save(
     now: datetime,
     rev: int,
 ) -> Saved | Refusal:
-    first = revision = woken = 0
     why = reason.strip()
-    with session.begin_nested() as all_or_none:
-        for one in seen:
-            done = (
-                fixes.fix(
-                    session, actor, one.table, one.key, one.value, why, now, rev, since=one.since
-                )
-                if one.value
-                else fixes.remove(
-                    session, actor, one.table, one.key, why, now, rev, since=one.since
-                )
-            )
-            if isinstance(done, Refusal):
-                all_or_none.rollback()
-                return done
-            first, revision = first or done.revision, done.revision
-            woken += done.woken
-        changes = plural(len(seen), "mapping")
-        record_event(
-            session,
-            company_id=actor.company_id or 0,
-            at=now,
-            actor=actor,
-            act="mapping.uploaded",
-            body={
-                "say": f"{actor.name} saved {changes} from a workbook ({why}).",
-                "keys": [f"{one.table}: {one.key} = {one.value or 'removed'}" for one in seen],
-                "first": first,
-                "revision": revision,
-            },
-        )
-    return Saved(len(seen), woken, first, revision)
+
+    def make(one: Change) -> fixes.Fixed | Refusal:
+        table, key, since = one.table, one.key, one.since
+        if one.value:
+            return fixes.fix(session, actor, table, key, one.value, why, now, rev, since=since)
+        return fixes.remove(session, actor, table, key, why, now, rev, since=since)
+
+    made = fixes.together(session, (partial(make, one) for one in seen))
+    if isinstance(made, Refusal):
+        return made
+    changes = plural(len(seen), "mapping")
+    record_event(
+        session,
+        company_id=actor.company_id or 0,
+        at=now,
+        actor=actor,
+        act="mapping.uploaded",
+        body={
+            "say": f"{actor.name} saved {changes} from a workbook ({why}).",
+            "keys": [f"{one.table}: {one.key} = {one.value or 'removed'}" for one in seen],
+            "first": made.first,
+            "revision": made.revision,
+        },
+    )
+    return Saved(len(seen), made.woken, made.first, made.revision, made.later)

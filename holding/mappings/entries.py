@@ -1,54 +1,33 @@
-"""Reading mapping and unit entries: what is in force, what a person typed, who waits or used.
+"""Mapping and unit entries: what is in force, what a person typed, what the world is with another.
 
-Here: one entry, its value as text, the records that a key blocks and those that used it. Not here:
-changing entries (`fixes.py`), what a change would do (`preview.py`).
+Here: one entry, its value as text, and the world as it would be if one key had another value, in
+memory. Not here: whom a key reaches (key_reach.py), changing entries (`fixes.py`), what a change
+would do (`preview.py`).
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, literal, or_, select, union
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
-from holding.lifecycle.causes import begins
-from holding.lifecycle.changes import UNSENT
 from holding.refusal import Refusal
-from holding.store import bulk
-from holding.store.together import Question, Together
-from holding.tables import Cause, Hold, MappingEntry, MappingTable, Posting, PostingUse
-from holding.tables.decisions import HOLD_OPEN
+from holding.store.together import Question
+from holding.tables import MappingEntry, MappingTable
 from holding.tables.rules import ALWAYS
 from rules.facts.seeds import literal_value
-from rules.values.cause_keys import MISSING_ENTRY, CauseKey, CauseKind
-from rules.values.spelling import fold
+from rules.facts.world import Entry, Later, Table, UnitEntry, World
 
 LONGEST: Final = 200
+NOT_STORED: Final = 0  # the id of an entry that nobody has saved
 _CONVERSION: Final = re.compile(
     r"\s*([0-9]{1,15})(?:\s*/\s*([0-9]{1,15}))?\s+([A-Za-z][A-Za-z0-9_]*)\s*"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """What another value of a key can change: causes that it answers, entries whose place it takes,
-    and by their ids the records that wait for it, or are not sent yet and were made with those.
-    """
-
-    causes: tuple[Cause, ...]
-    entries: tuple[int, ...]
-    waiting: tuple[int, ...]
-    using: tuple[int, ...]
-
-    @property
-    def records(self) -> list[int]:
-        """All of them, each once, in order."""
-        return sorted({*self.waiting, *self.using})
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,145 +145,34 @@ def entries_of(session: Session, table_id: int, key: str) -> Sequence[MappingEnt
     return session.scalars(query.order_by(MappingEntry.valid_from)).all()
 
 
-def unmapped(company_id: int) -> tuple[ColumnElement[bool], ...]:
-    """The terms of causes that are a missing entry, and that something waits for."""
-    names = or_(*(begins(CauseKey(kind, "")) for kind in MISSING_ENTRY))
-    return Cause.company_id == company_id, Cause.records > 0, names
+def with_value(
+    world: World, kind: str, table: str, key: str, value: Parsed | None, since: date = ALWAYS
+) -> World:
+    """The same world, but this key has the value from a day on; None: no entry of that day."""
+    if since > ALWAYS:
+        return _with_later(world, since, "" if kind == "unit" else table, key, value)
+    if kind == "unit":
+        units = {other: unit for other, unit in world.units.items() if other != key}
+        if value is not None and value.factor is not None:
+            factor = value.factor
+            units[key] = UnitEntry(NOT_STORED, factor.numerator, factor.denominator, value.value)
+        return replace(world, units=units)
+    entries = dict(world.maps[table].entries) if table in world.maps else {}
+    entries.pop(key, None)
+    if value is not None:
+        entries[key] = Entry(NOT_STORED, value.value)
+    return replace(world, maps={**world.maps, table: Table(entries)})
 
 
-def causes_of(
-    session: Session, table: MappingTable, key: str, ruleset: Ruleset | None
-) -> tuple[Cause, ...]:
-    """The live causes that an entry for this key answers.
-
-    A map that ignores case or blanks is asked with many spellings; a conversion of a unit answers
-    also for the units that are counted in it.
-    """
-    return _standing(Together(session), [(table, key)]).answered(table, key, ruleset)
-
-
-def reach(session: Session, table: MappingTable, key: str, ruleset: Ruleset | None) -> Reach:
-    """What a change of this key can change, as things stand."""
-    (found,) = reaches(session, [(table, key)], ruleset)
-    return found
-
-
-def reaches(
-    session: Session,
-    wanted: Sequence[tuple[MappingTable, str]],
-    ruleset: Ruleset | None,
-    *,
-    beside: Together | None = None,
-) -> tuple[Reach, ...]:
-    """The same of many keys of one company, each for itself, by two statements, the first of them
-    with what is asked `beside`.
-
-    An item's own conversion takes the place of the unit's for that item, so it counts as a change
-    of the unit's.
-    """
-    if not wanted:
-        return ()
-    stands = _standing(beside or Together(session), wanted)
-    each = [(stands.answered(*one, ruleset), stands.replaced(*one)) for one in wanted]
-    waiting = select(literal(0), Hold.cause_id, Hold.record_id).where(
-        bulk.among(Hold.cause_id, sorted({cause.id for causes, _ in each for cause in causes})),
-        HOLD_OPEN,
-    )
-    using = (
-        select(literal(1), PostingUse.entry_id, Posting.record_id)
-        .join(Posting, Posting.id == PostingUse.posting_id)
-        .where(bulk.among(PostingUse.entry_id, sorted({i for _, ids in each for i in ids})), UNSENT)
-    )
-    of_cause, of_entry = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
-    for is_entry, by, record_id in session.execute(union(waiting, using)):
-        (of_entry if is_entry else of_cause)[by].add(record_id)
-    return tuple(
-        Reach(
-            causes=causes,
-            entries=entries,
-            waiting=tuple(sorted({i for one in causes for i in of_cause[one.id]})),
-            using=tuple(sorted({i for one in entries for i in of_entry[one]})),
-        )
-        for causes, entries in each
-    )
-
-
-Standing = tuple[int, str, str | None, int]  # table, key, value, id of an entry
-
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """What stands for keys: entries in force as table, key, value and id, and the live causes."""
-
-    entries: Sequence[Standing]
-    causes: Sequence[Cause]
-
-    def replaced(self, table: MappingTable, key: str) -> tuple[int, ...]:
-        """The entries whose place another value of the key takes."""
-        found = self._of(table, key)
-        unit, _, item = key.partition("|")
-        return self._of(table, unit) if table.kind == "unit" and item and not found else found
-
-    def answered(self, table: MappingTable, key: str, ruleset: Ruleset | None) -> tuple[Cause, ...]:
-        """The causes that an entry for the key answers."""
-        live = [one for one in self.causes if str(one.key).startswith(str(_begin(table)))]
-        if table.kind != "unit":
-            maps = ruleset.maps if ruleset else ()
-            words = next((one.match for one in maps if one.name == table.name), ())
-            wanted = fold(key, words)
-            return tuple(one for one in live if fold(one.key.entry, words) == wanted)
-        units, item = self._counted_in(table, key.partition("|")[0]), key.partition("|")[2]
-        return tuple(
-            cause
-            for cause in live
-            for unit, of in [cause.key.unit_and_item]
-            if unit in units and (not item or of == item)
-        )
-
-    def _of(self, table: MappingTable, key: str) -> tuple[int, ...]:
-        return tuple(i for of, name, _, i in self.entries if (of, name) == (table.id, key))
-
-    def _counted_in(self, table: MappingTable, unit: str) -> set[str]:
-        """The unit itself and every unit whose conversions lead to it."""
-        pairs = [(name, value) for of, name, value, _ in self.entries if of == table.id]
-        found = {unit}
-        while more := {key.partition("|")[0] for key, to in pairs if to in found} - found:
-            found |= more
-        return found
-
-
-def _begin(table: MappingTable) -> CauseKey:
-    """How the keys of causes begin that are a missing entry of a table."""
-    if table.kind == "unit":
-        return CauseKey(CauseKind.UNIT, "")
-    return CauseKey.mapping(table.name, "")
-
-
-def _standing(both: Together, wanted: Sequence[tuple[MappingTable, str]]) -> _Standing:
-    entries, causes = both.ask(_current(wanted)), both.ask(_live(wanted))
-    return _Standing(entries.value, causes.value)
-
-
-def _current(
-    wanted: Sequence[tuple[MappingTable, str]],
-) -> Question[Sequence[Standing]]:
-    """Of a table of units all entries, as one unit is counted in another."""
-    units = sorted({table.id for table, _ in wanted if table.kind == "unit"})
-    rows = select(MappingEntry.table_id, MappingEntry.key, MappingEntry.value, MappingEntry.id)
-    of_keys = and_(
-        bulk.among(MappingEntry.table_id, sorted({table.id for table, _ in wanted})),
-        bulk.among(MappingEntry.key, sorted({key for _, key in wanted})),
-    )
-    terms = or_(of_keys, bulk.among(MappingEntry.table_id, units)) if units else of_keys
-    query = rows.where(terms, MappingEntry.to_revision.is_(None))
-    return [tuple(row) for row in (yield query.order_by(MappingEntry.id))]
-
-
-def _live(wanted: Sequence[tuple[MappingTable, str]]) -> Question[Sequence[Cause]]:
-    begin = dict.fromkeys(_begin(table) for table, _ in wanted)
-    query = select(Cause).where(
-        Cause.company_id == wanted[0][0].company_id,
-        Cause.records > 0,
-        or_(*(begins(one) for one in begin)),
-    )
-    return list((yield query.order_by(Cause.id)).scalars())
+def _with_later(world: World, since: date, table: str, key: str, value: Parsed | None) -> World:
+    """`table` is blank for a unit."""
+    later = [one for one in world.later if (one.day, one.table, one.key) != (since, table, key)]
+    entry: Entry | UnitEntry | None = None
+    if value is not None and value.factor is not None:
+        num, den = value.factor.numerator, value.factor.denominator
+        entry = UnitEntry(NOT_STORED, num, den, value.value)
+    elif value is not None:
+        entry = Entry(NOT_STORED, value.value)
+    if entry is not None:
+        later.append(Later(since, table, key, entry))
+    return replace(world, later=tuple(sorted(later, key=lambda one: one.day)))

@@ -4,23 +4,26 @@ Here: Wanted, whether somebody changed the same entry meanwhile, and the change 
 here: who may (fixes.py), what it would do (preview.py).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
 from holding.access.people import names_of
 from holding.audit import row_seals
-from holding.audit.events import Fact, record_event, record_events
-from holding.lifecycle.changes import next_revision, wake_records
-from holding.mappings.entries import Parsed, entry_of, reach, shown
+from holding.audit.events import record_event
+from holding.lifecycle.changes import next_revision
+from holding.lifecycle.later_wakes import Told, look_first, wake_reached
+from holding.mappings.entries import Parsed, entry_of, shown
+from holding.mappings.key_reach import touched
 from holding.mappings.preview import active_program
 from holding.mappings.superseded_fixes import supersede
 from holding.refusal import Refusal
-from holding.tables import MappingEntry, MappingTable
+from holding.store import bulk
+from holding.tables import Cause, MappingEntry, MappingTable
 from holding.tables.rules import ALWAYS
 from holding.words import plural
 from rules.values.names import plain
@@ -54,7 +57,7 @@ class Wanted:
 @dataclass(frozen=True, slots=True)
 class Fixed:
     """What a change did; `before` is "" for a new entry, `value` for one that was removed, `since`
-    where it counts for all days.
+    where it counts for all days. `later`: more records may be woken than were at once.
     """
 
     table: str
@@ -64,6 +67,7 @@ class Fixed:
     revision: int
     woken: int
     since: str = ""
+    later: bool = False
 
 
 def since_words(since: date) -> str:
@@ -112,24 +116,26 @@ def change(
         now=now,
     )
     judge = active_program(session, table.company_id)
-    reached = reach(session, table, key, judge.ruleset if judge else None)
-    for cause in reached.causes:
-        cause.changed_revision = revision
+    causes, entries = touched(session, table, key, judge.ruleset if judge else None)
+    noted = update(Cause).where(bulk.among(Cause.id, [one.id for one in causes]))
+    session.execute(noted.values(changed_revision=revision))
     before, entry = _put(session, actor, wanted, reason, now, revision)
     what = f"{wanted.named} = {wanted.text}" if wanted.parsed else f"{wanted.named} removed"
     supersede(session, actor, before, entry, what, now)
-    record_ids = reached.records
-    wake_records(session, record_ids, now)
+    reached = look_first(session, table.company_id, [one.id for one in causes], entries)
     fixed = Fixed(
         table=table.name,
         key=key,
         value=wanted.text,
         before=shown(before.value, before.num, before.den) if before else "",
         revision=revision,
-        woken=len(record_ids),
+        woken=len(reached.records),
         since=str(wanted.since) if wanted.since > ALWAYS else "",
+        later=bool(reached.left),
     )
-    _say(session, fixed, wanted, actor, record_ids, reason, now, op)
+    said = _tell(session, fixed, wanted, actor, reason, now, op)
+    told = Told(said, actor.person_id, actor.name, actor.via, op)
+    wake_reached(session, table.company_id, reached, told, now)
     return fixed
 
 
@@ -164,16 +170,16 @@ def _put(
     return before, entry
 
 
-def _say(
+def _tell(
     session: Session,
     fixed: Fixed,
     wanted: Wanted,
     actor: Actor,
-    record_ids: Sequence[int],
     reason: str,
     now: datetime,
     op: str | None,
-) -> None:
+) -> dict[str, Any]:
+    """Write the event of the change; what the event of each woken record says."""
     was = f", before {fixed.before}" if fixed.before else ""
     did = f"set {wanted.named} = {fixed.value}{was}"
     if wanted.parsed is None:
@@ -188,6 +194,15 @@ def _say(
         **({"since": fixed.since} if fixed.since else {}),
     }
     company_id = wanted.table.company_id
+    say = (
+        f"{actor.name} {did} ({reason});"
+        f" {plural(fixed.woken, 'record is', 'records are')} checked again."
+    )
+    if fixed.later:
+        say = (
+            f"{actor.name} {did} ({reason});"
+            f" {plural(fixed.woken, 'record is', 'records are')} checked again, more may follow."
+        )
     record_event(
         session,
         company_id=company_id,
@@ -195,26 +210,11 @@ def _say(
         actor=actor,
         act="mapping.fixed" if wanted.parsed else "mapping.removed",
         body={
-            "say": f"{actor.name} {did} ({reason});"
-            f" {plural(fixed.woken, 'record is', 'records are')} checked again.",
+            "say": say,
             "woken": fixed.woken,
             **body,
             **row_seals.seals(session, company_id, {row_seals.ENTRY: [fixed.revision]}),
         },
         operation_id=op,
     )
-    record_events(
-        session,
-        [
-            Fact(
-                company_id=wanted.table.company_id,
-                at=now,
-                actor=actor,
-                act="record.woken",
-                record_id=record_id,
-                operation_id=op,
-                body={"say": f"Checked again because {actor.name} {did}.", **body},
-            )
-            for record_id in record_ids
-        ],
-    )
+    return {"say": f"Checked again because {actor.name} {did}.", **body}

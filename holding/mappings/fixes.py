@@ -5,7 +5,7 @@ words. Not here: entries a publish brings (`seeding.py`), the change itself (`en
 what it would do (`preview.py`, offered here as `preview`) and what could be meant (`entries.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -17,16 +17,10 @@ from holding.access.actors import Actor
 from holding.access.operations import once
 from holding.lifecycle.changes import locked_company
 from holding.mappings import keepers
-from holding.mappings.entries import (
-    causes_of,
-    entries_of,
-    read_value,
-    table_of,
-    unfit,
-    unmapped,
-)
+from holding.mappings.entries import entries_of, read_value, table_of, unfit
 from holding.mappings.entry_changes import Fixed, Wanted, change, conflict
 from holding.mappings.entry_history import NOBODY, stays, users
+from holding.mappings.key_reach import causes_of, unmapped
 from holding.mappings.preview import Preview, Stay, active_program, preview
 from holding.refusal import Refusal
 from holding.store.together import Question, answer
@@ -38,7 +32,7 @@ from holding.words import Sums, plural
 from rules.values.cause_keys import CauseKey
 
 __all__ = ["Fixed", "Missing", "Preview", "Stay", "fix", "missing", "preview"]
-__all__ += ["ALWAYS", "remove"]
+__all__ += ["ALWAYS", "remove", "together"]
 
 FIRST_DAY: Final = date(2000, 1, 1)
 A_PAGE: Final = 50
@@ -94,9 +88,12 @@ def asked_causes(
     after: tuple[int, int] | None = None,
     cause_id: int | None = None,
     most: int | None = A_PAGE + 1,
+    units: bool = True,
 ) -> Question[tuple[MissingKey, ...]]:
-    """The causes of those keys, asked with other questions."""
-    query = select(Cause).where(*unmapped(company_id)).order_by(Cause.book.desc(), Cause.id)
+    """The causes of those keys, asked with other questions; without `units` those of maps alone."""
+    columns = (Cause.id, Cause.key, Cause.label, Cause.records, Cause.book, Cause.opened_at)
+    query = select(*columns).where(*unmapped(company_id, units=units))
+    query = query.order_by(Cause.book.desc(), Cause.id)
     if cause_id is not None:
         query = query.where(Cause.id == cause_id)
     if after is not None:
@@ -104,8 +101,14 @@ def asked_causes(
         query = query.where(or_(Cause.book < book, and_(Cause.book == book, Cause.id > last)))
     return tuple(
         MissingKey(row.id, row.key, row.label, row.records, row.book, row.opened_at)
-        for row in (yield query.limit(most)).scalars()
+        for row in (yield query.limit(most))
     )
+
+
+def asked_count(company_id: int, *, units: bool = True) -> Question[int]:
+    """How many of those causes there are."""
+    found = yield select(func.count(Cause.id)).where(*unmapped(company_id, units=units))
+    return int(found.scalar_one())
 
 
 def asked_missing(
@@ -225,6 +228,36 @@ def needed(session: Session, wanted: Wanted) -> Refusal | None:
         f" {plural(held, 'record is', 'records are')} on hold until its spellings agree.",
         hint="Give it the value that the other spelling has.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What changes did that were made together: the revisions of the first and the last of them,
+    and how many records are due by them; `later`: more may be.
+    """
+
+    first: int
+    revision: int
+    woken: int
+    later: bool
+
+
+def together(
+    session: Session, changes: Iterable[Callable[[], Fixed | Refusal]]
+) -> Together | Refusal:
+    """Make these changes in their order, all or none: a refused one undoes those before it."""
+    first = revision = woken = 0
+    later = False
+    with session.begin_nested() as all_or_none:
+        for change_one in changes:
+            done = change_one()
+            if isinstance(done, Refusal):
+                all_or_none.rollback()
+                return done
+            first, revision = first or done.revision, done.revision
+            woken += done.woken
+            later = later or done.later
+    return Together(first, revision, woken, later)
 
 
 def _open(

@@ -13,8 +13,8 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.mappings.changed_world import with_value
-from holding.mappings.entries import Parsed, reaches
+from holding.mappings.entries import Parsed, with_value
+from holding.mappings.key_reach import reaches
 from holding.mappings.preview import (
     Stay,
     active_program,
@@ -47,7 +47,7 @@ class Effect:
 
     `looked_at` is smaller than `records` where there are too many to judge at once: then `ready`
     and `stays` are among those looked at. `going` waits for nothing and is not sent yet: it was
-    made with what the keys have now, and is judged again.
+    made with what the keys have now, and is judged again. `more`: there are more of both.
     """
 
     records: int
@@ -57,9 +57,15 @@ class Effect:
     ready_money: Sums
     stays: tuple[Stay, ...]
     going: int
+    more: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that waits was judged."""
+        return self.looked_at == self.records and not self.more
 
 
-NOTHING: Final = Effect(0, {}, 0, 0, {}, (), 0)
+NOTHING: Final = Effect(0, {}, 0, 0, {}, (), 0, more=False)
 
 
 class KnownMaps:
@@ -114,4 +120,5 @@ def effect(
         ready_money=added(amounts.get(record_id, {}) for record_id in ready),
         stays=stays_of(why for why in reasons.values() if why),
         going=len(using - waiting),
+        more=any(one.more for one in reached),
     )

@@ -14,14 +14,14 @@ from typing import Final
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from holding.mappings.changed_world import with_value
-from holding.mappings.entries import OfKey, Parsed, of_key, reach, read_value, shown, unfit
+from holding.mappings.entries import OfKey, Parsed, of_key, read_value, shown, unfit, with_value
+from holding.mappings.key_reach import reach
 from holding.mappings.reclassification import (
     Change,
     Contradictions,
     contradictions,
-    made_with,
     parsed_of,
+    used_by,
 )
 from holding.programs.world import fresh_now, program, world
 from holding.refusal import Refusal
@@ -57,7 +57,8 @@ class Preview:
     Of the held records that it touches (`blocked_records`) it frees some and the others stay; of
     those that are not held and not sent (`going`) it halts some. `looked_at` is smaller than both
     together where there are too many to judge at once: then all counts are among those looked at.
-    `contradicted` are documents in the books that it would have made otherwise.
+    `more`: it touches more than those that were counted. `contradicted` are documents in the books
+    that it would have made otherwise.
     """
 
     table: str
@@ -71,6 +72,7 @@ class Preview:
     freed_money: Sums
     stays: tuple[Stay, ...]
     going: int
+    more: bool
     halts: tuple[Stay, ...]
     contradicted: Contradictions
     currency: str
@@ -79,7 +81,7 @@ class Preview:
     @property
     def complete(self) -> bool:
         """Whether all that it touches was judged."""
-        return self.looked_at == self.blocked_records + self.going
+        return self.looked_at == self.blocked_records + self.going and not self.more
 
     @property
     def say(self) -> str:
@@ -123,7 +125,7 @@ def preview(
     reached = reach(session, found, key, judge.ruleset if judge else None)
     entry = standing.value.since(since)
     change = _change(standing.value, parsed, since)
-    made, touched = asked.ask(made_with(change)), asked.ask(asked_amounts(reached.records))
+    sent, touched = asked.ask(used_by(change)), asked.ask(asked_amounts(reached.records))
     held = {one for one, (is_held, _) in touched.value.items() if is_held}
     amounts = {one: money for one, (_, money) in touched.value.items()}
     looked_at = [*sorted(held), *sorted({*reached.using} - held)][:LOOKED_AT]
@@ -144,8 +146,9 @@ def preview(
         freed_money=added(amounts.get(record_id, {}) for record_id in freed),
         stays=stays_of(why for record_id, why in reasons.items() if why and record_id in held),
         going=len({*reached.using} - held),
+        more=reached.more,
         halts=stays_of(why for record_id, why in reasons.items() if why and record_id not in held),
-        contradicted=contradictions(session, change, made.value, most=LOOKED_AT),
+        contradicted=contradictions(session, change, sent.value, most=LOOKED_AT),
         currency=company.currency,
         rev=company.revision,
     )

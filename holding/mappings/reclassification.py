@@ -15,11 +15,10 @@ from typing import Any, Final
 from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session, aliased
 
-from holding.mappings.changed_world import with_value
-from holding.mappings.entries import Parsed
+from holding.lifecycle.entry_uses import END, MOST, Sent, sent_with
+from holding.mappings.entries import Parsed, with_value
 from holding.mappings.entry_history import OWN_KINDS
 from holding.programs import world as programs_world
-from holding.store import bulk
 from holding.store.together import Question, answer
 from holding.tables import (
     Connection,
@@ -28,21 +27,18 @@ from holding.tables import (
     MappingTable,
     Person,
     Posting,
-    PostingUse,
     Push,
     Record,
     Revision,
     RulesetVersion,
     Version,
 )
-from holding.tables.postings import IN_FLIGHT_STATES
 from holding.tables.rules import ALWAYS
 from holding.words import Sums, by_key
 from rules.facts.world import Facts, Subject, World
 from rules.outcomes.outcome import Document, Outcome
 from rules.values.posting_states import PostingState
 
-SENT: Final = ("posted", "reversed", *IN_FLIGHT_STATES)
 GONE: Final = "what it was checked with is no longer kept"
 
 
@@ -109,11 +105,14 @@ class Contradicted:
 
 @dataclass(frozen=True, slots=True)
 class Contradictions:
-    """Those found among so many that were looked at; `used` were made with the key."""
+    """Those found among so many that were looked at; `used` were made with the key, and older ones
+    `below` a document, if that is not None.
+    """
 
     documents: tuple[Contradicted, ...]
     looked_at: int
     used: int
+    below: int | None
 
     @property
     def money(self) -> Sums:
@@ -124,7 +123,7 @@ class Contradictions:
     @property
     def complete(self) -> bool:
         """Whether all were looked at."""
-        return self.looked_at == self.used
+        return self.looked_at == self.used and self.below is None
 
 
 def saved_change(session: Session, company_id: int, no: int) -> Saved | None:
@@ -178,33 +177,23 @@ def parsed_of(entry: MappingEntry | None) -> Parsed | None:
 
 
 def contradictions(
-    session: Session,
-    change: Change,
-    made: Sequence[int] | None = None,
-    *,
-    most: int | None = None,
+    session: Session, change: Change, sent: Sent | None = None, *, most: int | None = None
 ) -> Contradictions:
     """What the change contradicts of the documents that were made with its key, the newest first;
-    of many only the first `most` are looked at. `made`: those documents, where they are known.
+    of many only the first `most` are looked at. `sent`: those documents, where they are known.
     """
-    made = answer(session, made_with(change)) if made is None else made
-    looked = made[:most]
+    sent = answer(session, used_by(change)) if sent is None else sent
+    looked = sent.documents[:most]
     found = [one for row in _rows(session, looked) if (one := _compared(session, change, row))]
     found.sort(key=lambda one: -one.posting_id)
-    return Contradictions(tuple(found), len(looked), len(made))
+    return Contradictions(tuple(found), len(looked), len(sent.documents), sent.below)
 
 
-def made_with(change: Change) -> Question[Sequence[int]]:
-    """The documents in the books that were made with the key, the newest first."""
-    rows = yield (
-        select(Posting.id)
-        .join(PostingUse, PostingUse.posting_id == Posting.id)
-        .where(bulk.among(PostingUse.entry_id, change.entries), Posting.state.in_(SENT))
-        .where(Posting.company_id == change.company_id)
-        .distinct()
-        .order_by(Posting.id.desc())
-    )
-    return list(rows.scalars())
+def used_by(change: Change, most: int = MOST, below: int = END) -> Question[Sent]:
+    """The documents in the books that were made with the key, of the newest `most` of each entry
+    `below` a document.
+    """
+    return sent_with(change.company_id, change.entries, most, below)
 
 
 def _rows(session: Session, ids: Sequence[int]) -> Iterator[Row[Any]]:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import ACTS
 from holding.connections.master_data import RATE
-from holding.mappings.entries import unmapped
+from holding.mappings.key_reach import unmapped
 from holding.onboarding.dry_run import LastDryRun, last_dry_run
 from holding.rulesets.publication import OPEN_STATES
 from holding.store.row_objects import Columns, of

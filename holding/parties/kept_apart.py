@@ -14,8 +14,6 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor
 from holding.audit import row_seals
 from holding.audit.events import record_event
-from holding.lifecycle.changes import locked_company
-from holding.mappings import keepers
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.tables import KeptApart, Person
@@ -49,13 +47,10 @@ def keep(
     reason: str,
     now: datetime,
 ) -> Apart | Refusal:
-    """Note that two parties are not one. `number` is the hold that proposed it; a reason is needed,
-    and what was said once stays.
+    """Note that two parties are not one, for who may and has locked the company. `number` is the
+    hold that proposed it; a reason is needed, and what was said once stays.
     """
-    if refusal := keepers.refused(session, actor, ()):
-        return refusal
     company_id, (first, second) = actor.company_id or 0, sorted(pair)
-    locked_company(session, company_id)  # two who say it at one time: one of them did
     if not reason.strip():
         return Refusal(code="reason.missing", message="A refusal needs a reason.", status=422)
     if (said := said_of(session, company_id, first, second)) is not None:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import func, select
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor
 from holding.access.operations import once
 from holding.audit.events import record_event
+from holding.lifecycle.changes import locked_company
 from holding.mappings import fixes, keepers
 from holding.mappings.preview import active_program
 from holding.parties import kept_apart
@@ -73,6 +75,7 @@ class Merged:
     revision: int
     woken: int
     first: int = 0  # the revision of its first key; `revision` is that of its last
+    later: bool = False  # more records may be woken than were at once
 
 
 def proposal(
@@ -117,8 +120,13 @@ def _proposals(
     return [
         _merge_of(*of_hold[hold_id][:2], pairs[hold_id], ways, owes, keys, apart)
         for hold_id in hold_ids
-        if hold_id in pairs
+        if hold_id in pairs and all(_stands(use, keys) for use in pairs[hold_id])
     ]
+
+
+def _stands(use: Use, keys: Mapping[str, Sequence[Key]]) -> bool:
+    """Whether the party is still known so; else its record waits to be judged again."""
+    return any((one.table, one.key) == (use.table, use.key) for one in keys.get(use.value, ()))
 
 
 def _merge_of(
@@ -187,16 +195,12 @@ def accept(
     """Give every key of the one party to the other; nothing is asked of any target."""
 
     def act() -> Merged | Refusal:
-        company_id = actor.company_id or 0
-        if refusal := keepers.refused(session, actor, ()):
-            return refusal
-        merge = proposal(session, company_id, hold_id, today, turned=turned)
-        if merge is None or not merge.keys:
-            gone = "This proposal is over: the two parties agree, or it no longer holds the record."
-            return Refusal("merge.over", gone, "Look at the list again.", 409)
+        merge = _found(session, actor, hold_id, today, turned=turned)
+        if isinstance(merge, Refusal):
+            return merge
         if merge.apart is not None:
             return merge.apart.refusal
-        return _merge(session, actor, company_id, merge, reason, now, rev)
+        return _merge(session, actor, merge, reason, now, rev)
 
     asked = ("parties.merge", hold_id, reason, turned, rev)
     return once(session, actor, op, asked=asked, now=now, act=act, read=_read)
@@ -215,10 +219,9 @@ def refuse(
     """Say for good that the two parties behind a hold are not one: no hold proposes it again."""
 
     def act() -> Apart | Refusal:
-        merge = proposal(session, actor.company_id or 0, hold_id, today)
-        if merge is None:
-            gone = "This proposal is over: the two parties agree, or it no longer holds the record."
-            return Refusal("merge.over", gone, "Look at the list again.", 409)
+        merge = _found(session, actor, hold_id, today)
+        if isinstance(merge, Refusal):
+            return merge
         pair = merge.keep, merge.gone
         return kept_apart.keep(session, actor, pair, merge.number, reason, now)
 
@@ -226,47 +229,54 @@ def refuse(
     return once(session, actor, op, asked=asked, now=now, act=act, read=kept_apart.read)
 
 
+def _found(
+    session: Session, actor: Actor, hold_id: int, today: date, *, turned: bool = False
+) -> Merge | Refusal:
+    """The proposal, once whoever answers it otherwise at this moment is done."""
+    if refusal := keepers.refused(session, actor, ()):
+        return refusal
+    company_id = actor.company_id or 0
+    locked_company(session, company_id)
+    merge = proposal(session, company_id, hold_id, today, turned=turned)
+    if merge is None:
+        gone = "This proposal is over: the two parties agree, or it no longer holds the record."
+        return Refusal("merge.over", gone, "Look at the list again.", 409)
+    return merge
+
+
 def _read(stored: Mapping[str, Any]) -> Merged:
     return Merged(**stored)
 
 
 def _merge(
-    session: Session,
-    actor: Actor,
-    company_id: int,
-    merge: Merge,
-    reason: str,
-    now: datetime,
-    rev: int,
+    session: Session, actor: Actor, merge: Merge, reason: str, now: datetime, rev: int
 ) -> Merged | Refusal:
     """All keys or none."""
-    first = revision = woken = 0
-    with session.begin_nested() as all_or_none:
-        for one in merge.keys:
-            done = fixes.fix(
-                session, actor, one.table, one.key, merge.keep, reason, now, rev, since=one.since
-            )
-            if isinstance(done, Refusal):
-                all_or_none.rollback()
-                return done
-            first, revision = first or done.revision, done.revision
-            woken += done.woken
-        keys = plural(len(merge.keys), "key")
-        record_event(
-            session,
-            company_id=company_id,
-            at=now,
-            actor=actor,
-            act="party.merged",
-            body={
-                "say": f"{actor.name} merged {merge.gone} into {merge.keep}, by {keys}"
-                f" ({reason.strip()}). Nothing in an accounting system was changed.",
-                "keep": merge.keep,
-                "gone": merge.gone,
-                "keys": [f"{one.table}: {one.key}" for one in merge.keys],
-            },
-        )
-    return Merged(merge.keep, merge.gone, len(merge.keys), revision, woken, first)
+
+    def give(one: Key) -> fixes.Fixed | Refusal:
+        table, key, since = one.table, one.key, one.since
+        return fixes.fix(session, actor, table, key, merge.keep, reason, now, rev, since=since)
+
+    made = fixes.together(session, (partial(give, one) for one in merge.keys))
+    if isinstance(made, Refusal):
+        return made
+    keys = plural(len(merge.keys), "key")
+    record_event(
+        session,
+        company_id=actor.company_id or 0,
+        at=now,
+        actor=actor,
+        act="party.merged",
+        body={
+            "say": f"{actor.name} merged {merge.gone} into {merge.keep}, by {keys}"
+            f" ({reason.strip()}). Nothing in an accounting system was changed.",
+            "keep": merge.keep,
+            "gone": merge.gone,
+            "keys": [f"{one.table}: {one.key}" for one in merge.keys],
+        },
+    )
+    keep, gone, count = merge.keep, merge.gone, len(merge.keys)
+    return Merged(keep, gone, count, made.revision, made.woken, made.first, made.later)
 
 
 def _pair(outcome: Outcome, way: Agreement) -> tuple[Use, Use] | None:

@@ -299,7 +299,7 @@ def _turn_down(
             if isinstance(verdict, NotNow) and verdict.judge:
                 _have_judged(session, claim, now + rest if in_file else None, now)
             elif isinstance(verdict, NotNow):
-                put_back(session, claim, now + rest)
+                put_back(session, claim, now + (rest_of(desk) if verdict.rest else rest))
             elif isinstance(verdict, Trouble):
                 results.stopped(session, channel, claim, verdict, now)
 

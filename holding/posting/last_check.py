@@ -33,6 +33,7 @@ from holding.journal.posting_claims import (
 from holding.journal.push_rows import DRAWN, Drawn, drawn
 from holding.journal.target_holds import Trouble
 from holding.lifecycle.causes import UNSEEN
+from holding.lifecycle.later_wakes import is_marked
 from holding.programs.world import note_meaning
 from holding.store import bulk
 from holding.tables import (
@@ -93,9 +94,11 @@ class NotNow:
     """Not ours any more, or about to be judged again: no fault, and nothing to say to anybody.
 
     `judge`: the rules it was judged by are not in force any more, or cannot judge its record.
+    `rest`: a worker has to look first whether a change of a mapping has it judged again.
     """
 
     judge: bool = False
+    rest: bool = False
 
 
 Verdict = Checked | Trouble | NotNow
@@ -103,12 +106,15 @@ Verdict = Checked | Trouble | NotNow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """A claimed posting with what stands around it."""
+    """A claimed posting: is the record `quiet` and what is like it, or `marked` by a change of a
+    mapping; `held`, or its route or connection stopped; `outdated`: judged by other rules or not.
+    """
 
     posting: Posting
     standing: Any
     theirs: frozenset[str]
     quiet: bool
+    marked: bool
     held: bool
     busy: bool
     outdated: bool
@@ -155,8 +161,8 @@ def check(
 
 def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
     posting = seen.posting
-    if posting.content is None or not seen.quiet or seen.held or seen.busy:
-        return NotNow()
+    if posting.content is None or not seen.quiet or seen.held or seen.busy or seen.marked:
+        return NotNow(rest=seen.marked)
     if seen.outdated:
         return NotNow(judge=True)
     document: Document = revive(Document, posting.content)
@@ -191,9 +197,7 @@ def _verdict(channel: Channel, claim: Claim, seen: _Seen) -> Verdict:
 
 
 def _unseen(session: Session, one: Checked) -> Checked | Trouble:
-    """What may be there already, for all that the target shows, goes only when who looked there
-    says that it is not.
-    """
+    """What may be there already, unseen, goes only when who looked there says that it is not."""
     if not skipped_unseen(session, one.posting):
         return one
     words = f"{one.posting.number} was sent before without a clear answer, and was skipped then."
@@ -227,6 +231,7 @@ def _look_around(
             standing=row.standing,
             theirs=theirs[row.rules, row.Posting.route],
             quiet=bool(row.quiet),
+            marked=bool(row.marked),
             held=bool(row.held),
             busy=bool(row.busy),
             outdated=bool(row.outdated),
@@ -250,11 +255,8 @@ _ACCEPTED = exists().where(_MINE, is_word(_earlier.state, PushState.ACCEPTED))
 
 @cache
 def _surrounded(lock: bool) -> Select[Any]:
-    """Postings with: is the record quiet and what is like it, is it held or its route or its
-    connection stopped, is its family busy, was it judged by other rules or its record not at all,
-    is its number taken, here or elsewhere, what was pushed of it before. Without a lock also the
-    rows by which it is judged again for its story, which the session then has
-    (holding/programs/replay.py).
+    """Postings with what `_Seen` says of them. Without a lock also the rows by which each is judged
+    again for its story, which the session then has (holding/programs/replay.py).
     """
     other, stands, source = aliased(Posting), aliased(Push), aliased(Connection)
     quiet = and_(
@@ -290,6 +292,7 @@ def _surrounded(lock: bool) -> Select[Any]:
             RulesetVersion.edition.label("rules_edition"),
             stands.content.label("standing"),
             quiet.label("quiet"),
+            is_marked().label("marked"),
             held.label("held"),
             busy.label("busy"),
             outdated.label("outdated"),

@@ -131,13 +131,28 @@ class Compared:
             return None
 
 
+class DateUsed(StrEnum):
+    """By which of its dates a document counts: the one that it has in the books, the one that the
+    source gives its record, or the day on which the target took it.
+    """
+
+    DOCUMENT = "document"
+    RECORD = "record"
+    POSTED = "posted"
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Which documents: of these days, both included; with a status of their records, or any."""
+    """Which documents: of these days, both included, by which date; their records with a status, of
+    a source by its name, and sold through a channel. A blank word lets any through.
+    """
 
     first: date
     last: date
     status: str = ""
+    by: DateUsed = DateUsed.DOCUMENT
+    source: str = ""
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)

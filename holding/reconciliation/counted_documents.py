@@ -15,7 +15,14 @@ from sqlalchemy import CTE, ColumnElement, and_, case, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from holding.reconciliation.compared_documents import Agreeing, Compared, Span, Unseen
-from holding.reconciliation.document_sides import COMPARED, agrees, in_parts, named, of_span
+from holding.reconciliation.document_sides import (
+    agrees,
+    compared,
+    day_in,
+    in_parts,
+    named,
+    of_span,
+)
 from holding.store.together import Question, Together
 from holding.tables import Posting, Reading, Record
 from rules.values.posting_states import PostingState
@@ -23,16 +30,17 @@ from rules.values.posting_states import PostingState
 _unseen = case((Posting.reading_id.is_(None), 1), else_=0)
 _code = case((Posting.currency != "", Posting.currency), else_=Record.currency)
 _own = or_(Posting.reverses_id.is_not(None), _code != Record.currency, in_parts)
-_said = case((_own, Posting.amount), else_=Record.amount)
+_said = case(  # where both are equal, none asks for other documents
+    (Posting.amount == Record.amount, Posting.amount), (_own, Posting.amount), else_=Record.amount
+)
 _stands = and_(
     Posting.posted_push_id.is_not(None),
     or_(Posting.state != PostingState.REVERSED, Posting.action != "void"),
 )
-_MARKED = select(
+_MARKED = (
     Posting.id,
     Posting.connection_id.label("target_id"),
     Posting.doc_type,
-    Posting.doc_date.label("day"),
     Record.status,
     Posting.currency,
     Posting.amount,
@@ -43,6 +51,7 @@ _MARKED = select(
     _stands.label("stands"),
     Posting.state,
 )
+"""What is asked of each document beside its day."""
 Days = Collection[date] | None
 """Of which days each document is wanted that does not agree; None: of all."""
 
@@ -61,7 +70,8 @@ class Documents:
 
 def of_days(session: Session, company_id: int, span: Span, each: Days = None) -> Documents:
     """The documents of these days."""
-    marked = of_span(_MARKED, company_id, span).cte("marked")
+    day = day_in(session, company_id, span).label("day")
+    marked = of_span(session, select(day, *_MARKED), company_id, span).cte("marked")
     together = Together(session)
     agreeing = together.ask(_agreeing(marked))
     unseen = together.ask(_not_seen(marked, each))
@@ -121,13 +131,14 @@ def _is_counted(marked: CTE, each: Collection[date]) -> ColumnElement[bool]:
 
 def _differing(marked: CTE, each: Days) -> Question[tuple[Compared, ...]]:
     wanted = true() if each is None else ~_is_counted(marked, each)
+    columns = compared(marked.c.day)
     query = (
-        COMPARED.select()
+        columns.select()
         .select_from(marked)
         .join(Posting, Posting.id == marked.c.id)
         .join(Record, Record.id == Posting.record_id)
         .outerjoin(Reading, Reading.id == Posting.reading_id)
         .where(marked.c.agrees == 0, wanted)
     )
-    found = COMPARED.each((yield named(query)))  # sorted here: SQLite would go through them all
+    found = columns.each((yield named(query)))  # sorted here: SQLite would go through them all
     return tuple(sorted(found, key=lambda one: one.posting_id))

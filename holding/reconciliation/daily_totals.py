@@ -8,7 +8,7 @@ for with different filters nothing is subtracted.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TypeVar
 
@@ -111,12 +111,14 @@ class Kind:
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Both sides of all kinds, under one filter or two. `statuses`: those that the records of the
-    source side have, whatever the filter says. `undocumented`: records without a document yet.
+    source side have, whatever the filter says; `channels`: those that the newest records name.
+    `undocumented`: records without a document yet.
     """
 
     sides: Sides
     kinds: tuple[Kind, ...]
     statuses: tuple[str, ...]
+    channels: tuple[str, ...]
     undocumented: tuple[tuple[str, int, int], ...]
 
     def kind(self, target: str, doc_type: str) -> Kind | None:
@@ -168,6 +170,7 @@ def compare(
         sides=sides,
         kinds=tuple(_kind(place, sides, mine, theirs) for place in places),
         statuses=tuple(sorted(word for word in words if word)),
+        channels=document_sides.channels(session, company_id),
         undocumented=document_sides.without_document(session, company_id, sides.source),
     )
 
@@ -175,7 +178,7 @@ def compare(
 def _read(
     session: Session, company_id: int, span: Span, targets: Mapping[int, str], each: Days
 ) -> _Side:
-    found = counted_documents.of_days(session, company_id, Span(span.first, span.last), each)
+    found = counted_documents.of_days(session, company_id, replace(span, status=""), each)
     return _Side(
         counted=found.agreeing,
         unseen=found.unseen,

@@ -4,19 +4,25 @@ Here: the columns, those that agree one by one, what people let stand, records w
 Not here: counting them (counted_documents.py), why one differs (compared_documents.py).
 """
 
-from collections.abc import Collection, Sequence
-from datetime import date
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     ColumnElement,
+    Date,
     Select,
+    Text,
     and_,
     case,
     exists,
     func,
+    literal,
     select,
     true,
+    type_coerce,
     union_all,
 )
 from sqlalchemy.orm import Session, aliased
@@ -24,6 +30,7 @@ from sqlalchemy.orm import Session, aliased
 from connectors import registry
 from holding.reconciliation.compared_documents import (
     Compared,
+    DateUsed,
     Span,
     Standing,
     standing_of,
@@ -31,14 +38,20 @@ from holding.reconciliation.compared_documents import (
 from holding.records import accepted_differences
 from holding.store import bulk
 from holding.store.row_objects import Columns, known, of
-from holding.tables import Connection, Posting, Reading, Record, Release, Version
+from holding.tables import Company, Connection, Posting, Reading, Record, Release, Version
+from holding.tables.records import FINAL_STATES
 from holding.tables.row_states import RecordState
+from rules.values.canonical import dumps
 from rules.values.posting_states import PostingState
 
 LATER_CHANGES = ("STL03", "TGT07")
 """The findings whose release lets stand what the target shows otherwise than it was posted."""
 DOCUMENTS = sorted({document.name for document in registry.schemas()[0]})
 """All document types: the index of days is asked for each by its name."""
+CHANNEL: Final = "channel"
+"""The field in which sources say where something was sold, or how it was paid."""
+CHANNELS_FROM: Final = 100
+"""So many records, the newest, say which channels there are."""
 
 _source, _target = aliased(Connection, name="source"), aliased(Connection, name="target")
 _other = aliased(Posting, name="other")
@@ -47,53 +60,51 @@ in_parts: ColumnElement[bool] = exists().where(
     _other.route == Posting.route,
     _other.seq != Posting.seq,
 )
-COMPARED = Columns(
-    Compared(
-        posting_id=of(Posting.id),
-        record_id=of(Posting.record_id),
-        record=of(Record.number),
-        source=of(_source.name),
-        kind=of(Record.type),
-        external_id=of(Record.external_id),
-        status=of(Record.status),
-        record_state=of(Record.state),
-        record_amount=of(Record.amount),
-        record_currency=of(Record.currency),
-        newest=of(Record.version_id),
-        target_id=of(Posting.connection_id),
-        target=of(_target.name),
-        connector=of(_target.connector),
-        doc_type=of(Posting.doc_type),
-        number=of(Posting.number),
-        route=of(Posting.route),
-        seq=of(Posting.seq),
-        day=known(Posting.doc_date),
-        state=of(Posting.state),
-        action=of(Posting.action),
-        version_id=of(Posting.version_id),
-        amount=of(Posting.amount),
-        currency=of(Posting.currency),
-        posted_push_id=of(Posting.posted_push_id),
-        reverses_id=of(Posting.reverses_id),
-        in_parts=of(in_parts.label("in_parts")),
-        seen_at=of(Posting.read_at),
-        seen=of(Reading.body),
-    ),
-    {
-        "record": "record.number",
-        "source": "source.name",
-        "kind": "record.type",
-        "newest": "record.version_id",
-        "target_id": "posting.connection_id",
-        "target": "target.name",
-        "connector": "target.connector",
-        "day": "posting.doc_date",
-        "seen_at": "posting.read_at",
-        "seen": "reading.body",
-    },
+_COLUMNS = Compared(
+    posting_id=of(Posting.id),
+    record_id=of(Posting.record_id),
+    record=of(Record.number),
+    source=of(_source.name),
+    kind=of(Record.type),
+    external_id=of(Record.external_id),
+    status=of(Record.status),
+    record_state=of(Record.state),
+    record_amount=of(Record.amount),
+    record_currency=of(Record.currency),
+    newest=of(Record.version_id),
+    target_id=of(Posting.connection_id),
+    target=of(_target.name),
+    connector=of(_target.connector),
+    doc_type=of(Posting.doc_type),
+    number=of(Posting.number),
+    route=of(Posting.route),
+    seq=of(Posting.seq),
+    day=known(Posting.doc_date),  # of which date it is depends on what is asked for
+    state=of(Posting.state),
+    action=of(Posting.action),
+    version_id=of(Posting.version_id),
+    amount=of(Posting.amount),
+    currency=of(Posting.currency),
+    posted_push_id=of(Posting.posted_push_id),
+    reverses_id=of(Posting.reverses_id),
+    in_parts=of(in_parts.label("in_parts")),
+    seen_at=of(Posting.read_at),
+    seen=of(Reading.body),
 )
+_RENAMED = {
+    "record": "record.number",
+    "source": "source.name",
+    "kind": "record.type",
+    "newest": "record.version_id",
+    "target_id": "posting.connection_id",
+    "target": "target.name",
+    "connector": "target.connector",
+    "seen_at": "posting.read_at",
+    "seen": "reading.body",
+}
 
 _AGREES = and_(
+    Posting.reading_id.is_not(None),  # first: of what nobody read back no other document is asked
     Posting.state == PostingState.POSTED,
     Record.state == RecordState.POSTED,
     Reading.same,
@@ -115,18 +126,39 @@ def a_page(
     after: int = 0,
     most: int = 50,
 ) -> tuple[Compared, ...]:
-    """Documents that agree of one target and kind, behind the one of this id."""
+    """Documents that agree of one target, kind and day, the first of the span, behind the one of
+    this id.
+    """
     target_id, doc_type = place
-    query = named(of_span(COMPARED.select(), company_id, span)).where(
+    one_day = replace(span, last=span.first)
+    columns = compared(literal(span.first, Date).label("day"))
+    query = named(of_span(session, columns.select(), company_id, one_day)).where(
         agrees == 1,
         Posting.connection_id == target_id,
         Posting.doc_type == doc_type,
         Posting.id > after,
     )
-    return COMPARED.each(session.execute(query.order_by(Posting.id).limit(most)))
+    return columns.each(session.execute(query.order_by(Posting.id).limit(most)))
 
 
-def of_span(query: Select[Any], company_id: int, span: Span) -> Select[Any]:
+def compared(day: ColumnElement[Any]) -> Columns[Compared]:
+    """What is read of a document; `day`: what says by which of its days it counts."""
+    return Columns(replace(_COLUMNS, day=of(day)), _RENAMED)
+
+
+def day_in(session: Session, company_id: int, span: Span) -> ColumnElement[Any]:
+    """The day by which a document of this span counts: a column, or of a moment its day in the zone
+    of the company.
+    """
+    if span.by is not DateUsed.POSTED:
+        return (Posting if span.by is DateUsed.DOCUMENT else Record).doc_date.expression
+    spans = _midnights(session, company_id, span)
+    during = [(and_(Posting.posted_at >= begin, Posting.posted_at < end), literal(day, Date))
+              for day, begin, end in spans]  # fmt: skip
+    return case(*during)
+
+
+def of_span(session: Session, query: Select[Any], company_id: int, span: Span) -> Select[Any]:
     """Postings of the days, asked of the index of days target by target and kind by kind."""
     targets = select(Connection.id).where(
         Connection.company_id == company_id, Connection.side == "target"
@@ -137,13 +169,69 @@ def of_span(query: Select[Any], company_id: int, span: Span) -> Select[Any]:
         .outerjoin(Reading, Reading.id == Posting.reading_id)
         .where(Posting.company_id == company_id, Posting.connection_id.in_(targets))
         .where(Posting.doc_type.in_(DOCUMENTS))
-        .where(Posting.doc_date.between(span.first, span.last))
-        .where(Record.status == span.status if span.status else true())
+        .where(*_during(session, company_id, span), *_of_records(company_id, span))
     )
 
 
+def _during(session: Session, company_id: int, span: Span) -> Iterator[ColumnElement[bool]]:
+    """Of these days, by the date that counts."""
+    if span.by is DateUsed.POSTED:
+        days = list(_midnights(session, company_id, span))
+        yield Posting.posted_at >= days[0][1]
+        yield Posting.posted_at < days[-1][2]
+    elif span.by is DateUsed.RECORD:
+        yield Record.company_id == company_id  # so that its index of days is asked
+        yield Record.doc_date.between(span.first, span.last)
+    else:
+        yield Posting.doc_date.between(span.first, span.last)
+
+
+def _midnights(
+    session: Session, company_id: int, span: Span
+) -> Iterator[tuple[date, datetime, datetime]]:
+    """Each day of a span with the moments at which it begins and ends where the company is."""
+    zone = ZoneInfo(session.get_one(Company, company_id).zone)
+    for n in range((span.last - span.first).days + 1):
+        day = span.first + timedelta(days=n)
+        begin, end = (datetime.combine(one, time.min, zone) for one in (day, day + timedelta(1)))
+        yield day, begin, end
+
+
+def _of_records(company_id: int, span: Span) -> Iterator[ColumnElement[bool]]:
+    """With the status, the source and the channel that are asked for."""
+    if span.status:
+        yield Record.status == span.status
+    if span.source:
+        yield Record.source_id.in_(
+            select(Connection.id).where(
+                Connection.company_id == company_id,
+                Connection.side == "source",
+                Connection.name == span.source,
+            )
+        )
+    if span.channel:
+        # the text of its newest content without the channel is another: unlike LIKE, `replace`
+        # tells small letters from large ones in both databases
+        body = type_coerce(Version.body, Text)
+        told = dumps({CHANNEL: span.channel})[1:-1]
+        yield exists().where(Version.id == Record.version_id, func.replace(body, told, "") != body)
+
+
+def channels(session: Session, company_id: int) -> tuple[str, ...]:
+    """The channels that the newest records name."""
+    newest = (
+        select(Record.version_id)
+        .where(Record.company_id == company_id)
+        .order_by(Record.seen_at.desc(), Record.id.desc())
+        .limit(CHANNELS_FROM)
+    )
+    bodies = session.scalars(select(Version.body).where(Version.id.in_(newest)))
+    told = {body.get(CHANNEL) for body in bodies if body}
+    return tuple(sorted(one for one in told if isinstance(one, str) and one))
+
+
 def named(query: Select[Any]) -> Select[Any]:
-    """A query of `COMPARED` with the names of source and target."""
+    """A query of what is compared with the names of source and target."""
     return query.join(_source, _source.id == Record.source_id).join(
         _target, _target.id == Posting.connection_id
     )
@@ -182,14 +270,15 @@ def _released(session: Session, rows: Collection[Compared]) -> set[int]:
 def without_document(
     session: Session, company_id: int, span: Span
 ) -> tuple[tuple[str, int, int], ...]:
-    """Records of the days of which nobody knows a document with a day yet: (currency, count, minor
-    units); those without a day are in no span and counted with it.
+    """Records of the days of which no document is in the sum of any day yet: (currency, count,
+    minor units); those without a day are in no span and counted with it.
     """
-    made = exists().where(_other.record_id == Record.id, _other.doc_date.is_not(None))
+    made = exists().where(_other.record_id == Record.id, _MADE[span.by])
+    states = _NOT_POSTED if span.by is DateUsed.POSTED else _OPEN_STATES
     open_ones = (
         select(Record.currency, Record.amount)
-        .where(Record.company_id == company_id, Record.state.in_(_OPEN_STATES), ~made)
-        .where(Record.status == span.status if span.status else true())
+        .where(Record.company_id == company_id, Record.state.in_(states), ~made)
+        .where(*_of_records(company_id, span))
     )
     # each by the index of days: for both in one term SQLite reads every record of the company
     each = union_all(
@@ -205,21 +294,22 @@ def without_document(
 
 
 _OPEN_STATES = (RecordState.RECEIVED, RecordState.HELD, RecordState.WAITING, RecordState.FAILED)
+_MADE = {
+    DateUsed.DOCUMENT: _other.doc_date.is_not(None),
+    DateUsed.RECORD: true(),
+    DateUsed.POSTED: _other.posted_at.is_not(None),
+}
+"""When a document of a record is in the sums of some day."""
+_NOT_POSTED = tuple(state for state in RecordState if state not in FINAL_STATES)
 
 
 def newest_day(session: Session, company_id: int) -> date | None:
     """The last day of which there is a document."""
-    mine = Posting.company_id == company_id
+    ours, targets = Connection.company_id == company_id, Connection.side == "target"
+    mine, documents = Posting.company_id == company_id, Posting.doc_type.in_(DOCUMENTS)
+    newest = select(func.max(Posting.doc_date)).where(mine, documents)
     days = [
-        session.scalar(
-            select(func.max(Posting.doc_date)).where(
-                mine, Posting.connection_id == target_id, Posting.doc_type.in_(DOCUMENTS)
-            )
-        )
-        for target_id in session.scalars(
-            select(Connection.id).where(
-                Connection.company_id == company_id, Connection.side == "target"
-            )
-        ).all()
+        session.scalar(newest.where(Posting.connection_id == target_id))
+        for target_id in session.scalars(select(Connection.id).where(ours, targets)).all()
     ]
     return max((day for day in days if day is not None), default=None)

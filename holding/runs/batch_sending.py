@@ -11,7 +11,7 @@ ready, or in anybody's hands, any more. It waits an hour for those that are trie
 longer is sent on its own when it is due.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, selec
 from sqlalchemy.orm import Session
 
 from connectors.transport import fault_points
+from holding.access import operations
 from holding.connections import limits
 from holding.connections.channel import Channel, Desk
 from holding.journal import import_rows, run_counts
@@ -156,14 +157,34 @@ def _next_ones(
     most = channel.target.file_limits.documents
     urgent = limits.MOST_URGENT if limits.short(session, channel, now) else (Posting.id,)
     query = (
-        select(Posting.id, Posting.crashes)
+        select(Posting.id, Posting.crashes, Posting.record_id)
         .where(_left(run), or_(Posting.due_at.is_(None), Posting.due_at <= now))
         .order_by(Posting.crashes, *urgent)
         .limit(most + 1)
     )
     found = session.execute(query).all()
-    ids = of_one_file(session, channel, parted(found, most))
-    return ids, len(ids) < len(found)
+    early = _put_off(session, {row.id: row.record_id for row in found}, now)
+    going = [(row.id, row.crashes) for row in found if row.id not in early]
+    ids = of_one_file(session, channel, parted(going, most))
+    return ids, len(ids) < len(going)
+
+
+def _put_off(session: Session, records: Mapping[int, int], now: datetime) -> frozenset[int]:
+    """Those of these postings (posting id -> record id) that somebody let go, while the run was
+    under way, by what can still be undone: they go when that time is over.
+    """
+    until = operations.until(session, {*records.values()})
+    early = {key: until[one] for key, one in records.items() if until.get(one, now) > now}
+    for key, moment in early.items():
+        session.execute(_WAITS_FOR_UNDO.where(Posting.id == key).values(due_at=moment))
+    return frozenset(early)
+
+
+_WAITS_FOR_UNDO = (
+    update(Posting)
+    .where(Posting.state == PostingState.READY, Posting.lease_until.is_(None))
+    .execution_options(synchronize_session=False)
+)
 
 
 def of_one_file(session: Session, channel: Channel, ids: list[int]) -> list[int]:

@@ -1,24 +1,29 @@
 """A copy of the database: when somebody asks, and before its schema changes.
 
-Here: the copy, and where it lies. Not here: the change (migrate.py), putting a copy back
-(restore.py).
+Here: the copy, where it lies, and the note that it was made. Not here: the change (migrate.py),
+putting a copy back (restore.py).
 """
 
 import os
+import platform
 import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from holding.refusal import Refusal
 from holding.runtime.schema_version import VERSION, version_of
 from holding.store.database import Database
+from holding.store.row_objects import Columns, of
+from holding.tables import Backup
 
 FOLDER: Final = "backups"
 BY_HAND: Final = "Make a copy by other means, then run `clearpost migrate`, which makes none."
@@ -65,6 +70,62 @@ def take(url: str, path: Path) -> Refusal | None:
         path.unlink()
         return Refusal("DBS05", f"The database could not be copied: {problem}", "", 503)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """The note of a backup: when it was made, on which machine, in which file, what it is."""
+
+    at: datetime
+    host: str
+    file: str
+    sha256: str
+    bytes: int
+
+    def is_old(self, now: datetime, hours: float) -> bool:
+        """Whether it was made more than so many hours ago."""
+        return now - self.at > timedelta(hours=hours)
+
+
+_NOTED = Columns(
+    Noted(
+        at=of(Backup.at),
+        host=of(Backup.host),
+        file=of(Backup.file),
+        sha256=of(Backup.sha256),
+        bytes=of(Backup.bytes),
+    )
+)
+_NEWEST = _NOTED.select().order_by(Backup.id.desc()).limit(1)
+
+
+def note(url: str, path: Path, sha256: str, now: datetime) -> bool:
+    """Note in the database that this copy of it was made; False where that is not possible, as in
+    one whose schema is another.
+    """
+    if _version(url) != VERSION:
+        return False
+    database = Database(url)
+    row = Backup(
+        at=now,
+        host=platform.node(),
+        file=str(path.resolve()),
+        sha256=sha256,
+        bytes=path.stat().st_size,
+    )
+    try:
+        with database.write() as session:
+            session.add(row)
+    except SQLAlchemyError:
+        return False
+    finally:
+        database.close()
+    return True
+
+
+def newest(session: Session) -> Noted | None:
+    """The last backup that was noted here."""
+    return _NOTED.first(session.execute(_NEWEST))
 
 
 def _version(url: str) -> str | None:

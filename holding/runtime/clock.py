@@ -3,10 +3,10 @@
 Here: the newest moment that a sweep has written down, how far the clock fell behind it, and the
 moments that are moved with it. Not here: what becomes due at a moment.
 
-Due times, leases and pauses are delays, counted from a moment of the clock as it was: they are
-moved back with it; a duty's lease (holding/store/leases.py) looks after itself. A record whose
-rules named a moment of the calendar is only judged once more. Calendars themselves (daily runs,
-deputies, reminders, sessions) keep their moments.
+Due times, leases, pauses and the time to undo are delays, counted from a moment of the clock as it
+was: they are moved back with it; a duty's lease (holding/store/leases.py) looks after itself. A
+record whose rules named a moment of the calendar is only judged once more. Calendars themselves
+(daily runs, deputies, reminders, sessions) keep their moments.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -25,6 +25,7 @@ from holding.tables import (
     ClockMark,
     Company,
     Event,
+    Operation,
     Posting,
     Pull,
     Record,
@@ -95,6 +96,7 @@ MOVED: dict[type[Any], tuple[str, ...]] = {
     Snapshot: ("due_at",),
     Pull: ("due_at", "lease_until"),
     Throttle: ("open_until", "filled_at", "opened_at"),
+    Operation: ("undo_until",),
 }
 """Moments that are a delay after some present moment."""
 

@@ -46,6 +46,7 @@ class Settings:
     metrics_token: str | None = None
     trusted_proxy: str | None = None
     keep_years: int = 7
+    backup_hours: float = 26
 
     @property
     def embedded(self) -> bool:
@@ -82,6 +83,7 @@ class Settings:
             answer_seconds=_number(found, "CLEARPOST_ANSWER_SECONDS", 40),
             check_seconds=_number(found, "CLEARPOST_CHECK_SECONDS", 10),
             body_days=_number(found, "CLEARPOST_BODY_DAYS", 30),
+            backup_hours=_number(found, "CLEARPOST_BACKUP_HOURS", 26),
             keep_years=max(1, int(_number(found, "CLEARPOST_KEEP_YEARS", 7))),
             item_minutes=max(1.0, _number(found, "CLEARPOST_ITEM_MINUTES", 60)),
             workers=int(_number(found, "CLEARPOST_WORKERS", 1)),

@@ -28,6 +28,21 @@ class Used:
     company: str
 
 
+def compare(session: Session, token: str, password: str, now: datetime) -> sessions.Compared:
+    """What using a link finds about the password of somebody who signs in by it (as
+    `sessions.compare`); nothing, where there is nobody to sign in.
+    """
+    found = living(session, token, now)
+    if isinstance(found, Refusal) or not _enters(session, found):
+        return sessions.NOT_COMPARED
+    return sessions.compare(session, found.email, password, now)
+
+
+def _enters(session: Session, link: AccessLink) -> bool:
+    """Whether the link is for somebody who has a password, and signs in with it."""
+    return link.kind == JOIN and works_somewhere(session, link.email)
+
+
 def use(
     session: Session,
     token: str,
@@ -36,14 +51,17 @@ def use(
     password: str,
     now: datetime,
     device: sessions.Device = sessions.NO_DEVICE,
+    compared: sessions.Compared = sessions.NOT_COMPARED,
 ) -> Used | Refusal:
-    """Join the company, or set the new password; then signed in. Commit also after a refusal."""
+    """Join the company, or set the new password; then signed in. Commit also after a refusal.
+
+    `compared`: what `compare` found.
+    """
     found = living(session, token, now, lock=True)
     if isinstance(found, Refusal):
         return found
-    known = found.kind == JOIN and works_somewhere(session, found.email)
-    if known:
-        signed = sessions.sign_in(session, found.email, password, now, device)
+    if _enters(session, found):
+        signed = sessions.sign_in(session, found.email, password, now, device, compared)
     else:
         signed = _with_new_password(session, found, name, password, now, device)
     if isinstance(signed, Refusal):

@@ -130,11 +130,13 @@ def change_password(
     wanted: str,
     now: datetime,
     device: sessions.Device,
+    compared: sessions.Compared = sessions.NOT_COMPARED,
 ) -> str | Refusal:
     """A new password; every session and every token of the person ends, and a new session here
     begins: its token.
 
     Who does not know the present one is refused, and counted as at signing in: commit also then.
+    `compared`: what `sessions.compare` found about it.
     """
     if len(wanted) < MIN_PASSWORD:
         words = (
@@ -146,7 +148,7 @@ def change_password(
         words = "The new password is the same as the current one."
         return Refusal("person.password", words, "Choose another.", 422)
     person = session.get_one(Person, person_id)
-    proved = sessions.sign_in(session, person.email, present, now, device)
+    proved = sessions.sign_in(session, person.email, present, now, device, compared)
     if isinstance(proved, Refusal):
         if proved.code == "signin.throttled":
             return proved

@@ -48,6 +48,7 @@ FIGURES: Final = {
     },
     "hold": {
         "ix_hold_age": "100000 100000 5000 1 1 1 1 1",
+        "ix_hold_rule": "100000 100000 2000 20 1",
         "ix_hold_answer": "100000 100000 5000",
         "ix_hold_book": "100000 100000 900 1",
         "ix_hold_cause": "100000 50 20 1",

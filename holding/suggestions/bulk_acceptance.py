@@ -8,6 +8,7 @@ it (holding/mappings/fixes.py).
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -39,12 +40,15 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What was done: so many keys by the revisions `first` to `revision`, so many records woken."""
+    """What was done: so many keys by the revisions `first` to `revision`, so many records woken;
+    `later`: more may be.
+    """
 
     keys: int
     woken: int
     first: int
     revision: int
+    later: bool = False
 
 
 def bulk_preview(
@@ -141,29 +145,27 @@ def _save(
     rev: int,
     since: date,
 ) -> Accepted | Refusal:
-    first = revision = woken = 0
     matches = plural(len(picked), "exact match", "exact matches")
-    with session.begin_nested() as all_or_none:
-        for one in picked:
-            table, key = one.row.table, one.row.key
-            why = f"{reason.strip()} ({', '.join(one.reasons)})"
-            done = fixes.fix(session, actor, table, key, one.value, why, now, rev, since=since)
-            if isinstance(done, Refusal):
-                all_or_none.rollback()
-                return done
-            first, revision = first or done.revision, done.revision
-            woken += done.woken
-        record_event(
-            session,
-            company_id=actor.company_id or 0,
-            at=now,
-            actor=actor,
-            act="mapping.accepted",
-            body={
-                "say": f"{actor.name} accepted {matches} together ({reason.strip()}).",
-                "keys": [f"{one.row.table}: {one.row.key} = {one.value}" for one in picked],
-                "first": first,
-                "revision": revision,
-            },
-        )
-    return Accepted(len(picked), woken, first, revision)
+
+    def make(one: Match) -> fixes.Fixed | Refusal:
+        table, key = one.row.table, one.row.key
+        why = f"{reason.strip()} ({', '.join(one.reasons)})"
+        return fixes.fix(session, actor, table, key, one.value, why, now, rev, since=since)
+
+    made = fixes.together(session, (partial(make, one) for one in picked))
+    if isinstance(made, Refusal):
+        return made
+    record_event(
+        session,
+        company_id=actor.company_id or 0,
+        at=now,
+        actor=actor,
+        act="mapping.accepted",
+        body={
+            "say": f"{actor.name} accepted {matches} together ({reason.strip()}).",
+            "keys": [f"{one.row.table}: {one.row.key} = {one.value}" for one in picked],
+            "first": made.first,
+            "revision": made.revision,
+        },
+    )
+    return Accepted(len(picked), made.woken, made.first, made.revision, made.later)

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from grammar.text.look_alikes import mistaken, skeleton
 from holding.code_lists import file_codes
 from holding.code_lists.file_codes import Identity
-from holding.mappings.fixes import Missing, asked_causes, asked_missing
+from holding.mappings.fixes import Missing, asked_causes, asked_count, asked_missing
 from holding.mappings.many_changes import KnownMaps, asked_maps
 from holding.mappings.mapping_lists import Suggestion
 from holding.mappings.preview import active_program
@@ -37,7 +37,6 @@ from holding.suggestions.match_evidence import (
 )
 from holding.tables import MappingEntry, MappingTable, SnapshotItem
 from holding.tables.row_states import ListKind
-from rules.values.cause_keys import UNITS
 from rules.values.spelling import match_key
 
 MOST: Final = 50
@@ -83,12 +82,12 @@ def exact_matches(session: Session, company_id: int, *, beside: Together | None 
     """
     asked, judge = beside or Together(session), active_program(session, company_id)
     rules = judge.ruleset if judge else None
-    causes = asked.ask(asked_causes(company_id, most=None))
+    causes = asked.ask(asked_causes(company_id, most=MOST, units=False))
+    count = asked.ask(asked_count(company_id, units=False))
     lists_of, tables = choices.asked_lists(asked, company_id), asked.ask(asked_maps(company_id))
-    every = [one for one in causes.value if one.key.table != UNITS]
-    names = dict.fromkeys(one.key.table or "" for one in every[:MOST])
+    names = dict.fromkeys(one.key.table or "" for one in causes.value)
     lists = lists_of()
-    found = asked.ask(asked_missing(session, company_id, every[:MOST]))
+    found = asked.ask(asked_missing(session, company_id, causes.value))
     rows = found.value
     told = {name: lists.purpose(rules, name) for name in names}
     parties = {name for name, one in told.items() if one.of_parties}
@@ -110,7 +109,7 @@ def exact_matches(session: Session, company_id: int, *, beside: Together | None 
     return Matches(
         exact=tuple(one for one in each if isinstance(one, Match)),
         left=tuple(one for one in each if isinstance(one, LeftOut)),
-        more=len(every) - len(rows),
+        more=count.value - len(rows),
         maps=KnownMaps(tables.value),
     )
 

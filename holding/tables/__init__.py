@@ -35,7 +35,7 @@ from holding.tables.decisions import (
     Release,
     Retry,
 )
-from holding.tables.import_files import ImportFile
+from holding.tables.import_files import Backup, ImportFile
 from holding.tables.master_lists import ListedCode, ListFile, ListPart, ListReading
 from holding.tables.postings import (
     Attempt,
@@ -64,7 +64,14 @@ from holding.tables.rules import (
     StoryForm,
 )
 from holding.tables.signals import Escalation, Notice, Recipient, Signal
-from holding.tables.tallies import HoldTally, SavedView, TalliedRecord, TallyMark, UseMark
+from holding.tables.tallies import (
+    HoldTally,
+    SavedView,
+    TalliedRecord,
+    TallyMark,
+    UseMark,
+    WakeMark,
+)
 from holding.tables.targets import (
     AuthorizationRequest,
     Connection,
@@ -89,6 +96,7 @@ __all__ = [
     "Backtest",
     "BacktestResult",
     "BacktestRun",
+    "Backup",
     "Base",
     "Cause",
     "Change",
@@ -164,4 +172,5 @@ __all__ = [
     "Upload",
     "UseMark",
     "Version",
+    "WakeMark",
 ]

@@ -97,6 +97,7 @@ class Hold(Base):
         Index("ix_hold_record", "record_id"),
         partial("ix_hold_cause", "cause_id", "opened_at", "id", where=OPEN),
         partial("ix_hold_listed", "cause_id", "id", where=OPEN),
+        partial("ix_hold_rule", "company_id", "rule", "opened_at", "id", where=OPEN),
         partial("ix_hold_age", "company_id", "opened_at", "id", *LOOKED_IN, where=OPEN),
         partial("ix_hold_answer", "company_id", "answer_by", where=OPEN),
         partial("ix_hold_waits", "company_id", "record_id", where=OPEN),

@@ -1,7 +1,8 @@
-"""Files that people carry to a target.
+"""Files that people carry to a target, and copies of the database that they keep.
 
-Here: the table. Not here: its bytes, which are those of a call (postings.py), and who may do what
-with it (holding/import_files).
+Here: the tables. Not here: the bytes, which are those of a call (postings.py), or lie where the
+copy was put; who may do what with a file (holding/import_files), making a copy
+(holding/runtime/backup.py).
 """
 
 from datetime import datetime
@@ -53,3 +54,16 @@ class ImportFile(Base):
     imported_by_id: Mapped[int | None] = ref("person")
     ended_at: Mapped[datetime | None]
     ended_by_id: Mapped[int | None] = ref("person")
+
+
+class Backup(Base):
+    """A copy of the database that `clearpost backup` made: on which machine, in which file."""
+
+    __tablename__ = "backup"
+
+    id: Mapped[Id]
+    at: Mapped[datetime]
+    host: Mapped[str]
+    file: Mapped[str]
+    sha256: Mapped[str]
+    bytes: Mapped[int] = mapped_column(WHOLE)

@@ -1,9 +1,10 @@
 """What is kept of open holds, so that no page has to count them; marks, by which a worker finds
 what it has to bring up to date; and filters that people keep under a name.
 
-Here: the tally, what it counts of each record, the marks of what has changed since, and those of
-documents that lack entries, saved views. Not here: who marks (migrations and their triggers),
-folding and reading (holding/tallies), what documents lack (holding/programs/completed_uses.py).
+Here: the tally, what it counts of each record, the marks of what has changed since, those of
+documents that lack entries, those of what a change of a mapping still has to wake, saved views. Not
+here: who marks (migrations and their triggers), folding and reading (holding/tallies), what
+documents lack (holding/programs/completed_uses.py), waking (holding/lifecycle/later_wakes.py).
 """
 
 from datetime import datetime
@@ -77,6 +78,26 @@ class UseMark(Base):
     __tablename__ = "use_mark"
 
     posting_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class WakeMark(Base):
+    """What a change of a mapping may reach and nobody has looked at yet: the records that wait for
+    a cause, or those with documents that were made with an entry; of these what is numbered `below`
+    (a hold, or a document).
+
+    Who changes the mapping writes it, in the same transaction. What it speaks of is not sent before
+    a worker has looked at it. `told`: what the event of each record says, and who caused it.
+    """
+
+    __tablename__ = "wake_mark"
+    __table_args__ = (Index("ix_wake_mark_company", "company_id", "entry_id"),)
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    cause_id: Mapped[int | None]
+    entry_id: Mapped[int | None]
+    below: Mapped[int]
+    told: Mapped[dict[str, Any]] = mapped_column(Json)
 
 
 class SavedView(Base):

@@ -119,7 +119,11 @@ class HookCall(Base):
 
 
 class Throttle(Base):
-    """Rate, breaker and quota of a connection: a row of its own, for it is hot."""
+    """Rate, breaker and quota of a connection: a row of its own, for it is hot.
+
+    `clock_ahead`: by how many seconds its clock was ahead of ours (less than 0: behind) when its
+    last test told, at `clock_at`; None where none did.
+    """
 
     __tablename__ = "throttle"
     __table_args__ = (one_of("breaker", BREAKER_STATES),)
@@ -137,6 +141,8 @@ class Throttle(Base):
     quota_limit: Mapped[int | None] = mapped_column(WHOLE)
     quota_month: Mapped[str | None]
     quota_used: Mapped[int] = mapped_column(WHOLE, default=0)
+    clock_ahead: Mapped[int | None] = mapped_column(WHOLE)
+    clock_at: Mapped[datetime | None]
 
 
 class Snapshot(Base):

@@ -1,27 +1,52 @@
 """The terms of bands of amounts and ages, as a statement over open holds asks for them.
 
 Here: SQL. Not here: where the bands begin and end (bands.py).
+
+Bands that meet are one range, and a range is asked of the column itself: of a choice of several
+bands, or of what a function makes of a column, PostgreSQL expects next to nothing, and reads all
+holds for the first thousand.
 """
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, true
+from sqlalchemy import ColumnElement, and_, false, or_, true
 
 from holding.tables import Hold
 from holding.tallies import bands
 
 
-def of_amount(band: int) -> ColumnElement[bool]:
-    """The condition that the amount of a hold is in a band."""
-    if band == bands.UNKNOWN:
-        return Hold.book.is_(None)
-    least, end = bands.amounts_of(band)
-    size = func.abs(Hold.book)
-    return size >= least if end is None else and_(size >= least, size < end)
+def of_amounts(chosen: Iterable[int]) -> ColumnElement[bool]:
+    """The condition that the amount of a hold is in one of these bands, whichever sign it has."""
+    numbers = sorted(set(chosen))
+    found: list[ColumnElement[bool]] = [Hold.book.is_(None)] if bands.UNKNOWN in numbers else []
+    for least, end in _met(bands.amounts_of(one) for one in numbers if one != bands.UNKNOWN):
+        far = or_(Hold.book >= least, Hold.book <= -least) if least else Hold.book.is_not(None)
+        found.append(far if end is None else and_(Hold.book < end, Hold.book > -end, far))
+    return or_(false(), *found)
 
 
-def of_age(band: int, midnight: datetime | None) -> ColumnElement[bool]:
-    """The condition that a hold is of a band of ages, counted to that midnight."""
-    since, until = bands.opened_in(band, midnight)
-    first = true() if since is None else Hold.opened_at >= since
+def of_ages(chosen: Iterable[int], midnight: datetime | None) -> ColumnElement[bool]:
+    """The condition that a hold is of one of these bands of ages, counted to that midnight."""
+    spans = (bands.opened_in(one, midnight) for one in sorted(set(chosen), reverse=True))
+    return or_(false(), *(_opened(since, until) for since, until in _met(spans)))
+
+
+def _opened(since: datetime | None, until: datetime | None) -> ColumnElement[bool]:
+    first: ColumnElement[bool] = true() if since is None else Hold.opened_at >= since
     return first if until is None else and_(first, Hold.opened_at < until)
+
+
+def _met(spans: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+    """Spans in their order, those that meet as one."""
+    last: tuple[Any, Any] | None = None
+    for since, until in spans:
+        if last is not None and last[1] is not None and last[1] == since:
+            last = (last[0], until)
+            continue
+        if last is not None:
+            yield last
+        last = (since, until)
+    if last is not None:
+        yield last

@@ -115,9 +115,9 @@ def _finer(wanted: Filter) -> Iterator[ColumnElement[bool]]:
     if wanted.targets:
         yield func.coalesce(Hold.connection_id, 0).in_(wanted.targets)
     if wanted.amounts:
-        yield or_(*map(band_terms.of_amount, wanted.amounts))
+        yield band_terms.of_amounts(wanted.amounts)
     if wanted.ages:
-        yield or_(*(band_terms.of_age(band, wanted.midnight) for band in wanted.ages))
+        yield band_terms.of_ages(wanted.ages, wanted.midnight)
 
 
 def mine(wanted: Filter) -> ColumnElement[bool]:

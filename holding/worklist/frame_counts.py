@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Label, func, literal, select
 from sqlalchemy.orm import Session
 
-from holding.mappings.entries import unmapped
+from holding.mappings.key_reach import unmapped
 from holding.rule_changes import change_list
 from holding.runtime import heartbeats
 from holding.runtime.heartbeats import Workers

@@ -40,14 +40,19 @@ _GROUPS: Final = {
     PostingState.FAILED: "held",
     PostingState.UNCERTAIN: "held",
 }
-_COUNTED: Final = tuple(one for one in _GROUPS if one != PostingState.POSTED)
-_ON_THE_WAY: Final = tuple(one for one in PostingState if one not in (*ENDED, *_COUNTED))
+_COUNTED: Final = tuple(
+    tuple(state for state, group in _GROUPS.items() if group == name) for name in ("ready", "held")
+)
+_ON_THE_WAY: Final = tuple(one for one in PostingState if one not in (*ENDED, *_GROUPS))
+MOST: Final = 10_000
+"""Of a type so many that are ready are counted, and so many on hold: there may be a million."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One document type that a target is used for: how many are ready and held now, and how many of
-    the latest document days are posted.
+    the latest document days are posted. Of what is open at most MOST are counted; where there is
+    `more`, its money is not that of all and not said.
     """
 
     doc_type: str
@@ -58,6 +63,16 @@ class Endpoint:
     posted_money: Sums
     held: int
     held_money: Sums
+
+    @property
+    def more_ready(self) -> bool:
+        """Whether more are ready than were counted."""
+        return self.ready > MOST
+
+    @property
+    def more_held(self) -> bool:
+        """Whether more are held than were counted."""
+        return self.held > MOST
 
 
 def endpoints(
@@ -102,20 +117,31 @@ def _figures(
     """What is open is counted in an index that has it by type and state, without what only waits
     for its gate: of that there are many, and no figure is of it, but that there is any.
     """
-    in_own = case((Posting.book.is_(None), Posting.amount))
-    figures = (
-        select(Posting.doc_type, Posting.state, Posting.currency, func.count().label("postings"))
-        .add_columns(func.sum(Posting.book).label("book"), func.sum(in_own).label("minor"))
-        .where(Posting.connection_id == connection_id)
-        .group_by(Posting.doc_type, Posting.state, Posting.currency)
-    )
+    columns = (Posting.doc_type, Posting.state, Posting.currency, Posting.book, Posting.amount)
+    mine = select(*columns).where(Posting.connection_id == connection_id)
     booked = (text(f"posting.{Posting.BOOKED}"), Posting.doc_date >= since)
-    waiting = (text(_OPEN), among_words(Posting.state, _COUNTED))
     return [
-        figures.where(*booked, is_word(Posting.state, PostingState.POSTED)),
-        figures.where(*waiting, Posting.doc_type.in_(doc_types)),
+        _summed(mine.where(*booked, is_word(Posting.state, PostingState.POSTED))),
+        *(
+            _summed(
+                mine.where(text(_OPEN), Posting.doc_type == doc_type)
+                .where(among_words(Posting.state, states))
+                .limit(MOST + 1)
+            )
+            for doc_type in doc_types
+            for states in _COUNTED
+        ),
         *(_of_the_rest(connection_id, doc_type) for doc_type in doc_types),
     ]
+
+
+def _summed(documents: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """How many of them there are of each type, state and currency, and their money."""
+    one = documents.subquery().c
+    keys = (one.doc_type, one.state, one.currency)
+    in_own = func.sum(case((one.book.is_(None), one.amount))).label("minor")
+    sums = (func.count().label("postings"), func.sum(one.book).label("book"), in_own)
+    return select(*keys, *sums).group_by(*keys)
 
 
 def _of_the_rest(connection_id: int, doc_type: str) -> Select[*tuple[Any, ...]]:

@@ -21,6 +21,7 @@ from holding.tables.row_states import AttemptState
 LATELY: Final = timedelta(hours=1)
 LONGEST_MONTH: Final = 31
 LAST_CALLS: Final = 500  # of each target: no scrape goes through a day of calls
+CLOCKS_APART: Final = 30  # seconds
 ANSWERED: Final = (AttemptState.ACCEPTED, AttemptState.EXISTING)
 FAILED: Final = (AttemptState.REFUSED, AttemptState.TEMPORARY, AttemptState.UNCERTAIN)
 
@@ -29,7 +30,8 @@ FAILED: Final = (AttemptState.REFUSED, AttemptState.TEMPORARY, AttemptState.UNCE
 class TargetFigures:
     """Of one target. `quota_used` is of this month, `quota_limit` None where it names none; `sent`
     and `failed` count documents in the calls of the last hour; `read_at`: when the master data that
-    is oldest was last looked at, None where none was.
+    is oldest was last looked at, None where none was; `clock_ahead`: by how many seconds its clock
+    is ahead of ours, less than 0 where it is behind, as its last test told at `clock_at`.
     """
 
     connection: str
@@ -38,6 +40,13 @@ class TargetFigures:
     sent: int
     failed: int
     read_at: datetime | None
+    clock_ahead: int | None = None
+    clock_at: datetime | None = None
+
+    @property
+    def clock_off(self) -> bool:
+        """Whether its clock is so far from ours that days and keys may be told wrongly."""
+        return self.clock_ahead is not None and abs(self.clock_ahead) > CLOCKS_APART
 
     @property
     def failure_share(self) -> float:
@@ -86,6 +95,8 @@ def target_figures(session: Session, company_id: int, now: datetime) -> tuple[Ta
             Throttle.quota_month,
             Throttle.quota_used,
             oldest.label("read_at"),
+            Throttle.clock_ahead,
+            Throttle.clock_at,
         )
         .outerjoin(Throttle, Throttle.connection_id == Connection.id)
         .where(Connection.company_id == company_id, Connection.side == "target")
@@ -97,7 +108,18 @@ def target_figures(session: Session, company_id: int, now: datetime) -> tuple[Ta
     for row, asked in zip(rows, calls, strict=True):
         sent, failed = asked.value
         used = row.quota_used if row.quota_month == month else 0
-        found.append(TargetFigures(row.name, row.quota_limit, used or 0, sent, failed, row.read_at))
+        found.append(
+            TargetFigures(
+                connection=row.name,
+                quota_limit=row.quota_limit,
+                quota_used=used or 0,
+                sent=sent,
+                failed=failed,
+                read_at=row.read_at,
+                clock_ahead=row.clock_ahead,
+                clock_at=row.clock_at,
+            )
+        )
     return tuple(found)
 
 

@@ -24,14 +24,17 @@ def form(token: str) -> Response:
 @security.limiter.limit("20 per minute")
 def enter(token: str) -> Response:
     """Use it; whoever was signed in here before is not any more."""
+    password = request.form.get("password", "")
+    compared = link_use.compare(store.reading(), token, password, g.now)
     with store.writing() as session:
         done = link_use.use(
             session,
             token,
             name=request.form.get("name", ""),
-            password=request.form.get("password", ""),
+            password=password,
             now=g.now,
             device=device(),
+            compared=compared,
         )
     if isinstance(done, Refusal):
         return _page(token, done)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from flask import Blueprint, g, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from holding.access import sessions
 from holding.access.actors import ACTS
 from holding.access.role_words import ACT_LABELS, role_list
 from holding.refusal import Refusal
@@ -54,14 +55,17 @@ def save() -> Response:
 @security.limiter.limit("10 per minute")
 def password() -> Response:
     """A new password; the other sessions and all tokens end."""
+    present = request.form.get("present", "")
+    compared = sessions.compare(store.reading(), g.person.email, present, g.now)
     with store.writing() as session:
         done = own_account.change_password(
             session,
             g.person.person_id,
-            present=request.form.get("present", ""),
+            present=present,
             wanted=request.form.get("wanted", ""),
             now=g.now,
             device=device(),
+            compared=compared,
         )
     if isinstance(done, Refusal):
         field = "wanted" if done.code == "person.password" else "present"

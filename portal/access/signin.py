@@ -62,8 +62,9 @@ def form() -> Response:
 def enter() -> AnyResponse:
     """Start a session, always with a new token."""
     email, password = request.form.get("email", ""), request.form.get("password", "")
+    compared = sessions.compare(store.reading(), email, password, g.now)
     with store.writing() as session:
-        token = sessions.sign_in(session, email, password, g.now, device())
+        token = sessions.sign_in(session, email, password, g.now, device(), compared)
     if isinstance(token, Refusal):
         return _form(email=email, refusal=token)
     return security.keep(
@@ -96,6 +97,9 @@ def companies() -> Response:
     """
     narrow(store.reading(), of_person(store.reading(), g.person.person_id))
     mine = own_companies.own_companies(store.reading(), g.person.person_id)
+    zones = {line.zone for line in mine}
+    if len(zones) == 1:  # of several no one would be everybody's
+        g.zone = zones.pop()
     text = request.args.get("q", "").strip()[:100]
     places = {company.id: company for company in mine[:SEARCHED]} if text else {}
     rows = _found(text, list(places))

@@ -25,6 +25,7 @@ from holding.tallies.folding import fold_all
 from portal.bench.page_rows import grow
 from portal.bench.shop_bench import bench_shop, database_on, percentile, webhook_to_posted
 from portal.terminal.command_frame import say
+from portal.terminal.processes import start_worker
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
@@ -102,10 +103,12 @@ def _pages(url: str, records: int, holds: int) -> dict[str, object]:
         found.load(PATIENCE, meanwhile=lambda: None)
         small = median(webhook_to_posted(found, POSTED))
         say(f"The month is copied: {records:,} records, {holds:,} open holds …")
+        found.children.end("workers")  # one transaction writes for minutes
         with database.write() as session:
             size = grow(session, found.company_id, records, holds)
         fold_all(database, turns=records)
         _cleared_up(database)
+        start_worker(found.children, kept=True)
         large = median(webhook_to_posted(found, POSTED, FURTHER))
         _cleared_up(database)
         say(f"{size.records:,} records, {size.holds:,} holds; each page {TIMES} times …")

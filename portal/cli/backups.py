@@ -44,6 +44,8 @@ def backup(file: Path) -> None:
     with file.open("rb") as copy:
         digest = file_digest(copy, "sha256").hexdigest()
     click.echo(f"{file} {digest}")
+    if not copies.note(found.database_url, file, digest, datetime.now(UTC)):
+        say("The page Operations does not tell of it: this could not be noted in the database.")
     say("The key file is not in it: keep a copy of that in another place.")
 
 

@@ -22,6 +22,7 @@ LISTS: Final[Mapping[str, Make]] = {
     "onboarding.consider_dry_run": company_lists.dry_run,
     "holding.listing": hold_lists.holding,
     "holding.inbox": hold_lists.inbox,
+    "approvals.show": hold_lists.approval,
     "desk.ageing": hold_lists.by_owner,
     "late.listing": hold_lists.late,
     "find.find": hold_lists.found,

@@ -33,7 +33,8 @@ QUEUES: Final = ("Work", "Connection", "Due", "In hand", "Oldest due", "Done in 
 WORKERS: Final = ("Worker", "State", "Started", "Last sign of life", "In hand", "Lease until")
 STUCK: Final = ("Kind", "Item", "What", "Worker", "Lease until", "Crashes")
 TARGETS: Final = ("Accounting system", "Quota used", "Quota", "Sent in the last hour",
-                  "Failed of them", "Oldest master data read")  # fmt: skip
+                  "Failed of them", "Oldest master data read", "Clock ahead in seconds",
+                  "Clock read")  # fmt: skip
 
 
 def connections() -> ListFile:
@@ -96,7 +97,8 @@ def operations() -> ListFile:
                                 moment_text(one.lease_until), one.crashes] for one in stood)),
         Table(("Accounting "
             "systems"), TARGETS, ([one.connection, one.quota_used, one.quota_limit, one.sent,
-                                    one.failed, one.read_at and moment_text(one.read_at)]
+                                    one.failed, one.read_at and moment_text(one.read_at),
+                                    one.clock_ahead, one.clock_at and moment_text(one.clock_at)]
                                    for one in figures)),
     ]  # fmt: skip
     return ListFile("operations", "operations", tables)

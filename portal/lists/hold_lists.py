@@ -9,11 +9,12 @@ from datetime import datetime
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from flask import g, request
+from flask import abort, g, request
 
 from connectors.contract.errors import class_label
 from connectors.kit.workbook import Written
 from holding.access import personal_data
+from holding.approvals import decided_documents
 from holding.lifecycle.state_labels import HOLD_LABELS, state_label
 from holding.narrowing import facets
 from holding.records import accepted_differences
@@ -32,6 +33,7 @@ from holding.worklist import filters as worklist_filters
 from holding.worklist.filters import Filter
 from holding.worklist.open_holds import ListedHold
 from portal.hold_views import hold_filter
+from portal.hold_views.approval_results import FATES
 from portal.lists.list_file import ListFile, Table, by_currency, each_page
 from portal.pages import dashboard
 from portal.web import filters, store
@@ -59,6 +61,8 @@ LATE: Final = ("Record", "Source", "Kind", "Id in source", "Status", "Finished",
                "Amount")  # fmt: skip
 FOUND: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "State", "Document",
                 "Currency", "Amount")  # fmt: skip
+DECIDED: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "Document", "Result",
+                  "State", "Why", "Currency", "Amount")  # fmt: skip
 VIEWS: Final = {
     "todo": "All open",
     "mine": "Assigned to me",
@@ -228,6 +232,21 @@ def _asked(row: approval_inbox.Asked, hide: personal_data.HideOf) -> list[Writte
     return [row.number, row.source, row.kind, row.external_id, filters.party(row.party),
             row.target, filters.kind_of(row.doc_type), hide(row.record_id, row.message), may,
             moment_text(row.since), *_money(row.amount, row.currency)]  # fmt: skip
+
+
+def approval(op: str) -> ListFile:
+    """Each document of an approval, and what became of it."""
+    found = decided_documents.result(store.reading(), g.actor, op)
+    if found is None:
+        abort(404)
+    ids = {row.record_id for row in found.rows}
+    hide = personal_data.hiding_each(store.reading(), ids, show=filters.sees_personal())
+    rows = ([row.number, row.source, row.kind, row.external_id, filters.party(row.party),
+             filters.kind_of(row.doc_type), FATES[row.fate].title, state_label(row.state),
+             hide(row.record_id, row.why) or None, *_money(row.amount, row.currency)]
+            for row in found.rows)  # fmt: skip
+    asked = {"given by": found.by, "at": moment_text(found.at), "reason": found.reason}
+    return ListFile("an approval", "approval", [Table("Approval", DECIDED, rows)], asked)
 
 
 def by_owner() -> ListFile:

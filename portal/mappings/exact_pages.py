@@ -85,6 +85,10 @@ def accept_exact() -> Response:
     keys = plural(answer.keys, "mapping")
     woken = plural(answer.woken, "record is", "records are")
     say = f"{keys} accepted. {woken} checked again; nothing was posted by this."
+    if answer.later:
+        say = (
+            f"{keys} accepted. {woken} checked again, more may follow; nothing was posted by this."
+        )
     return fragments.moved(url_for("mappings.missing", co=g.company.code), say)
 
 

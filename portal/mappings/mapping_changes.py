@@ -8,11 +8,14 @@ change contradicts with their reclassification sheet. Not here: how a proposal c
 from flask import Response, abort, g, make_response, request, url_for
 
 from connectors.kit.workbook import write_sheets
+from holding.lifecycle import later_wakes
+from holding.lifecycle.entry_uses import END
 from holding.mappings import correcting_journal, keepers, reclassification
 from holding.mappings import mapping_lists as queries
 from holding.parties import party_merge
 from holding.refusal import Refusal
 from holding.runtime import doorbell
+from holding.store import together
 from holding.words import plural
 from portal.mappings.mapping_pages import pages, tabs
 from portal.web import filters, forms, fragments, frame, store
@@ -21,6 +24,8 @@ __all__ = ["pages"]
 
 SHOWN = 50
 JUDGED = 500
+A_SHEET = 5_000
+"""A sheet has those of so many documents; that of the older ones is another."""
 MOST_KEYS = 50  # of one merge
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -67,6 +72,11 @@ def accept_merge(hold_id: int) -> Response:
     keys = plural(answer.keys, "key names", "keys name")
     woken = plural(answer.woken, "record is", "records are")
     say = f"Merged: {keys} the other party now, {woken} checked again. Nothing was sent."
+    if answer.later:
+        say = (
+            f"Merged: {keys} the other party now, {woken} checked again, more may follow."
+            " Nothing was sent."
+        )
     return fragments.moved(moved, say)
 
 
@@ -95,13 +105,17 @@ def moved(no: int) -> Response:
     change = reclassification.saved_change(store.reading(), g.company.id, no)
     if change is None:
         abort(404)
-    found = reclassification.contradictions(store.reading(), change, most=JUDGED)
+    below = forms.whole(request.args.get("below"))
+    sent = together.answer(store.reading(), reclassification.used_by(change, A_SHEET, below or END))
+    found = reclassification.contradictions(store.reading(), change, sent, most=JUDGED)
     return fragments.respond(
         "mappings/moved.html",
         change=change,
         before=change.before.text if change.before else "",
         after=change.after.text if change.after else "",
         found=found,
+        below=below,
+        later=later_wakes.pending(store.reading(), g.company.id, change.entries),
         beside=_beside(change, forms.whole(request.args.get("since"))),
         rows=found.documents[:SHOWN],
         pairs={one.posting_id: correcting_journal.entries(one) for one in found.documents[:SHOWN]},
@@ -112,11 +126,15 @@ def moved(no: int) -> Response:
 
 @pages.get("/changes/<int:no>/reclassification.xlsx")
 def sheet(no: int) -> Response:
-    """All of them as a journal to enter, and as a list of every value that differs."""
+    """Them as a journal to enter, and as a list of every value that differs: of so many documents,
+    the newest or those below one.
+    """
     change = reclassification.saved_change(store.reading(), g.company.id, no)
     if change is None:
         abort(404)
-    found = reclassification.contradictions(store.reading(), change).documents
+    below = forms.whole(request.args.get("below"))
+    sent = together.answer(store.reading(), reclassification.used_by(change, A_SHEET, below or END))
+    found = reclassification.contradictions(store.reading(), change, sent).documents
     body = write_sheets(
         {
             "Journal": correcting_journal.journal_rows(change, found, filters.today()),

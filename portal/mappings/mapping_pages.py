@@ -16,11 +16,8 @@ from holding.mappings import preview as mappings_preview
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.store.together import Together, answer
-from holding.words import plural
 from portal.mappings import opened_value
 from portal.web import forms, fragments, frame, store
-from rules.phrases.composed import capital
-from rules.values.names import term
 
 BESIDE_ONE: Final = 40
 """Rows of a page on which a value is open: it weighs as much as ten."""
@@ -98,8 +95,8 @@ def fix() -> Response:
         return fragments.refuse(answer, back=back)
     doorbell.ring(g.company.id, "evaluate")
     if not fragments.ending():
-        return fragments.moved(back, said(answer))
-    done = said(answer)  # in a group of the holding area: that page stays
+        return fragments.moved(back, opened_value.said(answer))
+    done = opened_value.said(answer)  # in a group of the holding area: that page stays
     return fragments.respond("mappings/missing.html", say=done, saved=done, at=fragments.ending())
 
 
@@ -118,16 +115,6 @@ def saved(table: str, wish: forms.MapValue) -> fixes.Fixed | Refusal:
             op=wish.op or None,
             since=wish.since or fixes.ALWAYS,
         )
-
-
-def said(done: fixes.Fixed) -> str:
-    """What a saved value did, in one sentence."""
-    was = f", before {done.before}" if done.before else ""
-    since = f" from {done.since}" if done.since else ""
-    became = f"is now {done.value}" if done.value else "was removed"
-    woken = plural(done.woken, "record is", "records are")
-    table = capital(term(done.table))
-    return f"{table}: “{done.key}” {became}{since}{was}. {woken} checked again."
 
 
 def _beside_field(refusal: Refusal) -> dict[str, str]:
@@ -231,7 +218,7 @@ def save_entry(table: str) -> Response:
         return fragments.refuse(answer, back=_entry_url(table, wish.key))
     doorbell.ring(g.company.id, "evaluate")
     shown_url = url_for("mappings.moved", co=g.company.code, no=answer.revision)
-    return fragments.moved(shown_url, said(answer))
+    return fragments.moved(shown_url, opened_value.said(answer))
 
 
 @pages.post("/<table>/entry/remove")
@@ -259,7 +246,7 @@ def remove_entry(table: str) -> Response:
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=_entry_url(table, key))
     doorbell.ring(g.company.id, "evaluate")
-    return fragments.moved(_entry_url(table, key), said(answer))
+    return fragments.moved(_entry_url(table, key), opened_value.said(answer))
 
 
 def _entry_url(table: str, key: str) -> str:

@@ -1,7 +1,7 @@
 """One missing value with its form: what the source said of it, and what it could be mapped to.
 
-Here: what the panel is told. Not here: the search itself (holding/suggestions/choices.py), the page
-around it and what is saved (mapping_pages.py).
+Here: what the panel is told, and what a saved value did. Not here: the search itself
+(holding/suggestions/choices.py), the page around it and what is saved (mapping_pages.py).
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +15,10 @@ from holding.mappings.preview import active_program
 from holding.parties import known_otherwise
 from holding.store.together import Together
 from holding.suggestions import choices, waiting_record
+from holding.words import plural
 from portal.web import filters, store
+from rules.phrases.composed import capital
+from rules.values.names import term
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +115,17 @@ def _suggested(
     known = known_otherwise.known_as(session, g.company.id, row.table, row.cause_id)
     values = {one.value for one in known}
     return (*known, *(one for one in alike if one.value not in values))
+
+
+def said(done: fixes.Fixed) -> str:
+    """What a saved value did, in one sentence."""
+    was = f", before {done.before}" if done.before else ""
+    since = f" from {done.since}" if done.since else ""
+    became = f"is now {done.value}" if done.value else "was removed"
+    woken = plural(done.woken, "record is", "records are")
+    table = capital(term(done.table))
+    if done.later:
+        return (
+            f"{table}: “{done.key}” {became}{since}{was}. {woken} checked again, more may follow."
+        )
+    return f"{table}: “{done.key}” {became}{since}{was}. {woken} checked again."

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from flask import Response, abort, g, request, url_for
 
 from holding.mappings import fixes, unit_comparison
+from holding.programs import unit_calculation
 from portal.mappings.mapping_pages import pages, tabs
 from portal.web import forms, fragments, store
 
@@ -27,11 +28,32 @@ def unit_proof() -> Response:
         abort(404)
     return fragments.respond(
         "mappings/unit_proof.html",
-        tabs(),
+        {**tabs(), **_calculation(shown)},
         shown=shown,
         others=on_hold(causes),
         repair=_repair(shown) if shown else "",
     )
+
+
+def _calculation(shown: unit_comparison.UnitComparison | None) -> dict[str, object]:
+    """What was typed to be calculated, first the unit that holds, and what it comes to."""
+    usual = {"qty": "1", "unit": shown.unit, "item": shown.item} if shown else {}
+    typed = {
+        word: request.args.get(word, usual.get(word, "")).strip()[:100]
+        for word in ("qty", "unit", "item")
+    }
+    quantity = unit_calculation.quantity_of(typed["qty"])
+    problems: dict[str, str] = {}
+    if "qty" in request.args and quantity is None:
+        problems["qty"] = "Enter a number above 0, such as 5."
+    if "qty" in request.args and not typed["unit"]:
+        problems["unit"] = "Enter a unit, such as CTN."
+    found = None
+    if quantity is not None and (unit := typed["unit"]):
+        found = unit_calculation.calculate(
+            store.reading(), g.company.id, quantity, unit, typed["item"], g.now
+        )
+    return {"typed": typed, "calculated": found, "problems": problems}
 
 
 def on_hold(causes: Collection[int]) -> list[fixes.Missing]:

@@ -103,6 +103,9 @@ def save_workbook() -> Response:
     doorbell.ring(g.company.id, "evaluate")
     woken = plural(answer.woken, "record is", "records are")
     say = f"{plural(answer.keys, 'mapping')} saved. {woken} checked again; nothing was posted."
+    if answer.later:
+        keys = plural(answer.keys, "mapping")
+        say = f"{keys} saved. {woken} checked again, more may follow; nothing was posted."
     return fragments.moved(back, say)
 
 

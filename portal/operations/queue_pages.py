@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from grammar.version import __version__
 from holding.access.actors import may
 from holding.refusal import Refusal
-from holding.runtime import doorbell, machine, schema_version
+from holding.runtime import backup, doorbell, machine, schema_version
 from holding.store.together import Together
 from holding.workload import queue_pace, stuck
 from holding.workload.latency import latency
@@ -71,6 +71,7 @@ def _shown() -> dict[str, object]:
     paces = queue_pace.asked(page, company, found, g.now)()
     targets = target_figures(session, company, g.now)
     here = g.now.astimezone(filters.zone())
+    copy = backup.newest(session)
     return {
         "queues": [(one, paces[one.part, one.connection]) for one in found],
         "ages": by_age(found),
@@ -93,6 +94,9 @@ def _shown() -> dict[str, object]:
         "system": system_health(session, g.now, answered),
         "Redis": RedisState,
         "sweep": settings.sweep_seconds,
+        "backup": copy,
+        "copy_is_old": copy is None or copy.is_old(g.now, settings.backup_hours),
+        "backup_hours": settings.backup_hours,
         "demo": settings.env == "demo",
         "version": __version__,
         "schema": schema_version.VERSION,

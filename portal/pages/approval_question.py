@@ -26,6 +26,11 @@ class Part:
     rows: tuple[lists.Member, ...]
     money: Sums
 
+    @property
+    def less(self) -> Sums:
+        """Their money, to be taken off."""
+        return {code: -minor for code, minor in self.money.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Balance:

@@ -170,8 +170,10 @@ def _approved_before(wish: forms.ApproveSet, first: approvals_approve.Approved) 
 
 
 def _go_on(wish: forms.ApproveSet, kept: Sequence[group_members.Member], said: str) -> Response:
-    """Back to where it was approved, or to those of the cause that come next."""
+    """To those of the cause that come next; else back to the inbox, or to what became of each."""
     back = _inbox() or url_for("holding.listing", co=g.company.code, view="approve")
+    if wish.op and len(kept) > 1 and not _inbox():
+        back = url_for("approvals.show", co=g.company.code, op=wish.op)
     left = approval_question.beyond(wish.cause_id, kept)
     if not left:
         return fragments.moved(back, said)

@@ -4,6 +4,7 @@ Here: the page. Not here: what is added up
 (holding/reconciliation/daily_totals.py).
 """
 
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Any
@@ -12,13 +13,13 @@ from flask import Blueprint, Response, g, request, url_for
 
 from holding.connections import connection_rows
 from holding.reconciliation import daily_totals, document_sides
-from holding.reconciliation.compared_documents import Span, Standing
+from holding.reconciliation.compared_documents import DateUsed, Standing
 from holding.reconciliation.counted_documents import Days
 from holding.reconciliation.daily_totals import Comparison, Kind, Line
 from holding.reconciliation.day_sums import EXPLAINED
 from holding.worklist import whereabouts
 from portal.totals import filter_words
-from portal.totals.filter_words import STANDINGS, Asked
+from portal.totals.filter_words import DATES, STANDINGS, Asked
 from portal.web import filters, fragments, store
 
 A_PAGE = 50
@@ -38,11 +39,12 @@ def show() -> Response:
             "found": found,
             "kind": kind,
             "opened": _opened(asked, kind),
-            "newest": None if found.kinds else _newest(),
+            "newest": _newest(asked, found),
             "Standing": Standing,
             "standings": STANDINGS,
             "explained": EXPLAINED,
-            "printed": {side: filter_words.said(span) for side, span in _spans(asked).items()},
+            "dates": DATES,
+            "sources": _sources(),
             "link": partial(_address, asked, kind, "reconcile.show"),
         },
         status=422 if asked.problems else 200,
@@ -78,15 +80,11 @@ def _opened(asked: Asked, kind: Kind | None) -> dict[str, object] | None:
 
 def _agreeing(asked: Asked, kind: Kind, day: date) -> list[Line]:
     place = (kind.place.target_id, kind.place.doc_type)
-    span = Span(day, day, asked.sides.source.status)
+    span = replace(asked.sides.source, first=day, last=day)
     rows = document_sides.a_page(
         store.reading(), g.company.id, span, place, after=asked.after, most=A_PAGE
     )
     return [Line(row, Standing.AGREES) for row in rows]
-
-
-def _spans(asked: Asked) -> dict[str, Span]:
-    return {"source": asked.sides.source, "target": asked.sides.target}
 
 
 def _address(asked: Asked, kind: Kind | None, endpoint: str, /, **other: Any) -> str:
@@ -96,5 +94,13 @@ def _address(asked: Asked, kind: Kind | None, endpoint: str, /, **other: Any) ->
     return url_for(endpoint, co=g.company.code, **words)
 
 
-def _newest() -> date | None:
+def _sources() -> list[str]:
+    rows = connection_rows.listing(store.reading(), g.company.id)
+    return [row.name for row in rows if not row.is_target]
+
+
+def _newest(asked: Asked, found: Comparison) -> date | None:
+    """The newest day by the date of documents, where there is nothing to compare by it."""
+    if found.kinds or asked.sides.source.by is not DateUsed.DOCUMENT:
+        return None
     return document_sides.newest_day(store.reading(), g.company.id)

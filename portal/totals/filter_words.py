@@ -4,21 +4,32 @@ Here: reading and writing addresses, the words of page and files. Not here: the 
 (daily_page.py), what a standing means (holding/reconciliation/compared_documents.py).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
 from werkzeug.datastructures import MultiDict
 
 from holding.reconciliation import daily_totals
-from holding.reconciliation.compared_documents import Span, Standing
+from holding.reconciliation.compared_documents import DateUsed, Span, Standing
 from holding.reconciliation.daily_totals import Sides
 from portal.web import forms
 
 A_WEEK: Final = timedelta(days=6)
-STATUS_LENGTH: Final = 60
+WORD_LENGTH: Final = 100
 ANY: Final = "*"
-"""How an address says that a side has any status, where the other has one."""
+"""How an address says that a side has any status (source, channel), where the other has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """What a date is called by which documents count, and what that means. `sent`: only what was
+    sent has it.
+    """
+
+    title: str
+    counts: str
+    sent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +42,17 @@ class Shown:
     text: str
 
 
+DATES: Final = {
+    DateUsed.DOCUMENT: Dated("Document date", "A document counts on its document date."),
+    DateUsed.RECORD: Dated(
+        "Date in the source", "A document counts on the date that the source gives its record."
+    ),
+    DateUsed.POSTED: Dated(
+        "Date posted",
+        "A document counts on the day on which it was posted. What is not posted has no such day.",
+        sent=True,
+    ),
+}
 STANDINGS: Final = {
     Standing.UNEXPLAINED: Shown(
         "Unexplained", "bad", "failed", "The accounting system shows other values than were posted."
@@ -58,8 +80,8 @@ STANDINGS: Final = {
     ),
     Standing.AGREES: Shown("Agrees", "ok", "pass", "All sides show the same."),
 }
-_NAMES: Final = {"source": ("from", "to", "status"),
-                 "target": ("target_from", "target_to", "target_status")}  # fmt: skip
+_BEFORE: Final = {"source": "", "target": "target_"}
+"""How the names of a side's own words begin in an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +100,18 @@ class Asked:
 
     def query(self) -> dict[str, str | None]:
         """Both filters as the words of an address; None leaves one out."""
-        words = _words("source", self.sides.source)
-        return words if self.sides.same else words | _words("target", self.sides.target)
+        words = _words(_BEFORE["source"], self.sides.source)
+        if not self.sides.same:
+            words |= _words(_BEFORE["target"], self.sides.target, blank=ANY)
+        return words
 
 
 def asked(args: MultiDict[str, str], today: date) -> Asked:
     """What an address asks for. Days that cannot be compared are replaced by the last seven."""
     problems: dict[str, str] = {}
     week = Span(today - A_WEEK, today)
-    source = _span(args, "source", week, problems)
-    target = _span(args, "target", source, problems)
+    source = _span(args, _BEFORE["source"], week, problems)
+    target = _span(args, _BEFORE["target"], source, problems)
     shown = args.get("show", "")
     return Asked(
         sides=Sides(source, target),
@@ -101,31 +125,49 @@ def asked(args: MultiDict[str, str], today: date) -> Asked:
 
 
 def said(span: Span) -> str:
-    """A filter in a sentence, as page and files print it."""
+    """A filter in a sentence, as files print it; the page has the same (totals/_figures.html)."""
     days = f"{span.first}" if span.first == span.last else f"{span.first} to {span.last}"
-    return f"document date {days}, {span.status or 'any status'}"
+    told = f"{DATES[span.by].title.lower()} {days}, {span.status or 'any status'}"
+    if span.source:
+        told += f", from {span.source}"
+    return f"{told}, channel {span.channel}" if span.channel else told
 
 
-def _span(args: MultiDict[str, str], side: str, usual: Span, problems: dict[str, str]) -> Span:
+def _span(args: MultiDict[str, str], before: str, usual: Span, problems: dict[str, str]) -> Span:
     """The filter of a side; what it leaves blank is that of the usual one."""
-    first, last, status = _NAMES[side]
+
+    def word(name: str, known: str) -> str:
+        text = args.get(f"{before}{name}", "").strip()[:WORD_LENGTH]
+        return "" if text == ANY else text or known
+
     days = []
-    for name, known in ((first, usual.first), (last, usual.last)):
-        text = args.get(name, "").strip()
+    for name, known in (("from", usual.first), ("to", usual.last)):
+        text = args.get(f"{before}{name}", "").strip()
         found = forms.day(text) if text else known
         if found is None:
-            problems[name] = "Enter a day, such as 2026-11-20."
+            problems[f"{before}{name}"] = "Enter a day, such as 2026-11-20."
         days.append(found or known)
-    text = args.get(status, "").strip()[:STATUS_LENGTH]
-    word = "" if text == ANY else text or usual.status
-    made = Span(days[0], days[1], word)
+    made = Span(
+        days[0],
+        days[1],
+        word("status", usual.status),
+        next((one for one in DateUsed if one == args.get(f"{before}by")), usual.by),
+        word("source", usual.source),
+        word("channel", usual.channel),
+    )
     if wrong := daily_totals.problem(made):
-        problems.setdefault(last, wrong)
-        return Span(usual.first, usual.last, word)
+        problems.setdefault(f"{before}to", wrong)
+        return replace(made, first=usual.first, last=usual.last)
     return made
 
 
-def _words(side: str, span: Span) -> dict[str, str | None]:
-    first, last, status = _NAMES[side]
-    told = span.status or (None if side == "source" else ANY)
-    return {first: span.first.isoformat(), last: span.last.isoformat(), status: told}
+def _words(before: str, span: Span, blank: str | None = None) -> dict[str, str | None]:
+    """A filter as the words of an address; `blank`: what a word is that lets any through."""
+    return {
+        f"{before}from": span.first.isoformat(),
+        f"{before}to": span.last.isoformat(),
+        f"{before}by": span.by.value if blank or span.by is not DateUsed.DOCUMENT else None,
+        f"{before}status": span.status or blank,
+        f"{before}source": span.source or blank,
+        f"{before}channel": span.channel or blank,
+    }

@@ -69,6 +69,8 @@ PERMISSIONS: Final[dict[str, str]] = {
     "dashboard.show": "record.read",
     "holding.listing": "record.read",
     "holding.inbox": "record.read",
+    "approvals.listing": "record.read",  # one's own
+    "approvals.show": "record.read",
     "views.listing": "record.read",
     "views.keep": "record.read",
     "views.change": "record.read",  # one's own
@@ -255,6 +257,7 @@ OF_SOME_SOURCES: Final = frozenset(
         "dashboard.show",
         *("holding.listing", "holding.inbox", "holding.show", "holding.release", "holding.reject"),
         *("holding.link", "holding.look", "holding.consider", "holding.approve"),
+        *("approvals.listing", "approvals.show"),
         *("views.listing", "views.keep", "views.change", "views.delete"),
         *("desk.retry", "desk.message", "desk.override", "desk.correct", "desk.assign"),
         *("desk.snooze", "desk.comment", "desk.consider", "desk.do_many", "desk.done"),

@@ -56,6 +56,20 @@ class BilledBefore:
             run.line = line
         return _NOTHING
 
+    def never_completed(self, run: Run, standing: Documents) -> bool:
+        """Whether none of the documents completed the record as it was then, so that no amount of
+        the header is on any of them.
+        """
+        line = run.line
+        try:
+            for last in range(len(standing), 0, -1):
+                then = self._as_posted(run, standing[last - 1])
+                if then is None or self._completes(then, standing[:last]) is not False:
+                    return False
+        finally:
+            run.line = line
+        return True
+
     def _completes(self, then: Run, documents: Documents) -> bool | Unknown:
         """Whether documents bill all of the record as it was."""
         billed, gaps, left = summed(documents), [], False

@@ -17,6 +17,8 @@ from grammar.text.editions import Edition
 from grammar.text.problem import Span
 from rules.amendments.changes import EditedFields, GroupProgram
 from rules.amendments.decision_tables import TableProgram
+from rules.amendments.header_left import HeaderLeft
+from rules.amendments.names_before import NamesBefore
 from rules.expressions.calls import age
 from rules.expressions.compiler import Compiler
 from rules.expressions.run import Run
@@ -47,6 +49,8 @@ STRICTNESS = (
 """From the weakest answer to the strictest."""
 STOPS = frozenset({"reject", "look_up", "review", "hold", "block"})
 ASKS = STOPS | {"warn"}
+LEAVES = frozenset({"ignore", "drop", "wait", "warn"})
+"""Answers under which a posting stays as it is, and nobody looks at it."""
 _REASONS = {
     CANCEL: "the record is cancelled now",
     NOT_READY: "the record may not go any more",
@@ -112,6 +116,9 @@ class PostedProgram:
         self.cancel = TableProgram(cancel.table, compiler) if cancel else None
         self.groups = GroupProgram(edit.groups if edit else ())
         self.fields = EditedFields(index, record, self.groups.apart)
+        post = index.routes()[route]
+        self.names = NamesBefore(compiler, post)
+        self.header = HeaderLeft(compiler, post, tabled=self.edit is not None)
 
     def table(self, gate: GateSaid) -> TableProgram | None:
         """The table that says what happens to what is posted, if one does."""
@@ -134,8 +141,13 @@ class PostedProgram:
             for group, fields in groups.items():
                 facts = {**values, "changed": group}
                 acts += self._look_up(run, table, posting, group, fields, facts, answer)
+            before = len(answer.acts)
             for act in strictest(acts):
                 self._count(run, act, answer)
+            if LEAVES.issuperset(act.action.kind for act in answer.acts[before:]):
+                named = self.names.judge(run, posting)
+                answer.said.verdicts += named.verdicts
+                answer.said.findings += named.findings
         return answer
 
     def _day(self, posting: PostingFact) -> Any:

@@ -33,7 +33,8 @@ BACK = frozenset({"void", "credit_note", "credit_and_new"})
 class Planner:
     """The plan for one route and the answers for its live postings.
 
-    `gaps` is what is missing of the documents, `updates` are the drafts of the updated ones.
+    `gaps` is what is missing of the documents, `updates` are the drafts of the updated ones,
+    `shares` what is due of a record that may go beside what stands.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Planner:
         self.steps: list[Step] = []
         self.gaps: dict[Gap, list[int]] = {}
         self.updates: list[Draft] = []
+        self.shares: Shares | None = None
         self.acts = _credit_all(lives, acts)
         self.anew = next((a for a in acts if a.action.kind == "credit_and_new"), None)
         self.second = next((a for a in acts if a.action.kind == "new_document"), None)
@@ -64,6 +66,7 @@ class Planner:
         """Whether another document is made: one in place of the old ones, or what is due now."""
         if self.anew is not None or self.second is not None:
             return shares is None or shares.due
+        self.shares = shares if may_go else None
         if shares is None or not may_go or not shares.due:
             return False
         return not (shares.final and self.staying)

@@ -87,6 +87,8 @@ class Weighing:
         findings = [*self.base, *(self.said.findings if self.draft.made else self._taken(planner))]
         findings += self._mirrored(planner)
         findings += self._missing(asked)
+        if not new and not planner.updates:
+            findings += self._never_billed(planner)
         needs = self._approvals(document, findings) + self._undone(planner, findings)
         if new and document is None and not waits and not findings:
             waits.append(later(asked))
@@ -99,6 +101,18 @@ class Weighing:
         if told is None or all(step.action != "credit_note" for step in planner.steps):
             return []
         said = told.judge(self.run)
+        self.said.verdicts += said.verdicts
+        return said.findings
+
+    def _never_billed(self, planner: Planner) -> list[Finding]:
+        """What is said of header amounts that no document of a bill in parts has, nor will have."""
+        before, standing = self.route.before, planner.standing
+        if planner.shares is None or before is None or not standing:
+            return []
+        if not before.never_completed(self.run, standing):
+            return []
+        numbers = tuple(posting.number for posting in standing)
+        said = self.route.posted.header.judge(self.run, planner.shares, numbers)
         self.said.verdicts += said.verdicts
         return said.findings
 

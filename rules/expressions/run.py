@@ -156,7 +156,9 @@ class Run:
         return STEPS - self.steps > STEPS // 200
 
     def all_uses(self) -> tuple[Use, ...]:
-        """Every mapping and unit entry that was read, each once, in a fixed order."""
+        """Every mapping and unit entry that was read, each once, in a fixed order: by table and key
+        where people read them, else by id.
+        """
         told = [use for _, use in self.lookups.values() if use is not None]
         for _, uses in (*self.conversions.values(), *self.entries):
             if uses.__class__ is tuple:
@@ -164,7 +166,7 @@ class Run:
             elif uses is not None:  # nothing was found: another value stands in for it
                 told.append(uses)
         each = {id(use): use for use in told}.values()  # most of them several times
-        found = sorted(each, key=_PLACE)
+        found = sorted(each, key=_PLACE if self.whole else _ENTRY)
         before: Use | None = None
         for use in found:
             if before is not None and before.entry_id == use.entry_id:  # may be one entry twice
@@ -173,4 +175,4 @@ class Run:
         return tuple(found)
 
 
-_PLACE = attrgetter("table", "key", "entry_id")
+_PLACE, _ENTRY = attrgetter("table", "key", "entry_id"), attrgetter("entry_id")

@@ -161,7 +161,8 @@ class Dated:
 @read_only(frozen=True, slots=True)
 class Facts:
     """All about a record that does not stand in its body. `billed`: route -> line key -> quantity,
-    else it is summed over its live postings; `held_of_family`: where others' posted is decided.
+    else it is summed over its live postings; `held_of_family`: where others' posted is decided;
+    `taken_back`: documents of the family that were posted and are not any more.
     """
 
     first_seen: datetime
@@ -173,6 +174,7 @@ class Facts:
     documents_of_family: Mapping[str, str] = field(default_factory=dict)
     held_of_family: Mapping[str, str] = field(default_factory=dict)  # route -> who decides
     days_of_family: Mapping[str, date] = field(default_factory=dict)  # the earliest of each route
+    taken_back: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # route -> numbers
     links: Mapping[str, tuple[Mapping[str, object], ...]] = field(default_factory=dict)
     billed: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
     target_edited: tuple[TargetEdit, ...] = ()

@@ -155,14 +155,16 @@ class Program:
 
     def decisions(self, asked: Sequence[Asked]) -> list[Outcome | Exception]:
         """What `decision` answers to each, or how it failed; quicker for many than one by one."""
-        kinds = dict.fromkeys([subject.kind for subject, _, _, _ in asked])
-        found: dict[int, Outcome | Exception] = {}
-        for kind in kinds:
-            those = [at for at, one in enumerate(asked) if one[0].kind == kind]
-            program, mine = self._kinds.get(kind), [asked[at] for at in those]
-            told = program.judge_all(mine, BRIEF) if program else [_NOTHING] * len(mine)
-            found |= zip(those, told, strict=True)
-        return [found[at] for at in range(len(asked))]
+        those: dict[str, list[int]] = {}
+        for at, one in enumerate(asked):
+            those.setdefault(one[0].kind, []).append(at)
+        found: list[Outcome | Exception] = [_NOTHING] * len(asked)
+        for kind, places in those.items():
+            if program := self._kinds.get(kind):
+                told = program.judge_all([asked[at] for at in places], BRIEF)
+                for at, outcome in zip(places, told, strict=True):
+                    found[at] = outcome
+        return found
 
     def glance(
         self, subject: Subject, facts: Facts, world: World, now: datetime, once: Once | None = None

@@ -213,6 +213,14 @@ def _posts(post: n.Post) -> Iterator[_Says]:
     if post.bill is not None and post.bill.action.kind in _STOPS:
         yield _Says(("BIL01",), "Partly invoiced", post.bill.span, post.bill.action.role, what)
     role = post.we_own.role
+    asked = (part for one in post.fields for part in n.walk(one.expr))
+    calls = {part.name for part in asked if isinstance(part, n.Call)}
+    if post.bill is not None and "due_of" in calls:
+        name, who = "A header amount that is on no document", post.bill.action.role or role
+        yield _Says(("BIL02",), name, post.bill.span, who, what)
+    if "number_of" in calls:
+        name = "Names a document that was taken back"
+        yield _Says(("STL04",), name, post.span, role, what)
     if post.we_own.kind != "warn":
         team = None if post.we_own.kind == "block" else role
         yield _Says(

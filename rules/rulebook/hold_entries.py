@@ -73,6 +73,7 @@ _CHECK = "A new version of the record, or anything else that makes the check pas
 ENTRIES: Final[dict[str, HoldEntry]] = {
     "APP01": _by_rules(Releaser.CONSENT, "An approval of exactly this document"),
     "BIL01": _by_rules(_OWNER, "The rest is invoiced, or a new version of the record"),
+    "BIL02": _by_rules(_OWNER, "The amount is invoiced, or a new version", Blocks.CHANGE),
     "CHK01": _by_rules(Releaser.CLAUSE, _CHECK),
     "CHK02": _by_rules(Releaser.CLAUSE, "The field that the check asks for is there"),
     "CUR01": _by_rules(_NOBODY, "The amounts are in one currency, or other rules"),
@@ -132,6 +133,9 @@ ENTRIES: Final[dict[str, HoldEntry]] = {
     "STL02": _by_rules(_NOBODY, _RECORD, Blocks.CHANGE),
     "STL03": _by_rules(
         Releaser.CLAUSE, "The field is corrected in the accounting system", Blocks.CHANGE
+    ),
+    "STL04": _by_rules(
+        _OWNER, "It names a document that is posted, or a person has assigned it", Blocks.CHANGE
     ),
     "TGT01": _by_target("What the accounting system names is corrected; then it is retried"),
     "TGT02": _by_target("A person links it, skips it or checks it again", Releaser.DECIDES),

@@ -42,7 +42,7 @@ def drive(depot: Depot) -> Driven:
     told = stories(tables)
     assert {cell for one in told for cell in one.hit} == tables.all()
     bills = sum(one.kind == "ap_payment" for one in told)
-    beside = bills + 2  # documents that others belong to: invoices of two orders, bills
+    beside = bills + 1  # documents that others belong to: the invoice of an order, bills
     depot.post_records(*parents(), *(body for story in told for body in story.before))
     depot.work_on(len(told) + beside)
     before = depot.effects()[start:]

@@ -55,6 +55,7 @@ FILES = frozenset(
 )
 """Addresses that answer with a file, or to a machine."""
 NOT_HERE = {
+    "approvals.show": "it needs an approval",
     "backtests.records": "it needs a backtest (test_backtest.py looks at it)",
     "backtests.show": "it needs a backtest (test_backtest.py looks at it)",
     "connauth.back": "it leads on to another page",

@@ -49,6 +49,8 @@ def test_H04_what_it_says_a_restored_backup_is_whole_and_sends_nothing_by_itself
     load.join()
     assert len(digest) == 64
     assert file.stat().st_mode & 0o077 == 0
+    noted = first.sql("SELECT file, sha256, bytes FROM backup")[0]
+    assert noted == [(str(file), digest, file.stat().st_size)]
     refused = first.run("backup", str(file), code=1)
     assert "is there already" in refused.stderr
 

@@ -47,7 +47,7 @@ def office(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def workbook() -> bytes:
-    """One row for each order and one for its item."""
+    """One row for each order and two for its items, so that 50,000 make a sheet of 100,000 rows."""
     day, book = days_ago(1)[:10], openpyxl.Workbook(write_only=True)
     orders, items = book.create_sheet("Orders"), book.create_sheet("Order items")
     orders.append(HEADS)
@@ -56,7 +56,8 @@ def workbook() -> bytes:
         who, money = ("C-101", f"Buyer {number}"), ("11.00", "MYR", "10.00", "1.00", "0.00")
         rest = (f"{day} 10:00", "Mei Ling", "FPX", 1)
         orders.append((number, f"NS-{number}", "paid", day, *who, *money, *rest))
-        items.append((number, 1, "CUP-GLASS-20", "Glass", "PCS", 2, "5.00", "SST"))
+        for line in (1, 2):
+            items.append((number, line, "CUP-GLASS-20", "Glass", "PCS", 1, "5.00", "SST"))
     made = io.BytesIO()
     book.save(made)
     return made.getvalue()
@@ -145,13 +146,8 @@ def test_A17_a_large_workbook_goes_in_behind_the_pages_in_little_memory(
     counted = "SELECT count(*), count(DISTINCT number) FROM record"
     assert rows(office, counted) == [(ORDERS, ORDERS)]
     assert any(re.match(r"[\d,]+ of [\d,]+ orders are in", told) for told in watched.told)
-    assert answered < 30, "the upload itself waits for no reading"
-    for name, peak in watched.peaks.items():
-        assert 0 < peak < LIMIT_KB, (name, peak)
-    assert 0 < watched.largest < ONE_KB, watched.largest
     assert len(watched.waits) >= 3
     waited = statistics.median(watched.waits)
-    assert waited < QUICK, watched.waits
     late = sum(one >= QUICK for one in watched.waits)
     with capsys.disabled():
         peaks = ", ".join(f"{name} {peak // 1024} MB" for name, peak in watched.peaks.items())
@@ -161,3 +157,8 @@ def test_A17_a_large_workbook_goes_in_behind_the_pages_in_little_memory(
             f" with what it starts {peaks}; {len(watched.waits)} looks at the"
             f" progress, median {waited * 1000:.0f} ms, {late} of them 200 ms or more"
         )
+    assert answered < 30, "the upload itself waits for no reading"
+    for name, peak in watched.peaks.items():
+        assert 0 < peak < LIMIT_KB, (name, peak)
+    assert 0 < watched.largest < ONE_KB, watched.largest
+    assert waited < QUICK, watched.waits

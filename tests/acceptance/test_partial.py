@@ -41,11 +41,11 @@ approve order for autocount.credit_note
     say      "The invoice of {number} is taken back: a finance manager decides."
 """
 UNDO = {
-    "| locked | -                | -         | block              |": (
+    "| locked | -                | -     | block              |": (
         "| locked | - | - | credit note |"
     ),
-    "| open   | <= cancel_window | no        | void               |": "| open | - | no | void |",
-    "    | open   | > cancel_window  | no        | credit note        |\n": "",
+    "| open   | <= cancel_window | no    | void               |": "| open | - | no | void |",
+    "    | open   | > cancel_window  | no    | credit note        |\n": "",
 }
 """What is taken back is made void; in a locked period it is credited, today."""
 

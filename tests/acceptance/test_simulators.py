@@ -151,6 +151,48 @@ BODIES = {
 }
 
 
+@dataclass
+class Desk:
+    """The stand-in of AutoCount desktop, before which a person sits."""
+
+    url: str
+
+    def plan(self, fault: str) -> None:
+        answer = requests.post(f"{self.url}/_sim/faults", json={"fault": fault}, timeout=10)
+        assert answer.ok, answer.text
+
+    def imports(self, number: str) -> list[str]:
+        """Import a file with one invoice of two rows; the state of each."""
+        book = openpyxl.Workbook()
+        assert book.active
+        book.active.append(list(DESK_ROW))
+        for _ in range(2):
+            book.active.append(list({**DESK_ROW, "DocNo": number}.values()))
+        raw = io.BytesIO()
+        book.save(raw)
+        path = f"{self.url}/desktop/import?type=invoice"
+        answer = requests.post(path, data=raw.getvalue(), timeout=30)
+        assert answer.ok, answer.text
+        return [one["state"] for one in answer.json()["rows"]]
+
+    def has(self, number: str) -> str:
+        """The total of this document by AutoCount's own listing; blank where it is not there."""
+        answer = requests.get(f"{self.url}/desktop/listing?type=invoice", timeout=10)
+        sheet = openpyxl.load_workbook(io.BytesIO(answer.content)).worksheets[0]
+        heads = [cell.value for cell in sheet[2]]
+        found = [dict(zip(heads, row, strict=True)) for row in sheet.values]
+        return "".join(f"{one['Net Total']:.2f}" for one in found if one["Doc. No."] == number)
+
+
+@pytest.fixture(scope="module")
+def desk(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("desk")
+    words = ("simulate", "autocount_excel", "--port", "0", "--ledger", str(folder / "desk.jsonl"))
+    with Product(command, folder, free_environment()).started(*words) as child:
+        assert child.stdout
+        yield Desk(json.loads(child.stdout.readline())["url"])
+
+
 @pytest.fixture(scope="module")
 def targets(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Target]]:
     folder = tmp_path_factory.mktemp("simulators")
@@ -167,7 +209,7 @@ def targets(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def test_E39_every_fault_of_the_page_works_in_the_stand_in_of_each_target(
-    targets: list[Target],
+    targets: list[Target], desk: Desk
 ) -> None:
     page = told_faults()
     assert set(page) == {"partial file", *ENDS}
@@ -190,6 +232,7 @@ def test_E39_every_fault_of_the_page_works_in_the_stand_in_of_each_target(
     assert wrong == {}
     assert list(targets[0].ends.values()) == ["completed", "completed_with_errors"]
     _a_file_is_taken_in_part(targets[0])
+    _an_import_by_hand_goes_wrong(desk)
 
 
 def _a_file_is_taken_in_part(aiaccount: Target) -> None:
@@ -216,10 +259,47 @@ def _a_file_is_taken_in_part(aiaccount: Target) -> None:
     assert [len(aiaccount.has(f"E39-F{at}")) for at in (1, 2, 3)] == [1, 0, 1]
 
 
+IMPORTED: dict[str, tuple[list[str], str]] = {
+    "": (["New", "New"], "19.80"),
+    "closed_period": (["Error", "Error"], ""),
+    "failed_after": (["Error", "Error"], "19.80"),
+    "row_left_out": (["Error", "New"], "9.90"),
+    "silent_drop": (["New", "New"], ""),
+}
+"""What the person is told of the two rows of a document, and its total that AutoCount then has."""
+
+
+def _an_import_by_hand_goes_wrong(desk: Desk) -> None:
+    """Nobody calls AutoCount desktop: a person imports a file, and a document meets its fault."""
+    known = requests.get(f"{desk.url}/_sim/faults", timeout=10).json()["known"]
+    assert {*known} == told_faults("| fault of a file |").keys() == IMPORTED.keys() - {""}
+    for at, (fault, (states, total)) in enumerate(sorted(IMPORTED.items())):
+        number = f"E39-X{at}"
+        if fault:
+            desk.plan(fault)
+        assert desk.imports(number) == states, fault
+        assert desk.has(number) == total, fault
+        assert desk.imports(f"{number}-B") == ["New", "New"], f"after {fault}"
+
+
 KEY = (
     r'"((?:aia_live|acc_demo|aotg-demo|qbo-client|ns16-hook|woo-hook|ck_demo|cs_demo|shpss|shpat)'
     r'[\w-]*)"'
 )
+DESK_ROW = {
+    "DocNo": "",
+    "DocDate": date(2026, 11, 19),
+    "DebtorCode": "300-W001",
+    "DisplayTerm": "C.O.D.",
+    "CurrencyCode": "MYR",
+    "CurrencyRate": 1,
+    "InclusiveTax": "F",
+    "AccNo": "500-0000",
+    "DtlDescription": "Shipping",
+    "Qty": 1,
+    "UnitPrice": 9.90,
+    "TaxCode": "NT",
+}
 ROW = {
     "Invoice Number": "",
     "Invoice Date": date(2026, 11, 19),
@@ -247,10 +327,11 @@ def test_the_page_says_the_key_of_each_stand_in() -> None:
     assert sorted(key for key in found if key not in told) == []
 
 
-def told_faults() -> dict[str, set[str]]:
-    """The faults of the page, and the targets that have each."""
+def told_faults(head: str = "| fault | of |") -> dict[str, set[str]]:
+    """The faults of a table of the page, and the targets that have each."""
     text = (ROOT / "docs" / "operations.md").read_text("utf-8")
-    table = text.split("## Faults of the stand-ins")[1].split("\n## ")[0]
+    page = text.split("## Faults of the stand-ins")[1].split("\n## ")[0]
+    table = page.split(f"\n{head}")[1].split("\n\n")[0]
     rows = [row.strip("| ").split(" | ") for row in table.splitlines() if row.startswith("| `")]
     everywhere = {"all": set(TARGETS)}
     return {row[0].strip("`"): everywhere.get(row[1], set(row[1].split(", "))) for row in rows}

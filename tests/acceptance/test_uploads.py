@@ -283,20 +283,20 @@ def test_A04_the_same_bytes_again_name_the_first_upload(office: House) -> None:
     before = rows(office, counted)
     [(at,)] = rows(office, "SELECT at FROM upload ORDER BY id DESC LIMIT 1")
 
-    page = finance.get(UPLOADS)
-    form = read(page).one("form", id="uploadform")
-    answer = finance.session.post(
-        finance.address + UPLOADS,
-        data={**form.fields(), "source": "netshop"},
-        files={"file": ("copy of november.xlsx", raw)},
-        headers={"Referer": finance.address + UPLOADS},
-        timeout=60,
-    )
-    assert answer.url == finance.address + first
     local = datetime.fromisoformat(at).astimezone(MALAYSIA).strftime("%Y-%m-%d %H:%M")
     who = rows(office, "SELECT name FROM person WHERE email = ?", FINANCE)[0][0]
     words = f"copy of november.xlsx is the file that {who} uploaded on {local}"
-    assert words in read(answer.text).text
+    for again in (finance, office.visitor("consultant@kedai.example")):  # whoever gives it in
+        form = read(again.get(UPLOADS)).one("form", id="uploadform")
+        answer = again.session.post(
+            again.address + UPLOADS,
+            data={**form.fields(), "source": "netshop"},
+            files={"file": ("copy of november.xlsx", raw)},
+            headers={"Referer": again.address + UPLOADS},
+            timeout=60,
+        )
+        assert answer.url == again.address + first
+        assert words in read(answer.text).text
     work(office)
     assert rows(office, counted) == before
     listed = read(finance.get(UPLOADS)).one("tbody").all("tr")

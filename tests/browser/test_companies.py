@@ -1,13 +1,20 @@
-"""The list of companies on a phone: sums of several currencies keep to the window."""
+"""The list of companies: sums of several currencies keep to the window, and it renews itself."""
+
+import re
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import inspect, select
+from sqlalchemy import inspect, select, update
 
-from holding.tables import Company, Hold, Membership, Person
+from holding.tables import Company, Hold, Membership, Person, Session
+from holding.tallies.folding import fold_all
 from tests.browser.conftest import Open, Served
+from tests.browser.test_accessible import violations
 from tests.support.factories import make_company
 
 pytestmark = pytest.mark.browser
+ITSELF = re.compile(r"/c\??$")
 LARGE = 123_456_789_012
 """Minor units: RM 1,234,567,890.12."""
 
@@ -45,3 +52,59 @@ def test_sums_of_several_currencies_keep_to_the_window(
         assert most <= farah.page.locator("main").evaluate(
             "one => one.getBoundingClientRect().right"
         )
+
+
+def test_the_list_of_companies_renews_itself(somebody: Open, served: Served) -> None:
+    """What a colleague does shows without a click; what is typed, and where one is, stays."""
+    farah = somebody("farah")
+    page = farah.page
+    _hold_in(served, "utara", "SGD", 500)
+    farah.go("/c")
+    page.evaluate("window.kept = 1")
+    row = page.locator("tbody tr", has_text="Kedai utara Sdn Bhd")
+    assert "SGD 5.00" in row.inner_text().replace("\u00a0", " ")
+    page.keyboard.press("/")
+    page.keyboard.type("SO-10")
+    with served.database.write() as session:
+        session.execute(
+            update(Hold).where(Hold.seq >= 98).values(state="cleared", closed_at=served.clock.now())
+        )
+    fold_all(served.database)
+    served.clock.advance(timedelta(minutes=5))
+    page.evaluate("htmx.trigger(document.body, 'tick')")
+    row.get_by_text("None").first.wait_for()
+    assert page.evaluate("window.kept") == 1
+    assert page.input_value("#find") == "SO-10"
+    assert page.evaluate("document.activeElement.id") == "find"
+    told = served.clock.now().astimezone(ZoneInfo("Asia/Kuala_Lumpur"))
+    assert f"{told:%H:%M}" in page.locator("#foot").inner_text(), "the moment of its data, too"
+    assert violations(page) == "[]"
+    assert farah.said == []
+
+
+def test_a_list_that_cannot_be_renewed_says_so_and_stays(somebody: Open, served: Served) -> None:
+    farah = somebody("farah")
+    page = farah.page
+    _hold_in(served, "utara", "SGD", 500)
+    farah.go("/c")
+    before = page.inner_text("h1")
+    page.route(ITSELF, lambda route: route.abort())
+    page.evaluate("htmx.trigger(document.body, 'tick')")
+    page.locator("#netbar", has_text="Clearpost is not responding").wait_for()
+    assert page.inner_text("h1") == before
+    page.unroute(ITSELF)
+    page.evaluate("htmx.trigger(document.body, 'tick')")
+    page.locator("#netbar").wait_for(state="hidden")
+    farah.said.clear()  # the lost request is what was asked for
+
+
+def test_whoever_was_signed_out_meanwhile_is_asked_to_sign_in(
+    somebody: Open, served: Served
+) -> None:
+    farah = somebody("farah")
+    _hold_in(served, "utara", "SGD", 500)
+    farah.go("/c")
+    with served.database.write() as session:
+        session.execute(update(Session).values(revoked_at=served.clock.now()))
+    farah.page.evaluate("htmx.trigger(document.body, 'tick')")
+    farah.page.wait_for_url("**/signin**")

@@ -38,6 +38,7 @@ from tests.portal import reading
 from tests.portal.reading import works
 from tests.portal.seed import PASSWORD
 from tests.support.databases import any_move
+from tests.support.grown import grow_lists
 
 
 @pytest.fixture
@@ -313,12 +314,13 @@ def _lost(walker: Walker, one: Screen, _: str) -> None:
 
 
 def _many(walker: Walker, one: Screen, address: str) -> None:
-    """With ten thousand records a page is as long as ever."""
+    """With ten thousand records, entries and events a page is as long as ever."""
     served = walker.served
     with served.database.write() as session:
         company = session.scalars(select(Company).where(Company.code == "kedai")).one()
         if not walker.grown:
             grow(session, company.id, ROWS, ROWS // 10)
+            grow_lists(session, company.id, ROWS, served.clock.now())
             walker.grown = True
     fold_all(served.database, turns=ROWS)
     walker.look(mail(reader(one)), address, LOOKS[0], f"{one.route} with {ROWS:,} records")

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from holding.access import actors
 from holding.rulesets import publication
 from holding.store.database import Database
-from holding.tables import Company, Person
+from holding.tables import Cause, Company, Person
 from holding.trials import backtest_turns
 from holding.uploads.upload_turns import work_due
 from tests.holding.shop import FILES
@@ -132,6 +132,22 @@ def listed(making: Making) -> str:
     return str(answer.headers["Location"])
 
 
+def approval(making: Making) -> str:
+    """What became of the documents of an approval."""
+    lim, at = making.visit("lim"), f"{HERE}/holding/approve"
+    with making.database.read() as session:
+        cause = session.scalars(select(Cause.id).where(Cause.key.startswith("approve:"))).first()
+    found = re.findall(r'name="(seen|cause|after|sethash)" value="([^"]+)"',
+                       lim.text(f"{at}?cause={cause}"))  # fmt: skip
+    form: dict[str, object] = {name: [v for n, v in found if n == name] for name, _ in found}
+    told = {**form, "reason": "compared with the orders", "op": "walk-approval"}
+    return str(lim.post(at, told, status=303).headers["Location"])
+
+
 MAKERS: Final[Mapping[str, Callable[[Making], str]]] = {
-    each.__name__: each for each in (change, backtest, cell, shadow, packet, upload, moved, listed)
+    each.__name__: each
+    for each in (
+        *(change, backtest, cell, shadow, packet, upload, moved, listed),
+        approval,
+    )
 }

@@ -114,6 +114,22 @@ DOCUMENTS = {
             {**_TEE, "Qty": "1", "Discount": "10%", "GoodsReturn": "yes"},
         ),
     ),
+    "cash_sale": (
+        _document(
+            "cash_sale",
+            "NS-CS-10233",
+            "108.90",
+            {
+                **_SOLD,
+                "Description": "Till 2",
+                "PaymentMethod": "CASH",
+                "PaymentAmt": "108.90",
+                "ChequeNo": "TILL-2-771",
+            },
+            _TEE,
+            _SHIPPING,
+        ),
+    ),
     "sales_order": (
         _document(
             "sales_order",

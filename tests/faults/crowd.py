@@ -37,6 +37,7 @@ from holding.tables import (
     Connection,
     Deputy,
     Hold,
+    Operation,
     Person,
     Posting,
     Push,
@@ -46,8 +47,10 @@ from holding.tables import (
 )
 from tests.faults.abroad import ELSEWHERE
 from tests.faults.target import Unsynced, Wire
+from tests.faults.tasks import Points
 from tests.faults.test_f19_versions import HOST, VOIDED
 from tests.faults.town import APPROVE, LIMIT, WAITING, Template, Town, copied, template
+from tests.faults.undo_watch import UndoWatch
 from tests.support.factories import make_person
 from tests.support.house import furnish
 
@@ -80,6 +83,7 @@ PEOPLE: Final = {
     "farah": ("finance", "approver"),
     "adam": ("admin", "operator"),
 }
+RECENT: Final = 6  # so many of the last forms are what somebody thinks of undoing
 DELEGATED: Final = timedelta(minutes=4)
 Do = Callable[[Session, Actor, str], object]
 
@@ -147,6 +151,20 @@ def _named(session: Session, email: str) -> Actor:
     return Actor(person.id, person.name, person.email, None, frozenset())
 
 
+class Watched(Points):
+    """Each call that is written down is looked at there and then."""
+
+    def __init__(self, place: "Crowd") -> None:
+        super().__init__()
+        self._place = place
+
+    def reach(self, name: str) -> None:
+        if name == "push.after_intent":
+            with self._place.database.read() as session:
+                self._place.undos.written(session)
+        super().reach(name)
+
+
 class Crowd(Town):
     """The company, its target, its workers, and everybody who does something."""
 
@@ -164,6 +182,8 @@ class Crowd(Town):
         )
         api = Api(books, Unsynced(there / "ledger.jsonl"), self.clock, hang=0, a_minute=10**6)
         self.wire = self.wires[HOST] = Wire(there, self.clock, "nothing", truth=api)
+        self.undos = UndoWatch(self.clock, self.failures)
+        self.points = Watched(self)
         self.forms: list[tuple[str, str]] = []
         self.told: list[str] = []
         self._no = count(1)
@@ -175,8 +195,10 @@ class Crowd(Town):
         with self.database.write() as session:
             actor = self._actor(session, who)
             answer = do(session, actor, form) if actor is not None else None
-        if answer is not None and not isinstance(answer, Refusal):
+            undoable = session.scalar(select(Operation.undo_until).where(Operation.id == form))
+        if undoable is not None:
             self.forms.append((who, form))
+            self.undos.given(form)
         self.told.append(f"{who} {form}: {answer}"[:200])
 
     def _actor(self, session: Session, who: str) -> Actor | None:
@@ -200,16 +222,20 @@ class Crowd(Town):
         self.act(who, do)
 
     def take_back(self, which: int) -> None:
-        """Undo one of the last forms."""
+        """Undo one of the last forms, or try to undo what is somebody else's."""
         if not self.forms:
             return
-        who, form = self.forms[-1 - which % min(3, len(self.forms))]
+        who, form = self.forms[-1 - which % min(RECENT, len(self.forms))]
+        by = who if which % 5 else next(one for one in PEOPLE if one != who)
 
         def do(session: Session, actor: Actor, _: str) -> object:
-            undo.undo(session, actor, form, self.clock.now())
+            answer = undo.undo(session, actor, form, self.clock.now())
+            self.undos.taken_back(session, form, who, by, answer)
+            if not isinstance(answer, Refusal):
+                self.forms.remove((who, form))
             return None
 
-        self.act(who, do)
+        self.act(by, do)
 
     def decide(self, who: str, what: str, which: int) -> None:
         """Do something with one of the open holds."""
@@ -252,7 +278,6 @@ class Crowd(Town):
             )
 
         self.act("adam", do)
-        self.forms = [one for one in self.forms if one[0] != "adam"]
 
     def remap(self, which: int) -> None:
         """The customer is another debtor, for all days, from a day back, or from tomorrow on."""
@@ -267,7 +292,6 @@ class Crowd(Town):
             )
 
         self.act("farah", do)
-        self.forms = [one for one in self.forms if one[0] != "farah"]
 
     def turn_rules(self) -> None:
         """Go back to the rules that are not in force."""

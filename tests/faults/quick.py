@@ -24,6 +24,7 @@ QUICK = frozenset(
         "test_f19_versions::test_f19_versions_in_any_order[None]",
         "test_f19_versions::test_f19_versions_in_any_order[4]",
         "test_f22_crowds::test_a_crowd_is_able_to_fail",
+        "test_f22_crowds::test_what_may_not_be_undone_is_not",
         "test_f22_crowds::test_whatever_hypothesis_lets_a_crowd_do",
         "test_f28_chain::test_f28_every_change_of_the_trail_is_found",
         "test_mutants::test_a_scene_catches",

@@ -25,6 +25,7 @@ class Moving:
     def __init__(self, start: datetime) -> None:
         self.wall, self.seconds = start, 0.0
         self.rate = 1.0  # of the wall clock, where a leap second is spread over a day
+        self._latest: dict[str, datetime] = {}
 
     def now(self) -> datetime:
         return self.wall
@@ -40,11 +41,20 @@ class Moving:
     def pass_(self, seconds: float) -> None:
         """Time goes by for everybody."""
         self.seconds += seconds
-        self.wall += timedelta(seconds=seconds * self.rate)
+        self.jump(seconds * self.rate)
 
     def jump(self, seconds: float) -> None:
         """Somebody set the wall clock."""
         self.wall += timedelta(seconds=seconds)
+        self._latest = {name: max(at, self.wall) for name, at in self._latest.items()}
+
+    def mark(self, name: str) -> None:
+        """Something happened now, after which `latest` is asked for."""
+        self._latest[name] = self.wall
+
+    def latest(self, name: str) -> datetime:
+        """The latest moment that the wall clock showed since then."""
+        return self._latest[name]
 
 
 class Task:

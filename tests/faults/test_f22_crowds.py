@@ -4,21 +4,29 @@ orders change. Whatever comes of it is told, agreed to and in the books once.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from random import Random
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
+from sqlalchemy import select
 
+from holding.access import operations
+from holding.evaluation import plan_parts
+from holding.exceptions import undo
+from holding.tables import Hold
 from tests.faults import mutants
 from tests.faults.amounts import SUITE, Done, amount
-from tests.faults.course import STEPS, Ending, end, heal, rough
-from tests.faults.crowd import DECISIONS, Crowd, crowd, crowd_template
+from tests.faults.course import STEPS, Ending, end, for_a_while, heal, rough
+from tests.faults.crowd import DECISIONS, UNDO_SECONDS, Crowd, crowd, crowd_template
 from tests.faults.history import Chances, History
 from tests.faults.test_histories import Machine, counted, write
-from tests.faults.town import LIMIT
+from tests.faults.town import LIMIT, SWEEP
 
 __all__ = ["counted"]
 FIRST = int(os.environ.get("CLEARPOST_SEED", "1"))
@@ -44,8 +52,9 @@ def acts(history: History, place: Crowd) -> dict[str, tuple[int, Callable[[], No
         return lambda who, which: place.decide(who, what, which)
 
     return {
+        "arrive": (14, lambda: history.arrive(chance.choice((20, LIMIT, LIMIT)))),
         "approve": (40, call("approve", place.agree, *APPROVERS)),
-        "undo": (20, call("undo", place.take_back)),
+        "undo": (30, call("undo", place.take_back)),
         **{
             what: (weight, call(what, deciding(what), *DECIDERS))
             for what, weight in WEIGHTS.items()
@@ -117,7 +126,7 @@ class CrowdMachine(Machine):
     def agree(self, who: str, which: int) -> None:
         self.history.call("approve", lambda: self.place.agree(who, which))
 
-    @rule(which=st.integers(0, 2))
+    @rule(which=st.integers(0, 9))
     def undo(self, which: int) -> None:
         self.history.call("undo", lambda: self.place.take_back(which))
 
@@ -151,6 +160,101 @@ def test_whatever_hypothesis_lets_a_crowd_do(counted: None) -> None:
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(CrowdMachine, settings=quick)
+
+
+def waiting(place: Crowd) -> History:
+    """One worker, and an order that waits for an approval."""
+    history = History(place, Random(0), Chances(kill=0, sleep=0, fate=0, jump=0, lags=False))
+    history.hire()
+    history.arrive(LIMIT)
+    for_a_while(history, 2 * SWEEP)
+    assert [hold.code for hold in _open(place)] == ["APP01"]
+    return history
+
+
+def _open(place: Crowd) -> Sequence[Hold]:
+    with place.database.read() as session:
+        return session.scalars(select(Hold).where(Hold.state == "open")).all()
+
+
+def woken(history: History, place: Crowd) -> None:
+    """Approved while it is to be judged once more, which is long before the time is over."""
+    place.world_changes()
+    place.agree("lim", 0)
+    for_a_while(history, UNDO_SECONDS / 2)
+    place.take_back(1)
+
+
+def too_late(history: History, place: Crowd) -> None:
+    """Approved and sent; then they think better of it."""
+    place.agree("lim", 0)
+    for_a_while(history, 2 * UNDO_SECONDS)
+    place.take_back(1)
+
+
+def set_back(history: History, place: Crowd) -> None:
+    """Approved; the clock is set back and waits no longer for that; then they think better."""
+    place.agree("lim", 0)
+    history.pass_(1)
+    place.clock.jump(-3_600)
+    for_a_while(history, 2 * UNDO_SECONDS)
+    place.take_back(1)
+
+
+def set_back_when_sent(history: History, place: Crowd) -> None:
+    """Approved and sent; the clock is set back to when it could still be undone."""
+    place.agree("lim", 0)
+    for_a_while(history, 2 * UNDO_SECONDS)
+    place.clock.jump(-1.5 * UNDO_SECONDS)
+    place.take_back(1)
+
+
+def somebody_else(history: History, place: Crowd) -> None:
+    """Approved, and another tries to undo it in time."""
+    place.agree("siti", 0)
+    history.pass_(1)
+    place.take_back(0)
+
+
+Scene = Callable[[History, Crowd], None]
+Change = tuple[Callable[..., Any], str, str]
+_BEGUN: Change = (undo._lines, "begun=bool(row.begun)", "begun=False")
+_LATE: Change = (undo._over, "now > until", "False")
+SCENES: dict[Scene, tuple[tuple[Change, ...], str]] = {
+    woken: (
+        ((plan_parts.Plan.due, "max(moment, self.case.undo_until or moment)", "moment"),),
+        "too early to undo",
+    ),
+    too_late: ((_BEGUN, _LATE), "was undone, but"),
+    set_back: ((_BEGUN, _LATE), "was undone, but"),
+    set_back_when_sent: ((_BEGUN,), "was undone, but"),
+    somebody_else: (
+        ((operations.of_theirs, "form.person_id == actor.person_id", "True"),),
+        "back, which is siti's",
+    ),
+}
+"""What people do about an undo, the bugs that it brings out, and what is said of them."""
+
+
+def undone(scene: Scene) -> Ending:
+    """An order that is approved, and what somebody tries then."""
+    with crowd() as place:
+        history = waiting(place)
+        scene(history, place)
+        heal(history)
+        return end(history, 0)
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_what_may_not_be_undone_is_not(scene: Scene, done: Done) -> None:
+    bugs, words = SCENES[scene]
+    assert undone(scene).wrong == ()
+    with ExitStack() as planted:
+        for function, old, new in bugs:
+            planted.enter_context(mutants.changed(function, old, new))
+        wrong = undone(scene).wrong
+    assert any(words in told for told in wrong), wrong
+    done.mutants_caught += 1
 
 
 def test_a_crowd_is_able_to_fail() -> None:

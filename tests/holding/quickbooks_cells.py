@@ -117,6 +117,7 @@ def _of(kind: str, table: n.Table, groups: set[str]) -> Iterator[Cell]:
         "period": ["locked", "open"],
         "e_invoice_age": sorted(AGES.values()),
         "money_back": ["no"],  # what was refunded is driven by itself, beside its refund
+        "money_moved": ["no"],
     }
     assert set(table.head) <= set(every), f"a new column of {kind}: {table.head}"
     for row in table.rows:
@@ -127,7 +128,7 @@ def _of(kind: str, table: n.Table, groups: set[str]) -> Iterator[Cell]:
         answer = " ".join(filter(None, (row.action.kind, row.action.role)))
         for found in itertools.product(*values):
             told = dict(zip(table.head, found, strict=True))
-            if told.get("money_back") == "yes":
+            if "yes" in (told.get("money_back"), told.get("money_moved")):
                 continue
             change, age = told.get("changed", "cancel"), told.get("e_invoice_age", "")
             yield Cell(kind, change, told["period"], age, answer)

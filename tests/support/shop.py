@@ -14,7 +14,7 @@ from grammar.text.editions import NEWEST
 from holding.evaluation.due_records import judge_due
 from holding.intake.versions import Receipt, receive
 from holding.lifecycle.changes import next_revision, wake_all_unsent, wake_cause, wake_records
-from holding.mappings.entries import reach
+from holding.mappings.key_reach import reach
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.tables import Company, Connection, MappingEntry, MappingTable, Record, RulesetVersion

@@ -105,6 +105,8 @@ def _fault(books: Books, asked: Asked, values: Values) -> str:
     if books.locked(date.fromisoformat(values["DocDate"]), asked.user):
         day = date.fromisoformat(values["DocDate"])
         return f"Transaction date {day:%d/%m/%Y} is locked, you can unlock it from Tools"
+    if "PaymentAmt" in values and Decimal(values["PaymentAmt"]) <= 0:
+        return "Net total must be greater than 0"
     if sheet.total == "lines":
         return _line_fault(books, values)
     return _payment_fault(books, asked.type, values) if sheet.total == "PaymentAmt" else ""
@@ -144,16 +146,13 @@ def _line_fault(books: Books, values: Values) -> str:
 
 
 def _payment_fault(books: Books, kind: str, values: Values) -> str:
-    paid = Decimal(values["PaymentAmt"])
-    if paid <= 0:
-        return "Net total must be greater than 0"
     number = values.get("KnockOffDocNo", "")
     if not number:
         return ""
     knocked = books.documents.get((KNOCKS_OFF[kind], number.casefold()))
     if knocked is None:
         return f"Knock off document {number} not found"
-    if Decimal(values.get("KnockOffAmt") or 0) > paid:
+    if Decimal(values.get("KnockOffAmt") or 0) > Decimal(values["PaymentAmt"]):
         return "Knock off amount exceeds the payment"
     return ""
 

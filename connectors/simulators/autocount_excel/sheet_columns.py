@@ -79,6 +79,11 @@ def _paid(party: Column, *more: Column) -> tuple[Column, ...]:
     )
 
 
+_AT_ONCE = (
+    Column("PaymentMethod", most=20, must=True, master="payment_methods"),
+    Column("PaymentAmt", "number", must=True),
+    Column("ChequeNo", most=20),
+)
 _CLASSIFIED = Column("Classification", most=3)
 SHEETS: Final[Mapping[str, Sheet]] = {
     "sales_order": Sheet(_sold(), "DebtorCode"),
@@ -87,6 +92,7 @@ SHEETS: Final[Mapping[str, Sheet]] = {
         _traded(_CREDITOR, Column("PurchaseLocation", most=8, master="locations")), "CreditorCode"
     ),
     "invoice": Sheet((*_sold(), _CLASSIFIED), "DebtorCode"),
+    "cash_sale": Sheet((*_sold(*_AT_ONCE), _CLASSIFIED), "DebtorCode"),
     "credit_note": Sheet(
         (
             *_sold(Column("OurInvoiceNo", most=20), Column("Reason", most=80)),

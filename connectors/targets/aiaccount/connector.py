@@ -6,6 +6,7 @@ Here: the calls and their headers. Not here: bytes (payload.py), answers (answer
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -176,7 +177,7 @@ class AiAccount:
             told = unanswered(payload, answer)
         else:
             told = answers_of(payload, hear(answer, _now(settings, http)))
-        return sent(told, answer, partial(mask, secret=secret))
+        return sent(told, answer, partial(mask, secret=secret.strip()))
 
     def look_up(
         self,
@@ -190,14 +191,17 @@ class AiAccount:
         standing: OutgoingDocument | None = None,  # noqa: ARG002
     ) -> Found:
         """Whether the document is there, in the intended company."""
-        return lookup.look_up(document, key, _reader(settings, secret, http), _now(settings, http))
+        get = _reader(settings, secret, http)
+        found = lookup.look_up(document, key, get, _now(settings, http))
+        return _kept(found, secret)
 
     def read(
         self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
         """What stands in the intended company beside each document: one call a document."""
         get = _reader(settings, secret, http)
-        return tuple(lookup.read(one, get, _now(settings, http)) for one in documents)
+        found = (lookup.read(one, get, _now(settings, http)) for one in documents)
+        return tuple(_kept(one, secret) for one in found)
 
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
@@ -228,6 +232,11 @@ class AiAccount:
             return ""
         asked = {"company": str(settings.get("company_id", "")), "import": found}
         return f"{base}/settings/integrations/logs?{urlencode(asked)}"
+
+
+def _kept(found: Found, secret: str) -> Found:
+    """What was found as it may be stored, should the answer have echoed the key."""
+    return replace(found, proof=mask(found.proof, secret.strip()))
 
 
 def _reader(settings: Settings, secret: str, http: Http) -> Get:

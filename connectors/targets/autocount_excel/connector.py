@@ -95,7 +95,7 @@ FORM = ConnectionForm(
     tells=BookFacts(closing_date="entered"),
     e_invoices=EInvoices(
         submitter=Submitter.TARGET,
-        types={"invoice": "01", "credit_note": "02"},
+        types={"invoice": "01", "cash_sale": "01", "credit_note": "02"},
         says=(
             "They are submitted in AutoCount desktop.",
             "Clearpost submits none, waits for none, and reads nothing of them.",
@@ -104,6 +104,7 @@ FORM = ConnectionForm(
     can=(
         "Writes one workbook for each run and document type, for a finance user to import.",
         "Takes invoices, credit notes, sales orders, delivery orders and goods received notes.",
+        "Takes cash sales, each with what was paid and how.",
         "Takes A/R payments, A/P invoices and A/P payments.",
         "Compares AutoCount's own listing with the file: number, party, date and total.",
     ),

@@ -101,6 +101,14 @@ _PAYMENT = (
     _column("PaymentAmt", type="money", required=True, places=2),
     _column("ChequeNo", max_length=40),
 )
+_PAID_AT_ONCE = (
+    _column("PaymentMethod", required=True, max_length=20, refers="payment_method"),
+    _column("PaymentAmt", type="money", required=True, places=2),
+    _column("ChequeNo", max_length=20),
+)
+"""The payment of a cash sale, named as the columns of its payment table on AutoCount's own page:
+wiki.autocountsoft.com/wiki/Programmer:Cash_Sale_with_Payment.
+"""
 _KNOCK_OFF = (
     _column("KnockOffDocNo", max_length=NUMBER_MAX),
     _column("KnockOffAmt", type="money", places=2),
@@ -184,6 +192,16 @@ DOCUMENTS = MEANINGS.on_all(
             total="FinalTotal",
             books=Books("debit", "SubTotal"),
             lines=(*_LINES, _RETURNED),
+            amounts=_TRADED,
+        ),
+        _document(
+            "cash_sale",
+            "Cash sale",
+            (*_SOLD, *_PAID_AT_ONCE),
+            party=_DEBTOR,
+            total="FinalTotal",
+            books=Books("credit", "SubTotal"),
+            lines=_LINES,
             amounts=_TRADED,
         ),
         _goods("sales_order", "Sales order", _DEBTOR),

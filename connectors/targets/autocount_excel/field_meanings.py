@@ -54,6 +54,7 @@ MEANINGS: Final = Meanings(
         "GoodsReturn": "Whether the goods came back: written as T or F.",
     },
     apart={
+        "cash_sale.PaymentAmt": "How much was paid at once; AutoCount leaves the rest unpaid.",
         "sales_order.DtlDescription": "What is ordered.",
         "delivery_order.DtlDescription": "What is delivered.",
         "goods_received_note.Location": "Code of the location that the goods come to.",

@@ -267,14 +267,20 @@ def _field_fault(field: FieldSchema, value: str, where: str) -> Fault | None:
 
 
 def _payment_fault(schema: DocumentSchema, document: OutgoingDocument, base: str) -> Fault | None:
-    """What AutoCount asks of a payment, and would refuse row by row."""
-    if schema.total_field != "PaymentAmt":
-        return None
+    """What AutoCount asks of a payment, and would refuse row by row; of a cash sale, which holds
+    its own, no more is paid than it comes to.
+    """
     fields = document.fields
+    if "PaymentAmt" not in fields:
+        return None
     paid, number = Decimal(fields["PaymentAmt"]), fields.get("KnockOffDocNo", "")
     amount = fields.get("KnockOffAmt", "")
     if paid <= 0:
         return "bad_value", f"PaymentAmt is not above 0: {paid}."
+    if schema.total_field != "PaymentAmt":
+        over = paid > document.amount
+        words = f"PaymentAmt {paid} is more than the sale comes to: {document.amount}."
+        return ("bad_value", words) if over else None
     if bool(number) != bool(amount):
         return "missing_field", "KnockOffDocNo and KnockOffAmt go together; one is blank."
     if amount and not 0 < Decimal(amount) <= paid:

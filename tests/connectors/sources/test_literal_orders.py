@@ -3,12 +3,14 @@
 Each field has a value of its own, so that a word that is read wrong is found.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from connectors.contract import IncomingRecord
+from connectors.registry import sources
 from connectors.sources.lazada import orders as lazada
 from connectors.sources.lazada import probe
 from connectors.sources.woocommerce import orders as woocommerce
@@ -336,7 +338,8 @@ class Shop:
     def request(self, _method, url, **_how):
         path = url.partition("?")[0]
         self.asked.append(url)
-        told = self.answers["seller" if path.endswith("/seller/get") else "orders"]
+        name = {"/seller/get": "seller", "/orders/items/get": "items"}
+        told = self.answers[name.get(path.removeprefix(SETTINGS["base_url"]), "orders")]
         at = self.now()
         return HttpAnswer(status=self.status, headers={}, body=dumps(told), seconds=0.0, at=at)
 
@@ -362,6 +365,25 @@ def test_lazada_says_who_the_seller_is():
     assert other.steps[-1].ok is not True
     assert "company.other" in {one.code for one in other.steps}
     assert "Kedai, ID 100023." in {one.words for one in report(seller_id="100023")[1].steps}
+
+
+def test_lazada_is_asked_again_from_the_moment_of_its_last_order_and_a_little_before():
+    listed = {name: told for name, told in LAZADA.items() if name != "order_items"}
+    pieces = [{"order_id": 300, "order_items": LAZADA["order_items"]}]
+    shop = Shop(
+        orders={"code": "0", "data": {"count": 1, "orders": [listed]}, "request_id": "r1"},
+        items={"code": "0", "data": pieces, "request_id": "r2"},
+    )
+    source, cursor = sources()["lazada"], sources()["lazada"].begin(shop.now() - timedelta(days=1))
+    for _ in range(2):
+        found = source.page(cursor, SETTINGS, "shh:R:A:1790000000", ZONE, shop)
+        assert [one.records[0].external_id for one in found.found] == ["300"]
+        cursor = found.after
+    asked = [parse_qs(urlsplit(one).query) for one in shop.asked if "/orders/get?" in one]
+    assert [one["update_after"] for one in asked] == [
+        ["2026-11-19T01:49:59+00:00"],
+        ["2026-11-19T23:49:59+00:00"],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Refunds of NetShop: each is a record, and the order takes their words."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from connectors.contract import Accepted, SourceRefusal
 from connectors.registry import sources
 from connectors.simulators.netshop.deliveries import delivery, sample_order
-from tests.connectors.recorded import recorded
+from tests.connectors.recorded import names, recorded
 from tests.connectors.sources.test_netshop import NOW, SECRET, accept
 from tests.support.zones import SHOP_ZONE
 
@@ -40,6 +41,20 @@ def test_the_sheets_own_refund_is_two_records() -> None:
         ("refund", "RF-1", "RF-1", REFUND),
     ]
     assert {one.stamp for one in answer.records} == {"2026-11-20T01:00:00Z"}
+
+
+@pytest.mark.parametrize("kind", names("netshop"))
+def test_each_record_says_of_which_company_it_is(kind: str) -> None:
+    """By this word a record of another company is held; a refund has that of its order."""
+    (call,) = recorded("netshop", kind)["deliver"]
+    told = json.loads(call.body)
+    part = "order" if kind == "refund" else kind
+    told[part]["company_code"] = "toko"
+    answer = sources()["netshop"].read("a.netshop.json", json.dumps(told).encode(), SHOP_ZONE)
+    assert isinstance(answer, Accepted), answer
+    codes = {one.kind: one.body.get("company_code") for one in answer.records}
+    assert codes[kind] == "toko"
+    assert set(codes.values()) == {"toko"}
 
 
 MOMENT = NOW.fromtimestamp(1763600000, NOW.tzinfo)

@@ -48,6 +48,12 @@ def test_so_is_a_fulfilment():
     assert alone.external_id == "255858046001"
 
 
+def test_a_fulfilment_that_never_changed_is_as_old_as_it_is():
+    given = body("fulfillment", created_at="2026-11-19T16:20:00+08:00", updated_at=None)
+    found = record(given, "delivery", topic="fulfillments/create")
+    assert (found.stamp, found.body["delivered_on"]) == ("2026-11-19T08:20:00Z", "2026-11-19")
+
+
 def test_goods_and_shipping_that_were_given_back():
     found = read(refund())
     assert (found["status"], found["restock"]) == ("refunded", "returned")

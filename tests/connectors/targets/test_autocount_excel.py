@@ -24,6 +24,7 @@ SETTINGS = {**BOOKS, "company_id": "kedai", "number_prefix": "NS-, CP", "locked_
 TARGET = targets()["autocount_excel"]
 _PAID = {"DocNo": "NS-7", "DocDate": "2026-11-19", "PaymentMethod": "FPX", "PaymentAmt": "118.80"}
 OTHERS = {
+    "cash_sale": {"PaymentMethod": "CASH", "PaymentAmt": "118.80"},
     "credit_note": {"OurInvoice": "NS-1", "Reason": "Returned"},
     "ar_payment": {**_PAID, "DebtorCode": "300-W001"},
     "ap_payment": {**_PAID, "CreditorCode": "400-B012"},
@@ -57,7 +58,7 @@ def make(number: str = "NS-1", **changed: str) -> Posted:
 
 
 def of_type(name: str) -> Posted:
-    if name in ("invoice", "credit_note", "sales_order", "delivery_order"):
+    if name in ("invoice", "cash_sale", "credit_note", "sales_order", "delivery_order"):
         made = make("NS-9", **OTHERS.get(name, {}))
         return Posted(**{**vars(made), "document": name})
     if name == "goods_received_note":
@@ -210,6 +211,22 @@ def test_lines_that_no_import_takes_are_refused(line, words):
 def test_payments_that_no_import_takes_are_refused(changed, words):
     paid = of_type("ar_payment")
     (answer,) = send(Posted(**{**vars(paid), "fields": {**paid.fields, **changed}}))
+    assert words in answer.words
+
+
+@pytest.mark.parametrize(
+    ("paid", "words"),
+    [
+        ("", "PaymentAmt is blank"),
+        ("0.00", "not above 0"),
+        ("118.81", "more than the sale comes to: 118.80"),
+        ("118.80", "stands in a file"),
+        ("100.00", "stands in a file"),
+    ],
+)
+def test_no_more_is_paid_of_a_cash_sale_than_it_comes_to(paid, words):
+    sale = of_type("cash_sale")
+    (answer,) = send(Posted(**{**vars(sale), "fields": {**sale.fields, "PaymentAmt": paid}}))
     assert words in answer.words
 
 

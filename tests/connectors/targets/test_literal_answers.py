@@ -15,15 +15,23 @@ from connectors.targets.quickbooks.responses import EXPIRED, told_of
 from connectors.transport.http import HttpAnswer
 from tests.connectors.literal_answers import AIACCOUNT, AUTOCOUNT, EXCEL, QUICKBOOKS
 from tests.connectors.simulator_processes import SAMPLES
+from tests.connectors.targets.test_aotg_errors import FAILED, SUBMITTED
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
 ANSWERS = {"aiaccount": AIACCOUNT, "autocount": AUTOCOUNT, "quickbooks": QUICKBOOKS}
 SHEETS = {
     "aiaccount": "aiaccount.md",
     "autocount": "autocount-cloud.md",
-    "quickbooks": "quickbooks-online.md",
+    "autocount_aotg": "autocount-aotg.md",
     "autocount_excel": "autocount-excel.md",
+    "quickbooks": "quickbooks-online.md",
 }
+TABLES = {
+    **ANSWERS,
+    "autocount_aotg": [row for row in (*FAILED, *SUBMITTED) if row[-1] is not None],
+    "autocount_excel": EXCEL,
+}
+"""Every row is a no, or no answer; On The Go and the import have tests of their own."""
 CONTRACTS = Path("/work/shared/contracts")
 NOTHING_THERE = {
     "aiaccount": (200, '{"data":[],"page":1,"pages":1}'),
@@ -80,7 +88,8 @@ def test_a_row_in_error_has_the_class_of_its_words(section, mark, message, error
 
 @pytest.mark.parametrize("name", SHEETS)
 def test_there_are_forty_of_them_each_of_its_own_with_a_place_in_the_sheet(name):
-    rows = EXCEL if name == "autocount_excel" else ANSWERS[name]
+    rows = TABLES[name]
+    assert SHEETS.keys() == TABLES.keys() == targets().keys()
     assert len(rows) >= 40
     told = Counter(row[2:-1] for row in rows)
     assert [one for one, count in told.items() if count > 1] == []

@@ -1,6 +1,8 @@
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -147,7 +149,8 @@ def test_an_unknown_account_gets_the_same_words(database: Database, clock: SetCl
 def test_an_unknown_account_takes_as_long(database: Database, clock: SetClock) -> None:
     def seconds(session: OrmSession, email: str) -> float:
         start = time.process_time()
-        sessions.sign_in(session, email, "wrong", clock.now())
+        compared = sessions.compare(session, email, "wrong", clock.now())
+        sessions.sign_in(session, email, "wrong", clock.now(), compared=compared)
         return time.process_time() - start
 
     with full_time(), database.write() as session:
@@ -185,6 +188,20 @@ def test_the_stop_ends_and_old_counts_go_away(database: Database, clock: SetCloc
         assert session.scalar(select(func.count()).select_from(Singleton)) == 1
         assert enter(session, clock)
         assert session.scalar(select(func.count()).select_from(Singleton)) == 0
+
+
+def test_a_clock_that_is_set_back_keeps_no_account_closed_for_longer(
+    database: Database, clock: SetClock
+) -> None:
+    with database.write() as session:
+        add(session)
+        for _ in range(MAX_FAILURES):
+            sessions.sign_in(session, EMAIL, "wrong", clock.now())
+        assert isinstance(sessions.sign_in(session, EMAIL, PASSWORD, clock.now()), Refusal)
+        clock.set(clock.now() - timedelta(hours=1))
+        assert isinstance(sessions.sign_in(session, EMAIL, "wrong", clock.now()), Refusal)
+        assert session.scalars(select(Singleton.fence)).one() == 1
+        assert enter(session, clock)
 
 
 def test_people_are_not_added_twice_nor_with_short_passwords(database: Database) -> None:
@@ -304,3 +321,62 @@ def test_teams_answer_by_members_then_fallback_then_anybody(
         assert people.who_may(session, company.id, "posting.approve", team_id=tax.id) == ("Lim",)
         assert people.who_may(session, company.id, "posting.approve", but=[lim.id]) == ("Tan",)
         assert teams.teams(session, company.id) == {"accounts": ("Tan",), "tax_desk": ("Lim",)}
+
+
+def test_what_was_compared_before_counts_only_while_the_password_is_the_same(
+    database: Database, clock: SetClock
+) -> None:
+    """Comparing takes long and is done before anything is written; what it says is decided then."""
+    now, other = clock.now(), "teh tarik 2026!"
+    with database.write() as session:
+        person = add(session)
+        fits = sessions.compare(session, EMAIL, PASSWORD, now)
+        assert (fits.stored, fits.fits) == (person.password_hash, True)
+        assert not sessions.compare(session, EMAIL, "wrong", now).fits
+        assert not sessions.compare(session, "nobody@kedai.my", "wrong", now).fits
+        set_password(session, person.id, other, now)
+        session.expire_all()
+
+        def enter_with(password: str) -> str | Refusal:
+            return sessions.sign_in(session, EMAIL, password, now, compared=fits)
+
+        assert isinstance(enter_with(PASSWORD), Refusal)
+        assert isinstance(enter_with(other), str)
+        fits = sessions.compare(session, EMAIL, other, now)
+        person.active = False
+        session.flush()
+        assert isinstance(enter_with(other), Refusal)
+
+
+def test_an_account_that_may_not_be_tried_is_not_compared(
+    database: Database, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = clock.now()
+    with database.write() as session:
+        add(session)
+        fits = sessions.compare(session, EMAIL, PASSWORD, now)
+        for _ in range(MAX_FAILURES):
+            sessions.sign_in(session, EMAIL, "wrong", now)
+        stopped = sessions.sign_in(session, EMAIL, PASSWORD, now, compared=fits)
+        assert isinstance(stopped, Refusal)
+        assert stopped.code == "signin.throttled"
+        monkeypatch.delattr(sessions, "_hasher")
+        assert sessions.compare(session, EMAIL, PASSWORD, now) == sessions.NOT_COMPARED
+
+
+def test_first_guesses_at_one_moment_are_all_counted(
+    database: Database, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, over = Barrier(2), sessions._over_limit
+    if database.dialect == "postgresql":  # on SQLite one waits before it looks
+        monkeypatch.setattr(sessions, "_over_limit", lambda *seen: (both.wait(10), over(*seen))[1])
+
+    def guess(_: int) -> str | Refusal:
+        with database.write() as session:
+            return sessions.sign_in(session, EMAIL, "wrong", clock.now())
+
+    with ThreadPoolExecutor(2) as guessers:
+        answers = list(guessers.map(guess, range(2)))
+    assert [one.code for one in answers if isinstance(one, Refusal)] == ["signin.refused"] * 2
+    with database.read() as session:
+        assert session.scalars(select(Singleton.fence)).one() == 2

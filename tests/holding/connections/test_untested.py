@@ -1,6 +1,7 @@
 """Nothing is sent to a target before a test of it has passed, and then what waited goes."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
@@ -11,7 +12,7 @@ from holding.access.actors import SYSTEM
 from holding.connections import breaker, probe
 from holding.connections.setup import set_key, wait_for_test
 from holding.runs.status import pill
-from holding.tables import Connection, Event, Hold
+from holding.tables import Connection, Event, Hold, Throttle
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS
 from tests.holding.life import Life
@@ -77,3 +78,17 @@ def test_what_is_ready_waits_for_a_test_that_passes_whatever_key_is_given(life: 
     with life.shop.database.read() as session:
         said = session.scalars(select(Event.act).where(Event.act.like("connection.%"))).all()
     assert "connection.back" not in said, "it never was away"
+
+
+def test_a_test_tells_how_far_the_clock_there_is_from_ours(life: Life) -> None:
+    """The stand-in answers with the moment of this machine; ours is the clock of the test."""
+    with life.shop.database.read() as session:
+        row = session.scalars(select(Connection).where(Connection.connector == "autocount")).one()
+    begun = datetime.now(UTC)
+    run_test(life, row.id)
+    with life.shop.database.read() as session:
+        found = session.scalars(select(Throttle).where(Throttle.connection_id == row.id)).one()
+    expected = (begun - life.shop.now).total_seconds()
+    assert found.clock_ahead is not None
+    assert abs(found.clock_ahead - expected) < 10
+    assert found.clock_at == life.shop.now

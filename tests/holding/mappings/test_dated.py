@@ -7,8 +7,7 @@ from sqlalchemy import func, insert, select, update
 
 from holding.mappings import entry_history, fixes, mapping_lists
 from holding.mappings import preview as mappings_preview
-from holding.mappings.changed_world import with_value
-from holding.mappings.entries import Parsed
+from holding.mappings.entries import Parsed, with_value
 from holding.mappings.entry_history import Change, Used
 from holding.mappings.fixes import Fixed
 from holding.mappings.preview import Preview

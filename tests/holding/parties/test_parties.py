@@ -1,7 +1,11 @@
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from threading import Barrier, BrokenBarrierError
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from holding.access.teams import add_to_team
 from holding.mappings.fixes import Fixed
@@ -10,7 +14,7 @@ from holding.parties.kept_apart import Apart
 from holding.parties.party_balances import owed
 from holding.refusal import Refusal
 from holding.store.database import Database
-from holding.tables import Cause, Company, Event, Hold, MappingEntry, Posting
+from holding.tables import Cause, Company, Event, Hold, KeptApart, MappingEntry, Posting
 from tests.holding.fixing import due, fix, rev
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order, start
 from tests.support.clock import SetClock
@@ -240,3 +244,44 @@ def test_who_may_merge_may_refuse_it_with_a_reason(shop: Shop) -> None:
     assert refused.code == "reason.missing"
     with shop.database.read() as session:
         assert len(party_merge.proposals(session, shop.company.id, shop.now.date())) == 1
+
+
+@contextmanager
+def both_have_looked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Who has read the proposal goes on when the other has, too, or waits for this one."""
+    both, read = Barrier(2), party_merge.proposal
+
+    def read_and_wait(*given: object, **named: object) -> party_merge.Merge | None:
+        found = read(*given, **named)  # type: ignore[arg-type]
+        with suppress(BrokenBarrierError):
+            both.wait(1)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(party_merge, "proposal", read_and_wait)
+        yield
+
+
+def test_of_a_merge_and_its_refusal_at_one_time_one_is_made(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with both_have_looked(monkeypatch), ThreadPoolExecutor(2) as windows:
+        made = [windows.submit(accept, shop), windows.submit(refuse, shop, "adam")]
+        merged, apart = (one.result() for one in made)
+    with shop.database.read() as session:
+        acts = ("party.merged", "party.kept_apart")
+        told = session.scalars(select(Event.act).where(Event.act.in_(acts))).all()
+        kept = session.scalar(select(func.count()).select_from(KeptApart))
+    assert len(told) == 1, told
+    assert isinstance(merged, party_merge.Merged) == (told == ["party.merged"]) == (kept == 0)
+    assert isinstance(apart, Apart) == (kept == 1)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_who_refuses_what_is_merged_already_is_told(shop: Shop, turned: bool) -> None:
+    assert isinstance(accept(shop, turned=turned), party_merge.Merged)
+    late = refuse(shop, "adam")
+    assert isinstance(late, Refusal)
+    assert late.code == "merge.over"
+    with shop.database.read() as session:
+        assert party_merge.proposals(session, shop.company.id, shop.now.date()) == ()

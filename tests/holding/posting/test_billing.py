@@ -420,3 +420,29 @@ def test_what_is_billed_too_much_is_not_mended_by_a_change_of_the_document(shelf
     parcel(shelf, "P-1", "70")
     assert shelf.held("A-1") == ["STL01"]
     assert "it bills more than it may now. It stays until a person decides." in says(shelf)[0]
+
+
+LEAVES = TWO_BILLS.replace(
+    "| money, not_ready, overbilled | review by accounts |",
+    "| money                        | ignore             |\n"
+    "    | not_ready, overbilled        | review by accounts |",
+)
+
+
+def test_an_order_that_is_cut_to_what_was_billed_is_held_for_what_its_header_has_left(
+    shelf: Life,
+) -> None:
+    """Half of it left and is billed; the rest, with which its total would come, is taken off."""
+    begin(shelf, in_parts(RULES) + LEAVES)
+    shelf.arrive("A-1")
+    parcel(shelf, "P-1", "40")
+    half: dict[str, Any] = {"total": "96.00", "lines": [line(qty="1")]}
+    shelf.arrive("A-1", **half)
+    assert (shelf.held("A-1"), shelf.books.effects) == (["BIL02"], [("create", "A-1-1")])
+    assert says(shelf) == [
+        "Nothing more of it is to be billed, but total of RM 96.00 is on none of A-1-1."
+    ]
+    decide(shelf, "release")
+    assert (shelf.held("A-1"), shelf.shop.states()["A-1"]) == ([], "posted")
+    shelf.arrive("A-1", created_by="siti", **half)
+    assert shelf.held("A-1") == ["BIL02"], "another content is asked about again"

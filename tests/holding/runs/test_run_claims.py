@@ -11,9 +11,10 @@ from holding.connections import limits
 from holding.journal.posting_claims import free_the_dead
 from holding.runs import batch_sending
 from holding.runs.dispatch import push_due
-from holding.tables import Posting
+from holding.tables import Approval, Company, Operation, Posting
 from tests.holding.journal.test_slow_calls import channel_of
 from tests.holding.pushing import Lane
+from tests.support.factories import make_person
 
 
 def test_a_worker_that_slept_over_its_run_does_not_end_it_for_the_next(lane: Lane) -> None:
@@ -51,6 +52,30 @@ def test_a_run_takes_no_document_that_somebody_has_in_hand(lane: Lane) -> None:
     batch_sending._finish(lane.desk, batch)
     until = lane.one(keys[0]).lease_until
     assert lane.run().due_at == until, "who has it sends it; should it die, the run does"
+
+
+def test_what_is_let_go_while_its_run_is_under_way_has_its_time_to_undo(lane: Lane) -> None:
+    """Documents of a daily route have no time of their own that would keep them back."""
+    keys = lane.ready("IV-1", "IV-2", due=None)
+    lane.start_sync()
+    until = lane.clock.now() + timedelta(seconds=20)
+    with lane.database.write() as session:
+        company = session.get_one(Company, lane.company.id)
+        one, now = session.get_one(Posting, keys[0]), lane.clock.now()
+        given = {"person_id": make_person(session, company, "lim@kedai.my", "approver").id}
+        session.add(Operation(id="form-1", undo_until=until, answer=None, at=now, **given))
+        session.flush()
+        agreed = {"posting_id": one.id, "hash": one.hash, "content": {}, "level": "x"}
+        session.add(Approval(reason="checked", operation_id="form-1", at=now, **agreed, **given))
+    assert batch_sending.work(lane.desk, channel_of(lane)) == 1
+    assert lane.states(keys) == ["ready", "posted"]
+    assert lane.run().due_at == until
+    lane.clock.advance(19)
+    assert batch_sending.work(lane.desk, channel_of(lane)) == 0
+    lane.clock.advance(1)
+    assert batch_sending.work(lane.desk, channel_of(lane)) == 1
+    assert lane.states(keys) == ["posted", "posted"]
+    assert lane.run().state == "done"
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ from sqlalchemy import select
 
 from holding.runtime import clock as runtime_clock
 from holding.store.database import Database
-from holding.tables import Company, Event, Record
+from holding.tables import Company, Event, Operation, Record
 from tests.support.clock import SetClock
+from tests.support.factories import make_person
 from tests.support.postings import make_ready
 
 
@@ -22,6 +23,8 @@ def _waiting(database: Database, company: Company, due: datetime) -> None:
     with database.write() as session:
         record = session.scalars(select(Record)).one()
         record.due_at = due
+        person = make_person(session, company, "lim@kedai.my", "approver").id
+        session.add(Operation(id="form-1", person_id=person, at=due, undo_until=due))
 
 
 def test_what_waits_waits_no_longer(database: Database, company: Company, clock: SetClock) -> None:
@@ -33,9 +36,11 @@ def test_what_waits_waits_no_longer(database: Database, company: Company, clock:
     assert _noticed(database, clock) == 0
     with database.read() as session:
         due = session.scalars(select(Record.due_at)).one()
+        undo = session.scalars(select(Operation.undo_until)).one()
         told = session.scalars(select(Event.body).where(Event.act == "clock.set_back")).all()
         step = runtime_clock.last_step(session)
     assert due == clock.now() + timedelta(seconds=90, microseconds=123)
+    assert undo == due, "what can still be undone is not sent"
     assert [one["say"].partition(". ")[0] for one in told] == [
         "The clock was set back by 1 day 1 hour"
     ]

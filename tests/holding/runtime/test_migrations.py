@@ -3,7 +3,7 @@
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, select, text
+from sqlalchemy import delete, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from holding.access import person_names
@@ -14,7 +14,7 @@ from holding.runtime.schema_version import check
 from holding.staff import own_account
 from holding.staff.own_account import Taste
 from holding.store.database import Database
-from holding.tables import Base, Company, Notice, Posting, Recipient
+from holding.tables import Base, Company, Notice, Posting, Recipient, WakeMark
 from holding.tables.columns import moment_text
 from holding.tables.row_states import NoticeKind, PostingWait, RecipientKind
 from tests.holding.shop import open_shop, order
@@ -151,6 +151,20 @@ def test_0085_names_of_before_are_taken_from_the_trail(
     upgrade(database.url)
     with database.read() as session:
         assert person_names.former_names(session, [lim.id]) == kept
+
+
+def test_0086_is_not_taken_back_while_something_is_to_be_woken(
+    database: Database, company: Company
+) -> None:
+    """An older program would send what nobody looked at."""
+    with database.write() as session:
+        session.add(WakeMark(company_id=company.id, entry_id=1, below=7, told={}))
+    with pytest.raises(RuntimeError, match="checked again"):
+        downgrade(database.url, "0085")
+    with database.write() as session:
+        session.execute(delete(WakeMark))
+    downgrade(database.url, "0085")
+    upgrade(database.url)
 
 
 def test_an_unreachable_database_is_a_refusal() -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from holding.store.database import Database
 from holding.store.together import answer
 from holding.tables import Company, Posting
+from holding.workload import endpoint_figures
 from holding.workload.endpoint_figures import Endpoint, endpoints
 from rules.values.posting_states import PostingState
 from tests.holding.shop import Shop, open_shop, order, start
@@ -45,6 +46,18 @@ def test_ready_held_and_posted_are_counted_each(shop: Shop) -> None:
     assert line.route
     (line,) = lines(shop, PostingState.POSTED, PostingState.HELD)
     assert (line.ready, line.held, line.posted) == (0, 1, 1)
+
+
+def test_of_very_many_it_is_said_that_there_are_more(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint_figures, "MOST", 1)
+    (line,) = lines(shop, PostingState.READY, PostingState.READY)
+    assert (line.ready, line.more_ready, line.more_held) == (2, True, False)
+    (line,) = lines(shop, PostingState.HELD, PostingState.UNCERTAIN)
+    assert (line.held, line.more_held) == (2, True)
+    (line,) = lines(shop, PostingState.READY, PostingState.HELD)
+    assert (line.more_ready, line.more_held) == (False, False)
 
 
 def test_what_only_waits_has_a_line_without_figures(shop: Shop) -> None:

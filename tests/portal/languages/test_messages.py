@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
+from message_texts.code_texts import of_module
 
 from holding.staff import own_account
 from portal.languages.choice import ENGLISH, LANGUAGES
@@ -100,7 +101,7 @@ def f(count, who, row):
     told = f"You cannot approve {row.number}, because {why}."
     return Refusal("a.code", told, plural(count, "row"))
 '''
-    assert MADE["of_module"](source) == [
+    assert of_module(source) == [
         "On hold",
         "needs attention",
         "you entered it",
@@ -132,8 +133,8 @@ def f(count, who, row):
 def test_pieces_of_a_sentence_make_wholes(lines, made):
     body = lines.replace("; ", "\n    ")
     source = f"SAID = {{1: 'is late', 2: 'is here'}}\ndef f(one, n):\n    {body}\n"
-    assert [one for one in MADE["of_module"](source) if one in made] == made
-    assert not {"is", "are", "was"} & set(MADE["of_module"](source))
+    assert [one for one in of_module(source) if one in made] == made
+    assert not {"is", "are", "was"} & set(of_module(source))
 
 
 OTHER_WORDS = {

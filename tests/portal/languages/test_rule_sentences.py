@@ -4,6 +4,7 @@ import re
 from functools import cache
 
 import pytest
+from message_texts.rule_texts import has_words, names_of_rules, of_composing
 
 from grammar import nodes as n
 from grammar.parsing.parser import parse
@@ -40,7 +41,7 @@ def collected():
 def test_each_message_of_a_rule_book_is_collected(folder):
     there = collected()[OF_RULES] | collected()[None]
     made_of = {one.message for text in sentences(folder) for one in inside(text)}
-    assert {one for one in made_of if MADE["_fixed"](one)} - there == set()
+    assert {one for one in made_of if has_words(one)} - there == set()
 
 
 def authored(folder):
@@ -144,7 +145,7 @@ def f(one, name):
     other = composed("one of %(a)s" if one else "two of %(a)s", a=composed("nothing"))
     return composed(TABLE[one], a=f"nor {name}"), composed("%(a)s%(b)s", a=1, b=2)
 '''
-    assert MADE["of_composing"](source) == [
+    assert of_composing(source) == [
         "it is held",
         "one of %(a)s",
         "two of %(a)s",
@@ -161,7 +162,7 @@ SAME = {"TIN", "SKU", "UOM", "blogger", "item", "status", "unit", "email", "cod"
 def test_each_name_in_our_templates_has_a_word(code):
     """Fields, records, lists and consts of a template are read in the language of the reader."""
     catalogue = choice.catalogue(code)
-    names = {plain(name) for name in MADE["_names_of_rules"]()}
+    names = {plain(name) for name in names_of_rules()}
     same = {one for one in names if catalogue.told(named(one)) == one}
     assert same <= SAME
 

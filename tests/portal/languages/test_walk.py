@@ -35,6 +35,7 @@ ROUTES = {
     "holding.show": f"{HERE}/holding/1",
     "holding.consider": f"{HERE}/holding/approve",
     "holding.inbox": f"{HERE}/holding/inbox",
+    "approvals.listing": f"{HERE}/holding/approvals",
     "views.listing": f"{HERE}/holding/views",
     "desk.ageing": f"{HERE}/holding/ageing",
     "desk.consider": f"{HERE}/holding/many?act=retry",
@@ -88,8 +89,8 @@ NO_PAGES = {
     "mappings.workbook_file", "metrics.show", "records.request_body", "rulebook.download", "static",
     "uploads.errors", "uploads.file", "mappings.values",
     # they send the reader on, or want what another page made
-    "backtests.records", "backtests.show", "connauth.back", "desk.done", "desk.step",
-    "escalations.packet",
+    "approvals.show", "backtests.records", "backtests.show", "connauth.back", "desk.done",
+    "desk.step", "escalations.packet",
     "importfiles.show", "join.form", "mappings.list_changes", "mappings.merge",
     "mappings.moved", "mappings.preview", "rulebook.proposed_draft", "setup.first", "signin.form",
     "signin.home", "trials.differences", "uploads.show", "changes.show",

@@ -30,7 +30,14 @@ WITHOUT = {
         (
             *("records.show", "holding.show", "connections.show", "people.show", "changes.show"),
             *("changes.version", "evidence.show", "escalations.packet", "importfiles.show"),
-            *("mappings.entry", "mappings.merge", "trials.replay", "editor.show", "me.show"),
+            *(
+                "approvals.listing",
+                "mappings.entry",
+                "mappings.merge",
+                "trials.replay",
+                "editor.show",
+                "me.show",
+            ),
             *("rulebook.file", "escalations.show", "evidence.event"),
         ),
         ONE,
@@ -42,7 +49,7 @@ WITHOUT = {
             *("newconn.choose", "connsettings.show", "connauth.back"),
             *("connections.consider", "onboarding.choose_rules"),
             *("onboarding.cutover", "onboarding.consider", "help.index", "help.support"),
-            *("help.show", "views.listing"),
+            *("help.show", "views.listing", "approvals.listing"),
         ),
         FORM,
     ),
@@ -60,8 +67,8 @@ WITHOUT = {
 """Page -> why its list is no file."""
 
 LINK = re.compile(r'href="([^"]+)" download><span class="vh">Download as </span>(\w+)')
-ABSENT = {"backtests.show", "backtests.records", "trials.differences", "mappings.list_changes",
-          "runs.show", "onboarding.consider_dry_run"}  # fmt: skip
+ABSENT = {"approvals.show", "backtests.show", "backtests.records", "trials.differences",
+          "mappings.list_changes", "runs.show", "onboarding.consider_dry_run"}  # fmt: skip
 """Lists of what the seeded company has none of; tests of their own pages make some."""
 ASKED = {"find.find": {"q": "SO-1024"}, "audit.listing": {"what": "records"}}
 

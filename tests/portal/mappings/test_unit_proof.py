@@ -70,3 +70,18 @@ def test_conversions_are_linked_where_the_rules_have_any(visit, database):
     with database.write() as session:
         session.execute(text("UPDATE mapping_table SET name = 'sizes' WHERE name = 'units'"))
     assert link not in farah.text(PROOF)
+
+
+def test_a_quantity_is_calculated_beside_the_unit_that_holds(visit, database):
+    farah = visit("farah")
+    page = farah.text(PROOF)
+    assert 'name="unit" size="8" maxlength="50" value="DRUM"' in page
+    assert "No conversion for 1 DRUM TEA-1: a record with this unit goes on hold." in plain(page)
+    page = plain(farah.text(f"{PROOF}?qty=5&unit=CTN&item=TEA-1"))
+    assert re.search(r"5 CTN × \d+ = \d+ PCS by the units table", page), page
+    page = farah.text(f"{PROOF}?qty=none&unit=&item=")
+    assert "Enter a number above 0, such as 5." in page
+    assert "Enter a unit, such as CTN." in page
+    assert 'id="calculated"' not in page
+    mine = visit("stranger", company="lain").text("/c/lain/mappings/units/proof?qty=2&unit=CTN")
+    assert "No conversion for 1 CTN" in plain(mine)

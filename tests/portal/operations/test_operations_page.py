@@ -4,13 +4,15 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 
+from holding.runtime import backup
 from holding.store.database import Database
-from holding.tables import Attempt, Posting, Push, Request
+from holding.tables import Attempt, Connection, Posting, Push, Request, Throttle
 from holding.tables.row_states import AttemptState, RequestState
 from rules.values.posting_states import PostingState
 from tests.portal.reading import plain
@@ -113,3 +115,70 @@ def test_the_system_is_told_with_what_a_silent_redis_means(
     assert "Clock that of the portal, for the database too" in told
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
     assert "Redis Not responding. Sending is slower" in system(visit("farah").text(PAGE))
+
+
+def copied(page: str) -> str:
+    """What the page says of the last backup."""
+    return plain(page[page.index('id="backup"') :].partition("</dd>")[0])
+
+
+def test_the_last_backup_is_told_and_one_that_is_old_in_warning(
+    visit: Callable[..., Any], database: Database, clock: SetClock, tmp_path: Path
+) -> None:
+    farah, olga = visit("farah"), visit("olga")
+    assert "None was made with Clearpost." in copied(farah.text(PAGE))
+    file = tmp_path / "night.sqlite3"
+    file.write_bytes(b"x" * 2_000_000)
+    assert backup.note(database.url, file, "ab" * 32, clock.now() - timedelta(hours=26))
+    told = copied(olga.text(PAGE))
+    assert "2026-11-19 " in told
+    assert "1 d 2 h ago" in told
+    assert "2 MB" in told
+    assert str(file) in told
+    assert "ab" * 32 in told
+    assert "Older than" not in told
+    theirs = copied(farah.text(PAGE))
+    assert "1 d 2 h ago" in theirs
+    assert str(file) not in theirs, "where it lies is for who runs it"
+    clock.advance(timedelta(minutes=1))
+    page = farah.text(PAGE)
+    assert "Older than 1 d 2 h. Whoever runs Clearpost makes one: clearpost backup FILE" in copied(
+        page
+    )
+    assert "t-warn" in page[page.index('id="backup"') :].partition("</dd>")[0]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "told", "warned"),
+    [
+        (0, "as ours", False),
+        (30, "30 s ahead of ours", False),
+        (31, "31 s ahead of ours", True),
+        (-31, "31 s behind ours", True),
+        (-7200, "2 h behind ours", True),
+        (None, "not known", False),
+    ],
+)
+def test_the_clock_of_an_accounting_system_is_told_against_ours(
+    visit: Callable[..., Any],
+    database: Database,
+    clock: SetClock,
+    ahead: int | None,
+    told: str,
+    warned: bool,
+) -> None:
+    with database.write() as session:
+        for row in session.scalars(select(Throttle)):
+            session.delete(row)
+        session.flush()
+        for target in session.scalars(select(Connection).where(Connection.side == "target")):
+            at = None if ahead is None else clock.now()
+            session.add(Throttle(connection_id=target.id, clock_ahead=ahead, clock_at=at))
+    farah = visit("farah")
+    page = farah.text(PAGE)
+    cells = re.findall(r'<td role="cell" data-label="Clock">.*?</td>', page, re.S)
+    assert cells
+    assert all(told in plain(one) and ("t-warn" in one) is warned for one in cells)
+    assert ('id="clocks"' in page) is warned
+    (row, *_) = json.loads(farah.text(f"{PAGE}.json"))["accounting systems"]
+    assert row["clock_ahead_in_seconds"] == ahead

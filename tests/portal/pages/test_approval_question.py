@@ -24,7 +24,7 @@ def also_held(database, number: str) -> None:
         asks += f" (SELECT id FROM record WHERE number = '{number}')"
         other = "SELECT {} FROM hold WHERE rule = 'adds_up' AND state = 'open' LIMIT 1"
         given = {name: f"({other.format(name)})" for name in ("code", "cause_id", "rule")}
-        given["id"] = "99999"
+        given["id"] = "(SELECT max(id) + 99999 FROM hold)"
         told = ", ".join(given.get(name, f'"{name}"') for name in names)
         session.execute(text(f"INSERT INTO hold SELECT {told} FROM hold WHERE {asks}"))
 
@@ -65,3 +65,13 @@ def test_what_this_person_cannot_approve_is_not_in_the_button(visit, database, b
     assert "you are not in the team that approves it; Tan can approve" in plain(page)
     assert 'id="approvego"' not in page
     assert "approvereason" not in page
+
+
+def test_of_two_currencies_each_is_taken_off(visit, database, both):
+    """`−RM 1,920.00 + SGD 2,880.00` would be less of one and more of the other."""
+    also_held(database, "SO-10220")
+    also_held(database, "SO-10221")
+    with database.write() as session:
+        session.execute(text("UPDATE posting SET currency = 'SGD' WHERE number = 'SO-10221'"))
+    found = steps(visit("lim").text(f"{URL}?cause={both}"))
+    assert found[1].endswith("−2 −RM 1,920.00 −SGD 2,880.00"), found[1]

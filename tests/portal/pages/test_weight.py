@@ -1,6 +1,8 @@
 """Lists of 50 rows are light: a row repeats what it says, not how it is loaded."""
 
 import re
+from html import unescape
+from time import process_time
 
 import pytest
 from sqlalchemy import select
@@ -10,9 +12,12 @@ from holding.tables import Cause, Company
 from holding.tallies.folding import fold_all
 from portal.bench.page_rows import grow
 from tests.portal.reading import works
+from tests.support.grown import grow_lists
 
 pytestmark = pytest.mark.sqlite
 ROWS, MOST = 50, 60_000
+SECONDS = 1.0
+"""Of the processor, for a page: far more than it takes, far less than going through all rows."""
 
 
 @pytest.mark.slow
@@ -78,3 +83,41 @@ def test_a_word_behind_a_tag_of_the_template_stays_apart(app):
     assert app.jinja_env.overlay().from_string(written).render() == "by    Lim  Wei"
     told = app.jinja_env.preprocess(written, "a.html")
     assert told == "by{% if true %}\n Lim{# who #}\n Wei{% endif %}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("url", "row", "who"),
+    [
+        ("/c/kedai/audit", r'id="auditrow_(\d+)"', "nurul"),
+        ("/c/kedai/mappings/item", r'/entry\?key=([^"&]+)"', "farah"),
+    ],
+)
+def test_ten_thousand_entries_and_events_are_paged_by_key(
+    visit, database: Database, clock, url, row, who
+):
+    """Page after page has what comes next, each once, and the last is as quick as the first."""
+    with database.write() as session:
+        company = session.scalars(select(Company.id).where(Company.code == "kedai")).one()
+        grow_lists(session, company, 10_000, clock.now())
+    reader, seen, address = visit(who), [], url
+    for _ in range(4):
+        page = reader.text(address)
+        found = re.findall(row, page)
+        assert len(found) == ROWS
+        assert len(page.encode()) <= MOST
+        seen += found
+        address = unescape(re.findall(r'href="([^"]*after=[^"]*)"', page)[-1])
+        assert "page=" not in address
+        assert "offset" not in address
+    assert len(set(seen)) == len(seen)
+    assert seen == sorted(seen) or seen == sorted(seen, key=int, reverse=True)
+    far = {"/c/kedai/audit": f"{url}?after=60", "/c/kedai/mappings/item": f"{url}?after=ZZ-09990"}
+    began = process_time()
+    last = reader.text(far[url])
+    assert process_time() - began < SECONDS
+    assert 0 < len(re.findall(row, last)) < ROWS + 1
+    if who == "farah":
+        assert re.findall(row, last) == [f"ZZ-{n:05}" for n in range(9991, 10_000)]
+        found = reader.text(f"{url}?q=VZZ-00123")
+        assert re.findall(row, found) == ["ZZ-00123"]

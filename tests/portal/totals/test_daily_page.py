@@ -4,12 +4,16 @@ import csv
 import io
 import json
 import re
+from datetime import date
 from decimal import Decimal
 from html import unescape
 
 import pytest
 from sqlalchemy import text
+from werkzeug.datastructures import MultiDict
 
+from portal.totals import filter_words
+from portal.totals.filter_words import Asked
 from tests.portal.listing import read_xlsx
 from tests.portal.reading import cause, plain
 
@@ -115,3 +119,73 @@ def test_what_lacks_a_mapping_leads_to_it_and_each_group_says_its_money(visit, d
     lines = re.findall(r'data-label="Difference">.*?</span>([\d,]+\.\d\d)<', opened)
     total = sum(Decimal(one.replace(",", "")) for one in lines[: int(shown[1])])
     assert total == Decimal(shown[2].replace(",", ""))
+
+
+def test_the_date_used_the_source_and_the_channel_are_of_both_sides(visit):
+    farah = visit("farah")
+    page = farah.text(f"{URL}&by=record&source=netshop&channel=FPX")
+    printed = "date in the source 2026-11-14 to 2026-11-20, any status, from NetShop"
+    assert f"Same filter on both sides: {printed}, channel FPX." in plain(page)
+    assert '<option value="record" selected>Date in the source</option>' in page
+    assert '<option value="netshop" selected>' in page
+    assert "No document of these days." in page
+    ways = [unescape(one) for one in re.findall(r'href="([^"]*target=[^"]*)"', farah.text(URL))]
+    assert ways
+    kept = farah.text(f"{URL}&by=record&source=netshop")
+    ways = [unescape(one) for one in re.findall(r'href="([^"]*target=[^"]*)"', kept)]
+    assert ways
+    assert all("by=record" in way and "source=netshop" in way for way in ways)
+    opened = next(way for way in ways if "day=" in way)
+    assert "SO-10" in plain(farah.text(opened.partition("#")[0]))
+
+
+@pytest.mark.parametrize(
+    ("query", "ours", "theirs"),
+    [
+        ("target_by=posted", "document date", "date posted"),
+        ("by=posted&target_by=document", "date posted", "document date"),
+        ("source=netshop&target_source=*", "from NetShop", "any status."),
+        ("target_channel=FPX", "any status.", "channel FPX"),
+    ],
+)
+def test_sides_by_different_dates_sources_or_channels_are_not_subtracted(
+    visit, query, ours, theirs
+):
+    farah = visit("farah")
+    page = farah.text(f"{URL}&{query}")
+    note = plain(page[page.index('id="otherfilter"') :])
+    source, _, target = note.partition("Accounting system:")
+    assert "nothing is subtracted" in source
+    assert ours in source
+    assert theirs in target[:120]
+    assert "equation_1" not in page
+    again = unescape(re.search(r'href="([^"]*)">Use the filter of the source', page)[1])
+    assert "Same filter on both sides" in farah.text(again)
+    told = json.loads(farah.get(f"/c/kedai/reconcile.json?{DAYS}&{query}").data)
+    assert told["meta"]["filter"]["difference"] == "not compared: the filters differ"
+    assert told["differences"] == []
+
+
+def test_what_is_not_posted_is_told_beside_sums_by_the_date_posted(visit):
+    farah = visit("farah")
+    page = plain(farah.text(f"{URL}&by=posted"))
+    assert "of these days or without a day, of which no document was posted yet." in page
+    page = plain(farah.text("/c/kedai/reconcile?from=2026-01-01&to=2026-01-07&by=posted"))
+    assert "What is not posted has no such day." in page
+    assert "The newest is of" not in page
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "by=posted&status=paid&source=netshop&channel=FPX",
+        "by=posted&target_by=document&target_status=paid&source=netshop&target_source=*",
+        "channel=FPX&target_channel=*&target_from=2026-11-15",
+    ],
+)
+def test_an_address_says_all_of_both_filters(query):
+    given = MultiDict(pair.split("=") for pair in f"{DAYS}&{query}".split("&"))
+    sides = filter_words.asked(given, date(2026, 11, 20)).sides
+    kept = {k: v for k, v in Asked(sides, {}, "", "", None, None, 0).query().items() if v}
+    assert filter_words.asked(MultiDict(kept), date(2026, 1, 1)).sides == sides
+    assert sides.same is ("target_" not in query)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from grammar.parsing.parser import parse
 from grammar.text.editions import NEWEST, Edition
 from rules.facts.world import PostingFact
+from rules.outcomes.outcome import Decision
 from rules.programs.program import compile_ruleset
 from tests.rules.roaster import (
     INVOICE,
@@ -267,3 +269,56 @@ def test_the_parts_of_a_bill_add_up_to_the_whole(
     if whole:
         assert sums == (whole * price).quantize(Decimal("0.01"), rounding="ROUND_HALF_UP")
         assert (billed, ships) == (Decimal(whole), shipping)
+
+
+# ---- what no bill has, though nothing more comes ---------------------------------------------
+
+
+STANDS = TEXT.replace(
+    "| worth, overbilled | open   | credit note and new |",
+    "| worth             | open   | DOES                |\n"
+    "    | overbilled        | open   | credit note and new |",
+)
+
+
+def cut(does: str = "ignore", edition: Edition = NEWEST, **given: Any) -> Decision:
+    """An order of 3 bags, of which one is billed, is cut to that one."""
+    ruleset, problems = parse({"roaster.rules": STANDS.replace("DOES", does)})
+    assert problems == ()
+    program = compile_ruleset(ruleset, hash="", edition=edition)
+    before = first_bill(order(), parcel("1"), program=program)
+    changes = {"lines": [line(qty="1")], "total": "11.34"} | given.pop("body", {})
+    facts = {"postings": (before,), "version": 2} | given
+    return decide(order(**changes), parcel("1"), program=program, **facts)
+
+
+def test_an_order_that_is_cut_to_what_was_billed_of_it_is_held_for_its_shipping() -> None:
+    (found,) = cut().findings
+    assert (found.code, found.rule, found.owner) == ("BIL02", "bill_header", "books")
+    assert found.message == (
+        "Nothing more of it is to be billed, but shipping of RM 8.00 is on none of IV-C-1-1."
+    )
+    assert cut(releases=frozenset({(INVOICE, "bill_header")})).findings == ()
+
+
+def test_who_let_the_difference_stand_is_asked_for_the_shipping() -> None:
+    asked = cut("review by books")
+    assert [f.code for f in asked.findings] == ["STL01"]
+    left = cut("review by books", releases=frozenset({(INVOICE, "worth")}))
+    assert [f.code for f in left.findings] == ["BIL02"]
+
+
+@pytest.mark.parametrize("given", [{"shipping": "0.00"}, {"lines": [line(qty="2")]}])
+def test_nobody_is_asked_where_nothing_is_left_or_more_will_come(given: dict[str, Any]) -> None:
+    assert cut(body=given).findings == ()
+
+
+def test_an_order_that_is_made_anew_has_its_shipping_on_the_new_one() -> None:
+    found = cut("credit note and new")
+    assert [step.action for step in found.plan] == ["credit_note", "create"]
+    assert found.findings == ()
+    assert cut("update").findings == ()
+
+
+def test_T39a_rules_of_earlier_editions_say_nothing_of_it() -> None:
+    assert cut(edition=Edition.SIXTH).findings == ()

@@ -39,6 +39,8 @@ STORIES = {
         "parts of a line that does not divide come to the whole, to the sen",
         "and the parts of line and discount come to the whole",
         "a delivery that was billed is taken back: so is its bill",
+        "cancelled after it was paid: a person decides, for the payment stands",
+        "cancelled after its payment was returned: nobody is owed anything",
         "cancelled, nothing out: within 72 hours the e-invoice is made void",
         "cancelled, nothing out: after 72 hours a credit note",
         "cancelled, and AutoCount cannot tell how old the e-invoice is: nobody guesses",

@@ -1,0 +1,249 @@
+"""What became of an approval of several documents: each of them, with its money, as it is now.
+
+Here: one approval by the id of its form, and the latest that a person gave. Reads only. Not here:
+giving it (`approve.py`), what it comes to before (`foreseen.py`).
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session
+
+from holding.access.actors import Actor
+from holding.access.operations import OF_PROGRAMS
+from holding.access.reach import within
+from holding.store import bulk
+from holding.tables import (
+    Approval,
+    Cause,
+    Connection,
+    Event,
+    Hold,
+    Operation,
+    Person,
+    Posting,
+    Record,
+)
+from holding.tables.columns import to_minor
+from holding.tables.decisions import HOLD_OPEN
+from holding.words import Sums, by_key
+from rules.values.posting_states import PostingState
+from rules.values.wording import titled
+
+MOST_LISTED: Final = 20
+_LOOKED_THROUGH: Final = 5_000
+"""So many of the documents that a person approved last are looked through for their forms."""
+
+
+class Fate(StrEnum):
+    """What became of a document, what a person has to look at first."""
+
+    REFUSED = "refused"
+    VOID = "void"
+    HELD = "held"
+    NOT_POSTED = "not_posted"
+    UNDONE = "undone"
+    ON_ITS_WAY = "on_its_way"
+    POSTED = "posted"
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One document that was selected. `amount`: what was approved, in minor units; of one that was
+    not approved what it comes to now. `why`: why it was left out, or the cause that still holds it,
+    of the hold `hold_id`.
+    """
+
+    posting_id: int
+    record_id: int
+    number: str
+    source: str
+    kind: str
+    external_id: str
+    party: str
+    doc_type: str
+    amount: int | None
+    currency: str
+    state: PostingState
+    fate: Fate
+    why: str
+    hold_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """Some of them: how many, and what they come to."""
+
+    count: int
+    money: Sums
+
+    @property
+    def less(self) -> Sums:
+        """The same, to be taken off."""
+        return {code: -minor for code, minor in self.money.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An approval: who gave it and when, with which reason, and each document. All that were
+    selected are those of all fates.
+    """
+
+    op: str
+    by: str
+    at: datetime
+    reason: str
+    rows: tuple[Decided, ...]
+
+    def of(self, *fates: Fate) -> Some:
+        """Those of these fates; of all, where none is named."""
+        return some(row for row in self.rows if row.fate in (fates or tuple(Fate)))
+
+    @property
+    def approved(self) -> Some:
+        """Those that were approved, whatever became of them since."""
+        return self.of(*(fate for fate in Fate if fate is not Fate.REFUSED))
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An approval in a list: its form, when it was given, the number of the first document, how
+    many were approved.
+    """
+
+    op: str
+    at: datetime
+    number: str
+    count: int
+
+
+def some(rows: Iterable[Decided]) -> Some:
+    """How many these are, and their sums."""
+    found = list(rows)
+    return Some(len(found), by_key((None, row.currency, row.amount) for row in found).get(None, {}))
+
+
+def result(session: Session, actor: Actor, op: str) -> Result | None:
+    """What became of the approval of this form; None where it is none of this company, or of none
+    of the documents that this person may see.
+    """
+    form = session.get(Operation, op)
+    answer = form.answer if form is not None else None
+    mine = form is not None and form.company_id == actor.company_id
+    if not mine or not isinstance(answer, Mapping) or not {"done", "refused", "ready"} <= {*answer}:
+        return None
+    refused = {int(left["posting_id"]): str(left["reason"]) for left in answer["refused"]}
+    rows = _decided(session, actor, op, [*answer["done"], *refused], refused)
+    if not rows or form is None:
+        return None
+    reason = session.scalar(select(Approval.reason).where(Approval.operation_id == op).limit(1))
+    by = session.get_one(Person, form.person_id).name
+    return Result(op, by, form.at, reason or "", rows)
+
+
+def given(session: Session, actor: Actor) -> tuple[Given, ...]:
+    """The latest approvals that this person gave in this company by a form, the newest first."""
+    newest = (
+        select(Event.operation_id, Event.at, Posting.number)
+        .join(Posting, Posting.id == Event.posting_id)
+        .where(Event.company_id == actor.company_id, Event.person_id == actor.person_id)
+        .where(Event.act == "posting.approved", Event.operation_id.is_not(None))
+        .where(*within(actor.reach, Posting))
+        .order_by(Event.at.desc(), Event.id.desc())
+        .limit(_LOOKED_THROUGH)
+    )
+    found: dict[str, list[Any]] = {}
+    for row in session.execute(newest):
+        found.setdefault(row.operation_id, []).append(row)
+    forms = [(op, rows) for op, rows in found.items() if not op.startswith(OF_PROGRAMS)]
+    each = [(op, rows[-1], len(rows)) for op, rows in forms[:MOST_LISTED]]
+    return tuple(Given(op, row.at, row.number, count) for op, row, count in each)
+
+
+def _decided(
+    session: Session, actor: Actor, op: str, ids: Sequence[int], refused: Mapping[int, str]
+) -> tuple[Decided, ...]:
+    own = and_(Approval.posting_id == Posting.id, Approval.operation_id == op)
+    query = (
+        select(Posting, Record, Connection.name.label("source"), Approval)
+        .join(Record, Record.id == Posting.record_id)
+        .join(Connection, Connection.id == Record.source_id)
+        .outerjoin(Approval, own)
+        .where(Posting.company_id == actor.company_id, bulk.among(Posting.id, sorted(set(ids))))
+        .where(*within(actor.reach, Posting))
+        .order_by(Posting.id)
+    )
+    found = {row.Posting.id: row for row in session.execute(query)}
+    holds = _holds(session, [row.Record.id for row in found.values()])
+    undone = session.scalar(select(Operation.undone_at).where(Operation.id == op))
+    rows = []
+    for row in found.values():
+        fate = _fate(row, undone, refused)
+        hold = holds.get(row.Record.id) if fate in (Fate.HELD, Fate.VOID) else None
+        rows.append(_row(row, fate, refused.get(row.Posting.id, ""), hold))
+    return tuple(sorted(rows, key=lambda one: (list(Fate).index(one.fate), -(one.amount or 0))))
+
+
+def _fate(row: Any, undone: datetime | None, refused: Mapping[int, str]) -> Fate:
+    if row.Approval is None:
+        return Fate.REFUSED if row.Posting.id in refused else Fate.VOID
+    if row.Approval.voided_at is not None:
+        return Fate.UNDONE if row.Approval.voided_at == undone else Fate.VOID
+    return _OF_STATE.get(row.Posting.state, Fate.ON_ITS_WAY)
+
+
+_OF_STATE: Final = {
+    PostingState.HELD: Fate.HELD,
+    PostingState.FAILED: Fate.HELD,
+    PostingState.IGNORED: Fate.NOT_POSTED,
+    PostingState.DROPPED: Fate.NOT_POSTED,
+    PostingState.POSTED: Fate.POSTED,
+    PostingState.REVERSED: Fate.POSTED,
+}
+"""Of others it is on its way."""
+
+
+def _row(row: Any, fate: Fate, why: str, hold: tuple[int, str] | None) -> Decided:
+    posting, record = row.Posting, row.Record
+    return Decided(
+        posting_id=posting.id,
+        record_id=record.id,
+        number=record.number,
+        source=row.source,
+        kind=record.type,
+        external_id=record.external_id,
+        party=record.party,
+        doc_type=posting.doc_type,
+        amount=_amount(row),
+        currency=posting.currency or record.currency,
+        state=posting.state,
+        fate=fate,
+        why=hold[1] if hold else why,
+        hold_id=hold[0] if hold else None,
+    )
+
+
+def _amount(row: Any) -> int | None:
+    """What was approved: the document may be another one since."""
+    told = (row.Approval.content or {}).get("amount") if row.Approval is not None else None
+    currency = row.Posting.currency or row.Record.currency
+    if told is not None:
+        return to_minor(Decimal(str(told)), currency)
+    amount: int | None = row.Posting.amount
+    return row.Record.amount if amount is None else amount
+
+
+def _holds(session: Session, records: Collection[int]) -> dict[int, tuple[int, str]]:
+    """Record -> its oldest open hold, and what its cause is called."""
+    query = (
+        select(Hold.record_id, Hold.id, Cause.label)
+        .join(Cause, Cause.id == Hold.cause_id)
+        .where(HOLD_OPEN, bulk.among(Hold.record_id, sorted(set(records))))
+        .order_by(Hold.id.desc())
+    )
+    return {row.record_id: (row.id, titled(row.label)) for row in session.execute(query)}

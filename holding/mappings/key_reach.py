@@ -1,0 +1,262 @@
+"""Whom a key of a mapping reaches: the causes that it answers, and the records behind it.
+
+Here: the records that a key blocks, and those that are not sent yet and used what it has: so many
+of each cause and of each entry as a request can bear. Not here: the entries (entries.py), waking
+all of them (holding/lifecycle/later_wakes.py).
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, CompoundSelect, and_, func, literal, or_, select, union
+from sqlalchemy.orm import Session, aliased
+
+from grammar.nodes import Ruleset
+from holding.lifecycle.causes import begins
+from holding.lifecycle.changes import UNSENT
+from holding.lifecycle.entry_uses import END, MOST, edge, newest_uses
+from holding.store import bulk
+from holding.store.together import Question, Together
+from holding.tables import Cause, Hold, MappingEntry, MappingTable, Posting
+from holding.tables.decisions import HOLD_OPEN, is_open
+from rules.values.cause_keys import MISSING_ENTRY, UNITS, CauseKey, CauseKind
+from rules.values.spelling import fold
+
+
+class Answered(NamedTuple):
+    """A live cause that an entry answers, and how many records wait for it."""
+
+    id: int
+    key: CauseKey
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What another value of a key can change: causes that it answers, entries whose place it takes,
+    and by their ids the records that wait for it, or are not sent yet and were made with those: of
+    the oldest holds of each cause and of the newest documents of each entry. `more`: not of all.
+    """
+
+    causes: tuple[Answered, ...]
+    entries: tuple[int, ...]
+    waiting: tuple[int, ...]
+    using: tuple[int, ...]
+    more: bool
+
+    @property
+    def records(self) -> list[int]:
+        """All of them, each once, in order."""
+        return sorted({*self.waiting, *self.using})
+
+
+def unmapped(company_id: int, *, units: bool = True) -> tuple[ColumnElement[bool], ...]:
+    """The terms of causes that are a missing entry, of units too or of maps alone, and that
+    something waits for.
+    """
+    kinds = [one for one in MISSING_ENTRY if units or one is not CauseKind.UNIT]
+    names = or_(*(begins(CauseKey(kind, "")) for kind in kinds))
+    return Cause.company_id == company_id, Cause.records > 0, names
+
+
+def causes_of(
+    session: Session, table: MappingTable, key: str, ruleset: Ruleset | None
+) -> tuple[Answered, ...]:
+    """The live causes that an entry for this key answers.
+
+    A map that ignores case or blanks is asked with many spellings; a conversion of a unit answers
+    also for the units that are counted in it.
+    """
+    return _standing(Together(session), [(table, key)]).answered(table, key, ruleset)
+
+
+def touched(
+    session: Session, table: MappingTable, key: str, ruleset: Ruleset | None
+) -> tuple[tuple[Answered, ...], tuple[int, ...]]:
+    """The causes that another value of the key answers, and the entries whose place it takes."""
+    stands = _standing(Together(session), [(table, key)])
+    return stands.answered(table, key, ruleset), stands.replaced(table, key)
+
+
+def reach(session: Session, table: MappingTable, key: str, ruleset: Ruleset | None) -> Reach:
+    """What a change of this key can change, as things stand."""
+    (found,) = reaches(session, [(table, key)], ruleset)
+    return found
+
+
+def reaches(
+    session: Session,
+    wanted: Sequence[tuple[MappingTable, str]],
+    ruleset: Ruleset | None,
+    *,
+    beside: Together | None = None,
+) -> tuple[Reach, ...]:
+    """The same of many keys of one company, each for itself, by two statements, the first of them
+    with what is asked `beside`.
+
+    An item's own conversion takes the place of the unit's for that item, so it counts as a change
+    of the unit's.
+    """
+    if not wanted:
+        return ()
+    stands = _standing(beside or Together(session), wanted)
+    each = [(stands.answered(*one, ruleset), stands.replaced(*one)) for one in wanted]
+    of_cause, of_entry = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
+    cut: set[int] = set()
+    asked = _reached(
+        {cause.id for causes, _ in each for cause in causes}, {i for _, ids in each for i in ids}
+    )
+    for row in session.execute(asked):
+        if row.of == _MORE:
+            cut.add(row.by)
+        else:
+            (of_entry if row.of == _USING else of_cause)[row.by].add(row.record_id)
+    return tuple(
+        Reach(
+            causes=causes,
+            entries=entries,
+            waiting=tuple(sorted({i for one in causes for i in of_cause[one.id]})),
+            using=tuple(sorted({i for one in entries for i in of_entry[one]})),
+            more=not cut.isdisjoint(entries)
+            or any(len(of_cause[one.id]) < one.records for one in causes),
+        )
+        for causes, entries in each
+    )
+
+
+_WAITING, _USING, _MORE = range(3)
+
+
+def _reached(causes: Collection[int], entries: Collection[int]) -> CompoundSelect[Any]:
+    """Cause and record of the oldest holds, entry and record of the newest unsent documents, and
+    entries that have more documents than were looked at.
+    """
+    other = aliased(Hold)
+    last = (
+        select(other.id)
+        .where(other.cause_id == Cause.id, is_open(other.state))
+        .correlate(Cause)
+        .order_by(other.id)
+        .offset(MOST)
+        .limit(1)
+        .scalar_subquery()
+    )
+    waiting = (
+        select(literal(_WAITING).label("of"), Hold.cause_id.label("by"), Hold.record_id)
+        .join(Cause, Cause.id == Hold.cause_id)
+        .where(bulk.among(Cause.id, sorted(causes)), HOLD_OPEN, Hold.id <= func.coalesce(last, END))
+    )
+    some = newest_uses(entries, MOST)
+    using = (
+        select(literal(_USING), some.c.entry_id, Posting.record_id)
+        .join(Posting, Posting.id == some.c.posting_id)
+        .where(UNSENT)
+    )
+    more = select(literal(_MORE), MappingEntry.id, literal(0)).where(
+        bulk.among(MappingEntry.id, sorted(entries)), edge(MOST).is_not(None)
+    )
+    return union(waiting, using, more)
+
+
+Standing = tuple[int, str, str | None, int]  # table, key, value, id of an entry
+
+
+class _Standing:
+    """What stands for keys: entries in force as table, key, value and id, and the live causes."""
+
+    def __init__(self, entries: Sequence[Standing], causes: Sequence[Answered]) -> None:
+        self.entries, self._causes = entries, causes
+        self._spelled: dict[tuple[int, tuple[str, ...]], dict[str, list[Answered]]] = {}
+
+    def replaced(self, table: MappingTable, key: str) -> tuple[int, ...]:
+        """The entries whose place another value of the key takes."""
+        found = self._of(table, key)
+        unit, _, item = key.partition("|")
+        return self._of(table, unit) if table.kind == "unit" and item and not found else found
+
+    def answered(
+        self, table: MappingTable, key: str, ruleset: Ruleset | None
+    ) -> tuple[Answered, ...]:
+        """The causes that an entry for the key answers."""
+        live = self._of_table.get(UNITS if table.kind == "unit" else table.name, ())
+        if table.kind != "unit":
+            maps = ruleset.maps if ruleset else ()
+            words = next((one.match for one in maps if one.name == table.name), ())
+            by_word = self._spelled.get((table.id, words))
+            if by_word is None:  # folded once for all keys of the table
+                by_word = self._spelled[table.id, words] = defaultdict(list)
+                for one in live:
+                    by_word[fold(one.key.entry, words)].append(one)
+            return tuple(by_word.get(fold(key, words), ()))
+        units, item = self._counted_in(table, key.partition("|")[0]), key.partition("|")[2]
+        return tuple(
+            cause
+            for cause in live
+            for unit, of in [cause.key.unit_and_item]
+            if unit in units and (not item or of == item)
+        )
+
+    @cached_property
+    def _of_table(self) -> dict[str | None, list[Answered]]:
+        found = defaultdict[str | None, list[Answered]](list)
+        for one in self._causes:
+            found[one.key.table].append(one)
+        return found
+
+    @cached_property
+    def _ids(self) -> dict[tuple[int, str], tuple[int, ...]]:
+        found: dict[tuple[int, str], tuple[int, ...]] = {}
+        for of, name, _, entry_id in self.entries:
+            found[of, name] = (*found.get((of, name), ()), entry_id)
+        return found
+
+    def _of(self, table: MappingTable, key: str) -> tuple[int, ...]:
+        return self._ids.get((table.id, key), ())
+
+    def _counted_in(self, table: MappingTable, unit: str) -> set[str]:
+        """The unit itself and every unit whose conversions lead to it."""
+        pairs = [(name, value) for of, name, value, _ in self.entries if of == table.id]
+        found = {unit}
+        while more := {key.partition("|")[0] for key, to in pairs if to in found} - found:
+            found |= more
+        return found
+
+
+def _begin(table: MappingTable) -> CauseKey:
+    """How the keys of causes begin that are a missing entry of a table."""
+    if table.kind == "unit":
+        return CauseKey(CauseKind.UNIT, "")
+    return CauseKey.mapping(table.name, "")
+
+
+def _standing(both: Together, wanted: Sequence[tuple[MappingTable, str]]) -> _Standing:
+    entries, causes = both.ask(_current(wanted)), both.ask(_live(wanted))
+    return _Standing(entries.value, causes.value)
+
+
+def _current(
+    wanted: Sequence[tuple[MappingTable, str]],
+) -> Question[Sequence[Standing]]:
+    """Of a table of units all entries, as one unit is counted in another."""
+    units = sorted({table.id for table, _ in wanted if table.kind == "unit"})
+    rows = select(MappingEntry.table_id, MappingEntry.key, MappingEntry.value, MappingEntry.id)
+    of_keys = and_(
+        bulk.among(MappingEntry.table_id, sorted({table.id for table, _ in wanted})),
+        bulk.among(MappingEntry.key, sorted({key for _, key in wanted})),
+    )
+    terms = or_(of_keys, bulk.among(MappingEntry.table_id, units)) if units else of_keys
+    query = rows.where(terms, MappingEntry.to_revision.is_(None))
+    return [tuple(row) for row in (yield query.order_by(MappingEntry.id))]
+
+
+def _live(wanted: Sequence[tuple[MappingTable, str]]) -> Question[Sequence[Answered]]:
+    begin = dict.fromkeys(_begin(table) for table, _ in wanted)
+    query = select(Cause.id, Cause.key, Cause.records).where(
+        Cause.company_id == wanted[0][0].company_id,
+        Cause.records > 0,
+        or_(*(begins(one) for one in begin)),
+    )
+    return [Answered(row.id, row.key, row.records) for row in (yield query.order_by(Cause.id))]

@@ -1,0 +1,36 @@
+"""Lists that grow with no record: entries of a mapping table, and events of the trail."""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from holding.audit import chain
+from holding.audit.events import Fact, record_events
+from holding.store import bulk
+from holding.tables import Company, MappingEntry, MappingTable
+from holding.tables.rules import ALWAYS
+
+TABLE: Final = "item"
+
+
+def grow_lists(session: Session, company_id: int, rows: int, now: datetime) -> None:
+    """So many entries more in the table of items, and so many sealed events more."""
+    table = session.scalars(
+        select(MappingTable.id)
+        .where(MappingTable.company_id == company_id)
+        .where(MappingTable.name == TABLE)
+    ).one()
+    told = {"table_id": table, "num": None, "den": None, "valid_from": ALWAYS, "valid_to": None,
+            "from_revision": session.get_one(Company, company_id).revision, "to_revision": None,
+            "person_id": None, "reason": "taken over", "at": now}  # fmt: skip
+    keys = [f"ZZ-{n:05}" for n in range(rows)]
+    bulk.insert(session, MappingEntry, [{**told, "key": key, "value": f"V{key}"} for key in keys])
+    say = {"say": "An item was taken over."}
+    facts = [
+        Fact(company_id=company_id, at=now, actor=None, act="mapping.changed", body=say)
+        for _ in range(rows)
+    ]
+    record_events(session, facts)
+    chain.link(session, company_id, whole=True)
