@@ -202,20 +202,21 @@ class NumberedRecord:
 
 def with_number(session: Session, company_id: int, number: str) -> NumberedRecord | None:
     """The company's first record with this number, else with this id in its source, else the one
-    behind a document with this number.
+    behind a document with this number, else behind one that its target calls so.
     """
     mine = select(Record).where(Record.company_id == company_id).order_by(Record.id).limit(1)
     behind = (
         select(Record)
         .join(Posting, Posting.record_id == Record.id)
-        .where(Posting.company_id == company_id, Posting.number == number)
+        .where(Posting.company_id == company_id)
         .order_by(Posting.id)
         .limit(1)
     )
     for query in (
         mine.where(Record.number == number),
         mine.where(Record.external_id == number),
-        behind,
+        behind.where(Posting.number == number),
+        behind.where(Posting.target_ref == number),
     ):
         if found := session.scalar(query):
             return NumberedRecord(found.id, found.number, found.external_id, found.state)

@@ -81,6 +81,7 @@ FIGURES: Final = {
         "ix_posting_party": "800000 800000 200 200 200 10 10 2 1",
         "ix_posting_posted": "800000 400000 1 1 1",
         "ix_posting_read": "50000 25000 50 1",
+        "ix_posting_ref": "800000 800000 1",
         "ix_posting_reverses": "1000000 1000000",
         "ix_posting_standing": "130000 65000 65000 30000 20000 1000 1000",
         "sqlite_autoindex_posting_1": "1000000 1 1 1",

@@ -73,6 +73,7 @@ class Posting(Work, Base):
     BOOKED = f"state IN {words(BOOKED_STATES)}"
     SENT = "sent_at IS NOT NULL"
     GONE = "posted_at IS NOT NULL"
+    NAMED_THERE = "target_ref IS NOT NULL"
     POSTED = f"state = '{PostingState.POSTED}'"
     WATCHED = f"{POSTED} AND read_due_at IS NOT NULL"
 
@@ -80,6 +81,7 @@ class Posting(Work, Base):
         UniqueConstraint("record_id", "route", "seq"),
         partial("uq_posting_sent", "connection_id", "doc_type", "number", where=SENT, unique=True),
         by_number("ix_posting_number"),
+        partial("ix_posting_ref", "company_id", "target_ref", where=NAMED_THERE),
         partial("ix_posting_due", "connection_id", "due_at", "id", where=DUE),
         partial("ix_posting_lease", "lease_until", where=LEASED),
         partial("ix_posting_open", "company_id", "state", *TARGET_DAY, where=OPEN),

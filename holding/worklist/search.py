@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, select, union, union_all
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, union, union_all
 from sqlalchemy.orm import Session, aliased
 
 from holding.parties import party_names
@@ -69,7 +69,9 @@ FOUND = Columns(
 
 
 def exact(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
-    """Records whose own number or whose document's number is exactly this."""
+    """Records whose own number, whose document's number, or whose document's id in its target is
+    exactly this.
+    """
     return exact_in(session, [company_id], text)
 
 
@@ -81,6 +83,7 @@ def exact_in(session: Session, companies: Sequence[int], text: str) -> tuple[Fou
         mine.where(Record.number == text),
         mine.where(Record.external_id == text),
         theirs.where(Posting.number == text),
+        theirs.where(Posting.target_ref == text),
     ).subquery()  # one index for each: OR over the join of both reads all records
     rows = session.execute(
         FOUND.select()
@@ -88,10 +91,15 @@ def exact_in(session: Session, companies: Sequence[int], text: str) -> tuple[Fou
         .join(fits, fits.c.id == Record.id)
         .join(Connection, Connection.id == Record.source_id)
         .outerjoin(Posting, Posting.record_id == Record.id)
-        .order_by(Record.id.desc(), case((Posting.number == text, 0), else_=1), Posting.id)
+        .order_by(Record.id.desc(), _this_first(text), Posting.id)
         .limit(MOST)
     )
     return _each_once(FOUND.each(rows))
+
+
+def _this_first(text: str) -> ColumnElement[int]:
+    """Of the documents of a record first the one that was looked for."""
+    return case((or_(Posting.number == text, Posting.target_ref == text), 0), else_=1)
 
 
 def alike(session: Session, company_id: int, text: str) -> tuple[Found, ...]:

@@ -1,9 +1,10 @@
 """Finding by number or customer: what is found, and that no table is read through for it."""
 
 import pytest
+from sqlalchemy import select, text, update
 
 from holding.store.database import Database
-from holding.tables import Company, Record
+from holding.tables import Company, Posting, Record
 from holding.worklist import search
 from tests.holding.shop import Shop, open_shop, order
 from tests.support.clock import SetClock
@@ -44,6 +45,22 @@ def test_a_record_is_found_by_its_number_its_id_and_its_document(shop: Shop) -> 
         [row] = search.exact(session, shop.company.id, "NS-10")
     assert [one for one, _ in exact(shop, row.external_id)] == ["NS-10"]
     assert exact(shop, "NS-1") == exact(shop, "NS-10", shop.company.id + 1) == []
+
+
+def test_a_record_is_found_by_the_id_of_its_document_in_the_target(shop: Shop) -> None:
+    [(_, document)] = exact(shop, "NS-11")
+    with shop.database.write() as session:
+        session.execute(
+            update(Posting).where(Posting.number == document).values(target_ref="INV-000417")
+        )
+    assert [number for number, _ in exact(shop, "INV-000417")] == ["NS-11"]
+    assert exact(shop, "INV-000417", shop.company.id + 1) == exact(shop, "INV-00041") == []
+    query = select(Posting.record_id).where(Posting.company_id == 1, Posting.target_ref == "x")
+    if shop.database.dialect == "sqlite":
+        with shop.database.read() as session:
+            said = query.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
+            plan = str(session.execute(text(f"EXPLAIN QUERY PLAN {said}")).all())
+        assert "ix_posting_ref" in plan
 
 
 def test_a_beginning_is_found_in_any_case_and_a_customer_by_any_letters(shop: Shop) -> None:
