@@ -165,12 +165,10 @@ def test_what_was_typed_by_hand_is_sought_in_the_words_of_autocount():
     settings = {**sample.settings, "base_url": "https://recorded.example"}
     line = Asked("autocount", 200, '{"data":[],"totalCount":0}')
     assert target.alike(sample.make(), settings, sample.secret, line) == ()
-    assert line.asked == (
-        "POST",
-        "https://recorded.example/1042/invoice/listing",
-        b'{"page":1,"filter":{"debtorCode":{"multiSelect":["300-W001"]},'
-        b'"date":{"from":"2026-11-16","to":"2026-11-22"}}}',
-    )
+    days = '"date":{"from":"2026-11-16","to":"2026-11-22"}'
+    sought = f'{{"page":1,"filter":{{"debtorCode":{{"multiSelect":["300-W001"]}},{days}}}}}'
+    url = "https://recorded.example/1042/invoice/listing"
+    assert line.asked == ("POST", url, sought.encode())
 
 
 def test_why_intuit_ends_no_token_is_told_in_its_own_word():
