@@ -318,6 +318,8 @@ def test_A13_an_unknown_status_word_holds_until_its_alias_is_added_on_the_page(
     assert state(page) == "On hold"
     told = "Missing or not valid in the data from NetShop: status."
     assert f"{told} status = Compl. is no word of the rules." in page.text
+    held = "SELECT code FROM hold WHERE state = 'open' AND number = ?"
+    assert still.product.sql(held, "NS-132")[0] == [("STA01",)], "record.unknown_status"
     assert "failed" in page.one("ul", id="strip").all("li")[0].text
 
     path = f"{BASE}/rules/draft/netshop.rules"

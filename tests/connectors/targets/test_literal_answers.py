@@ -151,6 +151,26 @@ def test_who_changed_a_document_of_autocount_is_read_by_its_own_word(master, use
     assert changed_by(json.loads(f'{{"master":{master}}}')) == user
 
 
+class Asked(Line):
+    """Keeps what it is asked besides."""
+
+    def request(self, method, url, *, headers, body=None, push=False):
+        self.asked = (method, url, body)
+        return self.written
+
+
+def test_what_was_typed_by_hand_is_sought_in_the_words_of_autocount():
+    """4.6: dates by from and to, the debtor by multiSelect."""
+    target, sample = targets()["autocount"], SAMPLES["autocount"]
+    settings = {**sample.settings, "base_url": "https://recorded.example"}
+    line = Asked("autocount", 200, '{"data":[],"totalCount":0}')
+    assert target.alike(sample.make(), settings, sample.secret, line) == ()
+    days = '"date":{"from":"2026-11-16","to":"2026-11-22"}'
+    sought = f'{{"page":1,"filter":{{"debtorCode":{{"multiSelect":["300-W001"]}},{days}}}}}'
+    url = "https://recorded.example/1042/invoice/listing"
+    assert line.asked == ("POST", url, sought.encode())
+
+
 def test_why_intuit_ends_no_token_is_told_in_its_own_word():
     line = Line("quickbooks", 400, '{"error":"invalid_token"}')
     line.read = line.written
