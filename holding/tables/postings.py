@@ -32,17 +32,12 @@ POSTING_STATES = tuple(PostingState)
 TO_SEND_STATES = (PostingState.WAITING, PostingState.HELD, PostingState.READY, PostingState.FAILED)
 """What is not sent yet and may still be."""
 UNSENT_STATES = (*TO_SEND_STATES, PostingState.IGNORED, PostingState.DROPPED)
-ENDED = (
-    PostingState.POSTED,
-    PostingState.REVERSED,
-    PostingState.DROPPED,
-    PostingState.IGNORED,
-)
-"""What nothing more is to be done about, as things stand."""
 LEFT_OUT_STATES = (PostingState.IGNORED, PostingState.DROPPED)
+BOOKED_STATES = (PostingState.POSTED, PostingState.REVERSED)
+ENDED = (*BOOKED_STATES, PostingState.DROPPED, PostingState.IGNORED)  # as an index says it
+"""What nothing more is to be done about, as things stand."""
 NONE_TO_COME = frozenset({*LEFT_OUT_STATES, PostingState.REVERSED})
 """Nothing of it stands in the target, and nothing will as things stand."""
-BOOKED_STATES = (PostingState.POSTED, PostingState.REVERSED)
 IN_FLIGHT_STATES = (PostingState.SENDING, PostingState.AWAITING, PostingState.UNCERTAIN)
 
 PUSH_STATES = tuple(PushState)

@@ -2,16 +2,15 @@
 
 Here: SQL. Not here: where the bands begin and end (bands.py).
 
-Bands that meet are one range, and a range is asked of the column itself: of a choice of several
-bands, or of what a function makes of a column, PostgreSQL expects next to nothing, and reads all
-holds for the first thousand.
+Bands that meet are one range, without an end that says nothing: of a choice of several bands
+PostgreSQL expects next to nothing, and reads all holds for the first thousand.
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, or_, true
+from sqlalchemy import ColumnElement, and_, false, func, or_, true
 
 from holding.tables import Hold
 from holding.tallies import bands
@@ -22,8 +21,9 @@ def of_amounts(chosen: Iterable[int]) -> ColumnElement[bool]:
     numbers = sorted(set(chosen))
     found: list[ColumnElement[bool]] = [Hold.book.is_(None)] if bands.UNKNOWN in numbers else []
     for least, end in _met(bands.amounts_of(one) for one in numbers if one != bands.UNKNOWN):
-        far = or_(Hold.book >= least, Hold.book <= -least) if least else Hold.book.is_not(None)
-        found.append(far if end is None else and_(Hold.book < end, Hold.book > -end, far))
+        size = func.abs(Hold.book)  # for a range of the column SQLite would leave the order of ages
+        far = size >= least if least else Hold.book.is_not(None)
+        found.append(far if end is None else and_(size < end, far))
     return or_(false(), *found)
 
 
