@@ -200,7 +200,7 @@ def _review(
         status=status,
         declared=sum(len(TEST.findall(text)) for text in found.files.values()),
         found=tested,
-        stopped=stopped,
+        untested=stopped,
         change=found,
         between=difference(before.value, found.files) if found.current else None,
         numbers=numbers.value,

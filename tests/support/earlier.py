@@ -6,18 +6,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import text
+from sqlalchemy.schema import CreateTable
 
 from holding.store.database import Database
+from holding.tables.columns import Base
 
-READ_SINCE = (("company", "ages_from", "TIMESTAMP"),)
+READ_SINCE = (
+    ("company", "ages_from", "TIMESTAMP"),
+    ("throttle", "clock_ahead", "BIGINT"),
+    ("throttle", "clock_at", "TIMESTAMP"),
+)
 """Columns that came after the schemas that tests go back to, of rows that are read whole."""
+ASKED_SINCE = ("wake_mark",)
+"""Tables that came after them, and that each send and each judging asks."""
 
 
 @contextmanager
 def read_by_this_program(database: Database) -> Iterator[None]:
-    """While the block lasts the columns are there that this program reads."""
+    """While the block lasts the columns are there that this program reads, and empty tables."""
+    tables = [Base.metadata.tables[name] for name in ASKED_SINCE]
     _say(database, [f"ALTER TABLE {t} ADD COLUMN {name} {kind}" for t, name, kind in READ_SINCE])
+    _say(database, [str(CreateTable(one).compile(database.engine)) for one in tables])
     yield
+    _say(database, [f"DROP TABLE {name}" for name in ASKED_SINCE])
     _say(database, [f"ALTER TABLE {table} DROP COLUMN {name}" for table, name, _ in READ_SINCE])
 
 

@@ -332,6 +332,7 @@ def test_the_register_knows_its_connectors_by_their_names():
         ("autocount_aotg", "ar_invoice"),
         ("autocount_excel", "invoice"),
         ("autocount_excel", "credit_note"),
+        ("autocount_excel", "cash_sale"),
         ("autocount_excel", "sales_order"),
         ("autocount_excel", "delivery_order"),
         ("autocount_excel", "goods_received_note"),

@@ -63,7 +63,8 @@ def test_interface_and_import_take_no_type_both(
         assert "the same documents could get there by both" in found.message
         assert found.hint == (
             f"Keep one: pause {first} first. Or leave autocount_excel only what autocount cannot"
-            " post, as its document types: delivery_order, goods_received_note, sales_order."
+            " post, as its document types: cash_sale, delivery_order, goods_received_note,"
+            " sales_order."
         )
 
 

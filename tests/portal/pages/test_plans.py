@@ -78,6 +78,12 @@ OF_COMPANY = re.compile(
     r" \(company_id=\?\)$"
 )
 """A step by an index that has every row of a company, and by the company alone."""
+NEWEST = re.compile(
+    r"WHERE record\.company_id = \? ORDER BY record\.seen_at DESC, record\.id DESC LIMIT \?"
+)
+"""The newest records, in the order of their index: no more are read than the limit says, unless
+they are sorted.
+"""
 WITHOUT_COPIES = {"/c/kedai/mappings/units/proof"}
 """Pages that judge the newest record of a value again: copies of records have no evaluation."""
 
@@ -281,10 +287,12 @@ def _scanned(said: str, steps: list[str]) -> Iterator[tuple[str, str]]:
     tables = defaultdict(set)
     for table, name in NAMED.findall(said):
         tables[name].add(table)
+    in_order = NEWEST.search(said) and not any("TEMP B-TREE" in step for step in steps)
     for step in steps:
         first, _, rest = step.partition(" ")
         name = rest.partition(" ")[0]
-        whole = first == "SCAN" or OF_COMPANY.search(step)
+        seen = in_order and step.startswith("SEARCH record USING INDEX ix_record_seen ")
+        whole = first == "SCAN" or (OF_COMPANY.search(step) and not seen)
         for table in (tables.get(name) or {name}) & BIG if whole else ():
             yield table, step
 

@@ -172,7 +172,7 @@ def test_a_cancelled_posted_e_invoiced_order_in_a_locked_period_is_one_sentence(
     assert (
         "- An order that is cancelled after it was posted (but not as a sales order in autocount), "
         "while the period of the document is locked, whether or not it has an e-invoice and "
-        "whatever “goods out” is: nothing is done in autocount, and the hold cannot be released.\n"
+        "whatever “moved” is: nothing is done in autocount, and the hold cannot be released.\n"
     ) in told
 
 
