@@ -46,7 +46,8 @@ class Soak:
         self.ages: list[dict[str, float]] = []
         self.largest_wal = 0
         self.curve: list[tuple[float, int]] = []
-        self.moments: list[float] = [0.0]
+        self.marks: list[tuple[float, int]] = [(0.0, 0)]  # when so many were posted
+        self.rest = 0.0
         self.bag: list[str] = []
 
     def part(self, count: int, *, last: bool) -> None:
@@ -54,9 +55,12 @@ class Soak:
         self.there.arrive(count, LAST_DAY - timedelta(days=PARTS - 1 - len(self.curve)))
         self.sent = sum(len(member.given) for member in self.there.members)
         self._misfortune()
-        self.until_posted(self.sent if last else self.sent - count // 2)
+        self.until_posted(self.sent - count // 2)
+        self.marks.append((self.seconds, self.there.posted()))
+        if last:
+            self.until_posted(self.sent)
+            self.rest = self.seconds - self.marks[-1][0]
         self.curve.append((self.seconds, self.there.memory()))
-        self.moments.append(self.seconds)
 
     @property
     def seconds(self) -> float:
@@ -124,17 +128,18 @@ class Soak:
             "seconds": round(self.seconds),
             "rss_mb": [megabytes for _, megabytes in self.curve],
             "records_a_second": self.rates(),
+            "rest_seconds": round(self.rest),
             "oldest_due_p99": {kind: round(self.p99(kind), 1) for kind in self.ages[0]},
             "largest_wal_mb": self.largest_wal // 1024 // 1024,
             "cpu_seconds": round(self.there.cpu()),
         }
 
     def rates(self) -> list[float]:
-        """Records a second in each tenth."""
-        step = PARTS // 10
-        ends = self.moments[::step]
-        tenth = self.sent / 10
-        return [round(tenth / (b - a), 1) for a, b in pairwise(ends)]
+        """Records that were posted in each tenth, a second. The last half of the last part is no
+        part of it: its end is a wait for what was put off for a minute, with nothing to do beside.
+        """
+        ends = self.marks[:: PARTS // 10]
+        return [round((more - many) / (b - a), 1) for (a, many), (b, more) in pairwise(ends)]
 
     def p99(self, kind: str) -> float:
         """The age of the oldest due work, which all but one look in a hundred were below."""
