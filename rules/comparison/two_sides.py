@@ -17,8 +17,10 @@ from rules.facts.world import Facts, Subject, World
 from rules.outcomes.summary import Glance
 from rules.programs.program import Program
 
-AT_ONCE = 250
-"""So many records are judged by one side before the other."""
+AT_ONCE = 32
+"""So many records are judged by one side before the other: few enough to stay in the processor's
+caches until the second comes to them.
+"""
 States = tuple[tuple[str, str], ...]
 
 
