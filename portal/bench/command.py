@@ -15,8 +15,8 @@ from portal.terminal.command_frame import say, tell
 
 MOST_SCALED = 10_000
 PARTS = (
-    "judging",
     "orders",
+    "judging",
     "rules",
     "checks",
     "editor",
@@ -99,8 +99,8 @@ def bench(
 ) -> None:
     """Measure judging, posting, rules and backtests on this machine."""
     measure: dict[str, Callable[[], dict[str, object]]] = {
+        "orders": _orders,  # first: what a process made before costs caches, and a worker is new
         "judging": lambda: _judging(records, webhooks, postgresql),
-        "orders": _orders,
         "rules": lambda: _rules(rule_records),
         "checks": _checks,
         "editor": _editor,
