@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from holding.evaluation import due_records
 from holding.evaluation.batch import Case
 from holding.evaluation.gather import gather
 from holding.evaluation.record_claims import claim
@@ -65,3 +66,17 @@ def test_an_act_on_a_record_without_documents_can_be_taken_back(shop: Shop, kind
             days = {"instead_of": date(2026, 1, 1), "day": date(2026, 1, 2)}
             session.add(Dating(**by, **days))
     assert cases(shop)["NS-2"].undo_until == until
+
+
+def test_each_record_of_a_batch_is_planned_once_however_few_go_together(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due_records, "IN_ONE_GO", 2)
+    shop.receive(*(order(f"NS-{n}") for n in range(5)))
+    now, mine = shop.now, shop.company.id
+    claims = claim(shop.database, owner="test", company_id=mine, now=now, limit=9, lease_seconds=60)
+    with shop.database.read(many=True) as session:
+        batch = gather(session, mine, claims, now, world.program)
+    plans = due_records.planned(batch, now)
+    assert [one.case.record_id for one in plans] == [one.record_id for one in batch.cases]
+    assert len(plans) == 5

@@ -10,8 +10,9 @@ from holding.integrity import all_invariants
 from holding.lifecycle import entry_uses, later_wakes
 from holding.lifecycle.entry_uses import newest_uses
 from holding.mappings import key_reach, reclassification
-from holding.mappings.fixes import Fixed
+from holding.mappings.fixes import Fixed, together
 from holding.mappings.reclassification import saved_change
+from holding.refusal import Refusal
 from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.store.together import answer
@@ -223,3 +224,14 @@ def test_sheets_of_parts_have_every_document_once(shop: Shop) -> None:
     found = [one for part in parts for one in part]
     assert found == sorted(set(found), reverse=True)
     assert len(found) == len(CLEAR)
+
+
+@pytest.mark.parametrize("later", [(True, False), (False, True)])
+def test_of_changes_made_together_more_may_follow_if_it_may_of_any(
+    database: Database, later: tuple[bool, bool]
+) -> None:
+    made = [Fixed("item", f"K{n}", "V", "", n + 5, 2, later=one) for n, one in enumerate(later)]
+    with database.write() as session:
+        done = together(session, [lambda one=one: one for one in made])
+    assert not isinstance(done, Refusal)
+    assert (done.first, done.revision, done.woken, done.later) == (5, 6, 4, True)

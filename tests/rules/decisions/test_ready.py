@@ -118,3 +118,12 @@ def test_what_does_not_pass_is_told_in_full(body: dict[str, Any], parts: dict[st
     told = judge(body, world=world(**parts))
     untold: dict[str, Any] = {"verdicts": (), "lineage": (), "used": (), "valid_until": None}
     assert replace(decided(body, **parts), **untold) == replace(told, **untold)
+
+
+def test_entries_are_in_the_order_that_people_read_where_they_read_them_else_of_their_ids() -> None:
+    brief = decided(order()).used
+    whole = judge(order()).used
+    assert [one.entry_id for one in brief] == sorted(one.entry_id for one in brief)
+    places = [(one.table, one.key, one.entry_id) for one in whole]
+    assert places == sorted(places)
+    assert len({one.table for one in whole}) > 1
