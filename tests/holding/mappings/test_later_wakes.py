@@ -3,6 +3,9 @@
 No record is missed whatever comes between, and none of them is sent before it was looked at.
 """
 
+from dataclasses import replace
+from functools import partial
+
 import pytest
 from sqlalchemy import func, select, update
 
@@ -232,6 +235,6 @@ def test_of_changes_made_together_more_may_follow_if_it_may_of_any(
 ) -> None:
     made = [Fixed("item", f"K{n}", "V", "", n + 5, 2, later=one) for n, one in enumerate(later)]
     with database.write() as session:
-        done = together(session, [lambda one=one: one for one in made])
+        done = together(session, [partial(replace, one) for one in made])
     assert not isinstance(done, Refusal)
     assert (done.first, done.revision, done.woken, done.later) == (5, 6, 4, True)
