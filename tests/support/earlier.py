@@ -27,9 +27,11 @@ def read_by_this_program(database: Database) -> Iterator[None]:
     tables = [Base.metadata.tables[name] for name in ASKED_SINCE]
     _say(database, [f"ALTER TABLE {t} ADD COLUMN {name} {kind}" for t, name, kind in READ_SINCE])
     _say(database, [str(CreateTable(one).compile(database.engine)) for one in tables])
-    yield
-    _say(database, [f"DROP TABLE {name}" for name in ASKED_SINCE])
-    _say(database, [f"ALTER TABLE {table} DROP COLUMN {name}" for table, name, _ in READ_SINCE])
+    try:
+        yield
+    finally:
+        _say(database, [f"DROP TABLE {name}" for name in ASKED_SINCE])
+        _say(database, [f"ALTER TABLE {table} DROP COLUMN {n}" for table, n, _ in READ_SINCE])
 
 
 def _say(database: Database, statements: list[str]) -> None:

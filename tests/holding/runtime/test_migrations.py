@@ -19,7 +19,9 @@ from holding.tables.columns import moment_text
 from holding.tables.row_states import NoticeKind, PostingWait, RecipientKind
 from tests.holding.shop import open_shop, order
 from tests.support.clock import SetClock
+from tests.support.databases import empty_postgresql, opened
 from tests.support.factories import connection_named, make_connection, make_person
+from tests.support.kept import stands_empty
 
 
 def test_the_migrated_schema_is_the_models(database: Database) -> None:
@@ -165,6 +167,19 @@ def test_0086_is_not_taken_back_while_something_is_to_be_woken(
         session.execute(delete(WakeMark))
     downgrade(database.url, "0085")
     upgrade(database.url)
+
+
+@pytest.mark.slow
+def test_a_schema_that_a_test_left_behind_does_not_fail_the_next(
+    postgresql_url: str | None,
+) -> None:
+    if postgresql_url is None:
+        pytest.skip("NO POSTGRESQL")
+    downgrade(postgresql_url, "0085")
+    empty_postgresql(postgresql_url)
+    assert check(postgresql_url) is None
+    with opened(postgresql_url) as database:
+        stands_empty(database)
 
 
 def test_an_unreachable_database_is_a_refusal() -> None:
