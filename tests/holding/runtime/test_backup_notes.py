@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from holding.runtime import backup
+from holding.runtime.schema_version import VERSION
 from holding.store.database import Database
 from holding.store.together import answer
 
@@ -42,6 +43,6 @@ def test_a_database_of_another_schema_is_left_as_it_is(database: Database, tmp_p
         assert not backup.note(database.url, file, "0" * 64, NOW)
     finally:
         with database.write() as session:
-            session.execute(text("UPDATE alembic_version SET version_num = '0087'"))
+            session.execute(text(f"UPDATE alembic_version SET version_num = '{VERSION}'"))
     with database.read() as session:
         assert answer(session, backup.newest()) is None
