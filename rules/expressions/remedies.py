@@ -216,12 +216,12 @@ class Wishes:
         sign, name = subject
         of = self._type(name)
         others_ = [(side != sign, self._value(other, run)) for side, other in others]
-        bound = _sum(others_) if of.kind in NUMERIC else _moved(others_)
+        bound = numbers.balance(others_) if of.kind in NUMERIC else _moved(others_)
         if bound is None:
             return ""
         op = op if sign > 0 else _FLIPPED[op]
         if of.kind == "whole" and isinstance(bound, numbers.Number):
-            op, bound = _whole(op, bound)
+            op, bound = numbers.last_whole(op, bound)
         if op == "=" and isinstance(bound, Fraction):
             return ""
         return self._bounded(name, op, self._text(bound, of, run), run)
@@ -292,16 +292,6 @@ def _terms(node: n.Expr, sign: int) -> Iterator[Term]:
         yield sign, node
 
 
-def _sum(values: list[tuple[bool, Any]]) -> numbers.Number | None:
-    """The sum of some numbers, of which those marked no are taken away."""
-    total: numbers.Number = Decimal(0)
-    for plus, value in values:
-        if not isinstance(value, numbers.Number):
-            return None
-        total = numbers.add(total, value) if plus else numbers.subtract(total, value)
-    return total
-
-
 def _moved(values: list[tuple[bool, Any]]) -> date | None:
     """A day or moment, moved by durations; a day by whole days only."""
     days = [(plus, value) for plus, value in values if isinstance(value, date)]
@@ -319,22 +309,4 @@ def _moved(values: list[tuple[bool, Any]]) -> date | None:
     return at
 
 
-def _wholes(value: Any) -> str:
-    """The whole numbers next to a value: `3 or 4`."""
-    exact = numbers.as_fraction(value)
-    below = exact.numerator // exact.denominator
-    return f"{below} or {below + 1}"
-
-
-_ADVICE: dict[str, Callable[[Any], str]] = {"is_whole": _wholes, "is_tin": tin_advice}
-
-
-def _whole(op: str, bound: numbers.Number) -> tuple[str, numbers.Number]:
-    """A bound of a field that holds whole numbers only: the last one that fits."""
-    below = Decimal(numbers.as_fraction(bound).numerator // numbers.as_fraction(bound).denominator)
-    is_whole = below == bound
-    if op in {"<", "<="}:
-        return "<=", below - 1 if op == "<" and is_whole else below
-    if op in {">", ">="}:
-        return ">=", below if op == ">=" and is_whole else below + 1
-    return op, bound
+_ADVICE: dict[str, Callable[[Any], str]] = {"is_whole": numbers.next_wholes, "is_tin": tin_advice}
