@@ -44,6 +44,7 @@ LET_GO = ("ready", "failed")  # of what is not sent
 LIVE_STATES = frozenset({"ready", "sending", "awaiting", "uncertain", "posted"})
 DOCUMENT = "doc:"
 TWIN = " (id "  # how a record is told that has the same number under another id
+History = Mapping[str, tuple[str, ...]]
 
 
 def gather(
@@ -61,7 +62,7 @@ def gather(
     known = world.fresh_targets(session, company_id, now)
     judge = programs(session, company.ruleset_version_id)
     targets = world.target_connections(session, company_id)
-    teams = _teams(session, company_id)
+    teams = dict(session.execute(_TEAMS, {"company": company_id}).all())
     fallback = teams.get(str(company.settings.get(FALLBACK_TEAM)))
     return Batch(
         company_id=company_id,
@@ -107,7 +108,8 @@ def _cases(
     rows = named(session.execute(_RECORDS, {"ids": ids}))  # those without a version are left out
     changed = [row.id for row in rows if row.no > 1]
     near = around(session, company_id, ids, {row.id: row.family for row in rows}, changed)
-    return tuple([_case(row, by_id[row.id], near, judge) for row in rows])
+    sources = {row.id: row for row in named(session.execute(_SOURCES, {"company": company_id}))}
+    return tuple([_case(row, sources[row.source_id], by_id[row.id], near, judge) for row in rows])
 
 
 _record, _version, _source = (table_of(one) for one in (Record, Version, Connection))
@@ -115,12 +117,8 @@ _company, _person = table_of(Company), table_of(Person)
 # Of the tables themselves: what the ORM does for each row is a tenth of reading them.
 _RECORDS: Select[Any] = (
     select(
-        *_record.c[
-            "id", "type", "family", "state", "party_key", "number", "external_id", "seen_at"
-        ],
-        _source.c.connector,
-        type_coerce(_source.c.settings, Text()).label("source_settings"),  # few records ask
-        _company.c.code.label("company"),
+        *_record.c["id", "type", "family", "state", "party_key", "number", "external_id"],
+        *_record.c["seen_at", "source_id"],
         _version.c.id.label("version_id"),
         *_version.c["no", "sha256"],
         _version.c.at.label("version_at"),
@@ -128,25 +126,26 @@ _RECORDS: Select[Any] = (
         _person.c.name.label("editor"),
     )
     .join(_version, _version.c.id == _record.c.version_id)
-    .join(_source, _source.c.id == _record.c.source_id)
-    .join(_company, _company.c.id == _record.c.company_id)
     .outerjoin(_person, _person.c.id == _version.c.person_id)
     .where(bulk.among_given(_record.c.id, "ids"))
     .order_by(_record.c.id)
 )
-
-
-def _teams(session: Session, company_id: int) -> dict[str, int]:
-    return dict(session.execute(_TEAMS, {"company": company_id}).all())
-
-
+_SOURCES: Select[Any] = (
+    select(
+        *_source.c["id", "connector"],
+        type_coerce(_source.c.settings, Text()).label("settings"),  # few records ask
+        _company.c.code.label("company"),
+    )
+    .join(_company, _company.c.id == _source.c.company_id)
+    .where(_source.c.company_id == bindparam("company"))
+)
 _TEAMS = select(Team.name, Team.id).where(Team.company_id == bindparam("company")).order_by(Team.id)
 
 
-def _case(row: Any, claimed: Claimed, near: Around, judge: world.Judge) -> Case:
-    subject = Subject(kind=row.type, source=row.connector, body=row.body or {}, version=row.no)
+def _case(row: Any, source: Any, claimed: Claimed, near: Around, judge: world.Judge) -> Case:
+    subject = Subject(kind=row.type, source=source.connector, body=row.body or {}, version=row.no)
     if near.is_alone(row.id, row.family):
-        return _alone(row, claimed, subject, near, judge)
+        return _alone(row, source, claimed, subject, near, judge)
     releases = decided(row.id, row.type, row.sha256, near, judge)
     back_at = near.back_at.get(row.family)
     postings = tuple(near.postings[row.id])
@@ -155,7 +154,7 @@ def _case(row: Any, claimed: Claimed, near: Around, judge: world.Judge) -> Case:
     facts = Facts(
         first_seen=row.seen_at,
         first=near.first.get(row.id),
-        conflicts=_conflicts(row, near, history, known.passed),
+        conflicts=_conflicts(row, source, near, history, known.passed),
         last_editor=row.editor,
         history=history,
         documents=documents,
@@ -199,12 +198,14 @@ def _case(row: Any, claimed: Claimed, near: Around, judge: world.Judge) -> Case:
     )
 
 
-def _alone(row: Any, claimed: Claimed, subject: Subject, near: Around, judge: world.Judge) -> Case:
+def _alone(
+    row: Any, source: Any, claimed: Claimed, subject: Subject, near: Around, judge: world.Judge
+) -> Case:
     """The case of a record that nothing stands around, as of most that are new."""
     facts = Facts(
         first_seen=row.seen_at,
         last_editor=row.editor,
-        conflicts=_conflicts(row, near, {}, frozenset()),
+        conflicts=_conflicts(row, source, near, {}, frozenset()),
         links=joined(row.id, subject, near, judge),
     )
     return Case(
@@ -241,13 +242,13 @@ def _later_ones(record_id: int, postings: Sequence[PostingRow], near: Around) ->
 
 
 def _conflicts(
-    row: Any, near: Around, history: Mapping[str, Sequence[str]], passed: frozenset[int]
+    row: Any, source: Any, near: Around, history: History, passed: frozenset[int]
 ) -> tuple[Conflict, ...]:
     """Whether it has become another, another has its number and no duplicate rule says so, or it is
     of another company.
     """
     body = row.body or {}
-    found = list(own_company.conflicts(body, row.source_settings, row.company))
+    found = list(own_company.conflicts(body, source.settings, source.company))
     number = body.get("number")
     if number is not None and str(number) != row.number:
         found.append(Conflict("number", str(number), (row.number,)))
@@ -275,7 +276,7 @@ def _still_counts(release: Release, postings: Sequence[PostingRow], back: dateti
 
 def _shared(
     row: Any, subject: Subject, near: Around, judge: world.Judge, late: frozenset[int]
-) -> tuple[dict[str, tuple[str, ...]], tuple[TargetDocument, ...]]:
+) -> tuple[History, tuple[TargetDocument, ...]]:
     """Records with an equal reference, and documents with an equal number.
 
     One of the same source with this very number is told once, with both ids. Another record counts

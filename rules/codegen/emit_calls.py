@@ -1,166 +1,21 @@
-"""Calls as lines of Python, and sums over the record's own lines as a loop.
+"""Calls as lines of Python.
 
-Here: look-ups, sums, units, rounding and library functions; over_own_lines, as the helper does it
-(rules/expressions/aggregates.py): every line is visited and counted, and the reasons of unknown
-ones are joined; stored_sum, kept for whoever asks again, and add_on_the_way for a loop that is
-there anyway. Not here: the expressions inside the loop (emit_expressions.py).
+Here: look-ups, units, rounding and library functions. Not here: what goes over the lines
+(emit_sums.py), the expressions inside a loop (emit_expressions.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
-from sys import intern
-from typing import Any, Self
+from typing import Self
 
 from grammar import nodes as n
-from rules.codegen.source_text import ARGUMENT, DEEPEST, Atom, Page, Pen
+from rules.codegen.emit_sums import over_own_lines, stored_sum
+from rules.codegen.source_text import ARGUMENT, DEEPEST, Atom, Pen
 from rules.expressions.aggregates import costly
 from rules.expressions.lookups import Lookup, UnitTable
 from rules.types.functions import AGGREGATES, PURE
-from rules.types.inference import Listed, listed
-from rules.types.symbol_table import Ref
-
-_NOTHING = Decimal(0)
-_NUMBERS = frozenset({"money", "decimal", "quantity", "whole"})
-
-
-def stored_sum(writer: Calls, node: n.Call) -> Atom | None:
-    """The sum of a field that every line has; None where it is not that simple."""
-    field = _summed_field(writer, node)
-    if field is None:
-        return None
-    page = writer.page
-    key, name = _kept(writer, node), page.number(intern(field.name))
-    value = page.put(f"{ARGUMENT}.memo.get({key})")
-    with page.block(f"if {value} is None:"):
-        page.visit()
-        total = f"sum([row[{name}] for row in {ARGUMENT}.lines], {page.number(_NOTHING)})"
-        page.write(f"{ARGUMENT}.memo[{key}] = {value} = ({total}, ())")
-    return Atom(page.put(f"{value}[0]"), "decimal", known=True)
-
-
-@contextmanager
-def add_on_the_way(
-    head: Calls, line: Calls, nodes: Sequence[n.Call], checks: int
-) -> Iterator[None]:
-    """The loop over the lines for so many checks, which also adds up these sums of the header."""
-    page, found = head.page, dict.fromkeys(nodes)
-    fields = {node: f for node in found if (f := _summed_field(head, node)) is not None}
-    totals = {node: page.put(page.number(_NOTHING)) for node in fields}
-    keys = {node: _kept(head, node) for node in fields}
-    times = str(checks)
-    if keys:
-        memo = page.put(f"{ARGUMENT}.memo")
-        times = f"({' + '.join([times, *(f'({k} not in {memo})' for k in keys.values())])})"
-    with page.lines_of_record(times):
-        yield
-        for node, field in fields.items():
-            value = line.value(n.Name(("line", field.name), node.span))
-            page.write(f"{totals[node]} += {value.code}")
-    for node, total in totals.items():
-        page.write(f"{memo}[{keys[node]}] = ({total}, ())")
-        page.have[node] = Atom(total, "decimal", known=True)
-
-
-def sums_of(node: Any) -> Iterator[n.Call]:
-    """The sums that an expression asks for whatever its values are."""
-    if isinstance(node, n.Call) and node.name == "sum":
-        yield node
-        return
-    for slot in getattr(node, "__slots__", ()):
-        if slot not in {"span", "default", "where"}:
-            part = getattr(node, slot)
-            for inner in part if isinstance(part, tuple) else (part,):
-                yield from sums_of(inner)
-
-
-def _summed_field(writer: Calls, node: n.Call) -> n.Field | None:
-    """The field of the record's own lines that is added up, where all lines have it."""
-    arg = node.args[0]
-    over = listed(arg.path, writer.scope) if isinstance(arg, n.Name) else None
-    if node.name != "sum" or node.where is not None or over is None or over.link is not None:
-        return None
-    field = writer.compiler.index.fields.get(over.record, {}).get(over.field)
-    if not writer.clean or not isinstance(field, n.Field) or field.mark == "optional":
-        return None
-    return field if field.type in _NUMBERS else None
-
-
-def _kept(writer: Calls, node: n.Call) -> str:
-    """The name of the key under which a run keeps the value of an aggregate."""
-    writer.compiler.lists.aggregate(node, writer.scope)
-    return writer.page.number(writer.compiler.lists.keys[node], ("kept", id(node)))
-
-
-def over_own_lines(writer: Calls, node: n.Call) -> Atom | None:
-    """The value of an aggregate; None where a helper must work it out."""
-    page, scope, arg = writer.page, writer.scope, node.args[0]
-    over = listed(arg.path, scope) if isinstance(arg, n.Name) else None
-    if over is None or over.link is not None or node.name == "latest":
-        return None
-    if "line" in page.have or scope.line or scope.item is not None:
-        return None
-    adds = node.name == "sum"
-    total = page.put(page.number(_NOTHING) if adds else "[]")
-    unsure = page.put("[]") if adds else ""
-    page.visit()
-    before = page.put(f"{ARGUMENT}.line")
-    kind = ""
-    with page.block(f"for line in {ARGUMENT}.lines:"):
-        page.write(f"{ARGUMENT}.line = {ARGUMENT}.item = line")
-        page.have = {"line": Atom("line"), "item": Atom("line")}
-        inner = writer.of_own_lines(over.record)
-        wanted = (
-            inner.held(node.where) if node.where is not None else Atom("True", "yes", known=True)
-        )
-        if adds:
-            kind = _add(inner, over, wanted, total, unsure)
-        else:
-            page.write(f"{total}.append({wanted.code})")
-    page.write(f"{ARGUMENT}.line = {before}")
-    page.write(f"{ARGUMENT}.item = {page.number({}, 'nothing')}")
-    return _sum(page, total, unsure, kind) if adds else _answer(page, node.name, total)
-
-
-def _add(inner: Calls, over: Listed, wanted: Atom, total: str, unsure: str) -> str:
-    """The lines that add one row, and the kind of the sum."""
-    page = inner.page
-    declared = inner.compiler.index.fields[over.record][over.field]
-
-    def add() -> str:
-        value = inner.field(Ref("item", over.field, declared, over.record), (over.field,))
-        exact = value.kind == "decimal"
-        more = f"{total} + {value.code}" if exact else f"add({total}, {value.code})"
-        if value.known:
-            page.write(f"{total} = {more}")
-            return value.kind
-        with page.block(f"if {value.code}.__class__ is Unknown:"):
-            page.write(f"{unsure}.append({value.code})")
-        with page.block("else:"):
-            page.write(f"{total} = {more}")
-        return value.kind
-
-    if wanted.code == "True":
-        return add()
-    with page.block(f"if {wanted.code} is True:"):
-        kind = add()
-    with page.block(f"elif {wanted.code}.__class__ is Unknown:"):
-        page.write(f"{unsure}.append({wanted.code})")
-    return kind
-
-
-def _sum(page: Page, total: str, unsure: str, kind: str) -> Atom:
-    return Atom(page.put(f"join(*{unsure}) if {unsure} else {total}"), kind)
-
-
-def _answer(page: Page, name: str, answers: str) -> Atom:
-    if name in {"any", "all"}:
-        return Atom(page.put(f"{name}_of({answers})"), "yes")
-    return Atom(page.put(f"counted({answers})"), "decimal")
-
 
 _ANSWERS = {"is_whole": "yes", "is_tin": "yes", "words": "text"}
 _INLINE = {
@@ -246,14 +101,20 @@ class Calls(Pen):
         kept = f"{note}({found}) or {found}[0]"
         return f"({get} if ({found} := {seen}.get({key})) is None else {kept})"
 
-    def conversion(self, units: UnitTable, unit: Atom, item: Atom) -> str:
-        """The code of the factor of a unit, or of its Unknown."""
-        return self.guard(self._answered(units, unit.code, item.code), unit, item)[0]
+    def factor(self, units: UnitTable, unit: Atom, item: Atom) -> Atom:
+        """The factor of a unit, or its Unknown, in a variable; looked up once."""
+        key = ("factor", unit.code, item.code)
+        found = self.page.have.get(key)
+        if found is None:
+            code, _ = self.guard(self._answered(units, unit.code, item.code), unit, item)
+            found = self.page.have[key] = Atom(self.page.put(code))
+        return found
 
     def _converted(self, node: n.Call, units: UnitTable, step: Atom | None = None) -> Atom:
         """A value in another unit, and rounded to `step` if there is one, which is known."""
         value, unit, item = (self.held(a) for a in node.args)
-        by, result = self.page.put(self.conversion(units, unit, item)), self.page.variable()
+        factor, result = self.factor(units, unit, item), self.page.variable()
+        by = factor.code
         up, down = ("num", "den") if node.name == "in_base" else ("den", "num")
         scaled = f"scale({value.code}, {by}.{up}, {by}.{down})"
         if step is not None:
@@ -261,9 +122,14 @@ class Calls(Pen):
         elif value.kind == "decimal":
             scaled = f"({value.code} * {by}.{up} if {by}.{down} == 1 else {scaled})"
         gone = f"join({value.code}, {unit.code}, {item.code}, {by})"
-        unsure = " or ".join(f"{v}.__class__ is Unknown" for v in (by, value.code))
-        self.page.write(f"{result} = {gone} if {unsure} else {scaled}")
-        return Atom(result, "decimal" if step is not None else "")
+        unsure = " or ".join(
+            f"{v.code}.__class__ is Unknown" for v in (factor, value) if not v.known
+        )
+        known = not unsure
+        self.page.write(
+            f"{result} = {scaled}" if known else f"{result} = {gone} if {unsure} else {scaled}"
+        )
+        return Atom(result, "decimal" if step is not None else "", known)
 
     def _base_unit(self, node: n.Call, units: UnitTable) -> Atom:
         item, none = self.held(node.args[0]), self.page.number(self.compiler.calls.no_base(node))

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from grammar import nodes as n
-from rules.codegen.emit_calls import add_on_the_way, sums_of
 from rules.codegen.emit_expressions import Writer
+from rules.codegen.emit_sums import add_on_the_way, add_up, sums_of
 from rules.codegen.source_text import ARGUMENT, SHARED, Atom, Page, Source
 from rules.expressions.aggregates import costly
 from rules.expressions.checks import CheckProgram, Row
@@ -92,7 +92,9 @@ def bits_of(compiler: Compiler, checks: Sequence[CheckProgram], *, clean: bool) 
     scope = Scope(compiler.index, compiler.record)
     head = Writer(compiler, scope, page, clean=clean, bare=True)
     page.write("fail = unknown = 0")
-    for check in _of(checks, each_line=False):
+    of_head = _of(checks, each_line=False)
+    add_up(head, [s for c in of_head if not c.when for r in c.check.requires for s in sums_of(r)])
+    for check in of_head:
         _Bits(head, check.bit).check(check)
     lines = _of(checks, each_line=True)
     if lines:

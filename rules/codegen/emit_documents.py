@@ -63,10 +63,12 @@ def document_of(
         _ask(writer, expr)
     values = {name: _ask(writer, expr) for name, expr, _ in head}
     page.write(f"head = {_texts(page, head, values)}")
-    if line or wanted.amounts:
+    if line or wanted.convert or wanted.amounts:
         with page.lines_of_record(1):
             inner = replace(scope, line=True)
             each = Writer(compiler, inner, page, clean=True, bare=True)
+            for unit, item in wanted.convert:
+                _convert(each, unit, item)
             cells = {name: _ask(each, expr) for name, expr, _ in line}
             _amounts(each, wanted)
             if line:
@@ -142,10 +144,14 @@ def _sure(writer: Writer, expr: n.Expr, value: Atom, *, exact: bool) -> Atom:
     """A value that is known from here on, and a number that is a decimal, to whoever uses it."""
     kind = writer.compiler.type(expr, writer.scope).kind
     told = "decimal" if kind in _DECIMALS and exact else "text" if kind == "text" else value.kind
-    sure = replace(value, known=True, kind=told)
-    have = writer.page.have
-    for leaf in [leaf for leaf, atom in have.items() if atom == value]:
-        have[leaf] = sure
+    return _now_known(writer.page, value, told)
+
+
+def _now_known(page: Page, value: Atom, kind: str = "") -> Atom:
+    """The same atom, known from here on to whoever uses it."""
+    sure = replace(value, known=True, kind=kind)
+    for leaf in [leaf for leaf, atom in page.have.items() if atom == value]:
+        page.have[leaf] = sure
     return sure
 
 
@@ -170,9 +176,13 @@ def _ask_field(writer: Writer, expr: n.Expr) -> None:
 
 
 def _convert(writer: Writer, unit: n.Expr, item: n.Expr) -> str:
-    """The variable that holds the factor."""
+    """The variable that holds the factor, which is known from there on."""
     parts, units = (_ask(writer, unit), _ask(writer, item)), writer.compiler.units
-    found = writer.page.put(writer.conversion(units, *parts) if units else "None")
-    with writer.page.block(f"if {found}.__class__ is Unknown:"):
-        writer.page.write("return None")
-    return found
+    if units is None:
+        return writer.page.put("None")
+    found = writer.factor(units, *parts)
+    if not found.known:
+        with writer.page.block(f"if {found.code}.__class__ is Unknown:"):
+            writer.page.write("return None")
+        _now_known(writer.page, found)
+    return found.code

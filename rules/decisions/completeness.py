@@ -7,7 +7,7 @@ what is decided where something is missing (verdict.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date
 from fractions import Fraction
@@ -27,10 +27,17 @@ if TYPE_CHECKING:
     from rules.decisions.routes import RouteProgram
 
 
-class Completeness:
-    """What one route needs to know of a record; `able` says whether that can be told at all."""
+Conversions = Sequence[tuple[n.Expr, n.Expr]]
+"""The units of a line that the rules of a record kind convert, with their items."""
 
-    def __init__(self, route: RouteProgram) -> None:
+
+class Completeness:
+    """What one route needs to know of a record; `able` says whether that can be told at all.
+
+    `units` are asked with the texts of its document, whether it says them or not.
+    """
+
+    def __init__(self, route: RouteProgram, units: Conversions) -> None:
         self.route, self.amounts = route, route.asking.amounts
         asking, post, turn = route.asking, route.post, route.turn
         self.day = next(
@@ -46,7 +53,7 @@ class Completeness:
         self._duplicates(route)
         self.known = route.compiler.known(self._wanted(post, frozenset()))
         self.known_before = route.compiler.known(self._wanted(post, self.later))
-        self.draws_up = self._draws_up()
+        self.draws_up = self._draws_up(units)
         self.able = self.known is not None and self._is_able()
 
     def _is_able(self) -> bool:
@@ -63,14 +70,15 @@ class Completeness:
         line = [a.expr for a in post.line_fields if not _is_number(a.expr)]
         return Wanted(head=head, line=line, amounts=self.amounts.asked, summed=self.amounts.summed)
 
-    def _draws_up(self) -> Closure | None:
+    def _draws_up(self, units: Conversions) -> Closure | None:
         """What makes the document's texts; its fields are those of the route, in their order."""
         document = self.route.document
         head, line = (
             [(f.name, f.expr, f.type) for f in fields] for fields in (document.head, document.line)
         )
         keys = [o.node for o in (*self.number_parts, *self.keys)]
-        wanted = Wanted(head=keys, amounts=self.amounts.asked, summed=self.amounts.summed)
+        amounts, summed = self.amounts.asked, self.amounts.summed
+        wanted = Wanted(head=keys, convert=units, amounts=amounts, summed=summed)
         return self.route.compiler.document(head, line, wanted, amount=document.shape.amount)
 
     def _duplicates(self, route: RouteProgram) -> None:

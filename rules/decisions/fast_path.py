@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from rules.decisions.completeness import Completeness
+from rules.decisions.completeness import Completeness, Conversions
 from rules.decisions.duplicates import RULE as DUPLICATES
 from rules.decisions.gates import RULE as GATE
 from rules.decisions.gates import holds, passes
@@ -48,7 +48,7 @@ class GateGlance(NamedTuple):
 class RouteGlances:
     """One route of one record kind."""
 
-    def __init__(self, route: RouteProgram, numbers: Numbers) -> None:
+    def __init__(self, route: RouteProgram, numbers: Numbers, units: Conversions) -> None:
         asking = route.asking
         self.route, self.name, self.own = route, route.name, asking.own
         self.turn = route.turn
@@ -65,7 +65,7 @@ class RouteGlances:
         said = [(c.severity, c.bit) for c in asking.checks]
         said += [("hold", gate), *(("approve", bit) for _, bit in self.consents)]
         self.stops = [(s, _bits(bit for of, bit in said if of == s)) for s in STOPS]
-        self.needs, self.told = Completeness(route), asking.told
+        self.needs, self.told = Completeness(route, units), asking.told
         self.able = self.needs.able
         self._kept: dict[tuple[str, int, int], RouteGlance] = {}
 
@@ -201,9 +201,9 @@ class KindGlances:
         numbers: Numbers,
     ) -> None:
         self.common = common
-        self.routes = [RouteGlances(r, numbers) for r in routes]
-        self.able = common is not None and all(r.able for r in self.routes)
         convert = [(call.args[1], call.args[2]) for call in proofs.calls if proofs.units]
+        self.routes = [RouteGlances(r, numbers, convert) for r in routes]
+        self.able = common is not None and all(r.able for r in self.routes)
         self.compiler, self.checks, self.numbers = compiler, checks, numbers
         self.converts = compiler.known(Wanted(convert=convert)) if routes and convert else None
         self._rest: dict[frozenset[str], Together] = {}
@@ -219,12 +219,18 @@ class KindGlances:
             return None
         try:
             fail, unknown = self._bits(run, self.common)
-            if unknown or (self.converts is not None and self.converts(run) is None):
+            if unknown:
                 return None
             found = tuple([route.seen(run, fail) for route in self.routes])
+            if self.converts is not None and not self._drawn_up(run) and self.converts(run) is None:
+                return None
         except (ArithmeticError, TypeError, ValueError, RecursionError, CloserLookError):
             return None
         return None if run.long else found
+
+    def _drawn_up(self, run: Run) -> bool:
+        """Whether a document was made of it, which knows how each unit of a line is converted."""
+        return bool(run.drafts)
 
     def carried(self, run: Run, once: Once) -> Glance | None:
         """What another program said of this record, with what checks say that it has not as they
@@ -286,6 +292,7 @@ class KindGlances:
         once = run.once
         if once is None or once.failed is None:
             fail, unknown = common.bits(run)
+            run.memo[common] = fail | unknown  # where it takes a closer look they are asked for
             if once is not None:
                 names = [c.check.name for c in self.checks if fail & c.bit] if fail else ()
                 once.failed = tuple(names)

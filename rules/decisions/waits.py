@@ -43,14 +43,17 @@ def later(asked: dict[Gap, list[int]]) -> Wait:
 
 def valid_until(run: Run, decisions: list[Decision], zone: ZoneInfo) -> datetime | None:
     """When decisions may change by themselves: an hour comes, or what they say of today or now."""
-    waits = [d.wait for d in decisions if d.wait is not None]
-    moments = [wait.until for wait in waits if wait.until is not None] if waits else []
-    if run.clock and any(d.state in _OPEN or d.plan for d in decisions):
+    moments, moves = [], False
+    for one in decisions:
+        if one.wait is not None and one.wait.until is not None:
+            moments.append(one.wait.until)
+        moves = moves or bool(one.plan) or one.state in _OPEN
+    if moves and run.clock:
         if "today" in run.clock:
             moments.append(next_midnight(run.now, zone))
         if "now" in run.clock:
             moments.append(run.now + _NOW_HOLDS)
-    return min(moments, default=None)
+    return min(moments) if moments else None
 
 
 def _until(route: RouteProgram, run: Run, said: Said, asked: dict[Gap, list[int]]) -> Wait | None:

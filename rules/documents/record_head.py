@@ -87,9 +87,13 @@ class Head:
 
     def currency(self, run: Run, decisions: Sequence[Decision]) -> str:
         """That of its first document, else its own, else that of its source."""
-        posted = next((d.document.currency for d in decisions if d.document), "")
+        for one in decisions:
+            if one.document is not None:
+                if one.document.currency:
+                    return one.document.currency
+                break
         own = run.head.get("currency")
-        return posted or (own if isinstance(own, str) else "") or self._own
+        return (own if isinstance(own, str) else "") or self._own
 
 
 def _day_in(moment: datetime, zone: ZoneInfo) -> date:

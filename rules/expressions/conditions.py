@@ -42,7 +42,17 @@ Operands = tuple[tuple[str, str], ...]
 class Condition:
     """A yes-or-no expression that can tell its story; compiled when it is first asked."""
 
-    __slots__ = ("_compiler", "_owner", "_rule", "_scope", "node", "operands", "run", "span")
+    __slots__ = (
+        "_compiler",
+        "_owner",
+        "_rule",
+        "_scope",
+        "_wishes",
+        "node",
+        "operands",
+        "run",
+        "span",
+    )
     run: Closure
     operands: tuple[Operand, ...]
 
@@ -52,6 +62,7 @@ class Condition:
         self.node = node
         self.span = node.span
         self._compiler, self._scope, self._rule, self._owner = compiler, scope, rule, owner
+        self._wishes: dict[bool, Wishes] = {}
 
     def __getattr__(self, name: str) -> Any:
         """What is made at first use; from then on it is an ordinary attribute."""
@@ -68,8 +79,11 @@ class Condition:
         if not run.story:
             return ""
         try:
-            wishes = FirstWishes if run.bare else Wishes
-            return wishes(self._compiler, self._scope).of(self.node, run, want=want)
+            wishes = self._wishes.get(run.bare)
+            if wishes is None:
+                make = FirstWishes if run.bare else Wishes
+                wishes = self._wishes[run.bare] = make(self._compiler, self._scope)
+            return wishes.of(self.node, run, want=want)
         except (ArithmeticError, TypeError, ValueError, RecursionError):
             return say(self.node) if want else f"not {say(self.node)}"  # beyond all bounds
 

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from grammar import nodes as n
 from rules.expressions.compiler import Compiler
+from rules.expressions.lookups import Closure
 from rules.expressions.run import Run
 from rules.phrases.expression_words import Phrases
 from rules.phrases.terms import DATED, be, listed
@@ -34,14 +35,38 @@ _NOT = {"=": "<>", "<>": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 _FLIPPED = {"=": "=", "<>": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _SOLVABLE = NUMERIC | {"date", "moment"}
 Term = tuple[int, n.Expr]
+T = TypeVar("T")
+
+
+class _Once(Generic[T]):
+    """What is said of a node of the rules, worked out once: of the node itself, for to compare two
+    is to walk them. It is kept with the answer, so that no other takes its place.
+    """
+
+    __slots__ = ("_found", "_make")
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make = make
+        self._found: dict[int, tuple[n.Expr, T]] = {}
+
+    def __call__(self, node: n.Expr) -> T:
+        found = self._found.get(id(node))
+        if found is None:
+            found = self._found[id(node)] = (node, self._make(node))
+        return found[1]
 
 
 class Wishes:
-    """The wishes of the conditions of one scope."""
+    """The wishes of a condition."""
 
     def __init__(self, compiler: Compiler, scope: Scope) -> None:
         self.compiler, self.scope = compiler, scope
         self.words = Phrases(compiler.index, scope)
+        self._type = _Once(lambda node: compiler.type(node, scope))
+        self._closure = _Once(self._asks)
+        self._stored = _Once(self._is_stored)
+        self._noun = _Once(self._named)
+        self._subject = _Once(self._solved_for)
 
     def of(self, node: n.Expr, run: Run, *, want: bool = True) -> str:
         """What would make a condition true (or false); an empty text where it is so already."""
@@ -86,17 +111,17 @@ class Wishes:
                 return self._so(n.Compare(left, op, right, left.span), want=True)
             bound = str(right.value) if isinstance(right, n.Literal) else say(right)
             return self._bounded(left, op, plain(bound), run)
-        kinds = [self.compiler.type(side, self.scope) for side in (left, right)]
+        kinds = [self._type(side) for side in (left, right)]
         of = next((one for one in kinds if one.kind == "money"), kinds[1])
         return self._bounded(left, op, self._text(value, of, run), run)
 
     def _bounded(self, name: n.Expr, op: str, bound: str, run: Run) -> str:
         """`the total is at most RM 100.00 (now RM 112.00)`."""
-        of = self.compiler.type(name, self.scope)
+        of = self._type(name)
         now = self._text(self._value(name, run), of, run) if self._stored(name) else ""
         return beside(is_so(self._noun(name), op, bound, dated=of.kind in DATED), bound, now)
 
-    def _noun(self, node: n.Expr) -> str:
+    def _named(self, node: n.Expr) -> str:
         """What a value is called, without its article."""
         if isinstance(node, n.Name) and node.path[-1].rpartition("_")[2] not in ("on", "at", "by"):
             name = term(".".join(node.path))
@@ -107,7 +132,7 @@ class Wishes:
         return self.words.expr(node).removeprefix("the ")
 
     def _kind(self, node: n.Expr) -> str:
-        return self.compiler.type(node, self.scope).kind
+        return self._type(node).kind
 
     def _text(self, value: Any, of: Type, run: Run) -> str:
         if of.kind == "money" and isinstance(value, Decimal):
@@ -167,16 +192,21 @@ class Wishes:
 
     def _solved(self, node: n.Compare, op: str, run: Run) -> str:
         """The comparison solved for one stored field; nothing where that cannot be done."""
+        found = self._subject(node)
+        return self._bound(*found, op, run) if found is not None else ""
+
+    def _solved_for(self, node: n.Compare) -> tuple[Term, list[Term]] | None:
+        """That field, and the other terms."""
         left, right = list(_terms(node.left, 1)), list(_terms(node.right, -1))
         for subject in (*(left if len(left) == 1 else ()), *reversed(right), *left):
             others = [term for term in (*left, *right) if term is not subject]
             if self._alone(subject[1], others):
-                return self._bound(subject, others, op, run)
-        return ""
+                return subject, others
+        return None
 
     def _alone(self, name: n.Expr, others: list[Term]) -> bool:
         """Whether an operand is a stored number or day on which no other operand depends."""
-        if not self._stored(name) or self.compiler.type(name, self.scope).kind not in _SOLVABLE:
+        if not self._stored(name) or self._type(name).kind not in _SOLVABLE:
             return False
         parts = [part for _, other in others for part in inside(other, self.scope)]
         lists = any(isinstance(p, n.Call) and p.name in AGGREGATES for p in parts)
@@ -184,14 +214,14 @@ class Wishes:
 
     def _bound(self, subject: Term, others: list[Term], op: str, run: Run) -> str:
         sign, name = subject
-        of = self.compiler.type(name, self.scope)
+        of = self._type(name)
         others_ = [(side != sign, self._value(other, run)) for side, other in others]
-        bound = _sum(others_) if of.kind in NUMERIC else _moved(others_)
+        bound = numbers.balance(others_) if of.kind in NUMERIC else _moved(others_)
         if bound is None:
             return ""
         op = op if sign > 0 else _FLIPPED[op]
         if of.kind == "whole" and isinstance(bound, numbers.Number):
-            op, bound = _whole(op, bound)
+            op, bound = numbers.last_whole(op, bound)
         if op == "=" and isinstance(bound, Fraction):
             return ""
         return self._bounded(name, op, self._text(bound, of, run), run)
@@ -206,14 +236,17 @@ class Wishes:
         wishes = dict.fromkeys(gap.would_pass for gap in value.gaps if gap.would_pass)
         return "; ".join(wishes) or self._given(node)
 
-    def _stored(self, node: n.Expr) -> bool:
+    def _is_stored(self, node: n.Expr) -> bool:
         ref = self.scope.resolve(node.path) if isinstance(node, n.Name) else None
         return ref is not None and isinstance(ref.field, n.Field)
 
     def _value(self, node: n.Expr, run: Run) -> Any:
+        return self._closure(node)(run)
+
+    def _asks(self, node: n.Expr) -> Closure:
         if isinstance(node, n.Name) and self.scope.resolve(node.path) is None:
-            return None  # a bare word
-        return self.compiler.kept(node, self.scope)(run)
+            return lambda _: None  # a bare word
+        return self.compiler.kept(node, self.scope)
 
 
 class FirstWishes(Wishes):
@@ -239,8 +272,7 @@ class FirstWishes(Wishes):
     def _against(self, left: n.Expr, op: str, right: n.Expr, value: Any, run: Run) -> str:
         if value is None:
             return f"{say(left)} {op} {say(right)}"
-        of = self.compiler.type(right, self.scope)
-        return f"{say(left)} {op} {self._text(value, of, run)}"
+        return f"{say(left)} {op} {self._text(value, self._type(right), run)}"
 
     def _bounded(self, name: n.Expr, op: str, bound: str, _: Run) -> str:
         return f"{say(name)} {op} {bound}"
@@ -260,16 +292,6 @@ def _terms(node: n.Expr, sign: int) -> Iterator[Term]:
         yield sign, node
 
 
-def _sum(values: list[tuple[bool, Any]]) -> numbers.Number | None:
-    """The sum of some numbers, of which those marked no are taken away."""
-    total: numbers.Number = Decimal(0)
-    for plus, value in values:
-        if not isinstance(value, numbers.Number):
-            return None
-        total = numbers.add(total, value) if plus else numbers.subtract(total, value)
-    return total
-
-
 def _moved(values: list[tuple[bool, Any]]) -> date | None:
     """A day or moment, moved by durations; a day by whole days only."""
     days = [(plus, value) for plus, value in values if isinstance(value, date)]
@@ -287,22 +309,4 @@ def _moved(values: list[tuple[bool, Any]]) -> date | None:
     return at
 
 
-def _wholes(value: Any) -> str:
-    """The whole numbers next to a value: `3 or 4`."""
-    exact = numbers.as_fraction(value)
-    below = exact.numerator // exact.denominator
-    return f"{below} or {below + 1}"
-
-
-_ADVICE: dict[str, Callable[[Any], str]] = {"is_whole": _wholes, "is_tin": tin_advice}
-
-
-def _whole(op: str, bound: numbers.Number) -> tuple[str, numbers.Number]:
-    """A bound of a field that holds whole numbers only: the last one that fits."""
-    below = Decimal(numbers.as_fraction(bound).numerator // numbers.as_fraction(bound).denominator)
-    is_whole = below == bound
-    if op in {"<", "<="}:
-        return "<=", below - 1 if op == "<" and is_whole else below
-    if op in {">", ">="}:
-        return ">=", below if op == ">=" and is_whole else below + 1
-    return op, bound
+_ADVICE: dict[str, Callable[[Any], str]] = {"is_whole": numbers.next_wholes, "is_tin": tin_advice}

@@ -36,7 +36,7 @@ from rules.outcomes.outcome import (
     Verdict,
     Wait,
 )
-from rules.values.canonical import bytes_of, dumps, moment_text, sha256_hex
+from rules.values.canonical import bytes_of, dumps, moment_text, sha256_hex, written
 from rules.values.cause_keys import CauseKey, Clearing
 from rules.values.unknown import as_first_said
 from rules.values.wording import MISSING
@@ -79,32 +79,26 @@ def digest(outcome: Outcome, facts: str, by: Digest) -> str:
 
 def bare(outcome: Outcome, facts: str) -> str:
     """The digest of states, findings, plans and documents, however much was told beside them."""
-    decisions = b",".join([_told(decision) for decision in outcome.decisions])
-    head = bytes_of(_head_of(outcome))[1:]
-    return sha256_hex(b"[[%b],%b\n%b" % (decisions, head, facts.encode()))
+    *head, amount, currency = _OF_HEAD(outcome)
+    money = None if amount is None else format(amount, "f")
+    counted = bytes_of([[_told(one) for one in outcome.decisions], *head, money, currency])
+    return sha256_hex(b"%b\n%b" % (counted, facts.encode()))
 
 
-def _told(decision: Decision) -> bytes:
-    """Canonical JSON of `_of_decision`; most of a decision is blank but for its document."""
+def _told(decision: Decision) -> list[Any]:
+    """Plain JSON of `_of_decision`; most of a decision is blank but for its document."""
     if decision.findings or decision.wait is not None or decision.approvals or decision.open:
-        return _bytes(decision)
-    plan = b"null" if _only_creates(decision) else _bytes(decision.plan)
-    begins = bytes_of((decision.route, decision.state))[:-1]
-    return b"%b,%b,[],null,[],%b,null]" % (begins, _of_document(decision.document), plan)
+        found: list[Any] = _counted(decision)
+        return found
+    plan = None if _only_creates(decision) else _counted(decision.plan)
+    document = decision.document and _of_document(decision.document)
+    return [decision.route, decision.state, document, (), None, (), plan, None]
 
 
-def _of_document(document: Document | None) -> bytes:
-    if document is None:
-        return b"null"
+def _of_document(document: Document) -> list[Any]:
+    """The same of a document, but for its day, of which JSON is made on the way."""
     *words, amount = _OF_DOCUMENT(document)
-    begins = bytes_of([*words, _COUNTED[Decimal](amount)])[:-1]
-    return b"%b,%b,%b]" % (begins, *parts_of(document))
-
-
-def _head_of(outcome: Outcome) -> list[Any]:
-    """The head as plain JSON, but for its day, of which that is made on the way."""
-    *words, amount, currency = _OF_HEAD(outcome)
-    return [*words, None if amount is None else _COUNTED[Decimal](amount), currency]
+    return [*words, format(amount, "f"), *[written(part) for part in parts_of(document)]]
 
 
 class _Latest:

@@ -159,6 +159,10 @@ def bytes_of(value: object) -> bytes:
     return _ENCODE(value)
 
 
+written = msgspec.Raw
+"""Canonical JSON that is written already, as a part of a value."""
+
+
 def value_of(text: str) -> Plain:
     """The plain value of stored JSON."""
     return _DECODE(text)

@@ -198,3 +198,31 @@ def show(value: Number, places: int = 0) -> str:
     if value.denominator == 1:
         return str(value.numerator)
     return f"{value.numerator}/{value.denominator}"
+
+
+def balance(values: Sequence[tuple[bool, object]]) -> Number | None:
+    """The sum of some numbers, of which those marked no are taken away; None where one is none."""
+    total: Number = Decimal(0)
+    for plus, value in values:
+        if not isinstance(value, Number):
+            return None
+        total = add(total, value) if plus else subtract(total, value)
+    return total
+
+
+def last_whole(op: str, bound: Number) -> tuple[str, Number]:
+    """A bound of a field that holds whole numbers only: the last one that fits."""
+    below = Decimal(as_fraction(bound).numerator // as_fraction(bound).denominator)
+    is_whole = below == bound
+    if op in {"<", "<="}:
+        return "<=", below - 1 if op == "<" and is_whole else below
+    if op in {">", ">="}:
+        return ">=", below if op == ">=" and is_whole else below + 1
+    return op, bound
+
+
+def next_wholes(value: Number) -> str:
+    """The whole numbers next to a value: `3 or 4`."""
+    exact = as_fraction(value)
+    below = exact.numerator // exact.denominator
+    return f"{below} or {below + 1}"
