@@ -5,16 +5,17 @@ here: what people did for a record in this program (`separation.py`). No trigger
 `integrity/consent_kept.py` reads them once more, independently.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.access.person_names import former_names
+from holding.access.person_names import asked_called
 from holding.programs.replay import replay_each
 from holding.programs.world import program
 from holding.store import bulk
-from holding.tables import Evaluation, Membership, Person, Posting
+from holding.store.together import Question
+from holding.tables import Evaluation, Posting
 from rules.outcomes.outcome import Outcome
 from rules.values.spelling import match_key
 
@@ -23,27 +24,24 @@ Named = Mapping[int, Collection[str]]  # posting id -> keys of the names that it
 
 def named_makers(
     session: Session, postings: Sequence[Posting], named: Named | None
-) -> Iterator[tuple[int, int]]:
+) -> Question[tuple[tuple[int, int], ...]]:
     """Posting id and person, of those whose name or address stands in a field that the approve rule
     excludes, however it is spelled there: `mei.ling` is Mei Ling, and mei.ling@shop.example too;
     and whoever was called so before.
 
     `named`: the names, where somebody has just judged it; else a replay says them.
     """
-    names = _by_replay(session, postings) if named is None else named
+    names = (yield from _by_replay(session, postings)) if named is None else named
     if not any(names.values()):
-        return
-    companies = {posting.company_id for posting in postings}
-    members = select(Membership.person_id).where(Membership.company_id.in_(companies))
-    people = session.execute(
-        select(Person.id, Person.email, Person.name).where(Person.id.in_(members))
-    ).all()
-    former = former_names(session, [person.id for person in people])
-    keys = {one.id: keys_of(one.name, one.email, former.get(one.id, ())) for one in people}
-    for posting_id, found in names.items():
-        for person_id, theirs in keys.items():
-            if not theirs.isdisjoint(found):
-                yield posting_id, person_id
+        return ()
+    people = yield from asked_called({posting.company_id for posting in postings})
+    keys = {key: keys_of(one.name, one.email, one.former) for key, one in people.items()}
+    return tuple(
+        (posting_id, person_id)
+        for posting_id, found in names.items()
+        for person_id, theirs in keys.items()
+        if not theirs.isdisjoint(found)
+    )
 
 
 def keys_of(name: str, email: str, former: Iterable[str] = ()) -> set[str]:
@@ -54,13 +52,13 @@ def keys_of(name: str, email: str, former: Iterable[str] = ()) -> set[str]:
     return {match_key(one) for one in told if one.strip()}
 
 
-def _by_replay(session: Session, postings: Sequence[Posting]) -> dict[int, set[str]]:
+def _by_replay(session: Session, postings: Sequence[Posting]) -> Question[dict[int, set[str]]]:
     """Posting id -> keys of the names that its rules exclude; asked of a replay."""
     judgings = [posting.evaluation_id for posting in postings]
-    by_rules = select(Evaluation.id, Evaluation.ruleset_version_id).where(
+    rows = yield select(Evaluation.id, Evaluation.ruleset_version_id).where(
         bulk.among(Evaluation.id, judgings)
     )
-    rules = dict(session.execute(by_rules).all())
+    rules = dict(rows.all())
     wanted = {version_id for version_id in rules.values() if _excluding(session, version_id)}
     asking = [posting for posting in postings if rules[posting.evaluation_id] in wanted]
     outcomes = replay_each(session, {posting.evaluation_id for posting in asking})
