@@ -12,6 +12,7 @@ from holding.approvals import makers
 from holding.approvals.approve import Approved
 from holding.exceptions import releases, undo
 from holding.mappings import fixes
+from holding.programs.replay import replay_each
 from holding.records import trace
 from holding.refusal import Refusal
 from holding.staff import own_account
@@ -103,7 +104,7 @@ def test_who_made_it_is_asked_of_a_replay_once_for_each_judging(
 ) -> None:
     """What was judged is never another; a newer version that names another maker is."""
     again: list[int] = []
-    by_replay = makers.replay_each
+    by_replay = replay_each
 
     def counted(session: Session, judgings: Collection[int]) -> Mapping[int, Outcome]:
         again.extend(judgings)
