@@ -4,16 +4,15 @@ Here: the names behind ids, another name for somebody, and all names that mean a
 who a person is and what they may do (people.py, actors.py).
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.store import bulk
 from holding.store.together import Question
-from holding.tables import FormerName, Person
+from holding.tables import FormerName, Membership, Person
 
 
 def asked_names(person_ids: Iterable[int | None]) -> Question[dict[int, str]]:
@@ -35,10 +34,25 @@ def rename(session: Session, person: Person, name: str, now: datetime) -> None:
     session.flush()
 
 
-def former_names(session: Session, person_ids: Collection[int]) -> dict[int, set[str]]:
-    """Person id -> what they were called before; who always had one name is left out."""
-    query = select(FormerName.person_id, FormerName.name)
-    found: defaultdict[int, set[str]] = defaultdict(set)
-    for row in session.execute(query.where(bulk.among(FormerName.person_id, sorted(person_ids)))):
-        found[row.person_id].add(row.name)
-    return dict(found)
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What somebody is called: name, address, and the names of before."""
+
+    name: str
+    email: str
+    former: set[str] = field(default_factory=set)
+
+
+def asked_called(company_ids: Collection[int]) -> Question[Mapping[int, Called]]:
+    """Person id -> what they are called, of everybody who has a role in one of these companies."""
+    members = select(Membership.person_id).where(Membership.company_id.in_(sorted(company_ids)))
+    rows = yield (
+        select(Person.id, Person.name, Person.email, FormerName.name.label("former"))
+        .outerjoin(FormerName, FormerName.person_id == Person.id)
+        .where(Person.id.in_(members))
+    )
+    found: dict[int, Called] = {}
+    for row in rows:
+        one = found.setdefault(row.id, Called(row.name, row.email))
+        one.former.update([row.former] if row.former is not None else [])
+    return found

@@ -7,7 +7,7 @@ hold. Not here: roles and what they allow (`people.py`, `actors.py`).
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import ACTS
@@ -114,6 +114,28 @@ def answering(session: Session, team_id: int | None) -> set[int]:
     company = session.get(Company, team.company_id)
     fallback = company.settings.get(FALLBACK_TEAM) if company else None
     return _members(session, team.company_id, str(fallback)) if fallback else set()
+
+
+def asked_answering(session: Session, company_id: int) -> Question[Mapping[int, set[int]]]:
+    """Team id -> the people who answer for it, of each team of a company; asked with other
+    questions.
+    """
+    rows = yield (
+        select(Team.id, Team.name, Person.id.label("person_id"))
+        .outerjoin(TeamMember, TeamMember.team_id == Team.id)
+        .outerjoin(Person, and_(Person.id == TeamMember.person_id, Person.active))
+        .where(Team.company_id == company_id)
+    )
+    found: dict[int, set[int]] = {}
+    ids: dict[str, int] = {}
+    for row in rows:
+        ids[row.name] = row.id
+        found.setdefault(row.id, set()).update([row.person_id] if row.person_id else [])
+    if all(found.values()):
+        return found
+    settings = session.get_one(Company, company_id).settings
+    others = found.get(ids.get(str(settings.get(FALLBACK_TEAM)), 0), set())
+    return {team_id: people or others for team_id, people in found.items()}
 
 
 def empty_team(session: Session, team_id: int | None) -> str:

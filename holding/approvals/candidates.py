@@ -15,8 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, Voice, voices
-from holding.access.people import able
-from holding.access.teams import in_team
+from holding.access.teams import asked_able, asked_answering
 from holding.approvals import separation
 from holding.lifecycle.state_labels import state_label
 from holding.refusal import Refusal
@@ -135,12 +134,16 @@ class Desk:
         page = beside or Together(session)
         rows, holds = page.ask(_records(record_ids)), page.ask(_holds(record_ids))
         agreeing, several = page.ask(_agreed(postings)), page.ask(_several(record_ids))
+        company_id = actor.company_id or 0
+        teams, people = (
+            page.ask(asked_answering(session, company_id)),
+            page.ask(asked_able(company_id, ACT)),
+        )
+        self.hands = separation.touched(session, postings, beside=page)
         self.records, self.holds = rows.value, holds.value
-        self.hands = separation.touched(session, postings)
         self._agreed, self._winner = agreeing.value
         self._more = several.value
-        self._teams: dict[tuple[int | None, int | None], bool] = {}
-        self._able: dict[int | None, Mapping[int, str]] = {}
+        self._teams, self._able = teams.value, people.value
 
     def open(self, posting: Posting) -> list[Hold]:
         """The open holds of a posting."""
@@ -193,21 +196,19 @@ class Desk:
             why = "you are not in the team that approves it"
         if not why:
             return ""
-        company_id, team_id = posting.company_id, hold.team_id
-        return f"{why}; {self._others(company_id, team_id, hands)} approve"
+        return f"{why}; {self._others(hold.team_id, hands)} approve"
 
-    def _others(self, company_id: int, team_id: int | None, hands: Collection[int]) -> str:
-        """Who could, asked once a team."""
-        if team_id not in self._able:
-            self._able[team_id] = able(self.session, company_id, ACT, team_id)
-        found = self._able[team_id].items()
-        return separation.could(name for person_id, name in found if person_id not in hands)
+    def _others(self, team_id: int | None, hands: Collection[int]) -> str:
+        """Who could."""
+        found = {key: name for key, name in self._able.items() if key not in hands}
+        return separation.could(
+            name for key, name in found.items() if self._answers_for(team_id, key)
+        )
 
     def _answers_for(self, team_id: int | None, person_id: int | None) -> bool:
-        key = (team_id, person_id)
-        if key not in self._teams:
-            self._teams[key] = in_team(self.session, team_id, person_id)
-        return self._teams[key]
+        """Whether the person is one of those who answer for the team; of none everybody is."""
+        members = self._teams.get(team_id or 0)
+        return not members or person_id in members
 
 
 def agreed(

@@ -4,7 +4,7 @@ Here: which of the documents this person may approve, and which stay on hold all
 only. Not here: approving (`approve.py`), who may (`candidates.py`).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -14,7 +14,9 @@ from holding.access.actors import Actor
 from holding.access.reach import within
 from holding.approvals.candidates import Desk, Left
 from holding.store import bulk
-from holding.tables import Cause, Posting
+from holding.store.together import Question, Together
+from holding.tables import Cause, Hold, Posting
+from holding.tables.decisions import HOLD_OPEN
 from rules.values.wording import titled
 
 
@@ -28,12 +30,18 @@ class Foreseen:
     stays: Mapping[int, str]
 
 
-def foresee(session: Session, actor: Actor, ids: Collection[int]) -> Foreseen:
-    """As it is now; an approval looks at each again."""
+def foresee(
+    session: Session, actor: Actor, ids: Collection[int], beside: Together | None = None
+) -> Foreseen:
+    """As it is now; an approval looks at each again. `beside`: what else is asked, by the same
+    statement.
+    """
     mine = select(Posting).where(Posting.company_id == (actor.company_id or 0))
     found = session.scalars(mine.where(bulk.among(Posting.id, ids), *within(actor.reach, Posting)))
     postings = {posting.id: posting for posting in found}
-    desk = Desk(session, actor, list(postings.values()))
+    page = beside or Together(session)
+    named = page.ask(_labels(sorted({posting.record_id for posting in postings.values()})))
+    desk = Desk(session, actor, list(postings.values()), page)
     refused: dict[int, str] = {}
     waits: dict[int, int] = {}  # posting -> the cause of the first hold that is left
     for key in ids:
@@ -44,6 +52,12 @@ def foresee(session: Session, actor: Actor, ids: Collection[int]) -> Foreseen:
         left = [hold for hold in desk.open(answer.posting) if hold is not answer.hold]
         if left:
             waits[key] = left[0].cause_id
-    named = select(Cause.id, Cause.label).where(bulk.among(Cause.id, [*waits.values()]))
-    labels = {row.id: titled(row.label) for row in session.execute(named)}
-    return Foreseen(refused, {key: labels[cause] for key, cause in waits.items()})
+    labels = named.value
+    return Foreseen(refused, {key: titled(labels[cause]) for key, cause in waits.items()})
+
+
+def _labels(record_ids: Sequence[int]) -> Question[Mapping[int, str]]:
+    """The causes for which these records are on hold, by their label."""
+    theirs = select(Hold.cause_id).where(bulk.among(Hold.record_id, record_ids), HOLD_OPEN)
+    rows = yield select(Cause.id, Cause.label).where(Cause.id.in_(theirs))
+    return {row.id: row.label for row in rows}

@@ -5,16 +5,21 @@ here: what people did for a record in this program (`separation.py`). No trigger
 `integrity/consent_kept.py` reads them once more, independently.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from threading import Lock
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.access.person_names import former_names
+from holding.access.person_names import asked_called
 from holding.programs.replay import replay_each
 from holding.programs.world import program
 from holding.store import bulk
-from holding.tables import Evaluation, Membership, Person, Posting
+from holding.store.together import Question
+from holding.tables import Evaluation, Posting
+from rules.outcomes.digest import Digest
 from rules.outcomes.outcome import Outcome
 from rules.values.spelling import match_key
 
@@ -23,27 +28,24 @@ Named = Mapping[int, Collection[str]]  # posting id -> keys of the names that it
 
 def named_makers(
     session: Session, postings: Sequence[Posting], named: Named | None
-) -> Iterator[tuple[int, int]]:
+) -> Question[tuple[tuple[int, int], ...]]:
     """Posting id and person, of those whose name or address stands in a field that the approve rule
     excludes, however it is spelled there: `mei.ling` is Mei Ling, and mei.ling@shop.example too;
     and whoever was called so before.
 
     `named`: the names, where somebody has just judged it; else a replay says them.
     """
-    names = _by_replay(session, postings) if named is None else named
+    names = (yield from _by_replay(session, postings)) if named is None else named
     if not any(names.values()):
-        return
-    companies = {posting.company_id for posting in postings}
-    members = select(Membership.person_id).where(Membership.company_id.in_(companies))
-    people = session.execute(
-        select(Person.id, Person.email, Person.name).where(Person.id.in_(members))
-    ).all()
-    former = former_names(session, [person.id for person in people])
-    keys = {one.id: keys_of(one.name, one.email, former.get(one.id, ())) for one in people}
-    for posting_id, found in names.items():
-        for person_id, theirs in keys.items():
-            if not theirs.isdisjoint(found):
-                yield posting_id, person_id
+        return ()
+    people = yield from asked_called({posting.company_id for posting in postings})
+    keys = {key: keys_of(one.name, one.email, one.former) for key, one in people.items()}
+    return tuple(
+        (posting_id, person_id)
+        for posting_id, found in names.items()
+        for person_id, theirs in keys.items()
+        if not theirs.isdisjoint(found)
+    )
 
 
 def keys_of(name: str, email: str, former: Iterable[str] = ()) -> set[str]:
@@ -54,17 +56,41 @@ def keys_of(name: str, email: str, former: Iterable[str] = ()) -> set[str]:
     return {match_key(one) for one in told if one.strip()}
 
 
-def _by_replay(session: Session, postings: Sequence[Posting]) -> dict[int, set[str]]:
-    """Posting id -> keys of the names that its rules exclude; asked of a replay."""
-    judgings = [posting.evaluation_id for posting in postings]
-    by_rules = select(Evaluation.id, Evaluation.ruleset_version_id).where(
-        bulk.among(Evaluation.id, judgings)
-    )
-    rules = dict(session.execute(by_rules).all())
-    wanted = {version_id for version_id in rules.values() if _excluding(session, version_id)}
-    asking = [posting for posting in postings if rules[posting.evaluation_id] in wanted]
-    outcomes = replay_each(session, {posting.evaluation_id for posting in asking})
-    return {one.id: excluded(outcomes[one.evaluation_id], one.route) for one in asking}
+def _by_replay(session: Session, postings: Sequence[Posting]) -> Question[dict[int, set[str]]]:
+    """Posting id -> keys of the names that its rules exclude; asked of a replay, the first time."""
+    rows = yield select(
+        Evaluation.id, Evaluation.ruleset_version_id, Evaluation.hash, Evaluation.digest
+    ).where(bulk.among(Evaluation.id, [posting.evaluation_id for posting in postings]))
+    judged = {row.id: row for row in rows}
+    rules = {row.ruleset_version_id for row in judged.values()}
+    wanted = {version_id for version_id in rules if _excluding(session, version_id)}
+    asking = {
+        posting.id: (judged[posting.evaluation_id], posting.route)
+        for posting in postings
+        if judged[posting.evaluation_id].ruleset_version_id in wanted
+    }
+    keys = {one: (row.id, row.hash, row.digest, route) for one, (row, route) in asking.items()}
+    found = {one: known for one, key in keys.items() if (known := _known.get(key)) is not None}
+    unknown = {one: asking[one] for one in keys.keys() - found.keys()}
+    outcomes = replay_each(session, {row.id for row, _ in unknown.values()}) if unknown else {}
+    for one, (row, route) in unknown.items():
+        found[one] = excluded(outcomes[row.id], route)
+        if row.digest != Digest.WORDED:  # which does not count names
+            _remember(keys[one], found[one])
+    return {one: set(found[one]) for one in asking}
+
+
+_MOST_KNOWN: Final = 10_000
+_known: OrderedDict[tuple[int, str, int, str], set[str]] = OrderedDict()
+"""What a replay said of a judging, known by its hash: what was judged is never another."""
+_knowing = Lock()
+
+
+def _remember(key: tuple[int, str, int, str], names: set[str]) -> None:
+    with _knowing:
+        _known[key] = names
+        while len(_known) > _MOST_KNOWN:
+            _known.popitem(last=False)
 
 
 def _excluding(session: Session, ruleset_version_id: int) -> bool:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, aliased
 from holding.access.actors import Voice
 from holding.approvals.makers import Named, named_makers
 from holding.store import bulk
-from holding.store.together import Question, Together
+from holding.store.together import Answer, Question, Together
 from holding.tables import (
     Approval,
     Dating,
@@ -88,21 +88,26 @@ def touched(
     makers: bool = True,
     approvals: bool = False,
     named: Named | None = None,
+    beside: Together | None = None,
 ) -> Hands:
     """Who had a hand in each posting; of several deeds of a person the nearest is named.
 
     `named`: its makers, where somebody has just judged it; else a replay says who they are.
+    `beside`: what else is asked, by the same statements.
     """
     hands: Hands = {posting.id: {} for posting in postings}
-    if makers:
-        for posting_id, person_id in named_makers(session, postings, named):
-            hands[posting_id][person_id] = "created it (according to the source)"
-    if approvals:
-        _approvers(session, postings, hands)
     if not postings:
         return hands
-    for deed in deeds(session, _AS_THEY_STAND, _ids(postings), releases=releases):
-        hands[deed.key][deed.person_id] = deed.say
+    page = beside or Together(session)
+    made = page.ask(named_makers(session, postings, named)) if makers else None
+    done = deeds(page, _AS_THEY_STAND, list(hands), releases=releases)
+    for posting_id, person_id in made.value if made else ():
+        hands[posting_id][person_id] = "created it (according to the source)"
+    if approvals:
+        _approvers(session, hands)
+    for found in done:
+        for deed in found.value:
+            hands[deed.key][deed.person_id] = deed.say
     return hands
 
 
@@ -155,15 +160,14 @@ def could(others: Iterable[str]) -> str:
 
 
 def deeds(
-    session: Session, of: Subquery, keys: Collection[int], *, releases: bool = True
-) -> Iterator[Deed]:
+    page: Together, of: Subquery, keys: Collection[int], *, releases: bool = True
+) -> list[Answer[Sequence[Deed]]]:
     """What people did for documents as they were judged, a person's nearest deed last.
 
     `of`, made once: their `key`, `posting_id`, `record_id`, `route`, `company_id`, `evaluation_id`
     and `version_id`, of those whose `keys` it is given.
     """
-
-    given, page = {"keys": list(keys)}, Together(session)
+    given = {"keys": list(keys)}
     asking = [
         (_asking_for_rules, _rules),
         *([(_asking_for_releases, _releasers)] if releases else []),
@@ -171,8 +175,7 @@ def deeds(
         (_asking_for_fixes, _fixers),
         (_asking_for_versions, _writers),
     ]
-    for found in [page.ask(_read(asked(of).params(given), read)) for asked, read in asking]:
-        yield from found.value
+    return [page.ask(_read(asked(of).params(given), read)) for asked, read in asking]
 
 
 def _read(
@@ -205,7 +208,7 @@ def _rules(rows: Iterable[Any]) -> Iterator[Deed]:
             yield Deed(row.key, row.author_id, f"wrote {rules}")
 
 
-def _approvers(session: Session, postings: Sequence[Posting], hands: Hands) -> None:
+def _approvers(session: Session, hands: Hands) -> None:
     """Who agreed to a document of the record, as it stands and is not sent yet."""
     other = aliased(Posting)
     query = (
@@ -214,7 +217,7 @@ def _approvers(session: Session, postings: Sequence[Posting], hands: Hands) -> N
         .join(Approval, and_(Approval.posting_id == other.id, Approval.hash == other.hash))
         .outerjoin(Push, Push.id == other.posted_push_id)
         .where(
-            bulk.among(Posting.id, _ids(postings)),
+            bulk.among(Posting.id, list(hands)),
             Approval.voided_at.is_(None),
             or_(Push.id.is_(None), Push.hash != other.hash),
         )
@@ -314,7 +317,3 @@ def _writers(rows: Iterable[Any]) -> Iterator[Deed]:
     for row in rows:
         did = "corrected it" if row.corrects_id else "entered it"
         yield Deed(row.key, row.person_id, did, version_id=row.id)
-
-
-def _ids(postings: Collection[Posting]) -> list[int]:
-    return [posting.id for posting in postings]

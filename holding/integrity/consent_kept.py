@@ -19,6 +19,7 @@ from holding.integrity.journal_and_ledgers import Breach, Look
 from holding.programs.replay import replay
 from holding.programs.world import program
 from holding.store import bulk
+from holding.store.together import Together
 from holding.tables import (
     Approval,
     Evaluation,
@@ -42,7 +43,8 @@ def of_pushes(look: Look, pushes: Sequence[Row[Any]], people: Collection[int]) -
     again = _Again(look)
     for key, makers in _makers(look, again, pushes, people):
         hands[key].update(makers)
-    for deed in separation.deeds(look.session, _AS_SENT, list(rows)):
+    done = separation.deeds(Together(look.session), _AS_SENT, list(rows))
+    for deed in (deed for found in done for deed in found.value):
         if deed.person_id in people and _counts(look, again, rows[deed.key], deed):
             hands[deed.key][deed.person_id] = deed.say
     return hands

@@ -101,7 +101,8 @@ def _proposals(
         .where(Hold.company_id + 0 == company_id)  # by their ids, not by all of the company
         .where(bulk.among(Hold.id, hold_ids), HOLD_OPEN)
     ).all()
-    ways = {kind: agreements(judge.ruleset, kind) if judge else () for _, kind, _ in rows}
+    kinds = {kind for _, kind, _ in rows}
+    ways = {kind: agreements(judge.ruleset, kind) if judge else () for kind in kinds}
     of_hold = {
         hold.id: (hold, kind, way, evaluation)
         for hold, kind, evaluation in rows

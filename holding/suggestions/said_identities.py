@@ -103,10 +103,11 @@ def _identity(body: Mapping[str, Any], key: str, *, party: bool) -> Identity:
     return Identity(key, name, _text(body, "tin"), _text(body, "registration"))
 
 
-def _lines(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _lines(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """As JSON has them; a thousand bodies are looked through for a page."""
     for part in body.values():
         if isinstance(part, list):
-            yield from (line for line in part if isinstance(line, Mapping))
+            yield from [line for line in part if isinstance(line, dict)]
 
 
 def _text(body: Mapping[str, Any], field: str) -> str:

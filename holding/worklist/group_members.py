@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from holding.store.row_objects import Columns, of
+from holding.store.together import Question
 from holding.tables import Connection, Hold, Posting, Record, Version
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.row_states import RecordState
@@ -134,10 +135,11 @@ def decided(session: Session, company_id: int, postings: Sequence[int]) -> tuple
     return tuple(sorted(last.values(), key=lambda row: row.id))
 
 
-def beyond(session: Session, company_id: int, cause_id: int, after: int) -> int:
+def beyond(company_id: int, cause_id: int, after: int) -> Question[int]:
     """How many of a cause wait for a consent after this hold."""
     count = select(func.count()).select_from(Hold)
-    return session.scalar(count.where(*_of_cause(company_id, cause_id, after))) or 0
+    rows = yield count.where(*_of_cause(company_id, cause_id, after))
+    return rows.scalar() or 0
 
 
 def _asking(company_id: int) -> tuple[ColumnElement[bool], ...]:

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, union, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    union,
+    union_all,
+)
 from sqlalchemy.orm import Session, aliased
 
 from holding.parties import party_names
@@ -17,7 +28,7 @@ from holding.tables import Connection, Posting, Record
 from holding.tables.row_states import RecordState
 
 MOST = 50
-SOME: Final = 500  # of a beginning that a million numbers have, not all are sorted by age
+SOME: Final = 500  # of what a million records have in common, not all are sorted by age
 MOST_PARTIES: Final = 20
 LAST: Final = "\U0010ffff"  # behind whatever a number goes on with
 
@@ -79,12 +90,13 @@ def exact_in(session: Session, companies: Sequence[int], text: str) -> tuple[Fou
     """The same of several companies, by one statement."""
     mine = select(Record.id).where(Record.company_id.in_(companies))
     theirs = select(Posting.record_id).where(Posting.company_id.in_(companies))
-    fits = union(
+    equal = (  # one index for each: OR over the join of both reads all records
         mine.where(Record.number == text),
         mine.where(Record.external_id == text),
         theirs.where(Posting.number == text),
         theirs.where(Posting.target_ref == text),
-    ).subquery()  # one index for each: OR over the join of both reads all records
+    )
+    fits = union(*(select(_newest(one).subquery()) for one in equal)).subquery()
     rows = session.execute(
         FOUND.select()
         .select_from(Record)
@@ -95,6 +107,14 @@ def exact_in(session: Session, companies: Sequence[int], text: str) -> tuple[Fou
         .limit(MOST)
     )
     return _each_once(FOUND.each(rows))
+
+
+def _newest(records: Select[int]) -> Select[int]:
+    """As many of these as a page has. PostgreSQL reads all records for more than that, of which it
+    shows these.
+    """
+    (found,) = records.limit(SOME).subquery().c
+    return select(found).order_by(found.desc()).limit(MOST)
 
 
 def _this_first(text: str) -> ColumnElement[int]:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    Label,
     Select,
     Text,
     case,
@@ -27,7 +28,7 @@ from sqlalchemy.orm import aliased
 
 from holding.store.together import Question
 from holding.tables import Posting
-from holding.tables.columns import among_words, is_word
+from holding.tables.columns import among_words
 from holding.tables.postings import ENDED
 from holding.words import Sums, added, by_key
 from rules.values.posting_states import PostingState
@@ -92,6 +93,8 @@ def endpoints(
     rows = yield select(each, newest).order_by(each.c.doc_type, each.c.state)
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
+        if row.state == PostingState.REVERSED:
+            continue
         line = found.setdefault(row.doc_type, {"route": row.route})
         if group := _GROUPS.get(row.state):
             line[group] = line.get(group, 0) + row.postings
@@ -115,18 +118,23 @@ def _figures(
     connection_id: int, doc_types: Sequence[str], since: date
 ) -> list[Select[*tuple[Any, ...]]]:
     """What is open is counted in an index that has it by type and state, without what only waits
-    for its gate: of that there are many, and no figure is of it, but that there is any.
+    for its gate: of that there are many, and no figure is of it, but that there is any. What is
+    booked is added up day by day, in the order of its index: to choose what is posted before that,
+    SQLite sorts all of it.
     """
     columns = (Posting.doc_type, Posting.state, Posting.currency, Posting.book, Posting.amount)
     mine = select(*columns).where(Posting.connection_id == connection_id)
-    booked = (text(f"posting.{Posting.BOOKED}"), Posting.doc_date >= since)
+    keys = (Posting.doc_type, Posting.state, Posting.currency)
+    booked = select(*keys, *_sums(Posting)).where(Posting.connection_id == connection_id)
+    booked = booked.where(text(f"posting.{Posting.BOOKED}"), Posting.doc_date >= since)
     return [
-        _summed(mine.where(*booked, is_word(Posting.state, PostingState.POSTED))),
+        booked.group_by(Posting.doc_date, *keys),
         *(
             _summed(
                 mine.where(text(_OPEN), Posting.doc_type == doc_type)
                 .where(among_words(Posting.state, states))
-                .limit(MOST + 1)
+                .limit(MOST + 1),
+                doc_type,
             )
             for doc_type in doc_types
             for states in _COUNTED
@@ -135,13 +143,17 @@ def _figures(
     ]
 
 
-def _summed(documents: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """How many of them there are of each type, state and currency, and their money."""
+def _summed(documents: Select[*tuple[Any, ...]], doc_type: str) -> Select[*tuple[Any, ...]]:
+    """How many of these, all of a type, there are of each state and currency, and their money."""
     one = documents.subquery().c
-    keys = (one.doc_type, one.state, one.currency)
+    keys = (one.state, one.currency)
+    return select(literal(doc_type, Text).label("doc_type"), *keys, *_sums(one)).group_by(*keys)
+
+
+def _sums(one: Any) -> tuple[Label[Any], ...]:
+    """How many documents there are, and their money."""
     in_own = func.sum(case((one.book.is_(None), one.amount))).label("minor")
-    sums = (func.count().label("postings"), func.sum(one.book).label("book"), in_own)
-    return select(*keys, *sums).group_by(*keys)
+    return func.count().label("postings"), func.sum(one.book).label("book"), in_own
 
 
 def _of_the_rest(connection_id: int, doc_type: str) -> Select[*tuple[Any, ...]]:

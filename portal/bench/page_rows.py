@@ -28,7 +28,8 @@ ROW_NUMBERS: Final = (
     "push_id",
     "posted_push_id",
 )  # of copied rows, by no foreign key
-OWN: Final = ("number", "external_id", "key", "value", "label")  # texts that a copy has for itself
+OWN: Final = ("number", "external_id", "target_ref", "key", "value", "label")
+"""Texts that a copy has for itself."""
 DAYS: Final = ("doc_date", "day")
 MOMENTS: Final = ("at", "seen_at", "sent_at", "posted_at", "made_at", "ended_at")
 LEFT_OUT: Final = {("posting", "content"): "NULL", ("push", "content"): "'{}'"}

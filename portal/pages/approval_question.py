@@ -12,6 +12,7 @@ from flask import g, request
 from holding.access.operations import undo_seconds
 from holding.approvals import candidates
 from holding.approvals.foreseen import Foreseen, foresee
+from holding.store.together import Question, Together, answer
 from holding.words import Sums, by_key
 from holding.worklist import group_members as lists
 from portal.pages import hold_pane
@@ -73,14 +74,16 @@ def question(
     """What the dialog shows."""
     cause = forms.whole(request.values.get("cause"))
     seen = hold_pane.seen_of(chosen)
+    page = Together(store.reading())
+    left = page.ask(_beyond(cause, chosen))
     return {
         "chosen": chosen,
-        "balance": balance(chosen, foresee(store.reading(), g.actor, seen)),
+        "balance": balance(chosen, foresee(store.reading(), g.actor, seen, page)),
         "sums": hold_pane.sums(chosen),
         "sethash": candidates.set_hash(seen),
         "cause": cause,
         "after": forms.whole(request.values.get("after")) or 0,
-        "left": beyond(cause, chosen),
+        "left": left.value,
         "problems": problems or {},
         "changed": changed,
         "wait": undo_seconds(g.person.settings),
@@ -112,6 +115,10 @@ def _part(why: str, rows: Collection[lists.Member]) -> Part:
 
 def beyond(cause_id: int | None, shown: Sequence[lists.Member]) -> int:
     """How many of the cause come after what is approved at once."""
+    return answer(store.reading(), _beyond(cause_id, shown))
+
+
+def _beyond(cause_id: int | None, shown: Sequence[lists.Member]) -> Question[int]:
     if cause_id is None or not shown:
         return 0
-    return lists.beyond(store.reading(), g.company.id, cause_id, shown[-1].id)
+    return (yield from lists.beyond(g.company.id, cause_id, shown[-1].id))

@@ -1,19 +1,25 @@
 """Who may approve, and who had a hand in it."""
 
+from collections.abc import Collection, Mapping
+
 import pytest
+from sqlalchemy.orm import Session
 
 from holding.access import actors, people, teams
 from holding.access import actors as access_actors
 from holding.access.actors import Actor
+from holding.approvals import makers
 from holding.approvals.approve import Approved
 from holding.exceptions import releases, undo
 from holding.mappings import fixes
+from holding.programs.replay import replay_each
 from holding.records import trace
 from holding.refusal import Refusal
 from holding.staff import own_account
 from holding.staff.own_account import Taste
 from holding.store.database import Database
 from holding.tables import Company, Person
+from rules.outcomes.outcome import Outcome
 from tests.holding.consent import LARGE, TRUSTED, approve, large_shop, why_not
 from tests.holding.fixing import fix
 from tests.holding.shop import FILES, Shop, order
@@ -91,6 +97,32 @@ def test_an_entry_that_was_there_before_the_order_does_not_count(shop: Shop) -> 
     shop.receive(order("NS-5", customer="C-99", total="1920.00", lines=LARGE))
     shop.judge()
     assert why_not(approve(shop, "NS-5", who=farah)) == []
+
+
+def test_who_made_it_is_asked_of_a_replay_once_for_each_judging(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was judged is never another; a newer version that names another maker is."""
+    again: list[int] = []
+    by_replay = replay_each
+
+    def counted(session: Session, judgings: Collection[int]) -> Mapping[int, Outcome]:
+        again.extend(judgings)
+        return by_replay(session, judgings)
+
+    monkeypatch.setattr(makers, "replay_each", counted)
+    shop.receive(order("NS-6", total="1920.00", lines=LARGE, created_by="Lim"))
+    shop.judge()
+    own = ["you created it (according to the source); Tan can approve"]
+    assert [why_not(approve(shop, "NS-6", who="lim")) for _ in range(3)] == [own] * 3
+    assert len(again) == 1
+    shop.receive(order("NS-6", total="1920.00", lines=LARGE, created_by="Tan", rev=2))
+    shop.judge()
+    assert why_not(approve(shop, "NS-6", who="tan")) == [
+        "you created it (according to the source); Lim can approve"
+    ]
+    assert len(again) == 2
+    assert why_not(approve(shop, "NS-6", who="lim")) == []
 
 
 @pytest.mark.parametrize(

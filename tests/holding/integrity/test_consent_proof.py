@@ -105,8 +105,12 @@ Broken = Callable[[], ExitStack]
 
 
 def broken(*changes: tuple[Callable[..., object], str, str]) -> ExitStack:
-    """The room of approvals with other code, until the end of the block."""
+    """The room of approvals with other code, until the end of the block; it knows nothing yet of
+    what it was told before.
+    """
     stack = ExitStack()
+    makers._known.clear()
+    stack.callback(makers._known.clear)
     for function, old, new in changes:
         stack.enter_context(changed(function, old, new))
     return stack

@@ -7,6 +7,7 @@ from threading import Barrier, BrokenBarrierError
 import pytest
 from sqlalchemy import func, select, update
 
+from grammar.nodes import Ruleset
 from holding.access.teams import add_to_team
 from holding.mappings.fixes import Fixed
 from holding.parties import kept_apart, known_otherwise, party_merge
@@ -15,6 +16,7 @@ from holding.parties.party_balances import owed
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.tables import Cause, Company, Event, Hold, KeptApart, MappingEntry, Posting
+from rules.rulebook.coverage import Agreement, agreements
 from tests.holding.fixing import due, fix, rev
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order, start
 from tests.support.clock import SetClock
@@ -192,6 +194,28 @@ def test_each_pair_is_listed_once_and_what_is_owed_stands_by_age(shop: Shop) -> 
         ({}, {"": 19200}, {}, {"": 19200}),
         ({"": 19200}, {}, {}, {}),
     ]
+
+
+def test_rules_are_looked_through_once_however_many_holds_are_proposed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+
+    def counted(ruleset: Ruleset, record: str) -> tuple[Agreement, ...]:
+        looked.append(record)
+        return agreements(ruleset, record)
+
+    shop.receive(*(order(f"NS-{no}", customer="C-78", created_by="2018X") for no in range(5, 9)))
+    shop.judge()
+    monkeypatch.setattr(party_merge, "agreements", counted)
+    with shop.database.read() as session:
+        assert party_merge.party_checks(session, shop.company.id) == {"duplicate_party"}
+        kinds = len(looked)
+        holds = select(func.count()).where(Hold.state == "open")
+        assert session.scalar(holds) == 5
+        [merge] = party_merge.proposals(session, shop.company.id, shop.now.date())
+    assert merge.number == "NS-4"
+    assert len(looked) == 2 * kinds + 1  # for the names of the checks, and for that of the holds
 
 
 def refuse(shop: Shop, who: str = "farah", reason: str = "two owners, two towns") -> object:

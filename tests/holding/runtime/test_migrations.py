@@ -14,6 +14,7 @@ from holding.runtime.schema_version import check
 from holding.staff import own_account
 from holding.staff.own_account import Taste
 from holding.store.database import Database
+from holding.store.together import answer
 from holding.tables import Base, Company, Notice, Posting, Recipient, WakeMark
 from holding.tables.columns import moment_text
 from holding.tables.row_states import NoticeKind, PostingWait, RecipientKind
@@ -147,12 +148,12 @@ def test_0085_names_of_before_are_taken_from_the_trail(
         for name in ("Lim Ah Kow", "Lim", "Lim Ah Kow", "L"):
             saved = own_account.save(session, lim.id, name=name, taste=Taste(), now=clock.now())
             assert saved is None
-        kept = person_names.former_names(session, [lim.id])
-        assert kept == {lim.id: {"Lim", "Lim Ah Kow"}}
+        kept = answer(session, person_names.asked_called([company.id]))
+        assert kept[lim.id].former == {"Lim", "Lim Ah Kow"}
     downgrade(database.url, "0079")
     upgrade(database.url)
     with database.read() as session:
-        assert person_names.former_names(session, [lim.id]) == kept
+        assert answer(session, person_names.asked_called([company.id])) == kept
 
 
 def test_0086_is_not_taken_back_while_something_is_to_be_woken(

@@ -1,6 +1,6 @@
 """What the page of a target says of each type of document, by the states of its documents."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select, update
@@ -70,3 +70,20 @@ def test_what_ended_or_was_posted_long_ago_has_none(shop: Shop) -> None:
     assert lines(shop, PostingState.DROPPED, PostingState.IGNORED) == []
     later = date(2027, 1, 1)
     assert lines(shop, PostingState.POSTED, PostingState.REVERSED, since=later) == []
+
+
+def test_what_was_taken_back_is_not_posted(shop: Shop) -> None:
+    assert lines(shop, PostingState.REVERSED, PostingState.REVERSED) == []
+    (line,) = lines(shop, PostingState.REVERSED, PostingState.POSTED)
+    assert (line.ready, line.held, line.posted) == (0, 0, 1)
+
+
+def test_what_was_posted_on_several_days_is_one_sum(shop: Shop) -> None:
+    (line,) = lines(shop, PostingState.POSTED, PostingState.POSTED)
+    with shop.database.write() as session:
+        last = session.scalars(select(Posting).order_by(Posting.id.desc()).limit(1)).one()
+        assert last.doc_date is not None
+        last.doc_date += timedelta(days=3)
+    (again,) = lines(shop, PostingState.POSTED, PostingState.POSTED)
+    assert (again.posted, again.posted_money) == (2, line.posted_money)
+    assert sum(line.posted_money.values()) > 0

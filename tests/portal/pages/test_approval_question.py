@@ -5,7 +5,8 @@ import re
 import pytest
 from sqlalchemy import text
 
-from tests.portal.reading import one, plain
+from portal.bench.page_bench import MOST_STATEMENTS
+from tests.portal.reading import one, plain, works
 
 pytestmark = pytest.mark.sqlite
 URL = "/c/kedai/holding/approve"
@@ -75,3 +76,34 @@ def test_of_two_currencies_each_is_taken_off(visit, database, both):
         session.execute(text("UPDATE posting SET currency = 'SGD' WHERE number = 'SO-10221'"))
     found = steps(visit("lim").text(f"{URL}?cause={both}"))
     assert found[1].endswith("−2 −RM 1,920.00 −SGD 2,880.00"), found[1]
+
+
+def in_teams_of_their_own(database, both) -> None:
+    """Each document of the cause asks another team, in which is nobody; another team answers for
+    both.
+    """
+    with database.write() as session:
+        holds = f"SELECT id FROM hold WHERE cause_id = {both} AND state = 'open'"
+        for hold_id in session.execute(text(holds)).scalars().all():
+            values = f"SELECT company_id, 'team_{hold_id}', 'Team' FROM hold WHERE id = {hold_id}"
+            session.execute(text(f"INSERT INTO team (company_id, name, title) {values}"))
+            team = f"(SELECT id FROM team WHERE name = 'team_{hold_id}')"
+            session.execute(text(f"UPDATE hold SET team_id = {team} WHERE id = {hold_id}"))
+        settings = "json_set(settings, '$.fallback_team', 'sales_admin')"
+        session.execute(text(f"UPDATE company SET settings = {settings} WHERE code = 'kedai'"))
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_it_asks_few_questions_however_many_teams_are_asked(
+    visit, database, clock, statements, both, refused
+):
+    lim = visit("lim")
+    works(database, clock)
+    if refused:
+        in_teams_of_their_own(database, both)
+    page = lim.text(f"{URL}?cause={both}")
+    assert ("You cannot approve 2 documents" in plain(page)) == refused
+    statements.clear()
+    lim.text(f"{URL}?cause={both}")
+    asked = [one for one in statements if not one.startswith("BEGIN")]
+    assert 0 < len(asked) <= MOST_STATEMENTS, "\n".join(one[:150] for one in asked)
