@@ -202,3 +202,19 @@ def test_a_loop_ends_where_the_steps_run_out_as_one_of_a_helper_does() -> None:
     assert run.steps == 0
     with pytest.raises(StepsError):
         visited(run)
+
+
+def test_sums_in_one_loop_visit_each_line_for_each_of_them() -> None:
+    """As if each were worked out for itself; and what they come to counts as it did."""
+    program = program_of()
+    common = program.together("order")
+    assert common is not None
+    each_line = [c for c in program.ruleset.checks if c.each_line and c.route is None]
+    for said, fails in ((order(), False), (order(subtotal="1.00"), True)):
+        subject = Subject("order", "netshop", said, 1)
+        facts, now = Facts(datetime(2026, 11, 20, tzinfo=UTC)), datetime(2026, 11, 20, tzinfo=UTC)
+        run = program.opened(subject, facts, world(), now)
+        before = run.steps
+        failed, unknown = common.bits(run)
+        assert before - run.steps == (2 + len(each_line)) * len(run.lines)
+        assert (bool(failed), unknown) == (fails, 0)
