@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ORDERS = 500
 """As many as a worker takes at once."""
-TURNS = 25
+TURNS = 60
 TROUBLED = 5
 """Every fifth order has a trouble."""
 FIRST_ID, SEED = 6_000_001, 11
