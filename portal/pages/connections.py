@@ -152,11 +152,8 @@ def resume(name: str) -> Response:
 @pages.post("/<name>/daily")
 def daily(name: str) -> Response:
     """Run a document type automatically every day, or manually only."""
-    row, doc_type, on = (
-        row_of(name),
-        request.form.get("doc_type", ""),
-        request.form.get("on") == "1",
-    )
+    row, doc_type = row_of(name), request.form.get("doc_type", "")
+    on = request.form.get("on") == "1"
     with store.writing() as session:
         answer = schedules.switch(session, g.actor, row.id, doc_type, on=on, now=g.now)
     if isinstance(answer, Refusal):
@@ -260,6 +257,7 @@ def shown(row: queries.ConnectionRow) -> dict[str, object]:
         "nights": {},
         **each,
         "row": row,
+        "coming": target_status.coming,
         "cards": [(pill, found.get(pill.doc_type)) for pill in pills.value],
         "new_hours": run_hours.waiting(session, company, row.name) if target else (),
         "rates": confirmed_rates.of_connection(session, row.id) if target else None,

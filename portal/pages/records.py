@@ -217,10 +217,12 @@ def _lineage(shown: _Shown) -> dict[str, object]:
     hidden = () if filters.sees_personal() else personal_data.PERSONAL_FIELDS
     if line is None:
         line = tracing_verdicts.line_with((one for one in rows if one.field not in hidden), asked)
+    only = request.args.get("only") == "differences" and line is None
+    shown_rows = tuple(one for one in rows if one.differs) if only else rows
     place = tracing_verdicts.row_of_line(rows, line)
     start = place if place is not None else fragments.asked("row")
     told = {"rows": rows, "hidden": hidden, "asked_line": asked, "lost": asked and place is None}
-    return {**told, "part": forms.part(rows, A_PAGE, start)}
+    return {**told, "only": only, "part": forms.part(shown_rows, A_PAGE, start)}
 
 
 def _way(shown: _Shown) -> dict[str, object]:

@@ -54,6 +54,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "join.enter": PUBLIC,
     "me.show": SIGNED_IN,  # one's own account
     "me.save": SIGNED_IN,
+    "me.utc": SIGNED_IN,
     "me.password": SIGNED_IN,
     "me.end_session": SIGNED_IN,
     "me.everywhere": SIGNED_IN,

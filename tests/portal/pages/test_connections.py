@@ -1,13 +1,16 @@
 """The page of a target that nothing goes out to: what stands still, why, and who mends it."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, text
 
 from holding.connections.master_data import keep_snapshot
-from holding.tables import Cause, Connection, Throttle
+from holding.runs.schedules import Daily
+from holding.tables import Cause, Connection, Schedule, Throttle
 from portal.web.filters import kind_of
+from portal.web.target_status import coming
 from rules.values.cause_keys import CauseKey
 from tests.portal.reading import one, plain
 from tests.support.databases import any_move
@@ -144,3 +147,41 @@ def test_pushes_are_the_newest_of_all_states_and_found_by_number_or_party(visit,
 def shown(visit, where):
     page = visit("farah").text(where)
     return re.findall(r"records/netshop/order/(SO-\d+)", page)
+
+
+def nights(page):
+    found = re.search(r'<ul[^>]*aria-labelledby="next_sales_invoice">(.*?)</ul>', page, re.DOTALL)
+    lines = re.findall(r"<li>(.*?)</li>", found[1], re.DOTALL) if found else []
+    return [" ".join(re.sub(r"<[^>]*>", "", one).split()) for one in lines]
+
+
+def test_the_next_three_nights_are_told_each_with_its_day(visit, database, clock):
+    assert nights(visit("olga").text(URL)) == []
+    with database.write() as session:
+        at = datetime(2026, 11, 20, 18, tzinfo=UTC)  # in Kuala Lumpur it is Saturday
+        row = Schedule(company_id=1, route="aiaccount.sales_invoice", at="02:00",
+                       zone="Asia/Kuala_Lumpur", next_at=at, active=True)  # fmt: skip
+        session.add(row)
+    assert nights(visit("olga").text(URL)) == [
+        "Sat 2026-11-21 02:00, in 14 h: documents of Fri 2026-11-20",
+        "Sun 2026-11-22 02:00, in 1 d 14 h: documents of Sat 2026-11-21",
+        "Mon 2026-11-23 02:00, in 2 d 14 h: documents of Sun 2026-11-22",
+    ]
+    clock.advance(timedelta(hours=15))
+    assert nights(visit("olga").text(URL))[0] == (
+        "Sat 2026-11-21 02:00, due now: documents of Fri 2026-11-20"
+    )
+    with database.write() as session:
+        session.scalars(select(Schedule)).one().active = False
+    assert nights(visit("olga").text(URL)) == []
+
+
+def test_a_night_keeps_its_hour_where_the_clocks_are_changed(app):
+    london = Daily("02:30", "Europe/London", True, datetime(2026, 10, 24, 1, 30, tzinfo=UTC), None)
+    with app.app_context():
+        found = coming(london)
+    assert [(f"{at.astimezone(UTC):%d %H:%M}", f"{day:%d}") for at, day in found] == [
+        ("24 01:30", "23"),
+        ("25 02:30", "24"),
+        ("26 02:30", "25"),
+    ]
