@@ -3,7 +3,7 @@
 Here: the list of the blueprints. Not here: the pages about records (portal/pages).
 """
 
-from portal.access import deputies, joining, own_page, people, signin
+from portal.access import deputies, joining, own_page, people, signin, staying
 
 BLUEPRINTS = (
     signin.signin_pages,
@@ -11,4 +11,5 @@ BLUEPRINTS = (
     own_page.own_pages,
     deputies.deputy_pages,
     people.people_pages,
+    staying.pages,
 )

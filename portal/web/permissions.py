@@ -23,6 +23,8 @@ PERMISSIONS: Final[dict[str, str]] = {
     "signin.form": PUBLIC,
     "signin.enter": PUBLIC,
     "signin.leave": SIGNED_IN,
+    "staying.ask": PUBLIC,  # says only when one's own session ends
+    "staying.stay": SIGNED_IN,
     "signin.home": SIGNED_IN,
     "signin.companies": SIGNED_IN,
     "setup.first": PUBLIC,  # the address itself is the proof, and works once
