@@ -231,6 +231,7 @@ def _templates(app: Flask) -> None:
     app.context_processor(_context)
     init_shell(app)
     access.staying.init(app)
+    access.request_pages.init(app)
     help_pages.init(app)
 
 

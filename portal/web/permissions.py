@@ -69,6 +69,9 @@ PERMISSIONS: Final[dict[str, str]] = {
     "people.sources": "people.admin",
     "people.reset": "people.admin",
     "people.leave": "people.admin",
+    "asking.form": "record.read",
+    "asking.ask": "record.read",
+    "asking.decline": "people.admin",
     "dashboard.show": "record.read",
     "holding.listing": "record.read",
     "holding.inbox": "record.read",
@@ -257,7 +260,7 @@ PERMISSIONS: Final[dict[str, str]] = {
 
 OF_SOME_SOURCES: Final = frozenset(
     {
-        "dashboard.show",
+        *("dashboard.show", "asking.form", "asking.ask"),
         *("holding.listing", "holding.inbox", "holding.show", "holding.release", "holding.reject"),
         *("holding.link", "holding.look", "holding.consider", "holding.approve"),
         *("approvals.listing", "approvals.show"),

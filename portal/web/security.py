@@ -252,7 +252,7 @@ def _admit_to_company(act: str) -> ResponseReturnValue | None:
         f"{', '.join(who)} can." if who else f"In {found.name} no person has a role that does.",
         403,
     )
-    return fragments.refuse(told)
+    return fragments.refuse(told, asks=act)
 
 
 def _signin_url(*, ended: bool) -> str:

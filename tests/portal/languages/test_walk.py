@@ -28,6 +28,7 @@ ROUTES = {
     "connsettings.show": f"{HERE}/connections/aiaccount/settings",
     "newconn.choose": f"{HERE}/connections/new",
     "deputies.listing": f"{HERE}/deputies/",
+    "asking.form": f"{HERE}/access",
     "escalations.show": f"{HERE}/escalate/netshop/order/SO-10203",
     "evidence.show": f"{HERE}/evidence/netshop/order/SO-10203",
     "find.find": f"{HERE}/find?q=SO-102",
