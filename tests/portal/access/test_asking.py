@@ -141,3 +141,14 @@ def test_another_company_answers_nothing(visit: Visit, database: Database) -> No
         key = session.scalars(select(AccessRequest.id)).one()
     other: Any = visit("adam")
     other.post(f"/c/lain/access/{key}/decline", {"reason": "not mine"}, status=404)
+
+
+def test_what_is_asked_for_is_said_in_the_language_of_who_reads(visit: Visit) -> None:
+    farah, adam = visit("farah"), visit("adam")
+    farah.post(ACCESS, WANTED, status=303)
+    for browser, url in ((farah, ACCESS), (adam, PEOPLE)):
+        page = browser.client.get(url, headers={"Accept-Language": "ms"}).get_data(as_text=True)
+        part = page[page.index('id="ownrequests"' if url == ACCESS else 'id="asked"') :]
+        told = plain(part.partition("</table>")[0])
+        assert "eluluskan, melepaskan dan menolak" in told
+        assert "approve, release" not in told
