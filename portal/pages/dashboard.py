@@ -123,12 +123,21 @@ def _run(text: str) -> tuple[int | None, bool]:
     return found.id if found else None, bool(typed[1])
 
 
-def _found_page(text: str, rows: tuple[search.Found, ...], run: int | None) -> Response:
+def no_record(number: str) -> Response:
+    """There is no such record; those whose number begins so, or that have it elsewhere."""
+    session, company = store.reading(), g.company.id
+    rows = search.exact(session, company, number) or search.alike(session, company, number)
+    return _found_page(number, rows, None, status=404)
+
+
+def _found_page(
+    text: str, rows: tuple[search.Found, ...], run: int | None, status: int = 200
+) -> Response:
     digits = text.translate(str.maketrans("OoIl", "0011"))
     marks = accepted_differences.marks(store.reading(), g.company.id, [row.id for row in rows])
     other = digits if digits != text else ""
     shown = {"text": text, "rows": rows, "marks": marks, "other": other, "run": run}
-    return fragments.respond("dashboard/find.html", shown)
+    return fragments.respond("dashboard/find.html", shown, status=status, missing=status != 200)
 
 
 def _url(row: search.Found, endpoint: str) -> str:

@@ -8,10 +8,11 @@ from sqlalchemy import select, text
 
 from holding.connections.master_data import keep_snapshot
 from holding.runs.schedules import Daily
-from holding.tables import Cause, Connection, Schedule, Throttle
+from holding.tables import Cause, Connection, Posting, Schedule, Throttle
 from portal.web.filters import kind_of
 from portal.web.target_status import coming
 from rules.values.cause_keys import CauseKey
+from rules.values.posting_states import PostingState
 from tests.portal.reading import one, plain
 from tests.support.databases import any_move
 from tests.support.snapshots import snapshot
@@ -185,3 +186,24 @@ def test_a_night_keeps_its_hour_where_the_clocks_are_changed(app):
         ("25 02:30", "24"),
         ("26 02:30", "25"),
     ]
+
+
+def test_resuming_says_first_what_goes_out(visit, database, clock):
+    with database.write() as session:
+        target = session.scalars(
+            select(Connection).where(Connection.name == "aiaccount", Connection.company_id == 1)
+        ).one()
+        target.paused_at, target.pause_reason = clock.now(), "stock count"
+        ready = select(Posting).where(Posting.connection_id == target.id, Posting.state == "held")
+        amounts = []
+        for posting in session.scalars(ready.limit(2)):
+            posting.state = PostingState.READY
+            amounts.append(posting.amount)
+        total = f"RM {sum(amounts) / 100:,.2f}"
+    page = visit("olga").text(URL)
+    told = plain(page[page.index('id="resumes"') :].partition("</p>")[0])
+    assert f"2 documents are ready and go out in order: {total}." in told
+    with database.write() as session:
+        for posting in session.scalars(select(Posting).where(Posting.state == PostingState.READY)):
+            posting.state = PostingState.HELD
+    assert "No document is ready to go out." in plain(visit("olga").text(URL))

@@ -161,3 +161,31 @@ def test_only_the_values_that_differ_from_what_was_planned(visit, monkeypatch):
     assert few.count('id="lin_') == few.count("≠ planned") == 2
     back = re.search(rf'id="onlydiffer" href="([^"]+)" data-key="d">All values \({values}\)<', few)
     assert farah.text(unescape(back[1])).count('id="lin_') == values
+
+
+def test_a_record_that_is_not_there_is_answered_with_those_that_are_called_alike(visit):
+    farah = visit("farah")
+    page = farah.text("/c/kedai/records/netshop/order/SO-1024", status=404)
+    assert "Kedai Contoh Sdn Bhd has no record SO-1024 at this address" in plain(page)
+    assert 'href="/c/kedai/records/netshop/order/SO-10240"' in page
+    elsewhere = farah.text("/c/kedai/records/netshop/refund/SO-10240", status=404)
+    assert 'href="/c/kedai/records/netshop/order/SO-10240"' in elsewhere
+    none = plain(farah.text("/c/kedai/records/netshop/order/XYZ-1", status=404))
+    assert "Its number, its source or its kind may be another." in none
+
+
+def test_the_timeline_is_of_one_who_acted(visit):
+    farah, url = visit("farah"), f"{ONE}?tab=trace"
+    page = farah.text(url)
+    actors = re.findall(r'<option value="([^"]+)">', page[page.index('id="tracewho"') :])
+    assert len(actors) > 1
+
+    def steps(text):
+        trace = text[text.index('<ol class="trace">') :].partition("</ol>")[0]
+        return re.findall(r'<span class="who">\s*(.*?)</span>', trace)
+
+    whole = steps(page)
+    assert set(whole) == set(actors)
+    for one in actors:
+        assert steps(farah.text(f"{url}&who={one}")) == [who for who in whole if who == one]
+    assert f'<option value="{actors[0]}" selected>' in farah.text(f"{url}&who={actors[0]}")
