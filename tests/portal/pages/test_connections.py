@@ -207,3 +207,19 @@ def test_resuming_says_first_what_goes_out(visit, database, clock):
         for posting in session.scalars(select(Posting).where(Posting.state == PostingState.READY)):
             posting.state = PostingState.HELD
     assert "No document is ready to go out." in plain(visit("olga").text(URL))
+
+
+def test_a_pause_has_an_end_in_the_time_of_the_company(visit, database, clock):
+    olga, form = visit("olga"), {"reason": "stock count"}
+    for wrong, told in (("soon", "Enter a day and a time."), ("2026-11-20T11:00", "Enter a later")):
+        answer = olga.post(f"{URL}/pause", {**form, "until": wrong}, status=422)
+        page = answer.get_data(as_text=True)
+        assert told in page[page.index('id="until_err"') :].partition("</p>")[0]
+    olga.post(f"{URL}/pause", {**form, "until": "2026-11-21T08:30"}, status=303)
+    page = plain(olga.text(URL))
+    assert "It is resumed automatically at 2026-11-21 08:30" in page
+    with database.read() as session:
+        rows = session.scalars(
+            select(Connection.pause_until).where(Connection.paused_at.is_not(None))
+        )
+        assert rows.all() == [datetime(2026, 11, 21, 0, 30, tzinfo=UTC)]
