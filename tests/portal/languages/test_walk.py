@@ -94,7 +94,7 @@ NO_PAGES = {
     "desk.step", "escalations.packet",
     "importfiles.show", "join.form", "mappings.list_changes", "mappings.merge",
     "mappings.moved", "mappings.preview", "rulebook.proposed_draft", "setup.first", "signin.form",
-    "signin.home", "trials.differences", "uploads.show", "changes.show",
+    "signin.home", "staying.ask", "trials.differences", "uploads.show", "changes.show",
 }  # fmt: skip
 """Routes that show no page of their own to a person who just opens them."""
 BOOK = '<ul class="book">'
