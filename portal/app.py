@@ -230,6 +230,8 @@ def _templates(app: Flask) -> None:
     app.jinja_env.globals["ui"] = app.jinja_env.get_template("_macros/ui.html").module
     app.context_processor(_context)
     init_shell(app)
+    access.staying.init(app)
+    access.request_pages.init(app)
     help_pages.init(app)
 
 

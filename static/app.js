@@ -28,7 +28,7 @@
 
   /* tick: every 15 s, every 2 s while something is data-busy, never in a hidden tab */
   let timer;
-  const busy = () => document.querySelector("[data-busy]");
+  const busy = () => all("[data-busy]")[0];
   const beat = () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
@@ -78,6 +78,9 @@
     byId("netbar").hidden = true;
     if (failed instanceof HTMLFormElement) failed.requestSubmit(); else if (failed) failed.click();
   };
+  on("htmx:configRequest", ({ detail }) => { /* what renews itself is no use of a session */
+    if (detail.triggeringEvent?.type === "tick") detail.headers["Clearpost-Tick"] = 1;
+  });
   on("htmx:beforeSwap", ({ detail }) => { /* an answer that knows its place is ours */
     if (detail.xhr.getResponseHeader("HX-Retarget")) Object.assign(detail, { shouldSwap: true, isError: false });
   });
@@ -133,10 +136,10 @@
     if (next) (next.matches("a, summary") ? next : next.querySelector("a, summary, button")).focus();
   };
   for (const tab of all(".tabs [aria-current]")) tab.parentElement.scrollLeft = tab.offsetLeft - 99; /* a row may be wider than its page */
-  const press = (event) => { /* what has this key: of the hold that is open, its group, the page */
+  const press = (event, key) => { /* what has this key: of the hold that is open, its group, the page */
     const at = active(), group = at.closest(".group");
     for (const place of [at.closest(".split"), group && group.querySelector(".split"), group, document]) {
-      const one = place && place.querySelector(`[data-key~="${CSS.escape(event.key)}"]`);
+      const one = place && place.querySelector(`[data-key~="${CSS.escape(key)}"]`);
       if (!one) continue;
       stop(event);
       for (let up = one; up = up.parentElement.closest("details"); ) up.open = true;
@@ -145,21 +148,22 @@
     }
   };
   document.addEventListener("keydown", (event) => {
+    const { key, target } = event;
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape") { shut(null); active().blur(); return; }
-    if (event.target.matches("input, textarea, select, [contenteditable]")) return;
-    if (document.documentElement.dataset.keys === "off" || document.querySelector("dialog[open]")) return;
-    const go = leader && places[event.key];
-    leader = event.key === "g";
-    if (go) document.querySelector(`#nav [data-go=${go}]`)?.click();
-    else if (event.key === "/") { stop(event); byId("find").focus(); }
-    else if (event.key === "?") { const help = byId("helpkeys"); if (help) { opener = active(); help.showModal(); } }
-    else if (event.key === "u") byId("undo")?.click();
-    else if (event.key === "y") copy(location.href);
-    else if (event.key === "j") step(1);
-    else if (event.key === "k") step(-1);
-    else if (event.key === "x") active().closest("[data-row]")?.querySelector("input[type=checkbox]")?.click();
-    else if (event.key === "[" || event.key === "]") step(event.key === "[" ? -1 : 1, ".group > summary");
-    else if (event.key.length === 1) press(event);
+    if (key === "Escape") { shut(null); active().blur(); return; }
+    if (target.matches("input, textarea, select, [contenteditable]")) return;
+    if (document.documentElement.dataset.keys === "off" || all("dialog[open]")[0]) return;
+    const go = leader && places[key];
+    leader = key === "g";
+    if (go) all(`#nav [data-go=${go}]`)[0]?.click();
+    else if (key === "/") { stop(event); byId("find").focus(); }
+    else if (key === "?") { const help = byId("helpkeys"); if (help) { opener = active(); help.showModal(); } }
+    else if (key === "u") byId("undo")?.click();
+    else if (key === "y") copy(location.href);
+    else if (key === "j") step(1);
+    else if (key === "k") step(-1);
+    else if (key === "x") active().closest("[data-row]")?.querySelector("input[type=checkbox]")?.click();
+    else if (key === "[" || key === "]") step(key === "[" ? -1 : 1, ".group > summary");
+    else if (key.length === 1) press(event, key);
   });
 })();

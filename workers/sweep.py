@@ -14,6 +14,7 @@ from holding.access.actors import SYSTEM
 from holding.access.sessions import forget_ended
 from holding.audit import anchors, chain
 from holding.code_lists import list_turns
+from holding.configuration.target_ways import resume_due
 from holding.connections.probe import test_connection, to_refresh
 from holding.evaluation.record_claims import due_companies, sweep_expired
 from holding.exceptions.assignments import wake_rested
@@ -87,6 +88,7 @@ class Sweeper:
             steps.callback(self._writing, list_turns.arrange, now)
             steps.callback(self._writing, forget_expired, now)
             steps.callback(self._writing, start_due, now)
+            steps.callback(self._writing, resume_due, now)
             steps.callback(self._start_rules, now)
             steps.callback(self._writing, wake_rested, now)
             steps.callback(self._writing, close_left_open, now)

@@ -15,7 +15,7 @@ from zoneinfo import available_timezones
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.access import tokens
+from holding.access import access_requests, tokens
 from holding.access.actors import ROLES, SYSTEM, UNEASY_PAIRS, Actor, actor_of, roles_of
 from holding.access.person_names import asked_names
 from holding.access.sessions import (
@@ -211,12 +211,8 @@ def add_membership(
             status=422,
         )
     if actor.person_id == person_id:
-        return Refusal(
-            code="role.self",
-            message="You cannot give yourself a role.",
-            hint="Ask a second admin, or use the command line.",
-            status=403,
-        )
+        hint = "Ask a second admin, or use the command line."
+        return Refusal("role.self", "You cannot give yourself a role.", hint, 403)
     held = roles_of(session, company_id, person_id)
     if role in held:
         return None
@@ -234,6 +230,7 @@ def add_membership(
     if gone := session.get(FormerMember, (company_id, person_id)):
         session.delete(gone)
     session.flush()
+    access_requests.settle(session, company_id, person_id, role, actor, now)
     record_event(
         session,
         company_id=company_id,

@@ -1,7 +1,7 @@
 """Secrets at rest: the key file, and text encrypted for one row only.
 
-Here: reading or making the keys, encrypting, decrypting, deriving. Not here: which row holds a
-secret (holding/connections/setup.py).
+Here: reading or making the keys, encrypting, decrypting, deriving; what cannot be a key. Not here:
+which row holds a secret (holding/connections/setup.py).
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from holding.runtime.logs import conceal
 from holding.runtime.settings import Settings, home_of
 
 KEY_NAME = "secret.key"
+SHORTEST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +118,14 @@ def _good(line: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def key_fault(secret: str) -> Refusal | None:
+    """Why this text cannot be a key, whatever it is for."""
+    text = secret.strip()
+    if len(text.split()) > 1:
+        words = "The key has white space inside."
+        return Refusal("key.white_space", words, "Copy it again, in one piece.", 422)
+    if len(text) < SHORTEST or not text.isprintable():
+        return Refusal("key.unusable", "This cannot be a key.", "Copy it again, whole.", 422)
+    return None

@@ -53,12 +53,16 @@ NO_DEVICE: Final = Device("", "")
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The person behind a session. `stale` = its last use is old enough to be noted again."""
+    """The person behind a session, which ends at `ends_at` when it is not used before, and at
+    `expires_at` anyhow. `stale` = its last use is old enough to be noted again.
+    """
 
     person_id: int
     name: str
     email: str
     stale: bool
+    ends_at: datetime
+    expires_at: datetime
     settings: Mapping[str, Any]
 
 
@@ -160,6 +164,8 @@ def person_of(session: Session, token: str, now: datetime) -> SignedIn | None:
         name=person.name,
         email=person.email,
         stale=now - row.seen_at >= TOUCH_AFTER,
+        ends_at=min(row.seen_at + IDLE, row.expires_at),
+        expires_at=row.expires_at,
         settings=person.settings,
     )
 

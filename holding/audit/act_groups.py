@@ -54,7 +54,7 @@ _GROUPS: Final[dict[ActGroup, _Meant]] = {
         ("connection", "pull", "webhook", "key", "lists"),
     ),
     ActGroup.PEOPLE: _Meant(
-        "People", (), ("person", "team", "deputy", "token", "link", "setup", "signin")
+        "People", (), ("person", "team", "deputy", "token", "link", "setup", "signin", "access")
     ),
     ActGroup.COMPANY: _Meant("Company", (), ("company", "clock", "program", "notice", "history")),
     ActGroup.EVIDENCE: _Meant(

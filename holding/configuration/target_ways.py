@@ -2,7 +2,8 @@
 import, never by both.
 
 Here: which targets of a company are two ways into one system, the refusal of the second, and
-resuming one that was paused for that. Not here: ways in for records (ways_in.py).
+resuming one that was paused, when a person says so or its pause is over. Not here: ways in for
+records (ways_in.py).
 
 By two ways the same document gets there twice, or the later one overwrites the first. A paused
 connection sends nothing, so a company changes its way by pausing the old one first; and what the
@@ -19,13 +20,20 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from connectors.contract import declared_settings as declared
 from connectors.contract.hand_imports import DOCUMENT_TYPES, types_taken
-from holding.access.actors import Actor
+from holding.access.actors import SYSTEM, Actor
 from holding.configuration.ways_in import CODE
 from holding.connections import setup
 from holding.lifecycle.changes import locked_company
 from holding.refusal import Refusal
 from holding.tables import Connection
+from holding.tables.columns import NOW
 
+_OVER: Final = (
+    select(Connection)
+    .where(Connection.paused_at.is_not(None), Connection.pause_until <= NOW)
+    .order_by(Connection.id)
+    .with_for_update(skip_locked=True)
+)
 SETTINGS: Final = frozenset({DOCUMENT_TYPES})
 """Those of a target that say what it takes."""
 
@@ -85,6 +93,16 @@ def _hint(connection: Connection, other: Connection) -> str:
 def _chooses(connection: Connection) -> bool:
     form = registry.form_of("target", connection.connector)
     return form is not None and any(one.name in SETTINGS for one in form.settings)
+
+
+def resume_due(session: Session, now: datetime) -> None:
+    """Resume each target whose pause is over; one that cannot be stays paused, and says why."""
+    for connection in session.scalars(_OVER, {"now": now}).all():
+        found = resume(session, SYSTEM, connection.id, now=now)
+        if found is not None:
+            connection.pause_until = None
+            words = f"{connection.name} stays paused: {found.message}"
+            setup.tell(session, connection, SYSTEM, now, "connection.stays_paused", words)
 
 
 def resume(session: Session, actor: Actor, connection_id: int, *, now: datetime) -> Refusal | None:

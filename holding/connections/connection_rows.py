@@ -41,6 +41,7 @@ class ConnectionRow:
     paused_at: datetime | None
     paused_by: str | None
     pause_reason: str | None
+    pause_until: datetime | None
     key_tail: str | None
     key_made_at: datetime | None
     untested_since: datetime | None
@@ -63,6 +64,7 @@ CONNECTION = Columns(
         paused_at=of(Connection.paused_at),
         paused_by=of(Person.name),
         pause_reason=of(Connection.pause_reason),
+        pause_until=of(Connection.pause_until),
         key_tail=of(ConnectionKey.tail),
         key_made_at=of(ConnectionKey.made_at),
         untested_since=of(Connection.untested_since),

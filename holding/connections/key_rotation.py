@@ -20,7 +20,7 @@ from connectors.contract.targets import Renewing
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
 from holding.access.actors import Actor
-from holding.access.secrets import Keys, load_keys
+from holding.access.secrets import Keys, key_fault, load_keys
 from holding.connections import setup
 from holding.connections.master_data import keep_snapshot
 from holding.connections.own_settings import own_settings
@@ -169,7 +169,7 @@ def add_key(
     One that waits for its test already is replaced: it was never used.
     """
     connection = session.get_one(Connection, connection_id)
-    refusal = permitted(actor, "connection.admin", connection.company_id) or setup.key_fault(secret)
+    refusal = permitted(actor, "connection.admin", connection.company_id) or key_fault(secret)
     if refusal:
         return refusal
     box = keys or load_keys(Settings.from_env())

@@ -7,14 +7,14 @@ Here: giving one a secret, pausing it, trusting it again. Not here: adding one
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
 from holding.access.actors import SYSTEM, Actor, may
-from holding.access.secrets import Keys, load_keys
+from holding.access.secrets import Keys, key_fault, load_keys
 from holding.audit.events import record_event
 from holding.connections import breaker
 from holding.lifecycle.changes import next_revision, wake_cause
@@ -29,7 +29,6 @@ from rules.values.posting_states import PostingState
 KEEP_OLD = timedelta(days=7)
 CALLS_PER_MINUTE = "calls_per_minute"  # a setting: how often a target may be called
 TAIL = 4
-SHORTEST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,19 +188,30 @@ def _texts(
 
 
 def pause(
-    session: Session, actor: Actor, connection_id: int, reason: str, *, now: datetime
+    session: Session,
+    actor: Actor,
+    connection_id: int,
+    reason: str,
+    *,
+    now: datetime,
+    until: datetime | None = None,
 ) -> Refusal | None:
-    """Send nothing to this target until somebody resumes; a call in flight ends as usual."""
+    """Send nothing to this target until then, or somebody resumes; what is in flight ends."""
     connection = session.get_one(Connection, connection_id)
     if refusal := permitted(actor, "run.operate", connection.company_id):
         return refusal
     if not reason.strip():
         return Refusal("reason.missing", "Pausing needs a reason.", "Say why, for the others.", 422)
+    if until is not None and until <= now:
+        return Refusal("pause.until", "The pause ends before it begins.", "Name a later time.", 422)
     if connection.paused_at is None:
         connection.paused_at, connection.paused_by_id = now, actor.person_id
-        connection.pause_reason = reason.strip()
+        connection.pause_reason, connection.pause_until = reason.strip(), until
         connection.lock += 1
         words = f"{connection.name} was paused: {reason.strip()}"
+        if until is not None:
+            end = f"{until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+            words = f"{connection.name} was paused until {end}: {reason.strip()}"
         tell(session, connection, actor, now, "connection.paused", words)
     return None
 
@@ -213,6 +223,7 @@ def resume(session: Session, actor: Actor, connection_id: int, *, now: datetime)
         return refusal
     if connection.paused_at is not None:
         connection.paused_at = connection.paused_by_id = connection.pause_reason = None
+        connection.pause_until = None
         connection.lock += 1
         words = f"{connection.name} was resumed."
         tell(session, connection, actor, now, "connection.resumed", words)
@@ -293,17 +304,6 @@ def _free(session: Session, connection: Connection, key: CauseKey, now: datetime
         now=now,
     )
     wake_cause(session, key, now, company_id=connection.company_id, revision=revision)
-
-
-def key_fault(secret: str) -> Refusal | None:
-    """Why this text cannot be a key, whatever it is for."""
-    text = secret.strip()
-    if len(text.split()) > 1:
-        words = "The key has white space inside."
-        return Refusal("key.white_space", words, "Copy it again, in one piece.", 422)
-    if len(text) < SHORTEST or not text.isprintable():
-        return Refusal("key.unusable", "This cannot be a key.", "Copy it again, whole.", 422)
-    return None
 
 
 def _kept(row: ConnectionKey, now: datetime | None) -> bool:

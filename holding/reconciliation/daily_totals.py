@@ -77,6 +77,11 @@ class Day:
     day: date
     totals: tuple[Totals, ...]
 
+    @property
+    def differs(self) -> bool:
+        """Whether any document of it does."""
+        return any(one.differs for one in self.totals)
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -88,6 +93,10 @@ class Kind:
     days: tuple[Day, ...]
     totals: tuple[Totals, ...]
     lines: tuple[Line, ...]
+
+    def shown(self, *, only: bool) -> tuple[Day, ...]:
+        """Its days, or only those on which something differs."""
+        return tuple(one for one in self.days if one.differs) if only else self.days
 
     @property
     def unexplained(self) -> tuple[Line, ...]:

@@ -59,6 +59,12 @@ class Totals:
         return self.source.minor - self.target.minor
 
     @property
+    def differs(self) -> bool:
+        """Whether a document is not, or not so, in the target; amounts may cancel each other."""
+        found = (one.count for standing, one in self.by.items() if standing is not Standing.AGREES)
+        return any(found)
+
+    @property
     def explained(self) -> Sum:
         """What is not, or not so, in the target for a reason that is known."""
         found = Sum()

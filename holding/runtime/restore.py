@@ -35,7 +35,8 @@ _PAUSE: Final = text(
     "UPDATE connection SET paused_at = :now, paused_by_id = NULL, pause_reason = :reason,"
     " lock = lock + 1 WHERE side = 'target' AND paused_at IS NULL"
 ).bindparams(bindparam("now", type_=Moment()))
-"""By columns that every version of the schema has, for it runs before the schema is brought up."""
+_UNTIL: Final = text("UPDATE connection SET pause_until = NULL")  # no pause ends automatically
+"""Both by columns that every version of the schema has: the schema is brought up after them."""
 _AT: Final = "INSERT INTO alembic_version (version_num) VALUES (:version)"
 _VERSION_ROW: Final = re.compile(r"^(\d{4})$", re.MULTILINE)
 _LOGS: Final = ("-wal", "-journal")
@@ -148,6 +149,7 @@ def _pause(url: str, now: datetime, version: str = "") -> None:
     try:
         with database.write() as session:
             session.execute(_PAUSE, {"now": now, "reason": REASON})
+            session.execute(_UNTIL)
             if version:
                 session.execute(text(_AT), {"version": version})
     finally:

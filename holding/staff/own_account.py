@@ -30,7 +30,8 @@ KEY: Final = 20  # so many signs of its hash name a session on its owner's page
 @dataclass(frozen=True, slots=True)
 class Taste:
     """How pages look and listen to a person, what they speak, whether mail tells of what comes
-    back to them, and whether they have longer to take back what they did.
+    back to them, whether they have longer to take back what they did, whether rows are low, and
+    whether each moment says its UTC, too.
     """
 
     theme: str = THEMES[0]
@@ -38,6 +39,8 @@ class Taste:
     language: str = ""  # "" = as the browser says
     mails: bool = True
     long_undo: bool = False
+    compact: bool = False
+    utc: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ def taste(settings: Mapping[str, Any]) -> Taste:
         language=language if language in LANGUAGES else "",
         mails=settings.get("mails") is not False,
         long_undo=settings.get("long_undo") is True,
+        compact=settings.get("compact") is True,
+        utc=settings.get("utc") is True,
     )
 
 
@@ -120,6 +125,12 @@ def save(
     if wanted != old:
         _tell(session, person_id, "person.renamed", f"{old} is called {wanted} now.", now)
     return None
+
+
+def show_utc(session: Session, person_id: int, *, on: bool) -> None:
+    """Whether each moment of the person's pages says its UTC, too."""
+    person = session.get_one(Person, person_id, with_for_update=True, populate_existing=True)
+    person.settings = {**person.settings, "utc": on}
 
 
 def change_password(

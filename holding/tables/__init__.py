@@ -63,7 +63,7 @@ from holding.tables.rules import (
     RulesetVersion,
     StoryForm,
 )
-from holding.tables.signals import Escalation, Notice, Recipient, Signal
+from holding.tables.signals import AccessRequest, Escalation, Notice, Recipient, Signal
 from holding.tables.tallies import (
     HoldTally,
     SavedView,
@@ -89,6 +89,7 @@ from holding.tables.trials import BacktestResult, BacktestRun, Shadow, ShadowVer
 __all__ = [
     "AcceptedDifference",
     "AccessLink",
+    "AccessRequest",
     "ApiToken",
     "Approval",
     "Attempt",

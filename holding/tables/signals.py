@@ -1,7 +1,9 @@
-"""What people are told beyond the pages of records: signals, packets for a support desk, notices.
+"""What people are told and asked beyond the pages of records: signals, packets for a support desk,
+notices, requests for access.
 
-Here: signal, escalation, recipient, notice. Not here: when a signal is raised (holding/signals),
-what is in a packet (holding/escalation/packets.py), when a notice is sent (holding/notices).
+Here: signal, escalation, recipient, notice, access_request. Not here: when a signal is raised
+(holding/signals), what is in a packet (holding/escalation/packets.py), when a notice is sent
+(holding/notices).
 """
 
 from datetime import date, datetime
@@ -132,3 +134,29 @@ class Notice(Base):
     tries: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
     ended_at: Mapped[datetime | None]
     answer: Mapped[str] = mapped_column(default="", server_default="")
+
+
+class AccessRequest(Base):
+    """An act that a person of a company asks to be allowed. `granted`: how it ended; None while it
+    waits. `answer`: why it was declined.
+    """
+
+    __tablename__ = "access_request"
+    OPEN = "ended_at IS NULL"
+    __table_args__ = (
+        partial(
+            "uq_access_request_open", "company_id", "person_id", "act", where=OPEN, unique=True
+        ),
+        Index("ix_access_request_person", "company_id", "person_id", "id"),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    person_id: Mapped[int] = ref("person")
+    act: Mapped[str]
+    reason: Mapped[str]
+    asked_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_by_id: Mapped[int | None] = ref("person")
+    granted: Mapped[bool | None]
+    answer: Mapped[str] = mapped_column(default="")

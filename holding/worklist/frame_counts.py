@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Label, func, literal, select
 from sqlalchemy.orm import Session
 
+from holding.access import access_requests
 from holding.mappings.key_reach import unmapped
 from holding.rule_changes import change_list
 from holding.runtime import heartbeats
@@ -25,29 +26,40 @@ from holding.tallies import tally_figures
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Records with an open hold, mapping values that are missing, changes of the rules that a
-    publisher can put into force, the workers of the installation, and the routes that stopped and
-    ask.
+    publisher can put into force, requests for access that an administrator can answer, the workers
+    of the installation, and the routes that stopped and ask.
     """
 
     held: int
     missing: int
     changes: int
+    requests: int
     workers: Workers
     stopped: tuple[str, ...] = ()
 
 
 def counts(
-    session: Session, company_id: int, now: datetime, *, publisher: int | None = None
+    session: Session,
+    company_id: int,
+    now: datetime,
+    *,
+    publisher: int | None = None,
+    admin: bool = False,
 ) -> Question[Counts]:
-    """What every page of a company says; `publisher`: who reads it, if they publish rules."""
+    """What every page of a company says; `publisher`: who reads it, if they publish rules; `admin`:
+    whether they manage people.
+    """
     held = tally_figures.held(session, company_id).scalar_subquery()
     changes = change_list.waiting_for(company_id, publisher) if publisher else literal(0)
+    asked = access_requests.count(company_id).scalar_subquery() if admin else literal(0)
     query = select(held.label("held"), changes.label("changes"), *_of(company_id))
+    query = query.add_columns(asked.label("requests"))
     row = (yield query.add_columns(*heartbeats.signs(now))).one()
     return Counts(
         held=row.held,
         missing=row.missing,
         changes=row.changes,
+        requests=row.requests,
         workers=heartbeats.read(row, now),
         stopped=tuple(sorted(set((row.stopped or "").split()))),
     )

@@ -3,12 +3,14 @@
 Here: the list of the blueprints. Not here: the pages about records (portal/pages).
 """
 
-from portal.access import deputies, joining, own_page, people, signin
+from portal.access import deputies, joining, own_page, people, request_pages, signin, staying
 
 BLUEPRINTS = (
+    request_pages.pages,
     signin.signin_pages,
     joining.join_pages,
     own_page.own_pages,
     deputies.deputy_pages,
     people.people_pages,
+    staying.pages,
 )

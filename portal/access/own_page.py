@@ -28,7 +28,7 @@ def show() -> Response:
 
 @own_pages.post("")
 def save() -> Response:
-    """Name, language, theme, keys, mails, time to undo."""
+    """Name, language, theme, rows, moments, keys, mails, time to undo."""
     taste = own_account.taste(
         {
             "theme": request.form.get("theme"),
@@ -36,6 +36,8 @@ def save() -> Response:
             "language": request.form.get("language"),
             "mails": request.form.get("mails") == "1",
             "long_undo": request.form.get("long_undo") == "1",
+            "compact": request.form.get("compact") == "1",
+            "utc": request.form.get("utc") == "1",
         }
     )
     with store.writing() as session:
@@ -49,6 +51,14 @@ def save() -> Response:
     if refused:
         return _page({"name": refused.message}, status=refused.status)
     return fragments.moved(_url(), "Your settings are saved.")
+
+
+@own_pages.post("/utc")
+def utc() -> Response:
+    """Have each moment say its UTC, too, or no more; from the foot of any page."""
+    with store.writing() as session:
+        own_account.show_utc(session, g.person.person_id, on=request.form.get("on") == "1")
+    return redirect(security.safe_next(request.form.get("next")), 303)
 
 
 @own_pages.post("/password")

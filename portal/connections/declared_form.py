@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from connectors.contract import ConnectionForm
 from connectors.contract.declared_settings import faults, lowered
-from holding.connections import setup
+from holding.access.secrets import key_fault
 from portal.web.forms import Form
 
 KEY = "key"
@@ -33,5 +33,5 @@ def key_problem(form: ConnectionForm, secret: str) -> dict[str, str]:
         return {}
     if not secret.strip():
         return {KEY: f"Paste the {lowered(form.key.label)}."}
-    refusal = setup.key_fault(secret)
+    refusal = key_fault(secret)
     return {KEY: f"{refusal.message} {refusal.hint}"} if refusal else {}

@@ -275,10 +275,13 @@ def _kept(escalation_id: int) -> Kept:
 
 
 def _packet(kept: Kept, problems: Mapping[str, str], *, status: int = 200) -> Response:
+    with in_english():  # a support desk reads it
+        text = packets.as_text(kept.packet)
     return fragments.respond(
         "escalation/packet.html",
         status=status,
         kept=kept,
+        text=text,
         rows=_rows(kept),
         problems=problems,
         recipients=[

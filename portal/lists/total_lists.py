@@ -44,26 +44,28 @@ def reconciliation() -> ListFile | Refusal:
         "accounting side": filter_words.said(asked.sides.target),
         "difference": "source less accounting system" if same else NOT_COMPARED,
     }
+    if asked.only:
+        kept["days"] = "those that differ"
     first, last = asked.sides.source.first, asked.sides.source.last
     tables = [
-        Table("Days", DAYS, _days(kind, same=same)),
+        Table("Days", DAYS, _days(kind, same=same, only=asked.only)),
         Table("Differences", DIFFERENCES, _documents(kind) if same else ()),
     ]
     return ListFile("the reconciliation", f"reconciliation-{first}-{last}", tables, kept)
 
 
-def _days(kind: Kind | None, *, same: bool) -> Iterator[list[Written]]:
-    for day, one in _lines(kind):
+def _days(kind: Kind | None, *, same: bool, only: bool) -> Iterator[list[Written]]:
+    for day, one in _lines(kind, only=only):
         row: list[Written] = [day, one.currency]
         for side in (one.source, one.ours, one.target):
             row += [from_minor(side.minor, one.currency), side.count]
         yield [*row, *(_differences(one) if same else [None] * (1 + len(PARTS)))]
 
 
-def _lines(kind: Kind | None) -> Iterator[tuple[str, Totals]]:
+def _lines(kind: Kind | None, *, only: bool) -> Iterator[tuple[str, Totals]]:
     if kind is None:
         return
-    for day in kind.days:
+    for day in kind.shown(only=only):
         yield from ((day.day.isoformat(), one) for one in day.totals)
     yield from (("all days", one) for one in kind.totals)
 

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, current_app, g, request
 
 from holding.refusal import Refusal
-from holding.runtime import heartbeats
+from holding.runtime import backup, heartbeats
+from holding.store.together import answer
 from holding.tables.columns import from_minor
 from holding.workload import figures
 from holding.workload.figures import Figures
@@ -29,6 +30,7 @@ HELP: Final = {
     "clearpost_workers_running": "Workers that give a sign of life.",
     "clearpost_workers_silent": "Workers of the last day that died or hang.",
     "clearpost_worker_seen_seconds": "Since any worker gave a sign of life.",
+    "clearpost_backup_age_seconds": "Since the last `clearpost backup`; missing without any.",
     "clearpost_queue_due": "Items that are due and that no worker has taken.",
     "clearpost_queue_in_hand": "Items that a worker has in hand.",
     "clearpost_queue_oldest_seconds": "How long the oldest due item has been due.",
@@ -66,12 +68,14 @@ def show() -> Response:
     if workers.seen_at is not None:
         seen = (g.now - workers.seen_at).total_seconds()
         values.append(("clearpost_worker_seen_seconds", {}, seen))
+    if copy := answer(session, backup.newest()):
+        values.append(("clearpost_backup_age_seconds", {}, (g.now - copy.at).total_seconds()))
     for one in figures.of_all(session, g.now):
         values += _of_company(one)
-    answer = Response(_written(values))
-    answer.content_type = TEXT
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    page = Response(_written(values))
+    page.content_type = TEXT
+    page.headers["Cache-Control"] = "no-store"
+    return page
 
 
 def _refused() -> Refusal | None:

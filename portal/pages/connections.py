@@ -31,7 +31,7 @@ from holding.words import plural
 from holding.workload.endpoint_figures import Endpoint, endpoints
 from portal.pages import intake
 from portal.web import forms, fragments, rule_checks, security, store, target_status
-from portal.web.filters import kind_of, today
+from portal.web.filters import kind_of, moment, today, zone
 
 pages = Blueprint("connections", __name__, url_prefix="/c/<co>/connections")
 TEST_SECONDS = 5.0
@@ -75,18 +75,19 @@ def test(name: str) -> Response:
 
 @pages.post("/<name>/pause")
 def pause(name: str) -> Response:
-    """Send nothing there until somebody resumes."""
+    """Send nothing there until somebody resumes, or until a time."""
     row = row_of(name)
-    wish = forms.reasoned(request.form)
+    wish = forms.pause(request.form, zone(), g.now)
     if isinstance(wish, forms.Problems):
         return _again(row, wish)
     with store.writing() as session:
-        answer = setup.pause(session, g.actor, row.id, wish.reason, now=g.now)
+        answer = setup.pause(session, g.actor, row.id, wish.reason, now=g.now, until=wish.until)
     if isinstance(answer, Refusal):
         return fragments.refuse(answer, back=url_of(name))
-    return fragments.moved(
-        url_of(name), f"{name} paused. Ready documents wait here until you resume."
-    )
+    said = f"{name} paused. Ready documents wait here until you resume."
+    if wish.until:
+        said = f"{name} paused. Ready documents wait here until {moment(wish.until)}."
+    return fragments.moved(url_of(name), said)
 
 
 @pages.post("/<name>/rates")
@@ -152,11 +153,8 @@ def resume(name: str) -> Response:
 @pages.post("/<name>/daily")
 def daily(name: str) -> Response:
     """Run a document type automatically every day, or manually only."""
-    row, doc_type, on = (
-        row_of(name),
-        request.form.get("doc_type", ""),
-        request.form.get("on") == "1",
-    )
+    row, doc_type = row_of(name), request.form.get("doc_type", "")
+    on = request.form.get("on") == "1"
     with store.writing() as session:
         answer = schedules.switch(session, g.actor, row.id, doc_type, on=on, now=g.now)
     if isinstance(answer, Refusal):
@@ -260,6 +258,7 @@ def shown(row: queries.ConnectionRow) -> dict[str, object]:
         "nights": {},
         **each,
         "row": row,
+        "coming": target_status.coming,
         "cards": [(pill, found.get(pill.doc_type)) for pill in pills.value],
         "new_hours": run_hours.waiting(session, company, row.name) if target else (),
         "rates": confirmed_rates.of_connection(session, row.id) if target else None,

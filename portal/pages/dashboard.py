@@ -92,6 +92,9 @@ FOR: Final = {"escalate": "escalations.show", "evidence": "evidence.show"}
 """What a record is looked for, other than to see it -> the page where that is done."""
 RUN: Final = re.compile(r"(run\s*)?#?(\d{1,9})", re.IGNORECASE)
 """How the number of a run is typed; `run` before it says that nothing else is meant."""
+BESIDE_DIGITS: Final = re.compile(r"(?<=\d)[OoIl]+|[OoIl]+(?=\d)")
+DIGITS: Final = str.maketrans("OoIl", "0011")
+"""Letters that are taken for digits, where they stand beside one."""
 
 
 @find_pages.get("")
@@ -123,12 +126,26 @@ def _run(text: str) -> tuple[int | None, bool]:
     return found.id if found else None, bool(typed[1])
 
 
-def _found_page(text: str, rows: tuple[search.Found, ...], run: int | None) -> Response:
-    digits = text.translate(str.maketrans("OoIl", "0011"))
+def no_record(number: str) -> Response:
+    """There is no such record; those whose number begins so, or that have it elsewhere."""
+    session, company = store.reading(), g.company.id
+    rows = search.exact(session, company, number) or search.alike(session, company, number)
+    return _found_page(number, rows, None, status=404)
+
+
+def _found_page(
+    text: str, rows: tuple[search.Found, ...], run: int | None, status: int = 200
+) -> Response:
+    digits = BESIDE_DIGITS.sub(lambda found: found[0].translate(DIGITS), text)
     marks = accepted_differences.marks(store.reading(), g.company.id, [row.id for row in rows])
-    other = digits if digits != text else ""
+    other = digits if digits != text and not rows and _known(digits) else ""
     shown = {"text": text, "rows": rows, "marks": marks, "other": other, "run": run}
-    return fragments.respond("dashboard/find.html", shown)
+    return fragments.respond("dashboard/find.html", shown, status=status, missing=status != 200)
+
+
+def _known(number: str) -> bool:
+    """Whether a record begins so."""
+    return bool(search.alike(store.reading(), g.company.id, number))
 
 
 def _url(row: search.Found, endpoint: str) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 from flask import Flask, g, request
 
-from holding.access import actors, people
+from holding.access import actors, people, sessions
 from holding.runtime.logs import logger
 from holding.staff import own_account
 from portal.languages.choice import ENGLISH
@@ -48,7 +48,8 @@ def _read(app: Flask, code: str, person_id: int, page: str, language: str) -> No
     """Make the page as for this person, and forget it."""
     with app.test_request_context(f"/c/{code}/{page}"):
         g.now, g.request_id = store.clock().now(), ""
-        g.person = SimpleNamespace(settings={"language": language})
+        lasts = g.now + sessions.IDLE
+        g.person = SimpleNamespace(settings={"language": language}, ends_at=lasts, expires_at=lasts)
         (request.view_args or {}).pop("co")
         company = store.company_of(code)
         who = company and actors.actor_of(store.reading(), person_id, company.id, now=g.now)

@@ -31,6 +31,7 @@ from holding.runs.status import Pill, standing
 from holding.runtime import doorbell
 from holding.store.together import Together
 from holding.words import plural
+from portal.pages.dashboard import no_record
 from portal.web import filters, forms, fragments, labels, store, target_status
 from rules.values.posting_states import PostingState
 
@@ -43,7 +44,7 @@ def show(source: str, kind: str, external_id: str) -> Response:
     """The record with one of its tabs."""
     record = queries.record(store.reading(), g.company.id, source, kind, external_id)
     if record is None:
-        abort(404)
+        return no_record(external_id)
     tab = request.args.get("tab", "seven")
     if tab not in TABS:
         abort(404)
@@ -82,13 +83,9 @@ def request_body(request_id: int) -> Response:
     if carries_others(store.reading(), request_id):
         return fragments.refuse(_OF_OTHERS)
     workbook = found.body[:2] == b"PK"
+    kind, ending = (fragments.XLSX, "xlsx") if workbook else ("application/json", "json")
     answer = make_response(found.body)
-    answer.headers["Content-Type"] = (
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-        if workbook
-        else "application/json"
-    )
-    ending = "xlsx" if workbook else "json"
+    answer.headers["Content-Type"] = kind
     answer.headers["Content-Disposition"] = f'attachment; filename="request-{request_id}.{ending}"'
     answer.headers["X-Content-SHA256"] = found.sha256
     return answer
@@ -206,9 +203,12 @@ def _place_of(record: queries.RecordRow, one: checklist_and_finding.Ticked) -> s
 
 
 def _trace(shown: _Shown) -> dict[str, object]:
-    session, record_id = store.reading(), shown.record.id
-    part = forms.part(trace.timeline(session, record_id), A_PAGE, fragments.asked("row"))
-    return {"part": part, "finding": checklist_and_finding.finding(session, record_id)}
+    session, record_id, who = store.reading(), shown.record.id, request.args.get("who", "")
+    steps = trace.timeline(session, record_id)
+    mine = [step for step in steps if who in ("", step.actor)]
+    told = {"who": who, "actors": sorted({step.actor for step in steps})}
+    found = checklist_and_finding.finding(session, record_id)
+    return {**told, "part": forms.part(mine, A_PAGE, fragments.asked("row")), "finding": found}
 
 
 def _lineage(shown: _Shown) -> dict[str, object]:
@@ -217,10 +217,12 @@ def _lineage(shown: _Shown) -> dict[str, object]:
     hidden = () if filters.sees_personal() else personal_data.PERSONAL_FIELDS
     if line is None:
         line = tracing_verdicts.line_with((one for one in rows if one.field not in hidden), asked)
+    only = request.args.get("only") == "differences" and line is None
+    shown_rows = tuple(one for one in rows if one.differs) if only else rows
     place = tracing_verdicts.row_of_line(rows, line)
     start = place if place is not None else fragments.asked("row")
     told = {"rows": rows, "hidden": hidden, "asked_line": asked, "lost": asked and place is None}
-    return {**told, "part": forms.part(rows, A_PAGE, start)}
+    return {**told, "only": only, "part": forms.part(shown_rows, A_PAGE, start)}
 
 
 def _way(shown: _Shown) -> dict[str, object]:

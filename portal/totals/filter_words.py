@@ -80,6 +80,8 @@ STANDINGS: Final = {
     ),
     Standing.AGREES: Shown("Agrees", "ok", "pass", "All sides show the same."),
 }
+DIFFERENCES: Final = "differences"
+"""How an address leaves out the days on which both sides are equal."""
 _BEFORE: Final = {"source": "", "target": "target_"}
 """How the names of a side's own words begin in an address."""
 
@@ -87,7 +89,7 @@ _BEFORE: Final = {"source": "", "target": "target_"}
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What an address asks for: both filters, what is wrong with them by field, which target and
-    kind, the day that is open and which of its documents are shown.
+    kind, whether only days that differ, the day that is open and which of its documents are shown.
     """
 
     sides: Sides
@@ -97,13 +99,14 @@ class Asked:
     day: date | None
     standing: Standing | None
     after: int
+    only: bool = False
 
     def query(self) -> dict[str, str | None]:
         """Both filters as the words of an address; None leaves one out."""
         words = _words(_BEFORE["source"], self.sides.source)
         if not self.sides.same:
             words |= _words(_BEFORE["target"], self.sides.target, blank=ANY)
-        return words
+        return words | {"only": DIFFERENCES if self.only else None}
 
 
 def asked(args: MultiDict[str, str], today: date) -> Asked:
@@ -112,15 +115,16 @@ def asked(args: MultiDict[str, str], today: date) -> Asked:
     week = Span(today - A_WEEK, today)
     source = _span(args, _BEFORE["source"], week, problems)
     target = _span(args, _BEFORE["target"], source, problems)
-    shown = args.get("show", "")
+    shown, sides = args.get("show", ""), Sides(source, target)
     return Asked(
-        sides=Sides(source, target),
+        sides=sides,
         problems=problems,
         target=args.get("target", "")[:100],
         doc_type=args.get("kind", "")[:100],
         day=forms.day(args.get("day")),
         standing=next((one for one in Standing if one == shown), None),
         after=forms.whole(args.get("after")) or 0,
+        only=sides.same and args.get("only") == DIFFERENCES,
     )
 
 

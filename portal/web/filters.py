@@ -20,7 +20,7 @@ from holding.access.role_words import role_list
 from holding.lifecycle.state_labels import state_label
 from holding.records.trace import Step
 from holding.tables.columns import from_minor, moment_text
-from holding.words import currencies, digits, duration, money, plural, sums
+from holding.words import added, currencies, digits, duration, money, plural, sums
 from rules.values.clauses import clause
 from rules.values.names import plain, term
 
@@ -76,6 +76,7 @@ def init(app: Flask) -> None:
         digits,
         money,
         sums,
+        added,
         currencies,
         whole,
         day,

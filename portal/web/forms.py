@@ -6,9 +6,10 @@ Here: reading and trimming what a browser sent. Not here: whether the wish is gr
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Generic, TypeVar
+from zoneinfo import ZoneInfo
 
 from werkzeug.datastructures import MultiDict
 
@@ -63,6 +64,14 @@ class ApproveSet:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Send nothing to a target until then; None = until somebody resumes."""
+
+    reason: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class MapValue:
     """Give a source value its target value for records of a day and later; None = of any day."""
 
@@ -100,6 +109,20 @@ def reasoned(form: Form) -> Reasoned | Problems:
     reason = form.get("reason", "").strip()
     found = _reason_problem(reason)
     return Problems(found) if found else Reasoned(reason, form.get("op", ""))
+
+
+def pause(form: Form, zone: ZoneInfo, now: datetime) -> Pause | Problems:
+    """Why a target is paused, and perhaps until when, in the company's zone."""
+    reason, typed = form.get("reason", "").strip(), form.get("until", "").strip()
+    found, until = dict(_reason_problem(reason)), None
+    if typed:
+        try:
+            until = datetime.fromisoformat(typed).replace(tzinfo=zone).astimezone(UTC)
+        except ValueError:
+            found["until"] = "Enter a day and a time."
+    if until is not None and until <= now:
+        found["until"] = "Enter a later time than now, or none."
+    return Problems(found) if found else Pause(reason, until)
 
 
 def approve_set(form: Form) -> ApproveSet | Problems:

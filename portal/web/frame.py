@@ -109,7 +109,10 @@ def _counts() -> frame_counts.Counts:
         page = Together(store.reading())
         undoable = page.ask(undo.latest(g.actor, g.now))
         publisher = None if may(g.actor, "rules.publish") else g.actor.person_id
-        counts = frame_counts.counts(store.reading(), g.company.id, g.now, publisher=publisher)
+        admin = may(g.actor, "people.admin") is None
+        counts = frame_counts.counts(
+            store.reading(), g.company.id, g.now, publisher=publisher, admin=admin
+        )
         g.counts = page.ask(counts).value
         g.undoable = undoable.value
     found: frame_counts.Counts = g.counts
@@ -119,6 +122,7 @@ def _counts() -> frame_counts.Counts:
 def _items() -> list[NavItem]:
     counts = _counts()
     waiting = {"holding": counts.held, "mappings": counts.missing, "rulebook": counts.changes}
+    waiting["people"] = counts.requests
     blueprint = (request.endpoint or "").partition(".")[0]
     here = WITHIN.get(blueprint, blueprint)
     pushes = request.endpoint == "runs.pushes"

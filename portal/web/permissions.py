@@ -23,6 +23,8 @@ PERMISSIONS: Final[dict[str, str]] = {
     "signin.form": PUBLIC,
     "signin.enter": PUBLIC,
     "signin.leave": SIGNED_IN,
+    "staying.ask": PUBLIC,  # says only when one's own session ends
+    "staying.stay": SIGNED_IN,
     "signin.home": SIGNED_IN,
     "signin.companies": SIGNED_IN,
     "setup.first": PUBLIC,  # the address itself is the proof, and works once
@@ -54,6 +56,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "join.enter": PUBLIC,
     "me.show": SIGNED_IN,  # one's own account
     "me.save": SIGNED_IN,
+    "me.utc": SIGNED_IN,
     "me.password": SIGNED_IN,
     "me.end_session": SIGNED_IN,
     "me.everywhere": SIGNED_IN,
@@ -66,6 +69,9 @@ PERMISSIONS: Final[dict[str, str]] = {
     "people.sources": "people.admin",
     "people.reset": "people.admin",
     "people.leave": "people.admin",
+    "asking.form": "record.read",
+    "asking.ask": "record.read",
+    "asking.decline": "people.admin",
     "dashboard.show": "record.read",
     "holding.listing": "record.read",
     "holding.inbox": "record.read",
@@ -254,7 +260,7 @@ PERMISSIONS: Final[dict[str, str]] = {
 
 OF_SOME_SOURCES: Final = frozenset(
     {
-        "dashboard.show",
+        *("dashboard.show", "asking.form", "asking.ask"),
         *("holding.listing", "holding.inbox", "holding.show", "holding.release", "holding.reject"),
         *("holding.link", "holding.look", "holding.consider", "holding.approve"),
         *("approvals.listing", "approvals.show"),

@@ -8,6 +8,7 @@ headers. Not here: which act a route needs (permissions.py), which role may do w
 import hashlib
 import hmac
 import secrets
+from dataclasses import replace
 from typing import Final
 from urllib.parse import quote
 
@@ -34,6 +35,7 @@ POLICY: Final = (
 )
 UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 SHOWN_IN_NOTICE: Final = frozenset({403, 404, 409, 413, 422, 429, 503})  # see static/app.js
+TICK: Final = "Clearpost-Tick"  # what a page asks unasked (static/app.js): nobody used it
 VISIT_COOKIE: Final = "clearpost_visit"  # stands for the session before there is one (sign-in form)
 
 LIMIT_SECONDS: Final = 60  # every limit counts by the minute
@@ -117,6 +119,13 @@ def keep(response: Response, token: str) -> Response:
     )
     response.delete_cookie(VISIT_COOKIE, path="/")
     return response
+
+
+def used() -> None:
+    """Note that the session of this request was used now, by somebody."""
+    with store.writing() as session:
+        sessions.touch(session, session_token(), g.now)
+    g.person = replace(g.person, ends_at=min(g.now + sessions.IDLE, g.person.expires_at))
 
 
 def forget(response: Response) -> Response:
@@ -217,9 +226,8 @@ def _admit() -> ResponseReturnValue | None:
     g.person = sessions.person_of(store.reading(), token, g.now) if token else None
     if g.person is None:
         return fragments.signed_out(_signin_url(ended=bool(token)))
-    if g.person.stale:
-        with store.writing() as session:
-            sessions.touch(session, token, g.now)
+    if g.person.stale and TICK not in request.headers:
+        used()
     return None if act == SIGNED_IN else _admit_to_company(act)
 
 
@@ -244,7 +252,7 @@ def _admit_to_company(act: str) -> ResponseReturnValue | None:
         f"{', '.join(who)} can." if who else f"In {found.name} no person has a role that does.",
         403,
     )
-    return fragments.refuse(told)
+    return fragments.refuse(told, asks=act)
 
 
 def _signin_url(*, ended: bool) -> str:

@@ -1,21 +1,26 @@
-"""The status pill of every target and document type, that of a company, and where a target shows a
-call itself.
+"""The status pill of every target and document type, that of a company, the next daily runs, and
+where a target shows a call itself.
 
-Here: which pills there are, addresses of imports. Not here: the words of pills
+Here: which pills there are, moments of runs, addresses of imports. Not here: the words of pills
 (holding/runs/status.py).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
 
 from connectors import registry
 from connectors.contract.hand_imports import ShowsImports
 from connectors.contract.targets import Settings
 from holding.connections import connection_rows as queries
 from holding.runs import company_pills
+from holding.runs.schedules import Daily
 from holding.runs.status import pills
 from holding.store.database import DatabaseSession
 from holding.store.together import Question
+from portal.web.filters import zone
 
 TONES = {
     "good": "ok",
@@ -26,6 +31,7 @@ TONES = {
     "near": "warn",
 }
 
+NIGHTS: Final = 3  # so many coming runs are told
 Target = tuple[int, int, str, str]
 """A target: its company, its id, its name, its connector."""
 
@@ -109,3 +115,14 @@ def import_pages(
         return {}
     found = {call: target.import_page(settings or {}, told) for call, told in answers.items()}
     return {call: address for call, address in found.items() if address}
+
+
+def coming(night: Daily) -> list[tuple[datetime, date]]:
+    """The next runs of a night, in the company's zone, each with the day whose documents it posts;
+    the hour stays where the clocks of its own zone are changed.
+    """
+    if night.next_at is None:
+        return []
+    first = night.next_at.astimezone(ZoneInfo(night.zone))
+    runs = [first + timedelta(days=later) for later in range(NIGHTS)]
+    return [(at.astimezone(UTC).astimezone(zone()), at.date() - timedelta(days=1)) for at in runs]

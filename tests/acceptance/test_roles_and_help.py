@@ -74,6 +74,7 @@ ACTIONS = {
     "evidence.make evidence.note evidence.note_event": {"auditor"},
     "deputies.appoint": {"approver", "admin"},
     "people.invite people.cancel people.change people.sources people.reset people.leave": {"admin"},
+    "asking.decline": {"admin"},
 }
 """What changes something -> who may, whatever the product thinks."""
 FOR_ALL = {
@@ -81,6 +82,7 @@ FOR_ALL = {
     "api.do_many",
     "desk.take_back",
     "deputies.end",
+    "asking.ask",
     "views.keep",
     "views.change",
     "views.delete",
@@ -89,8 +91,8 @@ FOR_ALL = {
     "escalations.sent",
     "escalations.deliver",
 }
-"""A preview changes nothing, whoever sees a record may escalate it, and views are one's own; of the
-others the services ask again, for each hold or person.
+"""A preview changes nothing, whoever sees a record may escalate it, who lacks a right asks for it,
+and views are one's own; of the others the services ask again, for each hold or person.
 """
 SCOPES = (
     "record.read", "record.edit", "posting.approve", "hold.assign", "hold.retry", "retry.override",

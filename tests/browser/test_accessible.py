@@ -47,6 +47,7 @@ SHOWN = {
     "/c/kedai/evidence/netshop/order/SO-10240": "Notes of auditors",
     "/c/kedai/audit": "All people",
     "/c/kedai/deputies/": "Delegates",
+    "/c/kedai/access": "What do you want to be allowed?",
     "/c/kedai/people/": "What each role may do",
     "/me": "Sign out everywhere",
     "/help/mapping-missing": "Now in Kedai",

@@ -146,7 +146,7 @@ FAULTS = """() => {
     if (!document.querySelector(target)) wrong.push(`${target} is not there`);
   }
   for (const one of every("[hx-get], [hx-post]")) {
-    const polls = (one.getAttribute("hx-trigger") || "").includes("tick");
+    const polls = /tick|^load delay/.test(one.getAttribute("hx-trigger") || ""); /* nobody asks */
     const way = one.href || one.action || one.formAction || one.closest("form, label");
     if (!polls && !way && !one.querySelector("a, form, summary"))
       wrong.push(`${one.tagName} ${one.id} does nothing without scripts`);

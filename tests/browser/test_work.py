@@ -358,6 +358,26 @@ def test_each_key_of_the_holding_area_does_what_the_help_says(somebody: Open) ->
     assert lim.said == []
 
 
+def test_keys_of_a_connection_of_runs_and_of_totals(somebody: Open) -> None:
+    olga = somebody("olga")
+    page, at = olga.page, "document.activeElement.id"
+    for url, key, place in (
+        ("/c/kedai/connections/aiaccount", "p", "pausereason"),
+        ("/c/kedai/connections/aiaccount", "s", "sync_first"),
+        ("/c/kedai/runs", "f", "run_record"),
+        ("/c/kedai/reconcile?from=2026-11-14&to=2026-11-20", "f", "by"),
+    ):
+        olga.go(url)
+        page.keyboard.press(key)
+        assert page.evaluate(at) == place, (url, key)
+    adam = somebody("adam")
+    adam.go("/c/kedai/connections/aiaccount")
+    with adam.page.expect_request(lambda one: one.method == "POST") as tested:
+        adam.page.keyboard.press("t")
+    assert tested.value.url.endswith("/connections/aiaccount/test")
+    assert olga.said == []
+
+
 def test_keys_that_are_switched_off_do_nothing(somebody: Open) -> None:
     lim = somebody("lim")
     page = lim.page

@@ -14,15 +14,17 @@ from sqlalchemy.orm import Session
 
 from holding import tables
 from holding.access import sessions
+from holding.access.actors import SYSTEM
 from holding.audit import chain
 from holding.audit.anchors import Anchors
+from holding.connections.setup import pause
 from holding.exceptions import assignments
 from holding.exceptions.holds import Done
 from holding.rule_changes.start_time import set_start
 from holding.rulesets import admission, publication
 from holding.runtime.settings import Settings
 from holding.store.database import Database
-from holding.tables import Attempt, Company, Event, Hold, Record, Request, Schedule
+from holding.tables import Attempt, Company, Connection, Event, Hold, Record, Request, Schedule
 from rules.testing.runner import run_tests
 from tests.holding.shop import FILES, Shop, open_shop, order
 from tests.support.clock import SetClock
@@ -61,6 +63,21 @@ def test_a_hold_that_rested_long_enough_is_back(
         assert sweeper.sweep()
         with database.read() as session:
             assert (session.get_one(Hold, hold_id).snoozed_until is not None) is rests
+
+
+def test_a_pause_that_is_over_ends(database: Database, company: Company, clock: SetClock) -> None:
+    open_shop(database, company, clock).publish()
+    sweeper = sweeper_of(database, clock)
+    with database.write() as session:
+        target = session.scalars(select(Connection).where(Connection.side == "target")).first()
+        assert target is not None
+        key, until = target.id, clock.now() + timedelta(hours=1)
+        assert pause(session, SYSTEM, key, "stock", now=clock.now(), until=until) is None
+    for seconds, waits in ((3_599, True), (2, False)):
+        clock.advance(seconds)
+        assert sweeper.sweep()
+        with database.read() as session:
+            assert (session.get_one(Connection, key).paused_at is not None) is waits
 
 
 def test_sign_ins_that_ended_long_ago_are_forgotten_once_a_day(

@@ -1,6 +1,9 @@
 """By which ways documents go into one accounting system: no type of them by two."""
 
+from datetime import datetime, timedelta
+
 import pytest
+from sqlalchemy import select
 
 from holding.access.actors import SYSTEM
 from holding.configuration import target_ways
@@ -9,7 +12,7 @@ from holding.configuration.settings_change import change_settings
 from holding.connections.setup import pause
 from holding.refusal import Refusal
 from holding.store.database import Database
-from holding.tables import Company
+from holding.tables import Company, Connection, Event
 from tests.support.factories import connection_named
 from tests.support.postings import NOW
 
@@ -99,3 +102,74 @@ def test_an_unknown_type_is_refused(database: Database, company: Company) -> Non
     found = add(database, company, "autocount_excel", document_types="delivery")
     assert isinstance(found, Refusal)
     assert found.hint == "The setting is document_types."
+
+
+def paused(database: Database, company: Company, name: str) -> Connection:
+    with database.read() as session:
+        return connection_named(session, company, name)
+
+
+def over(database: Database, moment: datetime) -> None:
+    with database.write() as session:
+        target_ways.resume_due(session, moment)
+
+
+def test_a_pause_ends_at_its_time_and_no_other(database: Database, company: Company) -> None:
+    assert isinstance(add(database, company, "autocount"), int)
+    assert isinstance(add(database, company, "autocount_excel", document_types=GOODS), int)
+    until = NOW + timedelta(hours=3)
+    with database.write() as session:
+        key = connection_named(session, company, "autocount").id
+        late = pause(session, SYSTEM, key, "stock count", now=NOW, until=NOW)
+        assert isinstance(late, Refusal)
+        assert late.code == "pause.until"
+        assert pause(session, SYSTEM, key, "stock count", now=NOW, until=until) is None
+        other = connection_named(session, company, "autocount_excel").id
+        assert pause(session, SYSTEM, other, "month end", now=NOW) is None
+    assert paused(database, company, "autocount").pause_until == until
+    over(database, until - timedelta(seconds=1))
+    assert paused(database, company, "autocount").paused_at == NOW
+    over(database, until)
+    row = paused(database, company, "autocount")
+    assert (row.paused_at, row.pause_until, row.pause_reason) == (None, None, None)
+    assert paused(database, company, "autocount_excel").paused_at == NOW, "one without an end stays"
+    with database.read() as session:
+        query = select(Event).where(Event.act.startswith("connection.")).order_by(Event.id)
+        acts = ("connection.paused", "connection.resumed")
+        told = [one.body["say"] for one in session.scalars(query) if one.act in acts]
+    assert f"autocount was paused until {until:%Y-%m-%d %H:%M} UTC: stock count" in told
+    assert told[-1] == "autocount was resumed."
+
+
+def test_who_resumes_by_hand_ends_the_time_too(database: Database, company: Company) -> None:
+    assert isinstance(add(database, company, "autocount"), int)
+    until = NOW + timedelta(hours=3)
+    with database.write() as session:
+        key = connection_named(session, company, "autocount").id
+        assert pause(session, SYSTEM, key, "stock count", now=NOW, until=until) is None
+        assert target_ways.resume(session, SYSTEM, key, now=NOW) is None
+        assert pause(session, SYSTEM, key, "month end", now=NOW) is None
+    over(database, until)
+    assert paused(database, company, "autocount").paused_at == NOW
+
+
+def test_what_cannot_be_resumed_stays_paused_and_says_why(
+    database: Database, company: Company
+) -> None:
+    """Another way into the same books was opened meanwhile."""
+    assert isinstance(add(database, company, "autocount"), int)
+    until = NOW + timedelta(hours=3)
+    with database.write() as session:
+        key = connection_named(session, company, "autocount").id
+        assert pause(session, SYSTEM, key, "moving", now=NOW, until=until) is None
+    assert isinstance(add(database, company, "autocount_excel"), int)
+    over(database, until)
+    row = paused(database, company, "autocount")
+    assert (row.paused_at, row.pause_until) == (NOW, None)
+    with database.read() as session:
+        query = select(Event.body).where(Event.act == "connection.stays_paused")
+        (body,) = session.scalars(query)
+    assert body["say"].startswith("autocount stays paused: You cannot use autocount")
+    over(database, until + timedelta(hours=1))
+    with database.read() as session:
+        assert len(session.scalars(query).all()) == 1, "told once"

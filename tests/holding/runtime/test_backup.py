@@ -114,3 +114,24 @@ def test_a_log_that_was_left_behind_is_not_played_into_the_copy(
     assert left.stat().st_size
     left.unlink()
     assert isinstance(restore(url, sqlite_file, NOW), Restored)
+
+
+def test_a_restored_pause_has_no_end(sqlite_file: Path, tmp_path: Path) -> None:
+    """Else a target that was paused in the copy until a day would send by itself."""
+    copy, url = tmp_path / "copy.sqlite3", f"sqlite:///{tmp_path / 'books.sqlite3'}"
+    shutil.copy(sqlite_file, copy)
+    with closing(sqlite3.connect(copy)) as there:
+        there.execute(
+            "INSERT INTO company (id, code, name, zone, currency, revision, rules_revision,"
+            " settings, lock) VALUES (1, 'kedai', 'Kedai', 'UTC', 'MYR', 0, 0, '{}', 0)"
+        )
+        there.execute(
+            "INSERT INTO connection (company_id, name, side, connector, settings, lock, paused_at,"
+            " pause_until) VALUES (1, 'books', 'target', 'autocount', '{}', 0,"
+            " '2026-11-20T00:00:00.000000Z', '2026-11-21T00:00:00.000000Z')"
+        )
+        there.commit()
+    assert isinstance(restore(url, copy, NOW), Restored)
+    with closing(sqlite3.connect(tmp_path / "books.sqlite3")) as here:
+        (row,) = here.execute("SELECT paused_at IS NOT NULL, pause_until FROM connection")
+    assert row == (1, None)

@@ -40,6 +40,44 @@ def test_settings_follow_the_person(visit: Any, database: Database) -> None:
     assert renamed == 2
 
 
+def test_rows_are_low_and_moments_say_their_utc_for_who_wants_it(visit: Any) -> None:
+    farah = visit("farah")
+    first = farah.text("/c/kedai/")
+    assert 'data-density="normal"' in first
+    assert "data-utc" not in first
+    form = {"name": "Farah", "theme": "auto", "compact": "1", "utc": "1"}
+    farah.post("/me", form, status=303)
+    for page in (farah.text("/c/kedai/"), visit("farah").text("/c/kedai/holding")):
+        assert 'data-density="compact" data-utc' in page
+    assert "data-utc" not in visit("lim").text("/c/kedai/")
+
+
+def test_the_foot_of_a_page_switches_utc_on_and_off_and_leads_back(visit: Any) -> None:
+    farah, where = visit("farah"), "/c/kedai/holding?view=all"
+    kept = {"name": "Farah", "theme": "dark"}
+    farah.post("/me", kept, status=303)
+    for on, word in (("1", "Show UTC"), ("0", "Hide UTC")):
+        foot = farah.text(where).partition('<footer class="foot"')[2]
+        assert word in foot
+        assert f'name="on" value="{on}"' in foot
+        assert f'name="next" value="{where}"' in foot
+        answer = farah.post("/me/utc", {"on": on, "next": where}, status=303)
+        assert answer.location == where
+        page = farah.text(where)
+        assert ("data-utc" in page) is (on == "1")
+        assert 'data-theme="dark"' in page, "what else was chosen stays"
+    away = farah.post("/me/utc", {"on": "1", "next": "https://elsewhere.example/"}, status=303)
+    assert away.location == "/"
+
+
+def test_a_form_that_was_refused_leads_from_its_foot_to_a_page_that_can_be_asked(
+    visit: Any,
+) -> None:
+    wrong = visit("farah").post("/me?c=kedai", {"name": " "}, status=422)
+    foot = wrong.get_data(as_text=True).partition('<footer class="foot"')[2]
+    assert 'name="next" value="/c/kedai/"' in foot
+
+
 def test_a_new_password_keeps_this_session_and_ends_the_others(visit: Any) -> None:
     farah, other = visit("farah"), visit("farah")
     form = {"present": "wrong", "wanted": NEW}

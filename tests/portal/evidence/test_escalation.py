@@ -3,7 +3,7 @@
 import json
 import re
 from datetime import timedelta
-from html import escape
+from html import escape, unescape
 
 from holding.access.actors import SYSTEM
 from holding.audit.events import Fact, record_events
@@ -188,3 +188,13 @@ def test_the_files_say_what_the_page_says(visit):
     assert f"Exact message: {told['exact_message']}" in text
     assert "Total &lt;b&gt;differs" in page
     assert "<b>differs" not in page
+
+
+def test_a_packet_is_copied_as_the_text_that_is_downloaded(visit):
+    farah = visit("farah")
+    url = made(farah)
+    page = farah.text(url)
+    found = re.search(r'id="copypacket" data-key="c" data-copy="([^"]*)"', page)
+    assert unescape(found[1]) == farah.text(f"{url}.txt")
+    malay = farah.client.get(url, headers={"Accept-Language": "ms"}).get_data(as_text=True)
+    assert re.search(r'data-copy="([^"]*)"', malay)[1] == found[1], "a desk reads English"

@@ -93,6 +93,8 @@ def test_the_choice_is_kept_beside_the_other_settings(visit, database):
         "keys": False,
         "mails": False,
         "long_undo": False,
+        "compact": False,
+        "utc": False,
     }
 
 

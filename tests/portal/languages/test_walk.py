@@ -28,6 +28,7 @@ ROUTES = {
     "connsettings.show": f"{HERE}/connections/aiaccount/settings",
     "newconn.choose": f"{HERE}/connections/new",
     "deputies.listing": f"{HERE}/deputies/",
+    "asking.form": f"{HERE}/access",
     "escalations.show": f"{HERE}/escalate/netshop/order/SO-10203",
     "evidence.show": f"{HERE}/evidence/netshop/order/SO-10203",
     "find.find": f"{HERE}/find?q=SO-102",
@@ -93,7 +94,7 @@ NO_PAGES = {
     "desk.step", "escalations.packet",
     "importfiles.show", "join.form", "mappings.list_changes", "mappings.merge",
     "mappings.moved", "mappings.preview", "rulebook.proposed_draft", "setup.first", "signin.form",
-    "signin.home", "trials.differences", "uploads.show", "changes.show",
+    "signin.home", "staying.ask", "trials.differences", "uploads.show", "changes.show",
 }  # fmt: skip
 """Routes that show no page of their own to a person who just opens them."""
 BOOK = '<ul class="book">'

@@ -1,11 +1,16 @@
-"""Who may read the figures of all companies."""
+"""Who may read the figures of all companies, and the figure of the last backup."""
 
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
+from holding.runtime import backup
 from holding.runtime.settings import Settings
+from holding.store.database import Database
+from tests.support.clock import SetClock
 
 pytestmark = pytest.mark.sqlite
 
@@ -48,3 +53,19 @@ def test_with_a_token_whoever_has_it_and_nobody_else(app: Flask) -> None:
     answers = [code(app, caller="203.0.113.9", key=one) for one in ("scrape", "scrap", "")]
     assert answers == [200, 401, 401]
     assert code(app) == 401
+
+
+def test_the_age_of_the_last_backup_is_a_figure_and_missing_before_the_first(
+    app: Flask, database: Database, clock: SetClock, tmp_path: Path
+) -> None:
+    def told() -> list[str]:
+        lines = app.test_client().get("/metrics", headers={"Host": "localhost"}).text.splitlines()
+        return [one for one in lines if one.startswith("clearpost_backup_age_seconds ")]
+
+    assert told() == []
+    file = tmp_path / "night.sqlite3"
+    file.write_bytes(b"x")
+    for hours in (50, 26):
+        made = clock.now() - timedelta(hours=hours)
+        assert backup.note(database.url, file, "ab" * 32, made)
+    assert told() == [f"clearpost_backup_age_seconds {26 * 3600}"]

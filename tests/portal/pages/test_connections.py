@@ -1,14 +1,18 @@
 """The page of a target that nothing goes out to: what stands still, why, and who mends it."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, text
 
 from holding.connections.master_data import keep_snapshot
-from holding.tables import Cause, Connection, Throttle
+from holding.runs.schedules import Daily
+from holding.tables import Cause, Connection, Posting, Schedule, Throttle
 from portal.web.filters import kind_of
+from portal.web.target_status import coming
 from rules.values.cause_keys import CauseKey
+from rules.values.posting_states import PostingState
 from tests.portal.reading import one, plain
 from tests.support.databases import any_move
 from tests.support.snapshots import snapshot
@@ -144,3 +148,78 @@ def test_pushes_are_the_newest_of_all_states_and_found_by_number_or_party(visit,
 def shown(visit, where):
     page = visit("farah").text(where)
     return re.findall(r"records/netshop/order/(SO-\d+)", page)
+
+
+def nights(page):
+    found = re.search(r'<ul[^>]*aria-labelledby="next_sales_invoice">(.*?)</ul>', page, re.DOTALL)
+    lines = re.findall(r"<li>(.*?)</li>", found[1], re.DOTALL) if found else []
+    return [" ".join(re.sub(r"<[^>]*>", "", one).split()) for one in lines]
+
+
+def test_the_next_three_nights_are_told_each_with_its_day(visit, database, clock):
+    assert nights(visit("olga").text(URL)) == []
+    with database.write() as session:
+        at = datetime(2026, 11, 20, 18, tzinfo=UTC)  # in Kuala Lumpur it is Saturday
+        row = Schedule(company_id=1, route="aiaccount.sales_invoice", at="02:00",
+                       zone="Asia/Kuala_Lumpur", next_at=at, active=True)  # fmt: skip
+        session.add(row)
+    assert nights(visit("olga").text(URL)) == [
+        "Sat 2026-11-21 02:00, in 14 h: documents of Fri 2026-11-20",
+        "Sun 2026-11-22 02:00, in 1 d 14 h: documents of Sat 2026-11-21",
+        "Mon 2026-11-23 02:00, in 2 d 14 h: documents of Sun 2026-11-22",
+    ]
+    clock.advance(timedelta(hours=15))
+    assert nights(visit("olga").text(URL))[0] == (
+        "Sat 2026-11-21 02:00, due now: documents of Fri 2026-11-20"
+    )
+    with database.write() as session:
+        session.scalars(select(Schedule)).one().active = False
+    assert nights(visit("olga").text(URL)) == []
+
+
+def test_a_night_keeps_its_hour_where_the_clocks_are_changed(app):
+    london = Daily("02:30", "Europe/London", True, datetime(2026, 10, 24, 1, 30, tzinfo=UTC), None)
+    with app.app_context():
+        found = coming(london)
+    assert [(f"{at.astimezone(UTC):%d %H:%M}", f"{day:%d}") for at, day in found] == [
+        ("24 01:30", "23"),
+        ("25 02:30", "24"),
+        ("26 02:30", "25"),
+    ]
+
+
+def test_resuming_says_first_what_goes_out(visit, database, clock):
+    with database.write() as session:
+        target = session.scalars(
+            select(Connection).where(Connection.name == "aiaccount", Connection.company_id == 1)
+        ).one()
+        target.paused_at, target.pause_reason = clock.now(), "stock count"
+        ready = select(Posting).where(Posting.connection_id == target.id, Posting.state == "held")
+        amounts = []
+        for posting in session.scalars(ready.limit(2)):
+            posting.state = PostingState.READY
+            amounts.append(posting.amount)
+        total = f"RM {sum(amounts) / 100:,.2f}"
+    page = visit("olga").text(URL)
+    told = plain(page[page.index('id="resumes"') :].partition("</p>")[0])
+    assert f"2 documents are ready and go out in order: {total}." in told
+    with database.write() as session:
+        for posting in session.scalars(select(Posting).where(Posting.state == PostingState.READY)):
+            posting.state = PostingState.HELD
+    assert "No document is ready to go out." in plain(visit("olga").text(URL))
+
+
+def test_a_pause_has_an_end_in_the_time_of_the_company(visit, database, clock):
+    olga, form = visit("olga"), {"reason": "stock count"}
+    for wrong, told in (("soon", "Enter a day and a time."), ("2026-11-20T11:00", "Enter a later")):
+        answer = olga.post(f"{URL}/pause", {**form, "until": wrong}, status=422)
+        page = answer.get_data(as_text=True)
+        assert told in page[page.index('id="until_err"') :].partition("</p>")[0]
+    olga.post(f"{URL}/pause", {**form, "until": "2026-11-21T08:30"}, status=303)
+    page = plain(olga.text(URL))
+    assert "It is resumed automatically at 2026-11-21 08:30" in page
+    with database.read() as session:
+        rows = session.scalars(
+            select(Connection.pause_until).where(Connection.paused_at.is_not(None))
+        )
+        assert rows.all() == [datetime(2026, 11, 21, 0, 30, tzinfo=UTC)]

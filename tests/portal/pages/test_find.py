@@ -29,3 +29,13 @@ def test_a_rule_is_looked_for_in_the_rule_book(visit):
     assert there == "/c/kedai/rules/book?q=adds_up"
     assert "adds_up" in farah.text(there)
     assert "foundrules" not in farah.text(f"{FIND}?q=SO-102"), "records were found"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("SO-1O240", "SO-10240"), ("SO-l024O", "SO-10240"), ("SO-777", ""), ("SO-7O7", "")],
+)
+def test_letters_for_digits_are_proposed_where_a_record_has_them(visit, typed, meant):
+    page = visit("farah").text(f"{FIND}?q={typed}")
+    found = re.findall(r'Did you mean <a href="/c/kedai/find\?q=([^"]+)"', page)
+    assert found == ([meant] if meant else [])

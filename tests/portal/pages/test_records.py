@@ -1,10 +1,13 @@
 """What the pages of one record say, to whom, and how it is found."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import pytest
 
+from holding.records import lineage as tracing
 from holding.tables import Posting, Request
 from tests.portal.reading import ONE, R, hold_of, plain
 
@@ -132,3 +135,57 @@ def test_a_valid_e_invoice_says_until_when_it_can_be_cancelled(visit, database, 
     page = plain(visit("farah").text(f"{ONE}?tab=pushes"))
     assert says in page
     assert ("a credit note corrects it" in page) is (hours == 72)
+
+
+def test_only_the_values_that_differ_from_what_was_planned(visit, monkeypatch):
+    """What the target was sent is changed in two of the values that are read."""
+    url, farah = "/c/kedai/records/netshop/order/SO-10241?tab=lineage", visit("farah")
+    page = farah.text(url)
+    values = len(re.findall(r'id="lin_', page))
+    assert values > 5
+    assert "onlydiffer" not in page, "nothing differs"
+    assert "Every value was sent as planned." in farah.text(f"{url}&only=differences")
+    read = tracing.lineage
+
+    def changed(*asked):
+        rows = list(read(*asked))
+        for at in (1, 3):
+            rows[at] = replace(rows[at], sent=f"{rows[at].value} otherwise")
+        return tuple(rows)
+
+    monkeypatch.setattr(tracing, "lineage", changed)
+    page = farah.text(url)
+    assert len(re.findall(r'id="lin_', page)) == values
+    found = re.search(r'id="onlydiffer" href="([^"]+)" data-key="d">Only differences \(2\)<', page)
+    few = farah.text(unescape(found[1]))
+    assert few.count('id="lin_') == few.count("≠ planned") == 2
+    back = re.search(rf'id="onlydiffer" href="([^"]+)" data-key="d">All values \({values}\)<', few)
+    assert farah.text(unescape(back[1])).count('id="lin_') == values
+
+
+def test_a_record_that_is_not_there_is_answered_with_those_that_are_called_alike(visit):
+    farah = visit("farah")
+    page = farah.text("/c/kedai/records/netshop/order/SO-1024", status=404)
+    assert "Kedai Contoh Sdn Bhd has no record SO-1024 at this address" in plain(page)
+    assert 'href="/c/kedai/records/netshop/order/SO-10240"' in page
+    elsewhere = farah.text("/c/kedai/records/netshop/refund/SO-10240", status=404)
+    assert 'href="/c/kedai/records/netshop/order/SO-10240"' in elsewhere
+    none = plain(farah.text("/c/kedai/records/netshop/order/XYZ-1", status=404))
+    assert "Its number, its source or its kind may be another." in none
+
+
+def test_the_timeline_is_of_one_who_acted(visit):
+    farah, url = visit("farah"), f"{ONE}?tab=trace"
+    page = farah.text(url)
+    actors = re.findall(r'<option value="([^"]+)">', page[page.index('id="tracewho"') :])
+    assert len(actors) > 1
+
+    def steps(text):
+        trace = text[text.index('<ol class="trace">') :].partition("</ol>")[0]
+        return re.findall(r'<span class="who">\s*(.*?)</span>', trace)
+
+    whole = steps(page)
+    assert set(whole) == set(actors)
+    for one in actors:
+        assert steps(farah.text(f"{url}&who={one}")) == [who for who in whole if who == one]
+    assert f'<option value="{actors[0]}" selected>' in farah.text(f"{url}&who={actors[0]}")

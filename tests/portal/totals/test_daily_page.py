@@ -38,6 +38,44 @@ def test_the_page_adds_up_and_each_reason_leads_to_its_records(visit):
     assert "SO-10241" in plain(agreeing[agreeing.index('id="openday"') :])
 
 
+def days_of(page):
+    body = page[page.index('id="dailytotals"') :].partition("<tfoot>")[0]
+    return re.findall(r'<th scope="row".*?<time datetime="([\d-]+)"', body, re.DOTALL)
+
+
+def test_only_days_that_differ_are_listed_on_the_page_and_in_its_files(visit, database):
+    """What agrees is put on a day of its own."""
+    with database.write() as session:
+        session.execute(
+            text("UPDATE posting SET doc_date = '2026-11-17' WHERE number LIKE '%SO-10241%'")
+        )
+    farah = visit("farah")
+    page = farah.text(URL)
+    count = int(re.search(r"Only days that differ \((\d+)\)", page)[1])
+    found = re.search(r'<a[^>]*id="onlydiffer" href="([^"]+)" data-key="d"', page)
+    few = farah.text(unescape(found[1]))
+    assert len(days_of(few)) == count < len(days_of(page))
+    differ = set(days_of(page)) - set(days_of(few))
+    for day in days_of(page):
+        opened = farah.text(f"{URL}&day={day}")
+        assert ("No document differs." in opened) is (day in differ)
+    assert "RM 6,824.00 − RM 384.00 = RM 6,440.00 + RM 0.00 + RM 0.00." in plain(few)
+    assert f"All days ({len(days_of(page))})" in few
+    kept = re.findall(r'<a class="twist" href="([^"]+)"', few)
+    assert all("only=differences" in one for one in kept)
+    listed = json.loads(
+        farah.text(f"{URL.replace('reconcile', 'reconcile.json')}&only=differences")
+    )
+    told = {row["day"] for row in listed["days"]} - {"all days"}
+    assert told == set(days_of(few))
+
+
+def test_days_are_not_left_out_where_nothing_is_subtracted(visit):
+    page = visit("farah").text(f"{URL}&target_from=2026-11-15&only=differences")
+    assert "onlydiffer" not in page
+    assert len(days_of(page)) == len(days_of(visit("farah").text(URL)))
+
+
 def test_a_side_with_its_own_filter_keeps_it_in_every_address(visit):
     farah = visit("farah")
     page = farah.text(f"{URL}&status=paid&target_status=*")
