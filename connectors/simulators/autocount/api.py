@@ -160,10 +160,12 @@ class Api(Metered[Books]):
 
     def _product(self, request: Request, key: ApiKey) -> Reply:
         """One product with its only unit."""
-        code = request.query.get("productcode", "")
+        code = request.query.get("code", "")
         book = self.books.books.get(request.path.strip("/").split("/")[0])
         if book is None or book.number != key.book:
             return refused(401, "401 Unauthorized.")
+        if not code:
+            return refused(400, "Code is required.")
         if book.products_away:
             return refused(503, "Service unavailable.")
         if code not in book.products:
