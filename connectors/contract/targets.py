@@ -34,7 +34,8 @@ Settings = Mapping[str, object]
 class Pace:
     """How many calls a target allows a minute and `at_once` (None: it gives no figure), and what
     one document costs at most, sent or looked up; what a batch counts for, if not as one document.
-    `counted_by` is the setting that names the account there whose calls are counted together.
+    `counted_by` is the setting that names the account there whose calls are counted together,
+    `more_where` are settings that cost a document more calls, where they are made.
     """
 
     per_minute: int | None = None
@@ -43,12 +44,17 @@ class Pace:
     to_batch: int | None = None
     at_once: int | None = None
     counted_by: str = ""
+    more_where: tuple[tuple[str, int], ...] = ()
+
+    def sending(self, settings: Settings) -> int:
+        """What one document costs at most to be sent, with these settings."""
+        return self.to_send + sum(calls for name, calls in self.more_where if settings.get(name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileLimits:
-    """How much one call of a batch carries at most: documents; rows of its sheet, without the
-    heading; bytes of the file as it is sent. None: the target gives no figure.
+    """How much one call of a batch carries at most: documents; rows of its sheet without the
+    heading; bytes of the file as sent. None: no figure is given.
     """
 
     documents: int
@@ -104,9 +110,7 @@ class Target(Protocol):
         ...
 
     def rounding(self, settings: Settings) -> Rounding:
-        """How it makes a total, as its connection declares it (`rounding_mode`), or as it always
-        does.
-        """
+        """How it makes a total, as its connection says (`rounding_mode`), or as it always does."""
         ...
 
     def build(
@@ -119,7 +123,6 @@ class Target(Protocol):
         action: Action = "create",
     ) -> Payload:
         """The call that would do this to these documents, in the books of this connection. Pure.
-
         Only what a document's schema lists in `actions` is ever asked, one document at a time.
         """
         ...
@@ -228,7 +231,6 @@ class Readable(Protocol):
         self, documents: Sequence[OutgoingDocument], settings: Settings, secret: str, http: Http
     ) -> tuple[Found, ...]:
         """What the target has for each of these documents as they were sent last, in their order.
-
         Changes nothing. `absent` is told only where nothing of that number is there.
         """
         ...

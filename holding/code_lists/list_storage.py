@@ -127,6 +127,27 @@ def difference(
     return Difference(tuple(fresh), tuple(over), sum(row.code not in live for row in fresh))
 
 
+def with_untold(
+    session: Session, connection_id: int, kind: ListKind, rows: Sequence[ListRow]
+) -> tuple[ListRow, ...]:
+    """These rows with the numbers that stand, of a sort (TIN, registration) of which a target tells
+    none at all: a person gave them in, and the target did not say that they are gone.
+    """
+    untold = [one for one in ("tin", "registration") if not any(getattr(r, one) for r in rows)]
+    query = select(ListedCode.code, ListedCode.tin, ListedCode.registration).where(
+        ListedCode.connection_id == connection_id,
+        ListedCode.kind == kind,
+        ListedCode.to_file_id.is_(None),
+    )
+    stood = {one.code: one for one in session.execute(query)} if untold else {}
+    return tuple(
+        replace(row, **{name: getattr(stood[row.code], name) for name in untold})
+        if row.code in stood
+        else row
+        for row in rows
+    )
+
+
 def missing(
     session: Session, connection_id: int, kind: ListKind, rows: Sequence[ListRow]
 ) -> tuple[str, ...]:

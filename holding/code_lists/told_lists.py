@@ -179,6 +179,7 @@ def _whole(session: Session, row: ListReading, now: datetime) -> str:
     rows = list_storage.in_books(tuple(told.values()), home)
     if fault := "" if row.kind.unpaid else _lacking(session, connection.name, row, rows):
         return fault
+    rows = list_storage.with_untold(session, connection.id, row.kind, rows)
     found = list_storage.difference(session, connection.id, row.kind, rows)
     first = row.kind.unpaid and row.done_at is None  # that nothing is unpaid is worth knowing
     if found.fresh or found.over or first:

@@ -108,7 +108,7 @@ class Channel:
     def calls_to_send(self) -> int:
         """How many calls one document costs, with the look before it where there is one."""
         pace = self.target.pace
-        return pace.to_send + (pace.to_look if self.looks_first else 0)
+        return pace.sending(self.settings) + (pace.to_look if self.looks_first else 0)
 
     @property
     def calls_to_file(self) -> int:

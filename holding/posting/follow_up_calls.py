@@ -151,7 +151,7 @@ def take_half(desk: Desk, half: Half) -> Flight | None:
 def _cost(channel: Channel, name: str) -> int:
     """What the call counts for; one with a `name` is a file or a batch."""
     pace = channel.target.pace
-    return (pace.to_batch if name else None) or pace.to_send
+    return (pace.to_batch if name else None) or pace.sending(channel.settings)
 
 
 def _file_of(channel: Channel, members: Sequence[Member], name: str) -> Payload:

@@ -49,6 +49,11 @@ class UploadRow:
         return of_json(self.result) if self.result else None
 
     @property
+    def busy(self) -> bool:
+        """Whether a worker has it."""
+        return self.state in (UploadState.CHECKING, UploadState.IMPORTING)
+
+    @property
     def stopped(self) -> bool:
         """Whether an import ended before its end."""
         return self.state is UploadState.DONE and bool(self.result and self.result["refused"])

@@ -106,7 +106,8 @@ def _pace(target: Target) -> str:
     pace = target.pace
     often = f"{pace.per_minute:,} a minute" if pace.per_minute else "No figure a minute is given"
     one = f"a document costs at most {pace.to_send} to send and {pace.to_look} to look up"
-    return f"{often}; {one}."
+    more = (f"; {calls} more where `{name}` is set" for name, calls in pace.more_where)
+    return f"{often}; {one}{''.join(more)}."
 
 
 def _rounding(target: Target) -> str:

@@ -6,6 +6,7 @@ Here: views. Not here: the check and the import (holding/uploads), reading the f
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
@@ -17,7 +18,7 @@ from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.tables.row_states import UploadState
 from holding.uploads import giving_in, upload_rows
-from holding.uploads.check_result import STORED, ChangedField, Standing
+from holding.uploads.check_result import STORED, ChangedField, CheckResult, Standing
 from holding.uploads.file_check import CURRENCIES, labels_of
 from holding.uploads.upload_rows import UploadRow
 from holding.uploads.upload_turns import kind_of, reader
@@ -177,7 +178,11 @@ def _sees(row: UploadRow) -> bool:
 
 
 def _page(row: UploadRow) -> Response:
-    found, fields = row.found, _fields(row)
+    """The page, which asks for itself again and again while the file is being worked on: what only
+    the preview or a form needs is looked up for these.
+    """
+    found = row.found
+    fields = {} if row.busy else _fields(row, found)
     return fragments.respond(
         "uploads/show.html",
         row=row,
@@ -191,7 +196,7 @@ def _page(row: UploadRow) -> Response:
         sees=_sees(row),
         stored_value=_stored_value,
         currencies=CURRENCIES,
-        choices=_choices(row.source, row.kind),
+        other_file=partial(_choices, row.source, row.kind),
         problems={},
     )
 
@@ -232,8 +237,8 @@ def _list(problems: Mapping[str, str], status: int = 200) -> Response:
     )
 
 
-def _fields(row: UploadRow) -> Mapping[str, tuple[FieldLabel, ...]]:
-    kind, found = kind_of(row.connector, row.kind), row.found
+def _fields(row: UploadRow, found: CheckResult | None) -> Mapping[str, tuple[FieldLabel, ...]]:
+    kind = kind_of(row.connector, row.kind)
     return reader().fields(found.columns, kind) if found is not None else {}
 
 
@@ -242,7 +247,8 @@ def _chosen(row: UploadRow) -> dict[str, str]:
     found = row.found
     columns: tuple[FileColumn, ...] = found.columns if found is not None else ()
     known = {
-        sheet: {one.name for one in fields} | {LEFT_OUT} for sheet, fields in _fields(row).items()
+        sheet: {one.name for one in fields} | {LEFT_OUT}
+        for sheet, fields in _fields(row, found).items()
     }
     wanted = {one.key: request.form.get(COLUMN + one.key, one.field) for one in columns}
     return {

@@ -45,6 +45,7 @@ CALLS = {
     "autocount": {
         *(("GET", f"/1042/{path}") for path in ("invoice", "product")),
         *(("GET", f"/1042/{path}/listing") for path in ("invoice", "creditNote", "product")),
+        *(("GET", f"/1042/{path}/listing") for path in ("debtor", "creditor")),
         *(("POST", f"/1042/{path}") for path in ("invoice", "invoice/listing")),
     },
     "quickbooks": {
@@ -53,7 +54,9 @@ CALLS = {
         ("POST", "/v3/company/9130347/invoice"),
     },
 }
-"""All that a target is called with when orders are posted and read back, or it is tested."""
+"""All that a target is called with when orders are posted and read back, or it is tested, and when
+its lists are read.
+"""
 
 
 @dataclass(frozen=True)

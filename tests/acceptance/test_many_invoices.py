@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.slow
 MANY = int(os.environ.get("CLEARPOST_INVOICES", "0"))
 INVOICES, WORKERS = (MANY, 2) if MANY else (110, 1)
 LINES, ROWS = 20, 2_000
+A_LINE = Decimal("2.97")  # two at 1.35, and a tenth of that as tax
 DAY, KUALA_LUMPUR = 24 * 3600, 8 * 3600
 A_FILE = 1_000  # orders
 PATIENCE = 120 + MANY / 5
@@ -60,6 +62,8 @@ def test_25_000_invoices_of_twenty_lines_go_in_workbooks_of_the_size_that_is_tak
     assert sorted(one["number"] for one in sent) == sorted(
         f"NS-{number}" for number in range(1, INVOICES + 1)
     )
+    assert {len(one["document"]["lines"]) for one in sent} == {LINES}
+    assert {Decimal(one["total"]) for one in sent} == {LINES * A_LINE}
     files = {one["request_id"] for one in sent}
     assert len(files) == -(-INVOICES * LINES // ROWS), "as few as AiAccount's 2,000 rows allow"
     ((doubts,),) = rows(house, "SELECT count(*) FROM attempt WHERE state <> 'accepted'")

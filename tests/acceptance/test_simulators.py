@@ -38,6 +38,7 @@ ENDS: dict[str, tuple[int | str, int]] = {
     "unavailable": (503, 0),
     "rate_limited": (429, 0),
     "invalid_key": (401, 0),
+    "no_permission": (403, 0),
     "closed_period": (422, 0),
     "slow": (201, 1),
     "silent_drop": (201, 0),

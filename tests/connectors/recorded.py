@@ -154,6 +154,7 @@ def handled(handle: Handle, call: Call) -> tuple[object, ...]:
         query=dict(parse_qsl(parts.query, keep_blank_values=True)),
         headers={name.lower(): value for name, value in call.headers.items()},
         body=call.content,
+        target=call.path,
     )
     reply = handle(request)
     return answered(call, reply.status, reply.headers, reply.encoded())

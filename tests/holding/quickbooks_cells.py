@@ -83,7 +83,10 @@ class Story:
         kind = self.cell.answer.partition(" ")[0]
         if kind in ("update", "void"):
             return [("updated" if kind == "update" else "voided", self.document)]
-        return [("created", f"CM-{self.document}")] if kind == "credit_note" else []
+        credited = [("created", f"CM-{self.document}")]
+        if kind == "credit_and_new":
+            return [*credited, ("created", f"{self.number}-2")]
+        return credited if kind == "credit_note" else []
 
     @property
     def holds(self) -> list[tuple[str, str]]:

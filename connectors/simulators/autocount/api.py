@@ -15,6 +15,7 @@ from connectors.simulators.autocount.books import ApiKey, Books, Shown, place_of
 from connectors.simulators.autocount.checks import KINDS, Kind
 from connectors.simulators.autocount.control import FAULTS, Control, refused
 from connectors.simulators.autocount.knock_offs import total_of
+from connectors.simulators.autocount.parties import PartyWay, answered, way_of
 from connectors.simulators.autocount.writes import Job, Outcome, decide
 from connectors.simulators.base.control import Metered
 from connectors.simulators.base.scripted import Fault
@@ -122,6 +123,9 @@ class Api(Metered[Books]):
             reply = self._product(request, key)
             self._note(request, request_id, reply)
             return reply, False
+        party = way_of(request)
+        if party and key and key.secret == request.headers.get("api-key"):
+            return self._party(request, request_id, key, party)
         verb = _VERBS.get((request.method, way.word), "") if way else ""
         if key is None or key.secret != request.headers.get("api-key") or not _reaches(key, way):
             known = way is None or way.book in self.books.books
@@ -139,12 +143,29 @@ class Api(Metered[Books]):
         self._note(request, request_id, reply)
         return reply, False
 
+    def _party(
+        self, request: Request, request_id: str, key: ApiKey, way: PartyWay
+    ) -> tuple[Reply, bool]:
+        """A debtor or a creditor, or a page of them."""
+        if status := way.shut(key):
+            reply = refused(status, "401 Unauthorized." if status == 401 else "403 Forbidden.")
+            self._note(request, request_id, reply)
+            return reply, False
+        makes = way.verb == "create"
+        name, planned = self.books.fault_of(request) if makes else ("", False)
+        fault = FAULTS.get(name, Fault())
+        reply, told = answered(self.books, way, request, fault)
+        self.write({**self._line(request, request_id), **told, "planned": planned}, sync=makes)
+        return reply, fault.hang
+
     def _product(self, request: Request, key: ApiKey) -> Reply:
         """One product with its only unit."""
-        code = request.query.get("productcode", "")
+        code = request.query.get("code", "")
         book = self.books.books.get(request.path.strip("/").split("/")[0])
         if book is None or book.number != key.book:
             return refused(401, "401 Unauthorized.")
+        if not code:
+            return refused(400, "Code is required.")
         if book.products_away:
             return refused(503, "Service unavailable.")
         if code not in book.products:

@@ -40,6 +40,10 @@ class AccountBook:
     locked_through: date | None = None
     decimals: dict[str, int] = field(default_factory=lambda: {"qty": 4, "unitPrice": 4})
 
+    def parties(self, path: str) -> set[str]:
+        """The codes of its debtors or creditors."""
+        return self.debtors if path == "debtor" else self.creditors
+
 
 @dataclass(slots=True, kw_only=True)
 class ApiKey:
@@ -80,6 +84,7 @@ def default_keys() -> Mapping[str, ApiKey]:
     return {key.id: key for key in keys}
 
 
+MADE = "party_made"
 EFFECTS = frozenset({"created", "updated", "voided", "unvoided", "by_hand"})
 _SETS = ("debtors", "creditors", "accounts", "terms", "locations", "agents", "payment_methods")
 
@@ -115,6 +120,7 @@ class Books(Scripted):
         self.books: dict[str, AccountBook] = books
         self.keys: dict[str, ApiKey] = keys
         self.documents: dict[Place, Shown] = {}
+        self.parties: dict[Place, Shown] = {}
         self._before: dict[Place, Shown | None] = {}
         self.lag = 0
         self.hidden: frozenset[str] = frozenset()
@@ -140,6 +146,9 @@ class Books(Scripted):
         """Let a ledger line of a call take effect."""
         if line.get("lagged"):
             self.lag -= 1
+        if line["effect"] == MADE:
+            told = loads(line["stands"].encode())
+            self._know(line["company"], line["path"], told if isinstance(told, dict) else {})
         if line["effect"] in EFFECTS and line.get("stands"):
             place = place_of(line["company"], line["path"], line["number"])
             found = loads(line["stands"].encode())
@@ -180,8 +189,17 @@ class Books(Scripted):
         book.tax_codes |= {str(k): Decimal(str(v)) for k, v in taxes.items()}
         book.decimals |= {str(k): int(v) for k, v in given.get("decimals", {}).items()}
         book.products_away = bool(given.get("products_away", book.products_away))
+        for path, parties in given.get("parties", {}).items():
+            for code, told in parties.items():
+                self._know(book.number, path, {"accNo": code, **told})
         if "fiscal_to" in given:
             book.fiscal_to = date.fromisoformat(given["fiscal_to"])
+
+    def _know(self, book: str, path: str, told: Mapping[str, Any]) -> None:
+        """A debtor or creditor is there, with these words of it."""
+        code = str(told["accNo"])
+        self.books[book].parties(path).add(code)
+        self.parties[book, path, code] = told
 
     def _set_key(self, given: Mapping[str, Any]) -> None:
         self.keys[given["key_id"]].secret = str(given["secret"])

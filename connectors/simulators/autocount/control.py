@@ -28,6 +28,7 @@ FAULTS = {
     "unavailable": Fault(instead=refused(503, "Service unavailable.")),
     "rate_limited": Fault(instead=refused(429, "429 Too Many Requests.")),
     "invalid_key": Fault(instead=refused(401, "401 Unauthorized.")),
+    "no_permission": Fault(instead=refused(403, "403 Forbidden.")),
 }
 
 

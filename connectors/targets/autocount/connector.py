@@ -1,10 +1,10 @@
 """AutoCount's cloud interface as a target: build, send, look up, read, test.
 
 Here: the calls and their headers. Not here: bodies (payload.py), answers (answers.py),
-look-ups (lookup.py), readings (read_back.py), the connection test (probe.py).
+look-ups (lookup.py), readings (read_back.py), parties (parties.py), the connection test (probe.py).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -31,15 +31,20 @@ from connectors.contract import (
     Stands,
     Submitter,
     Target,
+    master_lists,
 )
 from connectors.contract import declared_settings as declared
-from connectors.kit.calls import Get, not_made, reader, sent, unanswered
+from connectors.contract.master_lists import Listed, ListPage
+from connectors.kit.calls import Call, Get, not_made, reader, sent, unanswered
 from connectors.kit.connection_settings import E_INVOICES, base_currency_of, zone_of
 from connectors.kit.rounding.book_decimals import settings_of_book
-from connectors.targets.autocount import lookup, payload, probe, read_back
+from connectors.targets.autocount import lookup, parties, payload, probe, read_back
 from connectors.targets.autocount.answers import NUMBER_TAKEN, confirmed, read, refusal, taken
 from connectors.targets.autocount.documents import POSTED, UNPOSTED
 from connectors.transport.http import Http, HttpAnswer, HttpFailure, mask
+
+Write = Callable[[str, str, bytes], Call]
+"""A call that has an effect: its method, its path below the account book, and its body."""
 
 FORM = ConnectionForm(
     title="AutoCount Cloud",
@@ -59,6 +64,7 @@ FORM = ConnectionForm(
         "Takes invoices, credit notes, purchase orders, purchase invoices, bills and payments.",
         "Ties a receipt to the invoices that it pays, by a knock-off.",
         "Finds documents that were typed in by hand, and changes of posted ones.",
+        "Creates customers and suppliers that are missing, where that is set.",
     ),
     cannot=(
         "Post other types of document: the interface has no method for them.",
@@ -102,6 +108,8 @@ FORM = ConnectionForm(
             required=True,
         ),
         *settings_of_book(payload.USUAL_DECIMALS),
+        parties.CREATES,
+        *master_lists.SETTINGS,
         E_INVOICES,
     ),
     key=KeyField(
@@ -126,7 +134,10 @@ class AutoCount:
     dedupe: Literal["key", "number", "number+customer", "none"] = "none"
     lookup: Literal["strong", "lagging", "none"] = "lagging"
     settle_seconds = 30.0
-    pace = Pace(per_minute=100, to_send=3)  # searched for first, and read back
+    pace = Pace(  # searched for first, and read back
+        per_minute=100, to_send=3, more_where=((parties.CREATE, parties.MORE_CALLS),)
+    )
+    lists = parties.LISTS
     file_limits = FileLimits(documents=1)
     read_at_once = read_back.AT_ONCE
     items_at_once = read_back.ITEMS_AT_ONCE
@@ -159,20 +170,21 @@ class AutoCount:
         key: str,  # noqa: ARG002 - it knows none
         http: Http,
     ) -> Sent:
-        """Make the call, once, and read the document back: AutoCount's yes has no content."""
+        """Make the call, once, and read the document back: AutoCount's yes has no content. Where
+        it was refused for its party alone, that is created, and the call made then.
+        """
         if payload.refused:
             return not_made(payload)
-        answer = http.request(
-            payload.method,
-            _url(settings, payload.path),
-            headers={**_identity(settings, secret), "Content-Type": payload.content_type},
-            body=payload.body or None,
-            push=True,
-        )
-        if isinstance(answer, HttpFailure):
-            told = unanswered(answer, payload.numbers[0])
-        else:
-            told = _end(payload, answer, _reader(settings, secret, http))
+        get, write = _reader(settings, secret, http), _writer(settings, secret, http)
+        answer, told = _called(payload, write, get)
+        party = parties.missing(payload, told, settings)
+        if party is not None:
+            heard = write("POST", party.path, party.body)
+            failed = party.failed(heard, told)
+            if failed is not None:
+                return sent((failed,), heard, partial(mask, secret=secret))
+            answer, told = _called(payload, write, get)
+            told = party.noted(told, heard)
         return sent((told,), answer, partial(mask, secret=secret))
 
     def look_up(
@@ -211,6 +223,15 @@ class AutoCount:
         """The unit of each product."""
         return read_back.units(codes, _reader(settings, secret, http))
 
+    def list_page(
+        self, kind: Listed, after: str, settings: Settings, secret: str, http: Http
+    ) -> ListPage | Found:
+        """A page of its customers or suppliers."""
+        found = parties.list_page(kind, after, _reader(settings, secret, http))
+        if isinstance(found, Found):
+            return replace(found, proof=mask(found.proof, secret))
+        return found
+
     def test(self, settings: Settings, secret: str, http: Http) -> ConnectionReport:
         """Try the connection without writing."""
         return probe.report(settings, secret, _reader(settings, secret, http))
@@ -224,6 +245,14 @@ class AutoCount:
     ) -> ConnectionReport:
         """Try the connection, and each of these types, without writing."""
         return probe.report(settings, secret, _reader(settings, secret, http), documents)
+
+
+def _called(payload: Payload, write: Write, get: Get) -> tuple[Call, Answer]:
+    """The call for the document, and what became of it."""
+    answer = write(payload.method, payload.path, payload.body)
+    if isinstance(answer, HttpFailure):
+        return answer, unanswered(answer, payload.numbers[0])
+    return answer, _end(payload, answer, get)
 
 
 def _end(payload: Payload, answer: HttpAnswer, get: Get) -> Answer:
@@ -247,6 +276,15 @@ def _action(payload: Payload) -> Action:
 
 def _reader(settings: Settings, secret: str, http: Http) -> Get:
     return reader(http, partial(_url, settings), _identity(settings, secret))
+
+
+def _writer(settings: Settings, secret: str, http: Http) -> Write:
+    def write(method: str, path: str, body: bytes) -> Call:
+        headers = {**_identity(settings, secret), "Content-Type": payload.JSON}
+        url = _url(settings, path)
+        return http.request(method, url, headers=headers, body=body or None, push=True)
+
+    return write
 
 
 def _asker(settings: Settings, secret: str, http: Http) -> read_back.Ask:

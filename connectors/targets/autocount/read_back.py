@@ -89,7 +89,8 @@ def units(codes: Sequence[str], get: Get) -> Mapping[str, ItemSetup | None] | Fo
     found: dict[str, ItemSetup | None] = {}
     untold: Call | None = None
     for code in codes:
-        answer = get(f"/product?productCode={quote(code, safe='')}")
+        told = quote(code, safe="")  # by the word of the vendor's page, and by that of our contract
+        answer = get(f"/product?code={told}&productCode={told}")
         if isinstance(answer, HttpFailure) or answer.status in _OF_ALL:
             return found or not_told(answer)
         shown = _product(answer)

@@ -121,6 +121,7 @@ def test_an_entry_has_the_name_that_people_see(shown, entry):
 def test_who_lists_what_whole():
     able = {name: one.lists for name, one in targets().items() if isinstance(one, TellsLists)}
     assert able == {
+        "autocount": ("customer", "vendor"),
         "autocount_aotg": ("customer",),
         "quickbooks": ("customer", "vendor", "item", "invoice", "bill"),
     }

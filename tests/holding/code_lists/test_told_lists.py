@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +16,8 @@ from connectors.contract.master_lists import ListEntry, ListPage
 from connectors.contract.targets import Pace
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
-from holding.code_lists import list_files, list_turns, told_lists
+from holding.code_lists import list_files, list_storage, list_turns, told_lists
+from holding.code_lists.list_rows import ListRow
 from holding.code_lists.list_turns import ReadingRow
 from holding.configuration import settings_change
 from holding.connections.setup import pause
@@ -23,6 +25,7 @@ from holding.refusal import Refusal
 from holding.runtime.migrate import downgrade, upgrade
 from holding.suggestions import list_sources
 from holding.tables import Connection, Event, ListedCode, ListPart, ListReading, Throttle
+from holding.tables.row_states import ListKind
 from tests.holding.code_lists.listing import aiaccount_of, tell_as_aiaccount
 from tests.holding.desks import KEYS
 from tests.holding.shop import Shop
@@ -128,6 +131,38 @@ def test_a_list_is_read_page_by_page_and_kept_as_of_the_day(shop: Shop, target: 
     ]
     arrange(shop)
     assert row(shop) == found
+
+
+@pytest.mark.parametrize("field", ["tin", "registration"])
+def test_a_number_that_the_target_tells_of_nobody_stays_as_a_person_gave_it_in(
+    shop: Shop, target: Telling, field: str
+) -> None:
+    """QuickBooks and AutoCount list no TIN: the file that had them is not worth less for that."""
+    given = [ListRow("C-1", "Old", "C2584563202", "201901000005", active=True)]
+    with shop.database.write() as session:
+        connection = session.get_one(Connection, aiaccount_of(shop))
+        now = shop.clock.now()
+        keep = partial(list_storage.keep, session, SYSTEM, connection, ListKind.CUSTOMER)
+        keep("customers.xlsx", "0" * 64, given, as_of=now.date(), now=now)
+
+    def numbers() -> dict[str, str]:
+        with shop.database.read() as session:
+            query = select(ListedCode).where(ListedCode.to_file_id.is_(None))
+            return {one.code: getattr(one, field) for one in session.scalars(query)}
+
+    before = numbers()["C-1"]
+    assert before
+    arrange(shop)
+    read(shop)
+    assert live(shop)["C-1"] == "Customer 1"
+    assert numbers() == {code: before if code == "C-1" else "" for code in target.told}
+
+    number: Any = {field: "202301000001"}
+    target.told["C-2"] = replace(target.told["C-2"], **number)
+    shop.clock.advance(A_DAY.total_seconds())
+    read(shop)
+    assert numbers()["C-1"] == "", "it tells them now, and that this one has none"
+    assert numbers()["C-2"]
 
 
 def test_a_sku_is_kept_and_a_page_from_before_skus_were_read_has_none(

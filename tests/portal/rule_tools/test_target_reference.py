@@ -129,7 +129,9 @@ def test_what_differs_between_two_targets_differs_on_their_pages() -> None:
         " connection."
     )
     assert "on a plan" not in told("aiaccount")["Lists"]
-    assert told("autocount")["Lists"].startswith("It lists no codes")
+    whole = "Customers and suppliers, read on a plan of the connection."
+    assert told("autocount")["Lists"] == whole
+    assert told("autocount_excel")["Lists"].startswith("It lists no codes")
     uploaded = " can be uploaded, with its day; what was posted with counts as known."
     assert told("aiaccount")["Not listed"] == (
         "Customers, suppliers, items, payment methods, unpaid invoices and unpaid bills. A list of"

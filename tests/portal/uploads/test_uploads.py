@@ -9,7 +9,7 @@ from datetime import timedelta
 import openpyxl
 import pytest
 from flask import g
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from holding.tables import Company, Connection, Delivery, Upload, Version
 from holding.uploads import file_check, upload_turns
@@ -58,6 +58,30 @@ def test_a_file_is_checked_shown_and_taken(visit, work, database):
     work()
     assert "Orders taken 2" in plain(farah.text(url))
     assert one(database, "SELECT count(*) FROM record WHERE number LIKE 'SO-50%'") == 2
+
+
+def test_a_look_at_a_file_that_is_worked_on_asks_for_nothing_else(visit, work, database):
+    """The page asks again and again; sources, of which there may be many, are asked for a form."""
+    farah, asked = visit("farah"), []
+
+    def seen(_connection, _cursor, statement, *_):
+        asked.append(" ".join(statement.split()))
+
+    def sources(url, **how):
+        asked.clear()
+        farah.get(url, **how)
+        assert any("FROM upload" in one for one in asked)
+        return [one for one in asked if "connection.settings" in one]
+
+    url, _ = give(farah, orders(501, 502))
+    event.listen(database.engine, "before_cursor_execute", seen)
+    assert sources(url, target="uploadstate") == []
+    assert len(sources(url)) == 1, "where another file may take its place"
+    work()
+    farah.post(f"{url}/confirm", {}, status=303)
+    assert sources(url, target="uploadstate") == []
+    assert sources(url) == []
+    event.remove(database.engine, "before_cursor_execute", seen)
 
 
 def test_what_is_kept_of_a_file_has_a_line_for_each_order(visit, work, database):
