@@ -309,4 +309,11 @@ def _moved(values: list[tuple[bool, Any]]) -> date | None:
     return at
 
 
-_ADVICE: dict[str, Callable[[Any], str]] = {"is_whole": numbers.next_wholes, "is_tin": tin_advice}
+def _wholes(value: Any) -> str:
+    """The whole numbers next to a value: `3 or 4`."""
+    exact = numbers.as_fraction(value)
+    below = exact.numerator // exact.denominator
+    return f"{below} or {below + 1}"
+
+
+_ADVICE: dict[str, Callable[[Any], str]] = {"is_whole": _wholes, "is_tin": tin_advice}

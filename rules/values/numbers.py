@@ -219,10 +219,3 @@ def last_whole(op: str, bound: Number) -> tuple[str, Number]:
     if op in {">", ">="}:
         return ">=", below if op == ">=" and is_whole else below + 1
     return op, bound
-
-
-def next_wholes(value: Number) -> str:
-    """The whole numbers next to a value: `3 or 4`."""
-    exact = as_fraction(value)
-    below = exact.numerator // exact.denominator
-    return f"{below} or {below + 1}"
