@@ -69,6 +69,7 @@ NOT_HERE = {
     "mappings.moved": "it needs a changed entry",
     "rulebook.proposed_draft": "it needs a proposal",
     "setup.first": "it needs an installation without a company",
+    "staying.ask": "a part of each page; with its bar tests/browser looks at it",
     "trials.differences": "it needs a change on trial",
     "uploads.show": "it needs an upload",
 }

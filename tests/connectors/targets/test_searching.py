@@ -111,7 +111,7 @@ def test_one_product_that_is_not_told_keeps_no_other_waiting():
     soap = dumps({"product": {"productCode": "SOAP90", "unit": "PCS"}})
 
     def get(path: str) -> HttpAnswer:
-        code = path.partition("=")[2]
+        code = path.partition("=")[2].partition("&")[0]
         asked.append(code)
         status = {"SOAP90": 200, "KEY": 401, "MUCH": 429, "GONE": 404}.get(code, 500)
         body = soap if status == 200 else b"{}"

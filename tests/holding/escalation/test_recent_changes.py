@@ -27,6 +27,7 @@ CHANGE_NOTHING = {
     "connection.": "an answer of the target after it was disconnected",
     "connection.not_authorized": "nothing came of it",
     "connection.key_failed": "nothing came of it",
+    "connection.stays_paused": "it stays as it was",
     "connection.rate": "one rate of a day, as the target told it",
     "connection.read_asked": "a look",
     "connection.tested": "a look; what it found is an event of its own",
