@@ -41,6 +41,10 @@ from rules.values.canonical import revive
 from rules.values.posting_states import PostingState
 
 WAITS = timedelta(hours=1)
+SWEPT = timedelta(seconds=1)
+"""Who is to come back for a document may have died with it: until the sweeper has freed that, there
+is nothing to send, however often it is asked.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,4 +236,5 @@ def _again(session: Session, run: Run, now: datetime) -> datetime | None:
     soonest = session.scalar(select(func.min(at)).where(_left(run)))
     if soonest is not None and soonest <= max(now, run.made_at + WAITS):
         return soonest
-    return session.scalar(select(func.max(Posting.lease_until)).where(_in_hand(run)))
+    until = session.scalar(select(func.max(Posting.lease_until)).where(_in_hand(run)))
+    return until and max(until, now + SWEPT)

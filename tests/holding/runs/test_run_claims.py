@@ -54,6 +54,27 @@ def test_a_run_takes_no_document_that_somebody_has_in_hand(lane: Lane) -> None:
     assert lane.run().due_at == until, "who has it sends it; should it die, the run does"
 
 
+def test_a_run_waits_for_the_sweeper_where_somebody_died_over_a_document(lane: Lane) -> None:
+    """Due at once, its worker would ask again and again, and at no other time than before."""
+    keys = lane.ready("IV-1", due=None)
+    lane.start_sync()
+    with lane.database.write() as session:
+        row = session.get_one(Posting, keys[0])
+        row.lease_owner, row.lease_until = "worker-2", lane.clock.now() - timedelta(seconds=1)
+    channel = channel_of(lane)
+    assert batch_sending.work(lane.desk, channel) == 1, "it looked"
+    due = lane.run().due_at
+    assert due is not None
+    assert lane.clock.now() < due <= lane.clock.now() + timedelta(seconds=5)
+    assert batch_sending.work(lane.desk, channel) == 0
+    with lane.database.write() as session:
+        assert free_the_dead(session, lane.clock.now()) == 1
+    lane.clock.advance(5)
+    while batch_sending.work(lane.desk, channel):
+        pass
+    assert (lane.states(keys), lane.run().state) == (["posted"], "done")
+
+
 def test_what_is_let_go_while_its_run_is_under_way_has_its_time_to_undo(lane: Lane) -> None:
     """Documents of a daily route have no time of their own that would keep them back."""
     keys = lane.ready("IV-1", "IV-2", due=None)
