@@ -13,8 +13,11 @@ from tests.browser.test_accessible import violations
 from tests.portal.reading import one
 
 pytestmark = pytest.mark.browser
-SETTLED = "!document.querySelector('.htmx-added, .htmx-settling')"
-"""What was brought into the page last is at work by now: htmx takes it on a moment later."""
+
+
+def settled(page: Any) -> None:
+    """What was brought into the page last is at work by now: htmx takes it on a moment later."""
+    page.locator(".htmx-added, .htmx-settling").first.wait_for(state="detached")
 
 
 def judge(served: Served) -> None:
@@ -86,7 +89,7 @@ def test_a_value_is_found_by_letters(somebody: Open, served: Served, script: boo
     with page.expect_response("**/mappings/preview"):
         page.click("#previewmap")
     page.locator("#freed", has_text="Nothing is saved yet").wait_for()
-    page.wait_for_function(SETTLED)
+    settled(page)
     assert page.is_checked("input[name=to][value='CUP-4']")
     page.fill("#reason", "the cup")
     page.click("#savemap")
@@ -329,7 +332,7 @@ def test_each_key_of_the_holding_area_does_what_the_help_says(somebody: Open) ->
     group.locator("summary").press("Enter")
     row = group.get_by_role("link", name="SO-10203")
     row.wait_for()
-    page.wait_for_function(SETTLED)
+    settled(page)
     row.press("Enter")
     page.locator(".split h2").wait_for()
     row.focus()
@@ -344,7 +347,7 @@ def test_each_key_of_the_holding_area_does_what_the_help_says(somebody: Open) ->
     lim.go("/c/kedai/holding?view=approve")
     page.locator("details.group > summary").first.press("Enter")
     page.locator("a[id^=approveall_]").wait_for()
-    page.wait_for_function(SETTLED)
+    settled(page)
     page.keyboard.press("a")
     page.wait_for_selector("#dialog[open] #approvereason")
     page.locator("#dialog [data-close]").click()
