@@ -146,8 +146,7 @@ class PostedProgram:
                 self._count(run, act, answer)
             if LEAVES.issuperset(act.action.kind for act in answer.acts[before:]):
                 named = self.names.judge(run, posting)
-                answer.said.verdicts += named.verdicts
-                answer.said.findings += named.findings
+                answer.said.add(named)
         return answer
 
     def _day(self, posting: PostingFact) -> Any:

@@ -1,9 +1,9 @@
 """Documents as lines of Python: whether all that one needs is known, and its texts.
 
-Here: known_of (nothing is made) and document_of (every field as its text). Both give up where a
-value is unknown or no decimal says it: then the document is made field by field
-(rules/documents/fields.py), which says what is missing. Not here: the expressions
-(emit_expressions.py).
+Here: known_of (nothing is made) and document_of (every field as its text), which give up where a
+value is unknown or no decimal says it; draft_of, which makes what is known and notes the reasons of
+the rest. Not here: the lineage, and what no decimal says (rules/documents/fields.py); the
+expressions (emit_expressions.py).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from rules.codegen.emit_calls import CONVERT
 from rules.codegen.emit_expressions import Writer
 from rules.codegen.source_text import SHARED, Atom, Page, Source
 from rules.expressions.compiler import Assigned, Compiler, Wanted
+from rules.outcomes.findings import keep
 from rules.types.symbol_table import Scope
 from rules.values.canonical import TEXTS
 from rules.values.kinds import Type
@@ -76,6 +77,50 @@ def document_of(
     told = values[amount].code if amount in values else "None"
     page.write(f"return head, lines, rows, {told}")
     return page.source({**SHARED, "Fraction": Fraction})
+
+
+def draft_of(compiler: Compiler, head: Assigned, line: Assigned) -> Source:
+    """Gives (fields, lines, values of the header, gaps) as far as they are known, or None where
+    no decimal says one exactly.
+
+    For records as those of known_of, of which nothing is billed in parts.
+    """
+    page = Page()
+    scope = Scope(compiler.index, compiler.record, document=True)
+    page.write("fields, lines, gaps = {}, [], {}")
+    writer = Writer(compiler, scope, page, clean=True, bare=True)
+    found = [_filled(writer, "fields", "None", one) for one in head]
+    if line:
+        page.write("number = 0")
+        with page.lines_of_record(1):
+            each = Writer(compiler, replace(scope, line=True), page, clean=True, bare=True)
+            page.write("number += 1")
+            page.write("row = {}")
+            for one in line:
+                _filled(each, "row", "number", one)
+            page.write("lines.append(row)")
+    values = zip(head, found, strict=True)
+    told = ", ".join(f"{page.number(name)}: {value.code}" for (name, _, _), value in values)
+    page.write(f"return fields, lines, {{{told}}}, gaps")
+    return page.source({**SHARED, "Fraction": Fraction, "keep": keep})
+
+
+def _filled(writer: Writer, row: str, at: str, one: tuple[str, n.Expr, Type]) -> Atom:
+    """One field in a row, or why it is not in it; `at` is its line."""
+    name, expr, of = one
+    page, value = writer.page, writer.held(expr)
+    put = f"{row}[{page.number(name)}] ="
+    if value.known and value.kind:
+        page.write(f"{put} {_text(page, value, of)}")
+        return value
+    with page.block(f"if {value.code}.__class__ is Unknown:"):
+        page.write(f"keep(gaps, {value.code}, {at})")
+    if not value.kind:
+        with page.block(f"elif {value.code}.__class__ is Fraction:"):
+            page.write("return None")
+    with page.block("else:"):
+        page.write(f"{put} {_text(page, _sure(writer, expr, value, exact=True), of)}")
+    return value
 
 
 def _nothing(page: Page, wanted: Wanted) -> str:

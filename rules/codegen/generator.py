@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
 from rules.codegen.emit_checks import Trace, bits_of, trace_of
-from rules.codegen.emit_documents import document_of, known_of
+from rules.codegen.emit_documents import document_of, draft_of, known_of
 from rules.codegen.emit_expressions import Writer
 from rules.codegen.source_text import FUNCTION, SHARED, Build, Page, Source
 from rules.expressions.compiler import Assigned, Compiler, Rows, Wanted
@@ -79,6 +79,10 @@ class Generated(Compiler):
     ) -> Closure:
         """The texts of a document, as one function."""
         return self._later(lambda: document_of(self, head, line, wanted, amount=amount))
+
+    def draft(self, head: Assigned, line: Assigned) -> Closure:
+        """A document as far as it is known, as one function."""
+        return self._later(lambda: draft_of(self, head, line))
 
     def _later(self, write: Callable[[], Source]) -> Closure:
         """A function that is written when it is first asked."""

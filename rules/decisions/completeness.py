@@ -73,9 +73,7 @@ class Completeness:
     def _draws_up(self, units: Conversions) -> Closure | None:
         """What makes the document's texts; its fields are those of the route, in their order."""
         document = self.route.document
-        head, line = (
-            [(f.name, f.expr, f.type) for f in fields] for fields in (document.head, document.line)
-        )
+        head, line = document.assigned
         keys = [o.node for o in (*self.number_parts, *self.keys)]
         amounts, summed = self.amounts.asked, self.amounts.summed
         wanted = Wanted(head=keys, convert=units, amounts=amounts, summed=summed)

@@ -63,16 +63,16 @@ class Asking:
         concern = self._concern(run) if together and not run.whole else -1
         for check in self.checks:
             if check.bit & concern:
-                extend(said, self._check(check, run, shared, rows))
-        extend(said, self._proved(run, shared))
+                said.add(self._check(check, run, shared, rows))
+        said.add(self._proved(run, shared))
         if goes:
-            extend(said, self.unusual.judge(run))
+            said.add(self.unusual.judge(run))
 
     def failed(self, run: Run, shared: Shared, said: Said, bits: int) -> None:
         """What the checks of these bits say, where a glance saw that nothing else has to tell."""
         for check in self.checks:
             if check.bit & bits:
-                extend(said, self._check(check, run, shared, None))
+                said.add(self._check(check, run, shared, None))
 
     def _concern(self, run: Run) -> int:
         """The bits of the checks that have not just passed: what passes is not told."""
@@ -102,15 +102,15 @@ class Asking:
         """What is said of the document: its codes, units and total, whether it is there already."""
         units = self.agreement
         if self.told is not None and draft.made:
-            extend(said, self.told.judge(run))
+            said.add(self.told.judge(run))
         if draft.made:
-            extend(said, self.listed.of_draft(run, draft))
+            said.add(self.listed.of_draft(run, draft))
         if units is not None and draft.made:
-            extend(said, self._safe(lambda: units.judge(run, draft), PROOFS, run))
+            said.add(self._safe(lambda: units.judge(run, draft), PROOFS, run))
         if draft.made:
-            extend(said, self._safe(lambda: self.amounts.judge(run, said), ROUNDING, run))
+            said.add(self._safe(lambda: self.amounts.judge(run, said), ROUNDING, run))
         for duplicate in self.duplicates:
-            extend(said, duplicate.judge(run, self.route, draft.fields))
+            said.add(duplicate.judge(run, self.route, draft.fields))
 
     def _check(self, check: CheckProgram, run: Run, shared: Shared, rows: Rows | None) -> Said:
         def ask() -> Said:
@@ -158,9 +158,3 @@ class Asking:
             verdict = Verdict(rule, kind, self.route, UNKNOWN, span, (), None, gap.message)
             run.line = {}
             return Said([verdict], [gap_finding(gap, self.route)])
-
-
-def extend(said: Said, more: Said) -> None:
-    """Add what another rule said."""
-    said.verdicts += more.verdicts
-    said.findings += more.findings

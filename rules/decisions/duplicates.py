@@ -8,6 +8,7 @@ looks the keys up (the caller puts the answers into Facts).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any, Final
 
 from grammar import nodes as n
@@ -178,6 +179,9 @@ class DuplicateProgram:
     ) -> tuple[Any, tuple[str, ...]]:
         """The value that must be unique, and who else has it."""
         if unique.where == "history":
+            others = run.facts.history.get(self.key_name(number), ())
+            if not (others or run.whole) and self._is_known(number, run):
+                return "", ()
             try:
                 value = self.key_value(number, run)
             except (ArithmeticError, TypeError, NotExactError):
@@ -185,7 +189,7 @@ class DuplicateProgram:
             if isinstance(value, Unknown):
                 return value, ()
             shown = " / ".join(t for _, t in texts(self.fields[number], run))
-            return shown, run.facts.history.get(self.key_name(number), ())
+            return shown, others
         if unique.where == "number_in_target":
             mine = run.route.number
             if type(mine) is Unknown or mine is None:
@@ -202,6 +206,14 @@ class DuplicateProgram:
         ]
         shown = " / ".join(fields[f] for f in unique.fields)
         return shown, tuple(d.record or d.number or shown for d in same)
+
+    def _is_known(self, number: int, run: Run) -> bool:
+        """Whether the n-th key has a value that can be written."""
+        try:
+            values = [type(o.closure(run)) for o in self.fields[number]]
+        except (ArithmeticError, TypeError):
+            return False
+        return Unknown not in values and Fraction not in values
 
     def _finding(self, run: Run, route: str, same: list[tuple[str, tuple[str, ...]]]) -> Finding:
         value, others = same[0]

@@ -18,7 +18,7 @@ from rules.amendments.posted_documents import Answer, Case, PostedProgram
 from rules.amendments.reversals import ReversalProgram
 from rules.amendments.target_edits import TargetEditProgram
 from rules.decisions import duplicates, own_company
-from rules.decisions.document_rules import Asking, Shared, extend
+from rules.decisions.document_rules import Asking, Shared
 from rules.decisions.duplicates import DuplicateProgram
 from rules.decisions.gates import ApprovalProgram, GateProgram
 from rules.decisions.posting_steps import Planner
@@ -196,13 +196,12 @@ class RouteProgram:
         owner, span, theirs = self.compiler.owner, self.post.span, self.edits.theirs
         found = Said()
         for posting, draft in zip(lives, drafts, strict=True):
-            extend(
-                found,
+            found.add(
                 compare(
                     run, posting, gate=word, draft=draft, theirs=theirs, owner=owner, span=span
-                ),
+                )
             )
-        extend(found, self.edits.judge(run, lives))
+        found.add(self.edits.judge(run, lives))
         return found
 
     def _kept_in_parts(self, run: Run, frame: Frame, lives: Lives) -> Judged:
@@ -215,7 +214,7 @@ class RouteProgram:
 
     def _answered(self, run: Run, frame: Frame, lives: Lives, answer: Answer) -> Judged:
         """What is done about what is posted; where a person decides, nothing is done."""
-        extend(answer.said, self.edits.judge(run, lives))
+        answer.said.add(self.edits.judge(run, lives))
         frame.said.verdicts += answer.said.verdicts
         findings = [*answer.said.findings, *frame.base]
         planner = Planner(self, run, lives, answer.acts)

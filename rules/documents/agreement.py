@@ -115,6 +115,8 @@ class AgreementProgram:
         state = run.world.targets.get(self.target)
         items = state.items if state is not None and state.known else {}
         run.spend(len(run.lines))
+        if not (run.whole or items) and self.certain and not self.asks(run):
+            return said
         sent, bill = iter(draft.lines), run.route.bill
         for number, row in enumerate(run.lines, start=1):
             if bill is not None and bill.leaves_out(row):
@@ -124,9 +126,7 @@ class AgreementProgram:
                 self._say(said, posted, number, whole=run.whole)
                 told = posted.set_up
                 if state and self.converts and is_open(posted.by, posted.item, told, state):
-                    more = self.rates.judge(posted.by, posted.item, state, number)
-                    said.verdicts += more.verdicts
-                    said.findings += more.findings
+                    said.add(self.rates.judge(posted.by, posted.item, state, number))
         return said
 
     def asks(self, run: Run) -> bool:

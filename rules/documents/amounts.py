@@ -20,7 +20,8 @@ from rules.documents.own_totals import OwnTotal, OwnTotalProgram, not_compared
 from rules.documents.rounding import PER_LINE, RoundingProgram
 from rules.documents.totals import Own
 from rules.documents.unusual import counting, is_held_without_lines
-from rules.expressions.compiler import Compiler, Summed
+from rules.expressions.compiler import Compiler, Summed, Wanted
+from rules.expressions.lookups import Closure
 from rules.expressions.run import Run
 from rules.outcomes.findings import Said
 from rules.types.outside_schemas import Schemas
@@ -39,6 +40,7 @@ class AmountsProgram:
     lines: LineAmountProgram | None
     uncompared: n.Uncompared | None
     told: OwnTotal | None
+    compiler: Compiler
     counting: frozenset[Span] | None = None  # checks of lines; None: without lines is asked twice
 
     @staticmethod
@@ -66,6 +68,7 @@ class AmountsProgram:
             LineAmountProgram.of(compiler, post, known, target),
             post.uncompared,
             told,
+            compiler,
             counting(index, record) if index.edition >= Edition.SIXTH else None,
         )
 
@@ -76,6 +79,11 @@ class AmountsProgram:
         lines = self.lines.asked if self.lines is not None else ()
         shown = self.total is not None and self.total.shows_lines
         return (*total, *(lines[:1] if shown else lines))
+
+    @cached_property
+    def known(self) -> Closure | None:
+        """What gives the amounts as `is_exact` wants them; None where each is asked for itself."""
+        return self.compiler.known(Wanted(amounts=self.asked, summed=self.summed))
 
     @cached_property
     def summed(self) -> Summed | None:
@@ -123,19 +131,33 @@ class AmountsProgram:
         `said` is what other rules said of the record: what they found is not found twice.
         """
         found = Said()
+        if self._passes(run):
+            return found
         if self.uncompared is not None and self.told is not None:
-            _add(found, not_compared(run, self.route, self.uncompared, self.told))
+            found.add(not_compared(run, self.route, self.uncompared, self.told))
         if self.total is not None:
             differs = self.total.judge(run, said)
             asked_once = self.counting is not None and not run.lines and differs.findings
             if asked_once and is_held_without_lines(said, self.counting or frozenset()):
                 differs = Said(differs.verdicts)  # they come to nothing, and that is said
-            _add(found, differs)
+            found.add(differs)
         if self.own is not None:
-            _add(found, self.own.judge(run, said))
+            found.add(self.own.judge(run, said))
         if self.lines is not None:
-            _add(found, self.lines.judge(run))
+            found.add(self.lines.judge(run))
         return found
+
+    def _passes(self, run: Run) -> bool:
+        """Whether all amounts are known and agree, where nobody reads that they do."""
+        if run.whole or run.stepwise or not run.clean:
+            return False
+        if self.known is None or self.uncompared is not None or run.route.bill is not None:
+            return False
+        try:
+            amounts = self.known(run)
+        except (ArithmeticError, TypeError, ValueError, RecursionError):
+            return False
+        return amounts is not None and self.is_exact(run, amounts)
 
     def amount(self, run: Run) -> Decimal | None:
         """What the books will show for the document; None where its lines do not say it."""
@@ -143,8 +165,3 @@ class AmountsProgram:
             return self.total.amount(run) if self.total is not None else None
         except ArithmeticError:
             return None  # the proof of the total has said so
-
-
-def _add(said: Said, more: Said) -> None:
-    said.verdicts += more.verdicts
-    said.findings += more.findings

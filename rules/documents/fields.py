@@ -17,7 +17,7 @@ from grammar import nodes as n
 from grammar.text.editions import Edition
 from grammar.text.problem import Span
 from rules.documents.columns import Shape
-from rules.expressions.compiler import Compiler
+from rules.expressions.compiler import Assigned, Compiler
 from rules.expressions.conditions import Operand, operands_of, texts
 from rules.expressions.lookups import Closure
 from rules.expressions.run import Run
@@ -167,11 +167,20 @@ class DocumentProgram:
         self.parts = self._number.operands
         self.shape = Shape.of(compiler, post, {f.name: f.type for f in self.head}, schemas)
         self._day = next((f for f in self.head if f.name == self.shape.date), None)
+        self._at_once = compiler.draft(*self.assigned) if post.bill is None else None
         self.comes_to: Callable[[Run], Decimal | None] | None = None
         source = compiler.index.sources.get(compiler.index.records[post.record].source or "")
         self.currency = source.currency if source else ""
         sixth = compiler.index.edition >= Edition.SIXTH
         self.says_its_own = sixth and stored_currency(compiler.index, compiler.record)
+
+    @property
+    def assigned(self) -> tuple[Assigned, Assigned]:
+        """The fields of the header and of a line as a compiler takes them, in their order."""
+        head, line = (
+            [(f.name, f.expr, f.type) for f in fields] for fields in (self.head, self.line)
+        )
+        return head, line
 
     def number(self, run: Run) -> Any:
         """The document number, or the Unknown that says which part is missing."""
@@ -198,6 +207,26 @@ class DocumentProgram:
 
     def draft(self, run: Run) -> Draft:
         """All fields that are known, and the gaps of the others."""
+        brief = run.clean and not (run.whole or run.stepwise or run.facts.dated)
+        draft = (self._drafted(run) if brief else None) or self._field_by_field(run)
+        if type(run.route.number) is Unknown:
+            keep(draft.gaps, run.route.number, None)
+        return draft
+
+    def _drafted(self, run: Run) -> Draft | None:
+        """The same where nobody reads the lineage; None where something belongs to one field."""
+        steps = run.root.steps
+        try:
+            made = self._at_once(run) if self._at_once is not None else None
+        except (ArithmeticError, TypeError, ValueError, RecursionError):
+            made = None
+        if made is None:
+            run.root.steps = steps
+            return None
+        fields, lines, values, gaps = made
+        return Draft(fields, lines, values, gaps, made=True)
+
+    def _field_by_field(self, run: Run) -> Draft:
         draft = Draft(made=True)
         for program in self.head:
             value = program.fill(run, draft, draft.fields, None, self.route)
@@ -214,8 +243,6 @@ class DocumentProgram:
                 for program in self.line:
                     program.fill(run, draft, filled, number, self.route)
                 draft.lines.append(filled)
-        if type(run.route.number) is Unknown:
-            keep(draft.gaps, run.route.number, None)
         return draft
 
     def _date_anew(self, run: Run, draft: Draft, program: FieldProgram, value: Any) -> Any:

@@ -130,12 +130,12 @@ class ListedCodes:
         """The same of the texts of the document."""
         lists, head, line = self._stated(run)
         for field in head:
-            if field.wrong(fields[field.name], lists):
+            if field.wrong(fields.get(field.name, ""), lists):
                 return True
         first = True
         for row in lines if line else ():
             for field in line:
-                if (first or not field.lasting) and field.wrong(row[field.name], lists):
+                if (first or not field.lasting) and field.wrong(row.get(field.name, ""), lists):
                     return True
             first = False
         return False
@@ -161,6 +161,8 @@ class ListedCodes:
 
     def of_draft(self, run: Run, draft: Draft) -> Said:
         """What is said of a document that is about to be made, with the lines of the record."""
+        if not self.has_stranger(run, draft.fields, draft.lines):
+            return Said()
         bill = run.route.bill
         rows = [
             number

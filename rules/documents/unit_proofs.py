@@ -46,7 +46,8 @@ class ProofProgram:
         run.spend(len(run.lines))
         for number, row in enumerate(run.lines, start=1):
             run.line = row
-            said.verdicts += [p.verdict(run, route, number) for p in self.proofs]
+            told = [p.verdict(run, route, number) for p in self.proofs]
+            said.verdicts += [verdict for verdict in told if verdict is not None]
         return said
 
 
@@ -65,8 +66,8 @@ class _Proof:
     def _value(self, call: n.Call | None, scope: Scope) -> Closure | None:
         return self.compiler.guarded(call.args[0], scope, RULE, "") if call else None
 
-    def verdict(self, run: Run, route: str, line: int) -> Verdict:
-        """The words of the conversion on the current line."""
+    def verdict(self, run: Run, route: str, line: int) -> Verdict | None:
+        """The words of the conversion on the current line; None where nobody reads that it is."""
         unit, item = self.unit(run), self.item(run)
         by: Any = None
         if type(unit) is not Unknown and type(item) is not Unknown and self.compiler.units:
@@ -78,7 +79,7 @@ class _Proof:
             )
             return Verdict(RULE, "units", route, UNKNOWN, self.span, shown, line)
         if not run.whole:
-            return Verdict(RULE, "units", route, PASS, self.span, (), line)
+            return None
         try:
             operands = self._operands(run, by)
         except ArithmeticError:

@@ -168,6 +168,13 @@ class Compiler(ABC):
         None where each field is asked for itself.
         """
 
+    @abstractmethod
+    def draft(self, head: Assigned, line: Assigned) -> Closure | None:
+        """What gives a document as far as it is known: see emit_documents.py.
+
+        For records as those of `known`. None where each field is asked for itself.
+        """
+
     def type(self, node: n.Expr, scope: Scope) -> Type:
         """The static type of an expression."""
         return infer(node, scope, silent)

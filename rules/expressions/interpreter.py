@@ -72,6 +72,9 @@ class Interpreter(Compiler):
     def document(self, _head: Assigned, _line: Assigned, _: Wanted, *, amount: str = "") -> None:
         """Nothing, for the same reason."""
 
+    def draft(self, _head: Assigned, _line: Assigned) -> None:
+        """Nothing, for the same reason."""
+
     # ---- leaves -------------------------------------------------------------------------------
 
     def _literal(self, node: n.Literal, _: Scope) -> Closure:

@@ -84,6 +84,11 @@ class Said:
     verdicts: list[Verdict] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
+    def add(self, more: Said) -> None:
+        """What another rule said."""
+        self.verdicts += more.verdicts
+        self.findings += more.findings
+
     def for_route(self, route: str) -> Said:
         """The same, said for another route."""
         verdicts = [
