@@ -15,7 +15,8 @@ from typing import Any
 from grammar import nodes as n
 from grammar.text.editions import Edition
 from rules.amendments.changes import EditedFields
-from rules.documents.fields import DocumentProgram, Draft, FieldProgram, NumberTemplate, together
+from rules.documents.columns import NumberTemplate
+from rules.documents.fields import DocumentProgram, Draft, FieldProgram, together
 from rules.expressions.billed_parts import line_key
 from rules.expressions.compiler import Compiler
 from rules.expressions.run import RouteRun, Run

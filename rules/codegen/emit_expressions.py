@@ -76,6 +76,10 @@ class Writer(Calls):
         if at in self.inside or self.page.indent > DEEPEST:
             return self.asked(self.compiler.ref(ref), path)
         row, key = self._row(ref.kind), self.page.number(intern(ref.name))
+        cell = f"{row.code}[{key}]"
+        known = self.page.have.get(cell)
+        if known is not None:
+            return known
         value = self.page.put(f"{row.code}.get({key})")
         outer = self.scope
         self.inside.add(at)
@@ -83,12 +87,13 @@ class Writer(Calls):
         self.scope = replace(outer, line=of_line, item=None, document=False, bills=False)
         with self.page.block(f"if {value} is None:"):
             if ref.kind == "item":  # a bare name is a field of the header again
-                self.page.have = {kind: self.page.have[kind] for kind in ("line", "item")}
+                self.page.have = {k: v for k, v in self.page.have.items() if isinstance(k, str)}
             found = self.held(field.expr)
-            self.page.write(f"{row.code}[{key}] = {value} = {found.code}")
+            self.page.write(f"{cell} = {value} = {found.code}")
         self.scope = outer
         self.inside.discard(at)
-        return Atom(value, found.kind)  # a helper may have left an Unknown there
+        made = self.page.have[cell] = Atom(value, found.kind)  # a helper may have left an Unknown
+        return made
 
     def _row(self, kind: str) -> Atom:
         """The header, or the line, in a variable."""

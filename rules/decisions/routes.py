@@ -197,9 +197,7 @@ class RouteProgram:
         found = Said()
         for posting, draft in zip(lives, drafts, strict=True):
             found.add(
-                compare(
-                    run, posting, gate=word, draft=draft, theirs=theirs, owner=owner, span=span
-                )
+                compare(run, posting, gate=word, draft=draft, theirs=theirs, owner=owner, span=span)
             )
         found.add(self.edits.judge(run, lives))
         return found

@@ -67,9 +67,7 @@ class Weighing:
         self.said.verdicts += changed.verdicts
         findings = tuple(changed.findings or self.base)
         document = self.route.document.document(self.run, self.draft)
-        return self._judged(
-            PostingState.POSTED, document=document, findings=findings, reason=_as_posted(findings)
-        )
+        return self._judged(PostingState.POSTED, document, findings, None, _as_posted(findings))
 
     def carried(self, planner: Planner, *, new: bool) -> Judged:
         """What is posted is put right, and what is due is billed, as far as nothing holds it."""
@@ -152,8 +150,7 @@ class Weighing:
             reason = wait.text
         else:
             reason = steps[0].reason if steps and not findings else _as_posted(findings)
-        judged = self._judged(state, document=document, findings=findings, reason=reason, wait=wait)
-        return replace(judged, decision=replace(judged.decision, approvals=needs, plan=steps))
+        return self._judged(state, document, findings, wait, reason, needs, steps)
 
     def _missing(self, asked: dict[Gap, list[int]]) -> list[Finding]:
         return [
@@ -206,13 +203,14 @@ class Weighing:
     def _judged(
         self,
         state: PostingState,
-        *,
+        document: Document | None,
+        findings: tuple[Finding, ...],
+        wait: Wait | None,
         reason: str,
-        document: Any = None,
-        findings: tuple[Finding, ...] = (),
-        wait: Wait | None = None,
+        approvals: tuple[ApprovalNeed, ...] = (),
+        plan: tuple[Step, ...] = (),
     ) -> Judged:
-        decision = Decision(self.name, state, document, findings, wait, reason)
+        decision = Decision(self.name, state, document, findings, wait, reason, approvals, plan)
         return Judged(decision, self.said.verdicts, self.draft.lineage)
 
 
@@ -246,17 +244,14 @@ class Unsent(Weighing):
         if state in ENDS.values():
             status = f"{self.route.status} {self.run.head.get(self.route.status)}"
             reason = first.message if first else f"{status} is {_ENDED[gate]}"
-            return self._judged(state, findings=self.merged, reason=reason)
+            return self._judged(state, None, self.merged, None, reason)
         wait = last(self.waiting)
         reason = first.message if first else wait.text if wait else "ready"
-        judged = self._judged(
-            state, document=self.document, findings=self.merged, reason=reason, wait=wait
-        )
         plan: tuple[Step, ...] = ()
         if self.document is not None and wait is None:
             span = self.route.post.span
             plan = (created(self.run, self.document, rule="", span=span, reason="ready"),)
-        return replace(judged, decision=replace(judged.decision, approvals=self.needs, plan=plan))
+        return self._judged(state, self.document, self.merged, wait, reason, self.needs, plan)
 
     def rules(self, *, goes: bool) -> None:
         """What they say of the record, and of its document where there is something to bill. Where

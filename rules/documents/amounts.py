@@ -106,17 +106,26 @@ class AmountsProgram:
             return (total is None or total.is_exact(run, amounts)) and (
                 self.own is None or self.own.is_exact(run)
             )
-        wide, mine = len(self.asked), len(self.total.asked) if self.total is not None else 0
-        columns = [amounts[at::wide] for at in range(wide)]
+        columns, mine = self._columns(amounts)
         return (
             (self.total is None or self.total.is_exact(run, columns[:mine]))
             and (self.own is None or self.own.is_exact(run))
-            and (self.lines is None or self._are_lines_exact(self.lines, columns, mine))
+            and self._line_by_line(amounts)
         )
 
-    def _are_lines_exact(self, lines: LineAmountProgram, columns: Columns, mine: int) -> bool:
-        """Whether the amount of every line is just what its parts, or the first columns, make."""
-        total = self.total
+    def _columns(self, amounts: list[Number]) -> tuple[Columns, int]:
+        """The values of each expression of `asked`, and how many of these are for the total."""
+        wide, mine = len(self.asked), len(self.total.asked) if self.total is not None else 0
+        return [amounts[at::wide] for at in range(wide)], mine
+
+    def _line_by_line(self, amounts: list[Number] | Decimal) -> bool:
+        """Whether the amount of every line is just what its parts, or the first columns, make;
+        of what was added up that was seen on the way.
+        """
+        total, lines = self.total, self.lines
+        if lines is None or isinstance(amounts, Decimal):
+            return True
+        columns, mine = self._columns(amounts)
         if total is None or not total.shows_lines:
             return lines.is_exact(zip(*columns[mine:], strict=True))
         made = columns[:mine] if total.parts.holds_tax else columns[:1]
@@ -130,8 +139,8 @@ class AmountsProgram:
 
         `said` is what other rules said of the record: what they found is not found twice.
         """
-        found = Said()
-        if self._passes(run):
+        found, amounts = Said(), self._known_amounts(run)
+        if amounts is not None and self.uncompared is None and self.is_exact(run, amounts):
             return found
         if self.uncompared is not None and self.told is not None:
             found.add(not_compared(run, self.route, self.uncompared, self.told))
@@ -143,21 +152,20 @@ class AmountsProgram:
             found.add(differs)
         if self.own is not None:
             found.add(self.own.judge(run, said))
-        if self.lines is not None:
+        if self.lines is not None and (amounts is None or not self._line_by_line(amounts)):
             found.add(self.lines.judge(run))
         return found
 
-    def _passes(self, run: Run) -> bool:
-        """Whether all amounts are known and agree, where nobody reads that they do."""
-        if run.whole or run.stepwise or not run.clean:
-            return False
-        if self.known is None or self.uncompared is not None or run.route.bill is not None:
-            return False
+    def _known_amounts(self, run: Run) -> list[Number] | Decimal | None:
+        """The values of `asked`, or their sum; None where one is unknown, or each is told."""
+        told = run.whole or run.stepwise or run.route.bill is not None
+        if told or not run.clean or self.known is None:
+            return None
         try:
-            amounts = self.known(run)
+            found: list[Number] | Decimal | None = self.known(run)
         except (ArithmeticError, TypeError, ValueError, RecursionError):
-            return False
-        return amounts is not None and self.is_exact(run, amounts)
+            return None
+        return found
 
     def amount(self, run: Run) -> Decimal | None:
         """What the books will show for the document; None where its lines do not say it."""

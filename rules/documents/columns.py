@@ -1,23 +1,29 @@
 """Which fields of a document are what, and what they are made of.
 
-Here: Shape (of the header), Columns (of a line), conversions_of, in_base_unit: all known before a
-record is there. Not here: the document itself (fields.py), whether units agree (agreement.py).
+Here: Shape (of the header), Columns (of a line), conversions_of, in_base_unit, all known before a
+record is there; NumberTemplate, what a document number is made of. Not here: the document itself
+(fields.py), whether units agree (agreement.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from grammar import nodes as n
 from grammar.text.editions import Edition
+from grammar.text.problem import Span
 from rules.expressions.compiler import Compiler
+from rules.expressions.conditions import Operand
+from rules.expressions.run import Run
 from rules.types.expansion import formula, inside
 from rules.types.measures import UNITS
 from rules.types.outside_schemas import Schemas
 from rules.types.symbol_table import Index, Scope
 from rules.values.kinds import Type
-from rules.values.wording import say
+from rules.values.unknown import Unknown
+from rules.values.wording import parse_message, say, wire
 
 _DATE_NAMES = ("InvoiceDate", "DocDate", "Date")
 _AMOUNT_NAMES = ("Total", "Amount", "NetTotal", "TotalAmount")
@@ -135,3 +141,43 @@ def _stored(compiler: Compiler, expr: n.Expr | None) -> str:
     fields = compiler.index.fields.get(compiler.record, {})
     name = say(expr) if isinstance(expr, n.Name) else ""
     return name if name in fields else ""
+
+
+POSTING, REVERSED = "posting", "reversed"
+
+
+class NumberTemplate:
+    """The text behind `as`: a document number made of fields, `{posting}` and `{reversed}`."""
+
+    def __init__(self, compiler: Compiler, text: str, span: Span, scope: Scope) -> None:
+        parts, _ = parse_message(text, span)
+        self._parts: list[str | Operand] = []
+        self._counts = False
+        for part in parts:
+            word = say(part) if isinstance(part, n.Name) else ""
+            if word in {POSTING, REVERSED}:
+                self._counts = True
+                self._parts.append(f"{{{word}}}")
+            else:
+                self._parts.append(
+                    part if isinstance(part, str) else Operand(compiler, part, scope)
+                )
+
+    @property
+    def operands(self) -> list[Operand]:
+        """The values that the number is made of."""
+        return [p for p in self._parts if isinstance(p, Operand)]
+
+    def fill(self, run: Run, reversed_: str = "") -> Any:
+        """The number, or Unknown; one that does not count gets the posting's place at its end."""
+        text = ""
+        for part in self._parts:
+            if isinstance(part, str):
+                text += {"{posting}": str(run.route.seq), "{reversed}": reversed_}.get(part, part)
+                continue
+            value = part.closure(run)
+            if type(value) is Unknown:
+                return value
+            text += wire(value, part.type)
+        again = run.route.seq > 1 and not self._counts
+        return f"{text.strip()}-{run.route.seq}" if again else text.strip()

@@ -15,8 +15,7 @@ from typing import Any
 
 from grammar import nodes as n
 from grammar.text.editions import Edition
-from grammar.text.problem import Span
-from rules.documents.columns import Shape
+from rules.documents.columns import NumberTemplate, Shape
 from rules.expressions.compiler import Assigned, Compiler
 from rules.expressions.conditions import Operand, operands_of, texts
 from rules.expressions.lookups import Closure
@@ -29,7 +28,7 @@ from rules.types.symbol_table import CURRENCY, Scope, stored_currency
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.kinds import Type
 from rules.values.unknown import Gap, Unknown
-from rules.values.wording import MISSING, NotExactError, parse_message, say, wire
+from rules.values.wording import MISSING, NotExactError, say, wire
 
 
 @dataclass(slots=True)
@@ -296,43 +295,3 @@ def together(lines: Iterable[dict[str, str]]) -> Decimal:
     """What the lines come to, where the document names no amount of its own; 0 without prices."""
     found = (next((row[name] for name in LINE_AMOUNTS if row.get(name)), "0") for row in lines)
     return sum((Decimal(text) for text in found), Decimal(0))
-
-
-POSTING, REVERSED = "posting", "reversed"
-
-
-class NumberTemplate:
-    """The text behind `as`: a document number made of fields, `{posting}` and `{reversed}`."""
-
-    def __init__(self, compiler: Compiler, text: str, span: Span, scope: Scope) -> None:
-        parts, _ = parse_message(text, span)
-        self._parts: list[str | Operand] = []
-        self._counts = False
-        for part in parts:
-            word = say(part) if isinstance(part, n.Name) else ""
-            if word in {POSTING, REVERSED}:
-                self._counts = True
-                self._parts.append(f"{{{word}}}")
-            else:
-                self._parts.append(
-                    part if isinstance(part, str) else Operand(compiler, part, scope)
-                )
-
-    @property
-    def operands(self) -> list[Operand]:
-        """The values that the number is made of."""
-        return [p for p in self._parts if isinstance(p, Operand)]
-
-    def fill(self, run: Run, reversed_: str = "") -> Any:
-        """The number, or Unknown; one that does not count gets the posting's place at its end."""
-        text = ""
-        for part in self._parts:
-            if isinstance(part, str):
-                text += {"{posting}": str(run.route.seq), "{reversed}": reversed_}.get(part, part)
-                continue
-            value = part.closure(run)
-            if type(value) is Unknown:
-                return value
-            text += wire(value, part.type)
-        again = run.route.seq > 1 and not self._counts
-        return f"{text.strip()}-{run.route.seq}" if again else text.strip()

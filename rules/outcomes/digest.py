@@ -213,13 +213,16 @@ def _counted(value: Any) -> Any:
         return value
     if kind in _LISTS:
         return [each if type(each) in _AS_IS else _counted(each) for each in value]
+    if kind is Document:
+        return _of_document(value)
     if kind in _MAPPINGS:
         return {name: _counted(each) for name, each in value.items()}
     make = _COUNTED.get(kind)
     if make is not None:
         return _counted(make(value))
     if issubclass(kind, str | int):
-        return value  # a word of an enum
+        _AS_IS.add(kind)  # words of an enum
+        return value
     raise TypeError(f"{kind.__name__} is no part of an outcome")
 
 
@@ -249,6 +252,6 @@ _COUNTED: dict[type, Callable[[Any], Any]] = {
     CauseKey: str,
     Clearing: str,
 }
-_AS_IS = frozenset({type(None), bool, int, str})
+_AS_IS: set[type] = {type(None), bool, int, str}
 _LISTS = frozenset({tuple, list})
 _MAPPINGS = frozenset({dict, MappingProxyType})
