@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from multiprocessing.synchronize import Barrier
+from statistics import median
 from typing import TYPE_CHECKING
 
 from portal.bench import shop_bench
@@ -24,7 +25,8 @@ from portal.terminal.command_frame import Office, office, say
 if TYPE_CHECKING:
     from portal.demo.command import Shop
 
-TURNS = 2
+TURNS = 5
+"""Each figure is of the middle turn: what else a machine does meets some of them."""
 UNRELATED = 40_000
 """So many orders are drawn by each process where nothing is shared."""
 ENOUGH_PROCESSORS = 4
@@ -48,17 +50,18 @@ class Worked:
 
 @dataclass(slots=True)
 class Turns:
-    """All turns of so many workers."""
+    """All turns of so many workers; `busy` are the processor seconds a record of each."""
 
     records: int = 0
-    busy: float = 0.0
+    busy: list[float] = field(default_factory=list)
     seconds: float = 0.0
     transactions: int = 0
 
     def add(self, workers: Sequence[Worked]) -> None:
         """One turn: it lasted from the first that began to the last that ended."""
-        self.records += sum(one.records for one in workers)
-        self.busy += sum(one.busy for one in workers)
+        records = sum(one.records for one in workers)
+        self.records += records
+        self.busy.append(sum(one.busy for one in workers) / records)
         self.transactions += sum(one.transactions for one in workers)
         self.seconds += max(w.ended for w in workers) - min(w.began for w in workers)
 
@@ -115,7 +118,7 @@ def told(
     if reason is None:
         rates = [turns.records / turns.seconds for turns in (one, two)]
         found["scale_two_vs_one"] = round(rates[1] / rates[0], 2)
-    busy = [turns.busy / turns.records for turns in (one, two)]
+    busy = [median(turns.busy) for turns in (one, two)]
     each = [*waits, *[0.0] * max(0, two.transactions - len(waits))]
     return {
         **found,

@@ -52,6 +52,13 @@ def test_two_workers_are_compared_with_one() -> None:
     assert found["scale_lock_wait_longest_ms"] == 20.0
 
 
+def test_the_middle_turn_counts_and_not_the_one_that_something_disturbed() -> None:
+    found = turns(Worked(1000, 2.0, 50, 10.0, 14.0))
+    for busy in (9.0, 2.2):
+        found.add([Worked(1000, busy, 50, 10.0, 14.0)])
+    assert told(ONE, found, [], 2, 1.0)["scale_processor_seconds_two_vs_one"] == 1.1
+
+
 def test_below_four_processors_the_ratio_of_the_rates_is_null_with_its_reason() -> None:
     found = told(ONE, TWO, [], 2, 1.0)
     assert found["scale_two_vs_one"] is None
