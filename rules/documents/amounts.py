@@ -140,7 +140,7 @@ class AmountsProgram:
         `said` is what other rules said of the record: what they found is not found twice.
         """
         found, amounts = Said(), self._known_amounts(run)
-        if amounts is not None and self.uncompared is None and self.is_exact(run, amounts):
+        if amounts is not None and self.is_exact(run, amounts):
             return found
         if self.uncompared is not None and self.told is not None:
             found.add(not_compared(run, self.route, self.uncompared, self.told))
