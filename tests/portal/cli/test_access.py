@@ -11,12 +11,12 @@ from flask import Flask
 from sqlalchemy import select, text, update
 
 from holding.access import tokens
-from holding.access.sessions import sign_in
 from holding.audit import chain
 from holding.store.database import Database
 from holding.tables import Company, Event, Version
 from portal.cli import commands
 from tests.support.clock import SetClock
+from tests.support.passwords import sign_in
 
 pytestmark = pytest.mark.sqlite
 COMPANY = ("--company", "kedai")
