@@ -73,26 +73,34 @@ def requiring(session: Session, person_id: int, now: datetime) -> tuple[str, ...
     return tuple(session.scalars(query.order_by(Company.name)))
 
 
-def begin(session: Session, person_id: int, keys: Keys, now: datetime) -> Refusal | None:
-    """A new secret, which counts for nothing until a code of it was given (`confirm`)."""
+def begin(
+    session: Session, person_id: int, token: str, keys: Keys, now: datetime
+) -> Refusal | None:
+    """A new secret, which counts for nothing until a code of it was given (`confirm`).
+
+    `token`: of the session, or of the step of a sign-in, in which it is set up. Only there it is
+    shown and confirmed: who knows the password as well must not learn the secret beforehand.
+    """
     row = session.get(SecondFactor, person_id, with_for_update=True, populate_existing=True)
     if row is not None and row.confirmed_at is not None:
         return _on_already()
-    secret = keys.encrypt(codes.new_secret(), row=bound(person_id))
+    secret, place = keys.encrypt(codes.new_secret(), row=bound(person_id)), digest(token)
     if row is None:
-        session.add(SecondFactor(person_id=person_id, secret=secret, made_at=now))
-    else:
-        row.secret, row.made_at, row.last_step = secret, now, 0
+        row = SecondFactor(person_id=person_id, secret=secret, made_at=now, made_in=place)
+        session.add(row)
+    row.secret, row.made_at, row.made_in, row.last_step = secret, now, place, 0
     session.flush()
     return None
 
 
-def being_set_up(session: Session, person_id: int, keys: Keys, now: datetime) -> SetUp | Refusal:
+def being_set_up(
+    session: Session, person_id: int, token: str, keys: Keys, now: datetime
+) -> SetUp | Refusal:
     """The secret to be put into the app, while it does not count yet; afterwards never again."""
     row = session.get(SecondFactor, person_id)
     if row is not None and row.confirmed_at is not None:
         return _on_already()
-    if row is None or now - row.made_at >= SET_UP_LASTS:
+    if row is None or now - row.made_at >= SET_UP_LASTS or row.made_in != digest(token):
         words = "The set-up of two-factor authentication has ended."
         return Refusal("factor.not_begun", words, "Begin it again.", 410)
     secret = keys.decrypt(row.secret, row=bound(person_id))
@@ -103,13 +111,13 @@ def being_set_up(session: Session, person_id: int, keys: Keys, now: datetime) ->
 
 
 def confirm(
-    session: Session, person_id: int, given: str, keys: Keys, now: datetime
+    session: Session, person_id: int, token: str, given: str, keys: Keys, now: datetime
 ) -> tuple[str, ...] | Refusal:
     """Let the app count from now on, as this code proves that it works; ten recovery codes, handed
     over now and never again. That code is taken: it does not sign in, too.
     """
     session.get(SecondFactor, person_id, with_for_update=True, populate_existing=True)
-    ready = being_set_up(session, person_id, keys, now)
+    ready = being_set_up(session, person_id, token, keys, now)
     if isinstance(ready, Refusal):
         return ready
     row = session.get_one(SecondFactor, person_id)

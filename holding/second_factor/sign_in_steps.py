@@ -115,7 +115,7 @@ def begin_set_up(session: Session, token: str, keys: Keys, now: datetime) -> Ref
     who = waiting(session, token, now)
     if who is None or not who.sets_up:
         return over()
-    return enrolment.begin(session, who.person_id, keys, now)
+    return enrolment.begin(session, who.person_id, token, keys, now)
 
 
 def finish_set_up(
@@ -131,7 +131,7 @@ def finish_set_up(
     who = _whose(session, row, now)
     if row is None or who is None or not who.sets_up:
         return over()
-    made = enrolment.confirm(session, who.person_id, given, keys, now)
+    made = enrolment.confirm(session, who.person_id, token, given, keys, now)
     if isinstance(made, Refusal):
         return made
     fresh = _signed_in(session, row, now, device)

@@ -251,7 +251,8 @@ class SecondFactor(Base):
     """The authenticator app of a person; its secret is encrypted (holding/access/secrets.py).
 
     It counts since `confirmed_at`; before, it is being set up. `last_step` is the newest step of
-    time (30 seconds each, since 1970) of which a code was taken: no code counts twice.
+    time (30 seconds each, since 1970) of which a code was taken: no code counts twice. `made_in`:
+    the hash of the session, or of the step of a sign-in, that set it up; no other one sees it.
     """
 
     __tablename__ = "second_factor"
@@ -259,6 +260,7 @@ class SecondFactor(Base):
     person_id: Mapped[int] = ref("person", primary_key=True)
     secret: Mapped[str]
     made_at: Mapped[datetime]
+    made_in: Mapped[str]
     confirmed_at: Mapped[datetime | None]
     last_step: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
 

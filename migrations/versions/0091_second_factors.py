@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("person_id", WHOLE, nullable=False),
         sa.Column("secret", sa.Text(), nullable=False),
         sa.Column("made_at", MOMENT, nullable=False),
+        sa.Column("made_in", sa.Text(), nullable=False),
         sa.Column("confirmed_at", MOMENT),
         sa.Column("last_step", WHOLE, nullable=False, server_default="0"),
         _of_person("second_factor"),

@@ -137,7 +137,7 @@ def _setup(who: Waiting, refusal: Refusal | None = None) -> Response:
 
 
 def _app(who: Waiting, keys: Keys) -> enrolment.SetUp | Refusal:
-    return enrolment.being_set_up(store.reading(), who.person_id, keys, g.now)
+    return enrolment.being_set_up(store.reading(), who.person_id, step_token(), keys, g.now)
 
 
 def _begin_again() -> AnyResponse:

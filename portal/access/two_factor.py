@@ -37,7 +37,7 @@ def begin() -> Response:
     if isinstance(keys, Refusal):
         return fragments.refuse(keys, back=_own())
     with store.writing() as session:
-        refused = enrolment.begin(session, g.person.person_id, keys, g.now)
+        refused = enrolment.begin(session, g.person.person_id, _here(), keys, g.now)
     if refused:
         return fragments.refuse(refused, back=_own())
     return fragments.moved(_url("show"), "Scan the picture with your app, then enter its code.")
@@ -53,9 +53,9 @@ def confirm() -> Response:
     person_id = g.person.person_id
     with store.writing() as session:
         done = own_account.wrong_password(session, person_id, _present(), g.now, compared)
-        made = done or enrolment.confirm(session, person_id, _code(), keys, g.now)
+        made = done or enrolment.confirm(session, person_id, _here(), _code(), keys, g.now)
         if not isinstance(made, Refusal):
-            enrolment.only_here(session, person_id, security.session_token(), g.now)
+            enrolment.only_here(session, person_id, _here(), g.now)
     if isinstance(made, Refusal):
         told = _by_field(made)
         return _set_up(told, made.status) if told else fragments.refuse(made, back=_own())
@@ -141,6 +141,10 @@ def _unproved(
     return refused or enrolment.prove(session, person_id, _code(), keys, g.now)
 
 
+def _here() -> str:
+    return security.session_token()
+
+
 def _present() -> str:
     return request.form.get("present", "")
 
@@ -169,7 +173,7 @@ def _set_up(problems: dict[str, str], status: int = 200) -> Response:
     if isinstance(keys, Refusal):
         app = keys
     else:
-        app = enrolment.being_set_up(store.reading(), person_id, keys, g.now)
+        app = enrolment.being_set_up(store.reading(), person_id, _here(), keys, g.now)
     security.inside_company(request.args.get("c", ""))
     if isinstance(app, Refusal):
         return fragments.refuse(app, back=_own())

@@ -12,6 +12,7 @@ from holding.second_factor import enrolment
 from holding.second_factor import one_time_codes as codes
 
 KEYS = Keys((Fernet.generate_key(),))
+HERE = "the session in which it is set up"
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Phone:
 
 def begun(session: Session, person_id: int, now: datetime, keys: Keys = KEYS) -> Phone:
     """Set up, and not confirmed yet."""
-    assert enrolment.begin(session, person_id, keys, now) is None
-    app = enrolment.being_set_up(session, person_id, keys, now)
+    assert enrolment.begin(session, person_id, HERE, keys, now) is None
+    app = enrolment.being_set_up(session, person_id, HERE, keys, now)
     assert isinstance(app, enrolment.SetUp), app
     return Phone(app.secret.replace(" ", ""))
 
@@ -42,6 +43,6 @@ def begun(session: Session, person_id: int, now: datetime, keys: Keys = KEYS) ->
 def enrolled(session: Session, person_id: int, now: datetime, keys: Keys = KEYS) -> Phone:
     """Switched on, by the code of the half minute before: that of now is still good."""
     phone = begun(session, person_id, now, keys)
-    made = enrolment.confirm(session, person_id, phone.code(now, -1), keys, now)
+    made = enrolment.confirm(session, person_id, HERE, phone.code(now, -1), keys, now)
     assert not isinstance(made, Refusal), made
     return Phone(phone.secret, made)

@@ -14,7 +14,7 @@ from holding.second_factor import enrolment
 from holding.store import failure_counts
 from holding.store.database import Database
 from holding.tables import Company, Event, RecoveryCode, SecondFactor
-from tests.holding.second_factor.factors import KEYS, begun, enrolled
+from tests.holding.second_factor.factors import HERE, KEYS, begun, enrolled
 from tests.holding.staff.test_access_links import member
 from tests.support.clock import SetClock
 
@@ -48,9 +48,9 @@ def test_it_counts_once_a_code_was_given_and_not_before(
         lim, now = person(session, company, clock), clock.now()
         phone = begun(session, lim, now)
         assert enrolment.factor_of(session, lim) == enrolment.Factor(None, 0)
-        assert refused(enrolment.confirm(session, lim, phone.wrong(now), KEYS, now)) == WRONG
+        assert refused(enrolment.confirm(session, lim, HERE, phone.wrong(now), KEYS, now)) == WRONG
         assert enrolment.factor_of(session, lim).since is None
-        made = enrolment.confirm(session, lim, phone.code(now), KEYS, now)
+        made = enrolment.confirm(session, lim, HERE, phone.code(now), KEYS, now)
         assert isinstance(made, tuple)
         assert enrolment.factor_of(session, lim) == enrolment.Factor(now, 10)
         assert told(session, "person.factor_on") == ["Lim switched on two-factor authentication."]
@@ -69,9 +69,9 @@ def test_the_secret_is_encrypted_for_its_row_and_shown_only_while_it_is_set_up(
         assert phone.secret not in row.secret
         assert KEYS.decrypt(row.secret, row=f"second_factor:{lim}") == phone.secret
         assert isinstance(KEYS.decrypt(row.secret, row=f"second_factor:{lim + 1}"), Refusal)
-        assert refused(enrolment.being_set_up(session, lim, KEYS, now))[2] == 409
-        assert refused(enrolment.begin(session, lim, KEYS, now))[2] == 409
-        assert refused(enrolment.confirm(session, lim, phone.code(now), KEYS, now))[2] == 409
+        assert refused(enrolment.being_set_up(session, lim, HERE, KEYS, now))[2] == 409
+        assert refused(enrolment.begin(session, lim, HERE, KEYS, now))[2] == 409
+        assert refused(enrolment.confirm(session, lim, HERE, phone.code(now), KEYS, now))[2] == 409
         kept = [one.code_hash for one in session.scalars(select(RecoveryCode))]
         assert len(set(kept)) == 10
         for code in phone.recovery:
@@ -87,11 +87,30 @@ def test_setting_it_up_ends_after_an_hour_and_begins_with_another_secret(
         lim = person(session, company, clock)
         first = begun(session, lim, clock.now())
         late = clock.advance(enrolment.SET_UP_LASTS)
-        assert refused(enrolment.being_set_up(session, lim, KEYS, late))[2] == 410
-        assert refused(enrolment.confirm(session, lim, first.code(late), KEYS, late))[2] == 410
+        assert refused(enrolment.being_set_up(session, lim, HERE, KEYS, late))[2] == 410
+        assert (
+            refused(enrolment.confirm(session, lim, HERE, first.code(late), KEYS, late))[2] == 410
+        )
         second = begun(session, lim, late)
         assert second.secret != first.secret
-        assert refused(enrolment.confirm(session, lim, first.code(late), KEYS, late)) == WRONG
+        assert refused(enrolment.confirm(session, lim, HERE, first.code(late), KEYS, late)) == WRONG
+
+
+def test_whoever_begins_elsewhere_neither_sees_nor_confirms_the_secret(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    """Else who knows the password could set up the app that somebody else confirms."""
+    with database.write() as session:
+        lim, now = person(session, company, clock), clock.now()
+        theirs = begun(session, lim, now)
+        other = "another session"
+        assert refused(enrolment.being_set_up(session, lim, other, KEYS, now))[2] == 410
+        code = theirs.code(now)
+        assert refused(enrolment.confirm(session, lim, other, code, KEYS, now))[2] == 410
+        assert enrolment.begin(session, lim, other, KEYS, now) is None
+        assert refused(enrolment.being_set_up(session, lim, HERE, KEYS, now))[2] == 410
+        assert refused(enrolment.confirm(session, lim, HERE, code, KEYS, now))[2] == 410
+        assert enrolment.factor_of(session, lim).since is None
 
 
 def test_a_code_counts_once_and_none_before_it_any_more(

@@ -156,7 +156,7 @@ def test_who_has_to_sets_it_up_at_sign_in_and_is_signed_in_then(
         none_yet = sign_in_steps.finish_set_up(session, token, "000000", KEYS, now)
         assert isinstance(none_yet, Refusal)
         assert sign_in_steps.begin_set_up(session, token, KEYS, now) is None
-        app = enrolment.being_set_up(session, lim, KEYS, now)
+        app = enrolment.being_set_up(session, lim, token, KEYS, now)
         assert isinstance(app, enrolment.SetUp)
         phone = Phone(app.secret.replace(" ", ""))
         assert finished(session, token, phone.code(now), clock) == "signin.over", "not confirmed"

@@ -347,6 +347,29 @@ def test_who_has_to_is_led_to_set_it_up_and_can_do_nothing_before(
     assert signed_in(other)
 
 
+def test_who_knows_the_password_as_well_does_not_learn_the_key_beforehand(
+    visit: Visit, database: Database, clock: SetClock
+) -> None:
+    """Each sign-in begins with a key of its own; that of another one is neither shown nor taken."""
+    require_it(database)
+    thief, lim = visit(), visit()
+    keys = []
+    for browser in (thief, lim):
+        password_given(browser)
+        assert "appkey" not in browser.text(SETUP)
+        browser.post(f"{SETUP}/begin", {}, status=303)
+        keys.append(key_in(browser.text(SETUP)))
+    assert keys[0] != keys[1]
+    assert "appkey" not in thief.text(SETUP)
+    thief.post(SETUP, {"code": keys[0].code(clock.now())}, status=410)
+    thief.post(SETUP, {"code": keys[1].code(clock.now())}, status=410)
+    lim.post(SETUP, {"code": keys[1].code(clock.now())}, status=200)
+    assert signed_in(lim)
+    over = thief.post(f"{SETUP}/begin", {}, status=303)
+    assert over.location.endswith("ended=step")
+    assert not signed_in(thief)
+
+
 def test_who_works_in_two_companies_is_asked_where_one_requires_it(
     visit: Visit, database: Database, clock: SetClock
 ) -> None:
