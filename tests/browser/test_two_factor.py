@@ -24,10 +24,13 @@ def code_of(person: Person, served: Served) -> str:
 
 
 def looked_at(person: Person) -> None:
-    """Nothing is wrong with the page, and it is no wider than its window."""
+    """Nothing is wrong with the page, it is no wider than its window, and a key is seen whole."""
     assert violations(person.page) == "[]"
     wide = person.page.evaluate("document.documentElement.scrollWidth")
     assert wide <= person.page.viewport_size["width"]
+    assert person.page.evaluate(
+        "[...document.querySelectorAll('#appkey')].every(one => one.scrollWidth <= one.clientWidth)"
+    )
 
 
 @pytest.mark.slow

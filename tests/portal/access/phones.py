@@ -49,6 +49,6 @@ def codes_in(page: str) -> list[str]:
 
 def key_in(page: str) -> Phone:
     """The app that was given the key of a page."""
-    found = re.search(r'id="appkey" value="([A-Z2-7 ]+)"', page)
+    found = re.search(r'id="appkey">([A-Z2-7 ]+)<', page)
     assert found, page[:2000]
     return Phone(found[1].replace(" ", ""))
