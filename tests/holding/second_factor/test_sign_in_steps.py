@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -223,7 +224,7 @@ def test_of_several_companies_one_that_requires_it_is_enough(
         assert isinstance(other, int)
         required(session, other)
         assert sign_in_steps.needs(session, lim, now) == (False, False)
-        who = {"company_id": other, "person_id": lim, "actor": OPERATOR, "now": now}
+        who: dict[str, Any] = {"company_id": other, "person_id": lim, "actor": OPERATOR, "now": now}
         add_membership(session, **who, role="viewer")
         assert sign_in_steps.needs(session, lim, now) == (False, False)
         add_membership(session, **who, role="publisher")

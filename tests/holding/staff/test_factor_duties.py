@@ -1,5 +1,7 @@
 """A company that requires a second factor, and administrators who end one that was lost."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session as OrmSession
@@ -147,7 +149,12 @@ def test_nobody_ends_their_own_so_nor_that_of_a_stranger_nor_without_the_role(
         assert end(lim, company.id, ids[0]) == "forbidden"
         assert end(adam, company.id, ids[1]) == "forbidden"
         assert end(adam, other, ids[1]) == "person.unknown"
-        who = {"company_id": other, "person_id": ids[1], "actor": OPERATOR, "now": now}
+        who: dict[str, Any] = {
+            "company_id": other,
+            "person_id": ids[1],
+            "actor": OPERATOR,
+            "now": now,
+        }
         add_membership(session, **who, role="viewer")
         assert end(tan, company.id, ids[1]) == "factor.elsewhere"
         assert end(adam, other, ids[1]) == "factor.elsewhere"
