@@ -232,6 +232,7 @@ def _templates(app: Flask) -> None:
     init_shell(app)
     access.staying.init(app)
     access.request_pages.init(app)
+    access.two_factor.init(app)
     help_pages.init(app)
 
 

@@ -80,6 +80,13 @@ WHOLE: Final = frozenset(
 
 LENT: Final = frozenset({"posting.approve"})  # what a deputy may do in another's name
 
+GUARDED_ROLES: Final = tuple(
+    role
+    for role in ROLES
+    if any(role in ACTS[act] for act in ("posting.approve", "rules.publish", "people.admin"))
+)
+"""Whose holders need a second factor where a company requires it."""
+
 
 @dataclass(frozen=True, slots=True)
 class StandIn:

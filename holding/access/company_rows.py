@@ -27,6 +27,7 @@ class CompanyRow:
     ruleset_version_id: int | None
     live: bool
     ages_from: datetime | None
+    needs_second_factor: bool
 
 
 def company(session: Session, code: str) -> CompanyRow | None:
@@ -48,4 +49,5 @@ def company(session: Session, code: str) -> CompanyRow | None:
         ruleset_version_id=found.ruleset_version_id,
         live=found.live,
         ages_from=found.ages_from,
+        needs_second_factor=found.needs_second_factor,
     )

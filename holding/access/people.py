@@ -23,7 +23,6 @@ from holding.access.sessions import (
     hash_password,
     person_of,
     set_password,
-    sign_in,
     sign_out,
     touch,
 )
@@ -62,7 +61,6 @@ __all__ = [
     "names_of",
     "person_of",
     "renew_password",
-    "sign_in",
     "sign_out",
     "teams",
     "touch",
@@ -248,6 +246,11 @@ def companies_of(session: Session, person_id: int) -> tuple[OwnCompany, ...]:
     mine = select(Membership.company_id).where(Membership.person_id == person_id)
     query = _OWN.select().where(Company.id.in_(mine)).order_by(Company.name)
     return _OWN.each(session.execute(query))
+
+
+def anybody(session: Session) -> bool:
+    """Whether there is any person at all."""
+    return session.scalar(select(Person.id).limit(1)) is not None
 
 
 def first_reader(session: Session, role: str) -> tuple[str, int] | None:

@@ -1,8 +1,8 @@
 """Passwords and sessions: how a person proves who they are, and for how long.
 
-Here: argon2id hashing, sign-in with a count of failures for each account, whether anybody can sign
-in yet, and our own session table, which keeps only the hash of the token. Not here: cookies and
-CSRF (portal), roles (`people.py`).
+Here: argon2id hashing, a password that is proved with a count of failures for each account, and
+our own session table, which keeps only the hash of the token; which sessions do not count, because
+a second factor is missing. Not here: proving one (holding/second_factor), cookies (portal).
 """
 
 import functools
@@ -15,26 +15,20 @@ from typing import Any, Final
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from holding import tables
+from holding.access.actors import GUARDED_ROLES
 from holding.refusal import Refusal
-from holding.store import bulk
-from holding.tables import Person
-
-
-def anybody(session: Session) -> bool:
-    """Whether there is any person at all."""
-    return session.scalar(select(Person.id).limit(1)) is not None
-
+from holding.store import failure_counts
+from holding.tables import Company, Deputy, Membership, Person, SecondFactor
+from holding.tables.columns import NOW
 
 IDLE: Final = timedelta(minutes=60)
 ABSOLUTE: Final = timedelta(hours=12)
 KEPT: Final = timedelta(days=366)  # who was signed in when: no event tells it
 TOUCH_AFTER: Final = timedelta(minutes=5)
-MAX_FAILURES: Final = 10
-FAILURE_WINDOW: Final = timedelta(minutes=15)
 _PREFIX: Final = "signin:"
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
@@ -54,7 +48,8 @@ NO_DEVICE: Final = Device("", "")
 @dataclass(frozen=True, slots=True)
 class SignedIn:
     """The person behind a session, which ends at `ends_at` when it is not used before, and at
-    `expires_at` anyhow. `stale` = its last use is old enough to be noted again.
+    `expires_at` anyhow. `stale` = its last use is old enough to be noted again; `factor_at`: when
+    it proved a second factor, None where the password was enough.
     """
 
     person_id: int
@@ -64,6 +59,7 @@ class SignedIn:
     ends_at: datetime
     expires_at: datetime
     settings: Mapping[str, Any]
+    factor_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +83,20 @@ def compare(session: Session, email: str, password: str, now: datetime) -> Compa
     else writes meanwhile. It decides nothing: an account that may not be tried is not compared.
     """
     address = _address(email)
-    if _over_limit(session.get(tables.Singleton, _counted_as(address)), now):
+    if failure_counts.reached(session, _counted_as(address), now):
         return NOT_COMPARED
     stored = _stored(_person(session, address))
     return Compared(stored, _matches(stored, password))
 
 
-def sign_in(
+def prove(
     session: Session,
     email: str,
     password: str,
     now: datetime,
-    device: Device = NO_DEVICE,
     compared: Compared = NOT_COMPARED,
-) -> str | Refusal:
-    """A new session's token, or one refusal with the same words for every reason.
+) -> int | Refusal:
+    """The id of whoever has this password, or one refusal with the same words for every reason.
 
     `compared`: what `compare` found; it counts unless another password was set since. Commit also
     after a refusal: the failures of an account are counted in the database, for unknown accounts
@@ -109,27 +104,30 @@ def sign_in(
     """
     address = _address(email)
     name = _counted_as(address)
-    count = session.get(tables.Singleton, name, with_for_update=True)
-    if _over_limit(count, now):
-        return Refusal(
-            code="signin.throttled",
-            message="Too many attempts for this account.",
-            hint=f"Wait {int(FAILURE_WINDOW.total_seconds() // 60)} minutes, or ask an admin.",
-            status=429,
-        )
+    if failure_counts.reached(session, name, now, lock=True):
+        return throttled()
     person = _person(session, address)
     stored = _stored(person)
     fits = compared.fits if compared.stored == stored else _matches(stored, password)
     if not fits or person is None or not person.active:
-        _count_failure(session, count, name, now)
+        failure_counts.add(session, name, now)
         return Refusal(
             code="signin.refused", message="Incorrect email or password.", hint="", status=422
         )
-    if count is not None:
-        session.delete(count)
+    failure_counts.forget(session, name)
     if _hasher.check_needs_rehash(stored):
         person.password_hash = hash_password(password)
-    return open_session(session, person.id, now, device)
+    return person.id
+
+
+def throttled() -> Refusal:
+    """Too many wrong passwords, or codes, of one account."""
+    return Refusal(
+        code="signin.throttled",
+        message="Too many attempts for this account.",
+        hint=f"Wait {int(failure_counts.WINDOW.total_seconds() // 60)} minutes, or ask an admin.",
+        status=429,
+    )
 
 
 def _address(email: str) -> str:
@@ -150,15 +148,13 @@ def _stored(person: Person | None) -> str:
 
 
 def person_of(session: Session, token: str, now: datetime) -> SignedIn | None:
-    """Who holds this session now; None when it is unknown, over, revoked or the person disabled."""
-    found = session.execute(_SIGNED_IN, {"token_hash": digest(token)}).first()
-    if found is None:
+    """Who holds this session now; None when it is unknown, over, revoked or the person disabled, or
+    when it has not proved the second factor that it needs.
+    """
+    found = _going_on(session, token, now)
+    if found is None or found[2]:
         return None
-    row, person = found
-    if row.revoked_at is not None or not person.active:
-        return None
-    if now >= row.expires_at or now - row.seen_at >= IDLE:
-        return None
+    row, person, _ = found
     return SignedIn(
         person_id=person.id,
         name=person.name,
@@ -167,12 +163,57 @@ def person_of(session: Session, token: str, now: datetime) -> SignedIn | None:
         ends_at=min(row.seen_at + IDLE, row.expires_at),
         expires_at=row.expires_at,
         settings=person.settings,
+        factor_at=row.factor_at,
     )
 
 
+def lacks_factor(session: Session, token: str, now: datetime) -> bool:
+    """Whether a session goes on and yet counts for nothing, as it proved no second factor."""
+    found = _going_on(session, token, now)
+    return found is not None and found[2]
+
+
+def _going_on(
+    session: Session, token: str, now: datetime
+) -> tuple[tables.Session, Person, bool] | None:
+    """A session that is not over, its person, and whether a second factor is missing."""
+    found = session.execute(_SIGNED_IN, {"token_hash": digest(token), "now": now}).first()
+    if found is None:
+        return None
+    row, person, needs = found
+    if row.revoked_at is not None or not person.active:
+        return None
+    if now >= row.expires_at or now - row.seen_at >= IDLE:
+        return None
+    return row, person, needs and row.factor_at is None
+
+
+HAS_FACTOR: Final = (
+    exists()
+    .where(SecondFactor.person_id == Person.id, SecondFactor.confirmed_at.is_not(None))
+    .correlate(Person)
+)
+"""Whether a person (of the statement around it) has switched a second factor on."""
+_MEMBER = (
+    exists()
+    .where(Membership.person_id == Person.id, Membership.role.in_(GUARDED_ROLES))
+    .where(Company.id == Membership.company_id, Company.needs_second_factor)
+    .correlate(Person)
+)
+_DEPUTY = (
+    exists()
+    .where(Deputy.deputy_id == Person.id, Deputy.ended_at.is_(None))
+    .where(Deputy.from_at <= NOW, Deputy.until_at > NOW)
+    .where(Company.id == Deputy.company_id, Company.needs_second_factor)
+    .correlate(Person)
+)
+MUST_HAVE_FACTOR: Final = or_(_MEMBER, _DEPUTY)
+"""Whether a company requires one of them: for their roles, or because they approve in the place of
+somebody at this moment (`now` of the statement).
+"""
 _SIGNED_IN = (
-    select(tables.Session, tables.Person)
-    .join(tables.Person, tables.Person.id == tables.Session.person_id)
+    select(tables.Session, Person, or_(HAS_FACTOR, MUST_HAVE_FACTOR))
+    .join(Person, Person.id == tables.Session.person_id)
     .where(tables.Session.token_hash == bindparam("token_hash"))
 )
 
@@ -214,8 +255,8 @@ def forget_ended(session: Session, now: datetime) -> None:
 
 
 def set_password(session: Session, person_id: int, password: str, now: datetime) -> None:
-    """A new password; whoever was signed in with the old one no longer is, and a link that was on
-    its way to set another one works no more.
+    """A new password; whoever was signed in with the old one, or about to be, no longer is, and a
+    link that was on its way to set another one works no more.
     """
     session.execute(
         update(tables.Person)
@@ -229,13 +270,20 @@ def set_password(session: Session, person_id: int, password: str, now: datetime)
         .where(link.used_at.is_(None), link.ended_at.is_(None))
         .values(ended_at=now)
     )
+    session.execute(delete(tables.SignInStep).where(tables.SignInStep.person_id == person_id))
     revoke_all(session, person_id, now)
 
 
 def open_session(
-    session: Session, person_id: int, now: datetime, device: Device = NO_DEVICE
+    session: Session,
+    person_id: int,
+    now: datetime,
+    device: Device = NO_DEVICE,
+    factor_at: datetime | None = None,
 ) -> str:
-    """The token of a new session of somebody who has proved who they are."""
+    """The token of a new session of somebody who has proved who they are; `factor_at`: when they
+    proved a second factor, too.
+    """
     token = secrets.token_urlsafe(32)
     session.add(
         tables.Session(
@@ -246,6 +294,7 @@ def open_session(
             expires_at=now + ABSOLUTE,
             device=device.name,
             address=device.address,
+            factor_at=factor_at,
         )
     )
     session.flush()
@@ -268,34 +317,3 @@ def _matches(stored: str, password: str) -> bool:
         return _hasher.verify(stored, password)
     except (VerifyMismatchError, InvalidHashError):
         return False
-
-
-def _over_limit(count: tables.Singleton | None, now: datetime) -> bool:
-    return count is not None and _counts(count, now) and count.fence >= MAX_FAILURES
-
-
-def _counts(count: tables.Singleton, now: datetime) -> bool:
-    """Whether these failures still count: not those of a clock that was set back since."""
-    return count.until is not None and now < count.until <= now + FAILURE_WINDOW
-
-
-def _count_failure(
-    session: Session, count: tables.Singleton | None, name: str, now: datetime
-) -> None:
-    """One more failure, in a row of the lease table whose fence counts; old counts go away."""
-    session.execute(
-        delete(tables.Singleton)
-        .where(
-            tables.Singleton.name.startswith(_PREFIX),
-            tables.Singleton.until <= now,
-            tables.Singleton.name != name,
-        )
-        .execution_options(synchronize_session=False)
-    )
-    if count is None:  # or somebody tries the same account for the first time at this moment
-        bulk.insert_once(session, tables.Singleton, {"name": name, "fence": 0})
-        count = session.get_one(tables.Singleton, name, with_for_update=True)
-    if not _counts(count, now):
-        count.fence, count.until = 0, now + FAILURE_WINDOW
-    count.fence += 1
-    session.flush()

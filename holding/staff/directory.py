@@ -10,15 +10,25 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from holding.access.actors import ROLES
+from holding.access.actors import GUARDED_ROLES, ROLES
 from holding.store.row_objects import Columns, of
-from holding.tables import AccessLink, FormerMember, Membership, Person, Team, TeamMember
+from holding.tables import (
+    AccessLink,
+    FormerMember,
+    Membership,
+    Person,
+    SecondFactor,
+    Team,
+    TeamMember,
+)
 from holding.tables import Session as SignIn
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody with a role in the company; `seen_at`: when they last used any page."""
+    """Somebody with a role in the company; `seen_at`: when they last used any page, `factor_since`:
+    since when they prove a second factor at sign-in.
+    """
 
     id: int
     name: str
@@ -27,6 +37,12 @@ class Member:
     team_ids: tuple[int, ...]
     teams: tuple[str, ...]
     seen_at: datetime | None
+    factor_since: datetime | None
+
+    @property
+    def guarded(self) -> bool:
+        """Whether a company can require a second factor of them."""
+        return not set(GUARDED_ROLES).isdisjoint(self.roles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +88,17 @@ _FORMER = Columns(Former(id=of(Person.id), name=of(Person.name), left_at=of(Form
 def members(session: Session, company_id: int) -> tuple[Member, ...]:
     """Everybody with a role in the company, by name."""
     roles: dict[int, set[str]] = defaultdict(set)
-    named: dict[int, tuple[str, str]] = {}
+    named: dict[int, tuple[str, str, datetime | None]] = {}
     query = (
-        select(Person.id, Person.name, Person.email, Membership.role)
+        select(Person.id, Person.name, Person.email, Membership.role, SecondFactor.confirmed_at)
         .join(Membership, Membership.person_id == Person.id)
+        .outerjoin(SecondFactor, SecondFactor.person_id == Person.id)
         .where(Membership.company_id == company_id)
         .order_by(Person.name, Person.id)
     )
     for row in session.execute(query):
         roles[row.id].add(row.role)
-        named[row.id] = (row.name, row.email)
+        named[row.id] = (row.name, row.email, row.confirmed_at)
     in_teams = _in_teams(session, company_id)
     seen = _last_seen(session, company_id)
     return tuple(
@@ -93,8 +110,9 @@ def members(session: Session, company_id: int) -> tuple[Member, ...]:
             team_ids=tuple(team_id for team_id, _ in in_teams[key]),
             teams=tuple(shown for _, shown in in_teams[key]),
             seen_at=seen.get(key),
+            factor_since=factor_since,
         )
-        for key, (name, email) in named.items()
+        for key, (name, email, factor_since) in named.items()
     )
 
 

@@ -15,6 +15,7 @@ from holding.access.people import MIN_PASSWORD, add_membership, id_of_address
 from holding.access.person_names import rename
 from holding.access.role_words import role_list
 from holding.refusal import Refusal
+from holding.second_factor import sign_in_steps
 from holding.staff.access_links import JOIN, RESET, living, tell, works_somewhere
 from holding.staff.source_limits import join_limited
 from holding.tables import AccessLink, Company, Person, TeamMember
@@ -22,9 +23,9 @@ from holding.tables import AccessLink, Company, Person, TeamMember
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What using a link came to: the new session, and the company to go to."""
+    """What using a link came to: a session, or the step before it, and the company to go to."""
 
-    session_token: str
+    entered: sign_in_steps.Entered
     company: str
 
 
@@ -53,7 +54,8 @@ def use(
     device: sessions.Device = sessions.NO_DEVICE,
     compared: sessions.Compared = sessions.NOT_COMPARED,
 ) -> Used | Refusal:
-    """Join the company, or set the new password; then signed in. Commit also after a refusal.
+    """Join the company, or set the new password; then signed in, where no second factor is needed:
+    neither an invitation nor a new password stands in for one. Commit also after a refusal.
 
     `compared`: what `compare` found.
     """
@@ -61,17 +63,17 @@ def use(
     if isinstance(found, Refusal):
         return found
     if _enters(session, found):
-        signed = sessions.sign_in(session, found.email, password, now, device, compared)
+        person_id = sessions.prove(session, found.email, password, now, compared)
     else:
-        signed = _with_new_password(session, found, name, password, now, device)
-    if isinstance(signed, Refusal):
-        return signed
-    person_id = id_of_address(session, found.email) or 0
+        person_id = _with_new_password(session, found, name, password, now)
+    if isinstance(person_id, Refusal):
+        return person_id
     if found.kind == JOIN and (refused := _join(session, found, person_id, now)):
         return refused
     found.used_at, found.person_id = now, person_id
     session.flush()
-    return Used(signed, session.get_one(Company, found.company_id).code)
+    entered = sign_in_steps.enter(session, person_id, now, device)
+    return Used(entered, session.get_one(Company, found.company_id).code)
 
 
 def _with_new_password(
@@ -80,8 +82,7 @@ def _with_new_password(
     name: str,
     password: str,
     now: datetime,
-    device: sessions.Device,
-) -> str | Refusal:
+) -> int | Refusal:
     if len(password) < MIN_PASSWORD:
         words = (
             f"The password must have at least {MIN_PASSWORD} characters; this one has "
@@ -103,7 +104,7 @@ def _with_new_password(
     sessions.set_password(session, person_id, password, now)
     if link.kind == RESET:
         _tell_reset(session, link, person_id, now)
-    return sessions.open_session(session, person_id, now, device)
+    return person_id
 
 
 def _tell_reset(session: Session, link: AccessLink, person_id: int, now: datetime) -> None:

@@ -142,12 +142,14 @@ def change_password(
     now: datetime,
     device: sessions.Device,
     compared: sessions.Compared = sessions.NOT_COMPARED,
+    factor_at: datetime | None = None,
 ) -> str | Refusal:
     """A new password; every session and every token of the person ends, and a new session here
     begins: its token.
 
     Who does not know the present one is refused, and counted as at signing in: commit also then.
-    `compared`: what `sessions.compare` found about it.
+    `compared`: what `sessions.compare` found about it. `factor_at`: when the session in which
+    they do it proved a second factor; the new one has, too.
     """
     if len(wanted) < MIN_PASSWORD:
         words = (
@@ -158,12 +160,9 @@ def change_password(
     if wanted == present:
         words = "The new password is the same as the current one."
         return Refusal("person.password", words, "Choose another.", 422)
+    if refused := wrong_password(session, person_id, present, now, compared):
+        return refused
     person = session.get_one(Person, person_id)
-    proved = sessions.sign_in(session, person.email, present, now, device, compared)
-    if isinstance(proved, Refusal):
-        if proved.code == "signin.throttled":
-            return proved
-        return Refusal("person.present", "The current password is incorrect.", "", 422)
     sessions.set_password(session, person_id, wanted, now)
     why = f"{person.name} set a new password"
     for company in companies_of(session, person_id):
@@ -171,7 +170,24 @@ def change_password(
             tokens.end_all(session, actor, person_id, why, now, company_id=company.id)
     say = f"{person.name} changed their password. Their other sessions and their tokens ended."
     _tell(session, person_id, "person.password_changed", say, now)
-    return sessions.open_session(session, person_id, now, device)
+    return sessions.open_session(session, person_id, now, device, factor_at)
+
+
+def wrong_password(
+    session: Session,
+    person_id: int,
+    present: str,
+    now: datetime,
+    compared: sessions.Compared = sessions.NOT_COMPARED,
+) -> Refusal | None:
+    """Why this is not the password of who is signed in; counted as at signing in: commit also then.
+    `compared`: what `sessions.compare` found about it.
+    """
+    email = session.get_one(Person, person_id).email
+    proved = sessions.prove(session, email, present, now, compared)
+    if not isinstance(proved, Refusal) or proved.code == "signin.throttled":
+        return proved if isinstance(proved, Refusal) else None
+    return Refusal("person.present", "The current password is incorrect.", "", 422)
 
 
 def end_session(session: Session, person_id: int, key: str, now: datetime) -> Refusal | None:

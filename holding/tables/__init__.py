@@ -7,19 +7,18 @@ from holding.tables.columns import Base
 from holding.tables.companies import (
     AccessLink,
     ApiToken,
-    ClockMark,
     Company,
     Deputy,
     FormerMember,
     FormerName,
-    Heartbeat,
     Membership,
     Operation,
     Person,
-    ProgramVersion,
+    RecoveryCode,
+    SecondFactor,
     Session,
     SetupAddress,
-    Singleton,
+    SignInStep,
     SourceLimit,
     Team,
     TeamMember,
@@ -35,7 +34,6 @@ from holding.tables.decisions import (
     Release,
     Retry,
 )
-from holding.tables.import_files import Backup, ImportFile
 from holding.tables.master_lists import ListedCode, ListFile, ListPart, ListReading
 from holding.tables.postings import (
     Attempt,
@@ -47,6 +45,7 @@ from holding.tables.postings import (
     Run,
     Schedule,
 )
+from holding.tables.processes import Backup, ClockMark, Heartbeat, ProgramVersion, Singleton
 from holding.tables.records import Delivery, Event, EventLink, LinkKey, Record, Upload, Version
 from holding.tables.rules import (
     Backtest,
@@ -77,6 +76,7 @@ from holding.tables.targets import (
     Connection,
     ConnectionKey,
     HookCall,
+    ImportFile,
     ItemReading,
     KeptApart,
     Pull,
@@ -144,6 +144,7 @@ __all__ = [
     "Reading",
     "Recipient",
     "Record",
+    "RecoveryCode",
     "Release",
     "Request",
     "Retry",
@@ -155,10 +156,12 @@ __all__ = [
     "Run",
     "SavedView",
     "Schedule",
+    "SecondFactor",
     "Session",
     "SetupAddress",
     "Shadow",
     "ShadowVerdict",
+    "SignInStep",
     "Signal",
     "Singleton",
     "Snapshot",

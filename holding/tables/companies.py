@@ -1,7 +1,7 @@
-"""Companies and who may act in them, and what only one process may do at a time.
+"""Companies, who may act in them, and how people prove who they are.
 
-Here: company to singleton, with tokens of programs, deputies, and the address of the first set-up.
-Not here: what a role may do (holding/access/actors.py).
+Here: company to operation, with tokens of programs, deputies, second factors, and the address of
+the first set-up. Not here: what a role may do (holding/access/actors.py).
 """
 
 from datetime import date, datetime
@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Index,
     UniqueConstraint,
+    false,
     func,
     literal_column,
     true,
@@ -72,6 +73,7 @@ class Company(Base):
     document date that is posted (the cutover), where one was set. Nothing is sent for a company
     that is not `live`; those made by commands are live from the beginning, without a moment.
     `ages_from`: the midnight to which ages of holds are counted (holding/tallies/passing_days.py).
+    `needs_second_factor`: of whoever may approve, publish or administer (holding/access/actors.py).
     """
 
     __tablename__ = "company"
@@ -93,6 +95,7 @@ class Company(Base):
     live: Mapped[bool] = mapped_column(default=True, server_default=true())
     went_live_at: Mapped[datetime | None]
     ages_from: Mapped[datetime | None]
+    needs_second_factor: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class SetupAddress(Base):
@@ -115,7 +118,6 @@ class Person(Base):
     email: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     password_hash: Mapped[str | None]
-    totp: Mapped[str | None]
     active: Mapped[bool] = mapped_column(default=True)
     settings: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
 
@@ -228,6 +230,7 @@ class Session(Base):
     """A signed-in browser; the token itself is kept nowhere.
 
     `device` and `address`: what it is and where it signed in from, as the person knows it again.
+    `factor_at`: when it proved a second factor; None where it only knows the password.
     """
 
     __tablename__ = "session"
@@ -241,6 +244,50 @@ class Session(Base):
     step_up_at: Mapped[datetime | None]
     device: Mapped[str] = mapped_column(default="", server_default="")
     address: Mapped[str] = mapped_column(default="", server_default="")
+    factor_at: Mapped[datetime | None]
+
+
+class SecondFactor(Base):
+    """The authenticator app of a person; its secret is encrypted (holding/access/secrets.py).
+
+    It counts since `confirmed_at`; before, it is being set up. `last_step` is the newest step of
+    time (30 seconds each, since 1970) of which a code was taken: no code counts twice. `made_in`:
+    the hash of the session, or of the step of a sign-in, that set it up; no other one sees it.
+    """
+
+    __tablename__ = "second_factor"
+
+    person_id: Mapped[int] = ref("person", primary_key=True)
+    secret: Mapped[str]
+    made_at: Mapped[datetime]
+    made_in: Mapped[str]
+    confirmed_at: Mapped[datetime | None]
+    last_step: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+
+
+class RecoveryCode(Base):
+    """A code that stands in for the app once; the code itself is kept nowhere."""
+
+    __tablename__ = "recovery_code"
+
+    id: Mapped[Id]
+    person_id: Mapped[int] = ref("person", index=True)
+    code_hash: Mapped[str]
+    made_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class SignInStep(Base):
+    """Somebody who has proved their password and is not signed in yet: the second factor is
+    missing. The token itself is kept nowhere.
+    """
+
+    __tablename__ = "sign_in_step"
+
+    token_hash: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = ref("person", index=True)
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
 
 
 class Operation(Base):
@@ -266,55 +313,3 @@ class Operation(Base):
     undo_until: Mapped[datetime | None]
     undone_at: Mapped[datetime | None]
     stood: Mapped[Any | None] = mapped_column(Json)
-
-
-class Singleton(Base):
-    """A duty that one process has at a time (sweeper, scheduler), under a lease."""
-
-    __tablename__ = "singleton"
-
-    name: Mapped[str] = mapped_column(primary_key=True)
-    owner: Mapped[str | None]
-    until: Mapped[datetime | None]
-    fence: Mapped[int] = mapped_column(WHOLE, default=0)
-
-
-class ClockMark(Base):
-    """The newest moment that a sweep saw, and when the clock was last found set back; one row."""
-
-    __tablename__ = "clock_mark"
-
-    id: Mapped[Id]
-    newest_at: Mapped[datetime | None]
-    back_at: Mapped[datetime | None]
-    back_seconds: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
-
-
-class ProgramVersion(Base):
-    """The version of the program that started here last, with its schema; one row. `version` is
-    empty where an earlier program, which did not note it, worked before.
-    """
-
-    __tablename__ = "program_version"
-
-    id: Mapped[Id]
-    version: Mapped[str]
-    schema: Mapped[str]
-
-
-class Heartbeat(Base):
-    """A worker process: when it was seen last, and until when its silence means nothing.
-
-    `left_at` is set by one that ended in order; one that died says nothing. Memory and free disk
-    space are those of its last sign; None where its machine does not tell them.
-    """
-
-    __tablename__ = "heartbeat"
-
-    owner: Mapped[str] = mapped_column(primary_key=True)
-    started_at: Mapped[datetime]
-    seen_at: Mapped[datetime]
-    next_by: Mapped[datetime]
-    left_at: Mapped[datetime | None]
-    memory_bytes: Mapped[int | None] = mapped_column(WHOLE)
-    disk_free_bytes: Mapped[int | None] = mapped_column(WHOLE)

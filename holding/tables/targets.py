@@ -1,7 +1,8 @@
 """Configured sources and targets, and what is known of a target.
 
 Here: connection, its keys, its hot counters, its snapshots, lists of its codes from files, how far
-a source was asked. Not here: how to talk to them (connectors).
+a source was asked, files that people carry to a target. Not here: how to talk to them (connectors),
+who may do what with a file (holding/import_files).
 """
 
 from datetime import datetime
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from connectors.contract import ConnectionSide
 from holding.tables.columns import WHOLE, Base, Id, Json, Word, one_of, partial, ref
-from holding.tables.row_states import BreakerState, KeyState
+from holding.tables.row_states import BreakerState, ImportFileState, KeyState
 
 SIDES, KEY_STATES, BREAKER_STATES = get_args(ConnectionSide), tuple(KeyState), tuple(BreakerState)
 
@@ -229,3 +230,44 @@ class Pull(Base):
     read_at: Mapped[datetime | None]
     done_at: Mapped[datetime | None]
     done_found: Mapped[int] = mapped_column(WHOLE, default=0, server_default="0")
+
+
+class ImportFile(Base):
+    """A file that a person imports in a target, and what they told of that import.
+
+    Its bytes are those of the request. `documents` and `rows` are how many it has, `totals` is
+    currency -> minor units. `verdicts`: number of a document -> what became of it; a number that
+    is not there is not known yet. `note` says what is wrong with the import as a whole, `reason`
+    why a person confirmed or withdrew it.
+    """
+
+    __tablename__ = "import_file"
+    __table_args__ = (
+        UniqueConstraint("request_id"),
+        Index("ix_import_file_run", "run_id"),
+        Index("ix_import_file_company", "company_id", "id"),
+        one_of("state", ImportFileState),
+    )
+
+    id: Mapped[Id]
+    company_id: Mapped[int] = ref("company")
+    connection_id: Mapped[int] = ref("connection")
+    run_id: Mapped[int | None] = ref("run")
+    request_id: Mapped[int] = ref("request")
+    doc_type: Mapped[str]
+    name: Mapped[str]
+    sha256: Mapped[str]
+    documents: Mapped[int] = mapped_column(WHOLE)
+    rows: Mapped[int] = mapped_column(WHOLE)
+    totals: Mapped[dict[str, int]] = mapped_column(Json)
+    state: Mapped[ImportFileState] = mapped_column(Word(ImportFileState))
+    verdicts: Mapped[dict[str, Any]] = mapped_column(Json)
+    note: Mapped[str] = mapped_column(default="", server_default="")
+    reason: Mapped[str] = mapped_column(default="", server_default="")
+    made_at: Mapped[datetime]
+    handed_over_at: Mapped[datetime | None]
+    handed_over_by_id: Mapped[int | None] = ref("person")
+    imported_at: Mapped[datetime | None]
+    imported_by_id: Mapped[int | None] = ref("person")
+    ended_at: Mapped[datetime | None]
+    ended_by_id: Mapped[int | None] = ref("person")

@@ -3,12 +3,12 @@
 Here: the page and its form. Not here: what the link does (holding/staff/link_use.py).
 """
 
-from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, g, make_response, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from holding.refusal import Refusal
 from holding.staff import access_links, link_use
-from portal.access.signin import device
+from portal.access.signin import arrive, device
 from portal.web import security, store
 
 join_pages = Blueprint("join", __name__, url_prefix="/join")
@@ -23,7 +23,7 @@ def form(token: str) -> Response:
 @join_pages.post("/<token>")
 @security.limiter.limit("20 per minute")
 def enter(token: str) -> Response:
-    """Use it; whoever was signed in here before is not any more."""
+    """Use it; whoever was signed in here before is not any more. A code may still be asked for."""
     password = request.form.get("password", "")
     compared = link_use.compare(store.reading(), token, password, g.now)
     with store.writing() as session:
@@ -38,8 +38,7 @@ def enter(token: str) -> Response:
         )
     if isinstance(done, Refusal):
         return _page(token, done)
-    answer = make_response(redirect(url_for("dashboard.show", co=done.company), 303))
-    return security.keep(answer, done.session_token)
+    return arrive(done.entered, url_for("dashboard.show", co=done.company))
 
 
 def _page(token: str, refusal: Refusal | None = None) -> Response:

@@ -12,6 +12,7 @@ from holding.access import sessions
 from holding.access.actors import ACTS
 from holding.access.role_words import ACT_LABELS, role_list
 from holding.refusal import Refusal
+from holding.second_factor import enrolment
 from holding.staff import own_account
 from portal.access.signin import device
 from portal.languages.choice import LANGUAGES
@@ -23,7 +24,7 @@ own_pages = Blueprint("me", __name__, url_prefix="/me")
 @own_pages.get("")
 def show() -> Response:
     """The page, inside a company where one is named or there is only one."""
-    return _page({})
+    return shown({})
 
 
 @own_pages.post("")
@@ -49,7 +50,7 @@ def save() -> Response:
             now=g.now,
         )
     if refused:
-        return _page({"name": refused.message}, status=refused.status)
+        return shown({"name": refused.message}, status=refused.status)
     return fragments.moved(_url(), "Your settings are saved.")
 
 
@@ -76,10 +77,11 @@ def password() -> Response:
             now=g.now,
             device=device(),
             compared=compared,
+            factor_at=g.person.factor_at,
         )
     if isinstance(done, Refusal):
         field = "wanted" if done.code == "person.password" else "present"
-        return _page({field: f"{done.message} {done.hint}".strip()}, status=done.status)
+        return shown({field: f"{done.message} {done.hint}".strip()}, status=done.status)
     said = "Your password is changed. Your other sessions and your tokens ended."
     answer = fragments.done(_url(), said)
     return security.keep(answer, done)
@@ -103,7 +105,8 @@ def everywhere() -> Response:
     return security.forget(make_response(redirect(url_for("signin.form"), 303)))
 
 
-def _page(problems: Mapping[str, str], *, status: int = 200) -> Response:
+def shown(problems: Mapping[str, str], *, status: int = 200) -> Response:
+    """The page, with what is wrong with a form of it: field -> words."""
     session = store.reading()
     companies = security.inside_company(request.args.get("c", ""))
     here = security.session_token()
@@ -113,6 +116,8 @@ def _page(problems: Mapping[str, str], *, status: int = 200) -> Response:
         problems=problems,
         person=g.person,
         taste=own_account.taste(g.person.settings),
+        factor=enrolment.factor_of(session, g.person.person_id),
+        requiring=enrolment.requiring(session, g.person.person_id, g.now),
         sessions=own_account.open_sessions(session, g.person.person_id, g.now),
         here=own_account.key_of(here),
         companies=companies,

@@ -8,13 +8,25 @@ import re
 from http import HTTPStatus
 from typing import Final
 
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.wrappers import Response as AnyResponse
 
 from holding.access import people, sessions
 from holding.access.reach import narrow, of_person
-from holding.access.sessions import FAILURE_WINDOW
 from holding.refusal import Refusal
+from holding.second_factor import sign_in_steps
+from holding.second_factor.sign_in_steps import STEP_LASTS, Entered
+from holding.store import failure_counts
 from holding.worklist import own_companies, search
 from portal.web import security, store, target_status
 
@@ -51,7 +63,7 @@ def _guess() -> str:
 @signin_pages.get("/signin")
 def form() -> Response:
     """The form; where nobody exists yet, the command that makes the first person."""
-    return _form(ended=request.args.get("ended") == "1")
+    return _form(ended=request.args.get("ended", ""))
 
 
 @signin_pages.post("/signin")
@@ -60,16 +72,52 @@ def form() -> Response:
 )
 @security.limiter.limit("60 per minute")
 def enter() -> AnyResponse:
-    """Start a session, always with a new token."""
+    """Start a session, always with a new token; or the step before it, where a code is needed."""
     email, password = request.form.get("email", ""), request.form.get("password", "")
     compared = sessions.compare(store.reading(), email, password, g.now)
     with store.writing() as session:
-        token = sessions.sign_in(session, email, password, g.now, device(), compared)
-    if isinstance(token, Refusal):
-        return _form(email=email, refusal=token)
-    return security.keep(
-        make_response(redirect(security.safe_next(request.form.get("next")), 303)), token
+        proved = sessions.prove(session, email, password, g.now, compared)
+        if not isinstance(proved, Refusal):
+            entered = sign_in_steps.enter(session, proved, g.now, device())
+    if isinstance(proved, Refusal):
+        return _form(email=email, refusal=proved)
+    return arrive(entered, security.safe_next(request.form.get("next")))
+
+
+def arrive(entered: Entered, onward: str) -> AnyResponse:
+    """Lead on somebody who proved their password: signed in, or to the step that comes before.
+    Whoever was signed in here is not any more.
+    """
+    if entered.signed_in:
+        return security.keep(make_response(redirect(onward, 303)), entered.token)
+    answer = security.forget(make_response(redirect(url_for("secondstep.form", next=onward), 303)))
+    answer.set_cookie(
+        _step_cookie(),
+        entered.token,
+        max_age=STEP_LASTS,
+        httponly=True,
+        secure=current_app.config["SESSION_COOKIE_SECURE"],
+        samesite="Lax",
+        path="/",
     )
+    return answer
+
+
+def step_token() -> str:
+    """The token of the step that this browser is at, or nothing."""
+    return request.cookies.get(_step_cookie(), "")
+
+
+def forget_step(answer: AnyResponse) -> AnyResponse:
+    """The step is over: take its cookie away."""
+    secure = current_app.config["SESSION_COOKIE_SECURE"]
+    answer.delete_cookie(_step_cookie(), path="/", secure=secure)
+    return answer
+
+
+def _step_cookie() -> str:
+    """Another name than that of a session: neither is ever taken for the other."""
+    return f"{security.cookie_name(current_app)}-step"
 
 
 @signin_pages.post("/signout")
@@ -133,8 +181,8 @@ def _found(text: str, companies: list[int]) -> tuple[search.Found, ...]:
     return exact or search.alike_in(session, companies, text)
 
 
-def _form(*, email: str = "", refusal: Refusal | None = None, ended: bool = False) -> Response:
-    first = not sessions.anybody(store.reading())
+def _form(*, email: str = "", refusal: Refusal | None = None, ended: str = "") -> Response:
+    first = not people.anybody(store.reading())
     page = render_template(
         "access/signin.html",
         email=email,
@@ -145,5 +193,5 @@ def _form(*, email: str = "", refusal: Refusal | None = None, ended: bool = Fals
     )
     answer = make_response(page, refusal.status if refusal else 200)
     if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        answer.headers["Retry-After"] = str(int(FAILURE_WINDOW.total_seconds()))
+        answer.headers["Retry-After"] = str(int(failure_counts.WINDOW.total_seconds()))
     return answer

@@ -131,6 +131,21 @@ def user_password(email: str) -> None:
     click.echo(f"Password of {email}, shown only now: {password}")
 
 
+@user.command("two-factor-off")
+@click.argument("email")
+@click.option("--reason", required=True, help="Recorded in the audit log.")
+def user_two_factor_off(email: str, reason: str) -> None:
+    """End the two-factor authentication of EMAIL (a lost phone), and all sessions of theirs."""
+    from holding.access import actors as holding_roles
+    from holding.staff import factor_duties
+
+    with office() as place, place.database.write() as session:
+        person_id = person_id_of(session, email)
+        granted(factor_duties.end_of(session, holding_roles.OPERATOR, person_id, reason, place.now))
+    click.echo(f"Two-factor authentication of {email} ended.")
+    click.echo("Where a company requires it, they set it up again when they next sign in.")
+
+
 @user.command("sources")
 @click.argument("email")
 @company_option

@@ -28,7 +28,7 @@ from portal.onboarding.checklist import KINDS
 from portal.web import filters, forms, security, store
 
 AT_ONCE: Final = 500
-PEOPLE: Final = ("Name", "Mail", "Roles", "Teams", "Status", "Last seen")
+PEOPLE: Final = ("Name", "Mail", "Roles", "Teams", "Status", "Last seen", "Two-factor")
 DEPUTIES: Final = ("Delegate", "For", "From", "Until", "Reason", "Ended")
 LOG: Final = ("Event", "At", "Person", "About", "What happened", "Reason", "Record", "Source",
               "Place in chain", "Hash")  # fmt: skip
@@ -56,13 +56,14 @@ def _people(*, private: bool) -> Iterator[list[Written]]:
         roles = ", ".join(ROLE_LABELS[role] for role in one.roles)
         seen = moment_text(one.seen_at) if one.seen_at and private else None
         mail = one.email if private else None
-        yield [one.name, mail, roles, ", ".join(one.teams), "member", seen]
+        factor = ("on" if one.factor_since else "off") if private else None
+        yield [one.name, mail, roles, ", ".join(one.teams), "member", seen, factor]
     for invited in directory.invitations(session, company):
         roles = ", ".join(ROLE_LABELS[role] for role in invited.roles)
         mail = invited.email if private else None
-        yield [invited.name, mail, roles, None, "invited", None]
+        yield [invited.name, mail, roles, None, "invited", None, None]
     for gone in directory.former(session, company):
-        yield [gone.name, None, None, None, f"left {moment_text(gone.left_at)}", None]
+        yield [gone.name, None, None, None, f"left {moment_text(gone.left_at)}", None, None]
 
 
 def dry_run() -> ListFile | Refusal:

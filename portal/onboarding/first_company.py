@@ -74,7 +74,15 @@ def create(token: str) -> AnyResponse:
         field = FIELD_OF.get(made.code)
         return _form(token, until, {field: made.words}, status=422) if field else _told(made)
     with store.writing() as session:
-        entered = sessions.sign_in(session, wish.person.email, wish.person.password, g.now)
+        person, password = wish.person.email, wish.person.password
+        proved = sessions.prove(session, person, password, g.now)
+        entered = (
+            proved
+            if isinstance(proved, Refusal)
+            else sessions.open_session(
+                session, proved, g.now
+            )  # nobody asks a first person for more
+        )
     if isinstance(entered, Refusal):  # somebody guessed at this address before it was a person's
         return redirect(url_for("signin.form"), 303)
     answer = make_response(redirect(url_for("dashboard.show", co=made.code), 303))

@@ -225,7 +225,7 @@ def _admit() -> ResponseReturnValue | None:
     token = session_token()
     g.person = sessions.person_of(store.reading(), token, g.now) if token else None
     if g.person is None:
-        return fragments.signed_out(_signin_url(ended=bool(token)))
+        return fragments.signed_out(_signin_url(_ended(token)))
     if g.person.stale and TICK not in request.headers:
         used()
     return None if act == SIGNED_IN else _admit_to_company(act)
@@ -255,11 +255,18 @@ def _admit_to_company(act: str) -> ResponseReturnValue | None:
     return fragments.refuse(told, asks=act)
 
 
-def _signin_url(*, ended: bool) -> str:
+def _ended(token: str) -> str:
+    """Why a session counts no more, as the sign-in page tells it; nothing where there was none."""
+    if not token:
+        return ""
+    return "factor" if sessions.lacks_factor(store.reading(), token, g.now) else "1"
+
+
+def _signin_url(ended: str) -> str:
     back = request.full_path.rstrip("?") if request.method == "GET" else "/"
     if request.headers.get("HX-Request") == "true":
         back = "/"
-    mark = "&ended=1" if ended else ""
+    mark = f"&ended={ended}" if ended else ""
     return f"/signin?next={quote(back)}{mark}"
 
 

@@ -13,6 +13,7 @@ from holding.tables.columns import Base
 
 READ_SINCE = (
     ("company", "ages_from", "TIMESTAMP"),
+    ("company", "needs_second_factor", "BOOLEAN DEFAULT FALSE NOT NULL"),
     ("throttle", "clock_ahead", "BIGINT"),
     ("throttle", "clock_at", "TIMESTAMP"),
 )

@@ -5,10 +5,13 @@ The processes that tests start take the full time.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from argon2 import PasswordHasher
+from sqlalchemy.orm import Session
 
 from holding.access import sessions
+from holding.refusal import Refusal
 
 _FULL = sessions._hasher
 _CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
@@ -29,3 +32,18 @@ def full_time() -> Iterator[None]:
     finally:
         sessions._nobody.cache_clear()
         hash_cheaply()
+
+
+def sign_in(
+    session: Session,
+    email: str,
+    password: str,
+    now: datetime,
+    device: sessions.Device = sessions.NO_DEVICE,
+    compared: sessions.Compared = sessions.NOT_COMPARED,
+) -> str | Refusal:
+    """The token of a new session for the right password, as where no second factor is asked for."""
+    proved = sessions.prove(session, email, password, now, compared)
+    if isinstance(proved, Refusal):
+        return proved
+    return sessions.open_session(session, proved, now, device)

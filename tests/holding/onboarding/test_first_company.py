@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from holding.access import people, sessions
+from holding.access import people
 from holding.access.actors import actor_of, may
 from holding.onboarding import first_company
 from holding.onboarding.first_company import FirstCompany, FirstPerson, SetUp
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.tables import Company, Event, Person, SetupAddress
+from tests.support.passwords import sign_in
 
 NOW = datetime(2026, 11, 2, 5, 40, tzinfo=UTC)
 COMPANY = FirstCompany(
@@ -68,9 +69,7 @@ def test_it_makes_the_company_and_its_first_person_once(database: Database) -> N
     assert acts[-1] == "company.set_up"
     refused(used(database, token), "setup.used")
     with database.write() as session:
-        assert not isinstance(
-            sessions.sign_in(session, PERSON.email, PERSON.password, NOW), Refusal
-        )
+        assert not isinstance(sign_in(session, PERSON.email, PERSON.password, NOW), Refusal)
         assert first_company.new_address(session, NOW) is None
 
 

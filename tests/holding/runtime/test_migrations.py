@@ -6,18 +6,21 @@ from alembic.migration import MigrationContext
 from sqlalchemy import delete, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
-from holding.access import person_names
+from holding.access import person_names, sessions
 from holding.configuration import ways_in
 from holding.programs import world
 from holding.runtime.migrate import downgrade, upgrade
 from holding.runtime.schema_version import check
+from holding.second_factor import sign_in_steps
 from holding.staff import own_account
 from holding.staff.own_account import Taste
 from holding.store.database import Database
 from holding.store.together import answer
 from holding.tables import Base, Company, Notice, Posting, Recipient, WakeMark
+from holding.tables import Session as SignIn
 from holding.tables.columns import moment_text
 from holding.tables.row_states import NoticeKind, PostingWait, RecipientKind
+from tests.holding.second_factor.factors import enrolled
 from tests.holding.shop import open_shop, order
 from tests.support.clock import SetClock
 from tests.support.databases import empty_postgresql, opened
@@ -187,3 +190,28 @@ def test_an_unreachable_database_is_a_refusal() -> None:
     refusal = check("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
     assert refusal is not None
     assert refusal.code == "DBS01"
+
+
+def test_second_factors_come_and_go_with_people_and_companies_kept(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    """To 0090 and back: who had one signs in by the password, and no company asks for one."""
+    world._worlds.clear()
+    with database.write() as session:
+        lim = make_person(session, company, "lim@kedai.my", "approver").id
+        session.get_one(Company, company.id).needs_second_factor = True
+        enrolled(session, lim, clock.now())
+        sessions.open_session(session, lim, clock.now(), factor_at=clock.now())
+        sign_in_steps.enter(session, lim, clock.now())
+    downgrade(database.url, "0090")
+    tables = set(inspect(database.engine).get_table_names())
+    assert not tables & {"second_factor", "recovery_code", "sign_in_step"}
+    with database.engine.connect() as connection:
+        row = connection.execute(text("SELECT email, totp FROM person")).one()
+        assert tuple(row) == ("lim@kedai.my", None)
+    upgrade(database.url)
+    assert check(database.url) is None
+    with database.write() as session:
+        assert session.get_one(Company, company.id).needs_second_factor is False
+        assert session.scalars(select(SignIn.factor_at)).one() is None
+        assert sign_in_steps.enter(session, lim, clock.now()).signed_in

@@ -17,6 +17,7 @@ from holding.staff.link_use import Used
 from holding.store.database import Database
 from holding.tables import AccessLink, Company, Event, Person
 from tests.support.clock import SetClock
+from tests.support.passwords import sign_in
 
 NEW, OWN = "teh tarik satu 2026", "kopi o kosong 2026"
 NURUL = "nurul@kedai.my"
@@ -85,9 +86,9 @@ def test_who_is_invited_joins_once_with_just_these_roles_and_teams(
         assert person.name == "Nurul Huda"
         assert roles_of(session, company.id, person.id) == {"finance", "viewer"}
         assert teams.teams(session, company.id) == {"accounts": ("Nurul Huda",)}
-        assert isinstance(sessions.sign_in(session, NURUL, NEW, now), str)
+        assert isinstance(sign_in(session, NURUL, NEW, now), str)
         assert use(session, link, now, "another one 2026") == "link.gone"
-        assert isinstance(sessions.sign_in(session, NURUL, NEW, now), str)
+        assert isinstance(sign_in(session, NURUL, NEW, now), str)
         told = said(session)
         assert f"{NURUL} was invited as Viewer, Finance user." in told
         assert "Nurul Huda joined as Viewer, Finance user." in told
@@ -157,7 +158,7 @@ def test_an_invitation_never_sets_the_password_of_an_account_of_another_company(
         assert use(session, link, now, NEW) == "signin.refused"
         assert use(session, link, now, OWN) == "joined"
         assert session.scalars(select(Person.name).where(Person.email == NURUL)).one() == "Nurul"
-        assert isinstance(sessions.sign_in(session, NURUL, OWN, now), str)
+        assert isinstance(sign_in(session, NURUL, OWN, now), str)
         person = session.scalars(select(Person).where(Person.email == NURUL)).one()
         refused = access_links.reset(
             session, tan, company_id=company.id, person_id=person.id, now=now
@@ -174,7 +175,7 @@ def test_a_password_link_sets_a_new_one_for_who_is_still_there(
     with database.write() as session:
         tan = member(session, company.id, "tan", now, "admin")
         lim = member(session, company.id, "lim", now, "approver")
-        before = sessions.sign_in(session, "lim@kedai.my", OWN, now)
+        before = sign_in(session, "lim@kedai.my", OWN, now)
         assert isinstance(before, str)
         key = lim.person_id or 0
         own = access_links.reset(
@@ -189,8 +190,8 @@ def test_a_password_link_sets_a_new_one_for_who_is_still_there(
             return
         assert use(session, link, now) == "joined"
         assert sessions.person_of(session, before, now) is None
-        assert isinstance(sessions.sign_in(session, "lim@kedai.my", OWN, now), Refusal)
-        assert isinstance(sessions.sign_in(session, "lim@kedai.my", NEW, now), str)
+        assert isinstance(sign_in(session, "lim@kedai.my", OWN, now), Refusal)
+        assert isinstance(sign_in(session, "lim@kedai.my", NEW, now), str)
         assert "Lim set a new password by a link." in said(session)
         assert roles_of(session, company.id, key) == {"approver"}
 
@@ -214,4 +215,4 @@ def test_a_password_link_opens_no_company_that_its_person_joined_since(
         shown = access_links.opened(session, link.token, now)
         assert isinstance(shown, Refusal) is after
         assert use(session, link, now) == ("link.gone" if after else "joined")
-        assert isinstance(sessions.sign_in(session, "lim@kedai.my", NEW, now), Refusal) is after
+        assert isinstance(sign_in(session, "lim@kedai.my", NEW, now), Refusal) is after

@@ -5,14 +5,16 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from holding.access import sessions, tokens
-from holding.access.sessions import MAX_FAILURES, Device
+from holding.access.sessions import Device
 from holding.refusal import Refusal
 from holding.staff import access_links, own_account
 from holding.staff.own_account import Taste
+from holding.store import failure_counts
 from holding.store.database import Database
 from holding.tables import Company, Event, Person
 from tests.holding.staff.test_access_links import NEW, OWN, member
 from tests.support.clock import SetClock
+from tests.support.passwords import sign_in
 
 MAIL = "lim@kedai.my"
 PHONE, DESK = Device("Safari, iPhone", "198.51.100.7"), Device("Chrome, Windows", "203.0.113.24")
@@ -25,7 +27,7 @@ def test_a_new_password_ends_the_other_sessions(
     with database.write() as session:
         lim = member(session, company.id, "lim", now, "approver")
         key = lim.person_id or 0
-        phone = sessions.sign_in(session, MAIL, OWN, now, PHONE)
+        phone = sign_in(session, MAIL, OWN, now, PHONE)
         assert isinstance(phone, str)
 
         def change(present: str, wanted: str) -> str | Refusal:
@@ -47,7 +49,7 @@ def test_a_new_password_ends_the_other_sessions(
         assert sessions.person_of(session, phone, now) is None
         assert sessions.person_of(session, fresh, now) is not None
         assert [one.device for one in own_account.open_sessions(session, key, now)] == [DESK.name]
-        for _ in range(MAX_FAILURES):
+        for _ in range(failure_counts.MOST):
             change("wrong", OWN)
         throttled = change(NEW, OWN)
         assert isinstance(throttled, Refusal)
@@ -101,7 +103,7 @@ def test_sessions_end_one_by_one_and_all_together(
         lim = member(session, company.id, "lim", now, "approver")
         other = member(session, company.id, "tan", now, "viewer")
         key = lim.person_id or 0
-        phone, desk = (sessions.sign_in(session, MAIL, OWN, now, one) for one in (PHONE, DESK))
+        phone, desk = (sign_in(session, MAIL, OWN, now, one) for one in (PHONE, DESK))
         assert isinstance(phone, str)
         assert isinstance(desk, str)
         mine = own_account.open_sessions(session, key, now)

@@ -11,12 +11,13 @@ from flask import Flask
 from sqlalchemy import select, text, update
 
 from holding.access import tokens
-from holding.access.sessions import sign_in
 from holding.audit import chain
 from holding.store.database import Database
-from holding.tables import Company, Event, Version
+from holding.tables import Company, Event, SecondFactor, Version
 from portal.cli import commands
+from tests.portal.access.phones import phone_of
 from tests.support.clock import SetClock
+from tests.support.passwords import sign_in
 
 pytestmark = pytest.mark.sqlite
 COMPANY = ("--company", "kedai")
@@ -87,6 +88,25 @@ def said(database: Database, act: str) -> list[tuple[str, str, str | None]]:
     with database.read() as session:
         rows = session.scalars(select(Event).where(Event.act == act).order_by(Event.id)).all()
     return [(row.actor, row.body["say"], row.body.get("via")) for row in rows]
+
+
+def test_whoever_runs_the_server_ends_a_second_factor_that_was_lost(
+    run: Callable[..., Result], database: Database, clock: SetClock
+) -> None:
+    """As for the last administrator, whom nobody else can help."""
+    words = ("user", "two-factor-off", "adam@kedai.my", "--reason")
+    run(*words, "Lost phone", code=1)
+    phone_of(database, clock, "adam")
+    run(*words, "  ", code=1)
+    with database.read() as session:
+        assert session.scalar(select(SecondFactor.person_id)) is not None
+    ended = run(*words, "Lost phone")
+    assert "Two-factor authentication of adam@kedai.my ended." in ended.output
+    with database.read() as session:
+        assert session.scalar(select(SecondFactor.person_id)) is None
+    (told,) = said(database, "person.factor_ended")
+    assert told[2] == "command line"
+    run("user", "two-factor-off", "nobody@kedai.my", "--reason", "Lost phone", code=1)
 
 
 def test_T32a_a_new_password_ends_the_tokens_of_that_person(

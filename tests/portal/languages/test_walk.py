@@ -93,7 +93,8 @@ NO_PAGES = {
     "approvals.show", "backtests.records", "backtests.show", "connauth.back", "desk.done",
     "desk.step", "escalations.packet",
     "importfiles.show", "join.form", "mappings.list_changes", "mappings.merge",
-    "mappings.moved", "mappings.preview", "rulebook.proposed_draft", "setup.first", "signin.form",
+    "mappings.moved", "mappings.preview", "factor.show", "secondstep.form", "secondstep.setup",
+    "rulebook.proposed_draft", "setup.first", "signin.form",
     "signin.home", "staying.ask", "trials.differences", "uploads.show", "changes.show",
 }  # fmt: skip
 """Routes that show no page of their own to a person who just opens them."""

@@ -50,6 +50,7 @@ WITHOUT = {
             *("connections.consider", "onboarding.choose_rules"),
             *("onboarding.cutover", "onboarding.consider", "help.index", "help.support"),
             *("help.show", "views.listing", "approvals.listing", "asking.form"),
+            *("secondstep.form", "secondstep.setup", "factor.show"),
         ),
         FORM,
     ),

@@ -229,7 +229,7 @@ def test_the_sixth_try_waits_and_others_are_not_locked_out(visit):
 
 
 def test_a_throttled_account_is_told_how_long(visit, monkeypatch):
-    monkeypatch.setattr("holding.access.sessions.MAX_FAILURES", 1)
+    monkeypatch.setattr("holding.store.failure_counts.MOST", 1)
     guess = {"email": "tan@kedai.my", "password": "x"}
     visit().post("/signin", guess, status=422)
     answer = visit().post("/signin", guess, status=429)

@@ -1,0 +1,274 @@
+"""The authenticator app of a person: set up, proved, replaced by recovery codes, ended.
+
+Here: its row and its recovery codes, a proof with its count of failures, and what the audit log is
+told of them. Not here: who needs one (holding/access/sessions.py), the step of a sign-in at which
+it is asked for (sign_in_steps.py), ending that of somebody else (holding/staff/factor_duties.py).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from holding.access.actors import GUARDED_ROLES, Actor, actor_of
+from holding.access.people import companies_of
+from holding.access.secrets import Keys
+from holding.access.sessions import digest, throttled
+from holding.audit.events import record_event
+from holding.refusal import Refusal
+from holding.second_factor import one_time_codes as codes
+from holding.store import failure_counts
+from holding.tables import Company, Deputy, Membership, Person, RecoveryCode, SecondFactor
+from holding.tables import Session as SignIn
+
+SET_UP_LASTS: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """Since when an app counts, None where none does, and how many recovery codes are unused."""
+
+    since: datetime | None
+    codes_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """An app that is being set up: the secret as it is typed, and the address of the picture."""
+
+    secret: str
+    address: str
+
+
+def factor_of(session: Session, person_id: int) -> Factor:
+    """Whether a second factor counts for a person."""
+    unused = (
+        select(func.count())
+        .select_from(RecoveryCode)
+        .where(RecoveryCode.person_id == person_id, RecoveryCode.used_at.is_(None))
+        .scalar_subquery()
+    )
+    query = select(SecondFactor.confirmed_at, unused).where(SecondFactor.person_id == person_id)
+    row = session.execute(query).first()
+    if row is None or row[0] is None:
+        return Factor(None, 0)
+    return Factor(row[0], row[1])
+
+
+def requiring(session: Session, person_id: int, now: datetime) -> tuple[str, ...]:
+    """The names of the companies that require one of this person, by name."""
+    roles = select(Membership.company_id).where(
+        Membership.person_id == person_id, Membership.role.in_(GUARDED_ROLES)
+    )
+    lent = select(Deputy.company_id).where(
+        Deputy.deputy_id == person_id,
+        Deputy.ended_at.is_(None),
+        Deputy.from_at <= now,
+        Deputy.until_at > now,
+    )
+    query = select(Company.name).where(Company.needs_second_factor)
+    query = query.where(Company.id.in_(roles) | Company.id.in_(lent))
+    return tuple(session.scalars(query.order_by(Company.name)))
+
+
+def begin(
+    session: Session, person_id: int, token: str, keys: Keys, now: datetime
+) -> Refusal | None:
+    """A new secret, which counts for nothing until a code of it was given (`confirm`).
+
+    `token`: of the session, or of the step of a sign-in, in which it is set up. Only there it is
+    shown and confirmed: who knows the password as well must not learn the secret beforehand.
+    """
+    row = session.get(SecondFactor, person_id, with_for_update=True, populate_existing=True)
+    if row is not None and row.confirmed_at is not None:
+        return _on_already()
+    secret, place = keys.encrypt(codes.new_secret(), row=bound(person_id)), digest(token)
+    if row is None:
+        row = SecondFactor(person_id=person_id, secret=secret, made_at=now, made_in=place)
+        session.add(row)
+    row.secret, row.made_at, row.made_in, row.last_step = secret, now, place, 0
+    session.flush()
+    return None
+
+
+def being_set_up(
+    session: Session, person_id: int, token: str, keys: Keys, now: datetime
+) -> SetUp | Refusal:
+    """The secret to be put into the app, while it does not count yet; afterwards never again."""
+    row = session.get(SecondFactor, person_id)
+    if row is not None and row.confirmed_at is not None:
+        return _on_already()
+    if row is None or now - row.made_at >= SET_UP_LASTS or row.made_in != digest(token):
+        words = "The set-up of two-factor authentication has ended."
+        return Refusal("factor.not_begun", words, "Begin it again.", 410)
+    secret = keys.decrypt(row.secret, row=bound(person_id))
+    if isinstance(secret, Refusal):
+        return secret
+    email = session.get_one(Person, person_id).email
+    return SetUp(codes.in_groups(secret), codes.set_up_address(secret, email))
+
+
+def confirm(
+    session: Session, person_id: int, token: str, given: str, keys: Keys, now: datetime
+) -> tuple[str, ...] | Refusal:
+    """Let the app count from now on, as this code proves that it works; ten recovery codes, handed
+    over now and never again. That code is taken: it does not sign in, too.
+    """
+    session.get(SecondFactor, person_id, with_for_update=True, populate_existing=True)
+    ready = being_set_up(session, person_id, token, keys, now)
+    if isinstance(ready, Refusal):
+        return ready
+    row = session.get_one(SecondFactor, person_id)
+    step = codes.step_fitting(ready.secret.replace(" ", ""), given, now, row.last_step)
+    if step is None:
+        return wrong()
+    row.confirmed_at, row.last_step = now, step
+    session.flush()
+    made = _new_codes(session, person_id, now)
+    say = f"{_name(session, person_id)} switched on two-factor authentication."
+    tell(session, person_id, "person.factor_on", say, now)
+    return made
+
+
+def only_here(session: Session, person_id: int, token: str, now: datetime) -> None:
+    """The session of this token has proved the second factor; every other one ends."""
+    here = SignIn.token_hash == digest(token)
+    mine = update(SignIn).where(SignIn.person_id == person_id, SignIn.revoked_at.is_(None))
+    session.execute(mine.where(here).values(factor_at=now))
+    session.execute(mine.where(~here).values(revoked_at=now))
+
+
+def prove(
+    session: Session, person_id: int, given: str, keys: Keys, now: datetime
+) -> Refusal | None:
+    """None when this is a code of the person's app, or one of their recovery codes, that was not
+    taken before; then it is. Commit also after a refusal: failures are counted, as of passwords.
+    """
+    counted = f"code:{person_id}"
+    if failure_counts.reached(session, counted, now, lock=True):
+        return throttled()
+    row = session.get(SecondFactor, person_id, with_for_update=True, populate_existing=True)
+    secret: str | Refusal = ""
+    if row is not None and row.confirmed_at is not None:
+        secret = keys.decrypt(row.secret, row=bound(person_id))
+        step = None
+        if isinstance(secret, str):
+            step = codes.step_fitting(secret, given, now, row.last_step)
+        if step is not None:
+            row.last_step = step
+        if step is not None or _recovered(session, person_id, given, now):
+            failure_counts.forget(session, counted)
+            session.flush()
+            return None
+    if failure_counts.add(session, counted, now) == failure_counts.MOST:
+        tries, name = failure_counts.MOST, _name(session, person_id)
+        say = f"{tries} incorrect codes were entered for {name} after the right password."
+        tell(session, person_id, "person.factor_failures", say, now, by_person=False)
+    return secret if isinstance(secret, Refusal) else wrong()
+
+
+def renew_codes(session: Session, person_id: int, now: datetime) -> tuple[str, ...]:
+    """Ten new recovery codes, for who has proved who they are; the old ones count no more."""
+    made = _new_codes(session, person_id, now)
+    say = f"{_name(session, person_id)} made new recovery codes."
+    tell(session, person_id, "person.factor_codes", say, now)
+    return made
+
+
+def switch_off(session: Session, person_id: int, now: datetime) -> Refusal | None:
+    """The password is enough again for who proved themselves, unless a company requires more."""
+    if companies := ", ".join(requiring(session, person_id, now)):
+        words = f"{companies} requires two-factor authentication of you."
+        return Refusal("factor.required", words, "An administrator there can change that.")
+    forget(session, person_id)
+    say = f"{_name(session, person_id)} switched off two-factor authentication."
+    tell(session, person_id, "person.factor_off", say, now)
+    return None
+
+
+def forget(session: Session, person_id: int) -> None:
+    """Keep nothing of the app and of the recovery codes."""
+    for table in (RecoveryCode, SecondFactor):
+        session.execute(
+            delete(table)
+            .where(table.person_id == person_id)
+            .execution_options(synchronize_session="fetch")
+        )
+
+
+def tell(
+    session: Session,
+    person_id: int,
+    act: str,
+    say: str,
+    now: datetime,
+    *,
+    by: Actor | None = None,
+    by_person: bool = True,
+    **more: object,
+) -> None:
+    """An event in each company of the person: done by them, or `by` another one."""
+    for company in companies_of(session, person_id):
+        own = actor_of(session, person_id, company.id) if by_person else None
+        record_event(
+            session,
+            company_id=company.id,
+            at=now,
+            actor=by or own,
+            act=act,
+            body={"say": say, "person": person_id, **more},
+        )
+
+
+def bound(person_id: int) -> str:
+    """What a secret is encrypted for."""
+    return f"second_factor:{person_id}"
+
+
+def wrong() -> Refusal:
+    """The same words for a code that is wrong, too old, or was taken before."""
+    return Refusal(
+        "factor.wrong",
+        "Incorrect code.",
+        "Enter the code that your app shows now. Each code works once.",
+        422,
+    )
+
+
+def _new_codes(session: Session, person_id: int, now: datetime) -> tuple[str, ...]:
+    session.execute(delete(RecoveryCode).where(RecoveryCode.person_id == person_id))
+    made = tuple(codes.new_recovery_codes())
+    session.add_all(
+        RecoveryCode(person_id=person_id, code_hash=codes.kept_of(one), made_at=now) for one in made
+    )
+    session.flush()
+    return made
+
+
+def _recovered(session: Session, person_id: int, given: str, now: datetime) -> bool:
+    """Whether this is an unused recovery code; then it is used, and the audit log knows."""
+    code = session.scalar(
+        select(RecoveryCode)
+        .where(RecoveryCode.person_id == person_id, RecoveryCode.used_at.is_(None))
+        .where(RecoveryCode.code_hash == codes.kept_of(given))
+        .with_for_update()
+    )
+    if code is None:
+        return False
+    code.used_at = now
+    session.flush()
+    left = factor_of(session, person_id).codes_left
+    name, all_ = _name(session, person_id), codes.RECOVERY_CODES
+    say = f"{name} used a recovery code; {left} of {all_} are left."
+    tell(session, person_id, "person.factor_recovered", say, now)
+    return True
+
+
+def _name(session: Session, person_id: int) -> str:
+    return session.get_one(Person, person_id).name
+
+
+def _on_already() -> Refusal:
+    return Refusal("factor.on", "Two-factor authentication is on already.", "", 409)
