@@ -13,7 +13,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from threading import Lock
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -44,6 +44,7 @@ OWN_VALUES = 2
 """Of a union itself, beside one for each select: the part and the number of its first row."""
 MOST_KEPT = 500
 """Unions of so many different selects are kept, those that were asked last."""
+NO_OPTIONS: Final[Mapping[str, Any]] = {}
 T = TypeVar("T")
 Found = TypeVar("Found", covariant=True)
 Question = Generator[SelectBase, Any, T]
@@ -78,10 +79,12 @@ class Answer(Generic[Found]):
 
 
 class Together:
-    """The questions of one page."""
+    """The questions of one page. `plan`: the execution options of its statements; those of which a
+    server keeps the plan (kept_plans.KEPT) ask by keys, and for few rows.
+    """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, plan: Mapping[str, Any] = NO_OPTIONS) -> None:
+        self._session, self.plan = session, plan
         self._waiting: list[Answer[Any]] = []
 
     def ask(self, question: Question[T]) -> Answer[T]:
@@ -93,23 +96,26 @@ class Together:
     def step(self) -> None:
         """One round: what all of them ask for next."""
         asking = [one for one in self._waiting if one.asks is not None]
-        results = _results(self._session, [cast(SelectBase, one.asks) for one in asking])
+        selects = [cast(SelectBase, one.asks) for one in asking]
+        results = _results(self._session, selects, self.plan)
         for one, result in zip(asking, results, strict=True):
             one.hear(result)
         self._waiting = [one for one in asking if one.asks is not None]
 
 
-def answer(session: Session, question: Question[T]) -> T:
+def answer(session: Session, question: Question[T], plan: Mapping[str, Any] = NO_OPTIONS) -> T:
     """The answer to one question alone."""
-    return Together(session).ask(question).value
+    return Together(session, plan).ask(question).value
 
 
-def _results(session: Session, asked: Sequence[SelectBase]) -> list[Result[Any]]:
+def _results(
+    session: Session, asked: Sequence[SelectBase], plan: Mapping[str, Any]
+) -> list[Result[Any]]:
     if len(asked) == 1:
-        return [session.execute(cast(Executable, asked[0]))]
+        return [session.execute(cast(Executable, asked[0]), execution_options=plan)]
     union, values = _union_of(asked)
     found: list[list[tuple[Any, ...]]] = [[] for _ in asked]
-    kept = {"compiled_cache": union.compiled} if values else {}
+    kept = {"compiled_cache": union.compiled, **plan} if values else {}
     for row in session.execute(union.statement, values, execution_options=kept):
         told = tuple(row)
         found[told[0]].append(tuple([told[place] for place in union.places[told[0]]]))

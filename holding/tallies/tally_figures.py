@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 
 from holding.access.reach import narrowed
 from holding.store import bulk
+from holding.store.kept_plans import KEPT
 from holding.store.together import Question, answer
 from holding.tables import Hold, HoldTally, TalliedRecord, TallyMark
 from holding.tables.decisions import HOLD_OPEN
@@ -169,7 +170,7 @@ def _live(rows: Iterable[Any]) -> Iterable[Tallied]:
 def _read(
     session: Session, companies: Sequence[int], query: CompoundSelect[Any]
 ) -> Iterable[Tallied]:
-    return answer(session, _asked(session, companies, query))
+    return answer(session, _asked(session, companies, query), KEPT)
 
 
 def _asked(
