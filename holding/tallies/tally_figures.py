@@ -252,10 +252,13 @@ def by(
 
 def held(session: Session, company_id: int) -> Select[int]:
     """How many records have an open hold, as a statement that stands for one value."""
-    if narrowed(session):
-        mine = select(func.count(func.distinct(Hold.record_id)))
-        return mine.where(Hold.company_id == company_id, HOLD_OPEN)
-    return _held_of_all(company_id)
+    return (_held_one_by_one if narrowed(session) else _held_of_all)(company_id)
+
+
+@lru_cache(maxsize=256)
+def _held_one_by_one(company_id: int) -> Select[int]:
+    mine = select(func.count(func.distinct(Hold.record_id)))
+    return mine.where(Hold.company_id == company_id, HOLD_OPEN)
 
 
 @lru_cache(maxsize=256)
