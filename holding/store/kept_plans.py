@@ -5,7 +5,7 @@ Here: which statements they are kept of (those that say so), how the server is t
 statement for any values, and for how long a plan may live. Not here: which statements pages ask.
 
 A statement that asks a page's questions together is planned as long as it runs. PostgreSQL keeps a
-plan with a prepared statement, and makes it anew where a table of it was changed or counted again
+plan with a prepared statement, and plans again where a table of it was changed or counted again
 (ANALYZE, which it does by itself). The driver forgets what it prepared at ROLLBACK, so a page's
 read, which writes nothing, ends with COMMIT.
 """
@@ -24,13 +24,15 @@ LIVES_SECONDS: Final = 300
 MOST: Final = 50
 """So many statements a connection are kept, those that were asked last."""
 _NEVER_UNASKED: Final = 2**31 - 1
+_IN_ERROR: Final = 3
+"""How libpq numbers a transaction in which a statement failed; who uses SQLite loads no driver."""
 _ANY_VALUES = "SET LOCAL plan_cache_mode = force_generic_plan"
 _THESE_VALUES = "SET LOCAL plan_cache_mode = auto"
 POOL: Final[dict[str, Any]] = {
     "pool_recycle": LIVES_SECONDS,
     "connect_args": {"prepare_threshold": _NEVER_UNASKED},
 }
-"""What an engine that keeps plans is made with: connections of its own, that are made anew."""
+"""What an engine that keeps plans is made with: connections of its own, that are replaced in time."""
 
 
 def keep(engine: Engine) -> Engine:
@@ -56,7 +58,5 @@ def keep(engine: Engine) -> Engine:
 
 def _end(connection: Any) -> None:
     """Nothing was written. After an error all plans go: one may be of an earlier schema."""
-    from psycopg.pq import TransactionStatus  # it is loaded where there is a server alone
-
-    failed = connection.pgconn.transaction_status == TransactionStatus.INERROR
+    failed = connection.pgconn.transaction_status == _IN_ERROR
     (connection.rollback if failed else connection.commit)()
