@@ -6,7 +6,7 @@ statement for any values, and for how long a plan may live. Not here: which stat
 
 A statement that asks a page's questions together is planned as long as it runs. PostgreSQL keeps a
 plan with a prepared statement, and plans again where a table of it was changed or counted again
-(ANALYZE, which it does by itself). The driver forgets what it prepared at ROLLBACK, so a page's
+(ANALYZE, which autovacuum runs). The driver forgets what it prepared at ROLLBACK, so a page's
 read, which writes nothing, ends with COMMIT.
 """
 
@@ -32,7 +32,7 @@ POOL: Final[dict[str, Any]] = {
     "pool_recycle": LIVES_SECONDS,
     "connect_args": {"prepare_threshold": _NEVER_UNASKED},
 }
-"""What an engine that keeps plans is made with: connections of its own, that are replaced in time."""
+"""What an engine that keeps plans is made with: its own connections, replaced after that time."""
 
 
 def keep(engine: Engine) -> Engine:
