@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Select, bindparam, select
 
-from holding.store.together import Question
+from holding.store.together import Given, Question
 from holding.tables import Connection, Delivery, Event, Record, Version
 from holding.tables.columns import Moment
 
@@ -25,7 +25,7 @@ _SINCE: Final = bindparam("calls_since", type_=Moment)
 
 def late_calls(company_id: int, now: datetime) -> Question[dict[str, tuple[int, timedelta]]]:
     """Name of a source -> how many changes it told late, and how late the latest of them was."""
-    rows = yield _lately(company_id).params({_SINCE.key: now - LATELY})
+    rows = yield Given(_lately(company_id), {_SINCE.key: now - LATELY})
     late: dict[str, tuple[int, timedelta]] = {}
     for name, at, stamp in rows:
         length = _after(at, stamp or "")

@@ -15,7 +15,7 @@ from connectors.contract import ConnectionSide
 from holding.audit.events import shown_actor
 from holding.connections.master_data import RATE
 from holding.store.row_objects import Columns, known, of
-from holding.store.together import Question, Together, answer
+from holding.store.together import Given, Question, Together, answer
 from holding.tables import (
     Connection,
     ConnectionKey,
@@ -155,7 +155,7 @@ def listing(session: Session, company_id: int) -> tuple[ConnectionRow, ...]:
 
 def asked_listing(company_id: int) -> Question[tuple[ConnectionRow, ...]]:
     """The same, as a question."""
-    return CONNECTION.each((yield _ALL.params(whose=company_id)))
+    return CONNECTION.each((yield Given(_ALL, {"whose": company_id})))
 
 
 def one(

@@ -20,6 +20,8 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    literal_column,
+    or_,
     select,
     true,
     type_coerce,
@@ -53,12 +55,15 @@ CHANNEL: Final = "channel"
 CHANNELS_FROM: Final = 100
 """So many records, the newest, say which channels there are."""
 
+_FIRST: ColumnElement[int] = literal_column("1")
 _source, _target = aliased(Connection, name="source"), aliased(Connection, name="target")
 _other = aliased(Posting, name="other")
-in_parts: ColumnElement[bool] = exists().where(
-    _other.record_id == Posting.record_id,
-    _other.route == Posting.route,
-    _other.seq != Posting.seq,
+_of_route = (_other.record_id == Posting.record_id, _other.route == Posting.route)
+_is_first, _is_further = Posting.seq == _FIRST, _other.seq != _FIRST
+in_parts: ColumnElement[bool] = or_(
+    # beside a first document, as most are, only further ones are looked for: they have an index
+    and_(_is_first, exists().where(*_of_route, _is_further)),
+    and_(~_is_first, exists().where(*_of_route, _other.seq != Posting.seq)),
 )
 _COLUMNS = Compared(
     posting_id=of(Posting.id),

@@ -17,6 +17,7 @@ from sqlalchemy import ScalarSelect, Select, case, func, select, true
 from sqlalchemy.orm import Session, aliased
 
 from holding.store import bulk
+from holding.store.kept_plans import KEPT
 from holding.store.row_objects import Columns, of
 from holding.store.together import Question, answer
 from holding.tables import (
@@ -158,7 +159,7 @@ def of_records(
     session: Session, company_id: int, record_ids: Collection[int]
 ) -> dict[int, tuple[Accepted, ...]]:
     """Record id -> what counts of it; records without any are left out."""
-    return answer(session, asked_of_records(company_id, record_ids))
+    return answer(session, asked_of_records(company_id, record_ids), KEPT)
 
 
 def asked_of_records(

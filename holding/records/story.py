@@ -21,6 +21,7 @@ from holding.records.accepted_differences import Accepted
 from holding.records.since_sent import Since, since_sent
 from holding.records.story_holds import HeldBy, holds_of
 from holding.rulesets.publication import asked_files
+from holding.store.kept_plans import KEPT
 from holding.store.together import Question, Together, answer
 from holding.tables import (
     Approval,
@@ -187,15 +188,14 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
     record = session.get(Record, record_id)
     if record is None:
         return None
-    page = Together(session)
+    page = Together(session, KEPT)
     holds = page.ask(holds_of(session, record.id))
     kept = page.ask(accepted_differences.asked_of_records(record.company_id, [record.id]))
     asked_versions = page.ask(_versions(record))
     postings = page.ask(_postings(record)).value
     versions, posting = asked_versions.value, _posting(postings, posting_id)
     judged, approvals = page.ask(_judged(record, posting)), page.ask(_approvals(posting))
-    sent = page.ask(_sent(posting))
-    since = since_sent(page, posting, postings)
+    sent, since = page.ask(_sent(posting)), since_sent(page, posting, postings)
     evaluation, rules = judged.value
     source = session.get_one(Connection, record.source_id)
     who = [key for one in approvals.value for key in (one.person_id, one.for_person_id)]

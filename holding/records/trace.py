@@ -18,6 +18,7 @@ from holding.lifecycle.state_labels import ATTEMPT_LABELS, state_label
 from holding.programs.world import program
 from holding.records.seven_answers import Answer, answers
 from holding.records.story import Proof, decided_by, load
+from holding.store.kept_plans import KEPT
 from holding.store.together import Question, Together
 from holding.tables import (
     Attempt,
@@ -53,7 +54,7 @@ class Step:
 
 def timeline(session: Session, record_id: int) -> tuple[Step, ...]:
     """Everything that is stored about a record, oldest first."""
-    page = Together(session)
+    page = Together(session, KEPT)
     each = [
         page.ask(kind(record_id)) for kind in (_versions, _evaluations, _events, _pushes, _attempts)
     ]

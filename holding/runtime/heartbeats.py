@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Label, delete, func, or_, select, update
+from sqlalchemy import Label, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from holding.runtime.machine import Room
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
 from holding.tables import Heartbeat
+from holding.tables.columns import Moment
 
 KEPT: Final = timedelta(days=1)
 UNKNOWN: Final = Room()
@@ -77,12 +78,25 @@ def leave(session: Session, owner: str, now: datetime) -> None:
 
 def workers(session: Session, now: datetime) -> Workers:
     """Whether anybody works now."""
-    return read(session.execute(select(*signs(now))).one(), now)
+    return read(session.execute(select(*signs()), moments(now)).one(), now)
 
 
-def signs(now: datetime) -> tuple[Label[Any], ...]:
-    """What `read` reads, as columns of any statement."""
-    running = select(func.count()).select_from(Heartbeat).where(*_running(now))
+_BEATS: Final = bindparam("beats_now", type_=Moment)
+_SOON: Final = bindparam("beats_soon", type_=Moment)
+
+
+_RUNNING: Final = (Heartbeat.left_at.is_(None), Heartbeat.next_by > _BEATS,
+                   Heartbeat.seen_at <= _SOON)  # fmt: skip
+
+
+def moments(now: datetime) -> dict[str, Any]:
+    """What a statement with `signs` is given."""
+    return {_BEATS.key: now, _SOON.key: now + AHEAD}
+
+
+def signs() -> tuple[Label[Any], ...]:
+    """What `read` reads, as columns of any statement; their moments are named."""
+    running = select(func.count()).select_from(Heartbeat).where(*_RUNNING)
     newest = select(func.max(Heartbeat.seen_at))
     return (
         running.scalar_subquery().label("workers_running"),
@@ -113,12 +127,4 @@ def forget_old(session: Session, now: datetime) -> None:
         delete(Heartbeat)
         .where(Heartbeat.seen_at < now - KEPT, Heartbeat.seen_at < newest)
         .execution_options(synchronize_session=False)
-    )
-
-
-def _running(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (
-        Heartbeat.left_at.is_(None),
-        Heartbeat.next_by > now,
-        Heartbeat.seen_at <= now + AHEAD,
     )

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from holding.store import kept_plans
 from holding.store.write_turns import BUSY_SECONDS, PRIVATE, WriteTurns
 
 R = TypeVar("R")
@@ -62,18 +63,22 @@ class Database:
         self.url = url
         self.dialect = make_url(url).get_backend_name()
         if self.dialect == "sqlite":
-            self.engine = self._reading = _sqlite_engine(url, durable=durable)
+            self.engine = self._reading = self._of_pages = _sqlite_engine(url, durable=durable)
             turns = WriteTurns(self.engine.url.database)
             self._writing = _same_pool(self.engine, turns.begin)
             self._writing_much = _same_pool(self.engine, turns.begin_behind)
         else:
             self.engine = self._writing = self._writing_much = _postgresql_engine(url)
             self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ")
+            self._of_pages = kept_plans.keep(_postgresql_engine(url, **kept_plans.POOL))
 
     @contextmanager
-    def read(self, *, many: bool = False) -> Iterator[Session]:
-        """A session that sees one snapshot and leaves nothing behind; `many`: see `write`."""
-        with Session(self._reading, expire_on_commit=False) as session:
+    def read(self, *, many: bool = False, page: bool = False) -> Iterator[Session]:
+        """A session that sees one snapshot and leaves nothing behind; `many`: see `write`. `page`:
+        the same is asked again and again, so plans are kept (kept_plans.py).
+        """
+        engine = self._of_pages if page else self._reading
+        with Session(engine, expire_on_commit=False) as session:
             self._plan(session, anew=many)
             yield session
 
@@ -142,11 +147,14 @@ class Database:
 
     @property
     def engines(self) -> set[Engine]:
-        """The engines of its transactions: SQLite has two more, for those that write."""
-        return {self.engine, self._writing, self._writing_much}
+        """The engines of its transactions: SQLite has two more, for those that write, PostgreSQL
+        one, for pages.
+        """
+        return {self.engine, self._writing, self._writing_much, self._of_pages}
 
     def close(self) -> None:
         """Give all connections back."""
+        self._of_pages.dispose()
         self.engine.dispose()
         self._writing.pool = self._writing_much.pool = self.engine.pool
 
@@ -156,9 +164,9 @@ def open_database(url: str) -> Database:
     return Database(url)
 
 
-def _postgresql_engine(url: str) -> Engine:
+def _postgresql_engine(url: str, **beside: Any) -> Engine:
     engine = create_engine(
-        url, pool_size=5, max_overflow=20, pool_pre_ping=True, hide_parameters=True
+        url, pool_size=5, max_overflow=20, pool_pre_ping=True, hide_parameters=True, **beside
     )
 
     @event.listens_for(engine, "connect")

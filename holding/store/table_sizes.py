@@ -78,6 +78,7 @@ FIGURES: Final = {
         "ix_posting_left_out": "40000 40000 1",
         "ix_posting_number": "1000000 1000000 1",
         "ix_posting_open": "130000 130000 65000 65000 65000 80",
+        "ix_posting_part": "20000 2 2 1",
         "ix_posting_party": "800000 800000 200 200 200 10 10 2 1",
         "ix_posting_posted": "800000 400000 1 1 1",
         "ix_posting_read": "50000 25000 50 1",

@@ -13,10 +13,11 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from threading import Lock
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     Cast,
     Executable,
     Integer,
@@ -37,6 +38,7 @@ from sqlalchemy import (
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.cache_key import HasCacheKey
+from sqlalchemy.sql.visitors import cloned_traverse
 
 from holding.store.union_columns import Shared, shared
 
@@ -44,9 +46,21 @@ OWN_VALUES = 2
 """Of a union itself, beside one for each select: the part and the number of its first row."""
 MOST_KEPT = 500
 """Unions of so many different selects are kept, those that were asked last."""
+NO_OPTIONS: Final[Mapping[str, Any]] = {}
 T = TypeVar("T")
 Found = TypeVar("Found", covariant=True)
-Question = Generator[SelectBase, Any, T]
+
+
+class Given(NamedTuple):
+    """A select that stands ready, and the values of those of its names that have none: to put them
+    into a copy of it, as `params` does, takes as long as the rest of asking it.
+    """
+
+    select: SelectBase
+    values: Mapping[str, Any]
+
+
+Question = Generator[SelectBase | Given, Any, T]
 """What yields selects, gets the result of each, and returns its answer."""
 
 
@@ -56,7 +70,7 @@ class Answer(Generic[Found]):
     def __init__(self, all_of_them: "Together", question: Question[Found]) -> None:
         self._together, self._question = all_of_them, question
         self._found: Found | None = None
-        self.asks: SelectBase | None = self._next(None)
+        self.asks: SelectBase | Given | None = self._next(None)
 
     @property
     def value(self) -> Found:
@@ -69,7 +83,7 @@ class Answer(Generic[Found]):
         """Go on with what was asked for, to the next select or to the answer."""
         self.asks = self._next(result)
 
-    def _next(self, result: Result[Any] | None) -> SelectBase | None:
+    def _next(self, result: Result[Any] | None) -> SelectBase | Given | None:
         try:
             return self._question.send(cast(Any, result))
         except StopIteration as ended:
@@ -78,10 +92,12 @@ class Answer(Generic[Found]):
 
 
 class Together:
-    """The questions of one page."""
+    """The questions of one page. `plan`: the execution options of its statements; those of which a
+    server keeps the plan (kept_plans.KEPT) ask by keys, and for few rows.
+    """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, plan: Mapping[str, Any] = NO_OPTIONS) -> None:
+        self._session, self.plan = session, plan
         self._waiting: list[Answer[Any]] = []
 
     def ask(self, question: Question[T]) -> Answer[T]:
@@ -93,23 +109,30 @@ class Together:
     def step(self) -> None:
         """One round: what all of them ask for next."""
         asking = [one for one in self._waiting if one.asks is not None]
-        results = _results(self._session, [cast(SelectBase, one.asks) for one in asking])
+        selects = [
+            one.asks if isinstance(one.asks, Given) else Given(cast(SelectBase, one.asks), {})
+            for one in asking
+        ]
+        results = _results(self._session, selects, self.plan)
         for one, result in zip(asking, results, strict=True):
             one.hear(result)
         self._waiting = [one for one in asking if one.asks is not None]
 
 
-def answer(session: Session, question: Question[T]) -> T:
+def answer(session: Session, question: Question[T], plan: Mapping[str, Any] = NO_OPTIONS) -> T:
     """The answer to one question alone."""
-    return Together(session).ask(question).value
+    return Together(session, plan).ask(question).value
 
 
-def _results(session: Session, asked: Sequence[SelectBase]) -> list[Result[Any]]:
+def _results(
+    session: Session, asked: Sequence[Given], plan: Mapping[str, Any]
+) -> list[Result[Any]]:
     if len(asked) == 1:
-        return [session.execute(cast(Executable, asked[0]))]
+        one, own = asked[0]
+        return [session.execute(cast(Executable, one), own, execution_options=plan)]
     union, values = _union_of(asked)
     found: list[list[tuple[Any, ...]]] = [[] for _ in asked]
-    kept = {"compiled_cache": union.compiled} if values else {}
+    kept = {"compiled_cache": union.compiled, **plan} if values else {}
     for row in session.execute(union.statement, values, execution_options=kept):
         told = tuple(row)
         found[told[0]].append(tuple([told[place] for place in union.places[told[0]]]))
@@ -137,24 +160,29 @@ _made: OrderedDict[tuple[Any, ...], _Union] = OrderedDict()
 _making = Lock()
 
 
-def _union_of(asked: Sequence[SelectBase]) -> tuple[_Union, Mapping[str, Any]]:
+def _union_of(asked: Sequence[Given]) -> tuple[_Union, Mapping[str, Any]]:
     """The union of these selects, and the values in it. One of the same selects with other values
     is the one that was made before: to make it costs several times what running it does.
     """
-    keys = [cast(HasCacheKey, one)._generate_cache_key() for one in asked]
-    sure = [key for key in keys if key is not None]
+    keys = [cast(HasCacheKey, one.select)._generate_cache_key() for one in asked]
+    sure = [(key, one.values) for key, one in zip(keys, asked, strict=True) if key is not None]
     if len(sure) < len(keys):
-        return _union_anew(asked), {}
-    shape = tuple([key.key for key in sure])
-    given = [(bind, key.params or {}) for key in sure for bind in key.bindparams]
+        return _union_of_copies(asked), {}
+    shape = tuple([key.key for key, _ in sure])
+    given = [
+        (bind, {**key.params, **values} if key.params else values)
+        for key, values in sure
+        for bind in key.bindparams
+    ]
     with _making:
         union = _made.get(shape)
         if union is not None:
             _made.move_to_end(shape)
     if union is None:
-        union = replace(_union_anew(asked), binds=tuple([bind.key for bind, _ in given]))
+        made = _union_anew([one.select for one in asked])
+        union = replace(made, binds=tuple([bind.key for bind, _ in given]))
         if not _takes_every_value(union):
-            return union, {}
+            return _union_of_copies(asked), {}
         with _making:
             _made[shape] = union
             while len(_made) > MOST_KEPT:
@@ -163,9 +191,11 @@ def _union_of(asked: Sequence[SelectBase]) -> tuple[_Union, Mapping[str, Any]]:
     for name, (bind, told) in zip(union.binds, given, strict=True):
         value = told.get(bind.key, bind.effective_value)
         if bind.required and bind.key not in told:
-            return _union_anew(asked), {}  # which says so
+            return _union_of_copies(asked), {}  # which says so
         if name in values and values[name] is not value and values[name] != value:
-            return _union_anew(asked), {}  # two values where those before had one in two places
+            return _union_of_copies(
+                asked
+            ), {}  # two values where those before had one in two places
         values[name] = value
     return union, values
 
@@ -179,6 +209,24 @@ def _takes_every_value(union: _Union) -> bool:
     names = {bind.key for bind in key.bindparams} if key else set()
     own = names.difference(union.binds)
     return names.issuperset(union.binds) and len(own) == OWN_VALUES + len(union.names)
+
+
+def _union_of_copies(asked: Sequence[Given]) -> _Union:
+    """One of selects that have their values in them."""
+    return _union_anew([_filled(*one) if one.values else one.select for one in asked])
+
+
+def _filled(asked: SelectBase, values: Mapping[str, Any]) -> SelectBase:
+    """A copy with these values, whose names are no other's: that of a copy beside it may have
+    another value.
+    """
+
+    def fill(bind: BindParameter[Any]) -> None:
+        if bind.key in values:
+            bind.value, bind.required = values[bind.key], False
+            bind._convert_to_unique()  # type: ignore[no-untyped-call]
+
+    return cloned_traverse(asked, {}, {"bindparam": fill})
 
 
 def _union_anew(asked: Sequence[SelectBase]) -> _Union:

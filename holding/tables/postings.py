@@ -70,6 +70,7 @@ class Posting(Work, Base):
     GONE = "posted_at IS NOT NULL"
     NAMED_THERE = "target_ref IS NOT NULL"
     POSTED = f"state = '{PostingState.POSTED}'"
+    FURTHER = "seq <> 1"
     WATCHED = f"{POSTED} AND read_due_at IS NOT NULL"
 
     __table_args__ = (
@@ -81,6 +82,7 @@ class Posting(Work, Base):
         partial("ix_posting_lease", "lease_until", where=LEASED),
         partial("ix_posting_open", "company_id", "state", *TARGET_DAY, where=OPEN),
         partial("ix_posting_late", "company_id", "finished_at", "id", "state", where=LATE),
+        partial("ix_posting_part", "record_id", "route", "seq", where=FURTHER),
         partial("ix_posting_party", "company_id", "party", *PARTY_SUMS, where=POSTED),
         partial("ix_posting_left_out", "company_id", "id", where=LEFT_OUT),
         partial("ix_posting_standing", "connection_id", "doc_type", *FIGURES, where=OPEN),

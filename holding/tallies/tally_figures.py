@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 
 from holding.access.reach import narrowed
 from holding.store import bulk
+from holding.store.kept_plans import KEPT
 from holding.store.together import Question, answer
 from holding.tables import Hold, HoldTally, TalliedRecord, TallyMark
 from holding.tables.decisions import HOLD_OPEN
@@ -169,7 +170,7 @@ def _live(rows: Iterable[Any]) -> Iterable[Tallied]:
 def _read(
     session: Session, companies: Sequence[int], query: CompoundSelect[Any]
 ) -> Iterable[Tallied]:
-    return answer(session, _asked(session, companies, query))
+    return answer(session, _asked(session, companies, query), KEPT)
 
 
 def _asked(
@@ -251,10 +252,13 @@ def by(
 
 def held(session: Session, company_id: int) -> Select[int]:
     """How many records have an open hold, as a statement that stands for one value."""
-    if narrowed(session):
-        mine = select(func.count(func.distinct(Hold.record_id)))
-        return mine.where(Hold.company_id == company_id, HOLD_OPEN)
-    return _held_of_all(company_id)
+    return (_held_one_by_one if narrowed(session) else _held_of_all)(company_id)
+
+
+@lru_cache(maxsize=256)
+def _held_one_by_one(company_id: int) -> Select[int]:
+    mine = select(func.count(func.distinct(Hold.record_id)))
+    return mine.where(Hold.company_id == company_id, HOLD_OPEN)
 
 
 @lru_cache(maxsize=256)

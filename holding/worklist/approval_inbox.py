@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, aliased
 from holding.access.actors import Actor
 from holding.approvals.candidates import Consent, Desk
 from holding.store import bulk
+from holding.store.kept_plans import KEPT
 from holding.store.together import Question, Together
 from holding.tables import Approval, Connection, Hold, Person, Posting, Record
 from holding.tables.decisions import HOLD_OPEN, is_open
@@ -97,7 +98,7 @@ def page(session: Session, actor: Actor, after: int | None = None, most: int | N
     )
     rows = session.execute(query).all()
     postings = [posting for _, posting, _, _ in rows]
-    together = Together(session)
+    together = Together(session, KEPT)
     approved = together.ask(_approved_before(postings))
     named = together.ask(_names({posting.connection_id for posting in postings}))
     counted = together.ask(_waiting(company_id))

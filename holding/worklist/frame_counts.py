@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Label, func, literal, select
+from sqlalchemy import Label, Select, func, literal, select
 from sqlalchemy.orm import Session
 
 from holding.access import access_requests
@@ -17,7 +17,7 @@ from holding.mappings.key_reach import unmapped
 from holding.rule_changes import change_list
 from holding.runtime import heartbeats
 from holding.runtime.heartbeats import Workers
-from holding.store.together import Question
+from holding.store.together import Given, Question
 from holding.tables import RouteStop
 from holding.tables.rules import ROUTE_STOPPED
 from holding.tallies import tally_figures
@@ -49,12 +49,8 @@ def counts(
     """What every page of a company says; `publisher`: who reads it, if they publish rules; `admin`:
     whether they manage people.
     """
-    held = tally_figures.held(session, company_id).scalar_subquery()
-    changes = change_list.waiting_for(company_id, publisher) if publisher else literal(0)
-    asked = access_requests.count(company_id).scalar_subquery() if admin else literal(0)
-    query = select(held.label("held"), changes.label("changes"), *_of(company_id))
-    query = query.add_columns(asked.label("requests"))
-    row = (yield query.add_columns(*heartbeats.signs(now))).one()
+    query = _query(tally_figures.held(session, company_id), company_id, publisher, admin)
+    row = (yield Given(query, heartbeats.moments(now))).one()
     return Counts(
         held=row.held,
         missing=row.missing,
@@ -66,8 +62,17 @@ def counts(
 
 
 @lru_cache(maxsize=256)
+def _query(held: Select[int], company_id: int, publisher: int | None, admin: bool) -> Select[Any]:
+    """Made once for each reader: to make it takes longer than to run it."""
+    changes = change_list.waiting_for(company_id, publisher) if publisher else literal(0)
+    asked = access_requests.count(company_id).scalar_subquery() if admin else literal(0)
+    query = select(held.scalar_subquery().label("held"), changes.label("changes"))
+    query = query.add_columns(*_of(company_id), asked.label("requests"))
+    return query.add_columns(*heartbeats.signs())
+
+
 def _of(company_id: int) -> tuple[Label[Any], ...]:
-    """Missing entries and stopped routes as columns, which are made once a company."""
+    """Missing entries and stopped routes as columns."""
     missing = select(func.count()).where(*unmapped(company_id)).scalar_subquery()
     stopped = (
         select(func.aggregate_strings(RouteStop.route, " "))

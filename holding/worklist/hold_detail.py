@@ -15,6 +15,7 @@ from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.access.reach import narrowed
 from holding.journal.target_holds import REFUSED, waits_for_a_look
 from holding.lifecycle.causes import UNSEEN
+from holding.store.kept_plans import KEPT
 from holding.store.row_objects import Columns, of
 from holding.tables import (
     Cause,
@@ -258,7 +259,8 @@ def one(session: Session, company_id: int, hold_id: int) -> HoldRow | None:
         .outerjoin(Team, Team.id == Hold.team_id)
         .outerjoin(Person, Person.id == Hold.person_id)
         .outerjoin(_closer, _closer.id == Hold.closed_by_id)
-        .where(Hold.id == hold_id, Hold.company_id == company_id)
+        .where(Hold.id == hold_id, Hold.company_id == company_id),
+        execution_options=KEPT,
     )
     row = HOLD.first(found)
     if row is None or not narrowed(session):

@@ -17,7 +17,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from holding.store.together import Question
+from holding.store.together import Given, Question
 from holding.tables import Attempt, Hold, Posting, Record, Request, Run, Version
 from holding.tables.columns import Moment
 
@@ -66,7 +66,7 @@ def latency(company_id: int, now: datetime) -> Question[Latency]:
 
 def each(company_id: int, now: datetime) -> Question[list[float]]:
     """Seconds that each record took, until the last of its documents was posted."""
-    rows = yield _each(company_id).params({_SINCE.key: now - WINDOW})
+    rows = yield Given(_each(company_id), {_SINCE.key: now - WINDOW})
     return [max(0.0, seconds) for _, seconds in rows]
 
 

@@ -32,7 +32,7 @@ from sqlalchemy.sql.expression import SQLColumnExpression
 from holding.configuration.late_calls import LONG, late_calls
 from holding.connections import limits
 from holding.journal.posting_claims import RUNNING, STOPPED, free_of
-from holding.store.together import Question
+from holding.store.together import Given, Question
 from holding.tables import (
     Company,
     Connection,
@@ -127,7 +127,7 @@ def long_waits(session: Session, company_id: int, now: datetime) -> Question[tup
     given = limits.moments(now) | limits.months(session, now)
     given |= {_MINE.key: company_id, _LATE.key: now - LONG}
     found: dict[tuple[Part, str], tuple[int, datetime]] = {}
-    for part, name, count, since in (yield _waiting().params(given)):
+    for part, name, count, since in (yield Given(_waiting(), given)):
         if count:
             place = (Part(part), name)
             before = found.get(place, (0, since))

@@ -2,9 +2,9 @@
 
 Here: the sample month copied until it is large, on SQLite and, where a server is named, on
 PostgreSQL; an order from its webhook until it is posted, before that and after; each page several
-times, with the server's own timing, its statements and its bytes: those that are named here, and of
-every other page of the application the first one that a link leads to, read by the first role that
-may. Not here: how a month is copied (page_rows.py).
+times, with no worker beside it, the server's own timing, its statements and its bytes: those that
+are named here, and of every other page of the application the first one that a link leads to, read
+by the first role that may. Not here: how a month is copied (page_rows.py).
 """
 
 import gc
@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from html import unescape
 from statistics import median
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 
 from werkzeug.exceptions import HTTPException
 
+from holding.runtime import heartbeats
 from holding.tallies.folding import fold_all
 from portal.bench.page_rows import grow
 from portal.bench.shop_bench import bench_shop, database_on, percentile, webhook_to_posted
@@ -31,11 +33,12 @@ if TYPE_CHECKING:
     from flask.testing import FlaskClient
     from werkzeug.routing import MapAdapter
 
-    from holding.store.database import Database
+    from holding.store.database import Database, DatabaseSession
     from portal.demo.command import Shop
 
 TIMES: Final = 20
 PATIENCE: Final = 600.0
+RESTS: Final = timedelta(hours=6)
 POSTED: Final = 20
 """Orders that are posted one after the other, in the small company and again in the large one."""
 FURTHER: Final = 910_001  # the first of those in the large one
@@ -110,6 +113,9 @@ def _pages(url: str, records: int, holds: int) -> dict[str, object]:
         _cleared_up(database)
         start_worker(found.children, kept=True)
         large = median(webhook_to_posted(found, POSTED, FURTHER))
+        found.children.end("workers")  # a page costs what its server takes, with nothing beside it
+        with database.write() as session:
+            at_rest(session, found.place.clock.now())
         _cleared_up(database)
         say(f"{size.records:,} records, {size.holds:,} holds; each page {TIMES} times …")
         readers = _readers(found)
@@ -119,6 +125,13 @@ def _pages(url: str, records: int, holds: int) -> dict[str, object]:
     counts = {"records": size.records, "holds": size.holds, "causes": size.causes}
     pace = {"posted_median_ms": round(1000 * large, 1), "posted_vs_small": round(small / large, 2)}
     return {**counts, **pace, "above": above, "unreached": unreached, **told, **others}
+
+
+def at_rest(session: "DatabaseSession", now: datetime) -> None:
+    """A sign of life that holds while pages are read: of a company whose worker has nothing to do.
+    Where none runs, each page asks for more, and says so.
+    """
+    heartbeats.beat(session, "bench", started_at=now, now=now, next_by=now + RESTS)
 
 
 def _cleared_up(database: "Database") -> None:

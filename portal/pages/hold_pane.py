@@ -24,6 +24,7 @@ from holding.programs import posted_differences, same_keys
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.store.database import DatabaseSession
+from holding.store.kept_plans import KEPT
 from holding.store.together import Together
 from holding.suggestions import unpaid_choices
 from holding.words import by_key
@@ -47,7 +48,7 @@ def pane(
     if row is None:
         abort(404)
     show, changed = filters.sees_personal(), row.code in posted_differences.CODES
-    page = Together(session)
+    page = Together(session, KEPT)
     colleagues = page.ask(open_holds.colleagues(g.company.id))
     written = page.ask(notes.of_record(row.record_id))
     message = page.ask(notes.whole(session, g.actor, hold_id)) if row.open else None

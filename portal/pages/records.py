@@ -29,6 +29,7 @@ from holding.refusal import Refusal
 from holding.rulesets import rulebook
 from holding.runs.status import Pill, standing
 from holding.runtime import doorbell
+from holding.store.kept_plans import KEPT
 from holding.store.together import Together
 from holding.words import plural
 from portal.pages.dashboard import no_record
@@ -128,10 +129,9 @@ class _Shown(NamedTuple):
 
 def _head(record: queries.RecordRow) -> _Shown:
     session = store.reading()
-    page = Together(session)
-    holds = page.ask(queries.open_holds(record.id))
+    page = Together(session, KEPT)
+    holds, came = page.ask(queries.open_holds(record.id)), page.ask(queries.versions(record.id))
     asked_kept = page.ask(accepted_differences.asked_of_records(g.company.id, [record.id]))
-    came = page.ask(queries.versions(record.id))
     postings, versions = page.ask(queries.postings(record.id)).value, came.value
     chosen = forms.whole(request.args.get("posting"))
     posting = next((p for p in postings if p.id == chosen), _first_to_see(postings))

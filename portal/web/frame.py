@@ -9,6 +9,7 @@ from flask import Flask, g, request, url_for
 
 from holding.access.actors import may
 from holding.exceptions import undo
+from holding.store.kept_plans import KEPT
 from holding.store.together import Together
 from holding.worklist import frame_counts
 from holding.workload.idle_work import TO_DO, IdleWork, idle_work
@@ -106,7 +107,7 @@ def changes() -> int:
 def _counts() -> frame_counts.Counts:
     """What every page says of the company; read once a request."""
     if "counts" not in g:
-        page = Together(store.reading())
+        page = Together(store.reading(), KEPT)
         undoable = page.ask(undo.latest(g.actor, g.now))
         publisher = None if may(g.actor, "rules.publish") else g.actor.person_id
         admin = may(g.actor, "people.admin") is None

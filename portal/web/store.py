@@ -41,7 +41,7 @@ def clock() -> Clock:
 def reading() -> DatabaseSession:
     """The request's read session: one snapshot until something is written."""
     if "reading" not in g:
-        g.reading_door = database().read()
+        g.reading_door = database().read(page=True)
         g.reading = g.reading_door.__enter__()
         if "streams" not in g:
             remember(g.reading)

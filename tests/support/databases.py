@@ -95,8 +95,9 @@ def opened(url: str) -> Iterator[Database]:
 def _database(url: str) -> Database:
     database = Database(url, durable=False)
     if database.dialect == "postgresql":
-        database.engine.pool._pre_ping = False  # each use would ask the server twice more
-        event.listen(database.engine, "connect", lambda made, _: _ours.add(made.info.backend_pid))
+        for engine in database.engines:
+            engine.pool._pre_ping = False  # each use would ask the server twice more
+            event.listen(engine, "connect", lambda made, _: _ours.add(made.info.backend_pid))
     count_commits(database)
     return database
 

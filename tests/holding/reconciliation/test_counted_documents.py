@@ -1,16 +1,19 @@
 """Documents that nobody read back come to the same counted as one by one."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
 from random import Random
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.reconciliation import counted_documents, daily_totals
 from holding.reconciliation.compared_documents import Span, Standing
 from holding.reconciliation.daily_totals import Kind, Sides
+from holding.reconciliation.document_sides import in_parts
 from holding.store.database import Database
 from holding.tables import Company, Posting, Reading, Record
 from holding.tables.row_states import RecordState
@@ -136,3 +139,25 @@ def _kinds(session: Session, company: Company, sides: Sides) -> tuple[Any, tuple
     target = connection_named(session, company, "aiaccount")
     found = daily_totals.compare(session, company.id, sides, {target.id: target.name}, [])
     return found.kinds, found.statuses
+
+
+def test_a_document_is_one_of_several_whatever_number_it_has(
+    database: Database, company: Company
+) -> None:
+    """The first with a further one, further ones without a first; not one under another route."""
+    with database.write() as session:
+        with any_move(session):
+            made = [_some(session, company, no, Random(no)) for no in range(9)]
+            for posting in made[:3]:
+                _parts(session, posting)
+            for posting in made[3:6]:
+                posting.seq = 3
+                session.flush()
+            for posting in made[5:7]:
+                _parts(session, posting)
+        rows = session.execute(
+            select(Posting.record_id, Posting.route, Posting.seq, in_parts)
+        ).all()
+    count = Counter((row.record_id, row.route) for row in rows)
+    assert [row[3] for row in rows] == [count[row.record_id, row.route] > 1 for row in rows]
+    assert sum(row[3] for row in rows) == 10

@@ -8,12 +8,13 @@ from typing import Any, cast
 
 import pytest
 from sqlalchemy import Integer, bindparam, func, literal, null, select, union_all
+from sqlalchemy.exc import StatementError
 
 from holding.access.reach import narrow, of_ids
 from holding.store import together
 from holding.store.database import Database
 from holding.store.row_objects import Columns, of
-from holding.store.together import Answer, Question, Together, answer
+from holding.store.together import Answer, Given, Question, Together, answer
 from holding.tables import Company, Connection, Team
 from holding.tables.columns import Moment
 
@@ -311,7 +312,7 @@ def test_postgresql_goes_through_the_rows_of_a_union_once(
         page = Together(session)
         for question in (_teams(company.id), _sums(company.id), _kinds(company.id), _moments()):
             page.ask(cast(Question[Any], question))
-        union = together._union_of([cast(Any, one.asks) for one in page._waiting])
+        union = together._union_of([Given(cast(Any, one.asks), {}) for one in page._waiting])
         compiled = union[0].statement.compile(database.engine)
         plan = session.connection().exec_driver_sql(
             f"EXPLAIN {compiled}", {**compiled.params, **union[1]}
@@ -319,3 +320,39 @@ def test_postgresql_goes_through_the_rows_of_a_union_once(
         lines = [line.strip() for line in plan.scalars()]
     own = [line for line in lines if line.startswith("->  Append")]
     assert len(own) == 2, "that of all, and that of the moments' own union"
+
+
+NAMED = select(Team.name).where(Team.name == bindparam("wanted")).order_by(Team.id)
+
+
+def _given(wanted: str) -> Question[list[str]]:
+    return list((yield Given(NAMED, {"wanted": wanted})).scalars())
+
+
+def test_a_select_that_stands_ready_is_given_its_values(
+    database: Database, company: Company
+) -> None:
+    """Alone and beside others, the same values and others; its name may have two values at once."""
+    with database.read() as session:
+        [(_, team)] = answer(session, _teams(company.id))
+        for first, second in ((team, team), (team, "nobody"), ("nobody", team), ("any", "nobody")):
+            page = Together(session)
+            found = page.ask(_given(first)), page.ask(_teams(company.id)), page.ask(_given(second))
+            assert found[0].value == [first for _ in range(first == team)]
+            assert found[2].value == [second for _ in range(second == team)]
+            assert len(found[1].value) == 1
+            assert answer(session, _given(second)) == found[2].value
+
+
+def test_a_value_that_is_not_given_is_missed(database: Database, company: Company) -> None:
+    def without() -> Question[list[str]]:
+        return list((yield Given(NAMED, {})).scalars())
+
+    with database.read() as session:
+        for others in (0, 1):
+            page = Together(session)
+            asked = page.ask(without())
+            for _ in range(others):
+                page.ask(_teams(company.id))
+            with pytest.raises(StatementError, match="wanted"):
+                assert asked.value

@@ -1,0 +1,62 @@
+"""Plans of PostgreSQL that outlive the page they were made for: the next one asks the same with
+other values.
+
+Here: which statements they are kept of (those that say so), how the server is told to plan such a
+statement for any values, and for how long a plan may live. Not here: which statements pages ask.
+
+A statement that asks a page's questions together is planned as long as it runs. PostgreSQL keeps a
+plan with a prepared statement, and plans again where a table of it was changed or counted again
+(ANALYZE, which autovacuum runs). The driver forgets what it prepared at ROLLBACK, so a page's
+read, which writes nothing, ends with COMMIT.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import Engine, event
+
+PLAN: Final = "clearpost_plan"
+KEPT: Final = {PLAN: "kept"}
+"""The execution option of a statement whose plan is kept: one that asks by keys and dates, not one
+that is quick for some values and slow for others, as a search for letters is.
+"""
+LIVES_SECONDS: Final = 300
+"""A plan that was made for a small table is used no longer than that, whatever is counted."""
+MOST: Final = 50
+"""So many statements a connection are kept, those that were asked last."""
+_NEVER_UNASKED: Final = 2**31 - 1
+_IN_ERROR: Final = 3
+"""How libpq numbers a transaction in which a statement failed; who uses SQLite loads no driver."""
+_ANY_VALUES = "SET LOCAL plan_cache_mode = force_generic_plan"
+_THESE_VALUES = "SET LOCAL plan_cache_mode = auto"
+POOL: Final[dict[str, Any]] = {
+    "pool_recycle": LIVES_SECONDS,
+    "connect_args": {"prepare_threshold": _NEVER_UNASKED},
+}
+"""What an engine that keeps plans is made with: its own connections, replaced after that time."""
+
+
+def keep(engine: Engine) -> Engine:
+    """Let an engine of reads alone, made with `POOL`, keep the plans of statements that say so."""
+
+    @event.listens_for(engine, "connect")
+    def bound(connection: Any, _record: Any) -> None:
+        connection.prepared_max = MOST
+
+    @event.listens_for(engine, "do_execute")
+    def execute(cursor: Any, words: str, given: Any, context: Any) -> bool:
+        if PLAN not in context.execution_options:
+            return False
+        beside = cursor.connection.cursor()
+        beside.execute(_ANY_VALUES)
+        cursor.execute(words, given, prepare=True)
+        beside.execute(_THESE_VALUES)
+        return True
+
+    engine.dialect.do_rollback = _end  # type: ignore[assignment, method-assign]
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def _end(connection: Any) -> None:
+    """Nothing was written. After an error all plans go: one may be of an earlier schema."""
+    failed = connection.pgconn.transaction_status == _IN_ERROR
+    (connection.rollback if failed else connection.commit)()

@@ -1,0 +1,17 @@
+"""The bench of pages: what it measures is a page alone."""
+
+from datetime import UTC, datetime, timedelta
+
+from holding.runtime import heartbeats
+from holding.store.database import Database
+from portal.bench.page_bench import at_rest
+
+
+def test_pages_are_read_as_of_a_company_whose_worker_rests(database: Database) -> None:
+    now = datetime(2026, 11, 20, 3, tzinfo=UTC)
+    with database.write() as session:
+        assert heartbeats.workers(session, now).running == 0
+        at_rest(session, now)
+    with database.read() as session:
+        assert heartbeats.workers(session, now + timedelta(hours=1)).running == 1
+        assert heartbeats.workers(session, now + timedelta(days=1)).running == 0
