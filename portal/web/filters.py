@@ -28,7 +28,7 @@ LEDGERS = frozenset({"ar", "ap"})  # accounts receivable, accounts payable
 LONG_ANSWER = 200
 WIDE = "\u2e80"  # from here on a character is as wide as two Latin ones
 HEAD = re.compile(r"(.*?(?:[.;](?=\s)|[。；]))\s*(\S.*)", re.DOTALL)
-CLAUSE = re.compile(r"(?:(?<=[.;])\s+|(?<=[。；])\s*)(?=\S)(?![^()]*\))")
+CLAUSE = re.compile(r"(?:(?<=[.;])\s+|(?<=[。；])\s*)(?=\S)(?![^()（）]*[)）])")
 OPERAND = re.compile("‹([^›]*)›")
 LONG_HASH = re.compile(r"\b[0-9a-f]{24,}\b")
 STEP_SIGNS = {

@@ -88,4 +88,8 @@ def test_the_rest_of_a_long_answer_is_read_clause_by_clause():
     first, second = "shop.rules:86 said pass, compared total = 1.50;", "another said pass."
     third = "Identity (one id has one number; always in force) said pass."
     assert filters.CLAUSE.split(f"{first} {second} {third}") == [first, second, third]
-    assert filters.CLAUSE.split("有；规则。另一条。") == ["有；", "规则。", "另一条。"]
+    assert filters.CLAUSE.split("有；规则（编号；始终。）。另一条。") == [
+        "有；",
+        "规则（编号；始终。）。",
+        "另一条。",
+    ]
