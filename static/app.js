@@ -1,4 +1,4 @@
-/* What htmx does not give: tick, dialogs, the bar of a lost network, announcements, keys.
+/* What htmx does not give: dialogs, the bar of a lost network, announcements, keys.
    No page needs it; nothing here decides. */
 (() => {
   "use strict";
@@ -8,35 +8,6 @@
   const active = () => document.activeElement;
   const stop = (event) => event.preventDefault();
   const shut = (at) => { for (const menu of all("details.menu[open]")) if (!menu.contains(at)) menu.open = false; };
-
-  /* what renews itself leaves what somebody typed, ticked, chose or opened, and a form its op */
-  const own = {
-    value: (one) => one.name === "op" || ("defaultValue" in one && one.type !== "hidden" && one.value !== one.defaultValue),
-    checked: (one) => one.checked !== one.defaultChecked,
-    selected: (one) => one.selected !== one.defaultSelected,
-    open: (one) => one.localName === "details",
-  };
-  const loads = (one) => one.firstElementChild && one.firstElementChild.matches("[data-load]");
-  if (typeof Idiomorph !== "undefined") {
-    Idiomorph.defaults.ignoreActiveValue = true;
-    Object.assign(Idiomorph.defaults.callbacks, {
-      beforeAttributeUpdated: (name, one) => !(own[name] && own[name](one)),
-      beforeNodeMorphed: (old, fresh) => !(old.matches && (loads(fresh) && !loads(old) || old.matches(".split, [data-own]"))),
-      beforeNodeRemoved: (one) => !(one.matches && one.matches(".group") && one.contains(active())),
-    });
-  }
-
-  /* tick: every 15 s, every 2 s while something is data-busy, never in a hidden tab */
-  let timer;
-  const busy = () => all("[data-busy]")[0];
-  const beat = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      if (!document.hidden) htmx.trigger(document.body, "tick");
-      beat();
-    }, busy() ? 2000 : 15000);
-  };
-  beat();
 
   /* dialog: opened after a swap into it; focus goes back to its opener */
   let opener = null;
@@ -63,7 +34,6 @@
     const refused = target.id === "notice" && target.querySelector("[role=alert]");
     if (refused) refused.scrollIntoView({ block: "center" }); /* who clicked far below sees */
     byId("netbar").hidden = true;
-    if (busy()) beat();
   });
   on("done", () => { if (dialog && dialog.open) dialog.close(); });
 
@@ -78,9 +48,6 @@
     byId("netbar").hidden = true;
     if (failed instanceof HTMLFormElement) failed.requestSubmit(); else if (failed) failed.click();
   };
-  on("htmx:configRequest", ({ detail }) => { /* what renews itself is no use of a session */
-    if (detail.triggeringEvent?.type === "tick") detail.headers["Clearpost-Tick"] = 1;
-  });
   on("htmx:beforeSwap", ({ detail }) => { /* an answer that knows its place is ours */
     if (detail.xhr.getResponseHeader("HX-Retarget")) Object.assign(detail, { shouldSwap: true, isError: false });
   });

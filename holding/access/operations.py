@@ -7,6 +7,7 @@ id means one thing only; until when it can be taken back. Not here: what the act
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import Select, select, text, union_all, update
@@ -20,6 +21,8 @@ from holding.store import bulk
 from holding.tables import Approval, Dating, Operation, Person, Posting, Release
 from rules.values.canonical import dumps, sha256_hex
 
+NOTHING_SENT: Final[Mapping[str, Any]] = MappingProxyType({"holds": {}})
+"""What `undoable` notes of an act after which nothing is sent: no hold is put back."""
 LONGER: Final = 4
 """So much more time to take something back has who asked for it on their own page."""
 OF_PROGRAMS: Final = f"{BY_PROGRAM}:"
@@ -86,7 +89,8 @@ def undoable(
 ) -> datetime:
     """Note what a form did and that it can be taken back; until when (now, where it cannot).
 
-    `stood`: the holds as they were, of a form that only gives them away or puts them aside.
+    `stood`: the holds as they were, of a form that only gives them away or puts them aside;
+    `NOTHING_SENT` of one that decides about them, after which nothing is sent.
     """
     whose = select(Person.settings).join(Operation, Operation.person_id == Person.id)
     seconds = undo_seconds(session.scalar(whose.where(Operation.id == op))) if op else 0

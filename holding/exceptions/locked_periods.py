@@ -61,22 +61,34 @@ def ways(session: Session, hold_id: int) -> Ways | None:
     return _ways(hold, posting, until, target.name if target else "the accounting system", month)
 
 
-def _all_ways(desk: Desk) -> dict[int, Ways | None]:
-    """The ways out of all holds of a desk, with a constant number of statements."""
-    holds = [hold for hold in desk.holds.values() if hold.error_class == LOCKED]
+def first_days(session: Session, hold_ids: Iterable[int]) -> dict[int, date]:
+    """The day that the document of each of these holds would get; none where no day helps."""
+    mine = bulk.among(Hold.id, sorted(set(hold_ids)))
+    holds = {hold.id: hold for hold in session.scalars(select(Hold).where(mine))}
+    theirs = bulk.among(Posting.id, sorted({hold.posting_id or 0 for hold in holds.values()}))
+    postings = {one.id: one for one in session.scalars(select(Posting).where(theirs))}
+    found = _all_ways(session, holds, postings).items()
+    return {hold_id: told.first_open for hold_id, told in found if told and told.first_open}
+
+
+def _all_ways(
+    session: Session, wanted: Mapping[int, Hold], postings: Mapping[int, Posting]
+) -> dict[int, Ways | None]:
+    """The ways out of all these holds, with a constant number of statements."""
+    holds = [hold for hold in wanted.values() if hold.error_class == LOCKED]
     keys = bulk.among(Cause.id, sorted({hold.cause_id for hold in holds}))
-    months = dict(desk.session.execute(select(Cause.id, Cause.key).where(keys)).all())
+    months = dict(session.execute(select(Cause.id, Cause.key).where(keys)).all())
     targets = {
-        target_id: (desk.session.get_one(Connection, target_id), until)
+        target_id: (session.get_one(Connection, target_id), until)
         for target_id in sorted({hold.connection_id or 0 for hold in holds} - {0})
-        for until in [world.locked_through(desk.session, target_id)]
+        for until in [world.locked_through(session, target_id)]
     }
-    found: dict[int, Ways | None] = dict.fromkeys(desk.holds)
+    found: dict[int, Ways | None] = dict.fromkeys(wanted)
     for hold in holds:
         target, until = targets.get(hold.connection_id or 0, (None, None))
         month = month_name(months[hold.cause_id].month)
         name = target.name if target else "the accounting system"
-        found[hold.id] = _ways(hold, desk.postings.get(hold.posting_id or 0), until, name, month)
+        found[hold.id] = _ways(hold, postings.get(hold.posting_id or 0), until, name, month)
     return found
 
 
@@ -137,7 +149,7 @@ def date_each(
         return refusal
     desk = Desk(session, actor, hold_ids)
     today = now.astimezone(ZoneInfo(session.get_one(Company, desk.company_id).zone)).date()
-    found = _all_ways(desk)
+    found = _all_ways(session, desk.holds, desk.postings)
     good, left = desk.each(
         lambda hold: _not_theirs(desk, hold) or _no_day(found[hold.id], day, today)
     )

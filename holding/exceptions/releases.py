@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, Voice, may, voices
-from holding.access.operations import once, undoable
+from holding.access.operations import NOTHING_SENT, once, undoable
 from holding.access.people import who_may
 from holding.approvals import separation
 from holding.approvals.releasers import ACT, outside, own_hand, teams_of
@@ -92,7 +92,8 @@ def release_each(
         sealed = sealed_decisions(desk, decided)
         desk.tell(told, "hold.released", now, op, actor=voice, sealed=sealed)
         made += told
-    later = undoable(session, op, _released(made, accepting), now) if made else now
+    stays = dict(NOTHING_SENT) if all(map(accepting.of, good)) else None
+    later = undoable(session, op, _released(made, accepting), now, stood=stays) if made else now
     records = sorted({hold.record_id for hold in good})
     wake_records(session, records, later)
     wake_families(session, records, later)

@@ -141,7 +141,7 @@ def undo(session: Session, actor: Actor, op: str, now: datetime) -> Undone | Put
     if refusal := _over(form, form.undo_until, now):
         return refusal
     answer: Undone | PutBack | Refusal
-    if form.stood is None:
+    if form.stood is None or not form.stood["holds"]:
         answer = _void_all(session, actor, op, now)
     else:
         answer = put_back(session, actor, form, form.stood, now)

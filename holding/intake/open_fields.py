@@ -7,7 +7,7 @@ here: the law (rules/amendments/corrections.py), the correction (holding/excepti
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -157,7 +157,15 @@ def _asked(session: Session, hold: Hold, record: Record) -> tuple[Correctable, .
     if not found or company.ruleset_version_id is None:
         return ()
     judge = world.program(session, company.ruleset_version_id)
-    return asked_for(judge.ruleset, record.type, version.body, found[0], judge.edition)
+    came = _as_it_came(session, version)
+    return asked_for(judge.ruleset, record.type, version.body, found[0], judge.edition, came)
+
+
+def _as_it_came(session: Session, version: Version) -> Mapping[str, Any] | None:
+    """What the source said before people corrected it; None where that is no longer kept."""
+    while version.corrects_id is not None:
+        version = session.get_one(Version, version.corrects_id)
+    return version.body
 
 
 def _judged_by(session: Session, hold: Hold) -> int | None:

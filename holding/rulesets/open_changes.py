@@ -19,7 +19,8 @@ from holding.tables.row_states import ChangeState
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadChange:
     """A change with its files; `authors` are the ids of who wrote them, `publishers` the names of
-    those who can publish it. `current`: it was made for the rules that are in force.
+    those who can publish it. `current`: it was made for the rules that are in force; `base_id`: for
+    which version.
     `starts_at`: when it comes into force, where `starter` set a time.
     """
 
@@ -32,6 +33,7 @@ class ReadChange:
     authors: Set[int]
     publishers: tuple[str, ...]
     current: bool
+    base_id: int | None
     files: Mapping[str, str]
     change_id: int
     starts_at: datetime | None
@@ -76,6 +78,7 @@ def change(session: Session, company_id: int, no: int) -> ReadChange | None:
         authors=authors,
         publishers=who_may(session, company_id, "rules.publish", but=authors),
         current=session.get_one(Company, company_id).ruleset_version_id == found.base_id,
+        base_id=found.base_id,
         files={one.path: one.body for one in files if one.body is not None},
         change_id=found.id,
         starts_at=found.starts_at,

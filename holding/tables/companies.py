@@ -295,7 +295,7 @@ class Operation(Base):
 
     `asked` is the hash of what it asked for: the same id with anything else is refused. One that
     can be taken back says until when, and what was done; `stood`: the holds that it gave away, as
-    they were.
+    they were, and none where it decided about them and nothing is sent.
     """
 
     __tablename__ = "operation"

@@ -37,6 +37,7 @@ from portal.web import filters, forms, fragments, store
 pages = Blueprint("desk", __name__, url_prefix="/c/<co>/holding")
 period_pages = Blueprint("periods", __name__, url_prefix="/c/<co>/holding")
 
+LISTED = 50  # holds of an act over many that are named; all are counted
 ASKED = {
     "release": "Release",
     "retry": "Retry",
@@ -233,6 +234,7 @@ def _shown(
     alone = [row for row in rows if act == "release" and row.code == posted_differences.ACCEPTED]
     rows = [row for row in rows if row not in alone]
     once = {row.record_id: row for row in rows}
+    dated = [row.id for row in rows[:LISTED] if act == "date"]
     return {
         "act": act,
         "asked": ASKED[act],
@@ -242,6 +244,8 @@ def _shown(
         "seen": " ".join(f"{row.id}:{row.lock}:{row.version_id or 0}" for row in rows),
         "more": more,
         "alone": alone,
+        "days": locked_periods.first_days(store.reading(), dated) if dated else {},
+        "listed": LISTED,
         "colleagues": answer(store.reading(), open_holds.colleagues(g.company.id)),
         "problems": problems or {},
         "changed": (),

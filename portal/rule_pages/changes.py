@@ -187,8 +187,9 @@ def _review(
     stopped: Refusal | None = None,
     proofs: rule_checks.Proofs = rule_checks.NO_PROOFS,
 ) -> Response:
-    together, version = Together(store.reading()), g.company.ruleset_version_id
-    before = together.ask(publication.asked_files(version or 0))
+    together = Together(store.reading())
+    differs = found.current or (found.is_published and found.base_id is not None)
+    before = together.ask(publication.asked_files(found.base_id or 0))
     decided = together.ask(recorded_backtests.asked_deciding(g.company.id, found.hash))
     numbers = together.ask(change_list.numbers(g.company.id))
     shadow = together.ask(shown_shadows.asked(g.company.id, found.change_id))
@@ -202,7 +203,7 @@ def _review(
         found=tested,
         untested=stopped,
         change=found,
-        between=difference(before.value, found.files) if found.current else None,
+        between=difference(before.value, found.files) if differs else None,
         numbers=numbers.value,
         held=frame.held(),
         backtest=decided.value,

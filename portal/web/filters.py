@@ -28,6 +28,7 @@ LEDGERS = frozenset({"ar", "ap"})  # accounts receivable, accounts payable
 LONG_ANSWER = 200
 WIDE = "\u2e80"  # from here on a character is as wide as two Latin ones
 HEAD = re.compile(r"(.*?(?:[.;](?=\s)|[。；]))\s*(\S.*)", re.DOTALL)
+CLAUSE = re.compile(r"(?:(?<=[.;])\s+|(?<=[。；])\s*)(?=\S)(?![^()（）]*[)）])")
 OPERAND = re.compile("‹([^›]*)›")
 LONG_HASH = re.compile(r"\b[0-9a-f]{24,}\b")
 STEP_SIGNS = {
@@ -113,6 +114,7 @@ def init(app: Flask) -> None:
         role_list,
     ):
         app.jinja_env.filters[made.__name__] = made
+    app.jinja_env.filters["clauses"] = CLAUSE.split
     app.jinja_env.globals["class_tones"] = SHOWN_TONES
     app.jinja_env.globals["zone_note"] = zone_note
 

@@ -4,9 +4,10 @@ Here: the fields that the finding speaks of, who may set each, and reading what 
 Not here: who is in a team, and what becomes of the correction (holding).
 
 What is blank or unreadable is completed by the team that the record names for the field
-(`completed by`), else by nobody. What a check or a table looks at may be corrected where a team may
-release the finding as well: who may let it pass may also set it right; so may the owner of a word
-that a table does not know. What tells records apart, says their status or names people (a user, or
+(`completed by`), else by nobody. What it came as decides: what they filled in wrongly they fill in
+again. What a check or a table looks at may be corrected where a team may release the finding as
+well: who may let it pass may also set it right; so may the owner of a word that a table does not
+know. What tells records apart, says their status or names people (a user, or
 whoever an approval excludes) is never set here.
 
 In the first two editions the owner of a blank field completed it, unasked.
@@ -77,10 +78,12 @@ def asked_for(
     body: Mapping[str, Any],
     finding: Finding,
     edition: Edition = NEWEST,
+    came: Mapping[str, Any] | None = None,
 ) -> tuple[Correctable, ...]:
     """The fields that a finding is about, in the order of the record; people do not set those of
-    `Setter.NOBODY`.
+    `Setter.NOBODY`. `came`: the body as its source sent it, where people changed it since.
     """
+    came = body if came is None else came
     index = Index(ruleset)
     if record not in index.records or finding.clears == NEVER:
         return ()
@@ -89,10 +92,10 @@ def asked_for(
     found = []
     for field in index.records[record].fields:
         value = body.get(field.name)
-        setter = asked.setter((field.name,), field, value)
+        setter = asked.setter((field.name,), field, value, came.get(field.name))
         if isinstance(field, n.Field) and setter is not None:
             found.append(Correctable(field.name, field.name, field, value, setter))
-    return (*found, *_of_lines(index, record, body, asked))
+    return (*found, *_of_lines(index, record, body, came, asked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +108,11 @@ class _Asked:
     edition: Edition
 
     def setter(
-        self, name: tuple[str, ...], field: n.Field | n.Computed, value: Any
+        self, name: tuple[str, ...], field: n.Field | n.Computed, value: Any, came: Any
     ) -> Setter | None:
-        """Who may set a field; None where it is not asked for, or only its source says it."""
+        """Who may set a field; None where it is not asked for, or only its source says it. `came`:
+        the value as the source sent it.
+        """
         if not isinstance(field, n.Field) or name not in self.names:
             return None
         finding = self.finding
@@ -116,10 +121,14 @@ class _Asked:
         free = not never_completed(field, self.excluded if len(name) == 1 else ())
         if self.edition < Edition.THIRD:
             return theirs if free else None
-        blank = value is None or not str(value).strip()
+        blank = _blank(value) or (field.completed is not None and _blank(came))
         if not blank and finding.code not in COMPLETED:
             return theirs if free else None
         return Setter.NAMED if free and field.completed is not None else Setter.NOBODY
+
+
+def _blank(value: Any) -> bool:
+    return value is None or not str(value).strip()
 
 
 def typed(field: n.Field, text: str) -> Any:
@@ -135,20 +144,22 @@ def typed(field: n.Field, text: str) -> Any:
 
 
 def _of_lines(
-    index: Index, record: str, body: Mapping[str, Any], asked: _Asked
+    index: Index, record: str, body: Mapping[str, Any], came: Mapping[str, Any], asked: _Asked
 ) -> Iterator[Correctable]:
     """The fields of the lines that the finding names, or of all of them."""
     many, lines = index.lines_field(record), index.line_records.get(record)
     rows = body.get(many.name) if many else None
     if lines is None or many is None or not isinstance(rows, list):
         return
-    named = asked.finding.lines
+    named, sent = asked.finding.lines, came.get(many.name)
+    first = sent if isinstance(sent, list) and len(sent) == len(rows) else rows
     for number, row in enumerate(rows, start=1):
         if (named and number not in named) or not isinstance(row, Mapping):
             continue
+        sent_row = first[number - 1]
         for field in lines.fields:
             value = row.get(field.name)
-            setter = asked.setter((LINE, field.name), field, value)
+            setter = asked.setter((LINE, field.name), field, value, sent_row.get(field.name))
             if isinstance(field, n.Field) and setter is not None:
                 path = f"{many.name}[{number - 1}].{field.name}"
                 name = f"{LINE}.{field.name}"

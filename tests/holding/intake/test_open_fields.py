@@ -93,3 +93,33 @@ def test_T21a_rules_in_force_keep_what_people_could_complete(shop: Shop) -> None
     hold = hold_of(shop, "NS-1")
     assert offered(shop, hold, "farah") == ["total"]
     assert isinstance(set_right(shop, "NS-1", "total", "192.00"), Done)
+
+
+STRICT = NAMED.replace("    clears   by accounts\n", "    clears   when it passes\n", 1)
+
+
+def test_what_a_person_filled_in_wrongly_is_filled_in_again(shop: Shop) -> None:
+    """Else only a new version from the source would end the hold: there it is blank for good."""
+    with shop.database.write() as session:
+        farah = shop.actor("farah").person_id or 0
+        add_to_team(session, company_id=shop.company.id, name="accounts", person_id=farah)
+    held(shop, STRICT, total=None)
+    assert isinstance(set_right(shop, "NS-1", "total", "19.20"), Done)
+    shop.judge()
+    hold = hold_of(shop, "NS-1")
+    assert hold.rule == "adds_up"
+    assert offered(shop, hold, "farah") == ["total"]
+    assert offered(shop, hold, "lim") == []
+    assert isinstance(set_right(shop, "NS-1", "total", "1.92", seen=2), Done)
+    shop.judge()
+    assert offered(shop, hold_of(shop, "NS-1"), "farah") == ["total"]
+    assert isinstance(set_right(shop, "NS-1", "total", "192.00", seen=3), Done)
+    shop.judge()
+    assert shop.states()["NS-1"] == "ready"
+
+
+def test_what_the_source_said_wrongly_is_not_filled_in_here(shop: Shop) -> None:
+    hold = held(shop, STRICT, total="19.20")
+    assert hold.rule == "adds_up"
+    assert offered(shop, hold, "farah") == []
+    refused(set_right(shop, "NS-1", "total", "192.00"), "correction.forbidden")

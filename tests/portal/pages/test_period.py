@@ -96,6 +96,10 @@ def test_somebody_is_asked(visit, hold, database, way, act, holds):
 def test_a_month_of_them_is_dated_with_one_act(visit, hold, database):
     farah = visit("farah")
     page = farah.text(f"{H}/many?act=date&view=all&q=SO-10220")
+    told = plain(page)
+    assert "Cause New document date Amount" in told
+    assert re.search(r"SO-10220 .* 2026-11-19 RM ", told)
+    assert "New document date" not in plain(farah.text(f"{H}/many?act=assign&view=all&q=SO-10220"))
     seen = re.search(r'name="seen" value="([^"]+)"', page)
     assert seen is not None
     form = {"act": "date", "seen": seen[1], "op": "many-1"}

@@ -24,9 +24,11 @@ def test_the_record_answers_seven_questions(visit):
     assert "Yes, since version 1 was sent: version 2" in told
     assert "delivered 2 times" in told
     sixth = page[page.index('id="answer_6"') :]
-    assert re.search(
-        r'wrap">Yes, [^<]+ = SO-10240\. <span>Party matching[^<]+</span></span>', sixth
-    )
+    each = r'wrap">Yes, [^<]+ = SO-10240\. <span class="each">(.+?)</span></span>'
+    (rest,) = re.findall(each, sixth.replace("</span> </span>", "</span></span>"), re.DOTALL)
+    lines = re.findall(r"<span>([^<]+)", rest)
+    assert lines[0].startswith("Party matching: ")
+    assert lines[-1].startswith("Identity (one id has one number, and one number one id; always")
 
 
 def test_the_answers_come_first_and_what_is_not_recorded_in_them_is_marked(visit):

@@ -32,6 +32,8 @@ FORBIDDEN = {
 }
 
 
+ONE_LINE = re.compile(r"#(holdstale|holdstands|inboxstale)")
+"""Asked for are no more than words: whether what somebody looks at is still as it was."""
 STATE_AS_TEXT = re.compile(
     r"\.(state|posting_state|record_state|breaker|e_invoice|standing|error_class|severity|retry)"
     r"\s*(==|!=|in\b|not in\b)\s*[\[(]?\s*['\"]"
@@ -54,6 +56,14 @@ def test_T32d_what_asks_by_get_takes_no_form_along(path):
 def test_no_template_has_what_the_policy_forbids(path):
     text = path.read_text()
     assert [what for what, pattern in FORBIDDEN.items() if re.search(pattern, text)] == []
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=name)
+def test_whatever_renews_itself_is_merged(path):
+    """What would be replaced closes what was opened in it, and loses a click on its button."""
+    tags = re.findall(r"<[a-z]+[^>]*?tick from:body[^>]*>", path.read_text())
+    replaced = [tag for tag in tags if 'hx-swap="morph"' not in tag]
+    assert [tag for tag in replaced if not ONE_LINE.search(tag)] == []
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=name)

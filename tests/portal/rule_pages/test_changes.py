@@ -66,6 +66,19 @@ def test_who_can_publish_a_change_is_told_in_the_navigation_and_in_the_rule_book
     assert told("pua") == ("", False)
 
 
+def test_what_a_published_change_changed_stays_on_its_page(visit, waiting):
+    pua = visit("pua")
+    pua.post(f"{CHANGES}/{waiting}", {}, status=303)
+    told = plain(visit("nurul").text(f"{CHANGES}/{waiting}"))
+    assert "Published." in told
+    assert "The rules mean the same" in told
+    assert "Difference in text: 1 file" in told
+    assert "# looked at again" in told
+    assert "on rule version 2" not in told, "it was made for the one before"
+    first = plain(visit("nurul").text(f"{CHANGES}/1"))
+    assert "Difference in" not in first, "the first rules differ from none"
+
+
 def test_publishing_names_the_version_that_it_makes(visit, waiting):
     pua = visit("pua")
     page = pua.text(f"{CHANGES}/{waiting}")

@@ -82,3 +82,14 @@ def test_of_a_long_answer_its_head_is_read_at_once():
     assert filters.headed(f"有；{rest}") == ("有；", rest)
     for whole in ("Yes, by number; of one.", "x" * 300, f"Yes.{' ' * 300}"):
         assert filters.headed(whole) == (whole, "")
+
+
+def test_the_rest_of_a_long_answer_is_read_clause_by_clause():
+    first, second = "shop.rules:86 said pass, compared total = 1.50;", "another said pass."
+    third = "Identity (one id has one number; always in force) said pass."
+    assert filters.CLAUSE.split(f"{first} {second} {third}") == [first, second, third]
+    assert filters.CLAUSE.split("有；规则（编号；始终。）。另一条。") == [
+        "有；",
+        "规则（编号；始终。）。",
+        "另一条。",
+    ]
