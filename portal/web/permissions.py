@@ -13,6 +13,8 @@ FILE: Final = ":file"
 """What the endpoint of a page's list as a file has after that of the page: who may open the one may
 fetch the other.
 """
+PART: Final = "#"
+"""What stands between a page and the part of it that is a list, where the page is more than one."""
 PUBLIC: Final = "public"  # nobody needs to be signed in
 SIGNED_IN: Final = "signed in"  # any person, no company yet
 PERMISSIONS: Final[dict[str, str]] = {
@@ -291,6 +293,11 @@ closed to them: a new page is, too, until somebody has looked.
 
 def page_of(endpoint: str) -> str:
     """The page whose list a route hands out as a file; of any other route the route itself."""
+    return list_of(endpoint).partition(PART)[0]
+
+
+def list_of(endpoint: str) -> str:
+    """The list that a route hands out as a file: a page, or `page#part`."""
     return endpoint.removesuffix(FILE)
 
 
