@@ -52,6 +52,7 @@ LISTS: Final[Mapping[str, Make]] = {
     "backtests.show": rule_lists.backtest,
     "backtests.records": rule_lists.backtest_records,
     "trials.differences": rule_lists.shadow,
+    "settings.show": company_lists.settings,
     "people.listing": company_lists.people,
     "deputies.listing": company_lists.deputies,
     "audit.listing": company_lists.audit,

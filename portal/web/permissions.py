@@ -51,6 +51,10 @@ PERMISSIONS: Final[dict[str, str]] = {
     "onboarding.look_there": "company.setup",
     "onboarding.consider": "company.setup",
     "onboarding.go_live": "company.setup",
+    "settings.show": "record.read",
+    "settings.rename": "company.setup",
+    "settings.fallback": "company.setup",
+    "settings.due": "company.setup",
     "help.index": PUBLIC,  # also for who cannot sign in
     "help.support": PUBLIC,
     "help.show": PUBLIC,

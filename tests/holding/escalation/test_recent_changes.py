@@ -40,6 +40,7 @@ CHANGE_NOTHING = {
     "person.session_ended": "their own sign-in",
     "person.signed_out": "their own sign-in",
     "company.added": "no record was there before",
+    "company.renamed": "its name",
     "company.set_up": "no record was there before",
     "company.dry_run": "a trial",
 }

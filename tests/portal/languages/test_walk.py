@@ -53,6 +53,7 @@ ROUTES = {
     "notices.listing": f"{HERE}/notices",
     "operations.show": f"{HERE}/operations",
     "people.listing": f"{HERE}/people/",
+    "settings.show": f"{HERE}/settings",
     "people.show": f"{HERE}/people/1",
     "people.invitation": f"{HERE}/people/invite",
     "runs.pushes": f"{HERE}/pushes",
