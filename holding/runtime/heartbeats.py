@@ -68,6 +68,12 @@ def beat(
         bulk.insert(session, Heartbeat, [{"owner": owner, **said}], ignore=True)
 
 
+def asked_to_stop(session: Session, owner: str) -> bool:
+    """Whether a person asked this worker to stop since it started."""
+    query = select(Heartbeat.owner).where(Heartbeat.owner == owner, ASKED)
+    return session.scalar(query) is not None
+
+
 def leave(session: Session, owner: str, now: datetime) -> None:
     """Note that this worker ends in order."""
     session.execute(
@@ -82,10 +88,10 @@ def workers(session: Session, now: datetime) -> Workers:
 
 def signs(now: datetime) -> tuple[Label[Any], ...]:
     """What `read` reads, as columns of any statement."""
-    running = select(func.count()).select_from(Heartbeat).where(*_running(now))
+    count = select(func.count()).select_from(Heartbeat).where(*running(now))
     newest = select(func.max(Heartbeat.seen_at))
     return (
-        running.scalar_subquery().label("workers_running"),
+        count.scalar_subquery().label("workers_running"),
         newest.scalar_subquery().label("worker_seen_at"),
     )
 
@@ -116,7 +122,11 @@ def forget_old(session: Session, now: datetime) -> None:
     )
 
 
-def _running(now: datetime) -> tuple[ColumnElement[bool], ...]:
+ASKED: Final = Heartbeat.stop_asked_at >= Heartbeat.started_at
+
+
+def running(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Of the workers that work now."""
     return (
         Heartbeat.left_at.is_(None),
         Heartbeat.next_by > now,

@@ -303,10 +303,9 @@ class ProgramVersion(Base):
 
 
 class Heartbeat(Base):
-    """A worker process: when it was seen last, and until when its silence means nothing.
-
-    `left_at` is set by one that ended in order; one that died says nothing. Memory and free disk
-    space are those of its last sign; None where its machine does not tell them.
+    """A worker process: when it was seen last, and until when its silence means nothing. `left_at`:
+    it ended in order; one that died says nothing. Memory and free disk space: of its last sign,
+    None where its machine does not tell. `stop_asked_at`: by a person; before the start: another.
     """
 
     __tablename__ = "heartbeat"
@@ -318,3 +317,4 @@ class Heartbeat(Base):
     left_at: Mapped[datetime | None]
     memory_bytes: Mapped[int | None] = mapped_column(WHOLE)
     disk_free_bytes: Mapped[int | None] = mapped_column(WHOLE)
+    stop_asked_at: Mapped[datetime | None]

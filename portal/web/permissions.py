@@ -177,6 +177,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "late.listing": "record.read",
     "operations.show": "record.read",
     "operations.requeue": "run.operate",
+    "operations.drain": "run.operate",
     "metrics.show": PUBLIC,  # proves itself by a token, or by asking from this machine
     "audit.listing": "record.read",  # one's own acts; those of others with audit.read
     "audit.verify": "audit.read",
@@ -273,14 +274,8 @@ OF_SOME_SOURCES: Final = frozenset(
         *("views.listing", "views.keep", "views.change", "views.delete"),
         *("desk.retry", "desk.message", "desk.override", "desk.correct", "desk.assign"),
         *("desk.snooze", "desk.comment", "desk.consider", "desk.do_many", "desk.done"),
-        *(
-            "desk.take_back",
-            "desk.ageing",
-            "desk.step",
-            "periods.date",
-            "periods.reopen",
-            "periods.redirect",
-        ),
+        *("desk.take_back", "desk.ageing", "desk.step", "periods.date", "periods.reopen"),
+        "periods.redirect",
         *("records.show", "records.request_body", "find.find", "late.listing"),
         *("runs.listing", "runs.show", "runs.pushes", "failures.of_run"),
         *("uploads.listing", "uploads.show", "uploads.begin", "uploads.columns", "uploads.days"),

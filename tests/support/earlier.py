@@ -15,6 +15,7 @@ READ_SINCE = (
     ("company", "ages_from", "TIMESTAMP"),
     ("throttle", "clock_ahead", "BIGINT"),
     ("throttle", "clock_at", "TIMESTAMP"),
+    ("heartbeat", "stop_asked_at", "TIMESTAMP"),
 )
 """Columns that came after the schemas that tests go back to, of rows that are read whole."""
 ASKED_SINCE = ("wake_mark",)
