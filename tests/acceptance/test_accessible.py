@@ -62,6 +62,7 @@ NOT_HERE = {
     "desk.done": "it needs an act on many records",
     "escalations.packet": "it needs a packet",
     "desk.step": "it leads on to another page",
+    "runs.step": "it leads on to another page",
     "importfiles.show": "it needs a target that takes files by hand",
     "join.form": "it needs an invitation",
     "mappings.list_changes": "it needs a list from a file",

@@ -44,7 +44,8 @@ WITHOUT = {
     **dict.fromkeys(
         (
             *("signin.form", "signin.home", "setup.first", "join.form", "people.invitation"),
-            *("holding.consider", "desk.consider", "desk.done", "desk.step", "mappings.preview"),
+            *("holding.consider", "desk.consider", "desk.done", "desk.step", "runs.step"),
+            "mappings.preview",
             *("newconn.choose", "connsettings.show", "connauth.back"),
             *("connections.consider", "onboarding.choose_rules"),
             *("onboarding.cutover", "onboarding.consider", "help.index", "help.support"),
