@@ -9,12 +9,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why something was not done, and what to do next; `status` is what a page or hook answers."""
+    """Why something was not done, and what to do next; `status` is what a page or hook answers,
+    `act` what the person lacks a role for, and can ask an administrator for.
+    """
 
     code: str
     message: str
     hint: str = ""
     status: int = 409
+    act: str = ""
 
     @property
     def words(self) -> str:

@@ -226,12 +226,12 @@ def _templates(app: Flask) -> None:
         may=security.may,
         names_of=names_of,
     )
+    access.request_pages.init(app)
     speaking.english(app.jinja_env)
     app.jinja_env.globals["ui"] = app.jinja_env.get_template("_macros/ui.html").module
     app.context_processor(_context)
     init_shell(app)
     access.staying.init(app)
-    access.request_pages.init(app)
     access.two_factor.init(app)
     help_pages.init(app)
 

@@ -3,7 +3,7 @@
 (() => {
   "use strict";
   const byId = (id) => document.getElementById(id);
-  const on = (name, act) => document.body.addEventListener(name, act);
+  const on = (name, act, first) => document.addEventListener(name, act, first);
   const all = (selector) => [...document.querySelectorAll(selector)];
   const active = () => document.activeElement;
   const stop = (event) => event.preventDefault();
@@ -11,7 +11,7 @@
 
   /* dialog: opened after a swap into it; focus goes back to its opener */
   let opener = null;
-  document.addEventListener("click", (event) => {
+  on("click", (event) => {
     const at = event.target;
     const link = at.closest("a, button, summary");
     if (link && !link.closest("dialog")) opener = link;
@@ -58,7 +58,7 @@
   on("say", (event) => say(event.detail.value));
 
   /* a second click on a plain form is the first one again: it is not sent twice */
-  document.addEventListener("submit", (event) => {
+  on("submit", (event) => {
     const form = event.target, now = Date.now();
     if (form.matches("[hx-post], [hx-get]") || form.method !== "post") return;
     if (now - form.dataset.sent < 2000) stop(event);
@@ -66,7 +66,7 @@
   });
 
   /* selection: the bar says how many rows are ticked; "all" ticks the rows shown */
-  document.addEventListener("change", (event) => {
+  on("change", (event) => {
     const form = event.target.closest("form[data-pick]");
     if (!form) return;
     const boxes = [...form.querySelectorAll("input[name=posting]")];
@@ -77,7 +77,7 @@
   });
 
   /* details load what they link to */
-  document.addEventListener("toggle", ({ target }) => {
+  on("toggle", ({ target }) => {
     const source = target.open && target.querySelector("[data-load]");
     if (source) htmx.ajax("GET", source.href.split("#")[0], { source, target, swap: "outerHTML" });
   }, true);
@@ -91,7 +91,7 @@
     }
   }, 1000);
 
-  /* keys: off in fields */
+  /* keys: off in fields, but for those with Ctrl, whose names begin with ^ */
   const places = {
     d: "dashboard", h: "holding", r: "runs", l: "late", u: "rulebook", m: "mappings", t: "connections", a: "audit", o: "operations",
   };
@@ -103,23 +103,25 @@
     if (next) (next.matches("a, summary") ? next : next.querySelector("a, summary, button")).focus();
   };
   for (const tab of all(".tabs [aria-current]")) tab.parentElement.scrollLeft = tab.offsetLeft - 99; /* a row may be wider than its page */
-  const press = (event, key) => { /* what has this key: of the hold that is open, its group, the page */
+  const press = (event, key) => { /* what has this key: of the form, row or hold that is open, its group, the page */
     const at = active(), group = at.closest(".group");
-    for (const place of [at.closest(".split"), group && group.querySelector(".split"), group, document]) {
+    for (const place of [at.form, at.closest(".split, [data-row]"), group && group.querySelector(".split"), group, document]) {
       const one = place && place.querySelector(`[data-key~="${CSS.escape(key)}"]`);
       if (!one) continue;
       stop(event);
       for (let up = one; up = up.parentElement.closest("details"); ) up.open = true;
-      if (one.matches("a, button")) one.click(); else one.focus();
+      if (!one.matches("a, button")) one.focus();
+      one.click();
       return;
     }
   };
-  document.addEventListener("keydown", (event) => {
+  on("keydown", (event) => {
     const { key, target } = event;
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.altKey) return;
     if (key === "Escape") { shut(null); active().blur(); return; }
-    if (target.matches("input, textarea, select, [contenteditable]")) return;
     if (document.documentElement.dataset.keys === "off" || all("dialog[open]")[0]) return;
+    if (event.ctrlKey || event.metaKey) { press(event, "^" + key); return; }
+    if (target.matches("input:not([type=radio]), textarea, select")) return;
     const go = leader && places[key];
     leader = key === "g";
     if (go) all(`#nav [data-go=${go}]`)[0]?.click();

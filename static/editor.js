@@ -194,7 +194,6 @@
     const key = event.key;
     if (key === "F8") next(event.shiftKey);
     else if (key === " " && event.ctrlKey) soon(0);
-    else if ((key === "s" || key === "S") && (event.ctrlKey || event.metaKey)) document.getElementById("checkdraft")?.click();
     else if (open && key === "ArrowDown") choose(chosen + 1);
     else if (open && key === "ArrowUp") choose(chosen - 1);
     else if (open && (key === "Enter" || key === "Tab")) insert(list.children[chosen].querySelector("code").textContent);

@@ -104,12 +104,19 @@ class Worker:
         """
         worked = True
         while worked and not self._stop.is_set():
-            jobs.safely(self._pulse.beat)
+            self._beat()
             self._sweeper.sweep()
             worked = False
             while not self._stop.is_set() and self._work():
                 worked = True
         self._leave()
+
+    def _beat(self) -> None:
+        """Give a sign of life, and hear whether a person asked this worker to stop."""
+        jobs.safely(self._pulse.beat)
+        if self._pulse.stops and not self._stop.is_set():
+            log.warning("Asked to stop: what is in hand is finished, and nothing else is taken.")
+            self._stop.set()
 
     def _leave(self) -> None:
         """End in order: nobody waits for this worker, and nobody misses it."""
@@ -124,7 +131,7 @@ class Worker:
             self._stop.wait(seconds)
             return
         if not self._children or any(child.poll() is None for child in self._children):
-            jobs.safely(self._pulse.beat)  # listeners that end as fast as they start do no work
+            self._beat()  # listeners that end as fast as they start do no work
         jobs.safely(self._sweeper.sweep)
         if self._url is not None and doorbell.heard(self._url):
             self._keep_children()
@@ -156,7 +163,7 @@ class Worker:
             if self._stop.is_set():
                 break
             worked += jobs.safely(doing[kind], company_id)
-            jobs.safely(self._pulse.beat)
+            self._beat()
         return worked
 
     def _due(self) -> Sequence[tuple[str, int]]:
@@ -178,12 +185,16 @@ class Worker:
             self._children.append(subprocess.Popen(command, stdin=subprocess.PIPE))
 
     def _end_children(self) -> None:
-        """Ask, wait, then insist: what a killed child leaves behind is looked up."""
+        """Ask, wait, then insist: what a killed child leaves behind is looked up. Where a person
+        asked this worker to stop, a child may finish what it does, however long a step takes.
+        """
+        told = self._bench.settings
+        patience = told.lease_seconds + told.answer_seconds if self._pulse.stops else STOP_SECONDS
         for child in self._children:
             child.terminate()
         for child in self._children:
             try:
-                child.wait(STOP_SECONDS)
+                child.wait(patience)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()

@@ -20,6 +20,8 @@ class Pulse:
         self._bench = bench
         self._started_at = bench.clock.now()
         self._last = float("-inf")
+        self.stops = False
+        """Whether a person asked it to stop; heard with a sign of life."""
 
     def beat(self) -> None:
         """Give a sign, unless the last one is of a moment ago."""
@@ -37,6 +39,7 @@ class Pulse:
                 next_by=now + self._patience(),
                 room=room,
             )
+            self.stops = heartbeats.asked_to_stop(session, mine.owner)
         self._last = seconds
 
     def end(self) -> None:

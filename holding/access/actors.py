@@ -181,7 +181,7 @@ def may(actor: Actor, act: str) -> Refusal | None:
     told = f"You cannot {ACT_LABELS[act]}, because your role does not include it."
     if actor.via == COMMAND_LINE:  # whoever types need not be who is named
         told = f"{actor.name} cannot {ACT_LABELS[act]}, because no role of theirs includes it."
-    return Refusal(code="forbidden", message=told, hint=f"Ask {any_of(allowed)}.", status=403)
+    return Refusal("forbidden", told, f"Ask {any_of(allowed)}.", 403, act)
 
 
 def voices(actor: Actor, act: str) -> list[Voice]:

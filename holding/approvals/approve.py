@@ -6,7 +6,7 @@ which postings need it (rules), who may (`candidates.py`, `separation.py`), what
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -92,8 +92,7 @@ def approve(
     refusal = may(actor, ACT)
     if refusal:
         others = who_may(session, company_id, ACT)
-        hint = f"{separation.could(others)}."
-        return Refusal(refusal.code, refusal.message, hint, refusal.status)
+        return replace(refusal, hint=f"{separation.could(others)}.")
     if not reason.strip():
         return Refusal(code="reason.missing", message="An approval needs a reason.", status=422)
     wanted = sorted(set(posting_ids))

@@ -77,6 +77,7 @@ ACTS: Final = {
     "deputy.named": ChangeKind.PEOPLE,
     "deputy.ended": ChangeKind.PEOPLE,
     "company.due_set": ChangeKind.COMPANY,
+    "company.fallback_set": ChangeKind.COMPANY,
     "company.cutover": ChangeKind.COMPANY,
     "company.went_live": ChangeKind.COMPANY,
     installed_version.CHANGED: ChangeKind.PROGRAM,

@@ -34,7 +34,14 @@ def said(error_class: str, hours: int) -> str:
 
 
 def set_hours(
-    session: Session, actor: Actor, company_id: int, error_class: str, hours: int, now: datetime
+    session: Session,
+    actor: Actor,
+    company_id: int,
+    error_class: str,
+    hours: int,
+    now: datetime,
+    *,
+    reason: str = "",
 ) -> Refusal | None:
     """Give holds of a class so many hours from now on; those that are open keep their due time."""
     if error_class not in ERROR_CLASSES:
@@ -53,6 +60,7 @@ def set_hours(
         at=now,
         actor=actor,
         act="company.due_set",
-        body={"say": said(error_class, hours), "hours": hours},
+        body={"say": said(error_class, hours), "hours": hours}
+        | ({"reason": reason} if reason else {}),
     )
     return None

@@ -6,6 +6,7 @@ here: opening and clearing by a judging (`evaluation/due_records.py`), approvals
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import bindparam, exists, select
@@ -219,9 +220,7 @@ def _allowed(session: Session, actor: Actor, reason: str) -> Refusal | None:
     refusal = may(actor, ACT)
     if refusal:
         others = who_may(session, actor.company_id or 0, ACT)
-        return Refusal(
-            refusal.code, refusal.message, f"{separation.could(others)}.", refusal.status
-        )
+        return replace(refusal, hint=f"{separation.could(others)}.")
     if not reason.strip():
         return Refusal(code="reason.missing", message="Enter a reason.", status=422)
     return None

@@ -5,7 +5,7 @@ that every change of an entry needs as well (`access/actors.py`), the change its
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import select
@@ -82,8 +82,7 @@ def refused(
     """
     if refusal := may(actor, ACT):
         names = answer(session, asked_fixers(actor)) if fixers is None else fixers
-        hint = f"{' or '.join(names)} can." if names else refusal.hint
-        return Refusal(refusal.code, refusal.message, hint, refusal.status)
+        return replace(refusal, hint=f"{' or '.join(names)} can.") if names else refusal
     others = (kept_by_others(session, actor, table) for table in dict.fromkeys(tables))
     return next((one.refusal for one in others if one is not None), None)
 

@@ -224,6 +224,32 @@ def _behind(after: Place | None) -> ColumnElement[bool]:
     return and_(accepted, further) if after.went else or_(accepted, further)
 
 
+def beside(
+    session: Session, company_id: int, run_id: int, record_id: int, *, after: bool
+) -> PushLine | None:
+    """The next document of another record in the list of a run, or the one before; None behind the
+    last, before the first, and beside a record that the run did not send.
+    """
+    went = Push.state == PushState.ACCEPTED
+    of_run = push_columns().where(Posting.company_id + 0 == company_id, _last(run_id))
+    own = LINE.each(
+        session.execute(of_run.where(Posting.record_id == record_id).order_by(went, Push.id))
+    )
+    if not own:
+        return None
+    one = own[-1 if after else 0]
+    place = Place(went=one.state == PushState.ACCEPTED, push_id=one.id)
+    order = (went, Push.id) if after else (went.desc(), Push.id.desc())
+    query = of_run.where(_behind(place) if after else _before(place))
+    found = query.where(Posting.record_id != record_id).order_by(*order).limit(1)
+    return next(iter(LINE.each(session.execute(found))), None)
+
+
+def _before(place: Place) -> ColumnElement[bool]:
+    left, earlier = Push.state != PushState.ACCEPTED, Push.id < place.push_id
+    return or_(left, earlier) if place.went else and_(left, earlier)
+
+
 def _of_run(query: Any, company_id: int, run_id: int) -> Select[Any]:
     """The last push of each posting in a run."""
     of_company = (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Label, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Label, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from holding.runtime.machine import Room
@@ -69,6 +69,12 @@ def beat(
         bulk.insert(session, Heartbeat, [{"owner": owner, **said}], ignore=True)
 
 
+def asked_to_stop(session: Session, owner: str) -> bool:
+    """Whether a person asked this worker to stop since it started."""
+    query = select(Heartbeat.owner).where(Heartbeat.owner == owner, ASKED)
+    return session.scalar(query) is not None
+
+
 def leave(session: Session, owner: str, now: datetime) -> None:
     """Note that this worker ends in order."""
     session.execute(
@@ -85,10 +91,6 @@ _BEATS: Final = bindparam("beats_now", type_=Moment)
 _SOON: Final = bindparam("beats_soon", type_=Moment)
 
 
-_RUNNING: Final = (Heartbeat.left_at.is_(None), Heartbeat.next_by > _BEATS,
-                   Heartbeat.seen_at <= _SOON)  # fmt: skip
-
-
 def moments(now: datetime) -> dict[str, Any]:
     """What a statement with `signs` is given."""
     return {_BEATS.key: now, _SOON.key: now + AHEAD}
@@ -96,10 +98,10 @@ def moments(now: datetime) -> dict[str, Any]:
 
 def signs() -> tuple[Label[Any], ...]:
     """What `read` reads, as columns of any statement; their moments are named."""
-    running = select(func.count()).select_from(Heartbeat).where(*_RUNNING)
+    count = select(func.count()).select_from(Heartbeat).where(*_alive(_BEATS, _SOON))
     newest = select(func.max(Heartbeat.seen_at))
     return (
-        running.scalar_subquery().label("workers_running"),
+        count.scalar_subquery().label("workers_running"),
         newest.scalar_subquery().label("worker_seen_at"),
     )
 
@@ -128,3 +130,15 @@ def forget_old(session: Session, now: datetime) -> None:
         .where(Heartbeat.seen_at < now - KEPT, Heartbeat.seen_at < newest)
         .execution_options(synchronize_session=False)
     )
+
+
+ASKED: Final = Heartbeat.stop_asked_at >= Heartbeat.started_at
+
+
+def running(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Of the workers that work now."""
+    return _alive(now, now + AHEAD)
+
+
+def _alive(now: Any, soon: Any) -> tuple[ColumnElement[bool], ...]:
+    return Heartbeat.left_at.is_(None), Heartbeat.next_by > now, Heartbeat.seen_at <= soon

@@ -49,7 +49,8 @@ class Heartbeat(Base):
     """A worker process: when it was seen last, and until when its silence means nothing.
 
     `left_at` is set by one that ended in order; one that died says nothing. Memory and free disk
-    space are those of its last sign; None where its machine does not tell them.
+    space are those of its last sign; None where its machine does not tell them. `stop_asked_at`: a
+    person asked it to stop; one before its start was meant for another.
     """
 
     __tablename__ = "heartbeat"
@@ -61,6 +62,7 @@ class Heartbeat(Base):
     left_at: Mapped[datetime | None]
     memory_bytes: Mapped[int | None] = mapped_column(WHOLE)
     disk_free_bytes: Mapped[int | None] = mapped_column(WHOLE)
+    stop_asked_at: Mapped[datetime | None]
 
 
 class Backup(Base):

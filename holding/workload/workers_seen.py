@@ -21,10 +21,11 @@ MOST: Final = 50
 
 
 class WorkerState(StrEnum):
-    """Whether a worker works, ended in order, or gives no sign of life any more."""
+    """Whether a worker works, works off what it has, ended in order, or gives no sign of life."""
 
     SILENT = "silent"
     RUNNING = "running"
+    DRAINING = "draining"
     ENDED = "ended"
     UNSEEN = "unseen"
 
@@ -77,8 +78,10 @@ def _signs(now: datetime) -> Question[list[Heartbeat]]:
 def _state(row: Heartbeat, now: datetime) -> WorkerState:
     if row.left_at is not None:
         return WorkerState.ENDED
-    alive = row.next_by > now and row.seen_at <= now + AHEAD
-    return WorkerState.RUNNING if alive else WorkerState.SILENT
+    if row.next_by <= now or row.seen_at > now + AHEAD:
+        return WorkerState.SILENT
+    asked = row.stop_asked_at is not None and row.stop_asked_at >= row.started_at
+    return WorkerState.DRAINING if asked else WorkerState.RUNNING
 
 
 def _in_hand(company_id: int) -> Question[dict[str, tuple[int, datetime | None]]]:

@@ -4,7 +4,7 @@ from alembic import op
 from sqlalchemy import text
 
 revision = "0093"
-down_revision = "0091"
+down_revision = "0092"
 branch_labels = None
 depends_on = None
 

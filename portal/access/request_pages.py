@@ -61,6 +61,7 @@ def init(app: Flask) -> None:
     """Give the pages of people what waits for an administrator."""
     app.jinja_env.globals["access_asked"] = _waiting
     app.jinja_env.globals["act_labels"] = ACT_LABELS
+    app.jinja_env.globals["asking_for"] = _asking_for
 
 
 def _waiting(person_id: int | None = None) -> list[tuple[Requested, str]]:
@@ -95,3 +96,8 @@ def _page(problems: dict[str, str], *, status: int = 200) -> Response:
 
 def _url() -> str:
     return url_for("asking.form", co=g.company.code)
+
+
+def _asking_for(act: str) -> str:
+    """Where one asks to be allowed this act."""
+    return url_for("asking.form", co=g.company.code, act=act)

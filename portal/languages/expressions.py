@@ -13,11 +13,11 @@ from jinja2 import nodes
 
 from portal.languages.wording import placeholder, written
 
-VALUES: Final = frozenset({"money", "sums", "when", "value", "label", "booked", "ticked"})
+VALUES: Final = frozenset({"money", "sums", "when", "clock", "value", "label", "booked", "ticked"})
 """The macros that give a value of a sentence; the others give a part of a page."""
 PARTS: Final = frozenset(
     {"icon", "logo", "hidden", "csrf", "op", "chip", "answer", "status", "stands", "plainly", "err",
-     "wrong", "caller", "cause", "pill", "super"}
+     "wrong", "caller", "cause", "pill", "super", "ask"}
 )  # fmt: skip
 MACROS: Final = PARTS | VALUES | {"btn", "note", "empty", "heads", "reason", "further", "faces"}
 SPOKEN: Final = frozenset(

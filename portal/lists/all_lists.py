@@ -1,4 +1,4 @@
-"""Every list of a page, by the page that shows it.
+"""Every list of a page, by the page that shows it; `page#part` where a page has several.
 
 Here: the table. A test walks all routes: a page is in it, or has a reason why not. Not here: the
 rows of a list (the other modules of this room), how it is handed out (downloads.py).
@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from portal.lists import (
+    cause_lists,
     company_lists,
     connection_lists,
     hold_lists,
     mapping_lists,
+    record_lists,
     rule_lists,
     run_lists,
     total_lists,
@@ -19,6 +21,9 @@ from portal.lists import (
 from portal.lists.downloads import Make
 
 LISTS: Final[Mapping[str, Make]] = {
+    "dashboard.show#dashboard": cause_lists.top_causes,
+    "records.show#trace": record_lists.timeline,
+    "records.show#lineage": record_lists.lineage,
     "onboarding.consider_dry_run": company_lists.dry_run,
     "holding.listing": hold_lists.holding,
     "holding.inbox": hold_lists.inbox,
@@ -47,6 +52,7 @@ LISTS: Final[Mapping[str, Make]] = {
     "backtests.show": rule_lists.backtest,
     "backtests.records": rule_lists.backtest_records,
     "trials.differences": rule_lists.shadow,
+    "settings.show": company_lists.settings,
     "people.listing": company_lists.people,
     "deputies.listing": company_lists.deputies,
     "audit.listing": company_lists.audit,

@@ -24,6 +24,7 @@ from holding.uploads import upload_rows
 from holding.uploads.upload_rows import UploadRow
 from portal.evidence import audit_log
 from portal.lists.list_file import MOST, ListFile, Table, by_currency, each_page
+from portal.onboarding import settings_page
 from portal.onboarding.checklist import KINDS
 from portal.web import filters, forms, security, store
 
@@ -37,6 +38,7 @@ SIGNALS: Final = ("Signal", "Kind", "Connection", "What it says", "Since", "Ende
                   "Currency", "Amount")  # fmt: skip
 DRY_RUN: Final = ("Record", "Kind", "Source", "Document date", "Customer or supplier", "Currency",
                   "Amount", "Result", "Causes")  # fmt: skip
+SETTINGS: Final = ("Setting", "Value", "Where it is from")
 UPLOADS: Final = ("Upload", "File", "Source", "Kind", "Uploaded", "By", "State", "Records")
 
 
@@ -86,6 +88,12 @@ def _rehearsed(one: RecordSeen, words: Mapping[str, str]) -> list[Written]:
     day, causes = one.day.isoformat() if one.day else None, "; ".join(one.causes)
     return [one.number, one.type.replace("_", " "), one.source, day, one.party, one.currency,
             amount, words[one.kind], causes]  # fmt: skip
+
+
+def settings() -> ListFile:
+    """Each setting of the company, how it stands, and where it is from."""
+    rows = ([one.title, one.text, one.note] for one in settings_page.listed())
+    return ListFile("the company settings", "settings", [Table("Settings", SETTINGS, rows)])
 
 
 def deputies() -> ListFile:

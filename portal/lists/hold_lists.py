@@ -25,7 +25,6 @@ from holding.worklist import (
     ageing,
     approval_inbox,
     closed_holds,
-    groups,
     open_holds,
     search,
 )
@@ -34,6 +33,7 @@ from holding.worklist.filters import Filter
 from holding.worklist.open_holds import ListedHold
 from portal.hold_views import hold_filter
 from portal.hold_views.approval_results import FATES
+from portal.lists.cause_lists import CAUSES, causes
 from portal.lists.list_file import ListFile, Table, by_currency, each_page
 from portal.pages import dashboard
 from portal.web import filters, store
@@ -43,8 +43,6 @@ AT_ONCE: Final = 500
 HELD: Final = ("Hold", "Record", "Source", "Kind", "Id in source", "Customer", "Class", "Cause",
                "What happened", "Rule", "Team", "Taken by", "Document", "On hold since",
                "Snoozed until", "Currency", "Amount")  # fmt: skip
-CAUSES: Final = ("Class", "Cause", "Rule", "Team", "On hold since", "Records", "Currency",
-                 "Amount")  # fmt: skip
 STATES: Final = ("Record", "Source", "Kind", "Id in source", "Customer", "Document", "Number",
                  "State", "Reason", "Currency", "Amount")  # fmt: skip
 CLEARED: Final = ("Hold", "Record", "Source", "Kind", "Id in source", "Class", "What happened",
@@ -103,26 +101,10 @@ def holding() -> ListFile:
         table = Table(VIEWS[wanted.view], STATES, _each(ask_states, lambda row: row.id, _state))
     else:
         table = Table("Records", HELD, _holds(wanted))
-        beside = [Table("Causes", CAUSES, _causes(wanted)), _filter_sheet(wanted)]
+        beside = [Table("Causes", CAUSES, causes(wanted)), _filter_sheet(wanted)]
         typed = frozenset({"search"})
         return ListFile(title, "holding", [table], _filter(wanted), typed, beside)
     return ListFile(title, "holding", [table], _filter(wanted), frozenset({"search"}))
-
-
-def _causes(wanted: Filter) -> Iterator[list[Written]]:
-    """A row a cause and currency, largest first: the records that it blocks, each once."""
-    session, company = store.reading(), g.company.id
-    held = worklist_filters.held(session, company, g.actor.person_id, fine=wanted.fine)
-
-    def ask(after: tuple[int, int] | None) -> Sequence[groups.Group]:
-        return answer(session, groups.groups(session, company, wanted, held, after))
-
-    pages = each_page(ask, lambda group: (group.book, group.id), groups.GROUPS_A_PAGE)
-    for group in (group for page in pages for group in page):
-        money = by_currency(group.money, g.company.currency)
-        for currency, amount in money:
-            yield [class_label(group.error_class), group.label, group.rule, group.team,
-                   moment_text(group.since), group.records, currency, amount]  # fmt: skip
 
 
 def _filter_sheet(wanted: Filter) -> Table:

@@ -1,11 +1,11 @@
-"""The pages of a company from its set-up to going live: first company, checklist, cutover.
+"""The pages of a company from its set-up to going live, and its settings afterwards.
 
 Here: the list of the blueprints; cutover_pages and rule_choice add views to checklist. Not here:
 what they show.
 """
 
-from portal.onboarding import checklist, cutover_pages, first_company, rule_choice
+from portal.onboarding import checklist, cutover_pages, first_company, rule_choice, settings_page
 
 __all__ = ["BLUEPRINTS", "cutover_pages", "rule_choice"]
 
-BLUEPRINTS = (first_company.setup_pages, checklist.pages)
+BLUEPRINTS = (first_company.setup_pages, checklist.pages, settings_page.pages)

@@ -15,7 +15,7 @@ from holding.access.actors import may
 from holding.refusal import Refusal
 from holding.runtime import backup, doorbell, machine, schema_version
 from holding.store.together import Together
-from holding.workload import queue_pace, stuck
+from holding.workload import draining, queue_pace, stuck
 from holding.workload.latency import latency
 from holding.workload.long_waits import long_waits
 from holding.workload.queues import by_age, queues
@@ -28,6 +28,7 @@ pages = Blueprint("operations", __name__, url_prefix="/c/<co>/operations")
 CHIPS: Final = {
     WorkerState.SILENT: ("bad", "failed", "No sign of life"),
     WorkerState.RUNNING: ("ok", "ok", "Working"),
+    WorkerState.DRAINING: ("warn", "clock", "Finishing, then stops"),
     WorkerState.ENDED: ("idle", "minus", "Ended"),
     WorkerState.UNSEEN: ("info", "sending", "Working"),
 }
@@ -60,6 +61,18 @@ def requeue() -> AnyResponse:
     return fragments.moved(back, answer.say)
 
 
+@pages.post("/drain")
+def drain() -> AnyResponse:
+    """Ask a worker to finish what it has, and to stop."""
+    owner, back = request.form.get("worker", ""), url_for("operations.show", co=g.company.code)
+    with store.writing() as session:
+        refused = draining.drain(session, g.actor, owner, request.form.get("reason", ""), g.now)
+    if refused is not None:
+        return fragments.refuse(refused, back=back)
+    said = f"Worker {owner} finishes what it has, and stops. Other workers go on."
+    return fragments.moved(back, said)
+
+
 def _shown() -> dict[str, object]:
     session, company, settings = store.reading(), g.company.id, security.config().settings
     began = perf_counter()
@@ -81,6 +94,7 @@ def _shown() -> dict[str, object]:
         "disk": machine.free_disk(settings.home),
         "running": sum(one.state is WorkerState.RUNNING for one in workers),
         "worker_chips": CHIPS,
+        "Working": WorkerState,
         "stuck": stuck.stuck(session, company, g.now),
         "targets": targets,
         "quotas": [

@@ -51,8 +51,7 @@ def show(source: str, kind: str, external_id: str) -> Response:
         abort(404)
     if request.args.get("download") == "raw":
         return _download(record)
-    shown = _head(record)
-    told = shown._asdict() | {"payout": _payout(shown)} | TABS[tab][1](shown)
+    told = (shown := _head(record))._asdict() | {"payout": _payout(shown)} | TABS[tab][1](shown)
     page = {"tab": tab, "tabs": TABS, "place": fragments.at_row, "here": request.full_path}
     return fragments.respond("records/show.html", told | page, also=(fragments.NAV,))
 
@@ -133,8 +132,7 @@ def _head(record: queries.RecordRow) -> _Shown:
     holds, came = page.ask(queries.open_holds(record.id)), page.ask(queries.versions(record.id))
     asked_kept = page.ask(accepted_differences.asked_of_records(g.company.id, [record.id]))
     postings, versions = page.ask(queries.postings(record.id)).value, came.value
-    chosen = forms.whole(request.args.get("posting"))
-    posting = next((p for p in postings if p.id == chosen), _first_to_see(postings))
+    posting = looked_at(postings)
     kept = asked_kept.value.get(record.id, ())
     return _Shown(
         record=record,
@@ -167,10 +165,12 @@ def _standstill(postings: Sequence[queries.PostingRow]) -> Mapping[int, Pill]:
     return {target_id: pill for target_id, pill in found.items() if pill.stops}
 
 
-def _first_to_see(postings: Sequence[queries.PostingRow]) -> queries.PostingRow | None:
-    """The document that stands for the record now: none that was taken back or takes one back."""
+def looked_at(postings: Sequence[queries.PostingRow]) -> queries.PostingRow | None:
+    """The document that is asked for, else what stands now: neither taken back nor taking back."""
+    chosen = forms.whole(request.args.get("posting"))
     standing = (p for p in postings if p.state != PostingState.REVERSED and p.reverses_id is None)
-    return next(standing, postings[0] if postings else None)
+    first = next(standing, postings[0] if postings else None)
+    return next((p for p in postings if p.id == chosen), first)
 
 
 def _seven(shown: _Shown) -> dict[str, object]:

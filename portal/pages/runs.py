@@ -7,7 +7,8 @@ Here: views. Not here: what a run does (holding/runs/date_ranges.py), the limit 
 from collections.abc import Callable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, abort, g, request, url_for
+from flask import Blueprint, Response, abort, g, make_response, request, url_for
+from flask import redirect as redirect_to
 
 from connectors import registry
 from connectors.contract.hand_imports import ImportedByHand
@@ -27,6 +28,10 @@ from portal.web import forms, fragments, store, target_status
 pages = Blueprint("runs", __name__, url_prefix="/c/<co>")
 stop_pages = Blueprint("stops", __name__, url_prefix="/c/<co>/stops")
 Decide = Callable[..., str | Refusal]
+NO_MORE = {
+    "next": "That was the last document of this run.",
+    "previous": "That was the first document of this run.",
+}
 PUSH_STATES = ("accepted", "refused", "uncertain", "sending", "awaiting", "conflict", "dropped")
 
 
@@ -119,6 +124,20 @@ def _place() -> run_documents.Place | None:
     went, dot, push = request.args.get("after", "").partition(".")
     number = forms.whole(push)
     return run_documents.Place(went == "1", number) if dot and number is not None else None
+
+
+@pages.get("/runs/<int:run_id>/<any(next, previous):way>/<int:record_id>")
+def step(run_id: int, way: str, record_id: int) -> Response:
+    """On to the record of the next document of a run, or back; behind the last one, to the run."""
+    session, co = store.reading(), g.company.code
+    if queries.one(session, g.company.id, run_id) is None:
+        abort(404)
+    found = run_documents.beside(session, g.company.id, run_id, record_id, after=way == "next")
+    if found is None:
+        return fragments.done(url_for("runs.show", co=co, run_id=run_id), NO_MORE[way])
+    at = url_for("records.show", co=co, source=found.source, kind=found.kind,
+                 external_id=found.external_id, tab="pushes", run=run_id)  # fmt: skip
+    return make_response(redirect_to(at, 303))
 
 
 @pages.get("/pushes")

@@ -119,19 +119,17 @@ def moved(url: str, say: str) -> Response:
     return answer
 
 
-def refuse(refusal: Refusal, *, back: str = "", asks: str = "") -> Response:
-    """An expected no: into `#notice` for htmx, a page of its own otherwise. `asks`: the act that a
-    person lacks, and can ask for.
-    """
+def refuse(refusal: Refusal, *, back: str = "") -> Response:
+    """An expected no: into `#notice` for htmx, a page of its own otherwise."""
     if wants_fragment():
         answer = make_response(
-            render_template("_macros/refused.html", refusal=refusal, asks=asks), refusal.status
+            render_template("_macros/refused.html", refusal=refusal), refusal.status
         )
         answer.headers["HX-Retarget"] = "#notice"
         answer.headers["HX-Reswap"] = "innerHTML"
         _trigger(answer, refusal.message)
         return answer
-    page = render_template("refused.html", refusal=refusal, back=back, asks=asks)
+    page = render_template("refused.html", refusal=refusal, back=back)
     return make_response(page, refusal.status)
 
 

@@ -13,6 +13,8 @@ FILE: Final = ":file"
 """What the endpoint of a page's list as a file has after that of the page: who may open the one may
 fetch the other.
 """
+PART: Final = "#"
+"""What stands between a page and the part of it that is a list, where the page is more than one."""
 PUBLIC: Final = "public"  # nobody needs to be signed in
 SIGNED_IN: Final = "signed in"  # any person, no company yet
 PERMISSIONS: Final[dict[str, str]] = {
@@ -23,11 +25,9 @@ PERMISSIONS: Final[dict[str, str]] = {
     "signin.form": PUBLIC,
     "signin.enter": PUBLIC,
     "signin.leave": SIGNED_IN,
-    "secondstep.form": PUBLIC,  # proves itself by its cookie, which the right password brings
-    "secondstep.enter": PUBLIC,
-    "secondstep.setup": PUBLIC,
-    "secondstep.begin": PUBLIC,
-    "secondstep.confirm": PUBLIC,
+    # prove themselves by a cookie, which the right password brings
+    **dict.fromkeys(("secondstep.form", "secondstep.enter", "secondstep.setup"), PUBLIC),
+    **dict.fromkeys(("secondstep.begin", "secondstep.confirm"), PUBLIC),
     "staying.ask": PUBLIC,  # says only when one's own session ends
     "staying.stay": SIGNED_IN,
     "signin.home": SIGNED_IN,
@@ -54,22 +54,20 @@ PERMISSIONS: Final[dict[str, str]] = {
     "onboarding.look_there": "company.setup",
     "onboarding.consider": "company.setup",
     "onboarding.go_live": "company.setup",
-    "help.index": PUBLIC,  # also for who cannot sign in
-    "help.support": PUBLIC,
-    "help.show": PUBLIC,
+    "settings.show": "record.read",
+    "settings.rename": "company.setup",
+    "settings.fallback": "company.setup",
+    "settings.due": "company.setup",
+    **dict.fromkeys(("help.index", "help.support", "help.show"), PUBLIC),  # signed in or not
     "join.form": PUBLIC,  # proves itself by its token
     "join.enter": PUBLIC,
-    "me.show": SIGNED_IN,  # one's own account
-    "me.save": SIGNED_IN,
-    "me.utc": SIGNED_IN,
-    "me.password": SIGNED_IN,
-    "me.end_session": SIGNED_IN,
-    "me.everywhere": SIGNED_IN,
-    "factor.show": SIGNED_IN,
-    "factor.begin": SIGNED_IN,
-    "factor.confirm": SIGNED_IN,
-    "factor.codes": SIGNED_IN,
-    "factor.off": SIGNED_IN,
+    **dict.fromkeys(  # one's own account
+        (
+            *("me.show", "me.save", "me.utc", "me.password", "me.end_session", "me.everywhere"),
+            *("factor.show", "factor.begin", "factor.confirm", "factor.codes", "factor.off"),
+        ),
+        SIGNED_IN,
+    ),
     "factors.require": "people.admin",
     "factors.end": "people.admin",
     "people.listing": "record.read",
@@ -149,6 +147,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "runs.listing": "record.read",
     "runs.show": "record.read",
     "runs.pushes": "record.read",
+    "runs.step": "record.read",
     "reconcile.show": "record.read",
     "connections.listing": "record.read",
     "connections.show": "record.read",
@@ -183,6 +182,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "late.listing": "record.read",
     "operations.show": "record.read",
     "operations.requeue": "run.operate",
+    "operations.drain": "run.operate",
     "metrics.show": PUBLIC,  # proves itself by a token, or by asking from this machine
     "audit.listing": "record.read",  # one's own acts; those of others with audit.read
     "audit.verify": "audit.read",
@@ -282,7 +282,7 @@ OF_SOME_SOURCES: Final = frozenset(
         *("desk.take_back", "desk.ageing", "desk.step", "periods.date", "periods.reopen"),
         "periods.redirect",
         *("records.show", "records.request_body", "find.find", "late.listing"),
-        *("runs.listing", "runs.show", "runs.pushes", "failures.of_run"),
+        *("runs.listing", "runs.show", "runs.pushes", "runs.step", "failures.of_run"),
         *("uploads.listing", "uploads.show", "uploads.begin", "uploads.columns", "uploads.days"),
         *("uploads.confirm", "uploads.cancel", "uploads.again", "uploads.file", "uploads.errors"),
         *("api.listing", "api.records", "api.described", "api.approve", "api.release"),
@@ -297,6 +297,11 @@ closed to them: a new page is, too, until somebody has looked.
 
 def page_of(endpoint: str) -> str:
     """The page whose list a route hands out as a file; of any other route the route itself."""
+    return list_of(endpoint).partition(PART)[0]
+
+
+def list_of(endpoint: str) -> str:
+    """The list that a route hands out as a file: a page, or `page#part`."""
     return endpoint.removesuffix(FILE)
 
 

@@ -251,8 +251,9 @@ def _admit_to_company(act: str) -> ResponseReturnValue | None:
         f"You cannot {ACT_LABELS[act]}, because your role does not include it.",
         f"{', '.join(who)} can." if who else f"In {found.name} no person has a role that does.",
         403,
+        act,
     )
-    return fragments.refuse(told, asks=act)
+    return fragments.refuse(told)
 
 
 def _ended(token: str) -> str:

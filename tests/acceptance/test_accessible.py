@@ -63,6 +63,7 @@ NOT_HERE = {
     "escalations.packet": "it needs a packet",
     "desk.step": "it leads on to another page",
     "factor.show": "it needs an app that is being set up (tests/browser/test_two_factor.py)",
+    "runs.step": "it leads on to another page",
     "importfiles.show": "it needs a target that takes files by hand",
     "join.form": "it needs an invitation",
     "mappings.list_changes": "it needs a list from a file",

@@ -16,6 +16,7 @@ READ_SINCE = (
     ("company", "needs_second_factor", "BOOLEAN DEFAULT FALSE NOT NULL"),
     ("throttle", "clock_ahead", "BIGINT"),
     ("throttle", "clock_at", "TIMESTAMP"),
+    ("heartbeat", "stop_asked_at", "TIMESTAMP"),
 )
 """Columns that came after the schemas that tests go back to, of rows that are read whole."""
 ASKED_SINCE = ("wake_mark",)

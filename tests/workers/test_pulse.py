@@ -12,11 +12,13 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import select
 
+from holding.access.actors import Actor
 from holding.runtime import heartbeats
 from holding.runtime.heartbeats import Workers
 from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.tables import Company, Heartbeat
+from holding.workload.draining import drain
 from tests.support.clock import SetClock
 from tests.support.house import House
 from tests.support.postings import NOW
@@ -152,6 +154,40 @@ def test_T28_a_worker_that_is_told_to_stop_says_so(database: Database, clock: Se
     worker.run()
     with database.read() as session:
         assert session.scalars(select(Heartbeat.left_at)).all() == [clock.now()]
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_worker_that_a_person_asks_to_stop_finishes_its_work_and_ends(
+    database: Database,
+    company: Company,
+    clock: SetClock,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: bool,
+) -> None:
+    stop, done = Stop(), []
+    worker = Worker(cast(Any, bench_of(database, clock)), stop, url=None)
+    Pulse(bench_of(database, clock, "worker-2")).beat()
+    worker._beat()
+
+    def evaluate(_company_id: int) -> int:
+        """The first is in hand when it is asked; more is always due."""
+        done.append(1)
+        if len(done) == 1 and asked:
+            actor = Actor(None, "Olga", "", company.id, frozenset({"operator"}))
+            with database.write() as session:
+                assert drain(session, actor, "worker-1", "More memory", clock.now()) is None
+        clock.advance(EVERY)
+        if len(done) == 3:
+            stop.set()
+        return 1
+
+    monkeypatch.setattr(jobs, "evaluate", evaluate)
+    monkeypatch.setattr(worker, "_due", lambda: [("evaluate", company.id)])
+    worker.run()
+    assert len(done) == (1 if asked else 3)
+    with database.read() as session:
+        query = select(Heartbeat.owner).where(Heartbeat.left_at.is_not(None))
+        assert session.scalars(query).all() == ["worker-1"]
 
 
 def test_T28_old_signs_are_forgotten_but_the_newest(database: Database, clock: SetClock) -> None:

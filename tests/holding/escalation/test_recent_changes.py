@@ -47,6 +47,7 @@ CHANGE_NOTHING = {
     "person.signed_out": "their own sign-in",
     "company.added": "no record was there before",
     "company.second_factor": "how people sign in",
+    "company.renamed": "its name",
     "company.set_up": "no record was there before",
     "company.dry_run": "a trial",
 }

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
+from holding.access.actors import Actor, may
+from holding.access.reach import of_ids
 from holding.store.database import Database
 from holding.tables import AccessRequest, Event, Person
 from tests.portal.conftest import Browser
@@ -152,3 +155,45 @@ def test_what_is_asked_for_is_said_in_the_language_of_who_reads(visit: Visit) ->
         told = plain(part.partition("</table>")[0])
         assert "eluluskan, melepaskan dan menolak" in told
         assert "approve, release" not in told
+
+
+LACKS = "because your role does not include it"
+DISABLED = re.compile(r'aria-disabled="true"\s+aria-describedby="(\w+)"')
+
+
+def test_every_control_that_a_role_lacks_leads_to_asking_for_its_act(
+    visit: Visit, database: Database
+) -> None:
+    vera, met = visit("vera"), set()
+    with database.read() as session:
+        causes = session.execute(text("SELECT id FROM cause ORDER BY id")).scalars().all()
+        holds = session.execute(text("SELECT id FROM hold WHERE state = 'open'")).scalars().all()
+    for path in (
+        *("connections/aiaccount", "connections/netshop", "operations", "signals", "notices"),
+        *("uploads", "stops/", "mappings/lists", "mappings/workbook", "mappings/exact"),
+        *(f"mappings/missing?cause={one}" for one in causes),
+        *(f"holding/{one}" for one in holds),
+        "records/netshop/order/SO-10240?tab=pushes",
+        "evidence/netshop/order/SO-10240",
+    ):
+        page = vera.text(f"/c/kedai/{path}")
+        for name in DISABLED.findall(page):
+            why = re.search(rf'id="{name}">(.*?)</(?:span|p)>', page, re.DOTALL)
+            assert why, (path, name)
+            if LACKS in why[1]:
+                asks = re.search(rf'href="{ACCESS}\?act=([\w.]+)">Ask for access</a>', why[1])
+                assert asks, (path, name, why[1])
+                met.add(asks[1])
+        assert page.count('aria-disabled="true"') == len(DISABLED.findall(page)), path
+    assert {"mapping.fix", "posting.approve", "hold.retry", "hold.assign", "connection.admin",
+            "run.operate", "company.setup", "upload", "audit.export"} <= met  # fmt: skip
+
+
+def test_a_refusal_for_another_reason_than_the_role_offers_nothing_to_ask_for() -> None:
+    viewer = Actor(1, "Vera", "vera@kedai.my", 1, frozenset({"viewer"}))
+    lacks = may(viewer, "mapping.fix")
+    assert lacks is not None
+    assert lacks.act == "mapping.fix"
+    limited = may(replace(viewer, roles=frozenset({"finance"}), reach=of_ids([1])), "mapping.fix")
+    assert limited is not None
+    assert limited.act == ""

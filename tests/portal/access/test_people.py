@@ -77,7 +77,7 @@ def test_an_invitation_is_shown_once_and_opens_one_account(
     url = link_in(page)
     listed = adam.text(URL)
     assert url.removeprefix("/join/") not in listed
-    assert "Invited, until 2026-11-2" in plain(listed)
+    assert "Invited until 2026-11-2" in plain(listed)
     guest = Browser(app.test_client())
     shown = plain(guest.text(url))
     assert "Join Kedai Contoh" in shown

@@ -20,7 +20,6 @@ ONE = "shows one thing; what belongs to it is in a list of its own"
 FORM = "a form, or what a form has done"
 ITSELF = "is a file itself, or a part of a page"
 WITHOUT = {
-    "dashboard.show": "sums, each of which opens the list that it was counted from",
     "signin.companies": "goes over several companies: each has its own lists and audit log",
     "rulebook.show": "a book to read, with a file of its own (book.md)",
     "uploads.show": "the person's own file, which goes back with its errors marked (errors.xlsx)",
@@ -28,7 +27,7 @@ WITHOUT = {
     "mappings.workbook": "is fetched as a workbook, changed, and given back",
     **dict.fromkeys(
         (
-            *("records.show", "holding.show", "connections.show", "people.show", "changes.show"),
+            *("holding.show", "connections.show", "people.show", "changes.show"),
             *("changes.version", "evidence.show", "escalations.packet", "importfiles.show"),
             *(
                 "approvals.listing",
@@ -45,7 +44,8 @@ WITHOUT = {
     **dict.fromkeys(
         (
             *("signin.form", "signin.home", "setup.first", "join.form", "people.invitation"),
-            *("holding.consider", "desk.consider", "desk.done", "desk.step", "mappings.preview"),
+            *("holding.consider", "desk.consider", "desk.done", "desk.step", "runs.step"),
+            "mappings.preview",
             *("newconn.choose", "connsettings.show", "connauth.back"),
             *("connections.consider", "onboarding.choose_rules"),
             *("onboarding.cutover", "onboarding.consider", "help.index", "help.support"),
@@ -71,14 +71,19 @@ LINK = re.compile(r'href="([^"]+)" download><span class="vh">Download as </span>
 ABSENT = {"approvals.show", "backtests.show", "backtests.records", "trials.differences",
           "mappings.list_changes", "runs.show", "onboarding.consider_dry_run"}  # fmt: skip
 """Lists of what the seeded company has none of; tests of their own pages make some."""
-ASKED = {"find.find": {"q": "SO-1024"}, "audit.listing": {"what": "records"}}
+ASKED = {
+    "find.find": {"q": "SO-1024"},
+    "audit.listing": {"what": "records"},
+    "records.show#trace": {"tab": "trace"},
+    "records.show#lineage": {"tab": "lineage"},
+}
 
 
 def address(app, page):
     with app.test_request_context():
-        rule = next(rule for rule in app.url_map.iter_rules(page))
+        rule = next(rule for rule in app.url_map.iter_rules(page_of(page)))
         values = {name: VALUES[name] for name in rule.arguments} | ASKED.get(page, {})
-        return app.url_for(page, **values)
+        return app.url_for(page_of(page), **values)
 
 
 def files(page):
@@ -87,7 +92,7 @@ def files(page):
 
 def test_every_page_has_its_list_as_a_file_or_a_reason_why_not(app):
     pages = {page_of(rule.endpoint) for rule in app.url_map.iter_rules() if "GET" in rule.methods}
-    listed, without = set(LISTS), set(WITHOUT)
+    listed, without = {page_of(name) for name in LISTS}, set(WITHOUT)
     assert pages == listed | without
     assert not listed & without
     for page in LISTS:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from holding.runtime import backup
+from holding.runtime import backup, heartbeats
 from holding.store.database import Database
 from holding.tables import Attempt, Connection, Posting, Push, Request, Throttle
 from holding.tables.row_states import AttemptState, RequestState
@@ -182,3 +182,44 @@ def test_the_clock_of_an_accounting_system_is_told_against_ours(
     assert ('id="clocks"' in page) is warned
     (row, *_) = json.loads(farah.text(f"{PAGE}.json"))["accounting systems"]
     assert row["clock_ahead_in_seconds"] == ahead
+
+
+def two_workers(database: Database, clock: SetClock) -> None:
+    with database.write() as session:
+        for owner in ("host:7", "host:8"):
+            until = clock.now() + timedelta(minutes=2)
+            heartbeats.beat(session, owner, started_at=clock.now(), now=clock.now(), next_by=until)
+
+
+def worker_row(page: str, owner: str) -> str:
+    table = page[page.index('id="workers"') :].partition("</section>")[0]
+    return next(row for row in re.findall(r"<tr.*?</tr>", table, re.S) if f"<b>{owner}</b>" in row)
+
+
+def test_a_worker_is_drained_with_a_reason_and_the_last_one_is_not(
+    visit: Callable[..., Any], database: Database, clock: SetClock
+) -> None:
+    two_workers(database, clock)
+    olga = visit("olga")
+    row = worker_row(olga.text(PAGE), "host:7")
+    assert "It finishes what it has in hand, takes nothing more, and stops." in plain(row)
+    form = {"worker": "host:7", "reason": "The machine gets more memory"}
+    assert olga.post(f"{PAGE}/drain", {**form, "reason": ""}, status=422)
+    assert olga.post(f"{PAGE}/drain", form, status=303).location == PAGE
+    page = olga.text(PAGE)
+    assert "Worker host:7 finishes what it has, and stops. Other workers go on." in plain(page)
+    assert "Finishing, then stops" in plain(worker_row(page, "host:7"))
+    assert "/drain" not in worker_row(page, "host:7")
+    last = olga.post(f"{PAGE}/drain", {**form, "worker": "host:8"}, status=409)
+    assert "because it is the only one that takes work" in last.text
+    assert "host:7,draining" in olga.get(f"{PAGE}.csv").text
+
+
+def test_who_does_not_operate_asks_for_it(
+    visit: Callable[..., Any], database: Database, clock: SetClock
+) -> None:
+    two_workers(database, clock)
+    row = worker_row(visit("farah").text(PAGE), "host:7")
+    assert 'aria-disabled="true"' in row
+    assert "/c/kedai/access?act=run.operate" in row
+    visit("farah").post(f"{PAGE}/drain", {"worker": "host:7", "reason": "why not"}, status=403)

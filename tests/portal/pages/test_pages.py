@@ -245,7 +245,10 @@ def test_a_viewer_may_not_fix(visit, database):
     form = {"table": "item", "key": "AB-100 ", "other": "X", "reason": "because", "rev": 9}
     assert vera.post("/c/kedai/mappings/fix", form).status_code == 403
     page = vera.text(f"/c/kedai/mappings/missing?cause={cause(database, 'mapping:item:%')}")
-    assert 'id="savemap" aria-disabled="true"' in page
+    assert re.search(r'id="savemap"[^>]* aria-disabled="true"', page)
+    ask = "/c/kedai/access?act=mapping.fix"
+    assert re.search(rf'id="savemap_why">[^<]*<a href="{re.escape(ask)}">Ask for access</a>', page)
+    assert 'value="mapping.fix" required checked' in vera.text(ask)
 
 
 def test_release_needs_a_reason_and_the_right(visit, database):

@@ -1,6 +1,7 @@
 """The page of a run begins with what did not go, is paged, and has its documents as files."""
 
 import csv
+import html
 import io
 import json
 import re
@@ -108,3 +109,40 @@ def test_nobody_of_another_company_sees_a_run_and_no_place_is_the_beginning(visi
     farah = visit("farah")
     for word in ("x", "1.", ".5", "1.x"):
         assert "IV-" in farah.text(f"/c/kedai/runs/{runs[0]}?after={word}")
+
+
+def test_a_record_leads_on_through_the_list_of_the_run_that_one_came_from(visit, runs):
+    farah, (run, _) = visit("farah"), runs
+    listing = f"/c/kedai/runs/{run}"
+    listed = linked(farah.text(listing))
+    assert len(listed) == 3
+    assert all(f"run={run}" in one for one in listed)
+    page = farah.text(listed[0])
+    tabs = re.findall(r'<a href="([^"]+)"[^>]* id="tab', page)
+    assert tabs
+    assert all(f"run={run}" in html.unescape(one) for one in tabs)
+    for at in listed[1:]:
+        onward = farah.get(way(page, "next"), status=303).location
+        assert onward == at
+        page = farah.text(onward)
+    assert farah.get(way(page, "next"), status=303).location == listing
+    assert "That was the last document of this run." in farah.text(listing)
+    for at in listed[1::-1]:
+        back = farah.get(way(page, "previous"), status=303).location
+        assert back == at
+        page = farah.text(back)
+    assert farah.get(way(page, "previous"), status=303).location == listing
+    assert "That was the first document of this run." in farah.text(listing)
+    assert "ofrun" not in farah.text(listed[0].replace(f"&run={run}", ""))
+    farah.get("/c/kedai/runs/98765/next/1", status=404)
+    assert farah.get(f"{listing}/next/98765", status=303).location == listing
+
+
+def linked(page):
+    """The records that a page leads to."""
+    return list(map(html.unescape, re.findall(r'href="\s*(/c/kedai/records/[^"]+)"', page)))
+
+
+def way(page, name):
+    """Where the record before or behind is."""
+    return html.unescape(re.search(rf'id="{name}ofrun" data-key="[np]" href="([^"]+)"', page)[1])

@@ -56,6 +56,7 @@ IDS: Final[dict[str, type[Any]]] = {
     "view_id": SavedView,
     "deputy_id": Deputy,
     "run_id": Run,
+    "record_id": Record,
     "stop_id": RouteStop,
     "upload_id": Upload,
     "file_id": ImportFile,

@@ -116,6 +116,7 @@ def beyond(database: Database, key: str) -> Told:
             "posting": list(session.scalars(postings)),
             "request_id": list(session.scalars(calls)),
             "run_id": list(session.scalars(select(Run.id))),
+            "record_id": list(session.scalars(foreign)),
             "cause": sorted(
                 set(session.scalars(select(Hold.cause_id).where(Hold.record_id.in_(foreign))))
             ),

@@ -19,6 +19,7 @@ VALUES = {
     "view_id": 1,
     "deputy_id": 1,
     "run_id": 1,
+    "record_id": 1,
     "ending": "json",
     "stop_id": 1,
     "upload_id": 1,
