@@ -103,6 +103,16 @@ def moved_on(posting: Posting, by: str) -> str:
     )
 
 
+def became(session: Session, company_id: int, posting_ids: Sequence[int]) -> dict[int, str]:
+    """The same of those of a company that somebody saw waiting, by their ids; of none that waits."""
+    query = select(Posting).where(
+        Posting.company_id == company_id, bulk.among(Posting.id, list(posting_ids))
+    )
+    went = [posting for posting in session.scalars(query) if posting.state not in WAITING]
+    by = agreed(session, went)[1]
+    return {posting.id: moved_on(posting, by.get(posting.id, "")) for posting in went}
+
+
 ACT: Final = "posting.approve"
 
 

@@ -136,12 +136,17 @@ def approve() -> Response:
         return fragments.respond(
             "approvals/approve.html",
             approval_question.question(now_there, changed=changed)
-            | {"seen_sums": hold_pane.sums(changed.seen)},
+            | {"seen_sums": hold_pane.sums(changed.seen), "became": _became(changed)},
             status=409,
             block="dialog",
         )
     kept = changed.unchanged if wish.unchanged_only else now_there
     return _approve(wish, kept)
+
+
+def _became(changed: hold_pane.Changed) -> dict[int, str]:
+    gone = [seen.posting_id for seen in changed.gone]
+    return candidates.became(store.reading(), g.company.id, gone)
 
 
 def _approve(wish: forms.ApproveSet, kept: Sequence[group_members.Member]) -> Response:

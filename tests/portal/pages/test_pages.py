@@ -325,7 +325,7 @@ def test_a_changed_set_is_shown_and_nothing_is_approved(visit, database):
     told = plain(answer.get_data(as_text=True))
     assert "The list changed while you were reviewing it. Nothing was approved." in told
     assert "You saw 2 RM 4,800.00" in told
-    assert "SO-10220 no longer needs approval" in told
+    assert "SO-10220 is ready to post meanwhile: Tan approved it" in told
     assert "Approve the 1 unchanged" in told
     assert one(database, "SELECT count(*) FROM approval") == 1
     kept = {**form, "unchanged": "1", "op": "ap4"}
