@@ -104,7 +104,7 @@ def moved_on(posting: Posting, by: str) -> str:
 
 
 def became(session: Session, company_id: int, posting_ids: Sequence[int]) -> dict[int, str]:
-    """The same of those of a company that somebody saw waiting, by their ids; of none that waits."""
+    """The same of those of these postings of a company that wait no more, by their ids."""
     query = select(Posting).where(
         Posting.company_id == company_id, bulk.among(Posting.id, list(posting_ids))
     )

@@ -6,7 +6,6 @@ holding/staff/factor_duties.py), signing in with a code (second_step.py).
 """
 
 from flask import Blueprint, Flask, g, request, url_for
-from markupsafe import Markup
 from segno import make_qr
 from werkzeug.wrappers import Response
 
@@ -19,6 +18,8 @@ from holding.store.database import DatabaseSession
 from portal.access import own_page, second_step
 from portal.web import fragments, security, store
 
+BORDER = 4
+"""Light squares around a picture, as cameras want them."""
 own_pages = Blueprint("factor", __name__, url_prefix="/me/two-factor")
 duty_pages = Blueprint("factors", __name__, url_prefix="/c/<co>/people")
 
@@ -116,14 +117,14 @@ def init(app: Flask) -> None:
     app.jinja_env.globals["app_picture"] = picture
 
 
-def picture(address: str) -> Markup:
-    """The square picture (SVG) from which an app reads an address; black on white in both themes,
-    as cameras read no other.
+def picture(address: str) -> tuple[int, list[tuple[int, int]]]:
+    """The square picture from which an app reads an address: its width in squares, and where the
+    dark ones are, from the left and from above.
     """
-    drawn = make_qr(address, error="m").svg_inline(
-        border=4, dark="#000", light="#fff", omitsize=True, svgclass="picture", lineclass=None
-    )
-    return Markup(drawn.replace("<svg ", '<svg aria-hidden="true" ', 1))  # noqa: S704 - drawn here
+    code = make_qr(address, error="m")
+    rows = enumerate(code.matrix_iter(border=BORDER))
+    dark = [(x, y) for y, row in rows for x, is_dark in enumerate(row) if is_dark]
+    return code.symbol_size(border=BORDER)[0], dark
 
 
 def _compared() -> sessions.Compared:

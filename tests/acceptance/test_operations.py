@@ -172,7 +172,7 @@ def test_H06_what_it_says_a_dead_job_is_requeued_in_the_browser(
     first = next(row for row in shown.one("section", id="workers").all("tr", role="row"))
     assert [cell.text for cell in first.all("td")][:2] == [worker, "Working"]
     assert [cell.text for cell in first.all("td")][4] == "1"
-    room = [cell.text for cell in first.all("td")][6:]
+    room = [cell.text for cell in first.all("td")][6:8]
     ((memory, disk),) = rows(
         plant.house,
         "SELECT memory_bytes, disk_free_bytes FROM heartbeat WHERE owner = ?",

@@ -327,7 +327,7 @@ def test_who_has_to_is_led_to_set_it_up_and_can_do_nothing_before(
     assert lim.post(f"{SETUP}/begin", form, status=303).location == there
     page = lim.text(there)
     phone = key_in(page)
-    assert '<svg aria-hidden="true"' in page
+    assert '<svg class="picture" aria-hidden="true"' in page
     assert not signed_in(lim)
     lim.post(SETUP, {"code": phone.wrong(clock.now()), **form}, status=422)
     assert not signed_in(lim)

@@ -47,6 +47,8 @@ ASKED: dict[str, Sequence[Sequence[str]]] = {
     "user add": [["x@y.my", *OF, "--role", "boss"], ["adam@kedai.my", *OF, "--role", "viewer"]],
     "user password": [["nobody@y.my"]],
     "user remove": [["nobody@y.my", *OF]],
+    "user two-factor-off": [["nobody@y.my", "--reason", "lost phone"],
+                            ["adam@kedai.my", "--reason", "lost phone"]],
     "user sources": [["farah@kedai.my", *OF], ["farah@kedai.my", *OF, "--source", "nothing"]],
     "token add": [["nobody@y.my", *OF, "--name", "till"]],
     "token list": [[*OF]],
