@@ -122,9 +122,9 @@ def picture(address: str) -> tuple[int, list[tuple[int, int]]]:
     dark ones are, from the left and from above.
     """
     code = make_qr(address, error="m")
-    rows = enumerate(code.matrix_iter(border=BORDER))
-    dark = [(x, y) for y, row in rows for x, is_dark in enumerate(row) if is_dark]
-    return code.symbol_size(border=BORDER)[0], dark
+    rows = list(code.matrix_iter(border=BORDER))
+    dark = [(x, y) for y, row in enumerate(rows) for x, is_dark in enumerate(row) if is_dark]
+    return len(rows), dark
 
 
 def _compared() -> sessions.Compared:
