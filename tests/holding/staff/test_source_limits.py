@@ -76,7 +76,8 @@ def hold(shop: Shop, number: str) -> Hold:
 
 def told(shop: Shop, act: str) -> list[Any]:
     with shop.database.read() as session:
-        return [row.body for row in session.scalars(select(Event).where(Event.act == act))]
+        found = select(Event).where(Event.act == act).order_by(Event.id)
+        return [row.body for row in session.scalars(found)]
 
 
 def test_an_administrator_limits_and_lifts_and_both_are_told(shop: Shop) -> None:
