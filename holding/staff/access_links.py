@@ -102,15 +102,25 @@ def invite(
     )
 
 
-def reset(
-    session: Session, actor: Actor, *, company_id: int, person_id: int, now: datetime
-) -> NewLink | Refusal:
-    """A link by which a person of the company sets a new password; nothing changes before that."""
+def administered(
+    session: Session, actor: Actor, company_id: int, person_id: int
+) -> Person | Refusal:
+    """A person of the company, to whoever administers it; else why not."""
     if refused := administers(session, actor, company_id):
         return refused
     person = session.get(Person, person_id)
     if person is None or not roles_of(session, company_id, person_id):
         return Refusal("person.unknown", "There is no such person here.", status=404)
+    return person
+
+
+def reset(
+    session: Session, actor: Actor, *, company_id: int, person_id: int, now: datetime
+) -> NewLink | Refusal:
+    """A link by which a person of the company sets a new password; nothing changes before that."""
+    person = administered(session, actor, company_id, person_id)
+    if isinstance(person, Refusal):
+        return person
     if actor.person_id == person_id:
         hint = "Change it on your own page."
         return Refusal("reset.self", "You cannot make a link for your own password.", hint, 403)

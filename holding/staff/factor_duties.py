@@ -9,12 +9,12 @@ from datetime import datetime
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from holding.access.actors import Actor, roles_of
+from holding.access.actors import Actor
 from holding.access.sessions import revoke_all
 from holding.audit.events import record_event
 from holding.refusal import Refusal
 from holding.second_factor import enrolment
-from holding.staff.access_links import works_elsewhere
+from holding.staff.access_links import administered, works_elsewhere
 from holding.staff.duties import administers
 from holding.tables import Company, Person, SignInStep
 
@@ -66,11 +66,9 @@ def end(
     """End the second factor of somebody who lost it, and all their sessions: their name. Nobody
     does it for themselves, nor for who works in another company, too: it guards that one as well.
     """
-    if refused := administers(session, actor, company_id):
-        return refused
-    person = session.get(Person, person_id)
-    if person is None or not roles_of(session, company_id, person_id):
-        return Refusal("person.unknown", "There is no such person here.", status=404)
+    person = administered(session, actor, company_id, person_id)
+    if isinstance(person, Refusal):
+        return person
     if actor.person_id == person_id:
         hint = "Switch it off on your own page, with your password and a code."
         words = "You cannot end your own two-factor authentication here."
