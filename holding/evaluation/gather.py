@@ -37,7 +37,7 @@ from holding.tables.columns import table_of
 from holding.tables.postings import UNSENT_STATES
 from rules.amendments.names_before import CODE as TAKEN_BACK
 from rules.amendments.target_edits import RULE as TARGET_EDITED
-from rules.facts.world import Conflict, Facts, Subject, TargetDocument
+from rules.facts.world import Conflict, Facts, Subject, TargetDocument, nothing_but
 from rules.values.posting_states import PostingState
 
 LET_GO = ("ready", "failed")  # of what is not sent
@@ -202,12 +202,12 @@ def _alone(
     row: Any, source: Any, claimed: Claimed, subject: Subject, near: Around, judge: world.Judge
 ) -> Case:
     """The case of a record that nothing stands around, as of most that are new."""
-    facts = Facts(
-        first_seen=row.seen_at,
-        last_editor=row.editor,
-        conflicts=_conflicts(row, source, near, {}, frozenset()),
-        links=joined(row.id, subject, near, judge),
-    )
+    conflicts = _conflicts(row, source, near, {}, frozenset())
+    links = joined(row.id, subject, near, judge)
+    if conflicts or links or row.editor is not None:
+        facts = Facts(row.seen_at, last_editor=row.editor, conflicts=conflicts, links=links)
+    else:
+        facts = nothing_but(row.seen_at)
     return Case(
         claimed=claimed,
         family=row.family,

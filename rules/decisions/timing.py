@@ -140,12 +140,15 @@ class PeriodProgram:
             return self.unknown
         if not isinstance(day, date):
             return day
-        until, days = state.locked_through, [day]
-        if self.touched:
-            earlier = [run.facts.days_of_family.get(route) for route in self.touched]
-            days += [found for found in earlier if found is not None]
-        run.route.closed = next((d for d in days if d <= until), None) if until else None
+        run.route.closed = self._closed(run, day, state.locked_through)
         return "locked" if run.route.closed else "open"
+
+    def _closed(self, run: Run, day: date, until: date | None) -> date | None:
+        """The first of the document's own day and those that it touches that is not open."""
+        if until is None or day <= until:
+            return day if until else None
+        days = [run.facts.days_of_family.get(route) for route in self.touched]
+        return next((one for one in days if one is not None and one <= until), None)
 
 
 def _touched(index: Index, post: n.Post, schemas: Schemas | None) -> tuple[str, ...]:

@@ -173,7 +173,10 @@ class NumberTemplate:
         text = ""
         for part in self._parts:
             if isinstance(part, str):
-                text += {"{posting}": str(run.route.seq), "{reversed}": reversed_}.get(part, part)
+                if self._counts:
+                    told = {"{posting}": str(run.route.seq), "{reversed}": reversed_}
+                    part = told.get(part, part)
+                text += part
                 continue
             value = part.closure(run)
             if type(value) is Unknown:

@@ -262,13 +262,14 @@ class DocumentProgram:
         if not draft.made or draft.gaps or not isinstance(day, date):
             return None
         shape = self.shape
+        currency = draft.fields.get(shape.currency)
         return Document(
             target=self.post.route.target,
             document=self.post.route.document,
             number=run.route.number,
             date=day,
             party=draft.fields.get(shape.party, ""),
-            currency=draft.fields.get(shape.currency, self.currency_of(run)),
+            currency=self.currency_of(run) if currency is None else currency,
             amount=self._amount(run, draft),
             fields=draft.fields,
             lines=tuple(draft.lines),

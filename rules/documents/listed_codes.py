@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from grammar import nodes as n
 from grammar.text.editions import Edition
@@ -48,6 +48,10 @@ class _Named:
     lasting: bool
     """Whether it is the same on every line."""
 
+    def good(self, lists: Mapping[str, frozenset[str]]) -> frozenset[str]:
+        """Codes that are not wrong, whatever they are made of."""
+        return frozenset() if self.raw or self.kind not in NOUNS else lists.get(self.kind, _NONE)
+
     def wrong(self, code: str, lists: Mapping[str, frozenset[str]]) -> bool:
         """Whether a document may not name this code."""
         if not code:
@@ -56,6 +60,9 @@ class _Named:
         if listed is not None and code not in listed:
             return True
         return self.raw and bool(invisible(code))
+
+
+_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +74,14 @@ class _Stranger:
     lines: tuple[int, ...]
 
 
-_Asked = tuple[Mapping[str, frozenset[str]], list[_Named], list[_Named]]
-"""The lists of a target, and the fields of the header and of the lines that stand in them."""
+class _Asked(NamedTuple):
+    """The lists of a target, and the fields of the header and of the lines that stand in them, each
+    with the codes that it may name for certain.
+    """
+
+    lists: Mapping[str, frozenset[str]]
+    head: list[tuple[_Named, frozenset[str]]]
+    line: list[tuple[_Named, frozenset[str]]]
 
 
 class ListedCodes:
@@ -105,14 +118,15 @@ class ListedCodes:
                     field.name, title, kind, team, place, program, raw, lasting
                 )
         self.named = named
-        self._asked: tuple[object, _Asked] = (self, ({}, [], []))  # of no state yet
+        self._asked: tuple[object, _Asked] = (self, _Asked({}, [], []))  # of no state yet
 
     def differs(self, run: Run) -> bool:
         """Whether the document, of which all is known, would name a code that is not listed."""
-        lists, head, line = self._stated(run)
-        found = any(_strange(field, run, lists) for field in head)
-        lasting = [field for field in line if field.lasting]
-        every = [field for field in line if not field.lasting]
+        asked = self._stated(run)
+        lists = asked.lists
+        found = any(_strange(field, run, lists) for field, _ in asked.head)
+        lasting = [field for field, _ in asked.line if field.lasting]
+        every = [field for field, _ in asked.line if not field.lasting]
         for row in run.lines[: 1 if lasting else 0]:
             run.line = row
             found = found or any(_strange(field, run, lists) for field in lasting)
@@ -128,15 +142,19 @@ class ListedCodes:
         self, run: Run, fields: Mapping[str, str], lines: Iterable[Mapping[str, str]]
     ) -> bool:
         """The same of the texts of the document."""
-        lists, head, line = self._stated(run)
-        for field in head:
-            if field.wrong(fields.get(field.name, ""), lists):
+        asked = self._stated(run)
+        lists, line = asked.lists, asked.line
+        for field, good in asked.head:
+            code = fields.get(field.name, "")
+            if code not in good and field.wrong(code, lists):
                 return True
         first = True
         for row in lines if line else ():
-            for field in line:
-                if (first or not field.lasting) and field.wrong(row.get(field.name, ""), lists):
-                    return True
+            for field, good in line:
+                if first or not field.lasting:
+                    code = row.get(field.name, "")
+                    if code not in good and field.wrong(code, lists):
+                        return True
             first = False
         return False
 
@@ -154,10 +172,10 @@ class ListedCodes:
         lists = self._lists(run)
         named = [f for f in self.named.values() if f.program and (f.raw or f.kind in lists)]
         head, line = (
-            [f for f in named if f.program and f.program.of_line is of_line]
+            [(f, f.good(lists)) for f in named if f.program and f.program.of_line is of_line]
             for of_line in (False, True)
         )
-        return lists, head, line
+        return _Asked(lists, head, line)
 
     def of_draft(self, run: Run, draft: Draft) -> Said:
         """What is said of a document that is about to be made, with the lines of the record."""

@@ -112,7 +112,11 @@ class Unusual:
                 value = row[name]
                 if not (value.__class__ is Decimal and value >= 0) and _below(value):
                     return True
-        return any(_below(closure(run)) for _, closure in self.totals)
+        for _, closure in self.totals:
+            value = closure(run)
+            if not (value.__class__ is Decimal and value >= 0) and _below(value):
+                return True
+        return False
 
     def judge(self, run: Run) -> Said:
         """A finding for each that no word allows, and a verdict also for what one allows."""

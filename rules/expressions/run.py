@@ -160,18 +160,16 @@ class Run:
         where people read them, else by id.
         """
         told = [use for _, use in self.lookups.values() if use is not None]
-        for _, uses in (*self.conversions.values(), *self.entries):
+        entries = dict(zip(map(id, self.entries), self.entries, strict=True)).values()
+        for _, uses in (*self.conversions.values(), *entries):  # most of them several times
             if uses.__class__ is tuple:
                 told += uses
             elif uses is not None:  # nothing was found: another value stands in for it
                 told.append(uses)
-        each = {id(use): use for use in told}.values()  # most of them several times
+        each = dict(zip(map(id, told), told, strict=True)).values()
         found = sorted(each, key=_PLACE if self.whole else _ENTRY)
-        before: Use | None = None
-        for use in found:
-            if before is not None and before.entry_id == use.entry_id:  # may be one entry twice
-                return tuple({_PLACE(one): one for one in found}.values())
-            before = use
+        if len(set(map(_ENTRY, found))) < len(found):  # may be one entry twice
+            return tuple({_PLACE(one): one for one in found}.values())
         return tuple(found)
 
 

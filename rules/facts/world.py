@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from operator import attrgetter
 
 from rules.values.canonical import Plain, moment_text, plain, revive
@@ -185,7 +186,7 @@ class Facts:
     @property
     def usual(self) -> bool:
         """Whether nothing is told but when it came, as of most records that are new."""
-        return bool(_REST(self) == _USUAL_REST)
+        return self is nothing_but(self.first_seen) or bool(_REST(self) == _USUAL_REST)
 
     def to_json(self) -> dict[str, Plain]:
         """Plain JSON of all that is not as it is without it: of most records there is little."""
@@ -199,6 +200,12 @@ class Facts:
         """The facts whose to_json this is; what it leaves out is as it usually is."""
         facts: Facts = revive(Facts, value)
         return facts
+
+
+@lru_cache(maxsize=256)  # a delivery brings many records at one moment
+def nothing_but(first_seen: datetime) -> Facts:
+    """The facts of a record of which nothing is told but when it came."""
+    return Facts(first_seen)
 
 
 _USUAL = Facts(datetime.max.replace(tzinfo=UTC))

@@ -30,4 +30,12 @@ def test_another_state_ends_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(order_bench, "made", careless)
     with pytest.raises(ValueError, match="by hand"):
-        order_bench.measured(5 * len(order_bench.TROUBLES))
+        order_bench.raced(5 * len(order_bench.TROUBLES))
+
+
+def test_the_best_of_each_side_counts() -> None:
+    slow, quick = order_bench.Times(4e-3, 1e-3), order_bench.Times(2e-3, 2e-3)
+    found = order_bench.told([(slow, quick), (quick, quick)], 10)
+    assert found["order_vs_handwritten"] == 0.5
+    assert found["clean_order_vs_handwritten"] == 1.0
+    assert found["order_microseconds"] == 200
