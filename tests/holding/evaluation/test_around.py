@@ -45,6 +45,14 @@ def test_of_a_record_that_changed_it_is_known_how_it_first_came(shop: Shop) -> N
     }
 
 
+def test_of_a_new_record_it_is_known_who_gave_it_in(shop: Shop) -> None:
+    lim = shop.actor("lim")
+    shop.receive(order("NS-1"))
+    shop.receive(order("NS-2"), by=lim)
+    told = {number: one.facts.last_editor for number, one in cases(shop).items()}
+    assert told == {"NS-1": None, "NS-2": lim.name}
+
+
 @pytest.mark.parametrize("kind", ["release", "dating"])
 def test_an_act_on_a_record_without_documents_can_be_taken_back(shop: Shop, kind: str) -> None:
     shop.receive(order("NS-1", customer="C-78", total="190.00"))

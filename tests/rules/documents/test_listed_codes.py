@@ -198,6 +198,19 @@ def test_T16j_a_glance_holds_it_too_and_earlier_rules_say_what_they_said() -> No
         assert found(judged(raw(Edition.THIRD), body, state=told())) == []
 
 
+def test_T16j_a_code_with_what_nobody_sees_is_held_though_the_target_lists_it() -> None:
+    of = raw()
+    for name, state in (
+        ("customer", told(currency="MY\u200bR")),
+        ("tax", told(tax_code="S\u00ad")),
+    ):
+        body, world = UNSEEN[name][0], seeds(of.ruleset, {}).world(1, {"books": state})
+        outcome = of.decision(Subject("order", "shop", body, 1), Facts(NOW), world, NOW)
+        assert "VAL01" in {f.code for d in outcome.decisions for f in d.findings}, name
+        glance = of.glance(Subject("order", "shop", body, 1), Facts(NOW), world, NOW)
+        assert [route.state for route in glance.routes] == ["held"], name
+
+
 def test_E11_a_glance_says_it_as_the_whole_outcome_does() -> None:
     of, facts = program(), Facts(NOW)
     body = order(*({"tax": "S", **row} for row in TWO))
