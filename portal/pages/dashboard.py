@@ -169,14 +169,14 @@ def _known(number: str) -> bool:
     return bool(search.alike(store.reading(), g.company.id, number))
 
 
-def _url(row: search.Found, endpoint: str, **more: str) -> str:
+def _url(row: search.Found, endpoint: str, found: str | None = None) -> str:
     return url_for(
         endpoint,
         co=g.company.code,
         source=row.source,
         kind=row.kind,
         external_id=row.external_id,
-        **more,
+        found=found,
     )
 
 

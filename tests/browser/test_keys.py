@@ -133,6 +133,7 @@ def test_n_and_p_go_through_what_was_found(somebody: Open) -> None:
     numbers = page.locator("#found td a.strong").all_inner_texts()
     assert len(numbers) > 2
     page.locator("#found td a.strong").first.click()
+    page.get_by_role("heading", level=1, name=numbers[0]).wait_for()
     for key, number in (("n", numbers[1]), ("n", numbers[2]), ("p", numbers[1])):
         page.keyboard.press(key)
         page.get_by_role("heading", level=1, name=number).wait_for()
