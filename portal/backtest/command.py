@@ -16,7 +16,16 @@ import click
 
 from portal.rule_tools.check_commands import AS_JSON, sound
 from portal.rule_tools.rule_files import read_files
-from portal.terminal.command_frame import ENVIRONMENT, FINDINGS, INTERRUPTED, USAGE, Stop, say, tell
+from portal.terminal.command_frame import (
+    ENVIRONMENT,
+    FINDINGS,
+    INTERRUPTED,
+    USAGE,
+    Stop,
+    onward,
+    say,
+    tell,
+)
 
 if TYPE_CHECKING:
     from portal.backtest.parallel_run import Progress, Rules
@@ -99,6 +108,8 @@ def backtest(
     else:
         for line in told_in_words(found):
             click.echo(line)
+        if found.complete and not found.tally.bad:
+            onward(f"rules push {new} --company CODE --as EMAIL")
     return _code(found)
 
 

@@ -15,6 +15,7 @@ from portal.terminal.command_frame import (
     company_of,
     company_option,
     office,
+    onward,
     say,
 )
 
@@ -54,7 +55,7 @@ def export(folder: Path, company: str, first: datetime | None, last: datetime | 
     click.echo(f"{folder}: {written.records:,} records")
     if written.gone:
         say(f"{written.gone:,} more can no longer be checked again: their content is not kept.")
-    say(f"Next: clearpost backtest OLD NEW {folder}")
+    onward(f"backtest OLD NEW {folder}")
 
 
 def _day(moment: datetime | None) -> date | None:

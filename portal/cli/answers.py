@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from portal.cli import answered_parts
-from portal.terminal.command_frame import INTERNAL, USAGE, Stop, granted, office
+from portal.terminal.command_frame import INTERNAL, USAGE, Stop, granted, office, onward
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -96,7 +96,7 @@ def setup(path: Path | None) -> None:
     for line in lines:
         click.echo(line)
     if any(one.get("side") == "target" for one in lists["connections"]):
-        click.echo("next: clearpost connection test NAME: nothing is sent before it passed.")
+        onward(f"connection test NAME --company {made.code} --as {told['person']['email']}")
 
 
 def read(path: Path) -> tuple[dict[str, dict[str, object]], dict[str, list[dict[str, object]]]]:

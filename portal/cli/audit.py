@@ -19,6 +19,7 @@ from portal.terminal.command_frame import (
     company_of,
     company_option,
     office,
+    onward,
     say,
     tell,
 )
@@ -53,6 +54,7 @@ def invariants(company: str | None, ledger: tuple[Path, ...], *, as_json: bool) 
     else:
         for code, checked in found.items():
             _say(code, checked)
+        onward(f"verify --company {company or 'CODE'}")
     return FINDINGS if any(checked.breaches for checked in found.values()) else 0
 
 
@@ -165,6 +167,8 @@ def verify(company: str, noted: str | None, anchors: Path | None, *, as_json: bo
             say(f"Noted heads compared: {len(known):,}, the last of place {up_to:,}.")
         else:
             say("No head was noted: a chain whose end was cut off and made again cannot be told.")
+        again = f"verify --company {company} --head {head.seq}:{head.hash}"
+        onward(f"invariants --company {company}" if breaks else again)
     return FINDINGS if breaks else 0
 
 

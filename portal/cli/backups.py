@@ -17,6 +17,7 @@ from portal.terminal.command_frame import (
     company_of,
     home_of,
     office,
+    onward,
     plural,
     refuse,
     say,
@@ -47,6 +48,7 @@ def backup(file: Path) -> None:
     if not copies.note(found.database_url, file, digest, datetime.now(UTC)):
         say("The page Operations does not tell of it: this could not be noted in the database.")
     say("The key file is not in it: keep a copy of that in another place.")
+    onward(f"restore {file}, in an empty place: a backup counts once that worked")
 
 
 @click.command(short_help="Put a backup back into an empty place; every target is paused.")
@@ -69,6 +71,7 @@ def restore(file: Path) -> None:
     click.echo(f"{file} is restored; its schema was {answer.version}, and is {VERSION} now.")
     paused = plural(answer.paused, "target")
     say(f"{paused} paused. Resume each with `clearpost connection resume NAME`.")
+    onward("invariants")
 
 
 @click.command(short_help="Take away the raw bytes of what is older than CLEARPOST_KEEP_YEARS.")
@@ -100,6 +103,8 @@ def prune(company: str | None, *, dry_run: bool, as_json: bool) -> None:
     for one in found:
         told = f"{one.deliveries:,} deliveries, {one.calls:,} calls, {one.uploads:,} uploads"
         click.echo(f"{one.company}: raw bytes of {told} {what}, from before {cutoff.date()}.")
+    whose = f" --company {company}" if company else ""
+    onward(f"prune{whose}" if dry_run else f"invariants{whose}")
 
 
 COMMANDS = (backup, restore, prune)

@@ -21,6 +21,7 @@ from portal.terminal.command_frame import (
     company_option,
     granted,
     office,
+    onward,
     tell,
 )
 from portal.terminal.file_delivery import named
@@ -78,7 +79,7 @@ def connection_add(
             )
         )
     click.echo(f"Connection {name} created for {company}.")
-    click.echo(f"next: clearpost connection key {name} --company {company} --as {email}")
+    onward(f"connection key {name} --company {company} --as {email}")
 
 
 @connection.command("settings")
@@ -148,9 +149,9 @@ def connection_set(name: str, company: str, email: str, pairs: tuple[str, ...]) 
     doorbell.ring(found.id, "evaluate")
     click.echo(f"{name}: {', '.join(changed) or 'nothing'} changed.")
     if keyless:
-        click.echo(f"next: clearpost connection key {name} --company {company} --as {email}")
+        onward(f"connection key {name} --company {company} --as {email}")
     if asked:
-        click.echo(f"next: clearpost connection test {name} --company {company} --as {email}")
+        onward(f"connection test {name} --company {company} --as {email}")
 
 
 @connection.command("key")
@@ -173,6 +174,7 @@ def connection_key(name: str, company: str, email: str) -> None:
     click.echo(f"The key of {name} was stored. It ends in {kept.tail}.")
     if kept.trimmed:
         click.echo("Spaces or line ends around it were left out.")
+    onward(f"connection test {name} --company {company} --as {email}")
 
 
 @connection.command("test")
@@ -191,9 +193,9 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
         with place.database.read() as session:
             found = company_of(session, company)
             actor = actor_of(session, email, found.id)
-            row_id = named(connection_rows.one(session, found.id, name), name).id
+            row = named(connection_rows.one(session, found.id, name), name)
         http = Http(place.clock)
-        report = granted(source_tests.tested(place.database, place.clock, row_id, actor, http=http))
+        report = granted(source_tests.tested(place.database, place.clock, row.id, actor, http=http))
         doorbell.ring(found.id, "evaluate")
     steps = [asdict(step) for step in report.steps]
     if as_json:
@@ -204,8 +206,13 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
     if not report.ok:
         raise Stop(
             f"{name} cannot be used yet, because its test did not pass. See the lines above.",
-            code=ENVIRONMENT,
+            f"clearpost doctor {name} --company {company} --as {email}" if row.is_target else "",
+            ENVIRONMENT,
         )
+    if not as_json:
+        by = f"{name} --company {company} --as {email}"
+        read = f"ingest FILE --company {company} --source {name} --check"
+        onward(f"connection preflight {by}" if row.is_target else read)
 
 
 @connection.command("pause")
@@ -223,6 +230,7 @@ def connection_pause(name: str, company: str, email: str, reason: str) -> None:
         row = named(connection_rows.one(session, found.id, name), name)
         granted(setup.pause(session, actor, row.id, reason, now=place.now))
     click.echo(f"{name} paused. Ready documents wait until it is resumed.")
+    onward(f"connection resume {name} --company {company} --as {email}")
 
 
 @connection.command("resume")
@@ -242,6 +250,7 @@ def connection_resume(name: str, company: str, email: str) -> None:
         granted(target_ways.resume(session, actor, row.id, now=place.now))
     doorbell.ring(found.id, "push")
     click.echo(f"{name} resumed. Waiting documents are sent now.")
+    onward(f"doctor {name} --company {company} --as {email}")
 
 
 @connection.command("rates")

@@ -14,7 +14,14 @@ from pathlib import Path
 import click
 
 from connectors.transport.connector_folders import SETTING
-from portal.terminal.command_frame import ENVIRONMENT, FINDINGS, USAGE, Listing, Stop, say
+from portal.terminal.command_frame import (
+    ENVIRONMENT,
+    FINDINGS,
+    USAGE,
+    Listing,
+    Stop,
+    onward,
+)
 
 PACKAGE = Path(__file__).resolve().parents[2]
 INTO = click.option(
@@ -62,7 +69,7 @@ def new(name: str, *, like: str, into: Path) -> int:
         ) from problem
     for path in made:
         click.echo(str(path))
-    say(f"Next: clearpost connector test {name} --in {into}; it names the places to fill in.")
+    onward(f"connector test {name} --in {into}; it names the places to fill in.")
     return 0
 
 

@@ -6,7 +6,7 @@ Here: reading arguments, calling one service, saying what it found. Not here: wh
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -18,6 +18,7 @@ from portal.terminal.command_frame import (
     company_of,
     granted,
     office,
+    onward,
     refuse,
     tell,
 )
@@ -56,6 +57,7 @@ def company_dry_run(
         return
     for line in _lines(ran, found.currency):
         click.echo(line)
+    onward(f"company go-live {code} --as {email}")
 
 
 def _lines(ran: "DryRun", currency: str) -> list[str]:
@@ -98,9 +100,18 @@ def _as_json(ran: "DryRun") -> Mapping[str, object]:
 @click.command("go-live")
 @click.argument("code")
 @as_option
-@click.option("--documents", type=int, help="How many documents the first run sends, as told.")
+@click.option(
+    "--documents",
+    "--expect-count",
+    "documents",
+    type=int,
+    help="How many documents the first run sends, as told.",
+)
+@click.option("--expect-total", "total", help="Their sum in the currency of the books, as told.")
 @AS_JSON
-def company_go_live(code: str, email: str, documents: int | None, *, as_json: bool) -> None:
+def company_go_live(
+    code: str, email: str, documents: int | None, total: str | None, *, as_json: bool
+) -> None:
     """Send from now on, which cannot be undone. Without --documents it only says what is first."""
     from holding.access.actors import may
     from holding.onboarding import going_live
@@ -114,6 +125,8 @@ def company_go_live(code: str, email: str, documents: int | None, *, as_json: bo
             granted(may(actor, "company.setup"))
             first = going_live.first_run(session, found.id, place.now)
             if documents is not None:
+                if total not in (None, _total(first, found.currency)):
+                    _changed(first, found.currency)
                 given = (documents, first.figure, place.now)
                 first = granted(going_live.go_live(session, actor, *given))
             refusal = going_live.not_ready(checklist(session, found.id))
@@ -138,7 +151,27 @@ def company_go_live(code: str, email: str, documents: int | None, *, as_json: bo
     elif refusal is not None:
         refuse(refusal)
     else:
-        click.echo(f"next: clearpost company go-live {code} --as {email} --documents {first.count}")
+        seen = f"--documents {first.count} --expect-total {_total(first, found.currency)}"
+        onward(f"company go-live {code} --as {email} {seen}")
+
+
+def _total(first: "FirstRun", currency: str) -> str:
+    """The sum in the currency of the books, as it is typed: 12345.00. Sums of others stand beside
+    it on the screen, and are never added.
+    """
+    from holding.words import currencies, digits
+
+    minor = dict(currencies(first.money, currency)).get(currency, 0)
+    return f"{'-' if minor < 0 else ''}{digits(minor, currency).replace(',', '')}"
+
+
+def _changed(first: "FirstRun", currency: str) -> NoReturn:
+    """Nothing is sent, because the money is another than the person was told."""
+    from holding.words import plural
+
+    told = f"{plural(first.count, 'document')}, {_money(first.money, currency)}"
+    words = f"You cannot go live yet, because the first run changed: {told}."
+    raise Stop(words, "Look at the new numbers, then go live.")
 
 
 def _first_run(first: "FirstRun", currency: str) -> list[str]:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from portal.terminal.command_frame import FINDINGS, Stop, company_of, company_option, office, tell
+from portal.terminal.command_frame import (
+    FINDINGS,
+    Stop,
+    company_of,
+    company_option,
+    office,
+    onward,
+    tell,
+)
 
 if TYPE_CHECKING:
     from holding.programs.replay import Replays
@@ -49,6 +57,7 @@ def trace(record: str, company: str, *, as_json: bool) -> None:
     click.echo(f"\nFinding: {found_out.verdict}")
     for one in found_out.reasons:
         click.echo(f"   {one.side}{', over' if one.over else ''}: {one.say}")
+    onward(f"replay --company {company}")
 
 
 @click.command(short_help="Check stored evaluations again, and compare.")
@@ -76,6 +85,7 @@ def replay(company: str, limit: int, *, as_json: bool) -> int:
         )
     else:
         _say_replays(result)
+        onward(f"verify --company {company}")
     return FINDINGS if different else 0
 
 

@@ -19,6 +19,7 @@ from portal.terminal.command_frame import (
     bring_to_schema,
     home_of,
     office,
+    onward,
     say,
     settings,
     tell,
@@ -104,6 +105,7 @@ def migrate(to: str | None) -> None:
     home_of(found)
     bring_to_schema(found.database_url, to)
     click.echo(f"The database schema is version {to or schema_version.VERSION}.")
+    onward("doctor")
 
 
 @click.command()

@@ -17,8 +17,10 @@ from portal.terminal.command_frame import (
     as_option,
     company_of,
     company_option,
+    first_of,
     granted,
     office,
+    onward,
     person_id_of,
     refuse,
     rule_files,
@@ -51,7 +53,7 @@ def company_add(code: str, name: str, zone: str, currency: str) -> None:
             )
         )
     click.echo(f"Company {code} created: {name}.")
-    click.echo(f"next: clearpost user add EMAIL --company {code} --role admin")
+    onward(f"user add EMAIL --company {code} --role admin")
 
 
 @company.command("due")
@@ -116,6 +118,7 @@ def user_add(
     click.echo(f"{email} now has these roles in {company}: {', '.join(roles)}.")
     if password:
         click.echo(f"Password, shown only now: {password}")
+    onward(first_of(roles, email, company))
 
 
 @user.command("password")
@@ -222,7 +225,7 @@ def rules_push(folder: Path, company: str, email: str, title: str | None) -> Non
             _show(answer, files)
         change = granted(answer)
         click.echo(f"Change {change} saved. Another person must publish it before it takes effect.")
-        click.echo(f"next: clearpost publish {change} --company {company} --as EMAIL")
+        onward(f"publish {change} --company {company} --as EMAIL")
 
 
 @click.command()
@@ -246,6 +249,7 @@ def publish(change: int, company: str, email: str) -> None:
     click.echo(f"{added} new; {plural(done.woken, 'record is', 'records are')} due.")
     for each in done.seeded.differences:
         say(f"  {each.said}")
+    onward(f"ingest FILE --company {company} --source NAME --check")
 
 
 @click.command(short_help="Read a delivery from FILE (.json, .xlsx, .csv).")
@@ -280,6 +284,7 @@ def ingest(
             click.echo(
                 f"{plural(len(delivery.records), 'record')} can be read; nothing was stored."
             )
+            onward(f"ingest {file} --company {company} --source {source}")
             return
         with place.database.write() as session:
             by = actor_of(session, email, found.id) if email else None
@@ -296,6 +301,7 @@ def ingest(
         tell(counts)
     else:
         click.echo(", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.items()))
+        onward(f"trace NUMBER --company {company}")
 
 
 def _show(refusal: "RulesRefusal", files: Mapping[str, str]) -> None:

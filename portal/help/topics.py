@@ -1,7 +1,7 @@
 """The topics of the help pages, made from the product's own lists.
 
 Here: one topic for each class of holds, state, short word, pill, check, cause of a failed
-connection test, role and finding code. A
+connection test, role and finding code, and one's own account. A
 class without words in texts.toml, or words without a class, stops the product at its start. Not
 here: the pages (pages.py), the text of a finding (docs/findings).
 """
@@ -38,6 +38,7 @@ GROUPS: Final = {
     "pill": "Status of a connection",
     "cause": "Failed connection tests",
     "role": "Roles",
+    "account": "Your account",
     "finding": "Findings",
 }
 
@@ -49,6 +50,8 @@ KEPT: Final = {
     "API key rejected": "key-refused",
 }
 """What a topic is called -> the words of its address, where its own words changed."""
+OF_ACCOUNT: Final = ("Two-factor authentication",)
+"""What everybody sets up for themselves, and needs help with just when they cannot sign in."""
 OF_COMMANDS: Final = frozenset({"COV01", "OPT01", "TST10", "UOM02"})
 """Findings with a held example that no record has: commands tell them, to who writes rules."""
 
@@ -90,6 +93,7 @@ def topics() -> Mapping[str, Topic]:
         "check": {key: key for key in CHECK_NAMES},
         "pill": {key: key for key in PILL_WORDS},
         "cause": {key: key for key in CAUSES},
+        "account": {key: key for key in OF_ACCOUNT},
     }
     made: list[Topic] = []
     for group, names in lists.items():

@@ -92,6 +92,10 @@ FOR: Final = {"escalate": "escalations.show", "evidence": "evidence.show"}
 """What a record is looked for, other than to see it -> the page where that is done."""
 RUN: Final = re.compile(r"(run\s*)?#?(\d{1,9})", re.IGNORECASE)
 """How the number of a run is typed; `run` before it says that nothing else is meant."""
+NO_MORE: Final = {
+    "next": "That was the last record found.",
+    "previous": "That was the first record found.",
+}
 BESIDE_DIGITS: Final = re.compile(r"(?<=\d)[OoIl]+|[OoIl]+(?=\d)")
 DIGITS: Final = str.maketrans("OoIl", "0011")
 """Letters that are taken for digits, where they stand beside one."""
@@ -110,6 +114,23 @@ def find() -> AnyResponse:
     if text and not rows:
         rows = search.alike(store.reading(), g.company.id, text)
     return _found_page(text, rows, run)
+
+
+@find_pages.get("/<any(next, previous):way>/<int:record_id>")
+def step(way: str, record_id: int) -> AnyResponse:
+    """On to the next record of what was found, or back; behind the last one, to the list."""
+    text, session, company = searched(), store.reading(), g.company.id
+    rows = search.exact(session, company, text) if text else ()
+    if text and not rows:
+        rows = search.alike(session, company, text)
+    at = next((place for place, row in enumerate(rows) if row.id == record_id), None)
+    back = url_for("find.find", co=g.company.code, q=text)
+    if at is None:
+        return redirect(back, 303)
+    beside = at + (1 if way == "next" else -1)
+    if not 0 <= beside < len(rows):
+        return fragments.done(back, NO_MORE[way])
+    return redirect(_url(rows[beside], FOUND, found=text), 303)
 
 
 def searched() -> str:
@@ -148,13 +169,14 @@ def _known(number: str) -> bool:
     return bool(search.alike(store.reading(), g.company.id, number))
 
 
-def _url(row: search.Found, endpoint: str) -> str:
+def _url(row: search.Found, endpoint: str, found: str | None = None) -> str:
     return url_for(
         endpoint,
         co=g.company.code,
         source=row.source,
         kind=row.kind,
         external_id=row.external_id,
+        found=found,
     )
 
 

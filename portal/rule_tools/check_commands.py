@@ -16,7 +16,14 @@ import click
 
 from portal.rule_tools.coverage import covered_json, covering, risks
 from portal.rule_tools.rule_files import Files, examine, read_files
-from portal.terminal.command_frame import FINDINGS, Stop, plural, say, tell
+from portal.terminal.command_frame import (
+    FINDINGS,
+    Stop,
+    onward,
+    plural,
+    say,
+    tell,
+)
 from rules.values.posting_states import PostingState
 
 if TYPE_CHECKING:
@@ -94,7 +101,7 @@ def check(
         for line in covering(ruleset) if covered else ():
             click.echo(line)
         if not problems:
-            say(f"Next: clearpost test {paths[0]}{' --coverage' if covered else ''}")
+            onward(f"test {paths[0]}{' --coverage' if covered else ''}")
     else:
         _tell(problems, form, ruleset, covered=covered, files=len(files.rules))
     return FINDINGS if errors or (strict and warnings) else 0
@@ -161,6 +168,7 @@ def fmt(paths: tuple[Path, ...], *, only_check: bool) -> int:
             _write(Path(name), tidy)
     what = "to change" if only_check else "changed"
     say(f"{changed} of {plural(len(files.rules), 'file')} {what}")
+    onward(f"{'fmt' if only_check and changed else 'check'} {paths[0]}")
     return FINDINGS if broken or (only_check and changed) else 0
 
 

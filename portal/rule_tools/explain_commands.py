@@ -13,7 +13,14 @@ import click
 
 from portal.rule_tools.check_commands import AS_JSON, sound
 from portal.rule_tools.rule_files import read_files
-from portal.terminal.command_frame import FINDINGS, USAGE, Stop, plural, say, tell
+from portal.terminal.command_frame import (
+    FINDINGS,
+    USAGE,
+    Stop,
+    onward,
+    plural,
+    tell,
+)
 
 if TYPE_CHECKING:
     from connectors.contract.schema import FieldSchema, KindSchema
@@ -128,6 +135,8 @@ def diff(old: Path, new: Path, *, as_json: bool) -> int:
             click.echo(f"           {detail}")
     if not changes:
         click.echo("Both versions have the same meaning.")
+    if changes:
+        onward(f"backtest {old} {new} RECORDS")
     return FINDINGS if changes else 0
 
 
@@ -152,7 +161,7 @@ def init(folder: Path, *, template: str) -> int:
         ignore=shutil.ignore_patterns("__pycache__", "*.py"),
     )
     click.echo(f"{folder}: the rules of {template}")
-    say(f"Next: clearpost check {folder}; clearpost test {folder}; clearpost explain {folder}")
+    onward(f"check {folder}; clearpost test {folder}; clearpost explain {folder}")
     return 0
 
 

@@ -13,7 +13,13 @@ import click
 
 from portal.rule_tools.check_commands import PATHS, annotated, formats, sound
 from portal.rule_tools.rule_files import read_files
-from portal.terminal.command_frame import FINDINGS, plural, say, tell
+from portal.terminal.command_frame import (
+    FINDINGS,
+    onward,
+    plural,
+    say,
+    tell,
+)
 
 if TYPE_CHECKING:
     from grammar.text.problem import Problem
@@ -61,6 +67,9 @@ def test(paths: tuple[Path, ...], *, form: str, covered: bool) -> int:
         click.echo(f"{plural(len(results.results), 'test')}, {len(failed)} failed")
         if not results.results:
             say('These files have no tests. Write one: test "…", given SAMPLE, expect …')
+        elif not failed:
+            sent = f"rules push {paths[0]} --company CODE --as EMAIL"
+            onward(sent if covered else f"test {paths[0]} --coverage")
     return FINDINGS if failed else 0
 
 

@@ -207,6 +207,19 @@ def say(text: str) -> None:
     click.echo(text, err=True)
 
 
+def onward(command: str) -> None:
+    """The last line of a command: the one that is useful next, beside the result."""
+    say(f"Next: clearpost {command}")
+
+
+def first_of(roles: tuple[str, ...], email: str, company: str) -> str:
+    """What a new person of these roles does first by command."""
+    by = f"--company {company} --as {email}"
+    if "admin" in roles:
+        return f"connection add NAME {by} --side source"
+    return f"rules push FOLDER {by}" if "consultant" in roles else "user roles"
+
+
 def tell(value: object) -> None:
     """One JSON object on standard output."""
     click.echo(json.dumps(value, ensure_ascii=False, default=str))

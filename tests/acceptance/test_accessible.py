@@ -62,6 +62,7 @@ NOT_HERE = {
     "desk.done": "it needs an act on many records",
     "escalations.packet": "it needs a packet",
     "desk.step": "it leads on to another page",
+    "find.step": "it leads on to another page",
     "factor.show": "it needs an app that is being set up (tests/browser/test_two_factor.py)",
     "runs.step": "it leads on to another page",
     "importfiles.show": "it needs a target that takes files by hand",

@@ -124,3 +124,26 @@ def test_a_time_tells_its_utc_under_the_pointer_and_in_the_row_of_the_focus(
     page.keyboard.press("j")
     assert row.evaluate(told) == f'"{row.get_attribute("datetime")}"'
     assert violations(page) == "[]"
+
+
+def test_n_and_p_go_through_what_was_found(somebody: Open) -> None:
+    farah = somebody("farah")
+    page = farah.page
+    farah.go("/c/kedai/find?q=SO-102")
+    numbers = page.locator("#found td a.strong").all_inner_texts()
+    assert len(numbers) > 2
+    page.locator("#found td a.strong").first.click()
+    page.get_by_role("heading", level=1, name=numbers[0]).wait_for()
+    for key, number in (("n", numbers[1]), ("n", numbers[2]), ("p", numbers[1])):
+        page.keyboard.press(key)
+        page.get_by_role("heading", level=1, name=number).wait_for()
+    assert violations(page) == "[]"
+    page.locator("#tabpushes").click()  # another part of the record keeps the way
+    page.wait_for_url("**tab=pushes**")
+    page.reload()
+    page.keyboard.press("p")
+    page.get_by_role("heading", level=1, name=numbers[0]).wait_for()
+    page.keyboard.press("p")
+    page.get_by_text("That was the first record found.").first.wait_for()
+    assert page.url.endswith("/c/kedai/find?q=SO-102")
+    assert farah.said == []

@@ -1,5 +1,6 @@
 """Two-factor authentication on one's own page and on the pages of people."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -7,6 +8,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from holding.store.database import Database
+from portal.help.topics import topics
 from portal.languages import choice
 from tests.portal.access.phones import (
     CODE,
@@ -278,3 +280,40 @@ def test_each_page_of_it_is_the_same_in_each_language(
     assert "appkey" in pua.text(SETUP)
     read(pua, SETUP)
     assert left == {}
+
+
+def test_a_lost_phone_has_a_help_page_that_opens_where_one_needs_it(
+    visit: Visit, database: Database, clock: SetClock
+) -> None:
+    farah, guest = visit("farah"), visit()
+    farah.post(f"{OWN}/begin", {}, status=303)
+    phone_of(database, clock, "lim")
+    at_the_code = guest.text(password_given(guest))
+    require_it(database)
+    adam = visit()
+    password_given(adam, "adam")
+    at_setting_up = adam.text(SETUP)
+    for page in (farah.text("/me"), farah.text(OWN), at_the_code, at_setting_up):
+        link = re.search(r'id="factorhelp" href="([^"]+)"', page)
+        assert link
+        assert link[1] == "/help/account-two-factor-authentication"
+    inside = farah.text("/me?c=kedai")
+    assert 'href="/help/account-two-factor-authentication?c=kedai"' in inside
+    told = plain(guest.text("/help/account-two-factor-authentication"))
+    for words in ("To turn it on", "Lost your phone?", "An administrator of your company ends it"):
+        assert words in told
+    assert "Two-factor authentication" in plain(guest.text("/help/"))
+
+
+@pytest.mark.parametrize("code", ["ms", "zh"])
+def test_the_help_page_is_told_in_the_language(visit: Visit, code: str) -> None:
+    farah, told = visit("farah"), choice.catalogue(code).told
+    form = {"name": "Farah", "theme": "auto", "keys": "1", "language": code}
+    farah.post("/me", form, status=303)
+    page = plain(farah.text("/help/account-two-factor-authentication"))
+    topic = topics()["account-two-factor-authentication"]
+    assert topic.prevent
+    for text_ in topic.texts:
+        assert text_ not in page
+        assert told(text_) in page
+    assert told("Your account") in page

@@ -42,9 +42,9 @@ def test_a_setting_is_changed_by_an_admin(run: Run, capsys: pytest.CaptureFixtur
     change = ("connection", "set", "aiaccount", *COMPANY, "--set", "base_url=https://a.example")
     assert run(*change, "--as", PUBLISHER) == 1
     assert run(*change, "--as", "admin@kedai.example") == 0
-    told = capsys.readouterr().out
+    told, beside = capsys.readouterr()
     assert "aiaccount: base_url changed." in told
-    assert "next: clearpost connection test aiaccount" in told
+    assert "Next: clearpost connection test aiaccount" in beside
     assert run(*change, "--as", "admin@kedai.example") == 0
     assert "aiaccount: nothing changed." in capsys.readouterr().out
 

@@ -137,7 +137,7 @@ def test_it_makes_connections_and_invites_people_and_tells_no_key(
     link = r"Invitation of pua@kedai.example as Rule publisher, works once until \S+: (\S+)"
     [url] = re.findall(link, told)
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/join/\S{40,}", url)
-    assert "next: clearpost connection test NAME" in told
+    assert "Next: clearpost connection test NAME --company" in told
     found = "SELECT name, side, connector, key_id IS NULL, untested_since IS NULL FROM connection"
     assert rows(tmp_path, f"{found} ORDER BY name") == [
         ("aiaccount", "target", "aiaccount", 0, 0),

@@ -92,7 +92,7 @@ NO_PAGES = {
     "uploads.errors", "uploads.file", "mappings.values",
     # they send the reader on, or want what another page made
     "approvals.show", "backtests.records", "backtests.show", "connauth.back", "desk.done",
-    "desk.step", "runs.step", "escalations.packet",
+    "desk.step", "find.step", "runs.step", "escalations.packet",
     "importfiles.show", "join.form", "mappings.list_changes", "mappings.merge",
     "mappings.moved", "mappings.preview", "factor.show", "secondstep.form", "secondstep.setup",
     "rulebook.proposed_draft", "setup.first", "signin.form",

@@ -44,7 +44,14 @@ WITHOUT = {
     **dict.fromkeys(
         (
             *("signin.form", "signin.home", "setup.first", "join.form", "people.invitation"),
-            *("holding.consider", "desk.consider", "desk.done", "desk.step", "runs.step"),
+            *(
+                "holding.consider",
+                "desk.consider",
+                "desk.done",
+                "desk.step",
+                "find.step",
+                "runs.step",
+            ),
             "mappings.preview",
             *("newconn.choose", "connsettings.show", "connauth.back"),
             *("connections.consider", "onboarding.choose_rules"),

@@ -45,13 +45,19 @@ def test_a_script_goes_from_the_dry_run_to_go_live(house: House) -> None:
     first = run("go-live", "kedai")
     assert first.exit_code == 0, (first.output, first.exception)
     assert "First run: 0 documents, RM 0.00." in first.output
-    assert "next: clearpost company go-live kedai --as mei@x.my --documents 0" in first.output
+    seen = "--documents 0 --expect-total 0.00"
+    assert first.output.endswith(f"Next: clearpost company go-live kedai --as mei@x.my {seen}\n"), (
+        first.output
+    )
     assert "changed" in run("go-live", "kedai", "--documents", "3").output
+    other = run("go-live", "kedai", "--expect-count", "0", "--expect-total", "98.10")
+    assert "the first run changed: 0 documents, RM 0.00." in other.output
+    assert other.exit_code == 1
     refused = run("go-live", "kedai", "--documents", "0", who="aisyah")
     assert "no role of theirs includes it" in refused.output
     assert json.loads(run("go-live", "kedai", "--json").output)["live"] is False
 
-    done = run("go-live", "kedai", "--documents", "0")
+    done = run("go-live", "kedai", "--documents", "0", "--expect-total", "0.00")
     assert "Kedai is live." in done.output, (done.output, done.exception)
     with house.database.read() as session:
         assert session.scalars(select(Company.live)).one() is True

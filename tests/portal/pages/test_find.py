@@ -39,3 +39,22 @@ def test_letters_for_digits_are_proposed_where_a_record_has_them(visit, typed, m
     page = visit("farah").text(f"{FIND}?q={typed}")
     found = re.findall(r'Did you mean <a href="/c/kedai/find\?q=([^"]+)"', page)
     assert found == ([meant] if meant else [])
+
+
+def test_from_a_record_that_was_found_one_goes_to_the_next_and_back(visit):
+    farah, stranger = visit("farah"), visit("stranger", "lain")
+    links = re.findall(r'class="strong" href="([^"]+)"', farah.text(f"{FIND}?q=SO-102"))
+    assert all(link.endswith("?found=SO-102") for link in links)
+    page = farah.text(links[0])
+    there = re.search(r'id="nextfound" data-key="n" href="([^"]+)"', page)
+    assert there
+    assert farah.get(there[1], status=303).location == links[1]
+    back = re.search(r'id="previousfound" data-key="p" href="([^"]+)"', farah.text(links[1]))
+    assert back
+    assert farah.get(back[1], status=303).location == links[0]
+    first = there[1].replace("next", "previous")
+    assert farah.get(first, status=303).location == f"{FIND}?q=SO-102"
+    elsewhere = there[1].replace("SO-102", "no-such")  # what is found may change meanwhile
+    assert farah.get(elsewhere, status=303).location == f"{FIND}?q=no-such"
+    stranger.get(there[1], status=404)
+    assert "nextfound" not in farah.text(links[0].partition("?")[0])
