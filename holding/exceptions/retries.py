@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from connectors.contract.errors import RETRY, RetryWay
 from holding.access.actors import Actor, may
 from holding.audit.events import Fact, record_events
-from holding.exceptions import notes
+from holding.exceptions import acceptance, notes
 from holding.exceptions.holds import Desk, Done, Each, Left, alone, done
 from holding.lifecycle.causes import INACTIVE, WITHDRAWN, close, settle
 from holding.lifecycle.changes import wake_records
@@ -42,9 +42,7 @@ from rules.values.clauses import clears_when
 ACT: Final = "hold.retry"
 SUPERVISOR: Final = "posting.approve"  # whoever may release may also try a second time
 _A_PERSON_KNOWS: Final = frozenset({INACTIVE, WITHDRAWN})
-"""What changed outside: a party is active again (the target is asked first), or nothing of a file
-that was withdrawn is in the target.
-"""
+"""What changed outside: a party is active again, or nothing of a withdrawn file is in the target."""
 LONGEST_PAUSE: Final = timedelta(seconds=RETRY["temporary"].pauses[1])
 
 
@@ -88,7 +86,8 @@ def retry_each(
 
     def ask(hold: Hold) -> Refusal | None:
         unread = notes.UNREAD if hold.cause_id in closed else None
-        return _not_theirs(desk, hold, looked) or unread or looked.refusal(hold)
+        no_use = acceptance.not_by_retry(session, hold)  # before its message is asked for
+        return _not_theirs(desk, hold, looked) or no_use or unread or looked.refusal(hold)
 
     good, left = desk.each(ask)
     _tell_refused(desk, left, now)
