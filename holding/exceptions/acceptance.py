@@ -1,8 +1,8 @@
 """What people decided about a hold, kept beside the very content it was decided for.
 
-Here: releases, and accepting that a target keeps what it has although the record changed since, and
-why a retry decides nothing of that. Not here: the difference itself (programs/posted_differences.py), who may release (releases.py), where
-it is shown (holding/records/accepted_differences.py).
+Here: releases, accepting that a target keeps what it has although the record changed since, and why
+a retry decides nothing of that. Not here: the difference itself (programs/posted_differences.py),
+who may release (releases.py), where it is shown (holding/records/accepted_differences.py).
 """
 
 from collections.abc import Mapping, Sequence

@@ -42,7 +42,9 @@ from rules.values.clauses import clears_when
 ACT: Final = "hold.retry"
 SUPERVISOR: Final = "posting.approve"  # whoever may release may also try a second time
 _A_PERSON_KNOWS: Final = frozenset({INACTIVE, WITHDRAWN})
-"""What changed outside: a party is active again, or nothing of a withdrawn file is in the target."""
+"""What changed outside: a party is active again (the target is asked first), or nothing of a file
+that was withdrawn is in the target.
+"""
 LONGEST_PAUSE: Final = timedelta(seconds=RETRY["temporary"].pauses[1])
 
 

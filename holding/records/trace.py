@@ -38,7 +38,9 @@ from rules.values.posting_states import in_sentence
 
 GAP_SECONDS: Final = 600
 _ORDER: Final = ("version", "evaluation", "event", "push", "attempt")
-_ARRIVALS: Final = frozenset({"record.received", "record.changed", "record.stale", "record.conflict"})
+_ARRIVALS: Final = frozenset(
+    {"record.received", "record.changed", "record.stale", "record.conflict"}
+)
 """The events that tell of a version what the version itself tells: that it came."""
 
 

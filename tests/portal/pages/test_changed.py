@@ -239,6 +239,6 @@ def test_nothing_is_said_to_be_sent_where_what_is_posted_stays(visit, hold, monk
     lim.post(f"{H}/{hold}/release", {"reason": "A gift", "op": "o-1", "rev": "2"}, status=303)
     bar = plain(lim.text("/c/kedai/runs"))
     assert "Difference of SO-10240 accepted. Undo within 30 s. Undo" in bar
-    assert "Sent in" not in bar
+    assert "Sending in" not in bar
     back = lim.post(f"{H}/undo", {"undo": "o-1"}, status=303)
     assert "Undone: 1 document waits again." in plain(lim.text(back.location))
