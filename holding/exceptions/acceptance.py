@@ -92,7 +92,7 @@ def _make_way(desk: Desk, holds: Sequence[Hold], voice: Voice, now: datetime) ->
 
 
 def not_by_retry(session: Session, hold: Hold) -> Refusal | None:
-    """Why a retry is no way out of a change after posting; whatever could end the hold has its
+    """Why a retry does not clear a change after posting; whatever could end the hold has its
     record checked again anyway. Only what cannot be compared yet needs a new check.
     """
     if hold.code not in posted_differences.CODES:

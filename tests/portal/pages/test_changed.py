@@ -203,7 +203,7 @@ def test_T01b_what_cannot_be_compared_cannot_be_accepted(visit, hold, database):
     assert "SO-10240 cannot be compared" in plain(answer.get_data(as_text=True))
 
 
-def test_a_retry_is_no_way_out_of_a_difference_and_is_not_offered(visit, hold, database):
+def test_a_retry_does_not_clear_a_difference_and_is_not_offered(visit, hold, database):
     """Also where something changed since, as the chart of the target that was read again."""
     with database.write() as session:
         held = session.get_one(Hold, hold)
