@@ -1,8 +1,8 @@
 """What people decided about a hold, kept beside the very content it was decided for.
 
-Here: releases, and accepting that a target keeps what it has although the record changed since. Not
-here: the difference itself (programs/posted_differences.py), who may release (releases.py), where
-it is shown (holding/records/accepted_differences.py).
+Here: releases, accepting that a target keeps what it has although the record changed since, and why
+a retry decides nothing of that. Not here: the difference itself (programs/posted_differences.py),
+who may release (releases.py), where it is shown (holding/records/accepted_differences.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from holding.access.actors import Voice
 from holding.audit import row_seals
@@ -20,6 +21,7 @@ from holding.programs.posted_differences import Difference
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.tables import AcceptedDifference, Hold, Record, Release, Version
+from rules.values.clauses import clears_when
 
 _FINDING: Final = ("record_id", "route", "seq", "code", "cause_id")
 """What a decision is about, besides the content of the record."""
@@ -86,6 +88,22 @@ def _make_way(desk: Desk, holds: Sequence[Hold], voice: Voice, now: datetime) ->
         )
         .values(voided_at=now, voided_by_id=voice.person_id)
         .execution_options(synchronize_session=False)
+    )
+
+
+def not_by_retry(session: Session, hold: Hold) -> Refusal | None:
+    """Why a retry does not clear a change after posting; whatever could end the hold has its
+    record checked again anyway. Only what cannot be compared yet needs a new check.
+    """
+    if hold.code not in posted_differences.CODES:
+        return None
+    if posted_differences.of(session, hold.record_id, hold.route) is None:
+        return None
+    return Refusal(
+        code="retry.posted",
+        message=f"You cannot retry {hold.number}, because it is posted: a new check finds the same"
+        " difference.",
+        hint=clears_when(hold.would_pass),
     )
 
 

@@ -20,7 +20,7 @@ from holding.access.reach import within
 from holding.approvals import releasers
 from holding.exceptions import assignments, locked_periods, releases, retries
 from holding.exceptions.holds import Each, Left, lock_records, read_each
-from holding.programs.posted_differences import ACCEPTED
+from holding.programs.posted_differences import ACCEPTED, CODES
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.tables import Hold, Record
@@ -35,6 +35,8 @@ NEEDS: Final[Mapping[str, str]] = {
     "snooze": teams.ACT,
     "date": locked_periods.DATE,
 }
+_ALONE: Final[Mapping[str, tuple[str, ...]]] = {"release": (ACCEPTED,), "retry": CODES}
+"""The acts by which no change after posting is decided together with others."""
 Seen = Mapping[int, tuple[int, int]]  # hold id -> its lock and its record's version
 
 
@@ -104,15 +106,16 @@ def answered(session: Session, actor: Actor, op: str) -> Each | None:
 def _act(
     session: Session, actor: Actor, wish: Wish, ids: list[int], now: datetime, op: str
 ) -> Each | Refusal:
-    if wish.act == "release":
-        alone = _alone(session, actor, ids)
+    if wish.act in _ALONE:
+        alone = _alone(session, actor, ids, _ALONE[wish.act])
         rest = [hold_id for hold_id in ids if hold_id not in alone]
-        answer = releases.release_each(session, actor, rest, wish.reason, now, op)
+        if wish.act == "release":
+            answer = releases.release_each(session, actor, rest, wish.reason, now, op)
+        else:
+            answer = retries.retry_each(session, actor, rest, now, op, opened=wish.opened)
         if isinstance(answer, Refusal):
             return answer
         return replace(answer, left=(*alone.values(), *answer.left))
-    if wish.act == "retry":
-        return retries.retry_each(session, actor, ids, now, op, opened=wish.opened)
     if wish.act == "assign":
         return assignments.assign_each(session, actor, ids, wish.person_id, now, op)
     if wish.act == "date":
@@ -120,12 +123,14 @@ def _act(
     return assignments.snooze_each(session, actor, ids, wish.until or now, now, op)
 
 
-def _alone(session: Session, actor: Actor, ids: list[int]) -> dict[int, Left]:
+def _alone(
+    session: Session, actor: Actor, ids: list[int], codes: tuple[str, ...]
+) -> dict[int, Left]:
     """The holds that are decided one by one: each change after posting has its own money."""
     query = select(Hold.id, Hold.number).where(
         Hold.company_id == (actor.company_id or 0),
         bulk.among(Hold.id, ids),
-        Hold.code == ACCEPTED,
+        Hold.code.in_(codes),
         *within(actor.reach, Hold),
     )
     return {

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from connectors.contract.errors import RETRY, RetryWay
 from holding.access.actors import Actor, may
 from holding.audit.events import Fact, record_events
-from holding.exceptions import notes
+from holding.exceptions import acceptance, notes
 from holding.exceptions.holds import Desk, Done, Each, Left, alone, done
 from holding.lifecycle.causes import INACTIVE, WITHDRAWN, close, settle
 from holding.lifecycle.changes import wake_records
@@ -88,7 +88,8 @@ def retry_each(
 
     def ask(hold: Hold) -> Refusal | None:
         unread = notes.UNREAD if hold.cause_id in closed else None
-        return _not_theirs(desk, hold, looked) or unread or looked.refusal(hold)
+        no_use = acceptance.not_by_retry(session, hold)  # before its message is asked for
+        return _not_theirs(desk, hold, looked) or no_use or unread or looked.refusal(hold)
 
     good, left = desk.each(ask)
     _tell_refused(desk, left, now)

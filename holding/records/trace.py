@@ -4,8 +4,8 @@ Here: one order over events, versions, judgings, pushes and attempts. Not here: 
 themselves (`seven_answers.py`), the lineage and the verdicts (`lineage.py`).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -38,6 +38,10 @@ from rules.values.posting_states import in_sentence
 
 GAP_SECONDS: Final = 600
 _ORDER: Final = ("version", "evaluation", "event", "push", "attempt")
+_ARRIVALS: Final = frozenset(
+    {"record.received", "record.changed", "record.stale", "record.conflict"}
+)
+"""The events that tell of a version what the version itself tells: that it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,27 @@ class Step:
 def timeline(session: Session, record_id: int) -> tuple[Step, ...]:
     """Everything that is stored about a record, oldest first."""
     page = Together(session, KEPT)
-    each = [
-        page.ask(kind(record_id)) for kind in (_versions, _evaluations, _events, _pushes, _attempts)
-    ]
-    steps = [step for found in each for step in found.value]
+    versions, events = page.ask(_versions(record_id)), page.ask(_events(record_id))
+    each = [page.ask(kind(record_id)) for kind in (_evaluations, _pushes, _attempts)]
+    steps = [*_arrived_once(versions.value, events.value)]
+    steps += [step for found in each for step in found.value]
     steps.sort(key=lambda step: (step.at, _ORDER.index(step.kind), int(step.proof.id)))
     return tuple(_with_gaps(steps))
+
+
+def _arrived_once(
+    versions: Mapping[int, Step], events: list[tuple[int | None, Step]]
+) -> Iterator[Step]:
+    """Each arrival as one step, in the words of its event and with the proofs of both."""
+    arrivals = {no: step for no, step in events if no in versions}
+    for no, version in versions.items():
+        event = arrivals.get(no)
+        if event is None:
+            yield version
+        else:
+            label = f"{version.proof.label}, {event.proof.label}"
+            yield replace(version, say=event.say, proof=replace(version.proof, label=label))
+    yield from (step for no, step in events if no not in versions)
 
 
 def _with_gaps(steps: list[Step]) -> list[Step]:
@@ -72,22 +91,23 @@ def _with_gaps(steps: list[Step]) -> list[Step]:
     return told
 
 
-def _versions(record_id: int) -> Question[list[Step]]:
+def _versions(record_id: int) -> Question[dict[int, Step]]:
     rows = yield (
         select(Version, Delivery.kind, Person.name)
         .outerjoin(Delivery, Delivery.id == Version.delivery_id)
         .outerjoin(Person, Person.id == Version.person_id)
         .where(Version.record_id == record_id)
     )
-    steps = []
+    steps = {}
     for version, how, person in rows:
         stale = " It is older than what was known, so it is kept and not checked."
         by = f" as {how}" if how else ""
         reason = f": {version.reason}" if version.reason else ""
         came = "is a correction" if version.corrects_id else "arrived"
         say = f"Version {version.no} {came}{by}{reason}.{stale if version.stale else ''}"
-        proof = Proof("version", str(version.no), f"version {version.no}")
-        steps.append(Step(version.at, "version", person or "source", say, proof))
+        way = f", {how}" if how else ""
+        proof = Proof("version", str(version.no), f"version {version.no}{way}")
+        steps[version.no] = Step(version.at, "version", person or "source", say, proof)
     return steps
 
 
@@ -126,15 +146,19 @@ def _decided(outcome: Any) -> str:
     return "; ".join(made) or "no posting rule applies"
 
 
-def _events(record_id: int) -> Question[list[Step]]:
+def _events(record_id: int) -> Question[list[tuple[int | None, Step]]]:
+    """Each event, with the version of whose arrival it tells."""
     rows = yield select(Event).where(Event.record_id == record_id).order_by(Event.id)
     return [
-        Step(
-            event.at,
-            "event",
-            shown_actor(event.actor, event.body),
-            str(event.body.get("say") or event.act),
-            Proof("event", str(event.id), f"{event.act} {event.id}"),
+        (
+            event.body.get("version") if event.act in _ARRIVALS else None,
+            Step(
+                event.at,
+                "event",
+                shown_actor(event.actor, event.body),
+                str(event.body.get("say") or event.act),
+                Proof("event", str(event.id), f"{event.act} {event.id}"),
+            ),
         )
         for event in rows.scalars()
     ]

@@ -75,8 +75,14 @@ class Group:
         """Whether people may release any of those shown together; what changed after it was posted
         has its own difference and is decided one by one.
         """
-        alone = self.error_class == "stale_version"
-        return not alone and any(one.clears.by_people for one in self.members or ())
+        return self.retriable and any(one.clears.by_people for one in self.members or ())
+
+    @property
+    def retriable(self) -> bool:
+        """Whether a new try can change anything for all of them; what changed after it was posted
+        would be found again.
+        """
+        return self.error_class != "stale_version"
 
 
 def groups(

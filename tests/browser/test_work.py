@@ -183,7 +183,7 @@ def test_the_pane_opens_under_its_row_and_what_it_did_can_be_undone(
     assert page.locator("#announce").inner_text().startswith("Released.")
     assert page.url.endswith("/holding")
     bar = page.locator("#undobar")
-    assert re.search(r"SO-10203 released\. Sent in \d+ s\.", bar.inner_text())
+    assert re.search(r"SO-10203 released\. Sending in \d+ s\.", bar.inner_text())
     left = bar.locator("[data-left]")
     assert left.get_attribute("data-left") == "30"
     page.wait_for_function("left => left.textContent < 30", arg=left.element_handle())

@@ -7,7 +7,7 @@ from holding.exceptions import releases
 from holding.records import lineage, record_rows, trace
 from holding.records import trace as records_trace
 from holding.store.database import Database
-from holding.tables import Company, Evaluation
+from holding.tables import Company, Evaluation, Event
 from tests.holding.shop import Shop, line, open_shop, order
 from tests.holding.traced import posted_shop, send
 from tests.support.clock import SetClock
@@ -39,6 +39,31 @@ def test_the_timeline_tells_everything_in_order(posted: Shop) -> None:
     assert "Lim approved NS-1" in told
     assert "Sent NS-1, attempt 1: accepted, HTTP 201." in told
     assert max(step.gap or 0 for step in steps) == 7200
+
+
+def test_the_timeline_tells_each_arrival_once_with_both_proofs(shop: Shop) -> None:
+    shop.publish()
+    shop.receive(order("NS-1"))
+    shop.receive(
+        order("NS-1", updated_at="2026-11-19T00:12:00Z", total="288.00", lines=[line(qty="3")])
+    )
+    shop.judge()
+    with shop.database.read() as session:
+        record_id = shop.record(session, "NS-1").id
+        steps = records_trace.timeline(session, record_id)
+        told = select(Event.act).where(Event.record_id == record_id).order_by(Event.id)
+        acts = list(session.scalars(told))
+    arrived = [step for step in steps if "arrived" in step.say]
+    assert [step.say for step in arrived] == [
+        "Order NS-1 arrived from netshop.",
+        "Version 2 of order NS-1 arrived from netshop.",
+    ]
+    assert {(step.kind, step.actor) for step in arrived} == {("version", "source")}
+    for no, (step, act) in enumerate(zip(arrived, acts, strict=False), start=1):
+        assert step.proof.label.startswith(f"version {no}, ")
+        assert f", {act} " in step.proof.label
+    events = [step for step in steps if step.kind == "event"]
+    assert len(events) == len(acts) - len(arrived)  # nothing else is left out
 
 
 def test_lineage_names_source_rule_entry_and_sent_value(posted: Shop) -> None:

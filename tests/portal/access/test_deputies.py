@@ -81,7 +81,7 @@ def test_a_deputy_takes_back_what_they_let_go(
     monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
     vera, hold = stand_in(visit, ids), hold_of(database, "SO-10203", "CHK01")
     vera.post(f"{HOLDING}/{hold}/release", {"reason": "agreed", "op": "f-1"}, status=303)
-    assert "SO-10203 released. Sent in 30 s. Undo" in plain(vera.text("/c/kedai/runs"))
+    assert "SO-10203 released. Sending in 30 s. Undo" in plain(vera.text("/c/kedai/runs"))
     done = vera.post(f"{HOLDING}/undo", {"undo": "f-1"}, status=303)
     assert "Undone: 1 document waits again." in plain(vera.text(done.location))
 

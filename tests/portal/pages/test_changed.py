@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from holding.tables import (
+    Cause,
     Evaluation,
     Hold,
     Person,
@@ -202,12 +203,42 @@ def test_T01b_what_cannot_be_compared_cannot_be_accepted(visit, hold, database):
     assert "SO-10240 cannot be compared" in plain(answer.get_data(as_text=True))
 
 
+def test_a_retry_does_not_clear_a_difference_and_is_not_offered(visit, hold, database):
+    """Also where something changed since, as the chart of the target that was read again."""
+    with database.write() as session:
+        held = session.get_one(Hold, hold)
+        session.get_one(Cause, held.cause_id).changed_revision = held.revision + 1
+    lim = visit("lim")
+    page = plain(lim.text(f"{H}/{hold}"))
+    why = "You cannot retry SO-10240, because it is posted: a new check finds the same difference."
+    assert why in page
+    assert "Retry SO-10240" not in page
+    assert "Open the whole message" not in page  # it is opened to retry
+    answer = lim.post(f"{H}/{hold}/retry", {"op": "o-1"}, status=409)
+    assert why in plain(answer.get_data(as_text=True))
+    assert one(database, "SELECT count(*) FROM retry") == 0
+
+
+def test_what_cannot_be_compared_is_retried(visit, hold, database):
+    with database.write() as session:
+        session.execute(update(Evaluation).values(facts=None))
+    lim = visit("lim")
+    assert "Retry SO-10240" in lim.text(f"{H}/{hold}")
+
+
+def test_many_differences_are_not_retried_together(visit, hold, database):
+    cause = one(database, f"SELECT cause_id FROM hold WHERE id = {hold}")
+    page = visit("lim").text(f"{H}?class=stale_version&open={cause}")
+    assert f'id="assignall_{cause}"' in page
+    assert f'id="retryall_{cause}"' not in page
+
+
 def test_nothing_is_said_to_be_sent_where_what_is_posted_stays(visit, hold, monkeypatch):
     monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
     lim = visit("lim")
     lim.post(f"{H}/{hold}/release", {"reason": "A gift", "op": "o-1", "rev": "2"}, status=303)
     bar = plain(lim.text("/c/kedai/runs"))
     assert "Difference of SO-10240 accepted. Undo within 30 s. Undo" in bar
-    assert "Sent in" not in bar
+    assert "Sending in" not in bar
     back = lim.post(f"{H}/undo", {"undo": "o-1"}, status=303)
     assert "Undone: 1 document waits again." in plain(lim.text(back.location))

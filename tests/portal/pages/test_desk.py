@@ -25,14 +25,14 @@ def test_the_bar_to_undo_stands_on_every_page_until_its_time_is_over(visit, data
     lim, hold = visit("lim"), hold_of(database, "SO-10203", "CHK01")
     form = {"reason": "agreed by phone", "op": "form-1"}
     swapped = shown(lim.post(f"{H}/{hold}/release", form, target="holdpane_1", status=200))
-    assert "SO-10203 released. Sent in 30 s. Undo" in swapped
+    assert "SO-10203 released. Sending in 30 s. Undo" in swapped
     clock.advance(10)
-    assert "SO-10203 released. Sent in 20 s. Undo" in plain(lim.text("/c/kedai/runs"))
+    assert "SO-10203 released. Sending in 20 s. Undo" in plain(lim.text("/c/kedai/runs"))
     assert "Undo" not in plain(visit("tan").text("/c/kedai/runs")).replace("undo,", "")
     assert visit("tan").post(f"{H}/undo", {"undo": "form-1"}).status_code == 404
     done = lim.post(f"{H}/undo", {"undo": "form-1"}, status=303)
     assert "Undone: 1 document waits again." in plain(lim.text(done.location))
-    assert "Sent in" not in plain(lim.text("/c/kedai/runs"))
+    assert "Sending in" not in plain(lim.text("/c/kedai/runs"))
     assert lim.post(f"{H}/undo", {"undo": "form-1"}).status_code == 409
 
 
@@ -73,7 +73,7 @@ def test_after_its_time_nothing_is_taken_back(visit, database, clock):
     lim, hold = visit("lim"), hold_of(database, "SO-10203", "CHK01")
     lim.post(f"{H}/{hold}/release", {"reason": "agreed", "op": "form-1"}, status=303)
     clock.advance(31)
-    assert "Sent in" not in plain(lim.text(H))
+    assert "Sending in" not in plain(lim.text(H))
     late = lim.post(f"{H}/undo", {"undo": "form-1"})
     assert late.status_code == 409
     assert "The undo time has passed." in shown(late)

@@ -9,6 +9,7 @@ import re
 import pytest
 from sqlalchemy import select
 
+from holding.runs import run_documents
 from holding.store.database import Database
 from holding.tables import Company
 from holding.tables.row_states import PushState
@@ -85,6 +86,20 @@ def test_what_did_not_go_stands_first_and_beside_the_run_before(visit, runs):
     assert "57 documents more than in run" in said
     first = visit("farah").text(f"/c/kedai/runs/{runs[0]}")
     assert 'id="againstbefore"' not in first
+
+
+def test_what_came_in_since_the_run_before_is_told_in_sentences(visit, runs, monkeypatch):
+    """Also where the run before has none before it, or one long ago."""
+    came = run_documents.Came(1, 1, {"MYR": 49_335})
+    one, two = (came,), (came, run_documents.Came(2, 0, {}))
+    told = []
+    for found in (one, two):
+        monkeypatch.setattr(run_documents, "came_in", lambda *_, found=found: found)
+        page = visit("farah").text(f"/c/kedai/runs/{runs[1]}")
+        told.append(plain(page[page.index('id="camein"') :].partition("</p>")[0]))
+    now = "On hold now: 1 record, RM 493.35."
+    assert f"1 record came in since that run. {now}" in told[0]
+    assert f"since that run. In the time before it: 2 records. {now}" in told[1]
 
 
 def test_a_run_of_fewer_documents_says_so_and_leads_to_what_is_on_hold(visit, database, runs):

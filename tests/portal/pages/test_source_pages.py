@@ -86,3 +86,20 @@ def test_the_request_of_the_page_is_taken_as_it_stands_there(connected, database
         found = session.execute(text("SELECT body FROM version ORDER BY id DESC LIMIT 9")).scalars()
         kept = [json.loads(one) for one in found]
     assert json.loads(re.findall(r"```json\n(.*?)\n```", page(name), re.S)[0]) in kept
+
+
+def test_a_delivery_that_needs_nothing_has_no_bare_none_on_a_small_screen(connected, visit):
+    """There the table is cards without its heads: the word would stand beside nothing."""
+    [told] = re.findall(r"```http\n(.*?)\n```", page("netshop"), re.S)
+    head, _, body = told.partition("\n\n")
+    first, *lines = head.splitlines()
+    headers = dict(line.split(": ", 1) for line in lines)
+    client = connected("netshop")
+    for content, status in ((body, 202), (f"{body} ", 401)):
+        sent = client.post(first[5:], data=content, headers=headers, base_url=MADE["BASE"])
+        assert sent.status_code == status
+    shown = visit("adam").text("/c/kedai/connections/netshop")
+    cells = re.findall(r'<td role="cell" class="wrap( not-narrow)?">([^<]*)</td>', shown)
+    steps = [(small, said) for small, said in cells if said == "None" or small]
+    assert steps
+    assert set(steps) == {(" not-narrow", "None")}
