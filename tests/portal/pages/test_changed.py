@@ -5,6 +5,8 @@ import re
 import pytest
 from sqlalchemy import select, update
 
+from holding.access import actors
+from holding.exceptions import bulk_acts
 from holding.tables import (
     Cause,
     Evaluation,
@@ -12,6 +14,7 @@ from holding.tables import (
     Person,
     Posting,
     Push,
+    Record,
     RuleFile,
     RulesetVersion,
     Team,
@@ -231,6 +234,21 @@ def test_many_differences_are_not_retried_together(visit, hold, database):
     page = visit("lim").text(f"{H}?class=stale_version&open={cause}")
     assert f'id="assignall_{cause}"' in page
     assert f'id="retryall_{cause}"' not in page
+
+
+def test_who_retries_many_has_each_difference_left_with_its_reason(visit, hold, database):
+    with database.write() as session:
+        held = session.get_one(Hold, hold)
+        lim = session.scalars(select(Person.id).where(Person.name.like("Lim%"))).one()
+        actor = actors.actor_of(session, lim, held.company_id)
+        seen = {hold: (held.lock, session.get_one(Record, held.record_id).version_id)}
+        wish = bulk_acts.Wish(act="retry", seen=seen, opened=True)
+        answer = bulk_acts.do(session, actor, wish, held.opened_at, "form-1")
+    assert answer.done == ()
+    assert [(one.number, one.refusal.code) for one in answer.left] == [
+        ("SO-10240", "difference.alone")
+    ]
+    assert one(database, "SELECT count(*) FROM retry") == 0
 
 
 def test_nothing_is_said_to_be_sent_where_what_is_posted_stays(visit, hold, monkeypatch):
