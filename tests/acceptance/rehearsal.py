@@ -128,7 +128,7 @@ def _first_day(main: Main, folder: Path, starter: Path) -> None:
         file = folder / "order.json"
         file.write_text(json.dumps({"orders": [_order()]}), "utf-8")
         _say(main, "ingest", str(file), *COMPANY, "--source", "netshop")
-        password = people[0].split("only now: ")[1].strip()
+        password = people[0].split("only now: ")[1].split()[0]
         _look(password)
         _say(main, "worker", "--once", "--no-redis")
         _say(main, "trace", "NS-1", *COMPANY, "--json")

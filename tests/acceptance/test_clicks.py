@@ -61,7 +61,7 @@ class Month:
         """Somebody new with this role: address and password."""
         email = f"{role}-{team}@clicks.example"
         words = ("user", "add", email, "--company", CURRENT_COMPANY, "--role", role, "--team", team)
-        return email, self.product.run(*words).stdout.split("only now: ")[1].strip()
+        return email, self.product.run(*words).stdout.split("only now: ")[1].split()[0]
 
 
 @pytest.fixture(scope="module")

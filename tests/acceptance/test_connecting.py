@@ -85,7 +85,7 @@ def new_company(office: House) -> Visitor:
     run("company", "add", "toko", "--name", "Toko Baru Sdn Bhd")
     for role in ("admin", "consultant", "publisher"):
         told = run("user", "add", f"{role}@toko.example", "--company", "toko", "--role", role)
-        passwords[role] = told.stdout.split("only now: ")[1].strip()
+        passwords[role] = told.stdout.split("only now: ")[1].split()[0]
     return Visitor(office.address, "admin@toko.example", passwords["admin"])
 
 

@@ -80,14 +80,14 @@ def office(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         for email in HANDS:
             made = product.run("user", "add", email, *COMPANY, *roles, *teams).stdout
             if "only now: " in made:
-                house.passwords[email] = made.split("only now: ")[1].strip()
+                house.passwords[email] = made.split("only now: ")[1].split()[0]
         yield house
 
 
 def program(house: House, email: str) -> Program:
     scopes = ("--scope", "record.read", "--scope", "posting.approve")
     made = house.product.run("token", "add", email, *COMPANY, "--name", "till", *scopes).stdout
-    return Program(house, made.split("only now: ")[1].strip())
+    return Program(house, made.split("only now: ")[1].split()[0])
 
 
 def entered(house: House) -> tuple[str, str]:

@@ -285,7 +285,7 @@ def _held_by_class(product: Product, address: str) -> dict[tuple[str, ...], int]
     email, password = "reader@count.example", ""
     for company in COMPANIES:
         told = product.run("user", "add", email, "--company", company, "--role", "viewer").stdout
-        password = password or told.split("only now: ")[1].strip()
+        password = password or told.split("only now: ")[1].split()[0]
     visitor = Visitor(address, email, password)
     return {words: sum(_shown(visitor, company, words) for company in COMPANIES) for words in SHOWN}
 

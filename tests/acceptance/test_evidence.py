@@ -88,7 +88,7 @@ def audited(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     product = Product(command, tmp_path_factory.mktemp("evidence"), free_environment())
     with quiet(product, STARTER) as house:
         told = product.run("user", "add", AUDITOR, *COMPANY, "--role", "auditor").stdout
-        house.passwords[AUDITOR] = told.split("only now: ")[1].strip()
+        house.passwords[AUDITOR] = told.split("only now: ")[1].split()[0]
         customer = buyer(ORDER, name=BUYER, tin=TAX_NUMBER)
         first = clean(ORDER, customer=customer)
         house.deliver(first, clean(1602))

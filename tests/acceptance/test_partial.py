@@ -152,7 +152,7 @@ def test_D07_what_it_says(depot: Depot) -> None:
     ]
     for email in heads.values():
         words = ("user", "add", email, *COMPANY, "--role", "approver", *teams)
-        depot.passwords[email] = depot.product.run(*words).stdout.split("only now: ")[1].strip()
+        depot.passwords[email] = depot.product.run(*words).stdout.split("only now: ")[1].split()[0]
     depot.take(request_for_goods("310"))
     ((posting,),) = rows(depot, "SELECT id FROM posting WHERE number = 'PO-310-1'")
 

@@ -33,7 +33,7 @@ def trader(command: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         for name, own in PEOPLE.items():
             email, of = f"{name}@kedai.example", [word for team in own for word in ("--team", team)]
             added = ("user", "add", email, *COMPANY, "--role", "finance", *of)
-            found.passwords[email] = product.run(*added).stdout.split("only now: ")[1].strip()
+            found.passwords[email] = product.run(*added).stdout.split("only now: ")[1].split()[0]
         yield found
 
 

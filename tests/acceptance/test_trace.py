@@ -120,7 +120,7 @@ def _a_deputy_is_named(house: House) -> None:
     number, stands_in = NUMBER + 3, "deputy@kedai.example"
     company = ("--company", CURRENT_COMPANY)
     made = house.product.run("user", "add", stands_in, *company, "--role", "viewer").stdout
-    house.passwords[stands_in] = made.split("only now: ")[1].strip()
+    house.passwords[stands_in] = made.split("only now: ")[1].split()[0]
     until_ = ("--until", days_ago(-3)[:10], "--reason", "On leave")
     by = (*company, "--as", ADMIN)
     house.product.run("deputy", "add", stands_in, "--for", APPROVER, *until_, *by)

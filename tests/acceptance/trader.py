@@ -146,5 +146,5 @@ def _furnish(
     ran = run_all(product, commands, said)
     for words, one in zip(commands, ran, strict=True):
         assert one.code in (0, None), f"{words}\n{one.out}\n{one.err}"
-    passwords = [one.out.split("only now: ")[1].strip() for one in ran[2 : 2 + len(emails)]]
+    passwords = [one.out.split("only now: ")[1].split()[0] for one in ran[2 : 2 + len(emails)]]
     return dict(zip(emails, passwords, strict=True))
