@@ -75,7 +75,7 @@ def a_rule_that_moves_too_much_money_stops_it_too(house: House, approver: Visito
     file.write_text(without(file.read_text("utf-8"), "check no_lelong on order"), "utf-8")
     company = ("--company", CURRENT_COMPANY)
     push = ("rules", "push", str(rules), *company, "--as", "consultant@kedai.example")
-    pushed = re.search(r"clearpost publish (\d+)", house.product.run(*push).stdout)
+    pushed = re.search(r"Change (\d+) saved", house.product.run(*push).stdout)
     assert pushed
     house.product.run("publish", pushed[1], *company, "--as", "publisher@kedai.example")
     until(lambda: "40 records" in words(approver.get(STOPS)), "all judged")

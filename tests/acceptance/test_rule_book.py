@@ -293,7 +293,7 @@ def test_B07_each_target_field_stands_beside_its_source_and_leads_to_its_rule_li
     (shifted / "posting.rules").write_text(f"# Moved by a line.\n{text}", "utf-8")
     by = ("--company", "kedai", "--as")
     pushed = still.product.run("rules", "push", str(shifted), *by, WRITER).stdout
-    (change,) = re.findall(r"clearpost publish (\d+)", pushed)
+    (change,) = re.findall(r"Change (\d+) saved", pushed)
     still.product.run("publish", change, *by, "publisher@kedai.example")
     after = {w: _rule_line(visitor, row["href"]) for w, row in _lineage(visitor, 71).items()}
     assert after == first
