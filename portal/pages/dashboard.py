@@ -125,7 +125,7 @@ def step(way: str, record_id: int) -> AnyResponse:
         rows = search.alike(session, company, text)
     at = next((place for place, row in enumerate(rows) if row.id == record_id), None)
     back = url_for("find.find", co=g.company.code, q=text)
-    if not rows:
+    if not text:
         abort(404)
     if at is None:
         return redirect(back, 303)
