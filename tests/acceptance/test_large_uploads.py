@@ -32,7 +32,7 @@ FIRST = 1_700_000
 LIMIT_KB = 1024 * 1024  # of portal or worker, with all that it started
 ONE_KB = 512 * 1024  # of one process
 QUICK = 0.2
-CHEAP = 0.06  # seconds of the processor that a look takes: 0.007 to 0.03 by how quick the cores are
+CHEAP = 0.03  # seconds of the processor that a look takes: about 0.007, whatever else runs here
 PATIENCE = 60 + ORDERS * 0.1
 HEADS = ("Order ID", "Order No", "Status", "Date", "Customer code", "Customer name", "Total",
          "Currency", "Subtotal", "Tax amount", "Rounding", "Paid at", "Created by", "Channel",
