@@ -93,7 +93,7 @@ def contents(
             ],
         },
         "timeline": [
-            {"at": one.at, "actor": one.actor, "say": told_by_us(one.say), "proof": one.proof.label}
+            {"at": one.at, "actor": one.actor, "say": told_by_us(one.say), "proof": one.proved_by}
             for one in trace.timeline(session, row.id)
             if one.at <= wanted.now
         ],

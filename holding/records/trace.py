@@ -46,7 +46,10 @@ _ARRIVALS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of the story; `gap` = seconds since the line before, where it was long."""
+    """One line of the story; `gap` = seconds since the line before, where it was long.
+
+    `also` is the event that tells of the same arrival as the version of `proof`.
+    """
 
     at: datetime
     kind: str
@@ -54,6 +57,17 @@ class Step:
     say: str
     proof: Proof
     gap: int | None = None
+    also: Proof | None = None
+
+    @property
+    def proofs(self) -> tuple[Proof, ...]:
+        """Every row that proves the line, the first one first."""
+        return (self.proof, self.also) if self.also else (self.proof,)
+
+    @property
+    def proved_by(self) -> str:
+        """The labels of the proofs, as files have them."""
+        return ", ".join(one.label for one in self.proofs)
 
 
 def timeline(session: Session, record_id: int) -> tuple[Step, ...]:
@@ -77,8 +91,7 @@ def _arrived_once(
         if event is None:
             yield version
         else:
-            label = f"{version.proof.label}, {event.proof.label}"
-            yield replace(version, say=event.say, proof=replace(version.proof, label=label))
+            yield replace(version, say=event.say, also=event.proof)
     yield from (step for no, step in events if no not in versions)
 
 
@@ -87,7 +100,7 @@ def _with_gaps(steps: list[Step]) -> list[Step]:
     for step in steps:
         seconds = int((step.at - told[-1].at).total_seconds()) if told else 0
         gap = seconds if seconds >= GAP_SECONDS else None
-        told.append(Step(step.at, step.kind, step.actor, step.say, step.proof, gap))
+        told.append(replace(step, gap=gap))
     return told
 
 

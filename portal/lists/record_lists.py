@@ -51,7 +51,7 @@ def _steps(steps: Sequence[Step], who: str, hide: personal_data.Hide) -> Iterato
         gone = None if before is None else round((step.at - before).total_seconds())
         before = step.at
         if who in ("", step.actor):
-            yield [filters.iso(step.at), gone, step.actor, titled(hide(step.say)), step.proof.label,
+            yield [filters.iso(step.at), gone, step.actor, titled(hide(step.say)), step.proved_by,
                    step.proof.id]  # fmt: skip
 
 

@@ -60,8 +60,8 @@ def test_the_timeline_tells_each_arrival_once_with_both_proofs(shop: Shop) -> No
     ]
     assert {(step.kind, step.actor) for step in arrived} == {("version", "source")}
     for no, (step, act) in enumerate(zip(arrived, acts, strict=False), start=1):
-        assert step.proof.label.startswith(f"version {no}, ")
-        assert f", {act} " in step.proof.label
+        assert step.proved_by.startswith(f"version {no}, ")
+        assert f", {act} " in step.proved_by
     events = [step for step in steps if step.kind == "event"]
     assert len(events) == len(acts) - len(arrived)  # nothing else is left out
 
