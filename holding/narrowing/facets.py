@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import literal, select, union_all
 
-from connectors.contract.errors import class_label, failure_word
+from connectors.contract.errors import CLASS_LABELS, class_label, failure_word
 from holding.store.sums import most_first
 from holding.store.together import Question
 from holding.tables import Cause, Connection, Membership, Person
@@ -116,17 +116,17 @@ def _facet(
     part: str, word: Any, one: Figure, teams: Mapping[int, str], named: Names, currency: str
 ) -> Facet:
     title = title_of(part, word, teams, named, currency)
-    under = failure_word(word) if part == "classes" else ""
+    under = failure_word(word) if part == "classes" and word in CLASS_LABELS else ""
     own = part in {"sources", "targets", "teams"} and bool(word)
     return Facet(str(word), title, one.records, one.money, under, own)
 
 
 def title_of(part: str, word: Any, teams: Mapping[int, str], named: Names, currency: str) -> str:
     """What a word of a filter is called; the word itself where nothing is known of it."""
-    if part == "classes":
+    if part == "classes" and word in CLASS_LABELS:
         return class_label(word)
     if part == "teams":
-        return teams.get(word, "No owner")
+        return teams.get(word, str(word)) if word else "No owner"
     if part == "people":
         return named.get(("person", word), str(word)) if word else "No owner"
     if part == "targets" and not word:

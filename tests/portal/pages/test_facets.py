@@ -55,6 +55,13 @@ def test_C03_a_line_of_a_facet_says_what_the_list_shows(visit, query):
     assert agree(visit("lim"), query) > 3
 
 
+@pytest.mark.parametrize("name", ["class", "team", "person", "cause", "source", "target", "customer"])
+def test_a_word_that_means_nothing_finds_nothing(visit, name):
+    page = visit("lim").text(f"{H}?{name}=99887766")
+    assert headline(page).startswith("0 records"), name
+    assert "99887766" in plain(page)
+
+
 def limit(database, email: str, source: str) -> None:
     """Let a person of the company see records of this source alone."""
     with database.write() as session:
