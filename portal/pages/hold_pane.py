@@ -48,6 +48,7 @@ def pane(
     if row is None:
         abort(404)
     show, changed = filters.sees_personal(), row.code in posted_differences.CODES
+    beside = side_by_side.beside_of(session, row, show_personal=show)
     page = Together(session, KEPT)
     colleagues = page.ask(open_holds.colleagues(g.company.id))
     written = page.ask(notes.of_record(row.record_id))
@@ -61,8 +62,11 @@ def pane(
         "hold": row,
         "changed": changed,
         **posted_change.shown(session, g.company.id, row, show_personal=show),
-        **folded(() if changed else side_by_side.pairs_of(session, row, show_personal=show)),
-        "beside": side_by_side.beside_of(session, row, show_personal=show),
+        **folded(
+            () if changed else side_by_side.pairs_of(session, row, show_personal=show),
+            head=not (beside and beside.rows),
+        ),
+        "beside": beside,
         "unpaid": _unpaid(session, row),
         "twins": _twins(row, show=show) if row.open and row.code == "DUP01" else (),
         "hide": personal_data.hiding(session, row.record_id, show=show),
@@ -88,13 +92,14 @@ def pane(
     }
 
 
-def folded(found: Sequence[side_by_side.Pair]) -> dict[str, object]:
-    """The fields that a finding speaks of (or, where it speaks of none, those of the head), the
-    other fields of the document, and the rest of the source; of a long document not all.
+def folded(found: Sequence[side_by_side.Pair], *, head: bool) -> dict[str, object]:
+    """The fields that a finding speaks of (or, where it speaks of none, those of the head, if
+    nothing else shows what is decided), the other fields of the document, and the rest of the
+    source; of a long document not all.
     """
     listed = [pair for pair in found if pair.hit or pair.field]
     hit = [pair for pair in listed if pair.hit]
-    shown = hit or [pair for pair in listed if pair.line is None]
+    shown = hit or [pair for pair in listed if head and pair.line is None]
     known = set(map(id, shown))
     return {
         "pairs": shown[:MOST],

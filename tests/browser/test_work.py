@@ -66,6 +66,35 @@ def test_a_missing_mapping_is_fixed_from_its_group(
     assert farah.said == []
 
 
+def test_a_group_opens_with_what_happened_and_what_to_do(somebody: Open, served: Served) -> None:
+    """The first record of the cause is shown at once; what is cleared for all has its own way."""
+    lim = somebody("lim")
+    page = lim.page
+    lim.go("/c/kedai/holding")
+    group = page.locator("details.group", has_text="do not add up")
+    group.locator("summary").click()
+    pane = group.locator("section.split")
+    pane.locator("header", has_text="SO-10203").wait_for()
+    assert pane.get_by_text("Owner:").count() == 1
+    shown, table = pane.bounding_box(), group.locator("table.rows").bounding_box()
+    assert shown
+    assert table
+    assert shown["y"] < table["y"]
+    reason = pane.get_by_label("Reason to release")
+    reason.fill("agreed by phone")
+    with page.expect_response(re.compile("open=.*fresh=1")):
+        page.evaluate("htmx.trigger(document.body, 'tick')")
+    settled(page)
+    assert reason.input_value() == "agreed by phone"
+    for words in ("is not an item", "Approval needed"):
+        other = page.locator("details.group", has_text=words).first
+        other.locator("summary").click()
+        other.locator("table.rows").wait_for()
+        page.wait_for_load_state("networkidle")
+        assert other.locator("section.split").count() == 0, words
+    assert lim.said == []
+
+
 @pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
 def test_a_value_is_found_by_letters(somebody: Open, served: Served, script: bool) -> None:
     farah = somebody("farah", script=script)
@@ -486,12 +515,13 @@ def test_a_released_hold_says_where_its_record_stands_by_then(
     page.get_by_text("Released by Lim").wait_for()
     stands = page.locator("[id^=holdstands_]")
     assert "On hold" in stands.inner_text()
-    page.get_by_label("Write a note").fill("called the shop")
+    page.get_by_text("Write a note").click()
+    page.get_by_label("Note", exact=True).fill("called the shop")
     with served.database.write() as session:
         session.execute(text("UPDATE record SET state = 'ready' WHERE number = 'SO-10203'"))
     page.evaluate("htmx.trigger(document.body, 'tick')")
     page.locator("[id^=holdstands_]", has_text="Ready to post").wait_for()
-    assert page.get_by_label("Write a note").input_value() == "called the shop"
+    assert page.get_by_label("Note", exact=True).input_value() == "called the shop"
     assert lim.said == []
 
 

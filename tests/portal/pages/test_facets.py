@@ -55,7 +55,9 @@ def test_C03_a_line_of_a_facet_says_what_the_list_shows(visit, query):
     assert agree(visit("lim"), query) > 3
 
 
-@pytest.mark.parametrize("name", ["class", "team", "person", "cause", "source", "target", "customer"])
+@pytest.mark.parametrize(
+    "name", ["class", "team", "person", "cause", "source", "target", "customer"]
+)
 def test_a_word_that_means_nothing_finds_nothing(visit, name):
     page = visit("lim").text(f"{H}?{name}=99887766")
     assert headline(page).startswith("0 records"), name
