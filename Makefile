@@ -51,7 +51,7 @@ fuzz: setup  ## 20,000 random programs in both engines, 10,000 mutated files, ea
 	@CLEARPOST_FUZZ_PROGRAMS=20000 CLEARPOST_FUZZ_FILES=10000 CLEARPOST_FUZZ_LINES=all $(BIN)/pytest -q -n 2 \
 		tests/rules/codegen/test_compiled.py tests/grammar/parsing/test_mutated_files.py tests/rules/testing/test_breaking.py $(ARGS)
 
-faults: setup  ## the fault suite F1 to F28 at the amounts of CI, twelve planted bugs; ends with one line of JSON
+faults: setup  ## the fault suite F1 to F28 at the amounts of CI, seventeen planted bugs; ends with one line of JSON
 	@$(BIN)/python tools/measured.py $(BIN)/python tools/faults.py $(ARGS)
 
 soak: setup  ## 100,000 records through two workers with all faults mixed in (CLEARPOST_SEED repeats one)

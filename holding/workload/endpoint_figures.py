@@ -7,6 +7,7 @@ Here: these figures. Not here: the target itself (holding/connections/connection
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -82,15 +83,7 @@ def endpoints(
     """One line for each of these types of which something is open or, of the document days from one
     on, posted.
     """
-    each = union_all(*_figures(connection_id, doc_types, since)).subquery()
-    other = aliased(Posting)
-    route = select(other.route).where(
-        other.company_id == company_id,
-        other.connection_id == connection_id,
-        other.doc_type == each.c.doc_type,
-    )
-    newest = route.order_by(other.doc_date.desc()).limit(1).scalar_subquery().label("route")
-    rows = yield select(each, newest).order_by(each.c.doc_type, each.c.state)
+    rows = yield _of_target(company_id, connection_id, tuple(doc_types), since)
     found: dict[str, dict[str, Any]] = {}
     for row in rows:
         if row.state == PostingState.REVERSED:
@@ -112,6 +105,22 @@ def endpoints(
         )
         for doc_type, line in found.items()
     )
+
+
+@lru_cache(maxsize=256)
+def _of_target(
+    company_id: int, connection_id: int, doc_types: tuple[str, ...], since: date
+) -> Select[*tuple[Any, ...]]:
+    """The statement: it takes longer to make than to run, and leaves much to be cleared away."""
+    each = union_all(*_figures(connection_id, doc_types, since)).subquery()
+    other = aliased(Posting)
+    route = select(other.route).where(
+        other.company_id == company_id,
+        other.connection_id == connection_id,
+        other.doc_type == each.c.doc_type,
+    )
+    newest = route.order_by(other.doc_date.desc()).limit(1).scalar_subquery().label("route")
+    return select(each, newest).order_by(each.c.doc_type, each.c.state)
 
 
 def _figures(

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from holding.records import accepted_differences
 from holding.runs import run_history
 from holding.signals import open_signals
+from holding.store.kept_plans import KEPT
 from holding.store.together import Together, answer
 from holding.worklist import ageing, filters, groups, search
 from holding.worklist import dashboard as queries
@@ -48,16 +49,17 @@ def _shown() -> dict[str, object]:
     everything = Filter(person_id=g.actor.person_id)
     mine = Filter(view="mine", person_id=g.actor.person_id)
     held = filters.held(session, company, g.actor.person_id)
-    page = Together(session)
+    page = Together(session, KEPT)
+    by_values = Together(session)  # a plan for any values would read all that is open
     asked_causes = page.ask(groups.worst(company, (everything, mine), held, TOP))
     asked_booked = page.ask(queries.booked(company, today))
     asked_kept = page.ask(accepted_differences.asked_by_day(company))
     signals = page.ask(open_signals.asked_listing(company))
     owners, oldest = page.ask(queries.owners(company, held)), page.ask(queries.oldest(company))
     late = page.ask(ageing.listing(company, most=TOP))
-    targets = page.ask(target_status.of_targets(session, company))
-    waits = page.ask(long_waits(session, company, g.now))
-    kept_out = page.ask(
+    targets = by_values.ask(target_status.of_targets(session, company))
+    waits = by_values.ask(long_waits(session, company, g.now))
+    kept_out = by_values.ask(
         queries.kept_out(company, held, midnight - timedelta(days=KEPT_DAYS), g.company.currency)
     )
     seen, days = page.ask(queries.standing(company, midnight, today)).value

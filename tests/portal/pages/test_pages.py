@@ -12,7 +12,7 @@ pytestmark = pytest.mark.sqlite
 
 # Statements a page may take, by a process that knows the rules and the world already.
 BUDGET = {
-    "/c/kedai/": 10,
+    "/c/kedai/": 11,
     "/c/kedai/holding": 10,
     "/c/kedai/holding?view=mine": 10,
     "/c/kedai/holding?view=approve": 10,
