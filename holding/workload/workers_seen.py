@@ -6,9 +6,10 @@ Here: one row a process of the last day. Not here: its sign of life (holding/run
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import func, select, text, union_all
+from sqlalchemy import Select, func, select, text, union_all
 from sqlalchemy.orm import Session
 
 from holding.runtime.heartbeats import AHEAD, KEPT, UNKNOWN
@@ -86,9 +87,14 @@ def _state(row: Heartbeat, now: datetime) -> WorkerState:
 
 def _in_hand(company_id: int) -> Question[dict[str, tuple[int, datetime | None]]]:
     """Worker -> how much of this company it has in hand, and when the first lease of that ends."""
-    each = union_all(*(_leased(table, company_id) for table in (Record, Posting, Run))).subquery()
-    rows = yield select(each.c.owner, func.count(), func.min(each.c.until)).group_by(each.c.owner)
+    rows = yield _leases(company_id)
     return {owner or "": (count, until) for owner, count, until in rows}
+
+
+@lru_cache(maxsize=256)
+def _leases(company_id: int) -> Select[Any, int, datetime | None]:
+    each = union_all(*(_leased(table, company_id) for table in (Record, Posting, Run))).subquery()
+    return select(each.c.owner, func.count(), func.min(each.c.until)).group_by(each.c.owner)
 
 
 def _leased(table: type[Record | Posting | Run], company_id: int) -> Any:

@@ -7,7 +7,6 @@ are named here, and of every other page of the application the first one that a 
 by the first role that may. Not here: how a month is copied (page_rows.py).
 """
 
-import gc
 import gzip
 import re
 import time
@@ -240,11 +239,12 @@ def _readers(found: "Shop") -> list["FlaskClient"]:
     """Somebody of each role, signed in."""
     from portal.app import create_app
     from portal.pages.first_reading import read_first
+    from portal.web.serving import collect_in_small_parts
 
     place = found.place
     app = create_app(place.database, place.clock, place.settings)
     read_first(app)  # as the portal does at its start
-    gc.freeze()  # and as its server does (portal/web/serving.py)
+    collect_in_small_parts()  # and as its server does
     words = {one.role: (one.email, word) for one, word in found.settled.passwords.items()}
     return [_signed_in(app.test_client(), *words[role]) for role in ROLES]
 

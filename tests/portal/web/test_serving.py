@@ -41,10 +41,16 @@ def test_who_calls_is_said_by_the_trusted_proxy_alone() -> None:
 
 @pytest.mark.slow
 def test_what_is_loaded_when_it_begins_is_looked_through_no_more() -> None:
-    """Else a page waits while all of it is searched for rings of unused objects."""
+    """Else a page waits while all of it is searched for rings of unused objects; and what comes
+    later is looked through in parts that no page notices.
+    """
     gc.unfreeze()
+    before = gc.get_threshold()
+    gc.set_threshold(50_000)
     try:
         with served(None):
             assert gc.get_freeze_count() > 10_000
+            assert gc.get_threshold()[0] == 10_000
     finally:
         gc.unfreeze()
+        gc.set_threshold(*before)
