@@ -60,8 +60,8 @@ def test_C03_five_faces_show_one_record_in_one_state_for_one_reason(
         page.click("#facereview")
         assert page.url.endswith(review)
         page.click("#facequeue")
-        page.locator(f"tr:has-text('{NUMBER}')").wait_for()
-        queue = page.inner_text(f"tr:has-text('{NUMBER}')")
+        page.locator(f"tr[data-row]:has-text('{NUMBER}')").wait_for()
+        queue = page.inner_text(f"tr[data-row]:has-text('{NUMBER}')")
         person.go(f"{BASE}/")
         board = page.inner_text("#dashcauses")
         assert person.said == []
