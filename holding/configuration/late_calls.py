@@ -4,12 +4,14 @@ Here: how many came late lately, by source, and the longest that one took. Not h
 things wait (holding/workload/long_waits.py), sources that are asked: their interval would count.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Select, bindparam, select
 
+from holding.store.kept_plans import at_most
 from holding.store.together import Given, Question
 from holding.tables import Connection, Delivery, Event, Record, Version
 from holding.tables.columns import Moment
@@ -20,11 +22,13 @@ HISTORY: Final = timedelta(hours=6)
 """What changed at its source longer ago than this was sent on purpose: it did not wait there."""
 LAST_EVENTS: Final = 500  # so far back is looked for late arrivals
 HOOK: Final = "webhook"
+Late = Mapping[str, tuple[int, timedelta]]
+"""Name of a source -> how many changes it told late, and how late the latest of them was."""
 _SINCE: Final = bindparam("calls_since", type_=Moment)
 
 
-def late_calls(company_id: int, now: datetime) -> Question[dict[str, tuple[int, timedelta]]]:
-    """Name of a source -> how many changes it told late, and how late the latest of them was."""
+def late_calls(company_id: int, now: datetime) -> Question[Late]:
+    """Which sources told changes late in the last hour."""
     rows = yield Given(_lately(company_id), {_SINCE.key: now - LATELY})
     late: dict[str, tuple[int, timedelta]] = {}
     for name, at, stamp in rows:
@@ -41,7 +45,7 @@ def _lately(company_id: int) -> Select[Any, Any, Any]:
         select(Event.record_id)
         .where(Event.company_id == company_id)
         .order_by(Event.id.desc())
-        .limit(LAST_EVENTS)
+        .limit(at_most(LAST_EVENTS))
         .subquery()
     )
     return (

@@ -12,7 +12,7 @@ read, which writes nothing, ends with COMMIT.
 
 from typing import Any, Final
 
-from sqlalchemy import Engine, event
+from sqlalchemy import ColumnElement, Engine, Integer, event, literal_column
 
 PLAN: Final = "clearpost_plan"
 KEPT: Final = {PLAN: "kept"}
@@ -33,6 +33,13 @@ POOL: Final[dict[str, Any]] = {
     "connect_args": {"prepare_threshold": _NEVER_UNASKED},
 }
 """What an engine that keeps plans is made with: its own connections, replaced after that time."""
+
+
+def at_most(count: int) -> ColumnElement[int]:
+    """A limit that stands in the statement as a number: of one that is given as a value PostgreSQL
+    thinks, where it plans for any values, that it is a tenth of the rows.
+    """
+    return literal_column(str(int(count)), Integer())
 
 
 def keep(engine: Engine) -> Engine:

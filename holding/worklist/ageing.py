@@ -15,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, func, select, text, tuple_
 from sqlalchemy.orm import Session, aliased
 
+from holding.store.kept_plans import at_most
 from holding.store.row_objects import Columns, known, of
 from holding.store.sums import most_first
 from holding.store.together import Question, Together
@@ -206,7 +207,7 @@ def listing(
 @lru_cache(maxsize=256)
 def _first_late(company_id: int, most: int) -> Select[Any]:
     mine = (Posting.company_id == company_id, LATE)
-    some = select(Posting.id).where(*mine).limit(MOST + 1).subquery()
+    some = select(Posting.id).where(*mine).limit(at_most(MOST + 1)).subquery()
     in_all = select(func.count()).select_from(some).scalar_subquery()
     return (
         LATE_ROW.select(in_all.label("in_all"))
@@ -218,5 +219,5 @@ def _first_late(company_id: int, most: int) -> Select[Any]:
         .outerjoin(Team, Team.id == Hold.team_id)
         .where(*mine)
         .order_by(Posting.finished_at, Posting.id)
-        .limit(most)
+        .limit(at_most(most))
     )

@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from holding.store import bulk
+from holding.store.kept_plans import at_most
 from holding.store.row_objects import Columns, of
 from holding.store.sums import most_first
 from holding.store.together import Question
@@ -163,7 +164,7 @@ def _since(company_id: int, people: tuple[int, ...]) -> CompoundSelect[Any]:
     left = select(Hold.opened_at).where(Hold.company_id == company_id, HOLD_OPEN)
     left = left.where(Hold.person_id.is_(None), Hold.team_id == Team.id)
     # in the order of the index: PostgreSQL reads all of a team for the least of them
-    left = left.order_by(Hold.person_id, Hold.opened_at).limit(1)
+    left = left.order_by(Hold.person_id, Hold.opened_at).limit(at_most(1))
     team = left.correlate(Team).scalar_subquery()
     none = literal(None, Person.id.type)
     return union_all(
@@ -191,7 +192,7 @@ def _first_open(company_id: int) -> Select[Any]:
         .outerjoin(Team, Team.id == Hold.team_id)
         .where(Hold.company_id == company_id, HOLD_OPEN)
         .order_by(Hold.opened_at, Hold.id)
-        .limit(1)
+        .limit(at_most(1))
     )
 
 

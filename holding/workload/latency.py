@@ -17,6 +17,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from holding.store.kept_plans import at_most
 from holding.store.together import Given, Question
 from holding.tables import Attempt, Hold, Posting, Record, Request, Run, Version
 from holding.tables.columns import Moment
@@ -76,7 +77,7 @@ def _each(company_id: int) -> Select[int, float]:
         select(Record.id)
         .where(Record.company_id == company_id, Record.seen_at > _SINCE)
         .order_by(Record.seen_at.desc(), Record.id.desc())
-        .limit(MOST)
+        .limit(at_most(MOST))
         .subquery()
     )
     by_a_run = exists().where(

@@ -7,7 +7,7 @@ keeps waiting, since when, and the sentence for it. Not here: what waits for a p
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import Any, Final
@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.expression import SQLColumnExpression
 
-from holding.configuration.late_calls import LONG, late_calls
+from holding.configuration.late_calls import LONG, Late
 from holding.connections import limits
 from holding.journal.posting_claims import RUNNING, STOPPED, free_of
 from holding.store.together import Given, Question
@@ -56,6 +56,7 @@ _NOBODY: Final = literal("")
 _MINE: Final = bindparam("waits_company", type_=BigInteger)
 _LATE: Final = bindparam("waits_before", type_=Moment)
 _OPEN: Final = f"posting.{Posting.OPEN}"
+_FIRST: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Part(StrEnum):
@@ -114,6 +115,8 @@ class LongWait:
         return _NEXT_STEP[self.part]
 
 
+Waited = Mapping[tuple[Part, str], tuple[int, timedelta]]
+"""Part and connection -> how many wait there, and for how long the first of them."""
 _NEXT_STEP: Final = {
     Part.OURS: "Check the workers.",
     Part.SOURCE: "Ask the support of the source about its retry queue.",
@@ -122,8 +125,8 @@ _NEXT_STEP: Final = {
 }
 
 
-def long_waits(session: Session, company_id: int, now: datetime) -> Question[tuple[LongWait, ...]]:
-    """What has waited for more than ten minutes, part by part; nothing where all goes well."""
+def waiting(session: Session, company_id: int, now: datetime) -> Question[Waited]:
+    """What has waited for more than ten minutes in queues that we see."""
     given = limits.moments(now) | limits.months(session, now)
     given |= {_MINE.key: company_id, _LATE.key: now - LONG}
     found: dict[tuple[Part, str], tuple[int, datetime]] = {}
@@ -132,14 +135,19 @@ def long_waits(session: Session, company_id: int, now: datetime) -> Question[tup
             place = (Part(part), name)
             before = found.get(place, (0, since))
             found[place] = (before[0] + count, min(before[1], since))
-    late = {place: (count, now - since) for place, (count, since) in found.items()}
-    came = yield from late_calls(company_id, now)
-    late |= {(Part.SOURCE, name): one for name, one in came.items()}
+    return {place: (count, now - since) for place, (count, since) in found.items()}
+
+
+def long_waits(waited: Waited, late: Late) -> tuple[LongWait, ...]:
+    """What has waited for more than ten minutes, part by part, with what a source told late;
+    nothing where all goes well.
+    """
+    found = {**waited, **{(Part.SOURCE, name): one for name, one in late.items()}}
     order = list(Part)
     return tuple(
         LongWait(part, name, count, int(length.total_seconds()) // 60)
         for (part, name), (count, length) in sorted(
-            late.items(), key=lambda one: (order.index(one[0][0]), one[0][1])
+            found.items(), key=lambda one: (order.index(one[0][0]), one[0][1])
         )
     )
 
@@ -195,7 +203,7 @@ def _runs() -> Select[Any, Any, Any]:
         .select_from(Schedule)
         .join(Company, Company.id == Schedule.company_id)
         .where(Schedule.company_id == _MINE, Schedule.active, Company.live)
-        .where(Schedule.next_at <= _LATE)
+        .where(_long_ago(Schedule.next_at))
     )
 
 
@@ -203,12 +211,19 @@ def _due(table: type[Record | Posting]) -> ColumnElement[bool]:
     """Due, and nobody took it. Asked apart from what was left: each has an index of its own, and
     for both in one term SQLite reads every row of the company.
     """
-    return and_(text(f"{table.__tablename__}.{DUE}"), table.due_at <= _LATE)
+    return and_(text(f"{table.__tablename__}.{DUE}"), _long_ago(table.due_at))
 
 
 def _left(table: type[Record | Posting]) -> ColumnElement[bool]:
     """In the hands of somebody whose time is over: few, and found by that alone."""
-    return and_(text(f"{table.__tablename__}.{LEASED}"), table.lease_until <= _LATE)
+    return and_(text(f"{table.__tablename__}.{LEASED}"), _long_ago(table.lease_until))
+
+
+def _long_ago(moment: SQLColumnExpression[Any]) -> ColumnElement[bool]:
+    """For longer than it should be. The range has its other end, too: planning for any values,
+    PostgreSQL expects a third of a table before a moment, and a two-hundredth between two.
+    """
+    return and_(moment >= _FIRST, moment <= _LATE)
 
 
 def _under_way() -> Select[Any, Any, Any]:
@@ -219,7 +234,7 @@ def _under_way() -> Select[Any, Any, Any]:
         .join(Push, Push.id == Posting.push_id)
         .join(Connection, Connection.id == Posting.connection_id)
         .where(Posting.company_id == _MINE, text(_OPEN))
-        .where(among_words(Posting.state, IN_FLIGHT_STATES), Push.made_at <= _LATE)
+        .where(among_words(Posting.state, IN_FLIGHT_STATES), _long_ago(Push.made_at))
         .group_by(Connection.name)
     )
 
@@ -230,7 +245,7 @@ def _away() -> Select[Any, Any, Any]:
     return (
         _ready(func.min(since))
         .join(Throttle, Throttle.connection_id == Connection.id)
-        .where(or_(_AWAY, limits.HELD_OFF), since <= _LATE)
+        .where(or_(_AWAY, limits.HELD_OFF), _long_ago(since))
     )
 
 
@@ -240,7 +255,7 @@ def _over_quota() -> Select[Any, Any, Any]:
         _ready(func.min(Version.at))
         .join(Version, Version.id == Posting.version_id)
         .join(Throttle, Throttle.connection_id == Connection.id)
-        .where(limits.SPENT, Version.at <= _LATE)
+        .where(limits.SPENT, _long_ago(Version.at))
     )
 
 

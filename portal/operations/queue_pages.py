@@ -12,12 +12,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from grammar.version import __version__
 from holding.access.actors import may
+from holding.configuration.late_calls import late_calls
 from holding.refusal import Refusal
 from holding.runtime import backup, doorbell, machine, schema_version
+from holding.store.kept_plans import KEPT
 from holding.store.together import Together
 from holding.workload import draining, queue_pace, stuck
 from holding.workload.latency import latency
-from holding.workload.long_waits import long_waits
+from holding.workload.long_waits import long_waits, waiting
 from holding.workload.queues import by_age, queues
 from holding.workload.system_health import RedisState, system_health
 from holding.workload.target_figures import outlook, target_figures
@@ -79,10 +81,11 @@ def _shown() -> dict[str, object]:
     found = queues(session, company, g.now)
     answered = perf_counter() - began
     workers = workers_seen(session, company, g.now)
-    page = Together(session)
-    noted = page.ask(backup.newest())
-    took, waits = page.ask(latency(company, g.now)), page.ask(long_waits(session, company, g.now))
-    paces = queue_pace.asked(page, company, found, g.now)()
+    page, by_values = Together(session, KEPT), Together(session)
+    noted, took = page.ask(backup.newest()), by_values.ask(latency(company, g.now))
+    waited = page.ask(waiting(session, company, g.now))
+    late = page.ask(late_calls(company, g.now))
+    paces = queue_pace.asked(by_values, company, found, g.now)()
     targets = target_figures(session, company, g.now)
     copy, here = noted.value, g.now.astimezone(filters.zone())
     return {
@@ -103,7 +106,7 @@ def _shown() -> dict[str, object]:
             if one.quota_limit is not None
         ],
         "latency": took.value,
-        "waits": waits.value,
+        "waits": long_waits(waited.value, late.value),
         "refused": may(g.actor, stuck.ACT),
         "system": system_health(session, g.now, answered),
         "Redis": RedisState,

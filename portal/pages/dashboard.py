@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, abort, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from holding.configuration.late_calls import late_calls
 from holding.records import accepted_differences
 from holding.runs import run_history
 from holding.signals import open_signals
@@ -22,7 +23,7 @@ from holding.worklist import ageing, filters, groups, search
 from holding.worklist import dashboard as queries
 from holding.worklist.filters import Filter
 from holding.workload.latency import latency
-from holding.workload.long_waits import long_waits
+from holding.workload.long_waits import long_waits, waiting
 from portal.onboarding import checklist
 from portal.web import forms, fragments, store, target_status
 
@@ -50,16 +51,16 @@ def _shown() -> dict[str, object]:
     mine = Filter(view="mine", person_id=g.actor.person_id)
     held = filters.held(session, company, g.actor.person_id)
     page = Together(session, KEPT)
-    by_values = Together(session)  # a plan for any values would read all that is open
     asked_causes = page.ask(groups.worst(company, (everything, mine), held, TOP))
     asked_booked = page.ask(queries.booked(company, today))
     asked_kept = page.ask(accepted_differences.asked_by_day(company))
     signals = page.ask(open_signals.asked_listing(company))
     owners, oldest = page.ask(queries.owners(company, held)), page.ask(queries.oldest(company))
     late = page.ask(ageing.listing(company, most=TOP))
-    targets = by_values.ask(target_status.of_targets(session, company))
-    waits = by_values.ask(long_waits(session, company, g.now))
-    kept_out = by_values.ask(
+    targets = page.ask(target_status.of_targets(session, company))
+    waited = page.ask(waiting(session, company, g.now))
+    late_changes = page.ask(late_calls(company, g.now))
+    kept_out = page.ask(
         queries.kept_out(company, held, midnight - timedelta(days=KEPT_DAYS), g.company.currency)
     )
     seen, days = page.ask(queries.standing(company, midnight, today)).value
@@ -80,8 +81,9 @@ def _shown() -> dict[str, object]:
         "more_causes": more_causes,
         "late": late.value,
         "targets": targets.value,
-        "waits": waits.value,
-        "latency": answer(session, latency(company, g.now)),  # many rows: not among others' columns
+        "waits": long_waits(waited.value, late_changes.value),
+        # many rows: not among the columns of others
+        "latency": answer(session, latency(company, g.now), KEPT),
         "kept_out": kept_out.value,
         "today": seen,
         "days": days,

@@ -133,6 +133,10 @@ class Walker:
         if page.locator("main h1").count() != 1 or page.locator(lost).count():
             self.wrong.append((what, path, "not without scripts"))
 
+    def told(self) -> str:
+        """All that was wrong, a line each: a list is cut short."""
+        return "\n".join(map(str, self.wrong))
+
     def close(self) -> None:
         """All windows."""
         for person in self._open.values():
@@ -186,7 +190,7 @@ def test_every_screen_is_walked(walker: Walker) -> None:
                 walker.claims(one, look)
             if WHOLE:
                 walker.plain(who, address, one.route)
-    assert walker.wrong == []
+    assert not walker.wrong, walker.told()
 
 
 @pytest.mark.browser
@@ -197,7 +201,7 @@ def test_every_state_is_walked(walker: Walker) -> None:
         assert cells, state
         for one in cells if WHOLE else cells[::EVERY]:
             reach(walker, one, one.at(state))
-    assert walker.wrong == []
+    assert not walker.wrong, walker.told()
 
 
 def _refused(walker: Walker, one: Screen, _: str) -> None:

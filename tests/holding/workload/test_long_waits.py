@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
+from holding.configuration.late_calls import late_calls
 from holding.connections.master_data import month_of
 from holding.store.database import Database
 from holding.store.together import answer
@@ -12,7 +13,7 @@ from holding.tables import Company, Connection, Posting, Record, Throttle
 from holding.worklist.own_companies import own_companies
 from holding.worklist.whereabouts import whereabouts
 from holding.workload.latency import latency
-from holding.workload.long_waits import Part, long_waits
+from holding.workload.long_waits import Part, long_waits, waiting
 from holding.workload.target_figures import target_figures
 from holding.workload.workers_seen import workers_seen
 from tests.support.factories import make_company, make_person
@@ -25,7 +26,8 @@ Told = list[tuple[Part, str, int, int]]
 
 def told(database: Database, company: Company, now: datetime = LATER) -> Told:
     with database.read() as session:
-        found = answer(session, long_waits(session, company.id, now))
+        waited = answer(session, waiting(session, company.id, now))
+        found = long_waits(waited, answer(session, late_calls(company.id, now)))
     return [(one.part, one.connection, one.count, one.minutes) for one in found]
 
 
