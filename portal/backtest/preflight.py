@@ -148,7 +148,7 @@ def _words(tally: "Tally") -> Iterator[str]:
         yield f'  {lack.table} "{lack.key}": {lack.records}, {lack.owner}. {lack.message}'
     for number, code in enumerate(tally.unlisted()):
         if not number:
-            yield "\nNot in the target, when it was last asked:"
+            yield "\nNot in the accounting system, when it was last asked:"
         near = "; ".join(f'"{one}" is: {in_what(code.value, one)}' for one in code.near[:NEAR])
         said = f'  {code.target} {code.kind} "{code.value}": {code.records}'
         yield f"{said}. {near}." if near else said

@@ -85,13 +85,14 @@ def undoable() -> undo.Undoable | None:
 
 def no_worker() -> IdleWork | None:
     """What waits in this company while no worker runs; every page says so. Read once a request.
-    Before the first worker has begun, as while `clearpost up` starts, only work that waits tells.
+    Before the first worker has begun, as while `clearpost up` starts, only work that waits tells;
+    one that was here within the minute is being started again.
     """
     if "idle_work" not in g:
         workers = _counts().workers
         g.idle_work = idle_work(store.reading(), g.now, g.company.id, found=workers)
     found: IdleWork | None = g.idle_work
-    return found if found and (found.since or found.count) else None
+    return found if found and (found.minutes if found.since else found.count) else None
 
 
 def held() -> int:

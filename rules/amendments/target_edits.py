@@ -31,8 +31,9 @@ class _Cause:
     label: str
 
 
-_CHANGED = _Cause("stale_version", CauseKind.STALE, "Changed in the target")
-_GONE = _Cause("uncertain", CauseKind.GONE, "Not in the target")
+_CHANGED = _Cause("stale_version", CauseKind.STALE, "Changed in the accounting system")
+_AS_POSTED = "the accounting system shows again what was posted"
+_GONE = _Cause("uncertain", CauseKind.GONE, "Not in the accounting system")
 
 
 class TargetEditProgram:
@@ -68,15 +69,15 @@ class TargetEditProgram:
     ) -> None:
         words = [(name, text if run.bare else separated(text)) for name, text in shown[:8]]
         names = ", ".join(f"{name} {text}" for name, text in words)
-        text = f"{posting.number} was changed in the target: {names}."
+        text = f"{posting.number} was changed in the accounting system: {names}."
         self._add(run, posting, said, text, shown, _CHANGED, self.action.kind)
 
     def _whole(self, run: Run, posting: PostingFact, shows: str, said: Said) -> None:
         """The document itself is gone or void: nobody owns that, so no answer for fields counts."""
         gone = shows == NOTHING
         words = {
-            NOTHING: f"{posting.number} does not stand in the target, though it took it.",
-            VOID: f"{posting.number} was made void in the target.",
+            NOTHING: f"{posting.number} is not in the accounting system, though it took it.",
+            VOID: f"{posting.number} was made void in the accounting system.",
         }
         kind = "review" if self.action.kind in ("ignore", "warn") else self.action.kind
         text, shown = words.get(shows, shows), ((WHOLE, shows),)
@@ -114,7 +115,7 @@ class TargetEditProgram:
                 clears=NEVER if kind == "block" else Clearing.by(self.owner),
                 cause_key=CauseKey(cause.kind, self.route),
                 cause_label=f"{cause.label}, {self.route}",
-                would_pass="the target shows again what was posted",  # noqa: S106 - no password
+                would_pass=_AS_POSTED,
                 span=self.action.span,
             )
         )

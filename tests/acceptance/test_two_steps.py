@@ -111,8 +111,9 @@ def _changed_by_hand(house: Relayed) -> None:
     ask_target(house, "by_hand", number="NS-1", NetTotal="90.00")
     _read_a_day_later(house)
     page = record(house.visitor(FINANCE), 1)
-    assert "NS-1 was changed in the target: NetTotal 11.00 is 90.00 there" in page.text, page.text
-    assert "was changed in the target" not in record(house.visitor(FINANCE), 4).text
+    told = "NS-1 was changed in the accounting system: NetTotal 11.00 is 90.00 there"
+    assert told in page.text, page.text
+    assert "was changed in the accounting system" not in record(house.visitor(FINANCE), 4).text
     assert (house.sent(1), house.sent(4)) == (1, 1)
 
 

@@ -142,7 +142,8 @@ def test_F28_what_it_says(watch: Watch) -> None:
     watch.there("by_hand", number="NS-2801-1", details=[{"unitPrice": 6}])
     watch.goes_by(25 * HOUR)
     (said,) = watch.found(2801)
-    assert "NS-2801-1 was changed in the target: line 1 UnitPrice 5.00 is 6 there" in said, said
+    told = "NS-2801-1 was changed in the accounting system: line 1 UnitPrice 5.00 is 6 there"
+    assert told in said, said
     assert "FinalTotal 10.00 is 12 there" in said
     assert "Remark1" not in said
     (pane,) = hold_pages(watch.house.visitor(FINANCE), 2801)
@@ -244,7 +245,7 @@ def test_E23_what_it_says(watch: Watch) -> None:
         assert state(page) == "On hold", page.text[:600]
         assert "needs attention" in page.one("p", cls="sub").text
         assert "Unconfirmed" in page.text
-        assert f"NS-{number} does not stand in the target, though it took it." in page.text
+        assert f"NS-{number} is not in the accounting system, though it took it." in page.text
     assert watch.found(2301) != []
     made = [c for c in watch.house.calls() if c["effect"] == "created"]
     assert [(c["number"], c["company"]) for c in made] == [("NS-2302", "CMP-2001")]

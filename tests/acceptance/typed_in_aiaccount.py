@@ -67,7 +67,7 @@ def found_and_linked(shop: Shop) -> None:
     work(house)
     assert shop.posting(2321, "NS-2321") == "Posted"
     ((_, left),) = rows(house, HOLDS, "NS-2321")
-    assert left == "NS-2321 was changed in the target: Total 10.00 is 12.00 there.", left
+    assert left == "NS-2321 was changed in the accounting system: Total 10.00 is 12.00 there.", left
     assert _made(house, "NS-2321") == ["by_hand"]
     told = record(house.visitor(FINANCE), 2321, "trace").text
     assert f"linked NS-2321 to NS-2321 in the accounting system: {WHY}" in told

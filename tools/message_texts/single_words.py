@@ -101,7 +101,7 @@ WORDS = (
     "and",
     "or",
     "%(name)s (command line)",
-    "Changed in the target, %(route)s",
+    "Changed in the accounting system, %(route)s",
     "status %(status)s is cancelled",
     "you %(t_did)s",
     "line %(n)s: %(proof)s",

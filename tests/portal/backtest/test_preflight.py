@@ -84,7 +84,7 @@ def test_an_account_that_the_target_does_not_list_blocks(tmp_path: Path) -> None
     assert result.return_value == 1
     assert "2 records, 1 blocked" in result.stdout
     assert result.stdout.endswith(
-        'Not in the target, when it was last asked:\n  aiaccount account "40000": 1\n'
+        'Not in the accounting system, when it was last asked:\n  aiaccount account "40000": 1\n'
     )
     assert "Missing:" not in result.stdout
     listed["account"].append("40000")

@@ -234,6 +234,9 @@ def test_many_differences_are_not_retried_together(visit, hold, database):
     page = visit("lim").text(f"{H}?class=stale_version&open={cause}")
     assert f'id="assignall_{cause}"' in page
     assert f'id="retryall_{cause}"' not in page
+    assert 'id="all_assign"' in page
+    assert 'id="all_retry"' not in page
+    assert 'id="all_retry"' in visit("lim").text(f"{H}?view=all")
 
 
 def test_who_retries_many_has_each_difference_left_with_its_reason(visit, hold, database):

@@ -131,3 +131,17 @@ def test_T28_an_installation_that_begins_is_no_alarm_before_something_waits(
     page = visit("farah").text("/c/kedai/")
     assert ("No worker has run yet" in head(page)) is waits
     assert ('id="noworker"' in page) is waits
+
+
+def test_T28_a_worker_that_is_being_started_again_is_no_alarm(
+    database: Database, clock: SetClock, visit: Callable[..., Any]
+) -> None:
+    works(database, clock)
+    with database.write() as session:
+        for owner in session.scalars(select(Heartbeat.owner)).all():
+            heartbeats.leave(session, owner, clock.now())
+        session.execute(update(Record).values(due_at=clock.now(), lease_until=None))
+    clock.advance(timedelta(seconds=59))
+    assert "No worker" not in visit("farah").text("/c/kedai/")
+    clock.advance(timedelta(seconds=1))
+    assert "No worker for 1 min" in head(visit("farah").text("/c/kedai/"))

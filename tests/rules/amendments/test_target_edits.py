@@ -43,8 +43,8 @@ def test_whose_field_was_edited(field: str, line: int | None, shows: str, codes:
 @pytest.mark.parametrize(
     ("shows", "error_class", "said"),
     [
-        ("nothing", "uncertain", "does not stand in the target"),
-        ("void", "stale_version", "was made void in the target"),
+        ("nothing", "uncertain", "is not in the accounting system"),
+        ("void", "stale_version", "was made void in the accounting system"),
         ("2 of them exist there", "stale_version", "2 of them exist there"),
     ],
 )
@@ -60,7 +60,7 @@ def test_an_edit_is_told_of_the_document_that_it_is_of() -> None:
     second = replace(BILL, seq=2, number="IV-C-1-2", billed={})
     edit = TargetEdit(INVOICE, 2, None, "DebtorCode", "300-X")
     (finding,) = decide(order(), GONE, postings=(BILL, second), target_edited=(edit,)).findings
-    assert finding.message.startswith("IV-C-1-2 was changed in the target: DebtorCode")
+    assert finding.message.startswith("IV-C-1-2 was changed in the accounting system: DebtorCode")
 
 
 @pytest.mark.parametrize("answer", ["ignore", "warn"])
