@@ -23,6 +23,7 @@ from portal.terminal.command_frame import (
     company_of,
     granted,
     office,
+    onward,
     tell,
 )
 
@@ -76,6 +77,11 @@ def preflight(
     else:
         for line in (*_words(tally), *(f"{b.where[0]}:{b.where[1]}: {b.message}" for b in bad)):
             click.echo(line)
+        onward(
+            f"company dry-run {company} --as {email}"
+            if company
+            else f"rules push {rules} --company CODE --as EMAIL"
+        )
     return FINDINGS if tally.blocked or bad else 0
 
 

@@ -123,6 +123,7 @@ def faults_list(*, as_json: bool) -> None:
         return
     for name, words in POINTS.items():
         click.echo(f"{name:<26} {words}")
+    onward("invariants")
 
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -117,6 +117,8 @@ def connection_settings(connector: str) -> None:
         click.echo(f"{one.name}{must}: {one.label}. {one.hint}{such}".rstrip())
     if forms[0].key:
         click.echo(f"key (secret): {forms[0].key.label}. {forms[0].key.hint}")
+    side = "target" if connector in registry.targets() else "source"
+    onward(f"connection add {connector} --company CODE --as EMAIL --side {side}")
 
 
 @connection.command("set")
@@ -304,6 +306,7 @@ def connection_rates(
     for each in rates.waiting:
         if each.cause_id not in {w.cause_id for w in wanted}:
             click.echo(f"waits      {each.says}, {plural(each.records, 'record')}")
+    onward(f"connection preflight {name} --company {company} --as {email}")
 
 
 def _pair(text: str) -> tuple[str, str]:

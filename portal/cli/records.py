@@ -139,6 +139,7 @@ def ledger(file: Path, company: str, *, whole: bool, as_json: bool) -> int:
         )
         for lines in (compared.details, compared.strangers):
             _some(lines, len(lines) if whole else SHOWN)
+        onward(f"invariants --company {company}")
     return FINDINGS if compared.lost or compared.doubled else 0
 
 

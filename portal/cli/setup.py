@@ -73,6 +73,7 @@ def company_due(code: str, error_class: str, hours: int) -> None:
         if refusal:
             refuse(refusal)
     click.echo(f"{code}: {deadlines.said(error_class, hours)}")
+    onward(f"trace NUMBER --company {code}")
 
 
 @click.group(cls=Listing)
@@ -132,6 +133,7 @@ def user_password(email: str) -> None:
         person_id = person_id_of(session, email)
         password = people.renew_password(session, holding_roles.OPERATOR, person_id, place.now)
     click.echo(f"Password of {email}, shown only now: {password}")
+    onward("user roles")
 
 
 @user.command("two-factor-off")
@@ -178,6 +180,7 @@ def user_sources(email: str, company: str, names: tuple[str, ...], *, everything
             )
         )
     click.echo(made.say)
+    onward("user roles")
 
 
 @user.command("remove")
@@ -200,6 +203,7 @@ def user_remove(email: str, company: str) -> None:
         )
     click.echo(f"{email} was removed from {company}.")
     click.echo(f"{plural(handed, 'hold is', 'holds are')} with their teams again.")
+    onward(f"user add EMAIL --company {company} --role ROLE")
 
 
 @click.group(cls=Listing)

@@ -16,6 +16,7 @@ from portal.terminal.command_frame import (
     company_option,
     granted,
     office,
+    onward,
     plural,
     tell,
 )
@@ -60,6 +61,8 @@ def connection_preflight(name: str, company: str, email: str, *, as_json: bool) 
             if each.is_good:
                 click.echo(f"proved: {each.record} of {each.field} {each.days}: {each.targets[0]}")
         click.echo("No problems found." if not findings else f"{len(findings)} found.")
+        by = f"--company {company} --as {email}"
+        onward(f"connection test {name or 'NAME'} {by}")
     return FINDINGS if findings else 0
 
 
@@ -83,4 +86,5 @@ def diagnosed(name: str, company: str, email: str, *, as_json: bool) -> int:
         click.echo(f"  next: {one.todo}")
     if not as_json and not told:
         click.echo(f"{name} has none of the usual problems.")
+        onward(f"connection test {name} --company {company} --as {email}")
     return FINDINGS if told else 0

@@ -205,6 +205,7 @@ def try_(
             click.echo(line)
         for line in one_record.traced(result.outcome, files.rules) if trace else ():
             click.echo(line)
+        onward(f"test {rules}" if trace else f"try {rules} {record} --trace")
     held = any(decision.state == PostingState.HELD for decision in result.outcome.decisions)
     return FINDINGS if held else 0
 

@@ -91,6 +91,7 @@ def explain(
         click.echo(html(written, title, about, behind), nl=False)
     else:
         click.echo(markdown(written, title, about), nl=False)
+    onward(f"test {paths[0]} --coverage")
     return 0
 
 
@@ -110,6 +111,7 @@ def _explain_targets(asked: str, form: str) -> int:
         return 0
     pages = (page(known[name], registry.other_ways(name)) for name in names)
     click.echo("\n".join(pages), nl=False)
+    onward(f"connection settings {names[0]}")
     return 0
 
 
@@ -198,6 +200,7 @@ def kinds(source: str | None, *, kind: str | None, as_json: bool) -> int:
         for field in schema.lines:
             click.echo(f"        {field.name:<14}{_said(field, of_line=True)}")
         click.echo()
+    onward("init FOLDER")
     return 0
 
 

@@ -4,6 +4,7 @@ import json
 import shlex
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -111,3 +112,81 @@ def test_a_result_for_programs_has_no_next(
     told = capsys.readouterr()
     assert json.loads(told.out)["failed"] == 0
     assert "Next" not in told.err
+
+
+def test_each_command_about_people_names_the_next(
+    terminal: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(*words: str) -> str:
+        assert terminal(*words) == 0, capsys.readouterr()
+        line = next_of(capsys)
+        known(line)
+        return line
+
+    told("migrate")
+    told("company", "add", "kedai", "--name", "Kedai Contoh")
+    for role in ("admin", "approver"):
+        told("user", "add", f"{role}@kedai.example", *COMPANY, "--role", role)
+    told("user", "add", "away@kedai.example", *COMPANY, "--role", "approver")
+    told("connection", "add", "netshop", *ADMIN, "--side", "source")
+    assert told("company", "due", "kedai", "mapping_missing", "8") == "trace NUMBER --company kedai"
+    assert told("user", "roles") == "user add EMAIL --company CODE --role ROLE"
+    assert told("user", "password", "admin@kedai.example") == "user roles"
+    limited = ("user", "sources", "approver@kedai.example", *COMPANY, "--source", "netshop")
+    assert told(*limited) == "user roles"
+    told("user", "sources", "approver@kedai.example", *COMPANY, "--all")
+    made = (
+        "token",
+        "add",
+        "admin@kedai.example",
+        *COMPANY,
+        "--name",
+        "shop",
+        "--scope",
+        "record.read",
+    )
+    assert told(*made) == "token list --company kedai"
+    assert told("token", "list", *COMPANY) == "token revoke NUMBER --company kedai"
+    assert told("token", "revoke", "1", *COMPANY) == "token list --company kedai"
+    until = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+    lent = ("--for", "away@kedai.example", "--until", until, "--reason", "leave")
+    by = (*COMPANY, "--as", "away@kedai.example")
+    assert told("deputy", "add", "approver@kedai.example", *lent, *by) == (
+        "deputy list --company kedai"
+    )
+    line = "deputy end NUMBER --company kedai --as EMAIL"
+    assert told("deputy", "list", *COMPANY) == line
+    assert told("deputy", "end", "1", *by) == "deputy list --company kedai"
+    gone = told("user", "remove", "away@kedai.example", *COMPANY)
+    assert gone == "user add EMAIL --company kedai --role ROLE"
+
+
+def test_each_command_that_looks_names_the_next(
+    terminal: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def told(*words: str, code: int = 0) -> str:
+        assert terminal(*words) == code, capsys.readouterr()
+        line = next_of(capsys)
+        known(line)
+        return line
+
+    told("migrate")
+    told("company", "add", "kedai", "--name", "Kedai Contoh")
+    told("user", "add", "admin@kedai.example", *COMPANY, "--role", "admin")
+    told("connection", "add", "aiaccount", *ADMIN, "--side", "target", "--set", "company_id=CMP-1")
+    asked = told("connection", "settings", "aiaccount")
+    assert asked == "connection add aiaccount --company CODE --as EMAIL --side target"
+    source = told("connection", "settings", "netshop")
+    assert source == "connection add netshop --company CODE --as EMAIL --side source"
+    by = "--company kedai --as admin@kedai.example"
+    looked = told("connection", "preflight", "aiaccount", *ADMIN, code=1)
+    assert looked == f"connection test aiaccount {by}"
+    rates = told("connection", "rates", "aiaccount", *ADMIN)
+    assert rates == f"connection preflight aiaccount {by}"
+    empty = tmp_path / "ledger.jsonl"
+    empty.write_text("", "utf-8")
+    assert told("ledger", str(empty), *COMPANY) == "invariants --company kedai"
+    assert told("faults", "list") == "invariants"
+    assert told("kinds", "netshop") == "init FOLDER"
+    assert told("explain", str(STARTER)) == f"test {STARTER} --coverage"
+    assert told("explain", "--targets", "aiaccount") == "connection settings aiaccount"
