@@ -1,11 +1,13 @@
 """Small words of sentences that people read.
 
-Here: counting in words, amounts of money, a length of time. Not here: any sentence.
+Here: counting in words, amounts of money, a length of time, a long answer taken apart for the eye.
+Not here: any sentence.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from grammar.text.amounts import MINUS, prefix
 from holding.tables.columns import from_minor, places_of
@@ -14,6 +16,12 @@ Sums = Mapping[str, int]
 """Currency -> minor units of it; "" is the currency of the company's books."""
 
 Key = TypeVar("Key", bound=Hashable)
+LONG_ANSWER: Final = 200
+"""Letters of what is read at one look."""
+WIDE: Final = "\u2e80"  # from here on a character is as wide as two Latin ones
+HEAD: Final = re.compile(r"(.*?(?:[.;](?=\s)|[。；]))\s*(\S.*)", re.DOTALL)
+CLAUSE: Final = re.compile(r"(?:(?<=[.;])\s+|(?<=[。；])\s*)(?=\S)|(?P<parenthesis>[()（）])")
+CLOSING: Final = frozenset(")）")
 
 
 def by_key(rows: Iterable[tuple[Key, str, int | None]]) -> dict[Key, Sums]:
@@ -89,3 +97,29 @@ def in_a_row(words: Iterable[str]) -> str:
 def listed(words: Iterable[str]) -> str:
     """Words in one line."""
     return ", ".join(words)
+
+
+def headed(text: str) -> tuple[str, str]:
+    """An answer as what is read at once, and the rest of a long one.
+
+    >>> headed("Yes; short."), headed("Yes, by number; " + "x" * 200)[0]
+    (('Yes; short.', ''), 'Yes, by number;')
+    """
+    width = len(text) + sum(one >= WIDE for one in text)
+    found = HEAD.fullmatch(text) if width > LONG_ANSWER else None
+    return (found[1], found[2]) if found else (text, "")
+
+
+def clauses(text: str) -> list[str]:
+    """Its sentences and parts between semicolons; those inside parentheses stay together. Gone
+    through once, from the end, for an answer about a thousand lines has as many.
+    """
+    found: list[str] = []
+    end, inside = len(text), False
+    for one in reversed([*CLAUSE.finditer(text)]):
+        if one["parenthesis"]:
+            inside = one["parenthesis"] in CLOSING
+        elif not inside:
+            found.append(text[one.end() : end])
+            end = one.start()
+    return [text[:end], *reversed(found)]

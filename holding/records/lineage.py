@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import func, select
@@ -143,6 +144,7 @@ def lineage(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
     files = files_of(session, evaluation.ruleset_version_id)
     consts = consts_of(world.program(session, evaluation.ruleset_version_id).ruleset)
     entries = _entries(session, {use for row in outcome.lineage for use in row.used})
+    written = cache(partial(line_of, files))  # the rows of a long document have few rules
     return tuple(
         LineageRow(
             field=row.field,
@@ -152,7 +154,7 @@ def lineage(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
             ruleset=made_by.no,
             file=row.span.file,
             rule_line=row.span.line,
-            rule=line_of(files, row.span),
+            rule=written(row.span),
             used=tuple(entries[use.entry_id] for use in row.used if use.entry_id in entries),
             value=row.value,
             sent=_sent(pushed, row.field, row.line),

@@ -115,7 +115,8 @@ def _mapped(case: Case, ruleset: Ruleset | None) -> Told:
     fitting = [key for key, value in values.items() if key in rows and rows[key].value == value]
     used = [rows[key] for key in fitting]
     by_table = sum(1 for row in used if row.used)
-    constant = sum(1 for row in used if not row.used and is_constant(row, consts_of(ruleset)))
+    consts = consts_of(ruleset)
+    constant = sum(1 for row in used if not row.used and is_constant(row, consts))
     text = (
         f"{len(fitting)} of {len(values)} fields: {by_table} through mapping tables, "
         f"{plural(constant, 'constant')}."

@@ -122,14 +122,14 @@ class Case:
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
         """What the rules said for this route, or for all routes at once."""
-        found = self.outcome.verdicts if self.outcome else ()
-        return tuple(v for v in found if v.route in {self.route, "", "*"})
+        found, mine = self.outcome.verdicts if self.outcome else (), {self.route, "", "*"}
+        return tuple(v for v in found if v.route in mine)
 
     @property
     def lineage(self) -> tuple[Lineage, ...]:
         """Where the values of this route's document come from."""
-        found = self.outcome.lineage if self.outcome else ()
-        return tuple(row for row in found if row.route in {self.route, ""})
+        found, mine = self.outcome.lineage if self.outcome else (), {self.route, ""}
+        return tuple(row for row in found if row.route in mine)
 
     @property
     def last_sent(self) -> Sent | None:

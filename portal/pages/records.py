@@ -127,8 +127,7 @@ class _Shown(NamedTuple):
 
 
 def _head(record: queries.RecordRow) -> _Shown:
-    session = store.reading()
-    page = Together(session, KEPT)
+    page = Together(session := store.reading(), KEPT)
     holds, came = page.ask(queries.open_holds(record.id)), page.ask(queries.versions(record.id))
     asked_kept = page.ask(accepted_differences.asked_of_records(g.company.id, [record.id]))
     postings, versions = page.ask(queries.postings(record.id)).value, came.value
@@ -218,11 +217,12 @@ def _lineage(shown: _Shown) -> dict[str, object]:
     if line is None:
         line = tracing_verdicts.line_with((one for one in rows if one.field not in hidden), asked)
     only = request.args.get("only") == "differences" and line is None
-    shown_rows = tuple(one for one in rows if one.differs) if only else rows
+    differs, sent = [r for r in rows if r.differs], sum(r.sent is not None for r in rows)
     place = tracing_verdicts.row_of_line(rows, line)
     start = place if place is not None else fragments.asked("row")
     told = {"rows": rows, "hidden": hidden, "asked_line": asked, "lost": asked and place is None}
-    return {**told, "only": only, "part": forms.part(shown_rows, A_PAGE, start)}
+    part = forms.part(differs if only else rows, A_PAGE, start)
+    return {**told, "only": only, "differs": differs, "sent": sent, "part": part}
 
 
 def _way(shown: _Shown) -> dict[str, object]:

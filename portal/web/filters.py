@@ -20,15 +20,21 @@ from holding.access.role_words import role_list
 from holding.lifecycle.state_labels import state_label
 from holding.records.trace import Step
 from holding.tables.columns import from_minor, moment_text
-from holding.words import added, currencies, digits, duration, money, plural, sums
+from holding.words import (
+    added,
+    clauses,
+    currencies,
+    digits,
+    duration,
+    headed,
+    money,
+    plural,
+    sums,
+)
 from rules.values.clauses import clause
 from rules.values.names import plain, term
 
 LEDGERS = frozenset({"ar", "ap"})  # accounts receivable, accounts payable
-LONG_ANSWER = 200
-WIDE = "\u2e80"  # from here on a character is as wide as two Latin ones
-HEAD = re.compile(r"(.*?(?:[.;](?=\s)|[。；]))\s*(\S.*)", re.DOTALL)
-CLAUSE = re.compile(r"(?:(?<=[.;])\s+|(?<=[。；])\s*)(?=\S)(?![^()（）]*[)）])")
 OPERAND = re.compile("‹([^›]*)›")
 LONG_HASH = re.compile(r"\b[0-9a-f]{24,}\b")
 STEP_SIGNS = {
@@ -108,13 +114,13 @@ def init(app: Flask) -> None:
         place,
         operands,
         headed,
+        clauses,
         pretty,
         spaces,
         plural,
         role_list,
     ):
         app.jinja_env.filters[made.__name__] = made
-    app.jinja_env.filters["clauses"] = CLAUSE.split
     app.jinja_env.globals["class_tones"] = SHOWN_TONES
     app.jinja_env.globals["zone_note"] = zone_note
 
@@ -305,14 +311,3 @@ def operands(text: str) -> list[tuple[str, bool]]:
     [('Total ', False), ('total', True), (' is high.', False)]
     """
     return [(piece, at % 2 == 1) for at, piece in enumerate(OPERAND.split(text)) if piece]
-
-
-def headed(text: str) -> tuple[str, str]:
-    """An answer as what is read at once, and the rest of a long one.
-
-    >>> headed("Yes; short."), headed("Yes, by number; " + "x" * 200)[0]
-    (('Yes; short.', ''), 'Yes, by number;')
-    """
-    width = len(text) + sum(one >= WIDE for one in text)
-    found = HEAD.fullmatch(text) if width > LONG_ANSWER else None
-    return (found[1], found[2]) if found else (text, "")
