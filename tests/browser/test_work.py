@@ -542,6 +542,7 @@ def test_the_inbox_says_that_somebody_else_decided(somebody: Open, served: Serve
     waiting = tan.page.locator("section[id^=asked_]").count()
     tan.page.click("#inboxnow")
     tan.page.locator("#inboxnow").wait_for(state="detached")
+    tan.page.wait_for_load_state()  # the old page is gone before the new one is read to its end
     assert tan.page.locator("section[id^=asked_]").count() == waiting - 1
     assert lim.said + tan.said == []
 
