@@ -28,9 +28,8 @@ from holding.access.sessions import (
 )
 from holding.access.teams import (
     FALLBACK_TEAM,
+    able,
     add_to_team,
-    answering,
-    asked_able,
     empty_team,
     ensure_team,
     in_team,
@@ -274,12 +273,6 @@ def who_may(
     left_out = set(but)
     found = able(session, company_id, act, team_id)
     return tuple(name for person_id, name in found.items() if person_id not in left_out)
-
-
-def able(session: Session, company_id: int, act: str, team_id: int | None) -> dict[int, str]:
-    """The active people who may do the act (and answer for the team), by name: person id -> it."""
-    found, members = answer(session, asked_able(company_id, act)), answering(session, team_id)
-    return {key: name for key, name in found.items() if not members or key in members}
 
 
 def id_of_address(session: Session, email: str) -> int | None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from holding.access.actors import ACTS
 from holding.store import bulk
 from holding.store.bulk import insert_once
-from holding.store.together import Question
+from holding.store.together import Question, Together
 from holding.tables import Company, Membership, Person, Team, TeamMember
 
 ACT: Final = "hold.assign"
@@ -48,6 +48,15 @@ def asked_able(company_id: int, act: str) -> Question[dict[int, str]]:
         .order_by(Person.name)
     )
     return dict(rows.all())
+
+
+def able(session: Session, company_id: int, act: str, team_id: int | None) -> dict[int, str]:
+    """The active people who may do the act (and answer for the team), by name: person id -> it."""
+    page = Together(session)
+    asked = page.ask(asked_able(company_id, act))
+    theirs = page.ask(asked_answering(session, company_id)) if team_id is not None else None
+    members = theirs.value.get(team_id or 0) if theirs else ()
+    return {key: name for key, name in asked.value.items() if not members or key in members}
 
 
 FALLBACK_TEAM: Final = "fallback_team"  # key of company.settings: who answers for an empty team

@@ -16,7 +16,7 @@ from holding.access.actors import Actor, may
 from holding.access.people import who_may
 from holding.access.teams import in_team
 from holding.programs import world
-from holding.programs.replay import replay
+from holding.programs.replay import judged_once
 from holding.refusal import Refusal
 from holding.tables import (
     Cause,
@@ -145,7 +145,7 @@ def _asked(session: Session, hold: Hold, record: Record) -> tuple[Correctable, .
     if version is None or version.body is None or evaluation is None or hold.of_push:
         return ()
     try:
-        decisions = replay(session, evaluation).decisions
+        decisions = judged_once(session, evaluation).decisions
     except LookupError:  # what it looked at is no longer kept, so nothing says what it asked for
         return ()
     found = [

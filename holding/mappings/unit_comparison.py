@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from holding.programs.replay import replay
+from holding.programs.replay import judged_once
 from holding.tables import Cause, Connection, Evaluation, Hold, MappingEntry, MappingTable, Record
 from holding.tables.decisions import HOLD_OPEN
 from holding.tallies import tally_figures
@@ -99,7 +99,7 @@ def unit_comparison(session: Session, company_id: int, cause_id: int) -> UnitCom
     cause: Cause | None = row.Cause if row else None
     if row is None or cause is None or cause.key.kind is not CauseKind.UNIT or row.judged is None:
         return None
-    outcome = replay(session, row.judged)
+    outcome = judged_once(session, row.judged)
     unit, item = cause.key.unit_and_item
     verdict = _verdict(outcome, unit, item)
     told: Mapping[str, str] = dict(verdict.operands) if verdict else {}

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -67,18 +68,31 @@ def replay(
     programs: programs_world.Programs = programs_world.program,
 ) -> Outcome:
     """The outcome of an evaluation, from its version, rules, revision, facts and clock."""
-    known, last = programs is programs_world.program, session.info.get(_LAST)
-    if known and last is not None and last[0] == evaluation_id:
-        told: Outcome = last[1]
-        return told
-    found = replay_each(session, [evaluation_id], programs=programs)[evaluation_id]
-    if known:
-        session.info[_LAST] = (evaluation_id, found)
-    return found
+    return replay_each(session, [evaluation_id], programs=programs)[evaluation_id]
 
 
-_LAST = "last replay"
-"""What was judged is never another: a page that asks twice for one judging gets the same."""
+def judged_once(session: Session, evaluation_id: int) -> Outcome:
+    """The same for people who read page after page: judged again for the first of them, as what
+    was judged is never another. Whoever proves that the same comes out calls `replay`.
+    """
+    last = session.info.get(_LAST)
+    if last is None or last[0] != evaluation_id:
+        ((evaluation, version, record, source, *_),) = _looked_at(session, [evaluation_id])
+        _still_kept(evaluation, version)
+        known_by = (str(session.get_bind().engine.url), evaluation.at, evaluation.hash)
+        found = programs_world.kept(
+            programs_world.outcomes,
+            (evaluation_id, *known_by),
+            lambda: judged_again(
+                session, evaluation, version=version, record=record, source=source
+            ),
+        )
+        last = session.info[_LAST] = (evaluation_id, found)
+    told: Outcome = last[1]
+    return told
+
+
+_LAST = "last outcome"
 
 
 def replay_each(
@@ -166,18 +180,24 @@ def judged_again(
     programs: programs_world.Programs = programs_world.program,
 ) -> Outcome:
     """The same, with the rows at hand."""
-    if evaluation.facts is None or version.body is None:
-        message = f"what evaluation {evaluation.id} looked at is no longer kept"
-        raise LookupError(message)
+    kept, body = _still_kept(evaluation, version)
     judge = programs(session, evaluation.ruleset_version_id)
     world = programs_world.world(
-        session, record.company_id, evaluation.revision, frozenset(evaluation.facts["known"])
+        session, record.company_id, evaluation.revision, frozenset(kept["known"])
     )
-    subject = Subject(record.type, source.connector, version.body, version.no)
-    facts = Facts.from_json(evaluation.facts["facts"])
+    subject = Subject(record.type, source.connector, body, version.no)
+    facts = Facts.from_json(kept["facts"])
     first = evaluation.digest < Digest.BARE
     told = judge.evaluate_as_first if first else judge.evaluate
     return told(subject, facts, world, evaluation.at)
+
+
+def _still_kept(evaluation: Evaluation, version: Version) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The facts of an evaluation and the content that it judged."""
+    if evaluation.facts is None or version.body is None:
+        message = f"what evaluation {evaluation.id} looked at is no longer kept"
+        raise LookupError(message)
+    return evaluation.facts, version.body
 
 
 def replay_all(

@@ -91,6 +91,7 @@ Programs = Callable[[Session, int], Judge]
 
 _programs: OrderedDict[Hashable, Program] = OrderedDict()
 _worlds: OrderedDict[Hashable, World] = OrderedDict()
+outcomes: OrderedDict[Hashable, Outcome] = OrderedDict()  # of judgings that people read (replay.py)
 
 
 def program(session: Session, ruleset_version_id: int) -> Program:
@@ -129,6 +130,7 @@ def world(session: Session, company_id: int, revision: int, known_targets: froze
 def forget() -> None:
     """Read every world again: behind the URL another database may stand by now."""
     _worlds.clear()
+    outcomes.clear()
 
 
 def build_world(

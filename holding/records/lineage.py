@@ -5,15 +5,16 @@ Not here: judging itself (rules) and its replay (`programs/replay.py`).
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from grammar.text.problem import Span
 from holding.programs import world
 from holding.records.story import consts_of, is_constant, line_of, place, replayed
 from holding.rulesets.publication import files_of
@@ -32,8 +33,7 @@ from rules.values.cause_keys import CauseKind
 from rules.values.wording import MISSING
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictRow:
+class VerdictRow(NamedTuple):
     """One verdict beside its rule line; `deciding` = the line that the decision hangs on."""
 
     route: str
@@ -68,8 +68,7 @@ class UsedEntry:
     at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class LineageRow:
+class LineageRow(NamedTuple):
     """One value of a document: source, rule, entries, the planned and the sent value.
 
     `constant`: nothing of the record went into it, only words and consts of the rules. `file` and
@@ -124,8 +123,9 @@ def verdicts(session: Session, evaluation_id: int) -> tuple[VerdictRow, ...]:
     deciding = {
         decision.route: _deciding(outcome, decision.route) for decision in outcome.decisions
     }
+    written = cache(partial(line_of, files))
     rows = [
-        _row(outcome, verdict, files, deciding=deciding.get(verdict.route) is verdict)
+        _row(outcome, verdict, written, deciding=deciding.get(verdict.route) is verdict)
         for verdict in outcome.verdicts
     ]
     return (*_gaps(outcome, files), *rows)
@@ -145,23 +145,25 @@ def lineage(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
     consts = consts_of(world.program(session, evaluation.ruleset_version_id).ruleset)
     entries = _entries(session, {use for row in outcome.lineage for use in row.used})
     written = cache(partial(line_of, files))  # the rows of a long document have few rules
+    content = pushed.content if pushed else None
+    mine, ruleset = {posting.route, ""}, made_by.no
     return tuple(
         LineageRow(
             field=row.field,
             line=row.line,
             source=row.source,
             constant=not row.used and is_constant(row, consts),
-            ruleset=made_by.no,
+            ruleset=ruleset,
             file=row.span.file,
             rule_line=row.span.line,
             rule=written(row.span),
             used=tuple(entries[use.entry_id] for use in row.used if use.entry_id in entries),
             value=row.value,
-            sent=_sent(pushed, row.field, row.line),
+            sent=_sent(content, row.field, row.line),
             kept=kept.get((row.line, row.field)),
         )
         for row in outcome.lineage
-        if row.route in {posting.route, ""}
+        if row.route in mine
     )
 
 
@@ -231,7 +233,7 @@ def _first_finding(outcome: Outcome, route: str) -> Finding | None:
 
 
 def _row(
-    outcome: Outcome, verdict: Verdict, files: Mapping[str, str], *, deciding: bool
+    outcome: Outcome, verdict: Verdict, written: Callable[[Span], str], *, deciding: bool
 ) -> VerdictRow:
     finding = _finding_of(outcome, verdict)
     return VerdictRow(
@@ -240,7 +242,7 @@ def _row(
         kind=verdict.kind,
         result=verdict.result,
         place=place(verdict.span),
-        text=line_of(files, verdict.span),
+        text=written(verdict.span),
         line=verdict.line,
         operands=_operands(outcome, verdict),
         message=finding.message if finding else verdict.text,
@@ -252,10 +254,11 @@ def _row(
 
 def _operands(outcome: Outcome, verdict: Verdict) -> tuple[tuple[str, str], ...]:
     """What it looked at; a document's number, which no field holds, is told from the document."""
+    if verdict.kind != "duplicates":
+        return verdict.operands
     documents = {one.route: one.document for one in outcome.decisions}
     made = documents.get(verdict.route)
-    number = made.number if made else "not known yet"
-    told = {("document_number", MISSING): number} if verdict.kind == "duplicates" else {}
+    told = {("document_number", MISSING): made.number if made else "not known yet"}
     return tuple((name, told.get((name, value), value)) for name, value in verdict.operands)
 
 
@@ -284,10 +287,9 @@ def _entries(session: Session, uses: set[Use]) -> dict[int, UsedEntry]:
     }
 
 
-def _sent(push: Push | None, field: str, line: int | None) -> str | None:
-    if push is None:
+def _sent(content: Mapping[str, Any] | None, field: str, line: int | None) -> str | None:
+    if content is None:
         return None
-    content = push.content
     if line is None:
         value = content.get("fields", {}).get(field)
     else:

@@ -5,7 +5,7 @@ recorded" is said only where the source gave nothing.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -108,23 +108,31 @@ def _mapped(case: Case, ruleset: Ruleset | None) -> Told:
     sent = case.last_sent.push.content if case.last_sent else (case.posting.content or {})
     fields: Mapping[str, str] = sent.get("fields", document.fields)
     lines = sent.get("lines", document.lines)
-    values: dict[tuple[str, int | None], str] = {(name, None): v for name, v in fields.items()}
-    for number, line in enumerate(lines, start=1):
-        values |= {(name, number): value for name, value in line.items()}
     rows = {(row.field, row.line): row for row in case.lineage}
-    fitting = [key for key, value in values.items() if key in rows and rows[key].value == value]
-    used = [rows[key] for key in fitting]
+    used = [
+        row for (field, line), row in rows.items() if _at(fields, lines, field, line) == row.value
+    ]
+    count = len(fields) + sum(map(len, lines))
     by_table = sum(1 for row in used if row.used)
     consts = consts_of(ruleset)
     constant = sum(1 for row in used if not row.used and is_constant(row, consts))
     text = (
-        f"{len(fitting)} of {len(values)} fields: {by_table} through mapping tables, "
+        f"{len(used)} of {count} fields: {by_table} through mapping tables, "
         f"{plural(constant, 'constant')}."
     )
     tables = sorted({use.table for row in used for use in row.used})
     proofs = [Proof("lineage", str(case.posting.id), "lineage")]
     proofs += [Proof("table", table, f"table {table}") for table in tables]
-    return text, "good" if len(fitting) == len(values) else "bad", proofs
+    return text, "good" if len(used) == count else "bad", proofs
+
+
+def _at(
+    fields: Mapping[str, str], lines: Sequence[Mapping[str, str]], field: str, line: int | None
+) -> str | None:
+    """What was sent in a field of the document, or of one of its lines."""
+    if line is None:
+        return fields.get(field)
+    return lines[line - 1].get(field) if 0 < line <= len(lines) else None
 
 
 def _units(case: Case) -> Told:

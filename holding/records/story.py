@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from grammar.nodes import Ruleset
 from grammar.text.problem import Span
 from holding.access.person_names import asked_names
-from holding.programs.replay import judged_again, replay
+from holding.programs.replay import judged_once
 from holding.records import accepted_differences
 from holding.records.accepted_differences import Accepted
 from holding.records.since_sent import Since, since_sent
@@ -211,7 +211,7 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
         posting=posting,
         target=session.get(Connection, posting.connection_id) if posting else None,
         evaluation=evaluation,
-        outcome=_outcome(session, evaluation, record=record, source=source, versions=versions),
+        outcome=replayed(session, evaluation) if evaluation else None,
         rules=rules,
         files=files.value if files else {},
         approvals=approvals.value,
@@ -230,26 +230,12 @@ def _accepted(found: Sequence[Accepted], posting: Posting | None) -> tuple[Accep
 
 def replayed(session: Session, evaluation: Evaluation) -> Outcome | None:
     """What an evaluation said; None when the rules failed on it or its facts are no longer kept."""
-    return replay(session, evaluation.id) if replayable(evaluation) else None
+    return judged_once(session, evaluation.id) if replayable(evaluation) else None
 
 
 def replayable(evaluation: Evaluation) -> bool:
     """Whether the rules came to an outcome on facts that are still kept."""
     return evaluation.facts is not None and "error" not in evaluation.outcome
-
-
-def _outcome(
-    session: Session,
-    evaluation: Evaluation | None,
-    *,
-    record: Record,
-    source: Connection,
-    versions: Sequence[Version],
-) -> Outcome | None:
-    if evaluation is None or not replayable(evaluation):
-        return None
-    version = next(v for v in versions if v.id == evaluation.version_id)
-    return judged_again(session, evaluation, version=version, record=record, source=source)
 
 
 def decided_by(

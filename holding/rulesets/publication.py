@@ -163,8 +163,16 @@ def publish(
 
 
 def files_of(session: Session, ruleset_version_id: int) -> dict[str, str]:
-    """All files of a published version, CSV files included."""
-    return answer(session, asked_files(ruleset_version_id))
+    """All files of a published version, CSV files included; they never change, so a session asks
+    for them once.
+    """
+    known: dict[int, dict[str, str]] = session.info.setdefault(_FILES, {})
+    if ruleset_version_id not in known:
+        known[ruleset_version_id] = answer(session, asked_files(ruleset_version_id))
+    return known[ruleset_version_id]
+
+
+_FILES = "ruleset_files"
 
 
 def asked_files(ruleset_version_id: int) -> Question[dict[str, str]]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,7 +20,7 @@ from holding.intake.differences import flat
 from holding.journal.push_rows import conflicted
 from holding.journal.target_holds import MANUAL, UNDER_OUR_NUMBER
 from holding.lifecycle.causes import TOTALS
-from holding.programs.replay import replay
+from holding.programs.replay import judged_once
 from holding.programs.world import program
 from holding.reconciliation import manual_entries
 from holding.tables import Evaluation, Posting, Push, Reading
@@ -35,8 +35,7 @@ from rules.values.wording import MISSING
 _FIELD = re.compile(r"[a-z_][a-z0-9_.]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """One source value and the target field it goes into; without a field it is not sent. `line`
     is that of the document, `entry` the mapping table and key that its value came from.
     """
@@ -54,17 +53,18 @@ class Pair:
 
 def pairs_of(session: Session, hold: HoldRow, *, show_personal: bool) -> tuple[Pair, ...]:
     """The pairs of a hold's route, those with a finding first, what is not sent last."""
-    outcome = replay(session, hold.evaluation_id) if hold.evaluation_id else None
+    outcome = judged_once(session, hold.evaluation_id) if hold.evaluation_id else None
     pairs = _of_outcome(outcome, hold) if outcome else []
     if hold.refused or hold.unlisted:
         pairs = [
-            replace(one, hit=True) if named_in(hold.message, one.sent) else one for one in pairs
+            one._replace(hit=True) if named_in(hold.message, one.sent) else one for one in pairs
         ]
     worked_out = any(pair.sent is not None for pair in pairs)
     taken = {pair.path for pair in pairs}
+    head = {key: one for key, one in (hold.body or {}).items() if not isinstance(one, list)}
     rest = [
         Pair(path, value, "", None, "", hit=False, taken=worked_out)
-        for path, value in flat(hold.body or {})
+        for path, value in flat(head)
         if path not in taken and "[" not in path
     ]
     shown = sorted(pairs, key=lambda pair: not pair.hit) + rest
@@ -76,7 +76,7 @@ def masked(pair: Pair) -> Pair:
     if pair.path not in PERSONAL and pair.field not in PERSONAL_FIELDS:
         return pair
     sent = MASK if pair.sent else pair.sent
-    return replace(pair, value=MASK if pair.value else None, sent=sent, entry=None)
+    return pair._replace(value=MASK if pair.value else None, sent=sent, entry=None)
 
 
 def named_in(words: str, value: str | None) -> bool:

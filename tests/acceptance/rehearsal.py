@@ -98,7 +98,7 @@ def _forget(engines: list[Any], folder: str) -> None:
         engine.dispose()
     engines.clear()
     importlib.import_module("workers.jobs").bench.cache_clear()
-    importlib.import_module("holding.programs.world")._worlds.clear()
+    importlib.import_module("holding.programs.world").forget()
     gc.collect()
     links = Path("/proc/self/fd")
     if links.exists():

@@ -84,7 +84,7 @@ def opened(url: str) -> Iterator[Database]:
     catalogue and planned our statements for a connection: it is kept as well.
     """
     database = _database(url)
-    world._worlds.clear()  # of the database that stood at this URL before
+    world.forget()  # of the database that stood at this URL before
     yield database
     pool = database.engine.pool
     if database.dialect == "sqlite" or (isinstance(pool, QueuePool) and pool.checkedout()):

@@ -138,7 +138,7 @@ def _in_schema(database: Database) -> Rows:
 
 
 def _put_back(database: Database, rows: Rows, *, instead_of: tuple[str, ...]) -> None:
-    world._worlds.clear()
+    world.forget()
     if database.dialect == "sqlite":
         database.close()
         file = _file(database)

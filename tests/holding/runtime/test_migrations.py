@@ -51,7 +51,7 @@ def test_a_database_that_is_none_is_told(url: str, code: str) -> None:
 
 @pytest.mark.slow
 def test_it_goes_down_and_up_again(database: Database) -> None:
-    world._worlds.clear()  # the ids begin anew, and what is remembered goes by them
+    world.forget()  # the ids begin anew, and what is remembered goes by them
     downgrade(database.url)
     assert set(inspect(database.engine).get_table_names()) <= {"alembic_version"}
     refusal = check(database.url)
@@ -196,7 +196,7 @@ def test_second_factors_come_and_go_with_people_and_companies_kept(
     database: Database, company: Company, clock: SetClock
 ) -> None:
     """To 0090 and back: who had one signs in by the password, and no company asks for one."""
-    world._worlds.clear()
+    world.forget()
     with database.write() as session:
         lim = make_person(session, company, "lim@kedai.my", "approver").id
         session.get_one(Company, company.id).needs_second_factor = True

@@ -6,16 +6,18 @@ import re
 import pytest
 from sqlalchemy import insert, select
 
+from holding.programs import replay
 from holding.store.database import Database
-from holding.tables import Company, Record, Version
+from holding.tables import Company, Evaluation, Record, Version
 from portal.pages.records import TABS
 from portal.web.forms import part
 from tests.holding.shop import Shop, line, order
-from tests.portal.reading import one
+from tests.portal.reading import one, plain
 from tests.support.clock import SetClock
+from tests.support.databases import unlock
 
 pytestmark = pytest.mark.sqlite
-LINES, MOST = 1_114, 100_000
+LINES, MOST, FEW = 1_114, 100_000, 12
 FEWER = 120  # lines of an order whose pages are all read
 RECORDS = "/c/kedai/records/netshop/order"
 RECORD = f"{RECORDS}/SO-1114"
@@ -36,10 +38,42 @@ def _receive(database: Database, clock: SetClock, count: int) -> None:
     shop.judge()
 
 
+def statements(answer) -> int:
+    """How many statements a page asked."""
+    return int(re.search(r'statements;desc="(\d+)"', answer.headers["Server-Timing"])[1])
+
+
 @pytest.mark.parametrize("tab", TABS)
 def test_each_tab_of_its_record_is_light(visit, long, tab):
-    page = visit("farah").get(f"{RECORD}?tab={tab}").data
-    assert len(page) <= MOST
+    answer = visit("farah").get(f"{RECORD}?tab={tab}")
+    assert len(answer.data) <= MOST
+    assert statements(answer) <= FEW
+
+
+def test_who_reads_on_has_it_judged_again_once(visit, database, long, monkeypatch):
+    judged = []
+    again = replay.judged_again
+
+    def counted(*given, **named):
+        judged.append(named["version"].no)
+        return again(*given, **named)
+
+    monkeypatch.setattr(replay, "judged_again", counted)
+    query = "SELECT max(hold.id) FROM hold JOIN record ON record.id = record_id"
+    hold = one(database, f"{query} WHERE record.number = 'SO-1114'")
+    farah = visit("farah")
+    seen = [farah.text(f"{RECORD}?tab={tab}") for tab in TABS]
+    farah.text(f"/c/kedai/holding/{hold}")
+    assert judged == [1]
+    assert [plain(farah.text(f"{RECORD}?tab={tab}")) for tab in TABS] == list(map(plain, seen))
+    with database.write() as session:
+        stored = session.scalars(select(Record).where(Record.number == "SO-1114")).one()
+        for one_of in session.scalars(select(Evaluation).where(Evaluation.record_id == stored.id)):
+            unlock(session)
+            one_of.facts = None
+    page = plain(farah.text(f"{RECORD}?tab=ruletree"))
+    assert "verdicts cannot be shown, because the rules failed on it or what it was checked" in page
+    assert judged == [1]
 
 
 @pytest.mark.slow
@@ -74,7 +108,9 @@ def test_a_record_of_a_thousand_versions_is_light(visit, database):
 def test_its_hold_is_light(visit, database, long):
     query = "SELECT max(hold.id) FROM hold JOIN record ON record.id = record_id"
     hold = one(database, f"{query} WHERE record.number = 'SO-1114'")
-    assert len(visit("farah").get(f"/c/kedai/holding/{hold}").data) <= MOST
+    answer = visit("farah").get(f"/c/kedai/holding/{hold}")
+    assert len(answer.data) <= MOST
+    assert statements(answer) <= FEW
 
 
 @pytest.mark.slow

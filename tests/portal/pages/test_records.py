@@ -1,7 +1,6 @@
 """What the pages of one record say, to whom, and how it is found."""
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
 
@@ -152,7 +151,7 @@ def test_only_the_values_that_differ_from_what_was_planned(visit, monkeypatch):
     def changed(*asked):
         rows = list(read(*asked))
         for at in (1, 3):
-            rows[at] = replace(rows[at], sent=f"{rows[at].value} otherwise")
+            rows[at] = rows[at]._replace(sent=f"{rows[at].value} otherwise")
         return tuple(rows)
 
     monkeypatch.setattr(tracing, "lineage", changed)
