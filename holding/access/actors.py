@@ -19,6 +19,7 @@ from holding.access.reach import EVERYTHING, Reach, of_ids
 from holding.access.role_words import ACT_LABELS, any_of
 from holding.audit.events import COMMAND_LINE
 from holding.refusal import Refusal
+from holding.store.kept_plans import KEPT
 from holding.tables import Deputy, Membership, Person, SourceLimit
 from holding.tables.columns import NOW
 
@@ -275,7 +276,7 @@ def _held_with_lenders(
     if now is not None:
         query = _HELD_OR_LENT
     found: dict[int, _Held] = {}
-    for row in session.execute(query, given):
+    for row in session.execute(query, given, execution_options=KEPT):
         reach = of_ids(map(int, (row.sources or "").split()))
         found.setdefault(row.person_id, _Held(set(), reach)).roles.add(row.role)
     return found

@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from holding.store.kept_plans import KEPT
 from holding.tables import Company, RulesetVersion
 
 
@@ -34,7 +35,7 @@ def company(session: Session, code: str) -> CompanyRow | None:
     """The company with this code; its rules in force are loaded with it, for most pages ask."""
     of_rules = RulesetVersion.id == Company.ruleset_version_id
     query = select(Company, RulesetVersion).outerjoin(RulesetVersion, of_rules)
-    row = session.execute(query.where(Company.code == code)).first()
+    row = session.execute(query.where(Company.code == code), execution_options=KEPT).first()
     if row is None:
         return None
     found, rules = row.Company, row.RulesetVersion

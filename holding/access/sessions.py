@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from holding import tables
 from holding.access.actors import GUARDED_ROLES
 from holding.refusal import Refusal
-from holding.store import failure_counts
+from holding.store import failure_counts, kept_plans
 from holding.tables import Company, Deputy, Membership, Person, SecondFactor
 from holding.tables.columns import NOW
 
@@ -215,7 +215,7 @@ _SIGNED_IN = (
     select(tables.Session, Person, or_(HAS_FACTOR, MUST_HAVE_FACTOR))
     .join(Person, Person.id == tables.Session.person_id)
     .where(tables.Session.token_hash == bindparam("token_hash"))
-)
+).execution_options(**kept_plans.KEPT)
 
 
 def touch(session: Session, token: str, now: datetime) -> None:

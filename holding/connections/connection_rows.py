@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from connectors.contract import ConnectionSide
 from holding.audit.events import shown_actor
 from holding.connections.master_data import RATE
+from holding.store.kept_plans import KEPT
 from holding.store.row_objects import Columns, known, of
 from holding.store.together import Given, Question, Together, answer
 from holding.tables import (
@@ -150,7 +151,7 @@ class Told:
 
 def listing(session: Session, company_id: int) -> tuple[ConnectionRow, ...]:
     """All connections, targets first."""
-    return answer(session, asked_listing(company_id))
+    return answer(session, asked_listing(company_id), KEPT)
 
 
 def asked_listing(company_id: int) -> Question[tuple[ConnectionRow, ...]]:

@@ -11,6 +11,7 @@ read, which writes nothing, ends with COMMIT.
 """
 
 from typing import Any, Final
+from weakref import WeakSet
 
 from sqlalchemy import ColumnElement, Engine, Integer, event, literal_column
 
@@ -49,21 +50,23 @@ def keep(engine: Engine) -> Engine:
     def bound(connection: Any, _record: Any) -> None:
         connection.prepared_max = MOST
 
+    for_any_values: WeakSet[Any] = WeakSet()
+    """The connections whose server was told so, in the transaction that they are in."""
+
     @event.listens_for(engine, "do_execute")
     def execute(cursor: Any, words: str, given: Any, context: Any) -> bool:
-        if PLAN not in context.execution_options:
-            return False
-        beside = cursor.connection.cursor()
-        beside.execute(_ANY_VALUES)
-        cursor.execute(words, given, prepare=True)
-        beside.execute(_THESE_VALUES)
+        connection, keeps = cursor.connection, PLAN in context.execution_options
+        if keeps is not (connection in for_any_values):
+            (for_any_values.add if keeps else for_any_values.discard)(connection)
+            connection.execute(_ANY_VALUES if keeps else _THESE_VALUES)
+        cursor.execute(words, given, prepare=keeps)
         return True
 
-    engine.dialect.do_rollback = _end  # type: ignore[assignment, method-assign]
+    def end(connection: Any) -> None:
+        """Nothing was written. After an error all plans go: one may be of an earlier schema."""
+        for_any_values.discard(connection.dbapi_connection)
+        failed = connection.pgconn.transaction_status == _IN_ERROR
+        (connection.rollback if failed else connection.commit)()
+
+    engine.dialect.do_rollback = end  # type: ignore[assignment, method-assign]
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-
-
-def _end(connection: Any) -> None:
-    """Nothing was written. After an error all plans go: one may be of an earlier schema."""
-    failed = connection.pgconn.transaction_status == _IN_ERROR
-    (connection.rollback if failed else connection.commit)()

@@ -262,7 +262,9 @@ def _standing(company_id: int, moment: datetime, first: date, last: date) -> Com
 def booked(company_id: int, last: date, count: int = 14) -> Question[tuple[Booked, ...]]:
     """What was posted of the last document days, as the targets have it; each type on its own."""
     first = last - timedelta(days=count - 1)
-    rows = yield _booked(company_id, first, last)
+    mine = (Connection.company_id == company_id, Connection.side == "target")
+    targets = sorted((yield select(Connection.id).where(*mine)).scalars())
+    rows = yield _booked(tuple(targets), first, last)
     each = [
         ((day, doc_type), code, minor)
         for _, day, doc_type, currency, book, amount in rows
@@ -276,10 +278,9 @@ def booked(company_id: int, last: date, count: int = 14) -> Question[tuple[Booke
 
 @lru_cache(maxsize=256)
 def _booked(
-    company_id: int, first: date, last: date
+    targets: tuple[int, ...], first: date, last: date
 ) -> Select[int, date | None, str, str, int | None, Any]:
-    mine = (Connection.company_id == company_id, Connection.side == "target")
-    targets = select(Connection.id).where(*mine)
+    """Of targets that are named: of one, PostgreSQL goes along its index."""
     place = (Posting.connection_id, Posting.doc_date, Posting.doc_type)
     foreign = case((Posting.book.is_(None), Posting.amount))
     return (

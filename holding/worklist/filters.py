@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.exceptions.bulk_acts import MOST
 from holding.parties import party_names
+from holding.store.kept_plans import KEPT
 from holding.tables import Cause, Company, Hold, Posting, Record, Team, TeamMember
 from holding.tables.decisions import HOLD_OPEN
 from holding.tallies import band_terms, cause_figures, tally_figures
@@ -184,10 +185,8 @@ class Held:
 
 
 def held(session: Session, company_id: int, person_id: int | None, *, fine: bool = False) -> Held:
-    """Read it, in two statements, or three where something has changed a moment ago; of causes by
-    fine shapes where that is asked for.
-    """
-    rows = session.execute(_teams(company_id, person_id)).all()
+    """Read it by few statements; of causes by fine shapes where that is asked for."""
+    rows = session.execute(_teams(company_id, person_id), execution_options=KEPT).all()
     tally = tally_figures.all_of(session, company_id, fine=fine)
     return Held(
         rows=[one for one in tally if one.cause_id == WHOLE_RECORD],

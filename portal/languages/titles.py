@@ -45,18 +45,17 @@ def _answered(answer: Response) -> Response:
 
 def _places(page: str) -> Iterator[tuple[int, int, str]]:
     """What is written otherwise: from where to where, and how."""
-    if (pattern := named(page)) is None:
+    if not (names := named(page)):
         return
     quoted = [found.span() for found in _QUOTED.finditer(page)]
-    for found in pattern.finditer(page):
-        at = found.start()
+    for at, end in names:
         if any(start < at < end for start, end in quoted):
             continue
         tag, closed = page.rfind("<", 0, at), page.rfind(">", 0, at)
         if tag > closed:  # in a tag
             if _READ.search(page, tag, at):
-                yield at, found.end(), title(found[0])
+                yield at, end, title(page[at:end])
             continue
         if _VALUE.match(page, tag, closed) or _SENT.match(page, tag, closed + 1):
             continue
-        yield at, found.end(), title(found[0])
+        yield at, end, title(page[at:end])

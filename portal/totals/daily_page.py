@@ -53,10 +53,8 @@ def show() -> Response:
 
 def compared(asked: Asked, each: Days = None) -> Comparison:
     """Both sides added up, of all targets; each document that differs of these days, or of all."""
-    session = store.reading()
-    rows = connection_rows.listing(session, g.company.id)
-    targets = {row.id: row.name for row in rows if row.is_target}
-    return daily_totals.compare(session, g.company.id, asked.sides, targets, each)
+    targets = {row.id: row.name for row in _connections() if row.is_target}
+    return daily_totals.compare(store.reading(), g.company.id, asked.sides, targets, each)
 
 
 def _opened(asked: Asked, kind: Kind | None) -> dict[str, object] | None:
@@ -95,8 +93,15 @@ def _address(asked: Asked, kind: Kind | None, endpoint: str, /, **other: Any) ->
 
 
 def _sources() -> list[str]:
-    rows = connection_rows.listing(store.reading(), g.company.id)
-    return [row.name for row in rows if not row.is_target]
+    return [row.name for row in _connections() if not row.is_target]
+
+
+def _connections() -> tuple[connection_rows.ConnectionRow, ...]:
+    """Both sides, asked for once a page."""
+    if "connections" not in g:
+        g.connections = connection_rows.listing(store.reading(), g.company.id)
+    found: tuple[connection_rows.ConnectionRow, ...] = g.connections
+    return found
 
 
 def _newest(asked: Asked, found: Comparison) -> date | None:

@@ -1,7 +1,9 @@
 """Plans that PostgreSQL keeps for pages: made for any values, and for what the schema is now."""
 
 from collections.abc import Iterator
+from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.exc import DBAPIError
@@ -57,6 +59,28 @@ def test_the_server_plans_for_the_values_again_behind_it(
     with opened.read(page=True) as session:
         session.scalar(BY_CODE, {"code": company.code}, execution_options=kept_plans.KEPT)
         assert session.scalar(text("SHOW plan_cache_mode")) == "auto"
+
+
+def test_the_server_is_told_where_it_changes(
+    opened: Database, company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    execute = psycopg.Connection.execute
+
+    def heard(connection: psycopg.Connection[Any], words: Any, *given: Any, **named: Any) -> Any:
+        told.append(str(words))
+        return execute(connection, words, *given, **named)
+
+    monkeypatch.setattr(psycopg.Connection, "execute", heard)
+    with opened.read(page=True) as session:
+        for option in (kept_plans.KEPT, kept_plans.KEPT, {}, {}, kept_plans.KEPT):
+            session.scalar(BY_CODE, {"code": company.code}, execution_options=option)
+    assert [one.rpartition(" ")[2] for one in told if "plan_cache_mode" in one] == [
+        "force_generic_plan",
+        "auto",
+        "force_generic_plan",
+    ]
+    assert _known(opened) == [(3, 0)]
 
 
 def test_a_read_of_a_page_writes_nothing_though_it_ends_with_commit(
