@@ -52,10 +52,9 @@ def begin(
     if change.state not in OPEN_STATES or change.base_id != company.ruleset_version_id:
         words = f"Change {change_no} does not wait to be published."
         return Refusal("backtest.not_waiting", words, "Only a change that waits has a backtest.")
+    if refusal := _of_no_record(session, company.id, days):
+        return refusal
     first, last = days
-    if first and last and last < first:
-        words = "The last day lies before the first."
-        return Refusal("backtest.days", words, "Enter the days the other way round.", 422)
     if running(session, company.id) is not None:
         words = "Another backtest is running in this company."
         return Refusal("backtest.running", words, "Wait for its end, or stop it.")
@@ -76,6 +75,30 @@ def begin(
     session.flush()
     _tell(session, run, actor, now, "began", f"began a backtest of change {change_no}")
     return run.total
+
+
+def _of_no_record(
+    session: Session, company_id: int, days: tuple[date | None, date | None]
+) -> Refusal | None:
+    """Days between which no record is, though the company has some: a result without any number
+    looks like one without any difference.
+    """
+    first, last = days
+    if first and last and last < first:
+        words = "The last day lies before the first."
+        return Refusal("backtest.days", words, "Enter the days the other way round.", 422)
+    if _records(session, company_id, first, last):
+        return None
+    dates = select(func.min(Record.doc_date), func.max(Record.doc_date))
+    oldest, newest = session.execute(dates.where(Record.company_id == company_id)).one()
+    if oldest is None:
+        return None
+    return Refusal(
+        code="backtest.empty",
+        message="No record has a document date in this period.",
+        hint=f"The records are of {oldest} to {newest}. Choose days of these, or leave both blank.",
+        status=422,
+    )
 
 
 def running(session: Session, company_id: int) -> BacktestRun | None:

@@ -321,6 +321,17 @@ def test_who_may_and_how_many_at_a_time(shop: Shop) -> None:
     assert begun(shop, second) == 4
 
 
+def test_what_was_counted_stays_where_another_period_has_no_record(shop: Shop) -> None:
+    no = changed(shop)
+    begun(shop, no)
+    worked(shop)
+    before = found_of(shop, no)
+    answer = begun(shop, no, (date(2020, 1, 1), date(2020, 1, 31)))
+    assert isinstance(answer, Refusal)
+    assert answer.code == "backtest.empty"
+    assert found_of(shop, no) == before
+
+
 def test_a_second_run_forgets_the_records_of_the_first(shop: Shop) -> None:
     no = changed(shop)
     for _ in range(2):

@@ -17,7 +17,7 @@ from holding.trials.backtest_turns import take_turn
 from portal.languages import choice
 from tests.holding.shop import FILES
 from tests.portal.languages.test_walk import ASKED, english, seen
-from tests.portal.reading import plain
+from tests.portal.reading import one, plain
 
 pytestmark = pytest.mark.sqlite
 CHANGES = "/c/kedai/rules/changes"
@@ -128,13 +128,16 @@ def test_the_matrix_is_a_file_too(visit, database, clock, stricter):
     assert book.active.max_row == len(rows) + 2
 
 
-def test_a_period_without_records_says_so(visit, database, clock, stricter):
+def test_a_period_without_records_is_refused_with_the_days_of_those_there_are(
+    visit, database, stricter
+):
     chan = visit("chan")
-    chan.post(f"{stricter}/backtest", {"from": "2020-01-01", "to": "2020-01-31"}, status=303)
-    work(database, clock)
-    assert "No record in this period." in plain(chan.text(stricter))
-    days = plain(chan.text(f"{stricter}/backtest"))
-    assert "Document dates from 2020-01-01 to 2020-01-31." in days
+    days = {"from": "2020-01-01", "to": "2020-01-31"}
+    page = plain(chan.post(f"{stricter}/backtest", days, status=422).text)
+    assert "No record has a document date in this period." in page
+    days = one(database, "SELECT min(doc_date) || ' to ' || max(doc_date) FROM record")
+    assert f"The records are of {days}. Choose days of these, or leave both blank." in page
+    assert one(database, "SELECT count(*) FROM backtest_run") == 0
 
 
 @pytest.mark.parametrize(
