@@ -169,7 +169,7 @@ def files_of(session: Session, ruleset_version_id: int) -> dict[str, str]:
     known: dict[int, dict[str, str]] = session.info.setdefault(_FILES, {})
     if ruleset_version_id not in known:
         known[ruleset_version_id] = answer(session, asked_files(ruleset_version_id))
-    return known[ruleset_version_id]
+    return {**known[ruleset_version_id]}
 
 
 _FILES = "ruleset_files"

@@ -181,6 +181,8 @@ def test_a_publish_makes_version_files_teams_tables_and_entries(shop: Shop) -> N
         version = session.get_one(RulesetVersion, published.version_id)
         assert version.published_by_id == shop.actor("pua").person_id
         assert publication.files_of(session, version.id) == FILES
+        publication.files_of(session, version.id).clear()  # whoever asks may take some away
+        assert publication.files_of(session, version.id) == FILES
         assert session.scalar(select(func.count()).select_from(RuleFile)) == 3
         titles = session.execute(select(Team.name, Team.title).order_by(Team.name))
         assert {row.name: row.title for row in titles} == {
