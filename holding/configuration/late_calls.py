@@ -4,17 +4,19 @@ Here: how many came late lately, by source, and the longest that one took. Not h
 things wait (holding/workload/long_waits.py), sources that are asked: their interval would count.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Select, bindparam, select
 
+from holding.store import bulk
 from holding.store.kept_plans import at_most
 from holding.store.together import Given, Question
 from holding.tables import Connection, Delivery, Event, Record, Version
-from holding.tables.columns import Moment
+from holding.tables.columns import Moment, moment_of
 
 LONG: Final = timedelta(minutes=10)
 LATELY: Final = timedelta(hours=1)
@@ -29,10 +31,10 @@ _SINCE: Final = bindparam("calls_since", type_=Moment)
 
 def late_calls(company_id: int, now: datetime) -> Question[Late]:
     """Which sources told changes late in the last hour."""
-    rows = yield Given(_lately(company_id), {_SINCE.key: now - LATELY})
+    told = (yield Given(_lately(company_id), {_SINCE.key: now - LATELY})).scalar()
     late: dict[str, tuple[int, timedelta]] = {}
-    for name, at, stamp in rows:
-        length = _after(at, stamp or "")
+    for name, at, stamp in json.loads(told or "[]"):
+        length = _after(moment_of(at), stamp)
         if LONG < length <= HISTORY:
             count, longest = late.get(name, (0, length))
             late[name] = (count + 1, max(longest, length))
@@ -40,7 +42,8 @@ def late_calls(company_id: int, now: datetime) -> Question[Late]:
 
 
 @lru_cache(maxsize=256)
-def _lately(company_id: int) -> Select[Any, Any, Any]:
+def _lately(company_id: int) -> Select[str]:
+    """In one row, so that the columns of what is asked with it are not there hundreds of times."""
     lately = (
         select(Event.record_id)
         .where(Event.company_id == company_id)
@@ -49,7 +52,7 @@ def _lately(company_id: int) -> Select[Any, Any, Any]:
         .subquery()
     )
     return (
-        select(Connection.name, Version.at, Version.stamp)
+        select(bulk.json_rows(Connection.name, Version.at, Version.stamp))
         .select_from(Record)
         .join(Version, Version.id == Record.version_id)
         .join(Delivery, Delivery.id == Version.delivery_id)

@@ -5,6 +5,7 @@ had to decide, and one that waited for the run of the day, says nothing about th
 left out. Not here: what waits now (long_waits.py).
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from holding.store.bulk import json_rows
 from holding.store.kept_plans import at_most
 from holding.store.together import Given, Question
 from holding.tables import Attempt, Hold, Posting, Record, Request, Run, Version
@@ -67,12 +69,13 @@ def latency(company_id: int, now: datetime) -> Question[Latency]:
 
 def each(company_id: int, now: datetime) -> Question[list[float]]:
     """Seconds that each record took, until the last of its documents was posted."""
-    rows = yield Given(_each(company_id), {_SINCE.key: now - WINDOW})
-    return [max(0.0, seconds) for _, seconds in rows]
+    told = (yield Given(_each(company_id), {_SINCE.key: now - WINDOW})).scalar()
+    return [max(0.0, seconds) for (seconds,) in json.loads(told or "[]")]
 
 
 @lru_cache(maxsize=256)
-def _each(company_id: int) -> Select[int, float]:
+def _each(company_id: int) -> Select[str]:
+    """In one row: hundreds, each with the columns of what is asked with it, would take longer."""
     newest = (
         select(Record.id)
         .where(Record.company_id == company_id, Record.seen_at > _SINCE)
@@ -86,16 +89,18 @@ def _each(company_id: int) -> Select[int, float]:
         Run.id == Request.run_id,
         Run.kind != AT_ONCE,
     )
-    return (
-        select(
-            Posting.record_id, seconds_between(func.min(Version.at), func.max(Posting.posted_at))
-        )
+    took = seconds_between(func.min(Version.at), func.max(Posting.posted_at)).label("took")
+    each = (
+        select(took)
+        .select_from(Posting)
         .join(newest, newest.c.id == Posting.record_id)
         .join(Version, Version.id == Posting.version_id)
         .where(Posting.posted_at.is_not(None), Posting.posted_push_id.is_not(None))
         .where(~exists().where(Hold.record_id == Posting.record_id), ~by_a_run)
         .group_by(Posting.record_id)
+        .subquery()
     )
+    return select(json_rows(each.c.took))
 
 
 def rank(ordered: Sequence[float], share: float) -> float | None:
