@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from holding.programs import replay
+from holding.records import trace
 from holding.store.database import Database
 from holding.tables import Company, Evaluation, Record, Version
 from portal.pages.records import TABS
@@ -73,6 +74,8 @@ def test_who_reads_on_has_it_judged_again_once(visit, database, long, monkeypatc
             one_of.facts = None
     page = plain(farah.text(f"{RECORD}?tab=ruletree"))
     assert "verdicts cannot be shown, because the rules failed on it or what it was checked" in page
+    with database.read() as session, pytest.raises(LookupError, match="no longer kept"):
+        replay.judged_once(session, trace.deciding_evaluation(session, stored.id) or 0)
     assert judged == [1]
 
 
