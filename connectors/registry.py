@@ -6,7 +6,7 @@ as data, also of what is described and not carried yet. Not here: anything a sin
 
 import pkgutil
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
@@ -284,8 +284,13 @@ def titled(text: str) -> str:
     >>> titled("aiaccount has INV-1 of netshop; see netshop.rules and api.aiaccount.example")
     'AiAccount has INV-1 of NetShop; see netshop.rules and api.aiaccount.example'
     """
+    return retold(text, named(text))
+
+
+def retold(text: str, places: Iterable[tuple[int, int]]) -> str:
+    """A text with the titles of the names at these places, in their order."""
     made, done = [], 0
-    for start, end in named(text):
+    for start, end in places:
         made += [text[done:start], title(text[start:end])]
         done = end
     return "".join([*made, text[done:]])
@@ -307,9 +312,7 @@ def named(text: str) -> list[tuple[int, int]]:
 
 @cache
 def _word(name: str) -> re.Pattern[str]:
-    """A name from its second letter on: what begins with letters that are always the same is found
-    many times faster.
-    """
+    """A name from its second letter on: what begins with fixed letters is found much faster."""
     rest = name[1:]
     one = f"[{name[0].upper()}{name[0]}]{rest}"
     # between quotation marks stands what somebody typed

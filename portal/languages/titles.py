@@ -12,7 +12,7 @@ from typing import Final
 
 from flask import Flask, Response
 
-from connectors.registry import named, title
+from connectors.registry import named, retold
 
 _QUOTED: Final = re.compile(
     r"<(code|pre|script|style|textarea|kbd|q)\b.*?</\1>", re.DOTALL
@@ -24,11 +24,7 @@ _READ: Final = re.compile(r"\s(?:title|aria-label|placeholder|data-label|alt)=\"
 
 def titled_page(page: str) -> str:
     """A page, or a part of one, with every system by its title where it is read."""
-    made, done = [], 0
-    for start, end, said in _places(page):
-        made += [page[done:start], said]
-        done = end
-    return "".join([*made, page[done:]])
+    return retold(page, _places(page))
 
 
 def init(app: Flask) -> None:
@@ -43,8 +39,8 @@ def _answered(answer: Response) -> Response:
     return answer
 
 
-def _places(page: str) -> Iterator[tuple[int, int, str]]:
-    """What is written otherwise: from where to where, and how."""
+def _places(page: str) -> Iterator[tuple[int, int]]:
+    """What is written otherwise: from where to where."""
     if not (names := named(page)):
         return
     quoted = [found.span() for found in _QUOTED.finditer(page)]
@@ -54,8 +50,8 @@ def _places(page: str) -> Iterator[tuple[int, int, str]]:
         tag, closed = page.rfind("<", 0, at), page.rfind(">", 0, at)
         if tag > closed:  # in a tag
             if _READ.search(page, tag, at):
-                yield at, end, title(page[at:end])
+                yield at, end
             continue
         if _VALUE.match(page, tag, closed) or _SENT.match(page, tag, closed + 1):
             continue
-        yield at, end, title(page[at:end])
+        yield at, end
