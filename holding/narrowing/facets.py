@@ -101,7 +101,9 @@ def _figures(found: Held, wanted: Filter) -> dict[str, dict[Any, Figure]]:
         return [(name, TOLD[name](look)) for name in unmet or FACETS if name in FACETS]
 
     figures: dict[str, dict[Any, Figure]] = defaultdict(dict)
-    for (part, word), one in tally_figures.by(found.rows, keys).items():
+    question = ("facets", wanted, found.own_teams)
+    told = found.tally.once(question, lambda: tally_figures.by(found.tally.rows, keys))
+    for (part, word), one in told.items():
         figures[part][word] = one
     return figures
 

@@ -1,17 +1,18 @@
 """The documents of some days, those that are alike counted by the database.
 
-Here: one statement for what agrees, for what nobody read back, and for each of the others. Not
+Here: one count of what agrees and of what nobody read back, and each of the others. Not
 here: what is read of a document (document_sides.py), adding up days (daily_totals.py).
 
 A week of a large company has thousands of documents that agree and a thousand that nobody read
 back; to make an object of each takes longer than to count them.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, and_, case, func, or_, select, true
+from sqlalchemy import CTE, Row, and_, case, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from holding.reconciliation.compared_documents import Agreeing, Compared, Span, Unseen
@@ -23,6 +24,7 @@ from holding.reconciliation.document_sides import (
     named,
     of_span,
 )
+from holding.store.kept_plans import KEPT
 from holding.store.together import Question, Together
 from holding.tables import Posting, Reading, Record
 from rules.values.posting_states import PostingState
@@ -70,20 +72,40 @@ class Documents:
 
 def of_days(session: Session, company_id: int, span: Span, each: Days = None) -> Documents:
     """The documents of these days."""
+    return asked_of_days(Together(session, KEPT), session, company_id, span, each)()
+
+
+def asked_of_days(
+    page: Together, session: Session, company_id: int, span: Span, each: Days
+) -> Callable[[], Documents]:
+    """The same, asked with the other questions of a page."""
     day = day_in(session, company_id, span).label("day")
-    marked = of_span(session, select(day, *_MARKED), company_id, span).cte("marked")
-    together = Together(session)
-    agreeing = together.ask(_agreeing(marked))
-    unseen = together.ask(_not_seen(marked, each))
-    differing = together.ask(_differing(marked, each))
-    return Documents(agreeing.value, unseen.value, differing.value)
+    marked = of_span(session, select(day, *_MARKED), company_id, span).cte()
+    counted = page.ask(_counted(marked))
+    differing = page.ask(_differing(marked, each))
+    return lambda: Documents(
+        _agreeing(counted.value),
+        () if each is None else _not_seen(counted.value, each),
+        differing.value,
+    )
 
 
-def _agreeing(marked: CTE) -> Question[tuple[Agreeing, ...]]:
-    of_mark = marked.c
-    keys = (of_mark.target_id, of_mark.doc_type, of_mark.day, of_mark.status, of_mark.currency)
-    sums = (func.count().label("count"), func.sum(of_mark.amount).label("minor"))
-    found = yield select(*keys, *sums).where(of_mark.agrees == 1).group_by(*keys)
+def _counted(marked: CTE) -> Question[Sequence[Row[Any]]]:
+    """All of them by what decides how they count: to leave some out here would take longer, for
+    PostgreSQL thinks that few are left, and sorts them.
+    """
+    one = marked.c
+    keys = (one.target_id, one.doc_type, one.day, one.status, one.currency, one.code, one.stands,
+            one.state, one.agrees, one.unseen)  # fmt: skip
+    known = (one.said.is_(None), one.amount.is_(None))  # a sum leaves out what has no amount
+    sums = (func.count().label("n"), func.sum(one.said).label("said"),
+            func.sum(one.amount).label("ours"))  # fmt: skip
+    found: Sequence[Row[Any]] = (yield select(*keys, *sums).group_by(*keys, *known)).all()
+    return found
+
+
+def _agreeing(counted: Iterable[Row[Any]]) -> tuple[Agreeing, ...]:
+    """Each by itself: their records, and so their keys, are in one state."""
     return tuple(
         Agreeing(
             target_id=row.target_id,
@@ -91,22 +113,16 @@ def _agreeing(marked: CTE) -> Question[tuple[Agreeing, ...]]:
             day=row.day,
             status=row.status,
             currency=row.currency,
-            count=row.count,
-            minor=int(row.minor),  # PostgreSQL sums to decimals
+            count=row.n,
+            minor=int(row.ours),  # PostgreSQL sums to decimals
         )
-        for row in found
+        for row in counted
+        if row.agrees
     )
 
 
-def _not_seen(marked: CTE, each: Days) -> Question[tuple[Unseen, ...]]:
-    if each is None:
-        return ()
-    one = marked.c
-    keys = (one.target_id, one.doc_type, one.day, one.status, one.code, one.stands, one.state)
-    known = (one.said.is_(None), one.amount.is_(None))  # a sum leaves out what has no amount
-    sums = (func.count().label("n"), func.sum(one.said).label("said"),
-            func.sum(one.amount).label("ours"))  # fmt: skip
-    asked = select(*keys, *sums).where(_is_counted(marked, each))
+def _not_seen(counted: Iterable[Row[Any]], each: Collection[date]) -> tuple[Unseen, ...]:
+    """Nobody read them back, so they do not agree; but those that are wanted one by one."""
     return tuple(
         Unseen(
             target_id=row.target_id,
@@ -120,17 +136,14 @@ def _not_seen(marked: CTE, each: Days) -> Question[tuple[Unseen, ...]]:
             said=None if row.said is None else int(row.said),
             ours=None if row.ours is None else int(row.ours),
         )
-        for row in (yield asked.group_by(*keys, *known))
+        for row in counted
+        if row.unseen and row.day not in each
     )
 
 
-def _is_counted(marked: CTE, each: Collection[date]) -> ColumnElement[bool]:
-    """Nobody read it back, so it does not agree; and it is not wanted for itself."""
-    return and_(marked.c.unseen == 1, marked.c.day.not_in(each))
-
-
 def _differing(marked: CTE, each: Days) -> Question[tuple[Compared, ...]]:
-    wanted = true() if each is None else ~_is_counted(marked, each)
+    counted = and_(marked.c.unseen == 1, marked.c.day.not_in(each or ()))
+    wanted = true() if each is None else ~counted
     columns = compared(marked.c.day)
     query = (
         columns.select()

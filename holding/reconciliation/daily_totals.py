@@ -7,8 +7,8 @@ Source less target is the sum of all standings but those that agree; where the t
 for with different filters nothing is subtracted.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import TypeVar
 
@@ -22,8 +22,10 @@ from holding.reconciliation.compared_documents import (
     Standing,
     Unseen,
 )
-from holding.reconciliation.counted_documents import Days
+from holding.reconciliation.counted_documents import Days, Documents
 from holding.reconciliation.day_sums import Totals
+from holding.store.kept_plans import KEPT
+from holding.store.together import Together
 
 Documented = TypeVar("Documented", Agreeing, Unseen, Compared)
 MOST_DAYS = 31
@@ -140,13 +142,13 @@ class Comparison:
 
 @dataclass(slots=True)
 class _Side:
-    """What was read for a span."""
+    """What was read for a span; where each document stands is asked of the source's side."""
 
     counted: tuple[Agreeing, ...]
     unseen: tuple[Unseen, ...]
     rows: tuple[Compared, ...]
-    standings: Mapping[int, Standing]
     targets: Mapping[int, str]
+    standings: Mapping[int, Standing] = field(default_factory=dict)
 
 
 def problem(span: Span) -> str:
@@ -169,8 +171,14 @@ def compare(
     document that differs is wanted (None: all); of others those that nobody read back are counted
     and have no line.
     """
-    source = _read(session, company_id, sides.source, targets, each)
-    target = source if sides.same else _read(session, company_id, sides.target, targets, each)
+    page = Together(session, KEPT)
+    of_source = _asked(page, session, company_id, sides.source, each)
+    of_target = of_source if sides.same else _asked(page, session, company_id, sides.target, each)
+    channels = page.ask(document_sides.channels(company_id))
+    undocumented = page.ask(document_sides.without_document(company_id, sides.source))
+    source = _side(of_source(), targets)
+    source.standings = document_sides.standings(session, company_id, source.rows)
+    target = source if sides.same else _side(of_target(), targets)
     words = {one.status for one in source.counted} | {one.status for one in source.rows}
     words |= {one.status for one in source.unseen}
     mine, theirs = _only(source, sides.source.status), _only(target, sides.target.status)
@@ -179,22 +187,21 @@ def compare(
         sides=sides,
         kinds=tuple(_kind(place, sides, mine, theirs) for place in places),
         statuses=tuple(sorted(word for word in words if word)),
-        channels=document_sides.channels(session, company_id),
-        undocumented=document_sides.without_document(session, company_id, sides.source),
+        channels=channels.value,
+        undocumented=undocumented.value,
     )
 
 
-def _read(
-    session: Session, company_id: int, span: Span, targets: Mapping[int, str], each: Days
-) -> _Side:
-    found = counted_documents.of_days(session, company_id, replace(span, status=""), each)
-    return _Side(
-        counted=found.agreeing,
-        unseen=found.unseen,
-        rows=found.rows,
-        standings=document_sides.standings(session, company_id, found.rows),
-        targets=targets,
-    )
+def _asked(
+    page: Together, session: Session, company_id: int, span: Span, each: Days
+) -> Callable[[], Documents]:
+    """Whatever status they have: which there are is told, too."""
+    whole = replace(span, status="")
+    return counted_documents.asked_of_days(page, session, company_id, whole, each)
+
+
+def _side(found: Documents, targets: Mapping[int, str]) -> _Side:
+    return _Side(counted=found.agreeing, unseen=found.unseen, rows=found.rows, targets=targets)
 
 
 def _only(side: _Side, status: str) -> _Side:
@@ -204,8 +211,8 @@ def _only(side: _Side, status: str) -> _Side:
         counted=tuple(one for one in side.counted if one.status == status),
         unseen=tuple(one for one in side.unseen if one.status == status),
         rows=tuple(one for one in side.rows if one.status == status),
-        standings=side.standings,
         targets=side.targets,
+        standings=side.standings,
     )
 
 

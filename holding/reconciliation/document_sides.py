@@ -4,12 +4,13 @@ Here: the columns, those that agree one by one, what people let stand, records w
 Not here: counting them (counted_documents.py), why one differs (compared_documents.py).
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import msgspec
 from sqlalchemy import (
     ColumnElement,
     Date,
@@ -39,7 +40,9 @@ from holding.reconciliation.compared_documents import (
 )
 from holding.records import accepted_differences
 from holding.store import bulk
+from holding.store.kept_plans import at_most
 from holding.store.row_objects import Columns, known, of
+from holding.store.together import Question
 from holding.tables import Company, Connection, Posting, Reading, Record, Release, Version
 from holding.tables.records import FINAL_STATES
 from holding.tables.row_states import RecordState
@@ -54,6 +57,8 @@ CHANNEL: Final = "channel"
 """The field in which sources say where something was sold, or how it was paid."""
 CHANNELS_FROM: Final = 100
 """So many records, the newest, say which channels there are."""
+_Sold = msgspec.defstruct("_Sold", [(CHANNEL, Any, None)])
+_sold: Callable[[str], Any] = msgspec.json.Decoder(_Sold).decode
 
 _FIRST: ColumnElement[int] = literal_column("1")
 _source, _target = aliased(Connection, name="source"), aliased(Connection, name="target")
@@ -222,16 +227,16 @@ def _of_records(company_id: int, span: Span) -> Iterator[ColumnElement[bool]]:
         yield exists().where(Version.id == Record.version_id, func.replace(body, told, "") != body)
 
 
-def channels(session: Session, company_id: int) -> tuple[str, ...]:
+def channels(company_id: int) -> Question[tuple[str, ...]]:
     """The channels that the newest records name."""
     newest = (
         select(Record.version_id)
         .where(Record.company_id == company_id)
         .order_by(Record.seen_at.desc(), Record.id.desc())
-        .limit(CHANNELS_FROM)
+        .limit(at_most(CHANNELS_FROM))
     )
-    bodies = session.scalars(select(Version.body).where(Version.id.in_(newest)))
-    told = {body.get(CHANNEL) for body in bodies if body}
+    rows = yield select(type_coerce(Version.body, Text)).where(Version.id.in_(newest))
+    told = {_sold(body).channel for body in rows.scalars() if body}
     return tuple(sorted(one for one in told if isinstance(one, str) and one))
 
 
@@ -247,8 +252,7 @@ def standings(session: Session, company_id: int, rows: Sequence[Compared]) -> di
     odd = [row for row in rows if row.odd]
     other = [row.record_id for row in rows if row.stands and row.said != row.posted]
     let_be = _released(session, odd)
-    kept = accepted_differences.of_records(session, company_id, other)
-    accepted = {(one.record_id, one.route) for found in kept.values() for one in found}
+    accepted = accepted_differences.routes_of(session, company_id, other)
     return {row.posting_id: standing_of(row, let_be, accepted) for row in rows}
 
 
@@ -272,9 +276,7 @@ def _released(session: Session, rows: Collection[Compared]) -> set[int]:
     return set(session.scalars(query))
 
 
-def without_document(
-    session: Session, company_id: int, span: Span
-) -> tuple[tuple[str, int, int], ...]:
+def without_document(company_id: int, span: Span) -> Question[tuple[tuple[str, int, int], ...]]:
     """Records of the days of which no document is in the sum of any day yet: (currency, count,
     minor units); those without a day are in no span and counted with it.
     """
@@ -290,12 +292,9 @@ def without_document(
         open_ones.where(Record.doc_date.between(span.first, span.last)),
         open_ones.where(Record.doc_date.is_(None)),
     ).subquery()
-    rows = session.execute(
-        select(each.c.currency, func.count(), func.sum(each.c.amount))
-        .group_by(each.c.currency)
-        .order_by(each.c.currency)
-    )
-    return tuple((code, int(count), int(minor or 0)) for code, count, minor in rows)
+    sums = select(each.c.currency, func.count().label("n"), func.sum(each.c.amount).label("minor"))
+    rows = yield sums.group_by(each.c.currency)
+    return tuple(sorted((row.currency, int(row.n), int(row.minor or 0)) for row in rows))
 
 
 _OPEN_STATES = (RecordState.RECEIVED, RecordState.HELD, RecordState.WAITING, RecordState.FAILED)

@@ -178,6 +178,20 @@ def asked_of_records(
     return {record_id: tuple(each) for record_id, each in found.items()}
 
 
+def routes_of(
+    session: Session, company_id: int, record_ids: Collection[int]
+) -> set[tuple[int, str]]:
+    """The records of these of which something counts, each with the route of its document."""
+    if not record_ids:
+        return set()
+    query = _counting(select(AcceptedDifference.record_id, Posting.route)).where(
+        AcceptedDifference.company_id == company_id,
+        bulk.among(AcceptedDifference.record_id, sorted(set(record_ids))),
+    )
+    rows = session.execute(query, execution_options=KEPT)
+    return {(row.record_id, row.route) for row in rows}
+
+
 def earlier(session: Session, company_id: int, record_id: int, route: str) -> Accepted | None:
     """What was accepted last of a route beside what is posted still, of whatever content."""
     query = _rows(newest=False).where(

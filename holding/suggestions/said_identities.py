@@ -4,11 +4,12 @@ Here: the newest records that wait for each, for many keys at once. Not here: on
 read it (waiting_record.py), what is made of it (exact_matches.py).
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import func, select
+import msgspec
+from sqlalchemy import Text, func, select, type_coerce
 from sqlalchemy.orm import aliased
 
 from holding.access.personal_data import MASK
@@ -19,11 +20,23 @@ from holding.store import bulk
 from holding.store.together import Question
 from holding.tables import Cause, Hold, Record, Version
 from holding.tables.decisions import HOLD_OPEN, is_open
+from rules.values.canonical import dumps, value_of
 
 LOOKED_AT: Final = 20
 """So many of the newest records that wait for a key are compared."""
 _hold = aliased(Hold)
-_NAMES: Final = ("customer_name", "supplier_name")
+
+
+class _OfParty(msgspec.Struct):
+    """What a content says of its customer or supplier; the rest of it is passed over."""
+
+    customer_name: Any = None
+    supplier_name: Any = None
+    tin: Any = None
+    registration: Any = None
+
+
+_OF_PARTY: Final = msgspec.json.Decoder(_OfParty).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +77,7 @@ def said_identities(
         .subquery()
     )
     query = (
-        select(looked_at.c.cause_id, Version.body)
+        select(looked_at.c.cause_id, type_coerce(Version.body, Text).label("body"))
         .join_from(looked_at, Record, Record.id == looked_at.c.record_id)
         .join(Version, Version.id == Record.version_id)
         .order_by(looked_at.c.cause_id, looked_at.c.id.desc())
@@ -74,7 +87,7 @@ def said_identities(
     said: dict[int, list[Identity]] = {cause_id: [] for cause_id in keys}
     for row in (yield query):
         said[row.cause_id].append(
-            _identity(row.body or {}, keys[row.cause_id], party=row.cause_id in of_party)
+            _identity(row.body or "{}", keys[row.cause_id], party=row.cause_id in of_party)
         )
     return {
         cause_id: Said(_together(found), _torn(found)) if found else Said(Identity(keys[cause_id]))
@@ -94,24 +107,28 @@ def _numbers_and_name(who: Identity) -> tuple[str, str, str]:
     return who.name, who.tin, who.registration
 
 
-def _identity(body: Mapping[str, Any], key: str, *, party: bool) -> Identity:
-    """What is no party's and stands in a line is an item's; else the record speaks of its party."""
-    for line in () if party else _lines(body):
-        if key in line.values():
-            return Identity(key, _text(line, "name"), of_party=False)
-    name = next((_text(body, field) for field in _NAMES if body.get(field)), "")
-    return Identity(key, name, _text(body, "tin"), _text(body, "registration"))
+def _identity(stored: str, key: str, *, party: bool) -> Identity:
+    """What is no party's and stands in a line is an item's; else the record speaks of its party. Of
+    a content that is stored only what is asked for is decoded: a page looks at a thousand.
+    """
+    if not party and dumps(key) in stored:
+        for line in _lines(value_of(stored)):
+            if key in line.values():
+                return Identity(key, _text(line.get("name")), of_party=False)
+    who = _OF_PARTY(stored)
+    name = next((_text(name) for name in (who.customer_name, who.supplier_name) if name), "")
+    return Identity(key, name, _text(who.tin), _text(who.registration))
 
 
-def _lines(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """As JSON has them; a thousand bodies are looked through for a page."""
+def _lines(body: Any) -> Iterator[dict[str, Any]]:
+    """As JSON has them."""
     for part in body.values():
         if isinstance(part, list):
             yield from [line for line in part if isinstance(line, dict)]
 
 
-def _text(body: Mapping[str, Any], field: str) -> str:
-    return str(body.get(field) or "").strip()
+def _text(said: Any) -> str:
+    return str(said or "").strip()
 
 
 def _together(found: Sequence[Identity]) -> Identity:

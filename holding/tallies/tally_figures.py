@@ -17,6 +17,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     CompoundSelect,
+    Row,
     Select,
     cast,
     func,
@@ -52,6 +53,13 @@ class Tallied(NamedTuple):
     records: int
     minor: int
     blank: int
+
+
+class Stored(NamedTuple):
+    """What is read: rows as `kept` asks for them, and the holds that are counted one by one."""
+
+    rows: Sequence[tuple[Any, ...]]
+    holds: Sequence[Row[Any]]
 
 
 @dataclass(slots=True)
@@ -96,17 +104,26 @@ def money_of(one: Tallied, looks: Sequence[Look]) -> tuple[str, int, int]:
 def whole_records(session: Session, companies: Sequence[int]) -> dict[int, list[Tallied]]:
     """Company -> what its records with open holds look like, at this moment."""
     found: dict[int, list[Tallied]] = {company_id: [] for company_id in companies}
-    for one in _read(session, companies, _whole(tuple(companies))):
+    query = _whole(tuple(companies))
+    for one in _tallied(answer(session, _asked(session, companies, query), KEPT)):
         if one.cause_id == WHOLE_RECORD:
             found[one.company_id].append(one)
     return found
 
 
-def all_of(session: Session, company_id: int, *, fine: bool = False) -> list[Tallied]:
-    """The same of one company, and once more for each cause, where `fine` by source, target, and
-    bands of amount and age, too.
+def stored(session: Session, company_id: int, *, fine: bool = False) -> Stored:
+    """What is read for the same of one company, and once more for each cause, where `fine` by
+    source, target, and bands of amount and age, too.
     """
-    return _chosen(_read(session, [company_id], _all_of(company_id, fine=fine)), fine=fine)
+    query = _all_of(company_id, fine=fine)
+    return answer(session, _asked(session, [company_id], query), KEPT)
+
+
+def of_stored(read: Stored, *, fine: bool) -> list[Tallied]:
+    """What its records with open holds look like, and once more for each cause; of what was read
+    by `stored`.
+    """
+    return _chosen(_tallied(read), fine=fine)
 
 
 @lru_cache(maxsize=256)
@@ -149,7 +166,7 @@ def asked_of_causes(
         return {}
     part = bulk.among(HoldTally.cause_id, causes)
     query = kept([company_id], part, _marked([company_id]))
-    rows = yield from _asked(session, [company_id], query)
+    rows = _tallied((yield from _asked(session, [company_id], query)))
     wanted = {*causes}
     return by((one for one in rows if one.cause_id in wanted), lambda one, _: (one.cause_id,))
 
@@ -167,28 +184,25 @@ def _live(rows: Iterable[Any]) -> Iterable[Tallied]:
         )
 
 
-def _read(
-    session: Session, companies: Sequence[int], query: CompoundSelect[Any]
-) -> Iterable[Tallied]:
-    return answer(session, _asked(session, companies, query), KEPT)
-
-
 def _asked(
     session: Session, companies: Sequence[int], query: CompoundSelect[Any]
-) -> Question[list[Tallied]]:
+) -> Question[Stored]:
     if narrowed(session):  # the tally is of all sources
         theirs = folding.HELD.where(Hold.company_id.in_(companies))
-        return list(_live((yield theirs)))
-    marked, found = False, []
-    for row in (yield query).all():
-        company_id, cause_id, text, currency, records, minor, blank = row
-        if company_id is None:
-            marked = bool(records)
-            continue
-        found.append(Tallied(company_id, cause_id, shape(text), currency, records, minor, blank))
-    if marked:
-        found += _live((yield folding.HELD.where(Hold.record_id.in_(_marked(companies)))))
-    return found
+        return Stored((), (yield theirs).all())
+    rows = [tuple(row) for row in (yield query)]
+    if not any(company_id is None and some for company_id, _, _, _, some, _, _ in rows):
+        return Stored(rows, ())
+    return Stored(rows, (yield folding.HELD.where(Hold.record_id.in_(_marked(companies)))).all())
+
+
+def _tallied(read: Stored) -> list[Tallied]:
+    found = [
+        Tallied(company_id, cause_id, shape(text), currency, records, minor, blank)
+        for company_id, cause_id, text, currency, records, minor, blank in read.rows
+        if company_id is not None
+    ]
+    return [*found, *_live(read.holds)]
 
 
 def kept(

@@ -130,10 +130,12 @@ class Booked:
 
 def owners(company_id: int, held: Held) -> Question[tuple[Owner, ...]]:
     """On hold by owner, most money first; each record once an owner."""
-    people = {look.person_id for one in held.rows for look in one.shape.looks if look.person_id}
+    people = {
+        look.person_id for one in held.tally.rows for look in one.shape.looks if look.person_id
+    }
     since = yield from owners_since(company_id, sorted(people))
     names = {key: row.owner for key, row in since.items()}
-    found = tally_figures.by(held.rows, lambda _, look: (names.get(_owner(look)),))
+    found = tally_figures.by(held.tally.rows, lambda _, look: (names.get(_owner(look)),))
     oldest: dict[str | None, datetime] = {}
     for row in since.values():
         oldest[row.owner] = min(oldest.get(row.owner, row.since), row.since)
@@ -200,7 +202,7 @@ def kept_out(company_id: int, held: Held, since: datetime, books: str) -> Questi
     """What is held as a duplicate, as the holding area says it, or was since then and ended without
     a posting; each record once.
     """
-    still = tally_figures.figure(held.rows, lambda look: look.error_class == DUPLICATE)
+    still = tally_figures.figure(held.tally.rows, lambda look: look.error_class == DUPLICATE)
     rows = (yield _ended(company_id, since)).all()
     ended = [{"" if code == books else code: int(minor)} for code, _, minor in rows if minor]
     return Kept(

@@ -18,10 +18,11 @@ from holding.parties import party_names
 from holding.store.kept_plans import KEPT
 from holding.tables import Cause, Company, Hold, Posting, Record, Team, TeamMember
 from holding.tables.decisions import HOLD_OPEN
-from holding.tallies import band_terms, cause_figures, tally_figures
-from holding.tallies.folding import HELD, WHOLE_RECORD
+from holding.tallies import band_terms, cause_figures, kept_tally, tally_figures
+from holding.tallies.folding import HELD
+from holding.tallies.kept_tally import Tally
 from holding.tallies.shapes import Look
-from holding.tallies.tally_figures import Tallied
+from holding.tallies.tally_figures import Figure, figure
 from holding.words import Sums
 from holding.worklist.open_holds import UNCERTAIN
 from rules.outcomes.outcome import NEEDS_APPROVAL
@@ -168,14 +169,13 @@ class Tabs:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """All open holds of a company as one page needs them: the tally of records and that of causes,
-    by shape, the names of teams, and in which of them the person is. `uncertain`: postings whose
-    result is not known. `of`: the filter whose holds alone are counted, if any; `more`: it finds
-    more; `whole`: all holds are there that its text and customers find, whatever else it asks for.
+    """All open holds of a company as one page needs them, the names of teams, and in which of them
+    the person is. `uncertain`: postings whose result is not known. `of`: the filter whose holds
+    alone are counted, if any; `more`: it finds more; `whole`: all holds are there that its text
+    and customers find, whatever else it asks for.
     """
 
-    rows: Sequence[Tallied]
-    causes: Sequence[Sequence[Tallied]]
+    tally: Tally
     teams: Mapping[int, str]
     own_teams: frozenset[int]
     uncertain: int
@@ -187,10 +187,8 @@ class Held:
 def held(session: Session, company_id: int, person_id: int | None, *, fine: bool = False) -> Held:
     """Read it by few statements; of causes by fine shapes where that is asked for."""
     rows = session.execute(_teams(company_id, person_id), execution_options=KEPT).all()
-    tally = tally_figures.all_of(session, company_id, fine=fine)
     return Held(
-        rows=[one for one in tally if one.cause_id == WHOLE_RECORD],
-        causes=cause_figures.by_shape(one for one in tally if one.cause_id != WHOLE_RECORD),
+        tally=kept_tally.read(session, company_id, fine=fine),
         teams={row.team_id: row.name for row in rows if row.team_id is not None},
         own_teams=frozenset(row.team_id for row in rows if row.own is not None),
         uncertain=rows[0].uncertain if rows else 0,
@@ -264,9 +262,13 @@ def own(look: Look, person_id: int | None, teams: Collection[int]) -> bool:
 def totals(session: Session, company_id: int, wanted: Filter, found: Held | None = None) -> Totals:
     """The line under the heading; `found`: what was read already."""
     found = found or held(session, company_id, wanted.person_id, fine=wanted.fine)
-    rows = counted(session, company_id, wanted, found).rows
-    one = tally_figures.figure(rows, asked(found, wanted))
+    one = _figure(counted(session, company_id, wanted, found), wanted)
     return Totals(one.records, one.money, one.several, one.blank)
+
+
+def _figure(found: Held, wanted: Filter) -> Figure:
+    rows, question = found.tally.rows, ("figure", wanted, found.own_teams)
+    return found.tally.once(question, lambda: figure(rows, asked(found, wanted)))
 
 
 def counted(session: Session, company_id: int, wanted: Filter, found: Held) -> Held:
@@ -275,7 +277,8 @@ def counted(session: Session, company_id: int, wanted: Filter, found: Held) -> H
         return one_by_one(session, company_id, wanted, found)
     if not wanted.causes:
         return found
-    return replace(found, rows=cause_figures.of_these(found.causes, wanted.causes))
+    rows = cause_figures.of_these(found.tally.causes, wanted.causes)
+    return replace(found, tally=Tally(rows, found.tally.causes))
 
 
 def one_by_one(session: Session, company_id: int, wanted: Filter, found: Held) -> Held:
@@ -294,8 +297,7 @@ def one_by_one(session: Session, company_id: int, wanted: Filter, found: Held) -
     each = tally_figures.one_by_one(holds[:MOST_OF_A_TEXT] if more else holds)
     return replace(
         found,
-        rows=[one for one in each if one.cause_id == WHOLE_RECORD],
-        causes=cause_figures.by_shape(one for one in each if one.cause_id != WHOLE_RECORD),
+        tally=kept_tally.tally_of(each),
         of=wanted,
         more=more,
         whole=not many,
@@ -313,7 +315,6 @@ def tabs(found: Held, wanted: Filter) -> Tabs:
     """The counts of the tabs, whatever is filtered."""
 
     def records(view: str) -> int:
-        only = Filter(view, person_id=wanted.person_id)
-        return tally_figures.figure(found.rows, asked(found, only)).records
+        return _figure(found, Filter(view, person_id=wanted.person_id)).records
 
     return Tabs(*[*map(records, ("todo", "mine", "approve", "snoozed")), found.uncertain])

@@ -178,11 +178,15 @@ def _page(
     wanted: Filter, held: Held, after: tuple[int, int] | None = None
 ) -> tuple[dict[int, Figure], int]:
     """Cause -> the records that it blocks, one more than a page has; and how many there are."""
-    rows = held.causes
-    if wanted.causes:
-        rows = [[one for one in alike if one.cause_id in wanted.causes] for alike in rows]
-    asked = filters.asked(held, wanted)
-    return cause_figures.worst_causes(rows, asked, GROUPS_A_PAGE + 1, after)
+
+    def worst_causes() -> tuple[dict[int, Figure], int]:
+        rows = held.tally.causes
+        if wanted.causes:
+            rows = [[one for one in alike if one.cause_id in wanted.causes] for alike in rows]
+        asked = filters.asked(held, wanted)
+        return cause_figures.worst_causes(rows, asked, GROUPS_A_PAGE + 1, after)
+
+    return held.tally.once(("worst", wanted, after, held.own_teams), worst_causes)
 
 
 def _apart(found: Sequence[Group], most: int) -> tuple[Group, ...]:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from holding.reconciliation import counted_documents, document_sides
 from holding.reconciliation.compared_documents import DateUsed, Span
 from holding.store.database import Database
+from holding.store.together import answer
 from holding.tables import Company, Record, Version
 from holding.tables.row_states import RecordState
 from rules.values.posting_states import PostingState
@@ -74,8 +75,8 @@ def test_what_is_in_no_sum_is_counted_beside_them(database: Database, company: C
         _sent(session, company, "NS-2", None)
         _sent(session, company, "NS-3", None).state = RecordState.HELD
         told = {
-            used: document_sides.without_document(
-                session, company.id, Span(ORDERED, BOOKED, by=used)
+            used: answer(
+                session, document_sides.without_document(company.id, Span(ORDERED, BOOKED, by=used))
             )
             for used in DateUsed
         }
@@ -113,10 +114,10 @@ def test_only_those_of_a_source_and_of_a_channel_count(
         assert found(source="netshop") == ["NS-1", "NS-2", "NS-4"]
         assert found(source="netshop", channel="FPX Later") == []
         assert found(source="aiaccount") == [], "a target is no source"
-        assert document_sides.channels(session, company.id) == ("FPX", "FPX Later", "fpx")
+        assert answer(session, document_sides.channels(company.id)) == ("FPX", "FPX Later", "fpx")
         held = document_sides.without_document
         for record in session.query(Record):
             record.state = RecordState.HELD
         session.flush()
         span = Span(ORDERED, BOOKED, by=DateUsed.POSTED, source="shopee")
-        assert held(session, company.id, span) == (("MYR", 1, 2000),)
+        assert answer(session, held(company.id, span)) == (("MYR", 1, 2000),)

@@ -17,6 +17,7 @@ from holding.reconciliation.compared_documents import Span, Standing
 from holding.reconciliation.counted_documents import Documents, of_days
 from holding.reconciliation.manual_entries import look_again
 from holding.reconciliation.totals_mismatch import SHOWN_AGAIN, Seen, follow
+from holding.store.together import answer
 from holding.tables import Cause, Hold
 from tests.holding.life import Life
 from tests.holding.posting import test_autocount_life as autocount
@@ -94,7 +95,7 @@ def test_it_is_held_once_and_ends_when_the_total_is_right(life: Life) -> None:
         company, span = life.shop.company.id, Span(date(2026, 11, 1), date(2026, 11, 30))
         (found,) = of_days(session, company, span).agreeing
         assert (found.count, found.minor, type(found.minor)) == (1, 19200, int)
-        assert document_sides.without_document(session, company, span) == ()
+        assert answer(session, document_sides.without_document(company, span)) == ()
         assert document_sides.newest_day(session, company) == found.day
     assert [one.state for one in mismatches(life)] == ["cleared"]
     assert life.shop.states() == {"A-1": "posted"}
