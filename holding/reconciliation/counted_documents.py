@@ -10,9 +10,10 @@ back; to make an object of each takes longer than to count them.
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, Row, and_, case, func, or_, select, true
+from sqlalchemy import CTE, Row, Select, and_, case, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from holding.reconciliation.compared_documents import Agreeing, Compared, Span, Unseen
@@ -23,8 +24,10 @@ from holding.reconciliation.document_sides import (
     in_parts,
     named,
     of_span,
+    zone_of,
 )
 from holding.store.kept_plans import KEPT
+from holding.store.row_objects import Columns
 from holding.store.together import Question, Together
 from holding.tables import Posting, Reading, Record
 from rules.values.posting_states import PostingState
@@ -79,18 +82,34 @@ def asked_of_days(
     page: Together, session: Session, company_id: int, span: Span, each: Days
 ) -> Callable[[], Documents]:
     """The same, asked with the other questions of a page."""
-    day = day_in(session, company_id, span).label("day")
-    marked = of_span(session, select(day, *_MARKED), company_id, span).cte()
-    counted = page.ask(_counted(marked))
-    differing = page.ask(_differing(marked, each))
+    few = None if each is None else frozenset(each)
+    grouped, differing = _selects(company_id, zone_of(session, company_id, span), span, few)
+    counted, rows = page.ask(_rows_of(grouped)), page.ask(_differing(*differing))
     return lambda: Documents(
         _agreeing(counted.value),
         () if each is None else _not_seen(counted.value, each),
-        differing.value,
+        rows.value,
     )
 
 
-def _counted(marked: CTE) -> Question[Sequence[Row[Any]]]:
+@lru_cache(maxsize=64)
+def _selects(
+    company_id: int, zone: str, span: Span, each: frozenset[date] | None
+) -> tuple[Select[Any], tuple[Columns[Compared], Select[Any]]]:
+    """What counts them, and what reads those that differ. Made once for a span, which takes
+    longer than to ask a small company.
+    """
+    day = day_in(zone, span).label("day")
+    marked = of_span(select(day, *_MARKED), company_id, zone, span).cte()
+    return _grouped(marked), _apart(marked, each)
+
+
+def _rows_of(query: Select[Any]) -> Question[Sequence[Row[Any]]]:
+    found: Sequence[Row[Any]] = (yield query).all()
+    return found
+
+
+def _grouped(marked: CTE) -> Select[Any]:
     """All of them by what decides how they count: to leave some out here would take longer, for
     PostgreSQL thinks that few are left, and sorts them.
     """
@@ -100,12 +119,10 @@ def _counted(marked: CTE) -> Question[Sequence[Row[Any]]]:
     known = (one.said.is_(None), one.amount.is_(None))  # a sum leaves out what has no amount
     sums = (func.count().label("n"), func.sum(one.said).label("said"),
             func.sum(one.amount).label("ours"))  # fmt: skip
-    found: Sequence[Row[Any]] = (yield select(*keys, *sums).group_by(*keys, *known)).all()
-    return found
+    return select(*keys, *sums).group_by(*keys, *known)
 
 
 def _agreeing(counted: Iterable[Row[Any]]) -> tuple[Agreeing, ...]:
-    """Each by itself: their records, and so their keys, are in one state."""
     return tuple(
         Agreeing(
             target_id=row.target_id,
@@ -141,7 +158,7 @@ def _not_seen(counted: Iterable[Row[Any]], each: Collection[date]) -> tuple[Unse
     )
 
 
-def _differing(marked: CTE, each: Days) -> Question[tuple[Compared, ...]]:
+def _apart(marked: CTE, each: Collection[date] | None) -> tuple[Columns[Compared], Select[Any]]:
     counted = and_(marked.c.unseen == 1, marked.c.day.not_in(each or ()))
     wanted = true() if each is None else ~counted
     columns = compared(marked.c.day)
@@ -153,5 +170,9 @@ def _differing(marked: CTE, each: Days) -> Question[tuple[Compared, ...]]:
         .outerjoin(Reading, Reading.id == Posting.reading_id)
         .where(marked.c.agrees == 0, wanted)
     )
-    found = columns.each((yield named(query)))  # sorted here: SQLite would go through them all
+    return columns, named(query)
+
+
+def _differing(columns: Columns[Compared], query: Select[Any]) -> Question[tuple[Compared, ...]]:
+    found = columns.each((yield query))  # sorted here: SQLite would go through them all
     return tuple(sorted(found, key=lambda one: one.posting_id))

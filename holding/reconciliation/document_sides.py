@@ -136,13 +136,12 @@ def a_page(
     after: int = 0,
     most: int = 50,
 ) -> tuple[Compared, ...]:
-    """Documents that agree of one target, kind and day, the first of the span, behind the one of
-    this id.
-    """
+    """Documents that agree of a target, kind and the first day of the span, behind this id."""
     target_id, doc_type = place
     one_day = replace(span, last=span.first)
     columns = compared(literal(span.first, Date).label("day"))
-    query = named(of_span(session, columns.select(), company_id, one_day)).where(
+    zone, rows = zone_of(session, company_id, span), columns.select()
+    query = named(of_span(rows, company_id, zone, one_day)).where(
         agrees == 1,
         Posting.connection_id == target_id,
         Posting.doc_type == doc_type,
@@ -156,19 +155,22 @@ def compared(day: ColumnElement[Any]) -> Columns[Compared]:
     return Columns(replace(_COLUMNS, day=of(day)), _RENAMED)
 
 
-def day_in(session: Session, company_id: int, span: Span) -> ColumnElement[Any]:
-    """The day by which a document of this span counts: a column, or of a moment its day in the zone
-    of the company.
-    """
+def zone_of(session: Session, company_id: int, span: Span) -> str:
+    """The time zone in which moments count; blank where dates do."""
+    by_moment = span.by is DateUsed.POSTED
+    return session.get_one(Company, company_id).zone if by_moment else ""
+
+
+def day_in(zone: str, span: Span) -> ColumnElement[Any]:
+    """The day by which a document of this span counts: a column, or of a moment its day there."""
     if span.by is not DateUsed.POSTED:
         return (Posting if span.by is DateUsed.DOCUMENT else Record).doc_date.expression
-    spans = _midnights(session, company_id, span)
     during = [(and_(Posting.posted_at >= begin, Posting.posted_at < end), literal(day, Date))
-              for day, begin, end in spans]  # fmt: skip
+              for day, begin, end in _midnights(zone, span)]  # fmt: skip
     return case(*during)
 
 
-def of_span(session: Session, query: Select[Any], company_id: int, span: Span) -> Select[Any]:
+def of_span(query: Select[Any], company_id: int, zone: str, span: Span) -> Select[Any]:
     """Postings of the days, asked of the index of days target by target and kind by kind."""
     targets = select(Connection.id).where(
         Connection.company_id == company_id, Connection.side == "target"
@@ -179,14 +181,14 @@ def of_span(session: Session, query: Select[Any], company_id: int, span: Span) -
         .outerjoin(Reading, Reading.id == Posting.reading_id)
         .where(Posting.company_id == company_id, Posting.connection_id.in_(targets))
         .where(Posting.doc_type.in_(DOCUMENTS))
-        .where(*_during(session, company_id, span), *_of_records(company_id, span))
+        .where(*_during(company_id, zone, span), *_of_records(company_id, span))
     )
 
 
-def _during(session: Session, company_id: int, span: Span) -> Iterator[ColumnElement[bool]]:
+def _during(company_id: int, zone: str, span: Span) -> Iterator[ColumnElement[bool]]:
     """Of these days, by the date that counts."""
     if span.by is DateUsed.POSTED:
-        days = list(_midnights(session, company_id, span))
+        days = list(_midnights(zone, span))
         yield Posting.posted_at >= days[0][1]
         yield Posting.posted_at < days[-1][2]
     elif span.by is DateUsed.RECORD:
@@ -196,14 +198,12 @@ def _during(session: Session, company_id: int, span: Span) -> Iterator[ColumnEle
         yield Posting.doc_date.between(span.first, span.last)
 
 
-def _midnights(
-    session: Session, company_id: int, span: Span
-) -> Iterator[tuple[date, datetime, datetime]]:
+def _midnights(zone: str, span: Span) -> Iterator[tuple[date, datetime, datetime]]:
     """Each day of a span with the moments at which it begins and ends where the company is."""
-    zone = ZoneInfo(session.get_one(Company, company_id).zone)
+    at = ZoneInfo(zone)
     for n in range((span.last - span.first).days + 1):
         day = span.first + timedelta(days=n)
-        begin, end = (datetime.combine(one, time.min, zone) for one in (day, day + timedelta(1)))
+        begin, end = (datetime.combine(one, time.min, at) for one in (day, day + timedelta(1)))
         yield day, begin, end
 
 

@@ -4,10 +4,11 @@ Here: the page. Not here: what is added up
 (holding/reconciliation/daily_totals.py).
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
-from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, request, url_for
 
@@ -45,7 +46,7 @@ def show() -> Response:
             "explained": EXPLAINED,
             "dates": DATES,
             "sources": _sources(),
-            "link": partial(_address, asked, kind, "reconcile.show"),
+            "link": _links(asked, kind),
         },
         status=422 if asked.problems else 200,
     )
@@ -85,11 +86,26 @@ def _agreeing(asked: Asked, kind: Kind, day: date) -> list[Line]:
     return [Line(row, Standing.AGREES) for row in rows]
 
 
-def _address(asked: Asked, kind: Kind | None, endpoint: str, /, **other: Any) -> str:
-    """The address of the page or of a file of it, with some of its words replaced."""
+def _links(asked: Asked, kind: Kind | None) -> Callable[..., str]:
+    """What makes the address of the page with some of its words replaced, None leaving one out. A
+    page of days has a hundred of them, so what they share is written once.
+    """
+    page = url_for("reconcile.show", co=g.company.code)
     place = {"target": kind.place.target, "kind": kind.place.doc_type} if kind else {}
-    words: dict[str, Any] = {**asked.query(), **place, **other}
-    return url_for(endpoint, co=g.company.code, **words)
+    shared = _written({**asked.query(), **place})
+
+    def link(_anchor: str | None = None, **other: Any) -> str:
+        words = "&".join(filter(None, {**shared, **_written(other)}.values()))
+        address = f"{page}?{words}" if words else page
+        return f"{address}#{_anchor}" if _anchor else address
+
+    return link
+
+
+def _written(words: Mapping[str, Any]) -> dict[str, str]:
+    """Each word as an address has it."""
+    return {name: "" if value is None else urlencode({name: value})
+            for name, value in words.items()}  # fmt: skip
 
 
 def _sources() -> list[str]:
