@@ -10,10 +10,24 @@ back; to make an object of each takes longer than to count them.
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from enum import IntFlag
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, Row, Select, and_, case, func, or_, select, true
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    and_,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.orm import Session
 
 from holding.reconciliation.compared_documents import Agreeing, Compared, Span, Unseen
@@ -32,7 +46,6 @@ from holding.store.together import Question, Together
 from holding.tables import Posting, Reading, Record
 from rules.values.posting_states import PostingState
 
-_unseen = case((Posting.reading_id.is_(None), 1), else_=0)
 _code = case((Posting.currency != "", Posting.currency), else_=Record.currency)
 _own = or_(Posting.reverses_id.is_not(None), _code != Record.currency, in_parts)
 _said = case(  # where both are equal, none asks for other documents
@@ -42,18 +55,39 @@ _stands = and_(
     Posting.posted_push_id.is_not(None),
     or_(Posting.state != PostingState.REVERSED, Posting.action != "void"),
 )
+_unseen = Posting.reading_id.is_(None)
+
+
+class Mark(IntFlag):
+    """What decides how a document counts, as one number: PostgreSQL groups thousands by it, which
+    takes as long for each column. `UNSEEN`: nobody read it back; the rest is said of those alone.
+    """
+
+    AGREES = 1
+    UNSEEN = 2
+    STANDS = 4
+    NOT_SAID = 8
+    WITHOUT_AMOUNT = 16
+
+
+def _written(mark: Mark) -> ColumnElement[int]:
+    return literal_column(str(int(mark)), Integer())
+
+
 _MARKED = (
     Posting.id,
     Posting.connection_id.label("target_id"),
     Posting.doc_type,
     Record.status,
-    Posting.currency,
     Posting.amount,
-    agrees.label("agrees"),
-    _unseen.label("unseen"),
-    _code.label("code"),
-    case((_unseen == 1, _said)).label("said"),  # only there: it asks for other documents
-    _stands.label("stands"),
+    case(
+        (agrees, _written(Mark.AGREES)),
+        (and_(_unseen, _stands), _written(Mark.UNSEEN | Mark.STANDS)),
+        (_unseen, _written(Mark.UNSEEN)),
+        else_=_written(Mark(0)),
+    ).label("mark"),
+    _code.label("code"),  # the posting's own where all sides agree
+    case((_unseen, _said)).label("said"),  # only there: it asks for other documents
     Posting.state,
 )
 """What is asked of each document beside its day."""
@@ -114,12 +148,15 @@ def _grouped(marked: CTE) -> Select[Any]:
     PostgreSQL thinks that few are left, and sorts them.
     """
     one = marked.c
-    keys = (one.target_id, one.doc_type, one.day, one.status, one.currency, one.code, one.stands,
-            one.state, one.agrees, one.unseen)  # fmt: skip
-    known = (one.said.is_(None), one.amount.is_(None))  # a sum leaves out what has no amount
+    unknown = (  # a sum leaves out what has no amount
+        case((one.said.is_(None), _written(Mark.NOT_SAID)), else_=_written(Mark(0))),
+        case((one.amount.is_(None), _written(Mark.WITHOUT_AMOUNT)), else_=_written(Mark(0))),
+    )
+    mark = (one.mark + unknown[0] + unknown[1]).label("mark")
+    keys = (one.target_id, one.doc_type, one.day, one.status, one.code, one.state, mark)
     sums = (func.count().label("n"), func.sum(one.said).label("said"),
             func.sum(one.amount).label("ours"))  # fmt: skip
-    return select(*keys, *sums).group_by(*keys, *known)
+    return select(*keys, *sums).group_by(*keys)
 
 
 def _agreeing(counted: Iterable[Row[Any]]) -> tuple[Agreeing, ...]:
@@ -129,12 +166,12 @@ def _agreeing(counted: Iterable[Row[Any]]) -> tuple[Agreeing, ...]:
             doc_type=row.doc_type,
             day=row.day,
             status=row.status,
-            currency=row.currency,
+            currency=row.code,
             count=row.n,
             minor=int(row.ours),  # PostgreSQL sums to decimals
         )
         for row in counted
-        if row.agrees
+        if row.mark & Mark.AGREES
     )
 
 
@@ -147,19 +184,19 @@ def _not_seen(counted: Iterable[Row[Any]], each: Collection[date]) -> tuple[Unse
             day=row.day,
             status=row.status,
             code=row.code,
-            stands=row.stands,
+            stands=bool(row.mark & Mark.STANDS),
             state=row.state,
             count=row.n,
             said=None if row.said is None else int(row.said),
             ours=None if row.ours is None else int(row.ours),
         )
         for row in counted
-        if row.unseen and row.day not in each
+        if row.mark & Mark.UNSEEN and row.day not in each
     )
 
 
 def _apart(marked: CTE, each: Collection[date] | None) -> tuple[Columns[Compared], Select[Any]]:
-    counted = and_(marked.c.unseen == 1, marked.c.day.not_in(each or ()))
+    counted = and_(_has(marked, Mark.UNSEEN), marked.c.day.not_in(each or ()))
     wanted = true() if each is None else ~counted
     columns = compared(marked.c.day)
     query = (
@@ -168,9 +205,13 @@ def _apart(marked: CTE, each: Collection[date] | None) -> tuple[Columns[Compared
         .join(Posting, Posting.id == marked.c.id)
         .join(Record, Record.id == Posting.record_id)
         .outerjoin(Reading, Reading.id == Posting.reading_id)
-        .where(marked.c.agrees == 0, wanted)
+        .where(~_has(marked, Mark.AGREES), wanted)
     )
     return columns, named(query)
+
+
+def _has(marked: CTE, mark: Mark) -> ColumnElement[bool]:
+    return marked.c.mark.bitwise_and(_written(mark)) != _written(Mark(0))
 
 
 def _differing(columns: Columns[Compared], query: Select[Any]) -> Question[tuple[Compared, ...]]:

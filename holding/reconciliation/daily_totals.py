@@ -25,7 +25,7 @@ from holding.reconciliation.compared_documents import (
 from holding.reconciliation.counted_documents import Days, Documents
 from holding.reconciliation.day_sums import Totals
 from holding.store.kept_plans import KEPT
-from holding.store.together import Together
+from holding.store.together import Together, answer
 
 Documented = TypeVar("Documented", Agreeing, Unseen, Compared)
 MOST_DAYS = 31
@@ -166,15 +166,15 @@ def compare(
     sides: Sides,
     targets: Mapping[int, str],
     each: Days = None,
+    page: Together | None = None,
 ) -> Comparison:
     """Compare all kinds of documents in these targets (id -> name). `each`: the days of which every
     document that differs is wanted (None: all); of others those that nobody read back are counted
-    and have no line.
+    and have no line. `page`: what else is asked with it.
     """
-    page = Together(session, KEPT)
+    page = page or Together(session, KEPT)
     of_source = _asked(page, session, company_id, sides.source, each)
     of_target = of_source if sides.same else _asked(page, session, company_id, sides.target, each)
-    channels = page.ask(document_sides.channels(company_id))
     undocumented = page.ask(document_sides.without_document(company_id, sides.source))
     source = _side(of_source(), targets)
     source.standings = document_sides.standings(session, company_id, source.rows)
@@ -187,7 +187,7 @@ def compare(
         sides=sides,
         kinds=tuple(_kind(place, sides, mine, theirs) for place in places),
         statuses=tuple(sorted(word for word in words if word)),
-        channels=channels.value,
+        channels=answer(session, document_sides.channels(company_id), KEPT),
         undocumented=undocumented.value,
     )
 

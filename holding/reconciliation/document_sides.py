@@ -113,7 +113,7 @@ _RENAMED = {
     "seen": "reading.body",
 }
 
-_AGREES = and_(
+agrees: Final = and_(
     Posting.reading_id.is_not(None),  # first: of what nobody read back no other document is asked
     Posting.state == PostingState.POSTED,
     Record.state == RecordState.POSTED,
@@ -123,8 +123,7 @@ _AGREES = and_(
     Posting.reverses_id.is_(None),
     ~in_parts,
 )
-agrees = case((_AGREES, 1), else_=0)
-"""1 of a posting of which all sides are equal, else 0."""
+"""A posting of which all sides are equal."""
 
 
 def a_page(
@@ -142,7 +141,7 @@ def a_page(
     columns = compared(literal(span.first, Date).label("day"))
     zone, rows = zone_of(session, company_id, span), columns.select()
     query = named(of_span(rows, company_id, zone, one_day)).where(
-        agrees == 1,
+        agrees,
         Posting.connection_id == target_id,
         Posting.doc_type == doc_type,
         Posting.id > after,

@@ -190,8 +190,9 @@ def _asked(
     if narrowed(session):  # the tally is of all sources
         theirs = folding.HELD.where(Hold.company_id.in_(companies))
         return Stored((), (yield theirs).all())
-    rows = [tuple(row) for row in (yield query)]
-    if not any(company_id is None and some for company_id, _, _, _, some, _, _ in rows):
+    rows = [tuple(row) for row in (yield query).all()]
+    without_company = [row for row in rows if None in row]  # of thousands, without a call for each
+    if not any(some for company_id, _, _, _, some, _, _ in without_company if company_id is None):
         return Stored(rows, ())
     return Stored(rows, (yield folding.HELD.where(Hold.record_id.in_(_marked(companies)))).all())
 

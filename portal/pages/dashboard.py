@@ -25,7 +25,7 @@ from holding.worklist.filters import Filter
 from holding.workload.latency import latency
 from holding.workload.long_waits import long_waits, waiting
 from portal.onboarding import checklist
-from portal.web import forms, fragments, store, target_status
+from portal.web import forms, fragments, frame, store, target_status
 
 pages = Blueprint("dashboard", __name__, url_prefix="/c/<co>")
 find_pages = Blueprint("find", __name__, url_prefix="/c/<co>/find")
@@ -51,6 +51,7 @@ def _shown() -> dict[str, object]:
     mine = Filter(view="mine", person_id=g.actor.person_id)
     held = filters.held(session, company, g.actor.person_id)
     page = Together(session, KEPT)
+    frame.ask(page)
     asked_causes = page.ask(groups.worst(company, (everything, mine), held, TOP))
     asked_booked = page.ask(queries.booked(company, today))
     asked_kept = page.ask(accepted_differences.asked_by_day(company))

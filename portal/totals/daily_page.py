@@ -18,10 +18,12 @@ from holding.reconciliation.compared_documents import DateUsed, Standing
 from holding.reconciliation.counted_documents import Days
 from holding.reconciliation.daily_totals import Comparison, Kind, Line
 from holding.reconciliation.day_sums import EXPLAINED
+from holding.store.kept_plans import KEPT
+from holding.store.together import Together
 from holding.worklist import whereabouts
 from portal.totals import filter_words
 from portal.totals.filter_words import DATES, STANDINGS, Asked
-from portal.web import filters, fragments, store
+from portal.web import filters, fragments, frame, store
 
 A_PAGE = 50
 pages = Blueprint("reconcile", __name__, url_prefix="/c/<co>")
@@ -31,7 +33,9 @@ pages = Blueprint("reconcile", __name__, url_prefix="/c/<co>")
 def show() -> Response:
     """The sums of each day, the difference explained; documents of a day where one is open."""
     asked = filter_words.asked(request.args, filters.today())
-    found = compared(asked, [asked.day] if asked.day else [])
+    page = Together(store.reading(), KEPT)
+    frame.ask(page)
+    found = compared(asked, [asked.day] if asked.day else [], page)
     kind = found.kind(asked.target, asked.doc_type)
     return fragments.respond(
         "totals/daily.html",
@@ -52,10 +56,10 @@ def show() -> Response:
     )
 
 
-def compared(asked: Asked, each: Days = None) -> Comparison:
+def compared(asked: Asked, each: Days = None, page: Together | None = None) -> Comparison:
     """Both sides added up, of all targets; each document that differs of these days, or of all."""
     targets = {row.id: row.name for row in _connections() if row.is_target}
-    return daily_totals.compare(store.reading(), g.company.id, asked.sides, targets, each)
+    return daily_totals.compare(store.reading(), g.company.id, asked.sides, targets, each, page)
 
 
 def _opened(asked: Asked, kind: Kind | None) -> dict[str, object] | None:

@@ -58,6 +58,16 @@ def init(app: Flask) -> None:
     app.jinja_env.globals["worker_todo"] = TO_DO
 
 
+def ask(page: Together) -> None:
+    """Ask what the frame says with the questions of a page that does nothing but read."""
+    publisher = None if may(g.actor, "rules.publish") else g.actor.person_id
+    admin = may(g.actor, "people.admin") is None
+    counts = frame_counts.counts(
+        store.reading(), g.company.id, g.now, publisher=publisher, admin=admin
+    )
+    g.asked_counts = page.ask(counts), page.ask(undo.latest(g.actor, g.now))
+
+
 def nav_items() -> tuple[NavItem, ...]:
     """The navigation of this company, with what waits behind each item; read once a request."""
     if "nav" not in g:
@@ -108,15 +118,10 @@ def changes() -> int:
 def _counts() -> frame_counts.Counts:
     """What every page says of the company; read once a request."""
     if "counts" not in g:
-        page = Together(store.reading(), KEPT)
-        undoable = page.ask(undo.latest(g.actor, g.now))
-        publisher = None if may(g.actor, "rules.publish") else g.actor.person_id
-        admin = may(g.actor, "people.admin") is None
-        counts = frame_counts.counts(
-            store.reading(), g.company.id, g.now, publisher=publisher, admin=admin
-        )
-        g.counts = page.ask(counts).value
-        g.undoable = undoable.value
+        if "asked_counts" not in g:
+            ask(Together(store.reading(), KEPT))
+        counts, undoable = g.asked_counts
+        g.counts, g.undoable = counts.value, undoable.value
     found: frame_counts.Counts = g.counts
     return found
 

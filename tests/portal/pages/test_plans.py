@@ -82,7 +82,7 @@ OF_COMPANY = re.compile(
 )
 """A step by an index that has every row of a company, and by the company alone."""
 NEWEST = re.compile(
-    r"WHERE record\.company_id = \? ORDER BY record\.seen_at DESC, record\.id DESC LIMIT \?"
+    r"WHERE record\.company_id = \? ORDER BY record\.seen_at DESC, record\.id DESC LIMIT (\?|\d+)"
 )
 """The newest records, in the order of their index: no more are read than the limit says, unless
 they are sorted.
