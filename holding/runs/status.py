@@ -4,7 +4,7 @@ Here: the texts that users know, and a row for each stop after a change that mov
 here: what a run or the breaker does (holding/posting).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -25,7 +25,7 @@ from holding.runs.status_texts import (
 )
 from holding.store.row_objects import Columns, known, of
 from holding.store.sums import of_posting
-from holding.store.together import Question, answer
+from holding.store.together import Question, Together, answer
 from holding.tables import (
     Company,
     Connection,
@@ -177,19 +177,24 @@ class Pill:
 
 
 def pills(
-    session: Session, company_id: int, wanted: Collection[Place]
-) -> Question[Mapping[Place, Pill]]:
+    page: Together, session: Session, company_id: int, wanted: Collection[Place]
+) -> Callable[[], Mapping[Place, Pill]]:
     """Of each (connection, document type): what stops it now, else how its last run went."""
     if not wanted:
-        return {}
+        return dict
     zone = session.get_one(Company, company_id).zone
-    stopped = yield from asked_standing({connection_id for connection_id, _ in wanted}, zone)
-    waiting = (yield from ready_to_go([company_id], stopped)) if stopped else {}
-    runs = yield from newest_runs(wanted)
-    return {
-        place: shown(stopped.get(place[0]), of_run(runs.get(place), zone), waiting.get(place, 0))
-        for place in wanted
-    }
+    stopped = page.ask(asked_standing({connection_id for connection_id, _ in wanted}, zone))
+    newest = page.ask(newest_runs(wanted))
+
+    def found() -> Mapping[Place, Pill]:
+        stops, runs = stopped.value, newest.value
+        waiting = page.ask(ready_to_go([company_id], stops)).value if stops else {}
+        return {
+            place: shown(stops.get(place[0]), of_run(runs.get(place), zone), waiting.get(place, 0))
+            for place in wanted
+        }
+
+    return found
 
 
 def shown(stop: Pill | None, ran: Pill, waiting: int) -> Pill:
@@ -200,12 +205,6 @@ def shown(stop: Pill | None, ran: Pill, waiting: int) -> Pill:
         return replace(stop, text=f"{stop.text} · {waiting:,} waiting")
     tone, detail = (ran.tone if ran.detail else stop.tone), f"{ran.detail} {stop.detail}"
     return Pill(f"{stop.text} · {ran.text}", tone, detail.strip())
-
-
-def pill(session: Session, company_id: int, connection_id: int, doc_type: str) -> Pill:
-    """That of one document type."""
-    place = (connection_id, doc_type)
-    return answer(session, pills(session, company_id, [place]))[place]
 
 
 def of_run(run: Run | None, zone: str) -> Pill:

@@ -12,7 +12,7 @@ from flask import g
 from connectors.kit.workbook import Written
 from holding.connections import connection_rows
 from holding.runs import status
-from holding.store.together import answer
+from holding.store.together import Together
 from holding.tables.columns import from_minor, moment_text
 from holding.workload import queue_pace, stuck
 from holding.workload.queue_pace import Pace
@@ -47,7 +47,7 @@ def _connections() -> Iterator[list[Written]]:
     session = store.reading()
     rows = connection_rows.listing(session, g.company.id)
     targets, sources = ([row for row in rows if row.is_target is side] for side in (True, False))
-    pills = answer(session, target_status.of_rows(session, g.company.id, targets))
+    pills = target_status.of_rows(Together(session), session, g.company.id, targets)()
     for row in targets:
         mine = [pill for pill in pills if pill.connection_id == row.id]
         told = [(pill.doc_type, pill.text, pill.detail) for pill in mine] or [("", "", "")]

@@ -26,7 +26,7 @@ from holding.refusal import Refusal
 from holding.rulesets import declared_rounding, publication, run_hours
 from holding.runs import date_ranges, range_counts, run_history, schedules
 from holding.runtime import doorbell
-from holding.store.together import Answer, Together, answer
+from holding.store.together import Answer, Together
 from holding.words import plural
 from holding.workload.endpoint_figures import Endpoint, endpoints
 from portal.pages import intake
@@ -43,7 +43,7 @@ def listing() -> Response:
     session = store.reading()
     rows = queries.listing(session, g.company.id)
     targets, sources = ([row for row in rows if row.is_target is side] for side in (True, False))
-    made = answer(session, target_status.of_rows(session, g.company.id, targets))
+    made = target_status.of_rows(Together(session), session, g.company.id, targets)()
     return fragments.respond(
         "connections/list.html",
         targets=[(row, [one for one in made if one.connection_id == row.id]) for row in targets],
@@ -239,7 +239,7 @@ def shown(row: queries.ConnectionRow) -> dict[str, object]:
     """What the page of a connection tells."""
     session = store.reading()
     company, target, page = g.company.id, row.is_target, Together(session)
-    pills = page.ask(target_status.of_rows(session, company, [row]))
+    pills = target_status.of_rows(page, session, company, [row])
     asked: dict[str, Answer[object]] = {"told": page.ask(queries.told(company, row.id))}
     first = today() - timedelta(days=30)
     if target:
@@ -259,7 +259,7 @@ def shown(row: queries.ConnectionRow) -> dict[str, object]:
         **each,
         "row": row,
         "coming": target_status.coming,
-        "cards": [(pill, found.get(pill.doc_type)) for pill in pills.value],
+        "cards": [(pill, found.get(pill.doc_type)) for pill in pills()],
         "new_hours": run_hours.waiting(session, company, row.name) if target else (),
         "rates": confirmed_rates.of_connection(session, row.id) if target else None,
         "tells_unit": isinstance(registry.targets().get(row.connector), TellsItems),

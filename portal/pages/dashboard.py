@@ -14,6 +14,7 @@ from flask import Blueprint, Response, abort, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from holding.configuration.late_calls import late_calls
+from holding.connections import connection_rows
 from holding.records import accepted_differences
 from holding.runs import run_history
 from holding.signals import open_signals
@@ -58,13 +59,14 @@ def _shown() -> dict[str, object]:
     signals = page.ask(open_signals.asked_listing(company))
     owners, oldest = page.ask(queries.owners(company, held)), page.ask(queries.oldest(company))
     late = page.ask(ageing.listing(company, most=TOP))
-    targets = page.ask(target_status.of_targets(session, company))
+    connections = page.ask(connection_rows.asked_listing(company))
     waited = page.ask(waiting(session, company, g.now))
     late_changes, took = page.ask(late_calls(company, g.now)), page.ask(latency(company, g.now))
     kept_out = page.ask(
         queries.kept_out(company, held, midnight - timedelta(days=KEPT_DAYS), g.company.currency)
     )
     seen, days = page.ask(queries.standing(company, midnight, today)).value
+    targets = target_status.of_rows(page, session, company, connections.value)
     booked, kept = asked_booked.value, asked_kept.value
     (causes, more_causes), (mine_first, _) = asked_causes.value
     return {
@@ -81,7 +83,7 @@ def _shown() -> dict[str, object]:
         "causes": causes,
         "more_causes": more_causes,
         "late": late.value,
-        "targets": targets.value,
+        "targets": targets(),
         "waits": long_waits(waited.value, late_changes.value),
         "latency": took.value,
         "kept_out": kept_out.value,

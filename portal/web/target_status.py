@@ -5,7 +5,7 @@ Here: which pills there are, moments of runs, addresses of imports. Not here: th
 (holding/runs/status.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -19,7 +19,7 @@ from holding.runs import company_pills
 from holding.runs.schedules import Daily
 from holding.runs.status import pills
 from holding.store.database import DatabaseSession
-from holding.store.together import Question
+from holding.store.together import Together
 from portal.web.filters import zone
 
 TONES = {
@@ -54,22 +54,20 @@ class PillRow:
         return self.tone == "info"
 
 
-def of_targets(session: DatabaseSession, company_id: int) -> Question[tuple[PillRow, ...]]:
-    """All pills of the company."""
-    rows = yield from queries.asked_listing(company_id)
-    return (yield from of_rows(session, company_id, [row for row in rows if row.is_target]))
-
-
 def of_rows(
-    session: DatabaseSession, company_id: int, rows: Sequence[queries.ConnectionRow]
-) -> Question[tuple[PillRow, ...]]:
-    """The pills of these targets."""
+    page: Together,
+    session: DatabaseSession,
+    company_id: int,
+    rows: Sequence[queries.ConnectionRow],
+) -> Callable[[], tuple[PillRow, ...]]:
+    """The pills of the targets among these, asked with the other questions of a page."""
+    rows = [row for row in rows if row.is_target]
     named = {row.id: row.name for row in rows}
     wanted = [(row.id, doc_type) for row in rows for doc_type in document_types(row.connector)]
-    found = yield from pills(session, company_id, wanted)
-    return tuple(
+    found = pills(page, session, company_id, wanted)
+    return lambda: tuple(
         PillRow(named[key], key, doc_type, made.text, TONES[made.tone], made.detail, made.stops)
-        for (key, doc_type), made in found.items()
+        for (key, doc_type), made in found().items()
     )
 
 

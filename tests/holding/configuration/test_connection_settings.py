@@ -9,12 +9,12 @@ from holding.access.actors import SYSTEM, Actor
 from holding.configuration.settings_change import change_settings
 from holding.connections.setup import secret_of, set_key
 from holding.refusal import Refusal
-from holding.runs.status import pill
 from holding.store.database import Database
 from holding.tables import Company, Event, Posting, Record, Revision, Snapshot
 from rules.values.posting_states import PostingState
 from tests.holding.desks import KEYS
 from tests.support.factories import connection_named
+from tests.support.pills import pill
 from tests.support.postings import NOW, make_ready
 
 ELSEWHERE = "https://api.elsewhere.example"

@@ -11,13 +11,13 @@ from sqlalchemy import func, select
 from connectors.transport.http import Http, HttpAnswer, HttpFailure
 from holding.connections import breaker
 from holding.connections.probe import to_refresh
-from holding.runs.status import pill
 from holding.tables import Connection, Event, Throttle
 from tests.connectors.simulator_processes import Simulator
 from tests.holding.life import Life
 from tests.holding.posting.test_autocount_life import effects, life
 from tests.holding.posting.test_autocount_life import running as _running
 from tests.holding.shop import order
+from tests.support.pills import pill
 
 __all__ = ["life"]  # a fixture
 

@@ -11,7 +11,6 @@ from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.connections import breaker, probe
 from holding.connections.setup import set_key, wait_for_test
-from holding.runs.status import pill
 from holding.tables import Connection, Event, Hold, Throttle
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS
@@ -19,6 +18,7 @@ from tests.holding.life import Life
 from tests.holding.posting.test_autocount_life import effects, life
 from tests.holding.posting.test_autocount_life import running as _running
 from tests.holding.shop import order
+from tests.support.pills import pill
 
 __all__ = ["life"]  # a fixture
 

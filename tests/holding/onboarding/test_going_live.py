@@ -11,7 +11,6 @@ from holding.onboarding import dry_run, going_live
 from holding.onboarding.checklist import Step, checklist
 from holding.refusal import Refusal
 from holding.runs import schedules
-from holding.runs import status as pills
 from holding.store.database import Database
 from holding.store.sums import check_figure
 from holding.tables import (
@@ -29,6 +28,7 @@ from tests.holding.pushing import Lane
 from tests.holding.shop import FILES, Shop, line, open_shop, order
 from tests.support.clock import SetClock
 from tests.support.factories import connection_named
+from tests.support.pills import pill as pill_of
 from tests.support.postings import NOW
 
 DAY = date(2026, 11, 18)
@@ -58,7 +58,7 @@ def test_a_ready_document_waits_until_go_live(lane: Lane) -> None:
     with lane.database.read() as session:
         assert companies_due(session, lane.clock.now()) == ()
         connection = lane.connection(session)
-        pill = pills.pill(session, lane.company.id, connection.id, "sales_invoice")
+        pill = pill_of(session, lane.company.id, connection.id, "sales_invoice")
     assert pill.text == "Not live yet · 1 waiting"
     assert pill.detail == "Nothing is sent before go live."
     assert lane.work() == 0

@@ -20,7 +20,6 @@ from holding.journal import retry_policy
 from holding.journal.posting_claims import free_the_dead
 from holding.journal.push_rows import Flight
 from holding.posting import calls
-from holding.runs.status import pill
 from holding.tables import (
     Attempt,
     Event,
@@ -40,6 +39,7 @@ from tests.holding.desks import KEYS
 from tests.holding.pushing import Lane, answer_whole_files
 from tests.support.clock import SetClock
 from tests.support.factories import make_connection
+from tests.support.pills import pill
 from tests.support.postings import NOW, invoice, make_ready
 from tests.support.simulator import DEMO_KEY
 

@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import select, update
 
 from holding.runs.dispatch import push_due
-from holding.runs.status import pill
 from holding.tables import (
     Approval,
     Attempt,
@@ -21,6 +20,7 @@ from holding.tables import (
 from tests.holding.pushing import Lane
 from tests.support.databases import any_move
 from tests.support.factories import make_person
+from tests.support.pills import pill
 from tests.support.postings import NOW, invoice
 from tests.support.simulator import DEMO_KEY
 

@@ -18,6 +18,7 @@ from holding.store.sums import check_figure
 from holding.store.together import answer
 from holding.tables import Approval, Company, Event, Operation, Posting, Record, Run
 from tests.support.factories import connection_named, make_connection, make_person
+from tests.support.pills import pill as pill_of
 from tests.support.postings import NOW, invoice, make_ready
 
 DAY = date(2026, 11, 19)
@@ -78,7 +79,7 @@ def test_a_sync_of_what_was_shown_starts(database: Database, company: Company, m
     assert run.filter is not None
     assert (run.filter["first"], len(run.filter["postings"])) == ("2026-11-19", 3)
     with database.read() as session:
-        assert pills.pill(session, company.id, month, "sales_invoice").text == "Syncing… 0 of 3"
+        assert pill_of(session, company.id, month, "sales_invoice").text == "Syncing… 0 of 3"
         assert session.scalars(select(Event.act).order_by(Event.id)).all()[-1] == "run.started"
     again = start(database, company, month)
     assert isinstance(again, Refusal)
@@ -196,7 +197,7 @@ def pill(database: Database, company: Company, **columns: Any) -> pills.Pill:
                 )
             )
         session.flush()
-        return pills.pill(session, company.id, connection_id, "sales_invoice")
+        return pill_of(session, company.id, connection_id, "sales_invoice")
 
 
 def test_the_pill_speaks_as_users_know_it(database: Database, company: Company) -> None:

@@ -8,11 +8,11 @@ import pytest
 import requests
 from sqlalchemy import select
 
-from holding.runs.status import pill
 from holding.tables import AuthorizationRequest, Connection, ConnectionKey, Event, Throttle
 from tests.connectors.simulator_processes import Simulator
 from tests.portal.connections.test_new_connection import NEW
 from tests.portal.reading import plain
+from tests.support.pills import pill
 
 pytestmark = pytest.mark.sqlite
 URL = "/c/kedai/connections/books"
