@@ -56,9 +56,8 @@ from portal.languages.environment import LanguageEnvironment
 from portal.lists import downloads
 from portal.lists.all_lists import LISTS
 from portal.pages import posted_change
-from portal.web import filters, fragments, rule_checks, security, store
+from portal.web import filters, fragments, frame, rule_checks, security, store
 from portal.web.config import PortalConfig, config_of
-from portal.web.frame import init as init_shell
 from portal.web.labels import LABELS, PUSH_TONES, RESULT_TONES, STATES, plain
 from portal.web.problems import problem
 from rules.values.posting_states import PostingState
@@ -228,9 +227,10 @@ def _templates(app: Flask) -> None:
     )
     access.request_pages.init(app)
     speaking.english(app.jinja_env)
+    frame.addresses(app)
     app.jinja_env.globals["ui"] = app.jinja_env.get_template("_macros/ui.html").module
     app.context_processor(_context)
-    init_shell(app)
+    frame.init(app)
     access.staying.init(app)
     access.two_factor.init(app)
     help_pages.init(app)

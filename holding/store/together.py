@@ -133,8 +133,8 @@ def _results(
     union, values = _union_of(asked)
     found: list[list[tuple[Any, ...]]] = [[] for _ in asked]
     kept = {"compiled_cache": union.compiled, **plan} if values else {}
-    for row in session.execute(union.statement, values, execution_options=kept):
-        told = tuple(row)
+    rows = session.execute(union.statement, values, execution_options=kept).all()
+    for told in map(tuple, rows):  # at once: one by one takes twice as long
         found[told[0]].append(tuple([told[place] for place in union.places[told[0]]]))
     return [
         IteratorResult(SimpleResultMetaData(names), iter(rows))

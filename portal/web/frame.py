@@ -1,11 +1,13 @@
-"""The frame around every page of a company: the navigation and its counts.
+"""The frame around every page of a company: the navigation and its counts; addresses in pages.
 
-Here: what base.html asks for. Not here: the pages.
+Here: what base.html asks for, and what templates write addresses with. Not here: the pages.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
 
-from flask import Flask, g, request, url_for
+from flask import Flask, g, has_request_context, request, url_for
 
 from holding.access.actors import may
 from holding.exceptions import undo
@@ -32,6 +34,7 @@ ITEMS = (
     ("audit", "Audit log", "audit", "audit.listing", True),
 )
 
+MOST_ADDRESSES: Final = 10_000
 WITHIN = dict.fromkeys(("backtests", "changes", "editor", "trials"), "rulebook")
 """The blueprints whose pages belong to an item of another name."""
 
@@ -56,6 +59,30 @@ def init(app: Flask) -> None:
     app.jinja_env.globals["undoable"] = undoable
     app.jinja_env.globals["no_worker"] = no_worker
     app.jinja_env.globals["worker_todo"] = TO_DO
+
+
+def addresses(app: Flask) -> None:
+    """Give `url_for` to the templates, which remembers the addresses that it wrote last: a list has
+    a hundred, each page the same in its navigation, and to write one takes as long as a row.
+    """
+    remembered = lru_cache(maxsize=MOST_ADDRESSES, typed=True)(_address)
+
+    def address(endpoint: str, **values: Any) -> str:
+        own = {"_external", "_scheme", "_method"}.isdisjoint(values)
+        if not own or endpoint[:1] == "." or not has_request_context():
+            return url_for(endpoint, **values)  # what depends on more than is said
+        try:
+            return remembered(request.script_root, endpoint, *values, *values.values())
+        except TypeError:  # several values of one name, in a list
+            return url_for(endpoint, **values)
+
+    app.jinja_env.globals["url_for"] = address
+
+
+def _address(_root: str, endpoint: str, *words: Any) -> str:
+    """`words`: the names of all values, then the values: of each its type counts, too."""
+    count = len(words) // 2
+    return url_for(endpoint, **dict(zip(words[:count], words[count:], strict=True)))
 
 
 def ask(page: Together) -> None:
