@@ -5,7 +5,7 @@ words. Not here: entries a publish brings (`seeding.py`), the change itself (`en
 what it would do (`preview.py`, offered here as `preview`) and what could be meant (`entries.py`).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -29,7 +29,7 @@ from holding.tables.decisions import HOLD_OPEN
 from holding.tables.rules import ALWAYS
 from holding.tallies import tally_figures
 from holding.words import Sums, plural
-from rules.values.cause_keys import CauseKey
+from rules.values.cause_keys import MISSING_ENTRY, CauseKey, CauseKind
 
 __all__ = ["Fixed", "Missing", "Preview", "Stay", "fix", "missing", "preview"]
 __all__ += ["ALWAYS", "remove", "together"]
@@ -61,12 +61,14 @@ def missing(
     after: tuple[int, int] | None = None,
     cause_id: int | None = None,
     most: int | None = A_PAGE + 1,
+    kinds: Collection[CauseKind] = MISSING_ENTRY,
 ) -> tuple[Missing, ...]:
     """Keys that open holds wait for, the most money first, those behind a place (`book` and cause)
     in the list where one is named; or that of one cause. One more than a page for more, unless
     `most` says otherwise; None: all.
     """
-    found = answer(session, asked_causes(company_id, after=after, cause_id=cause_id, most=most))
+    asked = asked_causes(company_id, after=after, cause_id=cause_id, most=most, kinds=kinds)
+    found = answer(session, asked)
     return answer(session, asked_missing(session, company_id, found))
 
 
@@ -88,11 +90,11 @@ def asked_causes(
     after: tuple[int, int] | None = None,
     cause_id: int | None = None,
     most: int | None = A_PAGE + 1,
-    units: bool = True,
+    kinds: Collection[CauseKind] = MISSING_ENTRY,
 ) -> Question[tuple[MissingKey, ...]]:
-    """The causes of those keys, asked with other questions; without `units` those of maps alone."""
+    """The causes of those keys, asked with other questions; of these kinds alone."""
     columns = (Cause.id, Cause.key, Cause.label, Cause.records, Cause.book, Cause.opened_at)
-    query = select(*columns).where(*unmapped(company_id, units=units))
+    query = select(*columns).where(*unmapped(company_id, kinds))
     query = query.order_by(Cause.book.desc(), Cause.id)
     if cause_id is not None:
         query = query.where(Cause.id == cause_id)
@@ -101,13 +103,13 @@ def asked_causes(
         query = query.where(or_(Cause.book < book, and_(Cause.book == book, Cause.id > last)))
     return tuple(
         MissingKey(row.id, row.key, row.label, row.records, row.book, row.opened_at)
-        for row in (yield query.limit(most))
+        for row in (yield query.limit(most)).all()
     )
 
 
-def asked_count(company_id: int, *, units: bool = True) -> Question[int]:
+def asked_count(company_id: int, kinds: Collection[CauseKind] = MISSING_ENTRY) -> Question[int]:
     """How many of those causes there are."""
-    found = yield select(func.count(Cause.id)).where(*unmapped(company_id, units=units))
+    found = yield select(func.count(Cause.id)).where(*unmapped(company_id, kinds))
     return int(found.scalar_one())
 
 

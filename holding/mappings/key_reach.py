@@ -53,11 +53,10 @@ class Reach:
         return sorted({*self.waiting, *self.using})
 
 
-def unmapped(company_id: int, *, units: bool = True) -> tuple[ColumnElement[bool], ...]:
-    """The terms of causes that are a missing entry, of units too or of maps alone, and that
-    something waits for.
-    """
-    kinds = [one for one in MISSING_ENTRY if units or one is not CauseKind.UNIT]
+def unmapped(
+    company_id: int, kinds: Collection[CauseKind] = MISSING_ENTRY
+) -> tuple[ColumnElement[bool], ...]:
+    """The terms of causes of these kinds, a missing entry each, that something waits for."""
     names = or_(*(begins(CauseKey(kind, "")) for kind in kinds))
     return Cause.company_id == company_id, Cause.records > 0, names
 

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from holding.mappings.fixes import Missing, missing
 from holding.programs.replay import judged_once
 from holding.tables import Cause, Connection, Evaluation, Hold, MappingEntry, MappingTable, Record
 from holding.tables.decisions import HOLD_OPEN
@@ -68,15 +69,9 @@ class UnitComparison:
         return f"{' and '.join(found)} differ" if len(found) > 1 else f"{''.join(found)} is missing"
 
 
-def unit_causes(session: Session, company_id: int) -> tuple[int, ...]:
-    """The causes of records that a unit holds, the most money first."""
-    query = (
-        select(Cause.id, Cause.key)
-        .where(Cause.company_id == company_id, Cause.records > 0)
-        .order_by(Cause.book.desc(), Cause.id)
-    )
-    rows = session.execute(query)
-    return tuple(row.id for row in rows if row.key.kind is CauseKind.UNIT)
+def units_on_hold(session: Session, company_id: int) -> tuple[Missing, ...]:
+    """The units that records wait for, the most money first."""
+    return missing(session, company_id, most=None, kinds=(CauseKind.UNIT,))
 
 
 def unit_comparison(session: Session, company_id: int, cause_id: int) -> UnitComparison | None:

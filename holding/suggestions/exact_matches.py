@@ -37,10 +37,12 @@ from holding.suggestions.match_evidence import (
 )
 from holding.tables import MappingEntry, MappingTable, SnapshotItem
 from holding.tables.row_states import ListKind
+from rules.values.cause_keys import CauseKind
 from rules.values.spelling import match_key
 
 MOST: Final = 50
 """So many missing values are looked at, those with the most money."""
+OF_MAPS: Final = (CauseKind.MAPPING,)
 OWN: Final = "It has, or had, a value of its own"
 
 
@@ -82,8 +84,8 @@ def exact_matches(session: Session, company_id: int, *, beside: Together | None 
     """
     asked, judge = beside or Together(session), active_program(session, company_id)
     rules = judge.ruleset if judge else None
-    causes = asked.ask(asked_causes(company_id, most=MOST, units=False))
-    count = asked.ask(asked_count(company_id, units=False))
+    causes = asked.ask(asked_causes(company_id, most=MOST, kinds=OF_MAPS))
+    count = asked.ask(asked_count(company_id, OF_MAPS))
     lists_of, tables = choices.asked_lists(asked, company_id), asked.ask(asked_maps(company_id))
     names = dict.fromkeys(one.key.table or "" for one in causes.value)
     lists = lists_of()

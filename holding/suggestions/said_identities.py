@@ -6,6 +6,7 @@ read it (waiting_record.py), what is made of it (exact_matches.py).
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -111,13 +112,19 @@ def _identity(stored: str, key: str, *, party: bool) -> Identity:
     """What is no party's and stands in a line is an item's; else the record speaks of its party. Of
     a content that is stored only what is asked for is decoded: a page looks at a thousand.
     """
-    if not party and dumps(key) in stored:
+    if not party and _written(key) in stored:
         for line in _lines(value_of(stored)):
             if key in line.values():
                 return Identity(key, _text(line.get("name")), of_party=False)
     who = _OF_PARTY(stored)
     name = next((_text(name) for name in (who.customer_name, who.supplier_name) if name), "")
     return Identity(key, name, _text(who.tin), _text(who.registration))
+
+
+@lru_cache
+def _written(key: str) -> str:
+    """As it stands in a stored content; of twenty contents the same."""
+    return dumps(key)
 
 
 def _lines(body: Any) -> Iterator[dict[str, Any]]:
@@ -145,8 +152,8 @@ def _together(found: Sequence[Identity]) -> Identity:
 
 
 def _torn(found: Sequence[Identity]) -> str:
-    tins = {tin_key(one.tin) for one in found} - {""}
+    tins = {tin_key(tin) for tin in {one.tin for one in found}} - {""}
     if len(tins) > 1:
         return f"Its records give {len(tins)} TINs"
-    numbers = {registration_key(one.registration) for one in found} - {""}
+    numbers = {registration_key(given) for given in {one.registration for one in found}} - {""}
     return f"Its records give {len(numbers)} registration numbers" if len(numbers) > 1 else ""

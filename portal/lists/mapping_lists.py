@@ -20,7 +20,7 @@ from holding.parties import party_merge
 from holding.suggestions import exact_matches, list_sources
 from holding.tables.columns import moment_text
 from portal.lists.list_file import MOST, ListFile, Table, by_currency, each_page
-from portal.mappings import exact_pages, unit_pages, unpaid_page
+from portal.mappings import exact_pages, unpaid_page
 from portal.web import filters, store
 from rules.values.wording import titled
 
@@ -94,8 +94,8 @@ def exact() -> ListFile:
 
 def units() -> ListFile:
     """The units that hold records."""
-    causes = unit_comparison.unit_causes(store.reading(), g.company.id)
-    rows = (cells for one in unit_pages.on_hold(causes) for cells in _unit(one))
+    waiting = unit_comparison.units_on_hold(store.reading(), g.company.id)
+    rows = (cells for one in waiting for cells in _unit(one))
     return ListFile("units that hold records", "units", [Table("Units on hold", UNITS, rows)])
 
 

@@ -4,11 +4,9 @@ Here: views. Not here: the values (holding/mappings/unit_comparison.py), changin
 (mapping_pages.py).
 """
 
-from collections.abc import Collection
-
 from flask import Response, abort, g, request, url_for
 
-from holding.mappings import fixes, mapping_lists, unit_comparison
+from holding.mappings import mapping_lists, unit_comparison
 from holding.programs import unit_calculation
 from holding.programs.world import fresh_now
 from holding.store.together import Answer, Together
@@ -25,9 +23,9 @@ def unit_proof() -> Response:
     page = Together(session)
     tables = page.ask(mapping_lists.asked_tables(g.company.id))
     known = page.ask(fresh_now(g.company.id, g.now))
-    causes = unit_comparison.unit_causes(session, g.company.id)
+    waiting = unit_comparison.units_on_hold(session, g.company.id)
     asked = forms.whole(request.args.get("cause"))
-    opened = asked if asked is not None else next(iter(causes), None)
+    opened = asked if asked is not None else next((one.cause_id for one in waiting), None)
     shown = unit_comparison.unit_comparison(session, g.company.id, opened) if opened else None
     if asked is not None and shown is None:
         abort(404)
@@ -38,7 +36,7 @@ def unit_proof() -> Response:
         missing_count=frame.missing_values(),
         table="",
         shown=shown,
-        others=on_hold(causes),
+        others=waiting,
         repair=_repair(shown) if shown else "",
     )
 
@@ -65,12 +63,6 @@ def _calculation(
             session, g.company.id, quantity, unit, typed["item"], known=known.value, today=today
         )
     return {"typed": typed, "calculated": found, "problems": problems}
-
-
-def on_hold(causes: Collection[int]) -> list[fixes.Missing]:
-    """The units of these causes with what waits for them, the most money first."""
-    every = fixes.missing(store.reading(), g.company.id, most=None)
-    return [row for row in every if row.cause_id in causes]
 
 
 def _repair(shown: unit_comparison.UnitComparison) -> str:

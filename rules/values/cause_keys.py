@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from rules.values.canonical import OneText, sha256_hex
@@ -50,6 +51,7 @@ _KINDS: Final = {kind.value: kind for kind in CauseKind}
 MISSING_ENTRY: Final = (CauseKind.MAPPING, CauseKind.UNIT)
 """The kinds of causes that an entry of a mapping table answers."""
 
+KEPT_KEYS: Final = 20_000
 LONGEST_KEY: Final = 500
 """Characters of a key that is stored: PostgreSQL indexes 2,700 bytes."""
 
@@ -68,8 +70,9 @@ class CauseKey(OneText):
         return self.named if self.kind is CauseKind.OTHER else f"{self.kind.value}:{self.named}"
 
     @classmethod
+    @lru_cache(maxsize=KEPT_KEYS)
     def parse(cls, text: str) -> CauseKey:
-        """The key whose stored text this is."""
+        """The key whose stored text this is; made once, for a page reads thousands."""
         word, colon, named = text.partition(":")
         kind = _KINDS.get(word) if colon and word else None
         return cls(kind, named) if kind is not None else cls(CauseKind.OTHER, text)

@@ -44,10 +44,10 @@ def held(shop: Shop, code: str) -> UnitComparison:
     with shop.database.read() as session:
         cause = session.scalars(select(Hold.cause_id).where(Hold.code == code)).first()
         assert cause is not None
-        causes = unit_comparison.unit_causes(session, shop.company.id)
-        assert cause in causes
+        waiting = unit_comparison.units_on_hold(session, shop.company.id)
+        assert cause in {one.cause_id for one in waiting}
         assert unit_comparison.unit_comparison(session, shop.company.id + 1, cause) is None
-        assert unit_comparison.unit_causes(session, shop.company.id + 1) == ()
+        assert unit_comparison.units_on_hold(session, shop.company.id + 1) == ()
         found = unit_comparison.unit_comparison(session, shop.company.id, cause)
         assert found is not None
         return found
