@@ -57,7 +57,7 @@ class RunRow:
     @property
     def failed(self) -> bool:
         """Whether it came to nothing, or something in it did."""
-        return self.state == RunState.FAILED or self.failures > 0
+        return _failed(self.state, self.counts)
 
 
 RUN = Columns(
@@ -183,14 +183,22 @@ LINE = Columns(
 
 def of_connection(company_id: int, connection_id: int) -> Question[tuple[RunRow, ...]]:
     """Its last runs, the latest that failed first; those that went well follow, newest first."""
-    query = (
-        run_columns()
+    last = (
+        select(Run.id, Run.state, Run.counts)
         .where(Run.company_id == company_id, Run.connection_id == connection_id)
         .order_by(Run.id.desc())
         .limit(LOOKED_AT)
     )
-    rows = RUN.each((yield query))
-    return tuple(sorted(rows, key=lambda run: not run.failed)[:A_SLICE])
+    went = {run.id: _failed(run.state, run.counts) for run in (yield last).all()}
+    chosen = sorted(went, key=lambda run_id: not went[run_id])[:A_SLICE]
+    if not chosen:
+        return ()
+    rows = RUN.each((yield run_columns().where(bulk.among(Run.id, chosen))))
+    return tuple(sorted(rows, key=lambda run: chosen.index(run.id)))
+
+
+def _failed(state: RunState, counts: Mapping[str, Any]) -> bool:
+    return state == RunState.FAILED or int(counts.get("failed", 0)) > 0
 
 
 def one(session: Session, company_id: int, run_id: int) -> RunRow | None:

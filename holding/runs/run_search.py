@@ -1,8 +1,9 @@
 """Finding runs: by when they started, by their target, and by what they carried.
 
-Here: the filter, a page of runs, all that fit for a file. Each word that is filled in is met by a
-document that the run carried; two words may be met by two documents. Not here: the row of a run
-(run_history.py), the words of an address (portal/pages/run_filter.py).
+Here: the filter, a page of runs, all that fit for a file, how many there are without a filter. Each
+word that is filled in is met by a document that the run carried; two words may be met by two
+documents. Not here: the row of a run (run_history.py), the words of an address
+(portal/pages/run_filter.py).
 """
 
 from collections.abc import Collection
@@ -21,6 +22,8 @@ from holding.runs.run_history import RUN, RunRow, run_columns
 from holding.tables import Attempt, Connection, Posting, Push, Record, Request, Run
 
 A_PAGE: Final = 50
+MOST_COUNTED: Final = 1000
+"""More than that nobody counts, to say how many a filter hides."""
 MOST_PARTIES: Final = 200
 FEW: Final = 2_000
 """Up to so many records of a party its runs are found from them; of more, run by run."""
@@ -185,3 +188,21 @@ def _carried_party(
     carried = _runs_of(of_type).join(Record, Record.id == Posting.record_id)
     met = carried.where(Request.run_id == Run.id, key.in_(sorted(keys)))
     return met.correlate(Run).exists()
+
+
+def runs_in_all(session: Session, company_id: int) -> int:
+    """How many runs there are, whatever a filter finds; at most one more than are counted."""
+    return _counted(session, select(Run.id).where(Run.company_id == company_id))
+
+
+def pushes_in_all(session: Session, company_id: int) -> int:
+    """The same of pushes."""
+    targets = select(Connection.id).where(
+        Connection.company_id == company_id, Connection.side == "target"
+    )
+    return _counted(session, select(Push.id).where(Push.connection_id.in_(targets)))
+
+
+def _counted(session: Session, each: Select[int]) -> int:
+    some = each.limit(MOST_COUNTED + 1).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0

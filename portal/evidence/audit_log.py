@@ -70,6 +70,7 @@ def _page(walked: Walked | None = None, noted: int = 0) -> Response:
         after=rows[-1].id if len(found) > len(rows) else None,
         fitting=_fitting(asked, len(found), first=after is None) if rows else 0,
         counted=event_log.MOST_COUNTED,
+        in_all=0 if rows else _without_filters(asked),
         everyone=_sees_all(),
         notes=security.may("audit.note") is None,
         people=event_log.people(session, company) if _sees_all() else (),
@@ -89,6 +90,12 @@ def _fitting(asked: LogFilter, found: int, *, first: bool) -> int:
     if first and found <= event_log.A_PAGE:
         return found
     return event_log.count(store.reading(), g.company.id, asked) if asked.narrows else 0
+
+
+def _without_filters(asked: LogFilter) -> int:
+    """How many events whoever asks may see."""
+    every = LogFilter(zone=asked.zone, person_id=None if _sees_all() else g.actor.person_id)
+    return event_log.count(store.reading(), g.company.id, every)
 
 
 def telling(rows: tuple[LogRow, ...]) -> Callable[[LogRow, str], str]:

@@ -35,9 +35,17 @@ def unpaid() -> Response:
         listed=known,
         rows=found[:SHOWN],
         more=len(found) > SHOWN,
+        in_all=_in_all(one) if one and not found else 0,
+        most=SHOWN,
         text=text,
         named=filters.sees_personal(),
     )
+
+
+def _in_all(one: FileList) -> int:
+    """How many the list has, whatever was typed, at most one more than are shown."""
+    session = store.reading()
+    return len(unpaid_documents.search(session, one, "", SHOWN + 1, names=False))
 
 
 def chosen(lists: Sequence[FileList]) -> FileList | None:

@@ -65,6 +65,8 @@ def listing() -> Response:
         typed=asked.typed,
         problems=problems,
         after=rows[-1].id if len(found) > len(rows) else None,
+        in_all=0 if rows else run_search.runs_in_all(session, company),
+        counted=run_search.MOST_COUNTED,
     )
 
 
@@ -145,7 +147,8 @@ def pushes() -> Response:
     """Every push, newest first."""
     text, state = pushes_asked()
     after = forms.whole(request.args.get("after"))
-    rows = queries.pushes(store.reading(), g.company.id, text=text, state=state, after=after)
+    session, company = store.reading(), g.company.id
+    rows = queries.pushes(session, company, text=text, state=state, after=after)
     return fragments.respond(
         "runs/pushes.html",
         rows=rows,
@@ -153,6 +156,8 @@ def pushes() -> Response:
         state=state,
         states_shown=PUSH_STATES,
         after=rows[-1].id if len(rows) >= queries.A_PAGE else None,
+        in_all=0 if rows else run_search.pushes_in_all(session, company),
+        counted=run_search.MOST_COUNTED,
     )
 
 
