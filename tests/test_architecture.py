@@ -300,6 +300,7 @@ ANY = {
     "hold_views/hold_filter.py": "the words of an address, which flask takes as they come",
     "hold_views/hold_facets.py": "a word of a filter, which is a number or a text",
     "totals/daily_page.py": "the words of an address, which flask takes as they come",
+    "web/frame.py": "the words of an address, which flask takes as they come",
     "lists/downloads.py": "the words of an address, which flask takes as they come",
     "demo/progress.py": "the terms of a query, whose type only sqlalchemy names",
 }
