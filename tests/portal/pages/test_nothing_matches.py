@@ -1,67 +1,37 @@
-"""A list in which nothing matches says how much there is without its filter."""
+"""A list in which nothing matches leads back to the whole list."""
 
 import re
+from html import unescape
 
 import pytest
-from sqlalchemy import select
 
-from holding.runs import run_search
-from holding.store.database import Database
-from holding.tables import Company
-from holding.tables.row_states import PushState
 from tests.portal.reading import plain
-from tests.support.sent_runs import make_run, send_in_run
 
 pytestmark = pytest.mark.sqlite
-BASE = "/c/kedai"
+C = "/c/kedai"
 
 
-def _sent(database: Database, runs: int, pushes: int) -> None:
-    with database.write() as session:
-        company = session.scalars(select(Company).where(Company.code == "kedai")).one()
-        made = [make_run(session, company) for _ in range(runs)]
-        for n in range(pushes):
-            send_in_run(session, company, made[0], f"IV-{n}", PushState.ACCEPTED)
+@pytest.mark.parametrize(
+    ("who", "narrowed", "whole"),
+    [
+        ("lim", f"{C}/holding?view=all&q=no-such-record", f"{C}/holding?view=all"),
+        ("lim", f"{C}/runs?record=no-such-record", f"{C}/runs"),
+        ("lim", f"{C}/pushes?q=no-such-record", f"{C}/pushes"),
+        ("lim", f"{C}/mappings/item?q=no-such-item", f"{C}/mappings/item"),
+        ("nurul", f"{C}/audit?from=2001-01-01&to=2001-01-02", f"{C}/audit"),
+        ("lim", f"{C}/holding/many?act=assign&q=no-such-record", f"{C}/holding"),
+    ],
+)
+def test_C03_where_nothing_matches_one_press_shows_all(visit, who, narrowed, whole):
+    page = visit(who).text(narrowed)
+    empty = page.partition('class="empty"')[2]
+    assert empty
+    (back,) = re.findall(r'<a class="btn[^"]*" href="([^"]+)">\s*Clear filters', empty)
+    assert unescape(back) == whole
+    assert 'class="empty"' not in visit(who).text(whole)
 
 
-def _told(page: str) -> str:
-    found = re.search(r"Without filters: [^.]*\.", plain(page))
-    return found[0] if found else ""
-
-
-def _count(page: str) -> int:
-    return int(re.sub(r"\D", "", _told(page)))
-
-
-def test_runs_and_postings_are_counted_without_the_filter(visit, database):
-    farah = visit("farah")
-    runs, pushes = f"{BASE}/runs?invoice=zz", f"{BASE}/pushes?q=zz"
-    before = _count(farah.text(runs)), _count(farah.text(pushes))
-    _sent(database, runs=2, pushes=3)
-    assert _told(farah.text(runs)) == f"Without filters: {before[0] + 2} runs."
-    assert _told(farah.text(pushes)) == f"Without filters: {before[1] + 3} postings."
-    assert _count(farah.text(f"{BASE}/pushes?state=conflict")) == before[1] + 3
-    for found in (f"{BASE}/runs", f"{BASE}/pushes"):
-        assert _told(farah.text(found)) == ""
-
-
-def test_of_many_nobody_counts_on(visit, database, monkeypatch):
-    monkeypatch.setattr(run_search, "MOST_COUNTED", 2)
-    _sent(database, runs=3, pushes=3)
-    farah = visit("farah")
-    assert _told(farah.text(f"{BASE}/runs?invoice=zz")) == "Without filters: more than 2 runs."
-    assert _told(farah.text(f"{BASE}/pushes?q=zz")) == "Without filters: more than 2 postings."
-
-
-def test_events_are_counted_that_whoever_asks_may_see(visit):
-    nurul, farah = visit("nurul"), visit("farah")
-    none = f"{BASE}/audit?from=2031-01-01"
-    every, own = _told(nurul.text(none)), _told(farah.text(none))
-    assert re.fullmatch(r"Without filters: (more than )?[\d,]+ events?\.", every)
-    assert own == "Without filters: 0 events."
-
-
-def test_entries_are_counted_without_the_letters(visit):
-    farah = visit("farah")
-    told = _told(farah.text(f"{BASE}/mappings/item?q=zz-nothing"))
-    assert re.fullmatch(r"Without filters: [1-9]\d* entr(y|ies)\.", told)
+def test_C03_an_inbox_in_which_nothing_waits_says_when_it_was_looked_at(visit):
+    """Behind the last one, which is the same as where there is none."""
+    page = plain(visit("farah").text(f"{C}/holding/inbox?after={2**40}").partition("<main")[2])
+    assert re.search(r"No documents are waiting for approval\.\s*Checked \d\d:\d\d:\d\d\s*\.", page)
