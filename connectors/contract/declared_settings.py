@@ -234,7 +234,7 @@ def fault(setting: Setting, text: str) -> str:
     """What is wrong with a value, and what to enter instead; blank when nothing is."""
     value = text.strip()
     if not value:
-        return f"Enter {lowered(setting.label)}." if setting.required else ""
+        return f"Enter the {lowered(setting.label)}." if setting.required else ""
     if setting.choices is not None:
         return _strange(setting, listed(value) if setting.kind == "some_of" else (value,))
     return _of_database(setting, value) or _misread(setting, value)

@@ -119,13 +119,15 @@ POSTING = Columns(
 
 @dataclass(frozen=True, slots=True)
 class OpenHold:
-    """An open hold in the head of the record."""
+    """An open hold in the head of the record; `at_rule`: the place of its rule, `rule` its name."""
 
     id: int
     posting_id: int | None
     code: str
     error_class: ErrorClass
     message: str
+    rule: str
+    at_rule: str
     owner: str | None
     opened_at: datetime
 
@@ -137,6 +139,8 @@ OPEN = Columns(
         code=of(Hold.code),
         error_class=of(Hold.error_class),
         message=of(Hold.message),
+        rule=of(Hold.rule),
+        at_rule=of(Hold.at_rule),
         owner=of(func.coalesce(Person.name, Team.shown).label("owner")),
         opened_at=of(Hold.opened_at),
     )

@@ -19,7 +19,7 @@ from holding.tables.columns import from_minor, moment_text
 from holding.tables.row_states import PushState
 from portal.lists.list_file import ListFile, Table, each_page
 from portal.pages import run_filter, runs
-from portal.web import store
+from portal.web import filters, store
 
 AT_ONCE: Final = 1000
 RUNS: Final = ("Run", "Kind", "Accounting system", "Connector", "Document", "Started", "Ended",
@@ -100,6 +100,7 @@ def _pushes(text: str, state: str, after: int | None) -> tuple[PushLine, ...]:
 def _cells(one: PushLine) -> list[Written]:
     known = one.amount is not None and one.currency
     amount = from_minor(one.amount or 0, one.currency) if known else "not known"
-    said = None if one.failure is None else one.error
+    told = one.failure is not None and one.error is not None
+    said = filters.without(one.error or "", one.party) if told else None
     return [one.number, one.record, one.source, one.kind, one.action, one.state, one.failure, said,
             one.target_ref, moment_text(one.made_at), one.currency, amount]  # fmt: skip

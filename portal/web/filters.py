@@ -14,8 +14,7 @@ from flask import Flask, g
 
 from connectors.contract.errors import class_label, failure_word
 from grammar.text.amounts import MINUS, prefix, sign
-from holding.access import actors
-from holding.access.personal_data import MASK
+from holding.access import actors, personal_data
 from holding.access.role_words import role_list
 from holding.lifecycle.state_labels import state_label
 from holding.records.trace import Step
@@ -105,6 +104,7 @@ def init(app: Flask) -> None:
         short,
         shorter,
         party,
+        without,
         step_sign,
         state_label,
         failure_word,
@@ -253,7 +253,12 @@ def party(name: str | None) -> str:
     """A customer's name, for those who may see personal data."""
     if not name:
         return "not recorded"
-    return name if sees_personal() else MASK
+    return name if sees_personal() else personal_data.MASK
+
+
+def without(text: str, name: str) -> str:
+    """A text without this customer's name, for those who may not see personal data."""
+    return text if sees_personal() or not name else personal_data.hider([name])(text)
 
 
 def sees_personal() -> bool:

@@ -41,7 +41,7 @@ ASKED = Setting(name="x", label="Company ID", example="7", required=True)
 @pytest.mark.parametrize(
     ("kind", "value", "told"),
     [
-        ("text", "  ", "Enter company ID."),
+        ("text", "  ", "Enter the company ID."),
         ("text", "CMP-7", ""),
         ("address", "api.example", "is not an address that begins with https://. Example: 7."),
         ("address", "ftp://api.example", "is not an address"),
@@ -77,5 +77,5 @@ def test_a_value_is_judged_by_its_kind(kind, value, told):
 
 def test_a_form_tells_each_fault_and_what_is_missing():
     free = Setting(name="y", label="Note")
-    assert faults((ASKED, free), {}) == {"x": "Enter company ID."}
+    assert faults((ASKED, free), {}) == {"x": "Enter the company ID."}
     assert faults((ASKED, free), {"x": "7"}) == {}

@@ -75,7 +75,7 @@ def test_only_an_admin_connects(visit, there, database):
         ({"name": "Second one"}, "Use small letters, digits and underscores"),
         ({"name": "aiaccount"}, "There is a connection “aiaccount” already."),
         ({"base_url": "books"}, "is not an address that begins with https://"),
-        ({"company_id": " "}, "Enter company ID."),
+        ({"company_id": " "}, "Enter the company ID."),
         ({"key": ""}, "Paste the API key."),
         ({"key": "aia live"}, "The key has white space inside."),
     ],

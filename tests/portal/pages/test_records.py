@@ -7,8 +7,9 @@ from html import unescape
 import pytest
 
 from holding.records import lineage as tracing
-from holding.tables import Posting, Request
+from holding.tables import Attempt, Hold, Posting, Push, Record, Request, Version
 from tests.portal.reading import ONE, R, hold_of, plain
+from tests.support.databases import unlock
 
 pytestmark = pytest.mark.sqlite
 
@@ -96,6 +97,53 @@ def test_an_attempt_shows_request_answer_and_key_without_secrets(visit):
     assert "aia_live_demo_7Qk2" not in page
     body = visit("nurul").get("/c/kedai/requests/1/body")
     assert body.headers["X-Content-SHA256"] in page
+
+
+def _named(session, record):
+    """The customer's name, which the record has from now on."""
+    version = session.get_one(Version, record.version_id)
+    version.body = {**version.body, "customer_name": "Aisyah binti Rahman"}
+    return "Aisyah binti Rahman"
+
+
+def test_what_was_never_sent_says_which_rule_holds_it_since_when(visit, database):
+    with database.write() as session:
+        hold = (
+            session.query(Hold)
+            .join(Record, Record.id == Hold.record_id)
+            .filter(Hold.state == "open", Hold.at_rule != "")
+            .filter(~session.query(Push).join(Posting).filter_by(record_id=Record.id).exists())
+            .order_by(Hold.id)
+            .first()
+        )
+        record = session.get_one(Record, hold.record_id)
+        place, number = hold.at_rule, record.external_id
+        unlock(session)
+        name = _named(session, record)
+        for each in session.query(Hold).filter_by(record_id=record.id):
+            each.message = f"The customer {name} is strange"
+    address = f"{R}/{number}?tab=pushes"
+    page = visit("farah").text(address)
+    told = plain(page.partition('class="empty"')[2])
+    assert "Never sent." in told
+    assert f"The customer {name} is strange" in told
+    assert re.search(rf"On hold since .*\d\d:\d\d.* by rule {re.escape(place)}", told)
+    assert f'tab=ruletree"><code>{place}</code></a>' in page
+    assert name not in visit("adam").text(address), "nobody without that right sees personal data"
+
+
+def test_what_a_target_answered_names_no_customer_to_who_may_not_see_one(visit, database):
+    with database.write() as session:
+        record = session.query(Record).filter_by(number="SO-10240").one()
+        unlock(session)
+        name = _named(session, record)
+        sent = session.query(Push).join(Posting).filter_by(record_id=record.id).order_by(Push.id)
+        attempt = session.query(Attempt).filter_by(push_id=sent.first().id).first()
+        attempt.error = f"Customer {name} does not exist"
+    page, masked = (plain(visit(who).text(f"{ONE}?tab=pushes")) for who in ("farah", "adam"))
+    assert f"Customer {name} does not exist" in page
+    assert "does not exist" in masked
+    assert name not in masked
 
 
 def test_T05e_the_page_of_a_call_says_when_its_body_was_removed(visit, database):

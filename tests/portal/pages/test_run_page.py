@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from holding.runs import run_documents
 from holding.store.database import Database
-from holding.tables import Company
+from holding.tables import Company, Posting, Push, Record
 from holding.tables.row_states import PushState
 from tests.portal.reading import plain
 from tests.support.sent_runs import make_run, send_in_run
@@ -161,3 +161,19 @@ def linked(page):
 def way(page, name):
     """Where the record before or behind is."""
     return html.unescape(re.search(rf'id="{name}ofrun" data-key="[np]" href="([^"]+)"', page)[1])
+
+
+def test_what_a_target_answers_names_no_customer_to_who_may_not_see_one(visit, database, runs):
+    with database.write() as session:
+        refused = session.query(Push).filter_by(state=PushState.REFUSED).order_by(Push.id).first()
+        record = session.get_one(Record, session.get_one(Posting, refused.posting_id).record_id)
+        record.party = "Aisyah binti Rahman"
+        refused.error = "Customer Aisyah binti Rahman does not exist"
+    for address in (f"runs/{runs[0]}", "pushes?state=refused", f"runs/{runs[0]}.csv", "pushes.csv"):
+        seen, masked = (
+            visit(who).get(f"/c/kedai/{address}").get_data(as_text=True)
+            for who in ("farah", "adam")
+        )
+        assert "Customer Aisyah binti Rahman does not exist" in seen, address
+        assert "does not exist" in masked, address
+        assert "Aisyah binti" not in masked, address
