@@ -119,7 +119,7 @@ POSTING = Columns(
 
 @dataclass(frozen=True, slots=True)
 class OpenHold:
-    """An open hold in the head of the record; `at_rule`: the place of its rule, `rule` its name."""
+    """An open hold in the head of the record; `rule`: its place, or its name."""
 
     id: int
     posting_id: int | None
@@ -127,7 +127,6 @@ class OpenHold:
     error_class: ErrorClass
     message: str
     rule: str
-    at_rule: str
     owner: str | None
     opened_at: datetime
 
@@ -139,8 +138,7 @@ OPEN = Columns(
         code=of(Hold.code),
         error_class=of(Hold.error_class),
         message=of(Hold.message),
-        rule=of(Hold.rule),
-        at_rule=of(Hold.at_rule),
+        rule=of(func.coalesce(func.nullif(Hold.at_rule, ""), Hold.rule).label("rule")),
         owner=of(func.coalesce(Person.name, Team.shown).label("owner")),
         opened_at=of(Hold.opened_at),
     )
@@ -277,14 +275,10 @@ def postings(record_id: int) -> Question[tuple[PostingRow, ...]]:
 
 def open_holds(record_id: int) -> Question[tuple[OpenHold, ...]]:
     """What holds the record now."""
-    rows = yield (
-        OPEN.select()
-        .outerjoin(Person, Person.id == Hold.person_id)
-        .outerjoin(Team, Team.id == Hold.team_id)
-        .where(Hold.record_id == record_id, HOLD_OPEN)
-        .order_by(Hold.id)
-    )
-    return OPEN.each(rows)
+    query = OPEN.select().outerjoin(Person, Person.id == Hold.person_id)
+    query = query.outerjoin(Team, Team.id == Hold.team_id)
+    mine = query.where(Hold.record_id == record_id, HOLD_OPEN)
+    return OPEN.each((yield mine.order_by(Hold.id)))
 
 
 def versions(record_id: int) -> Question[tuple[VersionRow, ...]]:
