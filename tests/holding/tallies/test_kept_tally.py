@@ -7,7 +7,7 @@ from holding.access import teams
 from holding.access.reach import narrow, of_ids
 from holding.store.database import Database
 from holding.store.together import answer
-from holding.tables import Company, Hold, Team, TeamMember
+from holding.tables import Company, Hold, Record, Team, TeamMember
 from holding.tables.decisions import HOLD_OPEN
 from holding.tallies import kept_tally
 from holding.tallies.kept_tally import MOST_ANSWERS, Tally
@@ -54,6 +54,23 @@ def test_whatever_changes_is_seen_at_once_folded_or_not(shop: Shop) -> None:
     assert len({id(one) for one in seen}) > 1
     assert read(shop) is seen[-1]
     agrees(shop, "after a further record")
+
+
+def test_what_is_counted_one_by_one_is_not_kept(shop: Shop) -> None:
+    fold(shop)
+    kept = read(shop)
+    shop.receive(order("E-1", lines=[line(sku="AB-100 ")], customer="C-99"))
+    shop.judge()
+    assert read(shop) is not read(shop)
+    assert kept in [tally for _, tally in kept_tally._kept.values()]
+    with shop.database.read() as session:
+        narrow(session, of_ids([10**9, *session.scalars(select(Record.source_id))]))
+        own = kept_tally.read(session, shop.company.id)
+        assert own.rows
+        assert kept_tally.read(session, shop.company.id) is not own
+    fold(shop)
+    assert read(shop) is read(shop)
+    assert not any(stored.holds for stored, _ in kept_tally._kept.values())
 
 
 def test_who_joins_a_team_has_its_holds_though_none_of_them_changed(shop: Shop) -> None:
