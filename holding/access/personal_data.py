@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from holding.store import bulk
 from holding.store.together import Question, Together
-from holding.tables import Posting, Push, Version
+from holding.tables import Posting, Push, Record, Version
 from rules.values.wording import MISSING
 
 NEUTRAL: Final[Mapping[str, str]] = {
@@ -88,17 +88,25 @@ def changes(hide: Hide, value: object) -> bool:
 
 
 def _values(session: Session, record_ids: Collection[int]) -> dict[int, set[str]]:
-    """Record id -> its personal values, of all contents and documents that it ever had."""
+    """Record id -> its personal values, of all contents and documents that it ever had, and the
+    name that it is listed by, which stays where contents are removed.
+    """
     ids, page = sorted(set(record_ids)), Together(session)
     planned = select(Posting.record_id, Posting.content)
     sent = select(Posting.record_id, Push.content).join(Posting, Posting.id == Push.posting_id)
     bodies = select(Version.record_id, Version.body).where(bulk.among(Version.record_id, ids))
+    named = select(Record.id, Record.party).where(
+        bulk.among(Record.id, ids), Record.party != Record.party_key
+    )
+    names = page.ask(_rows(named))
     asked = [page.ask(_rows(bodies))]
     asked += [
         page.ask(_rows(one.where(bulk.among(Posting.record_id, ids)))) for one in (planned, sent)
     ]
     contents, *documents = (one.value for one in asked)
     found: dict[int, set[str]] = defaultdict(set)
+    for key, name in names.value:
+        found[key] |= _texts([name])
     for key, body in contents:
         found[key] |= _texts((body or {}).get(name) for name in PERSONAL)
     for key, content in chain.from_iterable(documents):
@@ -107,7 +115,7 @@ def _values(session: Session, record_ids: Collection[int]) -> dict[int, set[str]
     return found
 
 
-def _rows(query: Select[Any]) -> Question[Sequence[Any]]:
+def _rows(query: Select[*tuple[Any, ...]]) -> Question[Sequence[Any]]:
     return tuple((yield query))
 
 

@@ -123,6 +123,7 @@ class PushLine:
 
     id: int
     number: str
+    record_id: int
     record: str
     source: str
     kind: str
@@ -153,6 +154,7 @@ LINE = Columns(
     PushLine(
         id=of(Push.id),
         number=of(Push.number),
+        record_id=of(Posting.record_id),
         record=of(Record.number),
         source=of(_source.name),
         kind=of(Record.type),

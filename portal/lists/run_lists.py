@@ -4,7 +4,7 @@ Here: their columns and rows. Names of customers are left out: a file goes furth
 here: which runs and documents (holding/runs).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from flask import abort, g, request
 
 from connectors.kit.workbook import Written
+from holding.access.personal_data import HideOf
 from holding.refusal import Refusal
 from holding.runs import run_documents, run_history, run_search
 from holding.runs.run_history import PushLine, RunRow
@@ -19,7 +20,7 @@ from holding.tables.columns import from_minor, moment_text
 from holding.tables.row_states import PushState
 from portal.lists.list_file import ListFile, Table, each_page
 from portal.pages import run_filter, runs
-from portal.web import filters, store
+from portal.web import store
 
 AT_ONCE: Final = 1000
 RUNS: Final = ("Run", "Kind", "Accounting system", "Connector", "Document", "Started", "Ended",
@@ -66,7 +67,7 @@ def documents(run_id: int) -> ListFile:
     run = run_history.one(session, company, run_id) or abort(404)
     ask = partial(_documents, run_id)
     pages = each_page(ask, _place, AT_ONCE)
-    rows = ([run.id, *_cells(one)] for page in pages for one in page)
+    rows = ([run.id, *cells] for page in pages for cells in _cells(page))
     table = Table("Documents", ("Run", *DOCUMENTS), rows)
     return ListFile(f"the documents of run {run_id}", f"run-{run_id}", [table])
 
@@ -85,7 +86,11 @@ def pushes() -> ListFile:
     text, state = runs.pushes_asked()
     ask = partial(_pushes, text, state)
     pages = each_page(ask, lambda one: one.id, AT_ONCE)
-    rows = ([one.target, *_cells(one)] for page in pages for one in page)
+    rows = (
+        [one.target, *cells]
+        for page in pages
+        for one, cells in zip(page, _cells(page), strict=True)
+    )
     asked = {"search": text, "answer": state}
     kept = {word: said for word, said in asked.items() if said}
     table = Table("Documents sent", ("Accounting system", *DOCUMENTS), rows)
@@ -97,10 +102,16 @@ def _pushes(text: str, state: str, after: int | None) -> tuple[PushLine, ...]:
     return run_history.pushes(session, company, text=text, state=state, after=after, most=AT_ONCE)
 
 
-def _cells(one: PushLine) -> list[Written]:
+def _cells(page: Sequence[PushLine]) -> Iterator[list[Written]]:
+    """Of each its cells; what was answered without what the person may not see."""
+    hide = runs.hiding_answers(page)
+    return (_cells_of(one, hide) for one in page)
+
+
+def _cells_of(one: PushLine, hide: HideOf) -> list[Written]:
     known = one.amount is not None and one.currency
     amount = from_minor(one.amount or 0, one.currency) if known else "not known"
     told = one.failure is not None and one.error is not None
-    said = filters.without(one.error or "", one.party) if told else None
+    said = hide(one.record_id, one.error or "") if told else None
     return [one.number, one.record, one.source, one.kind, one.action, one.state, one.failure, said,
             one.target_ref, moment_text(one.made_at), one.currency, amount]  # fmt: skip

@@ -4,7 +4,7 @@ Here: views. Not here: what a run does (holding/runs/date_ranges.py), the limit 
 (holding/evaluation/safety_stop.py).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
@@ -12,6 +12,8 @@ from flask import redirect as redirect_to
 
 from connectors import registry
 from connectors.contract.hand_imports import ImportedByHand
+from holding.access import personal_data
+from holding.access.personal_data import HideOf
 from holding.connections import connection_rows
 from holding.evaluation import safety_stop
 from holding.import_files import file_list
@@ -23,7 +25,7 @@ from holding.runtime import doorbell
 from holding.store.together import Together
 from holding.tables.row_states import PushState
 from portal.pages import run_filter
-from portal.web import forms, fragments, store, target_status
+from portal.web import filters, forms, fragments, store, target_status
 
 pages = Blueprint("runs", __name__, url_prefix="/c/<co>")
 stop_pages = Blueprint("stops", __name__, url_prefix="/c/<co>/stops")
@@ -97,6 +99,7 @@ def show(run_id: int) -> Response:
         imports=_imports(run, calls),
         more_calls=calls[-1].id if len(calls) >= queries.CALLS else None,
         rows=rows,
+        hide=hiding_answers(rows),
         more=f"{int(more.state == PushState.ACCEPTED)}.{more.id}" if more else None,
     )
 
@@ -152,6 +155,7 @@ def pushes() -> Response:
     return fragments.respond(
         "runs/pushes.html",
         rows=rows,
+        hide=hiding_answers(rows),
         text=text,
         state=state,
         states_shown=PUSH_STATES,
@@ -159,6 +163,14 @@ def pushes() -> Response:
         in_all=0 if rows else run_search.pushes_in_all(session, company),
         counted=run_search.MOST_COUNTED,
     )
+
+
+def hiding_answers(rows: Iterable[queries.PushLine]) -> HideOf:
+    """What hides the personal values of a record in what a target answered, where they may not be
+    seen; asked for only where something was answered.
+    """
+    ids = {row.record_id for row in rows if row.error}
+    return personal_data.hiding_each(store.reading(), ids, show=filters.sees_personal())
 
 
 def pushes_asked() -> tuple[str, str]:

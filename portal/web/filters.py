@@ -104,7 +104,6 @@ def init(app: Flask) -> None:
         short,
         shorter,
         party,
-        without,
         step_sign,
         state_label,
         failure_word,
@@ -254,11 +253,6 @@ def party(name: str | None) -> str:
     if not name:
         return "not recorded"
     return name if sees_personal() else personal_data.MASK
-
-
-def without(text: str, name: str) -> str:
-    """A text without this customer's name, for those who may not see personal data."""
-    return text if sees_personal() or not name else personal_data.hider([name])(text)
 
 
 def sees_personal() -> bool:

@@ -56,3 +56,19 @@ def test_the_story_of_a_record_names_nobody(
         assert "Chong" not in everybody(told)
         assert everybody("Chong Wei → Wong Mei, tin IG77 → IG78") == "••• → •••, tin ••• → •••"
         assert personal_data.hiding(session, record_id, show=True)(told) == told
+
+
+@pytest.mark.sqlite
+def test_the_name_it_is_listed_by_is_hidden_and_a_code_is_not(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    """Its contents may be removed by then; a code names nobody, and who maps it must read it."""
+    shop = open_shop(database, company, clock)
+    shop.publish()
+    shop.receive(order("NS-1", customer="C-99"), order("NS-2", customer="C-98"))
+    with database.write() as session:
+        first, second = shop.record(session, "NS-1"), shop.record(session, "NS-2")
+        first.party, second.party = "Chong Wei", "C-98"
+        hide = personal_data.hiding_each(session, [first.id, second.id], show=False)
+        assert hide(first.id, "Chong Wei is C-99") == "••• is C-99"
+        assert hide(second.id, "C-98 is not mapped") == "C-98 is not mapped"

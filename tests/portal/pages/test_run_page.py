@@ -11,9 +11,10 @@ from sqlalchemy import select
 
 from holding.runs import run_documents
 from holding.store.database import Database
-from holding.tables import Company, Posting, Push, Record
+from holding.tables import Company, Posting, Push, Record, Version
 from holding.tables.row_states import PushState
 from tests.portal.reading import plain
+from tests.support.databases import unlock
 from tests.support.sent_runs import make_run, send_in_run
 
 pytestmark = pytest.mark.sqlite
@@ -168,7 +169,10 @@ def test_what_a_target_answers_names_no_customer_to_who_may_not_see_one(visit, d
         refused = session.query(Push).filter_by(state=PushState.REFUSED).order_by(Push.id).first()
         record = session.get_one(Record, session.get_one(Posting, refused.posting_id).record_id)
         record.party = "Aisyah binti Rahman"
-        refused.error = "Customer Aisyah binti Rahman does not exist"
+        unlock(session)
+        version = session.get_one(Version, record.version_id)
+        version.body = {**version.body, "email": "aisyah@example.com"}
+        refused.error = "Customer Aisyah binti Rahman does not exist: aisyah@example.com"
     for address in (f"runs/{runs[0]}", "pushes?state=refused", f"runs/{runs[0]}.csv", "pushes.csv"):
         seen, masked = (
             visit(who).get(f"/c/kedai/{address}").get_data(as_text=True)
@@ -177,3 +181,4 @@ def test_what_a_target_answers_names_no_customer_to_who_may_not_see_one(visit, d
         assert "Customer Aisyah binti Rahman does not exist" in seen, address
         assert "does not exist" in masked, address
         assert "Aisyah binti" not in masked, address
+        assert "aisyah@" not in masked, address
