@@ -164,7 +164,9 @@ def one(
 ) -> ConnectionRow | None:
     """The connection of this name, where it is of this side."""
     given = {"company": company_id, "name": name, "side": side}
-    return CONNECTION.first(session.execute(_ONE_OF_SIDE if side else _ONE, given))
+    return CONNECTION.first(
+        session.execute(_ONE_OF_SIDE if side else _ONE, given, execution_options=KEPT)
+    )
 
 
 def queue(connection_id: int, limit: int = 10) -> Question[tuple[Queued, ...]]:

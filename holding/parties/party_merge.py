@@ -27,6 +27,7 @@ from holding.parties.party_balances import Owed, owed, together
 from holding.programs.replay import replay_each
 from holding.refusal import Refusal
 from holding.store import bulk
+from holding.store.kept_plans import KEPT
 from holding.tables import Evaluation, Hold, MappingEntry, MappingTable, Record
 from holding.tables.decisions import HOLD_OPEN
 from holding.words import plural
@@ -95,12 +96,13 @@ def _proposals(
     """Those of these holds, in their order, by as many statements as one takes."""
     judge = active_program(session, company_id)
     last = select(func.max(Evaluation.id)).where(Evaluation.record_id == Hold.record_id)
-    rows = session.execute(
+    query = (
         select(Hold, Record.type, last.scalar_subquery().label("last"))
         .join(Record, Record.id == Hold.record_id)
         .where(Hold.company_id + 0 == company_id)  # by their ids, not by all of the company
         .where(bulk.among(Hold.id, hold_ids), HOLD_OPEN)
-    ).all()
+    )
+    rows = session.execute(query, execution_options=KEPT).all()
     kinds = {kind for _, kind, _ in rows}
     ways = {kind: agreements(judge.ruleset, kind) if judge else () for kind in kinds}
     of_hold = {
@@ -168,12 +170,8 @@ def party_checks(session: Session, company_id: int) -> frozenset[str]:
 def proposals(session: Session, company_id: int, today: date) -> tuple[Merge, ...]:
     """Those of the open holds that nobody refused, each pair once, the oldest hold first."""
     names = party_checks(session, company_id)
-    ids = session.scalars(
-        select(Hold.id)
-        .where(Hold.company_id == company_id, HOLD_OPEN, Hold.rule.in_(names))
-        .order_by(Hold.opened_at, Hold.id)
-        .limit(LOOKED_AT)
-    ).all()
+    named = select(Hold.id).where(Hold.company_id == company_id, HOLD_OPEN, Hold.rule.in_(names))
+    ids = session.scalars(named.order_by(Hold.opened_at, Hold.id).limit(LOOKED_AT)).all()
     found: dict[frozenset[str], Merge] = {}
     for merge in _proposals(session, company_id, ids, today):
         if merge.apart is None:

@@ -20,6 +20,7 @@ from sqlalchemy.orm.util import identity_key
 from holding.programs import world as programs_world
 from holding.store import bulk
 from holding.store.database import open_database
+from holding.store.kept_plans import KEPT
 from holding.tables import Company, Connection, Evaluation, Record, RulesetVersion, Version
 from rules.facts.world import Facts, Subject
 from rules.outcomes.digest import Digest, digest
@@ -151,7 +152,7 @@ def _looked_at(
         .where(bulk.among(Evaluation.id, sorted(evaluation_ids)))
         .order_by(Evaluation.id)
     )
-    return session.execute(query).all()
+    return session.execute(query, execution_options=KEPT).all()
 
 
 def _loaded(

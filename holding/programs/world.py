@@ -19,6 +19,7 @@ from grammar.text.editions import Edition
 from holding.connections.confirmed_rates import confirmed
 from holding.connections.master_data import ITEM, MODE, RATE, ROUNDING, setup_of
 from holding.programs.known_schemas import schemas
+from holding.store import kept_plans
 from holding.store.together import Question
 from holding.tables import (
     Connection,
@@ -194,6 +195,7 @@ _TARGETS = (
     select(Connection)
     .where(Connection.company_id == bindparam("company"), Connection.side == "target")
     .order_by(Connection.id.desc())
+    .execution_options(**kept_plans.KEPT)
 )
 
 

@@ -23,6 +23,7 @@ from holding.connections.master_data import MODE, ROUNDING
 from holding.programs.world import program, target_connections, way_of
 from holding.refusal import Refusal
 from holding.rulesets.admission import RulesRefusal, refused
+from holding.store.kept_plans import KEPT
 from holding.tables import Cause, Company, Connection, Snapshot, SnapshotItem, Team
 from rules.documents.rounding import WAYS
 from rules.documents.target_rounding import cause_key
@@ -125,6 +126,7 @@ _TOLD = (
     .join(Snapshot, Snapshot.id == SnapshotItem.snapshot_id)
     .where(Snapshot.connection_id == bindparam("connection"), Snapshot.kind == ROUNDING)
     .where(SnapshotItem.code == MODE, SnapshotItem.to_revision.is_(None))
+    .execution_options(**KEPT)
 )
 
 

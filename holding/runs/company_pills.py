@@ -12,17 +12,9 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from holding.runs.status import (
-    Pill,
-    Place,
-    asked_standing,
-    newest_runs,
-    of_run,
-    ready_to_go,
-    shown,
-)
+from holding.runs.last_runs import LastRun, Place, newest_runs
+from holding.runs.status import Pill, asked_standing, of_run, ready_to_go, shown
 from holding.store.together import Together, answer
-from holding.tables import Run
 
 WORST: Final = ("bad", "paused", "near", "busy", "good", "never")
 """Tones of pills, what asks for somebody first."""
@@ -56,5 +48,5 @@ def of_companies(
     return found
 
 
-def _ended(run: Run | None) -> datetime:
+def _ended(run: LastRun | None) -> datetime:
     return _NEVER if run is None else run.ended_at or run.made_at

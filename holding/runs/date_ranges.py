@@ -16,7 +16,8 @@ from holding.access import operations
 from holding.access.actors import Actor, may
 from holding.audit.events import record_event
 from holding.refusal import Refusal
-from holding.runs.status import UNDER_WAY, last_run, stopped_routes
+from holding.runs.last_runs import UNDER_WAY, last_run
+from holding.runs.status import stopped_routes
 from holding.store import bulk
 from holding.store.sums import check_figure, of_posting
 from holding.tables import Company, Connection, Posting, Run

@@ -24,7 +24,8 @@ from holding.connections.setup import tell as tell_of
 from holding.programs.world import UnreadableRulesError, program, target_connections
 from holding.refusal import Refusal
 from holding.runs.date_ranges import add_run, tell
-from holding.runs.status import UNDER_WAY, stopped_routes
+from holding.runs.last_runs import UNDER_WAY
+from holding.runs.status import stopped_routes
 from holding.store import bulk
 from holding.store.together import Question, answer
 from holding.tables import Company, Connection, Posting, Record, Run, Schedule
@@ -275,11 +276,8 @@ def _earlier_go_first(session: Session, row: Schedule, day: date, now: datetime)
     mine = (Schedule.company_id == row.company_id, Schedule.route == earlier, Schedule.active)
     if session.scalar(select(Schedule.id).where(*mine, Schedule.next_at <= now)):
         return True
-    run = session.scalar(
-        select(Run)
-        .where(Run.company_id == row.company_id, Run.route == earlier, Run.day == day)
-        .where(Run.kind == "daily")
-    )
+    of_day = select(Run).where(Run.company_id == row.company_id, Run.route == earlier)
+    run = session.scalar(of_day.where(Run.day == day, Run.kind == "daily"))
     if run is None or now > run.made_at + EARLIER_TAKE:
         return False
     busy = (

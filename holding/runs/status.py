@@ -14,6 +14,7 @@ from sqlalchemy import Select, and_, exists, func, select, text
 from sqlalchemy.orm import Session, aliased
 
 from holding.connections.limits import near
+from holding.runs.last_runs import UNDER_WAY, LastRun, Place, newest_runs
 from holding.runs.status_texts import (
     ASKED_AGAIN,
     KEY_NEEDED,
@@ -34,7 +35,6 @@ from holding.tables import (
     Posting,
     Revision,
     RouteStop,
-    Run,
     Throttle,
 )
 from holding.tables.columns import is_word
@@ -161,11 +161,6 @@ def _rows() -> Select[Any]:
     )
 
 
-Place = tuple[int, str]  # connection, document type
-RUN_KINDS = ("immediate", "daily", "manual")
-UNDER_WAY = (RunState.DUE, RunState.RUNNING)
-
-
 @dataclass(frozen=True, slots=True)
 class Pill:
     """The status of a connection in a few words; `detail` is the whole error, for a tooltip."""
@@ -207,7 +202,7 @@ def shown(stop: Pill | None, ran: Pill, waiting: int) -> Pill:
     return Pill(f"{stop.text} · {ran.text}", tone, detail.strip())
 
 
-def of_run(run: Run | None, zone: str) -> Pill:
+def of_run(run: LastRun | None, zone: str) -> Pill:
     """How it went, in a few words."""
     if run is None:
         return Pill("Never synced", "never")
@@ -220,27 +215,6 @@ def of_run(run: Run | None, zone: str) -> Pill:
     failed = run.counts.get("failed", 0)
     told = f"Last sync {when} · {plural(rows, 'document')}"
     return Pill(f"{told}, {failed:,} on hold", "near") if failed else Pill(told, "good")
-
-
-def last_run(session: Session, connection_id: int, doc_type: str) -> Run | None:
-    """The newest run that sends."""
-    place = (connection_id, doc_type)
-    return answer(session, newest_runs([place])).get(place)
-
-
-def newest_runs(wanted: Collection[Place]) -> Question[dict[Place, Run]]:
-    """The newest run that sends, of each place that has one; each is found by the index."""
-    newest = [
-        select(Run.id)
-        .where(Run.connection_id == connection_id, Run.doc_type == doc_type)
-        .where(Run.kind.in_(RUN_KINDS))
-        .order_by(Run.id.desc())
-        .limit(1)
-        .scalar_subquery()
-        for connection_id, doc_type in wanted
-    ]
-    runs = yield select(Run).where(Run.id.in_(newest)).order_by(Run.id)
-    return {(run.connection_id or 0, run.doc_type or ""): run for run in runs.scalars()}
 
 
 NOT_LIVE = Pill("Not live yet", "paused", "Nothing is sent before go live.", stops=True)

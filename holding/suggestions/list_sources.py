@@ -21,7 +21,8 @@ from holding.code_lists.list_storage import NAMED
 from holding.connections.master_data import ITEM
 from holding.mappings.preview import active_program
 from holding.programs.known_schemas import schemas
-from holding.store.together import Question, Together
+from holding.store.kept_plans import KEPT
+from holding.store.together import Question, Together, answer
 from holding.tables import (
     Company,
     Connection,
@@ -92,12 +93,12 @@ def list_sources(
     """All of them, by target: what it told first, then what comes from files. Without `now` nothing
     is said to be old. `beside`: what else a page asks, by the same statement.
     """
-    page = beside or Together(session)
+    page = beside or Together(session, KEPT)
     asked, telling = page.ask(_targets(company_id)), page.ask(_told(company_id))
     stand = page.ask(list_files.asked_standings(company_id))
     of_targets = page.ask(list_turns.asked_of_targets(company_id))
     targets = asked.value
-    posted = page.ask(_posted(session, company_id, targets)).value
+    posted = answer(session, _posted(session, company_id, targets))  # by values: no plan is kept
     files = {(one.connection_id, one.kind): one for one in stand.value}
     found: list[ListSource] = []
     for target in targets:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, aliased
 from holding.access.actors import Actor
 from holding.approvals.candidates import Consent, Desk
 from holding.store import bulk
-from holding.store.kept_plans import KEPT
+from holding.store.kept_plans import KEPT, at_most
 from holding.store.together import Question, Together
 from holding.tables import Approval, Connection, Hold, Person, Posting, Record
 from holding.tables.decisions import HOLD_OPEN, is_open
@@ -94,9 +94,9 @@ def page(session: Session, actor: Actor, after: int | None = None, most: int | N
         .join(Connection, Connection.id == Record.source_id)
         .where(*_asking(company_id), Hold.id > (after or 0), _FIRST)
         .order_by(Hold.id)
-        .limit(most or A_PAGE + 1)
+        .limit(at_most(most or A_PAGE + 1))
     )
-    rows = session.execute(query).all()
+    rows = session.execute(query, execution_options=KEPT).all()
     postings = [posting for _, posting, _, _ in rows]
     together = Together(session, KEPT)
     approved = together.ask(_approved_before(postings))

@@ -6,12 +6,16 @@ Here: exact numbers first, then names, each from one index. Not here: full text.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Select,
+    Text,
     and_,
+    bindparam,
     case,
     func,
     literal,
@@ -23,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from holding.parties import party_names
+from holding.store.kept_plans import KEPT, at_most
 from holding.store.row_objects import Columns, of
 from holding.tables import Connection, Posting, Record
 from holding.tables.row_states import RecordState
@@ -88,6 +93,15 @@ def exact(session: Session, company_id: int, text: str) -> tuple[Found, ...]:
 
 def exact_in(session: Session, companies: Sequence[int], text: str) -> tuple[Found, ...]:
     """The same of several companies, by one statement."""
+    given = {"companies": list(companies), "text": text}
+    return _each_once(FOUND.each(session.execute(_exact(), given, execution_options=KEPT)))
+
+
+@cache
+def _exact() -> Select[Any]:
+    """Stands ready: to make it costs more than its answer."""
+    companies: BindParameter[Any] = bindparam("companies", expanding=True)
+    text = bindparam("text", type_=Text)
     mine = select(Record.id).where(Record.company_id.in_(companies))
     theirs = select(Posting.record_id).where(Posting.company_id.in_(companies))
     equal = (  # one index for each: OR over the join of both reads all records
@@ -97,29 +111,24 @@ def exact_in(session: Session, companies: Sequence[int], text: str) -> tuple[Fou
         theirs.where(Posting.target_ref == text),
     )
     fits = union(*(select(_newest(one).subquery()) for one in equal)).subquery()
-    rows = session.execute(
+    this_first = case((or_(Posting.number == text, Posting.target_ref == text), 0), else_=1)
+    return (
         FOUND.select()
         .select_from(Record)
         .join(fits, fits.c.id == Record.id)
         .join(Connection, Connection.id == Record.source_id)
         .outerjoin(Posting, Posting.record_id == Record.id)
-        .order_by(Record.id.desc(), _this_first(text), Posting.id)
-        .limit(MOST)
+        .order_by(Record.id.desc(), this_first, Posting.id)
+        .limit(at_most(MOST))
     )
-    return _each_once(FOUND.each(rows))
 
 
 def _newest(records: Select[int]) -> Select[int]:
     """As many of these as a page has. PostgreSQL reads all records for more than that, of which it
     shows these.
     """
-    (found,) = records.limit(SOME).subquery().c
-    return select(found).order_by(found.desc()).limit(MOST)
-
-
-def _this_first(text: str) -> ColumnElement[int]:
-    """Of the documents of a record first the one that was looked for."""
-    return case((or_(Posting.number == text, Posting.target_ref == text), 0), else_=1)
+    (found,) = records.limit(at_most(SOME)).subquery().c
+    return select(found).order_by(found.desc()).limit(at_most(MOST))
 
 
 def alike(session: Session, company_id: int, text: str) -> tuple[Found, ...]:

@@ -4,7 +4,7 @@ Here: counts, the oldest, and how old what is due is. Not here: who works (worke
 something waits (long_waits.py), runs by the calendar (holding/workload/idle_work.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -61,19 +61,28 @@ class Queue:
 
 def queues(session: Session, company_id: int, now: datetime) -> tuple[Queue, ...]:
     """The queues of a company: its checks, then two of each target in order of names."""
-    page = Together(session)
+    return asked_queues(Together(session), company_id, now)()
+
+
+def asked_queues(page: Together, company_id: int, now: datetime) -> Callable[[], tuple[Queue, ...]]:
+    """The same, asked with the other questions of a page; called, it answers."""
     checks, targets = page.ask(_checks(company_id, now)), page.ask(_targets(company_id))
     due, in_hand = page.ask(_due(company_id, now)), page.ask(_in_hand(company_id))
     none = (0, None, *(0 for _ in AGES))
-    of_targets = (
-        replace(
-            _queue(part, name, due.value.get((id_, flag), none), in_hand.value.get((id_, flag), 0)),
-            connection_id=id_,
-        )
-        for id_, name in targets.value
-        for part, flag in ((Part.DOCUMENTS, 0), (Part.LOOK_UPS, 1))
+
+    def of_target(id_: int, name: str, part: Part, flag: int) -> Queue:
+        figures = due.value.get((id_, flag), none)
+        queue = _queue(part, name, figures, in_hand.value.get((id_, flag), 0))
+        return replace(queue, connection_id=id_)
+
+    return lambda: (
+        checks.value,
+        *(
+            of_target(id_, name, part, flag)
+            for id_, name in targets.value
+            for part, flag in ((Part.DOCUMENTS, 0), (Part.LOOK_UPS, 1))
+        ),
     )
-    return (checks.value, *of_targets)
 
 
 def by_age(found: Sequence[Queue]) -> tuple[tuple[str, int], ...]:

@@ -6,6 +6,7 @@ What was on its way to a target is looked up there before anything is sent again
 Not here: the same by the sweep, when a lease has run out (holding/store/leases.py).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -73,10 +74,18 @@ class Requeued:
 
 def stuck(session: Session, company_id: int, now: datetime) -> tuple[Stuck, ...]:
     """The first items of each kind whose worker is gone, the longest gone first."""
-    page = Together(session)
+    return asked_stuck(Together(session), company_id, now)()
+
+
+def asked_stuck(page: Together, company_id: int, now: datetime) -> Callable[[], tuple[Stuck, ...]]:
+    """The same, asked with the other questions of a page; called, it answers."""
     each = [page.ask(_of_kind(kind, company_id, now)) for kind in Kind]
-    found = [one for asked in each for one in asked.value]
-    return tuple(sorted(found, key=lambda one: (one.lease_until, one.kind, one.id)))
+
+    def found() -> tuple[Stuck, ...]:
+        items = [one for asked in each for one in asked.value]
+        return tuple(sorted(items, key=lambda one: (one.lease_until, one.kind, one.id)))
+
+    return found
 
 
 def requeue(

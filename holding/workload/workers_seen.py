@@ -3,6 +3,7 @@
 Here: one row a process of the last day. Not here: its sign of life (holding/runtime/heartbeats.py).
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -49,11 +50,22 @@ class WorkerRow:
 
 def workers_seen(session: Session, company_id: int, now: datetime) -> tuple[WorkerRow, ...]:
     """Those that are silent first, then those that run, then those that ended."""
-    page = Together(session)
+    return asked_workers(Together(session), company_id, now)()
+
+
+def asked_workers(
+    page: Together, company_id: int, now: datetime
+) -> Callable[[], tuple[WorkerRow, ...]]:
+    """The same, asked with the other questions of a page; called, it answers."""
     asked, signs = page.ask(_in_hand(company_id)), page.ask(_signs(now))
-    hands = asked.value
-    found = []
-    for row in signs.value:
+    return lambda: _workers(asked.value, signs.value, now)
+
+
+def _workers(
+    held: Mapping[str, tuple[int, datetime | None]], signs: Sequence[Heartbeat], now: datetime
+) -> tuple[WorkerRow, ...]:
+    hands, found = dict(held), []
+    for row in signs:
         count, until = hands.pop(row.owner, (0, None))
         state, room = _state(row, now), Room(row.memory_bytes, row.disk_free_bytes)
         found.append(WorkerRow(row.owner, state, row.started_at, row.seen_at, count, until, room))

@@ -150,7 +150,7 @@ def _state(shop: Shop, number: str) -> str:
 
 def _built(shop: Shop, count: int) -> dict[str, object]:
     """Orders judged and sent in one run; the target is paused until they are judged."""
-    from holding.runs.status import UNDER_WAY
+    from holding.runs.last_runs import UNDER_WAY
     from holding.runtime import doorbell
     from holding.tables import Run
 

@@ -16,6 +16,7 @@ from holding.connections import connection_rows, probe
 from holding.mappings import keepers
 from holding.refusal import Refusal
 from holding.runtime import doorbell
+from holding.store.kept_plans import KEPT
 from holding.store.together import Together
 from holding.suggestions import list_sources
 from holding.tables.columns import to_minor
@@ -134,7 +135,7 @@ def _minor(row: ListRow) -> int:
 
 def _lists(problems: dict[str, str], status: int = 200) -> Response:
     session, company_id = store.reading(), g.company.id
-    page = Together(session)
+    page = Together(session, KEPT)
     targets, files = (
         page.ask(connection_rows.asked_listing(company_id)),
         page.ask(list_files.asked_files(company_id)),

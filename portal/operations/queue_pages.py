@@ -20,10 +20,10 @@ from holding.store.together import Together
 from holding.workload import draining, queue_pace, stuck
 from holding.workload.latency import latency
 from holding.workload.long_waits import long_waits, waiting
-from holding.workload.queues import by_age, queues
+from holding.workload.queues import asked_queues, by_age
 from holding.workload.system_health import RedisState, system_health
 from holding.workload.target_figures import outlook, target_figures
-from holding.workload.workers_seen import WorkerState, workers_seen
+from holding.workload.workers_seen import WorkerState, asked_workers
 from portal.web import filters, forms, fragments, security, store
 
 pages = Blueprint("operations", __name__, url_prefix="/c/<co>/operations")
@@ -77,14 +77,15 @@ def drain() -> AnyResponse:
 
 def _shown() -> dict[str, object]:
     session, company, settings = store.reading(), g.company.id, security.config().settings
-    began = perf_counter()
-    found = queues(session, company, g.now)
-    answered = perf_counter() - began
-    workers = workers_seen(session, company, g.now)
     page, by_values = Together(session, KEPT), Together(session)
+    queues = asked_queues(page, company, g.now)
+    seen, left = asked_workers(page, company, g.now), stuck.asked_stuck(page, company, g.now)
     noted, took = page.ask(backup.newest()), by_values.ask(latency(company, g.now))
     waited = page.ask(waiting(session, company, g.now))
     late = page.ask(late_calls(company, g.now))
+    began = perf_counter()
+    found, workers = queues(), seen()
+    answered = perf_counter() - began
     paces = queue_pace.asked(by_values, company, found, g.now)()
     targets = target_figures(session, company, g.now)
     copy, here = noted.value, g.now.astimezone(filters.zone())
@@ -98,7 +99,7 @@ def _shown() -> dict[str, object]:
         "running": sum(one.state is WorkerState.RUNNING for one in workers),
         "worker_chips": CHIPS,
         "Working": WorkerState,
-        "stuck": stuck.stuck(session, company, g.now),
+        "stuck": left(),
         "targets": targets,
         "quotas": [
             (one, outlook(one.quota_limit, one.quota_used, here))

@@ -26,6 +26,7 @@ from holding.refusal import Refusal
 from holding.rulesets import declared_rounding, publication, run_hours
 from holding.runs import date_ranges, range_counts, run_history, schedules
 from holding.runtime import doorbell
+from holding.store.kept_plans import KEPT
 from holding.store.together import Answer, Together
 from holding.words import plural
 from holding.workload.endpoint_figures import Endpoint, endpoints
@@ -238,7 +239,7 @@ def row_of(name: str) -> queries.ConnectionRow:
 def shown(row: queries.ConnectionRow) -> dict[str, object]:
     """What the page of a connection tells."""
     session = store.reading()
-    company, target, page = g.company.id, row.is_target, Together(session)
+    company, target, page = g.company.id, row.is_target, Together(session, KEPT)
     pills = target_status.of_rows(page, session, company, [row])
     asked: dict[str, Answer[object]] = {"told": page.ask(queries.told(company, row.id))}
     first = today() - timedelta(days=30)

@@ -21,7 +21,7 @@ from sqlalchemy import ColumnElement, Select, func, select, text
 from holding.intake import versions
 from holding.refusal import Refusal
 from holding.runs import date_ranges
-from holding.runs.status import UNDER_WAY
+from holding.runs.last_runs import UNDER_WAY
 from holding.store.database import Database
 from holding.tables import Company, Connection, Posting, Record, Run
 from holding.tables.columns import DUE

@@ -3,7 +3,7 @@
 import pytest
 
 from holding.lifecycle import state_labels
-from holding.runs.status import RUN_KINDS
+from holding.runs.last_runs import RUN_KINDS
 from holding.tables import row_states
 from holding.tables.records import RECORD_STATES
 from portal.web.labels import PUSH_TONES, STATES, plain
