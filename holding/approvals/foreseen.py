@@ -14,6 +14,7 @@ from holding.access.actors import Actor
 from holding.access.reach import within
 from holding.approvals.candidates import Desk, Left
 from holding.store import bulk
+from holding.store.kept_plans import KEPT
 from holding.store.together import Question, Together
 from holding.tables import Cause, Hold, Posting
 from holding.tables.decisions import HOLD_OPEN
@@ -37,9 +38,10 @@ def foresee(
     statement.
     """
     mine = select(Posting).where(Posting.company_id == (actor.company_id or 0))
-    found = session.scalars(mine.where(bulk.among(Posting.id, ids), *within(actor.reach, Posting)))
+    chosen = mine.where(bulk.among(Posting.id, ids), *within(actor.reach, Posting))
+    found = session.scalars(chosen, execution_options=KEPT)
     postings = {posting.id: posting for posting in found}
-    page = beside or Together(session)
+    page = beside or Together(session, KEPT)
     named = page.ask(_labels(sorted({posting.record_id for posting in postings.values()})))
     desk = Desk(session, actor, list(postings.values()), page)
     refused: dict[int, str] = {}

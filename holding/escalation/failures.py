@@ -13,6 +13,7 @@ from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
+from holding.store.kept_plans import KEPT
 from holding.store.sums import of_held
 from holding.store.together import Question, Together
 from holding.tables import (
@@ -93,7 +94,7 @@ class Failure:
 
 def of_record(session: Session, company_id: int, record_id: int, now: datetime) -> Failure | None:
     """The failure of a record of the company; of one without any, its present state."""
-    page = Together(session)
+    page = Together(session, KEPT)
     asked, document = page.ask(_record(company_id, record_id)), page.ask(_document(record_id))
     if asked.value is None:
         return None

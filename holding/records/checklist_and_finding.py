@@ -19,6 +19,7 @@ from holding.lifecycle.state_labels import HOLD_LABELS
 from holding.records.record_rows import OpenHold
 from holding.records.story import Case, Proof
 from holding.records.story_holds import HeldBy, holds_of
+from holding.store.kept_plans import KEPT
 from holding.store.together import answer
 from holding.tables import Attempt, Connection, Posting, Push, Record, Request
 from holding.tables.row_states import AttemptState, HoldState, RecordState
@@ -184,7 +185,7 @@ _NO_ANSWER: Final = (AttemptState.TEMPORARY, AttemptState.UNCERTAIN)
 def finding(session: Session, record_id: int) -> TraceFinding:
     """What went wrong with a record since it came, whether or not it is over."""
     record = session.get_one(Record, record_id)
-    held = answer(session, holds_of(session, record_id))
+    held = answer(session, holds_of(session, record_id), KEPT)
     reasons = [_of_hold(one) for one in held]
     reasons += _of_calls(session, record)
     if not any(not one.over for one in reasons):

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from holding.runs.last_runs import LastRun, Place, newest_runs
 from holding.runs.status import Pill, asked_standing, of_run, ready_to_go, shown
+from holding.store.kept_plans import KEPT
 from holding.store.together import Together, answer
 
 WORST: Final = ("bad", "paused", "near", "busy", "good", "never")
@@ -33,7 +34,7 @@ def of_companies(
     of_zone: dict[str, set[int]] = defaultdict(set)
     for place, company_id in at.items():
         of_zone[zones[company_id]].add(place[0])
-    page = Together(session)
+    page = Together(session, KEPT)
     asked = [page.ask(asked_standing(ids, zone)) for zone, ids in of_zone.items()]
     runs = page.ask(newest_runs(list(at))).value
     stopped = {key: stop for one in asked for key, stop in one.value.items()}

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from grammar.text.finding_codes import ErrorClass
 from holding.runs.run_history import LINE, PushLine, RunRow, push_columns
+from holding.store.kept_plans import KEPT, at_most
 from holding.store.sums import of_posting
 from holding.tables import Attempt, Cause, Hold, Posting, Push, Record, Request, Run, Team
 from holding.tables.decisions import HOLD_OPEN
@@ -70,7 +71,8 @@ def ends(session: Session, company_id: int, run_id: int) -> dict[PushState, Ende
     rows: Sequence[Any] = session.execute(
         _of_run(select(Push.state, currency, func.count(), func.sum(minor)), company_id, run_id)
         .group_by(Push.state, currency)
-        .order_by(Push.state)
+        .order_by(Push.state),
+        execution_options=KEPT,
     ).all()
     money = by_key((state, code, minor) for state, code, _, minor in rows)
     counts: dict[PushState, int] = {}
@@ -97,7 +99,8 @@ def reasons(session: Session, company_id: int, run_id: int) -> tuple[Reason, ...
         query.outerjoin(Hold, Hold.id == hold)
         .outerjoin(Cause, Cause.id == Hold.cause_id)
         .outerjoin(Team, Team.id == Hold.team_id)
-        .group_by(*keys, currency)
+        .group_by(*keys, currency),
+        execution_options=KEPT,
     ).all()
     money = by_key((tuple(row[:7]), row[7], row[9]) for row in rows)
     counts: dict[tuple[Any, ...], int] = {}
@@ -212,9 +215,9 @@ def documents(
         .where(Posting.company_id + 0 == company_id, _last(run_id))  # by the run: see _last
         .where(_behind(after))
         .order_by(went, Push.id)
-        .limit(most)
+        .limit(at_most(most) if most else None)
     )
-    return LINE.each(session.execute(query))
+    return LINE.each(session.execute(query, execution_options=KEPT))
 
 
 def _behind(after: Place | None) -> ColumnElement[bool]:

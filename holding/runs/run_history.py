@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from grammar.text.finding_codes import ErrorClass
 from holding.parties import party_names
 from holding.store import bulk
+from holding.store.kept_plans import KEPT, NO_OPTIONS, at_most
 from holding.store.row_objects import Columns, of
 from holding.store.together import Question
 from holding.tables import Connection, Person, Posting, Push, Record, Request, Run
@@ -245,7 +246,8 @@ def pushes(
         query = query.where(Push.id < after)
     if state:
         query = query.where(Push.state == state)
-    return LINE.each(session.execute(query.order_by(Push.id.desc()).limit(most)))
+    query = query.order_by(Push.id.desc()).limit(at_most(most))
+    return LINE.each(session.execute(query, execution_options=NO_OPTIONS if text else KEPT))
 
 
 def _newest(
@@ -257,7 +259,7 @@ def _newest(
             Connection.company_id == company_id, Connection.side == "target"
         )
     )
-    newest = select(Push.id).order_by(Push.id.desc()).limit(most)
+    newest = select(Push.id).order_by(Push.id.desc()).limit(at_most(most))
     if after is not None:
         newest = newest.where(Push.id < after)
     each = [

@@ -10,6 +10,7 @@ plan with a prepared statement, and plans again where a table of it was changed 
 read, which writes nothing, ends with COMMIT.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -20,9 +21,11 @@ KEPT: Final = {PLAN: "kept"}
 """The execution option of a statement whose plan is kept: one that asks by keys and dates, not one
 that is quick for some values and slow for others, as a search for letters is.
 """
+NO_OPTIONS: Final[Mapping[str, Any]] = {}
+"""Those of a statement that is planned for its values, as one is that looks for a text."""
 LIVES_SECONDS: Final = 300
 """A plan that was made for a small table is used no longer than that, whatever is counted."""
-MOST: Final = 50
+MOST: Final = 60
 """So many statements a connection are kept, those that were asked last."""
 _NEVER_UNASKED: Final = 2**31 - 1
 _IN_ERROR: Final = 3

@@ -13,7 +13,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from threading import Lock
-from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -40,13 +40,13 @@ from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.cache_key import HasCacheKey
 from sqlalchemy.sql.visitors import cloned_traverse
 
+from holding.store.kept_plans import NO_OPTIONS
 from holding.store.union_columns import Shared, shared
 
 OWN_VALUES = 2
 """Of a union itself, beside one for each select: the part and the number of its first row."""
 MOST_KEPT = 500
 """Unions of so many different selects are kept, those that were asked last."""
-NO_OPTIONS: Final[Mapping[str, Any]] = {}
 T = TypeVar("T")
 Found = TypeVar("Found", covariant=True)
 

@@ -6,7 +6,6 @@ read it (waiting_record.py), what is made of it (exact_matches.py).
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +17,7 @@ from holding.code_lists.file_codes import Identity
 from holding.code_lists.list_rows import registration_key, tin_key
 from holding.mappings.fixes import Missing
 from holding.store import bulk
+from holding.store.row_objects import named
 from holding.store.together import Question
 from holding.tables import Cause, Hold, Record, Version
 from holding.tables.decisions import HOLD_OPEN, is_open
@@ -85,14 +85,12 @@ def said_identities(
     )
     keys = {row.cause_id: row.key for row in rows}
     of_party = {row.cause_id for row in rows if row.table in parties}
-    said: dict[int, list[Identity]] = {cause_id: [] for cause_id in keys}
-    for row in (yield query):
-        said[row.cause_id].append(
-            _identity(row.body or "{}", keys[row.cause_id], party=row.cause_id in of_party)
-        )
+    said: dict[int, list[str]] = {cause_id: [] for cause_id in keys}
+    for row in named((yield query)):
+        said[row.cause_id].append(row.body or "{}")
     return {
-        cause_id: Said(_together(found), _torn(found)) if found else Said(Identity(keys[cause_id]))
-        for cause_id, found in said.items()
+        cause_id: _heard(bodies, keys[cause_id], party=cause_id in of_party)
+        for cause_id, bodies in said.items()
     }
 
 
@@ -108,23 +106,39 @@ def _numbers_and_name(who: Identity) -> tuple[str, str, str]:
     return who.name, who.tin, who.registration
 
 
-def _identity(stored: str, key: str, *, party: bool) -> Identity:
-    """What is no party's and stands in a line is an item's; else the record speaks of its party. Of
-    a content that is stored only what is asked for is decoded: a page looks at a thousand.
+def _heard(bodies: Sequence[str], key: str, *, party: bool) -> Said:
+    """What these contents say of a key, the newest first. What is no party's and stands in a line
+    is an item's; else a record speaks of its party. Of a content only what is asked for is decoded:
+    a page looks at a thousand.
     """
-    if not party and _written(key) in stored:
-        for line in _lines(value_of(stored)):
-            if key in line.values():
-                return Identity(key, _text(line.get("name")), of_party=False)
-    who = _OF_PARTY(stored)
-    name = next((_text(name) for name in (who.customer_name, who.supplier_name) if name), "")
-    return Identity(key, name, _text(who.tin), _text(who.registration))
+    written = "" if party else dumps(key)
+    names: list[str] = []
+    tins: list[str] = []
+    numbers: list[str] = []
+    of_item = False
+    for body in bodies:
+        item = _named_item(body, key) if written and written in body else None
+        if item is not None:
+            of_item = of_item or not names
+            names.append(item)
+            continue
+        who = _OF_PARTY(body)
+        names.append(_text(who.customer_name) or _text(who.supplier_name))
+        tins.append(_text(who.tin))
+        numbers.append(_text(who.registration))
+    newest = Identity(key, _first(names), _first(tins), _first(numbers), of_party=not of_item)
+    return Said(newest, _torn(set(tins), set(numbers)))
 
 
-@lru_cache
-def _written(key: str) -> str:
-    """As it stands in a stored content; of twenty contents the same."""
-    return dumps(key)
+def _first(texts: Sequence[str]) -> str:
+    """The newest that says something."""
+    return next(filter(None, texts), "")
+
+
+def _named_item(stored: str, key: str) -> str | None:
+    """What a line that has the key calls it."""
+    lines = (line for line in _lines(value_of(stored)) if key in line.values())
+    return next((_text(line.get("name")) for line in lines), None)
 
 
 def _lines(body: Any) -> Iterator[dict[str, Any]]:
@@ -138,22 +152,9 @@ def _text(said: Any) -> str:
     return str(said or "").strip()
 
 
-def _together(found: Sequence[Identity]) -> Identity:
-    def newest(part: str) -> str:
-        return next((text for one in found if (text := str(getattr(one, part)))), "")
-
-    return Identity(
-        key=found[0].key,
-        name=newest("name"),
-        tin=newest("tin"),
-        registration=newest("registration"),
-        of_party=found[0].of_party,
-    )
-
-
-def _torn(found: Sequence[Identity]) -> str:
-    tins = {tin_key(tin) for tin in {one.tin for one in found}} - {""}
-    if len(tins) > 1:
-        return f"Its records give {len(tins)} TINs"
-    numbers = {registration_key(given) for given in {one.registration for one in found}} - {""}
-    return f"Its records give {len(numbers)} registration numbers" if len(numbers) > 1 else ""
+def _torn(tins: set[str], numbers: set[str]) -> str:
+    given = {tin_key(tin) for tin in tins} - {""}
+    if len(given) > 1:
+        return f"Its records give {len(given)} TINs"
+    registered = {registration_key(number) for number in numbers} - {""}
+    return f"Its records give {len(registered)} registration numbers" if len(registered) > 1 else ""

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Row, Select, func, select, text, tuple_
 from sqlalchemy.orm import Session, aliased
 
-from holding.store.kept_plans import at_most
+from holding.store.kept_plans import KEPT, at_most
 from holding.store.row_objects import Columns, known, of
 from holding.store.sums import most_first
 from holding.store.together import Question, Together
@@ -48,7 +48,7 @@ class AgeingRow:
 def by_owner(session: Session, company_id: int, now: datetime) -> tuple[AgeingRow, ...]:
     """Open holds by their owner, most money first."""
     edges = [now - timedelta(days=days) for _, days in STEPS if days]
-    page = Together(session)
+    page = Together(session, KEPT)
     found: dict[tuple[int | None, int], list[OwnerWait]] = defaultdict(list)
     for one in page.ask(of_owners(session, company_id, edges, now)).value:
         found[one.person_id, one.team_id].append(one)

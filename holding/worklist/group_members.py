@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
+from holding.store.kept_plans import KEPT, NO_OPTIONS, at_most
 from holding.store.row_objects import Columns, of
 from holding.store.together import Question
 from holding.tables import Connection, Hold, Posting, Record, Version
@@ -94,11 +95,12 @@ def members(
         _members(MEMBER)
         .where(*terms(company_id, wanted), Hold.cause_id == cause_id)
         .order_by(Hold.id)
-        .limit(limit + 1)
+        .limit(at_most(limit + 1))
     )
     if after is not None:
         query = query.where(Hold.id > after)
-    return MEMBER.each(session.execute(query))
+    plan = NO_OPTIONS if wanted.searched else KEPT
+    return MEMBER.each(session.execute(query, execution_options=plan))
 
 
 def chosen(
@@ -119,9 +121,11 @@ def chosen(
     if cause_id is None:
         query = query.where(*_asking(company_id), Hold.posting_id.in_(postings))
     else:
-        query = query.where(*_of_cause(company_id, cause_id, after)).limit(APPROVED_AT_ONCE)
+        query = query.where(*_of_cause(company_id, cause_id, after))
+        query = query.limit(at_most(APPROVED_AT_ONCE))
+    plan = NO_OPTIONS if cause_id is None else KEPT
     once: dict[int | None, Member] = {}
-    for member in ASKING.each(session.execute(query)):
+    for member in ASKING.each(session.execute(query, execution_options=plan)):
         once.setdefault(member.posting_id, member)
     return tuple(once.values())
 

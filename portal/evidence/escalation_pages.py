@@ -22,6 +22,7 @@ from holding.notices import notice_list, planning, recipients
 from holding.records import record_rows
 from holding.refusal import Refusal
 from holding.runtime import doorbell
+from holding.store.kept_plans import KEPT
 from holding.store.together import Together
 from holding.words import sums
 from portal.evidence.secretless import secretless
@@ -162,7 +163,7 @@ def _case(source: str, kind: str, external_id: str) -> _Case:
     failure = failures.of_record(session, company, row.id, g.now) if row else None
     if row is None or failure is None:
         abort(404)
-    page = Together(session)
+    page = Together(session, KEPT)
     before = page.ask(recent_changes.around(company, row.id, failure.failed_at))
     since = page.ask(recent_changes.since(company, row.id, failure.failed_at, g.now))
     earlier = page.ask(kept_packets.asked_of_record(row.id))

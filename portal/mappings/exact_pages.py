@@ -18,6 +18,7 @@ from holding.mappings import fixes, keepers
 from holding.mappings import mapping_lists as queries
 from holding.refusal import Refusal
 from holding.runtime import doorbell
+from holding.store.kept_plans import KEPT
 from holding.store.together import Together
 from holding.suggestions import bulk_acceptance, exact_matches
 from holding.suggestions.bulk_acceptance import Seen
@@ -38,7 +39,7 @@ HEADS: Final = (
 @pages.get("/exact")
 def exact() -> Response:
     """All missing values with exactly one value that fits, and those that are left out."""
-    beside = Together(store.reading())
+    beside = Together(store.reading(), KEPT)
     tables = beside.ask(queries.asked_tables(g.company.id))
     fixers = beside.ask(keepers.asked_fixers(g.actor))
     found = exact_matches.exact_matches(store.reading(), g.company.id, beside=beside)

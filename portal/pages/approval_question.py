@@ -12,6 +12,7 @@ from flask import g, request
 from holding.access.operations import undo_seconds
 from holding.approvals import candidates
 from holding.approvals.foreseen import Foreseen, foresee
+from holding.store.kept_plans import KEPT
 from holding.store.together import Question, Together, answer
 from holding.words import Sums, by_key
 from holding.worklist import group_members as lists
@@ -74,7 +75,7 @@ def question(
     """What the dialog shows."""
     cause = forms.whole(request.values.get("cause"))
     seen = hold_pane.seen_of(chosen)
-    page = Together(store.reading())
+    page = Together(store.reading(), KEPT)
     left = page.ask(_beyond(cause, chosen))
     return {
         "chosen": chosen,

@@ -44,7 +44,7 @@ def listing() -> Response:
     session = store.reading()
     rows = queries.listing(session, g.company.id)
     targets, sources = ([row for row in rows if row.is_target is side] for side in (True, False))
-    made = target_status.of_rows(Together(session), session, g.company.id, targets)()
+    made = target_status.of_rows(Together(session, KEPT), session, g.company.id, targets)()
     return fragments.respond(
         "connections/list.html",
         targets=[(row, [one for one in made if one.connection_id == row.id]) for row in targets],

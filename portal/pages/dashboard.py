@@ -191,7 +191,7 @@ def _url(row: search.Found, endpoint: str, found: str | None = None) -> str:
 @late_pages.get("/late")
 def listing() -> Response:
     """Each document with its age and the gate that it waits for."""
-    late = answer(store.reading(), ageing.listing(g.company.id, _after()))
+    late = answer(store.reading(), ageing.listing(g.company.id, _after()), KEPT)
     last = late.rows[-1] if len(late.rows) >= ageing.A_PAGE else None
     return fragments.respond("dashboard/late.html", late=late, last=last)
 

@@ -22,6 +22,7 @@ from holding.runs import run_documents, run_search
 from holding.runs import run_history as queries
 from holding.runs import status as stop_queries
 from holding.runtime import doorbell
+from holding.store.kept_plans import KEPT
 from holding.store.together import Together
 from holding.tables.row_states import PushState
 from portal.pages import run_filter
@@ -44,7 +45,7 @@ def listing() -> Response:
     """
     session, company = store.reading(), g.company.id
     known = [row for row in connection_rows.listing(session, company) if row.is_target]
-    targets = target_status.of_rows(Together(session), session, company, known)()
+    targets = target_status.of_rows(Together(session, KEPT), session, company, known)()
     asked = run_filter.asked(request.args, ZoneInfo(g.company.zone))
     problems = dict(asked.problems)
     found: tuple[queries.RunRow, ...] | Refusal = ()

@@ -20,6 +20,7 @@ from holding.reconciliation import manual_entries
 from holding.records import accepted_differences
 from holding.refusal import Refusal
 from holding.runtime import doorbell
+from holding.store import kept_plans
 from holding.store.together import answer
 from holding.words import plural
 from holding.worklist import approval_inbox, closed_holds, group_members, open_holds
@@ -239,7 +240,8 @@ def _groups(wanted: Filter, held: queries.Held) -> dict[str, object]:
     session, company = store.reading(), g.company.id
     start = forms.place(request.args.get("after"))
     asked = queries.one_by_one(session, company, wanted, held) if wanted.searched else held
-    found = answer(session, lists.groups(session, company, wanted, asked, start))
+    plan = kept_plans.NO_OPTIONS if wanted.searched else kept_plans.KEPT
+    found = answer(session, lists.groups(session, company, wanted, asked, start), plan)
     opened = forms.whole(request.args.get("open"))
     size = lists.GROUPS_A_PAGE if opened is None else lists.GROUPS_BESIDE_OPEN
     more = found[size - 1] if len(found) > size else None
@@ -260,7 +262,8 @@ def _groups(wanted: Filter, held: queries.Held) -> dict[str, object]:
 def _far(opened: int, wanted: Filter, held: queries.Held) -> tuple[lists.Group, ...]:
     """The group that a link opens, where it stands on another page of the list."""
     only = replace(wanted, causes=(opened,) if opened in (wanted.causes or (opened,)) else (0,))
-    return answer(store.reading(), lists.groups(store.reading(), g.company.id, only, held))
+    plan = kept_plans.NO_OPTIONS if wanted.searched else kept_plans.KEPT
+    return answer(store.reading(), lists.groups(store.reading(), g.company.id, only, held), plan)
 
 
 def _one_group() -> Response:
