@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session, aliased
 from grammar.text.finding_codes import ErrorClass
 from holding.parties import party_names
 from holding.store import bulk
-from holding.store.kept_plans import KEPT, NO_OPTIONS, at_most
 from holding.store.row_objects import Columns, of
 from holding.store.together import Question
 from holding.tables import Connection, Person, Posting, Push, Record, Request, Run
@@ -246,8 +245,7 @@ def pushes(
         query = query.where(Push.id < after)
     if state:
         query = query.where(Push.state == state)
-    query = query.order_by(Push.id.desc()).limit(at_most(most))
-    return LINE.each(session.execute(query, execution_options=NO_OPTIONS if text else KEPT))
+    return LINE.each(session.execute(query.order_by(Push.id.desc()).limit(most)))
 
 
 def _newest(
@@ -259,7 +257,7 @@ def _newest(
             Connection.company_id == company_id, Connection.side == "target"
         )
     )
-    newest = select(Push.id).order_by(Push.id.desc()).limit(at_most(most))
+    newest = select(Push.id).order_by(Push.id.desc()).limit(most)
     if after is not None:
         newest = newest.where(Push.id < after)
     each = [
