@@ -152,9 +152,9 @@ def _text(said: Any) -> str:
     return str(said or "").strip()
 
 
-def _torn(tins: set[str], numbers: set[str]) -> str:
-    given = {tin_key(tin) for tin in tins} - {""}
-    if len(given) > 1:
-        return f"Its records give {len(given)} TINs"
-    registered = {registration_key(number) for number in numbers} - {""}
-    return f"Its records give {len(registered)} registration numbers" if len(registered) > 1 else ""
+def _torn(told: set[str], registered: set[str]) -> str:
+    tins = {tin_key(tin) for tin in told} - {""}
+    if len(tins) > 1:
+        return f"Its records give {len(tins)} TINs"
+    numbers = {registration_key(given) for given in registered} - {""}
+    return f"Its records give {len(numbers)} registration numbers" if len(numbers) > 1 else ""
