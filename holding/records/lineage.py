@@ -22,6 +22,7 @@ from holding.tables import Attempt, Evaluation, MappingEntry, Person, Posting, P
 from holding.tables.row_states import AttemptState
 from rules.outcomes.outcome import (
     Finding,
+    Lineage,
     Outcome,
     Use,
     Verdict,
@@ -71,24 +72,27 @@ class UsedEntry:
 class LineageRow(NamedTuple):
     """One value of a document: source, rule, entries, the planned and the sent value.
 
-    `constant`: nothing of the record went into it, only words and consts of the rules. `file` and
-    `rule_line` are the place of the rule in the ruleset with the number `ruleset`, by which the
-    document was made. `sent` is None while nothing was posted; `kept` is what the target said to
-    keep instead.
+    `constant`: nothing of the record went into it, only words and consts of the rules. `span` is
+    the place of the rule in the ruleset with the number `ruleset`, which made the document. `sent`
+    is None while nothing was posted; `kept` is what the target said to keep instead.
     """
 
+    of: Lineage
     field: str
     line: int | None
-    source: str
     constant: bool
     ruleset: int
-    file: str
-    rule_line: int
+    span: Span
     rule: str
     used: tuple[UsedEntry, ...]
     value: str
     sent: str | None
     kept: str | None
+
+    @property
+    def source(self) -> str:
+        """What it was made of, for people."""
+        return self.of.source
 
     @property
     def differs(self) -> bool:
@@ -144,27 +148,28 @@ def lineage(session: Session, posting_id: int) -> tuple[LineageRow, ...]:
     files = files_of(session, evaluation.ruleset_version_id)
     consts = consts_of(world.program(session, evaluation.ruleset_version_id).ruleset)
     entries = _entries(session, {use for row in outcome.lineage for use in row.used})
-    written = cache(partial(line_of, files))  # the rows of a long document have few rules
     content = pushed.content if pushed else None
     mine, ruleset = {posting.route, ""}, made_by.no
-    return tuple(
-        LineageRow(
+    rules: dict[int, tuple[str, bool]] = {}  # the rows of a long document have few
+
+    def row_of(row: Lineage) -> LineageRow:
+        rule = rules.get(id(row.span)) or (line_of(files, row.span), is_constant(row, consts))
+        text, constant = rules.setdefault(id(row.span), rule)
+        return LineageRow(
+            of=row,
             field=row.field,
             line=row.line,
-            source=row.source,
-            constant=not row.used and is_constant(row, consts),
+            constant=constant and not row.used,
             ruleset=ruleset,
-            file=row.span.file,
-            rule_line=row.span.line,
-            rule=written(row.span),
-            used=tuple(entries[use.entry_id] for use in row.used if use.entry_id in entries),
+            span=row.span,
+            rule=text,
+            used=tuple([entries[use.entry_id] for use in row.used if use.entry_id in entries]),
             value=row.value,
             sent=_sent(content, row.field, row.line),
             kept=kept.get((row.line, row.field)),
         )
-        for row in outcome.lineage
-        if row.route in mine
-    )
+
+    return tuple([row_of(row) for row in outcome.lineage if row.route in mine])
 
 
 def _deciding(outcome: Outcome, route: str) -> Verdict | None:
@@ -290,11 +295,9 @@ def _entries(session: Session, uses: set[Use]) -> dict[int, UsedEntry]:
 def _sent(content: Mapping[str, Any] | None, field: str, line: int | None) -> str | None:
     if content is None:
         return None
-    if line is None:
-        value = content.get("fields", {}).get(field)
-    else:
-        lines = content.get("lines", [])
-        value = lines[line - 1].get(field) if 0 < line <= len(lines) else None
+    lines = content.get("lines", []) if line else [content.get("fields", {})]
+    at = (line or 1) - 1
+    value = lines[at].get(field) if at < len(lines) else None
     return None if value is None else str(value)
 
 

@@ -87,7 +87,7 @@ def _field(row: LineageRow, hide: personal_data.Hide, *, masked: bool) -> list[W
     used = "" if masked else "; ".join(map(_used, row.used))
     same = None if row.sent is None else "no" if row.differs else "yes"
     return [row.field, row.line, personal_data.MASK if masked else hide(row.source),
-            "yes" if row.constant else "no", row.file, row.rule_line, row.rule, used or None,
+            "yes" if row.constant else "no", row.span.file, row.span.line, row.rule, used or None,
             planned, sent, kept, same]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from rules.expressions.conditions import Operand, operands_of, texts
 from rules.expressions.lookups import Closure
 from rules.expressions.run import Run
 from rules.outcomes.findings import keep
-from rules.outcomes.outcome import Document, Lineage
+from rules.outcomes.outcome import NO_SOURCE, Document, Lineage
 from rules.types.expansion import inside, stands_in
 from rules.types.outside_schemas import Schemas
 from rules.types.symbol_table import CURRENCY, Scope, stored_currency
@@ -125,10 +125,10 @@ class FieldProgram:
         if run.whole:
             uses = tuple(dict.fromkeys(used)) if (used := run.uses) else ()
             reads = texts(self.operands, run)
-            parts = [f"{name} = {shown}" for name, shown in reads]
-            source = "; ".join(parts + [d.text for d in self.defaults if d.taken(run)])
+            taken = [d.text for d in self.defaults if d.taken(run)] if self.defaults else ()
+            beside = "; ".join(taken)
             draft.lineage.append(
-                Lineage(self.name, line, source or "the rules", self.span, uses, text, route, reads)
+                Lineage(self.name, line, self.span, uses, text, route, reads, beside)
             )
         return value
 
@@ -251,9 +251,10 @@ class DocumentProgram:
             return value
         text = draft.fields[program.name] = wire(dated, program.type)
         if run.whole:
-            by = run.facts.dated[self.route].by
-            told = f"{draft.lineage[-1].source}; dated {text} by {by}"
-            draft.lineage[-1] = replace(draft.lineage[-1], source=told, value=text)
+            last, by = draft.lineage[-1], run.facts.dated[self.route].by
+            source = last.beside or ("" if last.reads else NO_SOURCE)
+            told = f"{source}; dated {text} by {by}"
+            draft.lineage[-1] = replace(last, beside=told.removeprefix("; "), value=text)
         return dated
 
     def document(self, run: Run, draft: Draft) -> Document | None:

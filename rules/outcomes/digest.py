@@ -51,7 +51,7 @@ WORDING: Mapping[type, frozenset[str]] = {
     ApprovalNeed: frozenset({"message"}),
     Step: frozenset({"reason"}),
     Decision: frozenset({"reason"}),
-    Lineage: frozenset({"source"}),
+    Lineage: frozenset({"beside"}),
 }
 """What people read, by type. Nothing may be decided by it, and DECIDED does not count it."""
 

@@ -43,6 +43,8 @@ SEVERITIES = (*STOPS, "warn")
 
 NEEDS_APPROVAL = "APP01"
 """The code of a finding, and of its hold, that asks for somebody's consent."""
+NO_SOURCE: Final = "the rules"
+"""Where a value comes from that nothing of the record went into."""
 LETTERS: Final[dict[VerdictResult, str]] = {
     "pass": "p",
     "hit": "h",
@@ -220,20 +222,26 @@ class Use:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@read_only(frozen=True, slots=True)
 class Lineage:
-    """Where one value of a document comes from: for people in `source`, by name in `reads`, each
-    operand with its value as it is shown.
+    """Where one value of a document comes from: by name in `reads`, each operand with its value as
+    it is shown; `beside` are the defaults that were taken, and who gave it another value.
     """
 
     field: str
     line: int | None
-    source: str
     span: Span
     used: tuple[Use, ...]
     value: str
     route: str = ""
     reads: tuple[tuple[str, str], ...] = ()
+    beside: str = ""
+
+    @property
+    def source(self) -> str:
+        """The same for people, written when it is looked at: a long document has ten thousand."""
+        told = [f"{name} = {shown}" for name, shown in self.reads]
+        return "; ".join([*told, self.beside] if self.beside else told) or NO_SOURCE
 
 
 @read_only(frozen=True, slots=True)

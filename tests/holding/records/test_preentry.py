@@ -35,9 +35,7 @@ SCHEMA = SimpleNamespace(party_field="Customer", date_field="InvoiceDate")
 
 def outcome(*findings: Finding) -> Outcome:
     """One route whose document is dated, with these findings."""
-    row = Lineage(
-        "InvoiceDate", None, "ordered_on", Span("a.rules", 1, 5, 1, 29), (), "2026-10-23", "r"
-    )
+    row = Lineage("InvoiceDate", None, Span("a.rules", 1, 5, 1, 29), (), "2026-10-23", "r")
     decision = Decision("r", PostingState.READY, None, findings, None, "")
     return Outcome(
         decisions=(decision,),
