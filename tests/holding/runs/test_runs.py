@@ -209,6 +209,8 @@ def test_the_pill_speaks_as_users_know_it(database: Database, company: Company) 
     assert done == pills.Pill("Last sync 5/15 14:30 · 12 documents", "good")
     some = pill(database, company, counts={"posted": 12, "failed": 3}, ended_at=ended)
     assert some.text == "Last sync 5/15 14:30 · 12 documents, 3 on hold"
+    read = pill(database, company, kind="lookup", counts={"posted": 5}, ended_at=ended)
+    assert read == some, "a run that sends nothing is no sync"
     failed = pill(
         database, company, state="failed", error="Tax code SR-6 is not configured", ended_at=ended
     )
