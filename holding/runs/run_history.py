@@ -1,7 +1,8 @@
 """Runs and pushes as rows.
 
-Here: the runs of a connection, one run with its requests, the pushes. Not here: finding runs
-(run_search.py), what became of its documents (run_documents.py), what a run does (date_ranges.py).
+Here: the runs of a connection, one run with its requests, the row of a push. Not here: finding
+runs and pushes (run_search.py), what became of its documents (run_documents.py), what a run does
+(date_ranges.py).
 """
 
 from collections.abc import Collection, Mapping
@@ -9,11 +10,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, false, func, select, union, union_all
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import ErrorClass
-from holding.parties import party_names
 from holding.store import bulk
 from holding.store.row_objects import Columns, of
 from holding.store.together import Question
@@ -226,65 +226,6 @@ def answers(session: Session, run_id: int, calls: Collection[int]) -> Mapping[in
         Request.run_id == run_id, bulk.among(Request.id, calls), Request.answer.is_not(None)
     )
     return {row.id: row.answer for row in session.execute(query)}
-
-
-def pushes(
-    session: Session,
-    company_id: int,
-    *,
-    text: str = "",
-    state: str = "",
-    after: int | None = None,
-    most: int = A_PAGE,
-) -> tuple[PushLine, ...]:
-    """The push history, newest first, at most `most`; found by record, document or customer."""
-    newest = (state, after, most)
-    mine = _of_records(company_id, text) if text else _newest(session, company_id, *newest)
-    query = push_columns().where(Posting.company_id + 0 == company_id, Push.id.in_(mine))
-    if after is not None:
-        query = query.where(Push.id < after)
-    if state:
-        query = query.where(Push.state == state)
-    return LINE.each(session.execute(query.order_by(Push.id.desc()).limit(most)))
-
-
-def _newest(
-    session: Session, company_id: int, state: str, after: int | None, most: int
-) -> Select[Any]:
-    """The newest of each target in each state, from the index of those; a few too many."""
-    targets = session.scalars(
-        select(Connection.id).where(
-            Connection.company_id == company_id, Connection.side == "target"
-        )
-    )
-    newest = select(Push.id).order_by(Push.id.desc()).limit(most)
-    if after is not None:
-        newest = newest.where(Push.id < after)
-    each = [
-        select(newest.where(Push.connection_id == target, Push.state == one).subquery().c.id)
-        for target in targets
-        for one in ((state,) if state else PushState)
-    ]
-    return select(union_all(*each).subquery().c.id) if each else select(Push.id).where(false())
-
-
-def _of_records(company_id: int, text: str) -> Select[Any]:
-    """Those of records with this number, of documents with it, and of parties with these letters,
-    as their newest record names them.
-    """
-    mine = select(Record.id).where(Record.company_id == company_id)
-    numbered = select(Posting.record_id).where(Posting.company_id == company_id)
-    named = party_names.keys_named(company_id, text)
-    found = union(
-        mine.where(Record.number == text),
-        numbered.where(Posting.number == text),
-        mine.where(Record.party_key.in_(named)),
-    ).subquery()
-    return (
-        select(Push.id)
-        .join(Posting, Posting.id == Push.posting_id)
-        .where(Posting.record_id.in_(select(found.c.id)))
-    )
 
 
 def run_columns() -> Select[Any]:

@@ -1,25 +1,26 @@
-"""Finding runs: by when they started, by their target, and by what they carried.
+"""Finding runs by when they started, by their target and by what they carried; and pushes.
 
-Here: the filter, a page of runs, all that fit for a file, how many there are without a filter. Each
-word that is filled in is met by a document that the run carried; two words may be met by two
-documents. Not here: the row of a run (run_history.py), the words of an address
+Here: the filter, a page of runs or pushes, all that fit for a file, how many there are without a
+filter. Each word that is filled in is met by a document that the run carried; two words may be met
+by two documents. Not here: the row of a run (run_history.py), the words of an address
 (portal/pages/run_filter.py).
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, union
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, union, union_all
 from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract.schema import DocumentSchema
 from holding.parties import party_names
 from holding.refusal import Refusal
-from holding.runs.run_history import RUN, RunRow, run_columns
+from holding.runs.run_history import LINE, RUN, PushLine, RunRow, push_columns, run_columns
 from holding.tables import Attempt, Connection, Posting, Push, Record, Request, Run
+from holding.tables.row_states import PushState
 
 A_PAGE: Final = 50
 MOST_COUNTED: Final = 1000
@@ -176,18 +177,105 @@ def _carried_party(
     """The term by the party of a record. A party of few records is followed to its runs; where
     there are many, most runs have one, and the first page is full soon.
     """
-    theirs = and_(Record.company_id == company_id, Record.party_key.in_(sorted(keys)))
-    some = select(Record.id).where(theirs).limit(FEW + 1).subquery()
-    many = session.execute(select(func.count()).select_from(some)).scalar_one() > FEW
     of_type = Posting.doc_type.in_(sorted(types))
-    if not many:
-        records = select(Record.id).where(theirs)
+    if not _many(session, company_id, keys):
+        records = select(Record.id).where(_theirs(company_id, keys))
         return Run.id.in_(_runs_of(and_(Posting.record_id.in_(records), of_type)))
-    # As a term and not as a key: the database would begin with all their records, at each run.
-    key = func.coalesce(Record.party_key, "")
     carried = _runs_of(of_type).join(Record, Record.id == Posting.record_id)
-    met = carried.where(Request.run_id == Run.id, key.in_(sorted(keys)))
+    met = carried.where(Request.run_id == Run.id, _one_of(keys))
     return met.correlate(Run).exists()
+
+
+def _many(session: Session, company_id: int, keys: Collection[str]) -> bool:
+    """Whether these parties have more records than are followed."""
+    some = select(Record.id).where(_theirs(company_id, keys)).limit(FEW + 1).subquery()
+    return session.execute(select(func.count()).select_from(some)).scalar_one() > FEW
+
+
+def _theirs(company_id: int, keys: Collection[str]) -> ColumnElement[bool]:
+    return and_(Record.company_id == company_id, Record.party_key.in_(sorted(keys)))
+
+
+def _one_of(keys: Collection[str]) -> ColumnElement[bool]:
+    """As a term and not as a key: the database would begin with all their records, each time."""
+    return func.coalesce(Record.party_key, "").in_(sorted(keys))
+
+
+def pushes(
+    session: Session,
+    company_id: int,
+    *,
+    text: str = "",
+    state: str = "",
+    after: int | None = None,
+    most: int = A_PAGE,
+) -> tuple[PushLine, ...]:
+    """The push history, newest first, at most `most`; found by record, document or customer."""
+    place = _Place(company_id, state, after, most)
+    mine = _of_text(session, place, text) if text else _newest(session, place)
+    query = push_columns().where(Posting.company_id + 0 == company_id, Push.id.in_(mine))
+    if after is not None:
+        query = query.where(Push.id < after)
+    if state:
+        query = query.where(Push.state == state)
+    return LINE.each(session.execute(query.order_by(Push.id.desc()).limit(most)))
+
+
+class _Place(NamedTuple):
+    """Where a page of pushes begins, and what it has: of one state, blank for all."""
+
+    company_id: int
+    state: str
+    after: int | None
+    most: int
+
+
+def _newest(
+    session: Session, place: _Place, party: ColumnElement[bool] | None = None
+) -> Select[Any]:
+    """The newest of each target in each state, from the index of those; a few too many. Where a
+    party is asked for, of its records alone.
+    """
+    targets = session.scalars(
+        select(Connection.id).where(
+            Connection.company_id == place.company_id, Connection.side == "target"
+        )
+    )
+    newest = select(Push.id).order_by(Push.id.desc()).limit(place.most)
+    if party is not None:
+        newest = newest.join(Posting, Posting.id == Push.posting_id)
+        newest = newest.join(Record, Record.id == Posting.record_id).where(party)
+    if place.after is not None:
+        newest = newest.where(Push.id < place.after)
+    each = [
+        select(newest.where(Push.connection_id == target, Push.state == one).subquery().c.id)
+        for target in targets
+        for one in ((place.state,) if place.state else PushState)
+    ]
+    return select(union_all(*each).subquery().c.id) if each else select(Push.id).where(false())
+
+
+def _of_text(session: Session, place: _Place, text: str) -> Select[Any]:
+    """Those of records with this number, of documents with it, and of parties with these letters,
+    as their newest record names them.
+    """
+    keys = session.scalars(party_names.keys_named(place.company_id, text)).all()
+    mine = select(Record.id).where(Record.company_id == place.company_id)
+    numbered = select(Posting.record_id).where(Posting.company_id == place.company_id)
+    records = [mine.where(Record.number == text), numbered.where(Posting.number == text)]
+    many = _many(session, place.company_id, keys)
+    if not many:
+        records.append(mine.where(Record.party_key.in_(keys)))
+    found = union(*records).subquery()
+    followed = (
+        select(Push.id)
+        .join(Posting, Posting.id == Push.posting_id)
+        .where(Posting.record_id.in_(select(found.c.id)))
+    )
+    if not many:
+        return followed
+    both = union_all(followed, _newest(session, place, _one_of(keys))).subquery()
+    return select(both.c.id)
 
 
 def runs_in_all(session: Session, company_id: int) -> int:

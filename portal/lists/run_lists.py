@@ -99,7 +99,7 @@ def pushes() -> ListFile:
 
 def _pushes(text: str, state: str, after: int | None) -> tuple[PushLine, ...]:
     session, company = store.reading(), g.company.id
-    return run_history.pushes(session, company, text=text, state=state, after=after, most=AT_ONCE)
+    return run_search.pushes(session, company, text=text, state=state, after=after, most=AT_ONCE)
 
 
 def _cells(page: Sequence[PushLine]) -> Iterator[list[Written]]:

@@ -152,7 +152,7 @@ def pushes() -> Response:
     text, state = pushes_asked()
     after = forms.whole(request.args.get("after"))
     session, company = store.reading(), g.company.id
-    rows = queries.pushes(session, company, text=text, state=state, after=after)
+    rows = run_search.pushes(session, company, text=text, state=state, after=after)
     return fragments.respond(
         "runs/pushes.html",
         rows=rows,
