@@ -103,9 +103,9 @@
     if (next) (next.matches("a, summary") ? next : next.querySelector("a, summary, button")).focus();
   };
   for (const tab of all(".tabs [aria-current]")) tab.parentElement.scrollLeft = tab.offsetLeft - 99; /* a row may be wider than its page */
-  const press = (event, key) => { /* what has this key: of the form, row or hold that is open, its group, the page */
+  const press = (event, key) => { /* what has this key: of the form, rows that are ticked, the row or hold that is open, its group, the page */
     const at = active(), group = at.closest(".group");
-    for (const place of [at.form, at.closest(".split, [data-row]"), group && group.querySelector(".split"), group, document]) {
+    for (const place of [at.form, group && group.querySelector("form:has([name=posting]:checked)"), at.closest(".split, [data-row]"), group && group.querySelector(".split"), group, document]) {
       const one = place && place.querySelector(`[data-key~="${CSS.escape(key)}"]`);
       if (!one) continue;
       stop(event);
@@ -121,7 +121,7 @@
     if (key === "Escape") { shut(null); active().blur(); return; }
     if (document.documentElement.dataset.keys === "off" || all("dialog[open]")[0]) return;
     if (event.ctrlKey || event.metaKey) { press(event, "^" + key); return; }
-    if (target.matches("input:not([type=radio]), textarea, select")) return;
+    if (target.matches("input:not([type=radio], [type=checkbox]), textarea, select")) return;
     const go = leader && places[key];
     leader = key === "g";
     if (go) all(`#nav [data-go=${go}]`)[0]?.click();

@@ -147,3 +147,27 @@ def test_n_and_p_go_through_what_was_found(somebody: Open) -> None:
     page.get_by_text("That was the first record found.").first.wait_for()
     assert page.url.endswith("/c/kedai/find?q=SO-102")
     assert farah.said == []
+
+
+def test_a_approves_the_rows_that_are_ticked_and_all_where_none_is(somebody: Open) -> None:
+    lim = somebody("lim")
+    page = lim.page
+    lim.go("/c/kedai/holding?view=approve")
+    page.click("summary[id^=groupsum_]")
+    page.locator("a[id^=approveall_]").wait_for()
+    page.get_by_role("link", name="SO-10220").focus()
+    approve = page.locator("#approvego")
+    page.keyboard.press("a")
+    approve.get_by_text("Approve 2 documents").wait_for()
+    page.keyboard.press("Escape")
+    for focused in ("the row", "its box"):
+        page.get_by_role("link", name="SO-10220").focus()
+        if focused == "the row":
+            page.keyboard.press("x")
+        else:
+            page.get_by_label("Select SO-10220").focus()
+        page.locator("[data-picked]", has_text="1 selected").wait_for()
+        page.keyboard.press("a")
+        approve.get_by_text("Approve 1 document").wait_for()
+        page.keyboard.press("Escape")
+    assert lim.said == []
