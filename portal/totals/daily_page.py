@@ -25,7 +25,7 @@ from portal.totals import filter_words
 from portal.totals.filter_words import DATES, STANDINGS, Asked
 from portal.web import filters, fragments, frame, store
 
-A_PAGE = 50
+A_PAGE = 25  # beside the days: a page keeps to 60 kB
 pages = Blueprint("reconcile", __name__, url_prefix="/c/<co>")
 
 
