@@ -253,10 +253,21 @@ def _groups(wanted: Filter, held: queries.Held) -> dict[str, object]:
         "groups": found,
         "kept": hold_filter.kept(wanted),
         "totals": queries.totals(session, company, wanted, asked),
+        "snoozed": _snoozed(wanted, held),
         "most": queries.MOST_OF_A_TEXT if asked.more else None,
         "after": f"{more.book}:{more.id}" if more else None,
         **hold_facets.shown(wanted, held, asked),
     }
+
+
+def _snoozed(wanted: Filter, held: queries.Held) -> int:
+    """How many records the same filter finds among what is snoozed, beside what waits now; of a
+    text or a customer none is counted.
+    """
+    if wanted.view != "todo" or wanted.searched:
+        return 0
+    asleep = replace(wanted, view="snoozed")
+    return queries.totals(store.reading(), g.company.id, asleep, held).records
 
 
 def _far(opened: int, wanted: Filter, held: queries.Held) -> tuple[lists.Group, ...]:

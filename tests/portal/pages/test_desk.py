@@ -117,6 +117,10 @@ def test_what_is_put_aside_leaves_the_list_and_is_still_counted(visit, database,
     todo = plain(farah.text(H))
     assert "Customer C-99 is no debtor" not in todo
     assert "1 snoozed and still on hold" in todo
+    assert "still on hold" not in plain(farah.text(f"{H}?class=duplicate")), "none of these is"
+    mapped = farah.text(f"{H}?class=mapping_missing")
+    assert "1 snoozed and still on hold" in plain(mapped)
+    assert f'href="{H}?view=snoozed&amp;class=mapping_missing">1 snoozed' in mapped
     assert "Snoozed 1" in todo
     assert before is not None
     assert f"Holding area {before[1]}" in todo
