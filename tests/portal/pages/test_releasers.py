@@ -45,3 +45,13 @@ def test_who_is_not_in_the_team_still_rejects(visit, hold, database):
     assert f'id="reject{hold}"' in visit("lim").text(f"{H}/{hold}")
     visit("lim").post(f"{H}/{hold}/reject", {"reason": "not wanted", "op": "o-1"}, status=303)
     assert one(database, f"SELECT state FROM hold WHERE id = {hold}") == "cleared"
+
+
+def test_what_nobody_may_release_says_where_it_is_changed(visit, hold, database):
+    said = "Change SO-10203 in "
+    assert said not in plain(visit("lim").text(f"{H}/{hold}")), "it is released here"
+    with database.write() as session:
+        session.execute(update(Hold).where(Hold.id == hold).values(clears="itself"))
+    page = plain(visit("lim").text(f"{H}/{hold}"))
+    assert f"{said}NetShop: the new version is checked as soon as it arrives." in page
+    assert "If nothing is to be posted, an approver rejects it below." in page
