@@ -10,11 +10,12 @@ from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from holding.store import bulk
 from holding.store.together import Question, Together
-from holding.tables import Posting, Push, Record, Version
+from holding.tables import MappingEntry, MappingTable, Posting, Push, Record, Version
+from rules.values.spelling import match_key
 from rules.values.wording import MISSING
 
 NEUTRAL: Final[Mapping[str, str]] = {
@@ -89,7 +90,8 @@ def changes(hide: Hide, value: object) -> bool:
 
 def _values(session: Session, record_ids: Collection[int]) -> dict[int, set[str]]:
     """Record id -> its personal values, of all contents and documents that it ever had, and the
-    name that it is listed by, which stays where contents are removed.
+    name that it is listed by, which stays where contents are removed; and who else is named for
+    one of them.
     """
     ids, page = sorted(set(record_ids)), Together(session)
     planned = select(Posting.record_id, Posting.content)
@@ -112,7 +114,40 @@ def _values(session: Session, record_ids: Collection[int]) -> dict[int, set[str]
     for key, content in chain.from_iterable(documents):
         fields = (content or {}).get("fields", {})
         found[key] |= _texts(fields.get(name) for name in PERSONAL_FIELDS)
+    told = _told_by(session, ids, chain.from_iterable(found.values()))
+    for values in found.values():
+        values |= set().union(*(told.get(match_key(one), ()) for one in values))
     return found
+
+
+def _told_by(
+    session: Session, record_ids: Collection[int], values: Iterable[str]
+) -> dict[str, set[str]]:
+    """Personal value -> what the mappings of the company tell under it, and what they told, at any
+    time, in its place: the party that a TIN belongs to, and the one that a customer was before.
+    """
+    known = sorted({one for value in values for one in _spellings(value)})
+    if not known:
+        return {}
+    whose = select(Record.company_id).where(bulk.among(Record.id, sorted(record_ids)))
+    tables = select(MappingTable.id).where(MappingTable.company_id.in_(whose))
+    entry, other = aliased(MappingEntry), aliased(MappingEntry)
+    under = select(entry.key, entry.value).where(bulk.among(entry.key, known))
+    instead = select(entry.value, other.value).where(
+        bulk.among(entry.value, known), other.table_id == entry.table_id, other.key == entry.key
+    )
+    page = Together(session)
+    asked = [page.ask(_rows(one.where(entry.table_id.in_(tables)))) for one in (under, instead)]
+    told: dict[str, set[str]] = defaultdict(set)
+    for value, said in chain.from_iterable(one.value for one in asked):
+        told[match_key(value)] |= _texts([said])
+    return told
+
+
+def _spellings(value: str) -> set[str]:
+    """As a mapping may have it that compares without case or punctuation."""
+    bare = match_key(value)
+    return {value, value.upper(), value.lower(), bare, bare.upper()}
 
 
 def _rows(query: Select[*tuple[Any, ...]]) -> Question[Sequence[Any]]:

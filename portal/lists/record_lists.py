@@ -84,7 +84,7 @@ def _field(row: LineageRow, hide: personal_data.Hide, *, masked: bool) -> list[W
     planned, sent, kept = (
         personal_data.MASK if masked and one is not None else one for one in sides
     )
-    used = "" if masked else "; ".join(map(_used, row.used))
+    used = "" if masked else hide("; ".join(map(_used, row.used)))
     same = None if row.sent is None else "no" if row.differs else "yes"
     return [row.field, row.line, personal_data.MASK if masked else hide(row.source),
             "yes" if row.constant else "no", row.span.file, row.span.line, row.rule, used or None,

@@ -8,8 +8,37 @@ from holding.mappings import fixes
 from holding.records import trace
 from holding.store.database import Database
 from holding.tables import Company
-from tests.holding.shop import open_shop, order
+from tests.holding.life import NUMBERED, TABLES, Begun
+from tests.holding.shop import FILES, open_shop, order
 from tests.support.clock import SetClock
+
+TWO_PARTIES = """
+map debtor_of_tin
+    match    any punctuation
+    "IG1"    -> "Boon & Co"
+    missing  hold for sales_admin  say "TIN {key} is nobody's."
+
+check one_debtor_by_tin on order
+    when     tin is known and debtor_of_tin(tin) is known
+    require  debtor_of_tin(tin) = debtor(customer)
+    else     hold for sales_admin
+    say      "TIN {tin} is {debtor_of_tin(tin)}, order {number} is of {debtor(customer)}."
+    clears   when it passes
+"""
+
+
+def two_parties() -> str:
+    """Rules that compare the party of a TIN with the one of a customer."""
+    changes = {
+        "    created_by  text ": "    tin         text  optional\n    created_by  text ",
+        "= status, created_by": "= status, tin, created_by",
+        "gate order": f"{TWO_PARTIES}\ngate order",
+    }
+    text = NUMBERED + TABLES
+    for before, after in changes.items():
+        assert before in text
+        text = text.replace(before, after)
+    return text
 
 
 @pytest.mark.parametrize(
@@ -72,3 +101,26 @@ def test_the_name_it_is_listed_by_is_hidden_and_a_code_is_not(
         hide = personal_data.hiding_each(session, [first.id, second.id], show=False)
         assert hide(first.id, "Chong Wei is C-99") == "••• is C-99"
         assert hide(second.id, "C-98 is not mapped") == "C-98 is not mapped"
+
+
+@pytest.mark.sqlite
+def test_whom_else_a_mapping_names_under_a_personal_value_is_hidden(begun: Begun) -> None:
+    """A finding that compares two parties names the one whose record it is not, too; and what the
+    mapping said before stays in what was told then.
+    """
+    life = begun(FILES | {"shop.rules": two_parties()})
+    life.arrive("A-1", tin="IG-1")
+    shop = life.shop
+    with shop.database.write() as session:
+        (hold,) = shop.holds(session, "A-1")
+        said = hold.message
+        assert said == "TIN IG-1 is Boon & Co, order A-1 is of Aisyah Rahman."
+        fixes.fix(session, shop.actor("farah"), "debtor_of_tin", "IG1", "Chong & Co", "moved",
+                  shop.now, 9)  # fmt: skip
+        fixes.fix(session, shop.actor("farah"), "debtor", "C-77", "Siti Aminah", "sold",
+                  shop.now, 9)  # fmt: skip
+    life.work()
+    with shop.database.read() as session:
+        hide = personal_data.hiding(session, shop.record(session, "A-1").id, show=False)
+        assert hide(said) == "TIN ••• is •••, order A-1 is of •••."
+        assert hide("Chong & Co, Siti Aminah, C-77, AB-100") == "•••, •••, C-77, AB-100"
