@@ -100,6 +100,7 @@ def _tell(listed: ListFile, name: str, kind: FileKind, rows: int) -> None:
             at=g.now,
             actor=g.actor,
             act="list.downloaded",
+            record_id=listed.record_id,
             body=body,
         )
 

@@ -85,6 +85,8 @@ class ListFile:
     typed: frozenset[str] = frozenset()
     beside: Sequence[Table] = ()
     """Sheets that only the workbook has, behind its own: sums of the same rows."""
+    record_id: int | None = None
+    """The record that it is a part of: that it was taken is an event of this record."""
 
     @property
     def filter_line(self) -> str:

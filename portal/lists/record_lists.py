@@ -41,6 +41,7 @@ def timeline(source: str, kind: str, external_id: str) -> ListFile:
         f"timeline-{record.number}",
         [Table("Timeline", TIMELINE, rows)],
         {word: said for word, said in asked.items() if said},
+        record_id=record.id,
     )
 
 
@@ -76,6 +77,7 @@ def lineage(source: str, kind: str, external_id: str) -> ListFile:
         f"field-mapping-{record.number}",
         [Table("Field mapping", FIELDS, rows)],
         {word: said for word, said in asked.items() if said},
+        record_id=record.id,
     )
 
 

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, abort, g, make_response, request, url_for
 from connectors import registry
 from holding.access import personal_data
 from holding.access.reach import carries_others
+from holding.evidence import raw_bodies
 from holding.intake import differences
 from holding.journal import push_history
 from holding.reconciliation import payout_orders, reading_plan
@@ -81,7 +82,10 @@ def request_body(request_id: int) -> Response:
     if found is None or found.body is None:
         abort(404)
     if carries_others(store.reading(), request_id):
-        return fragments.refuse(_OF_OTHERS)
+        return fragments.refuse(raw_bodies.OF_OTHERS)
+    if request.method != "HEAD":
+        with store.writing() as session:
+            raw_bodies.call_taken(session, g.actor, g.company.id, request_id, g.now)
     workbook = found.body[:2] == b"PK"
     kind, ending = (fragments.XLSX, "xlsx") if workbook else ("application/json", "json")
     answer = make_response(found.body)
@@ -89,15 +93,6 @@ def request_body(request_id: int) -> Response:
     answer.headers["Content-Disposition"] = f'attachment; filename="request-{request_id}.{ending}"'
     answer.headers["X-Content-SHA256"] = found.sha256
     return answer
-
-
-_OF_OTHERS = Refusal(
-    code="reach.limited",
-    message="You cannot download what this call sent, because it also carried documents of other "
-    "sources.",
-    hint="A colleague who works with all sources can.",
-    status=403,
-)
 
 
 def _removed(digest: str, at: datetime) -> Refusal:
@@ -275,15 +270,6 @@ def _imports(push: push_history.PushRow) -> Mapping[int, str]:
     return target_status.import_pages(push.connector, push.settings, answers)
 
 
-def _pruned(digest: str) -> Refusal:
-    return Refusal(
-        code="delivery.body_removed",
-        message="The raw bytes of this delivery were removed: it is older than what is kept.",
-        hint=f"Its content stands on this page. Its SHA-256 is {digest}.",
-        status=410,
-    )
-
-
 def _raw(shown: _Shown) -> dict[str, object]:
     no, show = fragments.asked("version") or shown.record.version, filters.sees_personal()
     version = next((v for v in shown.versions if v.no == no), None)
@@ -301,7 +287,10 @@ def _download(record: queries.RecordRow) -> Response:
     body = queries.delivery_body(store.reading(), g.company.id, record.id, no)
     if body is None:
         found = queries.delivery_of(store.reading(), g.company.id, record.id, no)
-        return fragments.refuse(_pruned(found)) if found else abort(404)
+        return fragments.refuse(raw_bodies.pruned(found)) if found else abort(404)
+    if request.method != "HEAD":
+        with store.writing() as session:
+            raw_bodies.delivery_taken(session, g.actor, g.company.id, record.id, no, g.now)
     answer = make_response(body)
     answer.headers["Content-Type"] = "application/octet-stream"
     answer.headers["Content-Disposition"] = f'attachment; filename="delivery-v{no}.bin"'

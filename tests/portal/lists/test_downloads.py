@@ -81,7 +81,7 @@ ABSENT = {"approvals.show", "backtests.show", "backtests.records", "trials.diffe
 ASKED = {
     "find.find": {"q": "SO-1024"},
     "audit.listing": {"what": "records"},
-    "records.show#trace": {"tab": "trace"},
+    "records.show#trace": {"tab": "trace", "who": "source"},  # taking it is a step, too
     "records.show#lineage": {"tab": "lineage"},
 }
 

@@ -99,6 +99,17 @@ def test_an_attempt_shows_request_answer_and_key_without_secrets(visit):
     assert body.headers["X-Content-SHA256"] in page
 
 
+def test_who_took_bytes_as_they_came_or_went_is_told_at_the_record(visit):
+    nurul = visit("nurul")
+    nurul.client.head("/c/kedai/requests/1/body")  # asks what there is, and takes nothing
+    nurul.get("/c/kedai/requests/1/body")
+    nurul.get(f"{ONE}?tab=raw&version=1&download=raw")
+    for place in (f"{ONE}?tab=trace", "/c/kedai/audit?on=SO-10240"):
+        told = plain(nurul.text(place))
+        assert told.count("downloaded what call 1 sent.") == 1
+        assert "downloaded the source data of version 1 as it was delivered." in told
+
+
 def _named(session, record):
     """The customer's name, which the record has from now on."""
     version = session.get_one(Version, record.version_id)
