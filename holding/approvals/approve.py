@@ -220,6 +220,7 @@ def _said(one: Consent, reason: str, now: datetime, op: str | None, sealed: str)
         operation_id=op,
         body={
             "say": f"{said}: {reason}",
+            "reason": reason,
             "hash": one.posting.hash,
             "levels": [one.hold.rule],
             "for": one.voice.for_person_id,

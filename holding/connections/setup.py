@@ -212,7 +212,7 @@ def pause(
         if until is not None:
             end = f"{until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
             words = f"{connection.name} was paused until {end}: {reason.strip()}"
-        tell(session, connection, actor, now, "connection.paused", words)
+        tell(session, connection, actor, now, "connection.paused", words, reason=reason.strip())
     return None
 
 
@@ -274,10 +274,9 @@ def permitted(actor: Actor, act: str, company_id: int) -> Refusal | None:
     return may(actor, act)
 
 
-def tell(
-    session: Session, connection: Connection, actor: Actor, now: datetime, act: str, say: str
-) -> None:
-    """Leave an event of a connection."""
+def tell(session: Session, connection: Connection, actor: Actor, now: datetime, act: str,
+         say: str, **told: str) -> None:  # fmt: skip
+    """Leave an event of a connection; `told` stands beside the sentence."""
     record_event(
         session,
         company_id=connection.company_id,
@@ -285,7 +284,7 @@ def tell(
         actor=actor,
         act=act,
         object=f"connection:{connection.id}",
-        body={"say": say},
+        body={"say": say, **told},
     )
 
 

@@ -109,7 +109,8 @@ def _correct(
     )
     made = done(hold, say)
     no, digest = version.no, version.sha256
-    desk.tell([made], "record.corrected", now, op, field=wish.path, version=no, sha256=digest)
+    desk.tell([made], "record.corrected", now, op, field=wish.path, version=no, sha256=digest,
+              reason=wish.reason.strip())  # fmt: skip
     return made
 
 

@@ -91,7 +91,7 @@ def release_each(
                 for h in holds]  # fmt: skip
         told = [done(h, f"{say}: {why}") for h, say in zip(holds, says, strict=True)]
         sealed = sealed_decisions(desk, decided)
-        desk.tell(told, "hold.released", now, op, actor=voice, sealed=sealed)
+        desk.tell(told, "hold.released", now, op, actor=voice, reason=why, sealed=sealed)
         made += told
     stays = dict(NOTHING_SENT) if all(map(accepting.of, good)) else None
     later = undoable(session, op, _released(made, accepting), now, stood=stays) if made else now
@@ -177,7 +177,7 @@ def _rejected(
     siblings = beside(desk.session, hold)
     close(desk.session, siblings, voice, state=HoldState.CLEARED, why=f"rejected: {why}", now=now)
     made = done(hold, f"{voice.name} rejected {posting.number}: {why}")
-    desk.tell([made], "posting.rejected", now, op, actor=voice, sealed=sealed)
+    desk.tell([made], "posting.rejected", now, op, actor=voice, reason=why, sealed=sealed)
     wake_linked(desk.session, [hold.record_id], now)  # its duplicates stand alone now
     wake_families(desk.session, [hold.record_id], now)
     if desk.session.scalar(_WAITS, {"record": hold.record_id}):  # perhaps for this one

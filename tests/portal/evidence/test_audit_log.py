@@ -19,7 +19,7 @@ from holding.store.database import Database
 from holding.tables import Company, Event, EventLink
 from portal.evidence import audit_log
 from tests.portal.listing import read_csv, read_json
-from tests.portal.reading import one, plain
+from tests.portal.reading import hold_of, one, plain
 from tests.support.clock import SetClock
 from tests.support.databases import unlock
 
@@ -299,3 +299,18 @@ def test_packets_have_views_of_the_log_with_the_record_to_make_one_for(visit):
     packet = farah.post("/c/kedai/escalate/netshop/order/SO-10203", told, status=303).location
     assert f'href="{packet}"' in farah.text(f"{log}?what=escalations")
     assert packet not in farah.text(f"{log}?what=packets")
+
+
+def test_the_reason_of_a_decision_has_its_own_column_in_the_file(visit, database):
+    lim, home = visit("lim"), "/c/kedai/holding"
+    approved = one(database, "SELECT id FROM hold WHERE number = 'SO-10220' AND code = 'APP01'")
+    seen = re.findall(r'name="seen" value="([^"]+)"', lim.text(f"{home}/{approved}"))
+    form = {"seen": seen, "reason": "as agreed", "op": "r-1"}
+    lim.post(f"{home}/approve", form, status=303)
+    hold = hold_of(database, "SO-10203", "CHK01")
+    lim.post(f"{home}/{hold}/reject", {"reason": "not wanted", "op": "r-2"}, status=303)
+    visit("olga").post("/c/kedai/connections/aiaccount/pause", {"reason": "month end"}, status=303)
+    rows = read_csv(visit("nurul").get("/c/kedai/audit.csv").data).rows
+    for reason in ("as agreed", "not wanted", "month end"):
+        (row,) = [row for row in rows if row["Reason"] == reason]
+        assert row["What happened"].rstrip(".").endswith(f": {reason}")
