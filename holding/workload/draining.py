@@ -18,6 +18,12 @@ from holding.tables import Heartbeat
 
 ACT: Final = "run.operate"
 REASON: Final = (3, 500)
+ONLY: Final = Refusal(
+    code="drain.only",
+    message="You cannot drain this worker, because it is the only one that takes work.",
+    hint="Start another one first, or end it on its machine.",
+    status=409,
+)
 
 
 def drain(session: Session, actor: Actor, owner: str, reason: str, now: datetime) -> Refusal | None:
@@ -39,9 +45,7 @@ def drain(session: Session, actor: Actor, owner: str, reason: str, now: datetime
         words = f"Worker {owner} does not take work any more."
         return Refusal("drain.over", words, "Load the page again.", 409)
     if len(working) == 1:
-        words = "You cannot drain this worker, because it is the only one that takes work."
-        hint = "Start another one first, or end it on its machine."
-        return Refusal("drain.only", words, hint, 409)
+        return ONLY
     working[owner].stop_asked_at = now
     say = f"{actor.name} asked worker {owner} to finish what it has and to stop: {why}"
     record_event(

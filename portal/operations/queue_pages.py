@@ -89,6 +89,8 @@ def _shown() -> dict[str, object]:
     paces = queue_pace.asked(by_values, company, found, g.now)()
     targets = target_figures(session, company, g.now)
     copy, here = noted.value, g.now.astimezone(filters.zone())
+    running = sum(one.state is WorkerState.RUNNING for one in workers)
+    may_not = may(g.actor, stuck.ACT)
     return {
         "queues": [(one, paces[one.part, one.connection]) for one in found],
         "ages": by_age(found),
@@ -96,7 +98,7 @@ def _shown() -> dict[str, object]:
         "in_hand": sum(one.in_hand for one in found),
         "workers": workers,
         "disk": machine.free_disk(settings.home),
-        "running": sum(one.state is WorkerState.RUNNING for one in workers),
+        "running": running,
         "worker_chips": CHIPS,
         "Working": WorkerState,
         "stuck": left(),
@@ -108,7 +110,8 @@ def _shown() -> dict[str, object]:
         ],
         "latency": took.value,
         "waits": long_waits(waited.value, late.value),
-        "refused": may(g.actor, stuck.ACT),
+        "refused": may_not,
+        "not_drained": may_not or (draining.ONLY if running == 1 else None),
         "system": system_health(session, g.now, answered),
         "Redis": RedisState,
         "sweep": settings.sweep_seconds,

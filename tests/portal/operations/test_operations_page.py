@@ -210,6 +210,9 @@ def test_a_worker_is_drained_with_a_reason_and_the_last_one_is_not(
     assert "Worker host:7 finishes what it has, and stops. Other workers go on." in plain(page)
     assert "Finishing, then stops" in plain(worker_row(page, "host:7"))
     assert "/drain" not in worker_row(page, "host:7")
+    only = worker_row(page, "host:8")
+    assert 'aria-disabled="true"' in only
+    assert "because it is the only one that takes work" in plain(only)
     last = olga.post(f"{PAGE}/drain", {**form, "worker": "host:8"}, status=409)
     assert "because it is the only one that takes work" in last.text
     assert "host:7,draining" in olga.get(f"{PAGE}.csv").text
