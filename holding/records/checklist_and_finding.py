@@ -21,7 +21,7 @@ from holding.records.story import Case, Proof
 from holding.records.story_holds import HeldBy, holds_of
 from holding.store.kept_plans import KEPT
 from holding.store.together import answer
-from holding.tables import Attempt, Connection, Posting, Push, Record, Request
+from holding.tables import Attempt, Connection, Event, Posting, Push, Record, Request
 from holding.tables.row_states import AttemptState, HoldState, RecordState
 from holding.words import plural
 from rules.outcomes.outcome import NEEDS_APPROVAL
@@ -158,12 +158,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One thing that went wrong, with its proof; `over`: it no longer stands in the way."""
+    """One thing that went wrong, with its proof; `over`: it no longer stands in the way; `usual`:
+    it is told, though nothing went wrong by it.
+    """
 
     side: Side
     say: str
     proof: Proof
     over: bool
+    usual: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +191,12 @@ def finding(session: Session, record_id: int) -> TraceFinding:
     held = answer(session, holds_of(session, record_id), KEPT)
     reasons = [_of_hold(one) for one in held]
     reasons += _of_calls(session, record)
-    if not any(not one.over for one in reasons):
+    if record.state != RecordState.WAITING:
+        reasons += _of_waits_over(session, record_id)
+    elif all(one.over for one in reasons):
         reasons += _of_wait(session, record)
-    return TraceFinding(_verdict({one.side for one in reasons}), tuple(reasons))
+    wrong = {one.side for one in reasons if not one.usual}
+    return TraceFinding(_verdict(wrong), tuple(reasons))
 
 
 def _verdict(sides: set[Side]) -> Verdict:
@@ -249,10 +255,19 @@ def _of_calls(session: Session, record: Record) -> Iterator[Reason]:
 
 def _of_wait(session: Session, record: Record) -> Iterator[Reason]:
     """What the source has not done yet: nobody's fault, and it keeps the record from the books."""
-    if record.state != RecordState.WAITING:
-        return
     waits = select(Posting.reason).where(Posting.record_id == record.id)
     why = session.scalar(waits.order_by(Posting.id).limit(1))
     say = f"Waiting: {why or record.status or 'not yet due'}."
     proof = Proof("version", str(record.version_id), "newest version")
     yield Reason(Side.WORKFLOW, say, proof, over=False)
+
+
+def _of_waits_over(session: Session, record_id: int) -> Iterator[Reason]:
+    """What it waited for, each once: an order that is paid a day later is no failure."""
+    judged = (Event.record_id == record_id, Event.act == "record.judged")
+    rows = session.execute(select(Event.id, Event.body).where(*judged).order_by(Event.id)).all()
+    waited = {one.body["say"]: one.id for one in rows if one.body["state"] == RecordState.WAITING}
+    for said, event_id in waited.items():
+        proof = Proof("event", str(event_id), f"record.judged {event_id}")
+        say = f"It waited. {said.rstrip('.')}."
+        yield Reason(Side.WORKFLOW, say, proof, over=True, usual=True)
