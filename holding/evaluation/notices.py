@@ -16,6 +16,7 @@ from holding.evaluation.batch import Batch
 from holding.evaluation.plan_parts import Plan, Planned
 from holding.lifecycle.stored_postings import PostingRow
 from holding.tables.postings import UNSENT_STATES
+from holding.tables.row_states import RecordState
 from rules.decisions.posting_steps import READY
 from rules.outcomes.outcome import Outcome
 from rules.values.posting_states import PostingState
@@ -118,6 +119,8 @@ def _say(plan: Plan) -> str:
 def _nothing(plan: Plan) -> str:
     if plan.case.postings:
         return f"{plan.case.postings[-1].number} stands as it is."
+    if plan.state == RecordState.REFERENCE:
+        return "no rule posts records of this kind, so it is for reference."
     return "no posting rule applies, so it waits."
 
 

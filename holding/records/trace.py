@@ -33,11 +33,13 @@ from holding.tables import (
     RulesetVersion,
     Version,
 )
+from holding.tables.row_states import RecordState
 from rules.values.names import term
 from rules.values.posting_states import in_sentence
 
 GAP_SECONDS: Final = 600
 _ORDER: Final = ("version", "evaluation", "event", "push", "attempt")
+_NOT_POSTED: Final = "no rule posts records of this kind"
 _ARRIVALS: Final = frozenset(
     {"record.received", "record.changed", "record.stale", "record.conflict"}
 )
@@ -126,14 +128,16 @@ def _versions(record_id: int) -> Question[dict[int, Step]]:
 
 def _evaluations(record_id: int) -> Question[list[Step]]:
     rows = yield (
-        select(Evaluation, Version.no, RulesetVersion.no)
+        select(Evaluation, Version.no, RulesetVersion.no, Record.state)
+        .join(Record, Record.id == Evaluation.record_id)
         .join(Version, Version.id == Evaluation.version_id)
         .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
         .where(Evaluation.record_id == record_id)
     )
     steps = []
-    for evaluation, version, rules in rows:
-        said = _decided(evaluation.outcome)
+    for evaluation, version, rules, state in rows:
+        nothing = _NOT_POSTED if state == RecordState.REFERENCE else "no posting rule applies"
+        said = _decided(evaluation.outcome) or nothing
         words = f"Version {version} checked with rule version {rules}: {said}."
         proof = Proof("evaluation", str(evaluation.id), f"Check {evaluation.id}")
         steps.append(Step(evaluation.at, "evaluation", "rules", words, proof))
@@ -141,7 +145,9 @@ def _evaluations(record_id: int) -> Question[list[Step]]:
 
 
 def _decided(outcome: Any) -> str:
-    """The stored codes in words: each route with its state and the rules that spoke up."""
+    """The stored codes in words: each route with its state and the rules that spoke up; blank where
+    there is none.
+    """
     decisions = outcome.get("decisions", []) if isinstance(outcome, Mapping) else []
     made = []
     for decision in decisions:
@@ -156,7 +162,7 @@ def _decided(outcome: Any) -> str:
             if rules
             else f"{title} came out as {label}"
         )
-    return "; ".join(made) or "no posting rule applies"
+    return "; ".join(made)
 
 
 def _events(record_id: int) -> Question[list[tuple[int | None, Step]]]:

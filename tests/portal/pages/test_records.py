@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
+from sqlalchemy import select
 
 from holding.records import lineage as tracing
-from holding.tables import Attempt, Hold, Posting, Push, Record, Request, Version
+from holding.tables import Attempt, Evaluation, Hold, Posting, Push, Record, Request, Version
+from holding.tables.row_states import RecordState
 from tests.portal.reading import ONE, R, hold_of, plain
-from tests.support.databases import unlock
+from tests.support.databases import any_move, unlock
 
 pytestmark = pytest.mark.sqlite
 
@@ -250,3 +252,16 @@ def test_the_timeline_is_of_one_who_acted(visit):
     for one in actors:
         assert steps(farah.text(f"{url}&who={one}")) == [who for who in whole if who == one]
     assert f'<option value="{actors[0]}" selected>' in farah.text(f"{url}&who={actors[0]}")
+
+
+def test_the_rules_of_what_no_rule_posts_are_not_said_to_have_failed(visit, database):
+    wanted = select(Record).where(Record.external_id == "SO-10240")
+    with database.write() as session, any_move(session):
+        record = session.scalars(wanted).one()
+        unlock(session)
+        for judged in session.scalars(select(Evaluation).where(Evaluation.record_id == record.id)):
+            judged.facts = None
+        record.state = RecordState.REFERENCE
+    told = plain(visit("farah").text(f"{ONE}?tab=ruletree"))
+    assert "No rule posts records of this kind, so there are no verdicts." in told
+    assert "cannot be shown" not in told
