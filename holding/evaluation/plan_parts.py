@@ -238,6 +238,9 @@ def _why(batch: Batch, case: Case, hold: HoldRow) -> str:
     posting = next((row for row in case.postings if row.id == hold.posting_id), None)
     if posting is None or posting.version_id != case.version_id:
         return f"version {case.subject.version} no longer has it"
+    key = hold.cause_key
+    if key.kind is CauseKind.CREDENTIAL and hold.changed_revision > hold.revision:
+        return f"the credentials of {key.named} were accepted again"
     if hold.revision != batch.revision:
         return (
             f"rules, mappings or data of the accounting system changed (revision {batch.revision})"

@@ -26,6 +26,7 @@ from holding.tables import (
     Team,
 )
 from holding.tables.row_states import HoldState
+from rules.values.cause_keys import CauseKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ def _changes(session: Session, held: list[tuple[Hold, Cause]]) -> dict[int, Chan
         (hold, cause)
         for hold, cause in held
         if hold.state == HoldState.CLEARED and hold.closed_evaluation_id is not None
+        if cause.key.kind is not CauseKind.CREDENTIAL  # no change of entries or rules ends these
     ]
     if not cleared:
         return {}

@@ -13,8 +13,9 @@ from sqlalchemy import func, select
 from connectors.transport.http import Http, HttpAnswer, HttpFailure
 from holding.access.actors import SYSTEM
 from holding.connections.setup import set_key
+from holding.records import trace
 from holding.runs.dispatch import companies_due
-from holding.tables import Connection, Event, Posting
+from holding.tables import Connection, Event, Hold, Posting
 from tests.connectors.simulator_processes import SAMPLES, Simulator
 from tests.holding.desks import KEYS
 from tests.holding.life import Life
@@ -140,6 +141,11 @@ def test_what_a_mere_reading_met_the_next_document_says(life: Life) -> None:
     goes_on(life)
     assert set(life.shop.states().values()) == {"posted"}
     assert len(effects(life)) == 3
+    with life.shop.database.read() as session:
+        (ended,) = session.scalars(select(Hold.closed_why))
+        caught = trace.seven(session, life.shop.record(session, "A-2").id)[-1].text
+    assert ended == "the credentials of autocount were accepted again"
+    assert caught.endswith(f": {ended}.")
 
 
 class Losing(Http):
