@@ -51,7 +51,9 @@ class AttemptRow:
 
     @property
     def seconds(self) -> str:
-        """How long the call took."""
+        """How long the call took; a look-up is written down when it is over, at one moment."""
+        if not self.sends and self.answered_at == self.made_at:
+            return "not recorded"
         if self.answered_at is None:
             return "no answer"
         return f"{(self.answered_at - self.made_at).total_seconds():.1f}\u00a0s"
@@ -68,11 +70,16 @@ class AttemptRow:
         return {name: value for name, value in self.headers.items() if not name.startswith(":")}
 
     @property
+    def answered(self) -> bool:
+        """Whether there was an answer at all, be its body empty."""
+        return self.status is not None or bool(self.answer)
+
+    @property
     def http(self) -> str:
         """The status, or whether there was an answer at all: a look-up keeps none."""
         if self.status is not None:
             return str(self.status)
-        return "answered" if self.answer else "no answer"
+        return "answered" if self.answered else "no answer"
 
 
 ATTEMPT = Columns(

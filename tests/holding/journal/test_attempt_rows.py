@@ -1,6 +1,6 @@
 """What a page says of one try: whether it was answered, what was called."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -51,3 +51,19 @@ def test_our_own_notes_beside_the_headers_are_told_in_words() -> None:
     assert file.call == "POST /v1/imports, a file of the batch run-7"
     assert file.sent_headers == {"Prefer": "wait=10"}
     assert attempt(headers={**notes, ":batch": ""}).call == "POST /v1/imports"
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "answered"), [(201, b"", True), (None, b"{}", True), (None, None, False)]
+)
+def test_an_empty_body_is_an_answer(
+    status: int | None, answer: bytes | None, answered: bool
+) -> None:
+    assert attempt(kind="push", status=status, answer=answer).answered is answered
+
+
+def test_how_long_a_look_up_took_was_never_measured() -> None:
+    assert attempt().seconds == "not recorded"
+    took = attempt(kind="push", answered_at=AT + timedelta(seconds=1.25))
+    assert took.seconds == "1.2\u00a0s"
+    assert attempt(kind="push", answered_at=None).seconds == "no answer"
