@@ -24,6 +24,7 @@ from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.store.kept_plans import KEPT
 from holding.store.together import Together
+from holding.tables.row_states import RecordState
 from holding.words import sums
 from portal.evidence.secretless import secretless
 from portal.languages import choice
@@ -251,7 +252,8 @@ def _words(failure: Failure) -> Words:
 
 def _status(failure: Failure, said: Callable[[str], str] = str) -> str:
     """The state with its short word: in English as it is sent, on the page in its language."""
-    state = str(failure.posting_state or failure.record_state)
+    held = failure.record_state is RecordState.HELD  # its document may be posted all the same
+    state = str(failure.record_state if held else failure.posting_state or failure.record_state)
     return f"{said(labels.STATES[state].word)} ({said(labels.plain(state, failure.tries))})"
 
 

@@ -5,11 +5,15 @@ import re
 from datetime import timedelta
 from html import escape, unescape
 
+from sqlalchemy import select
+
 from holding.access.actors import SYSTEM
 from holding.audit.events import Fact, record_events
-from holding.tables import Hold
+from holding.tables import Hold, Record
+from holding.tables.row_states import RecordState
 from tests.portal.reading import hold_of, one, plain
 from tests.portal.seed import SCRIPT
+from tests.support.databases import any_move
 
 FORM = "/c/kedai/escalate/netshop/order"
 HELD, POSTED = f"{FORM}/SO-10203", f"{FORM}/SO-10241"
@@ -198,3 +202,13 @@ def test_a_packet_is_copied_as_the_text_that_is_downloaded(visit):
     assert unescape(found[1]) == farah.text(f"{url}.txt")
     malay = farah.client.get(url, headers={"Accept-Language": "ms"}).get_data(as_text=True)
     assert re.search(r'data-copy="([^"]*)"', malay)[1] == found[1], "a desk reads English"
+
+
+def test_what_is_on_hold_after_posting_has_the_status_of_its_page(visit, database):
+    with database.write() as session, any_move(session):
+        wanted = select(Record).where(Record.external_id == "SO-10241")
+        session.scalars(wanted).one().state = RecordState.HELD
+    farah = visit("farah")
+    assert "On hold (needs attention)" in plain(farah.text(POSTED))
+    packet = json.loads(farah.get(f"{made(farah, POSTED, exact_message='x')}.json").text)
+    assert packet["status"] == "On hold (needs attention)"
