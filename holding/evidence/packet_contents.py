@@ -20,6 +20,7 @@ from holding.evidence import audit_notes
 from holding.records import checklist_and_finding, record_rows, trace
 from holding.tables import Approval, Attempt, Connection, Posting, Push, Request, Version
 from holding.tables.columns import table_of
+from rules.decisions.posting_steps import told_later
 from rules.values.canonical import dumps, plain, sha256_hex
 
 Redact = Callable[[str], str]
@@ -151,7 +152,7 @@ def _postings(
             "state": one.state,
             "action": one.action,
             "hash": one.hash,
-            "why": say(one.reason),
+            "why": say(told_later(one.reason)),
             "amount": one.amount,
             "currency": one.currency,
             "doc_date": one.doc_date,

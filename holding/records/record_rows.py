@@ -17,7 +17,7 @@ from holding.store.together import Question
 from holding.tables import Connection, Delivery, Hold, Person, Posting, Record, Team, Version
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.row_states import PostingWait, RecordState
-from rules.decisions.posting_steps import READY
+from rules.decisions.posting_steps import told_later
 from rules.values.posting_states import PostingState
 
 
@@ -73,7 +73,7 @@ class PostingRow:
     @property
     def why(self) -> str:
         """Why it is where it is; that it was ready says nothing later on."""
-        return "" if self.reason == READY else self.reason
+        return told_later(self.reason)
 
     @property
     def tells_why(self) -> bool:

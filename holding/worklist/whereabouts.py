@@ -20,6 +20,7 @@ from holding.tables import Cause, Connection, Hold, Person, Posting, Team
 from holding.tables.decisions import HOLD_OPEN
 from holding.tables.row_states import RecordState
 from holding.worklist import search
+from rules.decisions.posting_steps import told_later
 from rules.values.posting_states import PostingState
 
 
@@ -118,7 +119,7 @@ def whereabouts(
             currency=one.currency,
             seen_at=one.seen_at,
             documents=tuple(
-                replace(document, reason=hide(one.id, document.reason))
+                replace(document, reason=hide(one.id, told_later(document.reason)))
                 for document in documents
                 if document.record_id == one.id
             ),

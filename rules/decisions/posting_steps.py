@@ -167,3 +167,12 @@ def _credit_all(lives: tuple[PostingFact, ...], acts: list[Act]) -> list[Act]:
 
 
 _NO_REVERSAL = "No route takes its postings back, so there can be no credit note."
+
+
+def told_later(reason: str) -> str:
+    """Why a document is where it is; that it was ready says nothing later on.
+
+    >>> told_later("ready"), told_later("status draft is ignored")
+    ('', 'status draft is ignored')
+    """
+    return "" if reason == READY else reason

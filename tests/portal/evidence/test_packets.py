@@ -14,6 +14,7 @@ from holding.evidence.packet_chain import proof
 from holding.evidence.packet_check import check
 from portal.evidence import packet_pages
 from tests.portal.reading import one, plain
+from tests.support.databases import unlock
 
 PAGE = "/c/kedai/evidence/netshop/order/SO-10240"
 
@@ -220,3 +221,19 @@ def test_a_secret_in_an_event_of_another_record_stays_out(database, clock):
         :1
     ]
     assert (left["seq"], left["text"]) == (other["seq"], None)
+
+
+def test_a_posted_document_is_not_said_to_be_ready(visit, database):
+    found = parts(visit("nurul").post(PAGE, {"personal": "1"}, status=200))
+    (sent,) = json.loads(found["packet.json"])["postings"]
+    assert (sent["state"], sent["why"]) == ("posted", "")
+    assert "Posted: ready" not in found["packet.html"].decode()
+
+
+def test_a_call_without_a_status_that_was_answered_says_so(visit, database):
+    with database.write() as session:
+        unlock(session)
+        session.execute(text("UPDATE request SET status = NULL, answer_sha256 = 'ab'"))
+    page = parts(visit("nurul").post(PAGE, {"personal": "1"}, status=200))["packet.html"].decode()
+    assert "<td>answered</td>" in page
+    assert "<td>none</td>" not in page
