@@ -141,6 +141,13 @@ class PushRow:
     attempts: tuple[AttemptRow, ...] = ()
 
     @property
+    def temporary(self) -> bool:
+        """Whether no reason of its own kept it out: its last call met what passes."""
+        sent = [one for one in self.attempts if one.sends]
+        met = bool(sent) and sent[-1].state is AttemptState.TEMPORARY
+        return met and self.state == PushState.REFUSED
+
+    @property
     def waits(self) -> bool:
         """Whether its document is sent again when its time comes."""
         again = self.last and self.state == PushState.REFUSED and self.tries > 0

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from holding.records import lineage as tracing
 from holding.tables import Attempt, Evaluation, Hold, Posting, Push, Record, Request, Version
-from holding.tables.row_states import RecordState
+from holding.tables.row_states import AttemptState, PushState, RecordState
 from tests.portal.reading import ONE, R, hold_of, plain
 from tests.support.databases import any_move, unlock
 
@@ -265,3 +265,17 @@ def test_the_rules_of_what_no_rule_posts_are_not_said_to_have_failed(visit, data
     told = plain(visit("farah").text(f"{ONE}?tab=ruletree"))
     assert "No rule posts records of this kind, so there are no verdicts." in told
     assert "cannot be shown" not in told
+
+
+def test_a_push_that_met_a_temporary_problem_is_not_headed_rejected(visit, database):
+    with database.write() as session, any_move(session):
+        unlock(session)
+        wanted = select(Push).join(Posting, Posting.id == Push.posting_id).join(Record)
+        push = session.scalars(wanted.where(Record.external_id == "SO-10240")).first()
+        push.state, push.error_class = PushState.REFUSED, "temporary"
+        for tried in session.scalars(select(Attempt).where(Attempt.push_id == push.id)):
+            tried.state, tried.error_class = AttemptState.TEMPORARY, "temporary"
+    page = visit("farah").text(f"{ONE}?tab=pushes")
+    heads = re.findall(rf'<h3 id="h_push_{push.id}">(.*?)</h3>', page, re.DOTALL)
+    assert "Temporary problem" in heads[0]
+    assert "Rejected" not in heads[0]
