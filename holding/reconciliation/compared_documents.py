@@ -69,6 +69,9 @@ class Compared:
     in_parts: bool
     seen_at: datetime | None
     seen: Mapping[str, Any] | None
+    gone: bool  # on hold because the source would not have it posted any more
+    accepted: bool  # somebody left it as it was posted
+    now: int | None = None  # what the record says of it by then, where that is known
 
     @property
     def code(self) -> str:
@@ -83,8 +86,11 @@ class Compared:
     def said(self) -> int | None:
         """Its amount as the source said. Of several documents that one record makes under a
         route, of one that takes another back, and of one in another currency the record gives no
-        amount: each counts as it was made.
+        amount: each counts as it was made. One that is gone in the source counts as nothing there,
+        and one of which somebody accepted a difference as it was accepted.
         """
+        if self.gone or self.now is not None:
+            return self.now or 0
         own = self.in_parts or self.reverses_id is not None or self.code != self.record_currency
         return self.amount if own else self.record_amount
 
@@ -191,11 +197,9 @@ class Unseen:
         return Standing.UNREAD if self.stands else _unsent(self.state)
 
 
-def standing_of(
-    row: Compared, let_be: Collection[int], accepted: Collection[tuple[int, str]]
-) -> Standing:
+def standing_of(row: Compared, let_be: Collection[int]) -> Standing:
     """Where a document stands. `let_be`: the postings of which somebody let stand what the target
-    shows; `accepted`: the records and routes of which somebody accepted what was posted.
+    shows.
     """
     if not row.stands:
         return _unsent(row.state)
@@ -205,7 +209,7 @@ def standing_of(
         return Standing.UNREAD
     if row.said == row.posted:
         return Standing.AGREES
-    if (row.record_id, row.route) in accepted:
+    if row.accepted:
         return Standing.ACCEPTED
     if row.record_state in _PENDING:
         return _PENDING[row.record_state]

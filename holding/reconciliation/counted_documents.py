@@ -1,14 +1,15 @@
 """The documents of some days, those that are alike counted by the database.
 
-Here: one count of what agrees and of what nobody read back, and each of the others. Not
-here: what is read of a document (document_sides.py), adding up days (daily_totals.py).
+Here: one count of what agrees and of what nobody read back, and each of the others, with what
+people let stand of it. Not here: what is read of a document (document_sides.py), adding up days
+(daily_totals.py).
 
 A week of a large company has thousands of documents that agree and a thousand that nobody read
 back; to make an object of each takes longer than to count them.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import IntFlag
 from functools import lru_cache
@@ -30,22 +31,35 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from holding.reconciliation.compared_documents import Agreeing, Compared, Span, Unseen
+from holding.reconciliation.compared_documents import (
+    Agreeing,
+    Compared,
+    Span,
+    Standing,
+    Unseen,
+    standing_of,
+)
 from holding.reconciliation.document_sides import (
     agrees,
     compared,
     day_in,
     in_parts,
+    kept,
     named,
     of_span,
     zone_of,
 )
+from holding.records import accepted_differences
+from holding.store import bulk
 from holding.store.kept_plans import KEPT
 from holding.store.row_objects import Columns
 from holding.store.together import Question, Together
-from holding.tables import Posting, Reading, Record
+from holding.tables import Posting, Reading, Record, Release, Version
+from holding.tables.row_states import RecordState
 from rules.values.posting_states import PostingState
 
+LATER_CHANGES = ("STL03", "TGT07")
+"""The findings whose release lets stand what the target shows otherwise than it was posted."""
 _code = case((Posting.currency != "", Posting.currency), else_=Record.currency)
 _own = or_(Posting.reverses_id.is_not(None), _code != Record.currency, in_parts)
 _said = case(  # where both are equal, none asks for other documents
@@ -56,6 +70,8 @@ _stands = and_(
     or_(Posting.state != PostingState.REVERSED, Posting.action != "void"),
 )
 _unseen = Posting.reading_id.is_(None)
+_by_itself = and_(Record.state == RecordState.HELD, Posting.state == PostingState.POSTED)
+"""Of these few it is asked one by one whether the source still has them."""
 
 
 class Mark(IntFlag):
@@ -74,23 +90,27 @@ def _written(mark: Mark) -> ColumnElement[int]:
     return literal_column(str(int(mark)), Integer())
 
 
+def _mark(company_id: int) -> ColumnElement[int]:
+    counted = and_(_unseen, ~_by_itself, ~kept(company_id))
+    return case(
+        (agrees(company_id), _written(Mark.AGREES)),
+        (and_(counted, _stands), _written(Mark.UNSEEN | Mark.STANDS)),
+        (counted, _written(Mark.UNSEEN)),
+        else_=_written(Mark(0)),
+    )
+
+
 _MARKED = (
     Posting.id,
     Posting.connection_id.label("target_id"),
     Posting.doc_type,
     Record.status,
     Posting.amount,
-    case(
-        (agrees, _written(Mark.AGREES)),
-        (and_(_unseen, _stands), _written(Mark.UNSEEN | Mark.STANDS)),
-        (_unseen, _written(Mark.UNSEEN)),
-        else_=_written(Mark(0)),
-    ).label("mark"),
     _code.label("code"),  # the posting's own where all sides agree
     case((_unseen, _said)).label("said"),  # only there: it asks for other documents
     Posting.state,
 )
-"""What is asked of each document beside its day."""
+"""What is asked of each document beside its day and its mark."""
 Days = Collection[date] | None
 """Of which days each document is wanted that does not agree; None: of all."""
 
@@ -118,7 +138,7 @@ def asked_of_days(
     """The same, asked with the other questions of a page."""
     few = None if each is None else frozenset(each)
     grouped, differing = _selects(company_id, zone_of(session, company_id, span), span, few)
-    counted, rows = page.ask(_rows_of(grouped)), page.ask(_differing(*differing))
+    counted, rows = page.ask(_rows_of(grouped)), page.ask(_differing(company_id, *differing))
     return lambda: Documents(
         _agreeing(counted.value),
         () if each is None else _not_seen(counted.value, each),
@@ -134,8 +154,9 @@ def _selects(
     longer than to ask a small company.
     """
     day = day_in(zone, span).label("day")
-    marked = of_span(select(day, *_MARKED), company_id, zone, span).cte()
-    return _grouped(marked), _apart(marked, each)
+    rows = select(day, *_MARKED, _mark(company_id).label("mark"))
+    marked = of_span(rows, company_id, zone, span).cte()
+    return _grouped(marked), _apart(company_id, marked, each)
 
 
 def _rows_of(query: Select[Any]) -> Question[Sequence[Row[Any]]]:
@@ -195,10 +216,12 @@ def _not_seen(counted: Iterable[Row[Any]], each: Collection[date]) -> tuple[Unse
     )
 
 
-def _apart(marked: CTE, each: Collection[date] | None) -> tuple[Columns[Compared], Select[Any]]:
+def _apart(
+    company_id: int, marked: CTE, each: Collection[date] | None
+) -> tuple[Columns[Compared], Select[Any]]:
     counted = and_(_has(marked, Mark.UNSEEN), marked.c.day.not_in(each or ()))
     wanted = true() if each is None else ~counted
-    columns = compared(marked.c.day)
+    columns = compared(company_id, marked.c.day)
     query = (
         columns.select()
         .select_from(marked)
@@ -214,6 +237,44 @@ def _has(marked: CTE, mark: Mark) -> ColumnElement[bool]:
     return marked.c.mark.bitwise_and(_written(mark)) != _written(Mark(0))
 
 
-def _differing(columns: Columns[Compared], query: Select[Any]) -> Question[tuple[Compared, ...]]:
+def _differing(
+    company_id: int, columns: Columns[Compared], query: Select[Any]
+) -> Question[tuple[Compared, ...]]:
     found = columns.each((yield query))  # sorted here: SQLite would go through them all
-    return tuple(sorted(found, key=lambda one: one.posting_id))
+    some = [row.record_id for row in found if row.accepted]
+    wanted = yield from accepted_differences.asked_wanted(company_id, some)
+    rows = (_by_now(row, wanted) if row.accepted else row for row in found)
+    return tuple(sorted(rows, key=lambda one: one.posting_id))
+
+
+def _by_now(row: Compared, wanted: Mapping[int, int | None]) -> Compared:
+    """With what somebody accepted of it, where that still counts."""
+    key = row.posting_id
+    return replace(row, accepted=key in wanted, now=wanted.get(key))
+
+
+def standings(session: Session, rows: Sequence[Compared]) -> dict[int, Standing]:
+    """Posting id -> where it stands, with what people have accepted of it."""
+    odd = [row for row in rows if row.odd]
+    let_be = _released(session, odd)
+    return {row.posting_id: standing_of(row, let_be) for row in rows}
+
+
+def _released(session: Session, rows: Collection[Compared]) -> set[int]:
+    """The postings of which somebody let stand what the target shows: for the newest content of the
+    record, and after it was seen.
+    """
+    if not rows:
+        return set()
+    query = (
+        select(Posting.id)
+        .join(Release, and_(Release.record_id == Posting.record_id, Release.route == Posting.route))
+        .join(Record, Record.id == Posting.record_id)
+        .join(Version, Version.id == Record.version_id)
+        .join(Reading, Reading.id == Posting.reading_id)
+        .where(bulk.among(Posting.id, [row.posting_id for row in rows]))
+        .where(Release.seq == Posting.seq, Release.code.in_(LATER_CHANGES))
+        .where(Release.kind == "release", Release.voided_at.is_(None))
+        .where(Release.content_sha256 == Version.sha256, Release.at >= Reading.at)
+    )
+    return set(session.scalars(query))

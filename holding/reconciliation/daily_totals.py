@@ -177,7 +177,7 @@ def compare(
     of_target = of_source if sides.same else _asked(page, session, company_id, sides.target, each)
     undocumented = page.ask(document_sides.without_document(company_id, sides.source))
     source = _side(of_source(), targets)
-    source.standings = document_sides.standings(session, company_id, source.rows)
+    source.standings = counted_documents.standings(session, source.rows)
     target = source if sides.same else _side(of_target(), targets)
     words = {one.status for one in source.counted} | {one.status for one in source.rows}
     words |= {one.status for one in source.unseen}

@@ -1,10 +1,10 @@
 """The documents of some days with all of their sides: what is read of each, and which agree.
 
-Here: the columns, those that agree one by one, what people let stand, records without a document.
-Not here: counting them (counted_documents.py), why one differs (compared_documents.py).
+Here: the columns, those that agree one by one, records without a document. Not here: counting them
+and what people let stand (counted_documents.py), why one differs (compared_documents.py).
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
@@ -31,26 +31,32 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from connectors import registry
+from holding.programs import posted_differences
 from holding.reconciliation.compared_documents import (
     Compared,
     DateUsed,
     Span,
-    Standing,
-    standing_of,
 )
-from holding.records import accepted_differences
-from holding.store import bulk
 from holding.store.kept_plans import at_most
 from holding.store.row_objects import Columns, known, of
 from holding.store.together import Question
-from holding.tables import Company, Connection, Posting, Reading, Record, Release, Version
+from holding.tables import (
+    AcceptedDifference,
+    Company,
+    Connection,
+    Hold,
+    Posting,
+    Reading,
+    Record,
+    Version,
+)
+from holding.tables.decisions import HOLD_OPEN
 from holding.tables.records import FINAL_STATES
 from holding.tables.row_states import RecordState
+from rules.amendments.posted_documents import CANCEL, NOT_READY
 from rules.values.canonical import dumps
 from rules.values.posting_states import PostingState
 
-LATER_CHANGES = ("STL03", "TGT07")
-"""The findings whose release lets stand what the target shows otherwise than it was posted."""
 DOCUMENTS = sorted({document.name for document in registry.schemas()[0]})
 """All document types: the index of days is asked for each by its name."""
 CHANNEL: Final = "channel"
@@ -69,6 +75,13 @@ in_parts: ColumnElement[bool] = or_(
     # beside a first document, as most are, only further ones are looked for: they have an index
     and_(_is_first, exists().where(*_of_route, _is_further)),
     and_(~_is_first, exists().where(*_of_route, _other.seq != Posting.seq)),
+)
+_gone: ColumnElement[bool] = and_(
+    Record.state == RecordState.HELD,  # first: of no other is a hold looked for
+    Posting.state == PostingState.POSTED,
+    exists()
+    .where(Hold.record_id == Posting.record_id, Hold.route == Posting.route, HOLD_OPEN)
+    .where(Hold.code == posted_differences.ACCEPTED, Hold.rule.in_((CANCEL, NOT_READY))),
 )
 _COLUMNS = Compared(
     posting_id=of(Posting.id),
@@ -100,6 +113,8 @@ _COLUMNS = Compared(
     in_parts=of(in_parts.label("in_parts")),
     seen_at=of(Posting.read_at),
     seen=of(Reading.body),
+    gone=of(_gone.label("gone")),
+    accepted=False,
 )
 _RENAMED = {
     "record": "record.number",
@@ -113,7 +128,16 @@ _RENAMED = {
     "seen": "reading.body",
 }
 
-agrees: Final = and_(
+
+def kept(company_id: int) -> ColumnElement[bool]:
+    """Whether somebody ever accepted a difference of the posting: these are few, and whether that
+    still counts is asked of each.
+    """
+    mine = select(AcceptedDifference.posting_id)
+    return Posting.id.in_(mine.where(AcceptedDifference.company_id == company_id))
+
+
+_agrees: Final = and_(
     Posting.reading_id.is_not(None),  # first: of what nobody read back no other document is asked
     Posting.state == PostingState.POSTED,
     Record.state == RecordState.POSTED,
@@ -123,7 +147,11 @@ agrees: Final = and_(
     Posting.reverses_id.is_(None),
     ~in_parts,
 )
-"""A posting of which all sides are equal."""
+
+
+def agrees(company_id: int) -> ColumnElement[bool]:
+    """A posting of which all sides are equal."""
+    return and_(_agrees, ~kept(company_id))
 
 
 def a_page(
@@ -138,10 +166,10 @@ def a_page(
     """Documents that agree of a target, kind and the first day of the span, behind this id."""
     target_id, doc_type = place
     one_day = replace(span, last=span.first)
-    columns = compared(literal(span.first, Date).label("day"))
+    columns = compared(company_id, literal(span.first, Date).label("day"))
     zone, rows = zone_of(session, company_id, span), columns.select()
     query = named(of_span(rows, company_id, zone, one_day)).where(
-        agrees,
+        agrees(company_id),
         Posting.connection_id == target_id,
         Posting.doc_type == doc_type,
         Posting.id > after,
@@ -149,9 +177,10 @@ def a_page(
     return columns.each(session.execute(query.order_by(Posting.id).limit(most)))
 
 
-def compared(day: ColumnElement[Any]) -> Columns[Compared]:
+def compared(company_id: int, day: ColumnElement[Any]) -> Columns[Compared]:
     """What is read of a document; `day`: what says by which of its days it counts."""
-    return Columns(replace(_COLUMNS, day=of(day)), _RENAMED)
+    ever = kept(company_id).label("accepted")
+    return Columns(replace(_COLUMNS, day=of(day), accepted=of(ever)), _RENAMED)
 
 
 def zone_of(session: Session, company_id: int, span: Span) -> str:
@@ -244,35 +273,6 @@ def named(query: Select[Any]) -> Select[Any]:
     return query.join(_source, _source.id == Record.source_id).join(
         _target, _target.id == Posting.connection_id
     )
-
-
-def standings(session: Session, company_id: int, rows: Sequence[Compared]) -> dict[int, Standing]:
-    """Posting id -> where it stands, with what people have accepted of it."""
-    odd = [row for row in rows if row.odd]
-    other = [row.record_id for row in rows if row.stands and row.said != row.posted]
-    let_be = _released(session, odd)
-    accepted = accepted_differences.routes_of(session, company_id, other)
-    return {row.posting_id: standing_of(row, let_be, accepted) for row in rows}
-
-
-def _released(session: Session, rows: Collection[Compared]) -> set[int]:
-    """The postings of which somebody let stand what the target shows: for the newest content of the
-    record, and after it was seen.
-    """
-    if not rows:
-        return set()
-    query = (
-        select(Posting.id)
-        .join(Release, and_(Release.record_id == Posting.record_id, Release.route == Posting.route))
-        .join(Record, Record.id == Posting.record_id)
-        .join(Version, Version.id == Record.version_id)
-        .join(Reading, Reading.id == Posting.reading_id)
-        .where(bulk.among(Posting.id, [row.posting_id for row in rows]))
-        .where(Release.seq == Posting.seq, Release.code.in_(LATER_CHANGES))
-        .where(Release.kind == "release", Release.voided_at.is_(None))
-        .where(Release.content_sha256 == Version.sha256, Release.at >= Reading.at)
-    )
-    return set(session.scalars(query))
 
 
 def without_document(company_id: int, span: Span) -> Question[tuple[tuple[str, int, int], ...]]:

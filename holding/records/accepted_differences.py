@@ -178,18 +178,18 @@ def asked_of_records(
     return {record_id: tuple(each) for record_id, each in found.items()}
 
 
-def routes_of(
-    session: Session, company_id: int, record_ids: Collection[int]
-) -> set[tuple[int, str]]:
-    """The records of these of which something counts, each with the route of its document."""
+def asked_wanted(company_id: int, record_ids: Collection[int]) -> Question[dict[int, int | None]]:
+    """The documents of these records of which something counts: posting id -> what the record says
+    of it by now, None where nobody could say it.
+    """
     if not record_ids:
-        return set()
-    query = _counting(select(AcceptedDifference.record_id, Posting.route)).where(
+        return {}
+    query = _counting(select(AcceptedDifference.posting_id, AcceptedDifference.wanted)).where(
         AcceptedDifference.company_id == company_id,
         bulk.among(AcceptedDifference.record_id, sorted(set(record_ids))),
     )
-    rows = session.execute(query, execution_options=KEPT)
-    return {(row.record_id, row.route) for row in rows}
+    rows = yield query.order_by(AcceptedDifference.id)
+    return {row.posting_id: row.wanted for row in rows}
 
 
 def earlier(session: Session, company_id: int, record_id: int, route: str) -> Accepted | None:

@@ -12,7 +12,7 @@ from holding.connections.channel import Channel, open_channel
 from holding.exceptions import undo
 from holding.exceptions.holds import Done
 from holding.exceptions.releases import release
-from holding.reconciliation import document_sides
+from holding.reconciliation import counted_documents, document_sides
 from holding.reconciliation.compared_documents import Span, Standing
 from holding.reconciliation.counted_documents import Documents, of_days
 from holding.reconciliation.manual_entries import look_again
@@ -65,7 +65,7 @@ def standings(life: Life) -> list[Standing]:
         company = life.shop.company.id
         assert of_days(session, company + 1, span) == Documents((), (), ())
         rows = of_days(session, company, span).rows
-        return list(document_sides.standings(session, company, rows).values())
+        return list(counted_documents.standings(session, rows).values())
 
 
 @pytest.mark.slow

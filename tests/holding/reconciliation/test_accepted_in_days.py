@@ -1,0 +1,105 @@
+"""What somebody accepted of a posted document counts in the sums of its day as it is listed."""
+
+from datetime import date
+
+import pytest
+
+from holding.exceptions import releases
+from holding.exceptions.holds import Done
+from holding.reconciliation import daily_totals
+from holding.reconciliation.compared_documents import Span, Standing
+from holding.reconciliation.daily_totals import Sides
+from holding.reconciliation.day_sums import Totals
+from holding.records import accepted_differences
+from holding.tables import Posting, Reading
+from tests.holding.held import hold_of
+from tests.holding.life import LARGE, NUMBERED, TABLES, Begun, Life
+from tests.holding.shop import FILES
+from tests.support.factories import connection_named
+
+ASKING = TABLES.replace("| credit note and new |", "| review by accounts  |")
+GONE = {"status": "pending"}
+NOVEMBER = Span(date(2026, 11, 1), date(2026, 11, 30))
+
+
+@pytest.fixture
+def life(begun: Begun) -> Life:
+    """A-1 and A-2 are posted over RM 192.00 each, and AiAccount shows both so."""
+    life = begun(FILES | {"shop.rules": NUMBERED + ASKING})
+    for number in ("A-1", "A-2"):
+        life.arrive(number)
+    with life.shop.database.write() as session:
+        for posting in session.query(Posting):
+            shown = {"found": "equal", "void": False, "words": "", "differs": []}
+            reading = Reading(posting_id=posting.id, kind="standing", at=life.shop.now,
+                              sha256="0" * 64, body=shown, same=True)  # fmt: skip
+            session.add(reading)
+            session.flush()
+            posting.reading_id, posting.read_at = reading.id, life.shop.now
+    return life
+
+
+def accept(life: Life) -> None:
+    wanted = hold_of(life.shop, "A-1").id
+    with life.shop.database.write() as session:
+        lim = life.shop.actor("lim")
+        assert isinstance(releases.release(session, lim, wanted, "Kept", life.shop.now), Done)
+    life.work()
+
+
+def summed(life: Life, *, each: bool) -> Totals:
+    """The sums of all days, each document read by itself or counted where it can be."""
+    with life.shop.database.read() as session:
+        target = connection_named(session, life.shop.company, "aiaccount")
+        sides, places = Sides(NOVEMBER, NOVEMBER), {target.id: target.name}
+        days = None if each else ()
+        found = daily_totals.compare(session, life.shop.company.id, sides, places, days)
+        (kind,) = found.kinds
+        (one,) = kind.totals
+    return one
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"), [(GONE, 0), (LARGE, 96000)], ids=["gone in the source", "dearer"]
+)
+@pytest.mark.parametrize("read_back", [True, False])
+def test_an_accepted_difference_is_in_the_sums_as_it_is_listed(
+    life: Life, changes: dict[str, str], wanted: int, read_back: bool
+) -> None:
+    life.arrive("A-1", **changes)
+    accept(life)
+    if not read_back:
+        with life.shop.database.write() as session:
+            for posting in session.query(Posting):
+                posting.reading_id = posting.read_at = None
+    assert life.shop.states() == {"A-1": "posted", "A-2": "posted"}
+    with life.shop.database.read() as session:
+        (row,) = accepted_differences.listing(session, life.shop.company.id)
+    for each in (True, False):
+        one = summed(life, each=each)
+        assert (one.source.minor, one.ours.minor) == (wanted + 19200, 38400)
+        if read_back:
+            accepted, agrees = one.of(Standing.ACCEPTED), one.of(Standing.AGREES)
+            assert (accepted.count, accepted.minor) == (1, row.change)
+            assert (agrees.count, agrees.minor) == (1, 19200)
+        else:
+            unread = one.of(Standing.UNREAD)
+            assert (unread.count, unread.minor) == (2, wanted + 19200)
+
+
+def test_what_was_accepted_of_other_content_says_nothing_any_more(life: Life) -> None:
+    life.arrive("A-1", **GONE)
+    accept(life)
+    life.arrive("A-1")
+    for each in (True, False):
+        one = summed(life, each=each)
+        assert (one.source.minor, one.of(Standing.AGREES).count) == (38400, 2)
+
+
+def test_what_is_gone_in_the_source_counts_as_nothing_there_while_it_is_held(life: Life) -> None:
+    life.arrive("A-1", **GONE)
+    assert life.held("A-1") == ["STL01"]
+    for each in (True, False):
+        one = summed(life, each=each)
+        assert (one.source.minor, one.target.minor) == (19200, 38400)
+        assert (one.of(Standing.HELD).minor, one.of(Standing.AGREES).count) == (-19200, 1)
