@@ -29,7 +29,6 @@ IDLE: Final = timedelta(minutes=60)
 ABSOLUTE: Final = timedelta(hours=12)
 KEPT: Final = timedelta(days=366)  # who was signed in when: no event tells it
 TOUCH_AFTER: Final = timedelta(minutes=5)
-_PREFIX: Final = "signin:"
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1, type=Type.ID)
 
@@ -136,7 +135,8 @@ def _address(email: str) -> str:
 
 def _counted_as(address: str) -> str:
     """The row that counts the failures of an account."""
-    return _PREFIX + hashlib.sha256(address.encode()).hexdigest()[:40]
+    whose = hashlib.sha256(address.encode()).hexdigest()[:40]
+    return failure_counts.named(failure_counts.Proof.SIGN_IN, whose)
 
 
 def _person(session: Session, address: str) -> Person | None:

@@ -12,6 +12,7 @@ from holding.integrity.journal_and_ledgers import Breach, Look
 from holding.integrity.tally_kept import wrong_tally
 from holding.lifecycle.later_wakes import is_marked
 from holding.lifecycle.states import counted
+from holding.store import failure_counts
 from holding.tables import (
     Attempt,
     Cause,
@@ -81,7 +82,7 @@ def no_lease_forgotten(look: Look) -> Iterator[Breach]:
             say = f"The lease of {row.lease_owner} on {table.__tablename__} {row.id} ends at"
             about = (row.about,) if row.about else ()
             yield Breach("I7", f"{say} {row.lease_until:%Y-%m-%d %H:%M:%S}.", about)
-    duties = select(Singleton).where(Singleton.until > far)
+    duties = select(Singleton).where(Singleton.until > far, ~failure_counts.is_count())
     for duty in look.session.scalars(duties):
         yield Breach("I7", f"{duty.owner} has the duty {duty.name} until {duty.until:%Y-%m-%d}.")
     for left in (_left_records(look), _left_postings(look)):

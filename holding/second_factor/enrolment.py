@@ -146,7 +146,7 @@ def prove(
     """None when this is a code of the person's app, or one of their recovery codes, that was not
     taken before; then it is. Commit also after a refusal: failures are counted, as of passwords.
     """
-    counted = f"code:{person_id}"
+    counted = failure_counts.named(failure_counts.Proof.CODE, str(person_id))
     if failure_counts.reached(session, counted, now, lock=True):
         return throttled()
     row = session.get(SecondFactor, person_id, with_for_update=True, populate_existing=True)

@@ -5,9 +5,10 @@ Here: the count, in rows of the table of leases whose fence counts. Not here: wh
 """
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import delete
+from sqlalchemy import ColumnElement, delete, or_
 from sqlalchemy.orm import Session
 
 from holding.store import bulk
@@ -15,6 +16,23 @@ from holding.tables import Singleton
 
 MOST: Final = 10
 WINDOW: Final = timedelta(minutes=15)
+
+
+class Proof(StrEnum):
+    """What somebody fails to prove; the name of a count begins with it, and a colon."""
+
+    SIGN_IN = "signin"
+    CODE = "code"
+
+
+def named(proof: Proof, whose: str) -> str:
+    """The name under which the failures of somebody are counted."""
+    return f"{proof}:{whose}"
+
+
+def is_count() -> ColumnElement[bool]:
+    """Whether a row of the table of leases is a count of failures, which is nobody's duty."""
+    return or_(*(Singleton.name.startswith(named(proof, "")) for proof in Proof))
 
 
 def reached(session: Session, name: str, now: datetime, *, lock: bool = False) -> bool:

@@ -1,0 +1,49 @@
+"""A duty that nobody can take back breaks the proof; a count of failed sign-ins is no duty."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from holding.access.sessions import prove
+from holding.integrity import all_invariants
+from holding.refusal import Refusal
+from holding.runtime.settings import Settings
+from holding.second_factor import enrolment
+from holding.store import leases
+from holding.store.database import Database
+from holding.tables import Company, Singleton
+from tests.holding.desks import KEYS
+from tests.holding.shop import Shop, open_shop
+from tests.support.clock import SetClock
+
+
+@pytest.fixture
+def shop(database: Database, company: Company, clock: SetClock) -> Shop:
+    return open_shop(database, company, clock)
+
+
+def breaches(shop: Shop) -> list[str]:
+    with shop.database.read() as session:
+        found = all_invariants.check(
+            session, shop.company.id, now=shop.now, settings=Settings.from_env(), only={"I7"}
+        )
+        return [one.say for one in found.breaches]
+
+
+def test_a_wrong_password_and_a_wrong_code_break_no_proof(shop: Shop) -> None:
+    with shop.database.write() as session:
+        assert isinstance(prove(session, "nobody@kedai.my", "wrong", shop.now), Refusal)
+        assert enrolment.prove(session, shop.actor("chan").person_id or 0, "1", KEYS, shop.now)
+        assert session.scalar(select(func.count()).select_from(Singleton)) == 2
+    assert breaches(shop) == []
+
+
+@pytest.mark.parametrize("name", ["sweep", "signing", "code_lists"])
+def test_a_duty_that_lasts_for_years_does(shop: Shop, name: str) -> None:
+    until = shop.now + timedelta(days=365)
+    with shop.database.write() as session:
+        prove(session, "nobody@kedai.my", "wrong", shop.now)
+        assert leases.take(session, name, owner="lost", until=until, now=shop.now)
+    (say,) = breaches(shop)
+    assert say.startswith(f"lost has the duty {name} until")
