@@ -83,14 +83,14 @@ def accept_merge(hold_id: int) -> Response:
 @pages.post("/parties/<int:hold_id>/refuse")
 def refuse_merge(hold_id: int) -> Response:
     """Say for good that the two are not one party."""
-    reason = request.form.get("apart", "").strip()
-    if len(reason) < forms.MIN_REASON:
+    wish = forms.reasoned(request.form)
+    if isinstance(wish, forms.Problems):
         problems = {"apart": "Give a reason, so that it is not proposed again without one."}
         return _page(hold_id, turned=False, problems=problems, status=422)
     with store.writing() as session:
-        op = request.form.get("op") or None
+        op = wish.op or None
         answer = party_merge.refuse(
-            session, g.actor, hold_id, reason, g.now, today=filters.today(), op=op
+            session, g.actor, hold_id, wish.reason, g.now, today=filters.today(), op=op
         )
     back = url_for("mappings.parties_found", co=g.company.code)
     if isinstance(answer, Refusal):
@@ -180,4 +180,5 @@ def _page(hold_id: int, turned: bool, problems: dict[str, str], *, status: int =
         keeping=keepers.refused(store.reading(), g.actor, [key.table for key in found.keys]),
         turned=turned,
         problems=problems,
+        typed=request.form.get("reason", ""),
     )

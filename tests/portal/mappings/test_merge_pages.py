@@ -1,0 +1,60 @@
+"""The answers of the page of two parties that seem to be one: as its own forms are sent."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from holding.parties import party_merge
+from holding.parties.party_balances import Owed
+from rules.outcomes.outcome import Use
+from tests.portal.reading import hold_of, one, plain
+
+pytestmark = pytest.mark.sqlite
+PARTIES = "/c/kedai/mappings/parties"
+NONE = ({}, {}, {}, {})
+
+
+@pytest.fixture
+def page(database, monkeypatch):
+    """A hold that proposes to make one party of two."""
+    hold_id = hold_of(database, "SO-10220")
+    since = datetime(1, 1, 1, tzinfo=UTC).date()
+    found = party_merge.Merge(
+        hold_id=hold_id,
+        number="SO-10220",
+        rule="one party",
+        message="Two keys",
+        keep="Aisyah",
+        gone="Boon",
+        why=(Use("debtor", "C-1", 1, "Aisyah"), Use("phone", "012", 2, "Boon")),
+        keys=(party_merge.Key("debtor", "C-2", since),),
+        rows=(Owed("Aisyah", NONE), Owed("Boon", NONE), Owed("", NONE)),
+    )
+    monkeypatch.setattr(party_merge, "proposal", lambda *_, **__: found)
+    return f"{PARTIES}/{hold_id}"
+
+
+def field(html, ident):
+    """The input of this id, as it stands on the page."""
+    return re.search(rf'<input[^>]* id="{ident}"[^>]*>', html)[0]
+
+
+def test_the_form_of_the_page_refuses_the_merge(visit, page, database):
+    farah = visit("farah")
+    name = re.search(r' name="(\w+)"', field(farah.text(page), "apart"))[1]
+    farah.post(f"{page}/refuse", {name: "two owners, two towns", "op": "r-1"}, status=303)
+    kept = "SELECT count(*) FROM event WHERE act = 'party.kept_apart'"
+    assert one(database, kept) == 1
+
+
+def test_a_reason_too_short_is_told_beside_its_own_field_and_kept(visit, page):
+    farah = visit("farah")
+    for way, asked, other in (("/refuse", "apart", "reason"), ("", "reason", "apart")):
+        answer = farah.post(f"{page}{way}", {"reason": "xy"}, status=422).get_data(as_text=True)
+        assert 'value="xy"' in field(answer, asked)
+        assert f'id="{asked}_err"' in answer
+        assert 'value="xy"' not in field(answer, other)
+        assert f'id="{other}_err"' not in answer
+    refused = farah.post(f"{page}/refuse", {"reason": "xy"}, status=422).get_data(as_text=True)
+    assert "Give a reason, so that it is not proposed again without one." in plain(refused)
