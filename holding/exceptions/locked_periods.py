@@ -205,6 +205,8 @@ def _keep(
             "at": now,
             "operation_id": op,
         }
+    for hold in holds:
+        hold.lock += 1  # whoever saw it with its day before does not date it once more
     session.flush()
     bulk.insert(session, Dating, list(rows.values()))
 

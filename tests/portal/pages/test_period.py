@@ -107,3 +107,21 @@ def test_a_month_of_them_is_dated_with_one_act(visit, hold, database):
     done = farah.post(f"{H}/many", form | {"reason": "agreed"}, status=303)
     assert "1 re-dated, 0 left" in plain(farah.text(done.location))
     assert one(database, "SELECT day FROM dating") == "2026-11-19"
+
+
+def test_a_second_window_dates_nothing_again_that_the_first_has_dated(
+    visit, hold, database, monkeypatch
+):
+    monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
+    farah = visit("farah")
+    page = farah.text(f"{H}/many?act=date&view=all&q=SO-10220")
+    seen = re.search(r'name="seen" value="([^"]+)"', page)
+    assert seen is not None
+    form = {"act": "date", "seen": seen[1], "reason": "agreed"}
+    farah.post(f"{H}/many", form | {"op": "tab-1"}, status=303)
+    told = shown(farah.post(f"{H}/many", form | {"op": "tab-2"}, status=409))
+    assert "The list changed while you were reviewing it. Nothing was done." in told
+    assert "SO-10220 : It changed while you were reviewing it." in told
+    assert one(database, "SELECT count(*) FROM dating") == 1
+    assert one(database, "SELECT count(*) FROM event WHERE act = 'posting.dated'") == 1
+    assert one(database, f"SELECT state FROM hold WHERE id = {hold}") == "open"
