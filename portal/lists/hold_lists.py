@@ -13,8 +13,8 @@ from flask import abort, g, request
 
 from connectors.contract.errors import class_label
 from connectors.kit.workbook import Written
-from holding.access import personal_data
-from holding.approvals import decided_documents
+from holding.access import actors, personal_data
+from holding.approvals import candidates, decided_documents
 from holding.lifecycle.state_labels import HOLD_LABELS, state_label
 from holding.narrowing import facets
 from holding.records import accepted_differences
@@ -210,7 +210,9 @@ def _asked_page(after: int | None, most: int) -> tuple[approval_inbox.Asked, ...
 
 
 def _asked(row: approval_inbox.Asked, hide: personal_data.HideOf) -> list[Written]:
-    may = f"no: {row.why_not}" if row.why_not else "yes"
+    refusal = actors.may(g.actor, candidates.ACT)
+    why_not = row.why_not or (refusal.message if refusal else "")
+    may = f"no: {why_not}" if why_not else "yes"
     return [row.number, row.source, row.kind, row.external_id, filters.party(row.party),
             row.target, filters.kind_of(row.doc_type), hide(row.record_id, row.message), may,
             moment_text(row.since), *_money(row.amount, row.currency)]  # fmt: skip

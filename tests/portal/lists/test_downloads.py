@@ -230,6 +230,19 @@ def test_personal_values_stay_hidden_in_files(visit):
         assert {row["Customer"] for row in read_csv(visit("farah").get(url).data).rows} - {"•••"}
 
 
+def test_who_may_not_approve_is_told_so_in_the_file_as_on_the_page(visit):
+    said = {}
+    for name in ("vera", "lim"):
+        person = visit(name)
+        rows = read_csv(person.get("/c/kedai/holding/inbox.csv").data).rows
+        said[name] = {row["You may decide"] for row in rows}
+        if name == "vera":
+            [told] = said[name]
+            assert told.removeprefix("no: ") in plain(person.text("/c/kedai/holding/inbox"))
+    assert all(told.startswith("no: You cannot approve") for told in said["vera"])
+    assert "yes" in said["lim"]
+
+
 def test_more_rows_than_a_file_holds_are_refused_and_none_is_cut(visit, database, monkeypatch):
     monkeypatch.setattr(list_file, "MOST", 1)
     for ending in FileKind:
