@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from connectors.transport.fault_points import point
 from holding.access import operations
 from holding.access.actors import Actor, may
-from holding.access.operations import once, undoable
+from holding.access.operations import NOTHING_SENT, once, undoable
 from holding.access.people import who_may
 from holding.access.reach import within
 from holding.approvals import separation
@@ -162,9 +162,9 @@ def _approve_each(
     consents = [one for one in answers if isinstance(one, Consent)]
     _write(session, consents, reason, now, op)
     ready = [one.posting for one in consents if desk.open(one.posting) == [one.hold]]
+    later = _until(session, consents, now, op, sends=bool(ready))
     ready = [one for one in ready if not desk.judged_soon(one, now)]
     alone = [one for one in ready if desk.alone(one)]
-    later = _until(session, consents, now, op)
     wake_records(session, {one.record_id for one in ready if one not in alone}, later)
     gone = _let_go(session, alone, later)
     settle(session, [one.hold for one in consents])
@@ -230,14 +230,14 @@ def _said(one: Consent, reason: str, now: datetime, op: str | None, sealed: str)
 
 
 def _until(
-    session: Session, consents: Sequence[Consent], now: datetime, op: str | None
+    session: Session, consents: Sequence[Consent], now: datetime, op: str | None, *, sends: bool
 ) -> datetime:
-    """Until when this can be taken back."""
+    """Until when this can be taken back; `sends`: no other cause keeps all of it on hold."""
     numbers = [one.posting.number for one in consents]
     if not numbers:
         return now
     say = f"{numbers[0] if len(numbers) == 1 else len(numbers)} approved"
-    return undoable(session, op, say, now)
+    return undoable(session, op, say, now, stood=None if sends else dict(NOTHING_SENT))
 
 
 def _let_go(session: Session, postings: Sequence[Posting], due_at: datetime) -> tuple[int, ...]:

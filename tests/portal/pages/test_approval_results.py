@@ -165,3 +165,23 @@ def test_one_document_leads_back_to_the_list(visit, database, both):
     done = lim.post(URL, {**form, "reason": "looked at it", "op": "r-3"}, status=303)
     assert done.location == "/c/kedai/holding?view=approve"
     assert "1 document approved" in plain(lim.text(f"{GIVEN}/r-3"))
+
+
+@pytest.mark.parametrize(
+    ("held", "bar"),
+    [
+        (("SO-10220", "SO-10221"), "2 approved. Undo within 30 s. Undo"),
+        (("SO-10221",), "2 approved. Sending in 30 s. Undo"),
+    ],
+)
+def test_the_bar_speaks_of_sending_only_where_something_of_it_is_sent(
+    visit, database, both, monkeypatch, held, bar
+):
+    monkeypatch.setenv("CLEARPOST_UNDO_SECONDS", "30")
+    for number in held:
+        also_held(database, number)
+    lim = visit("lim")
+    approved(lim, both)
+    assert bar in plain(lim.text("/c/kedai/runs"))
+    lim.post("/c/kedai/holding/undo", {"undo": "r-1"}, status=303)
+    assert one(database, "SELECT count(*) FROM approval WHERE voided_by_id IS NULL") == 0
