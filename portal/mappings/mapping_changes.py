@@ -71,11 +71,15 @@ def accept_merge(hold_id: int) -> Response:
     moved = url_for("mappings.moved", co=g.company.code, no=answer.revision, since=since)
     keys = plural(answer.keys, "key names", "keys name")
     woken = plural(answer.woken, "record is", "records are")
-    say = f"Merged: {keys} the other party now, {woken} checked again. Nothing was sent."
+    say = (
+        f"Merged: {keys} the other party now, {woken} checked again."
+        " What is posted stays as it is; what was on hold for this alone becomes ready and is sent."
+    )
     if answer.later:
         say = (
             f"Merged: {keys} the other party now, {woken} checked again, more may follow."
-            " Nothing was sent."
+            " What is posted stays as it is; what was on hold for this alone becomes ready"
+            " and is sent."
         )
     return fragments.moved(moved, say)
 

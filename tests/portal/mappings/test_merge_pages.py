@@ -58,3 +58,16 @@ def test_a_reason_too_short_is_told_beside_its_own_field_and_kept(visit, page):
         assert f'id="{other}_err"' not in answer
     refused = farah.post(f"{page}/refuse", {"reason": "xy"}, status=422).get_data(as_text=True)
     assert "Give a reason, so that it is not proposed again without one." in plain(refused)
+
+
+@pytest.mark.parametrize(("later", "more"), [(False, "."), (True, ", more may follow.")])
+def test_a_merge_says_what_is_sent_by_it_before_and_after(visit, page, monkeypatch, later, more):
+    farah = visit("farah")
+    assert "What is on hold for this alone becomes ready and is sent." in plain(farah.text(page))
+    made = party_merge.Merged("Aisyah", "Boon", 2, 1, 5, 1, later=later)
+    monkeypatch.setattr(party_merge, "accept", lambda *_, **__: made)
+    farah.post(page, {"reason": "one company", "op": "m-1"}, status=303)
+    told = plain(farah.text(PARTIES))
+    assert f"Merged: 2 keys name the other party now, 5 records are checked again{more}" in told
+    assert "what was on hold for this alone becomes ready and is sent." in told
+    assert "Nothing was sent" not in told
