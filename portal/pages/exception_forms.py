@@ -79,8 +79,10 @@ def dated(form: Form) -> Dated | Problems:
 
 
 def asked(form: Form) -> Asked | Problems:
-    """A form that names a person, with a reason."""
-    person_id, found = whole(form.get("person")), dict(_reason(form))
+    """A form that names a person, with a message to them."""
+    person_id, found = whole(form.get("person")), {}
+    if _reason(form):
+        found["reason"] = "Enter a message."
     if not person_id:
         found["person"] = "Choose a person from the list."
     if found:

@@ -84,7 +84,7 @@ def pane(
         "message": message.value if message else None,
         "unread": notes.UNREAD,
         "notes": written.value,
-        "problems": problems,
+        "problems_of": lambda form: problems if request.endpoint == form else {},
         "moved": moved,
         "answers": f"no members; {instead} answers" if instead else "",
         "typed": request.form,

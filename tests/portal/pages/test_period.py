@@ -69,6 +69,7 @@ def test_it_is_dated_anew_or_says_what_is_wrong(visit, hold, database):
     ):
         answer = farah.post(f"{H}/{hold}/date", form | wrong, status=422)
         assert said in shown(answer)
+        assert answer.get_data(as_text=True).count('<p class="err"') == 1
     assert visit("lim").post(f"{H}/{hold}/date", form).status_code == 403
     target = f"holdpane_{one(database, f'SELECT cause_id FROM hold WHERE id = {hold}')}"
     good = form | {"day": "2026-11-19"}
@@ -85,6 +86,9 @@ def test_somebody_is_asked(visit, hold, database, way, act, holds):
     farah, lim = visit("farah"), one(database, "SELECT id FROM person WHERE email = 'lim@kedai.my'")
     missing = farah.post(f"{H}/{hold}/{way}", {"reason": "it came late"}, status=422)
     assert "Choose a person from the list." in shown(missing)
+    unsaid = farah.post(f"{H}/{hold}/{way}", {"person": lim}, status=422).get_data(as_text=True)
+    assert "Enter a message." in plain(unsaid)
+    assert re.findall(r'<p class="err" id="(\w+?)_err"', unsaid) == [f"{way}reason_{hold}"]
     form = {"person": lim, "reason": "it came late", "op": "a-1"}
     farah.post(f"{H}/{hold}/{way}", form, status=303)
     assert "Owner: Lim, for Accounts team" in plain(farah.text(f"{H}/{hold}"))
