@@ -154,4 +154,4 @@ def parties() -> ListFile:
 
 
 def _pair(one: party_merge.Merge) -> list[Written]:
-    return [one.number, one.rule, one.keep, one.gone, len(one.keys)]
+    return [one.number, one.rule, *map(filters.party, (one.keep, one.gone)), len(one.keys)]

@@ -6,6 +6,8 @@ import tracemalloc
 
 import pytest
 
+from holding.parties import party_merge
+from holding.parties.party_balances import Owed
 from portal.lists import list_file
 from portal.lists.all_lists import LISTS
 from portal.lists.list_file import FileKind, ListFile, Table
@@ -78,6 +80,7 @@ LINK = re.compile(r'href="([^"]+)" download><span class="vh">Download as </span>
 ABSENT = {"approvals.show", "backtests.show", "backtests.records", "trials.differences",
           "mappings.list_changes", "runs.show", "onboarding.consider_dry_run"}  # fmt: skip
 """Lists of what the seeded company has none of; tests of their own pages make some."""
+AGES = ({}, {}, {}, {})
 ASKED = {
     "find.find": {"q": "SO-1024"},
     "audit.listing": {"what": "records"},
@@ -275,3 +278,19 @@ def test_no_cell_is_a_formula(sign, tmp_path):
         read = read_csv if kind is FileKind.CSV else read_xlsx
         cell = read(path.read_bytes()).rows[0]["A"]
         assert cell == (f"'{sign}1+1" if kind is FileKind.CSV else f"{sign}1+1")
+
+
+def test_a_file_of_parties_names_them_to_whom_its_page_does(visit, monkeypatch):
+    merge = party_merge.Merge(
+        hold_id=1, number="SO-10240", rule="duplicate_party", message="One number, two debtors.",
+        keep="Aisyah Rahman", gone="Boon & Co", why=(), keys=(),
+        rows=(Owed("Aisyah Rahman", AGES), Owed("Boon & Co", AGES), Owed("", AGES)),
+    )  # fmt: skip
+    monkeypatch.setattr(party_merge, "proposals", lambda *_: (merge,))
+    for name, told in (("farah", ["Aisyah Rahman", "Boon & Co"]), ("adam", ["•••", "•••"])):
+        linked = files(visit(name).text("/c/kedai/mappings/parties"))
+        got = [visit(name).get(linked[kind]).data for kind in ("CSV", "Excel", "JSON")]
+        shapes = (read_csv(got[0]).rows, read_xlsx(got[1]).rows, read_json(got[2])["rows"])
+        for (row,) in shapes:
+            cells = list(row.values())
+            assert ("SO-10240" in cells, [cell for cell in cells if cell in told]) == (True, told)
