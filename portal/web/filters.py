@@ -171,9 +171,9 @@ def local(value: object) -> object:
     text = str(value)
     try:
         found = datetime.fromisoformat(text) if "T" in text else None
-    except ValueError:
-        found = None
-    return stamp(found) if found is not None and found.tzinfo else value
+        return stamp(found) if found is not None and found.tzinfo else value
+    except (ValueError, OverflowError):  # the first and the last day are in no other zone
+        return value
 
 
 def clock(value: datetime) -> str:

@@ -116,9 +116,8 @@ def pause(form: Form, zone: ZoneInfo, now: datetime) -> Pause | Problems:
     reason, typed = form.get("reason", "").strip(), form.get("until", "").strip()
     found, until = dict(_reason_problem(reason)), None
     if typed:
-        try:
-            until = datetime.fromisoformat(typed).replace(tzinfo=zone).astimezone(UTC)
-        except ValueError:
+        until = moment(typed, zone)
+        if until is None:
             found["until"] = "Enter a day and a time."
     if until is not None and until <= now:
         found["until"] = "Enter a later time than now, or none."
@@ -258,6 +257,15 @@ def day(text: str | None) -> date | None:
     except ValueError:
         return None
     return found if found.year in YEARS else None
+
+
+def moment(text: str, zone: ZoneInfo) -> datetime | None:
+    """A day and a time of a zone, or nothing; years as `day` has them: all zones know them."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=zone).astimezone(UTC) if found.year in YEARS else None
 
 
 def _seen(text: str) -> Seen | None:

@@ -211,7 +211,9 @@ def test_resuming_says_first_what_goes_out(visit, database, clock):
 
 def test_a_pause_has_an_end_in_the_time_of_the_company(visit, database, clock):
     olga, form = visit("olga"), {"reason": "stock count"}
-    for wrong, told in (("soon", "Enter a day and a time."), ("2026-11-20T11:00", "Enter a later")):
+    no_moment = ("soon", "0001-01-01", "0001-01-01T00:00", "9999-12-31", "9999-12-31T23:59")
+    wrongs = [*((text, "Enter a day and a time.") for text in no_moment)]
+    for wrong, told in (*wrongs, ("2026-11-20T11:00", "Enter a later")):
         answer = olga.post(f"{URL}/pause", {**form, "until": wrong}, status=422)
         page = answer.get_data(as_text=True)
         assert told in page[page.index('id="until_err"') :].partition("</p>")[0]

@@ -38,6 +38,8 @@ def test_money_always_has_its_sen(minor, currency, shown):
         ("2026-11-26", "2026-11-26"),
         ("TEA-1", "TEA-1"),
         (12, 12),
+        ("0001-01-01T00:00:00+08:00", "0001-01-01T00:00:00+08:00"),
+        ("9999-12-31T23:00:00-08:00", "9999-12-31T23:00:00-08:00"),
     ],
 )
 def test_a_moment_of_a_source_is_in_the_zone_of_the_company(app, written, shown):
