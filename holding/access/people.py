@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from holding.access import access_requests, tokens
 from holding.access.actors import ROLES, SYSTEM, UNEASY_PAIRS, Actor, actor_of, roles_of
 from holding.access.person_names import asked_names
+from holding.access.role_words import ROLE_LABELS
 from holding.access.sessions import (
     SignedIn,
     hash_password,
@@ -234,7 +235,11 @@ def add_membership(
         at=now,
         actor=actor,
         act="person.role_granted",
-        body={"say": f"{name} was given the role {role}.", "person": person_id, "role": role},
+        body={
+            "say": f"{name} was given the role {ROLE_LABELS[role]}.",
+            "person": person_id,
+            "role": role,
+        },
     )
     _say_uneasy(session, company_id, name, held | {role}, role, actor, now)
     return None

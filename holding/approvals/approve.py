@@ -236,7 +236,8 @@ def _until(
     numbers = [one.posting.number for one in consents]
     if not numbers:
         return now
-    say = f"{numbers[0] if len(numbers) == 1 else len(numbers)} approved"
+    many = plural(len(numbers), "approved", "approved")
+    say = f"{numbers[0]} approved" if len(numbers) == 1 else many
     return undoable(session, op, say, now, stood=None if sends else dict(NOTHING_SENT))
 
 

@@ -27,6 +27,7 @@ from holding.refusal import Refusal
 from holding.tables import Hold, Posting, Team
 from holding.tables.postings import TO_SEND_STATES
 from holding.tables.row_states import HoldState
+from holding.words import plural
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.clauses import clears_when
 from rules.values.posting_states import PostingState, in_sentence
@@ -267,4 +268,4 @@ def _own_hand(desk: Desk, hold: Hold, voice: Voice, verb: str) -> Refusal | None
 def _released(made: Sequence[Done], accepting: Accepting) -> str:
     if len(made) == 1:
         return accepting.short(made[0].hold_id) or f"{made[0].number} released"
-    return f"{len(made)} released"
+    return plural(len(made), "released", "released")

@@ -222,12 +222,12 @@ class Looked:
         judged = self.judged[hold.record_id]
         since = max(judged.at, hold.opened_at)
         same = [f"version {judged.version} of the record", f"rule version {self.rules}"]
-        key = self.causes[hold.cause_id]
-        if key.table_name:
+        if (key := self.causes[hold.cause_id]).table_name:
             same.insert(0, f"{key.key.table} “{key.key.entry}” (still missing)")
         name, _ = self.told.get(hold.connection_id or 0, ("", 0))
         same += [f"what is known of {name}"] if name else []
-        told = f"{', '.join(same[:-1])} and {same[-1]} are as they were."
+        *others, t_last = same
+        told = f"{', '.join(others)} and {t_last} are as they were."
         return Refusal(
             code="retry.unchanged",
             message=f"Nothing changed since {self._clock(since)}: {told}",

@@ -84,7 +84,7 @@ class Undone:
     @property
     def say(self) -> str:
         """One sentence for the page."""
-        waits = plural(self.undone, "document waits", "documents wait")
+        waits = plural(self.undone, "document is on hold", "documents are on hold")
         told = f"Undone: {waits} again."
         if not self.sent:
             return told

@@ -20,7 +20,7 @@ INLINE: Final = frozenset(
 SOLID: Final = frozenset({"code", "kbd", "time", "samp", "var"})
 RAW: Final = frozenset({"script", "style", "pre", "textarea", "svg"})
 READ: Final = frozenset({"title", "aria-label", "placeholder", "alt", "data-label"}) | {
-    "data-copied", "data-lost", "data-none", "data-some", "data-suggestions"
+    "data-copied", "data-lost", "data-none", "data-some", "data-suggestions", "data-unit"
 }  # fmt: skip
 """The attributes that people read or hear, those whose text static/*.js shows among them."""
 START: Final = re.compile(r"<(/?)([A-Za-z!][\w:-]*)")

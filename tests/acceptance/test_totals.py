@@ -135,7 +135,7 @@ def test_F30_a_lost_line_is_the_difference_of_its_day(house: House) -> None:
     assert state(read(finance.get(leads))) == "On hold"
     everything = opened(read(finance.get(f"{PAGE}?{BOTH}&day={DAY}")))
     assert list(everything) == ["NS-3002", "NS-3005", "NS-3003", "NS-3004"]
-    assert everything["NS-3004"][:4] == ["RM 55.00", "not posted", "none", "RM 55.00"]
+    assert everything["NS-3004"][:4] == ["RM 55.00", "not yet posted", "none", "RM 55.00"]
     same = opened(read(finance.get(f"{PAGE}?{BOTH}&day={DAY}&show=agrees")))
     assert same["NS-3001"][:4] == [*["RM 22.00"] * 3, "RM 0.00"]
 

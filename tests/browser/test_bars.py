@@ -49,7 +49,7 @@ def test_the_approve_bar_and_the_undo_bar_can_both_be_pressed(
     page.get_by_role("button", name="Approve selected…").click(timeout=2000)
     page.click("#dialog [data-close]")
     page.click("#undo", timeout=2000)
-    page.get_by_text("Undone: 1 document waits again.").wait_for()
+    page.get_by_text("Undone: 1 document is on hold again.").wait_for()
     assert lim.said == []
 
 

@@ -217,7 +217,7 @@ def test_the_pane_opens_under_its_row_and_what_it_did_can_be_undone(
     assert left.get_attribute("data-left") == "30"
     page.wait_for_function("left => left.textContent < 30", arg=left.element_handle())
     page.keyboard.press("u")
-    page.get_by_text("Undone: 1 document waits again.").wait_for()
+    page.get_by_text("Undone: 1 document is on hold again.").wait_for()
     assert bar.is_hidden()
     assert lim.said == []
 
@@ -239,7 +239,7 @@ def test_on_a_phone_the_undo_bar_stands_above_the_navigation(
     assert shown["x"] + shown["width"] <= 390
     lim.page.locator("#nav").get_by_role("link", name="Holding").click()
     lim.page.locator("#undo").click()
-    lim.page.get_by_text("Undone: 1 document waits again.").wait_for()
+    lim.page.get_by_text("Undone: 1 document is on hold again.").wait_for()
     assert lim.said == []
 
 

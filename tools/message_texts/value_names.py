@@ -37,6 +37,7 @@ SPOKEN_VALUES = {
 SPEAKERS = {
     "plural",
     "class_label",
+    "clause",
     "failure_word",
     "role_list",
     "any_of",

@@ -168,7 +168,7 @@ def test_a_release_is_taken_back_before_it_is_judged(shop: Shop) -> None:
         refused(undo.undo(session, shop.actor("tan"), "form-1", shop.now), "undo.unknown")
         answer = undo.undo(session, shop.actor("lim"), "form-1", shop.now)
         assert isinstance(answer, undo.Undone)
-        assert answer.say == "Undone: 1 document waits again."
+        assert answer.say == "Undone: 1 document is on hold again."
         refused(undo.undo(session, shop.actor("lim"), "form-1", shop.now), "undo.done")
         assert session.scalars(select(Release.voided_at)).one() == shop.now
     shop.clock.advance(60)
@@ -199,7 +199,7 @@ def test_an_approval_is_taken_back_before_it_is_sent(shop: Shop) -> None:
     with shop.database.write() as session:
         answer = undo.undo(session, shop.actor("lim"), "form-1", shop.now)
         assert isinstance(answer, undo.Undone)
-        assert answer.say == "Undone: 1 document waits again. 1 already sent: NS-21."
+        assert answer.say == "Undone: 1 document is on hold again. 1 already sent: NS-21."
         standing = session.scalars(select(Approval.posting_id).where(Approval.voided_at.is_(None)))
         assert standing.all() == [ids[1]]
         posting = session.get_one(Posting, ids[0])

@@ -49,7 +49,7 @@ def test_roles_and_teams_become_just_what_is_ticked(
         assert roles_of(session, company.id, lim.person_id or 0) == {"approver", "publisher"}
         told = [one.body["say"] for one in session.scalars(select(Event).order_by(Event.id))]
         assert told[-3:] == [
-            "Lim was given the role publisher.",
+            "Lim was given the role Rule publisher.",
             "Lim no longer has the role Viewer.",
             "Lim is in the team Accounts team now.",
         ]

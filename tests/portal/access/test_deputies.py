@@ -83,7 +83,7 @@ def test_a_deputy_takes_back_what_they_let_go(
     vera.post(f"{HOLDING}/{hold}/release", {"reason": "agreed", "op": "f-1"}, status=303)
     assert "SO-10203 released. Sending in 30 s. Undo" in plain(vera.text("/c/kedai/runs"))
     done = vera.post(f"{HOLDING}/undo", {"undo": "f-1"}, status=303)
-    assert "Undone: 1 document waits again." in plain(vera.text(done.location))
+    assert "Undone: 1 document is on hold again." in plain(vera.text(done.location))
 
 
 def test_a_deputy_releases_many_and_does_nothing_else_with_them(

@@ -262,4 +262,4 @@ def test_nothing_is_said_to_be_sent_where_what_is_posted_stays(visit, hold, monk
     assert "Difference of SO-10240 accepted. Undo within 30 s. Undo" in bar
     assert "Sending in" not in bar
     back = lim.post(f"{H}/undo", {"undo": "o-1"}, status=303)
-    assert "Undone: 1 document waits again." in plain(lim.text(back.location))
+    assert "Undone: 1 document is on hold again." in plain(lim.text(back.location))

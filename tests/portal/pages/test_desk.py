@@ -31,7 +31,7 @@ def test_the_bar_to_undo_stands_on_every_page_until_its_time_is_over(visit, data
     assert "Undo" not in plain(visit("tan").text("/c/kedai/runs")).replace("undo,", "")
     assert visit("tan").post(f"{H}/undo", {"undo": "form-1"}).status_code == 404
     done = lim.post(f"{H}/undo", {"undo": "form-1"}, status=303)
-    assert "Undone: 1 document waits again." in plain(lim.text(done.location))
+    assert "Undone: 1 document is on hold again." in plain(lim.text(done.location))
     assert "Sending in" not in plain(lim.text("/c/kedai/runs"))
     assert lim.post(f"{H}/undo", {"undo": "form-1"}).status_code == 409
 
