@@ -5,6 +5,7 @@ Forms, commands and checks read this one declaration. Not here: what a connector
 (its own folder), where values are kept (holding/configuration).
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, time
@@ -160,9 +161,7 @@ MONTHLY = Setting(
     example="100",
     kind="whole",
 )
-"""How many documents a target takes in a month, where it does not tell that itself or less is
-wanted.
-"""
+"""How many documents a target takes in a month, where it does not tell that or less is wanted."""
 
 
 def address(example: str, hint: str, *, required: bool = True) -> Setting:
@@ -250,7 +249,7 @@ def _misread(setting: Setting, value: str) -> str:
     match setting.kind:
         case "address" if not _is_address(value):
             return f"“{value}” is not an address that begins with https://.{such}"
-        case "whole" if not (value.isascii() and value.isdecimal() and int(value) > 0):
+        case "whole" if not re.fullmatch("0{0,9}[1-9][0-9]{0,17}", value):
             return f"“{value}” is not a whole number, 1 or more.{such}"
         case "day" if not _is_day(value):
             return f"“{value}” is not a day.{such}"

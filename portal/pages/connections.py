@@ -102,7 +102,7 @@ def rates(name: str) -> Response:
             how = "have to be confirmed" if on else "are used as the units table says"
             said = f"Rates of units {how} for {name}."
         else:
-            chosen = [int(one) for one in request.form.getlist("cause") if one.isdecimal()]
+            chosen = [no for one in request.form.getlist("cause") if (no := forms.whole(one))]
             answer = confirmed_rates.confirm(session, g.actor, row.id, chosen, now=g.now)
             refusal = answer if isinstance(answer, Refusal) else None
             told = () if isinstance(answer, Refusal) else answer

@@ -49,6 +49,8 @@ ASKED = Setting(name="x", label="Company ID", example="7", required=True)
         ("address", "https://api.example:8443/v1", ""),
         ("whole", "0", "is not a whole number"),
         ("whole", "-1", "is not a whole number"),
+        ("whole", "9" * 4301, "is not a whole number"),
+        ("whole", "1" + "0" * 18, "is not a whole number"),
         ("whole", "60", ""),
         ("closed_day", "September", "is not a day"),
         ("closed_day", "2026-09-31", "is not a day"),
