@@ -21,6 +21,7 @@ from rules.values.wording import MISSING
 NEUTRAL: Final[Mapping[str, str]] = {
     "customer_name": "Sample customer",
     "tin": "C20880050010",
+    "registration": "200000000001",
     "address": "1 Sample Street",
     "email": "buyer@example.com",
     "phone": "+60 12-345 6789",
@@ -29,7 +30,7 @@ NEUTRAL: Final[Mapping[str, str]] = {
 NEUTRAL_FIELDS: Final[Mapping[str, str]] = {
     "Customer": NEUTRAL["customer_name"],
     "CustomerTIN": NEUTRAL["tin"],
-    "CustomerIDNumber": "200000000001",
+    "CustomerIDNumber": NEUTRAL["registration"],
     "CustomerAddress": NEUTRAL["address"],
     "CustomerEmail": NEUTRAL["email"],
     "CustomerPhone": NEUTRAL["phone"],

@@ -58,6 +58,13 @@ def test_without_values_nothing_is_hidden() -> None:
     assert personal_data.hider(())("anything") == "anything"
 
 
+def test_the_registration_number_of_a_customer_is_personal() -> None:
+    body = {"registration": "900101-14-5678", "number": "NS-1"}
+    hidden = {"registration": personal_data.MASK, "number": "NS-1"}
+    assert personal_data.without_personal(body, show=False) == hidden
+    assert personal_data.without_personal(body, show=True) == body
+
+
 def test_whatever_a_document_says_of_a_customer_is_personal() -> None:
     told = {field.name for field in SALES_INVOICE.header if field.wire.startswith("customer.")}
     assert told - set(personal_data.PERSONAL_FIELDS) == {"CustomerIDType"}
