@@ -38,6 +38,7 @@ NO_PAGES = {
 ON_PAGES = {
     "portal/starters/catalogue.py",
     "holding/evidence/audit_notes.py",
+    "holding/evidence/raw_bodies.py",
     "holding/integrity/pruning.py",
     "holding/runtime/clock.py",
     "holding/runtime/installed_version.py",

@@ -8,6 +8,14 @@ UNCHANGED = (
     "Nothing changed since 12:00: item “CUP-30” (still missing), version 1 of the record,"
     " rule version 3 and what is known of AiAccount are as they were."
 )
+MALAY = (
+    "Tiada perubahan sejak 12:00: item “CUP-30” (masih tiada), versi 1 rekod,"
+    " versi peraturan 3 dan maklumat tentang AiAccount tidak berubah."
+)
+CHINESE = (
+    "自 12:00 以来没有变更：商品“CUP-30”（仍缺少对照）, 记录版本 1, 规则版本 3"
+    " 和 AiAccount 的已知信息 均未改变。"
+)
 
 
 @pytest.mark.parametrize(
@@ -23,10 +31,7 @@ UNCHANGED = (
         ("Wrong:", "Salah:", "错误："),
         ("Your change may not have been saved.", "Perubahan anda mungkin tidak disimpan.",
          "您的更改可能未保存。"),
-        (UNCHANGED,
-         "Tiada perubahan sejak 12:00: item “CUP-30” (masih tiada), versi 1 rekod,"
-         " versi peraturan 3 dan maklumat tentang AiAccount tidak berubah.",
-         "自 12:00 以来没有变更：商品“CUP-30”（仍缺少对照）, 记录版本 1, 规则版本 3 和 AiAccount 的已知信息 均未改变。"),
+        (UNCHANGED, MALAY, CHINESE),
     ],
 )  # fmt: skip
 def test_a_text_is_told(text, malay, chinese):
