@@ -20,7 +20,7 @@ from holding.records.record_rows import OpenHold
 from holding.records.story import Case, Proof
 from holding.records.story_holds import HeldBy, holds_of
 from holding.store.kept_plans import KEPT
-from holding.store.together import answer
+from holding.store.together import Question, Together
 from holding.tables import Attempt, Connection, Event, Posting, Push, Record, Request
 from holding.tables.row_states import AttemptState, HoldState, RecordState
 from holding.words import plural
@@ -188,11 +188,12 @@ _NO_ANSWER: Final = (AttemptState.TEMPORARY, AttemptState.UNCERTAIN)
 def finding(session: Session, record_id: int) -> TraceFinding:
     """What went wrong with a record since it came, whether or not it is over."""
     record = session.get_one(Record, record_id)
-    held = answer(session, holds_of(session, record_id), KEPT)
-    reasons = [_of_hold(one) for one in held]
+    page = Together(session, KEPT)
+    held, waited = page.ask(holds_of(session, record_id)), page.ask(_waits_over(record_id))
+    reasons = [_of_hold(one) for one in held.value]
     reasons += _of_calls(session, record)
     if record.state != RecordState.WAITING:
-        reasons += _of_waits_over(session, record_id)
+        reasons += waited.value
     elif all(one.over for one in reasons):
         reasons += _of_wait(session, record)
     wrong = {one.side for one in reasons if not one.usual}
@@ -262,12 +263,18 @@ def _of_wait(session: Session, record: Record) -> Iterator[Reason]:
     yield Reason(Side.WORKFLOW, say, proof, over=False)
 
 
-def _of_waits_over(session: Session, record_id: int) -> Iterator[Reason]:
+def _waits_over(record_id: int) -> Question[list[Reason]]:
     """What it waited for, each once: an order that is paid a day later is no failure."""
     judged = (Event.record_id == record_id, Event.act == "record.judged")
-    rows = session.execute(select(Event.id, Event.body).where(*judged).order_by(Event.id)).all()
+    rows = yield select(Event.id, Event.body).where(*judged).order_by(Event.id)
     waited = {one.body["say"]: one.id for one in rows if one.body["state"] == RecordState.WAITING}
-    for said, event_id in waited.items():
-        proof = Proof("event", str(event_id), f"record.judged {event_id}")
-        say = f"It waited. {said.rstrip('.')}."
-        yield Reason(Side.WORKFLOW, say, proof, over=True, usual=True)
+    return [
+        Reason(
+            Side.WORKFLOW,
+            f"It waited. {said.rstrip('.')}.",
+            Proof("event", str(event_id), f"record.judged {event_id}"),
+            over=True,
+            usual=True,
+        )
+        for said, event_id in waited.items()
+    ]

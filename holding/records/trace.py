@@ -136,18 +136,15 @@ def _evaluations(record_id: int) -> Question[list[Step]]:
     )
     steps = []
     for evaluation, version, rules, state in rows:
-        nothing = _NOT_POSTED if state == RecordState.REFERENCE else "no posting rule applies"
-        said = _decided(evaluation.outcome) or nothing
+        said = _decided(evaluation.outcome, state)
         words = f"Version {version} checked with rule version {rules}: {said}."
         proof = Proof("evaluation", str(evaluation.id), f"Check {evaluation.id}")
         steps.append(Step(evaluation.at, "evaluation", "rules", words, proof))
     return steps
 
 
-def _decided(outcome: Any) -> str:
-    """The stored codes in words: each route with its state and the rules that spoke up; blank where
-    there is none.
-    """
+def _decided(outcome: Any, state: RecordState) -> str:
+    """The stored codes in words: each route with its state and the rules that spoke up."""
     decisions = outcome.get("decisions", []) if isinstance(outcome, Mapping) else []
     made = []
     for decision in decisions:
@@ -162,7 +159,8 @@ def _decided(outcome: Any) -> str:
             if rules
             else f"{title} came out as {label}"
         )
-    return "; ".join(made)
+    nothing = _NOT_POSTED if state == RecordState.REFERENCE else "no posting rule applies"
+    return "; ".join(made) or nothing
 
 
 def _events(record_id: int) -> Question[list[tuple[int | None, Step]]]:
