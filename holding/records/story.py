@@ -22,7 +22,7 @@ from holding.records.since_sent import Since, since_sent
 from holding.records.story_holds import HeldBy, holds_of
 from holding.rulesets.publication import asked_files
 from holding.store.kept_plans import KEPT
-from holding.store.together import Question, Together, answer
+from holding.store.together import Question, Together
 from holding.tables import (
     Approval,
     Attempt,
@@ -236,14 +236,6 @@ def replayed(session: Session, evaluation: Evaluation) -> Outcome | None:
 def replayable(evaluation: Evaluation) -> bool:
     """Whether the rules came to an outcome on facts that are still kept."""
     return evaluation.facts is not None and "error" not in evaluation.outcome
-
-
-def decided_by(
-    session: Session, record: Record, posting_id: int | None = None
-) -> Evaluation | None:
-    """The evaluation whose document was sent; of what was not sent, the newest."""
-    postings = answer(session, _postings(record))
-    return answer(session, _judged(record, _posting(postings, posting_id)))[0]
 
 
 def _postings(record: Record) -> Question[Sequence[Posting]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connectors.contract.errors import class_label
@@ -17,7 +17,7 @@ from holding.audit.events import shown_actor
 from holding.lifecycle.state_labels import ATTEMPT_LABELS, state_label
 from holding.programs.world import program
 from holding.records.seven_answers import Answer, answers
-from holding.records.story import Proof, decided_by, load
+from holding.records.story import Proof, load
 from holding.store.kept_plans import KEPT
 from holding.store.together import Question, Together
 from holding.tables import (
@@ -239,8 +239,12 @@ def seven(session: Session, record_id: int, posting_id: int | None = None) -> tu
 
 def deciding_evaluation(
     session: Session, record_id: int, posting_id: int | None = None
-) -> int | None:
-    """The evaluation whose document was sent; of what was not sent, the newest."""
-    record = session.get(Record, record_id)
-    evaluation = decided_by(session, record, posting_id) if record else None
-    return evaluation.id if evaluation else None
+) -> Evaluation | None:
+    """The evaluation by which this posting was sent; of what was not sent, the record's newest."""
+    push = select(func.coalesce(Posting.posted_push_id, Posting.push_id)).where(
+        Posting.id == posting_id, Posting.record_id == record_id
+    )
+    sent = select(Push.evaluation_id).where(Push.id == push.scalar_subquery())
+    newest = select(func.max(Evaluation.id)).where(Evaluation.record_id == record_id)
+    wanted = func.coalesce(sent.scalar_subquery(), newest.scalar_subquery())
+    return session.scalars(select(Evaluation).where(Evaluation.id == wanted)).one_or_none()
