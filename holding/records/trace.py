@@ -16,6 +16,7 @@ from connectors.contract.errors import class_label
 from holding.audit.events import shown_actor
 from holding.lifecycle.state_labels import ATTEMPT_LABELS, state_label
 from holding.programs.world import program
+from holding.records.lineage import VerdictRow, verdicts
 from holding.records.seven_answers import Answer, answers
 from holding.records.story import Proof, load
 from holding.store.kept_plans import KEPT
@@ -239,8 +240,21 @@ def seven(session: Session, record_id: int, posting_id: int | None = None) -> tu
 
 def deciding_evaluation(
     session: Session, record_id: int, posting_id: int | None = None
-) -> Evaluation | None:
+) -> int | None:
     """The evaluation by which this posting was sent; of what was not sent, the record's newest."""
+    evaluation = _deciding(session, record_id, posting_id)
+    return evaluation.id if evaluation else None
+
+
+def deciding_verdicts(
+    session: Session, record_id: int, posting_id: int | None
+) -> tuple[int | None, tuple[VerdictRow, ...]]:
+    """That evaluation with everything the rules said in it; it is loaded once."""
+    evaluation = _deciding(session, record_id, posting_id)
+    return (evaluation.id, verdicts(session, evaluation.id)) if evaluation else (None, ())
+
+
+def _deciding(session: Session, record_id: int, posting_id: int | None) -> Evaluation | None:
     push = select(func.coalesce(Posting.posted_push_id, Posting.push_id)).where(
         Posting.id == posting_id, Posting.record_id == record_id
     )

@@ -227,9 +227,9 @@ def _way(shown: _Shown) -> dict[str, object]:
 
 def _rules(shown: _Shown) -> dict[str, object]:
     session, posting = store.reading(), shown.posting
-    deciding = trace.deciding_evaluation(session, shown.record.id, posting.id if posting else None)
-    verdicts = tracing_verdicts.verdicts(session, deciding.id) if deciding else ()
-    judged = rulebook.judged(session, deciding.id) if deciding else None
+    wanted = posting.id if posting else None
+    deciding, verdicts = trace.deciding_verdicts(session, shown.record.id, wanted)
+    judged = rulebook.judged(session, deciding) if deciding else None
     hit = next((v for v in verdicts if v.deciding), None)
     code = rulebook.excerpt(session, judged.ruleset_version_id, hit.place) if judged and hit else ()
     hidden = () if filters.sees_personal() else personal_data.PERSONAL

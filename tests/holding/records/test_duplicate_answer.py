@@ -116,8 +116,7 @@ def test_T26b_the_rule_tree_shows_the_number_that_was_asked_for(life: Life) -> N
     for number, shown in (("A-1", "A-1-1"), ("A-2", "not known yet")):
         with life.shop.database.read() as session:
             record = life.shop.record(session, number)
-            deciding = trace.deciding_evaluation(session, record.id)
-            rows = lineage.verdicts(session, deciding.id if deciding else 0)
+            rows = lineage.verdicts(session, trace.deciding_evaluation(session, record.id) or 0)
         (row,) = [row for row in rows if "document_number" in dict(row.operands)]
         assert dict(row.operands)["document_number"] == shown
 

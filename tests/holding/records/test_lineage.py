@@ -109,8 +109,8 @@ def test_the_deciding_line_is_marked_with_its_operands(shop: Shop) -> None:
     shop.receive(order("NS-1", total="190.00"))
     shop.judge()
     with shop.database.read() as session:
-        decided = trace.deciding_evaluation(session, shop.record(session, "NS-1").id)
-        rows = lineage.verdicts(session, decided.id if decided else 0)
+        evaluation = trace.deciding_evaluation(session, shop.record(session, "NS-1").id)
+        rows = lineage.verdicts(session, evaluation or 0)
     (deciding,) = [row for row in rows if row.deciding]
     assert (deciding.rule, deciding.result) == ("adds_up", "hit")
     assert deciding.text == "require  sum(lines.amount) = total"
@@ -137,10 +137,8 @@ def test_a_clean_record_is_decided_by_its_gate(shop: Shop) -> None:
     shop.judge()
     for number, text in (("NS-1", "ready   paid"), ("NS-2", "wait    pending")):
         with shop.database.read() as session:
-            decided = trace.deciding_evaluation(session, shop.record(session, number).id)
-            (deciding,) = [
-                r for r in lineage.verdicts(session, decided.id if decided else 0) if r.deciding
-            ]
+            evaluation = trace.deciding_evaluation(session, shop.record(session, number).id)
+            (deciding,) = [r for r in lineage.verdicts(session, evaluation or 0) if r.deciding]
         assert (deciding.kind, deciding.text) == ("gate", text)
 
 
@@ -153,8 +151,8 @@ def test_a_released_verdict_stays_a_hit_marked_released(shop: Shop) -> None:
         releases.release(session, shop.actor("lim"), hold.id, "agreed", shop.now)
     shop.judge()
     with shop.database.read() as session:
-        decided = trace.deciding_evaluation(session, shop.record(session, "NS-1").id)
-        rows = lineage.verdicts(session, decided.id if decided else 0)
+        evaluation = trace.deciding_evaluation(session, shop.record(session, "NS-1").id)
+        rows = lineage.verdicts(session, evaluation or 0)
     (row,) = [row for row in rows if row.rule == "adds_up"]
     assert (row.result, row.released, row.deciding) == ("hit", True, False)
 
