@@ -408,7 +408,7 @@ def test_B03_a_finished_order_that_is_not_posted_stands_on_top_with_its_gate(sti
         rows = listed.one("table", id="latetable").one("tbody").all("tr")
         assert [row.one("a").text for row in rows] == ["NS-61", "NS-63"]
         cells = [cell.text for cell in rows[0].all("td")]
-        assert cells[1:3] == ["delivered", "AiAccount sales invoice"]
+        assert cells[1:3] == ["Delivered", "AiAccount sales invoice"]
         assert cells[4].startswith("Customer C-UNKNOWN-61 is not mapped to a debtor in AiAccount.")
         assert "Owner: Sales administration" in cells[4]
         assert cells[-1].removeprefix("age ") == "26 h"
