@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
@@ -262,15 +262,19 @@ def _judged(
 ) -> Question[tuple[Evaluation | None, RulesetVersion | None]]:
     """The judging of what was sent, else the newest, and the rules that it went by."""
     push_id = (posting.posted_push_id or posting.push_id) if posting else None
-    sent = select(Push.evaluation_id).where(Push.id == push_id)
-    newest = select(func.max(Evaluation.id)).where(Evaluation.record_id == record.id)
-    wanted = func.coalesce(sent.scalar_subquery(), newest.scalar_subquery())
     rows = yield (
         select(Evaluation, RulesetVersion)
         .join(RulesetVersion, RulesetVersion.id == Evaluation.ruleset_version_id)
-        .where(Evaluation.id == wanted)
+        .where(Evaluation.id == judged_by(record.id, push_id))
     )
     return rows.first() or (None, None)
+
+
+def judged_by(record_id: int, push_id: int | ScalarSelect[int] | None) -> ColumnElement[int]:
+    """The id of the judging that a push went by; without one, of the record's newest."""
+    sent = select(Push.evaluation_id).where(Push.id == push_id)
+    newest = select(func.max(Evaluation.id)).where(Evaluation.record_id == record_id)
+    return func.coalesce(sent.scalar_subquery(), newest.scalar_subquery())
 
 
 def _approvals(posting: Posting | None) -> Question[tuple[Approval, ...]]:

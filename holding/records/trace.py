@@ -18,7 +18,7 @@ from holding.lifecycle.state_labels import ATTEMPT_LABELS, state_label
 from holding.programs.world import program
 from holding.records.lineage import VerdictRow, verdicts
 from holding.records.seven_answers import Answer, answers
-from holding.records.story import Proof, load
+from holding.records.story import Proof, judged_by, load
 from holding.store.kept_plans import KEPT
 from holding.store.together import Question, Together
 from holding.tables import (
@@ -258,7 +258,5 @@ def _deciding(session: Session, record_id: int, posting_id: int | None) -> Evalu
     push = select(func.coalesce(Posting.posted_push_id, Posting.push_id)).where(
         Posting.id == posting_id, Posting.record_id == record_id
     )
-    sent = select(Push.evaluation_id).where(Push.id == push.scalar_subquery())
-    newest = select(func.max(Evaluation.id)).where(Evaluation.record_id == record_id)
-    wanted = func.coalesce(sent.scalar_subquery(), newest.scalar_subquery())
+    wanted = judged_by(record_id, push.scalar_subquery())
     return session.scalars(select(Evaluation).where(Evaluation.id == wanted)).one_or_none()

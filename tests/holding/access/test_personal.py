@@ -8,37 +8,10 @@ from holding.mappings import fixes
 from holding.records import trace
 from holding.store.database import Database
 from holding.tables import Company
-from tests.holding.life import NUMBERED, TABLES, Begun
+from tests.holding.life import Begun
+from tests.holding.records.test_duplicate_answer import two_ways
 from tests.holding.shop import FILES, open_shop, order
 from tests.support.clock import SetClock
-
-TWO_PARTIES = """
-map debtor_of_tin
-    match    any punctuation
-    "IG1"    -> "Boon & Co"
-    missing  hold for sales_admin  say "TIN {key} is nobody's."
-
-check one_debtor_by_tin on order
-    when     tin is known and debtor_of_tin(tin) is known
-    require  debtor_of_tin(tin) = debtor(customer)
-    else     hold for sales_admin
-    say      "TIN {tin} is {debtor_of_tin(tin)}, order {number} is of {debtor(customer)}."
-    clears   when it passes
-"""
-
-
-def two_parties() -> str:
-    """Rules that compare the party of a TIN with the one of a customer."""
-    changes = {
-        "    created_by  text ": "    tin         text  optional\n    created_by  text ",
-        "= status, created_by": "= status, tin, created_by",
-        "gate order": f"{TWO_PARTIES}\ngate order",
-    }
-    text = NUMBERED + TABLES
-    for before, after in changes.items():
-        assert before in text
-        text = text.replace(before, after)
-    return text
 
 
 @pytest.mark.parametrize(
@@ -115,7 +88,8 @@ def test_whom_else_a_mapping_names_under_a_personal_value_is_hidden(begun: Begun
     """A finding that compares two parties names the one whose record it is not, too; and what the
     mapping said before stays in what was told then.
     """
-    life = begun(FILES | {"shop.rules": two_parties()})
+    rules = two_ways().replace('"IG-1"', '"IG1"')
+    life = begun(FILES | {"shop.rules": rules})
     life.arrive("A-1", tin="IG-1")
     shop = life.shop
     with shop.database.write() as session:
