@@ -1,11 +1,13 @@
 """What a page says of one try: whether it was answered, what was called."""
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from holding.journal.push_history import AttemptRow
+from holding.journal.push_history import AttemptRow, PushRow
+from holding.tables.row_states import AttemptState, PushState
 
 AT = datetime(2026, 11, 20, 9, 58, tzinfo=UTC)
 
@@ -67,3 +69,22 @@ def test_how_long_a_look_up_took_was_never_measured() -> None:
     took = attempt(kind="push", answered_at=AT + timedelta(seconds=1.25))
     assert took.seconds == "1.2\u00a0s"
     assert attempt(kind="push", answered_at=None).seconds == "no answer"
+
+
+@pytest.mark.parametrize(
+    ("calls", "state", "temporary"),
+    [
+        ([AttemptState.REFUSED, AttemptState.TEMPORARY], PushState.REFUSED, True),
+        ([AttemptState.TEMPORARY, AttemptState.REFUSED], PushState.REFUSED, False),
+        ([AttemptState.TEMPORARY], PushState.ACCEPTED, False),
+        ([], PushState.REFUSED, False),
+    ],
+)
+def test_the_last_call_says_whether_a_push_met_what_passes(
+    calls: list[AttemptState], state: PushState, temporary: bool
+) -> None:
+    tried = tuple(attempt(kind="push", state=one) for one in calls)
+    looked = attempt(state=AttemptState.ABSENT)
+    blank: dict[str, Any] = dict.fromkeys(one.name for one in fields(PushRow))
+    push = PushRow(**blank | {"state": state, "attempts": (*tried, looked)})
+    assert push.temporary is temporary

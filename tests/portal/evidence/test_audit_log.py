@@ -314,3 +314,14 @@ def test_the_reason_of_a_decision_has_its_own_column_in_the_file(visit, database
     for reason in ("as agreed", "not wanted", "month end"):
         (row,) = [row for row in rows if row["Reason"] == reason]
         assert row["What happened"].rstrip(".").endswith(f": {reason}")
+
+
+def test_the_reason_of_a_release_and_of_a_correction_has_it_too(visit, database):
+    lim, home = visit("lim"), "/c/kedai/holding"
+    hold = hold_of(database, "SO-10203", "CHK01")
+    lim.post(f"{home}/{hold}/release", {"reason": "checked", "op": "r-3"}, status=303)
+    wrong = hold_of(database, "SO-10210")
+    form = {"path": "customer", "value": "C-77", "rev": "1", "reason": "mistyped", "op": "r-4"}
+    visit("farah").post(f"{home}/{wrong}/correct", form, status=303)
+    rows = read_csv(visit("nurul").get("/c/kedai/audit.csv").data).rows
+    assert {"checked", "mistyped"} <= {row["Reason"] for row in rows}

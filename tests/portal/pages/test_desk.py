@@ -121,6 +121,7 @@ def test_what_is_put_aside_leaves_the_list_and_is_still_counted(visit, database,
     mapped = farah.text(f"{H}?class=mapping_missing")
     assert "1 snoozed and still on hold" in plain(mapped)
     assert f'href="{H}?view=snoozed&amp;class=mapping_missing">1 snoozed' in mapped
+    assert "still on hold" not in plain(farah.text(f"{H}?view=all")), "it is among these"
     assert "Snoozed 1" in todo
     assert before is not None
     assert f"Holding area {before[1]}" in todo
