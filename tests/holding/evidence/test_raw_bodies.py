@@ -30,5 +30,5 @@ def test_each_record_that_a_call_carried_tells_who_took_it(
         session.flush()
         taken = select(Event.record_id).where(Event.act == "audit.call").order_by(Event.id)
         told = session.scalars(taken).all()
-    assert sorted(told[:2]) == records
+    assert set(told[:2]) == {*records}
     assert told[2:] == [records[1]]
