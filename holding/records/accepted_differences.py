@@ -134,6 +134,12 @@ class Mark:
     change: int | None
     currency: str
 
+    @property
+    def wanted(self) -> int | None:
+        """What the record says by now: nothing of what is gone in the source."""
+        known = self.posted is not None and self.change is not None
+        return (self.posted or 0) + (self.change or 0) if known else None
+
 
 @dataclass(frozen=True, slots=True)
 class Differences:

@@ -194,6 +194,15 @@ def test_T01c_the_days_show_what_the_books_have_and_what_differs(visit, hold):
     assert "Accepted differences: 1 posted document differs from the source , by +RM 96.00" in after
 
 
+def test_T01c_the_head_says_what_was_accepted_whatever_amount_the_record_has(visit, hold, database):
+    """The record of a cancelled order keeps its amount."""
+    assert accept(visit, hold).status_code == 303
+    with database.write() as session:
+        session.execute(update(Record).where(Record.number == "SO-10240").values(amount=19200))
+    page = plain(visit("farah").text(ONE))
+    assert "RM 192.00 in AiAccount , RM 288.00 in NetShop" in page
+
+
 def test_T01b_what_cannot_be_compared_cannot_be_accepted(visit, hold, database):
     with database.write() as session:
         session.execute(update(Evaluation).values(facts=None))
