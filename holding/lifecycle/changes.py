@@ -38,7 +38,7 @@ from holding.tables import (
 )
 from holding.tables.columns import NOW, among_words
 from holding.tables.decisions import HOLD_OPEN
-from holding.tables.postings import CHANGES, UNSENT_STATES
+from holding.tables.postings import CHANGES, LEFT_OUT_STATES, UNSENT_STATES
 from holding.tables.records import RECORD_OPEN
 from holding.tables.row_states import RecordState
 from rules.values.cause_keys import CauseKey
@@ -124,8 +124,10 @@ def wake_cause(
 
 
 def wake_all_unsent(session: Session, company_id: int, now: datetime) -> int:
-    """Make due every record whose state is not final, and what is posted with a change that may go
-    out; crashes are forgotten with the old rules.
+    """Make due every record of which something is not posted, what the rules left out as well, and
+    what is posted with a change that may go out; crashes are forgotten with the old rules.
+
+    What rules left out they may post now. What a person rejected stays so: that is asked for again.
     """
     return _wake(session, _UNSENT, now, forget_crashes=True, company=company_id)
 
@@ -189,7 +191,10 @@ _CHANGED = (
     .join(Connection, Connection.id == Posting.connection_id)
     .where(Connection.company_id == bindparam("company"))
 )
-_UNSENT = union_all(_OPEN, _CHANGED.where(_CHANGE_DUE), _CHANGED.where(_CHANGE_LEASED))
+_LEFT_OUT = select(Posting.record_id).where(
+    Posting.company_id == bindparam("company"), among_words(Posting.state, LEFT_OUT_STATES)
+)
+_UNSENT = union_all(_OPEN, _LEFT_OUT, _CHANGED.where(_CHANGE_DUE), _CHANGED.where(_CHANGE_LEASED))
 _other = aliased(LinkKey)
 _shared = and_(
     LinkKey.company_id == _other.company_id,

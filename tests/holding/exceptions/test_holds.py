@@ -167,7 +167,7 @@ def test_a_rejected_record_is_ignored_with_the_reason_until_it_changes(shop: Sho
         posting = shop.posting(session, "NS-2")
         assert posting.reason == "rejected by Lim: a test order"
         assert shop.holds(session, "NS-2") == []
-    shop.publish()
+    assert shop.publish().woken == len(shop.states())
     shop.judge()
     assert shop.states()["NS-2"] == "ignored"
     shop.clock.advance(60)

@@ -88,6 +88,28 @@ def test_nobody_goes_back_to_rules_that_they_wrote(shop: Shop) -> None:
     assert other.status == 403
 
 
+REJECTS = """
+check other_customer on order
+    require  customer = "C-78"
+    else     reject
+    say      "{number} is not sold."
+    clears   never
+"""
+
+
+def test_what_a_wrong_rule_rejected_is_checked_again(shop: Shop) -> None:
+    rules = FILES["shop.rules"].replace("\nduplicates of", REJECTS + "\nduplicates of", 1)
+    shop.publish({**FILES, "shop.rules": rules})
+    shop.receive(order("SO-1"), order("SO-2", customer="C-78"))
+    shop.judge()
+    assert shop.states() == {"SO-1": "ignored", "SO-2": "ready"}
+    done = back(shop, 2, 3)
+    assert isinstance(done, Published), done
+    assert done.woken == 2
+    shop.judge()
+    assert shop.states() == {"SO-1": "ready", "SO-2": "ready"}
+
+
 def test_T30e_what_a_way_back_put_in_force_is_sealed(shop: Shop) -> None:
     assert isinstance(back(shop), Published)
     with shop.database.read() as session:

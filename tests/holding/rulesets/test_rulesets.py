@@ -252,6 +252,13 @@ def test_a_publish_wakes_what_is_not_final(shop: Shop) -> None:
     assert shop.states() == {"NS-1": "ready", "NS-2": "waiting", "NS-3": "dropped"}
     changed = rules.replace("gate order\n    ready   paid", "gate order\n    ready   paid, packing")
     changed = changed.replace("    wait    packing\n", "")
-    assert shop.publish({**FILES, "shop.rules": changed}).woken == 2
+    assert shop.publish({**FILES, "shop.rules": changed}).woken == 3
     shop.judge()
     assert shop.states() == {"NS-1": "ready", "NS-2": "ready", "NS-3": "dropped"}
+    changed = changed.replace("ready   paid, packing", "ready   paid, packing, cancelled")
+    assert (
+        shop.publish({**FILES, "shop.rules": changed.replace("\n    cancel  cancelled", "")}).woken
+        == 3
+    )
+    shop.judge()
+    assert shop.states() == {"NS-1": "ready", "NS-2": "ready", "NS-3": "ready"}
