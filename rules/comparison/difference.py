@@ -6,8 +6,8 @@ and by the routes it reaches. Not here: what it would have done to real records 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from grammar import nodes as n
@@ -59,29 +59,68 @@ class Change:
 def difference(old: n.Ruleset, new: n.Ruleset) -> tuple[Change, ...]:
     """All changes, in the order of the new text; what is gone comes last."""
     before, after = _named(old), _named(new)
-    indexes = Index(old), Index(new)
-    found = []
-    for name, node in after.items():
-        if name not in before:
-            routes = tuple(_routes(node, indexes[1]))
-            found.append(Change("added", name, (), routes, None, node.span))
-        elif before[name] != node:
-            details = tuple(dict.fromkeys(_parts(before[name], node, "")))
-            routes = tuple(_routes(node, indexes[1]))
-            found.append(Change("changed", name, details, routes, before[name].span, node.span))
-    for name, node in before.items():
-        if name not in after:
-            routes = tuple(_routes(node, indexes[0]))
-            found.append(Change("removed", name, (), routes, node.span, None))
-    return tuple(found)
+    old_index, new_index = Index(old), Index(new)
+    found, gone = [], []
+    for name in {**after, **before}:
+        pairs = _pairs(before.get(name, []), after.get(name, []))
+        several = max(len(side.get(name, ())) for side in (before, after)) > 1
+        for was, now in pairs:
+            told = _told_apart(name, was if now is None else now) if several else name
+            if now is None:
+                gone.append(_one("removed", told, was, old_index, was.span, None))
+            elif was is None:
+                found.append(_one("added", told, now, new_index, None, now.span))
+            else:
+                details = tuple(dict.fromkeys(_parts(was, now, "")))
+                changed = _one("changed", told, now, new_index, was.span, now.span)
+                found.append(replace(changed, details=details))
+    return (*found, *gone)
 
 
-def _named(ruleset: n.Ruleset) -> dict[str, Any]:
-    """Every declaration under the name that it keeps from version to version."""
-    found = {}
+def _one(
+    kind: str, name: str, node: Any, index: Index, before: Span | None, after: Span | None
+) -> Change:
+    return Change(kind, name, (), tuple(_routes(node, index)), before, after)
+
+
+def _pairs(before: Sequence[Any], after: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """Declarations of one name that are otherwise: each new one with the old one that is most like
+    it, None where there is none left. Those of both sides that say the same are left out.
+    """
+    came = [node for node in after if node not in before]
+    went = [node for node in before if node not in after]
+    for _ in came[len(went) :]:  # the least alike have no old one
+        came.remove(node := min(came, key=lambda one: _most_alike(one, went)))
+        yield None, node
+    for node in came:
+        went.remove(other := max(went, key=lambda one: _alike(one, node)))
+        yield other, node
+    yield from ((node, None) for node in went)
+
+
+def _most_alike(node: Any, others: Sequence[Any]) -> int:
+    return max((_alike(node, other) for other in others), default=0)
+
+
+def _alike(one: Any, other: Any) -> int:
+    """How many parts of two declarations say the same."""
+    return sum(getattr(one, part.name) == getattr(other, part.name) for part in fields(one))
+
+
+def _told_apart(name: str, node: Any) -> str:
+    """Which of several declarations of one name is meant: by its condition, where it has one."""
+    condition = getattr(node, "when", None)
+    return name if condition is None else f"{name} when {say(condition)}"
+
+
+def _named(ruleset: n.Ruleset) -> dict[str, list[Any]]:
+    """The declarations under the name that each keeps from version to version; of approvals there
+    may be several under one.
+    """
+    found: dict[str, list[Any]] = {}
     for group in fields(ruleset):
         for node in getattr(ruleset, group.name):
-            found[_name(group.name, node)] = node
+            found.setdefault(_name(group.name, node), []).append(node)
     return found
 
 

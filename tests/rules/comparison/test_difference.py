@@ -69,6 +69,39 @@ def test_a_rule_that_came_and_one_that_went() -> None:
     assert all(c.routes == ("autocount.invoice",) for c in found)
 
 
+APPROVE = """
+approve delivery for autocount.delivery_order
+    when     freight > {}
+    by       {}
+    say      "{} looks at freight."
+"""
+
+
+def approvals(*told: tuple[str, str, str]) -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """What is otherwise where the approvals of one document are these and then those."""
+    first, second = (
+        parse({"a.rules": TEXT + "".join(APPROVE.format(*one) for one in several)})
+        for several in (told[:2], told[2:])
+    )
+    assert first[1] == second[1] == ()
+    return tuple((c.kind, c.name, c.details) for c in difference(first[0], second[0]))
+
+
+SMALL, MIDDLE, BIG = ("10", "accounts", "Ana"), ("50", "accounts", "Ben"), ("90", "tax", "Chong")
+NAME = "approve delivery for autocount.delivery_order when freight > "
+
+
+def test_of_several_approvals_each_is_told_by_itself() -> None:
+    found = approvals(SMALL, BIG, SMALL, BIG, MIDDLE)
+    assert found == (("added", NAME + "50", ()),)
+    assert approvals(SMALL, BIG, BIG) == (("removed", NAME + "10", ()),)
+    other = ("90", "accounts", "Chong")
+    assert approvals(SMALL, BIG, MIDDLE, SMALL, other) == (
+        ("added", NAME + "50", ()),
+        ("changed", NAME + "90", ("role: tax → accounts",)),
+    )
+
+
 def test_a_test_reaches_no_route() -> None:
     (change,) = changes(("line 1.qty = 1\n", "line 1.qty = 0.5\n"))
     assert change.routes == ()
