@@ -17,10 +17,21 @@ from holding.programs.former_rules import LeftBehind
 from holding.programs.world import Judge
 from holding.tables.row_states import RecordState
 from rules.facts.world import Facts, Subject, World
-from rules.outcomes.outcome import Outcome
+from rules.outcomes.outcome import NEEDS_APPROVAL, Outcome
 from rules.programs.program import Route
-from rules.values.cause_keys import CauseKey
+from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.read_only import read_only
+
+Key = tuple[str, int, str, CauseKey]
+"""What a hold is over judgings: route, seq, code, and its cause or the team that approves."""
+
+
+def same_hold(route: str, seq: int, code: str, rule: str, cause: CauseKey) -> Key:
+    """The key of a hold. A team is asked once to approve a document, for whatever reasons: that
+    hold stays the same one where another of them comes first.
+    """
+    one = CauseKey(CauseKind.APPROVE, rule) if code == NEEDS_APPROVAL else cause
+    return (route, seq, code, one)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +44,7 @@ class HoldRow:
     route: str
     seq: int
     code: str
+    rule: str
     cause_id: int
     cause_key: CauseKey
     changed_revision: int
@@ -41,9 +53,9 @@ class HoldRow:
     book: int | None
 
     @property
-    def key(self) -> tuple[str, int, str, CauseKey]:
+    def key(self) -> Key:
         """What it is over judgings."""
-        return (self.route, self.seq, self.code, self.cause_key)
+        return same_hold(self.route, self.seq, self.code, self.rule, self.cause_key)
 
     @property
     def of_push(self) -> bool:

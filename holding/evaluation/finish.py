@@ -165,7 +165,7 @@ def _write(
     specs = specs_of(plans)
     cause_ids = causes.ensure(session, batch.company_id, specs, now)
     close_holds(session, plans, evaluations, now)
-    keep_holds(session, batch, plans)
+    keep_holds(session, batch, plans, cause_ids)
     open_holds(session, batch, plans, evaluations, posting_ids, cause_ids, now)
     _records(session, plans, locked)
     voiding.void_own_hands(session, batch.company_id, let_stand(plans), now)
@@ -304,7 +304,7 @@ def _deltas(plans: Sequence[Plan], cause_ids: Mapping[CauseKey, int]) -> dict[in
         before = {hold.cause_id: hold.book or 0 for hold in plan.case.holds}
         book = plan.book or 0
         after = {cause_ids[wanted.cause_key]: book for wanted in plan.wanted.values()}
-        for hold in plan.kept:
+        for hold in (one for one in plan.kept if one.key not in plan.wanted):
             kept = (hold.book or 0) if plan.listed is None else book
             after.setdefault(hold.cause_id, kept)
         for cause_id in {*before, *after}:

@@ -13,18 +13,24 @@ from typing import Any
 from grammar.text.finding_codes import ErrorClass
 from holding.approvals.consent import counting
 from holding.approvals.voiding import Voided
-from holding.evaluation.batch import Batch, Case, HoldRow, Judgment, Listed
+from holding.evaluation.batch import (
+    Batch,
+    Case,
+    HoldRow,
+    Judgment,
+    Key,
+    Listed,
+    same_hold,
+)
 from holding.lifecycle.causes import TOTALS
 from holding.lifecycle.stored_postings import PostingRow
 from holding.store import bulk
 from holding.tables.row_states import HoldState, RecordState
-from rules.outcomes.outcome import NEEDS_APPROVAL, Document, Finding, Severity
+from rules.outcomes.outcome import NEEDS_APPROVAL, Document, Finding, Outcome, Severity
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
 from rules.values.posting_states import PostingState
 from rules.values.read_only import read_only
 from rules.values.wording import titled
-
-Key = tuple[str, int, str, CauseKey]  # route, seq, code, cause key
 
 
 @read_only(frozen=True, slots=True, kw_only=True)
@@ -96,7 +102,7 @@ class Wanted:
     @property
     def key(self) -> Key:
         """What it is over judgings."""
-        return (self.route, self.seq, self.code, self.cause_key)
+        return same_hold(self.route, self.seq, self.code, self.rule, self.cause_key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,10 +179,10 @@ def want(
             severity=finding.severity,
             rule=finding.rule,
             at_rule=f"{finding.span.file}:{finding.span.line}:{finding.span.column}",
-            message=finding.message,
+            message=_message(finding, outcome),
             would_pass=finding.would_pass,
             clears=finding.clears,
-            cause_key=finding.cause_key.kept,
+            cause_key=_cause(batch, finding).kept,
             cause_label=titled(finding.cause_label),
             team_id=batch.team(finding.owner),
             number=document.number if document else outcome.number if outcome else "",
@@ -185,6 +191,23 @@ def want(
             connection_id=batch.targets[way.target].id,
         )
         made.wanted.setdefault(wanted.key, wanted)
+
+
+def _message(finding: Finding, outcome: Outcome | None) -> str:
+    """What it says; of an approval all reasons for which the team is asked."""
+    if finding.code != NEEDS_APPROVAL or outcome is None:
+        return finding.message
+    asked = (one for one in outcome.decisions if finding in one.findings)
+    needs = (need for one in asked for need in one.approvals if need.rule == finding.rule)
+    return " ".join(dict.fromkeys((finding.message, *(need.message for need in needs))))
+
+
+def _cause(batch: Batch, finding: Finding) -> CauseKey:
+    """What holds of this finding have in common; approvals by one team are of several rules."""
+    if finding.code != NEEDS_APPROVAL:
+        return finding.cause_key
+    asked = batch.judge.approval_at(finding.span)
+    return CauseKey(CauseKind.APPROVE, f"{finding.rule}: {asked}")
 
 
 def give_up(made: Plan, sent: Sequence[PostingRow], named: Collection[tuple[str, int]]) -> None:
@@ -226,7 +249,7 @@ def _close(batch: Batch, made: Plan, hold: HoldRow) -> Closed:
         hashes = {p.id: p.hash for p in made.postings} | {a.id: a.hash for a in made.acting}
         here = hold.posting_id or 0
         for one in counting(made.case.approvals, here, hashes.get(here, "")):
-            if hold.cause_key == CauseKey(CauseKind.APPROVE, one.level):
+            if hold.rule == one.level:
                 why = f"{one.person} approved exactly this content"
                 return Closed(hold=hold, state=HoldState.APPROVED, why=why, person_id=one.person_id)
     return Closed(

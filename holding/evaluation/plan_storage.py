@@ -58,7 +58,9 @@ def close_holds(
     bulk.update(session, Hold, rows, bump="lock")
 
 
-def keep_holds(session: Session, batch: Batch, plans: Sequence[Plan]) -> None:
+def keep_holds(
+    session: Session, batch: Batch, plans: Sequence[Plan], cause_ids: Mapping[CauseKey, int]
+) -> None:
     """Holds that stand again: their words and their copies of the record are renewed."""
     rows = []
     for plan in plans:
@@ -68,6 +70,7 @@ def keep_holds(session: Session, batch: Batch, plans: Sequence[Plan]) -> None:
                 rows.append(
                     {
                         "id": hold.id,
+                        "cause_id": cause_ids[wanted.cause_key],
                         "message": wanted.message,
                         "would_pass": wanted.would_pass,
                         "at_rule": wanted.at_rule,

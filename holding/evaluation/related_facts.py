@@ -270,6 +270,7 @@ _HOLD = Columns(
         route=of(Hold.route),
         seq=of(Hold.seq),
         code=of(Hold.code),
+        rule=of(Hold.rule),
         cause_id=of(Hold.cause_id),
         cause_key=of(Cause.key),
         changed_revision=of(Cause.changed_revision),

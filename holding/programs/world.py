@@ -16,6 +16,7 @@ from sqlalchemy.orm.util import identity_key
 
 from grammar.parsing.parser import parse
 from grammar.text.editions import Edition
+from grammar.text.problem import Span
 from holding.connections.confirmed_rates import confirmed
 from holding.connections.master_data import ITEM, MODE, RATE, ROUNDING, setup_of
 from holding.programs.known_schemas import schemas
@@ -69,6 +70,9 @@ class Judge(Protocol):
 
     def asked_of_links(self, kind: str) -> frozenset[str]:
         """The rules of a kind whose findings hang on other records."""
+
+    def approval_at(self, span: Span) -> str:
+        """What the approval that is declared there asks about."""
 
     def family(self, body: dict[str, object], kind: str) -> tuple[str, str] | None:
         """The family of a record as (kind, key); None where it has no relatives."""

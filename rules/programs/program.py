@@ -15,8 +15,9 @@ from types import CodeType
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from grammar.nodes import Daily, Post, Reversal, Ruleset
+from grammar.nodes import Approve, Daily, Post, Reversal, Ruleset
 from grammar.text.editions import NEWEST, Edition
+from grammar.text.problem import Span
 from rules.amendments.decision_tables import RetryAnswer, RetryProgram
 from rules.amendments.posted_documents import OVERBILLED
 from rules.codegen.generator import Generated
@@ -36,6 +37,7 @@ from rules.types.families import Families
 from rules.types.outside_schemas import Schemas
 from rules.types.symbol_table import Index
 from rules.values.canonical import dumps, sha256_hex
+from rules.values.wording import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Program:
         self.ruleset, self.edition = ruleset, edition
         self._families = Families(index)
         self._of_links: dict[str, frozenset[str]] = {}
+        self._approvals = {one.span: _asked(one) for one in ruleset.approvals}
         self.hash = hash_
         self.roles: tuple[str, ...] = tuple(index.roles)
         self._numbers = Numbers(ruleset)
@@ -123,6 +126,12 @@ class Program:
             found, over = asked_by_checks(self._index, kind), asks_links(self._index, kind, bills)
             self._of_links[kind] = found | {OVERBILLED, BILL} if over else found
         return self._of_links[kind]
+
+    def approval_at(self, span: Span) -> str:
+        """What the approval that is declared there asks about: kind of record, route, condition.
+        All that are asked of one team are one rule by name.
+        """
+        return self._approvals[span]
 
     def family(self, body: Mapping[str, object], kind: str) -> tuple[str, str] | None:
         """The family of a record as (kind, key); None where it is one of its own."""
@@ -254,6 +263,11 @@ _kept = lru_cache(maxsize=4096)(_code)
 def hash_of(sources: Mapping[str, str]) -> str:
     """The hash of rule files: path and text of each, in path order."""
     return sha256_hex(dumps(dict(sources)))
+
+
+def _asked(approval: Approve) -> str:
+    of = f"{approval.record} for {approval.route}" if approval.route else approval.record
+    return of if approval.when is None else f"{of} when {say(approval.when)}"
 
 
 def _route(post: Post, kind: KindProgram) -> Route:

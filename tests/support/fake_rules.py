@@ -90,6 +90,9 @@ class ToyProgram:
     def asked_of_links(self, kind: str) -> frozenset[str]:
         return frozenset()
 
+    def approval_at(self, span: Span) -> str:
+        return "large"
+
     def decision(self, subject: Subject, facts: Facts, world: World, now: datetime) -> Outcome:
         return self.evaluate(subject, facts, world, now)
 
