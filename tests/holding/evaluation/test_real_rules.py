@@ -257,7 +257,7 @@ def test_holds_of_real_rules_have_their_causes_and_owners(desk: Desk) -> None:
     }
     assert {str(cause.key) for cause in desk.rows(Cause)} == {
         "mapping:item:TEA-9",
-        "approve:approve by approvers",
+        "approve:approve by approvers: order when total > 1000.00",
         "unit:BOX|TEA-1",
         "status:weird",
         "field:total",
