@@ -43,6 +43,7 @@ class Judging:
     body: dict[str, Any] | None
     evaluation_id: int = 0
     record_id: int = 0
+    ruleset_version_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ def _judgings(session: Session, evaluation_ids: Sequence[int]) -> Iterator[Judgi
             Evaluation.revision,
             Evaluation.facts,
             Evaluation.id.label("evaluation_id"),
+            Evaluation.ruleset_version_id,
             Record.id,
             Record.type,
             Connection.connector,
@@ -166,6 +168,7 @@ def _judgings(session: Session, evaluation_ids: Sequence[int]) -> Iterator[Judgi
             body=row.body,
             evaluation_id=row.evaluation_id,
             record_id=row.id,
+            ruleset_version_id=row.ruleset_version_id,
         )
 
 

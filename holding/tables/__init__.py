@@ -84,7 +84,14 @@ from holding.tables.targets import (
     SnapshotItem,
     Throttle,
 )
-from holding.tables.trials import BacktestResult, BacktestRun, Shadow, ShadowVerdict
+from holding.tables.trials import (
+    BacktestResult,
+    BacktestRun,
+    Shadow,
+    ShadowVerdict,
+    TrialIndex,
+    TrialKey,
+)
 
 __all__ = [
     "AcceptedDifference",
@@ -173,6 +180,8 @@ __all__ = [
     "Team",
     "TeamMember",
     "Throttle",
+    "TrialIndex",
+    "TrialKey",
     "Upload",
     "UseMark",
     "Version",

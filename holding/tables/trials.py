@@ -64,6 +64,32 @@ class ShadowVerdict(Base):
     hash: Mapped[str]
 
 
+class TrialIndex(Base):
+    """How far records are found by what rules on trial would look for: their keys (TrialKey) are
+    there of all versions up to `version_id`. `rules` is the hash of the rule files.
+    """
+
+    __tablename__ = "trial_index"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    company_id: Mapped[int] = ref("company", primary_key=True)
+    rules: Mapped[str] = mapped_column(primary_key=True)
+    version_id: Mapped[int] = mapped_column(WHOLE, default=0)
+
+
+class TrialKey(Base):
+    """A value by which rules on trial would find a record, of any of its versions."""
+
+    __tablename__ = "trial_key"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    company_id: Mapped[int] = ref("company", primary_key=True)
+    rules: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    record_id: Mapped[int] = ref("record", primary_key=True)
+
+
 class BacktestRun(Base):
     """A change judging what is stored, beside the version `old_id` that was in force then.
 

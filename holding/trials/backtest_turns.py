@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -27,7 +27,7 @@ from holding.tables import Backtest as RecordedBacktest
 from holding.tables import BacktestResult, BacktestRun, Change, Company, RulesetVersion
 from holding.tables.columns import to_minor
 from holding.tables.row_states import BacktestEnd
-from holding.trials import backtests, deciding_lines, tried_rules
+from holding.trials import backtests, deciding_lines, other_records, tried_rules
 from holding.trials.backtest_counts import counted, stored
 from rules.comparison.backtest import Backtest, Tally
 from rules.comparison.backtest import Change as Cell
@@ -36,6 +36,7 @@ from rules.comparison.two_sides import Past, Side
 from rules.facts.world import Facts, Subject, World
 from rules.programs.program import Program
 
+AT_ONCE: Final = 100  # records of which other records are kept in memory
 KEPT: Final = 500  # records of each cell that the page can list
 
 
@@ -49,6 +50,28 @@ class Turn:
     lines: Counter[deciding_lines.Line]
     looked: int = 0
     gone: int = 0
+
+
+_Found = dict[int, Facts]
+"""Evaluation -> what a side would have known of its record, where that was not stored."""
+
+
+class _Judge(NamedTuple):
+    """Both sides, and what each would have found of the records that are judged now."""
+
+    backtest: Backtest
+    found: tuple[_Found, _Found]
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        return self.backtest.old, self.backtest.new
+
+
+class _Page(NamedTuple):
+    """Judgings, and up to which evaluation they go."""
+
+    seen_id: int
+    judgings: list[Judging]
 
 
 def due_companies(session: Session) -> Sequence[int]:
@@ -65,9 +88,14 @@ def take_turn(database: Database, clock: Clock, company_id: int) -> int:
             return 0
         closed = _closed(session, run)
         judge = None if closed else _both(session, run)
-        turn = _turn(session, run, judge) if judge else None
+        page = _page(session, run) if judge else None
+        late = _behind(session, run, judge, page) if judge and page else None
+        turn = _turn(session, run, judge, page) if judge and page and late is None else None
         run_id, before = run.id, run.seen_id
     with database.write() as session:
+        if late is not None:
+            other_records.go_on(session, company_id, late)
+            return 1
         now = clock.now()
         kept = _locked(session, run_id, before)
         if kept is None:
@@ -75,11 +103,9 @@ def take_turn(database: Database, clock: Clock, company_id: int) -> int:
         if turn is not None and judge is not None:
             _store(session, kept, turn)
             return 1
-        if judge is None:
-            backtests.end(session, kept, BacktestEnd.CLOSED, now)
-            return 0
-        _record(session, kept, judge, now)
-        backtests.end(session, kept, BacktestEnd.DONE, now)
+        if judge is not None:
+            _record(session, kept, judge.backtest, now)
+        backtests.end(session, kept, BacktestEnd.DONE if judge else BacktestEnd.CLOSED, now)
         return 0
 
 
@@ -90,7 +116,7 @@ def _closed(session: Session, run: BacktestRun) -> bool:
     return change.state not in OPEN_STATES or company.ruleset_version_id != run.old_id
 
 
-def _both(session: Session, run: BacktestRun) -> Backtest | None:
+def _both(session: Session, run: BacktestRun) -> _Judge | None:
     """Both sides: the rules in force in the worlds that were, the change with what it brings."""
     change = session.get_one(Change, run.change_id)
     given = tried_rules.of_change(session, run.company_id, change.no)
@@ -105,34 +131,94 @@ def _both(session: Session, run: BacktestRun) -> Backtest | None:
         known = frozenset(past.known or ())
         return tried_rules.world_of(session, given, company_id, past.revision or 0, known)
 
-    return Backtest(_side(old, was), _side(given.program, would))
+    found: tuple[_Found, _Found] = ({}, {})
+    before, after = found
+    backtest = Backtest(_side(old, was, before), _side(given.program, would, after))
+    return _Judge(backtest, found)
 
 
-def _side(program: Program, world: Callable[[Past], World]) -> Side:
-    return Side(program, world)
+def _side(program: Program, world: Callable[[Past], World], found: _Found) -> Side:
+    return Side(program, world, lambda past: found.get(past.where[1], past.facts))
 
 
-def _turn(session: Session, run: BacktestRun, judge: Backtest) -> Turn | None:
-    """The next page judged; None when there is none."""
+def _page(session: Session, run: BacktestRun) -> _Page | None:
+    """The next judgings, and up to which evaluation they go; None when there are none."""
     span = Span(run.first, run.last, run.until_id)
     page = history.judgings_after(session, run.company_id, span, run.seen_id)
     if page is None:
         return None
     seen_id, judgings = page
-    tally = counted(run.counted)
-    turn = Turn(seen_id, tally, [], deciding_lines.counted(run.counted))
+    return _Page(seen_id, judgings)
+
+
+def _behind(session: Session, run: BacktestRun, judge: _Judge, page: _Page) -> Program | None:
+    """The rules whose keys are not there yet of all that they would look for among."""
+    for side in judge.sides:
+        asked = _asking(session, side.program, page.judgings)
+        if asked and other_records.is_behind(session, run.company_id, side.program):
+            return side.program
+    return None
+
+
+def _asking(
+    session: Session, program: Program, judgings: Sequence[Judging]
+) -> list[other_records.Asking]:
+    """Of judgings those for which a program asks what was not asked then."""
+    kept = (one for one in judgings if one.body is not None and one.facts is not None)
+    told = (
+        (
+            one.ruleset_version_id,
+            other_records.Asking(
+                evaluation_id=one.evaluation_id,
+                record_id=one.record_id,
+                kind=one.kind,
+                body=one.body or {},
+                at=one.at,
+                facts=Facts.from_json(one.facts),
+            ),
+        )
+        for one in kept
+    )
+    return other_records.askings(session, program, told)
+
+
+def _turn(session: Session, run: BacktestRun, judge: _Judge, page: _Page) -> Turn:
+    """The page judged."""
+    turn = Turn(page.seen_id, counted(run.counted), [], deciding_lines.counted(run.counted))
+    for start in range(0, len(page.judgings), AT_ONCE):
+        some = page.judgings[start : start + AT_ONCE]
+        _judge_some(turn, judge, some, _look_for(session, run.company_id, judge, some))
+    return turn
+
+
+def _look_for(
+    session: Session, company_id: int, judge: _Judge, judgings: Sequence[Judging]
+) -> set[int]:
+    """Find what was not looked for then and both sides would; the evaluations of which too much
+    would have been found.
+    """
+    missing: set[int] = set()
+    for side, found in zip(judge.sides, judge.found, strict=True):
+        asked = _asking(session, side.program, judgings)
+        found.clear()
+        if asked:
+            found |= other_records.facts_of(session, company_id, side.program, asked)
+        missing |= {one.evaluation_id for one in asked} - found.keys()
+    return missing
+
+
+def _judge_some(turn: Turn, judge: _Judge, judgings: Sequence[Judging], missing: set[int]) -> None:
     for one in judgings:
-        if one.body is None or one.facts is None:
+        if one.body is None or one.facts is None or one.evaluation_id in missing:
             turn.gone += 1
             continue
         turn.looked += 1
         past = _past(one)
-        mine = judge.tally([past])
-        turn.lines.update(deciding_lines.of_record(judge, past, mine))
+        mine = judge.backtest.tally([past])
+        turn.lines.update(deciding_lines.of_record(judge.backtest, past, mine))
         turn.rows += _rows(one, turn.tally, mine)
         mine.examples, mine.complaints = {}, ()
         turn.tally = turn.tally.plus(mine)
-    return turn
 
 
 def _past(one: Judging) -> Past:

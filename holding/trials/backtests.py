@@ -17,6 +17,7 @@ from holding.refusal import Refusal
 from holding.rulesets.publication import OPEN_STATES
 from holding.tables import BacktestResult, BacktestRun, Change, Evaluation, Record
 from holding.tables.row_states import BacktestEnd
+from holding.trials import other_records
 from holding.trials.backtest_counts import NOTHING
 from holding.words import plural
 
@@ -129,6 +130,7 @@ def end(
     """End it, for this reason."""
     run.ended_at, run.ending = now, why
     session.flush()
+    other_records.forget(session, run.company_id)
     counted = f"{plural(run.looked, 'record')} of {run.total:,}"
     _tell(session, run, actor, now, "ended", f"ended a backtest: {ENDINGS[why]}; {counted}")
 

@@ -61,7 +61,8 @@ def with_test(
     if stored is None or not stored.replayable:
         return GONE
     given = tried_rules.of_files("the draft", files, found.hash)
-    judged = tried_rules.judged_with(session, given, stored)
+    known = tried_rules.looked_for(session, given, stored).facts
+    judged = tried_rules.judged_with(session, given, stored, known)
     if not judged.outcome.decisions:
         return _nothing_decided(number)
     case = case_of(given.program, judged, Neutral(NEUTRAL, NEUTRAL_FIELDS), schemas())

@@ -16,7 +16,7 @@ from holding.programs import world as worlds
 from holding.programs.replay import judged_again
 from holding.refusal import Refusal
 from holding.tables import Company, Connection, Evaluation, Record, RulesetVersion, Version
-from holding.trials import tried_rules
+from holding.trials import other_records, tried_rules
 from holding.trials.tried_rules import Candidate, Stored
 from rules.comparison.outcome_difference import RouteDifference, Side, differences, sides
 from rules.outcomes import outcome
@@ -47,7 +47,7 @@ class Replay:
     """`original` is what was decided then, `again` what came out now, route by route.
 
     `same_hash`: the original, judged again by its own rules, has the hash that is stored. `told`:
-    what each rule said now.
+    what each rule said now. `whole`: what these rules look for among other records was looked up.
     """
 
     verdict: Verdict
@@ -57,6 +57,7 @@ class Replay:
     differences: tuple[RouteDifference, ...]
     same_hash: bool
     told: tuple[outcome.Verdict, ...]
+    whole: bool
 
 
 def verdicts(session: Session, record_id: int, most: int = 20) -> tuple[Verdict, ...]:
@@ -97,11 +98,13 @@ def replayed(
         record=stored.record,
         source=stored.source,
     )
-    again = original
+    again, whole = original, True
     if now is not None:
-        again = _as_if_it_came(session, stored, given, now)
+        again, whole = _as_if_it_came(session, stored, given, now)
     elif given is not None:
-        again = tried_rules.judged(session, given, stored)
+        known = tried_rules.looked_for(session, given, stored)
+        again = tried_rules.judged_with(session, given, stored, known.facts).outcome
+        whole = known.whole
     by = Digest(stored.evaluation.digest)
     ruleset = session.get_one(RulesetVersion, stored.evaluation.ruleset_version_id)
     return Replay(
@@ -112,13 +115,16 @@ def replayed(
         differences=differences(original, again),
         same_hash=digest(original, dumps(stored.evaluation.facts), by) == stored.evaluation.hash,
         told=again.verdicts,
+        whole=whole,
     )
 
 
 def _as_if_it_came(
     session: Session, stored: Stored, given: Candidate | None, now: datetime
-) -> Outcome:
-    """The payload of its version under the facts of now; without rules given, by those in force."""
+) -> tuple[Outcome, bool]:
+    """The payload of its version under the facts of now; without rules given, by those in force.
+    And whether other records were looked up.
+    """
     record = stored.record
     company = session.get_one(Company, record.company_id)
     known = worlds.fresh_targets(session, company.id, now)
@@ -132,7 +138,14 @@ def _as_if_it_came(
         world = tried_rules.world_of(session, given, company.id, company.revision, known)
     case = batch.cases[0]
     subject = replace(case.subject, body=stored.version.body or {}, version=stored.version.no)
-    return batch.judge.evaluate(subject, case.facts, world, now)
+    facts, whole = case.facts, True
+    if given is not None:
+        told = replace(tried_rules.asking(stored)[1], facts=facts, at=now)
+        version_id = company.ruleset_version_id or 0
+        for asked in other_records.askings(session, given.program, [(version_id, told)]):
+            found = other_records.facts_of_one(session, company.id, given.program, asked)
+            facts, whole = found or facts, found is not None
+    return batch.judge.evaluate(subject, facts, world, now), whole
 
 
 def kept(session: Session, company_id: int, evaluation_id: int) -> Stored | None:

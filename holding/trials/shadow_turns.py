@@ -27,9 +27,10 @@ from holding.tables import (
     Version,
 )
 from holding.tables.row_states import ShadowEnd
-from holding.trials import shadows, tried_rules
+from holding.trials import other_records, shadows, tried_rules
 from holding.trials.tried_rules import Candidate, Stored
 from rules.comparison.outcome_difference import differences, sides
+from rules.facts.world import Facts
 from rules.outcomes.digest import Digest, digest
 from rules.values.canonical import dumps
 
@@ -69,9 +70,13 @@ def take_turn(database: Database, clock: Clock, company_id: int) -> int:
             return 0
         why = _over(session, shadow, clock.now())
         given = None if why else _candidate(session, shadow)
-        judged = _each(session, given, shadow, clock) if given else []
+        late = given is not None and _is_behind(session, given, shadow)
+        judged = _each(session, given, shadow, clock) if given and not late else []
         seen = 0 if judged or not given else _last(session)
     with database.write() as session:
+        if late and given:
+            other_records.go_on(session, company_id, given.program)
+            return 1
         return _store(session, company_id, shadow.id, judged, why, clock.now(), seen)
 
 
@@ -117,6 +122,13 @@ def _next(session: Session, shadow: Shadow, most: int) -> list[Stored]:
     ]
 
 
+def _is_behind(session: Session, given: Candidate, shadow: Shadow) -> bool:
+    """Whether its rules would look among records of which the keys are not there yet."""
+    some = _next(session, shadow, A_TURN)
+    asked = other_records.askings(session, given.program, map(tried_rules.asking, some))
+    return bool(asked) and other_records.is_behind(session, shadow.company_id, given.program)
+
+
 def _each(session: Session, given: Candidate, shadow: Shadow, clock: Clock) -> list[Judged]:
     """As many as fit into a turn, one at least: a slow ruleset keeps nobody waiting."""
     until, judged = clock.monotonic() + A_TURN_SECONDS, []
@@ -125,6 +137,18 @@ def _each(session: Session, given: Candidate, shadow: Shadow, clock: Clock) -> l
         if clock.monotonic() >= until:
             break
     return judged
+
+
+def _found(session: Session, given: Candidate, stored: Stored) -> Facts | None:
+    """The facts of an evaluation with what the rules would have found; None where that is too much
+    to look at.
+    """
+    version_id, told = tried_rules.asking(stored)
+    asked = other_records.askings(session, given.program, [(version_id, told)])
+    if not asked:
+        return told.facts
+    found = other_records.facts_of(session, stored.record.company_id, given.program, asked)
+    return found.get(stored.evaluation.id)
 
 
 def _candidate(session: Session, shadow: Shadow) -> Candidate | None:
@@ -139,7 +163,10 @@ def _judged(session: Session, given: Candidate, stored: Stored) -> Judged:
     if not stored.replayable:
         return blank
     try:
-        would = tried_rules.judged(session, given, stored)
+        found = _found(session, given, stored)
+        if found is None:
+            return blank
+        would = tried_rules.judged_with(session, given, stored, found).outcome
         was = judged_again(
             session, evaluation, version=stored.version, record=record, source=stored.source
         )

@@ -17,6 +17,7 @@ from holding.refusal import Refusal
 from holding.rulesets.publication import OPEN_STATES
 from holding.tables import Change, Evaluation, Shadow
 from holding.tables.row_states import ShadowEnd
+from holding.trials import other_records
 from holding.words import plural
 
 MOST_DAYS: Final = 14
@@ -77,6 +78,7 @@ def end(
         return Refusal("shadow.ended", "The shadow has ended already.")
     shadow.ended_at, shadow.ending = now, why
     session.flush()
+    other_records.forget(session, shadow.company_id)
     counted = f"{plural(shadow.judged, 'verdict')}, {plural(shadow.differ, 'differs', 'differ')}"
     _tell(session, shadow, actor, now, "ended", f"ended a shadow: {ENDINGS[why]}; {counted}")
     return None

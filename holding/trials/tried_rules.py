@@ -7,6 +7,7 @@ shadow_turns.py).
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,9 +25,9 @@ from holding.tables import (
     RulesetVersion,
     Version,
 )
+from holding.trials.other_records import Asking, askings, facts_of_one
 from rules.facts.seeds import Seeds, seeds
 from rules.facts.world import Entry, Facts, Subject, Table, UnitEntry, World
-from rules.outcomes.outcome import Outcome
 from rules.programs.program import Program, compile_ruleset
 from rules.testing.recorded_values import Judged
 from rules.values.spelling import fold
@@ -99,20 +100,47 @@ def of_files(name: str, files: Mapping[str, str], hash_: str) -> Candidate:
     return Candidate(name, program, seeds(program.ruleset, files))
 
 
-def judged(session: Session, given: Candidate, stored: Stored) -> Outcome:
-    """What these rules would have said: same record, facts, clock and entries, and those that they
-    bring.
+def asking(stored: Stored) -> tuple[int, Asking]:
+    """An evaluation whose facts are kept, as it asks for other records, and its rule version."""
+    evaluation = stored.evaluation
+    told = Asking(
+        evaluation_id=evaluation.id,
+        record_id=stored.record.id,
+        kind=stored.record.type,
+        body=stored.version.body or {},
+        at=evaluation.at,
+        facts=Facts.from_json((evaluation.facts or {})["facts"]),
+    )
+    return evaluation.ruleset_version_id, told
+
+
+class LookedFor(NamedTuple):
+    """The facts of an evaluation for rules on trial; `whole`: other records that they ask for were
+    looked up. They are not where there are more than are looked through for one.
     """
-    return judged_with(session, given, stored).outcome
+
+    facts: Facts
+    whole: bool
 
 
-def judged_with(session: Session, given: Candidate, stored: Stored) -> Judged:
-    """The same, with what it was judged with."""
+def looked_for(session: Session, given: Candidate, stored: Stored) -> LookedFor:
+    """The facts of one evaluation, with what these rules would have found among other records."""
+    version_id, told = asking(stored)
+    asked = askings(session, given.program, [(version_id, told)])
+    if not asked:
+        return LookedFor(told.facts, whole=True)
+    found = facts_of_one(session, stored.record.company_id, given.program, asked[0])
+    return LookedFor(found or told.facts, whole=found is not None)
+
+
+def judged_with(session: Session, given: Candidate, stored: Stored, facts: Facts) -> Judged:
+    """What these rules would have said of a record of which they knew this, with what it was judged
+    with: same content, clock and entries, and those that they bring.
+    """
     evaluation, record = stored.evaluation, stored.record
-    kept = evaluation.facts or {}
-    known = frozenset(kept["known"])
+    known = frozenset((evaluation.facts or {})["known"])
     world = world_of(session, given, record.company_id, evaluation.revision, known)
-    body, facts = stored.version.body or {}, Facts.from_json(kept["facts"])
+    body = stored.version.body or {}
     subject = Subject(record.type, stored.source.connector, body, stored.version.no)
     outcome = given.program.evaluate(subject, facts, world, evaluation.at)
     return Judged(subject=subject, facts=facts, world=world, now=evaluation.at, outcome=outcome)

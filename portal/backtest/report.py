@@ -14,6 +14,7 @@ from portal.backtest.parallel_run import Ran
 from portal.terminal.command_frame import plural
 from rules.comparison.backtest import Backtest, Change, Money, Sum, Tally
 from rules.comparison.backtest_reasons import Fired, Reason, fired, reason
+from rules.comparison.newly_asked import OF_DUPLICATES, OF_LINKS, newly_asked
 from rules.comparison.two_sides import Past
 from rules.values.canonical import number_text
 
@@ -43,6 +44,7 @@ class Report:
     freed: tuple[Example, ...]
     fired: tuple[Fired, ...]
     hash: str
+    newly_asked: tuple[str, ...]  # links and duplicates of which the lines may know nothing
 
     @property
     def changed(self) -> int:
@@ -63,7 +65,18 @@ def report(backtest: Backtest, ran: Ran) -> Report:
         tuple(_examples(backtest, freed, of_new=False)),
         fired(backtest.new, ran.tally),
         backtest.new.program.hash,
+        tuple(_newly_asked(backtest)),
     )
+
+
+def _newly_asked(backtest: Backtest) -> Iterator[str]:
+    """What the new rules look for among other records in another way than the old ones."""
+    asked = newly_asked(backtest.old.program, backtest.new.program)
+    for kind, names in sorted(asked.items()):
+        links = {name.rpartition(".")[2] for name in names if name.startswith(OF_LINKS)}
+        yield from (f"link {link} of {kind}" for link in sorted(links))
+        if any(name.startswith(OF_DUPLICATES) for name in names):
+            yield f"duplicates of {kind}"
 
 
 def _examples(
@@ -95,6 +108,13 @@ def told_in_words(found: Report) -> Iterator[str]:
     yield from _told("Not posted, and would newly be posted", tally.freed, found.freed)
     if tally.records and not _says_states(tally):
         yield "\nNo line says what was posted (states), so nothing is known about posted records."
+    if found.newly_asked:
+        asked = ", ".join(found.newly_asked)
+        yield (
+            f"\nThe new rules look for other records otherwise: {asked}. Where the facts of a line"
+            " do not say what that finds, it finds nothing here. A backtest in the browser looks it"
+            " up."
+        )
     yield from _rules(found.fired)
     yield from _bad(tally)
 
@@ -201,6 +221,7 @@ def told_in_json(found: Report) -> dict[str, object]:
         "stopped": _part(tally.stopped, found.stopped),
         "freed": _part(tally.freed, found.freed),
         "hash": found.hash,
+        "newly_asked": list(found.newly_asked),
         "rules": [_fired(one) for one in found.fired],
         "never": [_fired(one) for one in _never(found.fired)],
         "always": [_fired(one) for one in _always(found.fired)],

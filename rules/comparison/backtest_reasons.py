@@ -58,7 +58,7 @@ def book_name(declared: Declared, rule: str, kind: str) -> str:
 
 def reason(side: Side, past: Past, route: str) -> Reason:
     """Why a record is not simply ready under a route, by one of the two rule sets."""
-    outcome = side.program.evaluate(past.subject, past.facts, side.world(past), past.now)
+    outcome = side.program.evaluate(past.subject, side.facts(past), side.world(past), past.now)
     decision = next((d for d in outcome.decisions if d.route == route), None)
     if decision is None:
         return Reason(outcome.number, "", None, "no rule posts it")

@@ -110,7 +110,7 @@ def _alike(one: Any, other: Any) -> int:
 def _told_apart(name: str, node: Any) -> str:
     """Which of several declarations of one name is meant: by its condition, where it has one."""
     condition = getattr(node, "when", None)
-    return name if condition is None else f"{name} when {say(condition)}"
+    return name if condition is None else " when ".join((name, say(condition)))
 
 
 def _named(ruleset: n.Ruleset) -> dict[str, list[Any]]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from operator import attrgetter
 from typing import NamedTuple
 
 from rules.expressions.shared_reads import Alike, Once
@@ -49,10 +50,13 @@ class Bad(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two rule sets, and the world in which it judges a stored record."""
+    """One of the two rule sets, and the world in which it judges a stored record. `facts`: what it
+    would have known of the record, where that is not what was stored.
+    """
 
     program: Program
     world: Callable[[Past], World]
+    facts: Callable[[Past], Facts] = attrgetter("facts")
 
 
 Both = tuple[Glance, Glance]
@@ -63,8 +67,8 @@ class _Opened(NamedTuple):
     """A record with the worlds of both sides, and what they share of it."""
 
     past: Past
-    before: World
-    after: World
+    before: tuple[Facts, World]
+    after: tuple[Facts, World]
     once: Once | None
 
 
@@ -101,8 +105,9 @@ class TwoSides:
     def _opened(self, past: Past) -> _Opened | Exception:
         """The worlds of a record, and its content where both sides read it alike."""
         try:
-            before, after = self.old.world(past), self.new.world(past)
-            once = self._alike.once(past.subject.kind) if before is after else None
+            before, after = ((side.facts(past), side.world(past)) for side in (self.old, self.new))
+            same = all(one is other for one, other in zip(before, after, strict=True))
+            once = self._alike.once(past.subject.kind) if same else None
             if once is not None:
                 self.old.program.read(past.subject, once)
         except Exception as error:  # noqa: BLE001 - the others are judged
@@ -115,9 +120,7 @@ class TwoSides:
             return one
         past = one.past
         try:
-            return one, self.old.program.glance(
-                past.subject, past.facts, one.before, past.now, one.once
-            )
+            return one, self.old.program.glance(past.subject, *one.before, past.now, one.once)
         except Exception as error:  # noqa: BLE001 - the others are judged
             return error
 
@@ -128,8 +131,6 @@ class TwoSides:
         one, was = begun
         past = one.past
         try:
-            return was, self.new.program.glance(
-                past.subject, past.facts, one.after, past.now, one.once
-            )
+            return was, self.new.program.glance(past.subject, *one.after, past.now, one.once)
         except Exception as error:  # noqa: BLE001 - the others are judged
             return error

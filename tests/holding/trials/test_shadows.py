@@ -172,7 +172,7 @@ def test_rules_that_fail_on_a_record_are_counted_and_harm_nobody(
     begun(shop, changed(shop))
     shop.receive(small("SO-1"))
     shop.judge()
-    monkeypatch.setattr(tried_rules, "judged", broken)
+    monkeypatch.setattr(tried_rules, "judged_with", broken)
     assert turn(shop) == 1
     assert (of(shop).judged, of(shop).unread, of(shop).differ) == (0, 1, 0)
     assert turn(shop) == 0

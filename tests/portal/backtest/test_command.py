@@ -328,3 +328,31 @@ def _block(page: str, kind: str) -> str:
 def _line_of(file: Path, begin: str) -> int:
     lines = file.read_text("utf-8").splitlines()
     return next(n for n, text in enumerate(lines, start=1) if text.startswith(begin))
+
+
+EARLIER = """
+link earlier of order
+    from     order
+    by       customer = customer
+    at most  100  else hold for accounts
+
+check not_many on order
+    require  count(earlier) < 10
+    else     warn
+    say      "{customer} orders a lot."
+    clears   when it passes
+"""
+
+
+def test_what_a_draft_looks_for_and_the_lines_cannot_know_is_named(
+    month: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "links"
+    shutil.copytree(STARTER, folder)
+    file = folder / "clearing.rules"
+    file.write_text(file.read_text("utf-8") + EARLIER, "utf-8")
+    told = run("backtest", STARTER, folder, month)
+    assert "The new rules look for other records otherwise: link earlier of order." in told.stdout
+    found = json.loads(run("backtest", STARTER, folder, month, "--json").stdout)
+    assert found["newly_asked"] == ["link earlier of order"]
+    assert "look for other records" not in run("backtest", STARTER, STARTER, month).stdout
