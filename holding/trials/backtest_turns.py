@@ -165,21 +165,23 @@ def _asking(
 ) -> list[other_records.Asking]:
     """Of judgings those for which a program asks what was not asked then."""
     kept = (one for one in judgings if one.body is not None and one.facts is not None)
-    told = (
-        (
-            one.ruleset_version_id,
-            other_records.Asking(
-                evaluation_id=one.evaluation_id,
-                record_id=one.record_id,
-                kind=one.kind,
-                body=one.body or {},
-                at=one.at,
-                facts=Facts.from_json(one.facts),
-            ),
-        )
+    named = (
+        (one, other_records.names_of(session, one.ruleset_version_id, program, one.kind))
         for one in kept
     )
-    return other_records.askings(session, program, told)
+    return [
+        other_records.Asking(
+            evaluation_id=one.evaluation_id,
+            record_id=one.record_id,
+            kind=one.kind,
+            body=one.body or {},
+            at=one.at,
+            facts=Facts.from_json(one.facts),
+            names=names,
+        )
+        for one, names in named
+        if names
+    ]
 
 
 def _turn(session: Session, run: BacktestRun, judge: _Judge, page: _Page) -> Turn:

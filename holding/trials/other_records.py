@@ -35,8 +35,8 @@ Key = tuple[str, str]  # name and value
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A judging, by rules that were in force then, for which rules on trial look for other
-    records than those did.
+    """A judging for which rules on trial look for other records than the rules of then: by these
+    names.
     """
 
     evaluation_id: int
@@ -45,7 +45,7 @@ class Asking:
     body: Mapping[str, Any]
     at: datetime
     facts: Facts
-    names: frozenset[str] = frozenset()
+    names: frozenset[str]
 
 
 class _Other(NamedTuple):
@@ -69,18 +69,6 @@ class _Other(NamedTuple):
         """Whether it was found by a key then, by that of a former content as well."""
         came = (body for at, body in self.contents if at <= moment)
         return any(key in program.link_keys(body, self.kind) for body in came)
-
-
-def askings(
-    session: Session, program: Program, judgings: Iterable[tuple[int, Asking]]
-) -> list[Asking]:
-    """Of judgings, each with the rule version of then, those for which the program looks for
-    other records than those did.
-    """
-    named = (
-        (one, names_of(session, version_id, program, one.kind)) for version_id, one in judgings
-    )
-    return [replace(one, names=names) for one, names in named if names]
 
 
 def names_of(

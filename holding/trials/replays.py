@@ -139,12 +139,12 @@ def _as_if_it_came(
     case = batch.cases[0]
     subject = replace(case.subject, body=stored.version.body or {}, version=stored.version.no)
     facts, whole = case.facts, True
-    if given is not None:
-        told = replace(tried_rules.asking(stored)[1], facts=facts, at=now)
-        version_id = company.ruleset_version_id or 0
-        for asked in other_records.askings(session, given.program, [(version_id, told)]):
-            found = other_records.facts_of_one(session, company.id, given.program, asked)
-            facts, whole = found or facts, found is not None
+    by = batch.ruleset_version_id
+    asked = tried_rules.asking(session, given.program, stored, by) if given else None
+    if given is not None and asked is not None:
+        told = replace(asked, facts=facts, at=now)
+        found = other_records.facts_of_one(session, company.id, given.program, told)
+        facts, whole = found or facts, found is not None
     return batch.judge.evaluate(subject, facts, world, now), whole
 
 

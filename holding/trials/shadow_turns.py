@@ -124,9 +124,9 @@ def _next(session: Session, shadow: Shadow, most: int) -> list[Stored]:
 
 def _is_behind(session: Session, given: Candidate, shadow: Shadow) -> bool:
     """Whether its rules would look among records of which the keys are not there yet."""
-    some = _next(session, shadow, A_TURN)
-    asked = other_records.askings(session, given.program, map(tried_rules.asking, some))
-    return bool(asked) and other_records.is_behind(session, shadow.company_id, given.program)
+    some = (one for one in _next(session, shadow, A_TURN) if one.replayable)
+    asked = any(tried_rules.asking(session, given.program, one) is not None for one in some)
+    return asked and other_records.is_behind(session, shadow.company_id, given.program)
 
 
 def _each(session: Session, given: Candidate, shadow: Shadow, clock: Clock) -> list[Judged]:
@@ -143,11 +143,10 @@ def _found(session: Session, given: Candidate, stored: Stored) -> Facts | None:
     """The facts of an evaluation with what the rules would have found; None where that is too much
     to look at.
     """
-    version_id, told = tried_rules.asking(stored)
-    asked = other_records.askings(session, given.program, [(version_id, told)])
-    if not asked:
-        return told.facts
-    found = other_records.facts_of(session, stored.record.company_id, given.program, asked)
+    asked = tried_rules.asking(session, given.program, stored)
+    if asked is None:
+        return tried_rules.facts_kept(stored)
+    found = other_records.facts_of(session, stored.record.company_id, given.program, [asked])
     return found.get(stored.evaluation.id)
 
 

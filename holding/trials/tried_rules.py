@@ -25,7 +25,7 @@ from holding.tables import (
     RulesetVersion,
     Version,
 )
-from holding.trials.other_records import Asking, askings, facts_of_one
+from holding.trials.other_records import Asking, facts_of_one, names_of
 from rules.facts.seeds import Seeds, seeds
 from rules.facts.world import Entry, Facts, Subject, Table, UnitEntry, World
 from rules.programs.program import Program, compile_ruleset
@@ -100,18 +100,30 @@ def of_files(name: str, files: Mapping[str, str], hash_: str) -> Candidate:
     return Candidate(name, program, seeds(program.ruleset, files))
 
 
-def asking(stored: Stored) -> tuple[int, Asking]:
-    """An evaluation whose facts are kept, as it asks for other records, and its rule version."""
-    evaluation = stored.evaluation
-    told = Asking(
+def facts_kept(stored: Stored) -> Facts:
+    """What an evaluation that can be replayed knew of its record."""
+    return Facts.from_json((stored.evaluation.facts or {})["facts"])
+
+
+def asking(
+    session: Session, program: Program, stored: Stored, known_by: int | None = None
+) -> Asking | None:
+    """An evaluation that can be replayed, if these rules look for other records than those by which
+    its facts were found: of then, or of another rule version.
+    """
+    evaluation, kind = stored.evaluation, stored.record.type
+    names = names_of(session, known_by or evaluation.ruleset_version_id, program, kind)
+    if not names:
+        return None
+    return Asking(
         evaluation_id=evaluation.id,
         record_id=stored.record.id,
-        kind=stored.record.type,
+        kind=kind,
         body=stored.version.body or {},
         at=evaluation.at,
-        facts=Facts.from_json((evaluation.facts or {})["facts"]),
+        facts=facts_kept(stored),
+        names=names,
     )
-    return evaluation.ruleset_version_id, told
 
 
 class LookedFor(NamedTuple):
@@ -125,12 +137,11 @@ class LookedFor(NamedTuple):
 
 def looked_for(session: Session, given: Candidate, stored: Stored) -> LookedFor:
     """The facts of one evaluation, with what these rules would have found among other records."""
-    version_id, told = asking(stored)
-    asked = askings(session, given.program, [(version_id, told)])
-    if not asked:
-        return LookedFor(told.facts, whole=True)
-    found = facts_of_one(session, stored.record.company_id, given.program, asked[0])
-    return LookedFor(found or told.facts, whole=found is not None)
+    asked = asking(session, given.program, stored)
+    if asked is None:
+        return LookedFor(facts_kept(stored), whole=True)
+    found = facts_of_one(session, stored.record.company_id, given.program, asked)
+    return LookedFor(found or asked.facts, whole=found is not None)
 
 
 def judged_with(session: Session, given: Candidate, stored: Stored, facts: Facts) -> Judged:

@@ -7,12 +7,13 @@ looking for it among stored records (holding/trials/other_records.py).
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from grammar.nodes import Ruleset
+from grammar.nodes import Computed, Ruleset
 from rules.programs.program import Program
 
 OF_LINKS: Final = "link:"
@@ -42,22 +43,27 @@ def _meanings(program: Program) -> Iterator[tuple[tuple[str, str], Any]]:
     for link in ruleset.links:
         joins = (link.ours, link.of_lines, link.other, link.theirs)
         yield (link.record, f"{OF_LINKS}{link.record}.{link.name}"), joins
-    fields = _fields(ruleset)
     for declared in ruleset.duplicates:
         for kind in (word.name for word in declared.records):
             for number, unique in enumerate(declared.uniques):
                 if unique.where == "history":
                     name = f"{OF_DUPLICATES}{declared.route or '*'}:{kind}.{number}"
                     match = tuple(m.match for m in ruleset.maps if m.name in unique.like)
-                    yield (kind, name), (unique, match, fields.get(kind), program.edition)
+                    made_of = _fields(ruleset, kind, unique.fields)
+                    yield (kind, name), (unique, match, made_of, program.edition)
     for post in ruleset.posts:
-        yield (post.record, f"{OF_DOCUMENTS}{post.route}"), (post.number, fields.get(post.record))
+        words = _WORD.findall(post.number or "")
+        key = (post.record, f"{OF_DOCUMENTS}{post.route}")
+        yield key, (post.number, _fields(ruleset, post.record, words))
 
 
-def _fields(ruleset: Ruleset) -> Mapping[str, tuple[Any, ...]]:
-    """Kind of record -> its declaration and that of its lines: a key may be of a computed field."""
-    found: dict[str, tuple[Any, ...]] = {}
-    for record in ruleset.records:
-        kind = record.parent or record.name
-        found[kind] = (*found.get(kind, ()), record)
-    return found
+_WORD: Final = re.compile(r"\w+")
+
+
+def _fields(ruleset: Ruleset, kind: str, names: Collection[str]) -> tuple[Any, ...]:
+    """The fields of these names; where one of them is worked out, all of which it may be."""
+    own = [record for record in ruleset.records if record.name == kind]
+    named = tuple(field for one in own for field in one.fields if field.name in names)
+    if not any(isinstance(field, Computed) for field in named):
+        return named
+    return tuple(record for record in ruleset.records if kind in (record.name, record.parent))
