@@ -131,6 +131,39 @@ def test_what_came_later_or_was_otherwise_then_does_not_count(shop: Shop) -> Non
     ]
 
 
+def test_a_duplicate_counts_where_it_came_before_and_stands(shop: Shop) -> None:
+    numbers = ("S-1", "S-2", "S-3", "S-4")
+    days = dict.fromkeys(numbers, "2026-11-10") | {"S-3": "2026-11-11"}
+    for number, day in days.items():
+        shop.clock.advance(60)
+        status = "cancelled" if number == "S-1" else "paid"
+        shop.receive(order(number, customer="C-79", ordered_on=day, status=status))
+        shop.judge()
+    shop.clock.advance(60)
+    moved_on = order("S-3", customer="C-79", ordered_on="2026-11-10")
+    shop.receive(moved_on | {"updated_at": "2026-11-25T00:00:00Z"})
+    shop.judge()
+    no = pushed(shop, ONE_A_DAY)
+    told: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    with shop.database.read() as session:
+        given = tried_rules.of_change(session, shop.company.id, no)
+        assert given is not None
+        for one in session.scalars(select(Evaluation).order_by(Evaluation.id)):
+            record = session.get_one(Record, one.record_id)
+            if record.number in numbers:
+                stored = replays.kept(session, shop.company.id, one.id)
+                assert stored is not None
+                facts = tried_rules.looked_for(session, given, stored).facts
+                (same,) = facts.history.values() or [()]
+                told.setdefault(record.number, []).append(same)
+    assert told == {
+        "S-1": [()],
+        "S-2": [()],  # the first was cancelled
+        "S-3": [(), ("S-2",)],  # of another day at first; the last came later
+        "S-4": [("S-2",)],  # the third was of another day then
+    }
+
+
 def test_a_shadow_finds_what_came_before_it_and_since(shop: Shop) -> None:
     no = pushed(shop, FIRST_ORDERS)
     with shop.database.write() as session:

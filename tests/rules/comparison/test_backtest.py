@@ -368,3 +368,11 @@ def test_the_word_is_that_of_the_strongest_finding(pasts: list[Past]) -> None:
                 severities = {f.severity for f in decision.findings} - {"warn"}
                 only = decision.state == "held" and severities == {"approve"}
                 assert words.word_of(glance) == ("to approve" if only else decision.state)
+
+
+def test_a_side_that_knows_more_of_a_record_says_so() -> None:
+    there = {f"dup:{INVOICE}:order.0": ("NS-9",)}
+    knowing = Side(OLD.program, OLD.world, lambda one: replace(one.facts, history=there))
+    was, would = TwoSides(OLD, knowing).seen(past(1))
+    states = [{told.route: told.state for told in one.routes}[INVOICE] for one in (was, would)]
+    assert states == ["ready", "held"]
