@@ -144,18 +144,23 @@ def test_a_duplicate_counts_where_it_came_before_and_stands(shop: Shop) -> None:
     shop.receive(moved_on | {"updated_at": "2026-11-25T00:00:00Z"})
     shop.judge()
     no = pushed(shop, ONE_A_DAY)
-    told: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
-    with shop.database.read() as session:
-        given = tried_rules.of_change(session, shop.company.id, no)
+    told: dict[str, list[tuple[str, ...]]] = {}
+    company_id = shop.company.id
+    with shop.database.write() as session:
+        given = tried_rules.of_change(session, company_id, no)
         assert given is not None
+        other_records.go_on(session, company_id, given.program)
         for one in session.scalars(select(Evaluation).order_by(Evaluation.id)):
-            record = session.get_one(Record, one.record_id)
-            if record.number in numbers:
-                stored = replays.kept(session, shop.company.id, one.id)
-                assert stored is not None
-                facts = tried_rules.looked_for(session, given, stored).facts
+            stored = replays.kept(session, company_id, one.id)
+            assert stored is not None
+            asked = tried_rules.asking(session, given.program, stored)
+            assert asked is not None
+            looked_up = other_records.facts_of(session, company_id, given.program, [asked])
+            facts = tried_rules.looked_for(session, given, stored).facts
+            assert looked_up == {one.id: facts}
+            if stored.record.number in numbers:
                 (same,) = facts.history.values() or [()]
-                told.setdefault(record.number, []).append(same)
+                told.setdefault(stored.record.number, []).append(same)
     assert told == {
         "S-1": [()],
         "S-2": [()],  # the first was cancelled
