@@ -27,6 +27,8 @@ def _habit(pattern: str, code: str, message: str, hint: str) -> Habit:
 
 
 _DAY = "a date is written year-month-day"
+_MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+_SPANS = "days?|hours?|hrs?|minutes?|mins|seconds?|secs?|weeks?|months?|years?"
 _NO_SIGNS = "this language has words, not signs, for that"
 
 HABITS = (
@@ -82,6 +84,13 @@ HABITS = (
         _DAY,
         "write it like 2026-11-20",
     ),
+    _habit(
+        rf"(?<![\w.])\d{{1,2}}[ -]?(?:{_MONTHS})[a-z]*[ ,-]*\d{{2,4}}\b"
+        rf"|\b(?:{_MONTHS})[a-z]* \d{{1,2}},? *\d{{4}}\b",
+        "SYN15",
+        _DAY,
+        "write it like 2026-11-20",
+    ),
     _habit(r"(?<![\w.-])\d{1,2}-\d{1,2}-\d{4}(?![\w-])", "SYN15", _DAY, "write it like 2026-11-20"),
     _habit(
         r"(?<![\w.])\d{1,2}\.\d{1,2}\.\d{4}(?![\w.])", "SYN15", _DAY, "write it like 2026-11-20"
@@ -94,10 +103,28 @@ HABITS = (
         "write it like 2026-01-05",
     ),
     _habit(
-        r"(?<![\w.])(?:(?:RM|MYR|SGD|USD) ?(?=\d)|[$€£¥])",
+        r"(?<![\w.])(?:(?:RM|MYR|SGD|USD) ?(?=\d)|[$€£¥]|\d+(?:\.\d+)? ?(?:RM|MYR|SGD|USD)\b)",
         "SYN16",
         "an amount is written without its currency",
         "write the number alone; the source names the currency",
+    ),
+    _habit(
+        r"(?<![\w.])\d+(?:\.\d+)? +(?:%(?! *[\d(])|percent\b|per +cent\b|pct\b)",
+        "SYN14",
+        "a percentage and its sign stand together",
+        "write it without a blank, with the sign: 10%",
+    ),
+    _habit(
+        rf"(?<![\w.:-])\d+(?:\.\d+)? *(?:{_SPANS})\b|(?<![\w.:-])\d+ +(?:min|s|h|d)\b",
+        "SYN14",
+        "a duration is one word, in days, hours, minutes or seconds",
+        "write it like 31d, 72h, 5min or 30s",
+    ),
+    _habit(
+        r"(?<![\w.])\d+(?:\.\d+)?[kK]\b",
+        "SYN14",
+        "a letter for thousands",
+        "write all digits: 5000.00",
     ),
     _habit(
         r"(?<![\w.])\.\d",

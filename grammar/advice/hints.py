@@ -50,6 +50,10 @@ WANTED = {
     ("amount", "NOT"): "say so whole: amount not compared because …",
     ("amount", "COMPARED"): "say so whole: amount not compared because …",
     ("amount", "BECAUSE"): 'give the reason: because "…"',
+    (
+        "clears",
+        "NEVER",
+    ): "say how it clears: clears when it passes, clears by ROLE, or clears never",
     ("allows", "NO"): "say what may go: allows no lines, negative quantities, negative totals",
     ("we", "ELSE"): "say what happens if they change it: else review by ROLE",
     ("link", "OF"): "say of which record: link NAME of RECORD",
@@ -84,6 +88,8 @@ DECLARED = {
     "def": "there are no functions of your own: a formula is a field of its record",
     "table": "a table of values is a map, a table of decisions stands below on edit or on cancel",
     "enum": "statuses stand in their record: status one of draft, paid",
+    "end": "a declaration ends where the next one begins: delete it",
+    "}": "a declaration ends where the next one begins: delete it",
     "order": "what arrives is declared as a record: record order from SOURCE",
 }
 """A word of other languages in column 1 -> what to write."""
@@ -180,6 +186,7 @@ PAIRS = {
     ("NAME", "most"): "count them in figures: at most 60",
     ("_NL", "most"): "say how many there may be: at most 60 else hold for ROLE",
     ("RPAR", "where"): "say which ones: where status = delivered",
+    ("NAME", "if"): _NO_IF,
     ("NAME", "is"): "write is known, or is missing; a status is compared by =, as in status = paid",
     ("NOT", "is"): "write not in front of it: not paid_at is known",
     ("EQUAL", "is"): "write = alone, without is",
@@ -209,6 +216,12 @@ LOWER = 'a status or a name is written in lower case: {word}; only a text stands
 
 FITS = (
     ("TRY", "REJECT", "trying again belongs to a retry table"),
+    ("NAME", "REJECT", "say what happens: hold for ROLE, reject or warn"),
+    (
+        "APPROVE",
+        "REJECT",
+        "an approval is a declaration of its own: approve RECORD, by ROLE, say …",
+    ),
     ("VBAR", "THEN", "say what then: try 5 times from 30s then hold for ROLE"),
     ("EQUAL", "RPAR", "close the bracket before it: )"),
     ("NAME", "EDIT", "on edit of RECORD, or on cancel of RECORD"),
@@ -244,8 +257,9 @@ FORMS = {
 
 
 def near(word: str, pool: Collection[str]) -> str | None:
-    """The word of the pool that was probably meant."""
-    found = difflib.get_close_matches(word, sorted(pool), 1, 0.7)
+    """The word of the pool that was probably meant: a short one may have its letters turned."""
+    turned = [one for one in sorted(pool) if sorted(one) == sorted(word)]
+    found = difflib.get_close_matches(word, sorted(pool), 1, 0.7) or turned
     return found[0] if found else None
 
 

@@ -18,7 +18,8 @@ from lark.lark import PostLex
 from grammar import nodes
 from grammar.advice.foreign_syntax import habits
 from grammar.advice.hints import DECLARED, clipped, did_you_mean
-from grammar.advice.syntax_errors import Explainer, Stumble
+from grammar.advice.stumbles import Stumble
+from grammar.advice.syntax_errors import Explainer
 from grammar.parsing.build_expressions import NoValueError
 from grammar.parsing.builder import DeclarationBuilder, ruleset
 from grammar.parsing.parser_tables import parser
@@ -196,8 +197,7 @@ def _checked(tree: Tree[Token], block: Block, file: str) -> Iterator[Any]:
     for token in tree.scan_values(lambda value: isinstance(value, Token)):
         if token.type == "NAME" and str(token) in vocabulary.RESERVED:
             message = f"'{token}' is a word of the language, it cannot be a name"
-            hint = f"choose another name, such as {token}_1 or my_{token}"
-            yield Problem("SYN07", message, hint, builder.place(token))
+            yield Problem("SYN07", message, _instead(block, token), builder.place(token))
             return
     try:
         node = _built(tree, builder)
@@ -205,6 +205,21 @@ def _checked(tree: Tree[Token], block: Block, file: str) -> Iterator[Any]:
         yield Problem(error.code, error.message, error.hint, builder.place(error.token))
         return
     yield from _sound(node)
+
+
+def _instead(block: Block, token: Token) -> str:
+    """What to write in place of a reserved word that stands where a name does."""
+    before = block.lines[(token.line or 1) - 1][: (token.column or 1) - 1]
+    joined = re.search(r"([a-z][a-z0-9_]*)-$", before)
+    if joined:
+        return f"a name has no dash: {joined[1]}_{token}"
+    compared = re.search(r"([\w.]+) *(=|<>) *$", before)
+    if compared and token in ("known", "missing"):
+        asked = (
+            str(token) if compared[2] == "=" else {"known": "missing", "missing": "known"}[token]
+        )
+        return f"write '{compared[1]} is {asked}'"
+    return f"choose another name, such as {token}_1 or my_{token}"
 
 
 def _language(number: str, span: Span) -> Iterator[Problem]:

@@ -48,6 +48,7 @@ _LACKING = {
     "EDT08": "on",
     "CAN01": "on",
     "TST06": "test",
+    "TST04": "check",
 }
 """Findings that something is not there -> the declaration that may be the broken one."""
 _QUOTED = re.compile(r"""['"`]([^'"`]+)['"`]""")

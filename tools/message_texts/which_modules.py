@@ -74,7 +74,9 @@ OF_RULE_FILES = {
         f"grammar/{name}.py"
         for name in (
             *("advice/consequences", "advice/foreign_syntax", "advice/hints"),
-            *("advice/syntax_errors", "parsing/build_expressions", "parsing/build_routes"),
+            *("advice/slips", "advice/spoken_conditions"),
+            *("advice/syntax_errors", "advice/table_errors"),
+            *("parsing/build_expressions", "parsing/build_routes"),
             "parsing/build_setup",
             *("parsing/parser", "parsing/table_checks", "text/invisible", "text/vocabulary"),
         )

@@ -39,3 +39,14 @@ def test_other_mistakes_stay() -> None:
 
 def test_warnings_wait_until_everything_can_be_read() -> None:
     assert not kept("map 'x' is never used", "warning")
+
+
+def test_a_test_that_names_a_check_which_was_not_read_is_left_alone() -> None:
+    whole = TEXT.replace("check big on", "check big total on")
+    _, syntax = parse({"a": whole})
+    told = Problem(
+        "TST04", "'big_total' is no rule that could be the reason", "", Span("b", 5, 1, 5, 2)
+    )
+    assert not believable([told], syntax, {"a": whole})
+    _, of_records = parse({"a": TEXT})
+    assert believable([told], of_records, {"a": TEXT})
