@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dataclasses import field as _field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from grammar.text.problem import Span
 
@@ -32,6 +32,24 @@ class Literal:
 
 
 Value: TypeAlias = Word | Literal
+
+
+class Said(str):
+    """A message to people, as a text like any other; `span` is its place, with its quotes."""
+
+    __slots__ = ("span",)
+    span: Span
+
+    def __new__(cls, text: str, span: Span) -> Self:
+        """The message without its quotes, and where it stands with them, on one line."""
+        made = super().__new__(cls, text)
+        made.span = span
+        return made
+
+    def place(self, begin: int, end: int) -> Span:
+        """Where a stretch of it stands, counted from 0."""
+        at = self.span
+        return Span(at.file, at.line, at.column + 1 + begin, at.line, at.column + 1 + end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +80,7 @@ class Missing:
     """Who owns what is not there, and what that person is told."""
 
     action: Action
-    say: str
+    say: Said
     span: Span = _field(compare=False)
 
 

@@ -9,7 +9,7 @@ from dataclasses import field as _field
 from datetime import time, timedelta
 from typing import Final, Literal, TypeAlias
 
-from grammar.nodes.expressions import Action, Expr, RouteName, Value, Word
+from grammar.nodes.expressions import Action, Expr, RouteName, Said, Value, Word
 from grammar.text.problem import Span
 
 GateWord: TypeAlias = Literal["ready", "wait", "hold", "ignore", "cancel"]
@@ -26,7 +26,7 @@ class GateRow:
     word: GateWord
     states: tuple[Word, ...]
     owner: str | None
-    say: str | None
+    say: Said | None
     span: Span = _field(compare=False)
     early: bool = False
 
@@ -61,7 +61,7 @@ class Check:
     when: Expr | None
     requires: tuple[Expr, ...]
     action: Action
-    say: str
+    say: Said
     clears: Clears
     span: Span = _field(compare=False)
 
@@ -93,7 +93,7 @@ class Duplicates:
     route: RouteName | None
     uniques: tuple[Unique, ...]
     action: Action
-    say: str
+    say: Said
     span: Span = _field(compare=False)
 
 
@@ -106,7 +106,7 @@ class Approve:
     when: Expr | None
     role: str
     never: tuple[str, ...]
-    say: str
+    say: Said
     span: Span = _field(compare=False)
 
 

@@ -32,6 +32,13 @@ def quoted(token: str) -> str:
     return str(token)[1:-1]
 
 
+def message(token: str, span: Span) -> nodes.Said:
+    """A message with its place: it ends its clause."""
+    begin = span.end_column - len(token)
+    at = Span(span.file, span.end_line, begin, span.end_line, span.end_column)
+    return nodes.Said(quoted(token), at)
+
+
 def decimal(token: str) -> Decimal:
     """The number, exactly as written; that of a percentage is the one before its sign."""
     text = str(token).removesuffix("%")

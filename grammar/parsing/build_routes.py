@@ -4,7 +4,14 @@
 from typing import Any, Literal, TypeAlias
 
 from grammar import nodes
-from grammar.parsing.build_expressions import ExpressionBuilder, clock, pause, quoted, whole
+from grammar.parsing.build_expressions import (
+    ExpressionBuilder,
+    clock,
+    message,
+    pause,
+    quoted,
+    whole,
+)
 from grammar.text.problem import Span
 
 Texts: TypeAlias = tuple[str, ...]
@@ -185,7 +192,7 @@ class ReadinessBuilder(ExpressionBuilder):
     def gate_hold(
         self, span: Span, states: tuple[nodes.Word, ...], owner: str, say: str
     ) -> nodes.GateRow:
-        return nodes.GateRow("hold", states, str(owner), quoted(say), span)
+        return nodes.GateRow("hold", states, str(owner), message(say, span), span)
 
     def gate_word(self, _: Span, word: str) -> str:
         return str(word)
@@ -220,8 +227,8 @@ class ReadinessBuilder(ExpressionBuilder):
     def else_part(self, _: Span, action: nodes.Action) -> nodes.Action:
         return action
 
-    def say(self, _: Span, text: str) -> str:
-        return quoted(text)
+    def say(self, span: Span, text: str) -> nodes.Said:
+        return message(text, span)
 
     def clears(self, span: Span, how: tuple[str, str | None]) -> nodes.Clears:
         return nodes.Clears(*how, span)

@@ -4,7 +4,14 @@
 from typing import Any, TypeAlias
 
 from grammar import nodes
-from grammar.parsing.build_expressions import ExpressionBuilder, day, decimal, quoted, whole
+from grammar.parsing.build_expressions import (
+    ExpressionBuilder,
+    day,
+    decimal,
+    message,
+    quoted,
+    whole,
+)
 from grammar.text.problem import Span
 
 Texts: TypeAlias = tuple[str, ...]
@@ -119,7 +126,7 @@ class SurroundingsBuilder(ExpressionBuilder):
         return "at_the_end"
 
     def missing_row(self, span: Span, action: nodes.Action, say: str) -> nodes.Missing:
-        return nodes.Missing(action, quoted(say), span)
+        return nodes.Missing(action, message(say, span), span)
 
     def route(self, span: Span, target: str, document: str) -> nodes.RouteName:
         return nodes.RouteName(str(target), str(document), span)

@@ -11,7 +11,7 @@ from dataclasses import is_dataclass
 from functools import cache
 from typing import Any, TypeAlias
 
-from grammar.nodes import Ruleset
+from grammar.nodes import Ruleset, Said
 from grammar.parsing.parser import declaration, parse
 from grammar.text.problem import Problem, Span
 from grammar.text.vocabulary import Block
@@ -73,6 +73,8 @@ def _mover(kind: type[Any]) -> _Move:
         return _moved_span
     if kind is tuple:
         return _moved_tuple
+    if kind is Said:
+        return _moved_said
     return _of_slots(kind) if is_dataclass(kind) and hasattr(kind, "__slots__") else _stays
 
 
@@ -82,6 +84,10 @@ def _stays(value: Any, _by: int) -> Any:
 
 def _moved_tuple(value: tuple[Any, ...], by: int) -> tuple[Any, ...]:
     return tuple([_mover(_kind(part))(part, by) for part in value]) if value else value
+
+
+def _moved_said(text: Said, by: int) -> Said:
+    return Said(text, _moved_span(text.span, by))
 
 
 def _moved_span(span: Span, by: int) -> Span:

@@ -130,7 +130,7 @@ def _by_itself(of: n.Check, look: Look) -> Iterator[Problem]:
     yield from logic.repeated(of.requires)
     yield from places.hidden((of.when, of.requires))
     yield from places.far((of.when, of.requires))
-    yield from places.unreadable(of.say, of.span)
+    yield from places.unreadable(of.say, of.say.span)
 
 
 _OF_CHECKS = (

@@ -59,7 +59,7 @@ def of_check(check: n.Check, index: Index) -> Iterator[Place]:
     for name in records_of(check.records, index):
         scope = Scope(index, name, line=check.each_line)
         yield from _conditions((check.when, *check.requires), scope)
-        yield from messages(check.say, check.span, scope)
+        yield from messages(check.say, check.say.span, scope)
 
 
 def _of_records(index: Index) -> Iterator[Place]:
@@ -78,7 +78,7 @@ def _of_routes(index: Index) -> Iterator[Place]:
     for approve in (a for a in index.ruleset.approvals if a.record in index.judged):
         scope = Scope(index, approve.record)
         yield from _conditions((approve.when,), scope)
-        yield from messages(approve.say, approve.span, scope)
+        yield from messages(approve.say, approve.say.span, scope)
         for name in approve.never:
             yield Place(n.Name((name,), approve.span), scope, "value")
     yield from _of_gates(index)
@@ -95,11 +95,11 @@ def _of_gates(index: Index) -> Iterator[Place]:
     for gate in (g for g in index.ruleset.gates if g.record in index.judged):
         for row in gate.rows:
             if row.say:
-                yield from messages(row.say, row.span, Scope(index, gate.record))
+                yield from messages(row.say, row.say.span, Scope(index, gate.record))
     for duplicates in index.ruleset.duplicates:
         for name in records_of(duplicates.records, index):
             scope = Scope(index, name, document=True)
-            yield from messages(duplicates.say, duplicates.span, scope)
+            yield from messages(duplicates.say, duplicates.say.span, scope)
             for unique in duplicates.uniques:
                 for field in unique.fields if unique.where == "history" else ():
                     yield Place(n.Name((field,), unique.span), scope, "value")
@@ -162,38 +162,57 @@ _HOLE = re.compile(r"\{([^{}]*)\}")
 def check_messages(index: Index) -> Iterator[Problem]:
     """The messages of a ruleset, without those of its checks."""
     rules = index.ruleset
-    for text, span in _said(index):
-        yield from unreadable(text, span)
+    for said in _said(index):
+        yield from unreadable(said, said.span)
     for missing in [s.missing for s in rules.sources] + [t.missing for t in rules.targets]:
-        yield from _only(missing.say, missing.span, ("field",))
+        yield from _only(missing.say, ("field",))
     for table in rules.maps:
-        yield from _only(table.missing.say, table.missing.span, ("key",))
+        yield from _only(table.missing.say, ("key",))
     for units in rules.units:
-        yield from _only(units.missing.say, units.missing.span, ("uom", "item"))
+        yield from _only(units.missing.say, ("uom", "item"))
 
 
 def unreadable(text: str, span: Span) -> Iterator[Problem]:
-    """Placeholders of a message that are no names and no calls."""
+    """Placeholders of a message that are no names and no calls, and lone braces."""
     for broken in parse_message(text, span)[1]:
-        message = f"'{{{broken}}}' is no name and no call"
-        yield problem("MSG02", message, "Write a field, such as {number}.", span)
+        yield problem("MSG02", *_unread(broken.text), broken.span)
 
 
-def _said(index: Index) -> Iterator[tuple[str, Span]]:
+def _unread(text: str) -> tuple[str, str]:
+    """What is wrong with a placeholder, and what to write."""
+    name = text.strip("{} ") or "number"
+    if text in ("{{", "}}"):
+        return f"'{text}' shows a brace to the reader", "Write one brace on each side: {number}."
+    if not text.endswith("}"):
+        return f"'{text}' is not closed", f"Write {{{name}}}, with both braces."
+    if not text.startswith("{"):
+        return f"'{text}' closes nothing", f"Write {{{name}}}, with both braces, or delete it."
+    message = f"'{text}' is no name and no call"
+    if re.fullmatch(r"[A-Za-z][\w.]*", name):
+        return message, f"Names are in lower case: {{{name.lower()}}}."
+    if name == "number":
+        return message, "Write a field, such as {number}."
+    return message, "Write a field, such as {number}; a formula becomes a computed field first."
+
+
+def _said(index: Index) -> Iterator[n.Said]:
     rules = index.ruleset
-    yield from ((a.say, a.span) for a in rules.approvals)
-    yield from ((d.say, d.span) for d in rules.duplicates)
-    for gate in rules.gates:
-        for row in gate.rows:
-            yield row.say or "", row.span
+    yield from (a.say for a in rules.approvals)
+    yield from (d.say for d in rules.duplicates)
+    yield from (row.say for gate in rules.gates for row in gate.rows if row.say is not None)
 
 
-def _only(text: str, span: Span, known: tuple[str, ...]) -> Iterator[Problem]:
-    for word in _HOLE.findall(text):
-        if word not in known:
+def _only(say: n.Said, known: tuple[str, ...]) -> Iterator[Problem]:
+    for hole in _HOLE.finditer(say):
+        if hole[1] not in known:
             names = " or ".join(f"{{{k}}}" for k in known)
-            message = f"'{{{word}}}' is not known here"
-            yield problem("MSG01", message, f"This message may use {names}.", span)
+            message = f"'{hole[1]}' is not known here"
+            yield problem(
+                "MSG01", message, f"This message may use {names}.", say.place(*hole.span())
+            )
+    for broken in parse_message(say, say.span)[1]:
+        if _HOLE.fullmatch(broken.text) is None:
+            yield problem("MSG02", *_unread(broken.text), broken.span)
 
 
 def check_texts(index: Index) -> Iterator[Problem]:

@@ -138,7 +138,7 @@ _SHARED = frozenset({"money", "quantity", "percent", "one_of", "yesno"})
 def _number(post: n.Post, index: Index) -> Iterator[Problem]:
     parts, broken = parse_message(post.number.replace("{posting}", ""), post.span)
     if broken:
-        message = f"'{{{broken[0]}}}' in the document number is no name"
+        message = f"'{broken[0].text}' in the document number is no name"
         yield problem("MSG02", message, "Write {number}, or another field.", post.span)
     elif not any(not isinstance(p, str) for p in parts):
         message = "every document of this route would have the same number"

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from grammar import nodes as n
@@ -26,6 +26,12 @@ from rules.values.unknown import Unknown
 
 MISSING = "(missing)"
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_GONE = "\0"
+_BRACE = re.compile(
+    rf"(?P<twice>\{{(?={_GONE})|(?<={_GONE})\}})"
+    r"|\{ *[a-z][\w.]*(?<!\.)|\{|[A-Za-z][\w.]*\}|\}"
+)
+"""A brace that belongs to no placeholder, with the name beside it, where placeholders are gone."""
 _TOKEN = re.compile(r"\s*([a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)?|[(),])")
 
 
@@ -175,22 +181,41 @@ def written(value: Any, of: Type) -> str:
     return shown(value, of, ZoneInfo("UTC")) if of.kind == "percent" else wire(value, of)
 
 
-def parse_message(text: str, span: Span) -> tuple[tuple[str | n.Expr, ...], tuple[str, ...]]:
-    """The parts of a `say` text, and the placeholders that are no names or calls."""
+class Broken(NamedTuple):
+    """A placeholder that is none: its text with the braces that it has, and its place."""
+
+    text: str
+    span: Span
+
+
+def parse_message(text: str, span: Span) -> tuple[tuple[str | n.Expr, ...], tuple[Broken, ...]]:
+    """The parts of a `say` text, and what in it is no name or call, or a lone brace.
+
+    Where the place is that of the text, each placeholder has its own in it.
+    """
+    inside = text.place if isinstance(text, n.Said) and span == text.span else None
     parts: list[str | n.Expr] = []
-    broken: list[str] = []
+    broken: list[Broken] = []
     end = 0
     for hit in _PLACEHOLDER.finditer(text):
         parts.append(text[end : hit.start()])
-        expr = _parse(hit.group(1), span)
+        place = inside(*hit.span()) if inside else span
+        expr = _parse(hit.group(1), place)
         if expr is None:
-            broken.append(hit.group(1))
+            broken.append(Broken(hit.group(0), place))
             parts.append(hit.group(0))
         else:
             parts.append(expr)
         end = hit.end()
     parts.append(text[end:])
+    for hit in _BRACE.finditer(_PLACEHOLDER.sub(_gone, text)):
+        brace = hit.group() * (2 if hit["twice"] else 1)
+        broken.append(Broken(brace, inside(*hit.span()) if inside else span))
     return tuple(p for p in parts if p), tuple(broken)
+
+
+def _gone(placeholder: re.Match[str]) -> str:
+    return _GONE * len(placeholder.group())
 
 
 def _parse(text: str, span: Span) -> n.Expr | None:

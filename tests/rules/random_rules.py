@@ -191,7 +191,9 @@ class Lot:
                 for _ in range(self.dice.randrange(1, 3))
             ),
             action=n.Action(kind, "accounts" if kind == "hold" else None, AT),
-            say="{number} of {total}: {line.sku} is wrong." if each else "{number}: {total}.",
+            say=n.Said(
+                "{number} of {total}: {line.sku} is wrong." if each else "{number}: {total}.", AT
+            ),
             clears=n.Clears(clears, "accounts" if clears == "by" else None, AT),
             span=AT,
         )
