@@ -25,6 +25,7 @@ from rules.values.names import article
 _HOLDS = ("hold", "review")
 _ANSWERS = (*_HOLDS, "warn", "reject")
 _EDITS = (*_HOLDS, "block", "ignore")
+_RESTS = (*_HOLDS, "warn", "wait", "drop")
 
 
 def check_owners(index: Index) -> Iterator[Problem]:
@@ -63,6 +64,8 @@ def _actions(index: Index) -> Iterator[tuple[n.Action, tuple[str, ...], str]]:
             yield reversal.we_own, _EDITS, "behind 'we own the rest'"
     for post in rules.posts:
         yield post.we_own, _EDITS, "behind 'we own the rest'"
+        if post.bill is not None:
+            yield post.bill.action, _RESTS, "behind the 'else' of bill"
 
 
 def roles(index: Index) -> Iterator[tuple[str, Span]]:

@@ -13,7 +13,9 @@ from connectors import registry
 from grammar.parsing.incremental import Reader
 from grammar.parsing.parser import parse
 from grammar.text.problem import Problem
+from grammar.text.vocabulary import DECLARATIONS, RESERVED
 from rules.checker.all_checks import check
+from rules.checker.type_errors import MOST
 from rules.facts.seeds import seeds
 from rules.programs.program import compile_ruleset, hash_of
 from rules.testing.runner import run_tests
@@ -73,6 +75,54 @@ def test_each_mistake_of_the_page_is_told_as_it_says() -> None:
     }
     assert len(found) > 70
     assert {key: codes for key, codes in found.items() if key[0] not in codes} == {}
+
+
+PLACES = {
+    "`missing` of a source, a target, a map, `units`": 'missing  hold for sales  say "SKU',
+    "`else` of a `check`, of `duplicates`": '    else     warn\n    say      "{number} is more',
+    "`at most … else` of a link": "at most  60  else hold for it_support",
+    "`tolerance … else` of a target": "tolerance  0.00  else hold for accounts",
+    "`bill … else` of a route": "of line.ordered  else wait",
+    "`we own the rest else` of a route": "we own   the rest  else review by sales",
+}
+"""Row of the table of actions -> where the rules of the page have one."""
+SIMPLE = ("ignore", "drop", "wait", "warn", "block", "reject", "update", "void", "new document",
+          "credit note", "credit note and new", "look up first")  # fmt: skip
+ACTION = re.compile(r"(?<=else     )warn|(?<=else )\w+(?: (?:for|by) \w+)?|hold for sales")
+
+
+@pytest.mark.slow
+def test_the_table_of_actions_says_which_may_stand_where() -> None:
+    table = PAGE.partition("| place | its actions |\n")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (`.+) \| (`.+) \|$", table, re.MULTILINE)
+    assert {place for place, _ in rows} == set(PLACES)
+    for place, cell in rows:
+        allowed = {one.replace("ROLE", "sales") for one in re.findall(r"`([^`]+)`", cell)}
+        for action in ("hold for sales", "review by sales", *SIMPLE):
+            wrong = ACTION.sub(action, PLACES[place], count=1)
+            assert action in wrong
+            told = {p.code for p in problems(with_mistake(wrong, PLACES[place]))}
+            assert ("OWN02" not in told) == (action in allowed), (place, action, told)
+
+
+def test_the_page_says_how_many_records_a_link_may_promise() -> None:
+    assert f"a number from 1 to {MOST}" in PAGE
+    for number, code in ((0, "SYN14"), (1, ""), (MOST, ""), (MOST + 1, "LNK03")):
+        told = {p.code for p in problems(with_mistake(f"at most  {number}", "at most  60"))}
+        assert told & {"LNK03", "SYN14"} == {code} - {""}, number
+
+
+def test_the_page_lists_the_reserved_words() -> None:
+    (said,) = re.findall(r"those that start a declaration, and `([^`]+)`", PAGE)
+    assert {*said.split(), *DECLARATIONS} == RESERVED
+
+
+def test_every_word_of_the_grammar_stands_on_the_page() -> None:
+    grammar = (Path(__file__).parents[3] / "grammar/parsing/clearpost.lark").read_text("utf-8")
+    words = set(re.findall(r'"([a-z]+)"', re.sub(r"//.*", "", grammar)))
+    shown = set(re.findall(r"[a-z]+", " ".join(re.findall(r"`[^`]+`|```.*?```", PAGE, re.DOTALL))))
+    assert len(words) > 100
+    assert words - shown == set()
 
 
 def test_every_section_of_a_construct_shows_its_mistakes() -> None:
