@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor
 from holding.mapping_files.edited_workbook import EditedWorkbook, SheetRow, WrongCell
 from holding.mappings import fixes, keepers
-from holding.mappings.entries import Parsed, read_value, shown, table_of, unfit
+from holding.mappings.entries import Parsed, in_itself, read_value, shown, table_of, unfit
 from holding.mappings.entry_changes import Wanted
 from holding.mappings.many_changes import Edit
 from holding.mappings.preview import active_program
@@ -177,10 +177,10 @@ class _Checks:
         if table is None:
             return WrongCell(row.cell, f"Mapping table {row.table} does not exist.")
         parsed = read_value(table.kind, row.value)
-        refusal = parsed if isinstance(parsed, Refusal) else unfit(self._ruleset, table, parsed)
-        if refusal is not None or isinstance(parsed, Refusal):
-            return WrongCell(row.cell, refusal.words if refusal else "")
-        return parsed
+        if isinstance(parsed, Refusal):
+            return WrongCell(row.cell, parsed.words)
+        refusal = unfit(self._ruleset, table, parsed) or in_itself(table, row.key, parsed)
+        return parsed if refusal is None else WrongCell(row.cell, refusal.words)
 
     def refused(self, change: Change) -> str | None:
         if change.table not in self._kept:

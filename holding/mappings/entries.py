@@ -24,6 +24,7 @@ from rules.facts.seeds import literal_value
 from rules.facts.world import Entry, Later, Table, UnitEntry, World
 
 LONGEST: Final = 200
+OTHER_UNIT: Final = "Write how much one of it is in another unit, such as 12 PCS."
 NOT_STORED: Final = 0  # the id of an entry that nobody has saved
 _CONVERSION: Final = re.compile(
     r"\s*([0-9]{1,15})(?:\s*/\s*([0-9]{1,15}))?\s+([A-Za-z][A-Za-z0-9_]*)\s*"
@@ -104,6 +105,42 @@ def unfit(ruleset: Ruleset | None, table: MappingTable, parsed: Parsed) -> Refus
         hint=f"“{example.key}” is one, for example." if example else "",
         status=422,
     )
+
+
+def in_itself(table: MappingTable, key: str, parsed: Parsed) -> Refusal | None:
+    """Refuse a unit that is counted in itself."""
+    unit = key.partition("|")[0]
+    if table.kind != "unit" or parsed.value.casefold() != unit.casefold():
+        return None
+    return Refusal(
+        code="unit.itself",
+        message=f"“{unit}” cannot be counted in itself.",
+        hint=OTHER_UNIT,
+        status=422,
+    )
+
+
+def circle(session: Session, table: MappingTable, key: str, parsed: Parsed) -> Refusal | None:
+    """Refuse a conversion that leads back to its own unit, by way of others too: its factor would
+    be anything.
+    """
+    refusal = in_itself(table, key, parsed)
+    if refusal or table.kind != "unit":
+        return refusal
+    unit, _, item = key.partition("|")
+    rows = session.execute(
+        select(MappingEntry.key, MappingEntry.value).where(
+            MappingEntry.table_id == table.id, MappingEntry.to_revision.is_(None)
+        )
+    )
+    into = {other: value for other, value in rows if value is not None and other != key}
+    way: list[str] = [parsed.value]
+    while (at := into.get(f"{way[-1]}|{item}") or into.get(way[-1])) and at not in way:
+        way.append(at)
+        if at == unit:
+            message = f"“{unit}” leads back to itself: {' → '.join([unit, *way])}."
+            return Refusal(code="unit.circle", message=message, hint=OTHER_UNIT, status=422)
+    return None
 
 
 def table_of(session: Session, company_id: int, name: str) -> MappingTable | None:

@@ -17,7 +17,7 @@ from holding.access.actors import Actor
 from holding.access.operations import once
 from holding.lifecycle.changes import locked_company
 from holding.mappings import keepers
-from holding.mappings.entries import entries_of, read_value, table_of, unfit
+from holding.mappings.entries import circle, entries_of, read_value, table_of, unfit
 from holding.mappings.entry_changes import Fixed, Wanted, change, conflict
 from holding.mappings.entry_history import NOBODY, stays, users
 from holding.mappings.key_reach import causes_of, unmapped
@@ -169,6 +169,7 @@ def fix(
         judge = active_program(session, found.company_id)
         wanted = Wanted(found, key, since, parsed)
         refusal = unfit(judge.ruleset if judge else None, found, parsed)
+        refusal = refusal or circle(session, found, key, parsed)
         refusal = refusal or conflict(session, wanted, rev)
         return refusal or change(session, actor, wanted, reason.strip(), now, op)
 

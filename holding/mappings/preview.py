@@ -14,7 +14,16 @@ from typing import Final
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from holding.mappings.entries import OfKey, Parsed, of_key, read_value, shown, unfit, with_value
+from holding.mappings.entries import (
+    OfKey,
+    Parsed,
+    circle,
+    of_key,
+    read_value,
+    shown,
+    unfit,
+    with_value,
+)
 from holding.mappings.key_reach import reach
 from holding.mappings.reclassification import (
     Change,
@@ -119,6 +128,7 @@ def preview(
         return parsed
     judge = active_program(session, company_id)
     refusal = unfit(judge.ruleset if judge else None, found, parsed)
+    refusal = refusal or circle(session, found, key, parsed)
     if refusal:
         return refusal
     company = session.get_one(Company, company_id)

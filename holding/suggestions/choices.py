@@ -26,13 +26,7 @@ from holding.programs.world import asked_targets, target_connections
 from holding.store import bulk
 from holding.store.together import Question, Together
 from holding.suggestions import listed_names, values_in_use
-from holding.tables import (
-    Connection,
-    MappingEntry,
-    MappingTable,
-    Snapshot,
-    SnapshotItem,
-)
+from holding.tables import Connection, MappingEntry, MappingTable, Snapshot, SnapshotItem
 from holding.tables.row_states import ListKind
 from rules.comparison.preflight import LISTS, WHOLE, references
 
@@ -187,6 +181,9 @@ def search(
     if found is None:
         return ()
     text = text.strip()[:LONGEST]
+    if found.kind == "unit":
+        units = values_in_use.conversions(session, found, text, SHOWN + 1)
+        return tuple(Choice(one, (), keys[:NAMED], uses) for one, (keys, uses) in units.items())
     listed: dict[str, list[str]] = {}
     names: dict[str, str] = {}
     for one in told.lists:

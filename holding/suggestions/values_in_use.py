@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
+from holding.mappings.entries import shown
 from holding.store import bulk
 from holding.store.together import Question, answer
 from holding.tables import MappingEntry, MappingTable, Posting, PostingUse
@@ -36,6 +37,25 @@ def asked_accepted(table: MappingTable, values: Collection[str]) -> Question[set
     )
     mine = (MappingEntry.table_id == table.id, bulk.among(MappingEntry.value, list(values)))
     return set((yield select(MappingEntry.value).where(*mine, posted == 1)).scalars())
+
+
+def conversions(
+    session: Session, table: MappingTable, text: str, most: int
+) -> dict[str, tuple[tuple[str, ...], int]]:
+    """The same of the conversions of a units table that have these letters, in their order: a unit
+    is no value without its factor.
+    """
+    mine = MappingEntry.table_id == table.id, MappingEntry.to_revision.is_(None)
+    rows = session.execute(
+        select(MappingEntry.key, MappingEntry.value, MappingEntry.num, MappingEntry.den)
+        .where(*mine, MappingEntry.num.is_not(None))
+        .order_by(MappingEntry.key)
+    )
+    keys: dict[str, list[str]] = {}
+    for key, value, num, den in rows:
+        keys.setdefault(shown(value, num, den), []).append(key)
+    found = sorted(one for one in keys if text.casefold() in one.casefold())
+    return {one: (tuple(keys[one][: NAMED + 1]), len(keys[one])) for one in found[:most]}
 
 
 def keys_of(

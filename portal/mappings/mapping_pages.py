@@ -155,7 +155,13 @@ def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) 
                 opened.preview = found
         elif status == 200 and not searching:
             problems["to"] = "Select a suggestion or enter a value."
-    return fragments.respond("mappings/missing.html", _missing(opened, problems), status=status)
+    whole = problems and fragments.wants("freed")  # what is wrong is told at its field
+    return fragments.respond(
+        "mappings/missing.html",
+        _missing(opened, problems),
+        status=status,
+        block=f"mappreview{fragments.ending()}" if whole else "",
+    )
 
 
 def tabs() -> dict[str, object]:

@@ -199,14 +199,15 @@ def _rows(units: n.Units) -> Iterator[Problem]:
     bases = Bases(units.bases)
     seen: dict[tuple[str, str | None], n.UnitRow] = {}
     for row in units.rows:
-        item = row.item or ""
         before = seen.get((row.unit, row.item))
-        base = bases.of(item)
+        base = bases.of(row.item or "")
         if before is not None:
             hint = f"It stands in {before.span} already: keep one of them."
             yield problem("UOM03", f"'{row.unit}' has a factor already", hint, row.span)
-        elif row.unit == base:
+        elif row.unit in (base, row.base_unit):
+            itself = f"'{row.unit}' is counted in itself, which is no factor"
             message = f"'{row.unit}' is the base unit and has no factor"
+            message = message if row.unit == base else itself
             yield problem("UOM07", message, "Leave this row out.", row.span)
         elif row.count > 0 and row.base_count > 0:
             yield from _chain(row, base, bases, entries)

@@ -158,6 +158,7 @@ def test_saving_does_what_the_preview_says_as_one_change_that_people_can_read(sh
     ("sheet", "cells", "cell", "words"),
     [
         ("units", ("BAG", "many"), "units!B", "is not a conversion"),
+        ("units", ("BAG", "12 BAG"), "units!B", "cannot be counted in itself"),
         ("discount", ("friend", "lots"), "discount!B", "is no percent"),
         ("item", ("X-1", "x" * 201), "item!B", "empty, too long"),
         ("item", (None, "CUP-4"), "item!A", "no key"),

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
 from holding.mappings.fixes import Fixed
+from holding.mappings.preview import preview as looked_ahead
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.tables import Company, Event, MappingEntry, Posting, Record
@@ -218,6 +219,30 @@ def test_a_unit_frees_the_units_that_are_counted_in_it(shop: Shop) -> None:
     assert due(shop) == ["NS-1"]
     shop.judge()
     assert shop.states() == {"NS-1": "ready", "NS-2": "ready"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "code"),
+    [
+        ("TIN", "12 TIN", "unit.itself"),
+        ("TIN|TEA-1", "1/2 TIN", "unit.itself"),
+        ("TIN", "12 tin", "unit.itself"),
+        ("TIN", "2 PAL", "unit.circle"),
+        ("TIN|TEA-1", "2 PAL", "unit.circle"),
+    ],
+)
+def test_a_unit_is_never_counted_in_itself(shop: Shop, key: str, value: str, code: str) -> None:
+    shop.publish()
+    shop.receive(order("NS-1", lines=[line(uom="TIN")]))
+    shop.judge()
+    assert isinstance(fix(shop, "units", "PAL", "3 TIN"), Fixed)
+    with shop.database.read() as session:
+        previewed = looked_ahead(session, shop.company.id, "units", key, value, shop.now)
+    for answer in (previewed, fix(shop, "units", key, value)):
+        assert isinstance(answer, Refusal)
+        assert (answer.code, answer.status) == (code, 422)
+        assert "TIN" in answer.message
+    assert isinstance(fix(shop, "units", key, "12 PCS"), Fixed)
 
 
 def test_an_items_own_unit_wakes_documents_made_with_the_general_one(shop: Shop) -> None:

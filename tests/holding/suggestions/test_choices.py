@@ -1,5 +1,6 @@
 """What a value could be mapped to: the search over table and target, and what is known of it."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -121,6 +122,16 @@ def test_a_value_says_who_lists_it_and_which_keys_have_it(shop: Shop) -> None:
     by_value = {one.value: one for one in found(shop, "")}
     assert by_value["61_01"] == Choice("61_01", (), ("TEA-5",), 1)
     assert sorted(by_value) == ["12000", "40000", "61_01"]
+
+
+def test_of_units_whole_conversions_are_found(shop: Shop) -> None:
+    assert isinstance(fix(shop, "units", "DRUM", "1/3 CTN"), Fixed)
+    assert isinstance(fix(shop, "units", "BAG", "1/3 CTN"), Fixed)
+    offered = {one.value: (one.keys, one.uses) for one in found(shop, "", "units")}
+    assert all(re.fullmatch(r"\d+(/\d+)? [A-Z]+", value) for value in offered), offered
+    assert offered["1/3 CTN"] == (("BAG", "DRUM"), 2)
+    assert search(shop, "1/3 ctn", "units") == ["1/3 CTN"]
+    assert search(shop, "zzz", "units") == []
 
 
 def test_what_a_key_had_before_is_found_no_more(shop: Shop) -> None:

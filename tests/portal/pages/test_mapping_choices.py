@@ -52,6 +52,33 @@ def test_without_scripts_a_button_searches_and_keeps_what_was_typed(visit, form,
     assert one(database, "SELECT count(*) FROM mapping_entry") == before
 
 
+def test_a_wrong_unit_is_told_at_its_field_when_it_is_previewed(visit, database):
+    found = cause(database, "unit:%")
+    form = {"cause": found, "table": "units", "key": "DRUM|TEA-1", "rev": 99, "reason": "counted"}
+    for typed, said in (
+        ("12", "“12” is not a conversion."),
+        ("12 DRUM", "cannot be counted in itself"),
+        ("", "Select a suggestion or enter a value."),
+    ):
+        answer = visit("farah").post(PREVIEW, {**form, "other": typed}, target="freed")
+        page = answer.get_data(as_text=True)
+        assert answer.headers["HX-Retarget"] == "#mappreview"
+        assert answer.headers["HX-Reswap"] == "outerHTML"
+        assert re.search(rf'id="other"[^>]*value="{typed}"[^>]*aria-describedby="to_err"', page)
+        assert said in plain(page.partition('id="to_err"')[2][:400])
+        assert 'value="counted"' in page
+    answer = visit("farah").post(PREVIEW, {**form, "other": "12 PCS"}, target="freed")
+    assert "HX-Retarget" not in answer.headers
+    assert answer.get_data(as_text=True).lstrip().startswith('<div class="stack" id="freed">')
+
+
+def test_a_unit_is_chosen_with_its_factor(visit, database):
+    page = visit("farah").text(f"{MISSING}?cause={cause(database, 'unit:%')}")
+    offered = re.findall(r'name="to" id="[^"]+" value="([^"]+)"', page)
+    assert offered
+    assert all(re.fullmatch(r"\d+(?:/\d+)? [A-Z]+", value) for value in offered), offered
+
+
 def test_the_source_s_own_words_stand_beside_the_value(visit, form):
     page = plain(visit("farah").text(f"{MISSING}?cause={form['cause']}"))
     assert "Latest SO-" in page
