@@ -120,6 +120,8 @@ WORDS = {
     "else": "each declaration has one else, at its end",
     "null": "write is missing",
     "none": "write is missing",
+    "true": "write yes",
+    "false": "write no",
     "iif": _NO_IF,
     "case": _NO_IF,
     "then": _NO_IF,
@@ -211,9 +213,6 @@ PAIRS = {
 }
 """(token, the word before it) -> what to write."""
 
-LOWER = 'a status or a name is written in lower case: {word}; only a text stands in quotes: "…"'
-"""Where a word with a capital stands in place of a name: quoted it would be no status."""
-
 FITS = (
     ("TRY", "REJECT", "trying again belongs to a retry table"),
     ("NAME", "REJECT", "say what happens: hold for ROLE, reject or warn"),
@@ -254,6 +253,11 @@ FORMS = {
     "test": 'test "…", then given SAMPLE with …, then …, expect …',
 }
 """Declaration -> its form, the hint of last resort."""
+
+
+def lower(word: str) -> str:
+    """The hint for a word with a capital in place of a name: quoted it would be no status."""
+    return f'a status or a name is written in lower case: {word}; only a text stands in quotes: "…"'
 
 
 def near(word: str, pool: Collection[str]) -> str | None:

@@ -6,6 +6,7 @@ other languages (`foreign_syntax.py`), what else the parser stumbles over (`hint
 """
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 
@@ -19,12 +20,25 @@ class Spoken(NamedTuple):
     columns: tuple[int, int] | None
 
 
+class _Said(NamedTuple):
+    """The words of a form: `form` is the part that is none of the language, `sign` what it has."""
+
+    form: str
+    left: str
+    right: str
+    sign: str
+    upper: str
+    middle: str
+    members: str
+    plain: str
+
+
 class _Form(NamedTuple):
-    """What it looks like; `form` is the part that is none of the language, where one is."""
+    """What it looks like, what is said of it, and what to write."""
 
     pattern: re.Pattern[str]
-    message: str
-    hint: str
+    message: Callable[[_Said], str]
+    hint: Callable[[_Said], str]
     sign: str
 
 
@@ -40,77 +54,97 @@ _MORE, _LESS = r"(?:more|greater|higher|larger) +than", r"(?:less|lower|smaller|
 _OR_SAME = r" +or +equal(?: +to)?"
 
 
-def _form(pattern: str, message: str, hint: str, sign: str = "") -> _Form:
+def _form(
+    pattern: str, message: Callable[[_Said], str], hint: Callable[[_Said], str], sign: str = ""
+) -> _Form:
     return _Form(re.compile(pattern), message, hint, sign)
 
 
 def _asked(words: str, sign: str) -> _Form:
     """Words behind a value for which the language has others."""
     pattern = rf"{_LEFT}(?P<form>(?i:{words}))"
-    return _form(pattern, "'{form}' is written '{sign}' here", "write '{left} {sign}'", sign)
+    return _form(
+        pattern,
+        lambda s: f"'{s.form}' is written '{s.sign}' here",
+        lambda s: f"write '{s.left} {s.sign}'",
+        sign,
+    )
 
 
 def _compared(words: str, sign: str) -> _Form:
     """Words between two values for which the language has a sign."""
     pattern = rf"{_LEFT}(?P<form>(?i:(?:is +)?(?:{words}))\b){_RIGHT}"
-    hint = "write '{left} {sign} {right}'"
-    return _form(pattern, "'{form}' is written '{sign}' here", hint, sign)
+    return _form(
+        pattern,
+        lambda s: f"'{s.form}' is written '{s.sign}' here",
+        lambda s: f"write '{s.left} {s.sign} {s.right}'",
+        sign,
+    )
 
 
 _FORMS = (
     _form(
         rf"{_LEFT}(?P<form>(?i:(?:is +)?not +(?:in|(?:one|any) +of)|is +none +of)\b){_LIST}",
-        "'{form}' is written with not in front of the condition",
-        "write 'not {left} in ({list})'",
+        lambda s: f"'{s.form}' is written with not in front of the condition",
+        lambda s: f"write 'not {s.left} in ({s.members})'",
     ),
     _form(
         rf"{_LEFT}(?P<form>(?i:is +in|(?:is +)?(?:one|any) +of)\b){_LIST}",
-        "'{form}' is written '{sign}' here",
-        "write '{left} in ({list})'",
+        lambda s: f"'{s.form}' is written '{s.sign}' here",
+        lambda s: f"write '{s.left} in ({s.members})'",
         "in",
     ),
     _form(
         rf"{_LEFT}(?i:in)\b{_CAPITAL}",
-        "a text in a list stands in quotes",
-        "write '{left} in ({list})'; a status is a plain word: '{left} in ({plain})'",
+        lambda _: "a text in a list stands in quotes",
+        lambda s: (
+            f"write '{s.left} in ({s.members})';"
+            f" a status is a plain word: '{s.left} in ({s.plain})'"
+        ),
     ),
     _form(
         rf"{_LEFT}(?i:in) +(?P<right>[a-z]\w*)(?! *[\w,(.])",
-        "'in' is followed by a list, not by a name",
-        "write its words out, '{left} in (\"…\", \"…\")', or '{left} = {right}' for one value",
+        lambda _: "'in' is followed by a list, not by a name",
+        lambda s: (
+            f'write its words out, \'{s.left} in ("…", "…")\','
+            f" or '{s.left} = {s.right}' for one value"
+        ),
     ),
     _form(
         rf"{_LEFT}(?i:in)\b{_LIST}",
-        "a list stands in round brackets, with commas in between",
-        "write '{left} in ({list})'",
+        lambda _: "a list stands in round brackets, with commas in between",
+        lambda s: f"write '{s.left} in ({s.members})'",
     ),
     _asked(rf"(?:is +)?not +(?:known\b|{_THERE})|does +not +exist\b|is +{_NOTHING}", "is missing"),
     _asked(rf"(?:is +)?not +(?:missing\b|{_NOTHING})|exists\b|is +{_THERE}", "is known"),
     _form(
         rf"{_LEFT}(?P<form>(?i:(?:is +)?between)){_RIGHT} +(?i:and) +(?P<upper>{_ONE})",
-        "'{form}' is written as two comparisons here",
-        "write '{left} >= {right} and {left} <= {upper}'",
+        lambda s: f"'{s.form}' is written as two comparisons here",
+        lambda s: f"write '{s.left} >= {s.right} and {s.left} <= {s.upper}'",
     ),
     _form(
         rf"(?P<left>{_ONE}) *(?P<sign><=?|>=?) *(?P<middle>{_ONE}) *(?P<form><=?|>=?){_RIGHT}",
-        "a condition compares two values, not three",
-        "write '{left} {sign} {middle} and {middle} {form} {right}'",
+        lambda _: "a condition compares two values, not three",
+        lambda s: f"write '{s.left} {s.sign} {s.middle} and {s.middle} {s.form} {s.right}'",
     ),
-    _compared(rf"{_MORE}{_OR_SAME}|at +least|no +{_LESS}|not +{_LESS}", ">="),
-    _compared(rf"{_LESS}{_OR_SAME}|at +most|no +{_MORE}|not +{_MORE}", "<="),
+    _compared(rf"(?:{_MORE}{_OR_SAME}|at +least|(?:no|not) +{_LESS})", ">="),
+    _compared(rf"(?:{_LESS}{_OR_SAME}|at +most|(?:no|not) +{_MORE})", "<="),
     _compared(rf"{_MORE}|above|over|after|exceeds", ">"),
     _compared(rf"{_LESS}|below|under|before", "<"),
     _form(
         rf"{_LEFT}(?P<form>(?i:(?:(?:does|do) +not +|not +)?{_PART})){_RIGHT}",
-        "'{form}': no part of a text is looked for",
-        "compare the whole, '{left} = {right}' or '{left} in ({right}, \"…\")', or use a map",
+        lambda s: f"'{s.form}': no part of a text is looked for",
+        lambda s: (
+            f"compare the whole, '{s.left} = {s.right}' or '{s.left} in ({s.right}, \"…\")',"
+            " or use a map"
+        ),
     ),
     _compared(r"(?:is +)?not +(?:equal +to|equals?|the +same +as)|differs +from|is +not|not", "<>"),
     _compared(r"equals?(?: +to)?|(?:the +)?same +as|is", "="),
     _form(
         rf"(?P<left>\d+(?:\.\d+)?%) +(?P<form>of\b){_RIGHT}",
-        "'{form}' is written '{sign}' here",
-        "write '{right} * {left}'",
+        lambda s: f"'{s.form}' is written '{s.sign}' here",
+        lambda s: f"write '{s.right} * {s.left}'",
         "*",
     ),
 )
@@ -127,13 +161,20 @@ def spoken(line: str, at: int) -> Spoken | None:
 
 
 def _told(form: _Form, found: re.Match[str]) -> Spoken:
-    said = {name: " ".join(words.split()) for name, words in found.groupdict("").items()}
-    words = re.findall(r'"[^"]*"|[^\s,"]+', said.get("list", ""))
-    said["list"] = ", ".join(map(_as_text, words))
-    said["plain"] = ", ".join(word.strip('"').lower() for word in words)
-    said |= {"right": _as_text(said.get("right", "")), "sign": said.get("sign") or form.sign}
-    columns = found.span("form") if said.get("form") else None
-    return Spoken(form.message.format(**said), form.hint.format(**said), columns)
+    there = {name: " ".join(words.split()) for name, words in found.groupdict("").items()}
+    members = re.findall(r'"[^"]*"|[^\s,"]+', there.get("list", ""))
+    said = _Said(
+        form=there.get("form", ""),
+        left=there.get("left", ""),
+        right=_as_text(there.get("right", "")),
+        sign=there.get("sign") or form.sign,
+        upper=there.get("upper", ""),
+        middle=there.get("middle", ""),
+        members=", ".join(map(_as_text, members)),
+        plain=", ".join(word.strip('"').lower() for word in members),
+    )
+    columns = found.span("form") if said.form else None
+    return Spoken(form.message(said), form.hint(said), columns)
 
 
 def _as_text(word: str) -> str:

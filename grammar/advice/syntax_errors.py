@@ -127,7 +127,7 @@ class Explainer:
             return words or f"functions and maps are in lower case: {word}(…)"
         if word in self.spellings.values():
             return f"words of the language are in lower case: {word}"
-        return hints.LOWER.format(word=word)
+        return hints.lower(word)
 
     def _wanted(self, stumble: Stumble, at: Place) -> str | None:
         """The hint by what was met, or by what the line still wants."""

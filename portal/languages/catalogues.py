@@ -50,6 +50,8 @@ FINDING: Final = "finding"
 """A value that says, behind its place, what is wrong with a rule file, by its name."""
 TELLING: Final = 14  # the words of a shorter message occur in sentences of others, too
 FEWEST: Final = 3  # so many letters together at least tell a message with values from data
+WIDE: Final = {",": "、", ";": "；"}
+"""What stands between the members of a row of Chinese texts."""
 FULL_WIDTH: Final = re.compile(r"[\u3400-\u9fff）”]$")
 LONGEST: Final = 2000  # a longer text is no sentence of ours
 DEEPEST: Final = 8  # so many texts of ours stand inside each other at most
@@ -172,6 +174,10 @@ class Catalogue:
                 return filled
         return value
 
+    def row(self, texts: Iterable[str]) -> str:
+        """Texts of ours in a row, each told alone."""
+        return self._joined(", ", [self.told(one) for one in texts])
+
     def row_of_names(self, text: str) -> str:
         """Names in a row, with the word of the language between them."""
         for between in (" or ", " and "):
@@ -221,8 +227,13 @@ class Catalogue:
         return told or None
 
     def _joined(self, between: str, told: Iterable[str]) -> str:
-        word = between.strip()
-        return between.replace(word, self.say(word)).join(told)
+        word, said = between.strip(), [*told]
+        wide = [FULL_WIDTH.search(one) is not None for one in said]
+        if any(wide) and word in WIDE:
+            return WIDE[word].join(said)
+        if all(wide) and FULL_WIDTH.search(self.say(word)):
+            return self.say(word).join(said)  # between two characters stands no blank
+        return between.replace(word, self.say(word)).join(said)
 
     def _listed(self, text: str, depth: int) -> str:
         """A text of ours, or several in a row of which each is told or no sentence."""

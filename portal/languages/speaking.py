@@ -77,7 +77,7 @@ def _saying(made: Callable[..., object], found: Catalogue) -> Callable[..., obje
 
 def _listing(made: Callable[..., object], found: Catalogue) -> Callable[..., object]:
     def said(*given: object, **named: object) -> str:
-        return ", ".join(found.told(one) for one in str(made(*given, **named)).split(", "))
+        return found.row(str(made(*given, **named)).split(", "))
 
     return said
 

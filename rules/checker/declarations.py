@@ -184,7 +184,8 @@ def _twice(index: Index) -> Iterator[Problem]:
         for name, span in named:
             if name in seen:
                 message = f"the {what} '{name}' is declared twice"
-                yield problem("NAM20", message, f"It stands in {seen[name]} already.", span)
+                hint = f"It stands in {seen[name]} already: keep one, or give it another name."
+                yield problem("NAM20", message, hint, span)
             seen.setdefault(name, span)
     for second in rules.units[1:]:
         hint = f"It stands in {rules.units[0].span} already: put all rows there."

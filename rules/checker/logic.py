@@ -29,7 +29,8 @@ def compared(reasoned: Sequence[Reasoned]) -> Iterator[Problem]:
         wrong = next((i for i in pairs.contradicting(at) if contradicted(reasoned[i], one)), None)
         if wrong is not None:
             yield both_fail(reasoned[wrong], one)
-        more = next((i for i in pairs.covering(at) if repeats(i, at, reasoned)), None)
+        others = (i for i in pairs.covering(at) if reasoned[i].check.name != one.check.name)
+        more = next((i for i in others if repeats(i, at, reasoned)), None)
         if more is not None:
             yield covered(one.check, reasoned[more].check)
 
@@ -79,12 +80,29 @@ def constant(node: n.Expr) -> Iterator[Problem]:
             yield from constant(part)
     elif isinstance(node, n.Not):
         yield from constant(node.expr)
+    elif isinstance(node, n.Compare) and node.op in {"=", "<>"} and _blank(node) is not None:
+        asked = say(_blank(node) or node)
+        hint = f"Write '{asked} is missing'." if node.op == "=" else f"Write '{asked} is known'."
+        message = f"'{say(node)}' asks for a blank text, and what is blank is missing"
+        yield problem("LOG01", message, hint, node.span, "warning")
     elif isinstance(node, n.Compare):
         answer = _answer(node)
         if answer is not None:
             word = "always" if answer else "never"
             message = f"'{say(node)}' is {word} so, whatever the record holds"
             yield problem("LOG01", message, "Compare a field with something else.", node.span)
+
+
+def _blank(node: n.Compare) -> n.Expr | None:
+    """What is compared with a blank text."""
+    for one, other in ((node.left, node.right), (node.right, node.left)):
+        if (
+            isinstance(other, n.Literal)
+            and isinstance(other.value, str)
+            and not other.value.strip()
+        ):
+            return one
+    return None
 
 
 def check_abroad(index: Index) -> Iterator[Problem]:

@@ -25,6 +25,7 @@ from rules.values.kinds import ANY, WANT, Type, compare_hint, fits, say_type, tw
 from rules.values.numbers import Number, add, divide, multiply, subtract
 from rules.values.spelling import match_key
 from rules.values.tax_codes import is_tin
+from rules.values.wording import say as write
 
 NUMBER = "a number"
 TEXT = "text"
@@ -105,6 +106,9 @@ NAMES = frozenset({*PURE, *AGGREGATES, *WORLDLY})
 
 Report = Callable[[Problem], None]
 
+_LIKE_PLACES = {"2": "0.01", "3": "0.001", "4": "0.0001"}
+"""A step of round that was surely meant as a number of decimals -> the step that gives them."""
+
 LITERAL = {"yes_no": "yesno"}
 
 
@@ -167,6 +171,10 @@ class CallTypes(ABC):
         if step is not None and not (isinstance(step, n.Literal) and step.value > 0):  # type: ignore[operator]
             hint = "Write round(x, 0.01)."
             self.say("TYP06", "round needs the step written out, above zero", hint, expr.span)
+        elif isinstance(step, n.Literal) and (places := _LIKE_PLACES.get(str(step.value))):
+            message = f"round to {step.value} gives multiples of {step.value}, not decimals"
+            hint = f"Write 'round({write(expr.args[0])}, {places})'."
+            self.say("TYP06", message, hint, expr.span)
         return Type(found[0].kind, currency=found[0].currency)
 
     def _call_text(self, expr: n.Call) -> Type:
@@ -236,7 +244,8 @@ class CallTypes(ABC):
         if len(found) != len(kinds):
             many = "value" if len(kinds) == 1 else "values"
             message = f"'{expr.name}' takes {len(kinds)} {many}, not {len(found)}"
-            self.say("TYP07", message, "Give exactly these.", expr.span)
+            form = "Write round(x, 0.01)." if expr.name == "round" else "Give exactly these."
+            self.say("TYP07", message, form, expr.span)
             return (found + [ANY] * len(kinds))[: len(kinds)]
         for arg, have, want in zip(expr.args, found, kinds, strict=True):
             if not fits(have, want):

@@ -15,6 +15,7 @@ from grammar.text.problem import Problem, Span
 from rules.types.functions import AGGREGATES, LITERAL, NAMES, PURE, CallTypes, Report, did_you_mean
 from rules.types.left_words import split_words
 from rules.types.symbol_table import FACTS, LATER_FACTS, Scope, stored_type
+from rules.types.ways_out import of_comparison, of_list, of_member, of_name
 from rules.values.arithmetic import either, fruitless, impossible, negative, reckoned, written
 from rules.values.kinds import (
     ANY,
@@ -23,7 +24,6 @@ from rules.values.kinds import (
     YESNO,
     Type,
     comparable,
-    compare_hint,
     say_type,
 )
 from rules.values.wording import say
@@ -124,6 +124,9 @@ class _Walk(CallTypes):
         ref = self.scope.resolve(expr.path)
         if ref is None:
             return self._unknown_name(expr)
+        if ref.kind == "list":
+            message = f"'{'.'.join(expr.path)}' is many values, one of each line"
+            return self.say("TYP10", message, of_list(expr), expr.span)
         if ref.field is not None:
             return field_type(ref.field, ref.record, self.scope)
         if ref.kind == "const":
@@ -146,7 +149,7 @@ class _Walk(CallTypes):
             hint = "It can be a column of a decision table, or a fact of a test."
             return self.say("NAM12", message, hint, expr.span)
         what = self.scope.item or self.scope.record or "this place"
-        hint = FOREIGN.get(name) or did_you_mean(name, self.scope.names())
+        hint = of_name(name, self.scope)
         return self.say("NAM01", f"{what} has no field '{name}'", hint, expr.span)
 
     # ---- conditions ---------------------------------------------------------------------------
@@ -164,7 +167,7 @@ class _Walk(CallTypes):
         self._quoted(expr.left, right)
         if not comparable(left, right):
             message = f"{say_type(left, right)} cannot be compared with {say_type(right, left)}"
-            self.say("TYP01", message, compare_hint(left, right), expr.span)
+            self.say("TYP01", message, of_comparison(expr, left, right), expr.span)
         elif expr.op not in {"=", "<>"} and not {left.kind, right.kind} <= ORDERED:
             self.say("TYP03", f"{say_type(left)} has no order", "Use = or <>.", expr.span)
         return YESNO
@@ -199,7 +202,7 @@ class _Walk(CallTypes):
                 if left.states:
                     self._word(value.name, left, value.span)
                 elif left.kind != "any":
-                    hint = f'Write "{value.name}" in quotes.'
+                    hint = of_member(expr, value, self.scope)
                     self.say("NAM01", f"'{value.name}' is not a word here", hint, value.span)
             elif not comparable(left, self.of(value)):
                 message = f"{say_type(left)} cannot be compared with {say_type(self.of(value))}"

@@ -30,6 +30,7 @@ RULE_WORDS = {
     *("hold for ROLE", "hold for %(role)s", "review by %(role)s", "amount not compared"),
     *("try 5 times from 30s then hold for ROLE", "%(a)s by …", "%(a)s for …", "each line"),
     *("at most", "e_invoice_age = 5h", "look up", "they own", "tries = 2", "try again", "we own"),
+    *("is known", "is missing"),
     *("language 1", "a table"),
 }
 """What is written so in rule files, whoever reads them."""

@@ -91,6 +91,7 @@ OF_RULE_FILES = {
             "inference",
             "left_words",
             "measures",
+            "ways_out",
         )
     ),
     *("rules/facts/seeds.py", "rules/overlaps/cases.py", "rules/rulebook/name_help.py"),

@@ -1,0 +1,69 @@
+"""Chinese has its own stops: no narrow one stands beside a character, and no blank."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from babel.messages.pofile import read_po
+
+from portal.languages import choice, po_files
+from portal.languages.catalogues import Catalogue
+
+CHARACTER = r"[\u3400-\u9fff]"
+WRONG = re.compile(
+    rf"{CHARACTER}[.,:;?!]|[,:;!] ?{CHARACTER}|[，。；：？！、] (?=\S)|\S (?=[，。；：？！、])"
+    rf"|{CHARACTER} {CHARACTER}"
+)
+"""A narrow stop beside a character, a blank beside a wide stop, a blank between characters."""
+
+
+@pytest.fixture(scope="module")
+def chinese() -> Catalogue:
+    return choice.catalogue("zh")
+
+
+def texts() -> Iterator[str]:
+    with (po_files.HERE / "zh_Hans" / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        for one in read_po(file):
+            if one.id:
+                yield from [one.string] if isinstance(one.string, str) else one.string
+
+
+def test_no_text_of_the_catalogue_has_a_narrow_stop_or_a_stray_blank() -> None:
+    told = [*texts()]
+    assert len(told) > 5000
+    assert [text for text in told if WRONG.search(text)] == []
+
+
+def test_what_is_wrong_is_seen() -> None:
+    for text in (
+        "已过账.",
+        "已过账, 待批准",
+        "名称: 客户",
+        "请稍候。 然后重试",
+        "过账 成功",
+        "何时?",
+    ):
+        assert WRONG.search(text), text
+    for text in (
+        "1. 下载",
+        "已过账。NS-1",
+        "每 5 分钟",
+        "%(name)s：客户",
+        "到 2026-11-20 02:00 为止",
+    ):
+        assert not WRONG.search(text), text
+
+
+def test_texts_in_a_row_are_joined_without_narrow_commas(chinese: Catalogue) -> None:
+    row = chinese.row(["Approver", "Administrator"])
+    assert row == f"{chinese.told('Approver')}、{chinese.told('Administrator')}"
+    assert chinese.told("Approver, Administrator") == row
+    either = chinese.told("Approver or Administrator")
+    assert not WRONG.search(either)
+    assert chinese.row(["NS-1", "NS-2"]) == "NS-1, NS-2"
+
+
+def test_a_refusal_and_what_to_do_are_told_without_a_blank(chinese: Catalogue) -> None:
+    told = chinese.told("You cannot remove yourself. Ask another administrator.")
+    assert not WRONG.search(told), told
