@@ -15,11 +15,16 @@ from holding.access.actors import Actor, may
 from holding.audit.events import record_event
 from holding.refusal import Refusal
 from holding.rule_changes import drafts
-from holding.rulesets.admission import rule_sources
-from holding.rulesets.publication import files_of, files_of_change, publishable, unknown
+from holding.rulesets.publication import (
+    OPEN_STATES,
+    files_of,
+    files_of_change,
+    publishable,
+    unknown,
+)
 from holding.store.row_objects import Columns, of
 from holding.store.together import Question
-from holding.tables import Change, ChangeComment, Person
+from holding.tables import Change, ChangeComment, Company, Person
 from holding.tables.row_states import ChangeState
 
 LONGEST: Final = 2000  # characters
@@ -115,11 +120,12 @@ def send_back(
 
 
 def take_up(session: Session, change_no: int, actor: Actor, now: datetime) -> str | Refusal:
-    """Make drafts of what a change that went back says otherwise than the rules it was made for;
-    the path of the first. A draft of one's own that is there already is left as it is.
+    """Make drafts of what a change that went back, or that others overtook, says otherwise than the
+    rules it was made for; the path of the first. A draft of one's own that is there already is left
+    as it is.
 
-    The drafts were begun from those rules: where others came into force since, the editor says so
-    and takes no draft that would undo them.
+    The drafts were begun from those rules: where others came into force since, the editor lets them
+    begin again and takes no draft that would undo them.
     """
     refusal = may(actor, "rules.draft")
     if refusal:
@@ -127,22 +133,27 @@ def take_up(session: Session, change_no: int, actor: Actor, now: datetime) -> st
     change = _change(session, change_no, actor)
     if isinstance(change, Refusal):
         return change
-    if change.state != ChangeState.CLOSED:
+    in_force = session.get_one(Company, change.company_id).ruleset_version_id
+    if change.state == ChangeState.PUBLISHED or (
+        change.state in OPEN_STATES and change.base_id == in_force
+    ):
         words = f"Change {change_no} was not returned, so nothing was taken up."
         return Refusal("change.not_returned", words, status=409)
     if change.base_id is None:
         words = f"Change {change_no} would have been the first rules; the editor has none yet."
         hint = "Choose rules again in the set-up, or send the files with clearpost rules push."
         return Refusal("change.first_rules", words, hint, 409)
-    before = files_of(session, change.base_id)
+    before, after = files_of(session, change.base_id), files_of_change(session, change.id)
     wrote = {
-        path: text
-        for path, text in rule_sources(files_of_change(session, change.id)).items()
-        if text != before.get(path)
+        path: after.get(path, "")
+        for path in sorted({*before, *after})
+        if after.get(path) != before.get(path)
     }
     if not wrote:
-        words = f"Change {change_no} says nothing in rule files that was not in force already."
+        words = f"Change {change_no} says nothing that was not in force already."
         return Refusal("change.nothing_left", words, status=409)
+    if refusal := next(filter(None, map(drafts.too_large, wrote.values())), None):
+        return refusal
     for path, text in wrote.items():
         if drafts.draft(session, actor, path) is None:
             refusal = drafts.keep(session, actor, path, text, change.base_id, now)

@@ -1,12 +1,12 @@
-"""The text of a rule file as a person left it in the editor; each has their own.
+"""The text of a file of the rules as a person left it in the editor; each has their own.
 
 Here: keeping, finding and throwing away, what another window of theirs wrote meanwhile, how large
-one may be, what a new file may be called. Not here: checking it (holding/rulesets), making it a
-change (holding/rulesets/publication.py).
+one may be, what a new file may be called. Not here: the change that the drafts of a person are
+together (own_change.py), checking it (holding/rulesets).
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -24,8 +24,12 @@ from rules.values.canonical import sha256_hex
 BYTES: Final = 256 * 1024
 LINES: Final = 10_000
 LONGEST: Final = 80  # characters of a path
+TABLES: Final = ".csv"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*")
-_HINT: Final = "Enter lower-case letters, digits and hyphens, such as credit-notes.rules."
+_HINT: Final = (
+    "Enter lower-case letters, digits and hyphens, such as credit-notes.rules, or for the table"
+    " of a mapping maps/carriers.csv."
+)
 TOO_LARGE: Final = Refusal(
     "draft.too_large",
     f"The file is too large to write here: it may have {BYTES // 1024} KB and {LINES:,} lines.",
@@ -73,12 +77,14 @@ def draft(session: Session, actor: Actor, path: str) -> Draft | None:
     return Draft(found.body, found.base_id, found.saved_at) if found else None
 
 
-def paths(session: Session, actor: Actor) -> tuple[str, ...]:
-    """The files of which the person has a draft."""
-    mine = select(RuleDraft.path).where(
+def of_person(session: Session, actor: Actor, *, locked: bool = False) -> dict[str, Draft]:
+    """All drafts of the person by their paths; `locked`: nobody else writes them meanwhile."""
+    mine = select(RuleDraft).where(
         RuleDraft.company_id == actor.company_id, RuleDraft.person_id == actor.person_id
     )
-    return tuple(session.scalars(mine.order_by(RuleDraft.path)))
+    mine = mine.with_for_update().execution_options(populate_existing=True) if locked else mine
+    rows = session.scalars(mine.order_by(RuleDraft.path))
+    return {row.path: Draft(row.body, row.base_id, row.saved_at) for row in rows}
 
 
 def keep(
@@ -112,6 +118,15 @@ def keep(
     found.body, found.saved_at = text, now
     session.flush()
     return None
+
+
+def begun_again(
+    session: Session, actor: Actor, path: str, text: str, base_id: int, now: datetime
+) -> None:
+    """The draft of this path is this text from now on, begun from this version."""
+    found = session.get_one(RuleDraft, (actor.company_id, actor.person_id, path))
+    found.body, found.base_id, found.saved_at = text, base_id, now
+    session.flush()
 
 
 def _made(
@@ -157,23 +172,25 @@ def elsewhere(
     )
 
 
-def throw_away(session: Session, actor: Actor, path: str) -> None:
-    """There is no draft of this file any more."""
+def throw_away(session: Session, actor: Actor, paths: Iterable[str]) -> None:
+    """There are no drafts of these files any more."""
     session.execute(
         delete(RuleDraft).where(
             RuleDraft.company_id == actor.company_id,
             RuleDraft.person_id == actor.person_id,
-            RuleDraft.path == path,
+            RuleDraft.path.in_(tuple(paths)),
         )
     )
 
 
 def new_path(name: str, files: Collection[str]) -> str | Refusal:
-    """The path of a new rule file called so; the ending may be left out. 422: the name is blank,
-    too long or of other signs; 409: the rules have such a file.
+    """The path of a new file called so: a table where it ends in .csv, else a rule file, whose
+    ending may be left out. 422: the name is blank, too long or of other signs; 409: the rules have
+    such a file.
     """
-    stem = name.strip().removesuffix(RULES)
-    path = stem + RULES
+    ending = TABLES if name.strip().endswith(TABLES) else RULES
+    stem = name.strip().removesuffix(ending)
+    path = stem + ending
     if len(path) > LONGEST or not _NAME.fullmatch(stem):
         words = f"The name of a rule file has up to {LONGEST} letters, digits and hyphens."
         return Refusal("rulefile.name", words, _HINT, 422)

@@ -229,7 +229,8 @@ def _not_publishable(
             code="change.behind",
             message=f"You cannot publish change {change.no}, because other rules were published "
             "after it was submitted.",
-            hint="Submit the files again, so that they are checked against the rules in force.",
+            hint="Its author can continue with its files on the page of the change: they begin "
+            "again from the rules in force.",
         )
     return None
 

@@ -133,7 +133,7 @@ def send_back(no: int) -> Response:
 
 @pages.post("/changes/<int:no>/take-up")
 def take_up(no: int) -> Response:
-    """Go on with the files of a change that came back, as drafts of one's own."""
+    """Go on with the files of a change that came back or was overtaken, as drafts of one's own."""
     with store.writing() as session:
         path = comments.take_up(session, no, g.actor, g.now)
     if isinstance(path, Refusal):

@@ -1,7 +1,7 @@
 """A draft as its form sends it: its text, what its window began with, and keeping it.
 
-Here: reading the form, all files with it, what is kept of it. Not here: the page (editor.py),
-drafts (holding/rule_changes/drafts.py).
+Here: reading the form, the change that its file is of, what is kept of it. Not here: the page
+(draft_page.py), drafts and their change (holding/rule_changes).
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from grammar.text.correction import Correction, corrected
 from grammar.text.problem import Span
 from holding.refusal import Refusal
 from holding.rule_changes import drafts
-from holding.rulesets import admission, publication
+from holding.rule_changes.own_change import OwnChange, own_change
 from holding.rulesets import rulebook as queries
 from portal.web import forms, store
 
@@ -53,36 +53,49 @@ def seen_mark() -> str | None:
 
 
 def kept(path: str, text: str, seen: str | None = None) -> Shown | Refusal:
-    """Keep what the form says; a base that the form does not know is the version in force. `seen`:
-    the mark of what is kept by now, where that is known better than by the form.
+    """Keep what the form says. `seen`: the mark of what is kept by now, where that is known better
+    than by the form.
     """
-    version, base = version_in_force(), forms.whole(request.form.get("base"))
-    found = queries.published(store.reading(), g.company.id, base) if base is not None else None
-    base_id = found.version_id if found else version.version_id
-    began_with = seen_mark() if seen is None else seen
+    base, began_with = base_of(path), seen_mark() if seen is None else seen
     with store.writing() as session:
-        refusal = drafts.keep(session, g.actor, path, text, base_id, g.now, seen=began_with)
-    no = found.no if found else version.no
+        refusal = drafts.keep(session, g.actor, path, text, base.id, g.now, seen=began_with)
     mark = drafts.mark_of(text)
-    return refusal or Shown(text=text, base_no=no, saved_at=g.now, seen=mark)
+    return refusal or Shown(text=text, base_no=base.no, saved_at=g.now, seen=mark)
 
 
-def name_of(path: str) -> str:
-    """The draft, for whoever remembers it: nobody else's is ever called the same."""
-    return f"{g.company.id}/{g.actor.person_id}/{path}"
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The version that a draft was begun from."""
+
+    id: int | None
+    no: int
 
 
-def files_of(path: str) -> dict[str, str]:
-    """All files in force, if this is a rule file among them or one that this person began; such a
-    file is blank.
+def base_of(path: str) -> Base:
+    """Of the draft that is kept; where none is, of the file that the form was begun with. One that
+    the form does not know is the version in force.
     """
-    version = queries.version_in_force(store.reading(), g.company.id)
-    files = publication.files_of(store.reading(), version.version_id) if version else {}
-    if path in admission.rule_sources(files):
-        return files
-    if version is None or path in files or drafts.draft(store.reading(), g.actor, path) is None:
+    change, session = change_of(path), store.reading()
+    draft = change.drafts.get(path)
+    if draft is not None:
+        return Base(draft.base_id, queries.no_of(session, g.company.id, draft.base_id) or 0)
+    asked = forms.whole(request.form.get("base"))
+    found = queries.published(session, g.company.id, asked) if asked is not None else None
+    version = change.version
+    return Base(found.version_id, found.no) if found else Base(version.version_id, version.no)
+
+
+def name_of_change() -> str:
+    """The change that is written, for whoever remembers it: nobody else's is called the same."""
+    return f"{g.company.id}/{g.actor.person_id}"
+
+
+def change_of(path: str) -> OwnChange:
+    """The change that this person writes; 404 where this is none of the files that it opens."""
+    found = own_change(store.reading(), g.actor)
+    if found is None or path not in found.paths:
         abort(404)
-    return {**files, path: ""}
+    return found
 
 
 def version_in_force() -> queries.VersionInForce:

@@ -230,7 +230,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "editor.save_test": "rules.draft",
     "editor.discard": "rules.draft",
     "editor.begin": "rules.draft",
-    "editor.remove": "rules.draft",
+    **dict.fromkeys(("editor.remove", "editor.begin_again"), "rules.draft"),
     "find.find": "record.read",
     "find.step": "record.read",
     "importfiles.show": "record.read",

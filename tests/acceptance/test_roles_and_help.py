@@ -65,6 +65,7 @@ ACTIONS = {
     },
     "stops.resume stops.keep": {"approver", "operator", "admin"},
     "editor.submit editor.check editor.suggest editor.discard editor.save_test": {"consultant"},
+    "editor.begin_again": {"consultant"},
     "trials.begin trials.end": {"consultant"},
     "rulebook.push_draft connections.hours": {"consultant"},
     "changes.publish changes.start changes.drop_start changes.go_back": {"publisher"},

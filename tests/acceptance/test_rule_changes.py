@@ -226,8 +226,13 @@ def test_B28_the_editor_colours_completes_and_tells_while_one_writes_and_works_w
         page.click("#discarddraft")
         assert page.url.endswith("/rules/book")
         page = plain.go(path)
-        page.click("#removefile")  # others need what it declares
+        page.click("#removefile")
+        assert "Your change removes this file" in page.locator("#verdict").inner_text()
+        page.click("#submitdraft")  # others need what it declares
         assert "The rules were not taken" in page.inner_text("main")
+        page = plain.go(path)
+        page.click("#discarddraft")
+        assert page.locator("#drafttext").input_value() == _in_force(still)
     other = read(still.visitor(BOTH).get(path)).one("textarea").text
     assert "adress" not in other
 

@@ -4,6 +4,7 @@ import pytest
 
 from holding.refusal import Refusal
 from holding.rule_changes import comments, drafts
+from holding.rule_changes.own_change import own_change
 from holding.rulesets import publication
 from holding.store.database import Database
 from holding.tables import Company
@@ -64,3 +65,19 @@ def test_only_what_the_change_says_is_gone_on_with(shop: Shop) -> None:
         assert drafts.draft(session, shop.actor("chan"), "other.rules") is None
         assert draft.text == more
         assert draft.base_id != session.get_one(Company, shop.company.id).ruleset_version_id
+
+
+def test_a_file_that_the_change_removes_and_a_table_are_gone_on_with(shop: Shop) -> None:
+    files = {**FILES, "other.rules": "# nothing yet\n"}
+    shop.publish(files)
+    items = FILES["maps/items.csv"] + "POT-2,POT-2\n"
+    no = returned(shop, {**FILES, "maps/items.csv": items})
+    assert taken_up(shop, no) == "maps/items.csv"
+    with shop.database.read() as session:
+        mine = own_change(session, shop.actor("chan"))
+        assert mine is not None
+        assert {path: one.text for path, one in mine.drafts.items()} == {
+            "maps/items.csv": items,
+            "other.rules": "",
+        }
+        assert mine.files() == {**FILES, "maps/items.csv": items}
