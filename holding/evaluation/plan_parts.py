@@ -26,11 +26,11 @@ from holding.lifecycle.causes import TOTALS
 from holding.lifecycle.stored_postings import PostingRow
 from holding.store import bulk
 from holding.tables.row_states import HoldState, RecordState
+from rules.outcomes.findings import title_of
 from rules.outcomes.outcome import NEEDS_APPROVAL, Document, Finding, Outcome, Severity
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
 from rules.values.posting_states import PostingState
 from rules.values.read_only import read_only
-from rules.values.wording import titled
 
 
 @read_only(frozen=True, slots=True, kw_only=True)
@@ -183,7 +183,7 @@ def want(
             would_pass=finding.would_pass,
             clears=finding.clears,
             cause_key=_cause(batch, finding).kept,
-            cause_label=titled(finding.cause_label),
+            cause_label=title_of(finding),
             team_id=batch.team(finding.owner),
             number=document.number if document else outcome.number if outcome else "",
             doc_type=way.document,

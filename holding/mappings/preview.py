@@ -41,10 +41,10 @@ from holding.tables.decisions import HOLD_OPEN
 from holding.tables.rules import ALWAYS
 from holding.words import Sums, added, by_key
 from rules.facts.world import Facts, Subject, World
+from rules.outcomes.findings import title_of
 from rules.outcomes.outcome import Outcome
 from rules.programs.program import Program
 from rules.values.posting_states import PostingState
-from rules.values.wording import titled
 
 LOOKED_AT: Final = 500
 TOLD: Final = 3
@@ -261,7 +261,7 @@ def reasons_of(outcome: Outcome) -> Reasons:
                     f"approval by {finding.owner}"
                     if finding.severity == "approve"
                     else finding.rule,
-                    titled(finding.cause_label),
+                    title_of(finding),
                 )
                 for decision in outcome.decisions
                 if decision.state in {PostingState.HELD, PostingState.POSTED}

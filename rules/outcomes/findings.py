@@ -1,8 +1,8 @@
 """What one rule said for one route, and an outcome as lines to read.
 
-Here: Said, the finding that a gap becomes, how a finding ends, findings put together with the
-strictest first, and which rule line said what with the operands it saw. Not here: the rules that
-say it (expressions/checks.py, decisions/gates.py, decisions/duplicates.py).
+Here: Said, the finding that a gap becomes, how a finding ends, what its cause is called, findings
+put together with the strictest first, and which rule line said what with the operands it saw. Not
+here: the rules that say it (expressions/checks.py, decisions/gates.py, decisions/duplicates.py).
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from rules.outcomes.outcome import (
     VerdictResult,
 )
 from rules.values.cause_keys import ITSELF, Clearing, HowCleared
+from rules.values.names import plain
 from rules.values.unknown import Gap, Unknown
+from rules.values.wording import HOLE, titled
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,23 @@ def has_said(said: Said, labels: Collection[str]) -> bool:
     checks = [v for v in said.verdicts if v.kind == "check"]
     failed = {v.rule for v in checks if v.result == HIT and (v.released or v.rule in stops)}
     return any(v.rule in failed and {*labels} & {name for name, _ in v.operands} for v in checks)
+
+
+def title_of(finding: Finding) -> str:
+    """What the cause of a finding is called where its records stand together.
+
+    The title of what the rule says; where that has none, and names what differs from record to
+    record, what kind of rule it is: a sentence about one record is none about many. Approvals keep
+    theirs, for one team may be asked for several, which no name tells apart.
+    """
+    label = finding.cause_label
+    if HOLE not in label:
+        return titled(label)
+    if finding.code == "CHK01":
+        return f"The check “{plain(finding.rule)}” did not pass"
+    if finding.code == "CHK02":
+        return label.partition(": ")[0]
+    return "Possible duplicate" if finding.code == "DUP01" else titled(label)
 
 
 def gap_finding(

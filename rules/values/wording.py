@@ -45,6 +45,8 @@ def say(expr: n.Expr | n.Value) -> str:
     return words
 
 
+HOLE = "‹"
+"""What a name begins with that stands in a label for what differs from record to record."""
 _HOLE = re.compile(r"(?P<before>\w*)(?P<gap>\s*)‹(?P<said>[^›]*)›")
 _JOINS = frozenset(
     (

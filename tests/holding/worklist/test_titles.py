@@ -41,27 +41,48 @@ def titles(shop: Shop) -> list[str]:
     return sorted(group.label for group in listed(shop))
 
 
-def test_T27b_a_title_names_what_differs_in_words(shop: Shop) -> None:
+def test_T27b_a_title_is_said_of_all_its_records(shop: Shop) -> None:
     shop.publish()
     shop.receive(order("A", total="190.00"), order("B", customer="C-99"))
     shop.judge()
     assert titles(shop) == [
         "Customer C-99 is no debtor.",
-        "The lines of the number do not add up to the total.",
+        "The check “adds up” did not pass",
     ]
 
 
 def test_T27b_two_groups_with_one_message_have_their_rules_beside_it(shop: Shop) -> None:
+    same = SAME.replace("{total} is too much.", "Too much: {total}.")
     shop.publish(
-        FILES | {"shop.rules": RULES.replace("duplicates of", f"{SAME}\nduplicates of", 1)}
+        FILES | {"shop.rules": RULES.replace("duplicates of", f"{same}\nduplicates of", 1)}
     )
     dear = order("A", total="950.00", lines=[line(price="475.00")])
     several = order("B", lines=[line(), line(pos=2)], total="384.00")
     shop.receive(dear, several)
     shop.judge()
     assert titles(shop) == [
-        "The total is too much (not dear)",
-        "The total is too much (not many)",
+        "Too much (not dear)",
+        "Too much (not many)",
+    ]
+
+
+def test_T27b_a_rule_without_a_title_is_called_by_what_it_is(shop: Shop) -> None:
+    """Names in the place of values make no sentence: `The line SKU costs line price in the`…"""
+    adds_up = "{number} costs {total} for {customer} today."
+    limit = "{total} of {customer} is above what {created_by} may."
+    text = RULES.replace("The lines of {number} do not add up to {total}.", adds_up)
+    text = text.replace("RM {total} is above the limit.", limit)
+    assert text.count("{customer}") == 2
+    shop.publish(FILES | {"shop.rules": text})
+    wrong, dear = (
+        order("A", total="190.00"),
+        order("B", total="1200.00", lines=[line(qty="1", price="1200.00")]),
+    )
+    shop.receive(wrong, dear)
+    shop.judge()
+    assert titles(shop) == [
+        "The check “adds up” did not pass",
+        "The total of the customer is above what the created by may.",
     ]
 
 
@@ -75,7 +96,7 @@ def test_T27b_a_group_on_another_page_has_another_title_too(
         held = filters.held(session, shop.company.id, None)
         (last,) = answer(session, groups(session, shop.company.id, Filter(), held, after))
     assert last.label != first.label
-    assert last.label.startswith("The total is too much (not ")
+    assert last.label.startswith("Too much (not ")
 
 
 def test_T27b_a_title_that_was_stored_before_is_told_in_words(shop: Shop) -> None:
@@ -100,4 +121,4 @@ def test_T27b_duplicates_of_two_values_are_two_titles(shop: Shop) -> None:
         shop.judge()
     found = titles(shop)
     assert len(found) == len(set(found)) == 2
-    assert all(title.startswith("The number is here already (") for title in found)
+    assert all(title.startswith("Possible duplicate (") for title in found)
