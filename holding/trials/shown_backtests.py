@@ -109,7 +109,9 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a backtest has counted, for a page."""
+    """What a backtest has counted, for a page; `beside`: the records that stand in no matrix, since
+    no rule posts their kind, by kind.
+    """
 
     records: int
     differ: int
@@ -117,6 +119,7 @@ class Counts:
     stopped: MatrixCell
     freed: MatrixCell
     matrices: tuple[Matrix, ...]
+    beside: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +207,9 @@ def counts(run: ShownRun) -> Counts:
     matrices = tuple(_matrix(tally, *of) for of in sorted({c[:2] for c in tally.cells}))
     most_first = sorted(matrices, key=lambda one: -one.differ)
     differ = tally.records - tally.same
-    return Counts(tally.records, differ, tally.bad, stopped, freed, tuple(most_first))
+    posted = {one.kind for one in matrices}
+    beside = {kind: n for kind, n in sorted(tally.judged.items()) if kind not in posted}
+    return Counts(tally.records, differ, tally.bad, stopped, freed, tuple(most_first), beside)
 
 
 def _matrix(tally: Tally, kind: str, route: str) -> Matrix:

@@ -12,7 +12,7 @@ from holding.access import actors
 from holding.programs import history
 from holding.rulesets import publication
 from holding.store.database import Database
-from holding.tables import Company, Person
+from holding.tables import BacktestRun, Company, Person
 from holding.trials.backtest_turns import take_turn
 from portal.languages import choice
 from tests.holding.shop import FILES
@@ -204,3 +204,24 @@ def test_the_pages_are_the_same_in_each_language(
             assert theirs.tags == ours.tags
             left = english(theirs.words, set(ours.words), choice.catalogue(code))
             assert left - {"approve order for aiaccount.sales_invoice"} == set()
+
+
+def test_records_of_kinds_that_no_rule_posts_are_named_beside_the_tables(
+    visit, database, clock, stricter
+):
+    chan = visit("chan")
+    chan.post(f"{stricter}/backtest", ALL, status=303)
+    work(database, clock)
+    page = plain(chan.text(stricter))
+    (records,) = re.findall(r"(\d+) records, \d+ different", page)
+    assert "stand in no table" not in page
+    with database.write() as session:
+        run = session.scalars(select(BacktestRun)).one()
+        judged = {**run.counted["judged"], "refund": 9, "payout": 1}
+        run.counted = {**run.counted, "records": int(records) + 10, "judged": judged}
+    page = plain(chan.text(stricter))
+    assert f"{int(records) + 10} records, " in page
+    assert (
+        "10 of them stand in no table, because no rule posts their kind: payout (1), refund (9)"
+        in page
+    )
