@@ -1,7 +1,8 @@
 """Mapping tables and their entries as rows.
 
-Here: tables with counts, entries in force paged by key, those whose keys are nearly a given one,
-the latest revisions. Not here: what is missing and fixes (holding/mappings/fixes.py).
+Here: tables with counts, which of them rules have, entries in force paged by key, those whose keys
+are nearly a given one, the latest revisions. Not here: what is missing and fixes
+(holding/mappings/fixes.py).
 """
 
 from dataclasses import dataclass
@@ -13,10 +14,12 @@ from sqlalchemy.orm import Session
 
 from holding.mappings.entries import shown
 from holding.mappings.entry_history import OWN_KINDS
+from holding.programs import world
 from holding.store.row_objects import Columns, of
 from holding.store.together import Question, answer
 from holding.tables import MappingEntry, MappingTable, Person, Revision
 from holding.tables.rules import ALWAYS
+from rules.values.cause_keys import UNITS
 from rules.values.spelling import alike
 
 A_PAGE = 50
@@ -99,6 +102,13 @@ def asked_tables(company_id: int) -> Question[tuple[TableRow, ...]]:
         .order_by(MappingTable.name)
     )
     return TABLE.each(rows)
+
+
+def declared(session: Session, version_id: int) -> frozenset[str]:
+    """The tables that a version of the rules has; those of others keep their entries."""
+    ruleset = world.program(session, version_id).ruleset
+    units = [UNITS] if ruleset.units else []
+    return frozenset([*(table.name for table in ruleset.maps), *units])
 
 
 def entries(

@@ -27,6 +27,17 @@ SOLVED: Final = Refusal(
 pages = Blueprint("mappings", __name__, url_prefix="/c/<co>/mappings")
 
 
+@pages.context_processor
+def _in_force() -> dict[str, object]:
+    """Whether the rules in force have a table, asked where a page shows the tables."""
+
+    def unused(table: str) -> bool:
+        version = g.company.ruleset_version_id
+        return version is not None and table not in queries.declared(store.reading(), version)
+
+    return {"unused": unused}
+
+
 @pages.get("/missing")
 def missing() -> Response:
     """What has no mapping, largest amount first; one of them open."""
