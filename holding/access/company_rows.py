@@ -1,7 +1,7 @@
 """The company of an address or a command: by its code, with the rules that are in force.
 
-Here: one row. Not here: who is in it (people.py), several companies of one person side by side
-(holding/worklist/own_companies.py), setting one up (holding/onboarding).
+Here: one row, and which codes there are. Not here: who is in it (people.py), several companies of
+one person side by side (holding/worklist/own_companies.py), setting one up (holding/onboarding).
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,11 @@ from sqlalchemy.orm import Session
 
 from holding.store.kept_plans import KEPT
 from holding.tables import Company, RulesetVersion
+
+
+def codes(session: Session, most: int) -> tuple[str, ...]:
+    """The codes of the companies of this installation, the first so many."""
+    return tuple(session.scalars(select(Company.code).order_by(Company.code).limit(most)))
 
 
 @dataclass(frozen=True, slots=True)

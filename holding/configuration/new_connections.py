@@ -98,7 +98,7 @@ def name_fault(name: str) -> Refusal | None:
     if re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name) and name != RESERVED:
         return None
     words = f"A connection cannot be called “{name}”." if name else "The connection has no name."
-    hint = "Use small letters, digits and underscores, a letter first, such as aiaccount."
+    hint = "Use small letters, digits and underscores, a letter first, such as books_2."
     return Refusal("connection.name", words, hint, 422)
 
 

@@ -9,7 +9,7 @@ there the ids are compared.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Final
 
@@ -30,13 +30,16 @@ SETTINGS: Final = frozenset({declared.DELIVERIES, declared.RECORD_KINDS})
 
 @dataclass(frozen=True, slots=True)
 class TwoWays:
-    """Two sources that are on for the same kinds: by which way each, in words."""
+    """Two sources that are on for the same kinds: by which way each, in words; `is_new`: the second
+    is not there yet.
+    """
 
     first: str
     first_way: str
     second: str
     second_way: str
     kinds: tuple[str, ...]
+    is_new: bool = False
 
     @property
     def words(self) -> str:
@@ -50,6 +53,11 @@ class TwoWays:
     @property
     def todo(self) -> str:
         """The ways out."""
+        if self.is_new:
+            return (
+                f"Keep one: under Settings switch the deliveries of {self.first} off before you add"
+                f" {self.second}, or leave this kind of record to one of them."
+            )
         return (
             f"Keep one: under Settings switch the deliveries of {self.first} or of {self.second}"
             f" off, or leave this kind of record to one of them."
@@ -63,7 +71,8 @@ def refusal(session: Session, connection: Connection, after: Mapping[str, Any]) 
     for other in others:
         found = _between((other.name, other.connector, other.settings), _told(connection, after))
         if found is not None:
-            return Refusal(CODE, found.words, found.todo, 422)
+            told = replace(found, is_new=connection.id is None)
+            return Refusal(CODE, told.words, told.todo, 422)
     return None
 
 

@@ -14,6 +14,7 @@ from holding.refusal import Refusal
 from holding.store.database import Database
 
 VERSION: Final = "0094"  # the newest of migrations/versions
+UNFIT: Final = "DBS02"  # the code where it has another schema, or none
 
 
 def check(url: str) -> Refusal | None:
@@ -41,7 +42,7 @@ def unfit(database: Database) -> Refusal | None:
     words = f"Database schema version is {found or 'none'}; version {VERSION} is required."
     newer = found is not None and found > VERSION
     hint = "Use the newer program that migrated it." if newer else "Run `clearpost migrate`."
-    return Refusal("DBS02", words, hint, 503)
+    return Refusal(UNFIT, words, hint, 503)
 
 
 def version_of(database: Database) -> str | None:

@@ -240,6 +240,7 @@ def _greet(shop: Shop, depot: Settled) -> None:
         say("  clearpost demo --fresh starts over.")
     for company in (shop.settled, depot):
         company.greet()
+    say(f"\n  Commands read these companies with CLEARPOST_HOME={shop.place.settings.home}")
     say("\n  Ctrl-C ends it.\n")
 
 

@@ -34,6 +34,8 @@ as_option = click.option(
 
 FINDINGS, USAGE, ENVIRONMENT, INTERNAL, INTERRUPTED = 1, 2, 3, 4, 130
 HOME_HINT = "Set CLEARPOST_HOME to a folder of yours."
+MOST_CODES = 10
+"""So many companies are named to who meant another."""
 WHOLE = 1000
 """So long is no sentence of a list."""
 T = TypeVar("T")
@@ -158,6 +160,8 @@ def office(*, upgrade: bool = False) -> Iterator[Office]:
         bring_to_schema(found.database_url)
     refusal = schema_version.check(found.database_url)
     if refusal:
+        if refusal.code == schema_version.UNFIT:
+            _nothing_there(found)
         refuse(refusal, ENVIRONMENT)
     database = open_database(found.database_url)
     try:
@@ -166,13 +170,42 @@ def office(*, upgrade: bool = False) -> Iterator[Office]:
         database.close()
 
 
+def _nothing_there(found: "Settings") -> None:
+    """End the command where the home folder has no database yet, and name that of the demo."""
+    from holding.runtime import schema_version
+    from holding.store.database import default_url, open_database
+
+    if found.database_url != default_url(found.home):
+        return
+    database = open_database(found.database_url)
+    try:
+        if schema_version.version_of(database) is not None:
+            return
+    finally:
+        database.close()
+    hint = "Set CLEARPOST_HOME to its folder, or run `clearpost migrate` to make one here."
+    demo = found.home / "demo"
+    if demo.is_dir():
+        hint = f"{hint} That of the demo is read with CLEARPOST_HOME={demo}."
+    raise Stop(f"There is no database of Clearpost in {found.home}.", hint, ENVIRONMENT)
+
+
 def company_of(session: "DatabaseSession", code: str) -> "CompanyRow":
     """The company with this code; an unknown one ends the command."""
     from holding.access import company_rows
+    from holding.words import in_a_row
 
     found = company_rows.company(session, code)
     if found is None:
-        raise Stop(f"No company has the code {code}.", "clearpost company add CODE --name NAME")
+        there = company_rows.codes(session, MOST_CODES + 1)
+        hint = "clearpost company add CODE --name NAME"
+        if len(there) == 1:
+            hint = f"The company is {there[0]}."
+        elif len(there) <= MOST_CODES and there:
+            hint = f"The companies are {in_a_row(there)}."
+        elif there:
+            hint = f"Companies are {', '.join(there[:MOST_CODES])} and others."
+        raise Stop(f"No company has the code {code}.", hint)
     return found
 
 

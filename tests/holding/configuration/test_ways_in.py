@@ -64,6 +64,9 @@ def test_the_second_way_of_one_kind_is_refused(
     if isinstance(made, Refusal):
         assert (made.code, made.status) == ("connection.two_ways", 422)
         assert "netshop (API)" in made.message
+        assert "switch the deliveries of netshop off before you add stall" in made.hint, (
+            "it is not there yet: nothing of it can be switched"
+        )
 
 
 def test_another_company_is_another_matter(database: Database, company: Company) -> None:

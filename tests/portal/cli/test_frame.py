@@ -50,6 +50,39 @@ def test_the_version_is_one_word(run: Run, capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().out.count(".") == 2
 
 
+def test_a_company_that_is_not_there_is_answered_with_those_that_are(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("migrate")
+    push = ("rules", "push", str(ROOT / "portal/starters/netshop-aiaccount"), "--as", "a@b.my")
+    assert run(*push, "--company", "kedia") == 1
+    assert "hint: clearpost company add CODE --name NAME" in capsys.readouterr().err
+    for code in ("kedai", "depot"):
+        assert run("company", "add", code, "--name", code.title()) == 0
+    capsys.readouterr()
+    assert run(*push, "--company", "kedia") == 1
+    told = capsys.readouterr().err
+    assert "error: No company has the code kedia." in told
+    assert "hint: The companies are depot and kedai." in told
+
+
+def test_a_folder_without_a_database_is_told_with_that_of_the_demo(
+    run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    push = ("rules", "push", str(ROOT / "portal/starters/netshop-aiaccount"), "--as", "a@b.my")
+    for _ in range(2):  # looking once leaves an empty file
+        assert run(*push, "--company", "kedai") == 3
+        told = capsys.readouterr().err
+        assert f"There is no database of Clearpost in {home}." in told
+        assert "Set CLEARPOST_HOME to its folder, or run `clearpost migrate`" in told
+        assert "demo" not in told
+    (home / "demo").mkdir()
+    (home / "demo" / "clearpost.sqlite3").write_bytes(b"there")
+    assert run(*push, "--company", "kedai") == 3
+    assert f"That of the demo is read with CLEARPOST_HOME={home}/demo." in capsys.readouterr().err
+
+
 def test_a_wrong_word_is_usage(run: Run) -> None:
     assert run("no-such-command") == 2
     assert run("company", "add") == 2

@@ -72,7 +72,7 @@ def test_only_an_admin_connects(visit, there, database):
     ("changed", "told"),
     [
         ({"name": "new"}, "A connection cannot be called “new”."),
-        ({"name": "Second one"}, "Use small letters, digits and underscores"),
+        ({"name": "Second one"}, "a letter first, such as books_2."),
         ({"name": "aiaccount"}, "There is a connection “aiaccount” already."),
         ({"base_url": "books"}, "is not an address that begins with https://"),
         ({"company_id": " "}, "Enter the company ID."),
