@@ -5,6 +5,7 @@ Not here: giving them (`holding/approvals/approve.py`).
 """
 
 from datetime import datetime
+from typing import Final
 
 from grammar.nodes import Ruleset
 from grammar.text.problem import Span
@@ -12,6 +13,8 @@ from holding.approvals.consent import counts
 from holding.records.story import Case, Proof, place, rule_proof
 from holding.tables import Approval
 from holding.words import listed
+
+NOBODY_ASKED: Final = "Nobody was asked, because it is not posted."
 
 
 def approved(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proof]]:
@@ -32,17 +35,21 @@ def approved(case: Case, ruleset: Ruleset | None) -> tuple[str, str, list[Proof]
         tone = "bad" if case.sent_at else "plain"
     elif asked:
         said, tone = f"No approval required by {_places(spans)}.", "good"
-    elif _approve_spans(case, ruleset) and not case.sent_at:
+    elif undecided(case, ruleset):
         spans = _approve_spans(case, ruleset)
-        said, tone = (
-            f"Not decided yet: {_places(spans)} is checked when nothing is missing.",
-            "plain",
-        )
+        not_yet = f"Not decided yet: {_places(spans)} is checked when nothing is missing."
+        said, tone = NOBODY_ASKED if case.over else not_yet, "plain"
     else:
         spans = _post_spans(case, ruleset)
         said, tone = f"No approval required by {_places(spans) or 'the rules'}.", "good"
     proofs = [*(rule_proof(case.files, span) for span in spans), *evidence]
     return f"{said}{_fallen(case)} {_in_source(case)}", tone, proofs
+
+
+def undecided(case: Case, ruleset: Ruleset | None) -> bool:
+    """Whether rules may ask for an approval of it, and none of them was come to."""
+    come_to = case.sent_at is not None or any(v.kind == "approve" for v in case.verdicts)
+    return not come_to and bool(_approve_spans(case, ruleset))
 
 
 def _who(case: Case, approval: Approval) -> str:

@@ -38,7 +38,7 @@ def changed(case: Case) -> tuple[str, str, list[Proof]]:
     """The answer, its tone and its proofs."""
     base = _base(case)
     if base is None:
-        return "Not posted yet.", "plain", []
+        return "It was not posted." if case.over else "Not posted yet.", "plain", []
     found = [*_versions(case, base), *_taken(case), *_seen(case), *_recounted(case)]
     items = sorted(found, key=lambda item: item.at)
     newest = max([base.no, *(v.no for v in case.versions if not v.stale)])
@@ -96,14 +96,19 @@ def _versions(case: Case, base: Version) -> Iterator[_Item]:
 
 
 def _taken(case: Case) -> Iterator[_Item]:
-    """What the target took after the first."""
+    """What the target took after the first. A further document is one part more of what was
+    ordered, as long as none before it was taken back: it changes nothing that stood.
+    """
     target = case.target.name if case.target else "the accounting system"
     numbers = dict(case.since.numbers)
+    replaced = False
     for one in case.since.taken[1:]:
         back = numbers.get(one.reverses_id or 0)
+        replaced = replaced or back is not None or one.action != "create"
         why = f", reverses {back}" if back else f" with version {one.version_no}"
         text = f"{_did(one)} in {target} at {case.when(one.closed_at)}{why}"
-        yield _Item(one.closed_at, text, Proof("push", str(one.id), f"push {one.id}"))
+        proof = Proof("push", str(one.id), f"push {one.id}")
+        yield _Item(one.closed_at, text, proof, changes=replaced)
 
 
 def _did(one: Taken) -> str:

@@ -14,8 +14,10 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from grammar.nodes import Ruleset
 from holding.approvals.consent import counts
-from holding.lifecycle.state_labels import HOLD_LABELS
+from holding.lifecycle.state_labels import HOLD_LABELS, state_label
+from holding.records.approval_answer import NOBODY_ASKED, undecided
 from holding.records.record_rows import OpenHold
 from holding.records.story import Case, Proof
 from holding.records.story_holds import HeldBy, holds_of
@@ -65,11 +67,13 @@ INCOMPLETE: Final = frozenset({"missing_field", "bad_value", "mapping_missing"})
 _SETTLED: Final = (PostingState.POSTED, PostingState.REVERSED)
 
 
-def ticks(case: Case, holds: Sequence[OpenHold]) -> tuple[Ticked, ...]:
-    """All four, in the order in which they come true; `holds` are those open of the record."""
+def ticks(case: Case, holds: Sequence[OpenHold], ruleset: Ruleset | None) -> tuple[Ticked, ...]:
+    """All four, in the order in which they come true; `holds` are those open of the record, and
+    the rules those that it was decided by.
+    """
     return (
         _complete(case, holds),
-        _approved(case, holds),
+        _approved(case, holds, ruleset),
         _ready(case),
         _posted(case, holds),
     )
@@ -93,7 +97,7 @@ def _complete(case: Case, holds: Sequence[OpenHold]) -> Ticked:
     return _done(Tick.COMPLETE, "Nothing that the document needs is missing.")
 
 
-def _approved(case: Case, holds: Sequence[OpenHold]) -> Ticked:
+def _approved(case: Case, holds: Sequence[OpenHold], ruleset: Ruleset | None) -> Ticked:
     asked = next((hold for hold in holds if hold.code == NEEDS_APPROVAL), None)
     if asked is not None:
         place = (Place.APPROVE, asked.posting_id) if asked.posting_id else (Place.HOLD, asked.id)
@@ -109,6 +113,8 @@ def _approved(case: Case, holds: Sequence[OpenHold]) -> Ticked:
         words = "It is asked for when nothing is missing." if open_ else "Not checked yet."
         first = holds[0] if holds else None
         return _missing(Tick.APPROVED, words, *((Place.HOLD, first.id) if first else ()))
+    if undecided(case, ruleset):
+        return _missing(Tick.APPROVED, NOBODY_ASKED if case.over else "Not decided yet.")
     return _done(Tick.APPROVED, "The rules ask for no approval.")
 
 
@@ -118,7 +124,10 @@ def _ready(case: Case) -> Ticked:
     gates = [verdict for verdict in case.verdicts if verdict.kind == "gate"]
     if not gates:
         return _done(Tick.READY, "The rules ask for no status.")
-    text = f"Its status is {case.outcome.status or case.outcome.status_word or 'not recorded'}."
+    status, since = case.decided_status or "not recorded", case.status_since
+    text = f"Its status is {status}."
+    if since:
+        text = f"Its status was {status} when it was sent. The source says {since} since."
     wait = case.decision.wait if case.decision else None
     waits = wait is not None and wait.kind == "gate"
     if waits or any(verdict.result != "pass" for verdict in gates):
@@ -137,6 +146,9 @@ def _posted(case: Case, holds: Sequence[OpenHold]) -> Ticked:
         return _missing(Tick.POSTED, words, Place.HOLD, holds[0].id)
     if posting is None:
         return _missing(Tick.POSTED, "No document is planned.", Place.SOURCE)
+    if case.over:
+        state = in_sentence(state_label(posting.state, posting.reason))
+        return _missing(Tick.POSTED, f"{posting.number}: {state}.")
     return _missing(Tick.POSTED, f"{posting.number} is not posted yet.", Place.SENDING)
 
 

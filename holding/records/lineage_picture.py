@@ -54,13 +54,17 @@ Key = tuple[Stage, int]  # a column and the id of its row
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One box: its row, what it says (`notes` in a row), when it was, and what it comes from."""
+    """One box: its row, what it says (`notes` in a row), when it was, and what it comes from.
+
+    `never`: it was not, and as things stand it will not be.
+    """
 
     key: Key
     title: str
     notes: tuple[str, ...]
     at: datetime | None
     sources: tuple[Key, ...]
+    never: bool = False
 
     @property
     def stage(self) -> Stage:
@@ -253,8 +257,9 @@ def _documents(
             (Stage.DOCUMENT, one.id),
             one.number or f"Document {one.seq}",
             (target, in_sentence(state_label(one.state, one.reason))),
-            one.posted_at if one.state == PostingState.POSTED else None,
+            one.posted_at,
             tuple(made.get(one.id, [(Stage.VERDICT, one.evaluation_id)])),
+            never=one.state in {PostingState.DROPPED, PostingState.IGNORED},
         )
         for one, target in postings
     ]

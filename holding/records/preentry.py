@@ -17,7 +17,7 @@ from holding.programs.world import program
 from holding.records.checklist_and_finding import Ticked, ticks
 from holding.records.record_rows import OpenHold
 from holding.records.seven_answers import Answer, answers
-from holding.records.story import load
+from holding.records.story import Case, load
 from rules.outcomes.outcome import Decision, Finding, Lineage, Outcome
 from rules.values.cause_keys import CauseKind
 from rules.values.wording import MISSING
@@ -118,7 +118,10 @@ def _items(outcome: Outcome, route: str, findings: Iterable[Finding]) -> Check:
         return Check(name, FAILED, bad.text or "a unit is not known", _place(bad.span))
     lines = [row for row in outcome.lineage if row.line is not None and row.route in (route, "")]
     if not lines:
-        return Check(name, NOT_ASKED, "no lines", "")
+        decision = next((d for d in outcome.decisions if d.route == route), None)
+        planned = decision is not None and decision.document is not None
+        none = "the document has no lines" if planned else "no document yet"
+        return Check(name, NOT_ASKED, none, "")
     count = len({row.line for row in lines})
     place = _place(units[0].span if units else lines[0].span)
     return Check(name, PASSED, f"{count} {'line' if count == 1 else 'lines'}", place)
@@ -216,8 +219,8 @@ def card(
     ruleset = program(session, case.rules.id).ruleset if case.rules else None
     strip = checks(case.outcome, case.route, schema, case.files) if case.outcome and schema else ()
     told = (h.message for h in holds if h.posting_id == posting_id and h.code == INACTIVE)
-    strip = _in_use(strip, next(told, ""))
-    return Card(strip, answers(case, ruleset), _told(case.outcome), ticks(case, holds))
+    strip = _taken_back(case, _status_since(case, _in_use(strip, next(told, ""))))
+    return Card(strip, answers(case, ruleset), _told(case.outcome), ticks(case, holds, ruleset))
 
 
 def _in_use(strip: tuple[Check, ...], inactive: str) -> tuple[Check, ...]:
@@ -225,6 +228,26 @@ def _in_use(strip: tuple[Check, ...], inactive: str) -> tuple[Check, ...]:
     return tuple(
         replace(one, state=FAILED, text=inactive) if inactive and one.name == PARTY else one
         for one in strip
+    )
+
+
+def _status_since(case: Case, strip: tuple[Check, ...]) -> tuple[Check, ...]:
+    """The check of the status, which was that of what was sent, with what the source says since."""
+    now = case.status_since
+    return tuple(
+        replace(one, text=f"{one.text} when it was sent, {now} since")
+        if now and one.name == STATUS
+        else one
+        for one in strip
+    )
+
+
+def _taken_back(case: Case, strip: tuple[Check, ...]) -> tuple[Check, ...]:
+    """The lines of what reverses a document are those of that document; no rule wrote them."""
+    reverses = case.posting is not None and case.posting.reverses_id is not None
+    words = "as in the document that it takes back"
+    return tuple(
+        replace(one, text=words) if reverses and one.name == ITEMS else one for one in strip
     )
 
 

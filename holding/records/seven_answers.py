@@ -80,11 +80,11 @@ def _status(case: Case) -> Told:
     version = case.version
     if version is None or case.outcome is None:
         return "It was not checked yet.", "plain", []
-    word = case.outcome.status_word
-    status = case.outcome.status or word
+    word, status = case.outcome.status_word, case.decided_status
     wrote = f" (the source wrote “{word}”)" if word and word != status else ""
     moment = source_moment(case, version) if version.stamp else "not recorded"
-    before = "" if case.sent_at else " Not posted yet."
+    unsent = " It is not posted." if case.over else " Not posted yet."
+    before = "" if case.sent_at else unsent
     proofs = [Proof("version", str(version.no), f"version {version.no}")]
     if version.delivery_id:
         delivery = str(version.delivery_id)
@@ -104,7 +104,8 @@ def _mapped(case: Case, ruleset: Ruleset | None) -> Told:
         words = "All from the document that it takes back, except for what the rules set again."
         return words, "good", [Proof("lineage", str(case.posting.id), "lineage")]
     if document is None or case.posting is None:
-        return "No document has been created yet.", "plain", []
+        none = "No document was created."
+        return none if case.over else "No document has been created yet.", "plain", []
     sent = case.last_sent.push.content if case.last_sent else (case.posting.content or {})
     fields: Mapping[str, str] = sent.get("fields", document.fields)
     lines = sent.get("lines", document.lines)
@@ -136,6 +137,8 @@ def _at(
 
 
 def _units(case: Case) -> Told:
+    if case.posting is not None and case.posting.reverses_id is not None:
+        return "As in the document that it takes back.", "good", []
     body = (case.version.body if case.version else None) or {}
     if not body.get("lines"):
         return "Not applicable: this record has no items.", "plain", []

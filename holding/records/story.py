@@ -36,6 +36,7 @@ from holding.tables import (
     RulesetVersion,
     Version,
 )
+from holding.tables.row_states import RecordState
 from rules.outcomes.outcome import Decision, Lineage, Outcome, Verdict
 from rules.values.posting_states import PostingState
 
@@ -143,6 +144,24 @@ class Case:
         """When the posting was first sent."""
         return self.posting.sent_at if self.posting else None
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing was posted and, as things stand, nothing will be."""
+        state = self.posting.state if self.posting else self.record.state
+        return state in {PostingState.DROPPED, PostingState.IGNORED, RecordState.REFERENCE}
+
+    @property
+    def decided_status(self) -> str:
+        """The status that was decided on; blank where the source gave none."""
+        return (self.outcome.status or self.outcome.status_word) if self.outcome else ""
+
+    @property
+    def status_since(self) -> str:
+        """What the source says since the document was sent; blank while it says the same."""
+        sent, now = self.version if self.sent_at else None, self.record.status
+        changed = sent is not None and sent.id != self.record.version_id
+        return now if changed and now != self.decided_status else ""
+
     def when(self, moment: datetime) -> str:
         """A moment as the company's people write it."""
         return when(moment, self.company)
@@ -197,7 +216,6 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
     judged, approvals = page.ask(_judged(record, posting)), page.ask(_approvals(posting))
     sent, since = page.ask(_sent(posting)), since_sent(page, posting, postings)
     evaluation, rules = judged.value
-    source = session.get_one(Connection, record.source_id)
     who = [key for one in approvals.value for key in (one.person_id, one.for_person_id)]
     who += [one.person_id for one in versions]
     who += [rules.author_id, rules.published_by_id] if rules else []
@@ -206,7 +224,7 @@ def load(session: Session, record_id: int, posting_id: int | None = None) -> Cas
     return Case(
         company=session.get_one(Company, record.company_id),
         record=record,
-        source=source,
+        source=session.get_one(Connection, record.source_id),
         versions=versions,
         posting=posting,
         target=session.get(Connection, posting.connection_id) if posting else None,
@@ -229,7 +247,7 @@ def _accepted(found: Sequence[Accepted], posting: Posting | None) -> tuple[Accep
 
 
 def replayed(session: Session, evaluation: Evaluation) -> Outcome | None:
-    """What an evaluation said; None when the rules failed on it or its facts are no longer kept."""
+    """What an evaluation said; None when the rules failed on it or its facts are not kept."""
     return judged_once(session, evaluation.id) if replayable(evaluation) else None
 
 

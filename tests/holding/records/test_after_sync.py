@@ -8,8 +8,9 @@ from sqlalchemy import func, select
 
 from connectors.contract import Found, Kept
 from holding.connections import readings
-from holding.records import change_answer, trace
+from holding.records import change_answer, story, trace
 from holding.records.seven_answers import Answer
+from holding.records.since_sent import Taken
 from holding.tables import Posting, Push, Reading
 from tests.holding.life import LARGE, SMALL, Life
 from tests.holding.shop import line, order
@@ -174,3 +175,26 @@ def test_a_version_that_came_late_is_told_and_is_not_the_newest(life: Life) -> N
     assert told.text.startswith("No. Version 1 is the latest version; version 2 at ")
     assert "came late: older than what was known, not checked" in told.text
     assert proofs(told)[0] == "version 1"
+
+
+def test_a_second_invoice_of_an_order_in_parts_changes_nothing_that_was_posted(life: Life) -> None:
+    life.arrive("A-1")
+    with life.shop.database.read() as session:
+        case = story.load(session, life.shop.record(session, "A-1").id)
+    assert case is not None
+    first = case.since.taken[0]
+    part = replace(first, id=first.id + 1, number="A-1-2")
+    text, tone, _ = change_answer.changed(_with(case, first, part))
+    assert tone == "good"
+    assert text == (
+        "No. Version 1 is the latest version;"
+        " A-1-2 posted in aiaccount at 2026-11-20 09:01 with version 1."
+    )
+    void = replace(first, id=first.id + 2, action="void")
+    again = replace(first, id=first.id + 3, number="A-1-2")
+    text, _, _ = change_answer.changed(_with(case, first, void, again))
+    assert text.startswith("Yes, since version 1 was sent: A-1-1 voided in aiaccount")
+
+
+def _with(case: story.Case, *taken: Taken) -> story.Case:
+    return replace(case, since=replace(case.since, taken=taken))
