@@ -4,7 +4,7 @@ Here: one order over events, versions, judgings, pushes and attempts. Not here: 
 themselves (`seven_answers.py`), the lineage and the verdicts (`lineage.py`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from connectors.contract.errors import class_label
 from holding.audit.events import shown_actor
+from holding.audit.wide_events import while_it_waited, wide_events
 from holding.lifecycle.state_labels import ATTEMPT_LABELS, state_label
 from holding.programs.world import program
 from holding.records.lineage import VerdictRow, verdicts
@@ -74,11 +75,18 @@ class Step:
 
 
 def timeline(session: Session, record_id: int) -> tuple[Step, ...]:
-    """Everything that is stored about a record, oldest first."""
+    """Everything that is stored about a record, oldest first, with what happened to its connections
+    and to the rules while it waited.
+    """
     page = Together(session, KEPT)
     versions, events = page.ask(_versions(record_id)), page.ask(_events(record_id))
+    wide = page.ask(wide_events(record_id))
     each = [page.ask(kind(record_id)) for kind in (_evaluations, _pushes, _attempts)]
-    steps = [*_arrived_once(versions.value, events.value)]
+    state = session.scalars(select(Record.state).where(Record.id == record_id)).one_or_none()
+    if state is None:
+        return ()
+    steps = [*_arrived_once(versions.value, _told(events.value))]
+    steps += [_step(event) for event in while_it_waited(wide.value, events.value, state)]
     steps += [step for found in each for step in found.value]
     steps.sort(key=lambda step: (step.at, _ORDER.index(step.kind), int(step.proof.id)))
     return tuple(_with_gaps(steps))
@@ -164,22 +172,24 @@ def _decided(outcome: Any, state: RecordState) -> str:
     return "; ".join(made) or nothing
 
 
-def _events(record_id: int) -> Question[list[tuple[int | None, Step]]]:
-    """Each event, with the version of whose arrival it tells."""
+def _events(record_id: int) -> Question[list[Event]]:
     rows = yield select(Event).where(Event.record_id == record_id).order_by(Event.id)
+    return list(rows.scalars())
+
+
+def _told(events: Sequence[Event]) -> list[tuple[int | None, Step]]:
+    """Each event, with the version of whose arrival it tells."""
     return [
-        (
-            event.body.get("version") if event.act in _ARRIVALS else None,
-            Step(
-                event.at,
-                "event",
-                shown_actor(event.actor, event.body),
-                str(event.body.get("say") or event.act),
-                Proof("event", str(event.id), f"{event.act} {event.id}"),
-            ),
-        )
-        for event in rows.scalars()
+        (event.body.get("version") if event.act in _ARRIVALS else None, _step(event))
+        for event in events
     ]
+
+
+def _step(event: Event) -> Step:
+    who, say = shown_actor(event.actor, event.body), str(event.body.get("say") or event.act)
+    return Step(
+        event.at, "event", who, say, Proof("event", str(event.id), f"{event.act} {event.id}")
+    )
 
 
 def _pushes(record_id: int) -> Question[list[Step]]:
