@@ -5,7 +5,7 @@ what is a hand in it (separation.py), approvals (candidates.py), the act (except
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -26,13 +26,17 @@ OWN_HAND = "hold.own_hand"
 
 @dataclass(frozen=True, slots=True)
 class Releasers:
-    """The names of those who may, and what speaks against the person who asks."""
+    """The names of those who may, and what speaks against the person who asks.
+
+    `nobody`: where there is none, why, and who can change that.
+    """
 
     names: tuple[str, ...]
     deciding: Refusal | None
     """Against any decision about it: the role, or a hand in it."""
     releasing: Refusal | None
     """Against releasing it: that, or the team."""
+    nobody: str = ""
 
 
 def of_hold(session: Session, hold_id: int, actor: Actor, *, by_people: bool) -> Releasers:
@@ -47,11 +51,20 @@ def of_hold(session: Session, hold_id: int, actor: Actor, *, by_people: bool) ->
     hold = session.get_one(Hold, hold_id)
     hands, team = _hands(session, hold), teams_of(session, [hold]).get(hold.id)
     names = who_may(session, hold.company_id, ACT, team_id=team.id if team else None, but=hands)
+    verb = {NEEDS_APPROVAL: "approve", ACCEPTED: "accept"}.get(hold.code, "release")
+    nobody = "" if names or not by_people else _nobody(session, hold.company_id, team, verb)
     deciding = refusal or _own_hand(actor, hands, names)
     if deciding or team is None or _in(session, team, actor):
-        return Releasers(names, deciding, deciding)
-    verb = {NEEDS_APPROVAL: "approve", ACCEPTED: "accept"}.get(hold.code, "release")
-    return Releasers(names, None, outside(team, separation.could(names), verb))
+        return Releasers(names, deciding, deciding, nobody)
+    releasing = outside(team, separation.could(names), verb)
+    return Releasers(names, None, replace(releasing, hint=nobody or releasing.hint), nobody)
+
+
+def _nobody(session: Session, company_id: int, team: Team | None, verb: str) -> str:
+    """Why nobody may decide it, and who sees to it that somebody does."""
+    where = team.shown if team else "The company"
+    who = separation.could(who_may(session, company_id, "people.admin"))
+    return f"{where} has nobody who may {verb} it and had no hand in it. {who} add somebody."
 
 
 def outside(team: Team, who: str, verb: str = "release") -> Refusal:

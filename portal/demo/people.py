@@ -38,7 +38,9 @@ COLLEAGUES = (
 
 DEPOT_PEOPLE = (
     Colleague("finance", "Rohana Salim", ("accounts", "sales_admin", "tax_desk"), company="gudang"),
-    Colleague("approver", "Lau Kok Wai", ("finance_manager",), company="gudang"),
+    Colleague(
+        "approver", "Lau Kok Wai", ("finance_manager", "accounts", "warehouse"), company="gudang"
+    ),
     Colleague("consultant", "Anand Pillai", company="gudang"),
     Colleague("publisher", "Noraini Yaakob", company="gudang"),
     Colleague("operator", "Johari Mansor", ("it_support", "warehouse"), company="gudang"),

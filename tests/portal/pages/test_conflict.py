@@ -48,7 +48,7 @@ def test_the_page_offers_what_can_be_done_and_nothing_else(visit, hold, database
     for words in (f"Link to existing document {number}", f"Check {number} again", f"Skip {number}"):
         assert words in page
     assert f"Try {number} again" not in page
-    assert "no one: a change clears it" not in page
+    assert "Nobody releases it" not in page
     assert "Override, send" not in visit("adam").text(f"{H}/{hold}")
     assert "cannot approve, release and reject" in plain(visit("vera").text(f"{H}/{hold}"))
 

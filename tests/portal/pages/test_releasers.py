@@ -55,3 +55,25 @@ def test_what_nobody_may_release_says_where_it_is_changed(visit, hold, database)
     page = plain(visit("lim").text(f"{H}/{hold}"))
     assert f"{said}NetShop: the new version is checked as soon as it arrives." in page
     assert "If nothing is to be posted, an approver rejects it below." in page
+
+
+def test_where_nobody_may_it_is_said_why_and_who_changes_that(visit, hold, database):
+    assert "has nobody who may" not in plain(visit("lim").text(f"{H}/{hold}"))
+    with database.write() as session:
+        farah = select(Person.id).where(Person.email.like("farah%")).scalar_subquery()
+        of_tax = TeamMember.team_id == select(Team.id).where(Team.name == "tax").scalar_subquery()
+        session.execute(update(TeamMember).where(of_tax).values(person_id=farah))
+    page = plain(visit("lim").text(f"{H}/{hold}"))
+    assert "Releasable by: no one yet." in page
+    said = "Tax desk has nobody who may release it and had no hand in it."
+    assert re.search(rf"{said} [^.]+ can add somebody\.", page)
+    assert "no other user can yet" not in page
+    assert f"{said} " in plain(visit("farah").text(f"{H}/{hold}")), "whatever role they have"
+
+
+def test_what_nobody_may_release_is_said_in_a_sentence(visit, hold, database):
+    with database.write() as session:
+        session.execute(update(Hold).where(Hold.id == hold).values(clears="itself"))
+    page = plain(visit("lim").text(f"{H}/{hold}"))
+    assert "Nobody releases it: a change clears it." in page
+    assert "no one: a change" not in page
