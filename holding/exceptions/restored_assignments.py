@@ -1,7 +1,7 @@
 """Putting holds back as they stood before somebody gave them away, snoozed or released them.
 
-Here: what such a form notes of its holds, and writing it back; opening again what no judging opens
-again, because a reading of the target opened it. Not here: whose form it is, until when it can be
+Here: what such a form notes of its holds, and writing it back; opening again what was released or
+approved, as old as it was. Not here: whose form it is, until when it can be
 taken back (`undo.py`), the acts themselves (`assignments.py`, `releases.py`).
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import and_, exists, select
+from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import Actor
@@ -19,11 +19,12 @@ from holding.exceptions.holds import Desk, done, latest
 from holding.lifecycle.causes import TOTALS, recount
 from holding.refusal import Refusal
 from holding.store import bulk
-from holding.tables import Hold, Operation, Posting, Release
+from holding.tables import Approval, Hold, Operation, Posting, Release
 from holding.tables.columns import moment_of, moment_text
 from holding.tables.decisions import is_open
 from holding.tables.row_states import HoldState
 from holding.words import plural
+from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.posting_states import PostingState
 
 _MOVED = Refusal("undo.moved", "It was changed since.")
@@ -144,6 +145,7 @@ _OPEN = exists().where(  # a reading was faster
     _other.route == Hold.route,
     _other.seq == Hold.seq,
     _other.code == Hold.code,
+    or_(Hold.code == TOTALS, _other.cause_id == Hold.cause_id),
     is_open(_other.state),
 )
 _THEIRS = and_(
@@ -156,24 +158,45 @@ _THEIRS = and_(
 )
 
 
-def open_again(session: Session, release_ids: Collection[int], now: datetime) -> None:
-    """Open what these releases let pass and only the target can clear; as it was, with its words
-    and its owner. The states of the records are set by whoever asks.
+_POSTED = exists().where(Posting.id == Hold.posting_id, Posting.state == PostingState.POSTED)
+_CONSENTED = and_(
+    Hold.posting_id == Approval.posting_id,
+    Hold.rule == Approval.level,
+    Hold.code == NEEDS_APPROVAL,
+    Hold.closed_at == Approval.at,
+)
+
+
+def open_again(
+    session: Session, release_ids: Collection[int], approval_ids: Collection[int]
+) -> None:
+    """Open what these let pass: as it was, with its words, its owner and its age. A judging keeps
+    what it still finds; what only a reading of the target finds stays while that is posted. The
+    states of the records are set by whoever asks.
     """
-    query = (
+    released = (
         select(Hold)
         .join(Release, _THEIRS)
-        .join(Posting, Posting.id == Hold.posting_id)
-        .where(bulk.among(Release.id, release_ids), Hold.code == TOTALS)
-        .where(Hold.state == HoldState.RELEASED, Posting.state == PostingState.POSTED, ~_OPEN)
-        .order_by(Hold.id)
+        .where(bulk.among(Release.id, release_ids), Hold.state == HoldState.RELEASED)
+        .where(or_(Hold.code != TOTALS, _POSTED), ~_OPEN)
     )
-    found = session.scalars(query).all()
-    session.add_all(_again(hold, now) for hold in found)
+    approved = (
+        select(Hold)
+        .join(Approval, _CONSENTED)
+        .where(bulk.among(Approval.id, approval_ids), Hold.state == HoldState.APPROVED, ~_OPEN)
+    )
+    found = [
+        hold
+        for query, ids in ((released, release_ids), (approved, approval_ids))
+        if ids
+        for hold in session.scalars(query.order_by(Hold.id))
+    ]
+    bulk.insert(session, Hold, [_again(hold) for hold in found])
     recount(session, sorted({hold.cause_id for hold in found}))
 
 
-def _again(hold: Hold, now: datetime) -> Hold:
-    names = [one.key for one in Hold.__mapper__.column_attrs if one.key != "id"]
-    kept: dict[str, Any] = {name: getattr(hold, name) for name in names}
-    return Hold(**kept | _NEW | {"opened_at": now})
+def _again(hold: Hold) -> dict[str, Any]:
+    """The columns of a new hold that says what this one says."""
+    columns = {one.columns[0].name: one.key for one in Hold.__mapper__.column_attrs}
+    kept = {name: getattr(hold, key) for name, key in columns.items() if name != "id"}
+    return kept | _NEW

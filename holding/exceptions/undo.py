@@ -30,16 +30,8 @@ from holding.tables.postings import IN_FLIGHT_STATES
 from holding.words import plural
 from rules.values.posting_states import PostingState
 
-KEPT: Final = (
-    "record_id",
-    "route",
-    "instead_of",
-    "day",
-    "person_id",
-    "reason",
-    "at",
-    "operation_id",
-)
+_ABOUT: Final = ("record_id", "route", "instead_of", "day")
+KEPT: Final = (*_ABOUT, "person_id", "reason", "at", "operation_id")
 
 
 def give_again(session: Session, taken_back: Collection[int]) -> None:
@@ -167,7 +159,10 @@ def _void_all(session: Session, actor: Actor, op: str, now: datetime) -> Undone 
         )
     _void(session, actor, back, now)
     _hold_again(session, back)
-    open_again(session, sorted({line.id for line in back if line.of == RELEASE}), now)
+    released, approved = (
+        sorted({line.id for line in back if line.of == of}) for of in (RELEASE, APPROVAL)
+    )
+    open_again(session, released, approved)
     _tell(session, actor, back, now, op)
     wake_records(session, {line.record_id for line in back}, now)
     refresh(session, sorted({line.record_id for line in back}))
@@ -273,7 +268,7 @@ def _void(session: Session, actor: Actor, lines: Iterable[_Line], now: datetime)
 
 
 def _hold_again(session: Session, lines: Collection[_Line]) -> None:
-    """What was made ready waits again; the judging opens the holds again."""
+    """What was made ready waits again."""
     ids = sorted({line.posting_id for line in lines if line.posting_id is not None})
     fresh = select(Posting).where(bulk.among(Posting.id, ids))
     found = session.scalars(fresh.execution_options(populate_existing=True))

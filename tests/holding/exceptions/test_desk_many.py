@@ -159,9 +159,10 @@ def seen_now(shop: Shop, numbers: list[str]) -> dict[int, tuple[int, int]]:
 
 @pytest.mark.usefixtures("half_minute")
 def test_a_release_is_taken_back_before_it_is_judged(shop: Shop) -> None:
-    wanted = hold_of(shop, "NS-1").id
+    wanted = hold_of(shop, "NS-1")
+    shop.clock.advance(3600)
     with shop.database.write() as session:
-        releases.release(session, shop.actor("lim"), wanted, "agreed", shop.now, "form-1")
+        releases.release(session, shop.actor("lim"), wanted.id, "agreed", shop.now, "form-1")
     shop.judge()
     shop.clock.advance(29)
     with shop.database.write() as session:
@@ -174,7 +175,9 @@ def test_a_release_is_taken_back_before_it_is_judged(shop: Shop) -> None:
     shop.clock.advance(60)
     shop.judge()
     assert shop.states()["NS-1"] == "held"
-    assert hold_of(shop, "NS-1").id != wanted
+    again = hold_of(shop, "NS-1")
+    assert again.id != wanted.id
+    assert (again.opened_at, again.answer_by) == (wanted.opened_at, wanted.answer_by)
     with shop.database.write() as session:
         new = shop.holds(session, "NS-1")[0].id
         releases.release(session, shop.actor("lim"), new, "after all", shop.now, "form-2")
@@ -190,6 +193,8 @@ def test_an_approval_is_taken_back_before_it_is_sent(shop: Shop) -> None:
     dear = [line(qty="20")]
     shop.receive(*(order(f"NS-{n}", total="1920.00", lines=dear) for n in (20, 21)))
     shop.judge()
+    asked = hold_of(shop, "NS-20")
+    shop.clock.advance(3600)
     with shop.database.write() as session:
         ids = [shop.posting(session, f"NS-{n}").id for n in (20, 21)]
         done = approve.approve(session, shop.actor("lim"), ids, "checked", shop.now, "form-1")
@@ -205,7 +210,12 @@ def test_an_approval_is_taken_back_before_it_is_sent(shop: Shop) -> None:
         posting = session.get_one(Posting, ids[0])
         assert (posting.state, posting.due_at) == ("held", None)
     shop.judge()
-    assert hold_of(shop, "NS-20").code == "APP01"
+    again = hold_of(shop, "NS-20")
+    assert again.code == "APP01"
+    assert again.id != asked.id
+    assert (again.opened_at, again.answer_by) == (asked.opened_at, asked.answer_by), (
+        "it is as old as it was before the approval"
+    )
 
 
 def test_an_act_over_many_is_forbidden_where_each_of_them_is() -> None:
