@@ -254,6 +254,9 @@ def _not_reached(session: Session, company_id: int, wish: Wish, address: str) ->
     team = session.get(Team, wish.team_id) if wish.team_id else None
     if wish.team_id and (team is None or team.company_id != company_id):
         return Refusal("notice.team", "Choose a team of this company.", "", 422)
+    if " " in address or not address.isprintable():
+        words = "Enter the address without spaces or line breaks, as https://desk.example.com/new."
+        return Refusal("notice.address", words, "", 422)
     place = resolve(address)
     if isinstance(place, Blocked):
         words = place.words.replace("of the accounting system", "of the webhook")

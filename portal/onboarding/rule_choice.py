@@ -185,7 +185,7 @@ def _codes(tax: Tax) -> dict[str, str]:
 def _amount(text: str | None) -> Decimal | None:
     try:
         found = Decimal((text or "").strip().replace(",", ""))
+        cents = found.quantize(Decimal("0.01"))  # it cannot of what has too many digits for it
     except InvalidOperation:
         return None
-    exact = found.is_finite() and found == found.quantize(Decimal("0.01"))
-    return found if exact and 0 <= found <= LARGEST else None
+    return found if found == cents and 0 <= found <= LARGEST else None

@@ -27,6 +27,8 @@ WORD = re.compile(r"([a-z]+)(?:_[0-9]+)?")
 request = cast(HtmxAwareRequest, flask.request)
 Context = Mapping[str, object]
 """What a template is told, by name."""
+MOST_ALOUD = 500
+"""Characters of a sentence in a header, which servers between bound; the page has it whole."""
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 WHOLE = "page"
 """What a page is renewed by: it takes what it needs out of the whole page."""
@@ -153,7 +155,9 @@ def _beside(word: str, template: str, **context: object) -> str:
 
 
 def _trigger(answer: Response, say: str) -> None:
-    answer.headers["HX-Trigger"] = json.dumps({"say": titled(told(say)), "done": True})
+    whole = titled(told(say))
+    aloud = whole if len(whole) <= MOST_ALOUD else f"{whole[:MOST_ALOUD]}…"
+    answer.headers["HX-Trigger"] = json.dumps({"say": aloud, "done": True})
 
 
 def _vary(answer: Response) -> Response:

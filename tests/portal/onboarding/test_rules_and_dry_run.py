@@ -193,6 +193,9 @@ def test_the_limit_of_e_invoices_is_asked_where_it_is_law(house: House) -> None:
     wrong = mei.post(RULES, {**answers, "einvoice": "much", "einvoice_from": "soon"}, status=422)
     assert "Enter the amount as 10000.00." in wrong.text
     assert "Choose the day from which it counts." in wrong.text
+    for no_amount in ("1e30", "NaN", "-1e999999"):
+        wrong = mei.post(RULES, {**answers, "einvoice": no_amount}, status=422)
+        assert "Enter the amount as 10000.00." in wrong.text
     told = {**answers, "einvoice": "5,000", "einvoice_itself": "1"}
     shown = plain(mei.text(mei.post(RULES, told, status=303).location))
     assert "# none before 2027-01-01" in shown

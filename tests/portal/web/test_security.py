@@ -7,6 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from holding.access.actors import ACTS
+from holding.refusal import Refusal
+from portal.web import fragments
 from portal.web.permissions import FILE, PERMISSIONS, PUBLIC, SIGNED_IN, act_of, page_of
 from portal.web.security import POLICY, safe_next
 from tests.portal.seed import PASSWORD, SCRIPT
@@ -336,3 +338,9 @@ def test_a_number_that_no_row_can_have_names_nothing(visit, path):
 def test_who_gets_a_hold_is_chosen_from_the_list(visit, person):
     answer = visit("lim").post("/c/kedai/holding/1/assign", {"person": person}, status=422)
     assert "Choose a person from the list." in answer.get_data(as_text=True)
+
+
+def test_a_sentence_in_a_header_is_short_however_much_it_quotes(app):
+    with app.test_request_context("/c/kedai/", headers={"HX-Request": "true"}):
+        answer = fragments.refuse(Refusal("x.unknown", f"“{'长' * 20_000}” is not known.", "", 404))
+    assert len(answer.headers["HX-Trigger"]) < 4_000
