@@ -5,7 +5,7 @@ here: who may call (portal/web/bearer.py), what is allowed (holding).
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from typing import TypeVar
 
 from flask import Blueprint, Response, current_app, g, jsonify, request, url_for
@@ -31,7 +31,7 @@ from holding.refusal import Refusal
 from holding.runtime import doorbell
 from holding.store.database import DatabaseSession
 from holding.worklist import open_holds, whereabouts
-from portal.api import bodies, openapi
+from portal.api import answers, bodies, openapi
 from portal.web import forms, security, store
 from portal.web.bearer import whose
 from portal.web.problems import problem
@@ -49,7 +49,7 @@ def listing() -> Response:
     sees = actors.may(replace(g.actor, scopes=None), "record.pii") is None  # no scope is about it
     rows = open_holds.page(store.reading(), g.company.id, after=after, show_personal=sees)
     last = rows[-1].hold if len(rows) == open_holds.A_PAGE else None
-    return jsonify(holds=[asdict(row) | {"clears": str(row.clears)} for row in rows], next=last)
+    return jsonify(answers.told(answers.Holds(tuple(rows), last)))
 
 
 @api.get("/records")
@@ -66,7 +66,9 @@ def records() -> Response:
         return problem(
             Refusal("record.unknown", f"Nothing here has the number {number}.", hint, 404)
         )
-    return jsonify(records=[asdict(row) | {"page": _page(row)} for row in rows])
+    found = ({one.name: getattr(row, one.name) for one in fields(row)} for row in rows)
+    each = (answers.Found(**one, page=_page(row)) for one, row in zip(found, rows, strict=True))
+    return jsonify(answers.told(answers.Records(tuple(each))))
 
 
 @api.get("/openapi.json")
@@ -88,18 +90,14 @@ def approve() -> Response:
             session, g.actor, wish.seen, wish.reason, g.now, op, seen=wish.seen
         )
     if isinstance(answer, SetChanged):
-        return problem(answer, changes=_left(answer.changes))
+        return problem(answer, changes=answers.told(_not_approved(answer.changes)))
     if isinstance(answer, Refusal):
         return problem(answer)
     doorbell.ring(g.company.id, "push")
     if answer.forbidden:
-        return problem(answer.forbidden, refused=_left(answer.refused))
-    return jsonify(
-        approved=answer.done,
-        ready=answer.ready,
-        waiting=_left(answer.waiting),
-        refused=_left(answer.refused),
-    )
+        return problem(answer.forbidden, refused=answers.told(_not_approved(answer.refused)))
+    left = _not_approved(answer.waiting), _not_approved(answer.refused)
+    return jsonify(answers.told(answers.Consents(answer.done, answer.ready, *left)))
 
 
 @api.post("/holds/<int:hold_id>/release")
@@ -210,11 +208,11 @@ def do_many() -> Response:
     if isinstance(answer, Refusal):
         return problem(answer)
     doorbell.ring(g.company.id, "evaluate")
-    left = [_not_done(one) for one in answer.left]
+    left = tuple(_not_done(one) for one in answer.left)
     if forbidden := bulk_acts.forbidden(answer):
-        return problem(forbidden, left=left)
-    done = [{"id": one.hold_id, "number": one.number, "said": one.say} for one in answer.done]
-    return jsonify(done=done, left=left)
+        return problem(forbidden, left=answers.told(left))
+    done = tuple(answers.OneDone(one.hold_id, one.number, one.say) for one in answer.done)
+    return jsonify(answers.told(answers.Acts(done, left)))
 
 
 def _page(row: whereabouts.Whereabouts) -> str:
@@ -263,22 +261,17 @@ def _done(answer: Done | Refusal) -> Response:
     if isinstance(answer, Refusal):
         return problem(answer)
     doorbell.ring(g.company.id, "evaluate")
-    return jsonify(hold=answer.hold_id, said=answer.say)
+    return jsonify(answers.told(answers.Act(answer.hold_id, answer.say)))
 
 
-def _not_done(one: NotDone) -> dict[str, object]:
+def _not_done(one: NotDone) -> answers.OneLeft:
     refusal = one.refusal
-    return {
-        "id": one.hold_id,
-        "number": one.number,
-        "status": refusal.status,
-        "code": refusal.code,
-        "why": refusal.words,
-    }
+    return answers.OneLeft(
+        one.hold_id, one.number, refusal.status, code=refusal.code, why=refusal.words
+    )
 
 
-def _left(rows: tuple[Left, ...]) -> list[dict[str, object]]:
-    return [
-        {"id": row.posting_id, "number": row.number, "status": row.status, "why": row.reason}
-        for row in rows
-    ]
+def _not_approved(rows: tuple[Left, ...]) -> tuple[answers.NotApproved, ...]:
+    return tuple(
+        answers.NotApproved(row.posting_id, row.number, row.status, row.reason) for row in rows
+    )

@@ -12,6 +12,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from grammar.version import __version__
+from portal.api import answers
 from portal.web.permissions import PERMISSIONS
 
 Schema = Mapping[str, Any]
@@ -63,8 +64,14 @@ QUERIES: Final[Mapping[str, Mapping[str, Schema]]] = {
     "listing": {"after": WHOLE},
     "records": {"number": TEXT},
 }
+_ITSELF: Final[Schema] = {"type": "object", "description": "A document of OpenAPI 3.1."}
 NEEDED: Final = frozenset({("records", "number")})
-PROBLEM: Final = _body({"title": TEXT, "status": WHOLE, "code": TEXT, "what": TEXT, "todo": TEXT})
+PROBLEM: Final = _body(
+    {
+        **dict.fromkeys(("type", "title", "code", "what", "why", "todo", "request_id"), TEXT),
+        "status": WHOLE,
+    }
+)
 REFUSED: Final = {
     "400": "The body cannot be read.",
     "401": "No token, or one that is over or revoked.",
@@ -103,13 +110,16 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
     name = rule.endpoint.removeprefix("api.")
     told = (app.view_functions[rule.endpoint].__doc__ or "").strip().split("\n\n")[0]
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    answer = (
+        _ITSELF if name == "described" else answers.schema(answers.FORMS.get(name, answers.Act))
+    )
     made: dict[str, Any] = {
         "operationId": name,
         "summary": re.sub(r"\s+", " ", told),
         "description": f"Scope: {PERMISSIONS[rule.endpoint]}.",
         "parameters": [*_of_path(rule), *_of_query(name)],
         "responses": {
-            "200": {"description": "Done.", "content": {"application/json": {}}},
+            "200": {"description": "Done.", "content": {"application/json": {"schema": answer}}},
             **{code: {"description": why, "content": problem} for code, why in REFUSED.items()},
         },
     }
