@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.portal.pages.test_pages import BUDGET
-from tests.portal.reading import works
+from tests.portal.reading import hold_of, plain, works
 
 QUOTED = {"code", "pre", "script", "style", "textarea", "option", "kbd", "var"}
 READ = {"title", "aria-label", "placeholder", "alt"}
@@ -118,3 +118,22 @@ def test_a_code_is_seen_anywhere_but_where_it_belongs() -> None:
         '<details class="fold support"><dl><dd><code>b</code></dd></dl></details><code>c</code>'
     )
     assert stray_codes(page) == ["shop.rules:3", "c"]
+
+
+def test_giving_a_hold_away_has_one_word(visit, database):
+    hold = hold_of(database, "SO-10210")
+    page = plain(visit("farah").text(f"/c/kedai/holding/{hold}"))
+    assert "Assign to" in page
+    assert "Assign SO-10210" in page
+    assert "Send to" not in page
+
+
+def test_buttons_over_many_name_what_they_act_on(visit):
+    page = visit("farah").text("/c/kedai/holding")
+    names = re.findall(r'id="all_\w+" href="[^"]+">([^<]+)<', page)
+    assert {"Retry records…", "Assign records…", "Snooze records…"} <= set(names)
+
+
+def test_the_dashboard_says_why_today_and_what_needs_attention_differ(visit):
+    page = plain(visit("farah").text("/c/kedai/"))
+    assert "includes failed, unconfirmed and snoozed records; what is snoozed needs no" in page
