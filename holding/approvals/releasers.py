@@ -62,9 +62,13 @@ def of_hold(session: Session, hold_id: int, actor: Actor, *, by_people: bool) ->
 
 def _nobody(session: Session, company_id: int, team: Team | None, verb: str) -> str:
     """Why nobody may decide it, and who sees to it that somebody does."""
-    where = team.shown if team else "The company"
-    who = separation.could(who_may(session, company_id, "people.admin"))
-    return f"{where} has nobody who may {verb} it and had no hand in it. {who} add somebody."
+    admins = " or ".join(who_may(session, company_id, "people.admin")) or "an administrator"
+    if team is None:
+        return f"Nobody who may {verb} it had no hand in it. Ask {admins} to add somebody."
+    where = team.shown
+    return (
+        f"{where} has nobody who may {verb} it and had no hand in it. Ask {admins} to add somebody."
+    )
 
 
 def outside(team: Team, who: str, verb: str = "release") -> Refusal:

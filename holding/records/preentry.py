@@ -233,13 +233,9 @@ def _in_use(strip: tuple[Check, ...], inactive: str) -> tuple[Check, ...]:
 
 def _status_since(case: Case, strip: tuple[Check, ...]) -> tuple[Check, ...]:
     """The check of the status, which was that of what was sent, with what the source says since."""
-    now = case.status_since
-    return tuple(
-        replace(one, text=f"{one.text} when it was sent, {now} since")
-        if now and one.name == STATUS
-        else one
-        for one in strip
-    )
+    was, now = case.decided_status or "not recorded", case.status_since
+    said = f"{was} when it was sent, {now} since"
+    return tuple(replace(one, text=said) if now and one.name == STATUS else one for one in strip)
 
 
 def _taken_back(case: Case, strip: tuple[Check, ...]) -> tuple[Check, ...]:

@@ -83,18 +83,19 @@ def _status(case: Case) -> Told:
     word, status = case.outcome.status_word, case.decided_status
     wrote = f" (the source wrote “{word}”)" if word and word != status else ""
     moment = source_moment(case, version) if version.stamp else "not recorded"
-    unsent = " It is not posted." if case.over else " Not posted yet."
-    before = "" if case.sent_at else unsent
+    unsent = "It is not posted." if case.over else "Not posted yet."
     proofs = [Proof("version", str(version.no), f"version {version.no}")]
     if version.delivery_id:
         delivery = str(version.delivery_id)
         proofs.append(Proof("delivery", delivery, f"delivery {delivery}"))
     gates = [v for v in case.verdicts if v.kind == "gate" and v.result != "not_applicable"]
     proofs += [rule_proof(case.files, gate.span) for gate in gates]
-    text = f"{status}{wrote}, version {version.no}, source time {moment}.{before}"
+    text = f"{status}{wrote}, version {version.no}, source time {moment}."
     if not status:
-        text = f"Status not recorded, version {version.no}, source time {moment}.{before}"
-    return text, "plain" if before else "good", proofs
+        text = f"Status not recorded, version {version.no}, source time {moment}."
+    if case.sent_at:
+        return text, "good", proofs
+    return " ".join([text, unsent]), "plain", proofs
 
 
 def _mapped(case: Case, ruleset: Ruleset | None) -> Told:
