@@ -167,12 +167,8 @@ def _panel(form: MultiDict[str, str], problems: dict[str, str], *, status: int) 
         elif status == 200 and not searching:
             problems["to"] = "Select a suggestion or enter a value."
     whole = problems and fragments.wants("freed")  # what is wrong is told at its field
-    return fragments.respond(
-        "mappings/missing.html",
-        _missing(opened, problems),
-        status=status,
-        block=f"mappreview{fragments.ending()}" if whole else "",
-    )
+    block, shown = f"mappreview{fragments.ending()}" if whole else "", _missing(opened, problems)
+    return fragments.respond("mappings/missing.html", shown, status=status, block=block)
 
 
 def tabs() -> dict[str, object]:
