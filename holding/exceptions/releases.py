@@ -184,6 +184,7 @@ def _rejected(
     if desk.session.scalar(_WAITS, {"record": hold.record_id}):  # perhaps for this one
         wake_records(desk.session, [hold.record_id], now)
     settle(desk.session, siblings)
+    undoable(desk.session, op, f"{posting.number} rejected", now, stood=dict(NOTHING_SENT))
     return made
 
 

@@ -1,7 +1,7 @@
 """Putting holds back as they stood before somebody gave them away, snoozed or released them.
 
-Here: what such a form notes of its holds, and writing it back; opening again what was released or
-approved, as old as it was. Not here: whose form it is, until when it can be
+Here: what such a form notes of its holds, and writing it back; opening again what was released,
+rejected or approved, as old as it was. Not here: whose form it is, until when it can be
 taken back (`undo.py`), the acts themselves (`assignments.py`, `releases.py`).
 """
 
@@ -159,6 +159,13 @@ _THEIRS = and_(
 
 
 _POSTED = exists().where(Posting.id == Hold.posting_id, Posting.state == PostingState.POSTED)
+_REJECTED = and_(  # whatever stood on the document
+    Release.kind == "reject",
+    Hold.record_id == Release.record_id,
+    Hold.route == Release.route,
+    Hold.seq == Release.seq,
+    Hold.closed_at == Release.at,
+)
 _CONSENTED = and_(
     Hold.posting_id == Approval.posting_id,
     Hold.rule == Approval.level,
@@ -170,15 +177,20 @@ _CONSENTED = and_(
 def open_again(
     session: Session, release_ids: Collection[int], approval_ids: Collection[int]
 ) -> None:
-    """Open what these let pass: as it was, with its words, its owner and its age. A judging keeps
-    what it still finds; what only a reading of the target finds stays while that is posted. The
-    states of the records are set by whoever asks.
+    """Open what these let pass or rejected: as it was, with its words, its owner and its age. A
+    judging keeps what it still finds; what only a reading of the target finds stays while that is
+    posted. The states of the records are set by whoever asks.
     """
     released = (
         select(Hold)
         .join(Release, _THEIRS)
         .where(bulk.among(Release.id, release_ids), Hold.state == HoldState.RELEASED)
         .where(or_(Hold.code != TOTALS, _POSTED), ~_OPEN)
+    )
+    rejected = (
+        select(Hold)
+        .join(Release, _REJECTED)
+        .where(bulk.among(Release.id, release_ids), Hold.state == HoldState.CLEARED, ~_OPEN)
     )
     approved = (
         select(Hold)
@@ -187,7 +199,11 @@ def open_again(
     )
     found = [
         hold
-        for query, ids in ((released, release_ids), (approved, approval_ids))
+        for query, ids in (
+            (released, release_ids),
+            (rejected, release_ids),
+            (approved, approval_ids),
+        )
         if ids
         for hold in session.scalars(query.order_by(Hold.id))
     ]

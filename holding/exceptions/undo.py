@@ -62,6 +62,7 @@ def give_again(session: Session, taken_back: Collection[int]) -> None:
 
 AGAIN: Final = {  # posted: what was planned on it
     PostingState.READY: PostingState.HELD,
+    PostingState.IGNORED: PostingState.HELD,  # what was rejected
     PostingState.POSTED: PostingState.POSTED,
 }
 

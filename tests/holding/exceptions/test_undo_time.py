@@ -3,14 +3,17 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from holding.approvals import approve as approvals_approve
 from holding.approvals.approve import Approved
 from holding.exceptions import releases, undo
 from holding.exceptions.holds import Done
+from holding.integrity import acts_kept
+from holding.refusal import Refusal
 from holding.store.database import Database
-from holding.tables import Company, Person, Record
+from holding.store.together import answer
+from holding.tables import Company, Person, Record, Release
 from tests.holding.consent import LARGE
 from tests.holding.shop import FILES, RULES, Shop, open_shop, order
 from tests.support.clock import SetClock
@@ -131,3 +134,42 @@ def test_who_asked_for_it_has_four_times_as_long(shop: Shop) -> None:
     take_back(shop, "lim", "form-1")
     shop.judge()
     assert shop.states()["NS-2"] == "held"
+
+
+def test_a_rejection_can_be_taken_back_as_it_was(shop: Shop) -> None:
+    with shop.database.read() as session:
+        before = [(one.rule, one.opened_at, one.team_id) for one in shop.holds(session, "NS-1")]
+    assert len(before) == 2
+    shop.clock.advance(600)
+    with shop.database.write() as session:
+        first, _ = shop.holds(session, "NS-1")
+        made = releases.reject(session, shop.actor("lim"), first.id, "not ours", shop.now, "form-r")
+        assert isinstance(made, Done), made
+        told = answer(session, undo.latest(shop.actor("lim"), shop.now))
+        assert told is not None
+        assert (told.say, told.sends) == ("NS-1 rejected", False)
+    assert shop.states()["NS-1"] == "ignored"
+    shop.clock.advance(29)
+    shop.judge()
+    assert shop.states()["NS-1"] == "ignored"
+    take_back(shop, "lim", "form-r")
+    assert shop.states()["NS-1"] == "held"
+    shop.judge()
+    with shop.database.read() as session:
+        after = [(one.rule, one.opened_at, one.team_id) for one in shop.holds(session, "NS-1")]
+        assert session.scalar(select(Release.voided_by_id)) == shop.actor("lim").person_id
+        assert list(acts_kept.breaks(session, shop.company.id)) == []
+    assert after == before
+
+
+def test_a_rejection_stands_after_its_time(shop: Shop) -> None:
+    with shop.database.write() as session:
+        first, _ = shop.holds(session, "NS-1")
+        releases.reject(session, shop.actor("lim"), first.id, "not ours", shop.now, "form-r")
+    shop.clock.advance(31)
+    with shop.database.write() as session:
+        refused = undo.undo(session, shop.actor("lim"), "form-r", shop.now)
+        assert isinstance(refused, Refusal)
+    shop.publish(FILES | {"shop.rules": RULES + MORE})
+    shop.judge()
+    assert shop.states()["NS-1"] == "ignored"
