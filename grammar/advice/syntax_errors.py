@@ -75,7 +75,7 @@ class Explainer:
         if {stumble.met} <= {"AND", "OR"} and stumble.expected & {"AND", "OR"}:
             message = f"'{at.word}' does not fit here: 'and' and 'or' are mixed"
             if at.is_first:
-                return "SYN22", message, "write it in one line, in brackets: require (a or b)"
+                return "SYN22", message, "write it in one line, in brackets: 'require (a or b)'"
             return "SYN22", message, "put one of the two in brackets: a and (b or c)"
         expected = self.said(stumble.expected)
         spelled = [self.spellings[n] for n in stumble.expected if n in self.spellings]

@@ -17,11 +17,13 @@ from portal.rule_tools.rule_files import Files, examine
 from rules.programs.program import compile_ruleset, hash_of
 from rules.testing.runner import run_tests
 from tests.grammar.advice.test_problems import IN_TABLES, MISTAKES
+from tests.grammar.advice.test_slips import SLIPS
+from tests.grammar.advice.test_spoken_conditions import REQUIRED, SAID
 from tests.grammar.kit import SHOP, WAREHOUSE
 from tests.portal.rule_pages.test_editor import MINE, SUGGEST
 from tests.portal.rule_tools.test_planted import PLANTED, TEMPLATE, base, planted_in
 from tests.rules import kedai
-from tests.rules.checker import test_analyse, test_analyse_depot
+from tests.rules.checker import test_analyse, test_analyse_depot, test_hints, test_messages
 from tests.rules.expressions import test_links
 
 pytestmark = pytest.mark.sqlite
@@ -51,6 +53,14 @@ def everything() -> Iterator[Problem]:
     for text, mistakes in ((SHOP, MISTAKES), (WAREHOUSE, IN_TABLES)):
         for _, right, wrong, *_ in mistakes:
             yield from parse({"a.rules": text.replace(right, wrong, 1)})[1]
+    for wrote, *_ in SAID:
+        yield from parse({"a.rules": SHOP.replace(REQUIRED, f"    require  {wrote}\n", 1)})[1]
+    for _, right, wrong, *_ in SLIPS:
+        yield from parse({"a.rules": SHOP.replace(right, wrong, 1)})[1]
+    for right, wrong, *_ in test_messages.FAULTS:
+        yield from test_messages.told(kedai.TEXT.replace(right, wrong, 1))
+    for wrote, *_ in test_hints.SLIPS:
+        yield from test_hints.problems(kedai.TEXT.replace(test_hints.OLD, f"require  {wrote}", 1))
     for one in test_analyse.BROKEN:
         yield from test_analyse.problems(broken(kedai.TEXT, one))
     for one in test_analyse_depot.BROKEN:

@@ -13,7 +13,7 @@ MALAY = (
     " versi peraturan 3 dan maklumat tentang AiAccount tidak berubah."
 )
 CHINESE = (
-    "自 12:00 以来没有变更：商品“CUP-30”（仍缺少对照）, 记录版本 1, 规则版本 3"
+    "自 12:00 以来没有变更：商品“CUP-30”（仍缺少对照）、记录版本 1、规则版本 3"
     " 和 AiAccount 的已知信息 均未改变。"
 )
 

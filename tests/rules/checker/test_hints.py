@@ -8,6 +8,23 @@ from rules.checker.all_checks import check
 from tests.rules.kedai import TEXT
 
 OLD = "require  ordered_on >= today - 31d"
+SLIPS = [
+    ("lines.qty > 0", "TYP10", "sum(lines.qty)"),
+    ("not lines.qty = 1", "TYP10", "each line"),
+    ("qty > 0", "NAM01", "line.qty"),
+    ('debtor = "300-C077"', "NAM01", "debtor("),
+    ("is_tin(tin) = true", "NAM01", "yes"),
+    ("total in (subtotal, tax_total)", "NAM01", "total = subtotal or total = tax_total"),
+    ("customer in (cod, card)", "NAM01", '"cod"'),
+    ("customer = 77", "TYP01", '"77"'),
+    ("ordered_on >= 21", "TYP01", "today - 21d"),
+    ('ordered_on >= "2026-11-01"', "TYP01", "without quotes: '2026-11-01'"),
+    ("round(total, 2) > 0", "TYP06", "round(total, 0.01)"),
+    ("round(total) > 0", "TYP07", "round(x, 0.01)"),
+    ('tin = ""', "LOG01", "tin is missing"),
+    ('tin <> ""', "LOG01", "tin is known"),
+    ('not (" " = tin)', "LOG01", "tin is missing"),
+]
 
 
 def problems(text: str) -> list[Problem]:
@@ -16,26 +33,7 @@ def problems(text: str) -> list[Problem]:
     return list(check(ruleset))
 
 
-@pytest.mark.parametrize(
-    ("wrote", "code", "hint"),
-    [
-        ("lines.qty > 0", "TYP10", "sum(lines.qty)"),
-        ("not lines.qty = 1", "TYP10", "each line"),
-        ("qty > 0", "NAM01", "line.qty"),
-        ('debtor = "300-C077"', "NAM01", "debtor("),
-        ("is_tin(tin) = true", "NAM01", "yes"),
-        ("total in (subtotal, tax_total)", "NAM01", "total = subtotal or total = tax_total"),
-        ("customer in (cod, card)", "NAM01", '"cod"'),
-        ("customer = 77", "TYP01", '"77"'),
-        ("ordered_on >= 21", "TYP01", "today - 21d"),
-        ('ordered_on >= "2026-11-01"', "TYP01", "without quotes: '2026-11-01'"),
-        ("round(total, 2) > 0", "TYP06", "round(total, 0.01)"),
-        ("round(total) > 0", "TYP07", "round(x, 0.01)"),
-        ('tin = ""', "LOG01", "tin is missing"),
-        ('tin <> ""', "LOG01", "tin is known"),
-        ('not (" " = tin)', "LOG01", "tin is missing"),
-    ],
-)
+@pytest.mark.parametrize(("wrote", "code", "hint"), SLIPS)
 def test_a_slip_of_the_first_day_shows_the_way_out(wrote: str, code: str, hint: str) -> None:
     assert TEXT.count(OLD) == 1
     text = TEXT.replace(OLD, f"require  {wrote}")

@@ -10,7 +10,23 @@ from tests.rules.kedai import TEXT
 
 OWED = "Nothing is owed to {blogger}."
 BLOGGER = "Blogger {key} is not"
-NUMBER = ' as "BILL-{number}"'
+FAULTS = [
+    (OWED, "Nothing is owed to {bloger}.", "MSG01", "{bloger}", "'bloger'", "'blogger'"),
+    (OWED, "Owed to {blogger} of {x}.", "MSG01", "{x}", "'x'", "Known here"),
+    (OWED, "Owed: {blogger + 1}.", "MSG02", "{blogger + 1}", "no name and no call", "computed"),
+    (OWED, "Owed to {Blogger}.", "MSG02", "{Blogger}", "no name and no call", "{blogger}"),
+    (OWED, "Owed to {}.", "MSG02", "{}", "no name and no call", "{number}"),
+    (OWED, "Owed to {blogger.", "MSG02", "{blogger", "not closed", "{blogger}"),
+    (OWED, "Owed to {blogger is late", "MSG02", "{blogger", "not closed", "{blogger}"),
+    (OWED, "Owed to {blogger by {number}.", "MSG02", "{blogger", "not closed", "{blogger}"),
+    (OWED, "Owed to { blogger", "MSG02", "{ blogger", "not closed", "{blogger}"),
+    (OWED, "Owed to {", "MSG02", "{", "not closed", "{number}"),
+    (OWED, "Owed to blogger}.", "MSG02", "blogger}", "closes nothing", "{blogger}"),
+    (OWED, "Owed to }", "MSG02", "}", "closes nothing", "{number}"),
+    (BLOGGER, "Blogger {blogger} is not", "MSG01", "{blogger}", "'blogger'", "{key}"),
+    (BLOGGER, "Blogger {key is not", "MSG02", "{key", "not closed", "{key}"),
+    (BLOGGER, "Blogger key} is not", "MSG02", "key}", "closes nothing", "{key}"),
+]
 
 
 def told(text: str) -> list[Problem]:
@@ -25,26 +41,7 @@ def pointed(text: str, problem: Problem) -> str:
     return text.split("\n")[span.line - 1][span.column - 1 : span.end_column - 1]
 
 
-@pytest.mark.parametrize(
-    ("right", "wrong", "code", "points", "message", "hint"),
-    [
-        (OWED, "Nothing is owed to {bloger}.", "MSG01", "{bloger}", "'bloger'", "'blogger'"),
-        (OWED, "Owed to {blogger} of {x}.", "MSG01", "{x}", "'x'", "Known here"),
-        (OWED, "Owed: {blogger + 1}.", "MSG02", "{blogger + 1}", "no name and no call", "computed"),
-        (OWED, "Owed to {Blogger}.", "MSG02", "{Blogger}", "no name and no call", "{blogger}"),
-        (OWED, "Owed to {}.", "MSG02", "{}", "no name and no call", "{number}"),
-        (OWED, "Owed to {blogger.", "MSG02", "{blogger", "not closed", "{blogger}"),
-        (OWED, "Owed to {blogger is late", "MSG02", "{blogger", "not closed", "{blogger}"),
-        (OWED, "Owed to {blogger by {number}.", "MSG02", "{blogger", "not closed", "{blogger}"),
-        (OWED, "Owed to { blogger", "MSG02", "{ blogger", "not closed", "{blogger}"),
-        (OWED, "Owed to {", "MSG02", "{", "not closed", "{number}"),
-        (OWED, "Owed to blogger}.", "MSG02", "blogger}", "closes nothing", "{blogger}"),
-        (OWED, "Owed to }", "MSG02", "}", "closes nothing", "{number}"),
-        (BLOGGER, "Blogger {blogger} is not", "MSG01", "{blogger}", "'blogger'", "{key}"),
-        (BLOGGER, "Blogger {key is not", "MSG02", "{key", "not closed", "{key}"),
-        (BLOGGER, "Blogger key} is not", "MSG02", "key}", "closes nothing", "{key}"),
-    ],
-)
+@pytest.mark.parametrize(("right", "wrong", "code", "points", "message", "hint"), FAULTS)
 def test_a_fault_of_a_message_is_told_where_it_stands(
     right: str, wrong: str, code: str, points: str, message: str, hint: str
 ) -> None:
