@@ -174,7 +174,8 @@ def test_C20_four_ticks_are_computed_and_a_missing_one_leads_to_its_repair(house
     assert {whole[name][2] for name in names} == {""}
 
     unmapped = ticks(finance, 2002)
-    assert [unmapped[name][0] for name in names] == ["missing", "done", "done", "missing"]
+    assert [unmapped[name][0] for name in names] == ["missing", "missing", "done", "missing"]
+    assert unmapped["Approved"][1] == "Not decided yet.", "the total is not weighed before"
     assert "NEW-20" in unmapped["Complete"][1]
     assert 'id="fix' in finance.get(unmapped["Complete"][2])
 
