@@ -20,7 +20,7 @@ from holding.rulesets.check_report import Report
 from holding.trials import draft_tests, draft_trials
 from portal.languages import choice
 from portal.rule_pages import draft_form, draft_page
-from portal.web import fragments, rule_checks, store
+from portal.web import forms, fragments, rule_checks, store
 from rules.rulebook.suggested_names import Suggested
 
 pages = Blueprint("editor", __name__, url_prefix="/c/<co>/rules")
@@ -175,7 +175,7 @@ def submit(path: str) -> Response:
     text, change = draft_form.given_text(), draft_form.change_of(path)
     if refusal := drafts.too_large(text):
         return fragments.refuse(refusal, back=draft_page.here(path))
-    if change.overtaken or draft_form.base_of(path).id != change.version.version_id:
+    if change.overtaken or forms.whole(request.form.get("base")) != change.version.no:
         return fragments.refuse(own_change.OVERTAKEN, back=draft_page.here(path))
     with store.writing() as session:
         other = drafts.elsewhere(session, g.actor, path, text, draft_form.seen_mark())

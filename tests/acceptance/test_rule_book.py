@@ -255,6 +255,10 @@ def _tests_run_on_the_page_of_a_draft_too(still: House) -> None:
     assert re.search(r"This could come into force: \d+ tests passed", calm), calm[-800:]
     assert re.search(r"\b1 of \d+ tests failed", red), red[-800:]
     assert "a locked period" in red[red.index("tests failed") :], red[-800:]
+    form = read(writer.get(path)).form_of("submitdraft")
+    discard = form.one("button", id="discarddraft").attributes["formaction"]
+    kept = {name: form.fields()[name] for name in ("seen", "base")}
+    assert writer.post(discard, writer.get(path), text=broken, **kept).ok
 
 
 def test_B07_each_target_field_stands_beside_its_source_and_leads_to_its_rule_line(
