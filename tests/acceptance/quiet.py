@@ -84,15 +84,21 @@ def download(visitor: Visitor, part: Part) -> bytes:
 def approve(visitor: Visitor, *names: str, reason: str = "Checked against the order") -> str:
     """Approve the documents of these records in the holding area; what the page then says."""
     listing = read(visitor.get(f"{BASE}/holding?view=approve"))
-    group = listing.one("details", cls="group").attributes["id"].removeprefix("group_")
-    opened = read(visitor.get(f"{BASE}/holding?view=approve&open={group}"))
+    groups = [one.attributes["id"] for one in listing.all("details", cls="group")]
     picks = [
         row.one("input", name="posting").attributes["value"]
-        for row in opened.all("tr", role="row")
-        if row.one("a", cls="strong").text in names
+        for group in groups
+        for row in _group(visitor, group.removeprefix("group_")).all("tr", role="row")
+        if row.all("a", cls="strong") and row.one("a", cls="strong").text in names
     ]
-    assert len(picks) == len(names), opened.text
+    assert len(picks) == len(names), listing.text
     return agree(visitor, *picks, reason=reason)
+
+
+def _group(visitor: Visitor, group: str) -> Part:
+    """The records of one cause."""
+    opened = read(visitor.get(f"{BASE}/holding?view=approve&open={group}"))
+    return opened.one("details", id=f"group_{group}")
 
 
 def agree(visitor: Visitor, *postings: object, reason: str = "Checked", code: int = 200) -> str:
