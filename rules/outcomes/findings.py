@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from grammar import nodes as n
 from rules.outcomes.outcome import (
@@ -118,15 +118,19 @@ def has_said(said: Said, labels: Collection[str]) -> bool:
     return any(v.rule in failed and {*labels} & {name for name, _ in v.operands} for v in checks)
 
 
+NAMED: Final = 2
+"""So many names in the place of values still read as a sentence."""
+
+
 def title_of(finding: Finding) -> str:
     """What the cause of a finding is called where its records stand together.
 
-    The title of what the rule says; where that has none, and names what differs from record to
-    record, what kind of rule it is: a sentence about one record is none about many. Approvals keep
-    theirs, for one team may be asked for several, which no name tells apart.
+    The title of what the rule says, or the words of it; where they name more than two things that
+    differ from record to record, which makes no sentence about many, what kind of rule it is.
+    Approvals keep theirs: one team may be asked for several, which no name tells apart.
     """
     label = finding.cause_label
-    if HOLE not in label:
+    if label.count(HOLE) <= NAMED:
         return titled(label)
     if finding.code == "CHK01":
         return f"The check “{plain(finding.rule)}” did not pass"

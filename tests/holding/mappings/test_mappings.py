@@ -71,7 +71,7 @@ def test_a_preview_says_what_is_freed_and_what_stays(blocked: Shop) -> None:
     assert (found.blocked_records, found.money) == (4, {"MYR": 76600})
     assert (found.freed, found.freed_money) == (3, {"MYR": 57600})
     assert [(s.reason, s.records, s.label) for s in found.stays] == [
-        ("adds_up", 1, "The check “adds up” did not pass")
+        ("adds_up", 1, "The lines of the number do not add up to the total.")
     ]
     assert found.say == "clears 3; 1 stays held: adds_up"
     assert (found.before, found.contradicted.used, found.currency) == ("", 0, "MYR")

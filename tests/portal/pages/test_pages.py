@@ -215,7 +215,7 @@ def test_a_fix_says_first_what_it_frees_and_frees_it(visit, database):
         farah.client.get("/c/kedai/mappings/preview", query_string=form).get_data(as_text=True)
     )
     assert "clears 3 RM 576.00" in shown
-    assert "1 stays on hold: adds_up The check “adds up” did not pass" in shown
+    assert "1 stays on hold: adds_up The lines of the number do not add up to the total." in shown
     refused = farah.post("/c/kedai/mappings/fix", {**form, "rev": 1}, status=422)
     assert "Enter a short reason" in refused.get_data(as_text=True)
     assert one(database, "SELECT count(*) FROM mapping_entry WHERE key = 'AB-100 '") == 0
