@@ -46,9 +46,9 @@ class Said(str):
         made.span = span
         return made
 
-    def __getnewargs__(self) -> tuple[str, Span]:
+    def __reduce__(self) -> tuple[type[Self], tuple[str, Span]]:
         """What it is made of again in another process."""
-        return str(self), self.span
+        return type(self), (str(self), self.span)
 
     def place(self, begin: int, end: int) -> Span:
         """Where a stretch of it stands, counted from 0."""

@@ -9,7 +9,7 @@ from tests.rules import kedai
 def test_rules_go_to_another_process_whole() -> None:
     ruleset, problems = parse({"kedai.rules": kedai.TEXT})
     assert problems == ()
-    again = pickle.loads(pickle.dumps(ruleset))  # noqa: S301 - our own, of a line before
+    again = pickle.loads(pickle.dumps(ruleset))
     assert again == ruleset
     first, other = ruleset.approvals[0].say, again.approvals[0].say
     assert (other, other.span) == (first, first.span)
