@@ -37,6 +37,7 @@ from holding.tables import (
     Signal,
     TalliedRecord,
     TallyMark,
+    TrialKey,
     Upload,
     UseMark,
     Version,
@@ -45,7 +46,8 @@ from holding.tables import (
 OF_SOURCE: Final[tuple[type[Any], ...]] = (Record, Delivery, Upload, HookCall, Pull)
 OF_RECORD: Final[tuple[type[Any], ...]] = (
     *(Posting, Hold, Evaluation, Release, AcceptedDifference, Dating, Retry, Note, Version),
-    *(LinkKey, Event, ShadowVerdict, BacktestResult, Escalation, TalliedRecord, TallyMark),
+    *(LinkKey, TrialKey, Event, ShadowVerdict, BacktestResult, Escalation),
+    *(TalliedRecord, TallyMark),
 )
 OF_POSTING: Final[tuple[type[Any], ...]] = (Approval, Push, Reading, PostingUse, UseMark)
 OF_PUSH: Final[tuple[type[Any], ...]] = (Attempt, PostingLine)
