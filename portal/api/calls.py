@@ -96,8 +96,8 @@ def approve() -> Response:
     doorbell.ring(g.company.id, "push")
     if answer.forbidden:
         return problem(answer.forbidden, refused=answers.told(_not_approved(answer.refused)))
-    left = _not_approved(answer.waiting), _not_approved(answer.refused)
-    return jsonify(answers.told(answers.Consents(answer.done, answer.ready, *left)))
+    waiting, refused = _not_approved(answer.waiting), _not_approved(answer.refused)
+    return jsonify(answers.told(answers.Consents(answer.done, answer.ready, waiting, refused)))
 
 
 @api.post("/holds/<int:hold_id>/release")
