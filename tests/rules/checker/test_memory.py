@@ -90,7 +90,8 @@ def test_T24c_a_check_that_stands_twice_is_told() -> None:
     editor = Editor()
     editor.asked(GUARDED)
     at = GUARDED.index("\ncheck tier_rule_2 ")
-    twice = GUARDED + "\n" + GUARDED[at : GUARDED.index("\ncheck ", at + 1)]
+    again = GUARDED[at : GUARDED.index("\ncheck ", at + 1)]
+    twice = f"{GUARDED}\n{again.replace('tier_rule_2', 'the_same')}"
     for _ in range(2):
         editor.asked(twice)
         sources = {"all.rules": twice}
