@@ -154,6 +154,8 @@ def test_a_rejection_can_be_taken_back_as_it_was(shop: Shop) -> None:
     assert shop.states()["NS-1"] == "ignored"
     take_back(shop, "lim", "form-r")
     assert shop.states()["NS-1"] == "held"
+    with shop.database.read() as session:
+        assert shop.posting(session, "NS-1").state == "held"
     shop.judge()
     with shop.database.read() as session:
         after = [(one.rule, one.opened_at, one.team_id) for one in shop.holds(session, "NS-1")]
