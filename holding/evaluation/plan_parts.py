@@ -126,7 +126,9 @@ class Stored:
 
 @dataclass(slots=True, kw_only=True)
 class Plan:
-    """Everything to write for one case."""
+    """Everything to write for one case. `withdrawn`: posting id -> whether its source would not
+    have it posted any more, of those of which that is news.
+    """
 
     judged: Judgment
     stored: Stored
@@ -138,6 +140,7 @@ class Plan:
     kept: list[HoldRow] = field(default_factory=list)
     closed: list[Closed] = field(default_factory=list)
     voided: list[Voided] = field(default_factory=list)
+    withdrawn: dict[int, bool] = field(default_factory=dict)
     state: RecordState = RecordState.HELD
 
     @property

@@ -115,6 +115,8 @@ class _Answered:
         """The holds on it, then each step; a step that is left out is given up."""
         for row in self.sent:
             self.rows.pop((row.route, row.seq))
+            if row.withdrawn != self.decision.withdrawn:
+                self.made.withdrawn[row.id] = self.decision.withdrawn
         stopped = self.decision.state not in {PostingState.READY, PostingState.HELD}
         if self._rejected() is not None:
             stopped = True

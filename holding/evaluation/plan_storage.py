@@ -170,6 +170,9 @@ def write_postings(
     bulk.update(session, Posting, known, bump="lock")
     bulk.update(session, Posting, acting, bump="lock")
     bulk.update(session, Posting, silenced, bump="lock")
+    told = [plan.withdrawn for plan in plans if plan.withdrawn]
+    withdrawn = [{"id": key, "withdrawn": now} for one in told for key, now in one.items()]
+    bulk.update(session, Posting, withdrawn)
     made = bulk.insert(session, Posting, new, returning=("id", "record_id", "route", "seq"))
     ids = {(r.record_id, r.route, r.seq): r.id for p in plans for r in p.case.postings}
     return ids | {(record_id, route, seq): i for i, record_id, route, seq in made}

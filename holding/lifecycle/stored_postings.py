@@ -59,6 +59,7 @@ class PostingRow:
     tries: int
     due_at: datetime | None
     finished_at: datetime | None
+    withdrawn: bool
     standing: Mapping[str, Any] | None  # what stands in the target, by which action and hash
     standing_action: str
     standing_hash: str
@@ -235,6 +236,7 @@ _POSTING = Columns(
         tries=of(Posting.tries),
         due_at=of(Posting.due_at),
         finished_at=of(Posting.finished_at),
+        withdrawn=of(Posting.withdrawn),
         standing=of(Push.content),
         standing_action=of(func.coalesce(Push.action, "create").label("standing_action")),
         standing_hash=of(func.coalesce(Push.hash, "").label("standing_hash")),

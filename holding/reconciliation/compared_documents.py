@@ -32,6 +32,7 @@ class Standing(StrEnum):
     UNREAD = "unread"
     CANCELLED = "cancelled"
     IGNORED = "ignored"
+    LEFT = "left"
     BY_RULE = "by_rule"
     AGREES = "agrees"
 
@@ -69,7 +70,7 @@ class Compared:
     in_parts: bool
     seen_at: datetime | None
     seen: Mapping[str, Any] | None
-    gone: bool  # on hold because the source would not have it posted any more
+    gone: bool  # posted, and the source would not have it so any more
     accepted: bool  # somebody left it as it was posted
     now: int | None = None  # what the record says of it by then, where that is known
 
@@ -213,6 +214,8 @@ def standing_of(row: Compared, let_be: Collection[int]) -> Standing:
         return Standing.ACCEPTED
     if row.record_state in _PENDING:
         return _PENDING[row.record_state]
+    if row.gone:
+        return Standing.LEFT
     return Standing.BY_RULE if row.version_id == row.newest else _older(row)
 
 

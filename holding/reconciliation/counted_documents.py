@@ -43,6 +43,7 @@ from holding.reconciliation.document_sides import (
     agrees,
     compared,
     day_in,
+    gone,
     in_parts,
     kept,
     named,
@@ -55,7 +56,6 @@ from holding.store.kept_plans import KEPT
 from holding.store.row_objects import Columns
 from holding.store.together import Question, Together
 from holding.tables import Posting, Reading, Record, Release, Version
-from holding.tables.row_states import RecordState
 from rules.values.posting_states import PostingState
 
 LATER_CHANGES = ("STL03", "TGT07")
@@ -70,8 +70,6 @@ _stands = and_(
     or_(Posting.state != PostingState.REVERSED, Posting.action != "void"),
 )
 _unseen = Posting.reading_id.is_(None)
-_by_itself = and_(Record.state == RecordState.HELD, Posting.state == PostingState.POSTED)
-"""Of these few it is asked one by one whether the source still has them."""
 
 
 class Mark(IntFlag):
@@ -91,7 +89,7 @@ def _written(mark: Mark) -> ColumnElement[int]:
 
 
 def _mark(company_id: int) -> ColumnElement[int]:
-    counted = and_(_unseen, ~_by_itself, ~kept(company_id))
+    counted = and_(_unseen, ~gone, ~kept(company_id))
     return case(
         (agrees(company_id), _written(Mark.AGREES)),
         (and_(counted, _stands), _written(Mark.UNSEEN | Mark.STANDS)),

@@ -15,6 +15,7 @@ EXPLAINED = (
     Standing.UNREAD,
     Standing.CANCELLED,
     Standing.IGNORED,
+    Standing.LEFT,
     Standing.BY_RULE,
 )
 """The standings that say why a document is not, or not so, in the target."""

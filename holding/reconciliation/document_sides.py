@@ -31,7 +31,6 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from connectors import registry
-from holding.programs import posted_differences
 from holding.reconciliation.compared_documents import (
     Compared,
     DateUsed,
@@ -44,16 +43,13 @@ from holding.tables import (
     AcceptedDifference,
     Company,
     Connection,
-    Hold,
     Posting,
     Reading,
     Record,
     Version,
 )
-from holding.tables.decisions import HOLD_OPEN
 from holding.tables.records import FINAL_STATES
 from holding.tables.row_states import RecordState
-from rules.amendments.posted_documents import CANCEL, NOT_READY
 from rules.values.canonical import dumps
 from rules.values.posting_states import PostingState
 
@@ -76,13 +72,7 @@ in_parts: ColumnElement[bool] = or_(
     and_(_is_first, exists().where(*_of_route, _is_further)),
     and_(~_is_first, exists().where(*_of_route, _other.seq != Posting.seq)),
 )
-_gone: ColumnElement[bool] = and_(
-    Record.state == RecordState.HELD,  # first: of no other is a hold looked for
-    Posting.state == PostingState.POSTED,
-    exists()
-    .where(Hold.record_id == Posting.record_id, Hold.route == Posting.route, HOLD_OPEN)
-    .where(Hold.code == posted_differences.ACCEPTED, Hold.rule.in_((CANCEL, NOT_READY))),
-)
+gone: ColumnElement[bool] = and_(Posting.withdrawn, Posting.state == PostingState.POSTED)
 _COLUMNS = Compared(
     posting_id=of(Posting.id),
     record_id=of(Posting.record_id),
@@ -113,7 +103,7 @@ _COLUMNS = Compared(
     in_parts=of(in_parts.label("in_parts")),
     seen_at=of(Posting.read_at),
     seen=of(Reading.body),
-    gone=of(_gone.label("gone")),
+    gone=of(gone.label("gone")),
     accepted=False,
 )
 _RENAMED = {
@@ -141,6 +131,7 @@ _agrees: Final = and_(
     Posting.reading_id.is_not(None),  # first: of what nobody read back no other document is asked
     Posting.state == PostingState.POSTED,
     Record.state == RecordState.POSTED,
+    ~Posting.withdrawn,
     Reading.same,
     Posting.amount == Record.amount,
     Posting.currency == Record.currency,

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, Programm
 from holding.refusal import Refusal
 from holding.store.database import Database
 
-VERSION: Final = "0094"  # the newest of migrations/versions
+VERSION: Final = "0095"  # the newest of migrations/versions
 UNFIT: Final = "DBS02"  # the code where it has another schema, or none
 
 

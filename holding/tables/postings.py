@@ -6,7 +6,7 @@ Here: the tables. Not here: which moves are allowed (holding/lifecycle/states.py
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Index, Text, UniqueConstraint
+from sqlalchemy import Index, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grammar.text.finding_codes import ErrorClass
@@ -56,8 +56,8 @@ class Posting(Work, Base):
     """One target document meant for one record under one route.
 
     `finished_at`: since when the rules call the record ready for it by its status, without a break.
-    `reading_id`: what was last seen of the document in the target. `e_invoice_at`: since when
-    its e-invoice is valid, as the target tells. `waits`: what it waits for though it is ready.
+    `reading_id`: what was last seen of it in the target. `e_invoice_at`: since when its e-invoice
+    is valid there. `waits`: for what, though ready. `withdrawn`: its source wants it no more.
     """
 
     __tablename__ = "posting"
@@ -117,6 +117,7 @@ class Posting(Work, Base):
     currency: Mapped[str] = mapped_column(default="")
     book: Mapped[int | None]
     doc_date: Mapped[date | None]
+    withdrawn: Mapped[bool] = mapped_column(default=False, server_default=false())
     party: Mapped[str] = mapped_column(default="")
     reverses_id: Mapped[int | None] = ref("posting")
     push_id: Mapped[int | None]

@@ -75,6 +75,12 @@ STANDINGS: Final = {
     Standing.IGNORED: Shown(
         "Not posted", "idle", "ignored", "A rule excludes it, or a person rejected it."
     ),
+    Standing.LEFT: Shown(
+        "Left posted",
+        "idle",
+        "rules",
+        "It is not ready in the source any more. The rules, or a person, left it posted.",
+    ),
     Standing.BY_RULE: Shown(
         "Other amount by rule", "idle", "rules", "The rules post it with another amount."
     ),

@@ -45,6 +45,7 @@ from rules.types.symbol_table import Scope
 from rules.values.unknown import Gap, Unknown, later_gap, limit_gap
 
 _CENT = Decimal("0.01")
+_WITHDRAWN = frozenset({"cancel", "hold", "wait", "ignore"})
 Lives = tuple[PostingFact, ...]
 
 
@@ -166,29 +167,30 @@ class RouteProgram:
         span, edition = self.post.span, self.compiler.index.edition
         base += duplicates.findings(run.facts, self.name, owner=owner, span=span, edition=edition)
         frame = Frame(gate, applies, said, base, shared)
-        table = self.posted.table(gate) if lives else None
-        if table is not None:
-            over = self.bill.over(run, billed(run.facts, self.name)) if self.bill else False
-            case = Case(gate, applies, over)
-            return self._answered(run, frame, lives, self.posted.judge(run, table, lives, case))
-        if lives and self.bill is not None:
-            return self._kept_in_parts(run, frame, lives)
-        return _with_open(self._asked(run, frame, lives), run.route.bill, gate)
-
-    def _asked(self, run: Run, frame: Frame, lives: Lives) -> Judged:
-        """Nothing is posted yet, or no table speaks of what is."""
-        said = frame.said
         if not lives:
-            return Unsent(self, run, said, frame.base, frame.shared).decided(
-                frame.gate, frame.applies
-            )
-        self.asking.rules(run, frame.shared, said)
-        draft = self.draft(run)
-        self.asking.document(run, draft, said)
-        changed = self._compared(run, frame, lives[-1:], [draft])
-        return Weighing(self, run, said, frame.base, draft).posted(changed)
+            judged = Unsent(self, run, said, base, shared).decided(gate, applies)
+            return _with_open(judged, run.route.bill, gate)
+        judged = self._once_lives(run, frame, lives)
+        gone = gate in _WITHDRAWN or applies is False
+        return replace(judged, decision=replace(judged.decision, withdrawn=gone))
 
     # ---- what is posted -----------------------------------------------------------------------
+
+    def _once_lives(self, run: Run, frame: Frame, lives: Lives) -> Judged:
+        """By the table that speaks of it, in parts, or beside the record as it is now."""
+        table = self.posted.table(frame.gate)
+        if table is not None:
+            over = self.bill.over(run, billed(run.facts, self.name)) if self.bill else False
+            case = Case(frame.gate, frame.applies, over)
+            return self._answered(run, frame, lives, self.posted.judge(run, table, lives, case))
+        if self.bill is not None:
+            return self._kept_in_parts(run, frame, lives)
+        self.asking.rules(run, frame.shared, frame.said)
+        draft = self.draft(run)
+        self.asking.document(run, draft, frame.said)
+        changed = self._compared(run, frame, lives[-1:], [draft])
+        judged = Weighing(self, run, frame.said, frame.base, draft).posted(changed)
+        return _with_open(judged, run.route.bill, frame.gate)
 
     def _compared(self, run: Run, frame: Frame, lives: Lives, drafts: list[Draft]) -> Said:
         """Without a table: what the record says now against what is posted."""

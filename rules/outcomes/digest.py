@@ -58,8 +58,8 @@ WORDING: Mapping[type, frozenset[str]] = {
 WHERE = frozenset({"span", "engine"})
 """Where a rule stands in its file, and which engine ran it: known from the rules' own hash."""
 
-REPEATED = frozenset({"units", "reads"})
-"""Values that also stand in the document, in the record or in the entries used."""
+REPEATED = frozenset({"units", "reads", "withdrawn"})
+"""Values that also stand in the document, in the record, in the entries used or in a verdict."""
 
 
 class Digest(IntEnum):
@@ -159,7 +159,7 @@ def worded(outcome: Outcome) -> str:
 
 def _silent(decision: Decision) -> frozenset[str]:
     """Fields of a decision that say nothing new."""
-    return frozenset({"plan"} if _only_creates(decision) else ()) | (
+    return frozenset({"plan", "withdrawn"} if _only_creates(decision) else {"withdrawn"}) | (
         {"open"} if not decision.open else set()
     )
 

@@ -198,7 +198,8 @@ class Step:
 class Decision:
     """The answer for one route; `plan` is what is done, in this order, once it is ready.
 
-    `open` is what then remains to be billed: line key -> quantity.
+    `open` is what then remains to be billed: line key -> quantity. `withdrawn`: whether a document
+    is posted that its gate would not have posted any more, whatever is done about that.
     """
 
     route: str
@@ -210,6 +211,7 @@ class Decision:
     approvals: tuple[ApprovalNeed, ...] = ()
     plan: tuple[Step, ...] = ()
     open: Mapping[str, Decimal] = field(default_factory=dict)
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

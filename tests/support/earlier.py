@@ -17,6 +17,7 @@ READ_SINCE = (
     ("throttle", "clock_ahead", "BIGINT"),
     ("throttle", "clock_at", "TIMESTAMP"),
     ("heartbeat", "stop_asked_at", "TIMESTAMP"),
+    ("posting", "withdrawn", "BOOLEAN DEFAULT FALSE NOT NULL"),
 )
 """Columns that came after the schemas that tests go back to, of rows that are read whole."""
 ASKED_SINCE = ("wake_mark",)

@@ -11,6 +11,7 @@ from holding.reconciliation.compared_documents import Span, Standing
 from holding.reconciliation.daily_totals import Sides
 from holding.reconciliation.day_sums import Totals
 from holding.records import accepted_differences
+from holding.runtime.migrate import downgrade, upgrade
 from holding.tables import Posting, Reading
 from tests.holding.held import hold_of
 from tests.holding.life import LARGE, NUMBERED, TABLES, Begun, Life
@@ -25,7 +26,11 @@ NOVEMBER = Span(date(2026, 11, 1), date(2026, 11, 30))
 @pytest.fixture
 def life(begun: Begun) -> Life:
     """A-1 and A-2 are posted over RM 192.00 each, and AiAccount shows both so."""
-    life = begun(FILES | {"shop.rules": NUMBERED + ASKING})
+    return read(begun(FILES | {"shop.rules": NUMBERED + ASKING}))
+
+
+def read(life: Life) -> Life:
+    """With two documents posted and seen as they were posted."""
     for number in ("A-1", "A-2"):
         life.arrive(number)
     with life.shop.database.write() as session:
@@ -115,3 +120,39 @@ def test_what_is_gone_in_the_source_counts_as_nothing_there_while_it_is_held(
             continue
         assert one.target.minor == 38400
         assert (one.of(Standing.HELD).minor, one.of(Standing.AGREES).count) == (-19200, 1)
+
+
+LEAVING = TABLES.replace("| review by accounts  |", "| ignore              |")
+
+
+@pytest.mark.parametrize("read_back", [True, False])
+def test_what_the_rules_leave_posted_though_it_is_gone_does_not_agree(
+    begun: Begun, read_back: bool
+) -> None:
+    life = read(begun(FILES | {"shop.rules": NUMBERED + LEAVING}))
+    life.arrive("A-1", **GONE)
+    assert (life.held("A-1"), life.shop.states()) == ([], {"A-1": "posted", "A-2": "posted"})
+    if not read_back:
+        forget_readings(life)
+    for each in (True, False):
+        one = summed(life, each=each)
+        assert (one.source.minor, one.ours.minor) == (19200, 38400)
+        if read_back:
+            assert (one.target.minor, one.of(Standing.LEFT).minor) == (38400, -19200)
+            assert one.of(Standing.AGREES).count == 1
+    life.arrive("A-1")
+    for each in (True, False):
+        assert summed(life, each=each).source.minor == 38400
+
+
+@pytest.mark.slow
+def test_0095_what_is_on_hold_as_gone_in_the_source_is_known_after_it(life: Life) -> None:
+    life.arrive("A-1", **GONE)
+    life.arrive("A-2", **LARGE | {"customer_name": "Another"})
+    url = life.shop.database.url
+    downgrade(url, "0094")
+    upgrade(url)
+    with life.shop.database.read() as session:
+        told = {one.number: one.withdrawn for one in session.query(Posting)}
+    assert {number: now for number, now in told.items() if now} == {"A-1-1": True}
+    assert len(told) > 1
