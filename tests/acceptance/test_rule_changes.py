@@ -18,6 +18,7 @@ from tests.acceptance.orders import clean, priced, with_sku
 from tests.acceptance.parts import read
 from tests.acceptance.product import FINANCE, House, Product, Visitor, free_environment
 from tests.acceptance.quiet import BASE, fix_mapping, rows, send, work, writes
+from tests.acceptance.several_files import one_change_of_several_files
 
 WRITER, PUBLISHER = "consultant@kedai.example", "publisher@kedai.example"
 BOTH = "both@kedai.example"
@@ -235,6 +236,10 @@ def test_B28_the_editor_colours_completes_and_tells_while_one_writes_and_works_w
         assert page.locator("#drafttext").input_value() == _in_force(still)
     other = read(still.visitor(BOTH).get(path)).one("textarea").text
     assert "adress" not in other
+    people = [still.visitor(one) for one in (WRITER, BOTH, PUBLISHER)]
+    one_change_of_several_files(still, *people, FILE)
+    back = f"{BASE}/rules/versions/1"
+    pressed(people[-1], back, "/versions/1", reason="It was tried")
 
 
 def _what_tests_prove_is_measured(page: Any) -> None:
