@@ -47,7 +47,8 @@ def one_change_of_several_files(
     again = writer.post(f"{BASE}/rules/again/{file}", late, text=before + MINE, base=base)
     assert "Your change goes on from rule version" in read(again.text).text
     both = THEIRS + before + MINE
-    assert unescape(re.search(r"<textarea[^>]*>\n(.*?)</textarea>", again.text, re.S)[1]) == both
+    (text,) = re.findall(r"<textarea[^>]*>\n(.*?)</textarea>", again.text, re.S)
+    assert unescape(text) == both
 
     published(publisher, submitted(writer, file, both))
     kept = in_force(house)

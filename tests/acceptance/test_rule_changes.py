@@ -236,10 +236,10 @@ def test_B28_the_editor_colours_completes_and_tells_while_one_writes_and_works_w
         assert page.locator("#drafttext").input_value() == _in_force(still)
     other = read(still.visitor(BOTH).get(path)).one("textarea").text
     assert "adress" not in other
-    people = [still.visitor(one) for one in (WRITER, BOTH, PUBLISHER)]
-    one_change_of_several_files(still, *people, FILE)
-    back = f"{BASE}/rules/versions/1"
-    pressed(people[-1], back, "/versions/1", reason="It was tried")
+    publisher = still.visitor(PUBLISHER)
+    mine, both = still.visitor(WRITER), still.visitor(BOTH)
+    one_change_of_several_files(still, mine, both, publisher, FILE)
+    pressed(publisher, f"{BASE}/rules/versions/1", "/versions/1", reason="It was tried")
 
 
 def _what_tests_prove_is_measured(page: Any) -> None:
