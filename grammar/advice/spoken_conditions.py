@@ -60,12 +60,16 @@ def _form(
     return _Form(re.compile(pattern), message, hint, sign)
 
 
+def _is_written(said: _Said) -> str:
+    return f"'{said.form}' is written '{said.sign}' here"
+
+
 def _asked(words: str, sign: str) -> _Form:
     """Words behind a value for which the language has others."""
     pattern = rf"{_LEFT}(?P<form>(?i:{words}))"
     return _form(
         pattern,
-        lambda s: f"'{s.form}' is written '{s.sign}' here",
+        _is_written,
         lambda s: f"write '{s.left} {s.sign}'",
         sign,
     )
@@ -76,7 +80,7 @@ def _compared(words: str, sign: str) -> _Form:
     pattern = rf"{_LEFT}(?P<form>(?i:(?:is +)?(?:{words}))\b){_RIGHT}"
     return _form(
         pattern,
-        lambda s: f"'{s.form}' is written '{s.sign}' here",
+        _is_written,
         lambda s: f"write '{s.left} {s.sign} {s.right}'",
         sign,
     )
@@ -90,7 +94,7 @@ _FORMS = (
     ),
     _form(
         rf"{_LEFT}(?P<form>(?i:is +in|(?:is +)?(?:one|any) +of)\b){_LIST}",
-        lambda s: f"'{s.form}' is written '{s.sign}' here",
+        _is_written,
         lambda s: f"write '{s.left} in ({s.members})'",
         "in",
     ),
@@ -143,7 +147,7 @@ _FORMS = (
     _compared(r"equals?(?: +to)?|(?:the +)?same +as|is", "="),
     _form(
         rf"(?P<left>\d+(?:\.\d+)?%) +(?P<form>of\b){_RIGHT}",
-        lambda s: f"'{s.form}' is written '{s.sign}' here",
+        _is_written,
         lambda s: f"write '{s.right} * {s.left}'",
         "*",
     ),

@@ -11,9 +11,8 @@ from enum import Enum
 from types import NoneType, UnionType
 from typing import Final, Literal, Union, get_args, get_origin, get_type_hints
 
-from holding.tables.row_states import RecordState
 from holding.worklist.open_holds import Waiting
-from holding.worklist.whereabouts import Document, OpenHold
+from holding.worklist.whereabouts import Whereabouts
 from rules.values.cause_keys import Clearing
 
 
@@ -26,19 +25,9 @@ class Holds:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Found(Whereabouts):
     """One record; `page` is its address for people, amounts are in minor units."""
 
-    number: str
-    source: str
-    kind: str
-    external_id: str
-    state: RecordState
-    amount: int | None
-    currency: str
-    seen_at: datetime
-    documents: tuple[Document, ...]
-    holds: tuple[OpenHold, ...]
     page: str
 
 
