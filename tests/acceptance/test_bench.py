@@ -66,7 +66,7 @@ def test_H09_orders_are_judged_and_built_into_workbooks_in_a_measured_time(resul
     bare = result["bare_records_per_second_sqlite"]
     assert result["built_vs_bare"] == pytest.approx(rate / bare, rel=0.05, abs=0.001)
     assert result["built_vs_bare"] > 0
-    for page in ("README.md", "docs/operations.md"):
+    for page in ("README.md", "docs/speed.md"):
         told = " ".join((ROOT / page).read_text("utf-8").split())
         (share, command) = re.findall(
             r"10,000 orders are .* at about (a \w+) of [^`]*`([^`]*)`", told

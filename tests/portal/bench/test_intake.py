@@ -52,7 +52,7 @@ def test_the_processes_of_a_process_are_found() -> None:
 
 
 def test_each_part_of_the_bench_has_its_row_in_the_documentation() -> None:
-    told = (ROOT / "docs/operations.md").read_text("utf-8")
+    told = (ROOT / "docs/speed.md").read_text("utf-8")
     assert "intake" in command.PARTS
     assert "`--workbook-rows`" in told
 
@@ -103,7 +103,7 @@ def test_the_figures_of_paced_calls_are_of_all_that_were_answered_in_time() -> N
         "intake_paced_webhooks": 20,
         "intake_paced_webhooks_per_second": 50,
     }
-    documented = (ROOT / "docs/operations.md").read_text("utf-8")
+    documented = (ROOT / "docs/speed.md").read_text("utf-8")
     assert all(f"`{name}`" in documented for name in told)
 
 
