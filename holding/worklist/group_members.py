@@ -109,10 +109,11 @@ def chosen(
     *,
     postings: tuple[int, ...] = (),
     cause_id: int | None = None,
+    wanted: Filter | None = None,
     after: int = 0,
 ) -> tuple[Member, ...]:
-    """Postings that wait for a consent: these, or those of a cause, oldest first, as many as are
-    approved at once, of the holds after that one.
+    """Postings that wait for a consent: these, or those of a cause that a filter finds, oldest
+    first, as many as are approved at once, of the holds after that one.
 
     Each with its document's money, which is what would be sent. A posting that asks for several
     levels is listed once.
@@ -121,9 +122,10 @@ def chosen(
     if cause_id is None:
         query = query.where(*_asking(company_id), Hold.posting_id.in_(postings))
     else:
-        query = query.where(*_of_cause(company_id, cause_id, after))
+        query = query.where(*_of_cause(company_id, cause_id, wanted, after))
         query = query.limit(at_most(APPROVED_AT_ONCE))
-    plan = NO_OPTIONS if cause_id is None else KEPT
+    one_off = cause_id is None or (wanted is not None and wanted.searched)
+    plan = NO_OPTIONS if one_off else KEPT
     once: dict[int | None, Member] = {}
     for member in ASKING.each(session.execute(query, execution_options=plan)):
         once.setdefault(member.posting_id, member)
@@ -139,10 +141,12 @@ def decided(session: Session, company_id: int, postings: Sequence[int]) -> tuple
     return tuple(sorted(last.values(), key=lambda row: row.id))
 
 
-def beyond(company_id: int, cause_id: int, after: int) -> Question[int]:
-    """How many of a cause wait for a consent after this hold."""
+def beyond(
+    company_id: int, cause_id: int, after: int, wanted: Filter | None = None
+) -> Question[int]:
+    """How many of a cause that a filter finds wait for a consent after this hold."""
     count = select(func.count()).select_from(Hold)
-    rows = yield count.where(*_of_cause(company_id, cause_id, after))
+    rows = yield count.where(*_of_cause(company_id, cause_id, wanted, after))
     return rows.scalar() or 0
 
 
@@ -150,8 +154,11 @@ def _asking(company_id: int) -> tuple[ColumnElement[bool], ...]:
     return (Hold.company_id == company_id, HOLD_OPEN, Hold.code == NEEDS_APPROVAL)
 
 
-def _of_cause(company_id: int, cause_id: int, after: int) -> tuple[ColumnElement[bool], ...]:
-    return (*_asking(company_id), Hold.cause_id == cause_id, Hold.id > after)
+def _of_cause(
+    company_id: int, cause_id: int, wanted: Filter | None, after: int
+) -> tuple[ColumnElement[bool], ...]:
+    found = terms(company_id, wanted) if wanted else ()
+    return (*_asking(company_id), Hold.cause_id == cause_id, Hold.id > after, *found)
 
 
 def _members(columns: Columns[Member]) -> Select[Any]:

@@ -5,9 +5,9 @@ what will be posted. Not here: the approval itself (worklist.py).
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from flask import g, request
+from flask import g, request, url_for
 
 from holding.access.operations import undo_seconds
 from holding.approvals import candidates
@@ -16,6 +16,8 @@ from holding.store.kept_plans import KEPT
 from holding.store.together import Question, Together, answer
 from holding.words import Sums, by_key
 from holding.worklist import group_members as lists
+from holding.worklist.filters import Filter
+from portal.hold_views import hold_filter
 from portal.pages import hold_pane
 from portal.web import forms, store
 
@@ -54,8 +56,20 @@ def chosen_by_query() -> tuple[lists.Member, ...]:
         g.company.id,
         postings=ids,
         cause_id=None if ids else cause,
+        wanted=within(),
         after=forms.whole(request.args.get("after")) or 0,
     )
+
+
+def within() -> Filter:
+    """The filter that the address names: of a cause, what it finds is approved and no more."""
+    return hold_filter.wanted(request.args)
+
+
+def further(cause_id: int, kept: Sequence[lists.Member]) -> str:
+    """The same question about those of the cause that come next."""
+    place = {"cause": cause_id, "after": kept[-1].id}
+    return url_for("holding.consider", co=g.company.code, **hold_filter.link(within()) | place)
 
 
 def chosen_by_form() -> tuple[lists.Member, ...]:
@@ -83,6 +97,7 @@ def question(
         "sums": hold_pane.sums(chosen),
         "sethash": candidates.set_hash(seen),
         "cause": cause,
+        "filter": hold_filter.link(replace(within(), causes=())) if cause else {},
         "after": forms.whole(request.values.get("after")) or 0,
         "left": left.value,
         "problems": problems or {},
@@ -122,4 +137,4 @@ def beyond(cause_id: int | None, shown: Sequence[lists.Member]) -> int:
 def _beyond(cause_id: int | None, shown: Sequence[lists.Member]) -> Question[int]:
     if cause_id is None or not shown:
         return 0
-    return (yield from lists.beyond(g.company.id, cause_id, shown[-1].id))
+    return (yield from lists.beyond(g.company.id, cause_id, shown[-1].id, within()))

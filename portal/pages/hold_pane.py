@@ -31,6 +31,7 @@ from holding.words import by_key
 from holding.worklist import group_members as queries
 from holding.worklist import hold_detail as hold_query
 from holding.worklist import open_holds, side_by_side
+from holding.worklist.filters import Filter
 from portal.pages import posted_change
 from portal.web import filters, forms, fragments, store
 
@@ -234,13 +235,14 @@ class Changed:
 
 
 def now_there(
-    session: DatabaseSession, company_id: int, wish: forms.ApproveSet
+    session: DatabaseSession, company_id: int, wish: forms.ApproveSet, wanted: Filter
 ) -> tuple[queries.Member, ...]:
-    """The set behind the wish, read now."""
-    ids = tuple(s.posting_id for s in wish.seen)
-    if wish.cause_id is not None:
-        return queries.chosen(session, company_id, cause_id=wish.cause_id, after=wish.after)
-    return queries.chosen(session, company_id, postings=ids)
+    """The set behind the wish, read now: of a cause what the filter finds of it."""
+    if wish.cause_id is None:
+        ids = tuple(s.posting_id for s in wish.seen)
+        return queries.chosen(session, company_id, postings=ids)
+    cause, after = wish.cause_id, wish.after
+    return queries.chosen(session, company_id, cause_id=cause, wanted=wanted, after=after)
 
 
 def seen_of(rows: Sequence[queries.Member]) -> dict[int, str]:

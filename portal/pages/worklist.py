@@ -127,7 +127,8 @@ def approve() -> Response:
             approval_question.question(chosen, problems=wish.by_field),
             status=422,
         )
-    now_there = hold_pane.now_there(store.reading(), g.company.id, wish)
+    within = approval_question.within()
+    now_there = hold_pane.now_there(store.reading(), g.company.id, wish, within)
     changed = hold_pane.compare(wish, now_there)
     store.renew()  # the set may be another one because this form was sent a moment ago
     first = approvals_approve.answered(store.reading(), g.actor, wish.op)
@@ -141,8 +142,7 @@ def approve() -> Response:
             status=409,
             block="dialog",
         )
-    kept = changed.unchanged if wish.unchanged_only else now_there
-    return _approve(wish, kept)
+    return _approve(wish, changed.unchanged if wish.unchanged_only else now_there)
 
 
 def _became(changed: hold_pane.Changed) -> dict[int, str]:
@@ -181,9 +181,9 @@ def _go_on(wish: forms.ApproveSet, kept: Sequence[group_members.Member], said: s
     if wish.op and len(kept) > 1 and not _inbox():
         back = url_for("approvals.show", co=g.company.code, op=wish.op)
     left = approval_question.beyond(wish.cause_id, kept)
-    if not left:
+    if not left or wish.cause_id is None:
         return fragments.moved(back, said)
-    more = url_for("holding.consider", co=g.company.code, cause=wish.cause_id, after=kept[-1].id)
+    more = approval_question.further(wish.cause_id, kept)
     return fragments.moved(more, f"{said} {plural(left, 'more waits', 'more wait')}: go on below.")
 
 

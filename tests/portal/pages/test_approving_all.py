@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import unescape
 
 import pytest
 from sqlalchemy import text
@@ -74,6 +75,41 @@ def test_a_list_of_approvals_offers_no_act_that_none_of_them_takes(visit, cause)
 def both(database):
     """Two documents wait for the same approval."""
     return one(database, "SELECT id FROM cause WHERE key LIKE 'approve:%'")
+
+
+def test_approving_a_group_covers_what_the_list_was_filtered_to(visit, database, both):
+    lim, tan = visit("lim"), visit("tan")
+    waiting = f"FROM hold WHERE cause_id = {both} AND state = 'open'"
+    number = one(database, f"SELECT min(number) {waiting}")
+    group = lim.text(f"/c/kedai/holding?view=approve&q={number}&open={both}")
+    assert "Approve 1 record…" in plain(group)
+    asked = href(group, f"approveall_{both}")
+    page = lim.text(asked)
+    assert "Approve 1 document, " in plain(page)
+    form = whole_form(page, op="h-1")
+    assert len(form["seen"]) == 1
+    lim.post(action(page), form, status=303)
+    assert one(database, "SELECT count(*) FROM approval") == 1
+    told = plain(tan.post(action(page), form | {"op": ["h-2"]}, status=409).text)
+    assert "Nothing was approved" in told
+    assert one(database, f"SELECT count(*) {waiting}") == 1
+
+
+def test_what_comes_next_of_a_filtered_group_is_filtered_too(visit, cause):
+    lim = visit("lim")
+    page = lim.text(f"{URL}?cause={cause}&q=SO&view=approve")
+    assert "1 more follows" in plain(page)
+    done = lim.post(action(page), answered(page, op="i-1"), status=303)
+    assert "q=SO" in done.location
+    assert "Approve 1 document, " in plain(lim.text(done.location))
+
+
+def href(page, name):
+    return unescape(re.search(rf'id="{name}"[^>]*? href="([^"]+)"', page)[1])
+
+
+def action(page):
+    return unescape(re.search(r'<form class="ask"[^>]*? action="([^"]+)"', page)[1])
 
 
 def whole_form(page, **more):
