@@ -27,7 +27,7 @@ from holding.tables import Evaluation, Posting, Push, Reading
 from holding.worklist.hold_detail import HoldRow
 from rules.amendments.target_edits import RULE as TARGET_EDITED
 from rules.amendments.target_edits import same
-from rules.outcomes.outcome import Finding, Lineage, Outcome
+from rules.outcomes.outcome import HIT, UNKNOWN, Finding, Lineage, Outcome
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.names import plain
 from rules.values.wording import MISSING
@@ -49,10 +49,11 @@ class Pair(NamedTuple):
     taken: bool = True  # whether it is known into which field it goes
     line: int | None = None
     entry: tuple[str, str] | None = None
+    decides: bool = False  # the rule that placed the hold compared it
 
 
 def pairs_of(session: Session, hold: HoldRow, *, show_personal: bool) -> tuple[Pair, ...]:
-    """The pairs of a hold's route, those with a finding first, what is not sent last."""
+    """The pairs of a hold's route: with a finding, compared by its rule, other, not sent."""
     outcome = judged_once(session, hold.evaluation_id) if hold.evaluation_id else None
     pairs = _of_outcome(outcome, hold) if outcome else []
     if hold.refused or hold.unlisted:
@@ -67,7 +68,9 @@ def pairs_of(session: Session, hold: HoldRow, *, show_personal: bool) -> tuple[P
         for path, value in flat(head)
         if path not in taken and "[" not in path
     ]
-    shown = sorted(pairs, key=lambda pair: not pair.hit) + rest
+    compared = _compared(outcome, hold) if outcome else frozenset()
+    each = [one._replace(decides=(one.path, one.line) in compared) for one in (*pairs, *rest)]
+    shown = sorted(each, key=lambda one: (not one.hit, not one.decides, not one.field))
     return tuple(shown if show_personal else map(masked, shown))
 
 
@@ -95,6 +98,18 @@ def _of_outcome(outcome: Outcome, hold: HoldRow) -> list[Pair]:
         return [pair_of(row, findings) for row in rows]
     found = [_of_finding(finding, hold.body or {}) for finding in findings]
     return [pair for pairs in found for pair in pairs]
+
+
+def _compared(outcome: Outcome, hold: HoldRow) -> frozenset[tuple[str, int | None]]:
+    """What the rule of a hold compared as it said no, each with its line; an approval is of all."""
+    routes = () if hold.approval or hold.of_push else (hold.route, "", "*")
+    said = [one for one in outcome.verdicts if one.rule == hold.rule and one.route in routes]
+    return frozenset(
+        (name, one.line if name.startswith("line.") else None)
+        for one in said
+        if one.result in (HIT, UNKNOWN) and not one.released
+        for name, _ in one.operands
+    )
 
 
 def _of_finding(finding: Finding, body: dict[str, Any]) -> list[Pair]:

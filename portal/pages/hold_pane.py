@@ -94,18 +94,18 @@ def pane(
 
 
 def folded(found: Sequence[side_by_side.Pair], *, head: bool) -> dict[str, object]:
-    """The fields that a finding speaks of (or, where it speaks of none, those of the head, if
-    nothing else shows what is decided), the other fields of the document, and the rest of the
-    source; of a long document not all.
+    """The fields that a finding speaks of or its rule compared (or, where there are none, those of
+    the head, if nothing else shows what is decided), the other fields of the document, and the rest
+    of the source; of a long document not all.
     """
-    listed = [pair for pair in found if pair.hit or pair.field]
-    hit = [pair for pair in listed if pair.hit]
+    listed = [pair for pair in found if pair.hit or pair.decides or pair.field]
+    hit = [pair for pair in listed if pair.hit or pair.decides]
     shown = hit or [pair for pair in listed if head and pair.line is None]
     known = set(map(id, shown))
     return {
         "pairs": shown[:MOST],
         "folded": [pair for pair in listed if id(pair) not in known][:MOST],
-        "others": [pair for pair in found if not (pair.hit or pair.field)][:MOST],
+        "others": [one for one in found if not (one.hit or one.decides or one.field)][:MOST],
         "beyond": len(listed) > MOST,
     }
 

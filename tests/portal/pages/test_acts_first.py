@@ -87,6 +87,15 @@ def test_an_unknown_status_leads_to_where_it_is_added(visit, database, name, sai
     assert link[1].startswith(leads)
 
 
+def test_the_values_that_the_rule_compared_stand_first(visit, database):
+    """After those with a finding; the others of the document are folded."""
+    page = visit("lim").text(f"{LIST}/{hold_of(database, 'SO-10203', 'CHK01')}")
+    shown = page[page.index('<table class="pairs"') : page.index("</tbody>")]
+    fields = re.findall(r'<td role="cell" class="f">([^<]*)</td>', shown)
+    assert fields == ["SKU, line 1", "Total"]
+    assert re.search(r"\d+ more fields of the document", plain(page))
+
+
 def test_possible_duplicates_show_at_once_how_to_leave_one(visit, database):
     hold = hold_of(database, "SO-10203")
     shut = visit("lim").text(f"{LIST}/{hold}")
