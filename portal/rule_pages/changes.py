@@ -5,6 +5,7 @@ Here: views and forms. Not here: who may publish (holding/rulesets/publication.p
 """
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
@@ -12,11 +13,11 @@ from flask import Blueprint, Response, abort, g, request, url_for
 
 from holding.notices import returned_changes
 from holding.refusal import Refusal
-from holding.rule_changes import change_list, comments, going_back, start_time
+from holding.rule_changes import change_list, comments, going_back, kept_entries, start_time
 from holding.rulesets import admission, open_changes, publication, recorded_backtests
 from holding.rulesets.check_report import Report
 from holding.runtime import doorbell
-from holding.store.together import Together
+from holding.store.together import Answer, Together, answer
 from holding.trials import shown_shadows
 from holding.words import plural
 from portal.languages.choice import told_in
@@ -152,12 +153,14 @@ def version(no: int) -> Response:
     in_force = g.company.ruleset_version_id
     files = publication.files_of(session, found.version_id)
     before = publication.files_of(session, in_force) if in_force is not None else {}
+    kept = answer(session, kept_entries.asked(g.company.id, before, files))
     return fragments.respond(
         "rulesets/version.html",
         version=found,
         paths=sorted(admission.rule_sources(files)),
         in_force_no=change_list.in_force_no(session, g.company.id),
         between=difference(before, files),
+        kept=kept,
         refusal=security.may("rules.publish"),
     )
 
@@ -195,6 +198,7 @@ def _review(
     shadow = together.ask(shown_shadows.asked(g.company.id, found.change_id))
     said = together.ask(comments.of_change(found.change_id))
     backtest = backtests.Asked.of(found, together)
+    kept = _kept(found, before.value, together)
     return fragments.respond(
         "rulesets/change.html",
         {**backtest.shown(), **proofs},
@@ -204,6 +208,7 @@ def _review(
         untested=stopped,
         change=found,
         between=difference(before.value, found.files) if differs else None,
+        kept=kept.value if kept else (),
         numbers=numbers.value,
         held=frame.held(),
         backtest=decided.value,
@@ -213,6 +218,15 @@ def _review(
         problems=problems or {},
         today=filters.moment(g.now).partition(" ")[0],
     )
+
+
+def _kept(
+    found: open_changes.ReadChange, before: Mapping[str, str], together: Together
+) -> Answer[tuple[kept_entries.Kept, ...]] | None:
+    """What publishing would leave as it is stored, whatever the files say."""
+    if not (found.waits and before):
+        return None
+    return together.ask(kept_entries.asked(g.company.id, before, found.files))
 
 
 def _answered(refusal: Refusal | None, back: str, say: str) -> Response:

@@ -10,14 +10,15 @@ from flask import Response, g, request, url_for
 
 from grammar.text.vocabulary import ACTIONS, CLAUSES, DECLARATIONS, RESERVED
 from holding.refusal import Refusal
-from holding.rule_changes import drafts
+from holding.rule_changes import drafts, kept_entries
 from holding.rule_changes.own_change import OwnChange
 from holding.rulesets import admission
 from holding.rulesets.check_report import Report
+from holding.store.together import answer
 from holding.trials.draft_trials import Tried
 from holding.words import plural
 from portal.rule_pages import differences, draft_form
-from portal.web import filters, forms, fragments, rule_checks
+from portal.web import filters, forms, fragments, rule_checks, store
 
 WORDS = " ".join(sorted({*CLAUSES, *ACTIONS, *RESERVED, "is", "known", "or", "not", "in", "as"}))
 """The words of the language that the editor draws as such; it decides nothing."""
@@ -58,6 +59,7 @@ def shown(
         states=_states(change),
         overtaken=change.overtaken or began.base_no != change.version.no,
         differences=differences.in_text(change.in_force, change.files()) if change.drafts else (),
+        kept=_kept(change) if whole and found and not found.errors else (),
         shown=began,
         found=found,
         stopped=stopped,
@@ -81,6 +83,12 @@ def _states(change: OwnChange) -> dict[str, str]:
         for path, draft in change.drafts.items()
         if draft.text.strip() or path in change.in_force
     }
+
+
+def _kept(change: OwnChange) -> tuple[kept_entries.Kept, ...]:
+    """Rows that the change says otherwise than they are stored: they would stay as they are."""
+    asked = kept_entries.asked(g.company.id, change.in_force, change.files())
+    return answer(store.reading(), asked)
 
 
 def not_kept(path: str, text: str, refusal: Refusal) -> Response:

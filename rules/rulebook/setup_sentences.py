@@ -113,10 +113,8 @@ def units(one: n.Units, words: Phrases) -> Iterator[tuple[n.UnitBase | n.UnitRow
         unit = f"{row.count} {row.unit}"
         if row.item:
             unit = composed("%(unit)s of “%(item)s”", unit=unit, item=row.item)
-        yield (
-            row,
-            composed("%(unit)s is %(base)s.", unit=unit, base=f"{row.base_count} {row.base_unit}"),
-        )
+        base_text = f"{row.base_count} {row.base_unit}"
+        yield row, composed("Initial entry: %(unit)s is %(base)s.", unit=unit, base=base_text)
     more = [composed("Further units come from %(file)s.", file=str(one.csv))] if one.csv else []
     undefined = composed(
         "Undefined units are never treated as 1: %(action)s: %(message)s",

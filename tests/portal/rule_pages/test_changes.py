@@ -183,3 +183,37 @@ def test_the_tests_of_a_change_are_run_and_their_coverage_is_measured(visit, wai
     assert "comment on rule changes" in plain(refused.get_data(as_text=True))
     whole = visit("chan").post(f"{CHANGES}/{waiting}/tests", {}, status=200)  # without scripts
     assert "are proved by a test." in plain(whole.get_data(as_text=True))
+
+
+def test_entries_that_stay_as_stored_are_told_before_rules_come_into_force(visit, database, clock):
+    from sqlalchemy import select
+
+    from holding.access import actors
+    from holding.tables import Company, Person
+
+    old = FILES["shop.rules"]
+    new = old.replace('of "TEA-1"  = 40 PCS', 'of "TEA-1"  = 20 PCS')
+    assert new != old
+    with database.write() as session:
+        company = session.scalar(select(Company.id).where(Company.code == "kedai"))
+        chan = session.scalar(select(Person.id).where(Person.email == "chan@kedai.my"))
+        actor = actors.actor_of(session, chan, company)
+        files = {**FILES, "shop.rules": new}
+        no = publication.push(session, company, actor, files, "Smaller cartons", clock.now())
+    told = plain(visit("chan").text(f"{CHANGES}/{no}"))
+    assert "1 entry stays as stored." in told
+    assert re.search(r"CTN of TEA-1\s+40 PCS\s+20 PCS", told), told
+    assert "1 entry stays" in plain(visit("vera").text(f"{CHANGES}/{no}"))
+    visit("pua").post(f"{CHANGES}/{no}", {})
+    told = plain(visit("pua").text("/c/kedai/rules/versions/1"))
+    assert "stays as stored" not in told  # the first version says of it what is stored
+    book = plain(visit("vera").text("/c/kedai/rules/book"))
+    assert "Initial entry: 1 CTN of “TEA-1” is 20 PCS." in book
+
+
+def test_the_editor_tells_what_would_stay_as_stored(visit):
+    new = FILES["shop.rules"].replace('of "TEA-1"  = 40 PCS', 'of "TEA-1"  = 20 PCS')
+    sent = {"text": new, "base": "1", "seen": ""}
+    answer = visit("chan").post("/c/kedai/rules/draft/shop.rules", sent, status=200)
+    told = plain(answer.get_data(as_text=True))
+    assert re.search(r"CTN of TEA-1\s+40 PCS\s+20 PCS", told), told

@@ -104,7 +104,7 @@ def test_bill_and_retry_and_units_are_said() -> None:
         "invoice."
     ) in said("timing")
     assert any("up to 5 times, first after 30 seconds" in w for w in said("retry"))
-    assert "1 CTN is 6 TIN." in said("uom")
+    assert "Initial entry: 1 CTN is 6 TIN." in said("uom")
 
 
 def test_what_a_document_gets_is_said_field_by_field() -> None:
