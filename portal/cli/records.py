@@ -1,4 +1,4 @@
-"""Commands that read: the story of one record, replays, the ledger of a target, fault points.
+"""Commands that read: the story of one record, rule files, replays, ledgers, fault points.
 
 Here: finding what is asked for and printing it. Not here: working it out (holding).
 """
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from portal.cli.setup import rules
 from portal.terminal.command_frame import (
     FINDINGS,
+    USAGE,
     Stop,
     company_of,
     company_option,
@@ -58,6 +60,31 @@ def trace(record: str, company: str, *, as_json: bool) -> None:
     for one in found_out.reasons:
         click.echo(f"   {one.side}{', over' if one.over else ''}: {one.say}")
     onward(f"replay --company {company}")
+
+
+@rules.command("pull")
+@click.argument("folder", type=click.Path(path_type=Path))
+@company_option
+@click.option("--version", "no", type=int, help="An earlier version. [default: that in force]")
+def rules_pull(folder: Path, company: str, no: int | None) -> None:
+    """Write the rule files in force, and their CSV files, into a new FOLDER."""
+    from holding.rulesets import publication, rulebook
+    from holding.words import plural
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Stop(f"{folder} already exists and is not empty.", "name a new folder", USAGE)
+    with office() as place, place.database.read() as session:
+        found = company_of(session, company)
+        in_force = rulebook.version_in_force(session, found.id)
+        version = in_force if no is None else rulebook.published(session, found.id, no)
+        if version is None:
+            raise Stop(f"{company} has no rules." if no is None else f"No rule version {no}.")
+        files = publication.files_of(session, version.version_id)
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8", newline="")
+    click.echo(f"{folder}: {plural(len(files), 'file')} of rule version {version.no}.")
+    onward(f"check {folder}")
 
 
 @click.command(short_help="Check stored evaluations again, and compare.")

@@ -62,6 +62,30 @@ def test_rules_are_published_by_another_person(
     assert run("publish", "7", *COMPANY, "--as", PUBLISHER) == 1
 
 
+def test_rules_in_force_are_written_into_a_folder_and_pushed_again(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "rules"
+    pull = ("rules", "pull", str(folder), *COMPANY)
+    assert run(*pull) == 1
+    assert "has no rules." in capsys.readouterr().err
+    assert run("rules", "push", str(STARTER), *COMPANY, "--as", AUTHOR) == 0
+    assert run("publish", "1", *COMPANY, "--as", PUBLISHER) == 0
+    assert run(*pull, "--version", "9") == 1
+    assert not folder.exists()
+    capsys.readouterr()
+    assert run(*pull) == 0
+    written = {one.relative_to(folder): one.read_bytes() for one in folder.rglob("*.*")}
+    assert written == {
+        one.relative_to(STARTER): one.read_bytes()
+        for one in STARTER.rglob("*.*")
+        if one.suffix in (".rules", ".csv")
+    }
+    assert f"{len(written)} files of rule version 1." in capsys.readouterr().out
+    assert run(*pull) == 2, "what is written there is not overwritten"
+    assert run("rules", "push", str(folder), *COMPANY, "--as", AUTHOR) == 0
+
+
 def test_T02a_rules_that_round_otherwise_than_the_connection_are_refused_by_every_command(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
