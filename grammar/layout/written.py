@@ -55,13 +55,24 @@ def _test(test: n.Test) -> Iterator[str]:
 
 
 def _expect(expect: n.Expect) -> Iterator[str]:
+    first, *further = _expected(expect)
+    yield f"    expect {first}"
+    yield from (f"        {one}" for one in further)
+
+
+def expect_text(expect: n.Expect) -> str:
+    """An expectation in one line, as a rule file says it in several."""
+    return ", ".join(_expected(expect))
+
+
+def _expected(expect: n.Expect) -> Iterator[str]:
     outcome = outcome_text(expect.outcome) if expect.outcome else ""
     words = (str(expect.route) if expect.route else "", outcome)
-    yield f"    expect {' '.join(word for word in words if word)}"
+    yield " ".join(word for word in words if word)
     if expect.head:
-        yield f"        {', '.join(map(_pair, expect.head))}"
+        yield ", ".join(map(_pair, expect.head))
     for number, fields in expect.lines:
-        yield f"        line {number} {', '.join(map(_pair, fields))}"
+        yield f"line {number} {', '.join(map(_pair, fields))}"
 
 
 def outcome_text(expected: n.Expected) -> str:
@@ -88,10 +99,11 @@ def _pair(one: n.Pair | n.FieldIs) -> str:
 
 
 def _facts(facts: Iterable[n.Fact]) -> str:
-    return ", ".join(map(_fact, facts))
+    return ", ".join(map(fact_text, facts))
 
 
-def _fact(fact: n.Fact) -> str:
+def fact_text(fact: n.Fact) -> str:
+    """A fact of a test or a sample, as a rule file says it."""
     match fact:
         case n.IsValue():
             return f"{fact.name} = {_value(fact.value)}"

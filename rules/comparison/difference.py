@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from grammar import nodes as n
+from grammar.layout.written import expect_text, fact_text, outcome_text
 from grammar.text.durations import duration
 from grammar.text.problem import Span
 from rules.checker.places import places, tables, uses
@@ -25,6 +26,7 @@ _EXPRS = (
 
 _WHOLE = (
     *_EXPRS, n.Action, n.TryAgain, n.TableRow, n.GateRow, n.Immediately, n.Daily, n.Group, n.ByTeam,
+    n.UnitRow, n.Expected,
 )  # fmt: skip
 _WORDS = {
     "edits": "on edit of",
@@ -217,6 +219,16 @@ def _gate_row(value: n.GateRow) -> str:
     return f"{word} {', '.join(s.name for s in value.states)}{owner}"
 
 
+def _conversion(value: n.UnitRow) -> str:
+    item = f' of "{value.item}"' if value.item else ""
+    return f"{value.count:f} {value.unit}{item} = {value.base_count:f} {value.base_unit}"
+
+
+def _base(value: n.UnitBase) -> str:
+    return value.unit + (f' of "{value.item}"' if value.item else "")
+
+
+_FACTS = get_args(n.Fact)
 _SHOW: tuple[tuple[Any, Any], ...] = (
     (n.TryAgain, _tries),
     (n.Action, _action),
@@ -232,6 +244,11 @@ _SHOW: tuple[tuple[Any, Any], ...] = (
     (_EXPRS, say),
     (tuple, lambda v: ", ".join(show(x) for x in v)),
     (n.RouteName, str),
+    (n.UnitRow, _conversion),
+    (n.UnitBase, _base),
+    (n.Expect, expect_text),
+    (n.Expected, outcome_text),
+    (_FACTS, fact_text),
 )
 
 

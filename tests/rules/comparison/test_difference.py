@@ -38,7 +38,7 @@ def test_layout_comments_and_order_do_not_count() -> None:
          "sum(deliveries.freight where freight is known) <=: 100.00 → 120.00",
          ("autocount.invoice",)),
         ("TIN\n    missing", "TIN\n    1 BOX    = 2 TIN\n    missing", "units",
-         "row: also 1 BOX nothing 2 TIN", BOTH),
+         "row: also 1 BOX = 2 TIN", BOTH),
         ("    immediately\n    after", "    daily    at 02:00 by ordered_on\n    after",
          "post order to autocount.invoice", "timing: immediately → daily at 02:00 by ordered_on",
          ("autocount.invoice",)),
@@ -105,3 +105,28 @@ def test_of_several_approvals_each_is_told_by_itself() -> None:
 def test_a_test_reaches_no_route() -> None:
     (change,) = changes(("line 1.qty = 1\n", "line 1.qty = 0.5\n"))
     assert change.routes == ()
+
+
+def test_what_is_expected_and_given_otherwise_is_told_as_rules_say_it() -> None:
+    other = 'line 1.qty = 1, customer is missing\n    and      late_fee("X") = 2.00\n'
+    (change,) = changes(("line 1.qty = 1\n", other))
+    assert change.details == ("fact: also customer is missing", 'fact: also late_fee("X") = 2.00')
+    given = 'test "t"\n    given    one\n    expect   {}\n'
+    old, new = (
+        parse({"a.rules": given.format(said)})[0]
+        for said in (
+            "a.b ready\n        Total = 3.00",
+            "a.b hold for accounts because late\n    expect   a.b warn because old",
+        )
+    )
+    assert difference(old, new)[0].details == (
+        "expect: without a.b ready, Total = 3.00",
+        "expect: also a.b hold for accounts because late",
+        "expect: also a.b warn because old",
+    )
+
+
+def test_a_conversion_that_is_otherwise_names_its_unit() -> None:
+    text = 'units\n    base     TIN\n    1 CTN of "A" = {} TIN\n    missing  hold for a  say "b"\n'
+    old, new = (parse({"a.rules": text.format(count)})[0] for count in (6, 7))
+    assert difference(old, new)[0].details == ('row: 1 CTN of "A" = 6 TIN → 1 CTN of "A" = 7 TIN',)
