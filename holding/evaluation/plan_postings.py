@@ -17,6 +17,7 @@ from holding.evaluation.plan_parts import Acting, Plan
 from holding.evaluation.plan_unsent import Unsent, bills_of, not_approved, staying, void
 from holding.lifecycle.stored_postings import PostingRow
 from holding.tables.postings import NONE_TO_COME, UNSENT_STATES
+from rules.decisions.posting_steps import READY as NOT_HELD
 from rules.decisions.precedence import READY
 from rules.outcomes.outcome import NEEDS_APPROVAL, Decision, Finding, Step
 from rules.values.posting_states import PostingState
@@ -70,16 +71,16 @@ def _first(
         made.postings.append(one.planned(PostingState.IGNORED, early))
         return
     state = decision.state
+    reason = decision.reason or (decision.wait.text if decision.wait else "")
     if state == HELD:
         open_findings = not_approved(made, findings, row, one.hash)
         if not open_findings and document is not None:
-            state = READY
+            state, reason = READY, NOT_HELD  # what held it was approved, or released
         else:
             plan_parts.want(batch, made, open_findings, seq, document)
     if row is not None:
         state = one.after_trouble(row, state)
     bills = bills_of(steps[-1]) if steps else None
-    reason = decision.reason or (decision.wait.text if decision.wait else "")
     made.postings.append(one.planned(state, reason, bills=bills))
     if state == READY:
         rest(batch, made, decision, rows, seq + 1)

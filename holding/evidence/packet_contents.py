@@ -152,7 +152,7 @@ def _postings(
             "state": one.state,
             "action": one.action,
             "hash": one.hash,
-            "why": say(told_later(one.reason)),
+            "why": say(told_later(one.reason, one.state, reverses=one.reverses_id is not None)),
             "amount": one.amount,
             "currency": one.currency,
             "doc_date": one.doc_date,

@@ -72,15 +72,8 @@ class PostingRow:
 
     @property
     def why(self) -> str:
-        """Why it is where it is; that it was ready says nothing later on."""
-        return told_later(self.reason)
-
-    @property
-    def tells_why(self) -> bool:
-        """Whether its state leaves open why it has not been sent, or will not be."""
-        if self.state == PostingState.READY:
-            return self.waits is not None
-        return self.state not in {PostingState.POSTED, PostingState.SENDING}
+        """Why it has not been sent, or will not be, as far as its state leaves that open."""
+        return told_later(self.reason, self.state, waits=self.waits is not None)
 
 
 POSTING = Columns(

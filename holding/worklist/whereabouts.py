@@ -119,7 +119,7 @@ def whereabouts(
             currency=one.currency,
             seen_at=one.seen_at,
             documents=tuple(
-                replace(document, reason=hide(one.id, told_later(document.reason)))
+                replace(document, reason=hide(one.id, told_later(document.reason, document.state)))
                 for document in documents
                 if document.record_id == one.id
             ),

@@ -21,6 +21,7 @@ from rules.expressions.run import Run
 from rules.facts.world import PostingFact
 from rules.outcomes.outcome import Document, Step
 from rules.values.numbers import CONTEXT
+from rules.values.posting_states import PostingState
 from rules.values.unknown import Gap, fact_gap
 
 if TYPE_CHECKING:
@@ -169,10 +170,23 @@ def _credit_all(lives: tuple[PostingFact, ...], acts: list[Act]) -> list[Act]:
 _NO_REVERSAL = "No route takes its postings back, so there can be no credit note."
 
 
-def told_later(reason: str) -> str:
-    """Why a document is where it is; that it was ready says nothing later on.
+_DECIDED = frozenset(
+    {PostingState.WAITING, PostingState.HELD, PostingState.IGNORED, PostingState.DROPPED}
+)
+"""States that the rules, or a person, gave; what is sent has its answer elsewhere."""
 
-    >>> told_later("ready"), told_later("status draft is ignored")
-    ('', 'status draft is ignored')
+
+def told_later(
+    reason: str, state: PostingState, *, waits: bool = False, reverses: bool = False
+) -> str:
+    """Why a document is where it is, by what decided; that it was ready says nothing later on, and
+    what kept it before somebody approved it says nothing of what became of it since. `waits`: it is
+    ready, and something keeps it. `reverses`: it takes another one back, and the reason is why.
+
+    >>> told_later("ready", PostingState.HELD), told_later("too much", PostingState.FAILED)
+    ('', '')
+    >>> told_later("status draft is ignored", PostingState.IGNORED)
+    'status draft is ignored'
     """
-    return "" if reason == READY else reason
+    decided = waits if state == PostingState.READY else state in _DECIDED
+    return reason if (decided or reverses) and reason != READY else ""

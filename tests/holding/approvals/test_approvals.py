@@ -91,6 +91,8 @@ def test_the_approval_stands_at_the_next_judging_of_the_same_content(shop: Shop)
     shop.publish()
     shop.judge()
     assert shop.states()["NS-1"] == "ready"
+    with shop.database.read() as session:
+        assert shop.posting(session, "NS-1").reason == "ready"  # no longer that it needs one
 
 
 @pytest.mark.parametrize("what", ["version", "lines", "mapping", "rules"])

@@ -277,7 +277,7 @@ def test_T07a_a_document_waits_for_the_answer_and_says_so(life: Life) -> None:
         life.arrive(number)
         assert life.shop.states()[number] == "ready"
         [row] = of_record(life, number)
-        assert row.tells_why
+        assert row.why
         assert row.why == f"Waits until autocount says how it counts {TEA}."
         control(life, "book", products_away=False)
         life.shop.clock.advance(3601)
@@ -292,7 +292,7 @@ def test_T07a_what_it_waits_for_is_told_by_a_word_of_ours_not_by_its_sentence(li
     life.arrive("A-1")
     assert of_record(life, "A-1")[0].waits is PostingWait.ITEM_SETUP
     _reworded(life, "Menunggu jawapan.")
-    assert of_record(life, "A-1")[0].tells_why
+    assert of_record(life, "A-1")[0].why
     control(life, "book", products_away=False)
     life.shop.clock.advance(3601)
     life.work()
@@ -302,9 +302,9 @@ def test_T07a_what_it_waits_for_is_told_by_a_word_of_ours_not_by_its_sentence(li
     control(life, "book", products_away=True)
     life.shop.clock.advance(3601)
     life.arrive("A-2")
-    assert of_record(life, "A-2")[0].tells_why
+    assert of_record(life, "A-2")[0].why
     _reworded(life, "Waits until Monday.", waits=None)
-    assert not of_record(life, "A-2")[0].tells_why
+    assert not of_record(life, "A-2")[0].why
     _reworded(life, "Menunggu jawapan.", waits=PostingWait.ITEM_SETUP)
     life.shop.clock.advance(60)
     life.shop.receive(order("A-2", updated_at=life.shop.now.isoformat(), **SMALL))

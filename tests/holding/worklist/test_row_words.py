@@ -7,7 +7,7 @@ import pytest
 
 from holding.records.record_rows import PostingRow
 from holding.runs.run_history import PushLine
-from holding.tables.row_states import HoldState, PushState
+from holding.tables.row_states import HoldState, PostingWait, PushState
 from holding.worklist.ageing import LateRow
 from holding.worklist.closed_holds import ClosedHold
 from rules.values.posting_states import PostingState
@@ -53,8 +53,12 @@ def test_a_late_document_waits_to_be_sent_or_decided_or_for_an_answer() -> None:
     assert anew == {P.HELD, P.WAITING, P.FAILED}
 
 
-def test_a_posting_tells_why_unless_its_state_says_all() -> None:
-    silent = {
-        state for state in PostingState if not row(PostingRow, state=state, reason="").tells_why
+def test_a_posting_tells_why_where_its_state_leaves_it_open() -> None:
+    telling = {
+        state
+        for state in PostingState
+        if row(PostingRow, state=state, reason="too much", waits=None).why
     }
-    assert silent == {P.POSTED, P.READY, P.SENDING}
+    assert telling == {P.WAITING, P.HELD, P.IGNORED, P.DROPPED}
+    waits = PostingWait.ITEM_SETUP
+    assert row(PostingRow, state=P.READY, reason="until it is told", waits=waits).why

@@ -9,10 +9,11 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from holding.store.database import Database
-from holding.tables import Hold, Record
+from holding.tables import Hold, Posting, Record
 from portal.api import bodies, calls, openapi
 from tests.portal.api.test_api import Call, call, key
 from tests.portal.seed import SCRIPT
+from tests.support.databases import any_move
 
 pytestmark = pytest.mark.sqlite
 __all__ = ["call", "key"]
@@ -51,6 +52,18 @@ def test_a_held_order_says_why_and_who_and_shows_no_personal_value(
     assert {one["message"] for one in masked["holds"]} == {"Ask •••"}
     (shown,) = records(call, key("farah"), "SO-10210")
     assert {one["message"] for one in shown["holds"]} == {f"Ask {SCRIPT}"}
+
+
+@pytest.mark.parametrize("state", ["ready", "sending", "uncertain", "failed", "posted"])
+def test_what_kept_a_document_before_it_was_approved_is_no_reason_any_more(
+    call: Call, key: Any, database: Database, state: str
+) -> None:
+    with database.write() as session, any_move(session):
+        record = select(Record.id).where(Record.number == "SO-10220").scalar_subquery()
+        moved = update(Posting).where(Posting.record_id == record).values(state=state)
+        session.execute(moved.execution_options(synchronize_session=False))
+    (found,) = records(call, key("farah"), "SO-10220")
+    assert [(one["state"], one["reason"]) for one in found["documents"]] == [(state, "")]
 
 
 def test_what_is_not_there_and_what_is_not_asked(call: Call, key: Any) -> None:

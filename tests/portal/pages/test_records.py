@@ -10,6 +10,7 @@ from sqlalchemy import select
 from holding.records import lineage as tracing
 from holding.tables import Attempt, Evaluation, Hold, Posting, Push, Record, Request, Version
 from holding.tables.row_states import AttemptState, PushState, RecordState
+from rules.values.posting_states import PostingState
 from tests.portal.reading import ONE, R, hold_of, plain
 from tests.support.databases import any_move, unlock
 
@@ -279,3 +280,20 @@ def test_a_push_that_met_a_temporary_problem_is_not_headed_rejected(visit, datab
     heads = re.findall(rf'<h3 id="h_push_{push.id}">(.*?)</h3>', page, re.DOTALL)
     assert "Temporary problem" in heads[0]
     assert "Rejected" not in heads[0]
+
+
+def test_a_document_that_was_rejected_does_not_tell_what_kept_it_before(visit, database):
+    asked = plain(visit("farah").text(f"{R}/SO-10220"))
+    kept = re.search(
+        r"Postings of SO-10220 .*? On hold needs attention (.+?) not yet posted", asked
+    )
+    assert kept
+    with database.write() as session, any_move(session):
+        record = session.scalars(select(Record).where(Record.external_id == "SO-10220")).one()
+        posting = session.scalars(select(Posting).where(Posting.record_id == record.id)).one()
+        hold = session.scalars(select(Hold).where(Hold.record_id == record.id)).first()
+        posting.state, hold.message = PostingState.FAILED, "Period is locked"
+    told = plain(visit("farah").text(f"{R}/SO-10220"))
+    (shown,) = re.findall(r"Postings of SO-10220 .*? not yet posted", told)
+    assert kept[1] not in shown
+    assert "Failed Period is locked not yet posted" in shown
