@@ -110,7 +110,7 @@ def _pages(url: str, records: int, holds: int) -> dict[str, object]:
             size = grow(session, found.company_id, records, holds)
         fold_all(database, turns=records)
         _cleared_up(database)
-        start_worker(found.children, kept=True)
+        start_worker(found.children, found.portal, kept=True)
         large = median(webhook_to_posted(found, POSTED, FURTHER))
         found.children.end("workers")  # a page costs what its server takes, with nothing beside it
         with database.write() as session:

@@ -168,7 +168,7 @@ def running(port: int | None) -> Iterator[Portal]:
         if queue is not None:
             stack.callback(queue.stop)
         children = stack.enter_context(Children())
-        start_worker(children)
+        start_worker(children, served)
         yield served
 
 

@@ -149,7 +149,7 @@ class Shop:
             self.children.end("workers")
             del os.environ["REDIS_URL"]
             self.queue.stop()
-            start_worker(self.children, kept=True)
+            start_worker(self.children, self.portal, kept=True)
 
     @property
     def company_id(self) -> int:
@@ -293,7 +293,7 @@ def opened(
         settled = settle(place, setup.sample(target))
         served.start()
         if working:
-            start_worker(children)
+            start_worker(children, served)
         yield Shop(place, served, settled, month, ledger, children, queue)
 
 

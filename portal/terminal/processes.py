@@ -194,9 +194,9 @@ class Portal:
             free_port(host, chosen)
         app = create_app(place.database, place.clock, place.settings, config)
         read_first(app)
-        self._server, listening = serve_on(app, host, chosen, place.settings.trusted_proxy)
+        self._server, self.port = serve_on(app, host, chosen, place.settings.trusted_proxy)
         shown = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - only shown
-        self.address = f"http://{shown}:{listening}"
+        self.address = f"http://{shown}:{self.port}"
 
     def serve(self) -> None:
         """Answer requests until SIGINT or SIGTERM."""
@@ -220,10 +220,12 @@ class Portal:
         self._server.close()
 
 
-def start_worker(children: Children, *, kept: bool = False) -> None:
+def start_worker(children: Children, portal: Portal, *, kept: bool = False) -> None:
     """A worker with its sweeper, for as long as the block lasts; it listens to the queue when there
-    is one. `kept`: another was started before, and what watches over that watches over this.
+    is one. Links that it sends lead to this portal. `kept`: another was started before, and what
+    watches over that watches over this.
     """
+    os.environ["CLEARPOST_PORT"] = str(portal.port)
     children.start("workers", *([] if os.environ.get("REDIS_URL") else ["--no-redis"]))
     if not kept:
         children.keep("workers")

@@ -6,13 +6,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from holding.runtime.settings import Settings
 from portal import cli
 from portal.demo.command import alone
 from portal.terminal.command_frame import Stop
-from portal.terminal.processes import free_port
+from portal.terminal.processes import Children, Portal, free_port, start_worker
 
 Run = Callable[..., int]
 ROOT = Path(__file__).resolve().parents[3]
@@ -233,3 +236,16 @@ def test_one_sample_shop_a_home(tmp_path: Path) -> None:
         assert second.value.code == 3
     with alone(tmp_path / "demo"):
         pass
+
+
+def test_the_worker_knows_where_the_pages_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEARPOST_PORT", "8000")
+    monkeypatch.delenv("CLEARPOST_URL", raising=False)
+    roots: list[str] = []
+    children = Children()
+    monkeypatch.setattr(
+        children, "start", lambda *words: roots.append(Settings.from_env().page_root)
+    )
+    monkeypatch.setattr(children, "keep", lambda module: None)
+    start_worker(children, cast(Portal, SimpleNamespace(port=8123)))
+    assert roots == ["http://127.0.0.1:8123"]
