@@ -13,10 +13,11 @@ from typing import Final
 
 from sqlalchemy import select
 
+from connectors.registry import titled
 from holding.audit.events import shown_actor
 from holding.runtime import installed_version
 from holding.store.together import Question
-from holding.tables import Event, Person, Version
+from holding.tables import Connection, Event, Person, Record, Version
 
 DAYS: Final = 14
 MOST: Final = 100
@@ -156,7 +157,16 @@ def _events(company_id: int, first: datetime, last: datetime) -> Question[list[C
 
 def _versions(record_id: int, first: datetime, last: datetime) -> Question[list[Change]]:
     rows = yield (
-        select(Version.no, Version.at, Version.corrects_id, Version.reason, Person.name)
+        select(
+            Version.no,
+            Version.at,
+            Version.corrects_id,
+            Version.reason,
+            Person.name,
+            Connection.name.label("source"),
+        )
+        .join(Record, Record.id == Version.record_id)
+        .join(Connection, Connection.id == Record.source_id)
         .outerjoin(Person, Person.id == Version.person_id)
         .where(Version.record_id == record_id, Version.at >= first, Version.at <= last)
         .where(Version.no > 1)  # that a record came is no change of it
@@ -168,7 +178,7 @@ def _versions(record_id: int, first: datetime, last: datetime) -> Question[list[
             f"version-{row.no}",
             ChangeKind.VERSION,
             row.at,
-            row.name or "source",
+            row.name or titled(row.source),
             f"Version {row.no} of the record"
             f" {'is a correction' if row.corrects_id else 'arrived'}"
             f"{f': {row.reason}' if row.reason else ''}.",

@@ -98,7 +98,7 @@ def contents(
             for one in trace.timeline(session, row.id)
             if one.at <= wanted.now
         ],
-        "versions": _versions(session, row.id, say, personal=wanted.personal),
+        "versions": _versions(session, row, say, personal=wanted.personal),
         "postings": _postings(session, postings, say, personal=wanted.personal),
         "approvals": _approvals(session, ids, say),
         "pushes": _pushes(session, ids, personal=wanted.personal),
@@ -113,10 +113,10 @@ def contents(
 
 
 def _versions(
-    session: Session, record_id: int, say: Redact, *, personal: bool
+    session: Session, record: record_rows.RecordRow, say: Redact, *, personal: bool
 ) -> list[dict[str, Any]]:
     rows = session.scalars(
-        select(Version).where(Version.record_id == record_id).order_by(Version.no)
+        select(Version).where(Version.record_id == record.id).order_by(Version.no)
     ).all()
     people = names_of(session, [one.person_id for one in rows])
     listed = []
@@ -129,7 +129,7 @@ def _versions(
                 "source_time": one.stamp,
                 "stale": one.stale,
                 "status": one.status,
-                "by": people.get(one.person_id or 0, "source"),
+                "by": people.get(one.person_id or 0, titled(record.source)),
                 "reason": say(one.reason) if one.reason else one.reason,
                 "sha256": one.sha256,
                 "body": dict(body),

@@ -4,6 +4,7 @@ Here: views. Not here: what a packet holds and how it is proved (holding/evidenc
 """
 
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from holding.refusal import Refusal
 from holding.tables.columns import moment_of
 from portal.evidence.noted_heads import noted_heads
 from portal.languages.choice import in_english
+from portal.languages.titles import titled_page
 from portal.web import filters, forms, fragments, security, store
 from rules.values.canonical import dumps
 
@@ -263,12 +265,13 @@ def _packed(
             proof=proof.events,
             moment=_moment,
             zone=_zone(),
+            written=_written,
         )
     return packet_file.packed(
         {
             packet_file.DATA: dumps(told).encode(),
             packet_file.EVENTS: dumps(proof.events).encode(),
-            packet_file.PAGE: _styled(page).encode(),
+            packet_file.PAGE: _styled(titled_page(page)).encode(),
             **packet_contents.attached(told),
         }
     )
@@ -287,6 +290,11 @@ def _without(secrets: frozenset[str], text: str) -> str:
     for one in secrets:
         text = text.replace(one, redaction.REMOVED)
     return text
+
+
+def _written(body: object) -> str:
+    """A content as it is read: names in their own letters."""
+    return json.dumps(body, ensure_ascii=False, indent=1)
 
 
 def _moment(text: str | None) -> str:

@@ -4,7 +4,7 @@ Here: their columns and rows, each with what its tab shows and hides. Not here: 
 values (holding/records).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -34,8 +34,9 @@ def timeline(source: str, kind: str, external_id: str) -> ListFile:
     record = _record(source, kind, external_id)
     session, who = store.reading(), request.args.get("who", "")
     hide = personal_data.hiding(session, record.id, show=filters.sees_personal())
-    rows = _steps(trace.timeline(session, record.id), who, hide)
-    asked = {"record": record.number, "person": who}
+    names = {"source": titled(record.source), "rules": "Rules"}
+    rows = _steps(trace.timeline(session, record.id), who, hide, names)
+    asked = {"record": record.number, "person": names.get(who, who)}
     return ListFile(
         "the timeline of a record",
         f"timeline-{record.number}",
@@ -45,14 +46,17 @@ def timeline(source: str, kind: str, external_id: str) -> ListFile:
     )
 
 
-def _steps(steps: Sequence[Step], who: str, hide: personal_data.Hide) -> Iterator[list[Written]]:
+def _steps(
+    steps: Sequence[Step], who: str, hide: personal_data.Hide, names: Mapping[str, str]
+) -> Iterator[list[Written]]:
     """What is left out by `who` counts: the seconds are those since the step before on the tab."""
     before: datetime | None = None
     for step in steps:
         gone = None if before is None else round((step.at - before).total_seconds())
         before = step.at
-        if who in ("", step.actor):
-            yield [filters.iso(step.at), gone, step.actor, titled(hide(step.say)), step.proved_by,
+        by = names.get(step.actor, step.actor)
+        if who in ("", step.actor, by):
+            yield [filters.iso(step.at), gone, by, titled(hide(step.say)), step.proved_by,
                    step.proof.id]  # fmt: skip
 
 

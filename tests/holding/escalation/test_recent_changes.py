@@ -2,13 +2,15 @@
 
 from datetime import timedelta
 
+from sqlalchemy import select
+
 from holding.escalation.recent_changes import ACTS, around
 from holding.rule_changes.going_back import go_back
 from holding.store.database import Database
 from holding.store.together import answer
-from holding.tables import Company
+from holding.tables import Company, Record
 from tests.holding.rule_changes.test_start_time import commented
-from tests.holding.shop import open_shop
+from tests.holding.shop import open_shop, order
 from tests.support.acts import acts
 from tests.support.clock import SetClock
 
@@ -73,3 +75,16 @@ def test_going_back_to_earlier_rules_stands_before_a_failure(
         newest, *_ = answer(session, around(company.id, 0, failed_at))
     assert "went back from rule version 2 to rule version 1" in newest.say
     assert newest.before == timedelta(minutes=20)
+
+
+def test_a_version_that_nobody_made_is_of_its_source(
+    database: Database, company: Company, clock: SetClock
+) -> None:
+    shop = open_shop(database, company, clock)
+    shop.publish()
+    shop.receive(order("NS-1"))
+    shop.receive(order("NS-1", total="1.00", updated_at="2026-11-19T00:00:00Z"))
+    with database.read() as session:
+        record = session.scalars(select(Record.id)).one()
+        newest, *_ = answer(session, around(company.id, record, clock.now()))
+    assert (newest.key, newest.by) == ("version-2", "NetShop")

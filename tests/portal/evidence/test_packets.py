@@ -237,3 +237,19 @@ def test_a_call_without_a_status_that_was_answered_says_so(visit, database):
     page = parts(visit("nurul").post(PAGE, {"personal": "1"}, status=200))["packet.html"].decode()
     assert "<td>answered</td>" in page
     assert "<td>none</td>" not in page
+
+
+def test_the_page_is_read_by_people(visit, database):
+    """Systems have their titles, names their own letters, and a version that nobody made is the
+    source's; what was sealed stays as it is.
+    """
+    found = parts(visit("nurul").post(PAGE, {}, status=200))
+    page = plain(found["packet.html"].decode())
+    assert "NetShop order SO-10240" in page
+    assert re.search(r"Version 2, [^,]+, by NetShop\. ", page)
+    assert "aiaccount" not in re.sub(r"<pre>.*?</pre>", "", page, flags=re.DOTALL)
+    assert "•••" in page
+    assert "\\u2022" not in page
+    versions = json.loads(found["packet.json"])["versions"]
+    assert [one["by"] for one in versions] == ["NetShop", "NetShop"]
+    assert b"aiaccount" in found["events.json"]

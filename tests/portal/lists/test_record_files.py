@@ -21,6 +21,10 @@ def test_the_timeline_has_each_step_of_its_tab(visit):
     for row in found.rows:
         assert row["What happened"] in plain(page)
     assert found.rows[0]["Seconds since the step before"] == ""
+    assert {row["Who"] for row in found.rows} >= {"NetShop", "Rules"}  # no words of ours
+    of_rules = read_csv(farah.get(f"{ONE}/trace.csv?who=rules").data)  # as the tab asks
+    assert of_rules.filter == "record: SO-10240, person: Rules"
+    assert of_rules.rows == [row for row in found.rows if row["Who"] == "Rules"]
     actor = found.rows[0]["Who"]
     of_one = read_csv(farah.get(f"{ONE}/trace.csv?who={actor}").data)
     assert of_one.filter == f"record: SO-10240, person: {actor}"
