@@ -19,6 +19,7 @@ _GO_ON: Final = 354
 _TAKEN: Final = 250
 _REFUSED_FOR_GOOD: Final = range(500, 600)
 _LETTERS: Final = "the address has letters that mail cannot carry"
+_LONGEST_LINE: Final = 998  # RFC 5322; longer ones are cut or refused on the way
 _DOT: Final = re.compile(rb"(?m)^\.")
 
 
@@ -78,7 +79,8 @@ def give(server: MailServer, *, to: str, subject: str, text: str, message_id: st
     message["Date"] = formatdate(localtime=False)
     message["Message-ID"] = f"<{message_id}@{domain}>" if message_id else make_msgid(domain=domain)
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(text, cte="7bit" if text.isascii() else "quoted-printable")
+    plain = text.isascii() and max(map(len, text.splitlines()), default=0) <= _LONGEST_LINE
+    message.set_content(text, cte="7bit" if plain else "quoted-printable")
     left = False
     try:
         with _connected(server) as line:

@@ -45,7 +45,11 @@ security.limiter.limit("20 per minute", deduct_when=lambda answer: answer.status
 @api.get("/holds")
 def listing() -> Response:
     """Open holds in order of their ids, up to 100; `next` is what `after` asks for next."""
-    after = forms.whole(request.args.get("after")) or 0
+    given = request.args.get("after", "").strip()
+    after = forms.whole(given or "0")
+    if after is None:  # the first page again would be asked for without end
+        hint = "Send what `next` told, or leave it out for the first page."
+        return problem(Refusal("call.after", "The field after is not a whole number.", hint, 422))
     sees = actors.may(replace(g.actor, scopes=None), "record.pii") is None  # no scope is about it
     rows = open_holds.page(store.reading(), g.company.id, after=after, show_personal=sees)
     last = rows[-1].hold if len(rows) == open_holds.A_PAGE else None

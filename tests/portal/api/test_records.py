@@ -71,6 +71,8 @@ def test_what_is_not_there_and_what_is_not_asked(call: Call, key: Any) -> None:
     for path, status, code in (
         ("/records?number=NS-NONE", 404, "record.unknown"),
         ("/records", 422, "call.number"),
+        ("/holds?after=last", 422, "call.after"),
+        ("/holds?after=99999999999999999999", 422, "call.after"),
     ):
         answer = call(vera, path)
         told = answer.get_json()

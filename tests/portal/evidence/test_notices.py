@@ -2,11 +2,14 @@
 
 import json
 import re
+import smtplib
 from datetime import timedelta
+from email import message_from_bytes
 
 import pytest
 from sqlalchemy import select, text
 
+from connectors.transport import mail
 from connectors.transport.http import HttpAnswer, HttpFailure
 from connectors.transport.mail import MailServer, give
 from holding.access.secrets import Keys, load_keys
@@ -257,6 +260,38 @@ def test_an_address_that_mail_cannot_carry_has_failed_for_good(visit, database, 
     nowhere = MailServer("a" * 64 + ".example", 25, "clearpost@example.my")
     told = give(nowhere, to="farah@kedai.my", subject="x", text="x")
     assert (told.final, told.unasked, told.doubtful) == (True, True, False)
+
+
+class _Line(smtplib.SMTP):
+    """A server that takes everything; `raw` is what it got."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.raw = b""
+
+    def ehlo_or_helo_if_needed(self) -> None: ...
+    def mail(self, *_: object) -> tuple[int, bytes]:
+        return 250, b""
+
+    rcpt = mail
+
+    def docmd(self, word: str, _: str = "") -> tuple[int, bytes]:
+        return 354 if word == "DATA" else 221, b""
+
+    def send(self, raw: bytes) -> None:
+        self.raw += raw
+
+    def getreply(self) -> tuple[int, bytes]:
+        return 250, b""
+
+
+def test_no_line_of_a_mail_is_longer_than_mail_allows(monkeypatch):
+    line = _Line()
+    monkeypatch.setattr(mail, "_connected", lambda server: line)
+    server = MailServer("mail.example", 25, "books@kedai.my", tls="none")
+    assert give(server, to="farah@kedai.my", subject="x", text="word " * 800).taken
+    assert max(map(len, line.raw.split(b"\r\n"))) <= 998
+    assert message_from_bytes(line.raw).get_payload(decode=True).startswith(b"word word ")
 
 
 @pytest.mark.parametrize("path", [f"{PAGE}/recipients/9/test", "/c/kedai/escalations/9/deliver"])
