@@ -66,10 +66,18 @@ def waiting_record(
 
 
 def _of_line(body: Mapping[str, Any], key: str) -> tuple[tuple[str, str], ...]:
-    """What the first line says that names the key; nothing where no line does."""
-    lines = (line for part in body.values() if isinstance(part, list) for line in part)
-    named = (line for line in lines if isinstance(line, Mapping) and key in line.values())
+    """What the first line says that names the key, of a conversion its unit and its item; nothing
+    where no line does.
+    """
+    unit_and_item = set(key.split("|")) - {""}
+    parts = (part for part in body.values() if isinstance(part, list))
+    lines = [line for part in parts for line in part if isinstance(line, Mapping)]
+    named = (one for one in lines if key in one.values() or unit_and_item <= _texts(one))
     return next((_fields(line, _ABOUT_LINES) for line in named), ())
+
+
+def _texts(line: Mapping[str, Any]) -> set[str]:
+    return {text for text in line.values() if isinstance(text, str)}
 
 
 def _fields(said: Mapping[str, Any], names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

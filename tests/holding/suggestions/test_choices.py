@@ -192,6 +192,17 @@ def test_the_newest_record_that_waits_says_what_the_source_knows(shop: Shop) -> 
         assert _waiting(session, shop, other, personal=True) is None
 
 
+def test_of_a_conversion_the_line_is_told_that_has_its_unit_and_its_item(shop: Shop) -> None:
+    tin = line(sku="TEA-1", uom="TIN", name="Oolong", qty="3")
+    shop.receive(order("NS-2", lines=[line(), tin], customer="C-77"))
+    shop.judge()
+    with shop.database.read() as session:
+        [row] = [one for one in missing(session, shop.company.id) if one.key == "TIN|TEA-1"]
+        told = _waiting(session, shop, row, personal=True)
+        assert told is not None
+        assert dict(told.said).items() >= {("name", "Oolong"), ("uom", "TIN"), ("qty", "3")}
+
+
 def test_a_cause_of_another_company_tells_neither_its_table_nor_its_record(shop: Shop) -> None:
     with shop.database.read() as session:
         [row] = missing(session, shop.company.id)
