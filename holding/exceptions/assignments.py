@@ -75,7 +75,7 @@ def assign_each(
         op,
         seen=seen or {},
         act="hold.assigned",
-        say=lambda hold, name: f"{actor.name} assigned {hold.rule or hold.code} to {name}.",
+        say=lambda hold, name: f"{actor.name} assigned {hold.number} to {name}.",
         undone="assignment",
     )
 
@@ -105,11 +105,11 @@ def give(
         )
     what = _What(
         act=act,
-        mine=f"give it to {name}",
+        mine=f"assign it to {name}",
         say=lambda hold: say(hold, name),
         columns={"person_id": person_id},
         reach=reach_of(desk.session, desk.company_id, person_id or 0),
-        did=f"given to {name}" if person_id else "back with the team",
+        did=f"assigned to {name}" if person_id else "back with the team",
         undone=undone,
     )
     return _each(desk, what, seen, now, op)
@@ -157,8 +157,8 @@ def snooze_each(
     shown = _shown(session, desk.company_id, until)
     what = _What(
         act="hold.snoozed",
-        mine=f"let it rest until {shown}",
-        say=lambda hold: f"{actor.name} snoozed {hold.rule or hold.code} until {shown}.",
+        mine=f"snooze it until {shown}",
+        say=lambda hold: f"{actor.name} snoozed {hold.number} until {shown}.",
         columns={"snoozed_until": until},
         did=f"snoozed until {shown}",
         undone="snoozing",

@@ -30,6 +30,7 @@ from holding.tables.row_states import HoldState
 from holding.words import plural
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.clauses import clears_when
+from rules.values.names import plain
 from rules.values.posting_states import PostingState, in_sentence
 
 
@@ -88,8 +89,11 @@ def release_each(
         decided = remember(desk, holds, voice, "release", why, now, op)
         accepting.keep(holds, decided)
         close(session, holds, voice, state=HoldState.RELEASED, why=why, now=now)
-        says = [accepting.say(h, voice.name) or f"{voice.name} released {h.rule or h.code}"
-                for h in holds]  # fmt: skip
+        says = [
+            accepting.say(h, voice.name)
+            or f"{voice.name} released {h.number} ({plain(h.rule or h.code)})"
+            for h in holds
+        ]
         told = [done(h, f"{say}: {why}") for h, say in zip(holds, says, strict=True)]
         sealed = sealed_decisions(desk, decided)
         desk.tell(told, "hold.released", now, op, actor=voice, reason=why, sealed=sealed)

@@ -31,7 +31,7 @@ from holding.tables import (
     Version,
 )
 from holding.tables.decisions import HOLD_OPEN
-from holding.tables.postings import TO_SEND_STATES
+from holding.tables.postings import LEFT_OUT_STATES, TO_SEND_STATES
 from holding.tables.row_states import HoldState, RecordState
 from rules.outcomes.outcome import NEEDS_APPROVAL
 from rules.values.cause_keys import CauseKey, CauseKind, Clearing
@@ -167,6 +167,11 @@ class HoldRow:
         """
         planned = self.posting_hash != self.standing_hash
         return self.posting_state not in (PostingState.POSTED, PostingState.REVERSED) or planned
+
+    @property
+    def given_up(self) -> bool:
+        """Whether its document is not to be sent: a rule, a person or its source said so."""
+        return self.posting_state in LEFT_OUT_STATES
 
     @property
     def approval(self) -> bool:

@@ -57,9 +57,7 @@ def pairs_of(session: Session, hold: HoldRow, *, show_personal: bool) -> tuple[P
     outcome = judged_once(session, hold.evaluation_id) if hold.evaluation_id else None
     pairs = _of_outcome(outcome, hold) if outcome else []
     if hold.refused or hold.unlisted:
-        pairs = [
-            one._replace(hit=True) if named_in(hold.message, one.sent) else one for one in pairs
-        ]
+        pairs = [one._replace(hit=one.hit or named_in(hold.message, one.sent)) for one in pairs]
     worked_out = any(pair.sent is not None for pair in pairs)
     taken = {pair.path for pair in pairs}
     head = {key: one for key, one in (hold.body or {}).items() if not isinstance(one, list)}
@@ -69,7 +67,7 @@ def pairs_of(session: Session, hold: HoldRow, *, show_personal: bool) -> tuple[P
         if path not in taken and "[" not in path
     ]
     compared = _compared(outcome, hold) if outcome else frozenset()
-    each = [one._replace(decides=(one.path, one.line) in compared) for one in (*pairs, *rest)]
+    each = (one._replace(decides=_decides(one, compared)) for one in (*pairs, *rest))
     shown = sorted(each, key=lambda one: (not one.hit, not one.decides, not one.field))
     return tuple(shown if show_personal else map(masked, shown))
 
@@ -110,6 +108,10 @@ def _compared(outcome: Outcome, hold: HoldRow) -> frozenset[tuple[str, int | Non
         if one.result in (HIT, UNKNOWN) and not one.released
         for name, _ in one.operands
     )
+
+
+def _decides(one: Pair, compared: frozenset[tuple[str, int | None]]) -> bool:
+    return (one.path, one.line) in compared or (one.field, one.line) in compared
 
 
 def _of_finding(finding: Finding, body: dict[str, Any]) -> list[Pair]:

@@ -5,6 +5,7 @@ here: the lists, releasing and approving (worklist.py), what the acts are (holdi
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from flask import Blueprint, Response, abort, g, make_response, request, url_for
 from flask import redirect as redirect_to
@@ -169,9 +170,9 @@ def do_many() -> Response:
         return fragments.refuse(answer, back=back)
     doorbell.ring(g.company.id, "evaluate")
     said = f"{len(answer.done):,} {DID[wish.act]}, {len(answer.left):,} left."
-    return fragments.moved(
-        url_for("desk.done", co=g.company.code, op=op, act=wish.act) if op else back, said
-    )
+    kept = hold_filter.link(hold_filter.wanted(request.args))
+    done = url_for("desk.done", co=g.company.code, op=op, act=wish.act, **kept)
+    return fragments.moved(done if op else back, said)
 
 
 @pages.get("/many/<op>")
@@ -181,7 +182,7 @@ def done(op: str) -> Response:
     if found is None:
         abort(404)
     did = DID.get(request.args.get("act", ""), "done")
-    return fragments.respond("worklist/done.html", each=found, did=did)
+    return fragments.respond("worklist/done.html", each=found, did=did, back=_back())
 
 
 @pages.post("/undo")
@@ -251,7 +252,16 @@ def _shown(
         "changed": (),
         "was": "",
         "typed": request.form,  # empty where it is asked for the first time
+        "kept": hold_filter.link(hold_filter.wanted(request.args)),
+        "back": _back(),
     }
+
+
+def _back() -> dict[str, object]:
+    """The list that it was asked from: where it was asked of one group, the group is open in it."""
+    wanted = hold_filter.wanted(request.args)
+    opened = wanted.causes[0] if len(wanted.causes) == 1 else None
+    return hold_filter.link(replace(wanted, causes=())) | {"open": opened}
 
 
 @pages.get("/<int:hold_id>/<any(next, previous):way>")

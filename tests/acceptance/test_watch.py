@@ -367,7 +367,7 @@ def test_C14_what_it_says(watch: Watch) -> None:
     assert (watch.posting(1403, "IV-1403"), watch.effects("NS-1403-1")) == ("Posted", [])
     assert "linked NS-1403-1 to IV-1403" in watch.page(1403, "trace").text
     assert "The same, nothing to do" in watch.page(1401, "trace").text
-    released = "approver released possible_manual_entry: A second order on the telephone"
+    released = "(possible manual entry): A second order on the telephone"
     assert released in watch.page(1402, "trace").text
 
 

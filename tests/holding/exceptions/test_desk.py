@@ -191,7 +191,7 @@ def test_who_gives_a_hold_away_second_sees_what_the_first_did(shop: Shop) -> Non
             session, farah, wanted.id, lim.person_id, shop.now, seen=wanted.lock
         )
         assert isinstance(second, Moved)
-        assert (second.theirs, second.mine) == ("Lim assigned adds_up to Farah.", "give it to Lim")
+        assert (second.theirs, second.mine) == ("Lim assigned NS-1 to Farah.", "assign it to Lim")
         refused(
             assignments.assign(session, lim, wanted.id, shop.actor("vera").person_id, shop.now),
             "person.unknown",

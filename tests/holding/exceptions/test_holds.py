@@ -47,7 +47,7 @@ def reject(shop: Shop, number: str, *, who: str = "lim") -> Done | Refusal:
 def test_a_release_lets_this_content_go(shop: Shop) -> None:
     done = release(shop, "NS-1")
     assert isinstance(done, Done)
-    assert done.say == "Lim released adds_up: agreed"
+    assert done.say == "Lim released NS-1 (adds up): agreed"
     with shop.database.read() as session:
         record = shop.record(session, "NS-1")
         assert record.due_at == shop.now

@@ -64,7 +64,7 @@ def test_a_hold_that_was_given_away_is_whose_it_was(shop: Shop) -> None:
     give(shop, "farah", "lim", "form-2")
     offered = bar(shop, "farah")
     assert offered is not None
-    assert (offered.op, offered.say, offered.sends) == ("form-2", "NS-1 given to Lim", False)
+    assert (offered.op, offered.say, offered.sends) == ("form-2", "NS-1 assigned to Lim", False)
     shop.clock.advance(29)
     refused(take_back(shop, "lim", "form-2"), "undo.unknown")
     answer = take_back(shop, "farah", "form-2")
@@ -111,12 +111,12 @@ def test_what_somebody_else_changed_meanwhile_stays_theirs(shop: Shop) -> None:
     theirs = hold_of(shop, "NS-1")
     told = refused(take_back(shop, "farah", "form-1"), "undo.moved")
     assert told.message == "NS-1 was changed since: nothing was undone."
-    assert told.hint.startswith("Lim snoozed adds_up until ")
+    assert told.hint.startswith("Lim snoozed NS-1 until ")
     assert stands(hold_of(shop, "NS-1")) == stands(theirs)
     with shop.database.write() as session:
         releases.release(session, shop.actor("lim"), theirs.id, "agreed", shop.now)
     told = refused(take_back(shop, "lim", "form-2"), "undo.moved")
-    assert told.hint == "Lim released adds_up: agreed"
+    assert told.hint == "Lim released NS-1 (adds up): agreed"
 
 
 def all_of(

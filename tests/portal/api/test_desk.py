@@ -40,7 +40,7 @@ def test_what_a_program_gave_away_under_a_key_its_person_takes_back(
     headers = {"Idempotency-Key": "a"} if keyed else {}
     call(farah, f"/holds/{wanted}/assign", {"person": "lim@kedai.my"}, **headers)
     page = visit("farah")
-    assert ("SO-10210 given to Lim" in page.text("/c/kedai/runs")) is keyed
+    assert ("SO-10210 assigned to Lim" in page.text("/c/kedai/runs")) is keyed
     form = re.search(r'name="undo" value="([^"]+)"', page.text("/c/kedai/runs"))
     assert (form is not None) is keyed
     if form:
@@ -51,7 +51,7 @@ def test_what_a_program_gave_away_under_a_key_its_person_takes_back(
 def test_it_is_put_aside_until_a_moment(call, key, database, clock):
     farah, wanted = key("farah"), hold_of(database, "SO-10210")
     path, until = f"/holds/{wanted}/snooze", (clock.now() + timedelta(days=2)).isoformat()
-    assert "snoozed debtor until" in call(farah, path, {"until": until}).get_json()["said"]
+    assert "snoozed SO-10210 until" in call(farah, path, {"until": until}).get_json()["said"]
     assert call(farah, path, {"until": "2099-01-01T00:00:00Z"}).status_code == 422
     assert call(farah, path, {"until": "2026-11-25"}).get_json()["code"] == "body.field"
 

@@ -86,7 +86,7 @@ def test_the_bar_gives_back_what_was_given_away_or_put_aside_by_mistake(visit, d
     lim = one(database, "SELECT id FROM person WHERE name = 'Lim'")
     given = {"person": str(lim), "op": "g-1"}
     swapped = shown(farah.post(f"{H}/{hold}/assign", given, target="holdpane_1", status=200))
-    assert "SO-10210 given to Lim. Undo within 30 s. Undo" in swapped
+    assert "SO-10210 assigned to Lim. Undo within 30 s. Undo" in swapped
     assert "SO-10210 given" not in plain(visit("lim").text(H))
     done = farah.post(f"{H}/undo", {"undo": "g-1"}, status=303)
     assert "Undone: 1 hold is as it was." in plain(farah.text(done.location))
@@ -216,3 +216,28 @@ def test_one_goes_on_to_the_next_of_the_same_cause_and_back(visit, database, ask
     assert farah.client.get(f"{H}/{ids[0]}/next", follow_redirects=False).status_code == 303
     farah.get(f"{H}/99999/next", status=404)
     visit("stranger", "lain").get(f"/c/lain/holding/{ids[0]}/next", status=404)
+
+
+def test_one_act_over_many_leads_back_to_the_list_it_was_asked_from(visit, database):
+    """With its filter, and with the group open that it was asked of."""
+    farah, hold = visit("farah"), hold_of(database, "SO-10210")
+    cause = one(database, f"SELECT cause_id FROM hold WHERE id = {hold}")
+    page = farah.text(f"{H}/many?act=assign&view=all&q=SO-10210&cause={cause}")
+    back = f"{H}?view=all&q=SO-10210&open={cause}"
+    assert re.search(r'id="cancelmany" href="([^"]+)"', page)[1].replace("&amp;", "&") == back
+    asked = re.search(r'action="([^"]+)" id="manyform"', page)[1].replace("&amp;", "&")
+    seen = re.search(r'name="seen" value="([^"]+)"', page)[1]
+    empty = farah.post(asked, {"act": "snooze", "seen": seen}, status=422)
+    assert back.replace("&", "&amp;") in empty.get_data(as_text=True)
+    form = {"act": "assign", "seen": seen, "person": "0", "op": "b-1"}
+    done = farah.text(farah.post(asked, form, status=303).location)
+    assert f'<a href="{back}">Holding area</a>'.replace("&", "&amp;") in done
+
+
+def test_what_was_rejected_is_not_called_what_will_be_sent(visit, database):
+    lim, hold = visit("lim"), hold_of(database, "SO-10203", "CHK01")
+    assert "Will be sent: " in plain(lim.text(f"{H}/{hold}"))
+    lim.post(f"{H}/{hold}/reject", {"reason": "a copy", "op": "x-1"}, status=303)
+    told = plain(lim.text(f"{H}/{hold}"))
+    assert "Not sent: " in told
+    assert "Will be sent" not in told
