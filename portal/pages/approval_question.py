@@ -91,9 +91,11 @@ def question(
     seen = hold_pane.seen_of(chosen)
     page = Together(store.reading(), KEPT)
     left = page.ask(_beyond(cause, chosen))
+    comes_to = balance(chosen, foresee(store.reading(), g.actor, seen, page))
     return {
         "chosen": chosen,
-        "balance": balance(chosen, foresee(store.reading(), g.actor, seen, page)),
+        "balance": comes_to,
+        "unchanged": _unchanged(comes_to, changed),
         "sums": hold_pane.sums(chosen),
         "sethash": candidates.set_hash(seen),
         "cause": cause,
@@ -117,6 +119,12 @@ def balance(chosen: Sequence[lists.Member], seen: Foreseen) -> Balance:
         stays=_parts(can, seen.stays),
         posted=_part("", goes),
     )
+
+
+def _unchanged(comes_to: Balance, changed: hold_pane.Changed | None) -> Part:
+    """What the person can approve of what is as it was seen."""
+    seen = {row.posting_id for row in changed.unchanged} if changed else set()
+    return _part("", [row for row in comes_to.approved.rows if row.posting_id in seen])
 
 
 def _parts(rows: Sequence[lists.Member], why: Mapping[int, str]) -> tuple[Part, ...]:

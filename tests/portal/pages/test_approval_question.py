@@ -68,6 +68,20 @@ def test_what_this_person_cannot_approve_is_not_in_the_button(visit, database, b
     assert "approvereason" not in page
 
 
+def test_after_a_change_the_button_names_what_this_person_can_approve(visit, database, both):
+    lim, tan = visit("lim"), visit("tan")
+    seen = re.findall(r'name="seen" value="([^"]+)"', lim.text(f"{URL}?cause={both}"))
+    tan.post(URL, {"seen": seen[:1], "reason": "looked at it", "op": "t-1"}, status=303)
+    form = {"seen": seen, "cause": both, "reason": "looked at it"}
+    told = lim.post(URL, form | {"op": "l-1"}, status=409).get_data(as_text=True)
+    assert re.search(r'id="approveunchanged">Approve the 1 unchanged, RM.2,880\.00<', told)
+    with database.write() as session:
+        session.execute(text("DELETE FROM team_member WHERE person_id ="
+                             " (SELECT id FROM person WHERE email = 'lim@kedai.my')"))  # fmt: skip
+    told = lim.post(URL, form | {"op": "l-2"}, status=409).get_data(as_text=True)
+    assert 'id="approveunchanged"' not in told
+
+
 def test_of_two_currencies_each_is_taken_off(visit, database, both):
     """`−RM 1,920.00 + SGD 2,880.00` would be less of one and more of the other."""
     also_held(database, "SO-10220")
