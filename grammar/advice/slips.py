@@ -13,6 +13,10 @@ _NAMING = ("role", "const", "source", "target", "record", "link", "map", "check"
 """Declarations whose second word is their name."""
 _CONDITIONS = ("check", "approve", "duplicates")
 """Declarations that ask for something, clause by clause."""
+_TYPE = (
+    "behind the name stands a type: text, whole, decimal, money, quantity, date, moment, yesno,"
+    " user, one of STATUSES, or many LINES"
+)
 _OWNS = "what the owner reads stands behind say, what a reader of the rules reads behind #"
 _FACT = "what must be true stands behind require"
 CLAUSES_OF_OTHERS = {
@@ -109,6 +113,32 @@ def _owner(stumble: Stumble, at: Place) -> str | None:
     return None
 
 
+def _list(stumble: Stumble, at: Place) -> str | None:
+    """A word of the record or of the gate that is written as in a sentence."""
+    rest, words = at.line[len(at.before) :], at.before.split()
+    if at.head == "record" and len(words) == 1 and stumble.expected >= {"TEXT", "MONEY"}:
+        return _TYPE
+    spelt = re.match(r'"([^"]+)"', rest)
+    if at.head == "record" and spelt and re.search(r"\bone +of\b.*(?:of|,) *$", at.before):
+        plain = name_of(spelt[1])
+        return f"a status is a plain word, its spelling stands behind it: {plain} as {spelt[0]}"
+    if at.head == "gate" and stumble.met in ("AND", "OR") and len(words) > 1:
+        return "statuses are joined by commas: ready paid, delivered"
+    return None
+
+
+def _unquoted(_: Stumble, at: Place) -> str | None:
+    """A text without its quotes: the number of a document, a column of a file."""
+    rest = at.line[len(at.before) :]
+    number = at.head == "post" and at.last == "as" and re.match(r"[\w{}-]*\{[\w{}-]+", rest)
+    if number:
+        return f'a number is a text, in quotes: as "{number[0]}"'
+    column = at.head == "map" and at.last in ("from", "to") and re.match(r"[A-Za-z]\w*", rest)
+    if column and '"' in at.before:
+        return f'a column stands in quotes: {at.last} "{column[0]}"'
+    return None
+
+
 def _sign(stumble: Stumble, at: Place) -> str | None:
     return SIGNS_OF_OTHERS.get(at.line[stumble.column - 1 : stumble.column])
 
@@ -119,5 +149,5 @@ def _clause(_: Stumble, at: Place) -> str | None:
 
 
 _ASKED: tuple[Callable[[Stumble, Place], str | None], ...] = (
-    *(_name, _sign, _clause, _bracket, _quote, _owner, _two_words),
+    *(_name, _list, _unquoted, _sign, _clause, _bracket, _quote, _owner, _two_words),
 )

@@ -297,6 +297,8 @@ class _Walk(CallTypes):
         over = listed(path, self.scope)
         if over is None:
             hint = "Write a list, such as lines, lines.amount, or a link."
+            if isinstance(arg, n.Arith | n.Call):
+                hint = "Give lines a field, amount = line.qty * line.price, then sum(lines.amount)."
             return self.say("TYP10", f"'{expr.name}' works over a list", hint, expr.span)
         if expr.where is not None:
             _Walk(self.scope.inside(over.record), self.report).condition(expr.where)

@@ -52,6 +52,12 @@ SLIPS = [
     ("a date as Americans say it", "from 2026-01-01 = 5", "from January 1, 2026 = 5", "SYN15", "January 1, 2026", "2026-11-20"),
     ("an end", CLEARS, CLEARS + "end\n", "SYN04", "end", "delete it"),
     ("a closing bracket", CLEARS, CLEARS + "}\n", "SYN04", "}", "delete it"),
+    ("a type that is none", "    qty       quantity", "    qty       number", "SYN01", "number", "decimal, money, quantity"),
+    ("a status in the spelling of the source", "one of draft,", 'one of draft, "Picked up",', "SYN01", "Picked up", 'picked_up as "Picked up"'),
+    ("a column without quotes", 'from "customer" to "debtor"', "from customer to debtor", "SYN01", "customer", 'from "customer"'),
+    ("statuses joined by and", "    ready   paid, packed", "    ready   paid and packed", "SYN01", "and", "joined by commas"),
+    ("a number without quotes", 'as "{number}"', "as {number}", "SYN01", "{", 'as "{number}"'),
+    ("a number of two parts without quotes", 'as "{number}"', "as IV-{number}", "SYN01", "IV", 'as "IV-{number}"'),
 ]  # fmt: skip
 
 

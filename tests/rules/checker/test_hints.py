@@ -10,6 +10,7 @@ from tests.rules.kedai import TEXT
 OLD = "require  ordered_on >= today - 31d"
 SLIPS = [
     ("lines.qty > 0", "TYP10", "sum(lines.qty)"),
+    ("sum(line.qty * line.price) > 0", "TYP10", "then sum(lines.amount)"),
     ("not lines.qty = 1", "TYP10", "each line"),
     ("qty > 0", "NAM01", "line.qty"),
     ('debtor = "300-C077"', "NAM01", "debtor("),
