@@ -30,6 +30,8 @@ _HINT: Final = (
     "Enter lower-case letters, digits and hyphens, such as credit-notes.rules, or for the table"
     " of a mapping maps/carriers.csv."
 )
+_FILE_THERE: Final = "Open that file, or enter another name."
+_TABLE_THERE: Final = "Add and change its entries under Mappings: such a file only begins a table."
 TOO_LARGE: Final = Refusal(
     "draft.too_large",
     f"The file is too large to write here: it may have {BYTES // 1024} KB and {LINES:,} lines.",
@@ -196,5 +198,5 @@ def new_path(name: str, files: Collection[str]) -> str | Refusal:
         return Refusal("rulefile.name", words, _HINT, 422)
     if path in files:
         words = f"The rules have a file {path} already."
-        return Refusal("rulefile.there", words, "Open that file, or enter another name.")
+        return Refusal("rulefile.there", words, _TABLE_THERE if ending == TABLES else _FILE_THERE)
     return path

@@ -176,6 +176,8 @@ def test_a_new_file_is_begun_checked_and_submitted_and_another_is_taken_away(vis
         assert "letters, digits and hyphens" in plain(answer.get_data(as_text=True)), name
     answer = chan.post(f"{RULES}/new", {"name": "shop.rules"}, status=409)
     assert "The rules have a file shop.rules already." in plain(answer.get_data(as_text=True))
+    table = visit("chan").post("/c/kedai/rules/new", {"name": "maps/items.csv"}, status=409)
+    assert "entries under Mappings" in plain(table.get_data(as_text=True))
     chan.get(f"{RULES}/draft/extra.rules", status=404)
     answer = chan.post(f"{RULES}/new", {"name": "extra"}, status=303)
     extra = f"{RULES}/draft/extra.rules"
