@@ -9,6 +9,7 @@ from portal.mappings import (
     list_pages,
     mapping_changes,
     mapping_pages,
+    personal_entries,
     unit_pages,
     unpaid_page,
     workbook_pages,
@@ -16,5 +17,7 @@ from portal.mappings import (
 
 __all__ = ["BLUEPRINTS", "exact_pages", "list_pages", "mapping_changes", "unit_pages"]
 __all__ += ["unpaid_page", "workbook_pages"]
+
+mapping_pages.pages.before_request(personal_entries.closed)
 
 BLUEPRINTS = (mapping_pages.pages,)

@@ -18,6 +18,7 @@ from holding.runtime import doorbell
 from holding.store import together
 from holding.words import plural
 from portal.mappings.mapping_pages import pages, tabs
+from portal.mappings.personal_entries import hidden, refused
 from portal.web import filters, forms, fragments, frame, store
 
 __all__ = ["pages"]
@@ -109,6 +110,8 @@ def moved(no: int) -> Response:
     change = reclassification.saved_change(store.reading(), g.company.id, no)
     if change is None:
         abort(404)
+    if change.table in hidden():
+        return refused(change.table)
     below = forms.whole(request.args.get("below"))
     sent = together.answer(store.reading(), reclassification.used_by(change, A_SHEET, below or END))
     found = reclassification.contradictions(store.reading(), change, sent, most=JUDGED)
@@ -183,6 +186,7 @@ def _page(hold_id: int, turned: bool, problems: dict[str, str], *, status: int =
         merge=found,
         keeping=keepers.refused(store.reading(), g.actor, [key.table for key in found.keys]),
         turned=turned,
+        hidden=hidden(),
         problems=problems,
         typed=request.form.get("reason", ""),
     )

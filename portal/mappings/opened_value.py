@@ -16,6 +16,7 @@ from holding.parties import known_otherwise
 from holding.store.together import Together
 from holding.suggestions import choices, waiting_record
 from holding.words import plural
+from portal.mappings.personal_entries import hidden
 from portal.web import filters, store
 from rules.phrases.composed import capital
 from rules.values.names import term
@@ -95,7 +96,11 @@ def judge(shown: Opened, value: str) -> None:
 def _pick(
     table: str, text: str, suggestions: tuple[mapping_lists.Suggestion, ...], told: choices.Purpose
 ) -> Pick:
-    """What fits, without what is suggested anyhow; blank text finds the first of all."""
+    """What fits, without what is suggested anyhow; blank text finds the first of all. Nothing of a
+    table that they may not read.
+    """
+    if table in hidden():
+        return Pick(text.strip()[: choices.LONGEST], (), (), more=False, complete=())
     found = choices.search(store.reading(), g.company.id, table, text, told)
     suggested = {one.value for one in suggestions}
     rest = [one for one in found[: choices.SHOWN] if one.value not in suggested]

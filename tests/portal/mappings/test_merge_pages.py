@@ -60,6 +60,12 @@ def test_a_reason_too_short_is_told_beside_its_own_field_and_kept(visit, page):
     assert "Give a reason, so that it is not proposed again without one." in plain(refused)
 
 
+def test_the_keys_of_customers_are_masked_for_who_may_not_read_them(visit, page):
+    assert "C-2 in debtor" in plain(visit("farah").text(page))
+    assert "C-2 in debtor" not in plain(visit("vera").text(page))
+    assert "••• in debtor" in plain(visit("vera").text(page))
+
+
 @pytest.mark.parametrize(("later", "more"), [(False, "."), (True, ", more may follow.")])
 def test_a_merge_says_what_is_sent_by_it_before_and_after(visit, page, monkeypatch, later, more):
     farah = visit("farah")

@@ -1,0 +1,68 @@
+"""Mapping tables that tell personal data, closed to who may neither view those nor work on maps.
+
+Here: which tables these are, and the door in front of their pages, files and choices. Not here: who
+may view personal data (holding/access/actors.py), the values of a record
+(holding/access/personal_data.py).
+"""
+
+from typing import Final
+
+from flask import Response, g, request
+
+from holding.access import people
+from holding.access.personal_data import PERSONAL_FIELDS
+from holding.mappings.preview import active_program
+from holding.programs.known_schemas import schemas
+from holding.refusal import Refusal
+from portal.web import fragments, security, store
+from portal.web.permissions import page_of
+from rules.comparison.preflight import references
+from rules.rulebook.coverage import agreements
+from rules.values.names import term
+
+WORKS: Final = ("record.pii", "mapping.fix", "rules.draft", "rules.publish")
+"""Who may do one of these reads every entry."""
+WHOLE: Final = "mappings.workbook_file"
+"""All tables in one file."""
+
+
+def hidden() -> frozenset[str]:
+    """The tables whose entries the person of this request may not read: those that fill a personal
+    field of a document, and those that a check compares with them.
+    """
+    if any(security.may(act) is None for act in WORKS):
+        return frozenset()
+    judge = active_program(store.reading(), g.company.id)
+    if judge is None:
+        return frozenset()
+    filled = (one for one in references(judge.ruleset, schemas()) if one.field in PERSONAL_FIELDS)
+    found = {table for one in filled for table in one.tables}
+    checks = (one for kind in judge.records for one in agreements(judge.ruleset, kind))
+    beside = (one.sides[0] | one.sides[1] for one in checks)
+    return frozenset(found.union(*(tables for tables in beside if tables & found)))
+
+
+def closed() -> Response | None:
+    """What is answered instead of a page, a form or a file of such a table."""
+    table = (request.view_args or {}).get("table")
+    whole = page_of(request.endpoint or "") == WHOLE
+    if not (table or whole):
+        return None
+    tables = hidden()
+    return refused(table or "") if (tables if whole else table in tables) else None
+
+
+def refused(table: str) -> Response:
+    """Why they cannot read it, or all of them, and who can."""
+    words = (
+        f"You cannot read the entries of {term(table)},"
+        " because your role does not include personal data."
+    )
+    if not table:
+        words = (
+            "You cannot read the entries of all tables,"
+            " because your role does not include personal data."
+        )
+    who = people.who_may(store.reading(), g.company.id, WORKS[0])
+    hint = f"{', '.join(who)} can." if who else "An administrator gives somebody a role that does."
+    return fragments.refuse(Refusal("mapping.personal", words, hint, 403, WORKS[0]))
