@@ -207,7 +207,8 @@ def of_run(run: LastRun | None, zone: str) -> Pill:
     if run is None:
         return Pill("Never synced", "never")
     if run.state in UNDER_WAY:
-        return Pill(f"Syncing… {run.done:,} of {run.total:,}", "busy")
+        # begun, and nothing was answered yet: not even how many there are is counted
+        return Pill(f"Syncing… {run.done:,} of {run.total:,}" if run.total else "Syncing", "busy")
     when = _when(run.ended_at or run.made_at, zone)
     if run.state == RunState.FAILED:
         return Pill(f"Failed {when}", "bad", run.error or "")

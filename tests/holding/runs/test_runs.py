@@ -205,6 +205,8 @@ def test_the_pill_speaks_as_users_know_it(database: Database, company: Company) 
     assert pill(database, company) == pills.Pill("Never synced", "never")
     running = pill(database, company, state="running", done=240, total=1000)
     assert running.text == "Syncing… 240 of 1,000"
+    begun = pill(database, company, state="running", done=0, total=0)
+    assert begun.text == "Syncing"
     done = pill(database, company, counts={"posted": 11, "existing": 1}, ended_at=ended)
     assert done == pills.Pill("Last sync 5/15 14:30 · 12 documents", "good")
     some = pill(database, company, counts={"posted": 12, "failed": 3}, ended_at=ended)

@@ -196,6 +196,20 @@ def worker_row(page: str, owner: str) -> str:
     return next(row for row in re.findall(r"<tr.*?</tr>", table, re.S) if f"<b>{owner}</b>" in row)
 
 
+def test_how_long_a_worker_gave_no_sign_is_told_to_the_second_until_it_ended(
+    visit: Callable[..., Any], database: Database, clock: SetClock
+) -> None:
+    two_workers(database, clock)
+    with database.write() as session:
+        heartbeats.leave(session, "host:8", clock.now())
+    clock.advance(37)
+    page = visit("olga").text(PAGE)
+    seen = re.compile(r'data-label="Last sign of life">(.*?)</td>', re.S)
+    told = {n: plain(seen.findall(worker_row(page, n))[0]).strip() for n in ("host:7", "host:8")}
+    assert told["host:7"] == "37.0 s ago"
+    assert "ago" not in told["host:8"]
+
+
 def test_a_worker_is_drained_with_a_reason_and_the_last_one_is_not(
     visit: Callable[..., Any], database: Database, clock: SetClock
 ) -> None:
