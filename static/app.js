@@ -35,6 +35,12 @@
     if (refused) refused.scrollIntoView({ block: "center" }); /* who clicked far below sees */
     byId("netbar").hidden = true;
   });
+  /* a button that was disabled while it was asked has lost the focus: back to it, or to what has its name now */
+  on("htmx:beforeRequest", ({ detail: { elt, xhr } }) => { if (elt.contains(active())) xhr.at = active(); });
+  on("htmx:afterRequest", ({ detail: { xhr: { at } } }) => {
+    const now = at && (at.isConnected ? at : byId(at.id));
+    if (now && active() === document.body) now.focus();
+  });
   on("done", () => { if (dialog && dialog.open) dialog.close(); });
 
   /* a lost answer: the same request (same op) again */

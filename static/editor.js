@@ -112,6 +112,12 @@
     go(+line);
     area.dispatchEvent(new Event("input", { bubbles: true }));
   }, true);
+  /* what was tested as it stands needs no quick look, which would take the result of its tests away */
+  let tested = null;
+  document.body.addEventListener("htmx:confirm", (event) => {
+    if (event.target === area) { if (area.value === tested) event.preventDefault(); }
+    else if (event.target === area.form) tested = area.value;
+  });
   document.body.addEventListener("htmx:afterSwap", (event) => { if (event.target.id === "findings" || document.getElementById("findings")) mark(); });
 
   /* names to complete */

@@ -331,6 +331,28 @@ def test_a_tried_record_becomes_a_test_that_passes(somebody: Open, script: bool)
     assert chan.said == []
 
 
+def test_the_result_of_tests_stays_and_the_button_keeps_the_focus(somebody: Open) -> None:
+    chan = somebody("chan")
+    page = chan.page
+    page.clock.install()
+    chan.go("/c/kedai/rules/draft/shop.rules")
+    page.focus("#drafttext")
+    page.keyboard.press("Control+End")
+    page.keyboard.type("# mine")
+    page.click("#checkdraft")  # before what is typed is looked at by itself
+    page.get_by_text("This could come into force").wait_for()
+    assert page.evaluate("document.activeElement.id") == "checkdraft"
+    looked: list[str] = []
+    page.on("request", lambda one: looked.append(one.post_data or ""))
+    page.clock.run_for(1000)
+    assert looked == [], "the tests of this very text have run"
+    page.focus("#drafttext")
+    with page.expect_request(lambda one: "quick=1" in (one.post_data or "")):
+        page.keyboard.type("s")
+        page.clock.run_for(1000)
+    assert chan.said == []
+
+
 def test_keys(somebody: Open) -> None:
     farah = somebody("farah")
     page = farah.page
