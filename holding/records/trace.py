@@ -162,11 +162,11 @@ def _decided(outcome: Any, state: RecordState) -> str:
             for finding in decision.get("findings", [])
         ]
         title, label = term(decision["route"]), state_label(decision["state"])
-        told = ", ".join(dict.fromkeys(rules))
+        told = "; ".join(dict.fromkeys(rules))
         made.append(
-            f"{title} came out as {label}, because of {told}"
+            f"the result for {title} is {label} ({told})"
             if rules
-            else f"{title} came out as {label}"
+            else f"the result for {title} is {label}"
         )
     nothing = _NOT_POSTED if state == RecordState.REFERENCE else "no posting rule applies"
     return "; ".join(made) or nothing

@@ -68,7 +68,7 @@ def _shown() -> dict[str, object]:
     seen, days = page.ask(queries.standing(company, midnight, today)).value
     targets = target_status.of_rows(page, session, company, connections.value)
     booked, kept = asked_booked.value, asked_kept.value
-    (causes, more_causes), (mine_first, _) = asked_causes.value
+    (causes, more_causes), (mine_first, more_mine) = asked_causes.value
     return {
         "booked": booked,
         "booked_types": sorted({doc_type for one in booked for doc_type in one.money}),
@@ -77,6 +77,7 @@ def _shown() -> dict[str, object]:
         "signals": signals.value,
         "totals": filters.totals(session, company, everything, held),
         "mine": mine_first,
+        "more_mine": more_mine,
         "mine_totals": filters.totals(session, company, mine, held),
         "owners": owners.value,
         "oldest": oldest.value,

@@ -97,9 +97,10 @@ def _effect(found: Difference) -> str:
 
 
 def _replace(found: Difference) -> Way:
-    title = f"Credit note for {money(found.posted, found.currency)}"
+    posted = money(found.posted, found.currency)
+    title = f"Credit note for {posted}"
     if found.goes:
-        title += f" and a new document for {_now(found)}"
+        title = f"Credit note for {posted} and a new document for {_now(found)}"
     why = (
         "the rules ask for a decision about this change"
         if found.reversal

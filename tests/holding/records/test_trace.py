@@ -98,8 +98,8 @@ def test_the_trace_calls_states_as_pages_do(shop: Shop) -> None:
             if step.kind == "evaluation"
         ]
     told = [one.partition(": ")[2] for one in said]
-    assert told[0] == "AiAccount sales invoice came out as Ready to post."
-    assert told[1].startswith("AiAccount sales invoice came out as On hold, because of ")
+    assert told[0] == "the result for AiAccount sales invoice is Ready to post."
+    assert told[1].startswith("the result for AiAccount sales invoice is On hold (")
 
 
 def test_what_the_source_does_not_give_is_not_recorded(shop: Shop) -> None:

@@ -36,6 +36,7 @@ def test_a_match_stands_there_with_its_reason_and_what_it_does(farah, database):
     page = farah.text(EXACT)
     told = plain(page)
     assert "1 of 2 missing values match exactly" in told
+    assert "Units are left to people." in told, "the other pages count them as missing"
     assert "Same code, Same name debtor 1 blocked by C-99 RM 192.00" in told
     assert SCRIPT not in page
     assert "What accepting 1 mapping does" in told

@@ -111,6 +111,13 @@ def test_the_dashboard_answers_first(visit):
     assert "received 12 posted 1 on hold 9 waiting 1 not posted 1" in page
 
 
+def test_causes_below_the_first_five_are_counted_above_their_total(visit, monkeypatch):
+    monkeypatch.setattr("portal.pages.dashboard.TOP", 1)
+    raw = visit("farah").text("/c/kedai/")
+    mine = plain(raw[raw.index('aria-labelledby="h_mine"') : raw.index('id="h_who"')])
+    assert re.search(r"\d more causes? \d+ Total, each record counted once RM", mine), mine
+
+
 def test_held_records_are_grouped_by_cause_with_count_and_money(visit, database):
     page = visit("farah").text("/c/kedai/holding")
     assert "9 records · RM 6,248.00" in plain(page)
