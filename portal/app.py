@@ -51,7 +51,7 @@ from portal.api.calls import api
 from portal.evidence import BLUEPRINTS as EVIDENCE
 from portal.help import pages as help_pages
 from portal.help.topics import names_of
-from portal.languages import choice, speaking, titles
+from portal.languages import choice, finished_pages, speaking
 from portal.languages.environment import LanguageEnvironment
 from portal.lists import downloads
 from portal.lists.all_lists import LISTS
@@ -182,7 +182,7 @@ def create_app(
     store.init(app, database, clock)
     rule_checks.init(app, settings)
     fragments.init(app)
-    titles.init(app)
+    finished_pages.init(app)
     filters.init(app)
     app.jinja_env.filters.update(posted_change.FILTERS)
     for blueprint in (

@@ -147,7 +147,8 @@ class Voice:
     @property
     def name(self) -> str:
         """How the trace names it: Siti, or Siti for Lim."""
-        return f"{self.actor.name} for {self.lent.name}" if self.lent else self.actor.name
+        person = self.lent.name if self.lent else ""
+        return f"{self.actor.name} for {person}" if person else self.actor.name
 
 
 SYSTEM: Final = Actor(

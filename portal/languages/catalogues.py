@@ -49,6 +49,7 @@ NOUN: Final = re.compile(r"(?:name|noun|title|kind|field|there|here|t_plain|t_te
 FINDING: Final = "finding"
 """A value that says, behind its place, what is wrong with a rule file, by its name."""
 TELLING: Final = 14  # the words of a shorter message occur in sentences of others, too
+FOR: Final = " for "  # of the entry for a value, and of a delegate for a person
 FEWEST: Final = 3  # so many letters together at least tell a message with values from data
 WIDE: Final = {",": "、", ";": "；"}
 """What stands between the members of a row of Chinese texts."""
@@ -142,7 +143,7 @@ class Catalogue:
         """The message with its values; None where a short one met a sentence that is no text of
         ours: half of a sentence is never translated.
         """
-        made = []
+        made, found = [], False
         for piece, is_value in placeholder(one.told):
             if not is_value:
                 made.append(piece)
@@ -160,6 +161,9 @@ class Catalogue:
             if told == value and one.short and piece not in WRITTEN and PROSE.search(value):
                 return None
             made.append(told)
+            found = found or told != value
+        if not found and one.slight:  # `Siti for Lim` is no value for a field
+            return None
         return "".join(made)
 
     def _noun(self, value: str, depth: int) -> str:
@@ -288,6 +292,7 @@ class Catalogue:
                     self._singles[message],
                     short,
                     message in self._nouns,
+                    words == FOR and "%(t_" in message,
                 )
             )
         return made

@@ -22,6 +22,8 @@ class LanguageEnvironment(Environment):
     """The environment of Flask; one made by `speaking` has the texts of another language."""
 
     say: Callable[[str], str] | None = None
+    between: Callable[[str], str] = staticmethod(str)
+    """What becomes of the stops and blanks between two messages."""
 
     def preprocess(self, source: str, name: str | None = None, filename: str | None = None) -> str:
         """Without the indentation of lines: a list of 50 rows would carry 7 KB of it."""
@@ -34,7 +36,7 @@ class LanguageEnvironment(Environment):
         tree = super()._parse(source, name, filename)
         if self.say is None:
             return tree
-        made = Sentences(self.say).template(tree)
+        made = Sentences(self.say, self.between).template(tree)
         made.set_environment(self)
         return made
 
@@ -44,10 +46,12 @@ class LanguageEnvironment(Environment):
         *,
         filters: Mapping[str, Callable[..., object]],
         known: Mapping[str, object],
+        between: Callable[[str], str] = str,
     ) -> "LanguageEnvironment":
         """This environment in another language, with its own filters and globals beside ours."""
         made: LanguageEnvironment = self.overlay()
         made.say = say
+        made.between = between
         made.bytecode_cache = None  # it keeps one code for each template
         made.filters = {**self.filters, **filters}
         made.globals = {**self.globals, **known}

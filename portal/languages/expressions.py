@@ -37,12 +37,10 @@ SPOKEN_NAMES: Final = frozenset(
 SPOKEN_CALLS: Final = frozenset({"hide", "zone_note", "plain"})
 CODES_TO_WORDS: Final = frozenset({"capitalize", "replace"})
 """Filters that make a word of a code; `replace` where it takes underlines away."""
-LABEL_TABLES: Final = frozenset(
-    {"labels", "summary", "push_labels", "attempt_labels", "call_labels", "call_kinds",
-     "hold_labels", "run_labels", "run_kinds"}
-)  # fmt: skip
+LABEL_TABLES: Final = frozenset({"labels", "summary", "call_kinds", "run_kinds"}) | {
+    f"{one}_labels" for one in ("push", "attempt", "call", "hold", "run")
+}
 NOT_READ: Final = frozenset({"url_for", "dict", "get", "format", "place_of", "link", "asset"})
-"""Calls whose arguments nobody reads."""
 OF_TEXTS: Final = frozenset({"capfirst", "default", "lower", "shorter", "trim"})
 """Filters that are given a text; others are given codes and numbers."""
 READING: Final = frozenset({"label", "paragraph", "ticked"})
@@ -50,6 +48,7 @@ READING: Final = frozenset({"label", "paragraph", "ticked"})
 NO_TEXTS: Final = {"btn": (1, 2, 4, 5), "note": (0, 1), "empty": (0,), "chip": (0, 1), "icon": (0,)}
 """The arguments of macros that are never read: tones, icons, ids."""
 NO_NAMES: Final = frozenset({"id", "kind", "name", "value", "tone", "icon_name", "typed"})
+READ_STOP: Final = re.compile(r"[,:;.)]+ | \(|\)")
 BEGINS: Final = re.compile(r"[A-Z][a-z’']|[A-Z] [a-z]|[A-Z]{2,} [a-z]")
 SENTENCE: Final = re.compile(r"[A-Za-z]\w*[,.]? (?:\w+ )+\w+|\w[.!?…]$|^[,.:;] ")
 
@@ -57,8 +56,9 @@ SENTENCE: Final = re.compile(r"[A-Za-z]\w*[,.]? (?:\w+ )+\w+|\w[.!?…]$|^[,.:;]
 class Expressions:
     """The words in expressions, each said by `say`: English message -> its text."""
 
-    def __init__(self, say: Callable[[str], str]) -> None:
+    def __init__(self, say: Callable[[str], str], between: Callable[[str], str] = str) -> None:
         self._say = say
+        self._between = between
         self._shown: dict[int, tuple[nodes.Expr, nodes.Expr]] = {}  # by the id of what is kept
 
     def of_statement(self, node: nodes.Node) -> None:
@@ -134,7 +134,7 @@ class Expressions:
         if conditional:
             return self._either(node, conditional[0])
         if not is_text(words.replace("\0", "").strip() or " ") or not re.search("[A-Za-z]", words):
-            node.nodes = [self.told(one) for one in node.nodes]
+            node.nodes = [self._part(one) for one in node.nodes]
             return node
         names: dict[str, nodes.Expr] = {}
         message = []
@@ -153,6 +153,10 @@ class Expressions:
             elif piece:
                 made.append(nodes.Const(piece))
         return nodes.Concat(made, lineno=node.lineno)
+
+    def _part(self, node: nodes.Expr) -> nodes.Expr:
+        stop = isinstance(node, nodes.Const) and READ_STOP.fullmatch(str(node.value))
+        return nodes.Const(self._between(stop[0])) if stop else self.told(node)
 
     def _either(self, node: nodes.Concat, at: int) -> nodes.Expr:
         """A join with a choice inside is a choice of joins, so that each is one whole text."""

@@ -16,6 +16,8 @@ WORD: Final = re.compile(r"\w+")
 NUMBERS: Final = frozenset({"n", "no", "days", "hours"})
 """Values that are numbers, by their names."""
 CHANGE: Final = re.compile(r"(?P<name>[^:→]{1,80}): (?P<before>[^→]*) → (?P<after>[^→]*)")
+PERSON: Final = r"(?=[^\W\d_a-z])"
+"""How the name of a person begins: with a capital, or with a letter that has none."""
 NOTHING: Final = "nothing"
 MESSAGE: Final = "%(name)s: %(before)s → %(after)s"
 
@@ -23,8 +25,8 @@ MESSAGE: Final = "%(name)s: %(before)s → %(after)s"
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """A message with values: its rank, its longest words, what its texts look like, its
-    translation, whether its words are so few that they occur in foreign sentences, too, and whether
-    it is a noun.
+    translation, whether its words are so few that they occur in foreign sentences, too, whether it
+    is a noun, and whether it says nothing of its own, so that its values have to be texts of ours.
     """
 
     no: int
@@ -33,6 +35,7 @@ class Pattern:
     told: str
     short: bool
     noun: bool
+    slight: bool = False
 
 
 def whole_words(pieces: Iterable[tuple[str, bool]]) -> list[str]:
@@ -69,15 +72,18 @@ def pattern(pieces: Iterable[tuple[str, bool]], nouns: Iterable[str]) -> re.Patt
             open_value += f"(?P<{piece}>[0-9,.]*[0-9])"
         else:
             made += f"(?>{open_value})"
-            open_value = f"(?P<{piece}>{known if piece == 'noun' else ''}.*?)"
+            begins = PERSON if piece == "person" else ""
+            open_value = f"(?P<{piece}>{known if piece == 'noun' else ''}{begins}.*?)"
         if is_value:
             seen.add(piece)
     return re.compile(made + open_value, re.DOTALL)
 
 
-def rank(message: str) -> tuple[bool, int]:
-    """What begins with a word of ours is more telling than what begins with any value."""
-    return not message.startswith("%("), weight(message)
+def rank(message: str) -> tuple[bool, int, bool]:
+    """What begins with a word of ours is more telling than what begins with any value; the entry
+    for a value, whose names are ours, is asked before the delegate for a person.
+    """
+    return not message.startswith("%("), weight(message), ")s for %(t_" in message
 
 
 def weight(message: str) -> int:

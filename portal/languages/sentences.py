@@ -32,9 +32,11 @@ ENTITY: Final = re.compile(r"&#?\w+;")
 class Sentences:
     """The messages of one template, each said by `say`: English message -> its text."""
 
-    def __init__(self, say: Callable[[str], str]) -> None:
+    def __init__(self, say: Callable[[str], str], between: Callable[[str], str] = str) -> None:
+        """`between` makes something of the text between messages: of stops and blanks."""
         self._say = say
-        self._expressions = Expressions(say)
+        self._between = between
+        self._expressions = Expressions(say, between)
 
     def template(self, tree: nodes.Template) -> nodes.Template:
         """The template in the language of `say`."""
@@ -112,7 +114,7 @@ class Sentences:
 
     def _statements(self, one: Atom) -> list[nodes.Node]:
         if isinstance(one, Text):
-            return [data(one.text)]
+            return [data(self._between(one.text))]
         if isinstance(one, Value):
             return [nodes.Output([self._expressions.shown(one.node)])]
         return list(one.parts) if isinstance(one, Tag | Solid | Cut) else []
@@ -142,7 +144,8 @@ class Sentences:
         said = self._say(inner)
         lead = whole[: len(whole) - len(whole.lstrip())]
         trail = whole[len(whole.rstrip()) :]
-        return [data(lead), *self._said(said, values, marks, quoted=quoted), data(trail)]
+        said_of = self._said(said, values, marks, quoted=quoted)
+        return [data(self._between(lead)), *said_of, data(self._between(trail))]
 
     def _said(
         self, said: str, values: dict[str, "Value | Solid"], marks: dict[str, Tag], *, quoted: bool

@@ -12,6 +12,7 @@ from jinja2 import Environment
 from portal.languages.catalogues import Catalogue
 from portal.languages.choice import LANGUAGES, catalogue
 from portal.languages.environment import LanguageEnvironment
+from portal.languages.finished_pages import marked
 from rules.phrases.composed import Composed
 
 SPEAKING: Final = (
@@ -20,6 +21,8 @@ SPEAKING: Final = (
 )  # fmt: skip
 """Filters whose answer is a text of the product, or becomes one."""
 LISTING: Final = ("role_list",)
+WIDE_STOPS: Final = LANGUAGES["zh"].tag
+"""The language whose stops are as wide as its characters."""
 NOT_RECORDED: Final = "not recorded"
 
 
@@ -57,7 +60,8 @@ def with_catalogue(base: LanguageEnvironment, found: Catalogue, tag: str) -> Lan
         "party": lambda name: base.filters["party"](name) if name else found.told(NOT_RECORDED),
     }
     known: Mapping[str, object] = {"language": tag}
-    return base.speaking(found.say, filters=filters, known=known)
+    between = marked if tag == WIDE_STOPS else str
+    return base.speaking(found.say, filters=filters, known=known, between=between)
 
 
 def english(base: Environment) -> None:

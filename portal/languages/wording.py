@@ -1,7 +1,7 @@
 """How a message is written: `%(name)s` for a value, `<b>…</b>` for markup, `%%` for a percent sign.
 
 Here: taking a message apart, comparing two of them, and saying a text that is composed of several.
-Not here: where messages come from.
+Not here: where messages come from; the stops between messages (finished_pages.py).
 """
 
 import re

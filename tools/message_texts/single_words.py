@@ -125,6 +125,18 @@ WORDS = (
     "%(t_why)s; %(names)s can approve",
     "%(t_why)s; no other user can yet approve",
     "status %(status)s is ignored",
+    "%(t_clause)s (now %(now)s)",
+    *(
+        f"the %(name)s is {one} (now %(now)s)"
+        for one in (
+            *("%(bound)s", "not %(bound)s", "%(bound)s or earlier", "%(bound)s or later"),
+            *("at most %(bound)s", "at least %(bound)s", "before %(bound)s", "below %(bound)s"),
+            *("after %(bound)s", "above %(bound)s"),
+        )
+    ),
+    "amounts",
+    "lines",
+    "rounding",
     "%(n)s d",
     "%(n)s h",
     "%(n)s min",

@@ -265,3 +265,18 @@ def test_each_text_of_a_row_is_told_alone_before_one_that_would_swallow_the_next
 )  # fmt: skip
 def test_a_field_of_our_templates_has_its_name_in_the_language(english, told):
     assert choice.catalogue("zh").told(english) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("debtor for customer", "客户代码对应的债务人"),
+        ("Siti for Lim", "Siti（代理 Lim）"),
+        ("the approved version is 2 (now 1)", "已批准版本为 2（现为 1）"),
+        ("the total is at most RM 1.00 (now RM 2.00)", "总额不超过 RM 1.00（现为 RM 2.00）"),
+        ("Credit note for RM 1.00 and a new document for RM 2.00",
+         "开具贷项通知单 RM 1.00 以及新单据 RM 2.00"),
+    ],
+)  # fmt: skip
+def test_an_entry_for_a_value_is_no_delegate_and_what_is_now_is_told(text: str, told: str) -> None:
+    assert choice.catalogue("zh").told(text) == told

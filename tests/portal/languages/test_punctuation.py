@@ -5,9 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 from babel.messages.pofile import read_po
+from flask import Flask
 
 from portal.languages import choice, po_files
 from portal.languages.catalogues import Catalogue
+from portal.languages.environment import LanguageEnvironment
+from portal.languages.finished_pages import marked, settled
 
 CHARACTER = r"[\u3400-\u9fff]"
 WRONG = re.compile(
@@ -67,3 +70,39 @@ def test_texts_in_a_row_are_joined_without_narrow_commas(chinese: Catalogue) -> 
 def test_a_refusal_and_what_to_do_are_told_without_a_blank(chinese: Catalogue) -> None:
     told = chinese.told("You cannot remove yourself. Ask another administrator.")
     assert not WRONG.search(told), told
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ("{{ a }}, {{ zh }}", "AiAccount，发票"),
+        ("{{ zh }}: <b>{{ a }}</b>.", "发票：<b>AiAccount</b>。"),
+        ("{{ zh }}: {{ a }}, {{ a }}.", "发票：AiAccount, AiAccount。"),
+        ("{{ a }}, {{ a }}.", "AiAccount, AiAccount."),
+        ("{{ zh }} ({{ zh }})", "发票（发票）"),
+        ("{{ zh }} ({{ a }})", "发票 (AiAccount)"),
+        ("{{ n }}. {{ zh }}", "1. 发票"),
+        ("{{ zh }} {{ n }}. {{ zh }}", "发票 1。发票"),
+        ("{{ stop }} {{ zh }}", "已过账。发票"),
+        ("{{ stop }}. {{ zh }}", "已过账。发票"),
+        ("<i>{{ a }}</i> {{ zh }}", "<i>AiAccount</i> 发票"),
+        ("<p>{{ zh }}</p><p>{{ a }}, {{ a }}</p>", "<p>发票</p><p>AiAccount, AiAccount</p>"),
+        ('<b title="{{ zh }}: {{ a }}, {{ zh }}">{{ n }}:{{ n }}</b>',
+         '<b title="发票：AiAccount，发票">1:1</b>'),
+        ("<code>{{ zh }}, {{ zh }}</code><pre>{{ zh }}: {{ a }}</pre>",
+         "<code>发票, 发票</code><pre>发票: AiAccount</pre>"),
+        ("Owner: {{ a }}", "负责人：AiAccount"),
+        ("{{ zh ~ ': ' ~ zh }}{{ ', ' ~ a if n else '' }}", "发票：发票，AiAccount"),
+        ("{{ a ~ ':' ~ n }}", "AiAccount:1"),
+        ("{{ zh ~ ' (' ~ zh ~ ')' }}", "发票（发票）"),
+    ],
+)  # fmt: skip
+def test_stops_of_a_template_are_as_wide_as_what_stands_beside(
+    app: Flask, source: str, wanted: str
+) -> None:
+    env = LanguageEnvironment(app, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    env.filters["told"] = str
+    env.say = lambda message: {"Owner: %(a)s": "负责人：%(a)s"}.get(message, message)
+    env.between = marked
+    page = env.from_string(source).render(a="AiAccount", zh="发票", n=1, stop="已过账。")
+    assert settled(page) == wanted

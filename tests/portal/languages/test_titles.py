@@ -7,7 +7,7 @@ import pytest
 from connectors import registry
 from connectors.registry import titled, titles
 from portal.languages import choice
-from portal.languages.titles import titled_page
+from portal.languages.finished_pages import titled_page
 from portal.web import fragments
 from rules.values.clauses import is_locked, is_mapped, period_opens
 from rules.values.names import term
