@@ -200,6 +200,20 @@ def test_a_valid_e_invoice_says_until_when_it_can_be_cancelled(visit, database, 
     assert ("a credit note corrects it" in page) is (hours == 72)
 
 
+def test_a_value_that_is_sent_blank_is_not_called_missing(visit, monkeypatch):
+    read = tracing.lineage
+
+    def blank(*asked):
+        first, *others = read(*asked)
+        return (first._replace(value="", sent=""), *others)
+
+    monkeypatch.setattr(tracing, "lineage", blank)
+    page = visit("farah").text("/c/kedai/records/netshop/order/SO-10241?tab=lineage")
+    row = page[page.index('id="lin_') :].partition("</tr>")[0]
+    assert row.count("(blank)") == 2
+    assert "missing" not in row
+
+
 def test_only_the_values_that_differ_from_what_was_planned(visit, monkeypatch):
     """What the target was sent is changed in two of the values that are read."""
     url, farah = "/c/kedai/records/netshop/order/SO-10241?tab=lineage", visit("farah")
