@@ -25,7 +25,7 @@ from holding.refusal import Refusal
 from holding.tables.columns import moment_of
 from portal.evidence.noted_heads import noted_heads
 from portal.languages.choice import in_english
-from portal.languages.titles import titled_page
+from portal.languages.finished_pages import titled_page
 from portal.web import filters, forms, fragments, security, store
 from rules.values.canonical import dumps
 
