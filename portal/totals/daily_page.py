@@ -16,16 +16,16 @@ from holding.connections import connection_rows
 from holding.reconciliation import daily_totals, document_sides
 from holding.reconciliation.compared_documents import DateUsed, Standing
 from holding.reconciliation.counted_documents import Days
-from holding.reconciliation.daily_totals import Comparison, Kind, Line
+from holding.reconciliation.daily_totals import Comparison, Day, Kind, Line
 from holding.reconciliation.day_sums import EXPLAINED
 from holding.store.kept_plans import KEPT
 from holding.store.together import Together
 from holding.worklist import whereabouts
 from portal.totals import filter_words
 from portal.totals.filter_words import DATES, STANDINGS, Asked
-from portal.web import filters, fragments, frame, store
+from portal.web import filters, forms, fragments, frame, store
 
-A_PAGE = 25  # beside the days: a page keeps to 60 kB
+A_PAGE, A_FORTNIGHT = 25, 14  # documents, and lines of days: a page keeps to 60 kB
 pages = Blueprint("reconcile", __name__, url_prefix="/c/<co>")
 
 
@@ -44,6 +44,7 @@ def show() -> Response:
             "found": found,
             "kind": kind,
             "opened": _opened(asked, kind),
+            "part": _part(asked, kind),
             "newest": _newest(asked, found),
             "Standing": Standing,
             "standings": STANDINGS,
@@ -60,6 +61,17 @@ def compared(asked: Asked, each: Days = None, page: Together | None = None) -> C
     """Both sides added up, of all targets; each document that differs of these days, or of all."""
     targets = {row.id: row.name for row in _connections() if row.is_target}
     return daily_totals.compare(store.reading(), g.company.id, asked.sides, targets, each, page)
+
+
+def _part(asked: Asked, kind: Kind | None) -> forms.Part[Day] | None:
+    """The days that are listed of many: with the one that is open, or from the row asked for."""
+    days = kind.shown(only=asked.only) if kind else ()
+    if not days:
+        return None
+    most = max(1, A_FORTNIGHT // max(len(one.totals) for one in days))
+    at = next((at for at, one in enumerate(days) if one.day == asked.day), None)
+    start = fragments.asked("row") if at is None else at - at % most
+    return forms.part(days, most, start)
 
 
 def _opened(asked: Asked, kind: Kind | None) -> dict[str, object] | None:

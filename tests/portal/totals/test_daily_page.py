@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 from werkzeug.datastructures import MultiDict
 
-from portal.totals import filter_words
+from portal.totals import daily_page, filter_words
 from portal.totals.filter_words import Asked
 from tests.portal.listing import read_xlsx
 from tests.portal.reading import cause, plain
@@ -68,6 +68,31 @@ def test_only_days_that_differ_are_listed_on_the_page_and_in_its_files(visit, da
     )
     told = {row["day"] for row in listed["days"]} - {"all days"}
     assert told == set(days_of(few))
+
+
+def test_of_many_days_a_part_is_listed_with_the_one_that_is_open(visit, database, monkeypatch):
+    with database.write() as session:
+        spread = "date('2026-11-14', '+' || (id % 6) || ' days')"
+        session.execute(text(f"UPDATE posting SET doc_date = {spread} WHERE doc_date IS NOT NULL"))
+    farah = visit("farah")
+    every = days_of(farah.text(URL))
+    assert len(every) > 4
+    monkeypatch.setattr(daily_page, "A_FORTNIGHT", 3)
+    seen, page = [], farah.text(URL)
+    while True:
+        seen += days_of(page)
+        assert f"{len(every)} days" in plain(page), "the sums are of all"
+        assert "RM 6,824.00 − RM 384.00 = RM 6,440.00" in plain(page)
+        following = re.search(r'href="([^"]*row=[^"]*)">Next', page)
+        if following is None:
+            break
+        page = farah.text(unescape(following[1]))
+    assert seen == every
+    opened = farah.text(f"{URL}&day={every[4]}")
+    assert days_of(opened) == every[3:6]
+    closed = re.search(r'class="twist" href="([^"]*)"\s+aria-expanded="true"', opened)[1]
+    assert days_of(farah.text(unescape(closed))) == every[3:6]
+    assert days_of(farah.text(f"{URL}&row=99")) == every[:3]
 
 
 def test_days_are_not_left_out_where_nothing_is_subtracted(visit):
