@@ -52,7 +52,9 @@ def init(app: Flask) -> None:
 
 
 def _answered(answer: Response) -> Response:
-    if answer.mimetype not in ("text/html", "image/svg+xml") or answer.is_streamed:
+    if answer.mimetype not in ("text/html", "image/svg+xml"):
+        return answer
+    if answer.is_streamed or answer.direct_passthrough:  # a file, such as the icons
         return answer
     page = settled(answer.get_data(as_text=True))
     if answer.mimetype == "text/html" and "Content-Disposition" not in answer.headers:

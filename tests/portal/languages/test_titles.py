@@ -6,6 +6,7 @@ import pytest
 
 from connectors import registry
 from connectors.registry import titled, titles
+from portal.app import STATIC
 from portal.languages import choice
 from portal.languages.finished_pages import titled_page
 from portal.web import fragments
@@ -113,3 +114,8 @@ def test_what_clears_a_missing_mapping_is_told_and_rules_keep_their_words(code):
     assert "source writes" not in told(is_mapped('"C 9"', '"C9"'))
     authored = "The period of 2026-10-25 is locked in AutoCount."
     assert told(authored) == authored, "half of a sentence is never translated"
+
+
+def test_a_picture_that_is_a_file_is_answered_as_it_is(visit):
+    answer = visit("farah").get(f"/{STATIC.name}/icons.svg")
+    assert answer.get_data() == (STATIC / "icons.svg").read_bytes()
