@@ -9,7 +9,7 @@ import pytest
 from tests.acceptance.orders import buyer, clean, days_ago, with_sku
 from tests.acceptance.pages import record_page, rows, until_head, words
 from tests.acceptance.parts import read
-from tests.acceptance.product import CURRENT_COMPANY, FINANCE, House, Visitor, item, until
+from tests.acceptance.product import APPROVER, CURRENT_COMPANY, FINANCE, House, Visitor, item, until
 from tests.acceptance.quiet import fix_mapping, send
 
 pytestmark = pytest.mark.slow
@@ -96,7 +96,7 @@ def test_C30_a_fix_frees_its_records_and_says_before_which(
 def test_B08_a_mapping_counts_from_a_day_keeps_its_history_and_stays_while_records_use_it(
     house: House,
 ) -> None:
-    finance, auditor = house.visitor(FINANCE), house.visitor("auditor@kedai.example")
+    finance, approver = house.visitor(FINANCE), house.visitor(APPROVER)
     turn, ahead = days_ago(2)[:10], days_ago(-30)[:10]
     house.deliver(of_toko(300, 3))
     until(lambda: missing_row(finance, TOKO), "a missing mapping")
@@ -120,7 +120,7 @@ def test_B08_a_mapping_counts_from_a_day_keeps_its_history_and_stays_while_recor
         refused = remove(finance, which, code=409)
         assert "cannot remove" in refused
         assert "because 2 records used it" in refused
-    remove(auditor, 0, code=403)
+    remove(approver, 0, code=403)
     assert len(history(finance)) == 2
 
     change(finance, "Toko Tiga", ahead, "the next owner")
