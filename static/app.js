@@ -39,7 +39,7 @@
   on("htmx:beforeRequest", ({ detail: { elt, xhr } }) => { if (elt.contains(active())) xhr.at = active(); });
   on("htmx:afterRequest", ({ detail: { xhr: { at } } }) => {
     const now = at && (at.isConnected ? at : byId(at.id));
-    if (now && active() === document.body) now.focus();
+    if (now && active() === document.body) now.focus({ preventScroll: true });
   });
   on("done", () => { if (dialog && dialog.open) dialog.close(); });
 

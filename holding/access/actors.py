@@ -44,6 +44,7 @@ ACTS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "retry.override": frozenset({"admin"}),
         "upload": frozenset({"finance", "consultant"}),
         "import.tell": frozenset({"finance"}),
+        "mapping.read": frozenset(ROLES) - {"viewer", "operator"},
         "mapping.fix": frozenset({"finance", "admin"}),
         "posting.approve": frozenset({"approver"}),
         "rules.draft": frozenset({"consultant"}),

@@ -30,6 +30,7 @@ ACT_LABELS: Final[Mapping[str, str]] = MappingProxyType(
         "hold.retry": "retry records",
         "upload": "import files",
         "import.tell": "download files for an import and say how it ended",
+        "mapping.read": "read mapping tables that name customers",
         "mapping.fix": "add and change mappings",
         "posting.approve": "approve, release and reject",
         "retry.override": "resend without a change",
@@ -51,7 +52,7 @@ GROUPS: Final = (
     (
         "Records",
         ("record.read", "record.pii", "record.edit", "hold.assign", "hold.retry", "upload",
-         "mapping.fix"),
+         "mapping.read", "mapping.fix"),
     ),
     (
         "Documents",

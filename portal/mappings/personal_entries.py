@@ -1,7 +1,7 @@
-"""Mapping tables that tell personal data, closed to who may neither view those nor work on maps.
+"""Mapping tables that name customers, closed to who may not read these.
 
 Here: which tables these are, and the door in front of their pages, files and choices. Not here: who
-may view personal data (holding/access/actors.py), the values of a record
+may read them, and the file of all tables (holding/access/actors.py), the values of a record
 (holding/access/personal_data.py).
 """
 
@@ -15,22 +15,19 @@ from holding.mappings.preview import active_program
 from holding.programs.known_schemas import schemas
 from holding.refusal import Refusal
 from portal.web import fragments, security, store
-from portal.web.permissions import page_of
 from rules.comparison.preflight import references
 from rules.rulebook.coverage import agreements
 from rules.values.names import term
 
-WORKS: Final = ("record.pii", "mapping.fix", "rules.draft", "rules.publish")
-"""Who may do one of these reads every entry."""
-WHOLE: Final = "mappings.workbook_file"
-"""All tables in one file."""
+READS: Final = "mapping.read"
+"""The act of who reads every entry."""
 
 
 def hidden() -> frozenset[str]:
     """The tables whose entries the person of this request may not read: those that fill a personal
     field of a document, and those that a check compares with them.
     """
-    if any(security.may(act) is None for act in WORKS):
+    if security.may(READS) is None:
         return frozenset()
     judge = active_program(store.reading(), g.company.id)
     if judge is None:
@@ -45,24 +42,15 @@ def hidden() -> frozenset[str]:
 def closed() -> Response | None:
     """What is answered instead of a page, a form or a file of such a table."""
     table = (request.view_args or {}).get("table")
-    whole = page_of(request.endpoint or "") == WHOLE
-    if not (table or whole):
-        return None
-    tables = hidden()
-    return refused(table or "") if (tables if whole else table in tables) else None
+    return refused(table) if table and table in hidden() else None
 
 
 def refused(table: str) -> Response:
-    """Why they cannot read it, or all of them, and who can."""
+    """Why they cannot read it, and who can."""
     words = (
         f"You cannot read the entries of {term(table)},"
         " because your role does not include personal data."
     )
-    if not table:
-        words = (
-            "You cannot read the entries of all tables,"
-            " because your role does not include personal data."
-        )
-    who = people.who_may(store.reading(), g.company.id, WORKS[0])
+    who = people.who_may(store.reading(), g.company.id, READS)
     hint = f"{', '.join(who)} can." if who else "An administrator gives somebody a role that does."
-    return fragments.refuse(Refusal("mapping.personal", words, hint, 403, WORKS[0]))
+    return fragments.refuse(Refusal("mapping.personal", words, hint, 403, READS))

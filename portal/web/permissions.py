@@ -137,7 +137,7 @@ PERMISSIONS: Final[dict[str, str]] = {
     "mappings.list_changes": "record.read",
     "mappings.unpaid": "record.read",
     "mappings.workbook": "record.read",
-    "mappings.workbook_file": "record.read",
+    "mappings.workbook_file": "mapping.read",
     "mappings.upload_workbook": "mapping.fix",
     "mappings.save_workbook": "mapping.fix",
     "mappings.moved": "record.read",

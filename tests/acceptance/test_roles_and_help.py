@@ -27,6 +27,7 @@ ACTS = {
     "retry records": EITHER,
     "import files": {"finance", "consultant"},
     "download files for an import and say how it ended": {"finance"},
+    "read mapping tables that name customers": ALL - {"viewer", "operator"},
     "add and change mappings": {"finance", "admin"},
     "approve, release and reject": SUPERVISOR,
     "resend without a change": {"admin"},

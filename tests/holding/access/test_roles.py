@@ -9,6 +9,7 @@ DUTIES = {
     "record.edit": {"finance"},
     "hold.assign": {"finance", "approver"},
     "upload": {"finance", "consultant"},
+    "mapping.read": set(ROLES) - {"viewer", "operator"},
     "mapping.fix": {"finance", "admin"},
     "posting.approve": {"approver"},
     "rules.draft": {"consultant"},

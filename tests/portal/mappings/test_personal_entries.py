@@ -11,7 +11,6 @@ ALL = [
     *(f"{DEBTOR}.{ending}" for ending in ("csv", "xlsx", "json")),
     f"{DEBTOR}?q=aisyah",
     f"{DEBTOR}/entry?key=C-77",
-    "/c/kedai/mappings/workbook.xlsx",
 ]
 
 
@@ -30,6 +29,11 @@ def test_who_views_personal_data_or_keeps_the_mappings_reads_them(visit, who):
     assert WHOM in visit(who).text(DEBTOR)
     assert WHOM in visit(who).text(f"{DEBTOR}/entry?key=C-77")
     assert visit(who).get("/c/kedai/mappings/workbook.xlsx").data[:2] == b"PK"
+
+
+def test_a_file_of_all_tables_is_theirs_alone_too(visit):
+    page = visit("vera").get("/c/kedai/mappings/workbook.xlsx", status=403)
+    assert "read mapping tables that name customers" in plain(page.get_data(as_text=True))
 
 
 def test_a_table_that_names_nobody_stays_open(visit):
