@@ -76,6 +76,7 @@ ASKED: dict[str, Sequence[Sequence[str]]] = {
     "publish": [["99", *BY], ["1", *OF, "--as", "farah@kedai.my"]],
     "records export": [["/proc/none", *OF]],
     "replay": [[*OF]],
+    "rules pull": [["/proc/none", *OF], [RULES, *OF]],
     "rules push": [[RULES, *BY]],
     "trace": [["SO-10240", *OF], ["SO-10203", *OF], ["nothing", *OF]],
     "try": [[RULES, "/nowhere.json"]],
