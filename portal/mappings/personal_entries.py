@@ -16,6 +16,7 @@ from holding.programs.known_schemas import schemas
 from holding.refusal import Refusal
 from portal.web import fragments, security, store
 from rules.comparison.preflight import references
+from rules.programs.program import Program
 from rules.rulebook.coverage import agreements
 from rules.values.names import term
 
@@ -24,14 +25,17 @@ READS: Final = "mapping.read"
 
 
 def hidden() -> frozenset[str]:
-    """The tables whose entries the person of this request may not read: those that fill a personal
-    field of a document, and those that a check compares with them.
-    """
+    """The tables whose entries the person of this request may not read."""
     if security.may(READS) is None:
         return frozenset()
     judge = active_program(store.reading(), g.company.id)
-    if judge is None:
-        return frozenset()
+    return naming(judge) if judge is not None else frozenset()
+
+
+def naming(judge: Program) -> frozenset[str]:
+    """The tables that fill a personal field of a document, and those that a check compares with
+    them.
+    """
     filled = (one for one in references(judge.ruleset, schemas()) if one.field in PERSONAL_FIELDS)
     found = {table for one in filled for table in one.tables}
     checks = (one for kind in judge.records for one in agreements(judge.ruleset, kind))

@@ -14,7 +14,7 @@ from holding.records import accepted_differences
 from holding.runtime.migrate import downgrade, upgrade
 from holding.tables import Posting, Reading
 from tests.holding.held import hold_of
-from tests.holding.life import LARGE, NUMBERED, TABLES, Begun, Life
+from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Begun, Life
 from tests.holding.shop import FILES
 from tests.support.factories import connection_named
 
@@ -143,6 +143,29 @@ def test_what_the_rules_leave_posted_though_it_is_gone_does_not_agree(
     life.arrive("A-1")
     for each in (True, False):
         assert summed(life, each=each).source.minor == 38400
+
+
+CANCELLED = ASKING.replace("| void        |", "| review by accounts |")
+
+
+def test_what_is_cancelled_in_the_source_counts_as_nothing_while_it_is_held(begun: Begun) -> None:
+    life = read(begun(FILES | {"shop.rules": NUMBERED + CANCELLED}))
+    life.arrive("A-1", status="cancelled")
+    assert life.held("A-1") == ["STL01"]
+    for each in (True, False):
+        one = summed(life, each=each)
+        assert (one.source.minor, one.of(Standing.HELD).minor) == (19200, -19200)
+
+
+ABOVE = NUMBERED.replace("    immediately\n", "    when     total > 100.00\n    immediately\n", 1)
+
+
+def test_what_its_route_does_not_take_any_more_counts_as_nothing(begun: Begun) -> None:
+    life = read(begun(FILES | {"shop.rules": ABOVE + LEAVING}))
+    life.arrive("A-1", **SMALL)
+    with life.shop.database.read() as session:
+        told = {one.number: one.withdrawn for one in session.query(Posting)}
+    assert told == {"A-1-1": True, "A-2-1": False}
 
 
 @pytest.mark.slow

@@ -2,7 +2,9 @@
 
 import pytest
 
+from portal.mappings.personal_entries import naming
 from tests.portal.reading import one, plain
+from tests.rules.kedai import program_of
 
 DEBTOR = "/c/kedai/mappings/debtor"
 WHOM = "Aisyah Rahman"
@@ -54,3 +56,8 @@ def test_a_saved_change_of_a_customer_is_not_read_either(visit, database):
     saved = farah.post(f"{DEBTOR}/entry", {**form, "rev": rev, "op": "p-1"}, status=303)
     assert WHOM in farah.text(saved.location)
     assert WHOM not in visit("vera").get(saved.location, status=403).get_data(as_text=True)
+
+
+def test_a_table_that_a_check_compares_with_names_of_customers_is_closed_too():
+    assert naming(program_of()) >= {"debtor", "debtor_of_tin"}
+    assert "item" not in naming(program_of())

@@ -104,6 +104,16 @@ def test_what_comes_next_of_a_filtered_group_is_filtered_too(visit, cause):
     assert "Approve 1 document, " in plain(lim.text(done.location))
 
 
+def test_what_the_filter_leaves_out_does_not_follow(visit, database, cause):
+    number = one(database, f"SELECT min(number) FROM hold WHERE cause_id = {cause}")
+    lim = visit("lim")
+    page = lim.text(f"{URL}?cause={cause}&q={number}&view=approve")
+    assert "Approve 1 document, " in plain(page)
+    assert "follow" not in plain(page)
+    done = lim.post(action(page), answered(page, op="j-1"), status=303)
+    assert "go on below" not in plain(lim.text(done.location))
+
+
 def href(page, name):
     return unescape(re.search(rf'id="{name}"[^>]*? href="([^"]+)"', page)[1])
 

@@ -4,8 +4,11 @@ import re
 import time
 
 import pytest
+from sqlalchemy import select
 
+from holding.access import actors
 from holding.rulesets import publication
+from holding.tables import Company, Person
 from portal.rule_pages.differences import LINES, difference
 from tests.holding.shop import FILES
 from tests.portal.reading import plain
@@ -14,22 +17,21 @@ pytestmark = pytest.mark.sqlite
 CHANGES = "/c/kedai/rules/changes"
 
 
-@pytest.fixture
-def waiting(database, clock):
-    """A change that waits to be published."""
-    from sqlalchemy import select
-
-    from holding.access import actors
-    from holding.tables import Company, Person
-
-    text = FILES["shop.rules"] + "\n# looked at again\n"
+def pushed(database, clock, text: str, title: str) -> int:
+    """A change of the one rule file by Chan: its number."""
     with database.write() as session:
         company = session.scalar(select(Company.id).where(Company.code == "kedai"))
         chan = session.scalar(select(Person.id).where(Person.email == "chan@kedai.my"))
         actor = actors.actor_of(session, chan, company)
-        return publication.push(
-            session, company, actor, {**FILES, "shop.rules": text}, "<b>New</b>", clock.now()
-        )
+        files = {**FILES, "shop.rules": text}
+        return publication.push(session, company, actor, files, title, clock.now())
+
+
+@pytest.fixture
+def waiting(database, clock):
+    """A change that waits to be published."""
+    text = FILES["shop.rules"] + "\n# looked at again\n"
+    return pushed(database, clock, text, "<b>New</b>")
 
 
 def test_the_list_names_what_waits_and_what_is_in_force(visit, waiting):
@@ -135,20 +137,10 @@ def test_a_file_of_lines_that_are_alike_is_compared_in_a_moment():
 
 
 def test_a_change_says_what_it_means_in_the_language_of_its_reader(visit, database, clock):
-    from sqlalchemy import select
-
-    from holding.access import actors
-    from holding.tables import Company, Person
-
     old = FILES["shop.rules"]
     new = old.replace("else     hold for accounts", "else     reject", 1)
     assert new != old
-    with database.write() as session:
-        company = session.scalar(select(Company.id).where(Company.code == "kedai"))
-        chan = session.scalar(select(Person.id).where(Person.email == "chan@kedai.my"))
-        actor = actors.actor_of(session, chan, company)
-        files = {**FILES, "shop.rules": new}
-        no = publication.push(session, company, actor, files, "Stricter", clock.now())
+    no = pushed(database, clock, new, "Stricter")
     pages = {
         code: plain(visit("vera").client.get(f"{CHANGES}/{no}", headers={"Accept-Language": code})
                     .get_data(as_text=True))
@@ -186,20 +178,10 @@ def test_the_tests_of_a_change_are_run_and_their_coverage_is_measured(visit, wai
 
 
 def test_entries_that_stay_as_stored_are_told_before_rules_come_into_force(visit, database, clock):
-    from sqlalchemy import select
-
-    from holding.access import actors
-    from holding.tables import Company, Person
-
     old = FILES["shop.rules"]
     new = old.replace('of "TEA-1"  = 40 PCS', 'of "TEA-1"  = 20 PCS')
     assert new != old
-    with database.write() as session:
-        company = session.scalar(select(Company.id).where(Company.code == "kedai"))
-        chan = session.scalar(select(Person.id).where(Person.email == "chan@kedai.my"))
-        actor = actors.actor_of(session, chan, company)
-        files = {**FILES, "shop.rules": new}
-        no = publication.push(session, company, actor, files, "Smaller cartons", clock.now())
+    no = pushed(database, clock, new, "Smaller cartons")
     told = plain(visit("chan").text(f"{CHANGES}/{no}"))
     assert "1 entry stays as stored." in told
     assert re.search(r"CTN of TEA-1\s+40 PCS\s+20 PCS", told), told
