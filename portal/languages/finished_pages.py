@@ -96,10 +96,11 @@ def settled(page: str) -> str:
 
 
 def _written(page: str, found: re.Match[str]) -> str:
+    if found[0] == BLANK:  # most are: of these the last sign is enough
+        last = _last(page, found.start())
+        return "" if last and last in ENDS else " "
     before = _before(page, found.start())
     behind = _behind(page, found.end())
-    if found[0] == BLANK:
-        return "" if before[-1:] and before[-1] in ENDS else " "
     blank, mark, after = found.groups()
     sign = NARROW[ord(mark) - FIRST]
     if not _is_wide(page, found, before, behind):
@@ -122,6 +123,21 @@ def _is_wide(page: str, found: re.Match[str], before: str, behind: str) -> bool:
             return False
         return CHARACTER.search(before) is not None or BEHIND.match(behind) is not None
     return BEFORE.match(before[-1:]) is not None or BEHIND.match(behind) is not None
+
+
+def _last(page: str, end: int) -> str:
+    """The character before a place; none where its block begins there."""
+    at = end - 1
+    while at >= 0:
+        if page[at] == ">":
+            at = page.rfind("<", 0, at)
+            tag = TAG.match(page, at) if at >= 0 else None
+            if tag is None or tag[2].lower() not in INLINE | SOLID:
+                return ""
+        elif not (page[at].isspace() or page[at] == BLANK):
+            return page[at]
+        at -= 1
+    return ""
 
 
 def _before(page: str, end: int) -> str:
