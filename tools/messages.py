@@ -114,7 +114,7 @@ def main() -> None:
         found.obsolete.clear()
         put_down(found, path)
         done = sum(bool(one.id and any(one.string or "") and not one.fuzzy) for one in found)
-        print(f"{language.name}: {done} of {len(found)} messages")  # noqa: T201
+        print(f"{language.name}: {done} of {len(found)} messages")
 
 
 if __name__ == "__main__":

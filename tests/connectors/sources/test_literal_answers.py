@@ -16,7 +16,7 @@ from tests.connectors.source_answers import ADDRESS, ANSWERS, AWAY, BUSY, KEY, W
 from tests.support.zones import SHOP_ZONE
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)
-SHEET = Path("/work/shared/contracts/sources.md")
+SHEET = Path(__file__).resolve().parents[4] / "shared" / "contracts" / "sources.md"
 AT = "https://recorded.example"
 PULLING = {
     **{name: (told, marketplaces.KEY) for name, told in marketplaces.SETTINGS.items()},

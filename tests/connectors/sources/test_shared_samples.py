@@ -20,7 +20,7 @@ from tests.connectors import shopify as shopify_calls
 from tests.connectors.simulator_processes import SAMPLES
 from tests.support.zones import SHOP_ZONE
 
-SHARED = Path("/work/shared/data")
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 SHOPS = {"lazada": 9, "shopee": 15, "shopify": 20, "woocommerce": 4}
 """How many samples there are of each shop, without their licences."""
 ANSWERS, TABLES, ORDERS = 12, 7, 300

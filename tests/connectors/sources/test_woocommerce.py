@@ -13,7 +13,7 @@ from connectors.registry import read_file, sources
 from tests.connectors.woocommerce import NOW, SECRET, accept, body, order, sample, signed
 from tests.support.zones import SHOP_ZONE
 
-SHARED = Path("/work/shared/data/payloads/woocommerce")
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "data" / "payloads" / "woocommerce"
 CONSUMER = f"{SECRET}:ck_1:cs_1"
 
 

@@ -32,7 +32,7 @@ TABLES = {
     "autocount_excel": EXCEL,
 }
 """Every row is a no, or no answer; On The Go and the import have tests of their own."""
-CONTRACTS = Path("/work/shared/contracts")
+CONTRACTS = Path(__file__).resolve().parents[4] / "shared" / "contracts"
 NOTHING_THERE = {
     "aiaccount": (200, '{"data":[],"page":1,"pages":1}'),
     "autocount": (404, '{"statusCode":404,"message":"Invoice (InvoiceKey = NS-1) not exists"}'),
