@@ -45,7 +45,7 @@ def test_workers_below_a_process_are_summed_with_their_ended_children(tool, tmp_
     process(tmp_path, 10, 1, (500, 0, 0, 0), "clearpost", "bench")
     process(tmp_path, 11, 10, (1, 2, 4, 8), "python", "-m", "workers")
     process(tmp_path, 12, 11, (16, 0, 0, 0), "python", "-m", "workers", "--listen")
-    process(tmp_path, 13, 10, (700, 0, 0, 0), "python", "-m", "connectors.simulators.aiaccount")
+    process(tmp_path, 13, 10, (700, 0, 0, 0), "python", "-m", "sandbox.simulators.aiaccount")
     process(tmp_path, 20, 1, (900, 0, 0, 0), "python", "-m", "workers")
     (tmp_path / "30").mkdir()  # it ended while it was looked at
     assert tool.workers_seconds(10, tmp_path) * tool.TICKS == 31

@@ -99,13 +99,13 @@ def trace_order(root: Path, home: Path) -> CallTrace:
     from sqlalchemy import select
 
     from connectors.registry import sources
-    from connectors.simulators.netshop import deliveries
     from holding.evaluation.due_records import judge_due
     from holding.runs.dispatch import open_desk, push_due
     from holding.runtime.settings import Settings
     from holding.store.database import Database
     from holding.tables import Company, Connection
     from portal.app import create_app
+    from sandbox.simulators.netshop import deliveries
     from tests.holding import shop as sample_shop
     from tests.support.simulator import simulator
 

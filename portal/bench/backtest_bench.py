@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from portal.demo.shop import Item
+    from sandbox.demo.shop import Item
 
 MILLION = 1_000_000
 SEED = 22
@@ -49,7 +49,7 @@ def measured(records: int) -> dict[str, object]:
 
     Fewer records are scaled up, and `backtest_records` says how many there really were.
     """
-    from portal.demo.setup import STARTER
+    from sandbox.demo.setup import STARTER
 
     folder = Path(tempfile.mkdtemp(prefix="clearpost-backtest-"))
     try:
@@ -114,7 +114,7 @@ def lines(records: int, seed: int = SEED) -> Iterator[bytes]:
 
 def _order(number: int, random: Random) -> dict[str, object]:
     """One order with four lines; about one in ten has something that holds or delays it."""
-    from portal.demo import shop
+    from sandbox.demo import shop
 
     day = f"2026-10-{number % 30 + 1:02}"
     rows, subtotal, tax = _lines(random, shop.ITEMS)

@@ -18,8 +18,8 @@ from portal.bench.shop_baseline import orders, receive
 from portal.terminal.command_frame import granted, say
 
 if TYPE_CHECKING:
-    from portal.demo.command import Shop
-    from portal.demo.order import Order
+    from sandbox.demo.command import Shop
+    from sandbox.demo.shop import Order
 
 Call = TypeVar("Call")
 CALLS, A_CALL = 20, 200
@@ -78,7 +78,7 @@ def _calls(shop: "Shop", calls: int, each: int, first: int) -> "Iterator[tuple[O
 
 def _seconds(shop: "Shop", calls: "Iterator[tuple[Order, ...]]") -> list[float]:
     """How long each call took until it was answered."""
-    from portal.demo.generator import Delivery
+    from sandbox.demo.generator import Delivery
 
     hook, found = shop.hook(), []
     for some in calls:
@@ -112,7 +112,7 @@ def paced_while_busy(shop: "Shop", calls: "Iterator[tuple[Order, ...]]") -> list
     counted.
     """
     from holding.runtime import doorbell
-    from portal.demo.generator import Delivery
+    from sandbox.demo.generator import Delivery
 
     hook = shop.hook()
     due = [Delivery(f"evt_{some[0].id}", "order.paid", some) for some in calls]
@@ -171,7 +171,7 @@ def figures_of(seconds: Sequence[float]) -> dict[str, object]:
 def _yesterday(shop: "Shop") -> str:
     from datetime import timedelta
 
-    from portal.demo.generator import MALAYSIA
+    from sandbox.demo.generator import MALAYSIA
 
     return str(shop.place.now.astimezone(MALAYSIA).date() - timedelta(days=1))
 
@@ -192,7 +192,7 @@ def _uploaded(shop: "Shop", raw: bytes) -> tuple[float, float, int | None]:
     from holding.runtime import doorbell
     from holding.tables.row_states import UploadState
     from holding.uploads import giving_in
-    from portal.demo import setup
+    from sandbox.demo import setup
 
     peak = _Peak()
     started = time.perf_counter()

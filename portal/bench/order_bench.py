@@ -22,15 +22,15 @@ from typing import TYPE_CHECKING
 from portal.bench.order_by_hand import Made, Tables, made
 from portal.bench.shop_baseline import receive
 from portal.bench.shop_bench import bench_shop
-from portal.demo import shop as goods
-from portal.demo.generator import MALAYSIA, plain
-from portal.demo.order import Order
 from portal.terminal.command_frame import say
+from sandbox.demo import shop as goods
+from sandbox.demo.generator import MALAYSIA, plain
+from sandbox.demo.shop import Order
 
 if TYPE_CHECKING:
     from holding.evaluation.batch import Batch
     from holding.evaluation.plan_parts import Plan
-    from portal.demo.command import Shop
+    from sandbox.demo.command import Shop
 
 ORDERS = 500
 """As many as a worker takes at once."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from werkzeug.routing import MapAdapter
 
     from holding.store.database import Database, DatabaseSession
-    from portal.demo.command import Shop
+    from sandbox.demo.command import Shop
 
 TIMES: Final = 20
 PATIENCE: Final = 600.0

@@ -23,7 +23,7 @@ from portal.bench.shop_baseline import BATCH, orders, receive
 from portal.terminal.command_frame import Office, office, say
 
 if TYPE_CHECKING:
-    from portal.demo.command import Shop
+    from sandbox.demo.command import Shop
 
 TURNS = 5
 """Each figure is of the middle turn: what else a machine does meets some of them."""

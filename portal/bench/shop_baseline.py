@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from holding.store.database import Database
-    from portal.demo.command import Shop
-    from portal.demo.order import Order
+    from sandbox.demo.command import Shop
+    from sandbox.demo.shop import Order
 
 BATCH = 500
 SEED = 7
@@ -24,11 +24,10 @@ def receive(shop: "Shop", given: Sequence["Order"]) -> None:
     from connectors import registry
     from connectors.contract import Accepted
     from holding.intake import versions
-    from portal.demo import setup
-    from portal.demo.generator import Delivery
-    from portal.demo.load import body_of
-    from portal.demo.shop import ZONE
     from portal.terminal.command_frame import granted
+    from sandbox.demo import setup
+    from sandbox.demo.generator import Delivery, body_of
+    from sandbox.demo.shop import ZONE
 
     zone = ZoneInfo(ZONE)
     for start in range(0, len(given), BATCH):
@@ -54,7 +53,7 @@ def receive(shop: "Shop", given: Sequence["Order"]) -> None:
 
 def orders(shop: "Shop", count: int, first_id: int) -> "tuple[Order, ...]":
     """So many clean orders of yesterday, numbered from this one on; other numbers, other orders."""
-    from portal.demo.generator import MALAYSIA, plain
+    from sandbox.demo.generator import MALAYSIA, plain
 
     return plain(
         shop.place.now.astimezone(MALAYSIA).date(), count, seed=SEED + first_id, first_id=first_id

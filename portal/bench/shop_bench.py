@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from portal.bench.shop_baseline import BATCH, SEED, bare, orders, receive, written
-from portal.demo.command import Shop, opened
 from portal.terminal.command_frame import granted, say
+from sandbox.demo.command import Shop, opened
 
 if TYPE_CHECKING:
     from holding.store.database import DatabaseSession
@@ -127,7 +127,7 @@ def database_on(server: str) -> Iterator[str]:
 
 def webhook_to_posted(shop: Shop, count: int, first_id: int = 900_001) -> list[float]:
     """Seconds from the start of each webhook call until its document is known to be posted."""
-    from portal.demo.generator import Delivery
+    from sandbox.demo.generator import Delivery
 
     hook, found = shop.hook(), []
     for order in orders(shop, count, first_id):
@@ -183,7 +183,7 @@ def sync(shop: Shop) -> int:
 
     from holding.connections import setup as connections_setup
     from holding.runs import date_ranges
-    from portal.demo import setup
+    from sandbox.demo import setup
 
     now, company_id = shop.place.now, shop.company_id
     with shop.place.database.write() as session:
@@ -228,7 +228,7 @@ def _stored(shop: Shop, name: str, records: int) -> dict[str, float]:
 def pause(shop: Shop) -> None:
     """Nothing is sent any more."""
     from holding.connections import setup as connections_setup
-    from portal.demo import setup
+    from sandbox.demo import setup
 
     with shop.place.database.write() as session:
         operator = setup.colleague(session, shop.company_id, "operator")

@@ -18,8 +18,8 @@ from portal.terminal.command_frame import granted, say
 
 if TYPE_CHECKING:
     from holding.connections.channel import Desk
-    from portal.demo.command import Shop
-    from portal.demo.order import Order
+    from sandbox.demo.command import Shop
+    from sandbox.demo.shop import Order
 
 LINES = 4
 TRIES = 9

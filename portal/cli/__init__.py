@@ -28,9 +28,9 @@ from portal.cli import (
     server,
     setup,
 )
-from portal.demo import command as demo
 from portal.rule_tools import check_commands, explain_commands, test_commands
 from portal.terminal.command_frame import ENVIRONMENT, INTERNAL, INTERRUPTED, Stop
+from sandbox.demo import command as demo
 
 COLLECT_AFTER = 50_000  # objects; loading modules makes many that stay, so 700 costs a sixth of it
 

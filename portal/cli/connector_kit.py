@@ -46,7 +46,7 @@ def connector() -> None:
 def new(name: str, *, like: str, into: Path) -> int:
     """Make the folder of a target or a source, with a stand-in, to fill in."""
     from connectors import registry
-    from connectors.conformance.new_connector import NAME, TakenError, new_source, new_target
+    from sandbox.conformance.new_connector import NAME, TakenError, new_source, new_target
 
     if not NAME.fullmatch(name) or iskeyword(name):  # its modules are imported by it
         raise Stop(
@@ -84,7 +84,7 @@ def test(name: str, *, into: Path) -> int:
     if find_spec("pytest") is None:
         raise Stop("The suite needs pytest.", "pip install 'clearpost[dev]'", ENVIRONMENT)
     suite = PACKAGE / "connectors" / "conformance" / f"own_{side.removesuffix('s')}_suite.py"
-    plugin = "connectors.conformance.own_connector"
+    plugin = "sandbox.conformance.new_connector"
     command = [sys.executable, "-m", "pytest", "-q", "-p", plugin, "-p", "no:cacheprovider"]
     fixed = ["-c", os.devnull, "--rootdir", str(PACKAGE), "--import-mode", "importlib"]
     told = ["--tb", "short", "--connector", name, str(suite)]

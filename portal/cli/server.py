@@ -1,7 +1,7 @@
 """Commands that keep something running, and migrate, doctor, version.
 
 Here: starting and stopping processes. Not here: what they do (portal/app.py, workers,
-portal/rule_tools/language_server.py), or the sample company (portal/demo/command.py).
+portal/rule_tools/language_server.py), or the sample company (sandbox/demo/command.py).
 """
 
 import os
@@ -34,16 +34,16 @@ from portal.terminal.processes import (
 )
 
 SIMULATORS = {
-    "aiaccount": ("connectors.simulators.aiaccount", 8101),
-    "autocount": ("connectors.simulators.autocount", 8102),
-    "autocount_aotg": ("connectors.simulators.autocount_aotg", 8104),
-    "autocount_excel": ("connectors.simulators.autocount_excel", 8106),
-    "lazada": ("connectors.simulators.lazada", 8114),
-    "netshop": ("connectors.simulators.netshop", 8115),
-    "quickbooks": ("connectors.simulators.quickbooks", 8103),
-    "shopee": ("connectors.simulators.shopee", 8113),
-    "shopify": ("connectors.simulators.shopify", 8112),
-    "woocommerce": ("connectors.simulators.woocommerce", 8111),
+    "aiaccount": ("sandbox.simulators.aiaccount", 8101),
+    "autocount": ("sandbox.simulators.autocount", 8102),
+    "autocount_aotg": ("sandbox.simulators.autocount_aotg", 8104),
+    "autocount_excel": ("sandbox.simulators.autocount_excel", 8106),
+    "lazada": ("sandbox.simulators.lazada", 8114),
+    "netshop": ("sandbox.simulators.netshop", 8115),
+    "quickbooks": ("sandbox.simulators.quickbooks", 8103),
+    "shopee": ("sandbox.simulators.shopee", 8113),
+    "shopify": ("sandbox.simulators.shopify", 8112),
+    "woocommerce": ("sandbox.simulators.woocommerce", 8111),
 }
 port_option = click.option("--port", type=int, default=None, help="Default: CLEARPOST_PORT, 8000.")
 

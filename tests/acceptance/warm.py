@@ -37,7 +37,7 @@ for name in (
     "portal.app", "holding.records.trace", "holding.rulesets.publication",
     "holding.access.people", "rules.testing.runner",
     "workers.jobs", "workers.listener", "workers.loop", "waitress.server", "psycopg",
-    "connectors.simulators.aiaccount", "connectors.simulators.autocount",
+    "sandbox.simulators.aiaccount", "sandbox.simulators.autocount",
 ):
     importlib.import_module(name)
 importlib.import_module("sqlalchemy.orm").configure_mappers()

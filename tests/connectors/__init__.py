@@ -3,7 +3,7 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    "connectors.conformance.declaration_suite",
-    "connectors.conformance.source_suite",
-    "connectors.conformance.target_suite",
+    "sandbox.conformance.target_suite",
+    "sandbox.conformance.source_suite",
+    "sandbox.conformance.target_suite",
 )

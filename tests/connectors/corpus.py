@@ -16,7 +16,7 @@ from typing import Any
 import openpyxl
 
 from connectors.kit.workbook import write
-from connectors.simulators.netshop.deliveries import sample_order
+from sandbox.simulators.netshop.deliveries import sample_order
 
 Item = tuple[str, bytes]
 

@@ -22,8 +22,8 @@ from urllib.parse import parse_qsl, urlsplit
 import openpyxl
 import requests
 
-from connectors.simulators.base.server import Handle, Request
 from connectors.transport.http import HttpAnswer
+from sandbox.simulators.base.server import Handle, Request
 
 WIRE = Path(__file__).parent / "wire"
 BASE = "https://recorded.example"

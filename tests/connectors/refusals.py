@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from connectors.conformance.target_bench import Bench, Posted
 from connectors.contract import Answer
 from connectors.transport.strict_json import dumps, loads
 from grammar.text.finding_codes import ErrorClass
+from sandbox.conformance.target_bench import Bench, Posted
 from tests.connectors.sample_documents import line
 
 Body = dict[str, Any]

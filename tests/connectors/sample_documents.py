@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from connectors.conformance.target_bench import Posted
+from sandbox.conformance.target_bench import Posted
 
 Lines = Sequence[Mapping[str, str]]
 

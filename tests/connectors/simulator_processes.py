@@ -6,8 +6,8 @@ from typing import Any
 
 import requests
 
-from connectors.conformance.target_bench import Bench as TargetBench
-from connectors.conformance.target_bench import Posted, Process, Sample
+from sandbox.conformance.target_bench import Bench as TargetBench
+from sandbox.conformance.target_bench import Posted, Process, Sample
 from tests.connectors.sample_documents import (
     aotg_invoice,
     autocount_credit_note,

@@ -5,7 +5,8 @@ from collections import Counter
 from datetime import date
 
 from grammar.parsing.parser import parse
-from portal.demo.depot import sample, steps
+from sandbox.demo.setup import depot_sample as sample
+from sandbox.demo.setup import steps
 
 TODAY = date(2026, 11, 20)
 

@@ -9,22 +9,20 @@ import pytest
 
 from connectors.contract import Accepted
 from connectors.registry import schemas, targets
-from connectors.simulators.aiaccount.amounts import totals
-from connectors.simulators.aiaccount.kinds import Company, default_companies
-from connectors.simulators.aiaccount.kinds import Document as Sent
-from connectors.simulators.aiaccount.requests import Opened, opened
 from connectors.sources.netshop.connector import NetShop
 from grammar.parsing.parser import parse
-from portal.demo import shop
-from portal.demo.generator import Delivery, month
-from portal.demo.load import body_of
-from portal.demo.order import Order
-from portal.demo.setup import starter_files
 from rules.facts.seeds import seeds
 from rules.facts.world import Facts, Subject, TargetState
 from rules.outcomes.outcome import Decision, Document
 from rules.programs.program import compile_ruleset
 from rules.types.outside_schemas import Schemas
+from sandbox.demo import shop
+from sandbox.demo.generator import Delivery, body_of, month
+from sandbox.demo.setup import starter_files
+from sandbox.demo.shop import Order
+from sandbox.simulators.aiaccount.books import Opened, opened
+from sandbox.simulators.aiaccount.kinds import Company, default_companies, totals
+from sandbox.simulators.aiaccount.kinds import Document as Sent
 from tests.support.zones import BOOKS, SHOP_ZONE
 
 TODAY = date(2026, 11, 20)

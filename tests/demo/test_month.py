@@ -6,10 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from portal.demo import shop
-from portal.demo.generator import SEED, Month, month
-from portal.demo.load import body_of
-from portal.demo.order import Order
+from sandbox.demo import shop
+from sandbox.demo.generator import SEED, Month, body_of, month
+from sandbox.demo.shop import Order
 
 TODAY = date(2026, 11, 20)
 

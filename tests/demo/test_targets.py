@@ -11,10 +11,9 @@ import pytest
 
 from connectors.contract import Accepted, IncomingRecord
 from connectors.sources.woocommerce.connector import WooCommerce
-from portal.demo.generator import month
-from portal.demo.order import Order
-from portal.demo.targets.course import compared
-from portal.demo.targets.plan import Plan, Wanted, plan, web_order
+from sandbox.demo.generator import month
+from sandbox.demo.shop import Order
+from sandbox.demo.targets.plan import Plan, Wanted, compared, plan, web_order
 from tests.support.zones import SHOP_ZONE
 
 TODAY = date(2026, 11, 20)

@@ -18,8 +18,6 @@ from typing import Any, Final
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from connectors.simulators.autocount.api import Api
-from connectors.simulators.autocount.books import Books, default_books, default_keys
 from holding.access import deputies
 from holding.access.actors import Actor, actor_of
 from holding.access.teams import add_to_team
@@ -45,6 +43,8 @@ from holding.tables import (
     RulesetVersion,
     Version,
 )
+from sandbox.simulators.autocount.api import Api
+from sandbox.simulators.autocount.books import Books, default_books, default_keys
 from tests.faults.abroad import ELSEWHERE
 from tests.faults.target import Unsynced, Wire
 from tests.faults.tasks import Points

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any, Literal, Unpack
 from urllib.parse import urlsplit
 
-from connectors.simulators.aiaccount.api import Api
-from connectors.simulators.aiaccount.books import Books
-from connectors.simulators.aiaccount.kinds import default_companies, default_keys
-from connectors.simulators.base.control import StandIn
-from connectors.simulators.base.server import Ledger, Reply, Request
 from connectors.transport.clock import Clock
 from connectors.transport.fault_points import point
 from connectors.transport.http import Given, Http, HttpAnswer, HttpFailure
+from sandbox.simulators.aiaccount.api import Api
+from sandbox.simulators.aiaccount.books import Books
+from sandbox.simulators.aiaccount.kinds import default_companies, default_keys
+from sandbox.simulators.base.control import StandIn
+from sandbox.simulators.base.server import Ledger, Reply, Request
 from tests.faults.tasks import pause
 from tests.support.inside import answer_of, request_of
 

@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import select
 
 from connectors.contract import IncomingRecord
-from connectors.simulators.autocount.api import Api
-from connectors.simulators.autocount.books import Books, default_books, default_keys
 from holding.tables import Record
+from sandbox.simulators.autocount.api import Api
+from sandbox.simulators.autocount.books import Books, default_books, default_keys
 from tests.faults.abroad import AUTOCOUNT, ELSEWHERE
 from tests.faults.amounts import Done, amount
 from tests.faults.course import end, for_a_while, heal

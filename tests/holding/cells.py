@@ -17,10 +17,6 @@ from sqlalchemy import select
 from connectors import registry
 from connectors.contract import Accepted, ConnectionReport
 from connectors.kit.signed_webhooks import sign
-from connectors.simulators.aiaccount.api import Api
-from connectors.simulators.aiaccount.books import Books
-from connectors.simulators.aiaccount.kinds import DEMO_KEY, default_companies, default_keys
-from connectors.simulators.base.server import Ledger, Request
 from grammar import nodes as n
 from grammar.parsing.parser import parse
 from holding.access.actors import SYSTEM
@@ -34,6 +30,10 @@ from holding.runs import schedules
 from holding.runs.dispatch import Pushed, push_due
 from holding.store.database import Database
 from holding.tables import Company, Hold, Posting, Record, Team
+from sandbox.simulators.aiaccount.api import Api
+from sandbox.simulators.aiaccount.books import Books
+from sandbox.simulators.aiaccount.kinds import DEMO_KEY, default_companies, default_keys
+from sandbox.simulators.base.server import Ledger, Request
 from tests.holding.desks import KEYS, make_desk
 from tests.holding.shop import Shop, open_shop
 from tests.support.clock import SetClock

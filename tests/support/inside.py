@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Unpack
 from urllib.parse import parse_qsl, urlsplit
 
-from connectors.simulators.base.server import Handle, Reply, Request
 from connectors.transport.clock import Clock
 from connectors.transport.http import Given, Http, HttpAnswer, HttpFailure
+from sandbox.simulators.base.server import Handle, Reply, Request
 
 
 def request_of(method: str, url: str, given: Given) -> Request:

@@ -52,7 +52,7 @@ class Simulator:
 def simulator(folder: Path, *options: str, name: str = "aiaccount") -> Iterator[Simulator]:
     """Start one; it ends with the block, or with this process."""
     ledger = folder / "ledger.jsonl"
-    command = [sys.executable, "-m", f"connectors.simulators.{name}"]
+    command = [sys.executable, "-m", f"sandbox.simulators.{name}"]
     child = subprocess.Popen(
         [*command, "--port", "0", "--ledger", str(ledger), "--watch-parent", *options],
         stdin=subprocess.PIPE,

@@ -2,12 +2,10 @@
 
 import pytest
 
-from connectors.conformance.declaration_suite import DeclarationSuite
-from connectors.conformance.late_suite import LateSuite
-from connectors.conformance.source_suite import SourceSuite, StatesSuite
-from connectors.conformance.target_suite import UNREADABLE, TargetSuite
 from connectors.contract.errors import ERROR_CLASSES
 from connectors.registry import sources, targets
+from sandbox.conformance.source_suite import SourceSuite, StatesSuite
+from sandbox.conformance.target_suite import UNREADABLE, DeclarationSuite, LateSuite, TargetSuite
 from tests.connectors.literal_answers import AIACCOUNT, AUTOCOUNT, EXCEL, QUICKBOOKS
 from tests.connectors.refusals import IMPORTS, NEVER, REFUSALS
 from tests.connectors.simulator_processes import SAMPLES

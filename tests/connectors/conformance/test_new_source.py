@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.conformance.new_connector import new_source, open_places
 from connectors.registry import sources
+from sandbox.conformance.new_connector import new_source, open_places
 from tests.support.followed import ROOT, Follower
 
 pytestmark = pytest.mark.slow

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.conformance.new_connector import TakenError, new_target, open_places
 from connectors.registry import targets
+from sandbox.conformance.new_connector import TakenError, new_target, open_places
 from tests.support.followed import PROGRAM, ROOT, Follower, put
 
 pytestmark = pytest.mark.slow

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from connectors.conformance.target_bench import Posted
 from connectors.contract.schema import FieldSchema
 from connectors.registry import targets
+from sandbox.conformance.target_bench import Posted
 from tests.connectors.sample_documents import autocount_invoice, bill_line, invoice, line
 from tests.support.zones import BOOKS
 

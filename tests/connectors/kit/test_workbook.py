@@ -19,7 +19,7 @@ from connectors.kit.sheet_tables import CellError, Limits, WorkbookRefusal, colu
 from connectors.kit.workbook import read_tables, sheets_of, stream_csv, write, write_sheets
 from connectors.kit.workbook_child import read
 from connectors.registry import read_file, sources
-from connectors.simulators.netshop.deliveries import sample_order
+from sandbox.simulators.netshop.deliveries import sample_order
 from tests.support.zones import SHOP_ZONE
 
 ORDER_WORDS = [

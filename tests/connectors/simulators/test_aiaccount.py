@@ -8,9 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from connectors.simulators.aiaccount.amounts import totals
-from connectors.simulators.aiaccount.checks import tin_is_valid
-from connectors.simulators.aiaccount.kinds import INVOICES, Document, default_companies
+from sandbox.simulators.aiaccount.kinds import INVOICES, Document, default_companies, totals
+from sandbox.simulators.aiaccount.writes import tin_is_valid
 from tests.connectors.sample_documents import invoice, line
 from tests.connectors.simulator_processes import DEMO_KEY
 from tests.support.zones import BOOKS
@@ -104,7 +103,7 @@ def test_it_leaves_with_its_parent(start):
 
 
 def test_the_first_line_of_output_is_all_it_says(tmp_path):
-    command = ["-m", "connectors.simulators.aiaccount", "--ledger", str(tmp_path / "l")]
+    command = ["-m", "sandbox.simulators.aiaccount", "--ledger", str(tmp_path / "l")]
     child = subprocess.Popen(
         [os.sys.executable, *command, "--port", "0"], stdout=subprocess.PIPE, text=True
     )

@@ -7,8 +7,7 @@ import pytest
 import requests
 
 from connectors.kit.workbook import write
-from connectors.simulators.autocount_excel.books import SWITCHES, Books
-from connectors.simulators.autocount_excel.imports import FAULTS
+from sandbox.simulators.autocount_excel.imports import FAULTS, SWITCHES, Books
 from tests.connectors.simulator_processes import Simulator
 
 HEADS = (
@@ -107,7 +106,7 @@ def test_a_fault_that_there_is_not_is_refused(sim):
 
 
 def test_help_tells_every_switch_and_fault():
-    words = [sys.executable, "-m", "connectors.simulators.autocount_excel", "--help"]
+    words = [sys.executable, "-m", "sandbox.simulators.autocount_excel", "--help"]
     told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     for name, does in SWITCHES.items():
         assert f"POST /_sim/{name}: {does}" in told

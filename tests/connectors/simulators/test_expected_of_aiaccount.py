@@ -10,11 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.simulators.aiaccount.amounts import totals
-from connectors.simulators.aiaccount.checks import tin_is_valid
-from connectors.simulators.aiaccount.kinds import INVOICES, Company, Document, default_companies
 from rules.documents.rounding import summed
 from rules.values.tax_codes import GENERAL_TINS, is_tin
+from sandbox.simulators.aiaccount.kinds import (
+    INVOICES,
+    Company,
+    Document,
+    default_companies,
+    totals,
+)
+from sandbox.simulators.aiaccount.writes import tin_is_valid
 
 SEN = Decimal("0.01")
 quantities = st.integers(1, 400).map(Decimal)

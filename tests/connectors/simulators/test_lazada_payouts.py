@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from connectors.contract.pulls import Page
-from connectors.simulators.base.server import Request
-from connectors.simulators.base.shop import Life
+from sandbox.simulators.base.server import Request
+from sandbox.simulators.base.shop import Life
 from tests.connectors.simulators.test_marketplaces import SETTINGS, Sent, shop_of
 from tests.support.zones import SHOP_ZONE
 

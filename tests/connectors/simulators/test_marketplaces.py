@@ -15,14 +15,13 @@ import pytest
 from connectors.contract import Accepted, IncomingRecord
 from connectors.contract.pulls import NoPage, Page
 from connectors.registry import sources
-from connectors.simulators.base.market import ENOUGH, FAULTS, App, Market, MarketBooks
-from connectors.simulators.base.server import Ledger, Reply, Request
-from connectors.simulators.base.shop import Life, Webhook
-from connectors.simulators.lazada.api import Lazada
-from connectors.simulators.lazada.finance import LazadaBooks
-from connectors.simulators.shopee.api import Shopee
-from connectors.simulators.shopee.escrow import ShopeeBooks
 from connectors.transport.http import HttpAnswer
+from sandbox.simulators.base.market import ENOUGH, FAULTS, App, Market, MarketBooks
+from sandbox.simulators.base.server import Ledger, Reply, Request
+from sandbox.simulators.base.shop import Life, Webhook
+from sandbox.simulators.lazada.api import Lazada
+from sandbox.simulators.lazada.finance import LazadaBooks
+from sandbox.simulators.shopee.api import Shopee, ShopeeBooks
 from tests.support.clock import SetClock
 from tests.support.zones import SHOP_ZONE
 
@@ -139,7 +138,7 @@ def shop_of(folder: Path, name: str, life: Life, monkeypatch: pytest.MonkeyPatch
         found.hooks.append(Webhook(topic="", headers=headers, raw=request.data, forged={}))
         return Heard()
 
-    monkeypatch.setattr("connectors.simulators.base.shop.urllib.request.urlopen", heard)
+    monkeypatch.setattr("sandbox.simulators.base.shop.urllib.request.urlopen", heard)
     return found
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from connectors.registry import sources
-from connectors.simulators.base.server import Ledger, Request
-from connectors.simulators.base.shop import Life
-from connectors.simulators.netshop.api import NetShop, NetShopBooks
+from sandbox.simulators.base.server import Ledger, Request
+from sandbox.simulators.base.shop import Life
+from sandbox.simulators.netshop.api import NetShop, NetShopBooks
 from tests.connectors.simulators.test_woocommerce import listening
 from tests.support.clock import SetClock
 from tests.support.zones import SHOP_ZONE

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 import requests
 
-from connectors.simulators.base.server import Ledger, Request
-from connectors.simulators.quickbooks.api import Api
-from connectors.simulators.quickbooks.books import Books, default_companies
+from sandbox.simulators.base.server import Ledger, Request
+from sandbox.simulators.quickbooks.api import Api
+from sandbox.simulators.quickbooks.books import Books, default_companies
 
 ROOT = "/v3/company/9130347"
 FIRST = "Bearer qbo-access-7Wd2-0"

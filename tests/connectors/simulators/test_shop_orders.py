@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from connectors.contract.pulls import NoPage, Page
-from connectors.simulators.base.server import Ledger, Request
-from connectors.simulators.base.shop import Life, Shop, life_of, shop_options
-from connectors.simulators.netshop.api import NetShop, NetShopBooks
+from sandbox.simulators.base.server import Ledger, Request
+from sandbox.simulators.base.shop import Life, Shop, life_of, shop_options
+from sandbox.simulators.netshop.api import NetShop, NetShopBooks
 from tests.connectors.simulators import test_marketplaces as of_market
 from tests.connectors.simulators import test_shopify as of_shopify
 from tests.connectors.simulators import test_woocommerce as of_woocommerce

@@ -13,13 +13,12 @@ import pytest
 from connectors.contract import Accepted, IncomingRecord
 from connectors.contract.pulls import NoPage, Page
 from connectors.registry import sources
-from connectors.simulators.base.server import Ledger, Reply, Request
-from connectors.simulators.base.shop import Life, Webhook
-from connectors.simulators.shopify.api import FAULTS, ORDERS, TRIES, Keys, Shopify
-from connectors.simulators.shopify.payouts import ShopifyBooks
 from connectors.sources.shopify.connector import Shopify as Source
 from connectors.transport.http import HttpAnswer, HttpFailure
 from connectors.transport.strict_json import loads
+from sandbox.simulators.base.server import Ledger, Reply, Request
+from sandbox.simulators.base.shop import Life, Webhook
+from sandbox.simulators.shopify.api import FAULTS, ORDERS, TRIES, Keys, Shopify, ShopifyBooks
 from tests.connectors.recorded import recorded
 from tests.support.clock import SetClock
 from tests.support.zones import SHOP_ZONE
@@ -105,7 +104,7 @@ def shop_of(folder: Path, life: Life, monkeypatch: pytest.MonkeyPatch, bucket: i
         found.hooks.append(Webhook(topic=topic, headers=headers, raw=request.data, forged={}))
         return Heard()
 
-    monkeypatch.setattr("connectors.simulators.base.shop.urllib.request.urlopen", heard)
+    monkeypatch.setattr("sandbox.simulators.base.shop.urllib.request.urlopen", heard)
     return found
 
 

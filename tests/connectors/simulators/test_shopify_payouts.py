@@ -10,8 +10,8 @@ import pytest
 
 from connectors.contract import IncomingRecord
 from connectors.contract.pulls import Page
-from connectors.simulators.base.server import Reply, Request
-from connectors.simulators.base.shop import Life
+from sandbox.simulators.base.server import Reply, Request
+from sandbox.simulators.base.shop import Life
 from tests.connectors.simulators.test_shopify import SECRET, SETTINGS, Sent, shop_of, source
 from tests.support.zones import SHOP_ZONE
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from connectors.simulators.aiaccount import control as of_aiaccount
-from connectors.simulators.aiaccount.kinds import default_companies
-from connectors.simulators.autocount import control as of_autocount
-from connectors.simulators.autocount_excel import api as of_desktop
-from connectors.simulators.autocount_excel.books import Books
-from connectors.simulators.quickbooks import control as of_quickbooks
+from sandbox.simulators.aiaccount import api as of_aiaccount
+from sandbox.simulators.aiaccount.kinds import default_companies
+from sandbox.simulators.autocount import api as of_autocount
+from sandbox.simulators.autocount_excel import api as of_desktop
+from sandbox.simulators.autocount_excel.imports import Books
+from sandbox.simulators.quickbooks import api as of_quickbooks
 
 
 def row(quantity: str, **more: Any) -> dict[str, Any]:

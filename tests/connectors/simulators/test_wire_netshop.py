@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from connectors.registry import sources
-from connectors.simulators.netshop.deliveries import (
+from sandbox.simulators.netshop.deliveries import (
     delivery,
     sample_delivery,
     sample_order,

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from connectors.simulators.base.server import Ledger, Reply, Request
-from connectors.simulators.base.shop import Life
-from connectors.simulators.woocommerce.api import ENOUGH, ORDERS, Keys, WooBooks, WooCommerce
+from sandbox.simulators.base.server import Ledger, Reply, Request
+from sandbox.simulators.base.shop import Life
+from sandbox.simulators.woocommerce.api import ENOUGH, ORDERS, Keys, WooBooks, WooCommerce
 from tests.support.clock import SetClock
 
 KEYS = Keys(hook="hush", consumer="ck_1", secret="cs_1")

@@ -8,8 +8,8 @@ import pytest
 
 from connectors.contract import Accepted, SourceRefusal
 from connectors.registry import read_file, sources
-from connectors.simulators.netshop.deliveries import delivery, sample_order, signed
 from connectors.transport.strict_json import JsonRefusal, loads
+from sandbox.simulators.netshop.deliveries import delivery, sample_order, signed
 from tests.connectors import corpus
 from tests.support.zones import SHOP_ZONE
 

@@ -8,8 +8,8 @@ from connectors.contract import Accepted, SourceRefusal
 from connectors.kit import delivery_limits
 from connectors.kit.signed_webhooks import sign
 from connectors.registry import read_file, sources
-from connectors.simulators.netshop.deliveries import sample_order
 from connectors.transport.strict_json import dumps
+from sandbox.simulators.netshop.deliveries import sample_order
 from tests.support.zones import SHOP_ZONE
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)

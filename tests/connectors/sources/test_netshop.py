@@ -10,12 +10,7 @@ import pytest
 from connectors.contract import Accepted, SourceRefusal
 from connectors.kit.signed_webhooks import sign
 from connectors.registry import read_file, sources
-from connectors.simulators.netshop.deliveries import (
-    delivery,
-    sample_order,
-    sample_settlement,
-    signed,
-)
+from sandbox.simulators.netshop.deliveries import delivery, sample_order, sample_settlement, signed
 from tests.support.zones import SHOP_ZONE
 
 NOW = datetime(2026, 11, 20, 2, tzinfo=UTC)

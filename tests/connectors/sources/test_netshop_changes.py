@@ -9,17 +9,17 @@ import pytest
 
 from connectors.contract.pulls import NoPage, Page
 from connectors.registry import sources
-from connectors.simulators.base.server import Ledger, Request
-from connectors.simulators.base.shop import Life
-from connectors.simulators.netshop.api import NetShop, NetShopBooks
-from connectors.simulators.netshop.deliveries import (
+from connectors.sources.netshop import changes
+from connectors.transport.http import HttpAnswer, HttpFailure
+from sandbox.simulators.base.server import Ledger, Request
+from sandbox.simulators.base.shop import Life
+from sandbox.simulators.netshop.api import NetShop, NetShopBooks
+from sandbox.simulators.netshop.deliveries import (
     sample_delivery,
     sample_payout,
     sample_purchase,
     sample_settlement,
 )
-from connectors.sources.netshop import changes
-from connectors.transport.http import HttpAnswer, HttpFailure
 from tests.connectors.recorded import BASE, Tape, recorded
 from tests.support.clock import SetClock
 from tests.support.zones import SHOP_ZONE

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.contract import Accepted, SourceRefusal
 from connectors.registry import sources
-from connectors.simulators.netshop.deliveries import delivery, sample_order
+from sandbox.simulators.netshop.deliveries import delivery, sample_order
 from tests.connectors.recorded import names, recorded
 from tests.connectors.sources.test_netshop import NOW, SECRET, accept
 from tests.support.zones import SHOP_ZONE

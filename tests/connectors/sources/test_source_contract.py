@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from connectors.conformance.source_suite import Scheme, SourceSuite, StatesSuite
 from connectors.contract import Accepted, IncomingRecord
 from connectors.contract.pulls import Page
 from connectors.kit.signed_webhooks import sign
 from connectors.registry import read_file, sources
+from sandbox.conformance.source_suite import Scheme, SourceSuite, StatesSuite
 from tests.connectors import marketplaces, woocommerce
 from tests.connectors import shopify as shopify_calls
 from tests.connectors.recorded import recorded

@@ -8,11 +8,11 @@ import pytest
 
 from connectors.contract.pulls import NoPage
 from connectors.registry import sources
-from connectors.simulators.base.server import Ledger, Request
-from connectors.simulators.base.shop import Life
-from connectors.simulators.woocommerce.api import Keys, WooBooks, WooCommerce
 from connectors.sources.woocommerce.order_pages import PAGE
 from connectors.transport.http import HttpAnswer, HttpFailure
+from sandbox.simulators.base.server import Ledger, Request
+from sandbox.simulators.base.shop import Life
+from sandbox.simulators.woocommerce.api import Keys, WooBooks, WooCommerce
 from tests.support.clock import SetClock
 from tests.support.zones import SHOP_ZONE
 

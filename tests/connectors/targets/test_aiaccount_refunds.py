@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.conformance.late_relay import Late, first_write, relaying
+from sandbox.conformance.target_suite import Late, first_write, relaying
 from tests.connectors.sample_documents import billed, refund
 from tests.connectors.simulator_processes import DEMO_KEY, Bench
 

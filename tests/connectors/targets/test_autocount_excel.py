@@ -13,9 +13,8 @@ from connectors.contract import SourceRefusal
 from connectors.contract.hand_imports import ImportedByHand
 from connectors.kit.workbook import write
 from connectors.registry import not_offered, targets
-from connectors.simulators.autocount_excel.rows_read import UnreadableError, rows_of
-from connectors.simulators.autocount_excel.sheet_columns import SHEETS
 from connectors.transport.http import Http
+from sandbox.simulators.autocount_excel.imports import SHEETS, UnreadableError, rows_of
 from tests.connectors.sample_documents import Posted, autocount_invoice, bill_line
 from tests.connectors.simulator_processes import Simulator
 from tests.support.zones import BOOKS

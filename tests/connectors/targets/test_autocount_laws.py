@@ -6,11 +6,11 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.simulators.autocount.books import BOOK, default_books
-from connectors.simulators.autocount.checks import worked_out
 from connectors.targets.autocount.compare import compare
 from connectors.targets.autocount.payload import content
 from connectors.transport.strict_json import dumps, loads
+from sandbox.simulators.autocount.books import BOOK, default_books
+from sandbox.simulators.autocount.checks import worked_out
 from tests.connectors.sample_documents import autocount_invoice, bill_line
 
 QUANTITIES = st.decimals("0.0001", "99999", places=4)

@@ -4,9 +4,9 @@ from functools import partial
 
 import pytest
 
-from connectors.conformance.late_relay import Late, first_write, relaying
 from connectors.contract.hand_imports import ImportedByHand
 from connectors.registry import targets
+from sandbox.conformance.target_suite import Late, first_write, relaying
 from tests.connectors.sample_documents import autocount_credit_note, bill_line
 from tests.connectors.simulator_processes import SAMPLES, Bench
 

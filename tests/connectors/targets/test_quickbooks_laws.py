@@ -7,13 +7,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.simulators.quickbooks.books import REALM, default_companies
-from connectors.simulators.quickbooks.kinds import KINDS
-from connectors.simulators.quickbooks.writes import void, worked_out
 from connectors.targets.quickbooks.compare import compare
 from connectors.targets.quickbooks.payload import SCHEMAS, content
 from connectors.targets.quickbooks.writes import merged
 from connectors.transport.strict_json import dumps, loads
+from sandbox.simulators.quickbooks.books import KINDS, REALM, default_companies
+from sandbox.simulators.quickbooks.faults import void, worked_out
 from tests.connectors.sample_documents import quickbooks_invoice, sold_line
 
 QUANTITIES = st.decimals("0.00001", "9999", places=5)

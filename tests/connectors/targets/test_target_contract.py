@@ -2,11 +2,9 @@
 
 import pytest
 
-from connectors.conformance.declaration_suite import DeclarationSuite
-from connectors.conformance.late_suite import LateSuite
-from connectors.conformance.target_suite import TargetSuite
 from connectors.contract.hand_imports import ImportedByHand
 from connectors.registry import targets
+from sandbox.conformance.target_suite import DeclarationSuite, LateSuite, TargetSuite
 from tests.connectors.simulator_processes import SAMPLES, Bench
 
 WAYS = [

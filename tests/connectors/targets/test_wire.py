@@ -11,10 +11,9 @@ import pytest
 
 from connectors.contract import Answer, Kept
 from connectors.registry import targets
-from connectors.simulators.aiaccount.sheet_columns import SHEETS
-from connectors.simulators.autocount.checks import KINDS
-from connectors.simulators.autocount.json_fields import PARTS
 from connectors.targets.autocount.payload import BODIES
+from sandbox.simulators.aiaccount.kinds import SHEETS
+from sandbox.simulators.autocount.checks import KINDS, PARTS
 from tests.connectors.recorded import BASE, Tape, expected, names, opened, played, recorded
 from tests.connectors.recorded_aiaccount import SOME_OF_A_BATCH
 from tests.connectors.recorded_documents import DOCUMENTS, before

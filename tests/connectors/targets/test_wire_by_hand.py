@@ -13,9 +13,9 @@ from unittest.mock import patch
 import pytest
 
 from connectors.registry import targets
-from connectors.simulators.autocount_excel import sheet_columns
-from connectors.simulators.base.server import Handle, Request
 from connectors.targets.autocount_excel import import_workbook
+from sandbox.simulators.autocount_excel import imports as sheet_columns
+from sandbox.simulators.base.server import Handle, Request
 from tests.connectors.recorded_autocount_excel import (
     BEFORE,
     DOCUMENTS,

@@ -14,16 +14,16 @@ from unittest.mock import patch
 import pytest
 
 from connectors.registry import targets
-from connectors.simulators.aiaccount import sheet_columns
-from connectors.simulators.aiaccount.kinds import KINDS
-from connectors.simulators.autocount import json_fields
-from connectors.simulators.autocount_aotg import json_words as aotg_words
-from connectors.simulators.base import control
-from connectors.simulators.quickbooks import json_words
 from connectors.targets.aiaccount import ways
 from connectors.targets.autocount import payload as autocount
 from connectors.targets.autocount_aotg import payload as aotg
 from connectors.targets.quickbooks import payload as quickbooks
+from sandbox.simulators.aiaccount import kinds as sheet_columns
+from sandbox.simulators.aiaccount.kinds import KINDS
+from sandbox.simulators.autocount import checks as json_fields
+from sandbox.simulators.autocount_aotg import api as aotg_words
+from sandbox.simulators.base import control
+from sandbox.simulators.quickbooks import faults as json_words
 from tests.connectors.recorded import NotAsRecordedError, expected, handled, names, recorded
 from tests.connectors.recorded_documents import DOCUMENTS, before
 from tests.connectors.simulator_processes import Bench
@@ -135,7 +135,7 @@ def test_T33a_a_stand_in_refuses_a_word_that_is_not_its_own(target, emptied, htt
 def served(target, folder, options=()):
     """A new stand-in without a process: what answers its requests."""
     made = []
-    module = import_module(f"connectors.simulators.{target}.__main__")
+    module = import_module(f"sandbox.simulators.{target}.__main__")
     with patch.object(control, "serve", lambda name, handle, **_: made.append(handle)):
         module.main(["--ledger", str(folder / "ledger.jsonl"), *options])
     return made[0]

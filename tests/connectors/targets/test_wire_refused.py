@@ -11,7 +11,7 @@ import json
 import pytest
 
 from connectors.registry import targets
-from connectors.simulators.base.server import Request
+from sandbox.simulators.base.server import Request
 from tests.connectors.recorded import WIRE, Tape, expected, handled, recorded
 from tests.connectors.recorded_documents import DOCUMENTS, before
 from tests.connectors.simulator_processes import SAMPLES

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from connectors.conformance.new_connector import new_target
 from connectors.registry import targets
 from connectors.transport.connector_folders import SETTING
 from holding.rulesets.check_processes import RuleChecks
 from holding.rulesets.check_report import Report
+from sandbox.conformance.new_connector import new_target
 from tests.support.house import RULES
 
 MINE = RULES.replace("TIMING", "immediately").replace("aiaccount", "my_books")

@@ -13,10 +13,9 @@ from connectors.transport.clock import MachineClock
 from holding.evaluation.due_records import judge_due
 from holding.store.database import open_database
 from holding.tables import Evaluation
-from portal.demo.generator import month
-from portal.demo.load import body_of, stall_sheet
-from portal.demo.setup import STARTER
 from rules.outcomes.digest import Digest
+from sandbox.demo.generator import body_of, month, stall_sheet
+from sandbox.demo.setup import STARTER
 from tests.support.databases import unlock
 
 Run = Callable[..., int]

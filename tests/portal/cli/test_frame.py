@@ -13,9 +13,9 @@ import pytest
 
 from holding.runtime.settings import Settings
 from portal import cli
-from portal.demo.command import alone
 from portal.terminal.command_frame import Stop
 from portal.terminal.processes import Children, Portal, free_port, start_worker
+from sandbox.demo.command import alone
 
 Run = Callable[..., int]
 ROOT = Path(__file__).resolve().parents[3]

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from portal import cli
-from portal.demo.setup import STARTER
+from sandbox.demo.setup import STARTER
 
 pytestmark = pytest.mark.sqlite
 Run = Callable[..., int]

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from connectors.simulators.netshop.deliveries import delivery, sample_payout
 from holding.reconciliation.payout_orders import beside
+from sandbox.simulators.netshop.deliveries import delivery, sample_payout
 from tests.portal.pages.test_hooks import wire
 from tests.portal.reading import plain
 from tests.portal.seed import HOOK_SECRET

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal.demo.people import COLLEAGUES, DEPOT_PEOPLE, Colleague
+from sandbox.demo.setup import COLLEAGUES, DEPOT_PEOPLE, Colleague
 
 
 @pytest.mark.parametrize(

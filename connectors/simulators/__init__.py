@@ -1,5 +1,0 @@
-"""Clearpost connectors.simulators: stand-ins of the outside, as processes of their own."""
-
-from connectors.transport.connector_folders import folders
-
-__path__ = [*__path__, *folders("simulators")]

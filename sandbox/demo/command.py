@@ -1,0 +1,461 @@
+"""`clearpost demo`: the sample shop, in the browser or as one line of JSON."""
+
+import fcntl
+import json
+import math
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from portal.terminal.command_frame import ENVIRONMENT, Office, Stop, granted, office, say, tell
+from portal.terminal.processes import Children, Portal, end_on_signals, start_queue, start_worker
+
+if TYPE_CHECKING:
+    from holding.runtime.embedded_redis import EmbeddedRedis
+    from sandbox.demo.generator import Hook, Month
+if TYPE_CHECKING:
+    from sandbox.demo.generator import Hook
+    from sandbox.demo.setup import DepotRecord as Record
+if TYPE_CHECKING:
+    from sandbox.demo.generator import Hook
+    from sandbox.demo.setup import Colleague, Sample
+
+WITHHELD = 48
+
+PATIENCE = 180.0
+
+DEFAULTS = {
+    "CLEARPOST_ENV": "demo",
+    "CLEARPOST_ALLOW_LOOPBACK": "1",
+    "CLEARPOST_SETTLE_SECONDS": "1",
+    "CLEARPOST_SWEEP_SECONDS": "1",
+}
+
+
+@click.command()
+@click.option("--port", type=int, default=None, help="Default: CLEARPOST_PORT, 8000.")
+@click.option("--fresh", is_flag=True, help="Delete the sample company and start again.")
+@click.option("--once", is_flag=True, help="Load, wait until nothing is due, count, end.")
+@click.option("--json", "as_json", is_flag=True, help="With --once: one JSON object.")
+@click.option("--keep", type=click.Path(path_type=Path), help="With --once: the folder to use.")
+@click.option("--seed", type=int, default=2026, show_default=True)
+@click.option(
+    "--targets",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="ORDERS",
+    help="So many orders of the month also go to every other target at once.",
+)
+def demo(
+    port: int | None,
+    keep: Path | None,
+    seed: int,
+    targets: int,
+    *,
+    fresh: bool,
+    once: bool,
+    as_json: bool,
+) -> None:
+    """Show one month of a sample shop; with --once only its counts."""
+    if once:
+        _once(seed, keep, targets, as_json=as_json)
+        return
+    from holding.runtime.settings import home_of
+
+    home = home_of(os.environ) / "demo"
+    with ExitStack() as stack:
+        stack.enter_context(alone(home))
+        if fresh:
+            shutil.rmtree(home, ignore_errors=True)
+        shop = stack.enter_context(opened(home, seed, port))
+        depot = open_depot(shop.place, shop.portal.address, shop.children, home)
+        _greet(shop, depot.settled)
+        shop.load(meanwhile=lambda: depot.load(math.inf))
+        _everywhere(shop, home, targets, math.inf, greets=True)
+        say("Sample data loaded; all ready documents are posted.")
+        shop.portal.wait()
+
+
+def _once(seed: int, keep: Path | None, targets: int, *, as_json: bool) -> None:
+    started = time.monotonic()
+    home = keep or Path(tempfile.mkdtemp(prefix="clearpost-demo-"))
+    if keep is not None and any(keep.glob("*")):
+        raise Stop(f"{keep} is not empty.", "--keep wants a folder of its own.", ENVIRONMENT)
+    try:
+        with opened(home, seed, 0) as shop:
+            depot = open_depot(shop.place, shop.portal.address, shop.children, home)
+            shop.load(PATIENCE, meanwhile=lambda: depot.load(PATIENCE))
+            result = shop.result() | _told(shop.place)
+            result |= _everywhere(shop, home, targets, PATIENCE + targets)
+    finally:
+        if keep is None:
+            shutil.rmtree(home, ignore_errors=True)
+    result["seconds"] = round(time.monotonic() - started, 1)
+    if as_json:
+        tell(result)
+    else:
+        for name, value in _flat(result):
+            click.echo(f"{name:<18} {value}")
+
+
+def _told(place: Office) -> dict[str, object]:
+    """What went wrong in both companies, by its name and by its class."""
+    from sandbox.demo import setup as progress
+
+    with place.database.read() as session:
+        return {"exceptions": progress.exceptions(session), "classes": progress.classes(session)}
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A sample company that stands; `passwords` are there only when it was just made."""
+
+    company_id: int
+    sample: "Sample"
+    passwords: Mapping["Colleague", str]
+    is_new: bool
+
+    def hook(self, place: Office, address: str, headers: str) -> "Hook":
+        """The webhook of its source, at the portal's address."""
+        from holding.connections.setup import secret_of
+        from sandbox.demo import generator as load
+        from sandbox.demo import setup
+
+        with place.database.read() as session:
+            row = setup.connection(session, self.company_id, self.sample.source)
+            secret = granted(secret_of(session, row))
+        path = f"/hooks/{self.sample.code}/{self.sample.source}"
+        return load.Hook(address, path, secret, headers)
+
+    def greet(self) -> None:
+        """Tell who to sign in as; passwords are shown only now."""
+        if self.passwords:
+            say(f"\n  {self.sample.name}")
+        for each, word in self.passwords.items():
+            say(f"  {each.role:<11} {each.name:<19} {each.email:<25} {word}")
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """The sample company while its processes run."""
+
+    place: Office
+    portal: Portal
+    settled: Settled
+    month: "Month"
+    ledger: Path
+    children: Children
+    queue: "EmbeddedRedis | None"
+
+    def end_queue(self) -> None:
+        """The worker looks into the tables by turns from now on: who listened to Redis for it took
+        as much memory as itself, and stand-ins need it.
+        """
+        if self.queue is not None:
+            self.children.end("workers")
+            del os.environ["REDIS_URL"]
+            self.queue.stop()
+            start_worker(self.children, self.portal, kept=True)
+
+    @property
+    def company_id(self) -> int:
+        """The id of the tea shop."""
+        return self.settled.company_id
+
+    def load(self, patience: float = math.inf, *, meanwhile: Callable[[], None]) -> None:
+        """Send the month; what changes posted orders only when all else is done."""
+        from sandbox.demo.generator import stall_sheet, there
+
+        if not self.settled.is_new:
+            return
+        hook = self.hook()
+        say("Sending one month of orders …")
+        there(str(self.settled.sample.settings["base_url"]), "faults", fault="rate_limited")
+        # Alone, so that the call which is refused is that of the same order in every run.
+        hook.send(self.month.first[:1], self.place.now)
+        self._wait(patience)
+        hook.send(self.month.first[1:], self.place.now)
+        self._ingest(stall_sheet(self.month.workbook))
+        meanwhile()
+        self._wait(patience)
+        say("Sending what changed afterwards …")
+        hook.send(self.month.later, self.place.now)
+        self._wait(patience)
+
+    def hook(self) -> "Hook":
+        """The webhook of the shop's NetShop."""
+        return self.settled.hook(self.place, self.portal.address, "X-NS16")
+
+    def result(self) -> dict[str, object]:
+        """Records by state; lost and doubled as the simulator's own ledger tells them."""
+        from holding.reconciliation import ledger_check
+        from sandbox.demo import setup as progress
+
+        with self.place.database.read() as session:
+            counted = progress.counts(session, self.company_id)
+            compared = ledger_check.compare(session, self.company_id, self.ledger, self.month.ids())
+        return {**counted, "lost": compared.lost, "doubled": compared.doubled}
+
+    def _wait(self, patience: float) -> None:
+        wait(self.place, self.company_id, patience)
+
+    def _ingest(self, sheet: bytes) -> None:
+        from holding.runtime import doorbell
+        from portal.terminal.file_delivery import read_file, store
+        from sandbox.demo.setup import SOURCE
+        from sandbox.demo.shop import ZONE
+
+        path = self.place.settings.home / "stall.csv"
+        path.write_bytes(sheet)
+        accepted = read_file(path, SOURCE, ZoneInfo(ZONE))
+        if accepted.errors:
+            raise Stop(f"The stall's file is wrong: {accepted.errors[0]}")
+        with self.place.database.write() as session:
+            granted(store(session, self.company_id, SOURCE, path, accepted, self.place.now))
+        doorbell.ring(self.company_id, "evaluate")
+
+
+def _everywhere(
+    shop: Shop, home: Path, orders: int, patience: float, *, greets: bool = False
+) -> dict[str, object]:
+    """Send so many orders of the month to every other target at once, if any; what came of it."""
+    if not orders:
+        return {}
+    from sandbox.demo.generator import MALAYSIA
+    from sandbox.demo.targets.plan import open_course, plan
+
+    shop.end_queue()
+    wanted = plan(shop.month, shop.place.now.astimezone(MALAYSIA).date(), orders)
+    withheld = max(2, min(WITHHELD // 3, orders // 8))
+    place, address = shop.place, shop.portal.address
+    course = open_course(place, address, shop.children, home, wanted, withheld=withheld)
+    if greets:
+        for books in course.books.values():
+            books.settled.greet()
+    say("Sending the month to every target …")
+    course.load(patience)
+    return {"targets": course.result()}
+
+
+def _flat(result: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Names with numbers: those of a group stand below its name."""
+    for name, value in result.items():
+        if isinstance(value, Mapping):
+            yield f"\n{name}", ""
+            yield from _flat(value)
+        else:
+            yield name, value
+
+
+def _greet(shop: Shop, depot: Settled) -> None:
+    """Tell where to look and who to sign in as."""
+    say(f"\n  {shop.portal.address}")
+    if not shop.settled.is_new:
+        say("\n  The sample companies are there from last time; their passwords were shown then.")
+        say("  clearpost demo --fresh starts over.")
+    for company in (shop.settled, depot):
+        company.greet()
+    say(f"\n  Commands read these companies with CLEARPOST_HOME={shop.place.settings.home}")
+    say("\n  Ctrl-C ends it.\n")
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """One sample shop a home: a second one would turn the target's address and ledger to itself."""
+    home.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with home.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            hint = "End it first, or set CLEARPOST_HOME to another folder."
+            raise Stop(f"A demo is already running in {home}.", hint, ENVIRONMENT) from problem
+        yield
+
+
+@contextmanager
+def opened(
+    home: Path,
+    seed: int,
+    port: int | None,
+    *,
+    withheld: int = WITHHELD,
+    database: tuple[str, Path] | None = None,
+    working: bool = True,
+) -> Iterator[Shop]:
+    """The sample company with portal, worker, Redis and the stand-in of its target running.
+
+    The stand-in keeps `withheld` answers back after it has done what was asked. The database is in
+    the home, unless the URL of an empty one is given, and the file of its key. Without `working`
+    no worker is started.
+    """
+    from sandbox.demo import setup
+
+    os.environ["CLEARPOST_HOME"] = str(home)
+    for name in ("DATABASE_URL", "REDIS_URL", "CLEARPOST_KEY_FILE"):
+        if os.environ.pop(name, None):
+            say(f"{name} is left aside: the sample shop keeps to its own home.")
+    if database is not None:
+        os.environ["DATABASE_URL"], os.environ["CLEARPOST_KEY_FILE"] = map(str, database)
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    with ExitStack() as stack:
+        end_on_signals()
+        place = stack.enter_context(office(upgrade=True))
+        served = Portal(place, port)
+        stack.callback(served.close)
+        month = _month(place.now, seed)
+        queue = start_queue(place)
+        if queue is not None:
+            stack.callback(queue.stop)
+        children = stack.enter_context(Children())
+        ledger = home / "aiaccount.ledger"
+        target = _start_target(children, ledger, month, seed, withheld)
+        settled = settle(place, setup.tea_shop_sample(target))
+        served.start()
+        if working:
+            start_worker(children, served)
+        yield Shop(place, served, settled, month, ledger, children, queue)
+
+
+def _month(now: datetime, seed: int) -> "Month":
+    from sandbox.demo.generator import MALAYSIA, month
+
+    return month(now.astimezone(MALAYSIA).date(), seed=seed)
+
+
+def _start_target(
+    children: Children, ledger: Path, month: "Month", seed: int, withheld: int
+) -> str:
+    child = children.start(
+        "sandbox.simulators.aiaccount",
+        *("--port", "0", "--ledger", str(ledger)),
+        *("--withhold", str(withheld), "--seed", str(seed)),
+        *("--locked-through", month.locked_through.isoformat(), "--home", str(ledger.parent)),
+        heard=True,
+    )
+    return str(child.first_line()["url"])
+
+
+@dataclass(frozen=True, slots=True)
+class Depot:
+    """The distributor while its processes run."""
+
+    place: Office
+    settled: Settled
+    target: str
+    hook: "Hook"
+
+    def load(self, patience: float) -> None:
+        """Send everything, and let happen in AutoCount what people there do."""
+        from sandbox.demo import setup as depot
+        from sandbox.demo.generator import MALAYSIA, there
+
+        if not self.settled.is_new:
+            return
+        steps = depot.steps(self.place.now.astimezone(MALAYSIA).date())
+        for name, step in (("month", steps.month), ("rest", steps.rest)):
+            self._send(name, step)
+            self._wait(patience)
+        price = [{"unitPrice": depot.BY_HAND_PRICE}]
+        there(self.target, "by_hand", number=depot.BY_HAND, details=price)
+        self._look(patience)
+        self._send("changes", steps.changes)
+        self._wait(patience)
+        there(self.target, "faults", fault="invalid_key")
+        self._send("refused", steps.refused)
+        self._wait(patience)
+
+    def _send(self, name: str, records: Sequence["Record"]) -> None:
+        raw = json.dumps({"records": records}).encode()
+        self.hook.post([(f"evt_{name}", raw)], self.place.now)
+
+    def _look(self, patience: float) -> None:
+        """The operator lets the target be read."""
+        from holding.reconciliation.reading_plan import read_target
+        from holding.runtime import doorbell
+        from sandbox.demo import setup
+        from sandbox.demo import setup as progress
+
+        company_id, asked = self.settled.company_id, self.place.now
+        with self.place.database.write() as session:
+            operator = setup.colleague(session, company_id, "operator")
+            row = setup.connection(session, company_id, self.settled.sample.target)
+            setup.done(read_target(session, operator, row.id, asked))
+        doorbell.ring(company_id, "push")
+        with _in_time():
+            progress.wait_until_read(self.place.database, company_id, asked, patience)
+
+    def _wait(self, patience: float) -> None:
+        wait(self.place, self.settled.company_id, patience)
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    from sandbox.demo.setup import StillDueError
+
+    try:
+        yield
+    except StillDueError as problem:
+        raise Stop(str(problem), "clearpost doctor") from problem
+
+
+def open_depot(place: Office, address: str, children: Children, home: Path) -> Depot:
+    """The distributor with the stand-in of its target; portal and worker run already."""
+    from sandbox.demo import setup as depot
+
+    child = children.start(
+        "sandbox.simulators.autocount",
+        *("--port", "0", "--ledger", str(home / "autocount.ledger"), "--home", str(home)),
+        heard=True,
+    )
+    target = str(child.first_line()["url"])
+    settled = settle(place, depot.depot_sample(target))
+    return Depot(place, settled, target, settled.hook(place, address, "X-Clearpost"))
+
+
+def wait(place: Office, company_id: int, patience: float) -> None:
+    """Until nothing is due for a company; the command ends if that takes too long."""
+    from sandbox.demo import setup as progress
+
+    with _in_time():
+        progress.wait_until_quiet(place.database, place.clock, company_id, patience)
+
+
+def settle(place: Office, wanted: "Sample") -> Settled:
+    """The company as it is wanted, or the one that stands, pointed to where its target is now."""
+    from connectors.transport.http import Http
+    from holding.connections import probe
+    from sandbox.demo import setup
+
+    with place.database.write() as session:
+        company_id = setup.existing(session, wanted.code)
+        if company_id is not None:
+            setup.point_target(session, company_id, wanted)
+            return Settled(company_id, wanted, {}, is_new=False)
+        ready = setup.make_company(session, wanted, now=place.now)
+        admin = setup.colleague(session, ready.company_id, "admin")
+        target_id = setup.connection(session, ready.company_id, wanted.target).id
+    http = Http(place.clock)
+    report = setup.done(
+        probe.test_connection(place.database, place.clock, target_id, admin, http=http)
+    )
+    if not report.ok:
+        why = " ".join(step.words for step in report.steps if step.ok is False)
+        words = f"The stand-in of {wanted.target} is not usable. {why}"
+        raise Stop(words, code=ENVIRONMENT)
+    with place.database.write() as session:
+        setup.publish_rules(session, ready.company_id, wanted, place.now)
+    return Settled(ready.company_id, wanted, ready.passwords, is_new=True)
+
+
+COMMANDS = (demo,)

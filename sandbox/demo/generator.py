@@ -1,0 +1,649 @@
+"""One month of the sample shop, drawn from a seed: the deliveries that its NetShop would have sent."""
+
+import csv
+import hashlib
+import hmac
+import http.client
+import io
+import json
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from random import Random
+from urllib.parse import urlsplit
+
+from sandbox.demo import shop
+from sandbox.demo.shop import CENT, REFUNDED, RETURNED, Line, Order, cents
+
+SEED = 2026
+
+DAYS = 30
+
+LOCKED_DAYS = 2
+
+ORDERS_A_DAY = 21
+
+ORDERS_A_LOCKED_DAY = 12
+
+STALL_ORDERS = 24
+
+STALL_DAY = 9
+
+FIRST_ID = 240001
+
+MALAYSIA = timezone(timedelta(hours=8))
+
+BASE_LIMIT = Decimal("2400.00")  # plain orders stay well below the approval limit of the rules
+
+ORDER_COLUMNS = (
+    "id",
+    "number",
+    "status",
+    "ordered_on",
+    "paid_at",
+    "updated_at",
+    "channel",
+    "currency",
+    "customer",
+    "customer_name",
+    "tin",
+    "address",
+    "subtotal",
+    "tax_total",
+    "round_off",
+    "total",
+    "created_by",
+    "approved_by",
+    "approved_version",
+    "version",
+)
+
+ITEM_COLUMNS = (
+    "pos",
+    "sku",
+    "name",
+    "uom",
+    "qty",
+    "price",
+    "discount",
+    "tax",
+    "delivered_qty",
+    "returned_qty",
+)
+
+SELDOM = Decimal("10.05")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The versions of one order: those of the month, and those that come when the rest is done.
+
+    `alone`: in calls of its own, `times` times each, not in the collected call of its day.
+    """
+
+    first: tuple[Order, ...]
+    later: tuple[Order, ...] = ()
+    alone: bool = False
+    times: int = 1
+
+
+Story = Callable[[Order], Told]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One webhook call: its event id, the event's name and the orders in it."""
+
+    event_id: str
+    event: str
+    orders: tuple[Order, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """Everything that arrives: webhooks, a workbook, then the webhooks of what changed later."""
+
+    first: tuple[Delivery, ...]
+    workbook: tuple[Order, ...]
+    later: tuple[Delivery, ...]
+    locked_through: date
+
+    def ids(self) -> tuple[str, ...]:
+        """The id of every order that was sent: the driver's own list."""
+        hooks = (order.id for delivery in (*self.first, *self.later) for order in delivery.orders)
+        found = {*hooks, *(order.id for order in self.workbook)}
+        return tuple(str(number) for number in sorted(found))
+
+
+def month(today: date, *, seed: int = SEED) -> Month:
+    """The month before `today`; equal seeds give equal months but for the dates."""
+    random = Random(seed)  # noqa: S311 - sample data, not a secret
+    plain = list(_plain_orders(today, random))
+    stall = [
+        _stall_order(order)
+        for order in _orders_of(today, STALL_DAY, STALL_ORDERS, random, len(plain))
+    ]
+    _keep_apart(plain + stall)
+    told = tell(
+        plain,
+        today,
+        random,
+        locked=LOCKED_DAYS * ORDERS_A_LOCKED_DAY,
+        next_id=FIRST_ID + len(plain) + len(stall),
+    )
+    return Month(
+        first=tuple(_first(told)),
+        workbook=tuple(stall),
+        later=tuple(_later(told)),
+        locked_through=today - timedelta(days=DAYS - LOCKED_DAYS + 1),
+    )
+
+
+def _plain_orders(today: date, random: Random) -> Iterator[Order]:
+    made = 0
+    for day in range(DAYS, 0, -1):
+        count = ORDERS_A_LOCKED_DAY if day > DAYS - LOCKED_DAYS else ORDERS_A_DAY
+        yield from _orders_of(today, day, count, random, made)
+        made += count
+
+
+def _orders_of(
+    today: date, days_ago: int, count: int, random: Random, made: int
+) -> Iterator[Order]:
+    minutes = sorted(random.randrange(15, 1425) for _ in range(count))
+    for index, minute in enumerate(minutes):
+        moment = datetime.combine(today - timedelta(days=days_ago), time(), MALAYSIA)
+        moment += timedelta(minutes=minute, seconds=random.randrange(60))
+        yield _order(FIRST_ID + made + index, moment, random)
+
+
+def _order(number: int, moment: datetime, random: Random) -> Order:
+    """A paid order, as most are: every fourth is a business that buys by the box."""
+    business = random.randrange(4) == 0
+    paid = moment + timedelta(minutes=random.randrange(1, 9), seconds=random.randrange(60))
+    if business:
+        buyer = random.choice(shop.CUSTOMERS)
+        lines = _lines(random, random.randrange(2, 6), wholesale=True)
+    else:
+        buyer = shop.Customer(shop.WALK_IN, random.choice(shop.WALK_IN_NAMES), None, None)
+        lines = _lines(random, random.randrange(1, 5), wholesale=False)
+    return Order(
+        id=number,
+        number=f"NS-{number}",
+        status=random.choice(("paid", "paid", "packed", "Delivered", "Completed")),
+        ordered_at=moment,
+        paid_at=paid,
+        updated_at=paid,
+        channel=random.choice(shop.CHANNELS),
+        customer=buyer,
+        created_by=random.choice(shop.STAFF) if business else None,
+        lines=_within(lines, BASE_LIMIT),
+    )
+
+
+def _lines(random: Random, count: int, *, wholesale: bool) -> tuple[Line, ...]:
+    items = list(shop.ITEMS)
+    random.shuffle(items)
+    return tuple(
+        _line(pos, item, random, wholesale=wholesale)
+        for pos, item in enumerate(items[:count], start=1)
+    )
+
+
+def _line(pos: int, item: shop.Item, random: Random, *, wholesale: bool) -> Line:
+    packs = [
+        (uom, pieces)
+        for uom, pieces in (("CTN", item.carton), ("BOX", item.box), ("PCS", 1))
+        if pieces
+    ]
+    uom, pieces = random.choice(packs) if wholesale else ("PCS", 1)
+    each = item.price if pieces == 1 else (item.price * Decimal("0.9")).quantize(Decimal("0.01"))
+    qty = Decimal(random.randrange(1, 4) if pieces < 40 else 1)
+    discount = Decimal("2.00") if item.price > 20 and random.randrange(6) == 0 else None
+    return Line(
+        pos=pos,
+        sku=item.sku,
+        name=item.name,
+        uom=uom,
+        qty=qty,
+        price=each * pieces,
+        discount=discount,
+        tax=item.tax,
+    )
+
+
+def _within(lines: Sequence[Line], limit: Decimal) -> tuple[Line, ...]:
+    """The lines that fit into the limit one after another; one small line if none does."""
+    kept: list[Line] = []
+    for line in lines:
+        if sum((each.amount for each in kept), line.amount) <= limit:
+            kept.append(line.at(len(kept) + 1))
+    if kept:
+        return tuple(kept)
+    item = shop.ITEMS[0]
+    return (
+        Line(
+            pos=1,
+            sku=item.sku,
+            name=item.name,
+            uom="PCS",
+            qty=Decimal(2),
+            price=item.price,
+            discount=None,
+            tax=item.tax,
+        ),
+    )
+
+
+def _stall_order(order: Order) -> Order:
+    """The Saturday stall writes its orders into a workbook; all were handed over at once."""
+    return order.changed(status="Completed", channel="Stall")
+
+
+def _keep_apart(orders: list[Order]) -> None:
+    """No two plain orders share buyer, day and total: only the planted duplicate does."""
+    seen: set[tuple[object, ...]] = set()
+    for index, order in enumerate(orders):
+        while (order.customer.name, order.ordered_at.date(), order.total) in seen:
+            order = order.with_line(1, qty=order.lines[0].qty + 1)
+        seen.add((order.customer.name, order.ordered_at.date(), order.total))
+        orders[index] = order
+
+
+def _first(told: Sequence[Told]) -> Iterator[Delivery]:
+    """Day by day one collected call, except where a story needs calls of its own."""
+    by_day: dict[date, list[Order]] = {}
+    for story in told:
+        if story.alone:
+            continue
+        by_day.setdefault(story.first[0].ordered_at.date(), []).append(story.first[0])
+    for day in sorted(by_day):
+        yield Delivery(
+            event_id=f"evt_{day:%m%d}_day", event="orders.collected", orders=tuple(by_day[day])
+        )
+    for story in (story for story in told if story.alone):
+        yield from _calls(story.first, "order.updated", story.times)
+
+
+def _calls(orders: Sequence[Order], event: str, times: int) -> Iterator[Delivery]:
+    for step, order in enumerate(orders, start=1):
+        delivery = Delivery(
+            event_id=f"evt_{order.id}_{event[6:]}_{step}", event=event, orders=(order,)
+        )
+        for _ in range(times):
+            yield delivery
+
+
+def _later(told: Sequence[Told]) -> Iterator[Delivery]:
+    for story in told:
+        yield from _calls(story.later, "order.changed", 1)
+
+
+def plain(today: date, count: int, *, seed: int, first_id: int) -> tuple[Order, ...]:
+    """So many orders of yesterday in which nothing is wrong, for measuring."""
+    random = Random(seed)  # noqa: S311 - sample data, not a secret
+    orders = list(_orders_of(today, 1, count, random, first_id - FIRST_ID))
+    _keep_apart(orders)
+    return tuple(orders)
+
+
+def tell(
+    plain: Sequence[Order], today: date, random: Random, *, locked: int, next_id: int
+) -> tuple[Told, ...]:
+    """Every order with its story; the locked first days stay plain, the last three are extra."""
+    told = [Told((order,)) for order in plain]
+    free = list(range(locked, len(plain)))
+    random.shuffle(free)
+    for plan in PLANS:
+        fitting = [
+            index for index in free if plan.business <= (plain[index].customer.tin is not None)
+        ]
+        for index in fitting[: plan.count]:
+            told[index] = plan.story(plain[index])
+            free.remove(index)
+    twin = next(plain[index] for index in sorted(free, reverse=True) if len(plain[index].lines) > 1)
+    return (*told, *_extra(twin, today, next_id))
+
+
+def _extra(twin: Order, today: date, next_id: int) -> tuple[Told, ...]:
+    """One order twice under two numbers, one dated long ago, one dated in some days.
+
+    The second of the two comes when the first was posted: while that waits to be sent, both would
+    be held.
+    """
+    double = replace(
+        twin, id=next_id, number=f"NS-{next_id}", updated_at=twin.updated_at + timedelta(minutes=2)
+    )
+    old, coming = (
+        replace(
+            twin,
+            id=next_id + place,
+            number=f"NS-{next_id + place}",
+            ordered_at=twin.ordered_at + timedelta(days=(today - twin.day).days + days),
+        )
+        for place, days in ((1, -41), (2, 4))
+    )
+    return (Told((), (double,), alone=True), *(Told((one,), alone=True) for one in (old, coming)))
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """The address of a webhook, the secret that both sides know, and how its headers begin."""
+
+    address: str
+    path: str
+    secret: str
+    headers: str = "X-NS16"
+
+    def send(self, deliveries: Iterable[Delivery], now: datetime) -> int:
+        """Call once for each delivery, in order; how many calls were made."""
+        return self.post(((each.event_id, body_of(each)) for each in deliveries), now)
+
+    def post(self, calls: Iterable[tuple[str, bytes]], now: datetime) -> int:
+        """Call once for each event id with its bytes, in order; how many calls were made."""
+        line = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=60)
+        made = 0
+        try:
+            for event_id, raw in calls:
+                line.request("POST", self.path, raw, self._signed(event_id, raw, now))
+                answer = line.getresponse()
+                said = answer.read()
+                if answer.status not in (200, 202):
+                    message = f"{event_id}: {answer.status} {said[:300]!r}"
+                    raise RuntimeError(message)
+                made += 1
+        finally:
+            line.close()
+        return made
+
+    def _signed(self, event_id: str, raw: bytes, now: datetime) -> dict[str, str]:
+        stamp = str(int(now.timestamp()))
+        content = f"{stamp}.{event_id}.".encode() + raw
+        digest = hmac.new(self.secret.encode(), content, hashlib.sha256)
+        return {
+            "Content-Type": "application/json",
+            f"{self.headers}-Timestamp": stamp,
+            f"{self.headers}-Signature": f"sha256={digest.hexdigest()}",
+            f"{self.headers}-Event-Id": event_id,
+        }
+
+
+def there(target: str, act: str, **given: object) -> None:
+    """What somebody does in a target itself, or bad luck: its stand-in is told."""
+    asked = urllib.request.Request(f"{target}/_sim/{act}", json.dumps(given).encode())  # noqa: S310
+    with urllib.request.urlopen(asked, timeout=10):  # noqa: S310 - on this machine
+        return
+
+
+def body_of(delivery: Delivery) -> bytes:
+    """What is sent for a delivery; equal deliveries give equal bytes."""
+    orders = [order.wire() for order in delivery.orders]
+    content: dict[str, object] = {"event": delivery.event}
+    if len(orders) == 1:
+        content["order"] = orders[0]
+    else:
+        content["orders"] = orders
+    return json.dumps(content, ensure_ascii=False).encode()
+
+
+def stall_sheet(orders: Iterable[Order]) -> bytes:
+    """The stall's CSV file: one row a line, each with its order's values."""
+    out = io.StringIO()
+    sheet = csv.DictWriter(out, [*ORDER_COLUMNS, *ITEM_COLUMNS], lineterminator="\n")
+    sheet.writeheader()
+    for order in orders:
+        head = order.sheet_row()
+        for line in order.lines:
+            cells = {**head, **line.wire()}
+            sheet.writerow({name: cells.get(name) for name in sheet.fieldnames})
+    return out.getvalue().encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many orders tell a story; only orders of business customers where it needs one."""
+
+    count: int
+    story: Story
+    business: bool = False
+
+
+def _unpaid(order: Order, **fields: object) -> Order:
+    return order.changed(status="pending", paid_at=None, **fields)
+
+
+def _stays_unpaid(order: Order) -> Told:
+    return Told((_unpaid(order),))
+
+
+def _is_paid_later(order: Order) -> Told:
+    return Told((_unpaid(order),), (order.later(30),))
+
+
+def _is_cancelled_unpaid(order: Order) -> Told:
+    first = _unpaid(order)
+    return Told((first,), (first.later(45, status="cancelled"),))
+
+
+def _is_a_draft(order: Order) -> Told:
+    return Told((_unpaid(order).changed(status="draft"),))
+
+
+def _is_refunded_first(order: Order) -> Told:
+    return Told((order.changed(status=REFUNDED),))
+
+
+def _came_back(order: Order) -> Told:
+    lines = tuple(replace(line, delivered=line.qty, returned=line.qty) for line in order.lines)
+    return Told((order.changed(status=RETURNED, lines=lines),))
+
+
+def _is_refunded_after(order: Order) -> Told:
+    return Told((order,), (order.later(60, status=REFUNDED),))
+
+
+def _is_cancelled_after(order: Order) -> Told:
+    return Told((order,), (order.later(60, status="cancelled"),))
+
+
+def _is_an_exception(order: Order) -> Told:
+    return Told((order.changed(status="exception"),))
+
+
+def _has_an_unknown_status(order: Order) -> Told:
+    return Told((order.changed(status="Refund Requested"),))
+
+
+def _partly(order: Order) -> Order:
+    lines = tuple(replace(line, delivered=Decimal(int(line.qty) // 2)) for line in order.lines)
+    return order.changed(status="Partially Delivered", lines=lines)
+
+
+def _is_partly_delivered(order: Order) -> Told:
+    return Told((_partly(order),))
+
+
+def _is_delivered_in_parts(order: Order) -> Told:
+    lines = tuple(replace(line, delivered=line.qty) for line in order.lines)
+    return Told((_partly(order),), (_partly(order).later(90, status="Delivered", lines=lines),))
+
+
+def _is_edited_after_posting(order: Order) -> Told:
+    more = order.with_line(1, qty=order.lines[0].qty + 1)
+    return Told((order,), (more.later(75),))
+
+
+def _is_edited_after_approval(order: Order) -> Told:
+    """Approved while unpaid, then paid with another quantity: the approval is out of date."""
+    first = _unpaid(order, approved_by=shop.MANAGER, approved_version=1)
+    more = order.changed(approved_by=shop.MANAGER, approved_version=1)
+    more = more.with_line(1, qty=order.lines[0].qty + 1)
+    return Told((first, more.later(20)), alone=True)
+
+
+def _is_approved_as_it_is(order: Order) -> Told:
+    return Told((order.changed(approved_by=shop.MANAGER, approved_version=1),))
+
+
+def _is_delivered_thrice(order: Order) -> Told:
+    return Told((order,), alone=True, times=3)
+
+
+def _is_sent_again_unchanged(order: Order) -> Told:
+    return Told((order,), (order,))
+
+
+def _comes_out_of_order(order: Order) -> Told:
+    older = _unpaid(order, updated_at=order.ordered_at)
+    return Told((order.changed(version=2),), (older,))
+
+
+def _with_item(order: Order, item: shop.Item) -> Order:
+    return order.with_line(
+        1,
+        sku=item.sku,
+        name=item.name,
+        uom="PCS",
+        qty=Decimal(2),
+        price=item.price,
+        discount=None,
+        tax=item.tax,
+    )
+
+
+def _has_the_new_item(order: Order) -> Told:
+    return Told((_with_item(order, shop.NEW_ITEM),))
+
+
+def _has_new_item_and_new_customer(order: Order) -> Told:
+    return Told((_with_item(order, shop.NEW_ITEM).changed(customer=shop.NEW_CUSTOMER),))
+
+
+def _has_a_new_customer(order: Order) -> Told:
+    return Told((order.changed(customer=shop.NEW_CUSTOMER),))
+
+
+def _spelled(sku: str) -> Story:
+    def story(order: Order) -> Told:
+        return Told((_with_item(order, shop.ITEMS[1]).with_line(1, sku=sku),))
+
+    return story
+
+
+def _has_anothers_tin(order: Order) -> Told:
+    other = next(each for each in shop.CUSTOMERS if each.code != order.customer.code)
+    return Told((order.changed(customer=replace(order.customer, tin=other.tin)),))
+
+
+def _in_unit(uom: str, qty: str) -> Story:
+    def story(order: Order) -> Told:
+        return Told(
+            (
+                _with_item(order, shop.ITEMS[1]).with_line(
+                    1, uom=uom, qty=Decimal(qty), price=Decimal("96.00")
+                ),
+            )
+        )
+
+    return story
+
+
+def _taxed(word: str) -> Story:
+    def story(order: Order) -> Told:
+        return Told((_with_item(order, shop.ITEMS[0]).with_line(1, tax=word),))
+
+    return story
+
+
+def _is_in_dollars(order: Order) -> Told:
+    return Told((order.changed(currency="SGD"),))
+
+
+def _is_one_sen_off(order: Order) -> Told:
+    """Three lines of 10.05: by line the tax is 3.03, on the sum it is 3.02."""
+    cups = [item for item in shop.ITEMS if item.tax == "SST"][:3]
+    lines = tuple(
+        Line(
+            pos=pos,
+            sku=cup.sku,
+            name=cup.name,
+            uom="PCS",
+            qty=Decimal(1),
+            price=SELDOM,
+            discount=None,
+            tax="SST",
+        )
+        for pos, cup in enumerate(cups, start=1)
+    )
+    return Told((order.changed(lines=lines, said_tax=cents(3 * SELDOM / 10)),))
+
+
+def _is_rounded_off(order: Order) -> Told:
+    return Told((order.changed(round_off=-CENT),))
+
+
+def _worth(order: Order, least: Decimal) -> Order:
+    """The order with so many of its first line that it is worth more than `least`."""
+    first = order.lines[0]
+    each = (first.price + CENT) if first.discount is None else first.price
+    return order.with_line(1, qty=first.qty + (least / each).to_integral_value() + 1)
+
+
+def _is_large(order: Order) -> Told:
+    return Told((_worth(order, Decimal("3000.00")),))
+
+
+def _is_large_and_the_approvers(order: Order) -> Told:
+    return Told((_worth(order, Decimal("3000.00")).changed(created_by=shop.APPROVER),))
+
+
+def _is_huge(order: Order) -> Told:
+    return Told((_worth(order, Decimal("10000.00")),))
+
+
+def _is_huge_and_nameless(order: Order) -> Told:
+    return Told(
+        (_worth(order, Decimal("10000.00")).changed(customer=replace(order.customer, tin=None)),)
+    )
+
+
+PLANS = (
+    Plan(36, _has_the_new_item),
+    Plan(1, _has_new_item_and_new_customer, business=True),
+    Plan(4, _has_a_new_customer, business=True),
+    Plan(3, _spelled("TEA-OOLONG-50 ")),
+    Plan(2, _spelled("TEA–OOLONG-50")),
+    Plan(1, _spelled("tea-oolong-50")),
+    Plan(2, _has_anothers_tin, business=True),
+    Plan(2, _in_unit("TIN", "3")),
+    Plan(1, _in_unit("BOX", "0.3")),
+    Plan(2, _taxed("SR-6")),
+    Plan(2, _taxed("ZERO")),
+    Plan(3, _is_in_dollars, business=True),
+    Plan(3, _is_one_sen_off),
+    Plan(2, _is_rounded_off),
+    Plan(7, _is_large, business=True),
+    Plan(1, _is_large_and_the_approvers, business=True),
+    Plan(1, _is_huge, business=True),
+    Plan(1, _is_huge_and_nameless, business=True),
+    Plan(18, _stays_unpaid),
+    Plan(10, _is_paid_later),
+    Plan(14, _is_cancelled_unpaid),
+    Plan(6, _is_a_draft),
+    Plan(4, _is_refunded_first),
+    Plan(3, _came_back),
+    Plan(3, _is_refunded_after),
+    Plan(2, _is_cancelled_after),
+    Plan(1, _is_an_exception),
+    Plan(2, _has_an_unknown_status),
+    Plan(8, _is_partly_delivered),
+    Plan(5, _is_delivered_in_parts),
+    Plan(3, _is_edited_after_posting),
+    Plan(4, _is_edited_after_approval, business=True),
+    Plan(12, _is_approved_as_it_is, business=True),
+    Plan(5, _is_delivered_thrice),
+    Plan(6, _is_sent_again_unchanged),
+    Plan(3, _comes_out_of_order),
+)

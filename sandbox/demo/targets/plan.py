@@ -1,0 +1,648 @@
+"""What is sent to the four companies of every target, and the list of documents that must follow."""
+
+import base64
+import csv
+import hashlib
+import hmac
+import io
+import json
+import re
+import time
+import urllib.request
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from portal.terminal.command_frame import Office, Stop
+from portal.terminal.processes import Children
+from sandbox.demo import shop
+from sandbox.demo.command import Settled, settle, wait
+from sandbox.demo.generator import MALAYSIA, Month
+from sandbox.demo.setup import SIMULATOR_KEY, STARTERS, Colleague, Sample, rule_files
+from sandbox.demo.shop import CENT, Order, cents
+
+if TYPE_CHECKING:
+    from sandbox.demo.generator import Hook
+    from sandbox.demo.setup import Sample
+    from sandbox.demo.shop import Order
+
+READY: Final = ("paid", "packed", "Delivered", "Completed")
+
+MOST: Final = Decimal("3000.00")  # above it somebody approves
+
+RATE_ID: Final = 75
+
+CANCELLED_EACH: Final = 40  # one of so many orders is cancelled after it was posted
+
+WEEKS: Final = 4
+
+_KNOWN: Final = {one.sku: one.tax for one in shop.ITEMS}
+
+A_CALL: Final = 50  # orders
+
+LIST: Final = "all-targets.json"
+
+LOOK_SECONDS: Final = 0.5
+
+_DAYS: Final = ("InvoiceDate", "ReceiptDate", "BillDate", "PaymentDate")
+
+BLOGGERS: Final = tuple(f"B-{number}" for number in range(11, 19))
+
+BUYER, WALK_IN = "59", "60"
+"""Customers of QuickBooks: who buys for a business, and who walks in."""
+
+_GONE: Final = "on cancel of order, payout\n"
+
+_BACK: Final = """on cancel of order
+    | period | do          |
+    | open   | credit note |
+    | locked | block       |
+
+on cancel of payout
+"""
+
+_CREDIT: Final = """
+# The mirror of an invoice whose order was cancelled.
+post order to autocount.credit_note reversing autocount.invoice as "CN-{reversed}"
+    DocDate  = today
+    Reason   = "Order cancelled"
+"""
+
+_ONCE: Final = (
+    'post order to autocount.invoice as "{number}"\n',
+    'post order to autocount.invoice as "{number}-{posting}"\n',
+)
+"""An invoice that may be taken back needs a number that may come again."""
+
+_BOX: Final = "    1 BOX      = 12 PCS\n"
+
+_HAMPER_AFTER: Final = '    1 CTN    of "TEA-EARL-100"  = 40 PCS\n'
+
+_HAMPER: Final = '    1 BOX    of "GFT-HAMPER-L"  = 6 PCS\n'
+
+_CARTONS: Final = (
+    "    1 BOX                       = 12 PCS\n"
+    "    1 CTN                       = 4 BOX\n"
+    f"{_HAMPER_AFTER}{_HAMPER}"
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Wanted:
+    """A document that a target must hold once: its day there, and its total."""
+
+    target: str
+    type: str
+    number: str
+    day: date
+    total: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What arrives, and what must stand in the targets when all is done."""
+
+    orders: tuple[Order, ...]
+    web: tuple[Order, ...]
+    cancelled: tuple[Order, ...]
+    settlements: tuple[Mapping[str, object], ...]
+    purchases: tuple[Mapping[str, object], ...]
+    wanted: tuple[Wanted, ...]
+
+
+def plan(month: Month, today: date, most: int) -> Plan:
+    """Up to so many orders of the month, spread over its days."""
+    orders = _spread([one for one in _all(month) if _is_plain(one, today)], most)
+    web = tuple(one for one in map(_in_pieces, orders) if _taxed_alike(one))
+    cancelled = orders[:: max(2, min(CANCELLED_EACH, most // 2))]
+    settlements = tuple(_settlements(today, most))
+    purchases = tuple(_purchases(today, most))
+    wanted = (
+        *(each for order in orders for each in _of_order(order)),
+        *(Wanted("quickbooks", "invoice", f"WC-{o.id}", o.day, o.total) for o in web),
+        *(
+            Wanted("autocount", "credit_note", f"CN-{one.number}-1", today, one.total)
+            for one in cancelled
+        ),
+        *(each for one in settlements for each in _of_settlement(one)),
+        *(each for one in purchases for each in _of_purchase(one)),
+    )
+    return Plan(orders, web, cancelled, settlements, purchases, tuple(sorted(wanted)))
+
+
+def _spread(orders: Sequence[Order], most: int) -> tuple[Order, ...]:
+    """At most so many, of all days alike."""
+    if len(orders) <= most:
+        return tuple(orders)
+    return tuple(orders[at * len(orders) // most] for at in range(most))
+
+
+def _all(month: Month) -> Sequence[Order]:
+    """The orders that came with those of their day and never changed."""
+    changed = {order.id for delivery in month.later for order in delivery.orders}
+    came = [delivery for delivery in month.first if delivery.event == "orders.collected"]
+    return [one for delivery in came for one in delivery.orders if one.id not in changed]
+
+
+def _is_plain(order: Order, today: date) -> bool:
+    """Whether no rule of a template has anything against it."""
+    return (
+        order.status in READY
+        and order.paid_at is not None
+        and 2 <= (today - order.day).days <= 28
+        and (order.customer in shop.CUSTOMERS or order.customer.code == shop.WALK_IN)
+        and order.total <= MOST
+        and order.said_tax is None
+        and order.round_off == 0
+        and order.approved_by is None
+        and order.version == 1
+        and order.currency == shop.CURRENCY
+        and all(
+            _KNOWN.get(line.sku) == line.tax
+            and line.uom in ("PCS", "BOX", "CTN")
+            and line.delivered is None
+            and line.qty == line.qty.to_integral_value()
+            for line in order.lines
+        )
+    )
+
+
+def _in_pieces(order: Order) -> Order:
+    """The order as a shop without units sells it: what was a carton is one piece at its price."""
+    return replace(order, lines=tuple(replace(line, uom="PCS") for line in order.lines))
+
+
+def _taxed_alike(order: Order) -> bool:
+    """Whether the tax on the sum is that of the lines: QuickBooks taxes the sum."""
+    taxed = sum((line.amount for line in order.lines if line.tax == "SST"), Decimal(0))
+    return cents(taxed * Decimal("0.10")) == order.tax_total
+
+
+def _settlements(today: date, most: int) -> list[Mapping[str, object]]:
+    """What each blogger earned in each week; the older half is paid."""
+    found: list[Mapping[str, object]] = []
+    for at, blogger in enumerate(BLOGGERS[: max(1, most // 10)]):
+        for week in range(1, WEEKS + 1):
+            last = today - timedelta(days=7 * week - 3)
+            paid = datetime.combine(last + timedelta(days=2), datetime.min.time(), MALAYSIA)
+            settled = week > WEEKS // 2
+            found.append(
+                {
+                    "id": f"ST-{blogger[2:]}{week}",
+                    "blogger": blogger,
+                    "period": f"{last - timedelta(days=6)}/{last}",
+                    "amount": str(Decimal(80 + 13 * at + 7 * week) + CENT * (at * 10 + week)),
+                    "currency": shop.CURRENCY,
+                    "status": "paid" if settled else "approved",
+                    "paid_at": (paid + timedelta(hours=10)).isoformat() if settled else None,
+                }
+            )
+    return found
+
+
+def _purchases(today: date, most: int) -> list[Mapping[str, object]]:
+    """What was asked for in each week, from the same supplier; the newest has not come yet."""
+    found: list[Mapping[str, object]] = []
+    for week in range(WEEKS):
+        for at, item in enumerate(shop.ITEMS[: max(1, most // 10)]):
+            day = today - timedelta(days=7 * week + 2)
+            asked = datetime.combine(day, datetime.min.time(), MALAYSIA) + timedelta(hours=9)
+            qty, price = 10 + at, cents(item.price / 2)
+            line = {"pos": 1, "sku": item.sku, "name": item.name, "qty": qty, "price": str(price)}
+            found.append(
+                {
+                    "id": f"PR-{week}{at:02}",
+                    "number": f"PR-{week}{at:02}",
+                    "status": "received" if week else "approved",
+                    "ordered_at": asked.isoformat(),
+                    "items": [line],
+                    "total": str(qty * price),
+                }
+            )
+    return found
+
+
+def _of_order(order: Order) -> tuple[Wanted, ...]:
+    paid = (order.paid_at or order.ordered_at).astimezone(MALAYSIA).date()
+    number, total = order.number, order.total
+    delivered = order.status in READY[2:]
+    return (
+        Wanted("aiaccount", "sales_invoice", number, order.day, total),
+        Wanted("aiaccount", "sales_receipt", f"RC-{number}", paid, total),
+        Wanted("autocount", "invoice", f"{number}-1", order.day, total),
+        Wanted("autocount_excel", "sales_order", f"CP-S-{number}", order.day, total),
+        Wanted("autocount_excel", "ar_payment", f"CP-R-{number}", paid, total),
+        *(
+            (Wanted("autocount_excel", "delivery_order", f"CP-D-{number}", order.day, total),)
+            if delivered
+            else ()
+        ),
+    )
+
+
+def _of_settlement(one: Mapping[str, object]) -> tuple[Wanted, ...]:
+    number, total = str(one["id"]), Decimal(str(one["amount"]))
+    day = date.fromisoformat(str(one["period"]).rpartition("/")[2])
+    bills = (
+        Wanted("aiaccount", "expense_bill", number, day, total),
+        Wanted("autocount_excel", "ap_invoice", f"CP-B-{number}", day, total),
+    )
+    if one["paid_at"] is None:
+        return bills
+    paid = datetime.fromisoformat(str(one["paid_at"])).date()
+    return (
+        *bills,
+        Wanted("aiaccount", "expense_payment", f"PV-{number}", paid, total),
+        Wanted("autocount_excel", "ap_payment", f"CP-P-{number}", paid, total),
+    )
+
+
+def _of_purchase(one: Mapping[str, object]) -> tuple[Wanted, ...]:
+    if one["status"] != "received":
+        return ()
+    day, total = date.fromisoformat(str(one["ordered_at"])[:10]), Decimal(str(one["total"]))
+    number = f"CP-G-{one['number']}"
+    return (Wanted("autocount_excel", "goods_received_note", number, day, total),)
+
+
+def gone(order: Order) -> Order:
+    """The order as NetShop sends it when it was cancelled afterwards."""
+    return order.later(90, status="cancelled")
+
+
+def web_order(order: Order) -> dict[str, object]:
+    """The order in WooCommerce's words: it knows no units, and tells a moment in UTC."""
+    lines = [
+        {
+            "id": 300 + line.pos,
+            "name": line.name,
+            "sku": line.sku,
+            "product_id": 90 + line.pos,
+            "variation_id": 0,
+            "quantity": int(line.qty),
+            "tax_class": "",
+            "subtotal": f"{cents(line.qty * line.price):.2f}",
+            "subtotal_tax": f"{line.tax_due:.2f}",
+            "total": f"{line.amount:.2f}",
+            "total_tax": f"{line.tax_due:.2f}",
+            "taxes": [{"id": RATE_ID, "total": f"{line.tax_due:.2f}"}] if line.tax_due else [],
+            "meta_data": [],
+        }
+        for line in order.lines
+    ]
+    discount = sum((line.discount or Decimal(0) for line in order.lines), Decimal(0))
+    rate = {"rate_code": "MY-SST-1", "rate_id": RATE_ID, "label": "SST", "rate_percent": 10}
+    walks_in = order.customer.code == shop.WALK_IN
+    return {
+        "id": order.id,
+        "parent_id": 0,
+        "number": str(order.id),
+        "status": "completed" if order.status in READY[2:] else "processing",
+        "currency": order.currency,
+        "prices_include_tax": False,
+        "customer_id": 0 if walks_in else int(order.customer.code.removeprefix("C-")),
+        "billing": {"company": order.customer.name, "address_1": order.customer.address or ""},
+        "payment_method": order.channel,
+        "line_items": lines,
+        "shipping_lines": [],
+        "fee_lines": [],
+        "coupon_lines": [],
+        "refunds": [],
+        "tax_lines": [{**rate, "tax_total": f"{order.tax_total:.2f}"}] if order.tax_total else [],
+        "discount_total": f"{discount:.2f}",
+        "total_tax": f"{order.tax_total:.2f}",
+        "total": f"{order.total:.2f}",
+        "date_created_gmt": _utc(order.ordered_at),
+        "date_paid_gmt": _utc(order.paid_at or order.ordered_at),
+        "date_modified_gmt": _utc(order.updated_at),
+    }
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """A company, and the stand-in of its target with its ledger."""
+
+    settled: Settled
+    url: str
+    ledger: Path
+
+    @property
+    def target(self) -> str:
+        """The name of its target."""
+        return self.settled.sample.target
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The four companies while their processes run."""
+
+    place: Office
+    address: str
+    books: Mapping[str, Books]
+    plan: Plan
+
+    def load(self, patience: float) -> None:
+        """Send everything at once, work it off, then cancel what is cancelled."""
+        if not all(each.settled.is_new for each in self.books.values()):
+            return
+        self._write_down()
+        for target in ("aiaccount", "autocount", "autocount_excel"):
+            self._send(target, self.plan.orders, "month")
+            if target != "autocount":
+                self._tell(target, "settlements", self.plan.settlements)
+        self._tell("autocount_excel", "purchases", self.plan.purchases)
+        self._send_web()
+        self._wait(patience)
+        self._send("autocount", [gone(order) for order in self.plan.cancelled], "gone")
+        self._wait(patience)
+
+    def _write_down(self) -> None:
+        """The driver's own list, before anything is sent."""
+        told = [
+            {**asdict(one), "day": str(one.day), "total": str(one.total)}
+            for one in self.plan.wanted
+        ]
+        (self.place.settings.home / LIST).write_text(json.dumps(told), "utf-8")
+
+    def result(self) -> dict[str, object]:
+        """Of each target, its ledger beside the driver's own list."""
+        return {name: compared(self.plan, name, one.ledger) for name, one in self.books.items()}
+
+    def _send(self, target: str, orders: "tuple[Order, ...] | list[Order]", what: str) -> None:
+        calls = []
+        for first in range(0, len(orders), A_CALL):
+            some = [order.wire() for order in orders[first : first + A_CALL]]
+            raw = json.dumps({"event": "orders.collected", "orders": some}).encode()
+            calls.append((f"evt_{target}_{what}_{first}", raw))
+        self._hook(target).post(calls, self.place.now)
+
+    def _tell(self, target: str, what: str, records: Sequence[Mapping[str, object]]) -> None:
+        """What NetShop tells beside orders, all at once."""
+        raw = json.dumps({"event": f"{what}.collected", what: list(records)}).encode()
+        self._hook(target).post([(f"evt_{target}_{what}", raw)], self.place.now)
+
+    def _hook(self, target: str) -> "Hook":
+        return self.books[target].settled.hook(self.place, self.address, "X-NS16")
+
+    def _send_web(self) -> None:
+        """An order a call, as WooCommerce does; its signature is over the body alone."""
+        hook = self._hook("quickbooks")
+        for order in self.plan.web:
+            raw = json.dumps(web_order(order)).encode()
+            digest = hmac.new(hook.secret.encode(), raw, hashlib.sha256).digest()
+            headers = {
+                "Content-Type": "application/json",
+                "X-WC-Webhook-Topic": "order.updated",
+                "X-WC-Webhook-Resource": "order",
+                "X-WC-Webhook-Event": "updated",
+                "X-WC-Webhook-Signature": base64.b64encode(digest).decode(),
+                "X-WC-Webhook-ID": "12",
+                "X-WC-Webhook-Delivery-ID": hashlib.sha256(raw).hexdigest()[:32],
+            }
+            _call(f"{hook.address}{hook.path}", raw, headers)
+
+    def _wait(self, patience: float) -> None:
+        """Until nothing is due in any company, and no file waits for a person."""
+        limit = time.monotonic() + patience
+        for each in self.books.values():
+            if each.target != "autocount_excel":
+                wait(self.place, each.settled.company_id, patience)
+        while not self._at_desk():
+            if time.monotonic() > limit:
+                raise Stop(f"Files wait after {patience:.0f} seconds", "clearpost doctor")
+            time.sleep(LOOK_SECONDS)
+
+    def _at_desk(self) -> bool:
+        """A person imports each file, and compares AutoCount's listing; whether all is done."""
+        from sandbox.demo.targets import hand_import
+
+        books = self.books["autocount_excel"]
+        return hand_import.work_off(self.place, books.settled, books.url)
+
+
+def _call(url: str, raw: bytes, headers: Mapping[str, str]) -> None:
+    asked = urllib.request.Request(url, raw, dict(headers))  # noqa: S310 - our own portal
+    with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310
+        answer.read()
+
+
+def open_course(
+    place: Office,
+    address: str,
+    children: Children,
+    home: Path,
+    plan: Plan,
+    *,
+    withheld: int,
+) -> Course:
+    """The four companies with the stand-ins of their targets; portal and worker run already."""
+    from sandbox.demo.generator import there
+    from sandbox.demo.shop import ITEMS
+    from sandbox.demo.targets import plan as samples
+
+    def start(target: str, sample: "Callable[[str], Sample]", *words: str) -> Books:
+        ledger = home / f"all-{target}.ledger"
+        child = children.start(
+            f"sandbox.simulators.{target}",
+            *("--port", "0", "--ledger", str(ledger), "--home", str(home), *words),
+            heard=True,
+        )
+        url = str(child.first_line()["url"])
+        if target == "autocount":
+            products = {item.sku: "PCS" for item in ITEMS}
+            there(url, "book", debtors=["300-N001"], creditors=["400-N001"], products=products)
+        return Books(settle(place, sample(url)), url, ledger)
+
+    kept = ("--withhold", str(withheld), "--seed", "7")
+    many = ("--calls-a-minute", "100000")
+    books = (
+        start("aiaccount", samples.all_kinds, *kept, "--company-name", "Kedai Harian Sdn Bhd"),
+        start("autocount", samples.cloud, *kept, *many),
+        start("autocount_excel", samples.desktop),
+        start("quickbooks", samples.web_shop, *kept, *many),
+    )
+    return Course(place, address, {one.target: one for one in books}, plan)
+
+
+def compared(plan: Plan, target: str, ledger: Path) -> dict[str, object]:
+    """What a ledger holds beside the list: documents, answers withheld, what was lost or doubled,
+    and whether the totals of each day are the same.
+    """
+    wanted = [one for one in plan.wanted if one.target == target]
+    lines = [json.loads(line) for line in ledger.read_text("utf-8").splitlines()]
+    made = [one for line in lines for one in _made(target, line)]
+    listed = {(one.type, one.number) for one in wanted}
+    count = Counter((one.type, one.number) for one in made)
+    withheld = [x for x in lines if x.get("effect") == "created" and x.get("answer") == "withheld"]
+    return {
+        "documents": len(wanted),
+        "withheld": len(withheld),
+        "lost": len(listed - count.keys()),
+        "doubled": sum(count.values()) - len(count),
+        "strange": len(count.keys() - listed),
+        "days alike": by_day(made) == by_day(wanted),
+    }
+
+
+def _made(target: str, line: Mapping[str, object]) -> Iterator[Wanted]:
+    """The document that a line of a ledger says was made."""
+    if line.get("effect") != "created":
+        return
+    held = line.get("document") or line["stands"]
+    stands = json.loads(held) if isinstance(held, str) else held
+    master = stands.get("master", stands) if isinstance(stands, dict) else {}
+    days = ("docDate", "TxnDate", "date", *_DAYS)
+    day = next(str(master[name]) for name in days if name in master)
+    yield Wanted(
+        target,
+        str(line["type"]),
+        str(line["number"]),
+        date.fromisoformat(day[:10]),
+        Decimal(str(line["total"])),
+    )
+
+
+def by_day(documents: "list[Wanted]") -> dict[tuple[str, date], Decimal]:
+    """The totals of each type on each day."""
+    found: defaultdict[tuple[str, date], Decimal] = defaultdict(Decimal)
+    for one in documents:
+        found[one.type, one.day] += one.total
+    return dict(found)
+
+
+def all_kinds(url: str) -> Sample:
+    """The four kinds of documents of AiAccount, from NetShop; they go at once, not by night."""
+    buyers = [(one.code, one.tin, one.name) for one in shop.CUSTOMERS]
+    files = _starter("netshop-aiaccount-daily") | {
+        "maps/debtors.csv": _table(
+            "customer tin debtor", [*buyers, (shop.WALK_IN, "", "Cash sales")]
+        ),
+        "maps/items.csv": _table("sku item", [(one.sku, one.sku) for one in shop.ITEMS]),
+        "maps/channels.csv": _table(
+            "channel account", [(one, "12000") for one in sorted({*shop.CHANNELS})]
+        ),
+        "maps/bloggers.csv": _table("blogger supplier payee", _payees()),
+    }
+    files["names.rules"] = files["names.rules"].replace(_HAMPER_AFTER, _HAMPER_AFTER + _HAMPER)
+    files["posting.rules"] = re.sub(r"    daily .*", "    immediately", files["posting.rules"])
+    name = "Kedai Harian Sdn Bhd"
+    settings = {
+        "base_url": url,
+        "app_url": url,
+        "company_id": shop.TARGET_COMPANY,
+        "company_name": name,
+    }
+    return _sample("harian", name, "netshop aiaccount", SIMULATOR_KEY, settings, files)
+
+
+def _starter(word: str) -> dict[str, str]:
+    """The files of a template without its tests, which speak of its own sample names."""
+    files = rule_files(STARTERS / word)
+    return {path: text for path, text in files.items() if not path.endswith("_test.rules")}
+
+
+def _table(names: str, rows: Iterable[Sequence[str | None]]) -> str:
+    """A CSV file of these columns."""
+    out = io.StringIO()
+    sheet = csv.writer(out, lineterminator="\n")
+    sheet.writerow(names.split())
+    sheet.writerows(rows)
+    return out.getvalue()
+
+
+def _payees() -> list[tuple[str, str, str]]:
+    return [(one, f"Blogger {one[2:]}", f"Blogger {one[2:]}") for one in BLOGGERS]
+
+
+def _sample(
+    code: str,
+    name: str,
+    pair: str,
+    key: str,
+    settings: Mapping[str, object],
+    files: Mapping[str, str],
+) -> Sample:
+    source, target = pair.split()
+    return Sample(
+        code=code,
+        name=name,
+        source=source,
+        target=target,
+        key=key,
+        settings=settings,
+        people=_people(code),
+        title=f"The month of {name}",
+        files=files,
+    )
+
+
+def _people(code: str) -> Sequence[Colleague]:
+    """The fewest people with whom a company keeps four eyes."""
+    return (
+        Colleague("finance", "Nurul Huda", ("accounts", "sales_admin", "tax_desk"), company=code),
+        Colleague("consultant", "Chen Li Na", company=code),
+        Colleague("publisher", "Joseph Anak Belaga", company=code),
+        Colleague("admin", "Kamala Devi", ("it_support",), company=code),
+    )
+
+
+def cloud(url: str) -> Sample:
+    """Invoices of AutoCount, and the credit notes of what is cancelled, from NetShop."""
+    known = _starter("netshop-autocount")
+    files = known | {
+        "maps/debtors.csv": _table(
+            "channel debtor", [(one, "300-N001") for one in sorted({*shop.CHANNELS})]
+        ),
+        "maps/tins.csv": "tin,debtor\n",
+        "maps/items.csv": _table("sku item", [(one.sku, one.sku) for one in shop.ITEMS]),
+        "names.rules": known["names.rules"].replace(_BOX, _CARTONS),
+        "posting.rules": known["posting.rules"].replace(*_ONCE) + _CREDIT,
+        "changes.rules": known["changes.rules"].replace(_GONE, _BACK),
+    }
+    name = "Kedai Awan Sdn Bhd"
+    settings = {
+        "base_url": url,
+        "company_id": "1042",
+        "company_name": name,
+        "key_id": "cp-demo",
+        "quantity_decimals": "4",  # as the book of the stand-in keeps them
+        "price_decimals": "4",
+        "locked_through": "none",
+    }
+    return _sample("awan", name, "netshop autocount", "acc_demo_9Tq4Lx", settings, files)
+
+
+def desktop(_url: str) -> Sample:
+    """Receipts, bills and payments of AutoCount, from NetShop, in files that a person imports."""
+    text = Path(__file__).with_name("desktop.rules").read_text("utf-8")
+    settings = {"company_id": "meja", "number_prefix": "CP-", "locked_through": "none"}
+    source = "netshop autocount_excel"
+    return _sample("meja", "Kedai Meja Sdn Bhd", source, "", settings, {"desktop.rules": text})
+
+
+def web_shop(url: str) -> Sample:
+    """Invoices of QuickBooks, from WooCommerce."""
+    buyers = [(one.code.removeprefix("C-"), BUYER) for one in shop.CUSTOMERS]
+    items = [(one.sku, "12" if one.sku.startswith("CUP-") else "11", "PCS") for one in shop.ITEMS]
+    files = _starter("woocommerce-quickbooks") | {
+        "maps/customers.csv": _table("customer id", [*buyers, ("guest", WALK_IN)]),
+        "maps/items.csv": _table("sku id unit", items),
+        "maps/tins.csv": "customer,tin,id\n",
+    }
+    settings = {
+        "base_url": url,
+        "company_id": "9130347",
+        "client_id": "AB-clearpost-app",
+        "token_url": f"{url}/oauth2/v1/tokens/bearer",
+    }
+    key = "qbo-client-3Rk9:qbo-refresh-5Mx8-0"
+    name = "Kedai Jaring Sdn Bhd"
+    return _sample("jaring", name, "woocommerce quickbooks", key, settings, files)

@@ -1,0 +1,44 @@
+"""`python -m sandbox.simulators.autocount`: start it, say where it listens, serve until
+killed.
+
+Here: the command line. Not here: behaviour (api.py, books.py, writes.py).
+"""
+
+from argparse import ArgumentParser
+from datetime import date
+from functools import partial
+
+from sandbox.simulators.autocount.api import FAULTS, Api
+from sandbox.simulators.autocount.books import BOOK, DEMO_KEY, Books, default_books, default_keys
+from sandbox.simulators.base.control import options, start
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Start the simulator."""
+    given = _parser().parse_args(arguments)
+    books = Books(
+        books=default_books(locked_through=given.locked_through),
+        keys=default_keys(),
+        existing=given.existing,
+        withhold=given.withhold,
+        seed=given.seed,
+    )
+    told = {"company_id": BOOK, "key_id": DEMO_KEY[0], "key": DEMO_KEY[1]}
+    make = partial(Api, books, a_minute=given.calls_a_minute)
+    start("autocount", given, make, told, faults=FAULTS)
+
+
+def _parser() -> ArgumentParser:
+    parser = options("autocount", port=8102)
+    words = "what it does to a document whose number is there already (refuse)"
+    ways = ["refuse", "overwrite"]
+    parser.add_argument("--existing", choices=ways, default="refuse", help=words)
+    words = "calls that are answered in a minute (100)"
+    parser.add_argument("--calls-a-minute", type=int, default=100, help=words)
+    words = "the last day that is locked, as 2026-09-30; left out: no period is"
+    parser.add_argument("--locked-through", type=date.fromisoformat, default=None, help=words)
+    return parser
+
+
+if __name__ == "__main__":
+    main()

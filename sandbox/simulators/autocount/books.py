@@ -1,0 +1,298 @@
+"""The books of AutoCount: documents, master data, keys, planned faults."""
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from connectors.transport.strict_json import loads
+from sandbox.simulators.base.server import Act, Scripted, last_day
+
+DEMO_KEY = ("cp-demo", "acc_demo_9Tq4Lx")
+
+BOOK, OTHER_BOOK = "1042", "2001"
+
+MADE = "party_made"
+
+EFFECTS = frozenset({"created", "updated", "voided", "unvoided", "by_hand"})
+
+_SETS = ("debtors", "creditors", "accounts", "terms", "locations", "agents", "payment_methods")
+
+Place = tuple[str, str, str]
+
+Shown = Mapping[str, Any]
+
+PATH = "knockoffentry"
+
+
+@dataclass(frozen=True, slots=True)
+class _Type:
+    """A type of document that may be tied: where it stands, its name, its sign, and what it is
+    called once it is tied in part, and whole.
+    """
+
+    path: str
+    thing: str
+    sign: int
+    part: str
+    whole: str
+
+
+_TYPES = {
+    "IV": _Type("invoice", "Invoice", 1, "Partially Paid", "Paid"),
+    "OR": _Type("receipt", "Receipt", -1, "Partially Applied", "Fully Applied"),
+    "CN": _Type("creditnote", "CreditNote", -1, "Partially Applied", "Fully Applied"),
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class AccountBook:
+    """One account book and its master data; control calls change them."""
+
+    number: str
+    debtors: set[str]
+    creditors: set[str]
+    accounts: set[str]
+    terms: set[str] = field(default_factory=lambda: {"C.O.D.", "Net 30 days"})
+    locations: set[str] = field(default_factory=lambda: {"HQ", "JB01"})
+    agents: set[str] = field(default_factory=lambda: {"LIWEI"})
+    payment_methods: set[str] = field(default_factory=lambda: {"BANK", "FPX", "CASH", "CLEARING"})
+    tax_codes: dict[str, Decimal]
+    products: dict[str, str]
+    products_away: bool = False
+    fiscal_from: date = date(2020, 1, 1)
+    fiscal_to: date = date(2099, 12, 31)
+    locked_through: date | None = None
+    decimals: dict[str, int] = field(default_factory=lambda: {"qty": 4, "unitPrice": 4})
+
+    def parties(self, path: str) -> set[str]:
+        """The codes of its debtors or creditors."""
+        return self.debtors if path == "debtor" else self.creditors
+
+
+@dataclass(slots=True, kw_only=True)
+class ApiKey:
+    """One key of one book; `methods` are what it may call, None is everything."""
+
+    id: str
+    secret: str
+    book: str = BOOK
+    methods: frozenset[str] | None = None
+
+
+def default_books(*, locked_through: date | None) -> dict[str, AccountBook]:
+    """The intended book, and another one."""
+    first = AccountBook(
+        number=BOOK,
+        debtors={"300-W001", "300-K210", "300-K211", "300-K305"},
+        creditors={"400-B012", "400-S014", "400-S022", "400-M001"},
+        accounts={"500-0000", "510-0000", "610-0001", "905-0000"},
+        tax_codes={"S-10": Decimal(10), "NT": Decimal(0)},
+        products={"TEE-BLK-M": "PCS", "SOAP90": "PCS", "RICE5": "KG", "TISSUE3": "PCS"},
+        locked_through=locked_through,
+    )
+    second = AccountBook(
+        number=OTHER_BOOK, debtors=set(), creditors=set(), accounts=set(), tax_codes={}, products={}
+    )
+    return {book.number: book for book in (first, second)}
+
+
+def default_keys() -> Mapping[str, ApiKey]:
+    """A key that may do all, and one for each way in which a key can be too weak."""
+    reads = frozenset({"GET invoice", "GET creditNote"})
+    keys = (
+        ApiKey(id=DEMO_KEY[0], secret=DEMO_KEY[1]),
+        ApiKey(id="cp-reader", secret="acc_reader_1Hs7", methods=reads),  # noqa: S106
+        ApiKey(id="cp-blind", secret="acc_blind_5Vn2", methods=frozenset()),  # noqa: S106
+        ApiKey(id="cp-other", secret="acc_other_8Gd3", book=OTHER_BOOK),  # noqa: S106
+    )
+    return {key.id: key for key in keys}
+
+
+def place_of(book: str, path: str, number: str) -> Place:
+    """Where a document stands; numbers are the same in any case of letters."""
+    return book, path.casefold(), number.casefold()
+
+
+class Books(Scripted):
+    """The state of the simulator."""
+
+    def __init__(
+        self,
+        *,
+        books: Mapping[str, AccountBook],
+        keys: Mapping[str, ApiKey],
+        existing: str,
+        withhold: int,
+        seed: int,
+    ) -> None:
+        self._start = (dict(books), dict(keys))
+        self.existing = existing
+        super().__init__(withhold=withhold, seed=seed)
+
+    def rewind(self) -> None:
+        """As a new subscription."""
+        super().rewind()
+        books, keys = deepcopy(self._start)
+        self.books: dict[str, AccountBook] = books
+        self.keys: dict[str, ApiKey] = keys
+        self.documents: dict[Place, Shown] = {}
+        self.parties: dict[Place, Shown] = {}
+        self._before: dict[Place, Shown | None] = {}
+        self.lag = 0
+        self.hidden: frozenset[str] = frozenset()
+        self.last_key = 120
+
+    def shown(self, place: Place) -> Shown | None:
+        """What a read shows now; while look-ups lag, the state before the last write."""
+        found = self._before.get(place) if self.lag else self.documents.get(place)
+        return None if found is None else self.bare(found)
+
+    def bare(self, document: Shown) -> Shown:
+        """A document without the fields that are kept and never shown."""
+        if not self.hidden:
+            return document
+
+        def left(fields: Mapping[str, Any]) -> dict[str, Any]:
+            return {name: value for name, value in fields.items() if name not in self.hidden}
+
+        rows = [left(row) for row in document.get("details", ())]
+        return {**document, "master": left(document["master"]), "details": rows}
+
+    def take(self, line: Mapping[str, Any]) -> None:
+        """Let a ledger line of a call take effect."""
+        if line.get("lagged"):
+            self.lag -= 1
+        if line["effect"] == MADE:
+            told = loads(line["stands"].encode())
+            self._know(line["company"], line["path"], told if isinstance(told, dict) else {})
+        if line["effect"] in EFFECTS and line.get("stands"):
+            place = place_of(line["company"], line["path"], line["number"])
+            found = loads(line["stands"].encode())
+            self._before[place] = self.documents.get(place)
+            if isinstance(found, dict):
+                self.documents[place] = found
+                if place[1] == PATH:
+                    self.documents |= after(self.documents, place[0], found)
+                self.last_key = max(self.last_key, int(found["master"]["docKey"]))
+            self.effects += line["call"] != "by_hand"
+
+    def acts(self) -> dict[str, Act]:
+        """The control acts of AutoCount."""
+        return super().acts() | {
+            "lock": self._set_lock,
+            "lag": self._set_lag,
+            "hide": self._set_hidden,
+            "book": self._set_book,
+            "rekey": self._set_key,
+        }
+
+    def _set_lock(self, given: Mapping[str, Any]) -> None:
+        self.book(given).locked_through = last_day(given)
+
+    def _set_lag(self, given: Mapping[str, Any]) -> None:
+        self.lag = int(given.get("reads", 1))
+
+    def _set_hidden(self, given: Mapping[str, Any]) -> None:
+        self.hidden = frozenset(map(str, given.get("fields", ())))
+
+    def _set_book(self, given: Mapping[str, Any]) -> None:
+        """Codes are added, decimals and fiscal days replaced."""
+        book = self.book(given)
+        for name in _SETS:
+            getattr(book, name).update(map(str, given.get(name, ())))
+        book.products |= {str(k): str(v) for k, v in given.get("products", {}).items()}
+        taxes = given.get("tax_codes", {})
+        book.tax_codes |= {str(k): Decimal(str(v)) for k, v in taxes.items()}
+        book.decimals |= {str(k): int(v) for k, v in given.get("decimals", {}).items()}
+        book.products_away = bool(given.get("products_away", book.products_away))
+        for path, parties in given.get("parties", {}).items():
+            for code, told in parties.items():
+                self._know(book.number, path, {"accNo": code, **told})
+        if "fiscal_to" in given:
+            book.fiscal_to = date.fromisoformat(given["fiscal_to"])
+
+    def _know(self, book: str, path: str, told: Mapping[str, Any]) -> None:
+        """A debtor or creditor is there, with these words of it."""
+        code = str(told["accNo"])
+        self.books[book].parties(path).add(code)
+        self.parties[book, path, code] = told
+
+    def _set_key(self, given: Mapping[str, Any]) -> None:
+        self.keys[given["key_id"]].secret = str(given["secret"])
+
+    def book(self, given: Mapping[str, Any]) -> AccountBook:
+        """The account book that a control call means."""
+        return self.books[str(given.get("company", BOOK))]
+
+
+def objection(documents: Mapping[Place, Shown], book: str, sent: Shown) -> str:
+    """AutoCount's first objection to a new knock-off; blank if it has none."""
+    party, rows = str(sent["master"]["accNo"]), sent["details"]
+    if not rows:
+        return "Details is required."
+    now: dict[Place, Decimal] = {}
+    for row in rows:
+        kind, number = _TYPES.get(str(row.get("docType"))), str(row.get("docNo") or "")
+        if kind is None:
+            return f"Document type {row.get('docType')} is not valid."
+        place = (book, kind.path, number.casefold())
+        found, amount = documents.get(place), _amount(row) * kind.sign
+        if found is None:
+            return f"{kind.thing} ({kind.thing}Key = {number}) not exists"
+        if found["master"]["cancelled"]:
+            return f"{kind.thing} is already voided."
+        if _party(found) != party:
+            return f"{kind.thing} {number} is not a document of {party}."
+        if amount <= 0:
+            return f"Knock off amount of {number} is not valid."
+        left = _total(found) - _tied(documents, place) - now.get(place, Decimal(0))
+        if amount > left:
+            return f"Knock off amount of {number} is more than its outstanding amount {left}."
+        now[place] = now.get(place, Decimal(0)) + amount
+    return "" if sum(map(_amount, rows)) == 0 else "Knock off amounts are not balanced."
+
+
+def _amount(row: Mapping[str, Any]) -> Decimal:
+    return Decimal(row.get("knockOffAmount") or 0)
+
+
+def _party(found: Shown) -> str:
+    return str(found["master"].get("debtorCode") or found["details"][0].get("accNo"))
+
+
+def _total(found: Shown) -> Decimal:
+    return Decimal(found["master"]["finalTotal"])
+
+
+def _tied(documents: Mapping[Place, Shown], place: Place) -> Decimal:
+    """How much of a document is tied already."""
+    kept = (one for (book, path, _), one in documents.items() if (book, path) == (place[0], PATH))
+    return sum((abs(_amount(row)) for one in kept for row in _of(one, place)), Decimal(0))
+
+
+def _of(made: Shown, place: Place) -> Iterable[Mapping[str, Any]]:
+    return (
+        row
+        for row in made["details"]
+        if (_TYPES[row["docType"]].path, str(row["docNo"]).casefold()) == place[1:]
+    )
+
+
+def total_of(made: Shown) -> Decimal:
+    """How much a knock-off ties: all of its debits."""
+    return sum((_amount(row) for row in made["details"] if _amount(row) > 0), Decimal(0))
+
+
+def after(documents: Mapping[Place, Shown], book: str, made: Shown) -> dict[Place, Shown]:
+    """The documents that a knock-off names, as they stand once it is kept."""
+    found: dict[Place, Shown] = {}
+    for row in made["details"]:
+        kind = _TYPES[row["docType"]]
+        place = (book, kind.path, str(row["docNo"]).casefold())
+        stands = documents[place]
+        status = kind.whole if _tied(documents, place) == _total(stands) else kind.part
+        found[place] = {**stands, "master": {**stands["master"], "status": status}}
+    return found

@@ -1,0 +1,60 @@
+"""`python -m sandbox.simulators.autocount_aotg`: start it, say where it listens, serve until
+killed.
+
+Here: the command line. Not here: behaviour (api.py, books.py, queue_work.py).
+"""
+
+from argparse import ArgumentParser
+from datetime import date, timedelta
+from functools import partial
+
+from sandbox.simulators.autocount_aotg.api import Api
+from sandbox.simulators.autocount_aotg.books import (
+    API_KEY,
+    FAULTS,
+    PASSWORD,
+    USER,
+    Books,
+    default_books,
+)
+from sandbox.simulators.base.control import options, start
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Start the simulator."""
+    given = _parser().parse_args(arguments)
+    books = Books(
+        books=default_books(locked_through=given.locked_through),
+        seconds=given.seconds,
+        crowd_seconds=given.crowd_seconds,
+        token_life=timedelta(seconds=given.token_seconds),
+        withhold=given.withhold,
+        seed=given.seed,
+    )
+    told = {"company_id": API_KEY[:5], "user_name": USER, "key": f"{PASSWORD}:{API_KEY}"}
+    make = partial(Api, books, a_minute=given.calls_a_minute)
+    start("autocount_aotg", given, make, told, faults=FAULTS)
+
+
+def _parser() -> ArgumentParser:
+    parser = options("autocount_aotg", port=8104)
+    parser.add_argument(
+        "--seconds", type=float, default=0.0, help="how long the account book takes for a request"
+    )
+    parser.add_argument(
+        "--crowd-seconds",
+        type=float,
+        default=0.0,
+        help="how much longer a request waits for each other one of its second",
+    )
+    words = "how long a token is good for, in seconds (3600)"
+    parser.add_argument("--token-seconds", type=float, default=3600.0, help=words)
+    words = "calls that are answered in a minute (100000)"
+    parser.add_argument("--calls-a-minute", type=int, default=100_000, help=words)
+    words = "the last day that is locked, as 2026-09-30; left out: no period is"
+    parser.add_argument("--locked-through", type=date.fromisoformat, default=None, help=words)
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""`python -m sandbox.simulators.autocount_excel`: start it, say where it listens, serve until
+killed.
+
+Here: the command line. Not here: behaviour (api.py, books.py, imports.py).
+"""
+
+from functools import partial
+
+from sandbox.simulators.autocount_excel.api import Desk
+from sandbox.simulators.autocount_excel.imports import FAULTS, SWITCHES, Books
+from sandbox.simulators.base.control import options, start
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Start the simulator."""
+    faults = {f"fault {name}": does for name, does in FAULTS.items()}
+    switches = {f"POST /_sim/{name}": does for name, does in SWITCHES.items()}
+    parser = options("autocount_excel", port=8106, is_called=False, more={**switches, **faults})
+    given = parser.parse_args(arguments)
+    make = partial(Desk, Books(withhold=given.withhold, seed=given.seed))
+    told = {"key": "", "company_id": "", "switches": SWITCHES}  # a person imports there
+    start("autocount_excel", given, make, told, faults=FAULTS)
+
+
+if __name__ == "__main__":
+    main()

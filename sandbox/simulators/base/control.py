@@ -1,0 +1,237 @@
+"""A simulator of a target from the outside: its process, its ledger, its control API.
+
+Here: what every simulator keeps, a ledger line before every answer, how it takes requests and is
+started; and what a person would do in the target itself, and planned faults. Not here: the server
+(server.py), how any target behaves.
+"""
+
+import threading
+from abc import ABC, abstractmethod
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from connectors.transport.clock import Clock, MachineClock
+from connectors.transport.strict_json import dumps, loads
+from sandbox.simulators.base.server import Ledger, Reply, Request, Scripted, serve
+
+CONTROL = "/_sim/"
+B = TypeVar("B", bound=Scripted)
+
+
+class StandIn(ABC, Generic[B]):
+    """A target from the outside. Requests are answered one at a time; what the ledger says already
+    has taken effect.
+    """
+
+    ids = "req_{}"
+    """How the id of a request is made from its number."""
+
+    def __init__(self, books: B, ledger: Ledger, clock: Clock, *, hang: float) -> None:
+        self.books = books
+        self.ledger = ledger
+        self._clock = clock
+        self._hang = hang
+        self._lock = threading.Lock()
+        self._requests = 0
+        for line in ledger.lines():
+            self._requests += 1
+            books.apply(line)
+
+    def now(self) -> datetime:
+        """The simulator's present moment."""
+        return self._clock.now() + timedelta(seconds=self.books.offset)
+
+    def handle(self, request: Request) -> Reply:
+        """Answer one request."""
+        with self._lock:
+            self._requests += 1
+            request_id = self.ids.format(self._requests)
+            if request.path.startswith(CONTROL):
+                return self.control(request, request_id)
+            reply, hang = self.answer(request, request_id)
+        if hang:
+            self._clock.sleep(self._hang)
+        return reply
+
+    @abstractmethod
+    def control(self, request: Request, request_id: str) -> Reply:
+        """Answer a control call."""
+
+    @abstractmethod
+    def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
+        """What the target answers, and whether it lets the caller wait for it."""
+
+    def follow(self, act: str, given: Mapping[str, Any], request_id: str) -> None:
+        """Do what a control act brings about beside the books, once they are changed."""
+
+    def write(self, *lines: dict[str, Any], sync: bool = True) -> None:
+        """Put lines on the disk, then let them take effect."""
+        for line in self.ledger.write(lines, sync=sync):
+            self.books.apply(line)
+
+
+class Metered(StandIn[B]):
+    """A target that takes so many calls in each minute of the clock."""
+
+    def __init__(
+        self, books: B, ledger: Ledger, clock: Clock, *, hang: float, a_minute: int
+    ) -> None:
+        super().__init__(books, ledger, clock, hang=hang)
+        self._a_minute = a_minute
+        self._calls: Counter[tuple[str, datetime]] = Counter()
+
+    def calls_left(self, who: str, now: datetime) -> int:
+        """Count a call of somebody; below zero it is one too many."""
+        counted = (who, now.replace(second=0, microsecond=0))
+        self._calls[counted] += 1
+        return self._a_minute - self._calls[counted]
+
+    def follow(self, act: str, given: Mapping[str, Any], request_id: str) -> None:  # noqa: ARG002
+        """Nobody has called a new subscription yet."""
+        if act == "reset":
+            self._calls.clear()
+
+
+class Make(Protocol):
+    """A stand-in that needs only what every one needs."""
+
+    def __call__(self, ledger: Ledger, clock: Clock, *, hang: float) -> StandIn[Any]:
+        """Make it."""
+        ...
+
+
+def options(
+    name: str, *, port: int, is_called: bool = True, more: Mapping[str, str] | None = None
+) -> ArgumentParser:
+    """The command line of a simulator, as far as every one has it; one that is not called from
+    afar (not `is_called`) has no answers to keep back. `more` is told below: name -> what it does.
+    """
+    words = f"A stand-in that answers as {name} does, in a process of its own."
+    told = "\n".join(f"  {name}: {does}" for name, does in (more or {}).items())
+    parser = ArgumentParser(
+        prog=f"simulate {name}",
+        description=words,
+        epilog=told,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    words = f"the port of 127.0.0.1 that it listens on ({port}); 0: any that is free"
+    parser.add_argument("--port", type=int, default=port, help=words)
+    words = "the file that it writes all it did to, and goes on from when it is started again"
+    parser.add_argument("--ledger", type=Path, required=True, help=words)
+    words = "the folder of the installation whose clock it follows, which tests move"
+    parser.add_argument("--home", type=Path, default=None, help=words)
+    parser.add_argument("--watch-parent", action="store_true", help="end when stdin closes")
+    parser.set_defaults(withhold=0, seed=0, hang=0.0)
+    if not is_called:
+        return parser
+    words = "how many of its answers to writes never arrive, though the write is done (0)"
+    parser.add_argument("--withhold", type=int, default=0, help=words)
+    words = "another seed withholds other answers (0)"
+    parser.add_argument("--seed", type=int, default=0, help=words)
+    words = "seconds that a caller waits for an answer that the fault “timeout” keeps back (0)"
+    parser.add_argument("--hang", type=float, default=0.0, help=words)
+    return parser
+
+
+def start(
+    name: str,
+    given: Namespace,
+    make: Make,
+    told: Mapping[str, object] | None = None,
+    *,
+    faults: Collection[str] = (),
+) -> None:
+    """Serve a stand-in until killed; what is told with its address: key, ids, and its faults."""
+    made = make(Ledger(given.ledger), MachineClock(given.home), hang=given.hang)
+    known = {**(told or {}), "faults": sorted(faults)}
+    serve(name, made.handle, port=given.port, watch_parent=given.watch_parent, told=known)
+
+
+Deed = Callable[[Request, str], Reply]
+Given = Mapping[str, Any]
+
+
+class ControlError(Exception):
+    """A control call that is not followed; the words say why."""
+
+
+class Control(Generic[B]):
+    """The control calls of a stand-in. A target's own adds what it alone shows, checks and does."""
+
+    def __init__(self, stand_in: StandIn[B], faults: Collection[str]) -> None:
+        self.stand_in = stand_in
+        self.books = stand_in.books
+        self._faults = faults
+
+    def answer(self, request: Request, request_id: str) -> Reply:
+        """Answer a control call."""
+        act = request.path.removeprefix(CONTROL)
+        try:
+            if request.method == "GET":
+                return Reply(status=200, content=dumps(self.shown(act)))
+            deed = self.deeds().get(act)
+            return deed(request, request_id) if deed else self._act(act, request, request_id)
+        except ControlError as error:
+            return Reply(status=400, content={"error": str(error)})
+
+    def shown(self, what: str) -> Mapping[str, object]:
+        """What a GET tells of the books."""
+        if what == "faults":
+            return {"known": sorted(self._faults), "planned": self.books.faults}
+        raise ControlError(f"Nothing to show: {what}")
+
+    def deeds(self) -> Mapping[str, Deed]:
+        """What is more than a change of the books: it is decided first, like a write."""
+        return {}
+
+    def check(self, act: str, given: Given) -> None:
+        """Raise ControlError where a known act cannot be done as it is given."""
+
+    def note(self, request_id: str, call: str, **told: object) -> None:
+        """A ledger line of a control call."""
+        line = {"at": self.stand_in.now().isoformat(), "request_id": request_id, "call": call}
+        self.stand_in.write({**line, **told})
+
+    def _act(self, act: str, request: Request, request_id: str) -> Reply:
+        given = given_of(request)
+        if act not in self.books.acts():
+            raise ControlError(f"No such act: {act}")
+        self.check(act, given)
+        self._check_plan(act, given)
+        self.note(request_id, "control", act=act, given=plain(given), effect="control")
+        self.stand_in.follow(act, given, request_id)
+        return done(act)
+
+    def _check_plan(self, act: str, given: Given) -> None:
+        if act == "clock" and not isinstance(given.get("offset_seconds"), int | Decimal):
+            raise ControlError("offset_seconds is a number")
+        names = given.get("plan") or [given.get("fault")]
+        if act == "faults" and any(name not in self._faults for name in names):
+            raise ControlError(f"No such fault; known: {', '.join(sorted(self._faults))}")
+
+
+def given_of(request: Request) -> Given:
+    """The body of a control call."""
+    given = loads(request.body or b"{}")
+    if not isinstance(given, dict):
+        raise ControlError("The body is no JSON object")
+    return given
+
+
+def done(act: str, **told: object) -> Reply:
+    """The answer to what was done."""
+    return Reply(status=200, content={"done": act, **told})
+
+
+def plain(value: object) -> Any:
+    """A value as a ledger line carries it: decimals as text."""
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {name: plain(held) for name, held in value.items()}
+    return [plain(one) for one in value] if isinstance(value, list) else value

@@ -1,0 +1,205 @@
+"""The stand-in of a seller on a marketplace: webhooks that say only what changed, and tokens that
+run out.
+
+Here: the exchange of tokens, which questions fail on purpose, when webhooks are switched off, the
+webhook that tries an address. Not here: how one marketplace signs, and what it answers (its own
+folder), what every shop does (shop.py).
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from connectors.transport.clock import Clock
+from sandbox.simulators.base.server import Ledger, Reply, Request
+from sandbox.simulators.base.shop import ON_THE_WAY, Life, Order, Shop, ShopBooks, Webhook
+
+REST: Final = {
+    "rest_error": "the next question is answered with an error of the server",
+    "rest_html": "it is answered 502 with a page",
+    "rest_too_many": "it is answered 429 and told to wait",
+    "rest_limit": "it is answered 200 with the error that says the same",
+    "rest_refused": "it is answered as for a token that was taken back",
+    "rest_forbidden": "it is answered as for an app that may not ask that (in no sheet)",
+    "rest_cut": "the connection is cut in the middle of the answer",
+    "rest_missing": "one order of the page is left out where orders are shown",
+}
+FAULTS: Final = {**ON_THE_WAY, **REST}
+ENOUGH: Final = 5
+"""So many webhooks in a row that were not taken, and no more are sent."""
+_PAGE: Final = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """The app that asks and hears: its number, its secret, how long an access token lasts."""
+
+    number: str
+    secret: str
+    lasts: timedelta
+
+
+class MarketBooks(ShopBooks):
+    """The orders, and how many times the tokens were exchanged, last at which moment."""
+
+    def rewind(self) -> None:
+        """No order and no access token."""
+        super().rewind()
+        self.exchanges, self.granted = 0, ""
+
+    def take(self, line: Mapping[str, Any]) -> None:
+        """Let an exchange take effect, or what every shop knows."""
+        super().take(line)
+        if line["call"] == "token":
+            self.exchanges, self.granted = int(line["no"]), str(line["at"])
+
+
+class Market(Shop):
+    """One seller. `per_minute`: how many questions are answered in a minute."""
+
+    faults = FAULTS
+    exchange_at = ""
+    """The path where tokens are exchanged."""
+
+    def __init__(
+        self,
+        books: MarketBooks,
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        to: str,
+        life: Life,
+        app: App,
+        per_minute: int,
+    ) -> None:
+        super().__init__(books, ledger, clock, to=to, life=life)
+        self.market, self.app, self._per_minute = books, app, per_minute
+        self._asked: list[datetime] = []
+
+    @abstractmethod
+    def shown(self, request: Request) -> Reply:
+        """The answer to a question whose signature and token are good."""
+
+    @abstractmethod
+    def refused(self, request: Request) -> Reply | None:
+        """Why a question is not answered: its signature, its moment, its token."""
+
+    @abstractmethod
+    def wrong(self, what: str) -> Reply:
+        """An error in the marketplace's own words: server, limit, token, permission."""
+
+    @abstractmethod
+    def trial(self) -> Webhook:
+        """The webhook that tries an address."""
+
+    @property
+    def access(self) -> str:
+        """The access token; blank before the first exchange and once it is over."""
+        if not self.market.granted:
+            return ""
+        end = datetime.fromisoformat(self.market.granted) + self.app.lasts
+        return f"access-{self.market.exchanges}" if self.now() < end else ""
+
+    @property
+    def refresh(self) -> str:
+        """The only refresh token that is taken."""
+        return f"refresh-{self.market.exchanges}"
+
+    def exchange(self, given: str) -> bool:
+        """Make the next pair of tokens for the newest refresh token, which is used up by it."""
+        if given != self.refresh:
+            return False
+        line = {"at": self.now().isoformat(), "call": "token", "effect": "granted"}
+        self.write({**line, "no": self.market.exchanges + 1})
+        return True
+
+    def silent(self) -> bool:
+        """Its webhooks were switched off."""
+        return self.books.failures >= ENOUGH
+
+    def play(self) -> None:
+        """Try the address, then play as every shop."""
+        if self._to:
+            with self._lock:
+                self._post(self.trial(), 0, "trial")
+        super().play()
+
+    def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
+        """What the interface answers."""
+        del request_id
+        fault = request.headers.get("x-sim-fault") or next(
+            (name for name in self.books.faults if name in REST and self._meets(name, request)), ""
+        )
+        reply = (
+            self.faulty(fault, request)
+            or self._busy()
+            or self.refused(request)
+            or self.shown(request)
+        )
+        line = {"at": self.now().isoformat(), "call": "asked", "path": request.path}
+        told = {"query": _plain(request.query), "effect": "shown", "status": reply.status}
+        met = "" if fault == "rest_missing" else fault
+        self.write({**line, **told, "fault": met})
+        return replace(reply, cut="middle" if fault == "rest_cut" else reply.cut), False
+
+    def all_but_missing(self, found: Sequence[Order]) -> list[Order]:
+        """These orders without the one that was planned to be missing, else the last where any was;
+        only once.
+        """
+        ids = {str(one): key for key, order in self.books.orders.items() for one in _ids(order)}
+        own = [ids[one] for order in found for one in map(str, _ids(order)) if one in ids]
+        meant = next((one for one in own if self._misses(one)), 0)
+        if not meant and "rest_missing" not in self.books.faults:
+            return list(found)
+        line = {"at": self.now().isoformat(), "call": "asked", "path": "", "query": {}}
+        told = {"effect": "left_out", "status": 0, "fault": "rest_missing"}
+        self.write({**line, **told, "id": meant})
+        if not meant:
+            return list(found[:-1])
+        gone = _ids(self.books.orders[meant])
+        return [one for one in found if _ids(one).isdisjoint(gone)]
+
+    def _misses(self, order_id: int) -> bool:
+        return bool(self.books.planned_for(order_id, ("rest_missing",)))
+
+    def _meets(self, fault: str, request: Request) -> bool:
+        """An app that may not ask for orders may still exchange its tokens."""
+        return fault != "rest_forbidden" or request.path != self.exchange_at
+
+    def faulty(self, fault: str, request: Request) -> Reply | None:  # noqa: ARG002
+        """What is answered instead."""
+        match fault:
+            case "rest_error":
+                return self.wrong("server")
+            case "rest_html":
+                return Reply(status=502, content=_PAGE, headers={"Content-Type": "text/html"})
+            case "rest_too_many":
+                return Reply(status=429, content={}, headers={"Retry-After": "20"})
+            case "rest_limit":
+                return self.wrong("limit")
+            case "rest_refused":
+                return self.wrong("token")
+            case "rest_forbidden":
+                return self.wrong("permission")
+            case _:
+                return None
+
+    def _busy(self) -> Reply | None:
+        now = self.now()
+        self._asked = [one for one in self._asked if now - one < timedelta(minutes=1)]
+        if len(self._asked) >= self._per_minute:
+            return self.wrong("limit")
+        self._asked.append(now)
+        return None
+
+
+def _ids(order: Order) -> set[object]:
+    """How the marketplace names an order."""
+    return {order[name] for name in ("order_sn", "order_id") if name in order}
+
+
+def _plain(query: Mapping[str, str]) -> dict[str, str]:
+    """A question for the ledger, without what proves who asks."""
+    return {name: told for name, told in query.items() if name not in ("sign", "access_token")}

@@ -1,0 +1,203 @@
+"""Lazada from the outside: its interface for orders, pieces and statements, and the webhooks that
+it sends.
+
+Here: who may ask, lists by moment with an offset, tokens, what a webhook says, signatures. Not
+here: what an order looks like (orders.py), what is paid out (finance.py), what every marketplace
+does (simulators/base/market.py).
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from connectors.transport.clock import Clock
+from sandbox.simulators.base.control import ControlError
+from sandbox.simulators.base.market import App, Market
+from sandbox.simulators.base.server import Ledger, Reply, Request
+from sandbox.simulators.base.shop import LATER, Life, Order, Webhook
+from sandbox.simulators.lazada import finance
+from sandbox.simulators.lazada import finance as orders
+
+LIST: Final = "/orders/get"
+ITEMS: Final = "/orders/items/get"
+TOKEN: Final = "/auth/token/refresh"  # noqa: S105 - a path
+SELLER_PATH: Final = "/seller/get"
+SELLER: Final = "1000165972"
+SHOP_NAME: Final = "Kedai Demo"
+MOST: Final = 100
+AT_ONCE: Final = 50
+VALID: Final = 7200
+"""Seconds around its moment in which a question is taken."""
+_ERRORS: Final = {
+    "server": ("ServiceUnavailable", "SYSTEM", "Service temporarily unavailable"),
+    "limit": ("ApiCallLimit", "ISV", "This API has reached its call limit"),
+    "permission": ("InsufficientPermission", "ISV", "The app may not call this API"),
+    "token": ("IllegalAccessToken", "ISV", "The specified access token is invalid or expired"),
+}
+"""Of these words the contract has IllegalAccessToken alone (K); that an app lacks a right, and the
+sentences, are ours (O).
+"""
+_ORDER, _REVERSE = 0, 10
+
+
+class Lazada(Market):
+    """One seller."""
+
+    exchange_at = TOKEN
+
+    def __init__(
+        self,
+        books: finance.LazadaBooks,
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        to: str,
+        life: Life,
+        app: App,
+        per_minute: int,
+    ) -> None:
+        super().__init__(books, ledger, clock, to=to, life=life, app=app, per_minute=per_minute)
+        self._finance = books
+        self._control = finance.FinanceControl(self, books)
+
+    def changed(
+        self, act: str, order_id: int, order: Order | None, given: Mapping[str, Any]
+    ) -> Order:
+        """The order after an act."""
+        if act == "create":
+            return orders.bought(order_id, given, self.now())
+        if order is None:
+            raise ControlError("No such order")
+        before = orders.moment_of(order["updated_at"])
+        return orders.changed(act, order, given, max(self.now(), before + LATER))
+
+    def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
+        """One webhook; it says which order changed and a status of one piece, and no more."""
+        piece = order["order_items"][0]
+        moment = int(orders.moment_of(order["updated_at"]).timestamp())
+        data = {
+            "order_status": piece["status"],
+            "trade_order_id": str(order["order_id"]),
+            "trade_order_line_id": str(piece["order_item_id"]),
+            "status_update_time": moment,
+        }
+        back = {"reverse_order_id": str(piece["order_item_id"] + 7)} if act == "refund" else {}
+        return [self._hook(_REVERSE if back else _ORDER, {**data, **back})]
+
+    def sold(self, order: Order) -> Mapping[str, int]:
+        """What was sold, without what was put back."""
+        return orders.sold(order)
+
+    def trial(self) -> Webhook:
+        """A webhook about the authorization, which is no order."""
+        return self._hook(8, {"app_key": self.app.number, "seller_id": SELLER})
+
+    def handle(self, request: Request) -> Reply:
+        """A form is a question as well: Lazada takes both."""
+        if request.method == "POST" and request.path == TOKEN:
+            form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+            request = replace(request, query={**request.query, **form})
+        return super().handle(request)
+
+    def refused(self, request: Request) -> Reply | None:
+        """Its signature, its moment, its token."""
+        query = {name: told for name, told in request.query.items() if name != "sign"}
+        text = request.path + "".join(name + query[name] for name in sorted(query))
+        right = hmac.new(self.app.secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+        if query.get("app_key") != self.app.number or query.get("sign_method") != "sha256":
+            return _wrong("MissingParameter", "ISV", "The app key is missing or unknown")
+        if request.query.get("sign") != right.upper():
+            return _wrong("IncompleteSignature", "ISV", "The signature does not conform")
+        moment = query.get("timestamp", "")
+        if not moment.isdecimal() or abs(int(moment) / 1000 - self.now().timestamp()) > VALID:
+            return _wrong("InvalidTimestamp", "ISV", "The timestamp is too far from now")
+        own = query.get("access_token", "")
+        if request.path != TOKEN and (not own or own != self.access):
+            return self.wrong("token")
+        return None
+
+    def wrong(self, what: str) -> Reply:
+        """An error, which Lazada tells with the status 200."""
+        return _wrong(*_ERRORS[what])
+
+    def shown(self, request: Request) -> Reply:
+        """The answer to a question."""
+        try:
+            if request.path == LIST:
+                return self._listed(request.query)
+            if request.path == SELLER_PATH:
+                return _good({"seller_id": int(SELLER), "name": SHOP_NAME, "location": "my"})
+            if request.path == ITEMS:
+                return self._pieces(request.query)
+            if request.path == TOKEN:
+                return self._exchanged(request.query)
+            if request.path == finance.STATEMENTS:
+                return _good(finance.statements(self._finance, request.query))
+            if request.path == finance.TRANSACTIONS:
+                found = finance.transactions(self._finance, request.query)
+                return _wrong("1000012", "ISV", found) if isinstance(found, str) else _good(found)
+        except (KeyError, ValueError):
+            return _wrong("E001", "ISV", "Parameter is mandatory or wrong")
+        return _wrong("InvalidApiPath", "ISV", "The specified API path is invalid")
+
+    def _listed(self, query: Mapping[str, str]) -> Reply:
+        after = datetime.fromisoformat(query["update_after"])
+        most, skip = int(query.get("limit", MOST)), int(query.get("offset", "0"))
+        if after.tzinfo is None or not 0 < most <= MOST:
+            return _wrong("E019", "ISV", "Invalid Limit")
+        found = [one for one in self.books.orders.values() if _changed(one) >= after]
+        found.sort(key=lambda one: (_changed(one), one["order_id"]))
+        rising = query.get("sort_by") == "updated_at" and query.get("sort_direction") == "ASC"
+        found = found if rising else found[::-1]
+        page = [orders.listed(one) for one in found[skip : skip + most]]
+        return _good({"count": len(page), "countTotal": len(found), "orders": page})
+
+    def _pieces(self, query: Mapping[str, str]) -> Reply:
+        ids = json.loads(query["order_ids"])
+        if len(ids) > AT_ONCE:
+            return _wrong("E020", "ISV", "Too many orders")
+        found = [one for one in self.books.orders.values() if one["order_id"] in ids]
+        found = self.all_but_missing(found)
+        names = ("order_id", "order_number", "order_items")
+        return _good([{name: one[name] for name in names} for one in found])
+
+    def _exchanged(self, query: Mapping[str, str]) -> Reply:
+        if not self.exchange(query["refresh_token"]):
+            return _wrong("IllegalRefreshToken", "ISV", "The refresh token is invalid or expired")
+        told = {"access_token": self.access, "refresh_token": self.refresh, "country": "my"}
+        seconds = int(self.app.lasts.total_seconds())
+        return Reply(status=200, content={**told, "expires_in": seconds, "code": "0"})
+
+    def _hook(self, kind: int, data: Mapping[str, Any]) -> Webhook:
+        moment = int(self.now().timestamp())
+        told = {"seller_id": SELLER, "message_type": kind, "data": data}
+        counted = moment if kind else moment * 1000  # orders in thousandths, all others not
+        raw = json.dumps({**told, "timestamp": counted, "site": "lazada_my"}).encode()
+        right, wrong = (
+            {
+                "Content-Type": "application/json",
+                "Authorization": hmac.new(
+                    secret.encode(), self.app.number.encode() + raw, hashlib.sha256
+                ).hexdigest(),
+            }
+            for secret in (self.app.secret, "another secret")
+        )
+        return Webhook(topic=str(kind), headers=right, raw=raw, forged=wrong)
+
+
+def _changed(order: Order) -> datetime:
+    return orders.moment_of(order["updated_at"])
+
+
+def _good(data: object) -> Reply:
+    return Reply(status=200, content={"code": "0", "data": data, "request_id": "q1"})
+
+
+def _wrong(code: str, kind: str, words: str) -> Reply:
+    told = {"code": code, "type": kind, "message": words, "request_id": "q1"}
+    return Reply(status=200, content=told)

@@ -1,0 +1,51 @@
+"""`python -m sandbox.simulators.shopee`: start it, say where it listens and with which keys,
+serve until killed.
+
+Here: the command line. Not here: behaviour (api.py, orders.py, simulators/base/market.py).
+"""
+
+from argparse import ArgumentParser
+from datetime import timedelta
+
+from connectors.transport.clock import MachineClock
+from sandbox.simulators.base.market import FAULTS, App
+from sandbox.simulators.base.server import Ledger
+from sandbox.simulators.base.shop import life_of, open_shop, shop_options
+from sandbox.simulators.shopee.api import ORDER_LIST as LIST
+from sandbox.simulators.shopee.api import SHOP_ID, Shopee, ShopeeBooks
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Start the stand-in."""
+    given = _parser().parse_args(arguments)
+    lasts = timedelta(minutes=given.token_minutes)
+    app = App(number=given.partner_id, secret=given.secret, lasts=lasts)
+    shop = Shopee(
+        ShopeeBooks(withhold=0, seed=given.seed),
+        Ledger(given.ledger),
+        MachineClock(given.home),
+        to=given.to,
+        life=life_of(given),
+        app=app,
+        per_minute=given.per_minute,
+    )
+    ids = {"partner_id": app.number, "shop_id": str(SHOP_ID)}
+    told = {"orders": LIST, "webhooks_to": given.to, **ids}
+    key = f"{app.secret}:{shop.refresh}"
+    open_shop("shopee", given, shop, {**told, "key": key, "faults": FAULTS})
+
+
+def _parser() -> ArgumentParser:
+    parser = shop_options("shopee", port=8113)
+    parser.add_argument("--partner-id", default="2001234", help="the number of the app that asks")
+    words = "the partner key of the app: it signs webhooks and questions"
+    parser.add_argument("--secret", default="shpk_demo_3Lw8", help=words)
+    words = "how many minutes an access token is good for"
+    parser.add_argument("--token-minutes", type=int, default=240, help=words)
+    words = "how many questions are answered in a minute"
+    parser.add_argument("--per-minute", type=int, default=600, help=words)
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,512 @@
+"""Shopee from the outside: its interface for orders, returns and escrows, and the webhooks that it
+sends.
+"""
+
+import copy
+import hashlib
+import hmac
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from connectors.transport.clock import Clock
+from sandbox.simulators.base.control import ControlError, Deed, done, given_of
+from sandbox.simulators.base.market import App, Market, MarketBooks
+from sandbox.simulators.base.server import Ledger, Reply, Request
+from sandbox.simulators.base.shop import LATER, Life, Order, Shop, ShopControl, Webhook
+
+API_ROOT: Final = "/api/v2/"
+
+ORDER_LIST: Final = f"{API_ROOT}order/get_order_list"
+
+DETAIL: Final = f"{API_ROOT}order/get_order_detail"
+
+RETURNS: Final = f"{API_ROOT}returns/get_return_list"
+
+TOKEN: Final = f"{API_ROOT}auth/access_token/get"
+
+SHOP_ID: Final = 88
+
+LONGEST: Final = 15 * 86_400
+
+MOST: Final = 100
+
+AT_ONCE: Final = 50
+
+VALID: Final = 300
+"""Seconds around its moment in which a question is taken."""
+
+_ERRORS: Final = {
+    "server": ("error_server", "Something wrong. Please try later."),
+    "limit": ("error_rate_limit", "You have exceeded the request limit."),
+    "token": ("error_auth", "Invalid access_token."),
+    "permission": ("error_permission", "You don't have the permission to call this API."),
+    "shop": ("error_auth", "Invalid shop_id: partner and shop are not linked."),
+}
+"""Of these words the contract has error_auth alone (K); that an app lacks a right, that a shop is
+another's, and the sentences are ours (O).
+"""
+
+_STATUS, _RETURN, _TRIAL = 3, 29, 0
+
+_ALWAYS: Final = ("order_sn", "region", "currency", "cod", "order_status", "create_time")
+
+ShopeeOrder = dict[str, Any]
+
+ID = 9_007_199_254_740_993
+"""What ids are counted from: above 2^53, where who reads them as floats is off by one."""
+
+GOODS = (
+    ("TEE", "TEE-BLK-M", "Tee", "Black,M", 55.00, 49.50),
+    ("MUG", "", "Mug", "", 25.00, 25.00),
+    ("CUP", "CUP-GLASS-20", "Kopitiam glass", "200 ml", 6.50, 5.00),
+)
+
+_BUYERS = ("a***h", "陈***玲", "மு***ர்", "f***d")
+
+PAYMENT_ROOT: Final = "/api/v2/payment/"
+
+ESCROW_LIST: Final = f"{PAYMENT_ROOT}get_escrow_list"
+
+BATCH: Final = f"{PAYMENT_ROOT}get_escrow_detail_batch"
+
+COMMISSION, SERVICE, TRANSACTION = Decimal("0.0216"), Decimal("0.0324"), Decimal("0.0212")
+
+CENT: Final = Decimal("0.01")
+
+_MOST, _AT_ONCE = 100, 50
+
+
+class ShopeeBooks(MarketBooks):
+    """The orders, and what was released of each by its number."""
+
+    def rewind(self) -> None:
+        """No order and nothing released."""
+        super().rewind()
+        self.escrows: dict[str, dict[str, Any]] = {}
+
+    def take(self, line: Mapping[str, Any]) -> None:
+        """Let a release take effect, or what every marketplace knows."""
+        super().take(line)
+        if line["call"] == "release":
+            self.escrows |= {one["listed"]["order_sn"]: dict(one) for one in line["escrows"]}
+
+
+class Shopee(Market):
+    """One shop."""
+
+    exchange_at = TOKEN
+
+    def __init__(
+        self,
+        books: ShopeeBooks,
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        to: str,
+        life: Life,
+        app: App,
+        per_minute: int,
+    ) -> None:
+        super().__init__(books, ledger, clock, to=to, life=life, app=app, per_minute=per_minute)
+        self._escrows = books
+        self._control = EscrowControl(self, books)
+
+    def changed(
+        self, act: str, order_id: int, order: Order | None, given: Mapping[str, Any]
+    ) -> Order:
+        """The order after an act."""
+        if act == "create":
+            return bought(order_id, given, self.now())
+        if order is None:
+            raise ControlError("No such order")
+        before = datetime.fromtimestamp(order["update_time"], UTC)
+        return changed(act, order, given, max(self.now(), before + LATER))
+
+    def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
+        """One webhook; it says which order or return changed, and no more."""
+        if act == "refund":
+            last = order["returns"][-1]
+            data = {name: last[name] for name in ("return_sn", "order_sn", "update_time")}
+            return [self._hook(_RETURN, {**data, "return_status": last["status"]})]
+        data = {"ordersn": order["order_sn"], "status": order["order_status"]}
+        return [self._hook(_STATUS, {**data, "update_time": order["update_time"]})]
+
+    def sold(self, order: Order) -> Mapping[str, int]:
+        """What was sold, without what was put back."""
+        return sold(order)
+
+    def trial(self) -> Webhook:
+        """The webhook that Shopee sends to an address that was just entered."""
+        return self._hook(_TRIAL, {"verify_info": "This is a Verification message"})
+
+    def refused(self, request: Request) -> Reply | None:
+        """Its signature, its moment, its token."""
+        query = request.query
+        own = "" if request.path == TOKEN else query.get("access_token", "")
+        shop = "" if request.path == TOKEN else query.get("shop_id", "")
+        parts = (query.get("partner_id", ""), request.path, query.get("timestamp", ""), own, shop)
+        right = _signed(self.app.secret, "".join(parts).encode())
+        known = query.get("partner_id") == self.app.number
+        if not known or query.get("sign") != right:
+            return _wrong("error_sign", "Wrong sign.")
+        moment = query.get("timestamp", "")
+        if not moment.isdecimal() or abs(int(moment) - self.now().timestamp()) > VALID:
+            return _wrong("error_param", "Invalid timestamp.")
+        if request.path != TOKEN and shop != str(SHOP_ID):
+            return self.wrong("shop")
+        if request.path != TOKEN and (own != self.access or not own):
+            return self.wrong("token")
+        return None
+
+    def wrong(self, what: str) -> Reply:
+        """An error, which Shopee tells with the status 200."""
+        return _wrong(*_ERRORS[what])
+
+    def shown(self, request: Request) -> Reply:
+        """The answer to a question."""
+        try:
+            match request.path:
+                case p if p == ORDER_LIST:
+                    return self._listed(request.query)
+                case p if p == DETAIL:
+                    return self._detail(request.query)
+                case p if p == RETURNS:
+                    return self._returns(request.query)
+                case p if p == ESCROW_LIST:
+                    return _said(list_escrow(self._escrows, request.query))
+                case p if p == BATCH:
+                    found = incomes(self._escrows, request.body)
+                    return _said(self.all_but_missing(found) if isinstance(found, list) else found)
+                case p if p == TOKEN:
+                    return self._exchanged(request.body)
+        except (KeyError, ValueError):
+            return _wrong("error_param", "Wrong parameters.")
+        return Reply(status=404, content={"error": "error_not_found", "message": "No such API."})
+
+    def _listed(self, query: Mapping[str, str]) -> Reply:
+        since, until, size = (int(query[name]) for name in ("time_from", "time_to", "page_size"))
+        field = {"update_time": "update_time", "create_time": "create_time"}[
+            query["time_range_field"]
+        ]
+        if not 0 <= until - since <= LONGEST or not 0 < size <= MOST:
+            return _wrong("error_param", "The time range is at most 15 days.")
+        start = int(query.get("cursor") or "0")
+        found = [one for one in self.books.orders.values() if since <= one[field] <= until]
+        found.sort(key=lambda one: (-one[field], one["order_sn"]))
+        page = found[start : start + size]
+        more = len(found) > start + size
+        token = str(start + size) if more else ""
+        listed = [{"order_sn": one["order_sn"]} for one in page]
+        return _good({"more": more, "next_cursor": token, "order_list": listed})
+
+    def _detail(self, query: Mapping[str, str]) -> Reply:
+        numbers = query["order_sn_list"].split(",")
+        if len(numbers) > AT_ONCE:
+            return _wrong("error_param", "At most 50 orders.")
+        found = [one for one in self.books.orders.values() if one["order_sn"] in numbers]
+        wanted = query.get("response_optional_fields", "").split(",")
+        told = [_asked_for(shown(one), wanted) for one in found]
+        return _good({"order_list": self.all_but_missing(told)})
+
+    def _returns(self, query: Mapping[str, str]) -> Reply:
+        since, until = int(query["update_time_from"]), int(query["update_time_to"])
+        number, size = int(query["page_no"]), int(query["page_size"])
+        found = [
+            {name: told for name, told in back.items() if name != "_came_back"}
+            for one in self.books.orders.values()
+            for back in one["returns"]
+            if since <= back["update_time"] <= until
+        ]
+        found.sort(key=lambda one: (-one["update_time"], one["return_sn"]))
+        page = found[number * size : (number + 1) * size]
+        return _good({"more": len(found) > (number + 1) * size, "return": page})
+
+    def _exchanged(self, body: bytes) -> Reply:
+        given = json.loads(body)
+        if given["shop_id"] != SHOP_ID or str(given["partner_id"]) != self.app.number:
+            return self.wrong("shop")
+        if not self.exchange(str(given["refresh_token"])):
+            return _wrong("error_auth", "Invalid refresh_token.")
+        told = {"access_token": self.access, "refresh_token": self.refresh, "shop_id": SHOP_ID}
+        seconds = int(self.app.lasts.total_seconds())
+        return Reply(status=200, content={**told, "expire_in": seconds, "error": "", "message": ""})
+
+    def _hook(self, code: int, data: Mapping[str, Any]) -> Webhook:
+        told = {"code": code, "shop_id": SHOP_ID, "timestamp": int(self.now().timestamp())}
+        raw = json.dumps({**told, "data": data}, ensure_ascii=False).encode()
+        right, wrong = (
+            {
+                "Content-Type": "application/json",
+                "Authorization": _signed(secret, self._to.encode() + b"|" + raw),
+            }
+            for secret in (self.app.secret, "another secret")
+        )
+        return Webhook(topic=str(code), headers=right, raw=raw, forged=wrong)
+
+
+def _signed(secret: str, text: bytes) -> str:
+    return hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
+
+
+def _wrong(error: str, words: str) -> Reply:
+    return Reply(status=200, content={"error": error, "message": words, "request_id": "r1"})
+
+
+def _said(found: Order | list[Order] | str) -> Reply:
+    return _wrong("error_param", found) if isinstance(found, str) else _good(found)
+
+
+def _good(content: Mapping[str, Any] | list[Order]) -> Reply:
+    told = {"error": "", "message": "", "request_id": "r1", "response": content}
+    return Reply(status=200, content=told)
+
+
+def _asked_for(order: Order, wanted: Sequence[str]) -> Order:
+    """What is always told of an order, and the fields that were named."""
+    names = {*_ALWAYS, "update_time", *wanted}
+    return {name: told for name, told in order.items() if name in names}
+
+
+def bought(number: int, given: Mapping[str, Any], now: datetime) -> ShopeeOrder:
+    """A new order: `items` of sku, quantity, price and was; `shipping`, `voucher`, `status`, `cod`,
+    `currency`; what is left out is usual.
+    """
+    moment = int(now.timestamp())
+    asked = given.get("items") or [{"sku": GOODS[number % 3][0], "quantity": 1 + number % 3}]
+    status, cod = str(given.get("status", "READY_TO_SHIP")), bool(given.get("cod", False))
+    paid = status != "UNPAID" and not cod
+    shipping = float(given.get("shipping", 8.00))
+    order: ShopeeOrder = {
+        "order_sn": f"2611{number:06}CP",
+        "order_status": status,
+        "region": "MY",
+        "currency": str(given.get("currency", "MYR")),
+        "cod": cod,
+        "create_time": moment,
+        "update_time": moment,
+        "pay_time": moment if paid else None,
+        "payment_method": "Cash on Delivery" if cod else "Online Banking",
+        "buyer_user_id": ID + int(given.get("buyer", number)),
+        "buyer_username": _BUYERS[number % len(_BUYERS)],
+        "estimated_shipping_fee": shipping,
+        "actual_shipping_fee": 0,
+        "actual_shipping_fee_confirmed": False,
+        "item_list": [_item(number, at, one) for at, one in enumerate(asked, 1)],
+        "voucher": float(given.get("voucher", 0)),
+        "returns": [],
+    }
+    return _summed(order)
+
+
+def _item(number: int, at: int, given: Mapping[str, Any]) -> dict[str, Any]:
+    sku = str(given.get("sku", "TEE"))
+    known = next((one for one in GOODS if sku in one[:2]), None)
+    item_sku, model_sku, name, model, was, price = known or (sku, "", sku, "", 10.00, 10.00)
+    price = float(given.get("price", price))
+    return {
+        "item_id": ID + 70 + at,
+        "item_name": str(given.get("name", name)),
+        "item_sku": item_sku,
+        "model_id": ID + 900 + at if model else 0,
+        "model_name": model,
+        "model_sku": model_sku,
+        "model_quantity_purchased": int(given.get("quantity", 1)),
+        "model_original_price": float(given.get("was", max(was, price))),
+        "model_discounted_price": price,
+        "order_item_id": ID + number * 100 + at,
+        "promotion_type": str(given.get("promotion", "")),
+    }
+
+
+def _summed(order: ShopeeOrder) -> ShopeeOrder:
+    goods = sum(
+        (
+            Decimal(str(one["model_discounted_price"])) * one["model_quantity_purchased"]
+            for one in order["item_list"]
+        ),
+        Decimal(0),
+    )
+    total = goods + Decimal(str(order["estimated_shipping_fee"])) - Decimal(str(order["voucher"]))
+    return {**order, "total_amount": float(total)}
+
+
+def changed(act: str, order: ShopeeOrder, given: Mapping[str, Any], now: datetime) -> ShopeeOrder:
+    """The order after any later act; `delete` asks for a cancellation, `restore` takes it back."""
+    made = copy.deepcopy(order)
+    match act:
+        case "edit":
+            _take_off(made, int(given.get("remove", 1)))
+        case "complete":
+            made["order_status"] = str(given.get("status", "COMPLETED"))
+            made["pay_time"] = made["pay_time"] or int(now.timestamp())
+        case "cancel":
+            made["order_status"] = "CANCELLED"
+        case "refund":
+            _give_back(made, given, now)
+        case "delete":
+            made["order_status"] = "IN_CANCEL"
+        case _:
+            made["order_status"] = "READY_TO_SHIP"
+    return {**_summed(made), "update_time": int(now.timestamp())}
+
+
+def _take_off(order: ShopeeOrder, pieces: int) -> None:
+    """Pieces of the first line that the seller cannot send."""
+    first = order["item_list"][0]
+    first["model_quantity_purchased"] = max(1, first["model_quantity_purchased"] - pieces)
+    if first["model_quantity_purchased"] == 1:
+        order["order_status"] = "PROCESSED"
+
+
+def _give_back(order: ShopeeOrder, given: Mapping[str, Any], now: datetime) -> None:
+    """A return of `pieces` of the first line, with a `status` of its own."""
+    first = order["item_list"][0]
+    pieces = int(given.get("pieces", 1))
+    if pieces > first["model_quantity_purchased"]:
+        raise ControlError("So many pieces were not sold")
+    back = Decimal(str(first["model_discounted_price"])) * pieces
+    moment, count = int(now.timestamp()), len(order["returns"]) + 1
+    order["returns"].append(
+        {
+            "return_sn": f"{order['order_sn']}R{count}",
+            "order_sn": order["order_sn"],
+            "status": str(given.get("status", "REFUND_PAID")),
+            "_came_back": bool(given.get("came_back", False)),
+            "reason": str(given.get("reason", "ITEM_DAMAGED")),
+            "currency": order["currency"],
+            "refund_amount": float(given.get("amount", back)),
+            "create_time": moment,
+            "update_time": moment,
+            "item": [
+                {
+                    "item_id": first["item_id"],
+                    "model_id": first["model_id"],
+                    "name": first["item_name"],
+                    "item_sku": first["item_sku"],
+                    "variation_sku": first["model_sku"],
+                    "item_price": first["model_discounted_price"],
+                    "amount": pieces,
+                }
+            ],
+        }
+    )
+
+
+def sold(order: ShopeeOrder) -> dict[str, int]:
+    """SKU -> pieces that are not in stock any more. A cancelled order has none; a return puts
+    pieces back only where the warehouse has them, which no word of Shopee tells.
+    """
+    found: Counter[str] = Counter()
+    for one in order["item_list"]:
+        gone = order["order_status"] != "CANCELLED"
+        found[one["model_sku"] or one["item_sku"]] += one["model_quantity_purchased"] * gone
+    for back in order["returns"]:
+        for one in back["item"] if back["_came_back"] else ():
+            found[one["variation_sku"] or one["item_sku"]] -= one["amount"]
+    return found
+
+
+def shown(order: ShopeeOrder) -> ShopeeOrder:
+    """The order as it is answered, without what only the shop itself knows."""
+    return {name: told for name, told in order.items() if name not in ("voucher", "returns")}
+
+
+class EscrowControl(ShopControl):
+    """The control calls of a shop, and one that releases money."""
+
+    def __init__(self, shop: Shop, books: ShopeeBooks) -> None:
+        super().__init__(shop)
+        self._escrows = books
+
+    def shown(self, what: str) -> Mapping[str, object]:
+        """What was released, too."""
+        if what == "escrows":
+            return {what: list(self._escrows.escrows.values())}
+        return super().shown(what)
+
+    def deeds(self) -> Mapping[str, Deed]:
+        """A release beside the acts on orders."""
+        return {**super().deeds(), "release": self._release}
+
+    def _release(self, request: Request, request_id: str) -> Reply:
+        """`orders` (their ids here, or ids of no order; all whose money was not released where they
+        are left out), `off` (what is listed beside what the income comes to), `bears` (of a voucher
+        of Shopee's). An order that was released is released again: its income may be another.
+        """
+        given = dict(given_of(request))
+        books = self._escrows
+        known = {order["order_sn"]: number for number, order in books.orders.items()}
+        left = [number for order, number in known.items() if order not in books.escrows]
+        made = [
+            escrow(books, int(one), given, self.stand_in.now()) for one in given.get("orders", left)
+        ]
+        if not made:
+            raise ControlError("There is nothing to release")
+        self.note(request_id, "release", escrows=made, effect="released")
+        return done("release", escrows=made)
+
+
+def escrow(
+    books: ShopeeBooks, number: int, given: Mapping[str, Any], now: datetime
+) -> dict[str, Any]:
+    """What is listed of an order, and the income behind it."""
+    order = books.orders.get(number)
+    total = Decimal(str(order["total_amount"] if order else given.get("foreign", "10.00")))
+    back = sum((Decimal(str(one["refund_amount"])) for one in (order or {}).get("returns", ())), 0)
+    bears, carrier = Decimal(str(given.get("bears", "0"))), Decimal("4.90")
+    fees = {
+        "commission_fee": (total * COMMISSION).quantize(CENT),
+        "service_fee": (total * SERVICE).quantize(CENT),
+        "seller_transaction_fee": (total * TRANSACTION).quantize(CENT),
+    }
+    kept = {**fees, "actual_shipping_fee": carrier, "shipping_fee_sst": Decimal("0.29")}
+    comes_to = total + bears + carrier - back - sum(kept.values(), Decimal(0))
+    amounts = {
+        "buyer_total_amount": total,
+        "voucher_from_shopee": bears,
+        "coins": Decimal(0),
+        "shopee_shipping_rebate": carrier,
+        "seller_return_refund": Decimal(back),
+        "escrow_tax": Decimal(0),
+        "escrow_amount": comes_to,
+        **kept,
+    }
+    sn = order["order_sn"] if order else f"2611{number:06}CP"
+    income = {name: float(amount) for name, amount in amounts.items()}
+    stated = float(comes_to + Decimal(str(given.get("off", "0"))))
+    moment = int(now.timestamp())
+    return {
+        "listed": {"order_sn": sn, "payout_amount": stated, "escrow_release_time": moment},
+        "detail": {
+            "order_sn": sn,
+            "buyer_user_name": "a***h",
+            "return_order_sn_list": [one["return_sn"] for one in (order or {}).get("returns", ())],
+            "order_income": {**income, "order_adjustment": list(given.get("adjust", ()))},
+        },
+    }
+
+
+def list_escrow(books: ShopeeBooks, query: Mapping[str, str]) -> Order | str:
+    """A page of what was released between two moments, the newest first; or what is wrong."""
+    since, until = int(query["release_time_from"]), int(query["release_time_to"])
+    number, size = int(query.get("page_no", "1")), int(query.get("page_size", "40"))
+    if until < since or number < 1 or not 0 < size <= _MOST:
+        return "Invalid page_size, page_no or time range."
+    found = [one["listed"] for one in books.escrows.values()]
+    found = [one for one in found if since <= one["escrow_release_time"] <= until]
+    found.sort(key=lambda one: (-one["escrow_release_time"], one["order_sn"]))
+    page = found[(number - 1) * size : number * size]
+    return {"more": len(found) > number * size, "escrow_list": page}
+
+
+def incomes(books: ShopeeBooks, body: bytes) -> list[Order] | str:
+    """The incomes of the orders that a body names; or what is wrong."""
+    numbers = json.loads(body)["order_sn_list"]
+    if not isinstance(numbers, list) or not 0 < len(numbers) <= _AT_ONCE:
+        return "Your request exceeds the max limit of 50 orders."
+    found = [books.escrows[one]["detail"] for one in numbers if one in books.escrows]
+    return [{"escrow_detail": one} for one in found]

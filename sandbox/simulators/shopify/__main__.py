@@ -1,0 +1,43 @@
+"""`python -m sandbox.simulators.shopify`: start it, say where it listens and with which keys,
+serve until killed.
+
+Here: the command line. Not here: behaviour (api.py, orders.py, simulators/base/shop.py).
+"""
+
+from argparse import ArgumentParser
+
+from connectors.transport.clock import MachineClock
+from sandbox.simulators.base.server import Ledger
+from sandbox.simulators.base.shop import life_of, open_shop, shop_options
+from sandbox.simulators.shopify.api import BUCKET, FAULTS, ORDERS, Keys, Shopify, ShopifyBooks
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Start the stand-in."""
+    given = _parser().parse_args(arguments)
+    keys = Keys(secret=given.secret, token=given.token)
+    shop = Shopify(
+        ShopifyBooks(withhold=0, seed=given.seed),
+        Ledger(given.ledger),
+        MachineClock(given.home),
+        to=given.to,
+        life=life_of(given),
+        keys=keys,
+        bucket=given.bucket,
+    )
+    told = {"orders": ORDERS, "webhooks_to": given.to, "secret": keys.secret, "token": keys.token}
+    key = f"{keys.secret}:{keys.token}"
+    open_shop("shopify", given, shop, {**told, "key": key, "faults": FAULTS})
+
+
+def _parser() -> ArgumentParser:
+    parser = shop_options("shopify", port=8112)
+    parser.add_argument("--secret", default="shpss_demo_4Kx9", help="signs the webhooks")
+    parser.add_argument("--token", default="shpat_demo_7Qk2", help="who asks for orders")
+    words = "calls that may be made at once; two more in each second"
+    parser.add_argument("--bucket", type=int, default=BUCKET, help=words)
+    return parser
+
+
+if __name__ == "__main__":
+    main()

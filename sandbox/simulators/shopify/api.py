@@ -1,0 +1,472 @@
+"""Shopify from the outside: its Admin API for orders and payouts, and the webhooks that it sends."""
+
+import base64
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from connectors.transport.clock import Clock
+from sandbox.simulators.base.control import ControlError, Deed, done, given_of
+from sandbox.simulators.base.server import Ledger, Reply, Request
+from sandbox.simulators.base.shop import (
+    LATER,
+    ON_THE_WAY,
+    Life,
+    Order,
+    Shop,
+    ShopBooks,
+    ShopControl,
+    Webhook,
+)
+from sandbox.simulators.shopify import orders
+from sandbox.simulators.shopify.orders import CENT, ID, told
+
+VERSION: Final = "2025-10"
+
+ROOT: Final = f"/admin/api/{VERSION}/"
+
+ORDERS: Final = f"{ROOT}orders.json"
+
+DOMAIN: Final = "kedai-demo.myshopify.com"
+
+MOST, USUAL, TRIES = 250, 50, 8
+
+BUCKET, A_SECOND = 40, 2
+
+_ASKED: Final = {
+    "rest_error": "the next question is answered 500",
+    "rest_html": "it is answered 502 with a page",
+    "rest_too_many": "it is answered 429 and told to wait",
+    "rest_refused": "it is answered 401, as for a token that was taken back",
+    "rest_forbidden": "it is answered 403, as for an app that may not read orders (in no sheet)",
+    "rest_cut": "the connection is cut in the middle of the answer",
+}
+
+FAULTS: Final = {**ON_THE_WAY, **_ASKED}
+
+TOPICS: Final[Mapping[str, tuple[str, ...]]] = {
+    "create": ("orders/create",),
+    "edit": ("orders/edited", "orders/updated"),
+    "complete": ("fulfillments/create", "orders/fulfilled"),
+    "cancel": ("orders/cancelled",),
+    "refund": ("refunds/create", "orders/updated"),
+    "delete": ("orders/updated",),
+    "restore": ("orders/updated",),
+}
+"""What is told of each act. An order is never deleted, it is archived."""
+
+_SHOWN: Final = (f"{ROOT}orders", f"{ROOT}shopify_payments/")
+
+_REFUSED: Final = "[API] Invalid API key or access token (unrecognized login or wrong password)"
+
+FIRST: Final = 128_000_000_000
+"""What payouts are counted from, and times ten what their transactions are."""
+
+FEE: Final = Decimal("0.029")
+
+STATUSES: Final = ("scheduled", "in_transit", "paid", "failed", "canceled")
+
+_USUAL, _MOST = 50, 250
+
+_KINDS: Final = {"charge": "charges", "refund": "refunds", "adjustment": "adjustments"}
+
+_SUMS: Final = (*_KINDS.values(), "reserved_funds", "retried_payouts")
+
+_AMOUNTS: Final = ("gross_amount", "fee_amount")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """The client secret that signs webhooks, and the token to ask with."""
+
+    secret: str
+    token: str
+
+
+class ShopifyBooks(ShopBooks):
+    """The orders, and the payouts by their ids with what each is made of."""
+
+    def rewind(self) -> None:
+        """No order and no payout."""
+        super().rewind()
+        self.payouts: dict[int, Order] = {}
+
+    def take(self, line: Mapping[str, Any]) -> None:
+        """Let a payout take effect, or what every shop knows."""
+        super().take(line)
+        if line["call"] == "payout":
+            self.payouts[int(line["payout"]["id"])] = dict(line["payout"])
+
+
+class Shopify(Shop):
+    """One shop."""
+
+    faults = FAULTS
+
+    def __init__(
+        self,
+        books: ShopifyBooks,
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        to: str,
+        life: Life,
+        keys: Keys,
+        bucket: int,
+    ) -> None:
+        super().__init__(books, ledger, clock, to=to, life=life)
+        self._keys, self._bucket, self._paid_out = keys, bucket, books
+        self._control = PayoutControl(self, books)
+        self._level, self._drained = 0.0, self.now()
+        self._failed: list[tuple[Webhook, int, int]] = []
+
+    def changed(
+        self, act: str, order_id: int, order: Order | None, given: Mapping[str, Any]
+    ) -> Order:
+        """The order after an act."""
+        if act == "create":
+            return orders.bought(order_id, given, self.now())
+        if order is None:
+            raise ControlError("No such order")
+        now = max(self.now(), datetime.fromisoformat(order["updated_at"]) + LATER)
+        return orders.changed(act, order, given, now)
+
+    def webhooks(self, act: str, order: Order) -> Sequence[Webhook]:
+        """What is told of an act: one event, under each topic that belongs to it."""
+        told = f"{order['id']} {order['updated_at']} {act}"
+        return [self._webhook(topic, told, order) for topic in TOPICS[act]]
+
+    def sold(self, order: Order) -> Mapping[str, int]:
+        """What was sold, without what was put back."""
+        return orders.sold(order)
+
+    def act(
+        self,
+        act: str,
+        order_id: int,
+        given: Mapping[str, Any],
+        *,
+        fault: str | None = None,
+        step: int = 0,
+    ) -> Order:
+        """As every shop; then what was not taken before is sent again as it was, eight times."""
+        before, self._failed = self._failed, []
+        made = super().act(act, order_id, given, fault=fault, step=step)
+        for hook, of, tries in before:
+            if not self._sent_again(hook, of) and tries < TRIES:
+                self._failed.append((hook, of, tries + 1))
+        return made
+
+    def answer(self, request: Request, request_id: str) -> tuple[Reply, bool]:
+        """What the Admin API answers."""
+        fault = request.headers.get("x-sim-fault") or self._asked_fault()
+        reply = self.faulty(fault, request) or self._refused(request) or self._shown(request)
+        line = {"at": self.now().isoformat(), "call": "asked", "path": request.path}
+        told = {"query": dict(request.query), "effect": "shown", "status": reply.status}
+        self.write({**line, **told, "fault": fault})
+        level = f"{int(self._level)}/{self._bucket}"
+        headers = {**reply.headers, "X-Request-Id": request_id}
+        headers["X-Shopify-Shop-Api-Call-Limit"] = level
+        cut = "middle" if fault == "rest_cut" else reply.cut
+        return replace(reply, headers=headers, cut=cut), False
+
+    def _webhook(self, topic: str, told: str, order: Order) -> Webhook:
+        listed = topic.partition("/")[0]
+        body = order if listed == "orders" else order[listed][-1]
+        raw = json.dumps(body, ensure_ascii=False).encode()
+        event = uuid.uuid5(uuid.NAMESPACE_URL, told)
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "Shopify-Captain-Hook",
+            "X-Shopify-Topic": topic,
+            "X-Shopify-Shop-Domain": DOMAIN,
+            "X-Shopify-API-Version": VERSION,
+            "X-Shopify-Webhook-Id": str(uuid.uuid5(event, topic)),
+            "X-Shopify-Event-Id": str(event),
+            "X-Shopify-Triggered-At": self.now().isoformat(),
+        }
+        right, wrong = (
+            {**headers, "X-Shopify-Hmac-Sha256": _signed(key, raw)}
+            for key in (self._keys.secret, "another secret")
+        )
+        return Webhook(topic=topic, headers=right, raw=raw, forged=wrong)
+
+    def _post(
+        self,
+        hook: Webhook,
+        order_id: int,
+        effect: str,
+        *,
+        fault: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        before = self.books.failures
+        super()._post(hook, order_id, effect, fault=fault, headers=headers)
+        if self.books.failures > before:
+            self._failed.append((hook, order_id, 1))
+
+    def _sent_again(self, hook: Webhook, order_id: int) -> bool:
+        before = self.books.failures
+        super()._post(hook, order_id, "sent")
+        return self.books.failures <= before
+
+    def _asked_fault(self) -> str:
+        return next((name for name in self.books.faults if name in _ASKED), "")
+
+    def faulty(self, fault: str, request: Request) -> Reply | None:  # noqa: ARG002
+        """What is answered instead."""
+        match fault:
+            case "rest_error":
+                return _wrong(500, "Internal Server Error")
+            case "rest_html":
+                page = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
+                return Reply(status=502, content=page, headers={"Content-Type": "text/html"})
+            case "rest_too_many":
+                return _too_many()
+            case "rest_refused":
+                return _wrong(401, _REFUSED)
+            case "rest_forbidden":
+                words = "[API] This action requires merchant approval for read_orders scope."
+                return _wrong(403, words)
+            case _:
+                return None
+
+    def _refused(self, request: Request) -> Reply | None:
+        now = self.now()
+        drained = (now - self._drained).total_seconds() * A_SECOND
+        self._level, self._drained = max(0.0, self._level - drained), now
+        if self._level + 1 > self._bucket:
+            return _too_many()
+        self._level += 1
+        if request.headers.get("x-shopify-access-token") != self._keys.token:
+            return _wrong(401, _REFUSED)
+        if request.method != "GET" or not request.path.startswith(_SHOWN):
+            return _wrong(404, "Not Found")
+        return None
+
+    def _shown(self, request: Request) -> Reply:
+        if request.path == ORDERS:
+            return self._listed(request.query)
+        paid = answer_payouts(self._paid_out, request.path, request.query, ROOT)
+        if paid is not None:
+            return paid
+        name = request.path.removeprefix(f"{ROOT}orders/").removesuffix(".json")
+        found = [one for one in self.books.orders.values() if str(one["id"]) == name]
+        return _json({"order": found[0]}) if found else _wrong(404, "Not Found")
+
+    def _listed(self, query: Mapping[str, str]) -> Reply:
+        """A page by filters, or by a cursor, beside which only `limit` may stand. The list goes on
+        changing between two pages.
+        """
+        try:
+            page = json.loads(base64.b64decode(query["page_info"])) if "page_info" in query else {}
+            most = int(query.get("limit", USUAL))
+            since = str(page.get("since", query.get("updated_at_min", "")))
+            after = datetime.fromisoformat(since) if since else None
+        except ValueError:
+            return _wrong(400, "Invalid value.")
+        if not 0 < most <= MOST or (page and query.keys() - {"page_info", "limit"}):
+            return _wrong(400, "Invalid parameters.")
+        rising = page.get("rising", query.get("order", "") == "updated_at asc")
+        status = page.get("status", query.get("status", "open"))
+        found = [one for one in self.books.orders.values() if _fits(one, status, after)]
+        found.sort(key=_place, reverse=not rising)
+        if "past" in page:
+            past = (datetime.fromisoformat(page["past"][0]), page["past"][1])
+            found = [one for one in found if (_place(one) > past) == rising and _place(one) != past]
+        shown, headers = found[:most], {}
+        if len(found) > most:
+            past_now = [shown[-1]["updated_at"], shown[-1]["id"]]
+            given = {"since": since, "rising": rising, "status": status, "past": past_now}
+            info = base64.b64encode(json.dumps(given).encode()).decode()
+            told = urlencode({"limit": most, "page_info": info})
+            headers["Link"] = f'<https://{DOMAIN}{ORDERS}?{told}>; rel="next"'
+        return _json({"orders": shown}, headers)
+
+
+def _signed(secret: str, raw: bytes) -> str:
+    return base64.b64encode(hmac.new(secret.encode(), raw, hashlib.sha256).digest()).decode()
+
+
+def _wrong(status: int, words: str) -> Reply:
+    return Reply(status=status, content={"errors": words})
+
+
+def _too_many() -> Reply:
+    told = {"errors": "Exceeded 2 calls per second for api client. Reduce request rates to resume."}
+    return Reply(status=429, content=told, headers={"Retry-After": "2.0"})
+
+
+def _json(content: object, headers: Mapping[str, str] | None = None) -> Reply:
+    raw = json.dumps(content, ensure_ascii=False).encode()
+    return Reply(status=200, content=raw, headers=headers or {})
+
+
+def _fits(order: Order, status: str, after: datetime | None) -> bool:
+    closed, gone = bool(order["closed_at"]), bool(order["cancelled_at"])
+    told = {"any": True, "open": not closed and not gone, "closed": closed, "cancelled": gone}
+    return told.get(status, False) and (after is None or _moment(order) >= after)
+
+
+def _moment(order: Order) -> datetime:
+    return datetime.fromisoformat(order["updated_at"])
+
+
+def _place(order: Order) -> tuple[datetime, int]:
+    return _moment(order), order["id"]
+
+
+class PayoutControl(ShopControl):
+    """The control calls of a shop, and one that pays out."""
+
+    def __init__(self, shop: Shop, books: ShopifyBooks) -> None:
+        super().__init__(shop)
+        self._payouts = books
+
+    def shown(self, what: str) -> Mapping[str, object]:
+        """The payouts, too."""
+        if what == "payouts":
+            return {what: list(self._payouts.payouts.values())}
+        return super().shown(what)
+
+    def deeds(self) -> Mapping[str, Deed]:
+        """A payout beside the acts on orders."""
+        return {**super().deeds(), "payout": self._pay_out}
+
+    def _pay_out(self, request: Request, request_id: str) -> Reply:
+        """`orders` (their ids here, or ids of other shops; all that are not paid out where they are
+        left out), `status`, `fee` (a share), `adjust` (an amount more), `off` (what the payout
+        states beside what it is made of). With `id` a payout is made again: its fee may be another.
+        """
+        given = dict(given_of(request))
+        now = self.stand_in.now()
+        payout = paid_out(self._payouts, given, now)
+        self.note(request_id, "payout", payout=payout, effect="paid_out")
+        return done("payout", payout=payout)
+
+
+def paid_out(books: ShopifyBooks, given: Mapping[str, Any], now: datetime) -> Order:
+    """A payout of these orders with all that it is made of; raises ControlError."""
+    key = int(given.get("id") or max(books.payouts, default=FIRST) + 1)
+    before = books.payouts.get(key)
+    status = str(given.get("status", "paid"))
+    if status not in STATUSES:
+        raise ControlError(f"No such status; known: {', '.join(STATUSES)}")
+    paid = {one for other, each in books.payouts.items() if other != key for one in each["orders"]}
+    mine = before["orders"] if before else [n for n in books.orders if n not in paid]
+    orders = [int(one) for one in given.get("orders", mine)]
+    rows = list(_rows(books, orders, given, told(now)))
+    transactions = [
+        {"id": key * 10_000 + at, "payout_id": key, "payout_status": status, **row}
+        for at, row in enumerate(rows, 1)
+    ]
+    summary = dict.fromkeys((f"{name}_{what}" for name in _SUMS for what in _AMOUNTS), Decimal(0))
+    for one in transactions:
+        name = _KINDS[one["type"]]
+        summary[f"{name}_gross_amount"] += Decimal(one["amount"])
+        summary[f"{name}_fee_amount"] += Decimal(one["fee"])
+    net = sum((Decimal(one["net"]) for one in transactions), Decimal(0))
+    return {
+        "id": key,
+        "status": status,
+        "date": told(now)[:10],
+        "currency": "MYR",
+        "amount": _text(net + Decimal(str(given.get("off", "0")))),
+        "summary": {name: _text(amount) for name, amount in summary.items()},
+        "orders": orders,
+        "transactions": [*transactions, _out(key, status, net, told(now))],
+    }
+
+
+def _rows(
+    books: ShopifyBooks, orders: Sequence[int], given: Mapping[str, Any], moment: str
+) -> Iterator[Order]:
+    """What moved the balance: the sale of each order and its refunds, and an adjustment."""
+    share = Decimal(str(given.get("fee", FEE)))
+    for number in orders:
+        order = books.orders.get(number)
+        order_id = order["id"] if order else ID + number
+        total = Decimal(order["total_price"] if order else str(given.get("foreign", "10.00")))
+        yield _row("charge", total, (total * share).quantize(CENT), order_id, moment)
+        for refund in order["refunds"] if order else ():
+            moves = [one for one in refund["transactions"] if one["status"] == "success"]
+            for one in moves:
+                yield _row("refund", -Decimal(one["amount"]), Decimal(0), order_id, moment)
+    if more := Decimal(str(given.get("adjust", "0"))):
+        yield _row("adjustment", more, Decimal(0), None, moment)
+
+
+def _row(kind: str, amount: Decimal, fee: Decimal, order_id: int | None, moment: str) -> Order:
+    return {
+        "type": kind,
+        "test": False,
+        "currency": "MYR",
+        "amount": _text(amount),
+        "fee": _text(fee),
+        "net": _text(amount - fee),
+        "source_order_id": order_id,
+        "processed_at": moment,
+    }
+
+
+def _text(amount: Decimal) -> str:
+    return str(amount.quantize(CENT))
+
+
+def _out(key: int, status: str, net: Decimal, moment: str) -> Order:
+    """The transaction by which the payout leaves the balance."""
+    row = _row("payout", -net, Decimal(0), None, moment)
+    return {"id": key * 10_000, "payout_id": key, "payout_status": status, **row}
+
+
+def answer_payouts(
+    books: ShopifyBooks, path: str, query: Mapping[str, str], root: str
+) -> Reply | None:
+    """A page of payouts or of balance transactions; None where something else is asked for."""
+    if path == f"{root}shopify_payments/payouts.json":
+        hidden = {"orders", "transactions"}
+        newest = sorted(books.payouts.values(), key=lambda one: (one["date"], one["id"]))[::-1]
+        bare = [{name: x for name, x in one.items() if name not in hidden} for one in newest]
+        return _page("payouts", bare, path, query, ("date_min", "date"))
+    if path == f"{root}shopify_payments/balance/transactions.json":
+        rows = [row for one in books.payouts.values() for row in one["transactions"]]
+        return _page("transactions", rows, path, query, ("payout_id", "payout_id"))
+    return None
+
+
+def _page(
+    name: str,
+    rows: Sequence[Order],
+    path: str,
+    query: Mapping[str, str],
+    filtered: tuple[str, str],
+) -> Reply:
+    """Rows by a filter, or by a cursor, beside which only `limit` may stand."""
+    asked, word = filtered
+    try:
+        page = json.loads(base64.b64decode(query["page_info"])) if "page_info" in query else {}
+        most = int(query.get("limit", _USUAL))
+    except ValueError:
+        return Reply(status=400, content={"errors": "Invalid value."})
+    if not 0 < most <= _MOST or (page and query.keys() - {"page_info", "limit"}):
+        return Reply(status=400, content={"errors": "Invalid parameters."})
+    value, past = str(page.get("value", query.get(asked, ""))), int(page.get("past", 0))
+    if asked == "date_min":
+        fits = [one for one in rows if one[word] >= value]
+    else:
+        fits = [one for one in rows if str(one[word]) == value or not value]
+    headers = {}
+    if len(fits) > past + most:
+        told_next = json.dumps({"value": value, "past": past + most})
+        info = base64.b64encode(told_next.encode()).decode()
+        link = f"https://kedai-demo.myshopify.com{path}?{urlencode({'page_info': info})}"
+        headers["Link"] = f'<{link}>; rel="next"'
+    raw = json.dumps({name: fits[past : past + most]}, ensure_ascii=False).encode()
+    return Reply(status=200, content=raw, headers=headers)

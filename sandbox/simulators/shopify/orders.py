@@ -1,0 +1,270 @@
+"""Orders as Shopify writes them, and what becomes of one: edited, sent, cancelled, refunded.
+
+Here: an order after each act, with amounts that add up. Not here: who is told of it (api.py).
+"""
+
+import copy
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+from sandbox.simulators.base.control import ControlError
+
+Order = dict[str, Any]
+ID = 9_007_199_254_740_993
+"""What ids are counted from: above 2^53, where who reads them as floats is off by one."""
+HERE = timezone(timedelta(hours=8))
+RATE = Decimal("0.1")
+CENT = Decimal("0.01")
+GOODS = (
+    ("CUP-GLASS-20", "Kopitiam glass - 200 ml", "5.00"),
+    ("TEE-BLK-M", "Tee - Black / M", "49.50"),
+    ("MUG", "Mug", "25.00"),
+)
+BUYERS = ("Aisyah Rahman", "陈美玲", "முத்து குமார்", "Farid Rahman")
+
+
+def bought(number: int, given: Mapping[str, Any], now: datetime) -> Order:
+    """A new order: `items` of sku, name, quantity, price and discount; `shipping`, `tip`, `status`
+    (of its payment), `taxes_included`, `test`; what is left out is usual.
+    """
+    order_id, moment = ID + number, told(now)
+    items = given.get("items") or [{"sku": GOODS[number % 3][0], "quantity": 1 + number % 3}]
+    name = str(given.get("customer") or BUYERS[number % len(BUYERS)])
+    address = {"name": name, "address1": f"{number} Jalan Ampang", "zip": "50450"}
+    address |= {"city": "Kuala Lumpur", "country": "Malaysia", "phone": "+60123456789"}
+    order: Order = {
+        "id": order_id,
+        "name": f"#{1000 + number}",
+        "order_number": 1000 + number,
+        "test": bool(given.get("test", False)),
+        "created_at": moment,
+        "processed_at": moment,
+        "updated_at": moment,
+        "cancelled_at": None,
+        "closed_at": None,
+        "financial_status": str(given.get("status", "paid")),
+        "fulfillment_status": None,
+        "source_name": str(given.get("channel", "web")),
+        "currency": "MYR",
+        "presentment_currency": "MYR",
+        "taxes_included": bool(given.get("taxes_included", False)),
+        "email": "buyer@example.com",
+        "phone": None,
+        "note_attributes": [],
+        "customer": {"id": int(given.get("customer_id", 207119551000 + number))},
+        "billing_address": address,
+        "line_items": [],
+        "shipping_lines": _shipping(order_id, str(given.get("shipping", "8.00"))),
+        "total_tip_received": str(given.get("tip", "0.00")),
+        "fulfillments": [],
+        "refunds": [],
+    }
+    for item in items:
+        _add(order, item)
+    return _summed(order)
+
+
+def changed(act: str, order: Order, given: Mapping[str, Any], now: datetime) -> Order:
+    """The order after any later act. Shopify archives (delete) and brings back (restore)."""
+    match act:
+        case "edit":
+            made = edited(order, given, now)
+        case "complete":
+            made = sent(order, now)
+        case "cancel":
+            made = cancelled(order, now)
+        case "refund":
+            made = refunded(order, given, now)
+        case _:
+            made = {**order, "closed_at": told(now) if act == "delete" else None}
+    return {**made, "updated_at": told(now)}
+
+
+def edited(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
+    """`remove` pieces of the first line, which is a refund without money; else `add` an item."""
+    order = copy.deepcopy(order)
+    if pieces := int(given.get("remove", 0)):
+        _take_off(order, pieces, "no_restock", told(now), money=False)
+    else:
+        _add(order, given.get("add") or {"sku": "MUG", "quantity": 1})
+    return _summed(order)
+
+
+def sent(order: Order, now: datetime) -> Order:
+    """All that is left of the order, in one more fulfilment."""
+    order = copy.deepcopy(order)
+    count = len(order["fulfillments"]) + 1
+    moment = told(now)
+    order["fulfillments"].append(
+        {
+            "id": order["id"] * 10 + count,
+            "order_id": order["id"],
+            "name": f"{order['name']}.{count}",
+            "status": "success",
+            "created_at": moment,
+            "updated_at": moment,
+            "tracking_company": "Pos Laju",
+            "tracking_number": f"EM{order['order_number']:09}MY",
+            "line_items": [
+                {**_article(item), "quantity": item["current_quantity"]}
+                for item in order["line_items"]
+                if item["current_quantity"]
+            ],
+        }
+    )
+    order["fulfillment_status"] = "fulfilled"
+    return order
+
+
+def cancelled(order: Order, now: datetime) -> Order:
+    """The order and its money are taken back before anything was sent."""
+    order = copy.deepcopy(order)
+    order["cancelled_at"] = told(now)
+    for item in order["line_items"]:
+        if item["current_quantity"]:
+            _take_off(order, item["current_quantity"], "cancel", told(now), item=item)
+    order["financial_status"] = "refunded"
+    return _summed(order)
+
+
+def refunded(order: Order, given: Mapping[str, Any], now: datetime) -> Order:
+    """`pieces` of the first line are given back, with `restock` (return, no_restock, cancel,
+    legacy_restock), and the `shipping` where it is asked for; `money` is what became of it.
+    """
+    order = copy.deepcopy(order)
+    if not order["line_items"][0]["current_quantity"]:
+        raise ControlError("Nothing of the first line is left to give back")
+    _take_off(
+        order,
+        int(given.get("pieces", 1)),
+        str(given.get("restock", "return")),
+        told(now),
+        shipping=bool(given.get("shipping", False)),
+        status=str(given.get("money", "success")),
+    )
+    left = any(item["current_quantity"] for item in order["line_items"])
+    order["financial_status"] = "partially_refunded" if left else "refunded"
+    return _summed(order)
+
+
+def sold(order: Order) -> dict[str, int]:
+    """SKU -> pieces that are not in stock any more. Refunded pieces are back where they came back
+    (return) or were never sent (cancel), with all others they are not.
+    """
+    found: Counter[str] = Counter()
+    skus = {item["id"]: item["sku"] for item in order["line_items"]}
+    for item in order["line_items"]:
+        found[item["sku"]] += item["quantity"]
+    for refund in order["refunds"]:
+        for line in refund["refund_line_items"]:
+            if line["restock_type"] in ("return", "cancel"):
+                found[skus[line["line_item_id"]]] -= line["quantity"]
+    return found
+
+
+def told(moment: datetime) -> str:
+    """A moment by the clock of the shop."""
+    return moment.astimezone(HERE).isoformat(timespec="seconds")
+
+
+def _shipping(order_id: int, price: str) -> list[dict[str, Any]]:
+    line = {"id": order_id + 500_000_000_000, "code": "STANDARD", "title": "Standard shipping"}
+    return [{**line, "price": price, "discount_allocations": [], "tax_lines": []}]
+
+
+def _add(order: Order, given: Mapping[str, Any]) -> None:
+    known = {sku: (name, price) for sku, name, price in GOODS}
+    sku = str(given.get("sku", "MUG"))
+    name, price = known.get(sku, (sku, "10.00"))
+    at, count = len(order["line_items"]) + 1, int(given.get("quantity", 1))
+    price, off = str(given.get("price", price)), Decimal(str(given.get("discount", "0.00")))
+    item = {
+        "id": order["id"] * 100 + at,
+        "sku": sku,
+        "name": str(given.get("name", name)),
+        "variant_id": 44_872_881_439_000 + at,
+        "gift_card": False,
+        "quantity": count,
+        "current_quantity": count,
+        "price": price,
+        "discount_allocations": [{"amount": str(off)}] if off else [],
+    }
+    amount = Decimal(price) * count - off
+    tax = amount * RATE / (1 + RATE) if order["taxes_included"] else amount * RATE
+    lines = [{"title": "SST", "price": str(tax.quantize(CENT)), "rate": float(RATE)}]
+    order["line_items"].append({**item, "tax_lines": lines if given.get("taxed", True) else []})
+
+
+def _take_off(
+    order: Order,
+    pieces: int,
+    restock: str,
+    moment: str,
+    *,
+    item: dict[str, Any] | None = None,
+    money: bool = True,
+    shipping: bool = False,
+    status: str = "success",
+) -> None:
+    item = item or order["line_items"][0]
+    pieces = min(pieces, item["current_quantity"])
+    part = Decimal(pieces) / item["quantity"]
+    whole = Decimal(item["price"]) * item["quantity"] - _sum(item["discount_allocations"], "amount")
+    net = (whole * part).quantize(CENT)
+    tax = (_sum(item["tax_lines"], "price") * part).quantize(CENT)
+    item["current_quantity"] -= pieces
+    refund_id = order["id"] * 10 + 5_000 + len(order["refunds"])
+    back = net if order["taxes_included"] else net + tax
+    extra = _sum(order["shipping_lines"], "price") if shipping else Decimal(0)
+    line = {"id": refund_id + 1, "line_item_id": item["id"], "quantity": pieces}
+    line |= {"restock_type": restock, "subtotal": str(net), "total_tax": str(tax)}
+    given_back = {"kind": "shipping_refund", "reason": "Shipping refund"}
+    move = {"id": refund_id + 2, "kind": "refund", "status": status, "currency": "MYR"}
+    move |= {"amount": str(back + extra), "test": order["test"], "created_at": moment}
+    order["refunds"].append(
+        {
+            "id": refund_id,
+            "order_id": order["id"],
+            "created_at": moment,
+            "processed_at": moment,
+            "note": None,
+            "refund_line_items": [{**line, "line_item": _article(item)}],
+            "order_adjustments": [{**given_back, "amount": str(-extra), "tax_amount": "0.00"}]
+            if extra
+            else [],
+            "transactions": [{**move, "processed_at": moment}] if money else [],
+        }
+    )
+
+
+def _article(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: item[name] for name in ("id", "sku", "name", "variant_id", "tax_lines")}
+
+
+def _sum(parts: Sequence[Mapping[str, Any]], name: str) -> Decimal:
+    return sum((Decimal(one[name]) for one in parts), Decimal("0.00"))
+
+
+def _summed(order: Order) -> Order:
+    """The order with its sums: what was ordered, and what is left of it."""
+    items = order["line_items"]
+    discounts = sum((_sum(item["discount_allocations"], "amount") for item in items), Decimal(0))
+    goods = sum((Decimal(item["price"]) * item["quantity"] for item in items), Decimal(0))
+    tax = sum((_sum(item["tax_lines"], "price") for item in items), Decimal("0.00"))
+    total = goods - discounts + _sum(order["shipping_lines"], "price")
+    total += Decimal(order["total_tip_received"])
+    total += 0 if order["taxes_included"] else tax
+    back = Decimal(0)
+    for refund in order["refunds"]:
+        back += _sum(refund["refund_line_items"], "subtotal")
+        back -= _sum(refund["order_adjustments"], "amount")
+        if not order["taxes_included"]:
+            back += _sum(refund["refund_line_items"], "total_tax")
+    order["subtotal_price"] = str(goods - discounts)
+    order["total_discounts"] = str(discounts + Decimal("0.00"))
+    order["total_tax"], order["total_price"] = str(tax), str(total)
+    order["current_total_price"] = str(total - back)
+    return order

@@ -1,0 +1,45 @@
+"""`python -m sandbox.simulators.woocommerce`: start it, say where it listens and with which
+keys, serve until killed.
+
+Here: the command line. Not here: behaviour (api.py, orders.py, simulators/base/shop.py).
+"""
+
+from argparse import ArgumentParser
+
+from connectors.transport.clock import MachineClock
+from sandbox.simulators.base.server import Ledger
+from sandbox.simulators.base.shop import life_of, open_shop, shop_options
+from sandbox.simulators.woocommerce.api import FAULTS, ORDERS, Keys, WooBooks, WooCommerce
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Start the stand-in."""
+    given = _parser().parse_args(arguments)
+    keys = Keys(hook=given.secret, consumer=given.consumer_key, secret=given.consumer_secret)
+    shop = WooCommerce(
+        WooBooks(withhold=0, seed=given.seed),
+        Ledger(given.ledger),
+        MachineClock(given.home),
+        to=given.to,
+        life=life_of(given),
+        keys=keys,
+        a_minute=given.calls_a_minute,
+    )
+    key = f"{keys.hook}:{keys.consumer}:{keys.secret}"
+    told = {"orders": ORDERS, "webhooks_to": given.to, "secret": keys.hook, "key": key}
+    open_shop("woocommerce", given, shop, {**told, "faults": FAULTS})
+
+
+def _parser() -> ArgumentParser:
+    parser = shop_options("woocommerce", port=8111)
+    parser.add_argument("--secret", default="woo-hook-demo-4Kd8", help="signs the webhooks")
+    parser.add_argument("--consumer-key", default="ck_demo_3b7f", help="who asks for orders")
+    words = "the secret of who asks"
+    parser.add_argument("--consumer-secret", default="cs_demo_9x2q", help=words)
+    words = "questions that are answered in a minute; 0: as many as come"
+    parser.add_argument("--calls-a-minute", type=int, default=0, help=words)
+    return parser
+
+
+if __name__ == "__main__":
+    main()
