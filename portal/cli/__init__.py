@@ -11,10 +11,10 @@ from typing import NoReturn
 
 import click
 
+from bench import command as bench
 from connectors.transport.connector_folders import BrokenConnectorError
 from portal.backtest import command as backtest
 from portal.backtest import export_command, preflight
-from portal.bench import command as bench
 from portal.cli import (
     access,
     answers,

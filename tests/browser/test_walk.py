@@ -14,11 +14,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
+from bench.page_bench import MOST_BYTES, grow
 from holding.access.actors import ROLES
 from holding.tables import Company
 from holding.tallies.folding import fold_all
-from portal.bench.page_bench import MOST_BYTES
-from portal.bench.page_rows import grow
 from tests.browser.conftest import Person, Served
 from tests.browser.test_accessible import SHOWN, violations
 from tests.browser.walk_examples import (

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench import rule_bench
 from connectors.kit.confined_process import Child, Ended
 from holding.refusal import Refusal
 from holding.rulesets import admission, check_processes, check_report
 from holding.rulesets.check_processes import DRAFTS, Looks, Question, RuleChecks
 from holding.rulesets.check_report import Report
-from portal.bench import rule_bench
 from tests.support.house import RULES
 
 SHOP = RULES.replace("TIMING", "immediately")

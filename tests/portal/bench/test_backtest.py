@@ -2,7 +2,7 @@
 
 import json
 
-from portal.bench.backtest_bench import lines
+from bench.command import lines
 
 
 def test_equal_seeds_give_equal_records_and_no_two_are_alike() -> None:

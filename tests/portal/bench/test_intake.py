@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bench import command, intake_bench, shop_bench
+from bench.intake_bench import descendants, workbook
+from bench.shop_bench import orders, receive
 from connectors import registry
 from connectors.contract import Accepted
-from portal.bench import command, intake_bench, shop_bench
-from portal.bench.intake_bench import descendants, workbook
-from portal.bench.shop_baseline import orders, receive
 from tests.installed import ROOT
 
 ROWS = 30

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from portal.bench import order_bench, order_by_hand
+from bench import order_bench
+from bench import order_bench as order_by_hand
 
 
 @pytest.mark.slow

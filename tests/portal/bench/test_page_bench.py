@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+from bench.page_bench import at_rest
 from holding.runtime import heartbeats
 from holding.store.database import Database
-from portal.bench.page_bench import at_rest
 
 
 def test_pages_are_read_as_of_a_company_whose_worker_rests(database: Database) -> None:

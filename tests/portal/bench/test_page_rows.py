@@ -2,10 +2,10 @@
 
 from sqlalchemy import func, select
 
+from bench.page_bench import Size, grow, size_of
 from holding.store.database import Database
 from holding.tables import Cause, Event, Hold, Posting, Record
 from holding.tables.decisions import HOLD_OPEN
-from portal.bench.page_rows import Size, grow, size_of
 
 
 def test_a_month_is_copied_until_it_is_as_large_as_asked(database: Database) -> None:

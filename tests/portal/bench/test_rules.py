@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from portal.bench import rule_bench
-from portal.bench.rivals import Zen, bodies, failures
+from bench import rule_bench
+from bench.rule_bench import Zen, bodies, failures
 from rules.facts.world import Subject
 
 

@@ -6,7 +6,7 @@ import time
 import psycopg
 import pytest
 
-from portal.bench.scale_bench import Turns, Worked, lock_waits, measured, told
+from bench.scale_bench import Turns, Worked, lock_waits, measured, told
 
 KEYS = {
     "scale_two_vs_one",

@@ -5,7 +5,7 @@ import re
 import pytest
 from sqlalchemy import text
 
-from portal.bench.page_bench import MOST_STATEMENTS
+from bench.page_bench import MOST_STATEMENTS
 from tests.portal.reading import one, plain, works
 
 pytestmark = pytest.mark.sqlite

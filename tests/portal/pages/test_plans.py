@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, event, text
 
+from bench.page_bench import MOST_STATEMENTS, grow
 from holding.runtime.settings import Settings
 from holding.signals import signal_causes
 from holding.store.database import Database
@@ -26,8 +27,6 @@ from holding.tables import Base
 from holding.tallies.folding import fold_all
 from holding.worklist import search
 from portal import app as portal_app
-from portal.bench.page_bench import MOST_STATEMENTS
-from portal.bench.page_rows import grow
 from tests.portal.conftest import Browser
 from tests.portal.languages.test_walk import ROUTES
 from tests.portal.pages.test_pages import BUDGET

@@ -7,10 +7,10 @@ from time import process_time
 import pytest
 from sqlalchemy import select
 
+from bench.page_bench import grow
 from holding.store.database import Database
 from holding.tables import Cause, Company
 from holding.tallies.folding import fold_all
-from portal.bench.page_rows import grow
 from tests.portal.reading import works
 from tests.support.grown import grow_lists
 

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
+from bench import rule_bench
 from grammar.parsing.incremental import Reader
-from portal.bench import rule_bench
 from rules.checker.all_checks import check
 from rules.checker.memory import Memory
 from tests.rules.kedai import TEXT

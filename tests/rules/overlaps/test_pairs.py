@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bench import rule_bench
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
 from grammar.text.problem import Problem
-from portal.bench import rule_bench
 from rules.checker import logic
 from rules.checker.memory import Look
 from rules.overlaps.crossings import Crossings

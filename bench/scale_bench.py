@@ -18,8 +18,8 @@ from multiprocessing.synchronize import Barrier
 from statistics import median
 from typing import TYPE_CHECKING
 
-from portal.bench import shop_bench
-from portal.bench.shop_baseline import BATCH, orders, receive
+from bench import shop_bench
+from bench.shop_bench import BATCH, orders, receive
 from portal.terminal.command_frame import Office, office, say
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def _unrelated(pool: ProcessPoolExecutor, many: int) -> float:
 
 def _draw(works: bool) -> float:
     """Draw orders and write them as JSON, or look on; the processor seconds."""
-    from portal.bench.backtest_bench import lines
+    from bench.command import lines
 
     assert _mine is not None  # noqa: S101 - _begin ran before
     _mine.meeting.wait()

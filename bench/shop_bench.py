@@ -1,10 +1,4 @@
-"""The part of `clearpost bench` that runs a shop: from a webhook to a posting, from due to stored.
-
-Here: the sample shop on SQLite and, where a server is named, on PostgreSQL, durable, its records
-judged in batches through the queue by two workers; and what that is compared with in the same run.
-`bare` is the evaluation alone, from memory on one core; `written` are the same rows written without
-evaluating; the smaller of the two is the ceiling. Not here: how a shop is run (demo/command.py).
-"""
+"""The part of `clearpost bench` that runs a shop: from a webhook to a posting, from due to stored."""
 
 import json
 import os
@@ -15,21 +9,35 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from zoneinfo import ZoneInfo
 
-from portal.bench.shop_baseline import BATCH, SEED, bare, orders, receive, written
 from portal.terminal.command_frame import granted, say
 from sandbox.demo.command import Shop, opened
 
 if TYPE_CHECKING:
     from holding.store.database import DatabaseSession
+if TYPE_CHECKING:
+    from holding.store.database import Database
+    from sandbox.demo.command import Shop
+    from sandbox.demo.shop import Order
 
 WORKERS = 2
+
 BUILT_ORDERS = 10_000
+
 COMPARED_ORDERS = 5_000  # enough for the rates that need no shop
+
 LOOK_SECONDS = 0.005
+
 GLANCE_SECONDS = 0.05  # so that looking takes no share of what is measured
+
 PATIENCE = 1_800.0
+
 KEY = "4Zk0k1cF0rV9q3y2m8hJ5tX7wQbN6uLdE1sGaPiRoYc="  # of a shop that is thrown away
+
+BATCH = 500
+
+SEED = 7
 
 
 def measured(records: int, webhooks: int, server: str) -> dict[str, object]:
@@ -64,16 +72,6 @@ def measured(records: int, webhooks: int, server: str) -> dict[str, object]:
     }
 
 
-def _share(built: dict[str, object], bare: float) -> float:
-    """Orders sent a second, as a share of those that are evaluated from memory on one core."""
-    rate = float(str(built["built_orders"])) / float(str(built["built_seconds"]))
-    return round(rate / bare, 3)
-
-
-def _a_second(name: str, part: dict[str, float]) -> dict[str, int]:
-    return {f"{what}_records_per_second_{name}": round(rate) for what, rate in part.items()}
-
-
 class _OnSqlite(NamedTuple):
     hooks: list[float]
     built: dict[str, object]
@@ -88,6 +86,82 @@ def _on_sqlite(records: int, webhooks: int) -> _OnSqlite:
         say(f"{count:,} orders, from due to built and sent in workbooks …")
         built = _built(shop, count)
         return _OnSqlite(hooks, built, _stored(shop, "sqlite", records))
+
+
+def _built(shop: Shop, count: int) -> dict[str, object]:
+    """Orders judged and sent in one run; the target is paused until they are judged."""
+    from holding.runs.last_runs import UNDER_WAY
+    from holding.runtime import doorbell
+    from holding.tables import Run
+
+    pause(shop)
+    receive(shop, orders(shop, count, 1_000_001))
+    started = time.perf_counter()
+    judged(shop)
+    run_id = sync(shop)
+    doorbell.ring(shop.company_id, "push")
+
+    def ended() -> bool:
+        with shop.place.database.read() as session:
+            return session.get_one(Run, run_id).state not in UNDER_WAY
+
+    until(ended, "run", GLANCE_SECONDS)
+    spent = time.perf_counter() - started
+    lines = [json.loads(line) for line in shop.ledger.read_text("utf-8").splitlines()]
+    made = [line for line in lines if (line["call"], line["effect"]) == ("xlsx", "created")]
+    return {
+        "built_orders": count,
+        "built_seconds": round(spent, 2),
+        "built_documents": len(made),
+        "built_workbooks": len({line["request_id"] for line in made}),
+    }
+
+
+def _stored(shop: Shop, name: str, records: int) -> dict[str, float]:
+    """Records a second: stored through the queue, evaluated only, written only."""
+    pause(shop)
+    receive(shop, orders(shop, BATCH, 2_000_001))
+    judged(shop)
+    _rest()
+    say(f"{records:,} records on {name}, from due to decision stored …")
+    receive(shop, orders(shop, records, 3_000_001))
+    waiting = _due(shop)  # what a sweep had judged while the others came in does not count
+    started = time.perf_counter()
+    judged(shop)
+    stored = waiting / (time.perf_counter() - started)
+    _rest()
+    say("The same evaluations from memory on one core, and the same rows without evaluating …")
+    few = min(records, COMPARED_ORDERS)
+    return {"stored": stored, "bare": bare(shop, few), "written": written(shop, few)}
+
+
+def _rest() -> None:
+    """Wait for the last bells of what was done: who answers them would take what comes in next."""
+    from holding.runtime import doorbell
+
+    until(doorbell.silent, "bells", GLANCE_SECONDS)
+
+
+def _due(shop: Shop) -> int:
+    with shop.place.database.read() as session:
+        return int(_of_due(shop, session).count())
+
+
+def _of_due(shop: Shop, session: "DatabaseSession") -> Any:
+    from holding.tables import Record
+
+    mine = session.query(Record.id).filter(Record.company_id == shop.company_id)
+    return mine.filter(Record.due_at <= shop.place.now, Record.lease_until.is_(None))
+
+
+def _share(built: dict[str, object], bare: float) -> float:
+    """Orders sent a second, as a share of those that are evaluated from memory on one core."""
+    rate = float(str(built["built_orders"])) / float(str(built["built_seconds"]))
+    return round(rate / bare, 3)
+
+
+def _a_second(name: str, part: dict[str, float]) -> dict[str, int]:
+    return {f"{what}_records_per_second_{name}": round(rate) for what, rate in part.items()}
 
 
 @contextmanager
@@ -148,35 +222,6 @@ def _state(shop: Shop, number: str) -> str:
     return row[0] if row else ""
 
 
-def _built(shop: Shop, count: int) -> dict[str, object]:
-    """Orders judged and sent in one run; the target is paused until they are judged."""
-    from holding.runs.last_runs import UNDER_WAY
-    from holding.runtime import doorbell
-    from holding.tables import Run
-
-    pause(shop)
-    receive(shop, orders(shop, count, 1_000_001))
-    started = time.perf_counter()
-    judged(shop)
-    run_id = sync(shop)
-    doorbell.ring(shop.company_id, "push")
-
-    def ended() -> bool:
-        with shop.place.database.read() as session:
-            return session.get_one(Run, run_id).state not in UNDER_WAY
-
-    until(ended, "run", GLANCE_SECONDS)
-    spent = time.perf_counter() - started
-    lines = [json.loads(line) for line in shop.ledger.read_text("utf-8").splitlines()]
-    made = [line for line in lines if (line["call"], line["effect"]) == ("xlsx", "created")]
-    return {
-        "built_orders": count,
-        "built_seconds": round(spent, 2),
-        "built_documents": len(made),
-        "built_workbooks": len({line["request_id"] for line in made}),
-    }
-
-
 def sync(shop: Shop) -> int:
     """A run of all that is ready, asked for in the moment in which the target is resumed."""
     from datetime import date
@@ -207,24 +252,6 @@ def sync(shop: Shop) -> int:
         return run
 
 
-def _stored(shop: Shop, name: str, records: int) -> dict[str, float]:
-    """Records a second: stored through the queue, evaluated only, written only."""
-    pause(shop)
-    receive(shop, orders(shop, BATCH, 2_000_001))
-    judged(shop)
-    _rest()
-    say(f"{records:,} records on {name}, from due to decision stored …")
-    receive(shop, orders(shop, records, 3_000_001))
-    waiting = _due(shop)  # what a sweep had judged while the others came in does not count
-    started = time.perf_counter()
-    judged(shop)
-    stored = waiting / (time.perf_counter() - started)
-    _rest()
-    say("The same evaluations from memory on one core, and the same rows without evaluating …")
-    few = min(records, COMPARED_ORDERS)
-    return {"stored": stored, "bare": bare(shop, few), "written": written(shop, few)}
-
-
 def pause(shop: Shop) -> None:
     """Nothing is sent any more."""
     from holding.connections import setup as connections_setup
@@ -238,11 +265,6 @@ def pause(shop: Shop) -> None:
         )
 
 
-def _due(shop: Shop) -> int:
-    with shop.place.database.read() as session:
-        return int(_of_due(shop, session).count())
-
-
 def busy(shop: Shop) -> bool:
     """Whether a record is due or claimed; a count would take its share of what is measured."""
     from holding.tables import Record
@@ -252,13 +274,6 @@ def busy(shop: Shop) -> bool:
         return any(some.first() is not None for some in (_of_due(shop, session), claimed))
 
 
-def _of_due(shop: Shop, session: "DatabaseSession") -> Any:
-    from holding.tables import Record
-
-    mine = session.query(Record.id).filter(Record.company_id == shop.company_id)
-    return mine.filter(Record.due_at <= shop.place.now, Record.lease_until.is_(None))
-
-
 def judged(shop: Shop) -> None:
     """Ring, and wait until no record is due or claimed."""
     from holding.runtime import doorbell
@@ -266,13 +281,6 @@ def judged(shop: Shop) -> None:
     doorbell.ring(shop.company_id, "evaluate")
     doorbell.ring(shop.company_id, "evaluate")
     until(lambda: not busy(shop), "records", GLANCE_SECONDS)
-
-
-def _rest() -> None:
-    """Wait for the last bells of what was done: who answers them would take what comes in next."""
-    from holding.runtime import doorbell
-
-    until(doorbell.silent, "bells", GLANCE_SECONDS)
 
 
 def until(probe: Callable[[], bool], what: str, pause: float = LOOK_SECONDS) -> None:
@@ -288,3 +296,99 @@ def until(probe: Callable[[], bool], what: str, pause: float = LOOK_SECONDS) -> 
 def percentile(values: Sequence[float], percent: int) -> float:
     """The value that so many in a hundred do not exceed."""
     return sorted(values)[max(0, round(len(values) * percent / 100) - 1)]
+
+
+def receive(shop: "Shop", given: Sequence["Order"]) -> None:
+    """Store the orders, due and not rung for."""
+    from connectors import registry
+    from connectors.contract import Accepted
+    from holding.intake import versions
+    from portal.terminal.command_frame import granted
+    from sandbox.demo import setup
+    from sandbox.demo.generator import Delivery, body_of
+    from sandbox.demo.shop import ZONE
+
+    zone = ZoneInfo(ZONE)
+    for start in range(0, len(given), BATCH):
+        part = tuple(given[start : start + BATCH])
+        raw = body_of(Delivery(f"bench_{part[0].id}", "orders.collected", part))
+        accepted = registry.sources()[setup.SOURCE].read("bench.json", raw, zone)
+        if not isinstance(accepted, Accepted):
+            raise TypeError(accepted)
+        with shop.place.database.write() as session:
+            receipt = versions.receive(
+                session,
+                company_id=shop.company_id,
+                source_id=setup.connection(session, shop.company_id, setup.SOURCE).id,
+                delivery_key=accepted.delivery_id,
+                kind="file",
+                headers={},
+                raw=raw,
+                records=accepted.records,
+                now=shop.place.now,
+            )
+            granted(receipt)
+
+
+def orders(shop: "Shop", count: int, first_id: int) -> "tuple[Order, ...]":
+    """So many clean orders of yesterday, numbered from this one on; other numbers, other orders."""
+    from sandbox.demo.generator import MALAYSIA, plain
+
+    return plain(
+        shop.place.now.astimezone(MALAYSIA).date(), count, seed=SEED + first_id, first_id=first_id
+    )
+
+
+def bare(shop: "Shop", records: int) -> float:
+    """The newest judgings once more: decode, evaluate with trace, hash; nothing is read or kept."""
+    from holding.approvals.consent import posting_hash
+    from holding.programs import world as programs_world
+    from holding.tables import Company, Evaluation, Version
+    from rules.facts.world import Facts, Subject
+    from rules.values.canonical import dumps
+
+    with shop.place.database.read() as session:
+        company = session.get_one(Company, shop.company_id)
+        program = programs_world.program(session, company.ruleset_version_id or 0)
+        fresh = programs_world.fresh_targets(session, company.id, shop.place.now)
+        world = programs_world.world(session, company.id, company.revision, fresh)
+        rows = session.query(Evaluation, Version).filter(Version.id == Evaluation.version_id)
+        given = [
+            (dumps(version.body), Facts.from_json(seen.facts["facts"]), seen.at, version.no)
+            for seen, version in rows.order_by(Evaluation.id.desc()).limit(records)
+            if seen.facts is not None
+        ]
+    started = time.perf_counter()
+    for body, facts, at, number in given:
+        subject = Subject("order", "netshop", json.loads(body), number)
+        for decision in program.evaluate(subject, facts, world, at).decisions:
+            if decision.document is not None:
+                posting_hash(1, "CMP-1042", decision.document, "create")
+    return len(given) / (time.perf_counter() - started)
+
+
+def written(shop: "Shop", records: int) -> float:
+    """Records claimed and stored a second, where what they came to is known already."""
+    from holding.evaluation.due_records import planned
+    from holding.evaluation.finish import finish
+    from holding.evaluation.gather import gather
+    from holding.evaluation.record_claims import claim
+    from holding.programs import world as programs_world
+
+    receive(shop, orders(shop, records, 4_000_001))
+    database: Database = shop.place.database
+    now, stored, spent = shop.place.now, 0, 0.0
+    while True:
+        started = time.perf_counter()
+        due = {"company_id": shop.company_id, "now": now, "limit": BATCH, "lease_seconds": 60}
+        claims = claim(database, owner="bench", **due)  # type: ignore[arg-type]
+        spent += time.perf_counter() - started
+        if not claims:
+            return stored / spent
+        with database.read(many=True) as session:
+            batch = gather(session, shop.company_id, claims, now, programs_world.program)
+        plans = planned(batch, now)
+        started = time.perf_counter()
+        with database.write(many=True) as session:
+            stored += finish(session, batch, plans, owner="bench", now=now)
+        spent += time.perf_counter() - started

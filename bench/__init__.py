@@ -1,0 +1,1 @@
+"""Clearpost bench: what `clearpost bench` measures. It is not part of the wheel."""

@@ -1,0 +1,400 @@
+"""The part of `clearpost bench` that holds judging against a function written by hand."""
+
+import gc
+import hashlib
+import json
+import multiprocessing
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from bench.shop_bench import bench_shop, receive
+from portal.terminal.command_frame import say
+from sandbox.demo import shop as goods
+from sandbox.demo.generator import MALAYSIA, plain
+from sandbox.demo.shop import Order
+
+if TYPE_CHECKING:
+    from holding.evaluation.batch import Batch
+    from holding.evaluation.plan_parts import Plan
+    from sandbox.demo.command import Shop
+
+ORDERS = 500
+"""As many as a worker takes at once."""
+
+TURNS = 25
+
+PROCESSES = 5
+
+TROUBLED = 5
+"""Every fifth order has a trouble."""
+
+FIRST_ID, SEED = 6_000_001, 11
+
+_DAY = timedelta(days=1)
+
+_STRANGER = goods.Customer("C-404", "Kedai Tiada", None, None)
+
+SEN, FOUR = Decimal("0.01"), Decimal("0.0001")
+
+NOTHING = Decimal("0.00")
+
+APPROVAL_LIMIT = Decimal("3000.00")
+
+E_INVOICE_LIMIT = Decimal("10000.00")
+
+GOES = frozenset({"paid", "packed", "Delivered", "Completed"})
+
+WAITS = frozenset({"pending", "Partially Delivered"})
+
+HELD = frozenset({"Refunded + Items Returned", "refunded", "exception"})
+
+ENDS = {"cancelled": "dropped", "draft": "ignored"}
+
+TAX = {
+    "SST": ("MY-SALES10", Decimal("0.10")),
+    "NONE": ("NT", NOTHING),
+    "ZERO": ("MY-ZERO", NOTHING),
+}
+
+USUAL_CLASS = "022"
+
+PIECES = {"BOX": Decimal(12), "CTN": Decimal(48), "PCS": Decimal(1)}
+
+OWN_PIECES = {
+    ("CTN", "TEA-EARL-100"): Decimal(40),
+    ("BOX", "GFT-HAMPER-L"): Decimal(6),
+    ("CTN", "GFT-HAMPER-L"): Decimal(24),
+}
+
+
+@dataclass(slots=True)
+class Times:
+    """The best seconds of ours and of the rival, over all orders."""
+
+    ours: float = float("inf")
+    by_hand: float = float("inf")
+
+    def add(self, other: "Times") -> None:
+        """Count what was measured elsewhere, too."""
+        self.ours, self.by_hand = min(self.ours, other.ours), min(self.by_hand, other.by_hand)
+
+
+def measured(orders: int = ORDERS) -> dict[str, object]:
+    """Ours against the rival, for the mix and for its clean orders alone; and a record's cost."""
+    say(f"{orders} orders of the sample shop, checked by rules and by hand …")
+    spawning = multiprocessing.get_context("spawn")
+    races = []
+    for _ in range(PROCESSES):
+        with ProcessPoolExecutor(1, spawning) as process:
+            races.append(process.submit(raced, orders).result())
+    return told(races, orders)
+
+
+def raced(orders: int) -> tuple[Times, Times]:
+    """The mix and the clean orders alone, in this process."""
+    with bench_shop("", working=False) as shop:  # a worker would take orders and processors
+        today = shop.place.now.astimezone(MALAYSIA).date()
+        drawn = plain(today, 2 * orders, seed=SEED, first_id=FIRST_ID)  # no two are alike
+        return _race(shop, mix(drawn[:orders])), _race(shop, drawn[orders:])
+
+
+def _race(shop: "Shop", orders: Sequence[Order]) -> Times:
+    """Both by turns; that they come to the same is proved first."""
+    from holding.evaluation.due_records import planned
+    from holding.evaluation.gather import gather
+    from holding.evaluation.record_claims import claim
+    from holding.programs import world as programs_world
+    from rules.values.canonical import dumps
+
+    receive(shop, orders)
+    now, database = shop.place.now, shop.place.database
+    claims = claim(
+        database,
+        owner="bench",
+        company_id=shop.company_id,
+        now=now,
+        limit=len(orders),
+        lease_seconds=600,
+    )
+    if len(claims) != len(orders):
+        raise ValueError(f"{len(claims)} of {len(orders)} orders are due")
+
+    def ours() -> "tuple[Batch, list[Plan]]":
+        with database.read(many=True) as session:
+            batch = gather(session, shop.company_id, claims, now, programs_world.program)
+        return batch, planned(batch, now)
+
+    batch, plans = ours()
+    stored = [dumps(plan.case.subject.body) for plan in plans]
+    tables = tables_of(batch)
+    for text, plan in zip(stored, plans, strict=True):
+        same(made(text, tables), plan)
+    times = Times()
+    gc.disable()
+    try:
+        for _ in range(TURNS):
+            times.ours = min(times.ours, _seconds(ours))
+            times.by_hand = min(times.by_hand, _seconds(lambda: [made(t, tables) for t in stored]))
+    finally:
+        gc.enable()
+    return times
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
+def told(races: Sequence[tuple[Times, Times]], orders: int) -> dict[str, object]:
+    """The figures of the races of several processes."""
+    mixed, clean = Times(), Times()
+    for with_troubles, without in races:
+        mixed.add(with_troubles)
+        clean.add(without)
+    return {
+        "order_vs_handwritten": round(mixed.by_hand / mixed.ours, 3),
+        "clean_order_vs_handwritten": round(clean.by_hand / clean.ours, 3),
+        "order_microseconds": round(mixed.ours * 1e6 / orders),
+        "clean_order_microseconds": round(clean.ours * 1e6 / orders),
+        "handwritten_order_microseconds": round(mixed.by_hand * 1e6 / orders),
+    }
+
+
+def mix(drawn: Sequence[Order]) -> tuple[Order, ...]:
+    """These orders; every fifth has one of the troubles, each in turn."""
+    orders = list(drawn)
+    for turn, at in enumerate(range(0, len(orders), TROUBLED)):
+        orders[at] = TROUBLES[turn % len(TROUBLES)](orders[at])
+    return tuple(orders)
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What is looked up: codes by key, the last locked day, and what was there before.
+
+    `numbers` and `twins` are of other orders: their numbers, and (debtor, name, day, total).
+    """
+
+    debtors: Mapping[str, str]
+    debtors_by_tin: Mapping[str, str]
+    items: Mapping[str, str]
+    classes: Mapping[str, str]
+    listed: Mapping[str, frozenset[str]]
+    locked_through: date
+    today: date
+    connection: int
+    company: str
+    numbers: frozenset[str] = frozenset()
+    twins: frozenset[tuple[str, str, str, str]] = frozenset()
+
+
+def tables_of(batch: "Batch") -> Tables:
+    """What the rival looks up, of the same company at the same moment."""
+    maps, there = batch.world.maps, batch.targets["aiaccount"]
+    target = batch.world.targets["aiaccount"]
+    at = batch.cases[0].facts.first_seen.astimezone(MALAYSIA)
+    if target.locked_through is None:
+        raise ValueError("the sample shop has a locked month")
+    return Tables(
+        debtors={k.upper(): str(e.value) for k, e in maps["debtor"].entries.items()},
+        debtors_by_tin={k.upper(): str(e.value) for k, e in maps["debtor_of_tin"].entries.items()},
+        items={k: str(e.value) for k, e in maps["item"].entries.items()},
+        classes={k: str(e.value) for k, e in maps["item_class"].entries.items()},
+        listed=target.codes,
+        locked_through=target.locked_through,
+        today=at.date(),
+        connection=there.id,
+        company=there.company_there,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The state of an order; its document and the hash of it where all of it is known."""
+
+    state: str
+    fields: Mapping[str, str] | None = None
+    lines: tuple[Mapping[str, str], ...] = ()
+    hash: str = ""
+
+
+def same(by_hand: Made, plan: "Plan") -> None:
+    """Raise ValueError where the rival came to another state, document or hash."""
+    (posting,) = plan.postings
+    told = json.loads(json.dumps(posting.content)) if posting.content is not None else None
+    fields = told["fields"] if told else None
+    lines = tuple(told["lines"]) if told else ()
+    ours = Made(str(posting.state), fields, lines, posting.hash)
+    if ours != by_hand:
+        raise ValueError(f"{plan.case.subject.body['number']}: {ours}\nby hand: {by_hand}")
+
+
+def made(stored: str, by: Tables) -> Made:
+    """What becomes of a stored order that is new."""
+    order = json.loads(stored)
+    status = order["status"]
+    if status in ENDS:
+        return Made(ENDS[status])
+    if status in WAITS:
+        return Made("held" if _broken(order) else "waiting")
+    if status not in GOES and status not in HELD:
+        return Made("held")
+    if not order.get("paid_at"):
+        return Made("waiting")
+    if _broken(order):
+        return Made("held")
+    lines = [_convert_line(line, by) for line in order["lines"]]
+    debtor = by.debtors.get(order["customer"].strip().upper())
+    whole = debtor is not None and None not in lines
+    held = status in HELD or not whole or not lines or _fails(order, debtor, by)
+    if not whole or debtor is None:
+        return Made("held")
+    found = [line for line in lines if line is not None]
+    held = held or not all(line.whole and line.listed for line in found)
+    amounts, taxes = sum(one.amount for one in found), sum(one.tax for one in found)
+    subtotal, tax = Decimal(order["subtotal"]), Decimal(order["tax_total"])
+    held = held or amounts != subtotal or taxes != tax
+    fields = {
+        "InvoiceNumber": order["number"],
+        "InvoiceDate": order["ordered_on"],
+        "Customer": debtor,
+        "CustomerTIN": order.get("tin") or "",
+        "CustomerAddress": order.get("address") or "",
+        "Currency": order["currency"],
+        "Reference": order["number"],
+        "Total": f"{subtotal + tax:.2f}",
+    }
+    rows = tuple(line.shown for line in found)
+    parts = [
+        by.connection,
+        by.company,
+        "sales_invoice",
+        order["number"],
+        "create",
+        fields,
+        rows,
+    ]
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    hashed = hashlib.sha256(text.encode()).hexdigest()
+    return Made("held" if held else "ready", fields, rows, hashed)
+
+
+def _broken(order: Mapping[str, Any]) -> bool:
+    """Whether something is missing that the shop always sends."""
+    return any(order.get(name) in (None, "") for name in ("number", "ordered_on", "total"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    amount: Decimal
+    tax: Decimal
+    whole: bool
+    listed: bool
+    shown: Mapping[str, str]
+
+
+def _convert_line(line: Mapping[str, Any], by: Tables) -> _Line | None:
+    """A line as it would be sent; None where a code or a unit of it is not known."""
+    sku, uom = line["sku"], line["uom"]
+    item, tax = by.items.get(sku), TAX.get(line["tax"])
+    at = OWN_PIECES.get((uom, sku)) or PIECES.get(uom)
+    if item is None or tax is None or at is None:
+        return None
+    code, rate = tax
+    quantity, price = Decimal(line["qty"]), Decimal(line["price"])
+    off = Decimal(line["discount"]) if line.get("discount") else NOTHING
+    pieces = quantity * at
+    amount = (quantity * price - off).quantize(SEN, ROUND_HALF_UP)
+    due = (amount * rate).quantize(SEN, ROUND_HALF_UP)
+    shown = {
+        "LineNo": str(line["pos"]),
+        "SKU": item,
+        "Description": line["name"],
+        "Quantity": _number(pieces),
+        "UOM": "PCS",
+        "UnitPrice": _number((price / at).quantize(FOUR, ROUND_HALF_UP), 2),
+        "DiscountAmount": _number(off, 2),
+        "AccountCode": "40000",
+        "TaxCode": code,
+        "TaxAmount": f"{due:.2f}",
+        "LineTotal": f"{amount + due:.2f}",
+        "ClassificationCode": by.classes.get(sku, USUAL_CLASS),
+    }
+    return _Line(
+        amount, due, pieces == pieces.to_integral_value(), code in by.listed["tax_code"], shown
+    )
+
+
+def _number(value: Decimal, places: int = 0) -> str:
+    """Without needless zeros, but for so many places."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    have = len(text.partition(".")[2])
+    return text if have >= places else f"{text}{'' if have else '.'}{'0' * (places - have)}"
+
+
+def _fails(order: Mapping[str, Any], debtor: str | None, by: Tables) -> bool:
+    """Whether one of the checks of the head holds it, or somebody has to agree."""
+    total = Decimal(order["total"])
+    tin, day = order.get("tin"), date.fromisoformat(order["ordered_on"])
+    other = by.debtors_by_tin.get(tin.strip().upper()) if tin else None
+    parts = Decimal(order["subtotal"]) + Decimal(order["tax_total"]) + Decimal(order["round_off"])
+    twin = (debtor or "", order["customer_name"], order["ordered_on"], order["total"])
+    edited = order.get("approved_by") and order.get("approved_version") != order["version"]
+    return bool(
+        (other is not None and other != debtor)
+        or order["currency"] != "MYR"
+        or order["currency"] not in by.listed["currency"]
+        or parts != total
+        or total > APPROVAL_LIMIT
+        or (total > E_INVOICE_LIMIT and not (tin and order.get("address")))
+        or edited
+        or day > by.today
+        or day <= by.locked_through
+        or order["number"] in by.numbers
+        or twin in by.twins
+    )
+
+
+def _with_first_line(order: Order, **values: object) -> Order:
+    return order.with_line(1, **values)
+
+
+def _of(order: Order, **values: object) -> Order:
+    return order.changed(**values)
+
+
+def _dated(order: Order, days: int) -> Order:
+    moment = order.ordered_at + days * _DAY
+    return order.changed(ordered_at=moment)
+
+
+TROUBLES: tuple[Callable[[Order], Order], ...] = (
+    partial(_of, customer=_STRANGER),
+    partial(_with_first_line, sku="tea-earl-100"),
+    partial(_with_first_line, tax="SR-6"),
+    partial(_with_first_line, uom="TIN"),
+    partial(_of, said_tax=Decimal("0.37")),
+    partial(_of, currency="SGD"),
+    partial(_of, status="pending"),
+    partial(_of, status="draft"),
+    partial(_of, status="cancelled"),
+    partial(_of, status="exception"),
+    partial(_of, status="no such word"),
+    partial(_of, paid_at=None),
+    partial(_of, round_off=Decimal("0.02")),
+    partial(_dated, days=5),
+    partial(_dated, days=-15),
+    partial(_dated, days=-28),
+    partial(_with_first_line, qty=Decimal(4000)),
+    partial(_of, approved_by="Farid", approved_version=7),
+    partial(_with_first_line, uom="PCS", qty=Decimal("0.3")),
+)

@@ -1,1 +1,0 @@
-"""What `clearpost bench` measures, and what it is compared with; no part of what runs."""
