@@ -262,7 +262,7 @@ def _desk(shop: "Shop") -> "Desk":
 
 def _judge(shop: "Shop") -> None:
     """Here and not by a worker, which would send at once what becomes ready."""
-    from holding.evaluation.due_records import judge_due
+    from holding.evaluation.evaluate_due import judge_due
 
     place, given = shop.place, {"company_id": shop.company_id, "owner": "bench", "limit": BATCH}
     while judge_due(place.database, place.clock, **given).count:  # type: ignore[arg-type]

@@ -20,8 +20,7 @@ from sandbox.demo.generator import MALAYSIA, plain
 from sandbox.demo.shop import Order
 
 if TYPE_CHECKING:
-    from holding.evaluation.batch import Batch
-    from holding.evaluation.plan_parts import Plan
+    from holding.evaluation.batch import Batch, Plan
     from sandbox.demo.command import Shop
 
 ORDERS = 500
@@ -106,9 +105,9 @@ def raced(orders: int) -> tuple[Times, Times]:
 
 def _race(shop: "Shop", orders: Sequence[Order]) -> Times:
     """Both by turns; that they come to the same is proved first."""
-    from holding.evaluation.due_records import planned
-    from holding.evaluation.gather import gather
-    from holding.evaluation.record_claims import claim
+    from holding.evaluation.batch import claim
+    from holding.evaluation.evaluate_due import planned
+    from holding.evaluation.load_facts import gather
     from holding.programs import world as programs_world
     from rules.values.canonical import dumps
 

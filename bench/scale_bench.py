@@ -200,7 +200,7 @@ def _draw(works: bool) -> float:
 
 def _judge(given: tuple[int, bool]) -> Worked:
     """Judge what is due of a company until nothing is, or look on."""
-    from holding.evaluation.due_records import judge_due
+    from holding.evaluation.evaluate_due import judge_due
 
     assert _mine is not None  # noqa: S101 - _begin ran before
     company_id, works = given

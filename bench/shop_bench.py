@@ -369,10 +369,10 @@ def bare(shop: "Shop", records: int) -> float:
 
 def written(shop: "Shop", records: int) -> float:
     """Records claimed and stored a second, where what they came to is known already."""
-    from holding.evaluation.due_records import planned
-    from holding.evaluation.finish import finish
-    from holding.evaluation.gather import gather
-    from holding.evaluation.record_claims import claim
+    from holding.evaluation.batch import claim
+    from holding.evaluation.evaluate_due import planned
+    from holding.evaluation.load_facts import gather
+    from holding.evaluation.store_results import finish
     from holding.programs import world as programs_world
 
     receive(shop, orders(shop, records, 4_000_001))

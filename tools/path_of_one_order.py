@@ -99,7 +99,7 @@ def trace_order(root: Path, home: Path) -> CallTrace:
     from sqlalchemy import select
 
     from connectors.registry import sources
-    from holding.evaluation.due_records import judge_due
+    from holding.evaluation.evaluate_due import judge_due
     from holding.runs.dispatch import open_desk, push_due
     from holding.runtime.settings import Settings
     from holding.store.database import Database

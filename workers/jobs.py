@@ -15,7 +15,7 @@ from functools import cache, partial
 from connectors.transport.clock import MachineClock
 from holding.code_lists.told_lists import read_due
 from holding.connections.channel import Desk
-from holding.evaluation.due_records import judge_due
+from holding.evaluation.evaluate_due import judge_due
 from holding.intake.pulls import pull_due
 from holding.notices.sending import Tools, send_due
 from holding.programs import world

@@ -16,7 +16,7 @@ from holding.audit import anchors, chain
 from holding.code_lists import list_turns
 from holding.configuration.target_ways import resume_due
 from holding.connections.probe import test_connection, to_refresh
-from holding.evaluation.record_claims import due_companies, sweep_expired
+from holding.evaluation.batch import due_companies, sweep_expired
 from holding.exceptions.assignments import wake_rested
 from holding.intake import pull_turns
 from holding.intake.pulls import arrange

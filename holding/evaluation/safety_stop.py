@@ -1,14 +1,7 @@
-"""The safety stop: when one change moves far more than usual, its route stops and asks.
+"""The safety stop: when one change moves far more than usual, its route stops and asks."""
 
-Here: the sums of each change on each route, the limit, the stop, and what people decide. Not here:
-which postings a change moved (change_impact.py), who is kept from sending
-(holding/journal/posting_claims.py).
-
-The limit is the company's own figure, else three times what the route posts on a usual day, and at
-least a hundred records or 100,000.00 in the books.
-"""
-
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -19,21 +12,36 @@ from sqlalchemy.orm import Session
 from holding.access.actors import SYSTEM, Actor, may
 from holding.access.people import names_of
 from holding.audit.events import record_event
-from holding.evaluation.batch import Batch
-from holding.evaluation.change_impact import moved_by_changes
-from holding.evaluation.plan_parts import Plan
+from holding.evaluation.batch import Batch, Plan
 from holding.lifecycle.changes import locked_company
+from holding.lifecycle.stored_postings import PostingRow
+from holding.mappings.superseded_fixes import taken_back
 from holding.refusal import Refusal
 from holding.store import bulk
-from holding.tables import Company, Connection, Posting, Revision, RouteStop, RulesetVersion
-from holding.tables.row_states import StopState
+from holding.tables import (
+    Company,
+    Connection,
+    MappingEntry,
+    Posting,
+    Revision,
+    RouteStop,
+    RulesetVersion,
+)
+from holding.tables.row_states import HoldState, StopState
 from holding.words import money, plural
+from rules.values.posting_states import PostingState
 
 SETTING: Final = "safety_stop"  # key of company.settings: {"records": whole, "book": minor units}
+
 LEAST_RECORDS: Final = 100
+
 LEAST_BOOK: Final = 100_000_00
+
 USUAL_DAYS: Final = 30
+
 TIMES: Final = 3
+
+Moves = dict[tuple[str, int], tuple[int, int]]  # (route, revision) -> records, book
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,63 @@ def count(session: Session, batch: Batch, plans: Sequence[Plan], now: datetime) 
     session.flush()
 
 
+def _counting(session: Session, company_id: int, route: str, revision: int) -> RouteStop:
+    """The row of this change on this route, locked."""
+    query = select(RouteStop).where(
+        RouteStop.company_id == company_id,
+        RouteStop.route == route,
+        RouteStop.revision == revision,
+    )
+    values = {"company_id": company_id, "route": route, "revision": revision}
+    values |= {"state": StopState.COUNTING, "records": 0, "book": 0}
+    bulk.insert_once(session, RouteStop, values)
+    locked = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return session.scalars(locked).one()
+
+
+def _consider(session: Session, stop: RouteStop, now: datetime) -> None:
+    if stop.most_records is None or stop.most_book is None:
+        if _surely_allowed(session, stop):
+            return
+        limit = limit_of(session, stop.company_id, stop.route, now)
+        stop.most_records, stop.most_book = limit.records, limit.book
+    if stop.records <= stop.most_records and stop.book <= stop.most_book:
+        return
+    stop.state, stop.stopped_at = StopState.STOPPED, now
+    say = (
+        f"Posting of {stop.route} stopped for a decision: a single change affects"
+        f" {amount_of(session, stop)}. Change: {cause_of(session, stop)}."
+    )
+    _tell(session, stop, SYSTEM, now, "route.stopped", say)
+
+
+def _surely_allowed(session: Session, stop: RouteStop) -> bool:
+    """Whether it is within any limit, so that nobody needs to ask what is usual."""
+    records, book = own_limit(session, stop.company_id)
+    return stop.records <= (records or LEAST_RECORDS) and stop.book <= (book or LEAST_BOOK)
+
+
+def _tell(
+    session: Session, stop: RouteStop, actor: Actor, now: datetime, act: str, say: str
+) -> None:
+    body: dict[str, Any] = {
+        "say": say,
+        "route": stop.route,
+        "revision": stop.revision,
+        "records": stop.records,
+        "book": stop.book,
+    }
+    record_event(
+        session,
+        company_id=stop.company_id,
+        at=now,
+        actor=actor,
+        act=act,
+        object=f"route:{stop.route}",
+        body=body,
+    )
+
+
 def limit_of(session: Session, company_id: int, route: str, now: datetime) -> Limit:
     """The company's own figures; what it left open follows from what is usual on the route."""
     records, book = own_limit(session, company_id)
@@ -69,6 +134,21 @@ def limit_of(session: Session, company_id: int, route: str, now: datetime) -> Li
         return Limit(records, book)
     usual = _usual(session, company_id, route, now)
     return Limit(records or usual.records, book or usual.book)
+
+
+def _usual(session: Session, company_id: int, route: str, now: datetime) -> Limit:
+    book = func.coalesce(func.sum(Posting.book), 0).label("book")
+    targets = select(Connection.id).where(Connection.company_id == company_id)
+    query = select(func.count().label("records"), book).where(
+        Posting.connection_id.in_(targets),
+        Posting.route == route,
+        Posting.posted_at > now - timedelta(days=USUAL_DAYS),
+    )
+    found = session.execute(query).one()
+    return Limit(
+        max(LEAST_RECORDS, TIMES * int(found.records) // USUAL_DAYS),
+        max(LEAST_BOOK, TIMES * int(found.book) // USUAL_DAYS),
+    )
 
 
 def own_limit(session: Session, company_id: int) -> tuple[int | None, int | None]:
@@ -127,81 +207,6 @@ def resume(
     return stop.route
 
 
-def keep(session: Session, actor: Actor, stop_id: int, reason: str, now: datetime) -> str | Refusal:
-    """Leave the route stopped, and say why, for the others; the name of the route."""
-    stop = _decided(session, actor, stop_id, reason)
-    if isinstance(stop, Refusal):
-        return stop
-    stop.kept_at, stop.kept_by_id, stop.kept_why = now, actor.person_id, reason.strip()
-    say = f"{actor.name} keeps {stop.route} stopped: {reason.strip()}"
-    _tell(session, stop, actor, now, "route.kept", say)
-    return stop.route
-
-
-def _counting(session: Session, company_id: int, route: str, revision: int) -> RouteStop:
-    """The row of this change on this route, locked."""
-    query = select(RouteStop).where(
-        RouteStop.company_id == company_id,
-        RouteStop.route == route,
-        RouteStop.revision == revision,
-    )
-    values = {"company_id": company_id, "route": route, "revision": revision}
-    values |= {"state": StopState.COUNTING, "records": 0, "book": 0}
-    bulk.insert_once(session, RouteStop, values)
-    locked = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    return session.scalars(locked).one()
-
-
-def _consider(session: Session, stop: RouteStop, now: datetime) -> None:
-    if stop.most_records is None or stop.most_book is None:
-        if _surely_allowed(session, stop):
-            return
-        limit = limit_of(session, stop.company_id, stop.route, now)
-        stop.most_records, stop.most_book = limit.records, limit.book
-    if stop.records <= stop.most_records and stop.book <= stop.most_book:
-        return
-    stop.state, stop.stopped_at = StopState.STOPPED, now
-    say = (
-        f"Posting of {stop.route} stopped for a decision: a single change affects"
-        f" {amount_of(session, stop)}. Change: {cause_of(session, stop)}."
-    )
-    _tell(session, stop, SYSTEM, now, "route.stopped", say)
-
-
-def _surely_allowed(session: Session, stop: RouteStop) -> bool:
-    """Whether it is within any limit, so that nobody needs to ask what is usual."""
-    records, book = own_limit(session, stop.company_id)
-    return stop.records <= (records or LEAST_RECORDS) and stop.book <= (book or LEAST_BOOK)
-
-
-def amount_of(session: Session, stop: RouteStop) -> str:
-    """How much it is, in words."""
-    currency = session.get_one(Company, stop.company_id).currency
-    return f"{plural(stop.records, 'record')}, {money(stop.book, currency)}"
-
-
-def cause_of(session: Session, stop: RouteStop) -> str:
-    """The change behind it, in words."""
-    found = session.get_one(Revision, (stop.company_id, stop.revision))
-    by = names_of(session, [found.person_id]).get(found.person_id or 0, "Clearpost")
-    return f"{found.what} (revision {found.no}, {by})"
-
-
-def _usual(session: Session, company_id: int, route: str, now: datetime) -> Limit:
-    book = func.coalesce(func.sum(Posting.book), 0).label("book")
-    targets = select(Connection.id).where(Connection.company_id == company_id)
-    query = select(func.count().label("records"), book).where(
-        Posting.connection_id.in_(targets),
-        Posting.route == route,
-        Posting.posted_at > now - timedelta(days=USUAL_DAYS),
-    )
-    found = session.execute(query).one()
-    return Limit(
-        max(LEAST_RECORDS, TIMES * int(found.records) // USUAL_DAYS),
-        max(LEAST_BOOK, TIMES * int(found.book) // USUAL_DAYS),
-    )
-
-
 def _decided(session: Session, actor: Actor, stop_id: int, reason: str) -> RouteStop | Refusal:
     if refusal := may(actor, "stop.decide"):
         return refusal
@@ -236,22 +241,111 @@ def _own_change(session: Session, actor: Actor, stop: RouteStop) -> Refusal | No
     )
 
 
-def _tell(
-    session: Session, stop: RouteStop, actor: Actor, now: datetime, act: str, say: str
-) -> None:
-    body: dict[str, Any] = {
-        "say": say,
-        "route": stop.route,
-        "revision": stop.revision,
-        "records": stop.records,
-        "book": stop.book,
+def keep(session: Session, actor: Actor, stop_id: int, reason: str, now: datetime) -> str | Refusal:
+    """Leave the route stopped, and say why, for the others; the name of the route."""
+    stop = _decided(session, actor, stop_id, reason)
+    if isinstance(stop, Refusal):
+        return stop
+    stop.kept_at, stop.kept_by_id, stop.kept_why = now, actor.person_id, reason.strip()
+    say = f"{actor.name} keeps {stop.route} stopped: {reason.strip()}"
+    _tell(session, stop, actor, now, "route.kept", say)
+    return stop.route
+
+
+def amount_of(session: Session, stop: RouteStop) -> str:
+    """How much it is, in words."""
+    currency = session.get_one(Company, stop.company_id).currency
+    return f"{plural(stop.records, 'record')}, {money(stop.book, currency)}"
+
+
+def cause_of(session: Session, stop: RouteStop) -> str:
+    """The change behind it, in words."""
+    found = session.get_one(Revision, (stop.company_id, stop.revision))
+    by = names_of(session, [found.person_id]).get(found.person_id or 0, "Clearpost")
+    return f"{found.what} (revision {found.no}, {by})"
+
+
+def moved_by_changes(session: Session, batch: Batch, plans: Sequence[Plan]) -> Moves:
+    """What this judging makes ready, or ready with other content, through changes alone, by route
+    and revision.
+    """
+    moved = [move for plan in plans if plan.case.postings for move in _of_plan(batch, plan)]
+    entries = _fresh_entries(session, moved) if moved else {}
+    undone = taken_back(session, batch.company_id, list(entries))
+    sums: defaultdict[tuple[str, int], list[_Move]] = defaultdict(list)
+    for move in moved:
+        revision = _through(batch, move, entries, undone)
+        if revision:
+            sums[move.route, revision].append(move)
+    return {
+        key: (len({m.plan.case.record_id for m in found}), sum(m.book for m in found))
+        for key, found in sums.items()
     }
-    record_event(
-        session,
-        company_id=stop.company_id,
-        at=now,
-        actor=actor,
-        act=act,
-        object=f"route:{stop.route}",
-        body=body,
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """A posting that goes now, or goes as another content, and was judged before the change."""
+
+    plan: Plan
+    route: str
+    since: int
+    book: int
+
+
+def _of_plan(batch: Batch, plan: Plan) -> Iterator[_Move]:
+    rows = {(row.route, row.seq): row for row in plan.case.postings}
+    by_id = {row.id: row for row in plan.case.postings}
+    newest = max(plan.case.postings, key=lambda row: row.revision)
+    for one in plan.postings:
+        row = rows.get((one.route, one.seq))
+        if one.state != PostingState.READY or not _goes_otherwise(row, one.hash):
+            continue
+        before = row or newest
+        fresh = before.version_id != plan.case.version_id  # a new version moves without a change
+        if not fresh and before.revision < batch.revision and not _consented(plan, one.route):
+            yield _Move(plan, one.route, before.revision, one.book or 0)
+    for acting in plan.acting:
+        row = by_id[acting.id]
+        if acting.due_at is not None and row.hash != acting.hash and row.revision < batch.revision:
+            yield _Move(plan, row.route, row.revision, plan.book or 0)
+
+
+def _goes_otherwise(row: PostingRow | None, hash_: str) -> bool:
+    return row is None or row.state != PostingState.READY or row.hash != hash_
+
+
+def _consented(plan: Plan, route: str) -> bool:
+    """Somebody approved or released it: a person moved it, not a change."""
+    released = any(of == route for of, _ in plan.case.facts.releases)
+    return released or any(
+        one.state == HoldState.APPROVED and one.hold.route == route for one in plan.closed
     )
+
+
+def _fresh_entries(session: Session, moved: Sequence[_Move]) -> dict[int, int]:
+    """Entry id -> its revision, of those that these records use and were not judged with before."""
+    oldest = min(move.since for move in moved)
+    used = {
+        use.entry_id
+        for move in moved
+        if move.plan.judged.outcome is not None
+        for use in move.plan.judged.outcome.used
+    }
+    query = select(MappingEntry.id, MappingEntry.from_revision).where(
+        bulk.among(MappingEntry.id, sorted(used)), MappingEntry.from_revision > oldest
+    )
+    return dict(session.execute(query).all()) if used else {}
+
+
+def _through(batch: Batch, move: _Move, entries: Mapping[int, int], undone: Collection[int]) -> int:
+    """The newest change that moved it: of an entry that it uses, else of the rules; 0 = neither.
+
+    What only goes back to a value that was agreed before (`undone`) moves by nothing.
+    """
+    uses = move.plan.judged.outcome.used if move.plan.judged.outcome else ()
+    found = {entries[use.entry_id]: use.entry_id for use in uses if use.entry_id in entries}
+    revision = max(found, default=0)
+    if revision > move.since:
+        return 0 if found[revision] in undone else revision
+    return batch.rules_revision if batch.rules_revision > move.since else 0

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 
 from grammar.text.finding_codes import TARGET_CODES
-from holding.evaluation.plan_unsent import RULES
+from holding.evaluation.plan import RULES
 from holding.integrity.journal_and_ledgers import Breach, Look
 from holding.store import bulk
 from holding.tables import Cause, Evaluation, Event, Hold, Posting, Push

@@ -17,10 +17,9 @@ from sqlalchemy.orm import Session
 from connectors.transport.clock import Clock
 from holding.access.actors import Actor, may
 from holding.audit.events import record_event
-from holding.evaluation.due_records import planned
-from holding.evaluation.gather import gather
-from holding.evaluation.plan_parts import Plan, Wanted
-from holding.evaluation.record_claims import Claimed
+from holding.evaluation.batch import Claimed, Plan, Wanted
+from holding.evaluation.evaluate_due import planned
+from holding.evaluation.load_facts import gather
 from holding.intake.families import link_all
 from holding.lifecycle.changes import locked_company
 from holding.programs import world

@@ -1,7 +1,7 @@
 """The cutover, and the moment from which documents of a company are sent.
 
 Here: setting the first document date that is posted, what the first run would send, going live.
-Not here: leaving out what is dated earlier (holding/evaluation/plan_postings.py), sending nothing
+Not here: leaving out what is dated earlier (holding/evaluation/plan.py), sending nothing
 before (holding/journal/posting_claims.py).
 """
 

@@ -13,8 +13,8 @@ from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from connectors.contract.schema import MASTER_DATA
-from holding.evaluation.gather import gather
-from holding.evaluation.record_claims import Claimed
+from holding.evaluation.batch import Claimed
+from holding.evaluation.load_facts import gather
 from holding.programs import world
 from holding.programs.known_schemas import schemas
 from holding.refusal import Refusal

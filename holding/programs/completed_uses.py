@@ -2,7 +2,7 @@
 
 Here: judging again what a marked document was decided by, noting the entries that it lacks, and
 waking what may have missed a change of one. Not here: the marks (a migration made them), noting the
-entries of what is judged now (holding/evaluation/plan_storage.py).
+entries of what is judged now (holding/evaluation/store_results.py).
 """
 
 from collections.abc import Collection, Iterable, Mapping

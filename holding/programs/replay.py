@@ -1,7 +1,7 @@
 """Judging again from what was stored, to show that the same comes out.
 
 Here: replay of one evaluation and of many; `python -m holding.programs.replay` does it in a process
-of its own. Not here: judging itself (holding/evaluation/due_records.py), and showing an outcome
+of its own. Not here: judging itself (holding/evaluation/evaluate_due.py), and showing an outcome
 (rules/outcomes/findings.py).
 """
 

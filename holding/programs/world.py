@@ -1,7 +1,7 @@
 """Programs and worlds for judging: made from stored rows, kept for the life of the process.
 
 Here: the program of a ruleset version, and the world (mappings, units, targets) as of a revision.
-Not here: facts about one record (holding/evaluation/gather.py). Both never change once made: a
+Not here: facts about one record (holding/evaluation/load_facts.py). Both never change once made: a
 version is immutable, and every change of the world takes a new revision.
 """
 

@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.evaluation.gather import gather
-from holding.evaluation.record_claims import Claimed
+from holding.evaluation.batch import Claimed
+from holding.evaluation.load_facts import gather
 from holding.programs import world as worlds
 from holding.programs.replay import judged_again
 from holding.refusal import Refusal

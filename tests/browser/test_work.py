@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from holding.evaluation.due_records import judge_due
+from holding.evaluation.evaluate_due import judge_due
 from holding.rulesets.check_processes import BUSY, RuleChecks
 from tests.browser.conftest import Open, Served
 from tests.browser.test_accessible import violations

@@ -20,7 +20,9 @@ from sqlalchemy import text
 
 from connectors.contract import Sent
 from holding.approvals import consent, voiding
-from holding.evaluation import due_records, finish, plan_unsent
+from holding.evaluation import evaluate_due as due_records
+from holding.evaluation import plan as plan_unsent
+from holding.evaluation import store_results as finish
 from holding.posting import (
     calls,
     doubt_resolution,

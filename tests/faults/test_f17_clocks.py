@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, text
 
 from connectors.transport import clock as machine
-from holding.evaluation.record_claims import claim
+from holding.evaluation.batch import claim
 from holding.runtime import clock
 from holding.runtime.clock import DatabaseClock
 from holding.store.database import Database

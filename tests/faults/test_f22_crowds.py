@@ -17,7 +17,7 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 from sqlalchemy import select
 
 from holding.access import operations
-from holding.evaluation import plan_parts
+from holding.evaluation import batch as plan_parts
 from holding.exceptions import undo
 from holding.tables import Hold
 from tests.faults import mutants

@@ -30,7 +30,7 @@ from holding.approvals import approve as approvals_approve
 from holding.connections import setup
 from holding.connections.channel import Desk
 from holding.connections.setup import CALLS_PER_MINUTE
-from holding.evaluation.due_records import judge_due
+from holding.evaluation.evaluate_due import judge_due
 from holding.intake import versions
 from holding.lifecycle.changes import next_revision, wake_all_unsent
 from holding.refusal import Refusal

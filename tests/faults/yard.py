@@ -20,7 +20,7 @@ from connectors.transport import fault_points
 from holding.access.actors import Actor
 from holding.access.teams import add_to_team
 from holding.approvals import approve
-from holding.evaluation.due_records import POISON
+from holding.evaluation.evaluate_due import POISON
 from holding.integrity.all_invariants import check
 from holding.journal.target_holds import WORKERS_DIED
 from holding.runs import date_ranges

@@ -15,7 +15,7 @@ from connectors.contract import IncomingRecord
 from holding.access import actors as holding_actors
 from holding.access import teams
 from holding.access.actors import Actor
-from holding.evaluation.due_records import judge_due
+from holding.evaluation.evaluate_due import judge_due
 from holding.intake import versions
 from holding.refusal import Refusal
 from holding.rulesets import publication

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from holding.evaluation.related_facts import Around
+from holding.evaluation.load_facts import Around
 
 OF_OTHERS = {"others", "bodies", "arrived"}
 """What is told of other records by their own ids: a record that has some is in `linked`."""

@@ -4,10 +4,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from holding.evaluation import due_records
-from holding.evaluation.batch import Case
-from holding.evaluation.gather import gather
-from holding.evaluation.record_claims import claim
+from holding.evaluation import evaluate_due as due_records
+from holding.evaluation.batch import Case, claim
+from holding.evaluation.load_facts import gather
 from holding.programs import world
 from holding.store.database import Database
 from holding.tables import Company, Dating, Operation, Record, Release

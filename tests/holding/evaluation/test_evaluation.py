@@ -9,10 +9,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.evaluation import due_records
-from holding.evaluation.batch import Batch, Case
-from holding.evaluation.finish import finish
-from holding.evaluation.plan_parts import Plan
+from holding.evaluation import evaluate_due as due_records
+from holding.evaluation.batch import Batch, Case, Plan
+from holding.evaluation.store_results import finish
 from holding.store import database
 from holding.store.cycles import no_search_for_cycles
 from holding.tables import Cause, Evaluation, Event, Hold, Posting, Record

@@ -6,12 +6,10 @@ from datetime import datetime
 import pytest
 from sqlalchemy import update
 
-from holding.evaluation import due_records
-from holding.evaluation.batch import Batch
-from holding.evaluation.due_records import judge_due, planned
-from holding.evaluation.gather import gather
-from holding.evaluation.plan_parts import Plan
-from holding.evaluation.record_claims import Claimed, claim, due_companies, sweep_expired
+from holding.evaluation import evaluate_due as due_records
+from holding.evaluation.batch import Batch, Claimed, Plan, claim, due_companies, sweep_expired
+from holding.evaluation.evaluate_due import judge_due, planned
+from holding.evaluation.load_facts import gather
 from holding.lifecycle.changes import next_revision, wake_all_unsent
 from holding.store.leases import DEATHS_ALONE
 from holding.tables import Hold, Posting, Record

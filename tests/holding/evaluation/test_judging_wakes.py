@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import func, select
 
 from holding.connections.master_data import keep_snapshot
-from holding.evaluation.due_records import judge_due
-from holding.evaluation.record_claims import claim, put_back
+from holding.evaluation.batch import claim, put_back
+from holding.evaluation.evaluate_due import judge_due
 from holding.lifecycle.changes import wake_families
 from holding.store.database import Database
 from holding.tables import Company, Evaluation, Push, Record

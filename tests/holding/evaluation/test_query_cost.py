@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from holding.evaluation.record_claims import claim, due_companies
+from holding.evaluation.batch import claim, due_companies
 from holding.journal.posting_claims import companies_due, free_the_dead
 from holding.reconciliation.reading_plan import companies_to_read
 from holding.store.database import Database

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from holding.evaluation.gather import gather
-from holding.evaluation.record_claims import claim
+from holding.evaluation.batch import claim
+from holding.evaluation.load_facts import gather
 from holding.store.database import Database
 from tests.support.shop import Shop, order
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from connectors.transport.clock import MachineClock
-from holding.evaluation.due_records import judge_due
+from holding.evaluation.evaluate_due import judge_due
 from holding.lifecycle.changes import wake_records
 from holding.lifecycle.states import move_posting, refresh, state_of
 from holding.tables import Cause, Evaluation, Hold, Posting, Push, Record

@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 
 from holding.access.actors import Actor
 from holding.evaluation import safety_stop
-from holding.evaluation.due_records import judge_due
+from holding.evaluation.evaluate_due import judge_due
 from holding.lifecycle.changes import wake_all_unsent
 from holding.mappings.fixes import Fixed
 from holding.refusal import Refusal

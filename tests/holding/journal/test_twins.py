@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from connectors.transport import fault_points
 from holding.connections.channel import Channel, open_channel
-from holding.evaluation import due_records
+from holding.evaluation import evaluate_due as due_records
 from holding.exceptions import releases
 from holding.journal.posting_claims import claim
 from holding.lifecycle.states import READY

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from holding.evaluation import record_claims
+from holding.evaluation import batch as record_claims
 from holding.integrity.all_invariants import CHECKS, check
 from holding.journal.posting_claims import free_the_dead
 from holding.lifecycle.changes import next_revision, wake_records

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from grammar.parsing.parser import parse
-from holding.evaluation.due_records import judge_due
+from holding.evaluation.evaluate_due import judge_due
 from holding.store.database import Database
 from holding.store.together import answer
 from holding.tables import Company, Posting

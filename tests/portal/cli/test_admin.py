@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from connectors.transport.clock import MachineClock
-from holding.evaluation.due_records import judge_due
+from holding.evaluation.evaluate_due import judge_due
 from holding.store.database import open_database
 from holding.tables import Evaluation
 from rules.outcomes.digest import Digest

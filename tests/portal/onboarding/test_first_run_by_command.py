@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import select
 
-from holding.evaluation.due_records import judge_due
+from holding.evaluation.evaluate_due import judge_due
 from holding.tables import Company, Event
 from portal import cli
 from tests.portal.onboarding.house import order, receive, target_passed

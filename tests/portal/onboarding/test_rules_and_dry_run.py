@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from grammar import nodes as n
 from grammar.parsing.parser import parse
 from holding.connections.master_data import keep_kinds
-from holding.evaluation.due_records import judge_due
+from holding.evaluation.evaluate_due import judge_due
 from holding.onboarding import dry_run, first_company
 from holding.onboarding.first_company import FirstCompany, FirstPerson, SetUp
 from holding.rulesets.admission import inspect, rule_sources

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from holding.evaluation.due_records import judge_due
+from holding.evaluation.evaluate_due import judge_due
 from tests.portal.reading import cause, one, plain
 
 pytestmark = pytest.mark.sqlite

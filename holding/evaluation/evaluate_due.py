@@ -15,12 +15,20 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from connectors.transport.clock import Clock
 from connectors.transport.fault_points import FaultError, point
-from holding.evaluation.batch import Batch, Case, Judgment
-from holding.evaluation.finish import finish
-from holding.evaluation.gather import gather
+from holding.evaluation.batch import (
+    Batch,
+    Case,
+    Claimed,
+    Judgment,
+    Plan,
+    claim,
+    due_companies,
+    put_back,
+    sweep_expired,
+)
+from holding.evaluation.load_facts import gather
 from holding.evaluation.plan import plan
-from holding.evaluation.plan_parts import Plan
-from holding.evaluation.record_claims import Claimed, claim, due_companies, put_back, sweep_expired
+from holding.evaluation.store_results import finish
 from holding.intake.families import link_all
 from holding.lifecycle.states import READY
 from holding.programs import world

@@ -1,0 +1,632 @@
+"""The facts of a batch, read in one snapshot: one query for each kind of fact, none for a record."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Select, Text, bindparam, or_, select, text, type_coerce
+from sqlalchemy.orm import Session, aliased
+
+from holding.access import operations
+from holding.access.teams import FALLBACK_TEAM
+from holding.approvals import consent
+from holding.approvals.consent import StandingApproval
+from holding.configuration import own_company
+from holding.connections import readings
+from holding.evaluation.batch import Batch, Case, Claimed, HoldRow, TargetRow
+from holding.intake import same_numbers as alike_of
+from holding.intake.same_numbers import GONE_STATES, Known
+from holding.lifecycle import stored_postings
+from holding.lifecycle.stored_postings import PostingRow, by_others
+from holding.programs import world
+from holding.programs.posted_differences import ACCEPTED
+from holding.programs.world import Judge
+from holding.store import bulk
+from holding.store.row_objects import Columns, named, of
+from holding.tables import (
+    Cause,
+    Company,
+    Connection,
+    Dating,
+    Hold,
+    LinkKey,
+    Person,
+    Record,
+    Release,
+    RulesetVersion,
+    Team,
+    Version,
+)
+from holding.tables.columns import table_of
+from holding.tables.decisions import HOLD_OPEN
+from holding.tables.postings import UNSENT_STATES
+from rules.amendments.names_before import CODE as TAKEN_BACK
+from rules.amendments.target_edits import RULE as TARGET_EDITED
+from rules.facts.world import Conflict, Dated, Facts, Subject, TargetDocument, nothing_but
+from rules.values.posting_states import PostingState
+
+LET_GO = ("ready", "failed")  # of what is not sent
+
+LIVE_STATES = frozenset({"ready", "sending", "awaiting", "uncertain", "posted"})
+
+DOCUMENT = "doc:"
+
+TWIN = " (id "  # how a record is told that has the same number under another id
+
+History = Mapping[str, tuple[str, ...]]
+
+_COMPANY = (
+    select(
+        Company.settings,
+        Company.currency,
+        Company.revision,
+        Company.ruleset_version_id,
+        Company.starts_on,
+        RulesetVersion.revision.label("rules_revision"),
+    )
+    .join(RulesetVersion, RulesetVersion.id == Company.ruleset_version_id)
+    .where(Company.id == bindparam("company"))
+)
+
+_record, _version, _source = (table_of(one) for one in (Record, Version, Connection))
+
+_company, _person = table_of(Company), table_of(Person)
+
+# Of the tables themselves: what the ORM does for each row is a tenth of reading them.
+_RECORDS: Select[Any] = (
+    select(
+        *_record.c["id", "type", "family", "state", "party_key", "number", "external_id"],
+        *_record.c["seen_at", "source_id"],
+        _version.c.id.label("version_id"),
+        *_version.c["no", "sha256"],
+        _version.c.at.label("version_at"),
+        _version.c.body,
+        _person.c.name.label("editor"),
+    )
+    .join(_version, _version.c.id == _record.c.version_id)
+    .outerjoin(_person, _person.c.id == _version.c.person_id)
+    .where(bulk.among_given(_record.c.id, "ids"))
+    .order_by(_record.c.id)
+)
+
+_SOURCES: Select[Any] = (
+    select(
+        *_source.c["id", "connector"],
+        type_coerce(_source.c.settings, Text()).label("settings"),  # few records ask
+        _company.c.code.label("company"),
+    )
+    .join(_company, _company.c.id == _source.c.company_id)
+    .where(_source.c.company_id == bindparam("company"))
+)
+
+_TEAMS = select(Team.name, Team.id).where(Team.company_id == bindparam("company")).order_by(Team.id)
+
+_OF_RECORDS = ("postings", "holds", "approvals", "releases", "dated", "undo_until", "linked",
+               "alike", "twins", "later", "known", "first")  # fmt: skip
+
+_FIRST = (
+    select(Version.record_id, Version.body)
+    .join(Record, Record.id == Version.record_id)
+    .where(bulk.among_given(Version.record_id, "ids"), Version.no == 1)
+    .where(Version.id != Record.version_id, Version.body.is_not(None))
+)
+
+_DATED = (
+    select(Dating.record_id, Dating.route, Dating.instead_of, Dating.day)
+    .add_columns(Person.name.label("by"))
+    .join(Person, Person.id == Dating.person_id)
+    .where(bulk.among_given(Dating.record_id, "ids"), text(f"dating.{Dating.STANDING}"))
+    .order_by(Dating.id)
+)
+
+_RELEASES = select(Release).where(
+    bulk.among_given(Release.record_id, "ids"), Release.voided_at.is_(None)
+)
+
+_HOLD = Columns(
+    HoldRow(
+        id=of(Hold.id),
+        record_id=of(Hold.record_id),
+        posting_id=of(Hold.posting_id),
+        route=of(Hold.route),
+        seq=of(Hold.seq),
+        code=of(Hold.code),
+        rule=of(Hold.rule),
+        cause_id=of(Hold.cause_id),
+        cause_key=of(Cause.key),
+        changed_revision=of(Cause.changed_revision),
+        error_class=of(Hold.error_class),
+        revision=of(Hold.revision),
+        book=of(Hold.book),
+    )
+)
+
+_HOLDS = (
+    _HOLD.select()
+    .join(Cause, Cause.id == Hold.cause_id)
+    .where(bulk.among_given(Hold.record_id, "ids"), HOLD_OPEN)
+    .order_by(Hold.id)
+)
+
+_BY_LINK = LinkKey.name.startswith(LinkKey.OF_LINKS, autoescape=True)
+
+_other = aliased(LinkKey)
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another record that shares a compared value."""
+
+    record_id: int
+    type: str
+    number: str
+    external_id: str
+
+
+_OTHER = Columns(
+    Other(
+        record_id=of(Record.id),
+        type=of(Record.type),
+        number=of(Record.number),
+        external_id=of(Record.external_id),
+    )
+)
+
+_LINKED = (
+    _OTHER.select(LinkKey.record_id.label("of_id"), LinkKey.name, LinkKey.value)
+    .select_from(LinkKey)
+    .join(
+        _other,
+        (_other.company_id == LinkKey.company_id)
+        & (_other.name == LinkKey.name)
+        & (_other.value == LinkKey.value)
+        & (_other.record_id != LinkKey.record_id),
+    )
+    .join(Record, Record.id == _other.record_id)
+    .where(
+        LinkKey.company_id == bindparam("company"),
+        bulk.among_given(LinkKey.record_id, "ids"),
+        or_(Record.state.not_in(GONE_STATES), _BY_LINK),
+    )
+    .order_by(Record.id)
+)
+
+_BODIES = (
+    select(Record.id, Version.body, Version.at)
+    .join(Version, Version.id == Record.version_id)
+    .where(bulk.among_given(Record.id, "ids"))
+)
+
+
+def gather(
+    session: Session,
+    company_id: int,
+    claims: Sequence[Claimed],
+    now: datetime,
+    programs: world.Programs,
+) -> Batch:
+    """Everything that the judging of these records looks at."""
+    company = session.execute(_COMPANY, {"company": company_id}).one_or_none()
+    if company is None:
+        message = f"company {company_id} has no rules"
+        raise LookupError(message)
+    known = world.fresh_targets(session, company_id, now)
+    judge = programs(session, company.ruleset_version_id)
+    targets = world.target_connections(session, company_id)
+    teams = dict(session.execute(_TEAMS, {"company": company_id}).all())
+    fallback = teams.get(str(company.settings.get(FALLBACK_TEAM)))
+    return Batch(
+        company_id=company_id,
+        settings=company.settings,
+        currency=company.currency,
+        revision=company.revision,
+        ruleset_version_id=company.ruleset_version_id,
+        rules_revision=company.rules_revision,
+        known_targets=known,
+        world=world.world(session, company_id, company.revision, known),
+        judge=judge,
+        routes={route.name: route for route in judge.routes},
+        targets={
+            word: TargetRow(id=row.id, company_there=str(row.settings.get("company_id", "")))
+            for word, row in targets.items()
+        },
+        teams=teams,
+        fallback_team_id=fallback or next(iter(teams.values()), None),
+        cases=_cases(session, company_id, claims, judge),
+        starts_on=company.starts_on,
+    )
+
+
+def _cases(
+    session: Session, company_id: int, claims: Sequence[Claimed], judge: world.Judge
+) -> tuple[Case, ...]:
+    by_id = {claimed.record_id: claimed for claimed in claims}
+    ids = sorted(by_id)
+    rows = named(session.execute(_RECORDS, {"ids": ids}))  # those without a version are left out
+    changed = [row.id for row in rows if row.no > 1]
+    near = around(session, company_id, ids, {row.id: row.family for row in rows}, changed)
+    sources = {row.id: row for row in named(session.execute(_SOURCES, {"company": company_id}))}
+    return tuple([_case(row, sources[row.source_id], by_id[row.id], near, judge) for row in rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What stands around the records of a batch, by record id."""
+
+    postings: Mapping[int, Sequence[PostingRow]]
+    holds: Mapping[int, Sequence[HoldRow]]
+    approvals: Mapping[int, Sequence[StandingApproval]]
+    releases: Mapping[int, Sequence[Release]]
+    dated: Mapping[int, Mapping[str, Dated]]
+    undo_until: Mapping[int, datetime]
+    linked: Mapping[int, Mapping[tuple[str, str], Sequence[Other]]]
+    others: Mapping[int, Sequence[PostingRow]]
+    bodies: Mapping[int, Mapping[str, Any]]  # of records that a link joins to one of them
+    arrived: Mapping[int, datetime]  # when that content of them came
+    family: Mapping[int, Mapping[str, str]]
+    decided: Mapping[int, stored_postings.Decided]  # of posted documents that others follow
+    days: Mapping[int, Mapping[str, date]]  # of the documents of a family, the earliest a route
+    ended: Mapping[int, Mapping[str, PostingRow]]  # of a family, a route of which none is to come
+    back: Mapping[int, Mapping[str, tuple[str, ...]]]  # of a family, what was taken back
+    back_at: Mapping[int, datetime]  # and when the last was, where somebody has said what follows
+    alike: Mapping[int, Collection[int]]  # records with a value that rules compare, or the number
+    twins: Mapping[int, Mapping[int, str]]  # records with the same number, and their ids there
+    later: Mapping[int, frozenset[int]]  # records that came later, share a value and sent nothing
+    known: Mapping[int, Known]  # what the last judging made of those, where there was one
+    first: Mapping[int, Mapping[str, Any]]  # the record as it first came, where it is another now
+    met: frozenset[int] = field(init=False)  # records and families of which any of it is told
+    met_families: frozenset[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note whom any of it is told of."""
+        told = [getattr(self, name) for name in _OF_RECORDS]
+        object.__setattr__(self, "met", frozenset().union(*told))
+        of = (self.family, self.decided, self.days, self.ended, self.back, self.back_at)
+        families = frozenset().union(*of)
+        object.__setattr__(self, "met_families", families)
+
+    def is_alone(self, record_id: int, family: int) -> bool:
+        """Whether none of it is told of a record and its family."""
+        return record_id not in self.met and family not in self.met_families
+
+    def linked_at(self, record_id: int) -> datetime | None:
+        """When the newest content came of what links join to a record."""
+        found = self.linked.get(record_id, {}).values()
+        others = (other.record_id for several in found for other in several)
+        return max((self.arrived[one] for one in others if one in self.arrived), default=None)
+
+
+def _case(row: Any, source: Any, claimed: Claimed, near: Around, judge: world.Judge) -> Case:
+    subject = Subject(kind=row.type, source=source.connector, body=row.body or {}, version=row.no)
+    if near.is_alone(row.id, row.family):
+        return _alone(row, source, claimed, subject, near, judge)
+    releases = decided(row.id, row.type, row.sha256, near, judge)
+    back_at = near.back_at.get(row.family)
+    postings = tuple(near.postings[row.id])
+    known = _later_ones(row.id, postings, near)
+    history, documents = _shared(row, subject, near, judge, known.stopped)
+    facts = Facts(
+        first_seen=row.seen_at,
+        first=near.first.get(row.id),
+        conflicts=_conflicts(row, source, near, history, known.passed),
+        last_editor=row.editor,
+        history=history,
+        documents=documents,
+        postings=tuple([posting.fact() for posting in postings]),
+        releases=frozenset(
+            [(one.route, one.rule) for one in releases if _still_counts(one, postings, back_at)]
+        ),
+        documents_of_family=dict(near.family.get(row.family, {})),
+        held_of_family=by_others(near.decided.get(row.family, {}), row.id),
+        days_of_family=dict(near.days.get(row.family, {})),
+        taken_back=dict(near.back.get(row.family, {})),
+        dated=near.dated.get(row.id, {}),
+        links=joined(row.id, subject, near, judge),
+        target_edited=tuple(
+            edit
+            for posting in postings
+            if posting.state == PostingState.POSTED
+            for edit in readings.edits(posting.route, posting.seq, posting.reading)
+        ),
+    )
+    return Case(
+        claimed=claimed,
+        family=row.family,
+        state=row.state,
+        party_key=row.party_key,
+        version_id=row.version_id,
+        version_at=row.version_at,
+        linked_at=near.linked_at(row.id),
+        content_sha256=row.sha256,
+        subject=subject,
+        facts=facts,
+        postings=postings,
+        holds=tuple(near.holds[row.id]),
+        approvals=tuple(near.approvals[row.id]),
+        undo_until=near.undo_until.get(row.id),
+        rejected={one.route: one.reason for one in releases if one.kind == "reject"},
+        alike=frozenset(near.alike.get(row.id, ())),
+        passed=known.passed,
+        stopped=known.stopped,
+        ended=near.ended.get(row.family, {}),
+    )
+
+
+def _alone(
+    row: Any, source: Any, claimed: Claimed, subject: Subject, near: Around, judge: world.Judge
+) -> Case:
+    """The case of a record that nothing stands around, as of most that are new."""
+    conflicts = _conflicts(row, source, near, {}, frozenset())
+    links = joined(row.id, subject, near, judge)
+    if conflicts or links or row.editor is not None:
+        facts = Facts(row.seen_at, last_editor=row.editor, conflicts=conflicts, links=links)
+    else:
+        facts = nothing_but(row.seen_at)
+    return Case(
+        claimed=claimed,
+        family=row.family,
+        state=row.state,
+        party_key=row.party_key,
+        version_id=row.version_id,
+        version_at=row.version_at,
+        linked_at=None,
+        content_sha256=row.sha256,
+        subject=subject,
+        facts=facts,
+        postings=(),
+        holds=(),
+        approvals=(),
+        undo_until=None,
+        rejected={},
+    )
+
+
+def _conflicts(
+    row: Any, source: Any, near: Around, history: History, passed: frozenset[int]
+) -> tuple[Conflict, ...]:
+    """Whether it has become another, another has its number and no duplicate rule says so, or it is
+    of another company.
+    """
+    body = row.body or {}
+    found = list(own_company.conflicts(body, source.settings, source.company))
+    number = body.get("number")
+    if number is not None and str(number) != row.number:
+        found.append(Conflict("number", str(number), (row.number,)))
+    alike = near.twins.get(row.id, {})
+    twins = [there for other, there in alike.items() if other not in passed]
+    if twins and not any(TWIN in other for others in history.values() for other in others):
+        found.append(Conflict("id", f"{row.number} ({row.external_id})", tuple(twins)))
+    return tuple(found)
+
+
+def _later_ones(record_id: int, postings: Sequence[PostingRow], near: Around) -> Known:
+    """Of the records like this one that came later: those that it does not wait for, and those that
+    stop it because they came after it was made ready. Once it was sent, it is the others' turn to
+    wait.
+    """
+    later = near.later.get(record_id, frozenset())
+    if not later or any(posting.state not in UNSENT_STATES for posting in postings):
+        return Known(passed=later)
+    let_go = any(posting.state in LET_GO for posting in postings)
+    before = near.known.get(record_id, Known(passed=later))
+    stopped = later - before.passed if let_go else later & before.stopped
+    return Known(passed=later - stopped, stopped=stopped)
+
+
+def _shared(
+    row: Any, subject: Subject, near: Around, judge: world.Judge, late: frozenset[int]
+) -> tuple[History, tuple[TargetDocument, ...]]:
+    """Records with an equal reference, and documents with an equal number.
+
+    One of the same source with this very number is told once, with both ids. Another record counts
+    when it came first, or when it has a document on its way or posted: so of two equal ones the
+    first goes and the second is held. One that came after this was made ready (`late`) counts, too.
+    """
+    linked, twins = near.linked.get(row.id), near.twins.get(row.id, {})
+    if not linked:
+        return {}, ()
+    history: dict[str, tuple[str, ...]] = {}
+    documents: list[TargetDocument] = []
+    for name, value in judge.link_keys(dict(subject.body), subject.kind):
+        others = [one for one in linked.get((name, value), ()) if _counts(one, row.id, near, late)]
+        if name.startswith(DOCUMENT):
+            route = name.removeprefix(DOCUMENT)
+            told = (one for one in others if one.record_id not in twins)
+            documents += [_document(one, route, value, near) for one in told]
+        elif others:
+            own = row.external_id
+            history[name] = tuple(
+                f"{one.number}{TWIN}{one.external_id}, this one {own})"
+                if one.record_id in twins
+                else one.number
+                for one in others
+            )
+    return history, tuple(documents)
+
+
+def _counts(other: Other, record_id: int, near: Around, late: frozenset[int]) -> bool:
+    if other.record_id < record_id or other.record_id in late:
+        return True
+    return any(posting.state in LIVE_STATES for posting in near.others[other.record_id])
+
+
+def _document(other: Other, route: str, number: str, near: Around) -> TargetDocument:
+    fields: Mapping[str, str] = {}
+    for posting in near.others[other.record_id]:
+        content = posting.standing or posting.content
+        if posting.route == route and posting.number == number and content:
+            fields = content["fields"]
+    return TargetDocument(route, number, fields, other.number)
+
+
+def _still_counts(release: Release, postings: Sequence[PostingRow], back: datetime | None) -> bool:
+    """Whether a person let this pass: a change in the target only as it was seen then, a change
+    after posting only beside what was posted then, what was taken back only until more is.
+    """
+    own = [row for row in postings if row.route == release.route]
+    if release.rule == TARGET_EDITED:
+        moments = [row.reading_at for row in own]
+    elif release.code == TAKEN_BACK:
+        moments = [back]
+    else:
+        moments = [row.standing_at for row in own if release.code == ACCEPTED]
+    later = any(moment > release.at for moment in moments if moment)
+    return release.kind == "release" and not later
+
+
+def around(
+    session: Session,
+    company_id: int,
+    ids: Sequence[int],
+    families: Mapping[int, int],
+    changed: Sequence[int],
+) -> Around:
+    """Everything stored about these records and their families (record -> family), read in one go a
+    kind; `changed`: those of them that came as another than they are now.
+    """
+    linked = _linked(session, company_id, ids)
+    joined = _bodies(session, linked)
+    other_ids = {o.record_id for found in linked.values() for os in found.values() for o in os}
+    family_rows = stored_postings.of_families(session, company_id, set(families.values()))
+    wanted = set(ids)
+    postings = _by_record(row for row in family_rows if row.record_id in wanted)
+    family, days = stored_postings.posted(family_rows)
+    twins, later = alike_of.twins(session, company_id, ids)
+    alike = {record_id: set(found) for record_id, found in twins.items()}
+    for record_id, found in linked.items():
+        same = {o.record_id for key, os in found.items() if _compared(key) for o in os}
+        alike.setdefault(record_id, set()).update(same)
+        later[record_id].update(other for other in same if other > record_id)
+    releases = _by_record(session.scalars(_RELEASES, {"ids": list(ids)}))
+    dated = _dated(session, ids)
+    acted_on = {*postings, *releases, *dated}
+    return Around(
+        postings=postings,
+        holds=_by_record(_holds(session, ids)),
+        approvals=_approvals(session, family_rows),
+        releases=releases,
+        dated=dated,
+        undo_until=operations.until(session, acted_on) if acted_on else {},
+        linked=linked,
+        bodies={key: body for key, (body, _) in joined.items()},
+        arrived={key: at for key, (_, at) in joined.items()},
+        others=_by_record(stored_postings.of_records(session, other_ids) if other_ids else ()),
+        family=family,
+        decided=stored_postings.decided_of_families(session, family_rows, families),
+        days=days,
+        ended=stored_postings.ended(family_rows),
+        back=stored_postings.taken_back(family_rows),
+        back_at=stored_postings.taken_back_at(session, releases, families),
+        alike=alike,
+        twins=twins,
+        later={record_id: frozenset(found) for record_id, found in later.items()},
+        known=alike_of.known(session, [record_id for record_id, found in later.items() if found]),
+        first=_first(session, changed) if changed else {},
+    )
+
+
+def _linked(
+    session: Session, company_id: int, ids: Sequence[int]
+) -> dict[int, dict[tuple[str, str], list[Other]]]:
+    """For each record: (name, value) -> other records that have it.
+
+    Those that came to nothing are left out, but for links: a parcel that posts nothing is a fact.
+    """
+    rows = session.execute(_LINKED, {"company": company_id, "ids": list(ids)})
+    found: dict[int, dict[tuple[str, str], list[Other]]] = defaultdict(lambda: defaultdict(list))
+    other_of = _OTHER.reader(rows)
+    for row in rows:
+        found[row.of_id][row.name, row.value].append(other_of(row))
+    return found
+
+
+def _bodies(
+    session: Session, linked: Mapping[int, Mapping[tuple[str, str], Sequence[Other]]]
+) -> dict[int, tuple[Mapping[str, Any], datetime]]:
+    """The newest content of the records that links join to those of the batch, and when it came."""
+    ids = {
+        other.record_id
+        for found in linked.values()
+        for key, others in found.items()
+        if not _compared(key)
+        for other in others
+    }
+    rows = session.execute(_BODIES, {"ids": sorted(ids)}) if ids else ()
+    return {row.id: (row.body or {}, row.at) for row in rows}
+
+
+def _compared(key: tuple[str, str]) -> bool:
+    """Whether duplicate rules compare this key, and no link finds records by it."""
+    return not key[0].startswith(LinkKey.OF_LINKS)
+
+
+def _by_record(rows: Iterable[Any]) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row.record_id].append(row)
+    return found
+
+
+def _dated(session: Session, ids: Sequence[int]) -> dict[int, dict[str, Dated]]:
+    """The days that people gave to documents, by record and route."""
+    rows = session.execute(_DATED, {"ids": list(ids)})
+    found: dict[int, dict[str, Dated]] = defaultdict(dict)
+    for row in rows:
+        found[row.record_id][row.route] = Dated(row.instead_of, row.day, row.by)
+    return found
+
+
+def _holds(session: Session, ids: Sequence[int]) -> list[HoldRow]:
+    return list(_HOLD.each(session.execute(_HOLDS, {"ids": list(ids)})))
+
+
+def _approvals(
+    session: Session, postings: Sequence[PostingRow]
+) -> dict[int, list[StandingApproval]]:
+    record_of = {row.id: row.record_id for row in postings}
+    found: dict[int, list[StandingApproval]] = defaultdict(list)
+    for one in consent.standing(session, list(record_of)) if record_of else ():
+        found[record_of[one.posting_id]].append(one)
+    return found
+
+
+def _first(session: Session, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
+    return {row.record_id: row.body for row in session.execute(_FIRST, {"ids": list(ids)})}
+
+
+def decided(record_id: int, kind: str, content: str, near: Around, judge: Judge) -> list[Release]:
+    """What people let pass or rejected of this content. What hangs on other records was decided as
+    those were then: more that is delivered since is asked about again, and a rejected part of an
+    order is not all that is ever delivered of it.
+    """
+    mine = [one for one in near.releases[record_id] if one.content_sha256 == content]
+    moved = near.linked_at(record_id) if mine else None
+    if moved is None:
+        return mine
+    asked = judge.asked_of_links(kind)
+    parts = {route.name for route in judge.routes if route.in_parts}
+
+    def stands(one: Release) -> bool:
+        return one.route not in parts if one.kind == "reject" else one.rule not in asked
+
+    return [one for one in mine if one.at >= moved or stands(one)]
+
+
+def joined(
+    record_id: int, subject: Subject, near: Around, judge: Judge
+) -> dict[str, tuple[Mapping[str, object], ...]]:
+    """Link name -> the records that it joins to this one, in the order in which they came."""
+    keys = judge.family_keys(dict(subject.body), subject.kind)
+    if not keys:
+        return {}
+    linked = near.linked.get(record_id, {})
+    found: dict[str, dict[int, Mapping[str, object]]] = defaultdict(dict)
+    for name, value, wanted in keys:
+        if wanted:
+            others = (one for one in linked.get((name, value), ()) if one.type == wanted)
+            found[name.rpartition(".")[2]] |= {
+                one.record_id: near.bodies.get(one.record_id, {}) for one in others
+            }
+    return {name: tuple(joined.values()) for name, joined in found.items()}
