@@ -21,10 +21,10 @@ from holding.exceptions.assignments import wake_rested
 from holding.intake import pull_turns
 from holding.intake.pulls import arrange
 from holding.integrity.replaced_calls import remove_bodies
-from holding.journal.posting_claims import free_the_dead
-from holding.journal.run_counts import close_left_open
 from holding.lifecycle import later_wakes
 from holding.notices import planning, sending
+from holding.posting.claims import free_the_dead
+from holding.posting.runs import close_left_open
 from holding.programs import completed_uses
 from holding.refusal import Refusal
 from holding.rule_changes.start_time import due_files, publish_started

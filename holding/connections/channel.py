@@ -32,7 +32,7 @@ USUAL_SETTLE_SECONDS = 30.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """One worker's tools; `trace` renders the stories of evaluations for keeping, `renew` keeps
-    what this turn has claimed (holding/journal/lease_extension.py), `forget` forgets what `trace`
+    what this turn has claimed (holding/posting/prepare.py), `forget` forgets what `trace`
     has read of the database.
     """
 

@@ -21,10 +21,10 @@ from holding.evaluation.batch import (
     Stored,
     Wanted,
 )
-from holding.journal.target_holds import CONFLICT, CONTENT_CHANGED, NOT_APPROVED
 from holding.lifecycle.causes import TOTALS, UNSEEN, WITHDRAWN
 from holding.lifecycle.states import counted, require_move, state_of
 from holding.lifecycle.stored_postings import PostingRow
+from holding.posting.holds import CONFLICT, CONTENT_CHANGED, NOT_APPROVED
 from holding.programs.former_rules import LeftBehind
 from holding.programs.posted_differences import ACCEPTED
 from holding.store import bulk

@@ -19,11 +19,11 @@ from holding.evaluation import safety_stop
 from holding.evaluation.batch import Acting, Batch, Plan, Planned, Wanted, put_back, put_back_each
 from holding.evaluation.plan import NO_ROUTE, in_flight
 from holding.exceptions.deadlines import answer_by
-from holding.journal import import_rows
 from holding.lifecycle import causes
 from holding.lifecycle.causes import CauseSpec
 from holding.lifecycle.changes import read_now, wake_families, wake_letting_go, wake_linked
 from holding.lifecycle.stored_postings import PostingRow
+from holding.posting import runs as import_rows
 from holding.store import bulk
 from holding.tables import Company, Evaluation, Hold, Posting, PostingUse, Record
 from holding.tables.columns import table_of

@@ -1,7 +1,7 @@
 """Handing out bytes as they came or went: each time is an event of the records that they tell of.
 
 Here: the events, and why there are no bytes to hand out. Not here: the bytes themselves
-(holding/records/record_rows.py, holding/journal/push_history.py), who may take them (portal).
+(holding/records/record_rows.py, holding/posting/push_history.py), who may take them (portal).
 """
 
 from datetime import datetime

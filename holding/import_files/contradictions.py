@@ -18,13 +18,13 @@ from holding.audit.events import record_event
 from holding.audit.seals import CALL
 from holding.import_files.open_files import Exported
 from holding.import_files.verdicts import Became, Verdict, of
-from holding.journal import target_holds
-from holding.journal.evidence import push_key
-from holding.journal.posting_claims import lock_families
-from holding.journal.push_rows import keep_alike, keep_look
-from holding.journal.target_holds import CONFLICT, GAVE_UP, IMPORT_OPEN, REFUSED, Trouble
 from holding.lifecycle.causes import WITHDRAWN
 from holding.lifecycle.states import move_posting
+from holding.posting import holds as target_holds
+from holding.posting.claims import lock_families
+from holding.posting.evidence import push_key
+from holding.posting.holds import CONFLICT, GAVE_UP, IMPORT_OPEN, REFUSED, Trouble
+from holding.posting.push import keep_alike, keep_look
 from holding.store import bulk
 from holding.tables import Attempt, ImportFile, Posting, Push
 from holding.tables.postings import IN_FLIGHT_STATES

@@ -1,7 +1,7 @@
 """The hand-over of a file, the same bytes each time, and taking it back.
 
 Here: the bytes and the moment; a person who says that nothing more of it will be imported, and why.
-Not here: who made it (holding/posting/intent.py), what may be done with the documents of one that
+Not here: who made it (holding/posting/prepare.py), what may be done with the documents of one that
 was withdrawn, which have a hold each.
 """
 

@@ -22,14 +22,14 @@ from holding.connections.channel import Channel, Desk
 from holding.import_files import overtaken
 from holding.import_files.overtaken import News
 from holding.import_files.verdicts import Became, Verdict, of
-from holding.journal import run_counts, target_holds
-from holding.journal.evidence import action_of
-from holding.journal.posting_claims import Claim, lock_families
-from holding.journal.push_rows import Member, add_look
-from holding.journal.target_holds import IMPORT_OPEN, Trouble
+from holding.posting import holds as target_holds
 from holding.posting import push as posting_push
-from holding.posting import results
-from holding.posting.push import Case, owned
+from holding.posting import runs as run_counts
+from holding.posting import store_results as results
+from holding.posting.claims import Claim, lock_families
+from holding.posting.evidence import action_of
+from holding.posting.holds import IMPORT_OPEN, Trouble
+from holding.posting.push import Case, Member, add_look, owned
 from holding.tables import Attempt, ImportFile, Posting, Push
 from holding.tables.row_states import AttemptState, ImportFileState
 from rules.outcomes.outcome import Document

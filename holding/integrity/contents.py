@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from holding.audit.chain import Break
 from holding.audit.seals import APPROVAL, CALL, PUSH, REQUEST, SEALED, seal
 from holding.integrity import acts_kept
-from holding.journal import kept_totals
+from holding.posting import holds as kept_totals
 from holding.store import bulk
 from holding.tables import Approval, Attempt, Event, EventLink, Posting, Push, Request, Version
 from holding.tables.columns import table_of

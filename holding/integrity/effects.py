@@ -13,8 +13,8 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from holding.integrity.journal_and_ledgers import Breach, Look, Sent
-from holding.journal.evidence import derived_key
-from holding.journal.kept_totals import stands
+from holding.posting.evidence import derived_key
+from holding.posting.holds import stands
 from holding.tables import Delivery, Posting, Push, Record
 from holding.tables.columns import from_minor, to_minor
 from holding.tables.row_states import PushState

@@ -2,7 +2,7 @@
 
 Here: waking records that wait for a cause or have unsent documents made with an entry, the mark of
 what was not looked at yet, and its turns. Not here: which causes and entries a change reaches
-(holding/mappings/entries.py), what is not sent meanwhile (holding/posting/last_check.py).
+(holding/mappings/entries.py), what is not sent meanwhile (holding/posting/prepare.py).
 
 Why nothing is missed: the mark is of the transaction of the change, and says down to which number
 was looked. What is judged after the change has its value, so what gets a higher number later needs

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session, aliased
 from connectors.contract.errors import RETRY
 from grammar.text.finding_codes import ErrorClass
 from holding.configuration.late_calls import late_calls
-from holding.journal import target_holds
 from holding.onboarding import e_invoice_holds, posted_documents
 from holding.onboarding.topics import SLOW, Diagnosis, Look, Topic
+from holding.posting import holds as target_holds
 from holding.preflight import findings as preflight
 from holding.preflight import fixed_codes
 from holding.preflight.findings import Code, Finding

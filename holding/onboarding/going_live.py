@@ -2,7 +2,7 @@
 
 Here: setting the first document date that is posted, what the first run would send, going live.
 Not here: leaving out what is dated earlier (holding/evaluation/plan.py), sending nothing
-before (holding/journal/posting_claims.py).
+before (holding/posting/claims.py).
 """
 
 from collections.abc import Sequence

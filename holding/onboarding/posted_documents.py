@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session, aliased
 from connectors import registry
 from connectors.contract.hand_imports import ImportedByHand
 from grammar.text.amounts import in_currency
-from holding.journal import kept_totals
 from holding.onboarding.topics import SLOW, Diagnosis, Topic
+from holding.posting import holds as kept_totals
 from holding.tables import Attempt, Connection, Posting, Push, Reading, Record, Request, Version
 from holding.tables.columns import among_words, from_minor, moment
 from holding.tables.row_states import PushState

@@ -2,7 +2,7 @@
 
 Here: a look at the documents that are ready, as many at once as its calls allow, and what becomes
 of each when the company goes live. Not here: the look right before a call, which decides
-(holding/posting/first_lookup.py), and the link (holding/reconciliation/manual_entries.py).
+(holding/posting/lookups.py), and the link (holding/reconciliation/manual_entries.py).
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from holding.access.secrets import Keys
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk, open_channel
 from holding.connections.probe import with_good_key
-from holding.journal.evidence import push_key
+from holding.posting.evidence import push_key
 from holding.posting.lookups import Lookups
 from holding.refusal import Refusal
 from holding.runs.dispatch import open_desk

@@ -19,10 +19,10 @@ from connectors import registry
 from connectors.contract import Target
 from connectors.contract.schema import DocumentSchema
 from holding.connections.own_settings import own_settings
-from holding.journal import sales_elsewhere
-from holding.journal.evidence import action_of
-from holding.journal.target_holds import TWO_E_INVOICES as TWO_E_INVOICES_HELD
-from holding.journal.target_holds import Trouble
+from holding.posting import holds as sales_elsewhere
+from holding.posting.evidence import action_of
+from holding.posting.holds import TWO_E_INVOICES as TWO_E_INVOICES_HELD
+from holding.posting.holds import Trouble
 from holding.preflight.waiting_codes import WaitingCodes
 from holding.preflight.waiting_payments import WaitingPayments
 from holding.programs.world import locked_through, program

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.journal.evidence import KEY_MARK
+from holding.posting.evidence import KEY_MARK
 from holding.tables import Connection, Posting, Push, Record
 
 THERE = ("posted", "reversed")

@@ -19,12 +19,12 @@ from holding.access.reach import Reach
 from holding.approvals.consent import posting_hash
 from holding.exceptions.holds import Desk, Done, done
 from holding.exceptions.releases import decide_one
-from holding.journal.evidence import push_key
-from holding.journal.push_rows import conflicted, join_lines, keep_look
-from holding.journal.target_holds import MANUAL, UNDER_OUR_NUMBER, waits_for_a_look
 from holding.lifecycle.causes import TOTALS, UNSEEN, beside, close, settle
 from holding.lifecycle.changes import read_now, wake_records
 from holding.lifecycle.states import move_posting
+from holding.posting.evidence import push_key
+from holding.posting.holds import MANUAL, UNDER_OUR_NUMBER, waits_for_a_look
+from holding.posting.push import conflicted, join_lines, keep_look
 from holding.refusal import Refusal
 from holding.store.joint_writes import JointWrites
 from holding.tables import Connection, Hold, Posting, Push, Reading, Record

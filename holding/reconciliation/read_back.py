@@ -20,10 +20,11 @@ from grammar.text.amounts import grouped
 from holding.audit.events import Fact, record_events
 from holding.connections import breaker, limits, readings
 from holding.connections.channel import Channel, Desk
-from holding.journal import kept_totals, target_holds
-from holding.journal.posting_claims import lock_families
 from holding.lifecycle.changes import wake_records
-from holding.posting.taken_documents import in_books
+from holding.posting import holds as kept_totals
+from holding.posting import holds as target_holds
+from holding.posting.claims import lock_families
+from holding.posting.store_results import in_books
 from holding.reconciliation import reading_plan, readings_under_way, totals_mismatch, unchanged
 from holding.reconciliation.reading_plan import Watched
 from holding.reconciliation.readings_under_way import Part

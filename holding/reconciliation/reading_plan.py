@@ -21,8 +21,8 @@ from holding.audit.events import record_event
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk
 from holding.connections.setup import tell
-from holding.journal.posting_claims import free_of
 from holding.lifecycle.changes import read_now
+from holding.posting.claims import free_of
 from holding.reconciliation.awaited_e_invoices import EInvoiceStatus, status
 from holding.refusal import Refusal
 from holding.store.row_objects import Columns, of

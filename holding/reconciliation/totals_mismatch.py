@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from connectors.contract import Found
 from holding import words
 from holding.connections.channel import Channel
-from holding.journal import target_holds
-from holding.journal.target_holds import Trouble
 from holding.lifecycle.causes import TOTALS
+from holding.posting import holds as target_holds
+from holding.posting.holds import Trouble
 from holding.store import bulk
 from holding.tables import Attempt, Hold, Posting, Push, Request
 from holding.tables.columns import to_minor

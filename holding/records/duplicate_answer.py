@@ -2,7 +2,7 @@
 
 Here: the duplicate rules with what each really asked and found, how its party was matched, and the
 rule of identity, which is always in force. Not here: those rules (rules/decisions/duplicates.py),
-the search in the target before sending (holding/posting/first_lookup.py).
+the search in the target before sending (holding/posting/lookups.py).
 """
 
 from collections.abc import Iterator, Mapping

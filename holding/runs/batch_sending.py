@@ -23,14 +23,12 @@ from connectors.transport import fault_points
 from holding.access import operations
 from holding.connections import limits
 from holding.connections.channel import Channel, Desk
-from holding.journal import import_rows, run_counts
-from holding.journal.lease_extension import keeping
-from holding.journal.posting_claims import LIVE, STOPPED, Claim, parted, take
-from holding.journal.returned_claims import stay_in_line
-from holding.posting.calls import fly
-from holding.posting.first_lookup import first_looks
-from holding.posting.intent import examine, intend
-from holding.posting.item_lookup import with_items
+from holding.posting import runs as import_rows
+from holding.posting import runs as run_counts
+from holding.posting.claims import LIVE, STOPPED, Claim, parted, stay_in_line, take
+from holding.posting.lookups import first_looks
+from holding.posting.prepare import examine, intend, keeping
+from holding.posting.send import fly, with_items
 from holding.store import bulk
 from holding.store.leases import SLICE_SECONDS
 from holding.tables import Connection, Posting, Run

@@ -21,22 +21,25 @@ from holding.connections import limits
 from holding.connections.channel import Channel, Desk
 from holding.connections.probe import may_call, with_good_key
 from holding.import_files import settling
-from holding.journal import import_rows, run_counts
-from holding.journal.due_postings import CLAIMED_AT_ONCE, claim_seen
-from holding.journal.evidence import Storyteller
-from holding.journal.lease_extension import keeping
-from holding.journal.posting_claims import Claim, claim, free_the_dead
-from holding.journal.posting_claims import companies_due as companies_to_push
-from holding.journal.returned_claims import line_up_again
-from holding.journal.run_counts import close_left_open
 from holding.lifecycle.states import READY
-from holding.posting import refused_key
-from holding.posting.calls import fly
-from holding.posting.doubt_resolution import settle
-from holding.posting.first_lookup import first_looks
-from holding.posting.intent import Examined, Looked, examine, intend
-from holding.posting.item_lookup import with_items
-from holding.posting.last_check import Checked
+from holding.posting import runs as import_rows
+from holding.posting import runs as run_counts
+from holding.posting import send as refused_key
+from holding.posting.claims import (
+    CLAIMED_AT_ONCE,
+    Claim,
+    claim,
+    claim_seen,
+    free_the_dead,
+    line_up_again,
+)
+from holding.posting.claims import companies_due as companies_to_push
+from holding.posting.evidence import Storyteller
+from holding.posting.lookups import first_looks
+from holding.posting.prepare import Checked, Examined, Looked, examine, intend, keeping
+from holding.posting.runs import close_left_open
+from holding.posting.send import fly, with_items
+from holding.posting.uncertain import settle
 from holding.reconciliation import read_back
 from holding.reconciliation.reading_plan import companies_to_read
 from holding.refusal import Refusal

@@ -1,7 +1,7 @@
 """The targets of a company that may be used now, and what waits there: one read.
 
 Here: asking. Not here: doing it (dispatch.py), and the claim of what was seen
-(holding/journal/due_postings.py).
+(holding/posting/claims.py).
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, or_, select, text
 
 from holding.connections.channel import Channel, Desk, opened_channel
-from holding.journal.due_postings import due_ones
-from holding.journal.posting_claims import LIVE
+from holding.posting.claims import LIVE, due_ones
 from holding.tables import Company, Connection, ConnectionKey, Posting, Run, Throttle
 from holding.tables.columns import DUE, NOW, among_words, is_word
 from holding.tables.postings import IN_FLIGHT_STATES

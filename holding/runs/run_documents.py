@@ -1,7 +1,7 @@
 """What became of the documents of a run: what did not go and why first, then what did.
 
 Here: reads of one run, each document once, by its last push in it. Not here: the run itself and its
-calls (run_history.py), counting while it goes on (holding/journal/run_counts.py).
+calls (run_history.py), counting while it goes on (holding/posting/runs.py).
 """
 
 from collections.abc import Iterable, Sequence

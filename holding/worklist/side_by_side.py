@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 from connectors.contract import Stands
 from holding.access.personal_data import MASK, PERSONAL, PERSONAL_FIELDS
 from holding.intake.differences import flat
-from holding.journal.push_rows import conflicted
-from holding.journal.target_holds import MANUAL, UNDER_OUR_NUMBER
 from holding.lifecycle.causes import TOTALS
+from holding.posting.holds import MANUAL, UNDER_OUR_NUMBER
+from holding.posting.push import conflicted
 from holding.programs.replay import judged_once
 from holding.programs.world import program
 from holding.reconciliation import manual_entries

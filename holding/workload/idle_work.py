@@ -26,8 +26,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from holding.journal.posting_claims import RUNNING, STOPPED
 from holding.lifecycle.states import READY
+from holding.posting.claims import RUNNING, STOPPED
 from holding.runtime import heartbeats
 from holding.runtime.heartbeats import Workers
 from holding.tables import Company, Connection, Posting, Record, Schedule

@@ -31,7 +31,7 @@ from sqlalchemy.sql.expression import SQLColumnExpression
 
 from holding.configuration.late_calls import LONG, Late
 from holding.connections import limits
-from holding.journal.posting_claims import RUNNING, STOPPED, free_of
+from holding.posting.claims import RUNNING, STOPPED, free_of
 from holding.store.together import Given, Question
 from holding.tables import (
     Company,

@@ -14,7 +14,7 @@ from holding.access import personal_data
 from holding.access.reach import carries_others
 from holding.evidence import raw_bodies
 from holding.intake import differences
-from holding.journal import push_history
+from holding.posting import push_history
 from holding.reconciliation import payout_orders, reading_plan
 from holding.reconciliation.awaited_e_invoices import EInvoiceStatus
 from holding.records import (

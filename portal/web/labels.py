@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Final
 
 from connectors.contract.errors import RETRY, RetryWay
-from holding.journal.push_history import PushRow
 from holding.lifecycle.state_labels import (
     ATTEMPT_LABELS,
     CALL_KIND_LABELS,
@@ -21,6 +20,7 @@ from holding.lifecycle.state_labels import (
     RUN_LABELS,
     STATE_LABELS,
 )
+from holding.posting.push_history import PushRow
 from holding.tables.row_states import PushState
 from holding.words import plural
 from rules.outcomes.outcome import HIT, NOT_APPLICABLE, PASS, UNKNOWN

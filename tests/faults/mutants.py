@@ -23,14 +23,12 @@ from holding.approvals import consent, voiding
 from holding.evaluation import evaluate_due as due_records
 from holding.evaluation import plan as plan_unsent
 from holding.evaluation import store_results as finish
-from holding.posting import (
-    calls,
-    doubt_resolution,
-    intent,
-    push,
-    taken_documents,
-    uncertain_pushes,
-)
+from holding.posting import prepare as intent
+from holding.posting import push
+from holding.posting import send as calls
+from holding.posting import store_results as taken_documents
+from holding.posting import uncertain as doubt_resolution
+from holding.posting import uncertain as uncertain_pushes
 from holding.runtime import clock, doorbell
 from holding.store import database
 from workers import jobs
@@ -141,7 +139,7 @@ def _edited(function: FunctionType, old: str, new: str) -> FunctionType:
 
 
 def _send_first(desk, channel, examined, payload, run_id, name, looked):  # type: ignore[no-untyped-def]
-    from holding.journal.evidence import request_key
+    from holding.posting.evidence import request_key
     from tests.faults.mutants import _EARLY, _REAL_COMMIT
 
     key = request_key(one.key for one in examined.good)

@@ -16,8 +16,12 @@ from sqlalchemy import select, update
 
 from connectors.contract.errors import RETRY
 from holding.approvals import consent, voiding
-from holding.journal import posting_claims, retry_policy
-from holding.posting import doubt_resolution, last_check, results, uncertain_pushes
+from holding.posting import claims as posting_claims
+from holding.posting import prepare as last_check
+from holding.posting import store_results as results
+from holding.posting import store_results as retry_policy
+from holding.posting import uncertain as doubt_resolution
+from holding.posting import uncertain as uncertain_pushes
 from holding.tables import Approval, Attempt, Event, Hold, Posting, Push
 from tests.faults.course import Ending, end, for_a_while, heal, until_idle
 from tests.faults.history import Chances, History
@@ -285,7 +289,7 @@ GUARDS: dict[str, tuple[Callable[[], None], Callable[[], Guard]]] = {
     ),
     "T35c-no-growth": (
         refused_at_first,
-        lambda: changed(retry_policy.after, "FIRST * 2.0 ** (tries - 1)", "FIRST"),
+        lambda: changed(retry_policy.follow_up, "FIRST * 2.0 ** (tries - 1)", "FIRST"),
     ),
     "T35e-voids-none": (
         approved_and_then_changed,

@@ -22,7 +22,7 @@ from holding.access.teams import add_to_team
 from holding.approvals import approve
 from holding.evaluation.evaluate_due import POISON
 from holding.integrity.all_invariants import check
-from holding.journal.target_holds import WORKERS_DIED
+from holding.posting.holds import WORKERS_DIED
 from holding.runs import date_ranges
 from holding.runtime.settings import Settings
 from holding.store.database import Database

@@ -12,7 +12,7 @@ from connectors.contract import Answer, Sent
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.access.actors import Actor
 from holding.connections.channel import Desk
-from holding.journal.posting_claims import free_the_dead
+from holding.posting.claims import free_the_dead
 from holding.refusal import Refusal
 from holding.runs import date_ranges
 from holding.runs.dispatch import push_due

@@ -20,7 +20,7 @@ from holding.connections import limits
 from holding.connections.channel import Channel, counted_together
 from holding.connections.master_data import keep_snapshot
 from holding.connections.setup import trust_again
-from holding.journal.posting_claims import free_of
+from holding.posting.claims import free_of
 from holding.store.database import Database
 from holding.tables import Company, Connection, Posting, Throttle
 from tests.support.factories import connection_named, make_company, make_connection

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, open_channel
 from holding.connections.master_data import keep_snapshot
-from holding.journal.posting_claims import claim
 from holding.lifecycle.states import READY
+from holding.posting.claims import claim
 from holding.store.database import Database
 from holding.tables import Company, Event, Posting, Throttle
 from rules.values.posting_states import PostingState

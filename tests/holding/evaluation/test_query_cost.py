@@ -12,7 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from holding.evaluation.batch import claim, due_companies
-from holding.journal.posting_claims import companies_due, free_the_dead
+from holding.posting.claims import companies_due, free_the_dead
 from holding.reconciliation.reading_plan import companies_to_read
 from holding.store.database import Database
 from tests.holding.pushing import Lane

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from connectors.contract import Sent
 from holding.exceptions import retries
 from holding.exceptions.holds import Done
-from holding.journal import push_history as queries
+from holding.posting import push_history as queries
 from holding.refusal import Refusal
 from holding.tables import Hold, Posting
 from portal.web import labels

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from connectors.transport import fault_points
-from holding.journal.posting_claims import free_the_dead
+from holding.posting.claims import free_the_dead
 from holding.tables import Attempt, Connection, Push
 from holding.tables.row_states import ImportFileState
 from tests.holding.import_files.desktop import Desktop

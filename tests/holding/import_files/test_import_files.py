@@ -12,7 +12,7 @@ from connectors.transport import fault_points
 from holding.connections.channel import Channel, open_channel
 from holding.import_files import settling
 from holding.import_files.outcomes import Outcome, rows_named
-from holding.journal.posting_claims import claim, free_the_dead
+from holding.posting.claims import claim, free_the_dead
 from holding.refusal import Refusal
 from holding.tables import Connection, Posting
 from holding.tables.postings import IN_FLIGHT_STATES

@@ -16,7 +16,7 @@ from holding.audit.events import record_event
 from holding.audit.seals import seal
 from holding.integrity import contents
 from holding.integrity.all_invariants import check
-from holding.posting import calls
+from holding.posting import send as calls
 from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.tables import Approval, Event, EventLink, Push, Request

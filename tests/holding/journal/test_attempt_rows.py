@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from holding.journal.push_history import AttemptRow, PushRow
+from holding.posting.push_history import AttemptRow, PushRow
 from holding.tables.row_states import AttemptState, PushState
 
 AT = datetime(2026, 11, 20, 9, 58, tzinfo=UTC)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holding.connections.channel import Channel, Desk
-from holding.journal.posting_claims import POISON_CRASHES, Claim, free_the_dead, parted
-from holding.journal.target_holds import WORKERS_DIED
-from holding.posting.intent import examine as really
+from holding.posting.claims import POISON_CRASHES, Claim, free_the_dead, parted
+from holding.posting.holds import WORKERS_DIED
+from holding.posting.prepare import examine as really
 from holding.runs import batch_sending
 from holding.store.leases import DEATHS_ALONE
 from holding.tables import Hold, Posting

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import LargeBinary, func, literal, select, update
 
-from holding.journal.evidence import Storyteller, whole_story
+from holding.posting.evidence import Storyteller, whole_story
 from holding.programs.replay import replay
 from holding.runtime.migrate import downgrade, upgrade
 from holding.store.database import Database
@@ -90,7 +90,7 @@ def test_of_two_workers_the_faster_one_makes_the_form(shop: Shop, lane: Lane) ->
 def test_a_story_longer_than_zlib_looks_back_is_whole(
     shop: Shop, lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("holding.journal.evidence.WINDOW", 300)
+    monkeypatch.setattr("holding.posting.evidence.WINDOW", 300)
     send(shop, with_stories(lane), "NS-1", "NS-2")
     assert told(lane) == judged_again(lane)
     assert len(forms(lane)[0].body) == 300

@@ -12,9 +12,9 @@ from connectors.transport import fault_points
 from holding.connections.channel import Channel, open_channel
 from holding.evaluation import evaluate_due as due_records
 from holding.exceptions import releases
-from holding.journal.posting_claims import claim
 from holding.lifecycle.states import READY
-from holding.posting.last_check import check
+from holding.posting.claims import claim
+from holding.posting.prepare import check
 from holding.runs import schedules
 from holding.runs.dispatch import push_due
 from holding.tables import Hold, LinkKey, Posting, Record

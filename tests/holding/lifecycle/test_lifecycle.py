@@ -10,8 +10,6 @@ from sqlalchemy import Update, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from holding.journal import target_holds
-from holding.journal.target_holds import Trouble
 from holding.lifecycle import states as lifecycle_states
 from holding.lifecycle.states import (
     BESIDE,
@@ -30,6 +28,8 @@ from holding.lifecycle.states import (
     state_beside,
     state_of,
 )
+from holding.posting import holds as target_holds
+from holding.posting.holds import Trouble
 from holding.posting.push import Case, close_push
 from holding.store.database import Database
 from holding.store.joint_writes import JointWrites

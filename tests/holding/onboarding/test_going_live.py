@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from holding.access.actors import Actor
-from holding.journal.posting_claims import companies_due
 from holding.onboarding import dry_run, going_live
 from holding.onboarding.checklist import Step, checklist
+from holding.posting.claims import companies_due
 from holding.refusal import Refusal
 from holding.runs import schedules
 from holding.store.database import Database

@@ -11,10 +11,11 @@ from sqlalchemy import select, update
 
 from holding.evaluation import batch as record_claims
 from holding.integrity.all_invariants import CHECKS, check
-from holding.journal.posting_claims import free_the_dead
 from holding.lifecycle.changes import next_revision, wake_records
 from holding.mappings.fixes import Fixed
-from holding.posting import doubt_resolution, follow_up_calls
+from holding.posting import send as follow_up_calls
+from holding.posting import uncertain as doubt_resolution
+from holding.posting.claims import free_the_dead
 from holding.runs.dispatch import push_due
 from holding.runtime.settings import Settings
 from holding.tables import Push, Record, RouteStop

@@ -16,15 +16,13 @@ from sqlalchemy.orm import Session
 
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.approvals.consent import posting_hash
-from holding.journal import target_holds
-from holding.journal.posting_claims import POISON_CRASHES, Claim, claim, free_the_dead, take
-from holding.journal.push_rows import push_lease
-from holding.journal.target_holds import NUMBER_TAKEN, WORKERS_DIED, Trouble
 from holding.lifecycle.states import READY
-from holding.posting import intent
-from holding.posting.call_parts import first_call
-from holding.posting.intent import examine, intend
-from holding.posting.last_check import Checked, NotNow, Verdict, check
+from holding.posting import holds as target_holds
+from holding.posting import prepare as intent
+from holding.posting.claims import POISON_CRASHES, Claim, claim, free_the_dead, take
+from holding.posting.holds import NUMBER_TAKEN, WORKERS_DIED, Trouble
+from holding.posting.prepare import Checked, NotNow, Verdict, check, examine, first_call, intend
+from holding.posting.push import push_lease
 from holding.tables import Attempt, Company, Connection, Posting, Push, Record, Request
 from rules.values.canonical import plain
 from tests.holding.journal.test_slow_calls import channel_of

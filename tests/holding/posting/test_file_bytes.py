@@ -9,7 +9,7 @@ import pytest
 from connectors.contract import FileLimits
 from connectors.registry import targets
 from connectors.targets.aiaccount.connector import AiAccount
-from holding.posting.call_parts import first_call
+from holding.posting.prepare import first_call
 from holding.tables import Push, Request
 from rules.outcomes.outcome import Document
 from tests.connectors.sample_documents import autocount_invoice

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from connectors.contract import FileLimits
 from connectors.targets.aiaccount.connector import AiAccount
-from holding.posting.call_parts import first_call, how_many
+from holding.posting.prepare import first_call, how_many
 from holding.tables import Hold, Push, Request
 from rules.outcomes.outcome import Document
 from tests.holding.pushing import Lane

@@ -8,7 +8,8 @@ from sqlalchemy import update
 
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections import limits
-from holding.posting import doubt_resolution, intent
+from holding.posting import prepare as intent
+from holding.posting import uncertain as doubt_resolution
 from holding.runs import batch_sending, dispatch
 from holding.tables import Request, Throttle
 from holding.tables.row_states import BreakerState

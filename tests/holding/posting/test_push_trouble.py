@@ -16,10 +16,10 @@ from holding.access.actors import SYSTEM
 from holding.approvals.consent import posting_hash
 from holding.connections.channel import Desk
 from holding.connections.setup import set_key
-from holding.journal import retry_policy
-from holding.journal.posting_claims import free_the_dead
-from holding.journal.push_rows import Flight
-from holding.posting import calls
+from holding.posting import send as calls
+from holding.posting import store_results as retry_policy
+from holding.posting.claims import free_the_dead
+from holding.posting.push import Flight
 from holding.tables import (
     Attempt,
     Event,

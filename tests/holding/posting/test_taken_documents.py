@@ -11,10 +11,9 @@ from sqlalchemy.orm import Session
 
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections.channel import open_channel
-from holding.journal.posting_claims import Claim, claim
-from holding.journal.returned_claims import put_back_each
-from holding.journal.target_holds import NO_ANSWER, Trouble, open_hold
 from holding.lifecycle.states import READY
+from holding.posting.claims import Claim, claim, put_back_each
+from holding.posting.holds import NO_ANSWER, Trouble, open_hold
 from holding.tables import Attempt, Event, Hold, Posting, PostingLine, Push, Record
 from rules.values.posting_states import PostingState
 from tests.holding.pushing import Lane

@@ -18,7 +18,7 @@ from holding.approvals.consent import posting_hash
 from holding.connections import breaker
 from holding.connections.channel import Channel, Desk
 from holding.connections.setup import set_key
-from holding.journal.due_postings import CLAIMED_AT_ONCE, claim_seen
+from holding.posting.claims import CLAIMED_AT_ONCE, claim_seen
 from holding.runs import dispatch
 from holding.runs.dispatch import Pushed, push_due
 from holding.tables import Connection, ConnectionKey, Posting, Record, Request, Run

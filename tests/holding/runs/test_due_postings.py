@@ -8,8 +8,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from holding.connections.channel import Channel
-from holding.journal.due_postings import CLAIMED_AT_ONCE, claim_seen
-from holding.journal.posting_claims import TOGETHER
+from holding.posting.claims import CLAIMED_AT_ONCE, TOGETHER, claim_seen
 from holding.runs.due_targets import due_targets
 from holding.tables import Connection, Posting, Record
 from tests.holding.pushing import Lane

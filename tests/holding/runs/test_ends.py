@@ -8,7 +8,7 @@ from sqlalchemy import update
 from connectors.contract import Answer, FileLimits, Found, Sent
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections.setup import trust_again
-from holding.journal.posting_claims import free_the_dead
+from holding.posting.claims import free_the_dead
 from holding.runs import batch_sending
 from holding.tables import Hold, Posting, Record, Run
 from tests.holding.pushing import Lane, answer_whole_files

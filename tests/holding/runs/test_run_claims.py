@@ -8,7 +8,7 @@ import pytest
 from connectors.contract import FileLimits
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections import limits
-from holding.journal.posting_claims import free_the_dead
+from holding.posting.claims import free_the_dead
 from holding.runs import batch_sending
 from holding.runs.dispatch import push_due
 from holding.tables import Approval, Company, Operation, Posting

@@ -20,8 +20,8 @@ from connectors.contract import Answer
 from connectors.targets.aiaccount.connector import AiAccount
 from connectors.transport.http import Http
 from holding.access.actors import Actor
-from holding.journal.evidence import Storyteller
-from holding.posting import last_check
+from holding.posting import prepare as last_check
+from holding.posting.evidence import Storyteller
 from holding.programs import world
 from holding.refusal import Refusal
 from holding.runs import date_ranges

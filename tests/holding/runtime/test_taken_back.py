@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from holding.audit import chain
 from holding.integrity import contents
-from holding.journal.evidence import Storyteller, whole_story
+from holding.posting.evidence import Storyteller, whole_story
 from holding.programs.replay import replay, replay_all
 from holding.programs.world import program
 from holding.records import story

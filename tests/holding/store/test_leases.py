@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import select, update
 
 from holding.evaluation.batch import sweep_expired
-from holding.journal.posting_claims import free_the_dead
+from holding.posting.claims import free_the_dead
 from holding.store import leases
 from holding.store.database import Database
 from holding.tables import Company, Posting, Record

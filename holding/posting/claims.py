@@ -1,10 +1,6 @@
-"""Who may work on which posting: due mark, lease and fence.
+"""Giving claimed postings back: to their places in the queue, or to be due later."""
 
-Here: claiming, and taking over the leases of workers that died. A posting is not claimed while a
-record like its own has come and is not judged yet. Not here: what is done under a claim, giving
-back (returned_claims.py).
-"""
-
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Executable,
+    ScalarSelect,
     and_,
     bindparam,
     exists,
@@ -32,6 +29,7 @@ from holding.connections.channel import Channel, Desk
 from holding.lifecycle.changes import PLANNED_CHANGE
 from holding.lifecycle.states import READY
 from holding.store import bulk, leases
+from holding.store.bulk import json_rows
 from holding.store.leases import DEATHS_ALONE
 from holding.store.row_objects import Columns, of
 from holding.tables import (
@@ -46,15 +44,28 @@ from holding.tables import (
     Run,
     Throttle,
 )
-from holding.tables.columns import DUE, NOW, among_words, moment, table_of
+from holding.tables.columns import DUE, NOW, among_words, moment, moment_of, moment_text, table_of
 from holding.tables.postings import IN_FLIGHT_STATES
 from holding.tables.rules import ROUTE_STOPPED
+from rules.values.canonical import dumps
 from rules.values.cause_keys import CauseKey, CauseKind
 from rules.values.posting_states import PostingState
 
+_GIVEN_BACK = {"id": "bigint", "fence": "bigint", "due_at": "timestamptz"}
+
+_GIVE_BACK = (
+    "UPDATE posting AS t SET due_at = coalesce(t.due_at, v.due_at), lease_owner = NULL,"
+    " lease_until = NULL FROM v WHERE t.id = v.id AND t.fence = v.fence"
+)
+
+CLAIMED_AT_ONCE = 10
+
 _sent, _twin = aliased(Record), aliased(Record)
+
 _mine, _theirs = aliased(LinkKey), aliased(LinkKey)
+
 _STIRS = or_(_twin.lease_until.is_not(None), _twin.due_at <= NOW)
+
 _BY_VALUE = exists().where(
     _mine.record_id == Posting.record_id,
     ~_mine.name.startswith(LinkKey.OF_LINKS, autoescape=True),
@@ -65,6 +76,7 @@ _BY_VALUE = exists().where(
     _twin.id == _theirs.record_id,
     _STIRS,
 )
+
 _BY_NUMBER = exists().where(
     _sent.id == Posting.record_id,
     _twin.company_id == _sent.company_id,
@@ -74,15 +86,19 @@ _BY_NUMBER = exists().where(
     _twin.id != _sent.id,
     _STIRS,
 )
+
 TWIN_COMES = and_(Posting.state == PostingState.READY, or_(_BY_VALUE, _BY_NUMBER))
 """Postings that are not sent yet, of a record of which a twin is about to be judged."""
 
-
 _RECORD, _RUN = table_of(Record), table_of(Run)
+
 TOGETHER = 2  # crashes with others in hand: in a file, and in a part of it
+
 POISON_CRASHES = TOGETHER + DEATHS_ALONE
+
 SENDABLE = or_(Posting.state == PostingState.READY, PLANNED_CHANGE)
 """Postings that a push may begin with."""
+
 STOPPED = exists().where(
     RouteStop.company_id == Posting.company_id,
     RouteStop.route == Posting.route,
@@ -90,13 +106,13 @@ STOPPED = exists().where(
 )
 """Postings of a route that stopped and asks (holding/evaluation/safety_stop.py)."""
 
-
 _company = aliased(Company)
+
 LIVE = exists().where(_company.id == Connection.company_id, _company.live)
 """Connections of a company that went live: for another nothing is sent."""
 
-
 _connection, _books = aliased(Connection), aliased(Company)
+
 RUNNING = exists().where(
     _connection.id == Posting.connection_id,
     _connection.paused_at.is_(None),
@@ -104,7 +120,6 @@ RUNNING = exists().where(
     _books.live,
 )
 """Postings of a connection that nobody paused, of a company that went live."""
-
 
 TOLD = exists().where(
     Cause.company_id == Connection.company_id,
@@ -128,6 +143,128 @@ class Claim:
     due_at: datetime | None = field(default=None, compare=False)
 
 
+CLAIM = Columns(
+    Claim(
+        posting_id=of(Posting.id),
+        fence=of(Posting.fence),
+        doc_type=of(Posting.doc_type),
+        family=of(Posting.family),
+    )
+)
+
+TAKE = (
+    update(Posting)
+    .where(Posting.lease_until.is_(None))
+    .values(
+        due_at=None,
+        lease_owner=bindparam("owner"),
+        lease_until=moment("until"),
+        fence=Posting.fence + 1,
+    )
+    .returning(*CLAIM.labelled)
+    .execution_options(synchronize_session=False)
+)
+
+_TAKE = TAKE.where(bulk.among_given(Posting.id, "ids"))
+
+_FAMILIES = (
+    select(_RECORD.c.id)
+    .where(_RECORD.c.company_id == bindparam("company"))
+    .where(bulk.among_given(_RECORD.c.family, "families"))
+    .order_by(_RECORD.c.id)
+)
+
+_LOCK_FAMILIES = _FAMILIES.with_for_update(key_share=True)
+
+_LOCK_FAMILIES_AND_RUN = _FAMILIES.join(
+    _RUN, _RUN.c.id == bindparam("run", type_=BigInteger)
+).with_for_update(key_share=True)
+
+QUIET = exists().where(
+    Record.id == Posting.record_id,
+    Record.version_id == Posting.version_id,
+    Record.lease_until.is_(None),
+    or_(Record.due_at.is_(None), Record.due_at > NOW),
+)
+"""Postings of a record that nobody judges now."""
+
+_FREE = ~exists().where(
+    Push.connection_id == Posting.connection_id,
+    Push.family == Posting.family,
+    text(f"push.{Push.OPEN}"),
+)
+
+_ALLOWED = or_(
+    among_words(Posting.state, IN_FLIGHT_STATES), and_(QUIET, _FREE, ~STOPPED, ~TWIN_COMES)
+)
+"""A doubt may always be looked up; the rest needs a quiet record, a free family and no new twin."""
+
+
+def line_up_again(desk: Desk, claims: Sequence[Claim]) -> None:
+    """Give back postings that were not worked on; they keep their places in the queue."""
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        put_back_each(session, ((found, found.due_at or now) for found in claims))
+
+
+def stay_in_line(desk: Desk, claims: Sequence[Claim]) -> None:
+    """The same where the queue may be a run: what is due by no clock stays so."""
+    with desk.database.write() as session:
+        put_back_each(session, ((found, found.due_at) for found in claims))
+
+
+def give_back(desk: Desk, claims: Sequence[Claim], *, after: timedelta) -> None:
+    """Give back postings that were not worked on; they are due again then."""
+    with desk.database.write() as session:
+        due = desk.clock.now() + after
+        put_back_each(session, ((found, due) for found in claims))
+
+
+def put_back(session: Session, found: Claim, due: datetime | None) -> None:
+    """Give back one posting, due then (None: by no clock); a wake that came meanwhile stays."""
+    put_back_each(session, [(found, due)])
+
+
+def put_back_each(session: Session, found: Iterable[tuple[Claim, datetime | None]]) -> None:
+    """The same for many, each due at its own time."""
+    rows = [
+        {"id": claim.posting_id, "fence": claim.fence, "due_at": due and moment_text(due)}
+        for claim, due in found
+    ]
+    if rows:
+        statement = f"{bulk.given(session, 'v', _GIVEN_BACK)} {_GIVE_BACK}"
+        session.execute(text(statement), {"rows": dumps(rows)})
+
+
+def due_ones(connection: Any) -> ScalarSelect[str | None]:
+    """The first that may be sent now of a connection, in no order."""
+    due = aliased(Posting)
+    first = (
+        select(Posting.id)
+        .where(*claimable(connection, READY))
+        .order_by(Posting.due_at, Posting.id)
+        .limit(CLAIMED_AT_ONCE)
+        .correlate_except(Posting)
+    )
+    of_each = select(json_rows(due.id, due.crashes, due.due_at)).where(due.id.in_(first))
+    return of_each.correlate_except(due).scalar_subquery()
+
+
+def claim_seen(desk: Desk, channel: Channel, seen: str) -> tuple[tuple[Claim, ...], bool]:
+    """Take what was seen (`due_ones`) and may still go; whether that is all that was due."""
+    found = {key: (moment_of(due), crashes) for key, crashes, due in json.loads(seen)}
+    order = sorted(found, key=lambda key: (found[key][0], key))
+    ids = parted([(key, found[key][1]) for key in order], CLAIMED_AT_ONCE)
+    with desk.database.write() as session:
+        now = desk.clock.now()
+        given = {"ids": ids, "owner": desk.owner, "until": now + desk.lease, "now": now}
+        given["connection"] = channel.connection_id
+        taken = CLAIM.each(session.execute(_TAKE_SEEN, given))
+    claims = sorted(taken, key=lambda one: one.posting_id)
+    whole = len(claims) == len(found) < CLAIMED_AT_ONCE
+    return tuple(replace(one, due_at=found[one.posting_id][0]) for one in claims), whole
+
+
 def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tuple[Claim, ...]:
     """Take due postings of one connection, as many as it takes calls now; the due mark goes away,
     so a later wake is kept.
@@ -149,18 +286,6 @@ def claim(desk: Desk, channel: Channel, states: Sequence[str], limit: int) -> tu
         return tuple(replace(one, due_at=places[one.posting_id]) for one in taken)
 
 
-def claimable(connection: Any, states: Sequence[str]) -> tuple[Any, ...]:
-    """Postings of a connection in one of these states that may be claimed now."""
-    return (
-        Posting.connection_id == connection,
-        text(f"posting.{DUE}"),
-        Posting.due_at <= NOW,
-        among_words(Posting.state, states),
-        _ALLOWED,
-        RUNNING,
-    )
-
-
 @cache
 def _due(states: tuple[str, ...], *, urgent: bool) -> Executable:
     order = limits.MOST_URGENT if urgent else (Posting.due_at, Posting.id)
@@ -174,6 +299,18 @@ def _due(states: tuple[str, ...], *, urgent: bool) -> Executable:
     )
 
 
+def claimable(connection: Any, states: Sequence[str]) -> tuple[Any, ...]:
+    """Postings of a connection in one of these states that may be claimed now."""
+    return (
+        Posting.connection_id == connection,
+        text(f"posting.{DUE}"),
+        Posting.due_at <= NOW,
+        among_words(Posting.state, states),
+        _ALLOWED,
+        RUNNING,
+    )
+
+
 def take(session: Session, desk: Desk, ids: Sequence[int], now: datetime) -> tuple[Claim, ...]:
     """Put our lease on postings that nobody works on."""
     if not ids:
@@ -181,29 +318,6 @@ def take(session: Session, desk: Desk, ids: Sequence[int], now: datetime) -> tup
     given = {"ids": list(ids), "owner": desk.owner, "until": now + desk.lease}
     taken = CLAIM.each(session.execute(_TAKE, given))
     return tuple(sorted(taken, key=lambda found: found.posting_id))
-
-
-CLAIM = Columns(
-    Claim(
-        posting_id=of(Posting.id),
-        fence=of(Posting.fence),
-        doc_type=of(Posting.doc_type),
-        family=of(Posting.family),
-    )
-)
-TAKE = (
-    update(Posting)
-    .where(Posting.lease_until.is_(None))
-    .values(
-        due_at=None,
-        lease_owner=bindparam("owner"),
-        lease_until=moment("until"),
-        fence=Posting.fence + 1,
-    )
-    .returning(*CLAIM.labelled)
-    .execution_options(synchronize_session=False)
-)
-_TAKE = TAKE.where(bulk.among_given(Posting.id, "ids"))
 
 
 def free_the_dead(session: Session, now: datetime, *, longest: timedelta | None = None) -> int:
@@ -222,18 +336,6 @@ def lock_families(
     given = {"company": company_id, "families": sorted(set(families)), "run": run_id}
     query = _LOCK_FAMILIES if run_id is None else _LOCK_FAMILIES_AND_RUN
     session.execute(query, given).all()
-
-
-_FAMILIES = (
-    select(_RECORD.c.id)
-    .where(_RECORD.c.company_id == bindparam("company"))
-    .where(bulk.among_given(_RECORD.c.family, "families"))
-    .order_by(_RECORD.c.id)
-)
-_LOCK_FAMILIES = _FAMILIES.with_for_update(key_share=True)
-_LOCK_FAMILIES_AND_RUN = _FAMILIES.join(
-    _RUN, _RUN.c.id == bindparam("run", type_=BigInteger)
-).with_for_update(key_share=True)
 
 
 def companies_due(session: Session, now: datetime) -> tuple[int, ...]:
@@ -292,19 +394,11 @@ def parted(found: Sequence[tuple[int, int]], most: int) -> list[int]:
     return [key for key, others in found if others == crashes][:part]
 
 
-QUIET = exists().where(
-    Record.id == Posting.record_id,
-    Record.version_id == Posting.version_id,
-    Record.lease_until.is_(None),
-    or_(Record.due_at.is_(None), Record.due_at > NOW),
+_STILL = (
+    select(Posting.id)
+    .where(bulk.among_given(Posting.id, "ids"), *claimable(bindparam("connection"), READY))
+    .with_for_update(of=Posting, skip_locked=True, key_share=True)
+    .correlate(None)
 )
-"""Postings of a record that nobody judges now."""
-_FREE = ~exists().where(
-    Push.connection_id == Posting.connection_id,
-    Push.family == Posting.family,
-    text(f"push.{Push.OPEN}"),
-)
-_ALLOWED = or_(
-    among_words(Posting.state, IN_FLIGHT_STATES), and_(QUIET, _FREE, ~STOPPED, ~TWIN_COMES)
-)
-"""A doubt may always be looked up; the rest needs a quiet record, a free family and no new twin."""
+
+_TAKE_SEEN = TAKE.where(Posting.id.in_(_STILL))

@@ -1,7 +1,7 @@
 """What is written down before a call: keys, lines, the rendered trace.
 
 Here: values derived from a posting, always the same for the same posting; fields that a route
-leaves to people in the target are left out. Not here: their rows (holding/journal/push_rows.py).
+leaves to people in the target are left out. Not here: their rows (holding/posting/push.py).
 """
 
 import zlib

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from connectors.contract.errors import ERROR_CLASSES
 from grammar.text.finding_codes import ErrorClass
-from holding.journal import retry_policy
-from holding.journal.posting_claims import RUNNING, STOPPED
+from holding.posting import store_results as retry_policy
+from holding.posting.claims import RUNNING, STOPPED
 from holding.store.row_objects import Columns, of
 from holding.tables import Attempt, Connection, Posting, Push, Request
 from holding.tables.row_states import AttemptState, PushState
@@ -212,7 +212,7 @@ def _left(session: Session, push: PushRow) -> int:
     """How often it is still sent automatically, if it is refused as it was."""
     posting = session.get_one(Posting, push.posting_id)
     known = [name for name in ERROR_CLASSES if name == push.error_class]
-    return retry_policy.after(session, posting, (*known, "temporary")[0], push.tries).left
+    return retry_policy.follow_up(session, posting, (*known, "temporary")[0], push.tries).left
 
 
 def attempts(session: Session, push_ids: list[int]) -> tuple[AttemptRow, ...]:

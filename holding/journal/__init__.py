@@ -1,1 +1,0 @@
-"""Clearpost holding.journal: what is written down of a sending; nothing is sent here."""

@@ -1,0 +1,542 @@
+"""One sale that two targets of the company would have."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, bindparam, exists, func, select, update
+from sqlalchemy.orm import Session, aliased
+
+from connectors import registry
+from connectors.contract import Kept
+from connectors.contract.e_invoices import SAME_E_INVOICE
+from connectors.contract.errors import RETRY, RetryWay
+from connectors.kit.rounding.rounding_bounds import room
+from grammar.text.amounts import in_currency
+from grammar.text.finding_codes import ErrorClass
+from holding.access.teams import FALLBACK_TEAM
+from holding.exceptions.deadlines import answer_by
+from holding.lifecycle import causes
+from holding.lifecycle.causes import INACTIVE, TOTALS, UNSEEN, WITHDRAWN
+from holding.lifecycle.states import refresh
+from holding.programs import world
+from holding.store import bulk
+from holding.tables import (
+    Company,
+    Connection,
+    Evaluation,
+    Hold,
+    Posting,
+    Record,
+    Release,
+    Team,
+    Version,
+)
+from holding.tables.columns import NOW, from_minor, is_word, to_minor
+from holding.tables.decisions import HOLD_OPEN
+from holding.tables.row_states import HoldState
+from rules.comparison.target_moves import days_apart
+from rules.documents.columns import QUANTITIES
+from rules.outcomes.outcome import Document
+from rules.programs.program import Program
+from rules.values.cause_keys import ITSELF, CauseKey, CauseKind, Clearing
+from rules.values.names import month_name
+from rules.values.posting_states import PostingState
+
+_other, _earlier = aliased(Posting), aliased(Posting)
+
+SENT_ELSEWHERE: Final[ColumnElement[Any]] = (
+    select(func.min(_other.id))
+    .where(
+        _other.company_id == Posting.company_id,
+        _other.number == Posting.number,
+        _other.doc_date == Posting.doc_date,
+        _other.connection_id != Posting.connection_id,
+        _other.sent_at.is_not(None),
+        ~is_word(_other.state, PostingState.REVERSED),
+    )
+    .correlate(Posting)
+    .scalar_subquery()
+)
+"""A document of the same number and day that went to another connection of the company, and is not
+undone there.
+"""
+
+RECORD_ELSEWHERE: Final[ColumnElement[bool]] = exists().where(
+    Posting.reverses_id.is_(None),
+    _earlier.record_id == Posting.record_id,
+    _earlier.connection_id != Posting.connection_id,
+    _earlier.sent_at.is_not(None),
+    _earlier.reverses_id.is_(None),
+    ~is_word(_earlier.state, PostingState.REVERSED),
+)
+"""Whether another connection has a document of the same record, whatever its number, which is not
+undone there. Neither is one that undoes another.
+"""
+
+_OF_RECORD = (
+    select(
+        Posting.route,
+        Posting.number,
+        Posting.connection_id.label("at"),
+        Connection.name,
+        (~is_word(Posting.state, PostingState.REVERSED)).label("stands"),
+    )
+    .join(Connection, Connection.id == Posting.connection_id)
+    .where(Posting.record_id == bindparam("record"), Posting.id != bindparam("posting"))
+    .where(Posting.sent_at.is_not(None), Posting.reverses_id.is_(None))
+    .order_by(Posting.id)
+)
+
+_LET_PASS = (
+    select(Release.id)
+    .join(Posting, Posting.record_id == Release.record_id)
+    .join(Record, Record.id == Release.record_id)
+    .join(Version, Version.id == Record.version_id)
+    .where(Posting.id == bindparam("posting"), Release.route == Posting.route)
+    .where(Release.seq == Posting.seq, Release.code == bindparam("code"), Release.kind == "release")
+    .where(Release.voided_at.is_(None), Release.content_sha256 == Version.sha256)
+    .limit(1)
+)
+
+CONTENT_CHANGED = "PSH01"
+
+NOT_APPROVED = "PSH02"
+
+NUMBER_TAKEN = "PSH03"
+
+WORKERS_DIED = "PSH04"
+
+TOO_LARGE = "PSH05"
+
+TWO_E_INVOICES = "PSH06"
+
+MOVED = "PSH07"
+
+REFUSED = "TGT01"
+
+CONFLICT = "TGT02"
+
+NO_ANSWER = "TGT03"
+
+GAVE_UP = "TGT04"
+
+MANUAL = "TGT05"
+
+IMPORT_OPEN = "TGT08"
+
+UNDER_OUR_NUMBER = frozenset({CONFLICT, UNSEEN})
+"""What a document there, of our number, may be linked for: another content, or perhaps ours."""
+
+NAMES = {
+    CONTENT_CHANGED: "push.content_changed",
+    NOT_APPROVED: "push.not_approved",
+    NUMBER_TAKEN: "push.number_taken",
+    WORKERS_DIED: "push.workers_died",
+    TOO_LARGE: "push.too_large",
+    TWO_E_INVOICES: "push.two_e_invoices",
+    MOVED: "push.other_system_before",
+    REFUSED: "target.refused",
+    CONFLICT: "target.conflict",
+    NO_ANSWER: "target.no_answer",
+    GAVE_UP: "target.gave_up",
+    MANUAL: "possible_manual_entry",
+    INACTIVE: "target.party_inactive",
+    TOTALS: "totals_mismatch",
+    IMPORT_OPEN: "target.import_open",
+    WITHDRAWN: "target.file_withdrawn",
+    UNSEEN: "target.not_shown",
+}
+
+ANSWERED = "The accounting system has answered."
+
+_CLOSE_HOLDS = (
+    update(Hold)
+    .where(bulk.among_given(Hold.posting_id, "postings"), HOLD_OPEN)
+    .where(bulk.among_given(Hold.code, "codes"))
+    .values(state=HoldState.CLEARED, closed_at=NOW, closed_why=bindparam("why"))
+    .returning(Hold.cause_id)
+    .execution_options(synchronize_session=False)
+)
+
+_WAYS = {
+    MANUAL: (
+        "a person links it to the existing document, skips this one, or posts it as an"
+        " additional document"
+    ),
+    **dict.fromkeys((TWO_E_INVOICES, MOVED), "a person skips it, or decides to post it here too"),
+    TOTALS: (
+        "the accounting system shows the total that was sent, or a person accepts the difference"
+    ),
+    IMPORT_OPEN: "a person enters on the page of the file how its import ended",
+    WITHDRAWN: "a person retries it; it is then put in another file",
+    UNSEEN: (
+        "a person looks for it in the accounting system, then links it where it is there,"
+        " sends it again where it is not, or skips it"
+    ),
+}
+
+_OWN = {
+    CONTENT_CHANGED: "Changed after it was checked",
+    NOT_APPROVED: "Approval does not match the document",
+    NUMBER_TAKEN: "Document number already used",
+    WORKERS_DIED: "Sending was interrupted",
+    TOO_LARGE: "Too large for one file",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """Why a posting cannot go on; `target_code` is the target's own word, if it gave one (of a
+    party that is not in use: which one; of a file that people carry: its name; of what
+    another connection has: which), and `owner` the team that the rules name for it. With
+    `decided`, a person may let it pass.
+    """
+
+    code: str
+    error_class: ErrorClass
+    words: str
+    target_code: str = ""
+    owner: str = ""
+    decided: bool = False
+
+
+def found(
+    session: Session, posting_id: int, same_number: int | None, *, of_record: bool
+) -> Trouble | None:
+    """Why a document that is about to be made waits for a person, by what another connection has:
+    the document SENT_ELSEWHERE, or one of RECORD_ELSEWHERE.
+    """
+    both = trouble(session, posting_id, same_number) if same_number is not None else None
+    return both or (moved(session, posting_id) if of_record else None)
+
+
+def trouble(session: Session, posting_id: int, other_id: int) -> Trouble | None:
+    """Why this document waits for a person, where that other one is the same to the tax office."""
+    posting, other = (session.get_one(Posting, one) for one in (posting_id, other_id))
+    here, there = (session.get_one(Connection, one.connection_id) for one in (posting, other))
+    kind = _kind_of(here, posting.doc_type)
+    if not kind or kind != _kind_of(there, other.doc_type):
+        return None
+    if _let_pass(session, posting_id, TWO_E_INVOICES):
+        return None
+    words = (
+        f"It went to {there.name} already, and an e-Invoice is made of it there and in {here.name}."
+        f" {SAME_E_INVOICE}"
+    )
+    return Trouble(
+        code=TWO_E_INVOICES,
+        error_class="duplicate",
+        words=words,
+        target_code=there.name,
+        decided=True,
+    )
+
+
+def _kind_of(connection: Connection, doc_type: str) -> str:
+    """The type of the e-Invoice that is made of such a document; blank where none is made."""
+    target = registry.targets().get(connection.connector)
+    stated = target.form.e_invoices if target else None
+    return stated.type_in(doc_type, connection.settings) if stated else ""
+
+
+def _let_pass(session: Session, posting_id: int, code: str) -> bool:
+    given = {"posting": posting_id, "code": code}
+    return session.scalar(_LET_PASS, given) is not None
+
+
+def moved(session: Session, posting_id: int) -> Trouble | None:
+    """Why this document waits for a person, where another connection has one of the same record
+    that the rules in force would not post there: they have no such route any more, or each day goes
+    to one of both and the day of the record was another then. Rules that name both targets mean
+    both; and where some of the record was posted here by this route, somebody has decided it.
+    """
+    posting = session.get_one(Posting, posting_id)
+    rules = session.get_one(Evaluation, posting.evaluation_id).ruleset_version_id
+    program = world.program(session, rules)
+    known, apart = {one.name for one in program.routes}, _apart(program)
+    given = {"record": posting.record_id, "posting": posting_id}
+    others = session.execute(_OF_RECORD, given).all()
+    if any((one.at, one.route) == (posting.connection_id, posting.route) for one in others):
+        return None
+    for one in others:
+        left = one.route not in known
+        if one.at == posting.connection_id or not one.stands:
+            continue
+        if (left or {one.route, posting.route} in apart) and not _let_pass(
+            session, posting_id, MOVED
+        ):
+            number, there = one.number, one.name
+            gone = (
+                f"{number} was posted to {there}, by a posting rule that is not in force any more."
+                " It would be in both accounting systems."
+            )
+            another_day = (
+                f"{number} was posted to {there} when the record had another day: by the rules each"
+                " day goes to one accounting system. It would be in both."
+            )
+            words = gone if left else another_day
+            return Trouble(
+                code=MOVED,
+                error_class="duplicate",
+                words=words,
+                target_code=one.name,
+                decided=True,
+            )
+    return None
+
+
+@lru_cache(maxsize=8)
+def _apart(program: Program) -> frozenset[frozenset[str]]:
+    """Pairs of routes of which each day goes to one."""
+    return days_apart(program.ruleset)
+
+
+def open_hold(session: Session, posting: Posting, trouble: Trouble, now: datetime) -> int:
+    """Open the hold, once; a second time only its words are renewed. The cause's id."""
+    cause_id, team_id = _cause(session, posting, trouble, now)
+    kept = session.scalars(
+        update(Hold)
+        .where(
+            Hold.record_id == posting.record_id,
+            Hold.route == posting.route,
+            Hold.seq == posting.seq,
+            Hold.code == trouble.code,
+            Hold.cause_id == cause_id,
+            HOLD_OPEN,
+        )
+        .values(message=trouble.words, lock=Hold.lock + 1)
+        .returning(Hold.id)
+    ).all()
+    if not kept:
+        session.add(_hold(session, posting, trouble, cause_id, team_id, now))
+        session.flush()
+    return cause_id
+
+
+def _cause(
+    session: Session, posting: Posting, trouble: Trouble, now: datetime
+) -> tuple[int, int | None]:
+    connection = session.get_one(Connection, posting.connection_id)
+    whole, label = _key(posting, trouble, connection.name)
+    key = whole.kept  # a target may say any word
+    team_id = _team(session, posting.company_id, trouble.owner or RETRY[trouble.error_class].owner)
+    spec = causes.CauseSpec(
+        key=key,
+        error_class=trouble.error_class,
+        label=label,
+        rule=NAMES[trouble.code],
+        team_id=team_id,
+    )
+    return causes.ensure(session, posting.company_id, [spec], now)[key], team_id
+
+
+def _key(posting: Posting, trouble: Trouble, connection: str) -> tuple[CauseKey, str]:
+    """What this trouble has in common with others, and how people call it."""
+    target = posting.route.partition(".")[0]
+    month = posting.doc_date.strftime("%Y-%m") if posting.doc_date else ""
+    t_month = month_name(month)
+    answers: dict[str, tuple[CauseKey, str]] = {
+        "authorization_failed": (
+            CauseKey(CauseKind.CREDENTIAL, connection),
+            f"{connection} rejects the API key",
+        ),
+        "period_locked": (
+            CauseKey.period(target, month),
+            f"{t_month} is closed in {connection}"
+            if month
+            else f"A period is closed in {connection}",
+        ),
+        "duplicate": (
+            CauseKey(CauseKind.DUPLICATE, posting.number),
+            f"Document number {posting.number} already exists in {connection}",
+        ),
+        "stale_version": (
+            CauseKey(CauseKind.STALE, posting.route),
+            f"The document in {connection} differs from the record",
+        ),
+        "temporary": (CauseKey(CauseKind.AWAY, connection), f"{connection} is not responding"),
+        "uncertain": (
+            CauseKey(CauseKind.UNCERTAIN, connection),
+            f"No confirmed answer from {connection}",
+        ),
+    }
+    if trouble.code == MANUAL:
+        said = f"{posting.number} may already exist in {connection}"
+        return CauseKey(CauseKind.MANUAL, posting.number), said
+    if trouble.code == TWO_E_INVOICES:
+        named = f"{connection}:e-Invoice {trouble.target_code}"
+        both = f"e-Invoices are made in {trouble.target_code} and {connection}"
+        return CauseKey(CauseKind.TARGET, named), both
+    if trouble.code == MOVED:
+        before = f"Documents were posted to {trouble.target_code} before"
+        return CauseKey(CauseKind.TARGET, f"{connection}:moved {trouble.target_code}"), before
+    if trouble.code == TOTALS:
+        day = posting.doc_date.isoformat() if posting.doc_date else "no day"
+        said = f"{posting.doc_type.replace('_', ' ').capitalize()} totals of {day} differ in"
+        named = f"{connection}:{posting.doc_type}:{day}"
+        return CauseKey(CauseKind.TOTALS, named), f"{said} {connection}"
+    if trouble.code == IMPORT_OPEN:
+        said = f"{trouble.target_code} is not reconciled"
+        return CauseKey(CauseKind.TARGET, f"{connection}:{trouble.target_code}"), said
+    if trouble.code == WITHDRAWN:
+        named = f"{connection}:withdrawn {trouble.target_code}"
+        return CauseKey(CauseKind.TARGET, named), f"{trouble.target_code} was withdrawn"
+    if trouble.code == UNSEEN:
+        named = f"{connection}:{posting.doc_type}:unseen"
+        return CauseKey(CauseKind.TARGET, named), f"No clear answer, and no list in {connection}"
+    if trouble.code == INACTIVE:
+        party = trouble.target_code
+        said = f"{party.capitalize()} is inactive in {connection}"
+        return CauseKey(CauseKind.INACTIVE, f"{connection}:{party}"), said
+    if trouble.code in _OWN:
+        return CauseKey(CauseKind.RULE, NAMES[trouble.code]), _OWN[trouble.code]
+    word = trouble.target_code or trouble.error_class
+    refused = CauseKey(CauseKind.TARGET, f"{connection}:{word}")
+    return answers.get(
+        trouble.error_class, (refused, f"{connection} rejected the document: {word}")
+    )
+
+
+def _team(session: Session, company_id: int, owner: str) -> int | None:
+    """The team of that name, else the one that answers for all."""
+    teams = {
+        team.name: team.id
+        for team in session.scalars(
+            select(Team).where(Team.company_id == company_id).order_by(Team.id.desc())
+        )
+    }
+    fallback = session.get_one(Company, company_id).settings.get(FALLBACK_TEAM)
+    return teams.get(owner) or teams.get(str(fallback)) or next(reversed(teams.values()), None)
+
+
+def _hold(
+    session: Session,
+    posting: Posting,
+    trouble: Trouble,
+    cause_id: int,
+    team_id: int | None,
+    now: datetime,
+) -> Hold:
+    record = session.get_one(Record, posting.record_id)
+    settings = session.get_one(Company, posting.company_id).settings
+    decided = trouble.decided and team_id is not None
+    return Hold(
+        company_id=posting.company_id,
+        record_id=posting.record_id,
+        posting_id=posting.id,
+        route=posting.route,
+        seq=posting.seq,
+        code=trouble.code,
+        cause_id=cause_id,
+        error_class=trouble.error_class,
+        severity="hold",
+        rule=NAMES[trouble.code],
+        message=trouble.words,
+        would_pass=_way(posting, trouble),
+        clears=Clearing.by(session.get_one(Team, team_id).name) if decided else ITSELF,
+        revision=posting.revision,
+        team_id=team_id,
+        answer_by=answer_by(settings, trouble.error_class, now),
+        opened_at=now,
+        book=posting.book,
+        number=posting.number,
+        party_key=record.party_key,
+        doc_type=posting.doc_type,
+        doc_date=posting.doc_date,
+        connection_id=posting.connection_id,
+    )
+
+
+def _way(posting: Posting, trouble: Trouble) -> str:
+    """What ends the hold; every act that it names is there."""
+    if trouble.code in _WAYS:
+        return _WAYS[trouble.code]
+    if trouble.code == INACTIVE:
+        party = trouble.target_code
+        other = f"the mapping names another {party.partition(' ')[0]}"
+        return f"{party} is made active there and this document is retried, or {other}"
+    if trouble.code == NO_ANSWER:
+        return RETRY["uncertain"].action
+    if trouble.error_class == "temporary":  # what is retried automatically has no hold
+        return "a person retries it; it is then sent once more"
+    if trouble.code == TOO_LARGE:
+        return "the record is split in the source into records with fewer lines"
+    if trouble.code != CONFLICT:
+        return RETRY[trouble.error_class].action
+    again = "corrects it in the accounting system and checks it again"
+    if posting.action == "void":
+        return f"a person {again}"
+    return f"a person links it{', skips it' if posting.action == 'create' else ''}, or {again}"
+
+
+def close_holds(
+    session: Session,
+    posting_ids: Collection[int],
+    codes: tuple[str, ...],
+    now: datetime,
+    *,
+    why: str = ANSWERED,
+) -> Collection[int]:
+    """Close what pushing itself opened, once the target has answered; the causes' ids."""
+    given = {"postings": list(posting_ids), "codes": codes, "now": now, "why": why}
+    return session.scalars(_CLOSE_HOLDS, given).all()
+
+
+def settle(session: Session, record_ids: Collection[int], cause_ids: Collection[int]) -> None:
+    """After a change: the states of the records, the counters of the causes. Comes last."""
+    refresh(session, sorted(set(record_ids)))
+    causes.recount(session, cause_ids)
+
+
+def waits_for_a_look(code: str, error_class: ErrorClass, *, of_push: bool) -> bool:
+    """Whether only what is done in the target ends it."""
+    return of_push and code != MANUAL and RETRY[error_class].retry == RetryWay.NEVER
+
+
+def is_rounding(document: Document, total: Decimal) -> bool:
+    """Whether rounding alone may have made this total of the lines that were sent."""
+    quantities = [
+        next((line[name] for name in QUANTITIES if line.get(name)), "0") for line in document.lines
+    ]
+    return abs(total - document.amount) <= room(quantities, from_minor(1, document.currency))
+
+
+def in_minor(document: Document, total: Decimal | None) -> int | None:
+    """What a target told, in minor units; None where it told nothing that can be a total."""
+    try:
+        return None if total is None else to_minor(total, document.currency)
+    except (OverflowError, InvalidOperation):
+        return None
+
+
+def stands(document: Document, kept: int | None) -> int:
+    """What the document counts in the books, in minor units: what the target keeps of it, where it
+    told that and rounding explains it; else what was sent.
+    """
+    sent = to_minor(document.amount, document.currency)
+    if kept is None or not is_rounding(document, from_minor(kept, document.currency)):
+        return sent
+    return kept
+
+
+def said(document: Document, kept: int | None) -> str:
+    """The difference in words, where there is one and rounding explains it; else blank."""
+    there = stands(document, kept)
+    if there == to_minor(document.amount, document.currency):
+        return ""
+    total = from_minor(there, document.currency)
+    return (
+        f"It comes to {in_currency(total, document.currency)} there and was sent with"
+        f" {in_currency(document.amount, document.currency)}: the difference is rounding."
+    )
+
+
+def beside(total_field: str | None, document: Document, kept: int | None) -> tuple[Kept, ...]:
+    """The total as a value that is kept otherwise, if it is."""
+    if total_field is None or kept in (None, to_minor(document.amount, document.currency)):
+        return ()
+    return (Kept(0, total_field, str(from_minor(kept or 0, document.currency))),)
