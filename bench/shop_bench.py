@@ -302,7 +302,7 @@ def receive(shop: "Shop", given: Sequence["Order"]) -> None:
     """Store the orders, due and not rung for."""
     from connectors import registry
     from connectors.contract import Accepted
-    from holding.intake import versions
+    from holding.intake import receive as versions
     from portal.terminal.command_frame import granted
     from sandbox.demo import setup
     from sandbox.demo.generator import Delivery, body_of

@@ -18,7 +18,7 @@ from holding.configuration.target_ways import resume_due
 from holding.connections.probe import test_connection, to_refresh
 from holding.evaluation.batch import due_companies, sweep_expired
 from holding.exceptions.assignments import wake_rested
-from holding.intake import pull_turns
+from holding.intake import pulls as pull_turns
 from holding.intake.pulls import arrange
 from holding.integrity.replaced_calls import remove_bodies
 from holding.lifecycle import later_wakes

@@ -2,7 +2,7 @@
 
 Here: time zone and currency of its books. Not here: changing settings
 (holding/configuration/settings_change.py), the zone of a source, on which the rules have a say
-(holding/intake/source_zone.py).
+(holding/intake/deliveries.py).
 """
 
 from collections.abc import Mapping

@@ -3,7 +3,7 @@
 Here: the test, on request or when it is due, and what is kept of it; asking again at once for codes
 that somebody added there; whether a target that was away is back; a key that is valid, renewed
 where it can be. Not here: the master data that a test reads (holding/connections/master_data.py),
-what only a person's test tries (holding/intake/source_tests.py), the call itself (connectors).
+what only a person's test tries (holding/intake/deliveries.py), the call itself (connectors).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence

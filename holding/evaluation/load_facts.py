@@ -16,8 +16,8 @@ from holding.approvals.consent import StandingApproval
 from holding.configuration import own_company
 from holding.connections import readings
 from holding.evaluation.batch import Batch, Case, Claimed, HoldRow, TargetRow
-from holding.intake import same_numbers as alike_of
-from holding.intake.same_numbers import GONE_STATES, Known
+from holding.intake import families as alike_of
+from holding.intake.families import GONE_STATES, Known
 from holding.lifecycle import stored_postings
 from holding.lifecycle.stored_postings import PostingRow, by_others
 from holding.programs import world

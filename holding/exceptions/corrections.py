@@ -19,9 +19,8 @@ from holding.access.actors import Actor, may
 from holding.access.operations import once
 from holding.exceptions.holds import Desk, Done, done, gone, moved, read_done
 from holding.intake.deliveries import text_of
-from holding.intake.differences import difference, flat
 from holding.intake.families import Current, relate
-from holding.intake.open_fields import ACT, allowed
+from holding.intake.open_fields import ACT, allowed, difference, flat
 from holding.lifecycle.changes import wake_records
 from holding.programs import world
 from holding.refusal import Refusal

@@ -1,32 +1,136 @@
-"""A delivery as it arrives: kept once however often it comes, and read into the first columns.
+"""A delivery as it arrives: kept once however often it comes, and read into the first columns."""
 
-Here: the columns of a record at its first version, its family, which of two versions is later, and
-the event of each. Not here: what the rules make of it; from the first judging on only the judging
-writes these columns.
-"""
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from functools import partial
+from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Text, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from connectors.contract import IncomingRecord
+from connectors import registry
+from connectors.contract import ConnectionReport, ConnectionSide, IncomingRecord, Step, Target
+from connectors.contract.calls import NOT_RUN
+from connectors.contract.sources import Testable
+from connectors.contract.targets import TestedWhole
+from connectors.kit.connection_settings import ZONE
+from connectors.transport.clock import Clock
+from connectors.transport.http import Http
+from grammar.nodes import Ruleset
+from holding.access.actors import Actor
+from holding.access.secrets import Keys
 from holding.audit.events import record_event
-from holding.programs.world import Judge
+from holding.connections import breaker, limits, probe, pull_settings
+from holding.connections.channel import calls_a_minute
+from holding.connections.key_renewal import renew, with_renewal
+from holding.connections.setup import permitted, secret_of, tell
+from holding.programs import world
+from holding.programs.world import Judge, program, target_connections
 from holding.refusal import Refusal
 from holding.store import bulk
-from holding.tables import Company, Connection, Delivery, Record
-from holding.tables.columns import to_minor
+from holding.store.database import Database
+from holding.tables import Company, Connection, Delivery, Record, Version
+from holding.tables.columns import table_of, to_minor
 from holding.tables.row_states import RecordState
-from rules.values.canonical import sha256_hex
+from rules.values.canonical import dumps, sha256_hex
+
+_WRONG_ZONE = timedelta(days=1)
+
+_COUNT = (
+    update(Delivery)
+    .where(Delivery.id == bindparam("delivery"))
+    .values(times=Delivery.times + 1)
+    .execution_options(synchronize_session=False)
+)
+
+_newest = select(func.max(Delivery.id)).where(Delivery.source_id == bindparam("source"))
+
+_KNOWN = select(Delivery).where(
+    Delivery.source_id == bindparam("source"),
+    or_(
+        Delivery.key == bindparam("key"),
+        Delivery.signature == bindparam("signature", type_=Text()),
+        Delivery.id == _newest.scalar_subquery(),
+    ),
+)
+"""The delivery of a source with this key, the one with this signature, and its newest."""
+
+_HELD = (
+    select(Company, Connection)
+    .join(Connection, Connection.company_id == Company.id)
+    .where(Company.id == bindparam("company"), Connection.id == bindparam("source"))
+    .with_for_update(read=True, of=Company)
+)
+
+FAMILY_BITS = 63
+
+_PARTIES = ("customer", "supplier")
+
+_DAYS = (
+    *("ordered_on", "delivered_on", "refunded_on", "received_on", "arrived_on"),
+    *("settled_on", "paid_on"),
+)
+
+_AMOUNTS = ("total", "amount", "net")
+
+Key = tuple[str, str]
+"""Kind and id of a record, as its source has them."""
+
+_RECORD, _VERSION = table_of(Record), table_of(Version)
+
+_IDS = (
+    select(_RECORD.c.type, _RECORD.c.external_id, _RECORD.c.id)
+    .where(_RECORD.c.source_id == bindparam("source"))
+    .where(bulk.among_given(_RECORD.c.type, "kinds"))
+    .where(bulk.among_given(_RECORD.c.external_id, "external_ids"))
+)
+
+_PLAIN = (
+    select(_RECORD.c.id, _RECORD.c.version_id, _RECORD.c.family)
+    .where(bulk.among_given(_RECORD.c.id, "ids"))
+    .order_by(_RECORD.c.id)
+)
+
+_LOCK = _PLAIN.with_for_update(key_share=True)
+
+_VERSIONS = (
+    select(
+        _VERSION.c.id,
+        _VERSION.c.record_id,
+        _VERSION.c.no,
+        _VERSION.c.sha256,
+        _VERSION.c.stamp,
+        _VERSION.c.stale,
+        _VERSION.c.corrects_id,
+        _VERSION.c.at,
+    )
+    .where(bulk.among_given(_VERSION.c.record_id, "ids"))
+    .order_by(_VERSION.c.record_id, _VERSION.c.no)
+)
+
+_A_MOMENT: Final = timedelta(microseconds=1)
 
 
 def later(stamp: str, other: str | None) -> bool:
     """Whether a change stamp comes after another; after none, each does."""
     return other is None or _order(stamp) > _order(other)
+
+
+def _order(stamp: str) -> str:
+    """Stamps that are moments compare as moments, others as text."""
+    moment = _moment(stamp)
+    return stamp if moment is None else moment.isoformat(timespec="microseconds")
+
+
+def _moment(stamp: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(stamp)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def story(
@@ -69,53 +173,10 @@ def is_ahead(stamp: str, arrived: datetime) -> bool:
     return moment is not None and moment > arrived + _WRONG_ZONE
 
 
-_WRONG_ZONE = timedelta(days=1)
-
-
-def _order(stamp: str) -> str:
-    """Stamps that are moments compare as moments, others as text."""
-    moment = _moment(stamp)
-    return stamp if moment is None else moment.isoformat(timespec="microseconds")
-
-
-def _moment(stamp: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(stamp)
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-
-
-_COUNT = (
-    update(Delivery)
-    .where(Delivery.id == bindparam("delivery"))
-    .values(times=Delivery.times + 1)
-    .execution_options(synchronize_session=False)
-)
-_newest = select(func.max(Delivery.id)).where(Delivery.source_id == bindparam("source"))
-_KNOWN = select(Delivery).where(
-    Delivery.source_id == bindparam("source"),
-    or_(
-        Delivery.key == bindparam("key"),
-        Delivery.signature == bindparam("signature", type_=Text()),
-        Delivery.id == _newest.scalar_subquery(),
-    ),
-)
-"""The delivery of a source with this key, the one with this signature, and its newest."""
-
-
 def held(session: Session, company_id: int, source_id: int) -> tuple[Company, Connection]:
     """The company, held steady (a publish waits until this delivery is in), and its source."""
     company, source = session.execute(_HELD, {"company": company_id, "source": source_id}).one()
     return company, source
-
-
-_HELD = (
-    select(Company, Connection)
-    .join(Connection, Connection.company_id == Company.id)
-    .where(Company.id == bindparam("company"), Connection.id == bindparam("source"))
-    .with_for_update(read=True, of=Company)
-)
 
 
 def keep(session: Session, delivery: Delivery) -> Delivery | Refusal:
@@ -177,15 +238,6 @@ def _other_body(session: Session, delivery: Delivery) -> Refusal:
     )
 
 
-FAMILY_BITS = 63
-_PARTIES = ("customer", "supplier")
-_DAYS = (
-    *("ordered_on", "delivered_on", "refunded_on", "received_on", "arrived_on"),
-    *("settled_on", "paid_on"),
-)
-_AMOUNTS = ("total", "amount", "net")
-
-
 def new_record(
     company: Company, source: Connection, record: IncomingRecord, family: int, now: datetime
 ) -> dict[str, Any]:
@@ -217,17 +269,6 @@ def new_record(
     }
 
 
-def text_of(body: Mapping[str, object], name: str) -> str:
-    """A text of the body; "" when it has none by that name."""
-    value = body.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _first(body: Mapping[str, object], names: Iterable[str]) -> str:
-    """The first of these texts that the body has."""
-    return next((text for name in names if (text := text_of(body, name))), "")
-
-
 def _minor(value: object, currency: str) -> int | None:
     try:
         return to_minor(Decimal(str(value)), currency)
@@ -235,11 +276,22 @@ def _minor(value: object, currency: str) -> int | None:
         return None
 
 
+def _first(body: Mapping[str, object], names: Iterable[str]) -> str:
+    """The first of these texts that the body has."""
+    return next((text for name in names if (text := text_of(body, name))), "")
+
+
 def _day(value: object) -> date | None:
     try:
         return date.fromisoformat(str(value))
     except ValueError:
         return None
+
+
+def text_of(body: Mapping[str, object], name: str) -> str:
+    """A text of the body; "" when it has none by that name."""
+    value = body.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def family_of(
@@ -258,3 +310,251 @@ def family_of(
     own = f"{source_id}|{kind}|{external_id}"
     digest = sha256_hex(f"{company_id}|{'|'.join(named) if named else own}")
     return int(digest[:16], 16) >> (64 - FAMILY_BITS)
+
+
+def has_test(side: ConnectionSide, connector: str) -> bool:
+    """Whether connections of a connector may have a test."""
+    return side == "target" or isinstance(registry.sources().get(connector), Testable)
+
+
+def is_testable(side: ConnectionSide, connector: str, settings: Mapping[str, Any]) -> bool:
+    """Whether a connection has a test: each target, and a source that says where it is asked."""
+    asked = side == "target" or bool(str(settings.get(pull_settings.ADDRESS) or "").strip())
+    return asked and has_test(side, connector)
+
+
+def is_called(side: ConnectionSide, connector: str) -> bool:
+    """Whether others bring it something: webhooks or files; else it is only asked."""
+    source = registry.sources().get(connector)
+    return side == "source" and source is not None and bool(source.headers or source.suffixes)
+
+
+def tested(
+    database: Database,
+    clock: Clock,
+    connection_id: int,
+    actor: Actor,
+    *,
+    http: Http,
+    keys: Keys | None = None,  # noqa: PT028 - a connection is tested here
+) -> ConnectionReport | Refusal:
+    """Try a connection of either side without changing anything there."""
+    with database.read() as session:
+        connection = session.get_one(Connection, connection_id)
+        source = registry.sources().get(connection.connector)
+        refusal = permitted(actor, "connection.admin", connection.company_id)
+        of_target = connection.side == "target"
+        refusal = refusal or _unasked(connection)
+        zone = None if of_target else zone_of_source(session, connection_id)
+    if zone is None or not isinstance(source, Testable):
+        asks = probe.asked if refusal else asks_for(database, clock, connection_id)
+        return probe.test_connection(
+            database, clock, connection_id, actor, http=http, keys=keys, asks=asks
+        )
+    if refusal:
+        return refusal
+    renewed = renew(database, clock, connection_id, http=http, keys=keys)
+    with database.read() as session:
+        secret = secret_of(session, session.get_one(Connection, connection_id), keys)
+    if isinstance(secret, Refusal):
+        return secret
+    told = source.test(connection.settings, secret, zone, http)
+    report = probe.with_outgoing(with_renewal(told, renewed))
+    with database.write() as session:
+        _keep(session, connection_id, actor, report, clock)
+    return report
+
+
+def _unasked(connection: Connection) -> Refusal | None:
+    """Why a source is not tested that only waits for webhooks."""
+    if is_testable(connection.side, connection.connector, connection.settings):
+        return None
+    words = f"{connection.name} is not asked: it waits for what is sent to it."
+    return Refusal(
+        "connection.unasked", words, "Enter its address under Settings to have it asked."
+    )
+
+
+def _keep(
+    session: Session, connection_id: int, actor: Actor, report: ConnectionReport, clock: Clock
+) -> None:
+    connection, now = session.get_one(Connection, connection_id), clock.now()
+    probe.keep_report(session, connection, report, now, asked=True)
+    tell(session, connection, actor, now, "connection.tested", probe.outcome(connection, report))
+
+
+def asks_for(database: Database, clock: Clock, connection_id: int) -> probe.Asks:
+    """How a person has a target asked: also for each document type that the rules post there. The
+    calls that this takes more are spent now, and where documents need them, they are not made.
+    """
+    with database.write() as session:
+        connection = session.get_one(Connection, connection_id)
+        target = registry.targets().get(connection.connector)
+        if target is None or not isinstance(target, TestedWhole):
+            return probe.asked
+        documents = _posted(session, connection)
+        if not documents:
+            return probe.asked
+        more = target.more_calls(documents)
+        if not _spent(session, connection, target, more, clock.now()):
+            return _asked_later
+    return partial(_asked_whole, documents)
+
+
+def _posted(session: Session, connection: Connection) -> frozenset[str]:
+    """The document types that the rules in force post to a target."""
+    company = session.get_one(Company, connection.company_id)
+    if company.ruleset_version_id is None:
+        return frozenset()
+    known = target_connections(session, company.id)
+    mine = {word for word, row in known.items() if row.id == connection.id}
+    posts = program(session, company.ruleset_version_id).ruleset.posts
+    return frozenset(post.route.document for post in posts if post.route.target in mine)
+
+
+def _spent(
+    session: Session, connection: Connection, target: Target, calls: int, now: datetime
+) -> bool:
+    """Whether so many calls are left of what the target takes; they are spent then."""
+    per_minute = calls_a_minute(target, connection.settings, 1.0)
+    if per_minute is None or not calls:
+        return True
+    row = breaker.locked(session, connection.id)
+    if row.filled_at is not None and row.filled_at > now:  # it asked us to wait
+        return False
+    limits.fill(row, per_minute, calls, now)
+    if row.tokens < calls:
+        return False
+    row.tokens -= calls
+    return True
+
+
+def _asked_later(
+    target: Target, settings: Mapping[str, object], secret: str, http: Http
+) -> ConnectionReport:
+    """The usual test, and that the rest was not tried."""
+    report = probe.asked(target, settings, secret, http)
+    words = "Not tried: the calls of this minute are needed for documents."
+    later = Step("Each document type", None, words, "Test again in a minute.", NOT_RUN)
+    return replace(report, steps=(*report.steps, later))
+
+
+def _asked_whole(
+    documents: frozenset[str],
+    target: Target,
+    settings: Mapping[str, object],
+    secret: str,
+    http: Http,
+) -> ConnectionReport:
+    if not isinstance(target, TestedWhole):
+        return probe.asked(target, settings, secret, http)
+    return probe.with_outgoing(target.test_whole(documents, settings, secret, http))
+
+
+@dataclass(slots=True)
+class Stored:
+    """What is stored of one record; `sha256`: what its source said last, `newest_stamp`: the newest
+    moment by which what arrives is put in order.
+    """
+
+    record_id: int
+    family: int = 0
+    no: int = 0
+    sha256: str = ""
+    newest_stamp: str | None = None
+    corrected: bool = False
+    seen: set[tuple[str | None, str]] = field(default_factory=set)
+
+    def has(self, stamp: str | None, digest: str) -> bool:
+        """Whether this content makes no version: it is the newest, or came before as it is."""
+        return digest == self.sha256 or (stamp is not None and (stamp, digest) in self.seen)
+
+
+def ids_of(session: Session, source_id: int, keys: Collection[Key]) -> dict[Key, int]:
+    """The ids of those of these records that are there."""
+    kinds, external_ids = sorted({kind for kind, _ in keys}), [one for _, one in keys]
+    given = {"source": source_id, "kinds": kinds, "external_ids": external_ids}
+    return {(row.type, row.external_id): row.id for row in session.execute(_IDS, given)}
+
+
+def stored(
+    session: Session, ids: Mapping[Key, int], fresh: set[int], *, locked: bool = True
+) -> dict[int, Stored]:
+    """What is stored of the records. They stay locked, so that version numbers have no gaps, unless
+    nothing is to be written.
+    """
+    old = sorted(set(ids.values()) - fresh)
+    found = {record_id: Stored(record_id) for record_id in ids.values()}
+    if not old:
+        return found
+    current: dict[int, int | None] = {}
+    for record in session.execute(_LOCK if locked else _PLAIN, {"ids": old}):
+        current[record.id], found[record.id].family = record.version_id, record.family
+    for row in session.execute(_VERSIONS, {"ids": old}):
+        known = found[row.record_id]
+        known.no = max(known.no, row.no)
+        known.seen.add((row.stamp, row.sha256))
+        if row.id == current[row.record_id]:
+            known.corrected = row.corrects_id is not None
+        if row.corrects_id is None and not row.stale:
+            known.sha256 = row.sha256
+        counts = row.stamp is not None and not is_ahead(row.stamp, row.at)
+        if counts and later(row.stamp, known.newest_stamp):
+            known.newest_stamp = row.stamp
+    return found
+
+
+def unseen(
+    session: Session, source_id: int, records: Iterable[IncomingRecord]
+) -> Sequence[IncomingRecord]:
+    """Those of these that would make a version; the others are here already, content and all.
+
+    They were asked for, so they are what the source says now: of two contents of one moment, which
+    webhooks may bring in either order, the one that is shown counts again, as told a little later.
+    """
+    all_ = list(records)
+    ids = ids_of(session, source_id, {(one.kind, one.external_id) for one in all_}) if all_ else {}
+    known = stored(session, ids, set(), locked=False)
+    found = []
+    for one in all_:
+        record_id = ids.get((one.kind, one.external_id))
+        before = known[record_id] if record_id is not None else None
+        digest = sha256_hex(dumps(one.body))
+        if before is None or not before.has(one.stamp, digest):
+            found.append(one)
+        elif digest != before.sha256 and one.stamp == before.newest_stamp:
+            found += _told_again(one)
+    return found
+
+
+def _told_again(one: IncomingRecord) -> list[IncomingRecord]:
+    """The same a moment later, so that it is the newest; nothing where its stamp is no moment."""
+    try:
+        moment = datetime.fromisoformat(one.stamp or "")
+    except ValueError:
+        return []
+    return [replace(one, stamp=(moment + _A_MOMENT).isoformat())]
+
+
+def zone_of_source(session: Session, connection_id: int) -> ZoneInfo:
+    """What the connection says (`zone`), else the rules in force, else its company."""
+    connection = session.get_one(Connection, connection_id)
+    company = session.get_one(Company, connection.company_id)
+    said = str(connection.settings.get(ZONE) or "")
+    if not said and company.ruleset_version_id is not None:
+        said = _in_rules(world.program(session, company.ruleset_version_id), connection)
+    return ZoneInfo(said or company.zone)
+
+
+class _Rules(Protocol):
+    """The part of a program that names sources."""
+
+    @property
+    def ruleset(self) -> Ruleset:
+        """The rules as they were parsed."""
+        ...
+
+
+def _in_rules(rules: _Rules, connection: Connection) -> str:
+    told = {source.name: source.zone for source in rules.ruleset.sources}
+    return told.get(connection.name) or told.get(connection.connector, "")

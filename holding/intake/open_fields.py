@@ -1,11 +1,8 @@
-"""Which fields of a held record people may set, and who: what the page offers and the server asks.
+"""Which fields of a held record people may set, and who: what the page offers and the server asks."""
 
-Here: the fields that a hold is about, each with the team that may set it and the people in it. Not
-here: the law (rules/amendments/corrections.py), the correction (holding/exceptions/corrections.py).
-"""
-
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -29,9 +26,15 @@ from holding.tables import (
     Team,
     Version,
 )
+from holding.words import plural
 from rules.amendments.corrections import Correctable, Setter, asked_for
+from rules.values.names import plain
 
 ACT: Final = "record.edit"
+
+LINES: Final = "lines"
+
+HOUSEKEEPING: Final = frozenset({"updated_at", "version"})  # the source itself counts them up
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,10 @@ class OpenField:
         return _can(self.by.title, self.by.names)
 
 
+def _can(title: str, names: tuple[str, ...]) -> str:
+    return f"{title} may set it: {' or '.join(names) or 'no member of it can yet'}."
+
+
 def fields_of(session: Session, hold_id: int) -> tuple[OpenField, ...]:
     """The fields that a hold is about, as they stand now."""
     hold = session.get_one(Hold, hold_id)
@@ -82,6 +89,58 @@ def fields_of(session: Session, hold_id: int) -> tuple[OpenField, ...]:
     source = session.get_one(Connection, record.source_id).name if nobody else ""
     by = {role: _setters(session, hold, role) for role in {one.role for one in found}}
     return tuple(OpenField(one, by[one.role], source) for one in found)
+
+
+def _asked(session: Session, hold: Hold, record: Record) -> tuple[Correctable, ...]:
+    """What the finding of a hold is about, by the rules in force."""
+    company = session.get_one(Company, hold.company_id)
+    version = session.get(Version, record.version_id or 0)
+    evaluation = _judged_by(session, hold)
+    key = session.get_one(Cause, hold.cause_id).key
+    if version is None or version.body is None or evaluation is None or hold.of_push:
+        return ()
+    try:
+        decisions = judged_once(session, evaluation).decisions
+    except LookupError:  # what it looked at is no longer kept, so nothing says what it asked for
+        return ()
+    found = [
+        finding
+        for decision in decisions
+        for finding in decision.findings
+        if (finding.code, finding.cause_key) == (hold.code, key)
+    ]
+    if not found or company.ruleset_version_id is None:
+        return ()
+    judge = world.program(session, company.ruleset_version_id)
+    came = _as_it_came(session, version)
+    return asked_for(judge.ruleset, record.type, version.body, found[0], judge.edition, came)
+
+
+def _judged_by(session: Session, hold: Hold) -> int | None:
+    """The judging that says what the hold is about: the last one."""
+    posting = session.get(Posting, hold.posting_id or 0)
+    if posting is not None:
+        return posting.evaluation_id
+    last = select(func.max(Evaluation.id)).where(Evaluation.record_id == hold.record_id)
+    return session.scalar(last)
+
+
+def _as_it_came(session: Session, version: Version) -> Mapping[str, Any] | None:
+    """What the source said before people corrected it; None where that is no longer kept."""
+    while version.corrects_id is not None:
+        version = session.get_one(Version, version.corrects_id)
+    return version.body
+
+
+def _setters(session: Session, hold: Hold, role: str) -> Setters:
+    """The team of that name, or the one that has the hold."""
+    team = session.get(Team, hold.team_id or 0)
+    if role:
+        same = select(Team).where(Team.company_id == hold.company_id, Team.name == role)
+        team = session.scalars(same).one()
+    team_id, title = (team.id, team.shown) if team is not None else (None, "")
+    names = who_may(session, hold.company_id, ACT, team_id=team_id) if role else ()
+    return Setters(team_id, title, names)
 
 
 def mine(
@@ -121,57 +180,95 @@ def allowed(session: Session, hold_id: int, path: str, actor: Actor) -> OpenFiel
     return found
 
 
-def _can(title: str, names: tuple[str, ...]) -> str:
-    return f"{title} may set it: {' or '.join(names) or 'no member of it can yet'}."
+def differences(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[str]:
+    """Each difference as `name: old → new`, lines by their place; housekeeping is left out."""
+    old = {name: value for name, value in (before or {}).items() if name not in HOUSEKEEPING}
+    new = {name: value for name, value in (after or {}).items() if name not in HOUSEKEEPING}
+    return _differences(old, new, "")
 
 
-def _setters(session: Session, hold: Hold, role: str) -> Setters:
-    """The team of that name, or the one that has the hold."""
-    team = session.get(Team, hold.team_id or 0)
-    if role:
-        same = select(Team).where(Team.company_id == hold.company_id, Team.name == role)
-        team = session.scalars(same).one()
-    team_id, title = (team.id, team.shown) if team is not None else (None, "")
-    names = who_may(session, hold.company_id, ACT, team_id=team_id) if role else ()
-    return Setters(team_id, title, names)
+def _differences(before: Any, after: Any, path: str) -> list[str]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        names = [*before, *(name for name in after if name not in before)]
+        where = f"{path} " if path else ""
+        pairs = [
+            (before.get(n), after.get(n), f"{where}{n if n == LINES else plain(n)}") for n in names
+        ]
+    elif isinstance(before, list) and isinstance(after, list):
+        word = "line" if path == LINES else path
+        pairs = [
+            (_at(before, i), _at(after, i), f"{word} {i + 1}")
+            for i in range(max(len(before), len(after)))
+        ]
+    else:
+        return [] if before == after else [f"{path}: {_short(before)} → {_short(after)}"]
+    return [found for old, new, name in pairs for found in _differences(old, new, name)]
 
 
-def _asked(session: Session, hold: Hold, record: Record) -> tuple[Correctable, ...]:
-    """What the finding of a hold is about, by the rules in force."""
-    company = session.get_one(Company, hold.company_id)
-    version = session.get(Version, record.version_id or 0)
-    evaluation = _judged_by(session, hold)
-    key = session.get_one(Cause, hold.cause_id).key
-    if version is None or version.body is None or evaluation is None or hold.of_push:
-        return ()
-    try:
-        decisions = judged_once(session, evaluation).decisions
-    except LookupError:  # what it looked at is no longer kept, so nothing says what it asked for
-        return ()
-    found = [
-        finding
-        for decision in decisions
-        for finding in decision.findings
-        if (finding.code, finding.cause_key) == (hold.code, key)
-    ]
-    if not found or company.ruleset_version_id is None:
-        return ()
-    judge = world.program(session, company.ruleset_version_id)
-    came = _as_it_came(session, version)
-    return asked_for(judge.ruleset, record.type, version.body, found[0], judge.edition, came)
+def _at(values: list[Any], place: int) -> Any:
+    return values[place] if place < len(values) else None
 
 
-def _as_it_came(session: Session, version: Version) -> Mapping[str, Any] | None:
-    """What the source said before people corrected it; None where that is no longer kept."""
-    while version.corrects_id is not None:
-        version = session.get_one(Version, version.corrects_id)
-    return version.body
+def _short(value: Any) -> str:
+    if value is None or value == "":
+        return "nothing"
+    if isinstance(value, Mapping):
+        return "a line"
+    return plural(len(value), "line") if isinstance(value, list) else str(value)
 
 
-def _judged_by(session: Session, hold: Hold) -> int | None:
-    """The judging that says what the hold is about: the last one."""
-    posting = session.get(Posting, hold.posting_id or 0)
-    if posting is not None:
-        return posting.evaluation_id
-    last = select(func.max(Evaluation.id)).where(Evaluation.record_id == hold.record_id)
-    return session.scalar(last)
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field that differs; the mark is + (new), − (gone) or ~ (other value)."""
+
+    mark: str
+    path: str
+    before: str | None
+    after: str | None
+
+
+def difference(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> tuple[FieldChange, ...]:
+    """Only the fields that changed, by path."""
+    old, new = dict(flat(before or {})), dict(flat(after or {}))
+    found = []
+    for path in sorted(old.keys() | new.keys(), key=_order):
+        was, now = old.get(path), new.get(path)
+        if was != now:
+            mark = "+" if was is None else "\u2212" if now is None else "~"
+            found.append(FieldChange(mark, path, was, now))
+    return tuple(found)
+
+
+def _order(path: str) -> tuple[bool, str]:
+    return "[" in path, path
+
+
+def flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every value with its path: `lines[0].qty`. A missing value is none at all."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from flat(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        for index, inner in enumerate(value):
+            yield from flat(inner, f"{path}[{index}]")
+    elif value is not None:
+        yield path, _text(value)
+
+
+def _text(value: Any) -> str:
+    if value is True or value is False:
+        return "yes" if value else "no"
+    return str(value)
+
+
+def money_change(changes: Sequence[FieldChange]) -> Decimal | None:
+    """By how much the total changed, where both are numbers."""
+    for change in changes:
+        if change.path == "total" and change.before and change.after:
+            try:
+                return Decimal(change.after) - Decimal(change.before)
+            except InvalidOperation:
+                return None
+    return None

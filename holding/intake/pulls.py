@@ -1,49 +1,109 @@
-"""Asking sources for what changed there: what webhooks did not bring comes automatically.
+"""Asking sources for what changed there: what webhooks did not bring comes automatically."""
 
-Here: one page and what is new of it in one transaction with the cursor behind it,
-and what follows when there is no answer. Not here: the call (connectors/sources), its plan
-(holding/connections/pull_settings.py), whose turn it is (holding/intake/pull_turns.py).
-
-Two readings go on for each such source. The `pull` follows the changes, every few minutes. The
-`sweep` looks again at the last days, once a night: a change that was stored late in the shop,
-behind the place that was read already, is found by nothing else.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import Select, and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import IncomingRecord
+from connectors.contract import declared_settings as declared
 from connectors.contract.pulls import NoPage, Page, Pulled, Pulls
+from connectors.contract.targets import Renewing
 from connectors.transport.clock import Clock
 from connectors.transport.http import Http
+from holding.access.actors import Actor
 from holding.access.secrets import Keys
 from holding.audit.events import record_event
 from holding.connections import pull_settings
+from holding.connections.key_renewal import renew
 from holding.connections.limits import a_call, leave_alone
 from holding.connections.pull_settings import PullPlan
-from holding.connections.setup import CALLS_PER_MINUTE, secret_of
-from holding.intake import pull_turns, versions
-from holding.intake.hook_calls import may_deliver
-from holding.intake.pull_keys import KeyUse, Later
-from holding.intake.pull_turns import Turn
-from holding.intake.source_zone import zone_of_source
-from holding.intake.stored_versions import unseen
+from holding.connections.setup import CALLS_PER_MINUTE, permitted, secret_of, tell
+from holding.intake import receive as versions
+from holding.intake.deliveries import unseen, zone_of_source
+from holding.intake.receive import may_deliver
 from holding.refusal import Refusal
+from holding.store import bulk
 from holding.store.database import Database
 from holding.store.leases import SLICE_SECONDS
-from holding.tables import Connection
+from holding.store.row_objects import Columns, of
+from holding.tables import Connection, Pull
+from holding.tables.columns import NOW, moment
 from holding.words import plural
 from rules.values.canonical import sha256_hex
 
 LONGEST_PAUSE = timedelta(hours=1)
+
 DOUBLED = 6  # so many times at most: then it is as long
+
 NAMED = 10  # numbers that a sentence names
+
+Kind = Literal["pull", "sweep"]
+
+_FAR = timedelta(days=1)  # a lease that ends later was given before a clock was set back
+
+_FREE = or_(Pull.lease_until.is_(None), Pull.lease_until < NOW, Pull.lease_until > moment("latest"))
+
+_DUE = and_(Pull.due_at <= NOW, _FREE, Connection.paused_at.is_(None))
+
+_WITH_WORK = (
+    select(Connection.company_id)
+    .join(Pull, Pull.connection_id == Connection.id)
+    .where(_DUE)
+    .distinct()
+    .order_by(Connection.company_id)
+)
+
+_NEXT = (
+    select(Pull)
+    .join(Connection, Pull.connection_id == Connection.id)
+    .where(Connection.company_id == bindparam("company"), _DUE)
+    .order_by(Pull.due_at, Pull.connection_id, Pull.kind)
+    .limit(1)
+    .with_for_update(of=Pull, skip_locked=True)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PullRow:
+    """One of the two readings of a source. `done_at`: when a whole one ended last, with
+    `done_found` records that were new; `wrong`: why there is no answer now.
+    """
+
+    kind: str
+    start_at: datetime
+    due_at: datetime | None
+    done_at: datetime | None
+    done_found: int
+    wrong: str | None
+    wrong_since: datetime | None
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return "Nightly sweep" if self.kind == "sweep" else "Changes"
+
+
+PULL = Columns(
+    PullRow(
+        kind=of(Pull.kind),
+        start_at=of(Pull.start_at),
+        due_at=of(Pull.due_at),
+        done_at=of(Pull.done_at),
+        done_found=of(Pull.done_found),
+        wrong=of(Pull.wrong),
+        wrong_since=of(Pull.wrong_since),
+    ),
+)
+
+_BY_ANOTHER = timedelta(seconds=5)
+
+_HINT = "Give the connection a new key: its page says where it comes from."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +117,15 @@ class PullCount:
     more: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """A connection that can be asked, with all that takes."""
-
-    source: Pulls
-    connection: Connection
-    plan: PullPlan
-    secret: str
-    zone: ZoneInfo
-
-
 def arrange(session: Session, now: datetime) -> None:
     """Begin to ask the sources that can be asked since somebody gave them address and key."""
     able = {name: one for name, one in registry.sources().items() if isinstance(one, Pulls)}
     keyless = [name for name, one in able.items() if one.form.key and one.form.key.optional]
-    for connection in pull_turns.without(session, list(able), keyless):
+    for connection in without(session, list(able), keyless):
         if pull_settings.is_set(connection.settings):
             zone = zone_of_source(session, connection.id)
             plan = pull_settings.plan_of(connection.settings)
-            pull_turns.begin(session, connection.id, plan, zone, now)
+            begin(session, connection.id, plan, zone, now)
 
 
 def plan_anew(session: Session, connection_id: int, now: datetime) -> None:
@@ -84,7 +133,7 @@ def plan_anew(session: Session, connection_id: int, now: datetime) -> None:
     connection = session.get_one(Connection, connection_id)
     zone = zone_of_source(session, connection_id)
     plan = pull_settings.plan_of(connection.settings)
-    pull_turns.change(session, connection_id, plan, zone, now)
+    change(session, connection_id, plan, zone, now)
 
 
 def pull_due(
@@ -103,7 +152,7 @@ def pull_due(
     lease = timedelta(seconds=lease_seconds)
     while clock.monotonic() < until:
         with database.write() as session:
-            turn = pull_turns.claim(session, company_id, owner, clock.now(), lease)
+            turn = claim(session, company_id, owner, clock.now(), lease)
         if turn is None:
             return PullCount(pages, new)
         pages += 1
@@ -111,16 +160,30 @@ def pull_due(
     return PullCount(pages, new, more=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The right to ask for one page, and what was known when it was taken."""
+
+    connection_id: int
+    kind: Kind
+    start_at: datetime
+    cursor: str | None
+    owner: str
+    tries: int
+    wrong_since: datetime | None
+    due_at: datetime
+
+
 def _turn(database: Database, clock: Clock, turn: Turn, http: Http, keys: Keys) -> int:
     """One page of one source; how many versions came of it."""
     with database.write() as session:
         asked = _asked(session, turn, keys)
         if asked is None:
-            pull_turns.leave(session, turn)
+            leave(session, turn)
             return 0
         told = None if isinstance(asked, Refusal) else _wait(session, asked, clock.now())
         if told is not None:
-            pull_turns.later(session, turn, told)
+            later(session, turn, told)
             return 0
     if isinstance(asked, Refusal):
         _failed(database, clock, turn, NoPage(words=asked.message, hint=asked.hint))
@@ -131,12 +194,23 @@ def _turn(database: Database, clock: Clock, turn: Turn, http: Http, keys: Keys) 
     page = use.asked(asked.secret, lambda key: source.page(cursor, settings, key, zone, http))
     if isinstance(page, Later):
         with database.write() as session:
-            pull_turns.later(session, turn, clock.now() + page.after)
+            later(session, turn, clock.now() + page.after)
         return 0
     if isinstance(page, NoPage):
         _failed(database, clock, turn, page)
         return 0
     return _keep(database, clock, turn, asked, page)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """A connection that can be asked, with all that takes."""
+
+    source: Pulls
+    connection: Connection
+    plan: PullPlan
+    secret: str
+    zone: ZoneInfo
 
 
 def _asked(session: Session, turn: Turn, keys: Keys) -> _Asked | Refusal | None:
@@ -164,6 +238,39 @@ def _wait(session: Session, asked: _Asked, now: datetime) -> datetime | None:
     return a_call(session, asked.connection.id, min(int(told), most) if told else most, now)
 
 
+def _failed(database: Database, clock: Clock, turn: Turn, told: NoPage) -> None:
+    """No page: ask later, ever less often, and say so the first time."""
+    with database.write() as session:
+        now = clock.now()
+        pause = min(LONGEST_PAUSE, timedelta(minutes=2 ** min(turn.tries, DOUBLED)))
+        if told.pause is not None:
+            pause = min(LONGEST_PAUSE, max(pause, timedelta(seconds=told.pause)))
+        if failed(session, turn, told.sentence, now + pause, now):
+            _trouble(session, turn, told, now)
+
+
+def _trouble(session: Session, turn: Turn, told: NoPage, now: datetime) -> None:
+    """Leave the source alone where it wants that, and say the first time what is wrong."""
+    if told.pause is not None:
+        leave_alone(session, turn.connection_id, now, told.pause)
+    if turn.wrong_since is None:
+        connection = session.get_one(Connection, turn.connection_id)
+        say = f"{connection.name} could not be read. {told.sentence}"
+        _tell(session, connection, now, "pull.failed", say)
+
+
+def _tell(session: Session, connection: Connection, now: datetime, act: str, say: str) -> None:
+    record_event(
+        session,
+        company_id=connection.company_id,
+        at=now,
+        actor=None,
+        act=act,
+        object=f"connection:{connection.id}",
+        body={"say": say},
+    )
+
+
 def _since(turn: Turn, asked: _Asked, now: datetime) -> datetime:
     """A whole second: of a change sources say in which second it was, and that may be this one."""
     back = now - asked.plan.sweep_back
@@ -183,21 +290,21 @@ def _keep(database: Database, clock: Clock, turn: Turn, asked: _Asked, page: Pag
         new = unseen(session, turn.connection_id, records)
     with database.write(many=True) as session:
         now = clock.now()
-        if not pull_turns.still_ours(session, turn):
+        if not still_ours(session, turn):
             return 0
         source = session.get_one(Connection, turn.connection_id)
         if source.settings != asked.connection.settings:  # it may bring something else now
-            pull_turns.later(session, turn, now)
+            later(session, turn, now)
             return 0
         made = _received(session, turn, asked, page, new, now)
         for one in page.found:
             if one.errors:
                 _unreadable(session, turn, asked, one, now)
-        again = pull_turns.asked_meanwhile(session, turn)
+        again = asked_meanwhile(session, turn)
         wrong = page.wrong.sentence if page.wrong else None
-        pull_turns.advance(session, turn, page.after, made, now, wrong)
+        advance(session, turn, page.after, made, now, wrong)
         if not page.more:
-            pull_turns.done(session, turn, now if again else _due(turn, asked, now), now)
+            done(session, turn, now if again else _due(turn, asked, now), now)
         if page.wrong is not None:
             _trouble(session, turn, page.wrong, now)
         elif turn.wrong_since is not None:
@@ -285,34 +392,234 @@ def _due(turn: Turn, asked: _Asked, now: datetime) -> datetime | None:
     return now + asked.plan.every if asked.plan.every else None
 
 
-def _failed(database: Database, clock: Clock, turn: Turn, told: NoPage) -> None:
-    """No page: ask later, ever less often, and say so the first time."""
-    with database.write() as session:
-        now = clock.now()
-        pause = min(LONGEST_PAUSE, timedelta(minutes=2 ** min(turn.tries, DOUBLED)))
-        if told.pause is not None:
-            pause = min(LONGEST_PAUSE, max(pause, timedelta(seconds=told.pause)))
-        if pull_turns.failed(session, turn, told.sentence, now + pause, now):
-            _trouble(session, turn, told, now)
+def due_companies(session: Session, now: datetime) -> list[int]:
+    """Companies with a source that should be asked now."""
+    return list(session.scalars(_WITH_WORK, {"now": now, "latest": now + _FAR}))
 
 
-def _trouble(session: Session, turn: Turn, told: NoPage, now: datetime) -> None:
-    """Leave the source alone where it wants that, and say the first time what is wrong."""
-    if told.pause is not None:
-        leave_alone(session, turn.connection_id, now, told.pause)
-    if turn.wrong_since is None:
-        connection = session.get_one(Connection, turn.connection_id)
-        say = f"{connection.name} could not be read. {told.sentence}"
-        _tell(session, connection, now, "pull.failed", say)
-
-
-def _tell(session: Session, connection: Connection, now: datetime, act: str, say: str) -> None:
-    record_event(
-        session,
-        company_id=connection.company_id,
-        at=now,
-        actor=None,
-        act=act,
-        object=f"connection:{connection.id}",
-        body={"say": say},
+def without(
+    session: Session, connectors: Sequence[str], keyless: Sequence[str] = ()
+) -> Sequence[Connection]:
+    """Sources of these connectors that have a key, or need none, and are not asked yet."""
+    key = or_(Connection.key_id.is_not(None), bulk.among_given(Connection.connector, "keyless"))
+    query = (
+        select(Connection)
+        .outerjoin(Pull, Pull.connection_id == Connection.id)
+        .where(Connection.side == "source", key)
+        .where(Pull.connection_id.is_(None), bulk.among_given(Connection.connector, "names"))
+        .order_by(Connection.id)
     )
+    return session.scalars(query, {"names": list(connectors), "keyless": list(keyless)}).all()
+
+
+def begin(
+    session: Session, connection_id: int, plan: PullPlan, zone: ZoneInfo, now: datetime
+) -> None:
+    """Ask this source from now on."""
+    start = plan.start_at(zone) or now
+    rows = [
+        {"connection_id": connection_id, "kind": kind, "start_at": start, "due_at": due}
+        for kind, due in _dues(plan, zone, now).items()
+    ]
+    bulk.insert(session, Pull, rows, ignore=True)
+
+
+def _dues(plan: PullPlan, zone: ZoneInfo, now: datetime) -> dict[Kind, datetime | None]:
+    return {"pull": now if plan.every else None, "sweep": plan.next_sweep(now, zone)}
+
+
+def change(
+    session: Session, connection_id: int, plan: PullPlan, zone: ZoneInfo, now: datetime
+) -> None:
+    """Ask this source as the plan says now; from an earlier day on, where it names another."""
+    for kind, due in _dues(plan, zone, now).items():
+        for row in session.scalars(_of(connection_id, kind).with_for_update()):
+            start = plan.start_at(zone) or row.start_at
+            row.cursor = None if start < row.start_at else row.cursor
+            row.start_at, row.due_at, row.tries = start, due, 0
+
+
+def _of(connection_id: int, kind: Kind) -> Select[Pull]:
+    return select(Pull).where(Pull.connection_id == connection_id, Pull.kind == kind)
+
+
+def ask(
+    session: Session, actor: Actor, connection_id: int, kind: Kind, now: datetime
+) -> Refusal | None:
+    """Ask at once, whatever the plan says."""
+    connection = session.get_one(Connection, connection_id)
+    if refusal := permitted(actor, "run.operate", connection.company_id):
+        return refusal
+    row = session.scalars(_of(connection_id, kind).with_for_update()).one_or_none()
+    if row is None:
+        words = f"{connection.name} is not read: it has no address and key for that yet."
+        hint = "An admin gives it a base_url and a key; the README of its source says which."
+        return Refusal("pull.not_set", words, hint)
+    if connection.paused_at is not None:
+        hint = "Resume it first."
+        return Refusal("connection.paused", f"{connection.name} is paused.", hint)
+    row.due_at = now
+    what = "swept" if kind == "sweep" else "read"
+    words = f"{actor.name} had {connection.name} {what} at once."
+    tell(session, connection, actor, now, "pull.asked", words)
+    return None
+
+
+def ask_soon(session: Session, connection_id: int, now: datetime) -> None:
+    """The source said that something changed there: follow its changes at once, unless it has been
+    failing, which has a pace of its own.
+    """
+    row = session.scalars(_of(connection_id, "pull").with_for_update()).one_or_none()
+    if row is not None and row.wrong_since is None:
+        row.due_at = now
+
+
+def asked_meanwhile(session: Session, turn: Turn) -> bool:
+    """Whether somebody wanted another reading while this one was under way."""
+    due = session.scalar(
+        select(Pull.due_at).where(Pull.connection_id == turn.connection_id, Pull.kind == turn.kind)
+    )
+    return due is not None and due > turn.due_at
+
+
+def claim(
+    session: Session, company_id: int, owner: str, now: datetime, lease: timedelta
+) -> Turn | None:
+    """The turn that has waited longest; nobody else asks for its page while the lease lasts."""
+    given = {"company": company_id, "now": now, "latest": now + _FAR}
+    row = session.scalars(_NEXT, given).first()
+    if row is None:
+        return None
+    row.lease_owner, row.lease_until = owner, now + lease
+    kind: Kind = "sweep" if row.kind == "sweep" else "pull"
+    return Turn(
+        connection_id=row.connection_id,
+        kind=kind,
+        start_at=row.start_at,
+        cursor=row.cursor,
+        owner=owner,
+        tries=row.tries,
+        wrong_since=row.wrong_since,
+        due_at=row.due_at or now,
+    )
+
+
+def still_ours(session: Session, turn: Turn) -> bool:
+    """Whether nobody took the turn meanwhile; from now on nobody does until the end of this
+    transaction.
+    """
+    row = session.scalars(_of(turn.connection_id, turn.kind).with_for_update()).one_or_none()
+    return row is not None and (row.lease_owner, row.cursor) == (turn.owner, turn.cursor)
+
+
+def advance(
+    session: Session, turn: Turn, after: str, found: int, now: datetime, wrong: str | None = None
+) -> None:
+    """Go on behind this page, at once; `wrong` says what could not be read beside it."""
+    row = session.scalars(_of(turn.connection_id, turn.kind)).one()
+    row.cursor, row.due_at, row.read_at, row.found = after, now, now, row.found + found
+    row.lease_owner = row.lease_until = None
+    row.wrong, row.wrong_since = wrong, (turn.wrong_since or now) if wrong else None
+    row.tries = 0
+
+
+def done(session: Session, turn: Turn, due: datetime | None, now: datetime) -> None:
+    """The reading is over, and begins again at `due`: a sweep from its start, the other where it
+    ended.
+    """
+    row = session.scalars(_of(turn.connection_id, turn.kind)).one()
+    row.done_at, row.done_found, row.found, row.due_at = now, row.found, 0, due
+    if turn.kind == "sweep":
+        row.cursor = None
+
+
+def later(session: Session, turn: Turn, until: datetime | None) -> None:
+    """Give the turn back until then; until its settings are changed where that is None."""
+    _set(session, turn, due_at=until, lease_owner=None, lease_until=None)
+
+
+def _set(session: Session, turn: Turn, **values: object) -> bool:
+    done = session.scalar(
+        update(Pull)
+        .where(Pull.connection_id == turn.connection_id, Pull.kind == turn.kind)
+        .where(Pull.lease_owner == turn.owner)
+        .values(**values)
+        .returning(Pull.connection_id)
+        .execution_options(synchronize_session=False)
+    )
+    return done is not None
+
+
+def failed(session: Session, turn: Turn, words: str, until: datetime, now: datetime) -> bool:
+    """There was no page; whether the turn was still ours to say so."""
+    since = turn.wrong_since or now
+    told = {"wrong": words, "wrong_since": since, "tries": turn.tries + 1, "read_at": now}
+    return _set(session, turn, due_at=until, lease_owner=None, lease_until=None, **told)
+
+
+def leave(session: Session, turn: Turn) -> None:
+    """It is no source to be asked any more. Where deliveries are off the place stays, for what
+    changes meanwhile is to come when they are on again; what has no address is forgotten.
+    """
+    connection = session.get_one(Connection, turn.connection_id)
+    if declared.takes(connection.settings):
+        session.execute(delete(Pull).where(Pull.connection_id == turn.connection_id))
+    else:
+        later(session, turn, None)
+
+
+def of_source(session: Session, connection_id: int) -> tuple[PullRow, ...]:
+    """The reading of every few minutes, then the nightly sweep; none of a source that only waits
+    for webhooks.
+    """
+    query = PULL.select().where(Pull.connection_id == connection_id).order_by(Pull.kind)
+    return PULL.each(session.execute(query))
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """No page now and nothing wrong: it is asked again after this while."""
+
+    after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """The key of one source, and what exchanges it."""
+
+    database: Database
+    clock: Clock
+    source: Pulls
+    connection_id: int
+    http: Http
+    keys: Keys
+
+    def asked(self, secret: str, ask: Callable[[str], Page | NoPage]) -> Page | NoPage | Later:
+        """What `ask` finds with a key that lasts."""
+        source = self.source
+        if not isinstance(source, Renewing):
+            return ask(secret)
+        if source.is_due(secret, self.clock.now()):
+            found = self._exchanged(at_once=False)
+            return ask(found) if isinstance(found, str) else found
+        page = ask(secret)
+        refused = isinstance(page, NoPage) and page.key_refused
+        if not refused or not source.may_be_over(secret, self.clock.now()):
+            return page
+        found = self._exchanged(at_once=True)
+        return Later(timedelta(0)) if isinstance(found, str) else found
+
+    def _exchanged(self, *, at_once: bool) -> str | NoPage | Later:
+        told = renew(
+            self.database,
+            self.clock,
+            self.connection_id,
+            http=self.http,
+            keys=self.keys,
+            at_once=at_once,
+        )
+        if told is None:
+            return Later(_BY_ANOTHER)
+        if told.kind == "renewed":
+            return told.secret
+        return NoPage(words=told.words, hint=_HINT if told.kind == "refused" else "")

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from connectors.contract.errors import class_label
-from holding.intake.differences import differences
+from holding.intake.open_fields import differences
 from holding.records.accepted_differences import Accepted
 from holding.records.since_sent import SeenThere, Taken
 from holding.records.story import NOT_RECORDED, Case, Proof

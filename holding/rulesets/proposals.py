@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, aliased
 from grammar.layout.formatter import format_text
 from grammar.nodes import Ruleset
 from grammar.parsing.parser import parse
-from holding.intake.differences import difference
+from holding.intake.open_fields import difference
 from holding.mappings.seeding import PUBLISHED
 from holding.refusal import Refusal
 from holding.rulesets.admission import rule_sources

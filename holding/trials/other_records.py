@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, and_, bindparam, delete, select, union_all
 from sqlalchemy.orm import Session
 
-from holding.intake.same_numbers import GONE_STATES
+from holding.intake.families import GONE_STATES
 from holding.programs import world as worlds
 from holding.store import bulk
 from holding.tables import BacktestRun, Change, Record, RulesetVersion, Shadow, TrialIndex, TrialKey

@@ -20,7 +20,7 @@ from connectors.contract.schema import KindSchema
 from connectors.registry import sources
 from holding.access.actors import Actor, may
 from holding.audit.events import record_event
-from holding.intake.hook_calls import may_deliver
+from holding.intake.receive import may_deliver
 from holding.refusal import Refusal
 from holding.tables import Connection, Upload
 from holding.tables.row_states import UploadState

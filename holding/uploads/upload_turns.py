@@ -2,7 +2,7 @@
 
 Here: the check, and the import of so many orders in one transaction with the count of them. Not
 here: whose turn it is (upload_claims.py), what the check compares (file_check.py), how a record
-becomes a version (holding/intake/versions.py).
+becomes a version (holding/intake/receive.py).
 
 The rows go in as deliveries of `UPLOAD_ORDERS` orders each, with a key of their own, so that an
 import that was cut off goes on behind the last part that is in.
@@ -23,8 +23,8 @@ from connectors.contract.schema import KindSchema
 from connectors.contract.uploads import FileOrders, ReadsUploads
 from connectors.transport.clock import Clock
 from holding.access.actors import actor_of
-from holding.intake import versions
-from holding.intake.source_zone import zone_of_source
+from holding.intake import receive as versions
+from holding.intake.deliveries import zone_of_source
 from holding.refusal import Refusal
 from holding.store.cycles import no_search_for_cycles
 from holding.store.database import Database

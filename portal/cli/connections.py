@@ -188,7 +188,7 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
     """Test NAME without writing there, and keep what it reports."""
     from connectors.transport.http import Http
     from holding.connections import connection_rows
-    from holding.intake import source_tests
+    from holding.intake import deliveries as source_tests
     from holding.runtime import doorbell
 
     with office() as place:

@@ -268,7 +268,7 @@ def ingest(
 ) -> None:
     """Read a delivery from FILE (.json, .xlsx, .csv); nothing is stored if anything is wrong."""
     from holding.connections import connection_rows
-    from holding.intake.source_zone import zone_of_source
+    from holding.intake.deliveries import zone_of_source
     from holding.runtime import doorbell
     from holding.words import plural
     from portal.terminal.file_delivery import named, read_file, store

@@ -11,7 +11,7 @@ from connectors.contract import ConnectionForm
 from holding.code_lists import list_turns
 from holding.configuration.settings_change import change_settings
 from holding.connections.connection_rows import ConnectionRow
-from holding.intake import source_tests
+from holding.intake import deliveries as source_tests
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from portal.connections import declared_form

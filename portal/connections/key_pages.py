@@ -10,7 +10,7 @@ from connectors.contract import ConnectionReport
 from connectors.transport.http import Http
 from holding.connections import key_rotation
 from holding.connections.connection_rows import ConnectionRow
-from holding.intake import source_tests
+from holding.intake import deliveries as source_tests
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from portal.connections.new_connection import TRIMMED, tested

@@ -15,7 +15,7 @@ from connectors.transport.http import Http
 from holding.configuration.new_connections import add_connection, name_fault
 from holding.connections import key_rotation
 from holding.connections.setup import KeySet
-from holding.intake import source_tests
+from holding.intake import deliveries as source_tests
 from holding.refusal import Refusal
 from holding.runtime import doorbell
 from portal.connections import declared_form

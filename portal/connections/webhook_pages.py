@@ -11,7 +11,7 @@ from flask import Blueprint, Response, abort, g, request
 from connectors import registry
 from connectors.contract import ShowsExample
 from holding.connections import setup
-from holding.intake import hook_calls
+from holding.intake import receive as hook_calls
 from holding.refusal import Refusal
 from portal.connections.new_connection import SECRET_BYTES
 from portal.pages import connections, intake

@@ -19,7 +19,9 @@ from holding.code_lists import list_turns
 from holding.configuration import target_ways
 from holding.connections import confirmed_rates, key_rotation, pull_settings, setup
 from holding.connections import connection_rows as queries
-from holding.intake import hook_calls, pull_turns, source_tests
+from holding.intake import deliveries as source_tests
+from holding.intake import pulls as pull_turns
+from holding.intake import receive as hook_calls
 from holding.lifecycle import unit_changes
 from holding.reconciliation import awaited_e_invoices, reading_plan
 from holding.refusal import Refusal

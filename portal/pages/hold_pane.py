@@ -17,7 +17,8 @@ from holding.access.actors import may
 from holding.approvals import approve, candidates, releasers
 from holding.exceptions import locked_periods, notes
 from holding.exceptions.holds import Done, Moved
-from holding.intake import differences, open_fields
+from holding.intake import open_fields
+from holding.intake import open_fields as differences
 from holding.mappings import keepers
 from holding.parties import party_merge
 from holding.programs import posted_differences, same_keys

@@ -1,7 +1,7 @@
 """Webhooks of sources, and the health of this process.
 
 Here: one delivery in, one answer out, in JSON. Not here: reading a delivery (connectors/sources),
-keeping it (holding/intake/versions.py).
+keeping it (holding/intake/receive.py).
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,12 @@ from connectors import registry
 from connectors.contract import Accepted, ShowsExample, SignsMore, Source, SourceRefusal
 from holding.connections import connection_rows as queries
 from holding.connections import setup
-from holding.intake import hook_calls, pull_turns, pulls, versions, withdrawals
-from holding.intake.source_zone import zone_of_source
+from holding.intake import families as withdrawals
+from holding.intake import pulls
+from holding.intake import pulls as pull_turns
+from holding.intake import receive as hook_calls
+from holding.intake import receive as versions
+from holding.intake.deliveries import zone_of_source
 from holding.refusal import Refusal
 from holding.runtime import doorbell, schema_version
 from holding.words import plural

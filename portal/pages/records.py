@@ -13,7 +13,7 @@ from connectors import registry
 from holding.access import personal_data
 from holding.access.reach import carries_others
 from holding.evidence import raw_bodies
-from holding.intake import differences
+from holding.intake import open_fields as differences
 from holding.posting import push_history
 from holding.reconciliation import payout_orders, reading_plan
 from holding.reconciliation.awaited_e_invoices import EInvoiceStatus

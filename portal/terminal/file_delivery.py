@@ -1,7 +1,7 @@
 """A file as a delivery: who can read it, and storing what it holds.
 
 Here: choosing the reader by the file's ending. Not here: reading (connectors/sources), storing
-(holding/intake/versions.py).
+(holding/intake/receive.py).
 """
 
 from datetime import datetime
@@ -14,7 +14,7 @@ from portal.terminal.command_frame import Stop
 if TYPE_CHECKING:
     from connectors.contract import Accepted
     from holding.access.actors import Actor
-    from holding.intake.versions import Receipt
+    from holding.intake.receive import Receipt
     from holding.refusal import Refusal
     from holding.store.database import DatabaseSession
 
@@ -62,7 +62,7 @@ def store(
 ) -> "Receipt | Refusal":
     """Keep the delivery and what is new in it; `by` entered it, if a person did."""
     from holding.connections import connection_rows
-    from holding.intake import versions
+    from holding.intake import receive as versions
 
     return versions.receive(
         session,

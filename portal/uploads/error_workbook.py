@@ -11,7 +11,7 @@ from typing import Final
 from flask import g
 
 from connectors.contract import SourceRefusal
-from holding.intake.source_zone import zone_of_source
+from holding.intake.deliveries import zone_of_source
 from holding.refusal import Refusal
 from holding.uploads.check_result import CheckResult
 from holding.uploads.file_check import every_wrong_cell, labels_of

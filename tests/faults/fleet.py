@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select, text
 
-from holding.intake import versions
+from holding.intake import receive as versions
 from holding.refusal import Refusal
 from holding.runs import date_ranges
 from holding.runs.last_runs import UNDER_WAY

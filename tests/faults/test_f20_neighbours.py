@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, select
 
-from holding.intake import versions
+from holding.intake import receive as versions
 from holding.integrity.effects import MOST_NAMED
 from holding.refusal import Refusal
 from holding.store.leases import DEATHS_ALONE

@@ -12,7 +12,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
-from holding.intake import versions
+from holding.intake import receive as versions
 from holding.refusal import Refusal
 from holding.tables import Connection, Request
 from tests.faults.amounts import Done, amount

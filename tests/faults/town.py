@@ -31,7 +31,7 @@ from holding.connections import setup
 from holding.connections.channel import Desk
 from holding.connections.setup import CALLS_PER_MINUTE
 from holding.evaluation.evaluate_due import judge_due
-from holding.intake import versions
+from holding.intake import receive as versions
 from holding.lifecycle.changes import next_revision, wake_all_unsent
 from holding.refusal import Refusal
 from holding.runs.dispatch import open_desk, push_due

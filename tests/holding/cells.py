@@ -25,7 +25,7 @@ from holding.connections.channel import Desk
 from holding.connections.probe import test_connection as try_connection
 from holding.exceptions.holds import Each
 from holding.exceptions.releases import release_each
-from holding.intake import versions
+from holding.intake import receive as versions
 from holding.runs import schedules
 from holding.runs.dispatch import Pushed, push_due
 from holding.store.database import Database

@@ -16,7 +16,7 @@ from holding.access import actors as holding_actors
 from holding.access import teams
 from holding.access.actors import Actor
 from holding.evaluation.evaluate_due import judge_due
-from holding.intake import versions
+from holding.intake import receive as versions
 from holding.refusal import Refusal
 from holding.rulesets import publication
 from holding.rulesets.published import Published

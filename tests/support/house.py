@@ -24,7 +24,7 @@ from holding.access.actors import SYSTEM, Actor
 from holding.access.secrets import Keys, load_keys
 from holding.configuration.new_connections import add_connection
 from holding.connections import setup
-from holding.intake import versions
+from holding.intake import receive as versions
 from holding.reconciliation.ledger_check import Comparison, compare
 from holding.refusal import Refusal
 from holding.rulesets import publication

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from connectors.contract import IncomingRecord
 from grammar.text.editions import NEWEST
 from holding.evaluation.evaluate_due import judge_due
-from holding.intake.versions import Receipt, receive
+from holding.intake.receive import Receipt, receive
 from holding.lifecycle.changes import next_revision, wake_all_unsent, wake_cause, wake_records
 from holding.mappings.key_reach import reach
 from holding.refusal import Refusal

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from connectors.contract import IncomingRecord
 from holding.access.actors import Actor
 from holding.evaluation.evaluate_due import judge_due
-from holding.intake.versions import receive
+from holding.intake.receive import receive
 from holding.mappings import fixes
 from holding.refusal import Refusal
 from holding.rulesets import publication

@@ -12,7 +12,7 @@ from connectors.contract.targets import Renewed
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.connections import breaker, setup
-from holding.intake import pull_turns
+from holding.intake import pulls as pull_turns
 from holding.intake.pulls import arrange, pull_due
 from holding.store import leases
 from holding.store.database import Database

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from holding.intake import hook_calls
+from holding.intake import receive as hook_calls
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.tables import Company, Connection, HookCall

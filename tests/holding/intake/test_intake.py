@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy import LargeBinary, literal, update
 
-from holding.intake.versions import Receipt, receive
+from holding.intake.receive import Receipt, receive
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.tables import Connection, Delivery, Event, LinkKey, Record, Version

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.contract import IncomingRecord
-from holding.intake.versions import Receipt, receive
+from holding.intake.receive import Receipt, receive
 from holding.store.database import Database
 from holding.tables import Company, Record, Version
 from tests.support.clock import SetClock

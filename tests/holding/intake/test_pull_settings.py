@@ -7,7 +7,7 @@ import pytest
 from holding.access.actors import SYSTEM
 from holding.configuration.settings_change import change_settings
 from holding.connections import setup
-from holding.intake import pull_turns
+from holding.intake import pulls as pull_turns
 from holding.intake.pulls import PullCount
 from holding.refusal import Refusal
 from holding.store.database import Database

@@ -14,9 +14,9 @@ from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.configuration.settings_change import change_settings
 from holding.connections import setup
-from holding.intake import pull_turns
+from holding.intake import pulls as pull_turns
 from holding.intake.pulls import PullCount
-from holding.intake.versions import receive
+from holding.intake.receive import receive
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.tables import Company, Delivery, Pull, Record, Version

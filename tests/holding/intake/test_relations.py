@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from holding.intake import families, same_numbers
+from holding.intake import families
+from holding.intake import families as same_numbers
 from holding.intake.families import Current
 from holding.store.database import Database
 from holding.tables import Company, LinkKey, Posting, Record

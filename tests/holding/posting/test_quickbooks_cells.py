@@ -19,7 +19,7 @@ from holding.access.actors import SYSTEM
 from holding.connections import setup
 from holding.connections.channel import Desk
 from holding.connections.probe import test_connection as try_connection
-from holding.intake import versions
+from holding.intake import receive as versions
 from holding.runs import schedules
 from holding.runs.dispatch import push_due
 from holding.store.database import Database
