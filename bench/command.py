@@ -303,8 +303,8 @@ def _drawn(shop: "Shop", first: int) -> "list[Order]":
 
 def _verified(shop: "Shop") -> dict[str, object]:
     """What `clearpost verify` does, for all events that there are; seconds scaled to 100,000."""
-    from holding.audit import chain
     from holding.integrity import contents
+    from holding.platform import events as chain
 
     place = shop.place
     chain.link_due(place.database, now=place.clock.now(), whole=True)

@@ -109,7 +109,7 @@ def _calls(shop: "Shop", calls: int, each: int, first: int) -> "Iterator[tuple[O
 
 def _while_busy(shop: "Shop", calls: "Iterator[tuple[Order, ...]]") -> list[float]:
     """The same of the calls that were answered before the workers were done."""
-    from holding.runtime import doorbell
+    from holding.platform import processes as doorbell
 
     for _ in range(shop_bench.WORKERS):
         doorbell.ring(shop.company_id, "evaluate")
@@ -126,7 +126,7 @@ def _while_busy(shop: "Shop", calls: "Iterator[tuple[Order, ...]]") -> list[floa
 
 def _uploaded(shop: "Shop", raw: bytes) -> tuple[float, float, int | None]:
     """Seconds until it is checked, and from then until all is stored; the most MB of a process."""
-    from holding.runtime import doorbell
+    from holding.platform import processes as doorbell
     from holding.tables.row_states import UploadState
     from holding.uploads import giving_in
     from sandbox.demo import setup
@@ -200,7 +200,7 @@ def paced_while_busy(shop: "Shop", calls: "Iterator[tuple[Order, ...]]") -> list
     an answer does not send the next one later. Those answered after the workers were done are not
     counted.
     """
-    from holding.runtime import doorbell
+    from holding.platform import processes as doorbell
     from sandbox.demo.generator import Delivery
 
     hook = shop.hook()

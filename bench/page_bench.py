@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 from werkzeug.exceptions import HTTPException
 
 from bench.shop_bench import bench_shop, database_on, percentile, webhook_to_posted
-from holding.audit.chain import RECENT
-from holding.runtime import heartbeats
+from holding.platform import processes as heartbeats
+from holding.platform.events import RECENT
 from holding.tables import Base, Cause, Event, Hold, Posting, Push, Record, Run
 from holding.tables.decisions import HOLD_OPEN
 from holding.tallies.folding import fold_all

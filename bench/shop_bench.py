@@ -90,8 +90,8 @@ def _on_sqlite(records: int, webhooks: int) -> _OnSqlite:
 
 def _built(shop: Shop, count: int) -> dict[str, object]:
     """Orders judged and sent in one run; the target is paused until they are judged."""
+    from holding.platform import processes as doorbell
     from holding.runs.last_runs import UNDER_WAY
-    from holding.runtime import doorbell
     from holding.tables import Run
 
     pause(shop)
@@ -137,9 +137,9 @@ def _stored(shop: Shop, name: str, records: int) -> dict[str, float]:
 
 def _rest() -> None:
     """Wait for the last bells of what was done: who answers them would take what comes in next."""
-    from holding.runtime import doorbell
+    from holding.platform import processes as doorbell
 
-    until(doorbell.silent, "bells", GLANCE_SECONDS)
+    until(doorbell.is_silent, "bells", GLANCE_SECONDS)
 
 
 def _due(shop: Shop) -> int:
@@ -276,7 +276,7 @@ def busy(shop: Shop) -> bool:
 
 def judged(shop: Shop) -> None:
     """Ring, and wait until no record is due or claimed."""
-    from holding.runtime import doorbell
+    from holding.platform import processes as doorbell
 
     doorbell.ring(shop.company_id, "evaluate")
     doorbell.ring(shop.company_id, "evaluate")

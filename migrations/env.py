@@ -1,4 +1,4 @@
-"""How alembic reaches the database that `holding.runtime.migrate` names; no other way leads in."""
+"""How alembic reaches the database that `holding.platform.backup` names; no other way leads in."""
 
 from alembic import context
 

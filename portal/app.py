@@ -28,9 +28,8 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import IntegerConverter, Map, PathConverter
 
 from connectors.transport.clock import Clock
+from holding.platform.settings import Settings, logger
 from holding.refusal import Refusal
-from holding.runtime.logs import logger
-from holding.runtime.settings import Settings
 from holding.staff import own_account
 from holding.store.database import UNAVAILABLE, Database
 from holding.tables.row_states import HoldState, PushState, RecordState

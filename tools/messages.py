@@ -28,7 +28,7 @@ PARTS = {
         "portal/web",
         "holding/access/role_words.py",
         "holding/words.py",
-        "holding/lifecycle/state_labels.py",
+        "holding/platform/states.py",
         "holding/records/",
         "connectors/contract/errors.py",
         "holding/runs/status_texts.py",

@@ -100,8 +100,8 @@ def trace_order(root: Path, home: Path) -> CallTrace:
 
     from connectors.registry import sources
     from holding.evaluation.evaluate_due import judge_due
+    from holding.platform.settings import Settings
     from holding.runs.dispatch import open_desk, push_due
-    from holding.runtime.settings import Settings
     from holding.store.database import Database
     from holding.tables import Company, Connection
     from portal.app import create_app

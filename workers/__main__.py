@@ -15,10 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from holding.runtime import installed_version
-from holding.runtime.logs import begin, logger
-from holding.runtime.schema_version import check
-from holding.runtime.settings import Settings
+from holding.platform import backup as installed_version
+from holding.platform.backup import check
+from holding.platform.settings import Settings, begin, logger
 from workers.jobs import Bench, bench
 from workers.listener import listen
 from workers.loop import STOP_SECONDS, Stop, Worker
@@ -44,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     faulthandler.register(signal.SIGVTALRM, chain=True)  # says where it was stuck, then ends
     mine = bench()
     begin(for_machines=mine.settings.log_for_machines)
-    installed_version.note(mine.database, mine.clock.now())
+    installed_version.note_version(mine.database, mine.clock.now())
     url = None if options.no_redis else mine.settings.redis_url
     if url is None and not options.no_redis:
         log.warning("No REDIS_URL: looking for work in the database by turns.")

@@ -18,13 +18,11 @@ from holding.connections.channel import Desk
 from holding.evaluation.evaluate_due import judge_due
 from holding.intake.pulls import pull_due
 from holding.notices.sending import Tools, send_due
+from holding.platform import processes as doorbell
+from holding.platform.settings import DatabaseClock, Settings, logger
 from holding.programs import world
 from holding.refusal import Refusal
 from holding.runs.dispatch import open_desk, push_due
-from holding.runtime import doorbell
-from holding.runtime.clock import DatabaseClock
-from holding.runtime.logs import logger
-from holding.runtime.settings import Settings
 from holding.store.database import Database, open_database
 from holding.trials import backtest_turns, shadow_turns, tried_rules
 from holding.uploads.upload_turns import work_due

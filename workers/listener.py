@@ -10,8 +10,8 @@ from rq.exceptions import DeserializationError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from holding.runtime import doorbell
-from holding.runtime.logs import logger
+from holding.platform import processes as doorbell
+from holding.platform.settings import logger
 
 log = logger("clearpost.workers")
 RECYCLED_AFTER = 5000  # jobs, so that whatever leaks stays small

@@ -2,7 +2,7 @@
 
 Here: the two ways and the change between them when Redis goes or comes; whether it may work now,
 since its database is there and has the schema of this program; the word to stop. Not here: the work
-(workers/jobs.py), what makes a database fit (holding/runtime/schema_version.py).
+(workers/jobs.py), what makes a database fit (holding/platform/backup.py).
 """
 
 import os
@@ -12,9 +12,9 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from holding.runtime import doorbell
-from holding.runtime.logs import logger
-from holding.runtime.schema_version import unfit
+from holding.platform import processes as doorbell
+from holding.platform.backup import unfit
+from holding.platform.settings import logger
 from holding.store.database import Database
 from workers import jobs
 from workers.jobs import Bench

@@ -1,13 +1,13 @@
 """The sign of life of a worker, given by the very loop that does its work.
 
 Here: how often, and until when silence means nothing. Not here: where it is kept and what it says
-(holding/runtime/heartbeats.py). A thread of its own would go on when the work hangs.
+(holding/platform/processes.py). A thread of its own would go on when the work hangs.
 """
 
 from datetime import timedelta
 
-from holding.runtime import heartbeats
-from holding.runtime.machine import Room
+from holding.platform import processes as heartbeats
+from holding.platform.processes import Room
 from workers.jobs import Bench
 
 EVERY = 10.0  # seconds

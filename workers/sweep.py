@@ -12,7 +12,6 @@ from typing import Any
 
 from holding.access.actors import SYSTEM
 from holding.access.sessions import forget_ended
-from holding.audit import anchors, chain
 from holding.code_lists import list_turns
 from holding.configuration.target_ways import resume_due
 from holding.connections.probe import test_connection, to_refresh
@@ -21,8 +20,13 @@ from holding.exceptions.assignments import wake_rested
 from holding.intake import pulls as pull_turns
 from holding.intake.pulls import arrange
 from holding.integrity.replaced_calls import remove_bodies
-from holding.lifecycle import later_wakes
 from holding.notices import planning, sending
+from holding.platform import changes as later_wakes
+from holding.platform import events as anchors
+from holding.platform import events as chain
+from holding.platform import processes as heartbeats
+from holding.platform import settings as clock
+from holding.platform.settings import logger
 from holding.posting.claims import free_the_dead
 from holding.posting.runs import close_left_open
 from holding.programs import completed_uses
@@ -31,8 +35,6 @@ from holding.rule_changes.start_time import due_files, publish_started
 from holding.rulesets.admission import inspect
 from holding.runs.dispatch import companies_due
 from holding.runs.schedules import start_due
-from holding.runtime import clock, heartbeats
-from holding.runtime.logs import logger
 from holding.signals import raising
 from holding.store import leases
 from holding.tallies import folding, passing_days

@@ -1,7 +1,7 @@
 """The machine's time, movable in a demo or a test.
 
 Here: the clock that is passed in everywhere, and its offset file. Not here: database time
-(holding/runtime/clock.py).
+(holding/platform/settings.py).
 """
 
 import os

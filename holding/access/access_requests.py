@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import ACTS, Actor, may
 from holding.access.role_words import ACT_LABELS
-from holding.audit.events import record_event
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.store.row_objects import Columns, of
 from holding.tables import AccessRequest, Membership, Person

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from holding.access.reach import EVERYTHING, Reach, of_ids
 from holding.access.role_words import ACT_LABELS, any_of
-from holding.audit.events import COMMAND_LINE
+from holding.platform.events import COMMAND_LINE
 from holding.refusal import Refusal
 from holding.store.kept_plans import KEPT
 from holding.tables import Deputy, Membership, Person, SourceLimit

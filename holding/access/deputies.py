@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import ACTS, LENT, Actor, may
 from holding.access.people import names_of
-from holding.audit.events import record_event
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.store.row_objects import Columns, of
 from holding.tables import Deputy, Membership, Person

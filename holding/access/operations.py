@@ -15,8 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from holding.access.actors import BY_PROGRAM, Actor
+from holding.platform.settings import Settings
 from holding.refusal import Refusal
-from holding.runtime.settings import Settings
 from holding.store import bulk
 from holding.tables import Approval, Dating, Operation, Person, Posting, Release
 from rules.values.canonical import dumps, sha256_hex

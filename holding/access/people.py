@@ -36,7 +36,7 @@ from holding.access.teams import (
     in_team,
     teams,
 )
-from holding.audit.events import record_event
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.store.row_objects import Columns, of
 from holding.store.together import answer

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from holding.platform.settings import Settings, conceal, home_of
 from holding.refusal import Refusal
-from holding.runtime.logs import conceal
-from holding.runtime.settings import Settings, home_of
 
 KEY_NAME = "secret.key"
 SHORTEST = 8

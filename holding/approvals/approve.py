@@ -31,11 +31,9 @@ from holding.approvals.candidates import (
     changed,
     set_hash,
 )
-from holding.audit.events import Fact, record_events
-from holding.audit.seals import APPROVAL, SEALED, seal
-from holding.lifecycle.causes import close, settle
-from holding.lifecycle.changes import wake_records
-from holding.lifecycle.states import move_postings
+from holding.platform.changes import wake_records
+from holding.platform.events import APPROVAL, SEALED, Fact, record_events, seal
+from holding.platform.states import close, move_postings, settle
 from holding.programs.world import program
 from holding.refusal import Refusal
 from holding.store import bulk

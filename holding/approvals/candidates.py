@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor, Voice, voices
 from holding.access.teams import asked_able, asked_answering
 from holding.approvals import separation
-from holding.lifecycle.state_labels import state_label
+from holding.platform.states import state_label
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.store.together import Question, Together, answer

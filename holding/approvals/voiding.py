@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from holding.approvals import separation
 from holding.approvals.consent import StandingApproval
-from holding.audit.events import Fact, record_events
-from holding.lifecycle.changes import wake_records
+from holding.platform.changes import wake_records
+from holding.platform.events import Fact, record_events
 from holding.store import bulk
 from holding.tables import Approval, Posting
 

@@ -18,7 +18,7 @@ from connectors.kit.workbook import Written
 from holding.access.actors import Actor, may
 from holding.code_lists import list_storage
 from holding.code_lists.list_rows import ListRow
-from holding.lifecycle.changes import locked_company
+from holding.platform.changes import locked_company
 from holding.refusal import Refusal
 from holding.store.together import Question, answer
 from holding.tables import Company, Connection, ListedCode, ListFile, Person

@@ -17,10 +17,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
-from holding.audit import row_seals
-from holding.audit.events import record_event
 from holding.code_lists import listed_units
 from holding.code_lists.list_rows import ListRow, name_key, registration_key, tin_key
+from holding.platform import row_seals
+from holding.platform.events import record_event
 from holding.store import bulk
 from holding.tables import Connection, ListedCode, ListFile
 from holding.tables.columns import from_minor, to_minor

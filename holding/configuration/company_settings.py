@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from connectors.contract.errors import ERROR_CLASSES
 from holding.access.actors import Actor, may
 from holding.access.teams import FALLBACK_TEAM
-from holding.audit.events import record_event
 from holding.exceptions import deadlines
-from holding.lifecycle.changes import locked_company
+from holding.platform.changes import locked_company
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.tables import Company, Team
 

@@ -20,7 +20,7 @@ from holding.code_lists import list_turns
 from holding.configuration import target_ways, ways_in
 from holding.connections.setup import ask_key_again, permitted, tell, wait_for_test
 from holding.intake.pulls import plan_anew
-from holding.lifecycle.changes import next_revision, wake_all_unsent
+from holding.platform.changes import next_revision, wake_all_unsent
 from holding.refusal import Refusal
 from holding.rulesets import declared_rounding
 from holding.tables import Connection, Posting, Snapshot

@@ -23,7 +23,7 @@ from connectors.contract.hand_imports import DOCUMENT_TYPES, types_taken
 from holding.access.actors import SYSTEM, Actor
 from holding.configuration.ways_in import CODE
 from holding.connections import setup
-from holding.lifecycle.changes import locked_company
+from holding.platform.changes import locked_company
 from holding.refusal import Refusal
 from holding.tables import Connection
 from holding.tables.columns import NOW

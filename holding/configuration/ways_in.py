@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import declared_settings as declared
-from holding.lifecycle.changes import locked_company
+from holding.platform.changes import locked_company
 from holding.refusal import Refusal
 from holding.tables import Connection
 from holding.words import in_a_row

@@ -26,8 +26,8 @@ from holding.connections.key_renewal import AT_MOST, duty_of
 from holding.connections.key_rotation import add_key, app_secret, authorizing
 from holding.connections.own_settings import own_settings
 from holding.connections.setup import KeySet, keep_key, permitted, tell
+from holding.platform.settings import Settings
 from holding.refusal import Refusal
-from holding.runtime.settings import Settings
 from holding.store import leases
 from holding.store.database import Database
 from holding.tables import AuthorizationRequest, Connection

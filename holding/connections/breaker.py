@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, false, func, or_, select,
 from sqlalchemy.orm import Session
 
 from connectors.contract import Found
-from holding.audit.events import record_event
+from holding.platform.events import record_event
 from holding.tables import Connection, Snapshot, Throttle
 from holding.tables.columns import NOW, moment
 from holding.tables.row_states import BreakerState

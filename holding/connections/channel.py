@@ -21,8 +21,8 @@ from connectors.transport.http import Http
 from holding.access.secrets import Keys
 from holding.connections.own_settings import settings_and_zone, settled
 from holding.connections.setup import CALLS_PER_MINUTE, opened, secret_of
+from holding.platform.settings import Settings
 from holding.refusal import Refusal
-from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.tables import Connection, ConnectionKey
 

@@ -21,7 +21,7 @@ from holding.access.actors import Actor, may
 from holding.connections import breaker, master_data
 from holding.connections.master_data import RATE
 from holding.connections.setup import permitted, tell
-from holding.lifecycle import causes
+from holding.platform import states as causes
 from holding.refusal import Refusal
 from holding.store.together import Question, Together, answer
 from holding.tables import Cause, Company, Connection, Person, Snapshot, SnapshotItem

@@ -12,8 +12,8 @@ from sqlalchemy import BigInteger, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from connectors.contract import ConnectionSide
-from holding.audit.events import shown_actor
 from holding.connections.master_data import RATE
+from holding.platform.events import shown_actor
 from holding.store.kept_plans import KEPT
 from holding.store.row_objects import Columns, known, of
 from holding.store.together import Given, Question, Together, answer

@@ -25,8 +25,8 @@ from holding.access.actors import SYSTEM
 from holding.access.secrets import Keys, load_keys
 from holding.connections import breaker
 from holding.connections.setup import bound, secret_of, tell
+from holding.platform.settings import Settings
 from holding.refusal import Refusal
-from holding.runtime.settings import Settings
 from holding.store import leases
 from holding.store.database import Database
 from holding.tables import Connection, ConnectionKey

@@ -26,8 +26,8 @@ from holding.connections.master_data import keep_snapshot
 from holding.connections.own_settings import own_settings
 from holding.connections.probe import Asks, asked, keep_report
 from holding.connections.setup import KEEP_OLD, KeySet, bound, keep_key, permitted, tell
+from holding.platform.settings import Settings
 from holding.refusal import Refusal
-from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.store.row_objects import Columns, of
 from holding.tables import Connection, ConnectionKey, Person

@@ -23,7 +23,7 @@ from holding.connections import breaker
 from holding.connections.channel import Channel, Desk, together_with
 from holding.connections.master_data import month_of
 from holding.connections.setup import tell
-from holding.lifecycle.states import READY
+from holding.platform.states import READY
 from holding.store import bulk
 from holding.tables import Company, Connection, Posting, Throttle
 from holding.tables.columns import DUE, LEASED, NOW, among_words, moment

@@ -24,9 +24,9 @@ from connectors.contract import ItemSetup
 from connectors.contract import declared_settings as declared
 from connectors.contract.schema import DocumentSchema
 from holding.connections import breaker
-from holding.lifecycle import causes
-from holding.lifecycle.changes import next_revision, wake_all_unsent
-from holding.lifecycle.unit_changes import say_changes
+from holding.platform import states as causes
+from holding.platform.changes import next_revision, wake_all_unsent
+from holding.platform.unit_changes import say_changes
 from holding.store import bulk
 from holding.store.together import Question, answer
 from holding.tables import (

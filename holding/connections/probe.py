@@ -30,8 +30,8 @@ from holding.connections.key_renewal import renew, with_renewal
 from holding.connections.master_data import keep_snapshot
 from holding.connections.own_settings import own_settings
 from holding.connections.setup import permitted, secret_of, tell, trust_again
+from holding.platform.settings import Settings
 from holding.refusal import Refusal
-from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.tables import Connection, ListReading, Snapshot, Throttle
 from holding.tables.columns import NOW

@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from holding.access.actors import SYSTEM, Actor, may
 from holding.access.secrets import Keys, key_fault, load_keys
-from holding.audit.events import record_event
 from holding.connections import breaker
-from holding.lifecycle.changes import next_revision, wake_cause
+from holding.platform.changes import next_revision, wake_cause
+from holding.platform.events import record_event
+from holding.platform.settings import Settings
 from holding.refusal import Refusal
-from holding.runtime.settings import Settings
 from holding.tables import Cause, Connection, ConnectionKey, Posting, Pull, Run, Throttle
 from holding.tables.columns import among_words
 from holding.tables.row_states import KeyState

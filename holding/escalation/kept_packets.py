@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
 from holding.access.operations import once
-from holding.audit import row_seals
-from holding.audit.events import record_event
 from holding.escalation.packets import Packet
+from holding.platform import row_seals
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.store.row_objects import Columns, of
 from holding.store.together import Question

@@ -2,7 +2,7 @@
 
 Here: the changes of a company and the versions of one record, newest first, before a moment and
 since it. Reads only. Not here: the failure (failures.py), all other events
-(holding/audit/event_log.py).
+(holding/platform/event_log.py).
 """
 
 from collections.abc import Iterable
@@ -14,8 +14,8 @@ from typing import Final
 from sqlalchemy import select
 
 from connectors.registry import titled
-from holding.audit.events import shown_actor
-from holding.runtime import installed_version
+from holding.platform import backup as installed_version
+from holding.platform.events import shown_actor
 from holding.store.together import Question
 from holding.tables import Connection, Event, Person, Record, Version
 

@@ -13,8 +13,8 @@ from connectors.transport.fault_points import point
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.approvals.consent import StandingApproval, counting
 from holding.approvals.voiding import Voided
-from holding.lifecycle.causes import TOTALS
-from holding.lifecycle.stored_postings import PostingRow
+from holding.platform.changes import PostingRow
+from holding.platform.states import TOTALS
 from holding.programs.former_rules import LeftBehind
 from holding.programs.world import Judge
 from holding.store import bulk, leases

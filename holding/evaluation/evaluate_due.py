@@ -30,7 +30,7 @@ from holding.evaluation.load_facts import gather
 from holding.evaluation.plan import plan
 from holding.evaluation.store_results import finish
 from holding.intake.families import link_all
-from holding.lifecycle.states import READY
+from holding.platform.states import READY
 from holding.programs import world
 from holding.programs.former_rules import left_behind
 from holding.programs.replay import replay, replay_all

@@ -18,8 +18,8 @@ from holding.connections import readings
 from holding.evaluation.batch import Batch, Case, Claimed, HoldRow, TargetRow
 from holding.intake import families as alike_of
 from holding.intake.families import GONE_STATES, Known
-from holding.lifecycle import stored_postings
-from holding.lifecycle.stored_postings import PostingRow, by_others
+from holding.platform import changes as stored_postings
+from holding.platform.changes import PostingRow, by_others
 from holding.programs import world
 from holding.programs.posted_differences import ACCEPTED
 from holding.programs.world import Judge

@@ -21,9 +21,8 @@ from holding.evaluation.batch import (
     Stored,
     Wanted,
 )
-from holding.lifecycle.causes import TOTALS, UNSEEN, WITHDRAWN
-from holding.lifecycle.states import counted, require_move, state_of
-from holding.lifecycle.stored_postings import PostingRow
+from holding.platform.changes import PostingRow
+from holding.platform.states import TOTALS, UNSEEN, WITHDRAWN, counted, require_move, state_of
 from holding.posting.holds import CONFLICT, CONTENT_CHANGED, NOT_APPROVED
 from holding.programs.former_rules import LeftBehind
 from holding.programs.posted_differences import ACCEPTED

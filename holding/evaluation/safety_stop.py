@@ -11,11 +11,10 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import SYSTEM, Actor, may
 from holding.access.people import names_of
-from holding.audit.events import record_event
 from holding.evaluation.batch import Batch, Plan
-from holding.lifecycle.changes import locked_company
-from holding.lifecycle.stored_postings import PostingRow
 from holding.mappings.superseded_fixes import taken_back
+from holding.platform.changes import PostingRow, locked_company
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.tables import (

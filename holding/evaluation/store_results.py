@@ -14,15 +14,20 @@ from holding.approvals import voiding
 from holding.approvals.consent import StandingApproval, counting
 from holding.approvals.makers import excluded
 from holding.approvals.voiding import LetStand, changed_fact
-from holding.audit.events import Fact, record_events
 from holding.evaluation import safety_stop
 from holding.evaluation.batch import Acting, Batch, Plan, Planned, Wanted, put_back, put_back_each
 from holding.evaluation.plan import NO_ROUTE, in_flight
 from holding.exceptions.deadlines import answer_by
-from holding.lifecycle import causes
-from holding.lifecycle.causes import CauseSpec
-from holding.lifecycle.changes import read_now, wake_families, wake_letting_go, wake_linked
-from holding.lifecycle.stored_postings import PostingRow
+from holding.platform import states as causes
+from holding.platform.changes import (
+    PostingRow,
+    read_now,
+    wake_families,
+    wake_letting_go,
+    wake_linked,
+)
+from holding.platform.events import Fact, record_events
+from holding.platform.states import CauseSpec
 from holding.posting import runs as import_rows
 from holding.store import bulk
 from holding.tables import Company, Evaluation, Hold, Posting, PostingUse, Record

@@ -1,7 +1,7 @@
 """The events of a record with their places in the chain, up to a head that was noted.
 
 Here: which places a packet holds, and the text that was sealed at each. Reads only. Not here: the
-chain itself (holding/audit/chain.py), proving it from the file (packet_check.py).
+chain itself (holding/platform/events.py), proving it from the file (packet_check.py).
 """
 
 import json
@@ -14,9 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.personal_data import Hide, changes
-from holding.audit import chain
-from holding.audit.chain import Head, Link
-from holding.audit.events import shown_actor
+from holding.platform import events as chain
+from holding.platform.events import Head, Link, shown_actor
 from holding.tables import Event, EventLink
 from holding.tables.columns import moment_text
 

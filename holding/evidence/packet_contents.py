@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from connectors.registry import titled
 from holding.access.people import names_of
 from holding.access.personal_data import changes, hiding, without_personal
-from holding.audit.seals import APPROVAL, PUSH, seal, sealed_row
 from holding.evidence import audit_notes
+from holding.platform.events import APPROVAL, PUSH, seal, sealed_row
 from holding.records import checklist_and_finding, record_rows, trace
 from holding.tables import Approval, Attempt, Connection, Posting, Push, Request, Version
 from holding.tables.columns import table_of

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
-from holding.audit.events import record_event
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.tables import Attempt, Posting, Push
 

@@ -13,9 +13,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Voice
-from holding.audit import row_seals
-from holding.audit.row_seals import Sealed
 from holding.exceptions.holds import Desk
+from holding.platform import row_seals
+from holding.platform.row_seals import Sealed
 from holding.programs import posted_differences
 from holding.programs.posted_differences import Difference
 from holding.refusal import Refusal

@@ -19,9 +19,9 @@ from holding.access.actors import Actor, may, reach_of, roles_of
 from holding.access.operations import undoable
 from holding.access.reach import EVERYTHING, Reach
 from holding.access.teams import ACT, empty_team, takers
-from holding.audit.events import Fact, record_event, record_events
 from holding.exceptions.holds import Desk, Done, Each, alone, beyond, changed_hold, done
 from holding.exceptions.restored_assignments import as_they_stand
+from holding.platform.events import Fact, record_event, record_events
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.tables import Company, FormerMember, Hold, Membership, Person, Team, TeamMember

@@ -21,7 +21,7 @@ from holding.exceptions.holds import Desk, Done, done, gone, moved, read_done
 from holding.intake.deliveries import text_of
 from holding.intake.families import Current, relate
 from holding.intake.open_fields import ACT, allowed, difference, flat
-from holding.lifecycle.changes import wake_records
+from holding.platform.changes import wake_records
 from holding.programs import world
 from holding.refusal import Refusal
 from holding.tables import Company, Hold, Person, Version

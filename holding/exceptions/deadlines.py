@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from connectors.contract.errors import ERROR_CLASSES, class_label
 from grammar.text.finding_codes import ErrorClass
 from holding.access.actors import Actor
-from holding.audit.events import record_event
-from holding.lifecycle.changes import locked_company
+from holding.platform.changes import locked_company
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.words import plural
 

@@ -20,8 +20,8 @@ from holding.access.people import who_may
 from holding.access.reach import Reach, within
 from holding.access.teams import in_team
 from holding.approvals import releasers, separation
-from holding.audit.events import Acting, Fact, record_events
-from holding.lifecycle.state_labels import HOLD_LABELS
+from holding.platform.events import Acting, Fact, record_events
+from holding.platform.states import HOLD_LABELS
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.tables import Event, Hold, Posting, Record, Version

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor, may
 from holding.access.operations import undoable
 from holding.exceptions.holds import Desk, Done, Each, alone, done
-from holding.lifecycle.changes import wake_records
+from holding.platform.changes import wake_records
 from holding.programs import world
 from holding.refusal import Refusal
 from holding.store import bulk

@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
 from holding.access.operations import once
-from holding.audit import row_seals
-from holding.audit.events import Fact, record_events
 from holding.exceptions.holds import Desk, Done, done, gone, read_done
+from holding.platform import row_seals
+from holding.platform.events import Fact, record_events
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.store.row_objects import Columns, of

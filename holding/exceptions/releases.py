@@ -19,10 +19,8 @@ from holding.approvals import separation
 from holding.approvals.releasers import ACT, outside, own_hand, teams_of
 from holding.exceptions.acceptance import Accepting, remember, sealed_decisions
 from holding.exceptions.holds import Desk, Done, Each, alone, done, read_done
-from holding.lifecycle.causes import beside, close, settle
-from holding.lifecycle.changes import wake_families, wake_linked, wake_records
-from holding.lifecycle.state_labels import state_label
-from holding.lifecycle.states import move_posting
+from holding.platform.changes import wake_families, wake_linked, wake_records
+from holding.platform.states import beside, close, move_posting, settle, state_label
 from holding.refusal import Refusal
 from holding.tables import Hold, Posting, Team
 from holding.tables.postings import TO_SEND_STATES

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, aliased
 from holding.access.actors import Actor
 from holding.access.teams import takers
 from holding.exceptions.holds import Desk, done, latest
-from holding.lifecycle.causes import TOTALS, recount
+from holding.platform.states import TOTALS, recount
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.tables import Approval, Hold, Operation, Posting, Release

@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 
 from connectors.contract.errors import RETRY, RetryWay
 from holding.access.actors import Actor, may
-from holding.audit.events import Fact, record_events
 from holding.exceptions import acceptance, notes
 from holding.exceptions.holds import Desk, Done, Each, Left, alone, done
-from holding.lifecycle.causes import INACTIVE, WITHDRAWN, close, settle
-from holding.lifecycle.changes import wake_records
+from holding.platform.changes import wake_records
+from holding.platform.events import Fact, record_events
+from holding.platform.states import INACTIVE, WITHDRAWN, close, settle
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.store.row_objects import Columns, of

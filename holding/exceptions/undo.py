@@ -17,12 +17,12 @@ from sqlalchemy.orm import Session, aliased
 from holding.access.actors import Actor
 from holding.access.operations import of_theirs
 from holding.approvals import voiding
-from holding.audit.events import Fact, record_events
 from holding.exceptions.restored_assignments import PutBack, open_again, put_back
-from holding.lifecycle.changes import wake_records
-from holding.lifecycle.states import move_postings, refresh
+from holding.platform.changes import wake_records
+from holding.platform.events import Fact, record_events
+from holding.platform.settings import Settings
+from holding.platform.states import move_postings, refresh
 from holding.refusal import Refusal
-from holding.runtime.settings import Settings
 from holding.store import bulk
 from holding.store.together import Question
 from holding.tables import Approval, Dating, Operation, Posting, Push, Record, Release

@@ -14,12 +14,10 @@ from sqlalchemy.orm import Session
 from connectors.contract import Found, Stands
 from connectors.contract.hand_imports import Listed
 from holding.access.actors import Actor
-from holding.audit.events import record_event
-from holding.audit.seals import CALL
 from holding.import_files.open_files import Exported
 from holding.import_files.verdicts import Became, Verdict, of
-from holding.lifecycle.causes import WITHDRAWN
-from holding.lifecycle.states import move_posting
+from holding.platform.events import CALL, record_event
+from holding.platform.states import WITHDRAWN, move_posting
 from holding.posting import holds as target_holds
 from holding.posting.claims import lock_families
 from holding.posting.evidence import push_key

@@ -15,9 +15,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
-from holding.audit import row_seals
-from holding.audit.events import record_event
 from holding.import_files.verdicts import GOOD, Became, Verdict, of
+from holding.platform import row_seals
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.store.row_objects import Columns

@@ -22,11 +22,11 @@ from connectors.transport.http import Http
 from grammar.nodes import Ruleset
 from holding.access.actors import Actor
 from holding.access.secrets import Keys
-from holding.audit.events import record_event
 from holding.connections import breaker, limits, probe, pull_settings
 from holding.connections.channel import calls_a_minute
 from holding.connections.key_renewal import renew, with_renewal
 from holding.connections.setup import permitted, secret_of, tell
+from holding.platform.events import record_event
 from holding.programs import world
 from holding.programs.world import Judge, program, target_connections
 from holding.refusal import Refusal

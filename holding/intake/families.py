@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from connectors.contract import IncomingRecord
 from connectors.contract.sources import Withdrawn
 from holding.intake.deliveries import family_of, later
-from holding.lifecycle.changes import locked_company, wake_relatives
+from holding.platform.changes import locked_company, wake_relatives
 from holding.programs.world import Judge, Programs
 from holding.store import bulk
 from holding.store.database import Database

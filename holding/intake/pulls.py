@@ -18,7 +18,6 @@ from connectors.transport.clock import Clock
 from connectors.transport.http import Http
 from holding.access.actors import Actor
 from holding.access.secrets import Keys
-from holding.audit.events import record_event
 from holding.connections import pull_settings
 from holding.connections.key_renewal import renew
 from holding.connections.limits import a_call, leave_alone
@@ -27,6 +26,7 @@ from holding.connections.setup import CALLS_PER_MINUTE, permitted, secret_of, te
 from holding.intake import receive as versions
 from holding.intake.deliveries import unseen, zone_of_source
 from holding.intake.receive import may_deliver
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.store.database import Database

@@ -13,7 +13,6 @@ from connectors.contract import IncomingRecord
 from connectors.contract import declared_settings as declared
 from connectors.transport.fault_points import point
 from holding.access.actors import Actor, may
-from holding.audit.events import Fact, record_event, record_events
 from holding.intake.deliveries import (
     Stored,
     family_of,
@@ -28,6 +27,7 @@ from holding.intake.deliveries import (
     text_of,
 )
 from holding.intake.families import Current, left_out, relate
+from holding.platform.events import Fact, record_event, record_events
 from holding.programs import world
 from holding.refusal import Refusal
 from holding.store import bulk

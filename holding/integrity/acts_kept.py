@@ -1,7 +1,7 @@
 """Whether what people's acts wrote is what their events sealed: releases, mappings, rules, files.
 
 Here: each sealed hash is made again from its rows, and what differs, is gone, or was told by no
-event is named with table and row. Not here: which tables and columns (holding/audit/row_seals.py),
+event is named with table and row. Not here: which tables and columns (holding/platform/row_seals.py),
 versions, pushes, approvals and calls (contents.py).
 """
 
@@ -11,8 +11,8 @@ from datetime import datetime
 from sqlalchemy import Text, cast, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from holding.audit.chain import Break
-from holding.audit.row_seals import KINDS, ROWS, Kind, hashes
+from holding.platform.events import Break
+from holding.platform.row_seals import KINDS, ROWS, Kind, hashes
 from holding.tables import Event, MappingEntry, Posting, Release
 
 _Sealed = Mapping[int, tuple[str, int]]

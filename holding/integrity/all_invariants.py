@@ -12,7 +12,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.secrets import Keys
-from holding.audit.chain import Head
 from holding.connections.setup import secret_of
 from holding.integrity import (
     arrivals_and_trail,
@@ -23,7 +22,8 @@ from holding.integrity import (
     waiting,
 )
 from holding.integrity.journal_and_ledgers import Breach, Look
-from holding.runtime.settings import Settings
+from holding.platform.events import Head
+from holding.platform.settings import Settings
 from holding.tables import Company, Connection
 
 Check = Callable[[Look], Iterable[Breach]]

@@ -12,10 +12,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, LargeBinary, String, cast, exists, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from holding.audit import chain
 from holding.integrity import contents
 from holding.integrity.journal_and_ledgers import Breach, Look
-from holding.lifecycle.states import PUSH_MOVES, allowed
+from holding.platform import events as chain
+from holding.platform.states import PUSH_MOVES, allowed
 from holding.tables import (
     Attempt,
     Connection,

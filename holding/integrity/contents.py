@@ -1,8 +1,8 @@
 """Whether what is stored is what events sealed: versions, postings, approvals, requests, answers.
 
 Here: each sealed hash is made again from its row, and what differs is named with table and row.
-Not here: whether the events themselves are whole (holding/audit/chain.py), which columns are sealed
-(holding/audit/seals.py), what acts of people wrote besides (acts_kept.py). Events from before carry
+Not here: whether the events themselves are whole (holding/platform/events.py), which columns are sealed
+(holding/platform/events.py), what acts of people wrote besides (acts_kept.py). Events from before carry
 fewer hashes: they are compared by those.
 """
 
@@ -14,9 +14,8 @@ from typing import Any, Final
 from sqlalchemy import Row, case, func, select
 from sqlalchemy.orm import Session
 
-from holding.audit.chain import Break
-from holding.audit.seals import APPROVAL, CALL, PUSH, REQUEST, SEALED, seal
 from holding.integrity import acts_kept
+from holding.platform.events import APPROVAL, CALL, PUSH, REQUEST, SEALED, Break, seal
 from holding.posting import holds as kept_totals
 from holding.store import bulk
 from holding.tables import Approval, Attempt, Event, EventLink, Posting, Push, Request, Version

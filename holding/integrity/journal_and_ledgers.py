@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from holding.audit.chain import Head
-from holding.runtime.clock import passed_twice
+from holding.platform.events import Head
+from holding.platform.settings import passed_twice
 from holding.store.row_objects import Columns, of
 from holding.tables import Attempt, Posting, Push, Request
 from holding.tables.row_states import PushState

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from holding.audit.events import record_event
+from holding.platform.events import record_event
 from holding.store.database import Database
 from holding.tables import (
     Attempt,

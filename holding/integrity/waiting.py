@@ -10,8 +10,8 @@ from sqlalchemy import Select, and_, exists, func, null, or_, select, text
 
 from holding.integrity.journal_and_ledgers import Breach, Look
 from holding.integrity.tally_kept import wrong_tally
-from holding.lifecycle.later_wakes import is_marked
-from holding.lifecycle.states import counted
+from holding.platform.changes import is_marked
+from holding.platform.states import counted
 from holding.store import failure_counts
 from holding.tables import (
     Attempt,

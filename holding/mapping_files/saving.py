@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
 from holding.access.operations import once
-from holding.audit.events import record_event
-from holding.lifecycle.changes import locked_company
 from holding.mapping_files.workbook_changes import AT_ONCE, Change, differences, edits
 from holding.mappings import fixes, keepers
 from holding.mappings.many_changes import Effect, effect
 from holding.mappings.mapping_lists import tables
+from holding.platform.changes import locked_company
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.words import plural
 

@@ -13,14 +13,13 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
 from holding.access.people import names_of
-from holding.audit import row_seals
-from holding.audit.events import record_event
-from holding.lifecycle.changes import next_revision
-from holding.lifecycle.later_wakes import Told, look_first, wake_reached
 from holding.mappings.entries import Parsed, entry_of, shown
 from holding.mappings.key_reach import touched
 from holding.mappings.preview import active_program
 from holding.mappings.superseded_fixes import supersede
+from holding.platform import row_seals
+from holding.platform.changes import Told, look_first, next_revision, wake_reached
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.tables import Cause, MappingEntry, MappingTable

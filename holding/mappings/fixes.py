@@ -15,13 +15,13 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
 from holding.access.operations import once
-from holding.lifecycle.changes import locked_company
 from holding.mappings import keepers
 from holding.mappings.entries import circle, entries_of, read_value, table_of, unfit
 from holding.mappings.entry_changes import Fixed, Wanted, change, conflict
 from holding.mappings.entry_history import NOBODY, stays, users
 from holding.mappings.key_reach import causes_of, unmapped
 from holding.mappings.preview import Preview, Stay, active_program, preview
+from holding.platform.changes import locked_company
 from holding.refusal import Refusal
 from holding.store.together import Question, answer
 from holding.tables import Cause, Hold, MappingTable

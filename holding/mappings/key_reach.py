@@ -2,7 +2,7 @@
 
 Here: the records that a key blocks, and those that are not sent yet and used what it has: so many
 of each cause and of each entry as a request can bear. Not here: the entries (entries.py), waking
-all of them (holding/lifecycle/later_wakes.py).
+all of them (holding/platform/changes.py).
 """
 
 from collections import defaultdict
@@ -15,9 +15,8 @@ from sqlalchemy import ColumnElement, CompoundSelect, and_, func, literal, or_, 
 from sqlalchemy.orm import Session, aliased
 
 from grammar.nodes import Ruleset
-from holding.lifecycle.causes import begins
-from holding.lifecycle.changes import UNSENT
-from holding.lifecycle.entry_uses import END, MOST, edge, newest_uses
+from holding.platform.changes import UNSENT
+from holding.platform.states import END, MOST, begins, edge, newest_uses
 from holding.store import bulk
 from holding.store.together import Question, Together
 from holding.tables import Cause, Hold, MappingEntry, MappingTable, Posting

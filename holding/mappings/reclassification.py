@@ -15,9 +15,9 @@ from typing import Any, Final
 from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session, aliased
 
-from holding.lifecycle.entry_uses import END, MOST, Sent, sent_with
 from holding.mappings.entries import Parsed, with_value
 from holding.mappings.entry_history import OWN_KINDS
+from holding.platform.states import END, MOST, Sent, sent_with
 from holding.programs import world as programs_world
 from holding.store.together import Question, answer
 from holding.tables import (

@@ -16,7 +16,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from holding.access.actors import Actor
-from holding.audit.events import record_event
+from holding.platform.events import record_event
 from holding.store import bulk
 from holding.tables import MappingEntry, MappingTable, RouteStop
 from holding.tables.row_states import StopState

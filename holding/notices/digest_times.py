@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
-from holding.audit.events import record_event
-from holding.lifecycle.changes import locked_company
+from holding.platform.changes import locked_company
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.tables import Company
 from holding.tables.columns import moment_of, moment_text

@@ -11,11 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may, reach_of
-from holding.audit.events import record_event
 from holding.escalation import packets
 from holding.notices import digests
 from holding.notices.digest_times import period, times_of
 from holding.notices.recipients import RecipientRow, listing
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.signals import open_signals
 from holding.store import bulk

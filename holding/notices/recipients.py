@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from connectors.transport.addresses import Blocked, resolve
 from holding.access.actors import Actor, may
 from holding.access.secrets import Keys
-from holding.audit.events import record_event
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.store.row_objects import Columns, of
 from holding.tables import Membership, Person, Recipient, Team

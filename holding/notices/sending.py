@@ -20,8 +20,8 @@ from connectors.transport.mail import MailServer, give
 from holding.access.secrets import Keys
 from holding.notices import digests
 from holding.notices.recipients import bound, told_now
+from holding.platform.settings import DatabaseClock
 from holding.refusal import Refusal
-from holding.runtime.clock import DatabaseClock
 from holding.store.database import Database
 from holding.tables import Notice, Person, Recipient
 from holding.tables.row_states import NoticeState, RecipientKind

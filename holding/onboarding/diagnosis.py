@@ -17,6 +17,7 @@ from grammar.text.finding_codes import ErrorClass
 from holding.configuration.late_calls import late_calls
 from holding.onboarding import e_invoice_holds, posted_documents
 from holding.onboarding.topics import SLOW, Diagnosis, Look, Topic
+from holding.platform import processes as heartbeats
 from holding.posting import holds as target_holds
 from holding.preflight import findings as preflight
 from holding.preflight import fixed_codes
@@ -25,7 +26,6 @@ from holding.preflight.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDO
 from holding.preflight.waiting_payments import NOT_UNPAID, TOO_MUCH
 from holding.programs.known_schemas import schemas
 from holding.programs.world import program
-from holding.runtime import heartbeats
 from holding.store.together import answer
 from holding.tables import (
     Cause,

@@ -16,12 +16,12 @@ from sqlalchemy.orm import Session
 
 from connectors.transport.clock import Clock
 from holding.access.actors import Actor, may
-from holding.audit.events import record_event
 from holding.evaluation.batch import Claimed, Plan, Wanted
 from holding.evaluation.evaluate_due import planned
 from holding.evaluation.load_facts import gather
 from holding.intake.families import link_all
-from holding.lifecycle.changes import locked_company
+from holding.platform.changes import locked_company
+from holding.platform.events import record_event
 from holding.programs import world
 from holding.refusal import Refusal
 from holding.store.database import Database

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import SYSTEM, actor_of
 from holding.access.people import add_company, add_membership, add_person
-from holding.audit.events import record_event
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.tables import Company, SetupAddress
 

@@ -14,9 +14,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
-from holding.audit.events import record_event
-from holding.lifecycle.changes import locked_company, next_revision, wake_records
 from holding.onboarding.checklist import Checklist, Step, checklist
+from holding.platform.changes import locked_company, next_revision, wake_records
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.store.sums import check_figure, of_posting
 from holding.tables import Company, Connection, Posting, Record

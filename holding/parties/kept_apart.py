@@ -12,8 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
-from holding.audit import row_seals
-from holding.audit.events import record_event
+from holding.platform import row_seals
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.store import bulk
 from holding.tables import KeptApart, Person

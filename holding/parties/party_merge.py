@@ -17,13 +17,13 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
 from holding.access.operations import once
-from holding.audit.events import record_event
-from holding.lifecycle.changes import locked_company
 from holding.mappings import fixes, keepers
 from holding.mappings.preview import active_program
 from holding.parties import kept_apart
 from holding.parties.kept_apart import Apart
 from holding.parties.party_balances import Owed, owed, together
+from holding.platform.changes import locked_company
+from holding.platform.events import record_event
 from holding.programs.replay import replay_each
 from holding.refusal import Refusal
 from holding.store import bulk

@@ -26,8 +26,8 @@ from sqlalchemy.orm import Session, aliased
 
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk
-from holding.lifecycle.changes import PLANNED_CHANGE
-from holding.lifecycle.states import READY
+from holding.platform.changes import PLANNED_CHANGE
+from holding.platform.states import READY
 from holding.store import bulk, leases
 from holding.store.bulk import json_rows
 from holding.store.leases import DEATHS_ALONE

@@ -19,9 +19,8 @@ from grammar.text.amounts import in_currency
 from grammar.text.finding_codes import ErrorClass
 from holding.access.teams import FALLBACK_TEAM
 from holding.exceptions.deadlines import answer_by
-from holding.lifecycle import causes
-from holding.lifecycle.causes import INACTIVE, TOTALS, UNSEEN, WITHDRAWN
-from holding.lifecycle.states import refresh
+from holding.platform import states as causes
+from holding.platform.states import INACTIVE, TOTALS, UNSEEN, WITHDRAWN, refresh
 from holding.programs import world
 from holding.store import bulk
 from holding.tables import (

@@ -15,8 +15,8 @@ from grammar.text.amounts import in_currency
 from holding.connections import breaker, limits, readings
 from holding.connections.channel import Channel, Desk
 from holding.connections.probe import renewed_after_all
-from holding.lifecycle.causes import INACTIVE
-from holding.lifecycle.changes import read_now
+from holding.platform.changes import read_now
+from holding.platform.states import INACTIVE
 from holding.posting import holds as target_holds
 from holding.posting import send as refused_key
 from holding.posting import store_results as results

@@ -26,13 +26,10 @@ from connectors.transport.http import Given, Http, HttpAnswer, HttpFailure
 from connectors.transport.recorded_sessions import Through
 from holding.approvals import consent
 from holding.approvals.consent import posting_hash
-from holding.audit.events import Fact, join_events
-from holding.audit.seals import PUSH, REQUEST, SEALED, seal
 from holding.connections.channel import Channel, Desk
-from holding.lifecycle.causes import UNSEEN
-from holding.lifecycle.changes import wake_records
-from holding.lifecycle.later_wakes import is_marked
-from holding.lifecycle.states import Step, join_record_states, join_steps
+from holding.platform.changes import is_marked, wake_records
+from holding.platform.events import PUSH, REQUEST, SEALED, Fact, join_events, seal
+from holding.platform.states import UNSEEN, Step, join_record_states, join_steps
 from holding.posting import holds as sales_elsewhere
 from holding.posting import holds as target_holds
 from holding.posting import push as push_rows

@@ -12,11 +12,10 @@ from connectors.contract import Action, Found, Payload, Stands
 from connectors.contract.errors import RETRY
 from connectors.transport.http import without_secrets
 from grammar.text.finding_codes import ErrorClass
-from holding.audit.events import Fact, record_events
-from holding.audit.seals import CALL, SealedCall
 from holding.connections import breaker
 from holding.connections.channel import Channel, Desk
-from holding.lifecycle.states import BESIDE, RECORD_HELD, move_posting, move_push, state_beside
+from holding.platform.events import CALL, Fact, SealedCall, record_events
+from holding.platform.states import BESIDE, RECORD_HELD, move_posting, move_push, state_beside
 from holding.posting import holds as target_holds
 from holding.posting import runs as import_rows
 from holding.posting import runs as run_counts
@@ -188,7 +187,7 @@ class Locked:
     to change or to make void.
 
     `record_state` is that of its record, of which `beside` and `record_held` say what else it has
-    (holding/lifecycle/states.py); `run_rows` what its run has come to, where that was asked.
+    (holding/platform/states.py); `run_rows` what its run has come to, where that was asked.
     """
 
     posting: Posting

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from connectors.contract import Answer, Found, ItemSetup, Kept, Payload, Sent
 from connectors.contract.master_lists import TellsItems
 from connectors.transport import fault_points
-from holding.audit.seals import SealedCall
 from holding.connections import breaker, limits, master_data
 from holding.connections.channel import Channel, Desk
 from holding.connections.probe import renewed_after_all
-from holding.lifecycle.states import move_posting, move_push
+from holding.platform.events import SealedCall
+from holding.platform.states import move_posting, move_push
 from holding.posting import holds as kept_totals
 from holding.posting import holds as target_holds
 from holding.posting import push

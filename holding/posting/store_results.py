@@ -13,11 +13,12 @@ from connectors.contract import Action, Answer, Found
 from connectors.contract.errors import RETRY, RetryWay
 from connectors.contract.targets import Readable
 from grammar.text.finding_codes import ErrorClass
-from holding.audit.events import Fact, join_events, record_event
 from holding.connections.channel import Channel
-from holding.lifecycle.causes import UNSEEN, WITHDRAWN
-from holding.lifecycle.changes import wake_records
-from holding.lifecycle.states import (
+from holding.platform.changes import wake_records
+from holding.platform.events import Fact, join_events, record_event
+from holding.platform.states import (
+    UNSEEN,
+    WITHDRAWN,
     Step,
     counted,
     join_pushes,

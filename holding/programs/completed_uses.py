@@ -12,9 +12,9 @@ from typing import Any, Final
 from sqlalchemy import Row, delete, select
 from sqlalchemy.orm import Session, aliased
 
-from holding.lifecycle.changes import UNSENT, wake_records
+from holding.platform.changes import UNSENT, wake_records
+from holding.platform.settings import logger
 from holding.programs.replay import replay
-from holding.runtime.logs import logger
 from holding.store import bulk
 from holding.store.database import Database
 from holding.tables import Evaluation, Posting, PostingUse, Push, Record, UseMark

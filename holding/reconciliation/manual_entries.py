@@ -19,9 +19,8 @@ from holding.access.reach import Reach
 from holding.approvals.consent import posting_hash
 from holding.exceptions.holds import Desk, Done, done
 from holding.exceptions.releases import decide_one
-from holding.lifecycle.causes import TOTALS, UNSEEN, beside, close, settle
-from holding.lifecycle.changes import read_now, wake_records
-from holding.lifecycle.states import move_posting
+from holding.platform.changes import read_now, wake_records
+from holding.platform.states import TOTALS, UNSEEN, beside, close, move_posting, settle
 from holding.posting.evidence import push_key
 from holding.posting.holds import MANUAL, UNDER_OUR_NUMBER, waits_for_a_look
 from holding.posting.push import conflicted, join_lines, keep_look

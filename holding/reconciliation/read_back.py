@@ -17,10 +17,10 @@ from sqlalchemy.orm import Session
 from connectors.contract import Found, Kept
 from connectors.contract.targets import Readable, ReadsLater
 from grammar.text.amounts import grouped
-from holding.audit.events import Fact, record_events
 from holding.connections import breaker, limits, readings
 from holding.connections.channel import Channel, Desk
-from holding.lifecycle.changes import wake_records
+from holding.platform.changes import wake_records
+from holding.platform.events import Fact, record_events
 from holding.posting import holds as kept_totals
 from holding.posting import holds as target_holds
 from holding.posting.claims import lock_families

@@ -17,11 +17,11 @@ from sqlalchemy.orm import Session
 from connectors import registry
 from connectors.contract.targets import Readable
 from holding.access.actors import Actor, may
-from holding.audit.events import record_event
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, Desk
 from holding.connections.setup import tell
-from holding.lifecycle.changes import read_now
+from holding.platform.changes import read_now
+from holding.platform.events import record_event
 from holding.posting.claims import free_of
 from holding.reconciliation.awaited_e_invoices import EInvoiceStatus, status
 from holding.refusal import Refusal

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from connectors.contract import Found
 from holding import words
 from holding.connections.channel import Channel
-from holding.lifecycle.causes import TOTALS
+from holding.platform.states import TOTALS
 from holding.posting import holds as target_holds
 from holding.posting.holds import Trouble
 from holding.store import bulk

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from grammar.nodes import Ruleset
 from holding.approvals.consent import counts
-from holding.lifecycle.state_labels import HOLD_LABELS, state_label
+from holding.platform.states import HOLD_LABELS, state_label
 from holding.records.approval_answer import NOBODY_ASKED, undecided
 from holding.records.record_rows import OpenHold
 from holding.records.story import Case, Proof

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
-from holding.lifecycle.state_labels import ATTEMPT_LABELS, state_label
+from holding.platform.states import ATTEMPT_LABELS, state_label
 from holding.store.together import Question, Together
 from holding.tables import (
     Approval,

@@ -12,7 +12,7 @@ from typing import Protocol
 from sqlalchemy.orm import Session
 
 from grammar.text.problem import Span
-from holding.lifecycle.causes import INACTIVE
+from holding.platform.states import INACTIVE
 from holding.programs.world import program
 from holding.records.checklist_and_finding import Ticked, ticks
 from holding.records.record_rows import OpenHold

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from connectors.contract.errors import class_label
 from grammar.nodes import Ruleset
-from holding.lifecycle.state_labels import HOLD_LABELS
+from holding.platform.states import HOLD_LABELS
 from holding.records.approval_answer import approved
 from holding.records.change_answer import changed
 from holding.records.duplicate_answer import duplicates

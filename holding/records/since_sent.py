@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from holding.lifecycle.unit_changes import CHANGED
+from holding.platform.unit_changes import CHANGED
 from holding.store.row_objects import Columns, known, of
 from holding.store.together import Question, Together
 from holding.tables import Evaluation, Event, Posting, Push, Reading, Version

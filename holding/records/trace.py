@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connectors.contract.errors import class_label
-from holding.audit.events import shown_actor
-from holding.audit.wide_events import while_it_waited, wide_events
-from holding.lifecycle.state_labels import ATTEMPT_LABELS, state_label
+from holding.platform.event_log import while_it_waited, wide_events
+from holding.platform.events import shown_actor
+from holding.platform.states import ATTEMPT_LABELS, state_label
 from holding.programs.world import program
 from holding.records.lineage import VerdictRow, verdicts
 from holding.records.seven_answers import Answer, answers

@@ -15,8 +15,8 @@ from grammar.nodes import Ruleset
 from grammar.version import __version__
 from holding.access.actors import Actor
 from holding.access.teams import FALLBACK_TEAM, ensure_team
-from holding.lifecycle.changes import next_revision, wake_all_unsent
 from holding.mappings.seeding import seed
+from holding.platform.changes import next_revision, wake_all_unsent
 from holding.rulesets import recorded_backtests
 from holding.rulesets.published import Published
 from holding.rulesets.recorded_backtests import Decided

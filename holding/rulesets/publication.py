@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from grammar.text.editions import NEWEST
 from holding.access.actors import Actor, may
 from holding.access.people import who_may
-from holding.audit.events import record_event
-from holding.lifecycle.changes import locked_company
+from holding.platform.changes import locked_company
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.rulesets import declared_rounding, entering
 from holding.rulesets.admission import RulesRefusal, examine, rule_sources

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from holding.access import operations
 from holding.access.actors import Actor, may
-from holding.audit.events import record_event
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.runs.last_runs import UNDER_WAY, last_run
 from holding.runs.status import stopped_routes

@@ -21,7 +21,8 @@ from holding.connections import limits
 from holding.connections.channel import Channel, Desk
 from holding.connections.probe import may_call, with_good_key
 from holding.import_files import settling
-from holding.lifecycle.states import READY
+from holding.platform.settings import Settings
+from holding.platform.states import READY
 from holding.posting import runs as import_rows
 from holding.posting import runs as run_counts
 from holding.posting import send as refused_key
@@ -45,7 +46,6 @@ from holding.reconciliation.reading_plan import companies_to_read
 from holding.refusal import Refusal
 from holding.runs import batch_sending
 from holding.runs.due_targets import Waiting, due_targets, waiting_at
-from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.store.leases import SLICE_SECONDS
 from holding.tables.postings import IN_FLIGHT_STATES

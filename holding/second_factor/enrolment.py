@@ -16,7 +16,7 @@ from holding.access.actors import GUARDED_ROLES, Actor, actor_of
 from holding.access.people import companies_of
 from holding.access.secrets import Keys
 from holding.access.sessions import digest, throttled
-from holding.audit.events import record_event
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.second_factor import one_time_codes as codes
 from holding.store import failure_counts

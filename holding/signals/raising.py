@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from holding.audit.events import record_event
+from holding.platform.events import record_event
 from holding.signals.open_signals import sentence, shown
 from holding.signals.signal_causes import Found, found_now
 from holding.store import bulk

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import PUSH_CODES
 from holding.connections.breaker import REFUSED
-from holding.lifecycle.causes import TOTALS
+from holding.platform.states import TOTALS
 from holding.signals.signal_settings import TARGET, close_day, failures_of
 from holding.store import bulk
 from holding.store.sums import of_held

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from holding.access.actors import Actor, actor_of, may, roles_of
 from holding.access.people import companies_of, id_of_address, who_may
 from holding.access.role_words import role_list
-from holding.audit.events import record_event
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.staff.duties import ACT, administers, not_possible
 from holding.staff.source_limits import unfit

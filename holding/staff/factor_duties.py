@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
 from holding.access.sessions import revoke_all
-from holding.audit.events import record_event
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.second_factor import enrolment
 from holding.staff.access_links import administered, works_elsewhere

@@ -16,7 +16,7 @@ from holding.access import sessions, tokens
 from holding.access.actors import actor_of
 from holding.access.people import MIN_PASSWORD, companies_of
 from holding.access.person_names import rename
-from holding.audit.events import record_event
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.store.row_objects import Columns, of
 from holding.tables import Person

@@ -2,7 +2,7 @@
 
 Here: opening SQLite and PostgreSQL with what each needs for durable, snapshot-true work, and which
 of its loaded rows a session keeps. Not here: the schema (holding/tables,
-holding/runtime/migrate.py).
+holding/platform/backup.py).
 """
 
 import os

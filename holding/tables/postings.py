@@ -1,6 +1,6 @@
 """Documents meant for targets, every try to get them there, and what was read back.
 
-Here: the tables. Not here: which moves are allowed (holding/lifecycle/states.py).
+Here: the tables. Not here: which moves are allowed (holding/platform/states.py).
 """
 
 from datetime import date, datetime

@@ -1,7 +1,7 @@
 """What processes keep for one another: duties, counts of failures, signs of life, copies.
 
 Here: singleton, clock_mark, program_version, heartbeat, backup. Not here: taking a duty
-(holding/store/leases.py), making a copy (holding/runtime/backup.py).
+(holding/store/leases.py), making a copy (holding/platform/backup.py).
 """
 
 from datetime import datetime

@@ -1,7 +1,7 @@
 """The states of rows: words of ours that the database keeps as they are.
 
 Here: one enum for each column. Not here: the states of postings, which the rules speak of too
-(rules/values/posting_states.py), and which state may follow which (holding/lifecycle/states.py).
+(rules/values/posting_states.py), and which state may follow which (holding/platform/states.py).
 """
 
 from enum import StrEnum

@@ -4,7 +4,7 @@ what it has to bring up to date; and filters that people keep under a name.
 Here: the tally, what it counts of each record, the marks of what has changed since, those of
 documents that lack entries, those of what a change of a mapping still has to wake, saved views. Not
 here: who marks (migrations and their triggers), folding and reading (holding/tallies), what
-documents lack (holding/programs/completed_uses.py), waking (holding/lifecycle/later_wakes.py).
+documents lack (holding/programs/completed_uses.py), waking (holding/platform/changes.py).
 """
 
 from datetime import datetime

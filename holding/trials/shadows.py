@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import SYSTEM, Actor, may
-from holding.audit.events import record_event
-from holding.lifecycle.changes import locked_company
+from holding.platform.changes import locked_company
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.rulesets.publication import OPEN_STATES
 from holding.tables import Change, Evaluation, Shadow

@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 from connectors.contract.schema import KindSchema
 from connectors.registry import sources
 from holding.access.actors import Actor, may
-from holding.audit.events import record_event
 from holding.intake.receive import may_deliver
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.tables import Connection, Upload
 from holding.tables.row_states import UploadState

@@ -14,7 +14,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from connectors.kit.delivery_limits import MEGABYTE
-from holding.audit.events import record_event
+from holding.platform.events import record_event
 from holding.store.leases import DEATHS_ALONE
 from holding.tables import Connection, Upload
 from holding.tables.columns import NOW

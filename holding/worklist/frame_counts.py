@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 
 from holding.access import access_requests
 from holding.mappings.key_reach import unmapped
+from holding.platform import processes as heartbeats
+from holding.platform.processes import Workers
 from holding.rule_changes import change_list
-from holding.runtime import heartbeats
-from holding.runtime.heartbeats import Workers
 from holding.store.together import Given, Question
 from holding.tables import RouteStop
 from holding.tables.rules import ROUTE_STOPPED

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from grammar.text.finding_codes import PUSH_CODES, ErrorClass
 from holding.access.reach import narrowed
-from holding.lifecycle.causes import UNSEEN
+from holding.platform.states import UNSEEN
 from holding.posting.holds import REFUSED, waits_for_a_look
 from holding.store.kept_plans import KEPT
 from holding.store.row_objects import Columns, of

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from connectors.contract import Stands
 from holding.access.personal_data import MASK, PERSONAL, PERSONAL_FIELDS
 from holding.intake.open_fields import flat
-from holding.lifecycle.causes import TOTALS
+from holding.platform.states import TOTALS
 from holding.posting.holds import MANUAL, UNDER_OUR_NUMBER
 from holding.posting.push import conflicted
 from holding.programs.replay import judged_once

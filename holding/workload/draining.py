@@ -11,9 +11,9 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
-from holding.audit.events import record_event
+from holding.platform import processes as heartbeats
+from holding.platform.events import record_event
 from holding.refusal import Refusal
-from holding.runtime import heartbeats
 from holding.tables import Heartbeat
 
 ACT: Final = "run.operate"

@@ -1,7 +1,7 @@
 """What waits while no worker runs, and how that is said.
 
 Here: the counts of one company, or of all, and their sentences. Not here: whether a worker runs
-(holding/runtime/heartbeats.py), starting one (clearpost worker).
+(holding/platform/processes.py), starting one (clearpost worker).
 """
 
 from collections.abc import Mapping
@@ -26,10 +26,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from holding.lifecycle.states import READY
+from holding.platform import processes as heartbeats
+from holding.platform.processes import Workers
+from holding.platform.states import READY
 from holding.posting.claims import RUNNING, STOPPED
-from holding.runtime import heartbeats
-from holding.runtime.heartbeats import Workers
 from holding.tables import Company, Connection, Posting, Record, Schedule
 from holding.tables.columns import DUE, LEASED, NOW, among_words
 from holding.tables.postings import IN_FLIGHT_STATES

@@ -16,9 +16,9 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, 
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor, may
-from holding.audit.events import record_event
+from holding.platform.events import record_event
+from holding.platform.processes import AHEAD
 from holding.refusal import Refusal
-from holding.runtime.heartbeats import AHEAD
 from holding.store.together import Question, Together, answer
 from holding.tables import Connection, Heartbeat, Posting, Record, Run
 from holding.tables.columns import LEASED, table_of

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from holding.runtime import doorbell
+from holding.platform import processes as doorbell
 
 _ASKED: Final = {
     "postgresql": text("SELECT current_setting('server_version'), clock_timestamp()"),

@@ -1,6 +1,6 @@
 """The workers of the installation, and what of one company each has in hand.
 
-Here: one row a process of the last day. Not here: its sign of life (holding/runtime/heartbeats.py).
+Here: one row a process of the last day. Not here: its sign of life (holding/platform/processes.py).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Select, func, select, text, union_all
 from sqlalchemy.orm import Session
 
-from holding.runtime.heartbeats import AHEAD, KEPT, UNKNOWN
-from holding.runtime.machine import Room
+from holding.platform.processes import AHEAD, KEPT, UNKNOWN, Room
 from holding.store.together import Question, Together
 from holding.tables import Heartbeat, Posting, Record, Run
 from holding.tables.columns import LEASED

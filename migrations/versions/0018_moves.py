@@ -1,7 +1,7 @@
 """The database refuses a move from one known state to another that nothing may make.
 
 The lists are those of the day of this migration. The product's own stand in one place
-(holding/lifecycle/states.py), and a test compares both: who changes those adds a migration here.
+(holding/platform/states.py), and a test compares both: who changes those adds a migration here.
 """
 
 from alembic import op

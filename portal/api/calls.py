@@ -26,9 +26,9 @@ from holding.exceptions import (
 from holding.exceptions.corrections import Correction
 from holding.exceptions.holds import Done
 from holding.exceptions.holds import Left as NotDone
+from holding.platform import processes as doorbell
 from holding.reconciliation import manual_entries
 from holding.refusal import Refusal
-from holding.runtime import doorbell
 from holding.store.database import DatabaseSession
 from holding.worklist import open_holds, whereabouts
 from portal.api import answers, bodies, openapi

@@ -266,7 +266,7 @@ def _cutover(
 def _actor(session: "DatabaseSession", made: "SetUp") -> "Actor":
     """The first person, by the command line."""
     from holding.access.actors import actor_of
-    from holding.audit.events import COMMAND_LINE
+    from holding.platform.events import COMMAND_LINE
     from portal.terminal.command_frame import company_of
 
     company = company_of(session, made.code)

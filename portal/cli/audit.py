@@ -1,7 +1,7 @@
 """Commands of who proves: `clearpost invariants`, `clearpost verify` and `clearpost faults`.
 
 Here: is all as it must be, is the trail of events whole, and the points where tests break it. Not
-here: the invariants (holding/integrity), the chain (holding/audit/chain.py).
+here: the invariants (holding/integrity), the chain (holding/platform/events.py).
 """
 
 from dataclasses import asdict
@@ -25,9 +25,9 @@ from portal.terminal.command_frame import (
 )
 
 if TYPE_CHECKING:
-    from holding.audit.chain import Head
     from holding.integrity.all_invariants import Checked
     from holding.integrity.contents import Since
+    from holding.platform.events import Head
     from holding.store.database import DatabaseSession
     from portal.terminal.command_frame import Office
 
@@ -141,8 +141,8 @@ def verify(company: str, noted: str | None, anchors: Path | None, *, as_json: bo
     with --head, shows that nothing up to it was replaced. What events sealed of versions, postings,
     approvals, requests and answers is compared with the rows.
     """
-    from holding.audit import chain
     from holding.integrity import contents
+    from holding.platform import events as chain
 
     known = [_head(noted)] if noted else []
     with office() as place, place.database.read() as session:
@@ -183,7 +183,7 @@ def _sealed(since: "Since | None") -> str:
 
 
 def _head(text: str) -> "Head":
-    from holding.audit.chain import Head
+    from holding.platform.events import Head
 
     seq, _, digest = text.partition(":")
     if not seq.isdecimal() or len(digest) != 64:
@@ -197,7 +197,7 @@ def _head(text: str) -> "Head":
 
 def noted_heads(file: Path, company: str) -> "tuple[Head, ...]":
     """All that were noted of a company; a line that is no anchor is itself a finding."""
-    from holding.audit.anchors import Anchors
+    from holding.platform.events import Anchors
 
     try:
         return Anchors(file).of(company)

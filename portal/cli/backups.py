@@ -1,6 +1,6 @@
 """`clearpost backup`, `clearpost restore` and `clearpost prune`: what is kept, where and how long.
 
-Here: the commands. Not here: the copy itself (holding/runtime/backup.py, restore.py), what may go
+Here: the commands. Not here: the copy itself (holding/platform/backup.py, restore.py), what may go
 (holding/integrity/pruning.py).
 """
 
@@ -36,7 +36,7 @@ def backup(file: Path) -> None:
 
     The key file is not in it: keep a copy of that elsewhere.
     """
-    from holding.runtime import backup as copies
+    from holding.platform import backup as copies
 
     found = settings()
     refusal = copies.take(found.database_url, file)
@@ -45,7 +45,7 @@ def backup(file: Path) -> None:
     with file.open("rb") as copy:
         digest = file_digest(copy, "sha256").hexdigest()
     click.echo(f"{file} {digest}")
-    if not copies.note(found.database_url, file, digest, datetime.now(UTC)):
+    if not copies.note_backup(found.database_url, file, digest, datetime.now(UTC)):
         say("The page Operations does not tell of it: this could not be noted in the database.")
     say("The key file is not in it: keep a copy of that in another place.")
     onward(f"restore {file}, in an empty place: a backup counts once that worked")
@@ -59,9 +59,9 @@ def restore(file: Path) -> None:
     Every target is paused: nothing is sent before somebody resumes it with `clearpost connection
     resume NAME`.
     """
+    from holding.platform import backup as restoring
+    from holding.platform.backup import VERSION
     from holding.refusal import Refusal
-    from holding.runtime import restore as restoring
-    from holding.runtime.schema_version import VERSION
 
     found = settings()
     home_of(found)

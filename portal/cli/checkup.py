@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from holding.platform.settings import Settings
     from holding.rulesets.later_findings import Later
-    from holding.runtime.settings import Settings
     from holding.store.database import DatabaseSession
 
 FLOORS = ("grammar", "rules", "connectors", "holding", "portal", "workers")
@@ -71,8 +71,9 @@ def _key(settings: "Settings") -> Looked:
 
 def _database(settings: "Settings") -> Iterator[Looked]:
     from connectors.transport.clock import MachineClock
+    from holding.platform import backup as schema_version
+    from holding.platform import settings as clock
     from holding.rulesets import later_findings
-    from holding.runtime import clock, schema_version
     from holding.store.database import Database
 
     refusal = schema_version.check(settings.database_url)
@@ -138,13 +139,13 @@ def _rules(code: str, later: "Later") -> Looked:
 
 def _worker(session: "DatabaseSession", now: datetime) -> Looked:
     """Whether anybody does the work; a worker that died is named, others may have its place."""
-    from holding.runtime import heartbeats
+    from holding.platform import processes as heartbeats
     from holding.words import duration, plural
     from holding.workload.idle_work import TO_DO, idle_work
 
     gone = [
         f"{one.owner} not seen for {duration(int((now - one.seen_at).total_seconds()) // 60)}"
-        for one in heartbeats.silent(session, now)
+        for one in heartbeats.silent_workers(session, now)
     ]
     idle = idle_work(session, now)
     if idle is not None and idle.since is None and not idle.count:
@@ -156,8 +157,7 @@ def _worker(session: "DatabaseSession", now: datetime) -> Looked:
 
 
 def _redis(settings: "Settings") -> Looked:
-    from holding.runtime.doorbell import heard
-    from holding.runtime.embedded_redis import find_server
+    from holding.platform.processes import find_server, heard
 
     if settings.redis_url:
         ok = heard(settings.redis_url)

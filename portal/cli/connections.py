@@ -137,7 +137,7 @@ def connection_set(name: str, company: str, email: str, pairs: tuple[str, ...]) 
     """Change settings of NAME."""
     from holding.configuration.settings_change import change_settings
     from holding.connections import connection_rows
-    from holding.runtime import doorbell
+    from holding.platform import processes as doorbell
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
@@ -189,7 +189,7 @@ def connection_test(name: str, company: str, email: str, *, as_json: bool) -> No
     from connectors.transport.http import Http
     from holding.connections import connection_rows
     from holding.intake import deliveries as source_tests
-    from holding.runtime import doorbell
+    from holding.platform import processes as doorbell
 
     with office() as place:
         with place.database.read() as session:
@@ -243,7 +243,7 @@ def connection_resume(name: str, company: str, email: str) -> None:
     """Resume sending to NAME."""
     from holding.configuration import target_ways
     from holding.connections import connection_rows
-    from holding.runtime import doorbell
+    from holding.platform import processes as doorbell
 
     with office() as place, place.database.write() as session:
         found = company_of(session, company)
@@ -279,7 +279,7 @@ def connection_rates(
     from connectors import registry
     from connectors.contract.master_lists import TellsItems
     from holding.connections import confirmed_rates, connection_rows
-    from holding.runtime import doorbell
+    from holding.platform import processes as doorbell
     from holding.words import plural
 
     with office() as place, place.database.write() as session:

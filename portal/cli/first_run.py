@@ -116,7 +116,7 @@ def company_go_live(
     from holding.access.actors import may
     from holding.onboarding import going_live
     from holding.onboarding.checklist import checklist
-    from holding.runtime import doorbell
+    from holding.platform import processes as doorbell
 
     with office() as place:
         with place.database.write() as session:

@@ -34,7 +34,7 @@ SHOWN = 20  # lines of one sort, where nobody asks for all
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def trace(record: str, company: str, *, as_json: bool) -> None:
     """Show the audit answers for RECORD, named by its number or that of its document."""
-    from holding.lifecycle.state_labels import state_label
+    from holding.platform.states import state_label
     from holding.records import checklist_and_finding, record_rows
     from holding.records import trace as story
 

@@ -99,7 +99,7 @@ def simulate(name: str, words: tuple[str, ...]) -> None:
 @click.option("--to", default=None, help="A schema version to go to; the default is the newest.")
 def migrate(to: str | None) -> None:
     """Bring the database to the schema that this program needs."""
-    from holding.runtime import schema_version
+    from holding.platform import backup as schema_version
 
     found = settings()
     home_of(found)

@@ -238,8 +238,8 @@ def rules_push(folder: Path, company: str, email: str, title: str | None) -> Non
 @as_option
 def publish(change: int, company: str, email: str) -> None:
     """Publish CHANGE; its author cannot."""
+    from holding.platform import processes as doorbell
     from holding.rulesets import publication
-    from holding.runtime import doorbell
     from holding.words import plural
 
     with office() as place, place.database.write() as session:
@@ -269,7 +269,7 @@ def ingest(
     """Read a delivery from FILE (.json, .xlsx, .csv); nothing is stored if anything is wrong."""
     from holding.connections import connection_rows
     from holding.intake.deliveries import zone_of_source
-    from holding.runtime import doorbell
+    from holding.platform import processes as doorbell
     from holding.words import plural
     from portal.terminal.file_delivery import named, read_file, store
 

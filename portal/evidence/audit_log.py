@@ -1,8 +1,8 @@
 """The audit log: who did what to which record, and when.
 
 Here: the view, its filter, what it hides, and walking the chain of events. Whoever may not view the
-log sees their own acts alone. Not here: the list (holding/audit/event_log.py), the chain
-(holding/audit/chain.py), comparing events with the rows that they tell of (`clearpost verify`).
+log sees their own acts alone. Not here: the list (holding/platform/event_log.py), the chain
+(holding/platform/events.py), comparing events with the rows that they tell of (`clearpost verify`).
 """
 
 from collections.abc import Callable
@@ -11,11 +11,10 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, g, request
 
 from holding.access import personal_data
-from holding.audit import chain, event_log
-from holding.audit.act_groups import TITLES, ActGroup
-from holding.audit.chain import Walked
-from holding.audit.event_log import LogFilter, LogRow
-from holding.audit.events import SYSTEM_WORD
+from holding.platform import event_log
+from holding.platform import events as chain
+from holding.platform.event_log import TITLES, ActGroup, LogFilter, LogRow
+from holding.platform.events import SYSTEM_WORD, Walked
 from portal.evidence.noted_heads import noted_heads
 from portal.web import filters, forms, fragments, security, store
 

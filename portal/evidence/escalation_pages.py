@@ -19,9 +19,9 @@ from holding.escalation.kept_packets import Kept
 from holding.escalation.packets import Typed, Words
 from holding.escalation.recent_changes import Change
 from holding.notices import notice_list, planning, recipients
+from holding.platform import processes as doorbell
 from holding.records import record_rows
 from holding.refusal import Refusal
-from holding.runtime import doorbell
 from holding.store.kept_plans import KEPT
 from holding.store.together import Together
 from holding.tables.row_states import RecordState

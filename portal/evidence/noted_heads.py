@@ -2,9 +2,8 @@
 
 from flask import g
 
-from holding.audit.anchors import Anchors
-from holding.audit.chain import Head
-from holding.runtime.logs import logger
+from holding.platform.events import Anchors, Head
+from holding.platform.settings import logger
 from portal.web import security
 
 log = logger("clearpost.portal")

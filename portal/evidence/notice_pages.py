@@ -10,8 +10,8 @@ from flask import Blueprint, Response, g, request, url_for
 from holding.access.secrets import load_keys
 from holding.notices import digest_times, notice_list, planning, recipients
 from holding.notices.recipients import Wish
+from holding.platform import processes as doorbell
 from holding.refusal import Refusal
-from holding.runtime import doorbell
 from holding.staff import directory
 from holding.tables.row_states import RecipientKind
 from portal.web import forms, fragments, security, store

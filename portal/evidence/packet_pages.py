@@ -14,12 +14,12 @@ from flask import Blueprint, Response, abort, g, render_template, request, send_
 
 from holding.access.personal_data import hiding
 from holding.access.secrets import Keys, load_keys
-from holding.audit import chain
-from holding.audit.events import record_event
 from holding.escalation import redaction
 from holding.evidence import audit_notes, packet_chain, packet_contents, packet_file
 from holding.evidence.packet_contents import Wanted
 from holding.evidence.packet_file import Packed
+from holding.platform import events as chain
+from holding.platform.events import record_event
 from holding.records import record_rows
 from holding.refusal import Refusal
 from holding.tables.columns import moment_of

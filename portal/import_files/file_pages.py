@@ -16,8 +16,8 @@ from connectors.contract.hand_imports import ImportedByHand
 from holding.import_files import file_list, handing_over, listings, outcomes
 from holding.import_files.open_files import ACT
 from holding.import_files.outcomes import Outcome
+from holding.platform import processes as doorbell
 from holding.refusal import Refusal
-from holding.runtime import doorbell
 from holding.tables.row_states import ImportFileState
 from portal.web import forms, fragments, security, store
 

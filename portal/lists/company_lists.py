@@ -12,10 +12,10 @@ from flask import g, request
 from connectors.kit.workbook import Written
 from holding.access import deputies as deputy_rows
 from holding.access.role_words import ROLE_LABELS
-from holding.audit import event_log
-from holding.audit.event_log import LogRow
 from holding.notices import notice_list
 from holding.onboarding.dry_run import RecordSeen, last_month, rehearsed
+from holding.platform import event_log
+from holding.platform.event_log import LogRow
 from holding.refusal import Refusal
 from holding.signals import open_signals
 from holding.staff import directory

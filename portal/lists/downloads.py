@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 
 from flask import Flask, Response, current_app, g, request, url_for
 
-from holding.audit.events import record_event
+from holding.platform.events import record_event
 from holding.refusal import Refusal
 from holding.words import plural
 from portal.lists import list_file

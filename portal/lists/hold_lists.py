@@ -15,8 +15,8 @@ from connectors.contract.errors import class_label
 from connectors.kit.workbook import Written
 from holding.access import actors, personal_data
 from holding.approvals import candidates, decided_documents
-from holding.lifecycle.state_labels import HOLD_LABELS, state_label
 from holding.narrowing import facets
+from holding.platform.states import HOLD_LABELS, state_label
 from holding.records import accepted_differences
 from holding.records.accepted_differences import Accepted
 from holding.store.together import answer

@@ -16,8 +16,8 @@ from holding.access.personal_data import MASK
 from holding.code_lists.file_codes import Identity
 from holding.mappings import fixes, keepers
 from holding.mappings import mapping_lists as queries
+from holding.platform import processes as doorbell
 from holding.refusal import Refusal
-from holding.runtime import doorbell
 from holding.store.kept_plans import KEPT
 from holding.store.together import Together
 from holding.suggestions import bulk_acceptance, exact_matches

@@ -14,8 +14,8 @@ from holding.code_lists import list_files
 from holding.code_lists.list_rows import ListRow, read_list
 from holding.connections import connection_rows, probe
 from holding.mappings import keepers
+from holding.platform import processes as doorbell
 from holding.refusal import Refusal
-from holding.runtime import doorbell
 from holding.store.kept_plans import KEPT
 from holding.store.together import Together
 from holding.suggestions import list_sources

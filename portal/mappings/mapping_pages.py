@@ -13,8 +13,8 @@ from werkzeug.datastructures import MultiDict
 from holding.mappings import entry_history, fixes, keepers
 from holding.mappings import mapping_lists as queries
 from holding.mappings import preview as mappings_preview
+from holding.platform import processes as doorbell
 from holding.refusal import Refusal
-from holding.runtime import doorbell
 from holding.store.together import Together, answer
 from portal.mappings import opened_value
 from portal.web import forms, fragments, frame, store

@@ -24,8 +24,8 @@ from holding.mapping_files.workbook_changes import (
 from holding.mappings import keepers
 from holding.mappings import mapping_lists as queries
 from holding.mappings.entries import LONGEST
+from holding.platform import processes as doorbell
 from holding.refusal import Refusal
-from holding.runtime import doorbell
 from holding.words import plural
 from portal.mappings.mapping_pages import pages, tabs
 from portal.web import forms, fragments, security, store

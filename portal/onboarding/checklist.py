@@ -15,9 +15,9 @@ from grammar.text.finding_codes import ErrorClass
 from holding.access.teams import titles_of
 from holding.onboarding import dry_run, going_live
 from holding.onboarding.checklist import Checklist, Step, checklist
+from holding.platform import processes as doorbell
 from holding.programs.known_schemas import schemas
 from holding.refusal import Refusal
-from holding.runtime import doorbell
 from holding.words import plural, sums
 from portal.web import forms, fragments, store
 from portal.web.permissions import FILE

@@ -13,8 +13,8 @@ from connectors.transport.http import Http
 from holding.onboarding import going_live
 from holding.onboarding.checklist import checklist
 from holding.onboarding.standing_documents import Look, There, look
+from holding.platform import processes as doorbell
 from holding.refusal import Refusal
-from holding.runtime import doorbell
 from portal.onboarding.checklist import home, pages, suggested
 from portal.web import forms, fragments, store
 

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, g, request
 
+from holding.platform import backup
+from holding.platform import processes as heartbeats
 from holding.refusal import Refusal
-from holding.runtime import backup, heartbeats
 from holding.store.together import answer
 from holding.tables.columns import from_minor
 from holding.workload import figures
@@ -62,7 +63,7 @@ def show() -> Response:
         return problem(refused)
     session = store.reading()
     workers = heartbeats.workers(session, g.now)
-    silent = len(heartbeats.silent(session, g.now))
+    silent = len(heartbeats.silent_workers(session, g.now))
     values: list[Value] = [("clearpost_workers_running", {}, workers.running)]
     values.append(("clearpost_workers_silent", {}, silent))
     if workers.seen_at is not None:

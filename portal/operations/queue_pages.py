@@ -13,8 +13,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from grammar.version import __version__
 from holding.access.actors import may
 from holding.configuration.late_calls import late_calls
+from holding.platform import backup
+from holding.platform import backup as schema_version
+from holding.platform import processes as doorbell
+from holding.platform import processes as machine
 from holding.refusal import Refusal
-from holding.runtime import backup, doorbell, machine, schema_version
 from holding.store.kept_plans import KEPT
 from holding.store.together import Together
 from holding.workload import draining, queue_pace, stuck

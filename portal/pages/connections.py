@@ -22,12 +22,12 @@ from holding.connections import connection_rows as queries
 from holding.intake import deliveries as source_tests
 from holding.intake import pulls as pull_turns
 from holding.intake import receive as hook_calls
-from holding.lifecycle import unit_changes
+from holding.platform import processes as doorbell
+from holding.platform import unit_changes
 from holding.reconciliation import awaited_e_invoices, reading_plan
 from holding.refusal import Refusal
 from holding.rulesets import declared_rounding, publication, run_hours
 from holding.runs import date_ranges, range_counts, run_history, schedules
-from holding.runtime import doorbell
 from holding.store.kept_plans import KEPT
 from holding.store.together import Answer, Together
 from holding.words import plural

@@ -24,9 +24,9 @@ from holding.exceptions import (
 )
 from holding.exceptions.holds import Done
 from holding.narrowing import frozen_holds
+from holding.platform import processes as doorbell
 from holding.programs import posted_differences
 from holding.refusal import Refusal
-from holding.runtime import doorbell
 from holding.store.database import DatabaseSession
 from holding.store.together import answer
 from holding.worklist import ageing as ageing_query

@@ -21,9 +21,9 @@ from holding.intake import open_fields
 from holding.intake import open_fields as differences
 from holding.mappings import keepers
 from holding.parties import party_merge
+from holding.platform import processes as doorbell
 from holding.programs import posted_differences, same_keys
 from holding.refusal import Refusal
-from holding.runtime import doorbell
 from holding.store.database import DatabaseSession
 from holding.store.kept_plans import KEPT
 from holding.store.together import Together

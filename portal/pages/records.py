@@ -14,6 +14,7 @@ from holding.access import personal_data
 from holding.access.reach import carries_others
 from holding.evidence import raw_bodies
 from holding.intake import open_fields as differences
+from holding.platform import processes as doorbell
 from holding.posting import push_history
 from holding.reconciliation import payout_orders, reading_plan
 from holding.reconciliation.awaited_e_invoices import EInvoiceStatus
@@ -29,7 +30,6 @@ from holding.records import record_rows as queries
 from holding.refusal import Refusal
 from holding.rulesets import rulebook
 from holding.runs.status import Pill, standing
-from holding.runtime import doorbell
 from holding.store.kept_plans import KEPT
 from holding.store.together import Together
 from holding.words import plural

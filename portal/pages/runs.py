@@ -17,11 +17,11 @@ from holding.access.personal_data import HideOf
 from holding.connections import connection_rows
 from holding.evaluation import safety_stop
 from holding.import_files import file_list
+from holding.platform import processes as doorbell
 from holding.refusal import Refusal
 from holding.runs import run_documents, run_search
 from holding.runs import run_history as queries
 from holding.runs import status as stop_queries
-from holding.runtime import doorbell
 from holding.store.kept_plans import KEPT
 from holding.store.together import Together
 from holding.tables.row_states import PushState

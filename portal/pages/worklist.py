@@ -16,10 +16,10 @@ from holding.approvals import candidates
 from holding.approvals.foreseen import foresee
 from holding.exceptions import bulk_acts, releases, undo
 from holding.exceptions.holds import Done
+from holding.platform import processes as doorbell
 from holding.reconciliation import manual_entries
 from holding.records import accepted_differences
 from holding.refusal import Refusal
-from holding.runtime import doorbell
 from holding.store import kept_plans
 from holding.store.together import answer
 from holding.words import plural

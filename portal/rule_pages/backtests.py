@@ -9,9 +9,9 @@ from typing import Final, Self
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
+from holding.platform import processes as doorbell
 from holding.refusal import Refusal
 from holding.rulesets import open_changes
-from holding.runtime import doorbell
 from holding.store.together import Answer, Together
 from holding.trials import backtests, deciding_lines, shown_backtests
 from holding.trials.shown_backtests import Counts, MatrixCell

@@ -12,11 +12,11 @@ from typing import Final
 from flask import Blueprint, Response, abort, g, request, url_for
 
 from holding.notices import returned_changes
+from holding.platform import processes as doorbell
 from holding.refusal import Refusal
 from holding.rule_changes import change_list, comments, going_back, kept_entries, start_time
 from holding.rulesets import admission, open_changes, publication, recorded_backtests
 from holding.rulesets.check_report import Report
-from holding.runtime import doorbell
 from holding.store.together import Answer, Together, answer
 from holding.trials import shown_shadows
 from holding.words import plural

@@ -9,11 +9,11 @@ from typing import Final
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
+from holding.platform import processes as doorbell
 from holding.records import record_rows
 from holding.refusal import Refusal
 from holding.rule_changes import change_list
 from holding.rulesets import open_changes
-from holding.runtime import doorbell
 from holding.trials import replays, shadows, shown_shadows, tried_rules
 from holding.trials.tried_rules import Candidate
 from portal.web import filters, forms, fragments, store

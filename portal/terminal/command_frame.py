@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
     from holding.access.actors import Actor
     from holding.access.company_rows import CompanyRow
+    from holding.platform.settings import DatabaseClock, Settings
     from holding.refusal import Refusal
-    from holding.runtime.clock import DatabaseClock
-    from holding.runtime.settings import Settings
     from holding.store.database import Database, DatabaseSession
 
 
@@ -89,7 +88,7 @@ def granted(answer: "T | Refusal", about: str = "") -> T:
 
 def settings() -> "Settings":
     """The settings of this process; a value that makes no sense ends the command."""
-    from holding.runtime.settings import Settings
+    from holding.platform.settings import Settings
 
     try:
         return Settings.from_env()
@@ -124,7 +123,7 @@ def home_of(found: "Settings") -> "Path":
 
 def bring_to_schema(url: str, to: str | None = None) -> None:
     """Migrate; a database out of reach and a version that is none end the command."""
-    from holding.runtime import migrate
+    from holding.platform import backup as migrate
 
     refusal = migrate.bring(url, to)
     if refusal:
@@ -135,8 +134,8 @@ def _back_up(found: "Settings") -> None:
     """Copy a database whose schema is about to change; where that fails, the command ends."""
     from datetime import UTC, datetime
 
+    from holding.platform import backup
     from holding.refusal import Refusal
-    from holding.runtime import backup
 
     copy = backup.before_migration(found.database_url, found.home, datetime.now(UTC))
     if isinstance(copy, Refusal):
@@ -149,8 +148,8 @@ def _back_up(found: "Settings") -> None:
 def office(*, upgrade: bool = False) -> Iterator[Office]:
     """The database of this installation, with the right schema or not at all."""
     from connectors.transport.clock import MachineClock
-    from holding.runtime import schema_version
-    from holding.runtime.clock import DatabaseClock
+    from holding.platform import backup as schema_version
+    from holding.platform.settings import DatabaseClock
     from holding.store.database import open_database
 
     found = settings()
@@ -172,7 +171,7 @@ def office(*, upgrade: bool = False) -> Iterator[Office]:
 
 def _nothing_there(found: "Settings") -> None:
     """End the command where the home folder has no database yet, and name that of the demo."""
-    from holding.runtime import schema_version
+    from holding.platform import backup as schema_version
     from holding.store.database import default_url, open_database
 
     if found.database_url != default_url(found.home):
@@ -212,7 +211,7 @@ def company_of(session: "DatabaseSession", code: str) -> "CompanyRow":
 def actor_of(session: "DatabaseSession", email: str, company_id: int) -> "Actor":
     """The person named by --as, inside one company."""
     from holding.access import actors
-    from holding.audit.events import COMMAND_LINE
+    from holding.platform.events import COMMAND_LINE
 
     actor = actors.actor_of(session, person_id_of(session, email), company_id, via=COMMAND_LINE)
     if actor is None:

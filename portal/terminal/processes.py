@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from portal.terminal.command_frame import ENVIRONMENT, Office, Stop, refuse, say
 
 if TYPE_CHECKING:
-    from holding.runtime.embedded_redis import EmbeddedRedis
+    from holding.platform.processes import EmbeddedRedis
 
 
 def end_on_signals() -> None:
@@ -32,7 +32,7 @@ def start_queue(place: Office) -> "EmbeddedRedis | None":
     """A Redis of our own unless one is given. Without a program for it the worker looks into the
     database on its own, once a second unless a time is set, which is said here and nowhere else.
     """
-    from holding.runtime.embedded_redis import start_redis
+    from holding.platform.processes import start_redis
 
     if os.environ.get("REDIS_URL"):
         return None
@@ -174,9 +174,9 @@ class Portal:
     """The pages, served from this process until a signal ends it."""
 
     def __init__(self, place: Office, port: int | None) -> None:
+        from holding.platform import backup as installed_version
+        from holding.platform.settings import begin
         from holding.refusal import Refusal
-        from holding.runtime import installed_version
-        from holding.runtime.logs import begin
         from portal.app import create_app
         from portal.pages.first_reading import read_first
         from portal.web.config import config_of
@@ -187,7 +187,7 @@ class Portal:
         if isinstance(config, Refusal):
             refuse(config, ENVIRONMENT)
         begin(for_machines=place.settings.log_for_machines)
-        installed_version.note(place.database, place.now)
+        installed_version.note_version(place.database, place.now)
         host = place.settings.host
         chosen = place.settings.port if port is None else port
         if chosen:

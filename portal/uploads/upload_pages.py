@@ -14,8 +14,8 @@ from flask import Blueprint, Response, abort, g, make_response, request, url_for
 
 from connectors.contract.uploads import DAYS, LEFT_OUT, SHORT_DAYS, DayOrder, FieldLabel, FileColumn
 from holding.access.personal_data import MASK, PERSONAL
+from holding.platform import processes as doorbell
 from holding.refusal import Refusal
-from holding.runtime import doorbell
 from holding.tables.row_states import UploadState
 from holding.uploads import giving_in, upload_rows
 from holding.uploads.check_result import STORED, ChangedField, CheckResult, Standing

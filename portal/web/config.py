@@ -1,7 +1,7 @@
 """The portal's own settings, made from those of the process.
 
 Here: what pages and cookies need to know. Not here: reading the environment
-(holding/runtime/settings.py).
+(holding/platform/settings.py).
 """
 
 import re
@@ -10,8 +10,8 @@ from typing import Final
 
 from connectors.kit.delivery_limits import DELIVERY_BYTES, MEGABYTE
 from holding.access.secrets import load_keys
+from holding.platform.settings import Settings
 from holding.refusal import Refusal
-from holding.runtime.settings import Settings
 
 FORM_BYTES: Final = MEGABYTE  # whatever a page sends, and a call of a program
 REFUSED: Final = "clearpost.refused"  # in the environment of a request: the status that ends it

@@ -16,7 +16,7 @@ from connectors.contract.errors import class_label, failure_word
 from grammar.text.amounts import MINUS, prefix, sign
 from holding.access import actors, personal_data
 from holding.access.role_words import role_list
-from holding.lifecycle.state_labels import state_label
+from holding.platform.states import state_label
 from holding.records.trace import Step
 from holding.tables.columns import from_minor, moment_text
 from holding.words import (

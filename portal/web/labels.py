@@ -1,8 +1,8 @@
 """How each state is called and shown, and whether a push may be tried again, said as a sentence.
 
 Here: state -> word and tone, for records and postings alike, and the tone of a push. Not here: what
-each state is called (holding/lifecycle/state_labels.py), which moves are allowed
-(holding/lifecycle/states.py), the retry (holding/posting).
+each state is called (holding/platform/states.py), which moves are allowed
+(holding/platform/states.py), the retry (holding/posting).
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from connectors.contract.errors import RETRY, RetryWay
-from holding.lifecycle.state_labels import (
+from holding.platform.states import (
     ATTEMPT_LABELS,
     CALL_KIND_LABELS,
     CALL_LABELS,

@@ -1,7 +1,7 @@
 """What holds are grouped by: the key of their cause; and what ends a hold.
 
 Here: both as values, built from their parts and read from their stored text, in one place only.
-Not here: the rows of causes (holding/lifecycle/causes.py) and who may let a hold go
+Not here: the rows of causes (holding/platform/states.py) and who may let a hold go
 (holding/approvals/releasers.py).
 """
 

@@ -1,7 +1,7 @@
 """The states of a posting.
 
 Here: the words, which the database and JSON keep as they are, and what people read instead. Not
-here: which may follow which (holding/lifecycle/states.py).
+here: which may follow which (holding/platform/states.py).
 """
 
 from collections.abc import Mapping

@@ -21,7 +21,7 @@ from portal.terminal.command_frame import ENVIRONMENT, Office, Stop, granted, of
 from portal.terminal.processes import Children, Portal, end_on_signals, start_queue, start_worker
 
 if TYPE_CHECKING:
-    from holding.runtime.embedded_redis import EmbeddedRedis
+    from holding.platform.processes import EmbeddedRedis
     from sandbox.demo.generator import Hook, Month
 if TYPE_CHECKING:
     from sandbox.demo.generator import Hook
@@ -70,7 +70,7 @@ def demo(
     if once:
         _once(seed, keep, targets, as_json=as_json)
         return
-    from holding.runtime.settings import home_of
+    from holding.platform.settings import home_of
 
     home = home_of(os.environ) / "demo"
     with ExitStack() as stack:
@@ -210,7 +210,7 @@ class Shop:
         wait(self.place, self.company_id, patience)
 
     def _ingest(self, sheet: bytes) -> None:
-        from holding.runtime import doorbell
+        from holding.platform import processes as doorbell
         from portal.terminal.file_delivery import read_file, store
         from sandbox.demo.setup import SOURCE
         from sandbox.demo.shop import ZONE
@@ -381,8 +381,8 @@ class Depot:
 
     def _look(self, patience: float) -> None:
         """The operator lets the target be read."""
+        from holding.platform import processes as doorbell
         from holding.reconciliation.reading_plan import read_target
-        from holding.runtime import doorbell
         from sandbox.demo import setup
         from sandbox.demo import setup as progress
 

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
-from holding.runtime.settings import Settings
+from holding.platform.settings import Settings
 from holding.store.database import Database
 from portal import app as portal_app
 from tests.portal.conftest import seeded  # noqa: F401 - a fixture

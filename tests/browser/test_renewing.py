@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from holding.audit import chain
+from holding.platform import events as chain
 from tests.browser.conftest import Open, Served
 
 pytestmark = pytest.mark.browser

@@ -2,7 +2,7 @@
 
 import pytest
 
-from holding.audit import chain
+from holding.platform import events as chain
 from portal.evidence import audit_log
 from tests.browser.conftest import Open, Served
 

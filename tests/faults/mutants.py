@@ -23,13 +23,14 @@ from holding.approvals import consent, voiding
 from holding.evaluation import evaluate_due as due_records
 from holding.evaluation import plan as plan_unsent
 from holding.evaluation import store_results as finish
+from holding.platform import processes as doorbell
+from holding.platform import settings as clock
 from holding.posting import prepare as intent
 from holding.posting import push
 from holding.posting import send as calls
 from holding.posting import store_results as taken_documents
 from holding.posting import uncertain as doubt_resolution
 from holding.posting import uncertain as uncertain_pushes
-from holding.runtime import clock, doorbell
 from holding.store import database
 from workers import jobs
 

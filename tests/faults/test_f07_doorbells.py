@@ -18,8 +18,9 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
 from connectors.transport import fault_points
-from holding.runtime import doorbell, embedded_redis
-from holding.runtime.settings import Settings
+from holding.platform import processes as doorbell
+from holding.platform import processes as embedded_redis
+from holding.platform.settings import Settings
 from tests.faults.amounts import Done, amount
 from tests.faults.web import portal_of, signed_in, webhook
 from tests.faults.yard import nothing_wrong

@@ -8,8 +8,8 @@ from sqlalchemy import select, text
 
 from connectors.transport import clock as machine
 from holding.evaluation.batch import claim
-from holding.runtime import clock
-from holding.runtime.clock import DatabaseClock
+from holding.platform import settings as clock
+from holding.platform.settings import DatabaseClock
 from holding.store.database import Database
 from holding.tables import Record
 from tests.faults.amounts import Done, amount

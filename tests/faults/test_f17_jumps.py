@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, text
 
 from connectors.transport.fault_points import NAMES
-from holding.audit.chain import LATE
+from holding.platform.events import LATE
 from holding.tables import Event, EventLink
 from tests.faults.amounts import Done, amount
 from tests.faults.course import Ending, end, until_idle

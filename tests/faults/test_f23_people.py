@@ -11,8 +11,8 @@ from sqlalchemy import func, make_url, select
 from holding.access.actors import SYSTEM
 from holding.access.secrets import load_keys
 from holding.connections import setup
+from holding.platform.settings import Settings
 from holding.refusal import Refusal
-from holding.runtime.settings import Settings
 from holding.tables import Approval, Base, Connection, Event, Posting
 from tests.faults.amounts import Done, amount
 from tests.faults.web import approve, at_once, portal_of, token_of

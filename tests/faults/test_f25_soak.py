@@ -12,7 +12,7 @@ from random import Random
 import pytest
 from sqlalchemy import make_url
 
-from holding.runtime import doorbell
+from holding.platform import processes as doorbell
 from tests.faults.abroad import ELSEWHERE
 from tests.faults.amounts import Done, amount
 from tests.faults.fleet import LEASE, Fleet, Member, fleet

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, func, make_url, select, text, update
 
-from holding.runtime.migrate import downgrade, upgrade
+from holding.platform.backup import downgrade, upgrade
 from holding.store.database import Database
 from holding.tables import Connection, Record, Singleton
 from tests.faults.amounts import Done, amount

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
-from holding.audit import chain
-from holding.audit.events import Fact, record_events
+from holding.platform import events as chain
+from holding.platform.events import Fact, record_events
 from holding.store.database import Database
 from tests.faults.amounts import Done, amount
 from tests.support.factories import make_company

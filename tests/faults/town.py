@@ -32,11 +32,11 @@ from holding.connections.channel import Desk
 from holding.connections.setup import CALLS_PER_MINUTE
 from holding.evaluation.evaluate_due import judge_due
 from holding.intake import receive as versions
-from holding.lifecycle.changes import next_revision, wake_all_unsent
+from holding.platform.backup import upgrade
+from holding.platform.changes import next_revision, wake_all_unsent
+from holding.platform.settings import Settings
 from holding.refusal import Refusal
 from holding.runs.dispatch import open_desk, push_due
-from holding.runtime.migrate import upgrade
-from holding.runtime.settings import Settings
 from holding.tables import Company, Connection, Hold, Posting
 from holding.tables.columns import moment_of
 from tests.faults.target import Wire, WireHttp

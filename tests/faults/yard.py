@@ -22,9 +22,9 @@ from holding.access.teams import add_to_team
 from holding.approvals import approve
 from holding.evaluation.evaluate_due import POISON
 from holding.integrity.all_invariants import check
+from holding.platform.settings import Settings
 from holding.posting.holds import WORKERS_DIED
 from holding.runs import date_ranges
-from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.store.leases import DEATHS_ALONE
 from holding.tables import Company, Connection, Hold, Person, Posting

@@ -6,7 +6,7 @@ from random import Random
 from connectors.transport.http import Http
 from holding.access.secrets import Keys
 from holding.connections.channel import Desk
-from holding.runtime.settings import Settings
+from holding.platform.settings import Settings
 from holding.store.database import Database
 from tests.support.clock import SetClock
 

@@ -11,7 +11,7 @@ from connectors import registry
 from holding.access.actors import SYSTEM
 from holding.connections.channel import Desk
 from holding.connections.setup import set_key
-from holding.lifecycle import states
+from holding.platform import states
 from holding.runs.dispatch import push_due
 from holding.tables import Event, Posting, Record
 from tests.holding.desks import KEYS, make_desk

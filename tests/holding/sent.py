@@ -2,7 +2,7 @@
 
 from sqlalchemy import select
 
-from holding.lifecycle.states import move_posting, refresh
+from holding.platform.states import move_posting, refresh
 from holding.tables import Posting
 from rules.values.posting_states import PostingState
 from tests.support.postings import make_push

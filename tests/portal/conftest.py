@@ -10,8 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from holding.runtime import migrate
-from holding.runtime.settings import Settings
+from holding.platform import backup as migrate
+from holding.platform.settings import Settings
 from holding.store.database import Database
 from portal import app as portal_app
 from portal import cli

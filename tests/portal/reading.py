@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from holding.runtime import heartbeats
+from holding.platform import processes as heartbeats
 from holding.store.database import Database
 from holding.tallies import folding
 from tests.support.clock import SetClock

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from holding.access import sessions, teams
 from holding.access.secrets import Keys, load_keys
 from holding.connections import setup
+from holding.platform.settings import Settings
 from holding.refusal import Refusal
 from holding.runs.dispatch import open_desk, push_due
-from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.tables import Person
 from tests.holding.shop import FILES, Shop, line, open_shop, order

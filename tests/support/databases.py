@@ -22,9 +22,8 @@ from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import QueuePool
 
+from holding.platform.backup import VERSION, upgrade
 from holding.programs import world
-from holding.runtime.migrate import upgrade
-from holding.runtime.schema_version import VERSION
 from holding.store.database import Database
 from holding.tables import Base
 from tests.support.kept import count_commits

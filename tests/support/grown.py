@@ -6,8 +6,8 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.audit import chain
-from holding.audit.events import Fact, record_events
+from holding.platform import events as chain
+from holding.platform.events import Fact, record_events
 from holding.store import bulk
 from holding.tables import Company, MappingEntry, MappingTable
 from holding.tables.rules import ALWAYS

@@ -25,10 +25,10 @@ from holding.access.secrets import Keys, load_keys
 from holding.configuration.new_connections import add_connection
 from holding.connections import setup
 from holding.intake import receive as versions
+from holding.platform.settings import Settings
 from holding.reconciliation.ledger_check import Comparison, compare
 from holding.refusal import Refusal
 from holding.rulesets import publication
-from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.tables import Connection, Person, Posting, Record
 from tests.faults import mutants

@@ -13,8 +13,8 @@ from connectors.contract import IncomingRecord
 from grammar.text.editions import NEWEST
 from holding.evaluation.evaluate_due import judge_due
 from holding.intake.receive import Receipt, receive
-from holding.lifecycle.changes import next_revision, wake_all_unsent, wake_cause, wake_records
 from holding.mappings.key_reach import reach
+from holding.platform.changes import next_revision, wake_all_unsent, wake_cause, wake_records
 from holding.refusal import Refusal
 from holding.store.database import Database
 from holding.tables import Company, Connection, MappingEntry, MappingTable, Record, RulesetVersion

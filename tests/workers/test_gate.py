@@ -10,9 +10,9 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import make_url, text, update
 
+from holding.platform.backup import VERSION
+from holding.platform.settings import Settings
 from holding.programs import world
-from holding.runtime.schema_version import VERSION
-from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.tables import Company, Record
 from tests.support.clock import SetClock

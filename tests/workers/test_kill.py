@@ -12,7 +12,8 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import ConnectionError as NoAnswer
 from redis.retry import Retry
 
-from holding.runtime import doorbell, embedded_redis
+from holding.platform import processes as doorbell
+from holding.platform import processes as embedded_redis
 from tests.support.house import House
 
 POINTS = (

@@ -8,7 +8,8 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from holding.runtime import doorbell, embedded_redis
+from holding.platform import processes as doorbell
+from holding.platform import processes as embedded_redis
 from workers.listener import Listener, listen
 
 
@@ -50,15 +51,15 @@ def test_it_is_silent_when_no_bell_waits_and_none_is_being_answered(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REDIS_URL", _url(queue))
-    assert doorbell.silent()
+    assert doorbell.is_silent()
     queue.enqueue_call("workers.jobs.push", args=[7], result_ttl=0)
-    assert not doorbell.silent()
+    assert not doorbell.is_silent()
     told: list[bool] = []
-    monkeypatch.setattr("workers.jobs.push", lambda _: told.append(doorbell.silent()))
+    monkeypatch.setattr("workers.jobs.push", lambda _: told.append(doorbell.is_silent()))
     worker = Listener([queue], connection=queue.connection, serializer=JSONSerializer)
     worker.work(burst=True, logging_level="CRITICAL")
     assert told == [False]
-    assert doorbell.silent()
+    assert doorbell.is_silent()
 
 
 def test_a_broken_bell_ends_one_listener_and_no_other(

@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import select
 
 from holding.access.actors import Actor
-from holding.runtime import heartbeats
-from holding.runtime.heartbeats import Workers
-from holding.runtime.settings import Settings
+from holding.platform import processes as heartbeats
+from holding.platform.processes import Workers
+from holding.platform.settings import Settings
 from holding.store.database import Database
 from holding.tables import Company, Heartbeat
 from holding.workload.draining import drain
@@ -60,9 +60,9 @@ def test_T28_one_of_two_that_died_is_named(database: Database, clock: SetClock) 
     clock.advance(PATIENCE)
     lives.beat()
     with database.read() as session:
-        assert [(one.owner, one.seen_at) for one in heartbeats.silent(session, clock.now())] == [
-            ("a:1", begun)
-        ]
+        assert [
+            (one.owner, one.seen_at) for one in heartbeats.silent_workers(session, clock.now())
+        ] == [("a:1", begun)]
     assert seen(database, clock).running == 1
 
 
@@ -75,7 +75,7 @@ def test_T28_who_ends_in_order_is_neither_running_nor_silent(
     pulse.end()
     assert seen(database, clock) == Workers(0, clock.now())
     with database.read() as session:
-        assert heartbeats.silent(session, clock.now() + timedelta(minutes=10)) == ()
+        assert heartbeats.silent_workers(session, clock.now() + timedelta(minutes=10)) == ()
 
 
 def test_T28_who_comes_again_under_its_name_runs(database: Database, clock: SetClock) -> None:
@@ -93,7 +93,7 @@ def test_T28_a_clock_that_was_set_back_makes_nobody_alive(
     clock.advance(timedelta(hours=-1))
     assert seen(database, clock) == Workers(0, clock.now())
     with database.read() as session:
-        assert len(heartbeats.silent(session, clock.now())) == 1
+        assert len(heartbeats.silent_workers(session, clock.now())) == 1
 
 
 def test_T28_a_sign_is_written_no_more_often_than_needed(

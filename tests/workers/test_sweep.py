@@ -15,14 +15,14 @@ from sqlalchemy.orm import Session
 from holding import tables
 from holding.access import sessions
 from holding.access.actors import SYSTEM
-from holding.audit import chain
-from holding.audit.anchors import Anchors
 from holding.connections.setup import pause
 from holding.exceptions import assignments
 from holding.exceptions.holds import Done
+from holding.platform import events as chain
+from holding.platform.events import Anchors
+from holding.platform.settings import Settings
 from holding.rule_changes.start_time import set_start
 from holding.rulesets import admission, publication
-from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.tables import Attempt, Company, Connection, Event, Hold, Record, Request, Schedule
 from rules.testing.runner import run_tests

@@ -9,8 +9,8 @@ from unittest.mock import MagicMock
 import pytest
 from sqlalchemy import select, update
 
-from holding.runtime import doorbell
-from holding.runtime.settings import Settings
+from holding.platform import processes as doorbell
+from holding.platform.settings import Settings
 from holding.store import leases
 from holding.store.database import Database
 from holding.tables import Company, Posting, Record

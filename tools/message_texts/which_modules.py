@@ -40,8 +40,8 @@ ON_PAGES = {
     "holding/evidence/audit_notes.py",
     "holding/evidence/raw_bodies.py",
     "holding/integrity/pruning.py",
-    "holding/runtime/clock.py",
-    "holding/runtime/installed_version.py",
+    "holding/platform/settings.py",
+    "holding/platform/backup.py",
 }
 """Modules of those rooms whose texts pages do show: titles of templates, sentences of events."""
 NO_MODULES = {

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holding.access.secrets import Keys, load_keys
+from holding.platform.settings import Settings
 from holding.refusal import Refusal
-from holding.runtime.settings import Settings
 
 ONE = b"xm8fkfMblGLs0jjZ2_83qvXBKHDaMFI66nUU9dxoe0A="
 TWO = b"Q0YyV3N5bWJvbHNPbmx5Rm9yVGVzdHNOb3RTZWNyZXQ="

@@ -11,7 +11,7 @@ from holding.approvals.approve import Approved
 from holding.exceptions import corrections, releases
 from holding.exceptions.corrections import Correction
 from holding.exceptions.holds import Done
-from holding.lifecycle.changes import wake_records
+from holding.platform.changes import wake_records
 from holding.records import trace
 from holding.refusal import Refusal
 from holding.rulesets import publication

@@ -2,7 +2,7 @@
 
 import pytest
 
-from holding.audit.act_groups import OTHER, TITLES, ActGroup, title_of
+from holding.platform.event_log import OTHER, TITLES, ActGroup, title_of
 from tests.support.acts import acts
 
 

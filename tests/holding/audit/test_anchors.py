@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from holding.audit import chain
-from holding.audit.anchors import EVERY, LOOKS, MANY, Anchors
-from holding.audit.chain import Head
 from holding.integrity.all_invariants import check
-from holding.runtime.settings import Settings
+from holding.platform import events as chain
+from holding.platform.events import EVERY, LOOKS, MANY, Anchors, Head
+from holding.platform.settings import Settings
 from holding.store.database import Database
 from holding.tables import Company
 from tests.holding.audit.test_chain import breaks, link, say, tamper

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from holding.audit import chain
-from holding.audit.events import Fact, record_events
+from holding.platform import events as chain
+from holding.platform.events import Fact, record_events
 from holding.store.database import Database
 from holding.tables import Company, EventLink
 from tests.support.factories import make_company

@@ -1,6 +1,6 @@
 """What an event says of who did it."""
 
-from holding.audit.events import SYSTEM_WORD, record_event
+from holding.platform.events import SYSTEM_WORD, record_event
 from holding.store.database import Database
 from holding.tables import Company, Event
 from tests.support.postings import NOW

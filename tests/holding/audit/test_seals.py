@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from holding.audit.seals import APPROVAL, PUSH, seal
+from holding.platform.events import APPROVAL, PUSH, seal
 
 
 @pytest.mark.parametrize(

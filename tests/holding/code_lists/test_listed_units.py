@@ -14,7 +14,7 @@ from holding.code_lists import list_files, listed_units
 from holding.code_lists.list_files import ListStanding
 from holding.code_lists.list_rows import read_list
 from holding.connections import confirmed_rates, master_data
-from holding.lifecycle import unit_changes
+from holding.platform import unit_changes
 from holding.records import trace
 from holding.refusal import Refusal
 from holding.store.database import Database

@@ -21,8 +21,8 @@ from holding.code_lists.list_rows import ListRow
 from holding.code_lists.list_turns import ReadingRow
 from holding.configuration import settings_change
 from holding.connections.setup import pause
+from holding.platform.backup import downgrade, upgrade
 from holding.refusal import Refusal
-from holding.runtime.migrate import downgrade, upgrade
 from holding.suggestions import list_sources
 from holding.tables import Connection, Event, ListedCode, ListPart, ListReading, Throttle
 from holding.tables.row_states import ListKind

@@ -14,13 +14,13 @@ from connectors.contract.master_lists import ListEntry, ListPage
 from connectors.contract.targets import Pace
 from connectors.registry import targets
 from connectors.transport.http import Http
-from holding.audit.row_seals import CODES, hashes
 from holding.code_lists import file_codes, list_files, list_turns, told_lists, unpaid_documents
 from holding.code_lists.list_files import ListStanding
 from holding.code_lists.list_rows import read_list
 from holding.code_lists.unpaid_documents import Unpaid, UnpaidList
+from holding.platform.backup import downgrade, upgrade
+from holding.platform.row_seals import CODES, hashes
 from holding.refusal import Refusal
-from holding.runtime.migrate import downgrade, upgrade
 from holding.store.together import answer
 from holding.tables import Event, ListedCode, ListFile, ListReading
 from holding.tables.row_states import ListKind

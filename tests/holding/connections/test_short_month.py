@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from holding.connections import breaker, limits
 from holding.connections.channel import Channel, open_channel
 from holding.connections.master_data import keep_snapshot
-from holding.lifecycle.states import READY
+from holding.platform.states import READY
 from holding.posting.claims import claim
 from holding.store.database import Database
 from holding.tables import Company, Event, Posting, Throttle

@@ -10,7 +10,7 @@ from holding.evaluation import evaluate_due as due_records
 from holding.evaluation.batch import Batch, Claimed, Plan, claim, due_companies, sweep_expired
 from holding.evaluation.evaluate_due import judge_due, planned
 from holding.evaluation.load_facts import gather
-from holding.lifecycle.changes import next_revision, wake_all_unsent
+from holding.platform.changes import next_revision, wake_all_unsent
 from holding.store.leases import DEATHS_ALONE
 from holding.tables import Hold, Posting, Record
 from tests.holding.sent import send

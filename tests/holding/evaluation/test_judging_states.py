@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from sqlalchemy import select, update
 
-from holding.lifecycle.changes import wake_records
-from holding.lifecycle.states import refresh
+from holding.platform.changes import wake_records
+from holding.platform.states import refresh
 from holding.tables import (
     Approval,
     Cause,

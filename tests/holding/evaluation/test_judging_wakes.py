@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from holding.connections.master_data import keep_snapshot
 from holding.evaluation.batch import claim, put_back
 from holding.evaluation.evaluate_due import judge_due
-from holding.lifecycle.changes import wake_families
+from holding.platform.changes import wake_families
 from holding.store.database import Database
 from holding.tables import Company, Evaluation, Push, Record
 from tests.holding.life import NUMBERED, SMALL, TABLES, Life, begin

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from connectors.transport.clock import MachineClock
 from holding.evaluation.evaluate_due import judge_due
-from holding.lifecycle.changes import wake_records
-from holding.lifecycle.states import move_posting, refresh, state_of
+from holding.platform.changes import wake_records
+from holding.platform.states import move_posting, refresh, state_of
 from holding.tables import Cause, Evaluation, Hold, Posting, Push, Record
 from holding.tables.columns import DUE
 from rules.values.posting_states import PostingState

@@ -7,8 +7,8 @@ from sqlalchemy import select, update
 from holding.access.actors import Actor
 from holding.evaluation import safety_stop
 from holding.evaluation.evaluate_due import judge_due
-from holding.lifecycle.changes import wake_all_unsent
 from holding.mappings.fixes import Fixed
+from holding.platform.changes import wake_all_unsent
 from holding.refusal import Refusal
 from holding.runs import schedules
 from holding.runs import status as queries

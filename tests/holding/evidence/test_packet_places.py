@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from holding.audit import chain
-from holding.audit.chain import Head
-from holding.audit.events import Fact, record_events
 from holding.evidence.packet_chain import proof
+from holding.platform import events as chain
+from holding.platform.events import Fact, Head, record_events
 from holding.store.database import Database
 from holding.tables import Company
 from tests.support.factories import make_company

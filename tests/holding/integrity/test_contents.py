@@ -11,13 +11,12 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from holding.approvals import approve
-from holding.audit import chain
-from holding.audit.events import record_event
-from holding.audit.seals import seal
 from holding.integrity import contents
 from holding.integrity.all_invariants import check
+from holding.platform import events as chain
+from holding.platform.events import record_event, seal
+from holding.platform.settings import Settings
 from holding.posting import send as calls
-from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.tables import Approval, Event, EventLink, Push, Request
 from rules.values.canonical import dumps

@@ -7,8 +7,8 @@ from sqlalchemy import func, select
 
 from holding.access.sessions import prove
 from holding.integrity import all_invariants
+from holding.platform.settings import Settings
 from holding.refusal import Refusal
-from holding.runtime.settings import Settings
 from holding.second_factor import enrolment
 from holding.store import leases
 from holding.store.database import Database

@@ -11,9 +11,9 @@ from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from holding.access.secrets import load_keys
-from holding.audit import chain
 from holding.integrity.all_invariants import CHECKS, Checked, check
-from holding.runtime.settings import Settings
+from holding.platform import events as chain
+from holding.platform.settings import Settings
 from holding.tables import (
     Approval,
     Attempt,

@@ -11,9 +11,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import LargeBinary, func, literal, select, update
 
+from holding.platform.backup import downgrade, upgrade
 from holding.posting.evidence import Storyteller, whole_story
 from holding.programs.replay import replay
-from holding.runtime.migrate import downgrade, upgrade
 from holding.store.database import Database
 from holding.tables import Company, Delivery, Push, RuleFile, StoryForm
 from holding.tables.columns import table_of

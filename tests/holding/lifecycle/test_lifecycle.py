@@ -10,8 +10,8 @@ from sqlalchemy import Update, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from holding.lifecycle import states as lifecycle_states
-from holding.lifecycle.states import (
+from holding.platform import states as lifecycle_states
+from holding.platform.states import (
     BESIDE,
     HOLD_MOVES,
     POSTING_MOVES,

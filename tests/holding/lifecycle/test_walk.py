@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from holding.lifecycle.states import POSTING_MOVES, allowed, state_of
+from holding.platform.states import POSTING_MOVES, allowed, state_of
 from holding.tables import Cause, Hold, Posting, Record
 from tests.support.shop import Shop, order
 

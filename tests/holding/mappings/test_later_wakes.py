@@ -10,13 +10,14 @@ import pytest
 from sqlalchemy import func, select, update
 
 from holding.integrity import all_invariants
-from holding.lifecycle import entry_uses, later_wakes
-from holding.lifecycle.entry_uses import newest_uses
 from holding.mappings import key_reach, reclassification
 from holding.mappings.fixes import Fixed, together
 from holding.mappings.reclassification import saved_change
+from holding.platform import changes as later_wakes
+from holding.platform import states as entry_uses
+from holding.platform.settings import Settings
+from holding.platform.states import newest_uses
 from holding.refusal import Refusal
-from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.store.together import answer
 from holding.tables import Company, Event, MappingEntry, Posting, PostingUse, Record, WakeMark

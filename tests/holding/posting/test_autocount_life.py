@@ -13,8 +13,8 @@ from connectors.contract import ConnectionReport
 from connectors.transport.http import Http
 from holding.access.actors import SYSTEM
 from holding.connections import master_data, probe, setup
+from holding.platform.backup import downgrade, upgrade
 from holding.records import record_rows
-from holding.runtime.migrate import downgrade, upgrade
 from holding.store.database import Database
 from holding.store.together import answer
 from holding.tables import Company, Connection, Posting

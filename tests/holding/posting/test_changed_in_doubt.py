@@ -11,13 +11,13 @@ from sqlalchemy import select, update
 
 from holding.evaluation import batch as record_claims
 from holding.integrity.all_invariants import CHECKS, check
-from holding.lifecycle.changes import next_revision, wake_records
 from holding.mappings.fixes import Fixed
+from holding.platform.changes import next_revision, wake_records
+from holding.platform.settings import Settings
 from holding.posting import send as follow_up_calls
 from holding.posting import uncertain as doubt_resolution
 from holding.posting.claims import free_the_dead
 from holding.runs.dispatch import push_due
-from holding.runtime.settings import Settings
 from holding.tables import Push, Record, RouteStop
 from tests.holding.fixing import fix
 from tests.holding.life import NUMBERED, SMALL, TABLES, Begun, Life

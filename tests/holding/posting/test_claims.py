@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.approvals.consent import posting_hash
-from holding.lifecycle.states import READY
+from holding.platform.states import READY
 from holding.posting import holds as target_holds
 from holding.posting import prepare as intent
 from holding.posting.claims import POISON_CRASHES, Claim, claim, free_the_dead, take

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import update
 
 from holding.evaluation import safety_stop
-from holding.runtime.migrate import upgrade
+from holding.platform.backup import upgrade
 from holding.store.table_sizes import FIGURES
 from holding.tables import Throttle
 from tests.holding.life import LARGE, SMALL, Life

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from connectors.targets.aiaccount.connector import AiAccount
 from holding.connections.channel import open_channel
-from holding.lifecycle.states import READY
+from holding.platform.states import READY
 from holding.posting.claims import Claim, claim, put_back_each
 from holding.posting.holds import NO_ANSWER, Trouble, open_hold
 from holding.tables import Attempt, Event, Hold, Posting, PostingLine, Push, Record

@@ -10,9 +10,9 @@ from holding.connections import confirmed_rates
 from holding.connections.master_data import RATE, keep_snapshot
 from holding.onboarding import diagnosis
 from holding.onboarding.topics import Topic
+from holding.platform import processes as heartbeats
 from holding.preflight.findings import Code, findings
 from holding.preflight.waiting_documents import FORGOTTEN, TWO_E_INVOICES, WINDOW_OVER
-from holding.runtime import heartbeats
 from holding.store.database import Database
 from holding.tables import Company, Pull, Snapshot
 from rules.values.posting_states import PostingState

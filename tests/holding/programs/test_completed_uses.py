@@ -10,8 +10,8 @@ from holding.exceptions import releases
 from holding.exceptions.holds import Done
 from holding.mappings import entry_history
 from holding.mappings.fixes import Fixed
+from holding.platform.backup import downgrade, upgrade
 from holding.programs import completed_uses
-from holding.runtime.migrate import downgrade, upgrade
 from holding.store.database import Database
 from holding.tables import Company, Evaluation, MappingEntry, Posting, PostingUse, UseMark
 from holding.tables.columns import table_of

@@ -6,12 +6,12 @@ import pytest
 
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
+from holding.platform.backup import downgrade, upgrade
 from holding.reconciliation import daily_totals
 from holding.reconciliation.compared_documents import Span, Standing
 from holding.reconciliation.daily_totals import Sides
 from holding.reconciliation.day_sums import Totals
 from holding.records import accepted_differences
-from holding.runtime.migrate import downgrade, upgrade
 from holding.tables import Posting, Reading
 from tests.holding.held import hold_of
 from tests.holding.life import LARGE, NUMBERED, SMALL, TABLES, Begun, Life

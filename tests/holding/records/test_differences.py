@@ -10,12 +10,12 @@ from sqlalchemy import select, update
 from holding.exceptions import releases
 from holding.exceptions.holds import Done
 from holding.exceptions.undo import undo
+from holding.platform import backup as migrate
 from holding.programs import posted_differences
 from holding.records import accepted_differences
 from holding.records.accepted_differences import Accepted, Differences
 from holding.records.trace import seven
 from holding.refusal import Refusal
-from holding.runtime import migrate
 from holding.store.together import answer
 from holding.tables import AcceptedDifference, Company, Posting
 from holding.words import Sums

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from holding.runtime import backup
-from holding.runtime.schema_version import VERSION
+from holding.platform import backup
+from holding.platform.backup import VERSION
 from holding.store.database import Database
 from holding.store.together import answer
 
@@ -22,7 +22,7 @@ def test_the_newest_note_is_told_with_its_age(database: Database, tmp_path: Path
         file = tmp_path / f"{name}.sqlite3"
         file.write_bytes(name.encode())
         digest = sha256(name.encode()).hexdigest()
-        assert backup.note(database.url, file, digest, NOW - timedelta(days=days))
+        assert backup.note_backup(database.url, file, digest, NOW - timedelta(days=days))
     with database.read() as session:
         found = answer(session, backup.newest())
     assert found is not None
@@ -40,7 +40,7 @@ def test_a_database_of_another_schema_is_left_as_it_is(database: Database, tmp_p
     with database.write() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '0085'"))
     try:
-        assert not backup.note(database.url, file, "0" * 64, NOW)
+        assert not backup.note_backup(database.url, file, "0" * 64, NOW)
     finally:
         with database.write() as session:
             session.execute(text(f"UPDATE alembic_version SET version_num = '{VERSION}'"))

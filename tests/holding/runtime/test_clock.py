@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from connectors.transport.clock import MachineClock
-from holding.runtime.clock import DatabaseClock
+from holding.platform.settings import DatabaseClock
 from holding.store.database import Database
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from holding.runtime import clock as runtime_clock
+from holding.platform import settings as runtime_clock
 from holding.store.database import Database
 from holding.tables import Company, Event, Operation, Record
 from tests.support.clock import SetClock

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from holding.runtime import doorbell, embedded_redis
+from holding.platform import processes as doorbell
+from holding.platform import processes as embedded_redis
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from holding.runtime import doorbell, embedded_redis
+from holding.platform import processes as doorbell
+from holding.platform import processes as embedded_redis
 
 pytestmark = pytest.mark.skipif(embedded_redis.find_server() is None, reason="no redis-server here")
 
 PARENT = """
 import sys, time
 from pathlib import Path
-from holding.runtime import embedded_redis
+from holding.platform import embedded_redis
 server = embedded_redis.start_redis(Path(sys.argv[1]))
 print(server.pid, server.guard.pid, server.url, flush=True)
 time.sleep(60)

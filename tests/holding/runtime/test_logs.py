@@ -9,7 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from holding.access.secrets import Keys
-from holding.runtime import logs
+from holding.platform import settings as logs
 
 SECRET = "nsk_4fJ2w8Qx"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from holding.runtime import machine
-from holding.runtime.machine import Room, free_disk, memory_of
+from holding.platform import processes as machine
+from holding.platform.processes import Room, free_disk, memory_of
 
 HOLDS = "held = bytearray(b'x' * 200_000_000); print(len(held), flush=True); input()"
 

@@ -8,9 +8,8 @@ from sqlalchemy.exc import IntegrityError
 
 from holding.access import person_names, sessions
 from holding.configuration import ways_in
+from holding.platform.backup import check, downgrade, upgrade
 from holding.programs import world
-from holding.runtime.migrate import downgrade, upgrade
-from holding.runtime.schema_version import check
 from holding.second_factor import sign_in_steps
 from holding.staff import own_account
 from holding.staff.own_account import Taste

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from holding.runtime.settings import Settings
+from holding.platform.settings import Settings
 
 
 def test_defaults_are_an_embedded_production_house(tmp_path: Path) -> None:

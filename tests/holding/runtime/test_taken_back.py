@@ -14,14 +14,14 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from holding.audit import chain
 from holding.integrity import contents
+from holding.platform import events as chain
+from holding.platform.backup import downgrade, upgrade
 from holding.posting.evidence import Storyteller, whole_story
 from holding.programs.replay import replay, replay_all
 from holding.programs.world import program
 from holding.records import story
 from holding.records.seven_answers import Answer, answers
-from holding.runtime.migrate import downgrade, upgrade
 from holding.store.database import Database
 from holding.tables import (
     Attempt,

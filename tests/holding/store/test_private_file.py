@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from holding.runtime.migrate import upgrade
-from holding.runtime.schema_version import check
+from holding.platform.backup import check, upgrade
 from holding.store.database import Database
 
 pytestmark = pytest.mark.sqlite

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import sqlite
 
 from holding.approvals.consent import content_hash, posting_hash
-from holding.lifecycle.states import state_of
+from holding.platform.states import state_of
 from holding.store.database import Database
 from holding.tables import Company, Event
 from holding.tables.columns import (

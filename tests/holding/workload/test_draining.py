@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from holding.access.actors import Actor
+from holding.platform import processes as heartbeats
 from holding.refusal import Refusal
-from holding.runtime import heartbeats
 from holding.store.database import Database
 from holding.tables import Company, Event
 from holding.workload.draining import drain

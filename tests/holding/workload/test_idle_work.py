@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select, update
 
-from holding.runtime import heartbeats
+from holding.platform import processes as heartbeats
 from holding.store.database import Database
 from holding.tables import Company, Connection, Posting, Record, RouteStop, Schedule
 from holding.workload import idle_work

@@ -8,8 +8,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from holding.access.actors import Actor
+from holding.platform import processes as heartbeats
 from holding.refusal import Refusal
-from holding.runtime import heartbeats
 from holding.store.database import Database
 from holding.tables import Company, Event, Posting, Record
 from holding.workload import stuck

@@ -5,7 +5,7 @@ import re
 from sqlalchemy import select
 
 from holding.access.secrets import Keys, load_keys
-from holding.runtime.settings import Settings
+from holding.platform.settings import Settings
 from holding.store.database import Database
 from holding.tables import Company, Person
 from tests.holding.second_factor.factors import Phone, enrolled

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from holding.runtime.settings import Settings
+from holding.platform.settings import Settings
 from holding.store.database import Database
 from portal import app as portal_app
 from tests.portal.conftest import Browser

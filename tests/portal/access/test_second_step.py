@@ -403,7 +403,7 @@ def test_an_installation_with_another_key_file_says_so_and_takes_recovery_codes(
 ) -> None:
     from cryptography.fernet import Fernet
 
-    from holding.runtime.settings import Settings
+    from holding.platform.settings import Settings
 
     phone, lim = phone_of(database, clock, "lim"), visit()
     file = Settings.from_env().key_file

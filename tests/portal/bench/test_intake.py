@@ -34,7 +34,7 @@ def test_calls_after_the_workers_are_done_are_not_counted(monkeypatch: pytest.Mo
     shop: Any = type("Shop", (), {"company_id": 0})()
     monkeypatch.setattr(intake_bench, "_seconds", lambda _, calls: [0.25 for _ in calls])
     monkeypatch.setattr(shop_bench, "busy", lambda _: busy.pop(0))
-    monkeypatch.setattr("holding.runtime.doorbell.ring", lambda *_: None)
+    monkeypatch.setattr("holding.platform.processes.ring", lambda *_: None)
     calls: Any = iter([("a",), ("b",), ("c",), ("d",)])
     assert intake_bench._while_busy(shop, calls) == [0.25, 0.25]
     busy[:] = [False]

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from bench.page_bench import at_rest
-from holding.runtime import heartbeats
+from holding.platform import processes as heartbeats
 from holding.store.database import Database
 
 

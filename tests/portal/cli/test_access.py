@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import select, text, update
 
 from holding.access import tokens
-from holding.audit import chain
+from holding.platform import events as chain
 from holding.store.database import Database
 from holding.tables import Company, Event, SecondFactor, Version
 from portal.cli import commands

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from holding.runtime import heartbeats
-from holding.runtime.settings import Settings
+from holding.platform import processes as heartbeats
+from holding.platform.settings import Settings
 from holding.store.database import Database
 from holding.tables import Posting, Record
 from portal.cli.checkup import Looked, examine

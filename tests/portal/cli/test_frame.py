@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from holding.runtime.settings import Settings
+from holding.platform.settings import Settings
 from portal import cli
 from portal.terminal.command_frame import Stop
 from portal.terminal.processes import Children, Portal, free_port, start_worker

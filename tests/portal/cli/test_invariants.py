@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from connectors.transport.fault_points import POINTS
-from holding.runtime.settings import Settings
+from holding.platform.settings import Settings
 from tests.portal.cli.test_frame import Run, run
 
 __all__ = ["run"]

@@ -7,8 +7,7 @@ import pytest
 
 from holding.access import people
 from holding.onboarding import first_company
-from holding.runtime.clock import DatabaseClock
-from holding.runtime.settings import Settings
+from holding.platform.settings import DatabaseClock, Settings
 from holding.store.database import Database
 from portal.cli.server import say_setup
 from portal.terminal.command_frame import Office

@@ -10,11 +10,10 @@ import pytest
 from sqlalchemy import select, text
 
 from holding.access.actors import SYSTEM
-from holding.audit import chain, event_log
-from holding.audit.anchors import Anchor, Anchors
-from holding.audit.chain import Head
-from holding.audit.events import Fact, record_events
-from holding.runtime.settings import Settings
+from holding.platform import event_log
+from holding.platform import events as chain
+from holding.platform.events import Anchor, Anchors, Fact, Head, record_events
+from holding.platform.settings import Settings
 from holding.store.database import Database
 from holding.tables import Company, Event, EventLink
 from portal.evidence import audit_log

@@ -8,7 +8,7 @@ from html import escape, unescape
 from sqlalchemy import select
 
 from holding.access.actors import SYSTEM
-from holding.audit.events import Fact, record_events
+from holding.platform.events import Fact, record_events
 from holding.tables import Hold, Record
 from holding.tables.row_states import RecordState
 from tests.portal.reading import hold_of, one, plain

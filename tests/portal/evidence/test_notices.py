@@ -17,7 +17,7 @@ from holding.notices import planning, recipients, sending
 from holding.notices.digest_times import DigestTimes, period
 from holding.notices.recipients import Wish
 from holding.notices.sending import outcome_of
-from holding.runtime.settings import Settings
+from holding.platform.settings import Settings
 from holding.signals import raising
 from holding.tables import Attempt, Request, Signal
 from holding.tables.row_states import NoticeState, RecipientKind, SignalKind

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import text
 
 from holding.access.actors import OPERATOR, SYSTEM
-from holding.audit.events import record_event
 from holding.connections import breaker
+from holding.platform.events import record_event
 from holding.signals import raising
 from holding.staff import source_limits
 from holding.tables import Connection

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from holding.code_lists import list_rows
 from holding.connections.master_data import keep_kinds
-from holding.runtime.settings import Settings
+from holding.platform.settings import Settings
 from holding.suggestions import list_sources
 from holding.tables import Connection
 from portal.cli import checkup

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select, text, update
 
 from holding.onboarding import first_company
-from holding.runtime.settings import Settings
+from holding.platform.settings import Settings
 from holding.store.database import Database
 from holding.tables import Company, Connection, Event, Snapshot
 from portal import app as portal_app

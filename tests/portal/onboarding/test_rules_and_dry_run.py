@@ -14,8 +14,8 @@ from holding.connections.master_data import keep_kinds
 from holding.evaluation.evaluate_due import judge_due
 from holding.onboarding import dry_run, first_company
 from holding.onboarding.first_company import FirstCompany, FirstPerson, SetUp
+from holding.platform.settings import Settings
 from holding.rulesets.admission import inspect, rule_sources
-from holding.runtime.settings import Settings
 from holding.store.database import Database
 from holding.tables import (
     Company,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from holding.runtime import backup
-from holding.runtime.settings import Settings
+from holding.platform import backup
+from holding.platform.settings import Settings
 from holding.store.database import Database
 from tests.support.clock import SetClock
 
@@ -67,5 +67,5 @@ def test_the_age_of_the_last_backup_is_a_figure_and_missing_before_the_first(
     file.write_bytes(b"x")
     for hours in (50, 26):
         made = clock.now() - timedelta(hours=hours)
-        assert backup.note(database.url, file, "ab" * 32, made)
+        assert backup.note_backup(database.url, file, "ab" * 32, made)
     assert told() == [f"clearpost_backup_age_seconds {26 * 3600}"]

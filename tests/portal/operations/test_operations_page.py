@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from holding.runtime import backup, heartbeats
+from holding.platform import backup
+from holding.platform import processes as heartbeats
 from holding.store.database import Database
 from holding.tables import Attempt, Connection, Posting, Push, Request, Throttle
 from holding.tables.row_states import AttemptState, RequestState
@@ -129,7 +130,7 @@ def test_the_last_backup_is_told_and_one_that_is_old_in_warning(
     assert "None was made with Clearpost." in copied(farah.text(PAGE))
     file = tmp_path / "night.sqlite3"
     file.write_bytes(b"x" * 2_000_000)
-    assert backup.note(database.url, file, "ab" * 32, clock.now() - timedelta(hours=26))
+    assert backup.note_backup(database.url, file, "ab" * 32, clock.now() - timedelta(hours=26))
     told = copied(olga.text(PAGE))
     assert "2026-11-19 " in told
     assert "1 d 2 h ago" in told

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete, func, select, update
 
-from holding.runtime import heartbeats
+from holding.platform import processes as heartbeats
 from holding.store.database import Database
 from holding.tables import Company, Heartbeat, Record
 from tests.portal.reading import works

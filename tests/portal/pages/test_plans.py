@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from bench.page_bench import MOST_STATEMENTS, grow
-from holding.runtime.settings import Settings
+from holding.platform.settings import Settings
 from holding.signals import signal_causes
 from holding.store.database import Database
 from holding.store.kept_plans import PLAN

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from holding.notices import sending
-from holding.runtime.settings import Settings
+from holding.platform.settings import Settings
 from holding.store.database import Database
 from portal import app as portal_app
 from tests.portal.conftest import Browser

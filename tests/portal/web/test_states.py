@@ -2,7 +2,7 @@
 
 import pytest
 
-from holding.lifecycle import state_labels
+from holding.platform import states as state_labels
 from holding.runs.last_runs import RUN_KINDS
 from holding.tables import row_states
 from holding.tables.records import RECORD_STATES

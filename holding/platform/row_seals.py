@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from holding.audit.seals import sealed_row
+from holding.platform.events import sealed_row
 from holding.tables import (
     AcceptedDifference,
     Escalation,

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from connectors import registry
 from connectors.contract import ItemSetup
-from holding.audit.events import Fact, record_events
+from holding.platform.events import Fact, record_events
 from holding.store.together import Question
 from holding.tables import Connection, Event, Posting, Push
 from holding.tables.columns import among_words

@@ -1,1 +1,0 @@
-"""Clearpost holding.audit: what happened, sealed; not the story of one record."""

@@ -1,1 +1,0 @@
-"""Clearpost holding.lifecycle: states, causes, and what a change makes due."""

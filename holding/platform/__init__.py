@@ -1,0 +1,1 @@
+"""Clearpost holding.platform: settings, clock, doorbell, schema; none of the work."""

@@ -1,0 +1,519 @@
+"""A copy of the database: when somebody asks, and before its schema changes."""
+
+import os
+import platform
+import re
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import bindparam, inspect, make_url, or_, select, text, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
+from sqlalchemy.orm import Session
+
+from grammar.version import __version__
+from holding.platform.events import Fact, record_events
+from holding.refusal import Refusal
+from holding.store import bulk, table_sizes
+from holding.store.database import Database
+from holding.store.row_objects import Columns, of
+from holding.store.together import Question
+from holding.tables import Backup, Company, Connection, ProgramVersion
+from holding.tables.columns import Moment
+
+BACKUP_FOLDER: Final = "backups"
+
+BY_HAND: Final = "Make a copy by other means, then run `clearpost migrate`, which makes none."
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """The note of a backup: when it was made, on which machine, in which file, what it is."""
+
+    at: datetime
+    host: str
+    file: str
+    sha256: str
+    bytes: int
+
+    def is_old(self, now: datetime, hours: float) -> bool:
+        """Whether it was made more than so many hours ago."""
+        return now - self.at > timedelta(hours=hours)
+
+
+_NOTED = Columns(
+    Noted(
+        at=of(Backup.at),
+        host=of(Backup.host),
+        file=of(Backup.file),
+        sha256=of(Backup.sha256),
+        bytes=of(Backup.bytes),
+    )
+)
+
+_NEWEST = _NOTED.select().order_by(Backup.id.desc()).limit(1)
+
+REASON: Final = "Restored from a backup. Resume it when nothing else sends for this company."
+
+_PAUSE: Final = text(
+    "UPDATE connection SET paused_at = :now, paused_by_id = NULL, pause_reason = :reason,"
+    " lock = lock + 1 WHERE side = 'target' AND paused_at IS NULL"
+).bindparams(bindparam("now", type_=Moment()))
+
+_UNTIL: Final = text("UPDATE connection SET pause_until = NULL")  # no pause ends automatically
+"""Both by columns that every version of the schema has: the schema is brought up after them."""
+
+_AT: Final = "INSERT INTO alembic_version (version_num) VALUES (:version)"
+
+_VERSION_ROW: Final = re.compile(r"^(\d{4})$", re.MULTILINE)
+
+_LOGS: Final = ("-wal", "-journal")
+"""What SQLite would play into a file of that name, also into the copy that is not theirs."""
+
+_OF_VERSION: Final = "TABLE DATA public alembic_version"
+
+ONLY: Final = 1
+
+CHANGED: Final = "program.changed"
+
+HERE = Path(__file__).resolve().parents[1]
+
+MIGRATIONS_FOLDER = next(
+    p for p in (HERE / "_migrations", HERE.parent / "migrations") if p.is_dir()
+)
+
+VERSION: Final = "0095"  # the newest of migrations/versions
+
+UNFIT: Final = "DBS02"  # the code where it has another schema, or none
+
+
+def before_migration(url: str, home: Path, now: datetime) -> Path | Refusal | None:
+    """The copy of a database whose schema is older than this program's; None where none is needed:
+    nothing is in it yet, or nothing will change. A database that cannot be copied is refused.
+    """
+    found = _version(url)
+    if found is None or found >= VERSION:
+        return None
+    folder = home / BACKUP_FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    sqlite = make_url(url).get_backend_name() == "sqlite"
+    ending = "sqlite3" if sqlite else "dump"
+    path = folder / f"clearpost-{found}-{now:%Y%m%dT%H%M%S}.{ending}"
+    path.touch(mode=0o600)
+    problem = copy_file(url, path) if sqlite else _dump(url, path)
+    if problem:
+        path.unlink()
+        words = f"The database could not be copied before its schema changes: {problem}"
+        return Refusal("DBS05", words, BY_HAND, 503)
+    return path
+
+
+def _version(url: str) -> str | None:
+    """None also where it cannot be asked: the migration says why."""
+    try:
+        database = Database(url)
+        try:
+            return version_of(database)
+        finally:
+            database.close()
+    except (SQLAlchemyError, ModuleNotFoundError):
+        return None
+
+
+def _dump(url: str, path: Path) -> str:
+    """What went wrong with the copy; the password is handed on where no other process reads it."""
+    program = shutil.which("pg_dump")
+    if program is None:
+        return "pg_dump is not on the path."
+    words, environment = server_of(url)
+    ran = subprocess.run(
+        [program, "--format=custom", f"--file={path}", f"--dbname={words}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return ran.stderr.strip() if ran.returncode else ""
+
+
+def take(url: str, path: Path) -> Refusal | None:
+    """A copy of the database as of one moment, while everything runs, in a new file that only its
+    owner reads; why there is none. A file that is there already is never written over (409).
+    """
+    if _version(url) is None:
+        words = "There is nothing to copy: the database is empty, or out of reach."
+        return Refusal("DBS01", words, "Is DATABASE_URL right?", 503)
+    try:
+        path.touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        return Refusal("DBS08", f"{path} is there already.", "Name a new file.", 409)
+    except OSError as error:
+        words = f"{path} cannot be written: {error.strerror}."
+        return Refusal("DBS08", words, "Name a file in a folder of yours.", 409)
+    sqlite = make_url(url).get_backend_name() == "sqlite"
+    problem = copy_file(url, path) if sqlite else _dump(url, path)
+    if problem:
+        path.unlink()
+        return Refusal("DBS05", f"The database could not be copied: {problem}", "", 503)
+    return None
+
+
+def note_backup(url: str, path: Path, sha256: str, now: datetime) -> bool:
+    """Note in the database that this copy of it was made; False where that is not possible, as in
+    one whose schema is another.
+    """
+    if _version(url) != VERSION:
+        return False
+    database = Database(url)
+    row = Backup(
+        at=now,
+        host=platform.node(),
+        file=str(path.resolve()),
+        sha256=sha256,
+        bytes=path.stat().st_size,
+    )
+    try:
+        with database.write() as session:
+            session.add(row)
+    except SQLAlchemyError:
+        return False
+    finally:
+        database.close()
+    return True
+
+
+def newest() -> Question[Noted | None]:
+    """The last backup that was noted here."""
+    return _NOTED.first((yield _NEWEST))
+
+
+def copy_file(url: str, path: Path) -> str:
+    """What went wrong with the copy of a file; one in use is copied as of one moment."""
+    source = make_url(url).database or ""
+    try:
+        with closing(sqlite3.connect(source)) as ours, closing(sqlite3.connect(path)) as copy:
+            ours.backup(copy)
+    except (sqlite3.Error, OSError) as error:
+        return str(error)
+    return ""
+
+
+def server_of(url: str) -> tuple[str, dict[str, str]]:
+    """How programs of PostgreSQL are told a database: a word of their command, and an environment.
+
+    No password at all is in the word: every user of a machine reads the words of commands.
+    """
+    given = make_url(url).set(drivername="postgresql")
+    password = {"PGPASSWORD": given.password} if given.password else {}
+    return given.set(password=None).render_as_string(), {**os.environ, **password}
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was put back: the version of the copy's schema, and how many targets are paused."""
+
+    version: str
+    paused: int
+
+
+def restore(url: str, file: Path, now: datetime) -> Restored | Refusal:
+    """Put a copy back into the empty place behind a URL, and pause every target.
+
+    Refused, with nothing changed: a place that has a database already (409), a file that is no copy
+    of ours (422), a newer schema than this program's (409), a server out of reach (503).
+    """
+    put = _put_file if make_url(url).get_backend_name() == "sqlite" else _put_dump
+    try:
+        version = put(url, file, now)
+    except (sqlite3.DatabaseError, DBAPIError, OSError) as error:
+        told = str(getattr(error, "orig", None) or error).strip()
+        return Refusal("DBS06", f"The copy could not be restored: {told}", "", 503)
+    if isinstance(version, Refusal):
+        return version
+    return Restored(version, _log_restore(url, now))
+
+
+def _put_file(url: str, file: Path, now: datetime) -> str | Refusal:
+    """A file becomes the database by one change of its name, when everything is done to it."""
+    place = Path(make_url(url).database or "")
+    for one in (place, *(place.with_name(f"{place.name}{rest}") for rest in _LOGS)):
+        if one.exists() and one.stat().st_size:
+            return _occupied(str(one))
+    new = place.with_name(f"{place.name}.restoring")
+    new.unlink(missing_ok=True)
+    problem = copy_file(f"sqlite:///{file}", new) if file.is_file() else "no such file"
+    if problem:
+        new.unlink(missing_ok=True)
+        return _no_copy(file, problem)
+    found = _prepare_file(new, file, now)
+    if isinstance(found, Refusal):
+        new.unlink(missing_ok=True)
+        return found
+    new.replace(place)
+    return found
+
+
+def _occupied(place: str) -> Refusal:
+    hint = (
+        "Move it away, with the files of the same name that end in -wal, -shm and -journal,"
+        " or name an empty place with CLEARPOST_HOME or DATABASE_URL."
+    )
+    return Refusal(
+        "DBS07", f"There is a database already: {place}. Nothing was changed.", hint, 409
+    )
+
+
+def _no_copy(file: Path, problem: str) -> Refusal:
+    words = f"{file} is no backup of Clearpost: {problem}."
+    return Refusal("DBS06", words, "`clearpost backup FILE` makes one.", 422)
+
+
+def _prepare_file(new: Path, file: Path, now: datetime) -> str | Refusal:
+    with closing(sqlite3.connect(new)) as copy:
+        try:
+            (sound,) = copy.execute("PRAGMA quick_check").fetchone()
+            (version,) = copy.execute("SELECT version_num FROM alembic_version").fetchone()
+        except sqlite3.DatabaseError as error:
+            return _no_copy(file, str(error))
+    if sound != "ok":
+        return _no_copy(file, sound)
+    if version > VERSION:
+        return _newer(version)
+    url = f"sqlite:///{new}"
+    _pause(url, now)
+    upgrade(url)
+    return str(version)
+
+
+def _newer(version: str) -> Refusal:
+    words = f"The backup has the schema {version}, this program knows {VERSION}."
+    return Refusal("DBS02", words, "Use the newer program that made it.", 409)
+
+
+def _pause(url: str, now: datetime, version: str = "") -> None:
+    """Pause every target; with a version, what says the schema is written in the same moment."""
+    database = Database(url)
+    try:
+        with database.write() as session:
+            session.execute(_PAUSE, {"now": now, "reason": REASON})
+            session.execute(_UNTIL)
+            if version:
+                session.execute(text(_AT), {"version": version})
+    finally:
+        database.close()
+
+
+def _put_dump(url: str, file: Path, now: datetime) -> str | Refusal:
+    """A dump without the row that says which schema it has: until that stands, no worker that
+    already runs on this database claims anything, and it is written together with the pauses.
+    """
+    program = shutil.which("pg_restore")
+    if program is None:
+        hint = "Install the PostgreSQL client programs."
+        return Refusal("DBS06", "pg_restore is not on the path.", hint, 503)
+    database = Database(url)
+    try:
+        if inspect(database.engine).get_table_names():
+            return _occupied(make_url(url).database or "")
+    finally:
+        database.close()
+    listed, wrong = _run([program, "--list", str(file)])
+    if wrong:
+        return _no_copy(file, wrong)
+    row, _ = _run([program, "--data-only", "--table=alembic_version", "--file=-", str(file)])
+    found = _VERSION_ROW.search(row)
+    if found is None:
+        return _no_copy(file, "it does not say which schema it has")
+    if found[1] > VERSION:
+        return _newer(found[1])
+    with TemporaryDirectory() as folder:
+        order = Path(folder) / "order"
+        lines = [line for line in listed.splitlines() if _OF_VERSION not in line]
+        order.write_text("\n".join(lines), "utf-8")
+        how = ["--no-owner", "--no-privileges", "--single-transaction", f"--use-list={order}"]
+        words, environment = server_of(url)
+        _, wrong = _run([program, *how, f"--dbname={words}", str(file)], environment)
+    if wrong:
+        return Refusal("DBS06", f"The copy could not be restored: {wrong}", "", 503)
+    _pause(url, now, found[1])
+    upgrade(url)
+    return found[1]
+
+
+def _run(words: list[str], environment: dict[str, str] | None = None) -> tuple[str, str]:
+    """What a program printed, and what went wrong."""
+    ran = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    return ran.stdout, (ran.stderr.strip() or "it ended early") if ran.returncode else ""
+
+
+def _log_restore(url: str, now: datetime) -> int:
+    """Each company is told in its trail; how many targets are paused."""
+    database = Database(url)
+    try:
+        with database.write() as session:
+            targets = select(Connection).where(Connection.side == "target")
+            rows = session.scalars(targets.where(Connection.pause_reason == REASON)).all()
+            record_events(
+                session,
+                [
+                    Fact(
+                        company_id=row.company_id,
+                        at=now,
+                        act="connection.paused",
+                        body={"say": f"{row.name} was paused: {REASON}"},
+                        object=f"connection:{row.id}",
+                    )
+                    for row in rows
+                ],
+            )
+            return len(rows)
+    finally:
+        database.close()
+
+
+def note_version(
+    database: Database, now: datetime, *, version: str = __version__, schema: str = VERSION
+) -> bool:
+    """Note that this version runs; whether another ran before. Of many that start at once one
+    finds the change, and tells it.
+    """
+    with database.read() as session:
+        if _known(session) == (version, schema):
+            return False
+    with database.write() as session:
+        first = {"id": ONLY, "version": version, "schema": schema}
+        bulk.insert(session, ProgramVersion, [first], ignore=True)
+        before = _known(session, lock=True)
+        if before is None or before == (version, schema):
+            return False
+        session.execute(
+            update(ProgramVersion)
+            .where(ProgramVersion.id == ONLY)
+            .where(or_(ProgramVersion.version != version, ProgramVersion.schema != schema))
+            .values(version=version, schema=schema)
+        )
+        _log_upgrade(session, now, before, (version, schema))
+    return True
+
+
+def _known(session: Session, *, lock: bool = False) -> tuple[str, str] | None:
+    """Version and schema that were noted last."""
+    query = select(ProgramVersion.version, ProgramVersion.schema).where(ProgramVersion.id == ONLY)
+    row = session.execute(query.with_for_update() if lock else query).one_or_none()
+    return (row.version, row.schema) if row else None
+
+
+def _log_upgrade(
+    session: Session, now: datetime, before: tuple[str, str], after: tuple[str, str]
+) -> None:
+    """One event for each company."""
+    earlier = f"version {before[0]}" if before[0] else "an earlier version"
+    body = {
+        "say": f"Clearpost was changed from {earlier} (schema {before[1]})"
+        f" to version {after[0]} (schema {after[1]}).",
+        "from": list(before),
+        "to": list(after),
+    }
+    companies = session.scalars(select(Company.id).order_by(Company.id)).all()
+    record_events(
+        session,
+        [
+            Fact(company_id=one, at=now, act=CHANGED, object=f"company:{one}", body=body)
+            for one in companies
+        ],
+    )
+
+
+def upgrade(url: str, to: str = "head") -> None:
+    """Bring the database behind a URL up to a version."""
+    command.upgrade(_config(url), to)
+    at = make_url(url)
+    if at.get_backend_name() == "sqlite" and at.database:
+        table_sizes.tell(at.database)
+
+
+def _config(url: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS_FOLDER).replace("%", "%%"))
+    config.attributes["url"] = url
+    return config
+
+
+def downgrade(url: str, to: str = "base") -> None:
+    """Bring it down to one."""
+    command.downgrade(_config(url), to)
+
+
+def bring(url: str, to: str | None = None) -> Refusal | None:
+    """Bring the database to this program's version, or down to `to`; why not, where it cannot be.
+
+    A version that is none has the status 400, a database out of reach 503.
+    """
+    try:
+        if to is None:
+            upgrade(url)
+        else:
+            downgrade(url, to)
+    except CommandError as error:
+        return Refusal("DBS04", f"{error}.", "`clearpost migrate` brings it to the newest.", 400)
+    except (SQLAlchemyError, ModuleNotFoundError, OSError) as error:
+        told = str(getattr(error, "orig", None) or error).strip()
+        words = f"The database cannot be reached: {told}"
+        return Refusal("DBS01", words, "Is DATABASE_URL right?", 503)
+    return None
+
+
+def check(url: str) -> Refusal | None:
+    """Why this program may not work with the database, or None when it may."""
+    try:
+        database = Database(url)
+    except (ArgumentError, ModuleNotFoundError) as error:
+        words = f"The database cannot be used: {error}"
+        return Refusal("DBS03", words, "Is DATABASE_URL right?", 503)
+    try:
+        return unfit(database)
+    finally:
+        database.close()
+
+
+def unfit(database: Database) -> Refusal | None:
+    """The same of a database that is open already, whatever became of it since."""
+    try:
+        found = version_of(database)
+    except DBAPIError as error:
+        words = f"The database cannot be reached: {error.orig}"
+        return Refusal("DBS01", words, "Is DATABASE_URL right?", 503)
+    if found == VERSION:
+        return None
+    words = f"Database schema version is {found or 'none'}; version {VERSION} is required."
+    newer = found is not None and found > VERSION
+    hint = "Use the newer program that migrated it." if newer else "Run `clearpost migrate`."
+    return Refusal(UNFIT, words, hint, 503)
+
+
+def version_of(database: Database) -> str | None:
+    """The version a database is at; None for one that was never migrated."""
+    with database.engine.connect() as connection:
+        try:
+            found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        except (OperationalError, ProgrammingError) as error:
+            if "alembic_version" not in str(error.orig):
+                raise
+            return None
+    return None if found is None else str(found)

@@ -1,0 +1,665 @@
+"""Making records due again after something changed: always in the transaction of the change."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Executable,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.orm import Session, aliased
+
+from holding.platform.events import Fact, record_events
+from holding.platform.states import END, MOST
+from holding.store import bulk
+from holding.store.database import Database
+from holding.store.row_objects import Columns, of
+from holding.store.together import Question, answer
+from holding.tables import (
+    Cause,
+    Company,
+    Connection,
+    Evaluation,
+    Hold,
+    LinkKey,
+    Posting,
+    PostingUse,
+    Push,
+    Reading,
+    Record,
+    Release,
+    Revision,
+    Team,
+    Version,
+    WakeMark,
+)
+from holding.tables.columns import NOW, among_words
+from holding.tables.decisions import HOLD_OPEN
+from holding.tables.postings import CHANGES, LEFT_OUT_STATES, NONE_TO_COME, UNSENT_STATES
+from holding.tables.records import RECORD_OPEN
+from holding.tables.row_states import PushState, RecordState
+from rules.amendments.names_before import CODE as TAKEN_BACK
+from rules.facts.world import PostingFact
+from rules.values.cause_keys import CauseKey
+from rules.values.posting_states import PostingState
+from rules.values.read_only import read_only
+
+_OF_COMPANY = Company.id == bindparam("company")
+
+_LAST = select(Company.revision).where(_OF_COMPANY).with_for_update(key_share=True)
+
+_COUNT_UP = update(Company).where(_OF_COMPANY).values(revision=bindparam("next"))
+
+_THESE = select(Record.id).where(bulk.among_given(Record.id, "ids"))
+
+_LETTING_GO = _THESE.where(
+    or_(
+        Record.lease_until.is_not(None),
+        exists().where(Posting.record_id == Record.id, Posting.state == PostingState.READY),
+    )
+)
+
+_RECORDS_OF_CAUSE = select(Hold.record_id).where(Hold.cause_id == bindparam("cause"), HOLD_OPEN)
+
+_OPEN = select(Record.id).where(Record.company_id == bindparam("company"), RECORD_OPEN)
+
+PLANNED_CHANGE = and_(Posting.state == PostingState.POSTED, among_words(Posting.action, CHANGES))
+"""A document that is posted and was last planned to be changed or made void; it may be so by now.
+"""
+
+UNSENT = or_(
+    Posting.state.in_(UNSENT_STATES),
+    and_(
+        PLANNED_CHANGE,
+        exists().where(Push.id == Posting.posted_push_id, Push.hash != Posting.hash),
+    ),
+)
+"""What is not sent as it stands now: a document, or a change of one that is posted."""
+
+_CHANGE_DUE = and_(
+    Posting.state == PostingState.POSTED, Posting.due_at.is_not(None), Posting.lease_until.is_(None)
+)
+
+_CHANGE_LEASED = and_(Posting.state == PostingState.POSTED, Posting.lease_until.is_not(None))
+"""A change of a posted document that is not sent yet: it is due, or a worker is about to send it.
+
+Two, so that each finds its rows by an index of its own.
+"""
+
+_CHANGED = (
+    select(Posting.record_id)
+    .join(Connection, Connection.id == Posting.connection_id)
+    .where(Connection.company_id == bindparam("company"))
+)
+
+_LEFT_OUT = select(Posting.record_id).where(
+    Posting.company_id == bindparam("company"), among_words(Posting.state, LEFT_OUT_STATES)
+)
+
+_UNSENT = union_all(_OPEN, _LEFT_OUT, _CHANGED.where(_CHANGE_DUE), _CHANGED.where(_CHANGE_LEASED))
+
+_other = aliased(LinkKey)
+
+_shared = and_(
+    LinkKey.company_id == _other.company_id,
+    LinkKey.name == _other.name,
+    LinkKey.value == _other.value,
+    LinkKey.record_id != _other.record_id,
+)
+
+_SHARING = (
+    select(_other.record_id)
+    .join(LinkKey, _shared)
+    .where(bulk.among_given(LinkKey.record_id, "ids"))
+)
+"""The records that share a value with these, in the same company and under the same name."""
+
+_SHARING_AND_HELD = _SHARING.join(Record, Record.id == _other.record_id).where(
+    Record.state == RecordState.HELD
+)
+
+_JOINED_BY_LINKS = _SHARING.where(LinkKey.name.startswith(LinkKey.OF_LINKS, autoescape=True))
+
+_mine = aliased(Record)
+
+_changes = exists().where(Posting.record_id == Record.id, or_(_CHANGE_DUE, _CHANGE_LEASED))
+
+_RECORDS_OF_FAMILIES = (
+    select(Record.id)
+    .join(_mine, and_(_mine.company_id == Record.company_id, _mine.family == Record.family))
+    .where(bulk.among_given(_mine.id, "ids"), Record.id != _mine.id)
+    .where(or_(RECORD_OPEN, _changes))
+)
+
+TURNS: Final = 20  # of one sweep
+
+LOOKS: Final = 10  # of one turn, each at MOST, as long as it finds fewer than MOST records
+
+_FIRST: Final = select(WakeMark.id).order_by(WakeMark.id).limit(1)
+
+_CONTENT = ("fields", "lines", "amount")
+
+Decided = Mapping[int, Mapping[str, str]]  # record id -> route -> who decides, by which rule
+
+_HOLDS_OF_POSTINGS = (
+    select(Posting.family, Posting.record_id, Posting.route, Team.name.label("team"), Hold.rule)
+    .join(
+        Hold,
+        (Hold.record_id == Posting.record_id)
+        & (Hold.route == Posting.route)
+        & (Hold.seq == Posting.seq),
+    )
+    .join(Team, Team.id == Hold.team_id)
+    .where(bulk.among_given(Posting.id, "ids"), HOLD_OPEN, Hold.severity != "warn")
+    .order_by(Hold.id.desc())
+)
+
+_TAKEN_BACK_AT = (
+    select(Push.family, func.max(Push.closed_at).label("at"))
+    .join(Posting, Posting.id == Push.posting_id)
+    .where(bulk.among_given(Push.family, "families"), Push.state == PushState.ACCEPTED)
+    .where(or_(Push.action == "void", Posting.reverses_id.is_not(None)))
+    .group_by(Push.family)
+)
+
+_sent = aliased(Push)
+
+_version = func.coalesce(Evaluation.version_id, Posting.version_id)
+
+_changed = and_(Posting.sent_at.is_not(None), _version != Record.version_id)
+
+
+@read_only(frozen=True, slots=True, kw_only=True)
+class PostingRow:
+    """A posting of the record as it stood when the facts were read."""
+
+    id: int
+    record_id: int
+    family: int
+    route: str
+    seq: int
+    state: PostingState
+    lock: int
+    number: str
+    action: str
+    hash: str
+    content: Mapping[str, Any] | None
+    bills: list[list[str]] | None
+    version_id: int
+    version_no: int
+    revision: int
+    tries: int
+    due_at: datetime | None
+    finished_at: datetime | None
+    withdrawn: bool
+    standing: Mapping[str, Any] | None  # what stands in the target, by which action and hash
+    standing_action: str
+    standing_hash: str
+    standing_at: datetime | None  # since when it is posted
+    sent_body: Mapping[str, Any] | None  # the record as it was sent, where it is another now
+    e_invoice_at: datetime | None
+    reverses_id: int | None
+    reading: Mapping[str, Any] | None  # what was last seen of it in the target, and when that was
+    reading_at: datetime | None
+    reason: str
+
+    def tried(self, hash_: str) -> int:
+        """How often this content was sent; another one was not."""
+        return self.tries if self.hash == hash_ else 0
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether it is to take back what stands in the target: itself, or the one it reverses."""
+        if self.reverses_id is not None:
+            return self.state not in {PostingState.DROPPED, PostingState.IGNORED}
+        return self.action == "void" and self.hash != self.standing_hash
+
+    def fact(self) -> PostingFact:
+        """What rules may look at of it."""
+        standing = self.standing
+        content = {p: standing[p] for p in _CONTENT if p in standing} if standing else None
+        sent = self.bills if self.state not in UNSENT_STATES else None
+        return PostingFact(
+            self.route,
+            self.seq,
+            self.state,
+            self.number,
+            self.version_no,
+            content,
+            self.sent_body,
+            billed={key: Decimal(quantity) for key, quantity in sent or ()},
+            e_invoice_at=self.e_invoice_at,
+        )
+
+
+_POSTING = Columns(
+    PostingRow(
+        id=of(Posting.id),
+        record_id=of(Posting.record_id),
+        family=of(Posting.family),
+        route=of(Posting.route),
+        seq=of(Posting.seq),
+        state=of(Posting.state),
+        lock=of(Posting.lock),
+        number=of(Posting.number),
+        action=of(Posting.action),
+        hash=of(Posting.hash),
+        content=of(Posting.content),
+        bills=of(Posting.bills),
+        version_id=of(_version.label("version_id")),
+        version_no=of(Version.no),
+        revision=of(Posting.revision),
+        tries=of(Posting.tries),
+        due_at=of(Posting.due_at),
+        finished_at=of(Posting.finished_at),
+        withdrawn=of(Posting.withdrawn),
+        standing=of(Push.content),
+        standing_action=of(func.coalesce(Push.action, "create").label("standing_action")),
+        standing_hash=of(func.coalesce(Push.hash, "").label("standing_hash")),
+        standing_at=of(Push.closed_at),
+        sent_body=of(case((_changed, Version.body)).label("sent_body")),
+        e_invoice_at=of(Posting.e_invoice_at),
+        reverses_id=of(Posting.reverses_id),
+        reading=of(Reading.body),
+        reading_at=of(Reading.at),
+        reason=of(Posting.reason),
+    ),
+    {"standing": "push.content", "standing_at": "push.closed_at", "reading": "reading.body"},
+)
+
+_READ = (
+    _POSTING.select()
+    .outerjoin(_sent, _sent.id == func.coalesce(Posting.posted_push_id, Posting.push_id))
+    .outerjoin(Evaluation, Evaluation.id == _sent.evaluation_id)
+    .join(Version, Version.id == _version)
+    .join(Record, Record.id == Posting.record_id)
+    .outerjoin(Push, Push.id == Posting.posted_push_id)
+    .outerjoin(Reading, Reading.id == Posting.reading_id)
+    .order_by(Posting.id)
+)
+
+_relatives = select(Record.id).where(
+    Record.company_id == bindparam("company"), bulk.among_given(Record.family, "families")
+)
+
+_POSTINGS_OF_FAMILIES = _READ.where(Posting.record_id.in_(_relatives))
+
+_OF_RECORDS = _READ.where(bulk.among_given(Posting.record_id, "ids"))
+
+
+def locked_company(session: Session, company_id: int) -> Company:
+    """The company as it stands under our lock: who publishes, fixes or sets waits for us."""
+    return session.get_one(
+        Company, company_id, with_for_update={"key_share": True}, populate_existing=True
+    )
+
+
+def next_revision(
+    session: Session,
+    company_id: int,
+    kind: str,
+    what: str,
+    *,
+    person_id: int | None,
+    reason: str | None,
+    now: datetime,
+) -> int:
+    """Lock the company's row, count up and note what changed."""
+    number = session.execute(_LAST, {"company": company_id}).scalar_one() + 1
+    session.execute(_COUNT_UP, {"company": company_id, "next": number})
+    session.add(
+        Revision(
+            company_id=company_id,
+            no=number,
+            kind=kind,
+            at=now,
+            person_id=person_id,
+            reason=reason,
+            what=what,
+        )
+    )
+    session.flush()
+    return number
+
+
+def read_now(session: Session, posting_ids: Sequence[int], now: datetime) -> int:
+    """Make these posted documents due for a reading; how many of them are still posted."""
+    if not posting_ids:
+        return 0
+    woken = session.execute(
+        update(Posting)
+        .where(Posting.id.in_(posting_ids), Posting.state == PostingState.POSTED)
+        .values(read_due_at=now)
+        .returning(Posting.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(woken.all())
+
+
+def wake_records(session: Session, record_ids: Collection[int], now: datetime) -> int:
+    """Make these records due."""
+    if not record_ids:
+        return 0
+    return _set_due(session, _THESE, now, ids=list(record_ids))
+
+
+def _set_due(
+    session: Session,
+    records: Select[int] | CompoundSelect[int],
+    now: datetime,
+    *,
+    forget_crashes: bool = False,
+    **given: int | list[int],
+) -> int:
+    """Set the due time, never later than it is; rows are locked in id order."""
+    session.flush()
+    waking = _waking(records, forget_crashes=forget_crashes)
+    return len(session.execute(waking, {"now": now, **given}).all())
+
+
+@cache
+def _waking(records: Select[int] | CompoundSelect[int], *, forget_crashes: bool) -> Executable:
+    locked = select(Record.id).where(Record.id.in_(records)).order_by(Record.id)
+    later = or_(Record.due_at.is_(None), Record.due_at > NOW)
+    values: dict[str, Any] = {"due_at": case((later, NOW), else_=Record.due_at)}
+    if forget_crashes:
+        values["crashes"] = 0
+    return (
+        update(Record)
+        .where(Record.id.in_(locked.with_for_update(key_share=True)))
+        .values(values)
+        .returning(Record.id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def wake_cause(
+    session: Session, cause_key: CauseKey, now: datetime, *, company_id: int, revision: int = 0
+) -> int:
+    """Make due whatever is held by a cause; `revision` is noted as its latest change."""
+    cause = select(Cause.id).where(Cause.company_id == company_id, Cause.key == cause_key)
+    cause_id = session.scalar(cause)
+    if cause_id is None:
+        return 0
+    session.execute(
+        update(Cause)
+        .where(Cause.id == cause_id, Cause.changed_revision < revision)
+        .values(changed_revision=revision)
+        .execution_options(synchronize_session=False)
+    )
+    return _set_due(session, _RECORDS_OF_CAUSE, now, cause=cause_id)
+
+
+def wake_all_unsent(session: Session, company_id: int, now: datetime) -> int:
+    """Make due every record of which something is not posted, what the rules left out as well, and
+    what is posted with a change that may go out; crashes are forgotten with the old rules.
+
+    What rules left out they may post now. What a person rejected stays so: that is asked for again.
+    """
+    return _set_due(session, _UNSENT, now, forget_crashes=True, company=company_id)
+
+
+def wake_linked(session: Session, record_ids: Collection[int], now: datetime) -> int:
+    """Make due the held records that share a compared value with these."""
+    return _set_due(session, _SHARING_AND_HELD, now, ids=list(record_ids))
+
+
+def wake_letting_go(session: Session, record_ids: Collection[int], now: datetime) -> int:
+    """Make due those of these records that may go, or that a judging under way may release."""
+    if not record_ids:
+        return 0
+    return _set_due(session, _LETTING_GO, now, ids=sorted(record_ids))
+
+
+def wake_relatives(session: Session, record_ids: Collection[int], now: datetime) -> int:
+    """Make due whatever a link joins to these records: what they say is a fact of its judging."""
+    if not record_ids:
+        return 0
+    return _set_due(session, _JOINED_BY_LINKS, now, ids=list(record_ids))
+
+
+def wake_families(session: Session, record_ids: Collection[int], now: datetime) -> int:
+    """Make due what is not sent yet of other records in the families of these."""
+    if not record_ids:
+        return 0
+    return _set_due(session, _RECORDS_OF_FAMILIES, now, ids=list(record_ids))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the event of each woken record says, and who caused it: it is an actor as well."""
+
+    body: Mapping[str, Any]
+    person_id: int | None
+    name: str
+    via: str
+    operation_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The records that a change wakes at once, and what is marked for later."""
+
+    records: frozenset[int]
+    left: tuple[WakeMark, ...]
+
+
+def look_first(
+    session: Session, company_id: int, causes: Iterable[int], entries: Iterable[int]
+) -> Reached:
+    """The newest of what waits for these causes or was made with these entries."""
+    sought = [
+        *(WakeMark(company_id=company_id, cause_id=one, below=END) for one in causes),
+        *(WakeMark(company_id=company_id, entry_id=one, below=END) for one in entries),
+    ]
+    records = frozenset(key for mark in sought for key in _look(session, mark))
+    return Reached(records, tuple(mark for mark in sought if mark.below))
+
+
+def _look(session: Session, mark: WakeMark) -> set[int]:
+    """The records of what stands next below the mark, which moves; 0: nothing more does."""
+    seen = (
+        select(Hold.id.label("number"), Hold.record_id)
+        .where(Hold.cause_id == mark.cause_id, HOLD_OPEN, Hold.id < mark.below)
+        .order_by(Hold.id.desc())
+        if mark.cause_id is not None
+        else select(PostingUse.posting_id.label("number"))
+        .where(PostingUse.entry_id == mark.entry_id, PostingUse.posting_id < mark.below)
+        .order_by(PostingUse.posting_id.desc())
+    )
+    rows = session.execute(seen.limit(MOST)).all()
+    numbers = [row.number for row in rows]
+    mark.below = numbers[-1] if len(rows) == MOST else 0
+    if mark.cause_id is not None:
+        return {row.record_id for row in rows}
+    unsent = select(Posting.record_id).where(bulk.among(Posting.id, numbers), UNSENT)
+    return set(session.scalars(unsent))
+
+
+def wake_reached(
+    session: Session, company_id: int, reached: Reached, told: Told, now: datetime
+) -> None:
+    """Wake what was found at once, and leave marks of the rest."""
+    for mark in reached.left:
+        mark.told = asdict(told)
+    session.add_all(reached.left)
+    _wake_with_reason(session, company_id, reached.records, told, now)
+
+
+def _wake_with_reason(
+    session: Session, company_id: int, records: Collection[int], told: Told, now: datetime
+) -> None:
+    """Make them due; each has an event that says why."""
+    wake_records(session, sorted(records), now)
+    record_events(session, _facts(company_id, records, told, now))
+
+
+def _facts(company_id: int, records: Collection[int], told: Told, now: datetime) -> Iterator[Fact]:
+    for record_id in sorted(records):
+        yield Fact(
+            company_id=company_id,
+            at=now,
+            actor=told,
+            act="record.woken",
+            record_id=record_id,
+            operation_id=told.operation_id,
+            body=told.body,
+        )
+
+
+def wake_later(database: Database, now: datetime) -> int:
+    """Go on with what is marked, the oldest change first; how many records were woken."""
+    woken = 0
+    for _ in range(TURNS):
+        with database.read() as session:
+            if session.scalar(_FIRST) is None:
+                break
+        with database.write() as session:
+            woken += _turn(session, now)
+    return woken
+
+
+def _turn(session: Session, now: datetime) -> int:
+    """A transaction's part of the oldest mark."""
+    mark = session.scalars(
+        select(WakeMark).order_by(WakeMark.id).limit(1).with_for_update()
+    ).one_or_none()
+    if mark is None:
+        return 0
+    records: set[int] = set()
+    for _ in range(LOOKS):
+        records |= _look(session, mark)
+        if not mark.below or len(records) >= MOST:
+            break
+    if not mark.below:
+        session.delete(mark)
+    _wake_with_reason(session, mark.company_id, records, Told(**mark.told), now)
+    return len(records)
+
+
+def is_marked() -> ColumnElement[bool]:
+    """Whether a posting of a row was made with an entry that was changed since, and nobody has
+    looked at it yet: it may be another document by now.
+    """
+    return exists().where(
+        WakeMark.company_id == Posting.company_id,
+        WakeMark.below > Posting.id,
+        PostingUse.entry_id == WakeMark.entry_id,
+        PostingUse.posting_id == Posting.id,
+    )
+
+
+def pending(session: Session, company_id: int, entries: Collection[int]) -> bool:
+    """Whether documents of one of these entries are still to be looked at."""
+    return answer(session, asked_pending(company_id, entries))
+
+
+def asked_pending(company_id: int, entries: Collection[int]) -> Question[bool]:
+    """The same, asked with other questions."""
+    mine = (WakeMark.company_id == company_id, bulk.among(WakeMark.entry_id, sorted(entries)))
+    return (yield select(WakeMark.id).where(*mine).limit(1)).first() is not None
+
+
+def decided_of_families(
+    session: Session, rows: Sequence[PostingRow], judged: Mapping[int, int]
+) -> dict[int, Decided]:
+    """Family -> what is open of posted documents that others follow, also new ones (`judged`)."""
+    members: dict[int, set[int]] = defaultdict(set)
+    for record_id, family in (*judged.items(), *((row.record_id, row.family) for row in rows)):
+        members[family].add(record_id)
+    several = [row for row in rows if len(members[row.family]) > 1]
+    posted = {row.id: row for row in several if row.state == PostingState.POSTED}
+    found: dict[int, dict[int, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+    if not posted:
+        return {}
+    for one in (posted.get(row.reverses_id or row.id) for row in several if row.takes_back):
+        if one is not None:
+            found[one.family][one.record_id][one.route] = "about to be taken back"
+    for hold in session.execute(_HOLDS_OF_POSTINGS, {"ids": list(posted)}):
+        found[hold.family][hold.record_id][hold.route] = f"held for {hold.team} ({hold.rule})"
+    return {family: dict(records) for family, records in found.items()}
+
+
+def by_others(decided: Decided, record_id: int) -> dict[str, str]:
+    """Route -> who decides about it, of all records but this one."""
+    found: dict[str, str] = {}
+    for other_id in sorted(decided, reverse=True):
+        if other_id != record_id:
+            found.update(decided[other_id])
+    return found
+
+
+def posted(
+    rows: Sequence[PostingRow],
+) -> tuple[dict[int, dict[str, str]], dict[int, dict[str, date]]]:
+    """Of each family by route: the number of what is posted, and the earliest day that it has."""
+    numbers: dict[int, dict[str, str]] = defaultdict(dict)
+    days: dict[int, dict[str, date]] = defaultdict(dict)
+    for row in rows:
+        if row.state == PostingState.POSTED:
+            numbers[row.family][row.route] = row.number
+            day = date.fromisoformat((row.standing or {}).get("date", str(date.max)))
+            days[row.family][row.route] = min(day, days[row.family].get(row.route, day))
+    return numbers, days
+
+
+def taken_back(rows: Sequence[PostingRow]) -> dict[int, dict[str, tuple[str, ...]]]:
+    """Family -> route -> the numbers of documents that were posted and are not any more."""
+    stand = {(row.family, row.number) for row in rows if row.state == PostingState.POSTED}
+    found: dict[int, dict[str, tuple[str, ...]]] = defaultdict(dict)
+    for row in rows:
+        if row.state == PostingState.REVERSED and (row.family, row.number) not in stand:
+            of_route = found[row.family].get(row.route, ())
+            found[row.family][row.route] = (*of_route, row.number)
+    return dict(found)
+
+
+def taken_back_at(
+    session: Session, releases: Mapping[int, Sequence[Release]], family_of: Mapping[int, int]
+) -> dict[int, datetime]:
+    """When a document was last taken back in the families of records of which a person has said
+    what follows; `releases` and `family_of` are by record.
+    """
+    said = {one.record_id for own in releases.values() for one in own if one.code == TAKEN_BACK}
+    if not said:
+        return {}
+    rows = session.execute(_TAKEN_BACK_AT, {"families": sorted({family_of[one] for one in said})})
+    return {row.family: row.at for row in rows}
+
+
+def ended(rows: Sequence[PostingRow]) -> dict[int, dict[str, PostingRow]]:
+    """Family -> route -> its last document, where none is posted and none will be any more."""
+    found: dict[int, dict[str, PostingRow]] = defaultdict(dict)
+    for row in sorted(rows, key=lambda one: one.state not in NONE_TO_COME):
+        if row.state in NONE_TO_COME:
+            found[row.family][row.route] = row
+        elif row.family in found:
+            found[row.family].pop(row.route, None)
+    return {family: routes for family, routes in found.items() if routes}
+
+
+def of_families(session: Session, company_id: int, families: Iterable[int]) -> list[PostingRow]:
+    """Those of all records of these families."""
+    given = {"company": company_id, "families": sorted(families)}
+    return list(_POSTING.each(session.execute(_POSTINGS_OF_FAMILIES, given)))
+
+
+def of_records(session: Session, record_ids: Iterable[int]) -> list[PostingRow]:
+    """Those of these records."""
+    return list(_POSTING.each(session.execute(_OF_RECORDS, {"ids": sorted(record_ids)})))

@@ -1,0 +1,449 @@
+"""Every setting that comes from the environment, and its default."""
+
+import logging
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+import structlog
+from sqlalchemy import ColumnElement, select, text, update
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
+from structlog.stdlib import BoundLogger, ProcessorFormatter
+from structlog.typing import EventDict, Processor
+
+from connectors.transport.clock import Clock, MachineClock
+from connectors.transport.mail import TLS, MailServer
+from holding.platform.events import record_event
+from holding.store.database import Database, default_url
+from holding.tables import (
+    ClockMark,
+    Company,
+    Event,
+    Operation,
+    Posting,
+    Pull,
+    Record,
+    Run,
+    Snapshot,
+    Throttle,
+)
+from holding.tables.columns import Moment, table_of
+from holding.words import plural
+
+ENVIRONMENTS = ("production", "demo", "test")
+
+LOGS = ("text", "json")
+
+HIDDEN = "(hidden)"
+
+SHORTEST_SECRET = 6
+"""A shorter one would blot out words that have nothing to do with it."""
+
+_TELLTALE = ("password", "secret", "token", "authorization", "cookie", "credential", "api_key")
+
+_known: set[str] = set()
+
+FRESH_SECONDS = 30.0
+
+JUMP_SECONDS = 1.0
+
+SMALLEST = timedelta(seconds=5)
+"""Less than this is how clocks are kept right; what waits simply waits so much longer."""
+
+ONLY = 1
+
+SET_BACK = "clock.set_back"
+
+ADJUSTED = "Scheduled times were adjusted."
+
+UNNOTICED = timedelta(minutes=5)
+"""A step is found out at the next sweep, seldom later than this."""
+
+MOVED: dict[type[Any], tuple[str, ...]] = {
+    Record: ("due_at", "lease_until"),
+    Posting: ("due_at", "lease_until", "read_due_at"),
+    Run: ("due_at", "lease_until"),
+    Snapshot: ("due_at",),
+    Pull: ("due_at", "lease_until"),
+    Throttle: ("open_until", "filled_at", "opened_at"),
+    Operation: ("undo_until",),
+}
+"""Moments that are a delay after some present moment."""
+
+_MARK = table_of(ClockMark)
+
+_NEWEST = select(_MARK.c.newest_at).where(_MARK.c.id == ONLY).with_for_update()
+
+_NOTE = update(_MARK).where(_MARK.c.id == ONLY)  # it sets the columns that it is given values for
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What this process was told; `settle_seconds` None leaves it to the target's manifest."""
+
+    env: str
+    home: Path
+    database_url: str
+    redis_url: str | None
+    key_file: Path | None
+    anchor_file: Path
+    host: str
+    port: int
+    public_url: str | None
+    outgoing_address: str | None
+    lease_seconds: float
+    settle_seconds: float | None
+    undo_seconds: float
+    sweep_seconds: float
+    answer_seconds: float
+    check_seconds: float
+    body_days: float
+    item_minutes: float
+    workers: int
+    allow_loopback: bool
+    log_for_machines: bool
+    mail: MailServer | None = None
+    metrics_token: str | None = None
+    trusted_proxy: str | None = None
+    keep_years: int = 7
+    backup_hours: float = 26
+
+    @property
+    def embedded(self) -> bool:
+        """True when the database is our own file, so that its key may be made here."""
+        return self.database_url == default_url(self.home)
+
+    @property
+    def page_root(self) -> str:
+        """Where people reach the pages, for links that are sent to them."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
+        """Read the environment; a value that makes no sense raises, naming its variable."""
+        found = os.environ if environ is None else environ
+        env = _one_of(found, "CLEARPOST_ENV", ENVIRONMENTS)
+        home = home_of(found)
+        playing = env in ("demo", "test")
+        return cls(
+            env=env,
+            home=home,
+            database_url=found.get("DATABASE_URL") or default_url(home),
+            redis_url=found.get("REDIS_URL") or None,
+            key_file=Path(found["CLEARPOST_KEY_FILE"]) if found.get("CLEARPOST_KEY_FILE") else None,
+            anchor_file=Path(found.get("CLEARPOST_ANCHOR_FILE") or home / "anchors.jsonl"),
+            host=found.get("CLEARPOST_HOST") or "127.0.0.1",
+            port=int(_number(found, "CLEARPOST_PORT", 8000)),
+            public_url=found.get("CLEARPOST_URL") or None,
+            outgoing_address=found.get("CLEARPOST_OUTGOING_ADDRESS") or None,
+            lease_seconds=_number(found, "CLEARPOST_LEASE_SECONDS", 60),
+            settle_seconds=_optional(found, "CLEARPOST_SETTLE_SECONDS"),
+            undo_seconds=_number(found, "CLEARPOST_UNDO_SECONDS", 0 if env == "test" else 30),
+            sweep_seconds=_number(found, "CLEARPOST_SWEEP_SECONDS", 5),
+            answer_seconds=_number(found, "CLEARPOST_ANSWER_SECONDS", 40),
+            check_seconds=_number(found, "CLEARPOST_CHECK_SECONDS", 10),
+            body_days=_number(found, "CLEARPOST_BODY_DAYS", 30),
+            backup_hours=_number(found, "CLEARPOST_BACKUP_HOURS", 26),
+            keep_years=max(1, int(_number(found, "CLEARPOST_KEEP_YEARS", 7))),
+            item_minutes=max(1.0, _number(found, "CLEARPOST_ITEM_MINUTES", 60)),
+            workers=int(_number(found, "CLEARPOST_WORKERS", 1)),
+            trusted_proxy=found.get("CLEARPOST_TRUSTED_PROXY") or None,
+            metrics_token=found.get("CLEARPOST_METRICS_TOKEN") or None,
+            allow_loopback=playing and found.get("CLEARPOST_ALLOW_LOOPBACK") == "1",
+            log_for_machines=_one_of(found, "CLEARPOST_LOG", LOGS) == "json",
+            mail=_mail(found),
+        )
+
+
+def _one_of(environ: Mapping[str, str], name: str, words: Sequence[str]) -> str:
+    """One of these words; the first where none is given."""
+    found = environ.get(name) or words[0]
+    if found not in words:
+        message = f"{name} is {found!r}; it can be {', '.join(words)}"
+        raise ValueError(message)
+    return found
+
+
+def _number(environ: Mapping[str, str], name: str, default: float) -> float:
+    found = _optional(environ, name)
+    return default if found is None else found
+
+
+def _optional(environ: Mapping[str, str], name: str) -> float | None:
+    text = environ.get(name)
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if value < 0 or not math.isfinite(value):
+        message = f"{name} is {text!r}; it must be a number, 0 or more"
+        raise ValueError(message)
+    return value
+
+
+def _mail(environ: Mapping[str, str]) -> MailServer | None:
+    """The server that mail is given to; without a host none is sent."""
+    host = environ.get("CLEARPOST_SMTP_HOST")
+    if not host:
+        return None
+    sender = environ.get("CLEARPOST_SMTP_FROM") or ""
+    if "@" not in sender:
+        message = "CLEARPOST_SMTP_FROM must be the address that mail comes from"
+        raise ValueError(message)
+    return MailServer(
+        host=host,
+        port=int(_number(environ, "CLEARPOST_SMTP_PORT", 587)),
+        sender=sender,
+        user=environ.get("CLEARPOST_SMTP_USER") or "",
+        password=environ.get("CLEARPOST_SMTP_PASSWORD") or "",
+        tls=_one_of(environ, "CLEARPOST_SMTP_TLS", TLS),
+    )
+
+
+def home_of(environ: Mapping[str, str]) -> Path:
+    """The folder of the database, the key and the clock."""
+    if environ.get("CLEARPOST_HOME"):
+        return Path(environ["CLEARPOST_HOME"])
+    data = environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "clearpost"
+
+
+def conceal(secret: str) -> None:
+    """From now on this text is hidden wherever a line of this process would show it."""
+    if len(secret) >= SHORTEST_SECRET:
+        _known.add(secret)
+
+
+def logger(name: str) -> BoundLogger:
+    """A log whose events are a sentence and named values; `begin` says where they go."""
+    found: BoundLogger = structlog.wrap_logger(
+        logging.getLogger(name),
+        wrapper_class=BoundLogger,
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.processors.format_exc_info,
+            _hide,
+            ProcessorFormatter.wrap_for_formatter,
+        ],
+    )
+    return found
+
+
+def _hide(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Values under a telling name, and the secrets that this process has read."""
+    return {
+        name: HIDDEN if any(word in name.lower() for word in _TELLTALE) else _without(value)
+        for name, value in event.items()
+    }
+
+
+def _without(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return _hide(None, "", dict(value))
+    if isinstance(value, (list, tuple)):
+        return [_without(each) for each in value]
+    text = value if isinstance(value, str) else str(value)
+    if not any(secret in text for secret in _known):
+        return value
+    for secret in sorted(_known, key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return text
+
+
+def begin(*, for_machines: bool, stream: TextIO | None = None) -> None:
+    """Warnings and errors of this process, those of libraries too, go to `stream` (standard error):
+    one line each for people, or one JSON object each.
+    """
+    stream = stream or sys.stderr
+    renderer: Processor = structlog.dev.ConsoleRenderer(
+        colors=stream.isatty(),
+        pad_event_to=0,
+        pad_level=False,
+        exception_formatter=structlog.dev.plain_traceback,
+    )
+    if for_machines:
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+    handler = logging.StreamHandler(stream)
+    handler.setLevel(logging.WARNING)  # a library may have given its own log another one
+    handler.setFormatter(
+        ProcessorFormatter(
+            foreign_pre_chain=[structlog.processors.format_exc_info, _hide],
+            processors=[
+                structlog.stdlib.add_log_level,
+                structlog.stdlib.add_logger_name,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                ProcessorFormatter.remove_processors_meta,
+                renderer,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+
+
+class DatabaseClock:
+    """The machine's clock, corrected by what the database's clock says.
+
+    The difference is measured again every half minute, and at once when somebody has set the
+    machine's clock; not at each call.
+    """
+
+    def __init__(self, database: Database, machine: MachineClock) -> None:
+        self._database = database
+        self._machine = machine
+        self._measured_at: float | None = None
+        self._then = machine.now()
+        self._difference = timedelta(0)
+
+    def now(self) -> datetime:
+        """The present moment, aware, in UTC."""
+        if self._database.dialect == "postgresql" and self._is_old():
+            self._measure()
+        return self._machine.now() + self._difference
+
+    def monotonic(self) -> float:
+        """Seconds that never jump."""
+        return self._machine.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        self._machine.sleep(seconds)
+
+    def _is_old(self) -> bool:
+        if self._measured_at is None:
+            return True
+        passed = self.monotonic() - self._measured_at
+        jumped = abs((self._machine.now() - self._then).total_seconds() - passed) > JUMP_SECONDS
+        return jumped or passed > FRESH_SECONDS
+
+    def _measure(self) -> None:
+        with self._database.engine.connect() as connection:
+            theirs: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        self._difference = theirs.astimezone(UTC) - datetime.now(UTC)
+        self._measured_at, self._then = self.monotonic(), self._machine.now()
+
+
+def notice(session: Session, clock: Clock) -> int:
+    """By how many seconds the clock was set back since this was asked last.
+
+    What waits is moved back with it, and each company is told.
+    """
+    newest = _newest(session)
+    now = clock.now()  # after the lock: whoever held it has written no later moment
+    back = newest - now if newest else timedelta()
+    if back <= SMALLEST:
+        session.execute(_NOTE, {"newest_at": now})
+        return 0
+    seconds = round(back.total_seconds())
+    session.execute(_NOTE, {"newest_at": now, "back_at": now, "back_seconds": seconds})
+    _move(session, now, seconds)
+    words = f"The clock was set back by {length(seconds)}."
+    for company_id in session.scalars(select(Company.id).order_by(Company.id)).all():
+        record_event(
+            session,
+            company_id=company_id,
+            at=now,
+            actor=None,
+            act=SET_BACK,
+            object=f"company:{company_id}",
+            body={
+                "say": f"{words} {ADJUSTED}",
+                "seconds": seconds,
+            },
+        )
+    return seconds
+
+
+def _newest(session: Session) -> datetime | None:
+    """The newest moment that was noted; its one row is under our lock."""
+    found = session.execute(_NEWEST).one_or_none()
+    if found is None:
+        on_server = session.get_bind().dialect.name == "postgresql"
+        insert = insert_postgresql if on_server else insert_sqlite
+        row = insert(ClockMark).values(id=ONLY, back_seconds=0).on_conflict_do_nothing()
+        session.execute(row)
+        found = session.execute(_NEWEST).one()
+    newest: datetime | None = found.newest_at
+    return newest
+
+
+def _move(session: Session, now: datetime, seconds: int) -> None:
+    """Whatever lies ahead lies as far ahead as before."""
+    for table, names in MOVED.items():
+        for name in names:
+            column = getattr(table, name)
+            session.execute(
+                update(table)
+                .where(column > now)
+                .values({name: _Earlier(column, seconds)})
+                .execution_options(synchronize_session=False)
+            )
+
+
+class _Earlier(ColumnElement[datetime]):
+    """A stored moment, whole seconds earlier."""
+
+    inherit_cache = False
+    type = Moment()
+
+    def __init__(self, column: Any, seconds: int) -> None:
+        self.column, self.seconds = column, seconds
+
+
+def last_step(session: Session) -> str:
+    """When the clock was last found to be set back and by how much, in words; empty if never."""
+    mark = session.get(ClockMark, ONLY)
+    if mark is None or mark.back_at is None:
+        return ""
+    found = mark.back_at.strftime("%Y-%m-%d %H:%M UTC")
+    return f"set back by {length(mark.back_seconds)}, found at {found}"
+
+
+def passed_twice(session: Session, company_id: int) -> list[tuple[datetime, datetime]]:
+    """The spans of time that the clock went through more than once, in their order: of two moments
+    in the same span, nobody can tell by the clock which was first.
+    """
+    query = select(Event.at, Event.body).where(
+        Event.company_id == company_id, Event.act == SET_BACK
+    )
+    found: list[tuple[datetime, datetime]] = []
+    for at, body in sorted(session.execute(query), key=lambda row: row.at):
+        start, end = at - UNNOTICED, at + timedelta(seconds=body["seconds"]) + UNNOTICED
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
+def length(seconds: int) -> str:
+    """`1 hour 30 minutes`."""
+    if seconds < 60:
+        return plural(seconds, "second")
+    whole = round(seconds / 60)
+    parts = ((whole // 1440, "day"), (whole // 60 % 24, "hour"), (whole % 60, "minute"))
+    return " ".join(plural(count, word) for count, word in parts if count)
+
+
+@compiles(_Earlier, "postgresql")
+def _on_postgresql(element: _Earlier, compiler: Any, **given: Any) -> str:
+    column = compiler.process(element.column, **given)
+    return f"{column} - make_interval(secs => {element.seconds})"
+
+
+@compiles(_Earlier, "sqlite")
+def _on_sqlite(element: _Earlier, compiler: Any, **given: Any) -> str:
+    column = compiler.process(element.column, **given)  # its seconds move, its fraction stays
+    shift = f"strftime('%Y-%m-%dT%H:%M:%S', {column}, '-{element.seconds} seconds')"
+    return f"{shift} || substr({column}, 20)"

@@ -1,0 +1,683 @@
+"""Which state may follow which, and the ways to change that of a posting, a push or a record."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import (
+    Case,
+    ColumnElement,
+    ScalarSelect,
+    Subquery,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.orm import Session, aliased
+
+from grammar.text.finding_codes import ErrorClass
+from holding.platform.events import Acting
+from holding.store import bulk
+from holding.store.joint_writes import JointWrites, Words
+from holding.store.together import Question
+from holding.tables import Cause, Hold, MappingEntry, Posting, PostingUse, Push, Record
+from holding.tables.columns import among_words, is_word, table_of
+from holding.tables.decisions import HOLD_OPEN
+from holding.tables.postings import IN_FLIGHT_STATES
+from holding.tables.records import RECORD_STATES
+from holding.tables.row_states import HoldState, PushState, RecordState
+from rules.values.canonical import dumps
+from rules.values.cause_keys import CauseKey
+from rules.values.posting_states import POSTING_LABELS, PostingState
+
+UNPOSTED = frozenset({RecordState.RECEIVED, RecordState.REFERENCE})
+"""Where a record without postings and holds stays, as only a judging says otherwise."""
+
+_RANKS = {state: at for at, state in enumerate(RECORD_STATES)}
+
+_HELD = _RANKS[RecordState.HELD]
+
+_record, _posting = table_of(Record), table_of(Posting)
+
+_EMPTY = case(
+    (among_words(_record.c.state, sorted(UNPOSTED)), _record.c.state),
+    else_=literal_column(f"'{RecordState.WAITING}'"),
+)
+
+_beside = aliased(Posting)
+
+RECORD_HELD = exists().where(Hold.record_id == Posting.record_id, HOLD_OPEN)
+"""Of a posting: a hold of its record is open."""
+
+_P = PostingState
+
+READY = (_P.READY, _P.POSTED)  # what is posted is due when it is to be updated or made void
+
+S = TypeVar("S", bound=StrEnum)
+
+Moves = Mapping[S, frozenset[S]]
+
+_PLANNED = frozenset({_P.WAITING, _P.HELD, _P.IGNORED, _P.DROPPED, _P.READY})
+
+_ENDS = frozenset({_P.POSTED, _P.REVERSED, _P.FAILED, _P.READY})  # of a push; reversed after a void
+
+_ANSWERED = frozenset({PushState.ACCEPTED, PushState.REFUSED, PushState.CONFLICT})
+
+POSTING_MOVES: Moves[PostingState] = {
+    _P.WAITING: _PLANNED,
+    _P.HELD: _PLANNED | {_P.POSTED},  # linked to what somebody typed into the target by hand
+    _P.IGNORED: _PLANNED,
+    _P.DROPPED: _PLANNED,
+    _P.READY: _PLANNED | {_P.SENDING, _P.FAILED},
+    _P.SENDING: _ENDS | {_P.AWAITING, _P.UNCERTAIN},
+    _P.AWAITING: _ENDS | {_P.UNCERTAIN},
+    _P.UNCERTAIN: _ENDS | {_P.SENDING, _P.AWAITING},
+    _P.FAILED: _PLANNED | {_P.FAILED, _P.POSTED},  # linked to the target's document of our number
+    _P.POSTED: frozenset({_P.POSTED, _P.SENDING, _P.REVERSED}),  # posted: what is planned on it
+    _P.REVERSED: frozenset(),
+}
+
+HOLD_MOVES: Moves[HoldState] = {
+    HoldState.OPEN: frozenset({HoldState.CLEARED, HoldState.RELEASED, HoldState.APPROVED}),
+    HoldState.CLEARED: frozenset(),
+    HoldState.RELEASED: frozenset(),
+    HoldState.APPROVED: frozenset(),
+}
+
+PUSH_MOVES: Moves[PushState] = {
+    PushState.INTENT: frozenset(PushState) - {PushState.INTENT, PushState.CONFLICT},
+    PushState.SENDING: _ANSWERED | {PushState.AWAITING, PushState.UNCERTAIN, PushState.INTENT},
+    PushState.AWAITING: _ANSWERED | {PushState.AWAITING, PushState.UNCERTAIN},
+    PushState.UNCERTAIN: frozenset(PushState) - {PushState.DROPPED},
+    PushState.ACCEPTED: frozenset(),
+    PushState.REFUSED: frozenset(),
+    PushState.CONFLICT: frozenset({PushState.ACCEPTED, PushState.DROPPED}),
+    PushState.DROPPED: frozenset(),
+}
+
+_POSTING, _PUSH = table_of(Posting), table_of(Push)
+
+_MOVE_POSTING = (  # it sets the columns that it is given values for
+    update(_POSTING)
+    .where(_POSTING.c.id == bindparam("this"), _POSTING.c.state == bindparam("expected"))
+    .where(_POSTING.c.lock == bindparam("seen"))
+    .returning(_POSTING.c.id)
+)
+
+_MOVE_PUSH = (
+    update(_PUSH)
+    .where(_PUSH.c.id == bindparam("this"))
+    .where(_PUSH.c.state.in_(bindparam("before", expanding=True)))
+    .returning(_PUSH.c.id)
+)
+
+INACTIVE = "TGT06"
+"""The code of a hold for a party that is switched off in the target."""
+
+TOTALS = "TGT07"
+"""The code of a hold for another total in the target than a retry brought there."""
+
+WITHDRAWN = "TGT09"
+"""The code of a hold for what stood in a file that a person withdrew."""
+
+UNSEEN = "TGT10"
+"""The code of a hold for what may have been made in a target that shows no such documents."""
+
+ADD = (
+    "UPDATE cause AS t SET records = t.records + v.records, book = t.book + v.book"
+    " FROM v WHERE t.id = v.id"
+)
+
+_CAUSE = table_of(Cause)
+
+_IDS = select(_CAUSE.c.key, _CAUSE.c.id).where(
+    _CAUSE.c.company_id == bindparam("company"), bulk.among_given(_CAUSE.c.key, "keys")
+)
+
+_LOCK = (
+    select(_CAUSE.c.id)
+    .where(bulk.among_given(_CAUSE.c.id, "ids"))
+    .order_by(_CAUSE.c.id)
+    .with_for_update(key_share=True)
+)
+
+STATE_LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "received": "Received",
+        **POSTING_LABELS,
+        "reference": "For reference",
+    }
+)
+"""Where a record or a posting stands."""
+
+BY_RULE: Final = "Not posted (by rule)"
+
+REJECTED: Final = "Not posted (rejected)"
+
+REJECTION: Final = "rejected"
+"""How the reason begins of a posting that a person rejected; any other is ignored by a rule."""
+
+PUSH_LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "intent": "Queued",
+        "sending": "Sending",
+        "awaiting": "Awaiting confirmation",
+        "uncertain": "Unconfirmed",
+        "accepted": "Accepted",
+        "refused": "Rejected",
+        "conflict": "Conflict",
+        "dropped": "Cancelled",
+    }
+)
+"""Where one push stands: its target is always named beside it."""
+
+ATTEMPT_LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "sending": "Sending",
+        "awaiting": "Awaiting confirmation",
+        "uncertain": "No clear answer",
+        "accepted": "Accepted",
+        "existing": "Already posted",
+        "refused": "Rejected",
+        "temporary": "Temporary problem",
+        "split": "Sent again in smaller files",
+        "equal": "Found",
+        "different": "Found with other values",
+        "absent": "Not found",
+        "unknown": "Not known",
+    }
+)
+"""What came of one call, or what a look-up found."""
+
+CALL_LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {"sending": "Sending", "answered": "Answered", "unanswered": "No answer"}
+)
+
+CALL_KIND_LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "push": "Posting request",
+        "lookup": "Look-up",
+        "poll": "Question for confirmation",
+        "read": "Verification",
+    }
+)
+
+HOLD_LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {"open": "Open", "cleared": "Cleared", "released": "Released", "approved": "Approved"}
+)
+
+RUN_LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {"due": "Scheduled", "running": "Running", "done": "Completed", "failed": "Failed"}
+)
+
+RUN_KIND_LABELS: Final[Mapping[str, str]] = MappingProxyType(
+    {"immediate": "Automatic", "daily": "Daily run", "manual": "Manual sync"}
+)
+
+MOST: Final = 1_000
+"""Of an entry so many documents are looked at in a request, and of a cause so many holds."""
+
+SENT: Final = (PostingState.POSTED, PostingState.REVERSED, *IN_FLIGHT_STATES)
+
+END: Final = 1 << 62
+"""Above every id."""
+
+
+def state_of(
+    postings: Iterable[PostingState],
+    *,
+    held: bool,
+    empty: RecordState = RecordState.WAITING,
+) -> RecordState:
+    """The first of RECORD_STATES that any posting is in; an open hold counts as held; `empty` is
+    where it stands without both.
+    """
+    return _first(frozenset(postings), held) or empty
+
+
+@lru_cache(maxsize=1024)  # the same few for most records
+def _first(postings: frozenset[PostingState], held: bool) -> RecordState | None:
+    found = set(map(str, postings)) | ({str(RecordState.HELD)} if held else set())
+    return next((state for state in RECORD_STATES if state in found), None)
+
+
+def counted(state: PostingState, reverses_id: int | None) -> PostingState:
+    """As what a posting counts: one that has taken another back, through that one."""
+    return (
+        PostingState.REVERSED if reverses_id is not None and state == PostingState.POSTED else state
+    )
+
+
+def refresh(session: Session, record_ids: Collection[int]) -> None:
+    """Bring `record.state` of these records up to date: what `state_of` says, in one statement."""
+    session.flush()
+    if record_ids:
+        bulk.forget(session, Record, session.scalars(_REFRESH, {"ids": list(record_ids)}))
+
+
+def state_beside(others: int | None, mine: PostingState, *, held: bool) -> RecordState:
+    """What `refresh` would say of a record, of which one posting is about to take a state in which
+    it counts as that.
+    """
+    ranks = [_RANKS[RecordState(mine)], *([_HELD] if held else [])]
+    return RECORD_STATES[min(ranks if others is None else [*ranks, others])]
+
+
+def allowed(moves: Moves[S], before: S, after: S) -> bool:
+    """Whether the table has this move; an unknown state has none."""
+    return after in moves.get(before, frozenset())
+
+
+def move_posting(
+    session: Session,
+    posting_id: int,
+    *,
+    expected: PostingState,
+    to: PostingState,
+    lock: int,
+    **columns: Any,
+) -> bool:
+    """Change a posting's state if it still is what the caller saw; False when somebody was faster.
+
+    A move that the table does not have is our own fault and raises.
+    """
+    require_move(expected, to)
+    seen = {"this": posting_id, "expected": expected, "seen": lock}
+    given = {"state": to, "lock": lock + 1, **columns, **seen}
+    return session.execute(_MOVE_POSTING, given).first() is not None
+
+
+def move_postings(
+    session: Session,
+    postings: Collection[Posting],
+    *,
+    to: Mapping[PostingState, PostingState],
+    due: Mapping[int, datetime],
+) -> set[int]:
+    """The same for many in one statement: state before -> state after, and by id when each is due,
+    if it is; the ids of those that still were what the caller saw.
+    """
+    for state in {posting.state for posting in postings}:
+        require_move(state, to[state])
+    rows = [
+        {"id": one.id, "lock": one.lock, "state": to[one.state], "due_at": due.get(one.id)}
+        for one in postings
+    ]
+    return bulk.update_seen(session, Posting, rows, seen="lock")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A posting as the caller saw it, the state that it takes, and what else changes with it."""
+
+    posting_id: int
+    expected: PostingState
+    lock: int
+    to: PostingState
+    columns: Mapping[str, Any]
+
+
+def join_steps(writes: JointWrites, steps: Collection[Step]) -> None:
+    """Move postings with other writes, each by a step of its own. They are locked, so one that is
+    not any more what the caller saw is a fault of ours, and so is a move that the table does not
+    have.
+    """
+    for still, rows in _alike(steps):
+        writes.update(Posting, rows, keys=("id", "lock"), still=still, bump="lock", every=True)
+
+
+def _alike(steps: Collection[Step]) -> Iterator[tuple[Words, list[dict[str, Any]]]]:
+    """The rows of the steps that change the same columns, and the state that they come from."""
+    alike: dict[tuple[PostingState, tuple[str, ...]], list[dict[str, Any]]] = defaultdict(list)
+    for one in steps:
+        require_move(one.expected, one.to)
+        row = {"id": one.posting_id, "lock": one.lock, "state": one.to, **one.columns}
+        alike[one.expected, tuple(row)].append(row)
+    for (expected, _), rows in alike.items():
+        yield (("state", (expected,)),), rows
+
+
+def join_pushes(
+    writes: JointWrites, changes: Mapping[int, Mapping[str, Any]], to: PushState
+) -> None:
+    """Change many pushes to one state with other writes, each with the columns given for its id
+    (all the same ones). One in a state that it never comes from is a fault of ours.
+    """
+    before = tuple(state for state in PUSH_MOVES if allowed(PUSH_MOVES, state, to))
+    rows = [{"id": push_id, "state": to, **columns} for push_id, columns in changes.items()]
+    writes.update(Push, rows, still=(("state", before),), every=True)
+
+
+def join_record_states(writes: JointWrites, states: Mapping[int, RecordState]) -> None:
+    """Give records the states that `state_beside` said, with other writes."""
+    rows = [{"id": record_id, "state": state} for record_id, state in states.items()]
+    writes.update(Record, rows, bump="lock", every=True)
+
+
+def move_push(session: Session, push_id: int, to: PushState, **columns: Any) -> bool:
+    """Change a push's state from one of those that it may come from; False when it is in another:
+    somebody else has written its end.
+    """
+    before = [state for state in PUSH_MOVES if allowed(PUSH_MOVES, state, to)]
+    given = {"state": to, **columns, "this": push_id, "before": before}
+    return session.execute(_MOVE_PUSH, given).first() is not None
+
+
+def require_move(expected: PostingState, to: PostingState) -> None:
+    """A move of a posting that the table does not have is our own fault and raises."""
+    if not allowed(POSTING_MOVES, expected, to):
+        message = f"a posting never goes from {expected} to {to}"
+        raise ValueError(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseSpec:
+    """A cause as a finding names it."""
+
+    key: CauseKey
+    error_class: ErrorClass
+    label: str
+    rule: str
+    team_id: int | None
+
+
+def ensure(
+    session: Session, company_id: int, specs: Sequence[CauseSpec], now: datetime
+) -> dict[CauseKey, int]:
+    """Cause key -> id; missing ones are made, in key order."""
+    by_key = {spec.key: spec for spec in specs}
+    known = ids_of(session, company_id, by_key)
+    fresh = [
+        _row(company_id, by_key[key], now) for key in sorted(by_key, key=str) if key not in known
+    ]
+    if fresh:
+        bulk.insert(session, Cause, fresh, ignore=True)
+        known = ids_of(session, company_id, by_key)
+    return known
+
+
+def _row(company_id: int, spec: CauseSpec, now: datetime) -> dict[str, object]:
+    table = spec.key.table
+    return {
+        "company_id": company_id,
+        "class": spec.error_class,
+        "key": spec.key,
+        "label": spec.label,
+        "rule": spec.rule,
+        "team_id": spec.team_id,
+        "table_name": table,
+        "value": spec.key.entry if table is not None else None,
+        "changed_revision": 0,
+        "opened_at": now,
+        "records": 0,
+        "book": 0,
+    }
+
+
+def ids_of(session: Session, company_id: int, keys: Collection[CauseKey]) -> dict[CauseKey, int]:
+    """The ids of the causes that are there."""
+    given = {"company": company_id, "keys": [str(key) for key in keys]}
+    return dict(session.execute(_IDS, given).all()) if keys else {}
+
+
+def add(
+    session: Session,
+    deltas: Mapping[int, tuple[int, int]],
+    labels: Mapping[int, str] | None = None,
+) -> None:
+    """Change counters by (records, book) for each cause id, locked in id order. Comes last.
+
+    A cause whose label came out otherwise this time (newer rules, another limit) is renamed.
+    """
+    rows = [{"id": i, "records": n, "book": b} for i, (n, b) in sorted(deltas.items()) if n or b]
+    renamed = _renamed(session, labels or {})
+    lock(session, sorted({row["id"] for row in (*rows, *renamed)}))
+    bulk.update(session, Cause, renamed)
+    if not rows:
+        return
+    columns = {"id": "bigint", "records": "bigint", "book": "bigint"}
+    statement = f"{bulk.given(session, 'v', columns)} {ADD}"
+    session.execute(text(statement), {"rows": dumps(rows)})
+
+
+def _renamed(session: Session, labels: Mapping[int, str]) -> list[dict[str, Any]]:
+    query = select(Cause.id, Cause.label).where(bulk.among(Cause.id, labels))
+    known = dict(session.execute(query).all()) if labels else {}
+    return [{"id": i, "label": label} for i, label in labels.items() if known[i] != label]
+
+
+def moved(session: Session, company_id: int, begin: Collection[CauseKey], revision: int) -> None:
+    """Note this revision as the latest change of the causes whose keys begin so. Comes last."""
+    mine = or_(*map(begins, begin))
+    ids = select(Cause.id).where(Cause.company_id == company_id, mine)
+    session.execute(
+        update(Cause)
+        .where(Cause.id.in_(ids), Cause.changed_revision < revision)
+        .values(changed_revision=revision)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def begins(key: CauseKey) -> ColumnElement[bool]:
+    """The condition that the key of a cause begins as this one does."""
+    return Cause.key.startswith(str(key), autoescape=True)
+
+
+def recount(session: Session, cause_ids: Collection[int]) -> None:
+    """Count again what is open under these causes; for acts that touch few holds. Comes last."""
+    session.flush()
+    wanted = sorted(set(cause_ids))
+    if not wanted:
+        return
+    lock(session, wanted)
+    live = select(Hold.cause_id, Hold.record_id, Hold.book).where(
+        bulk.among(Hold.cause_id, wanted), HOLD_OPEN
+    )
+    records: dict[int, dict[int, int]] = {cause_id: {} for cause_id in wanted}
+    for cause_id, record_id, book in session.execute(live):
+        records[cause_id][record_id] = book or 0
+    rows = [
+        {"id": cause_id, "records": len(found), "book": sum(found.values())}
+        for cause_id, found in records.items()
+    ]
+    bulk.update(session, Cause, rows)
+    bulk.forget(session, Cause, wanted)
+
+
+def lock(session: Session, cause_ids: Sequence[int]) -> None:
+    """Lock causes in id order."""
+    if not cause_ids:
+        return
+    session.execute(_LOCK, {"ids": list(cause_ids)}).all()
+
+
+def close(
+    session: Session,
+    holds: Sequence[Hold],
+    actor: Acting,
+    *,
+    state: HoldState,
+    why: str,
+    now: datetime,
+) -> None:
+    """Close holds that are open; their records are locked, so nobody can be faster.
+
+    A move that the table does not have is our own fault and raises.
+    """
+    if not allowed(HOLD_MOVES, HoldState.OPEN, state):
+        message = f"an open hold never becomes {state}"
+        raise ValueError(message)
+    session.execute(
+        update(Hold)
+        .where(bulk.among(Hold.id, [hold.id for hold in holds]), HOLD_OPEN)
+        .values(
+            state=state,
+            closed_at=now,
+            closed_by_id=actor.person_id,
+            closed_why=why,
+            lock=Hold.lock + 1,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def settle(session: Session, closed: Sequence[Hold]) -> None:
+    """After holds were closed: the states of their records and the counters of their causes."""
+    record_ids = sorted({hold.record_id for hold in closed})
+    cause_ids = sorted({hold.cause_id for hold in closed})
+    refresh(session, record_ids)
+    recount(session, cause_ids)
+
+
+def beside(session: Session, hold: Hold) -> Sequence[Hold]:
+    """All open holds of the hold's posting, itself included."""
+    query = select(Hold).where(
+        Hold.record_id == hold.record_id,
+        Hold.route == hold.route,
+        Hold.seq == hold.seq,
+        HOLD_OPEN,
+    )
+    return session.scalars(query.order_by(Hold.id)).all()
+
+
+def state_label(state: str, reason: str | None = None) -> str:
+    """What a state is called; a posting's reason tells who decided that it is not posted.
+
+    >>> state_label("held"), state_label("ignored"), state_label("ignored", "rejected: twice")
+    ('On hold', 'Not posted', 'Not posted (rejected)')
+    >>> state_label("ignored", "status draft is ignored")
+    'Not posted (by rule)'
+    """
+    if state == PostingState.IGNORED and reason is not None:
+        return REJECTED if reason.startswith(REJECTION) else BY_RULE
+    return STATE_LABELS[state]
+
+
+def newest_uses(entry_ids: Collection[int], most: int, below: int = END) -> Subquery:
+    """Entry and document of its newest `most` uses `below` a document, of each of these entries.
+
+    It has a limit, so that no planner reads all of them to join them otherwise.
+    """
+    from_here = func.coalesce(edge(most - 1, below), 0)
+    return (
+        select(PostingUse.entry_id, PostingUse.posting_id)
+        .join(MappingEntry, MappingEntry.id == PostingUse.entry_id)
+        .where(bulk.among(MappingEntry.id, sorted(entry_ids)))
+        .where(PostingUse.posting_id >= from_here, PostingUse.posting_id < below)
+        .limit(most * max(1, len(entry_ids)))
+        .subquery()
+    )
+
+
+def edge(most: int, below: int = END) -> ScalarSelect[int]:
+    """The newest document of an entry of a row behind its `most` newest; NULL where it has no more
+    than these.
+    """
+    other = aliased(PostingUse)
+    return (
+        select(other.posting_id)
+        .where(other.entry_id == MappingEntry.id, other.posting_id < below)
+        .correlate(MappingEntry)
+        .order_by(other.posting_id.desc())
+        .offset(most)
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Documents in the books or on their way, the newest first; `below` a document there are older
+    ones that were not looked at, if it is not None.
+    """
+
+    documents: tuple[int, ...]
+    below: int | None
+
+
+def sent_with(
+    company_id: int, entry_ids: Collection[int], most: int, below: int = END
+) -> Question[Sent]:
+    """Those among the newest `most` documents of each entry `below` a document: down to one down to
+    which all entries were read.
+    """
+    some = newest_uses(entry_ids, most + 1, below)
+    rows = yield (
+        select(some.c.entry_id, some.c.posting_id, Posting.state.in_(SENT).label("sent"))
+        .join(Posting, Posting.id == some.c.posting_id)
+        .where(Posting.company_id == company_id)
+    )
+    of_entry: dict[int, list[int]] = defaultdict(list)
+    sent: set[int] = set()
+    for row in rows:
+        of_entry[row.entry_id].append(row.posting_id)
+        sent |= {row.posting_id} if row.sent else set()
+    edges = [sorted(ids)[-most] for ids in of_entry.values() if len(ids) > most]
+    last = max(edges, default=None)
+    seen = sorted((one for one in sent if one >= (last or 0)), reverse=True)
+    return Sent(tuple(seen), last)
+
+
+def _rank(of: Any) -> Case[int]:
+    """The place in RECORD_STATES of a posting, as it counts."""
+    takes_back = and_(of.reverses_id.is_not(None), is_word(of.state, PostingState.POSTED))
+    return case(
+        (takes_back, _RANKS[RecordState.REVERSED]),
+        *((is_word(of.state, state), _RANKS[RecordState(state)]) for state in PostingState),
+    )
+
+
+_FIRST = (
+    select(func.min(_rank(_posting.c)))
+    .where(_posting.c.record_id == _record.c.id)
+    .scalar_subquery()
+)
+
+_SEEN = (
+    select(_record.c.id, _FIRST.label("first"))
+    .add_columns(exists().where(Hold.record_id == _record.c.id, HOLD_OPEN).label("held"))
+    .where(bulk.among_given(_record.c.id, "ids"))
+    .cte("seen")
+)
+
+_AFTER = case(
+    *(
+        (_SEEN.c.first == at, literal_column(f"'{state}'"))
+        for state, at in _RANKS.items()
+        if at < _HELD
+    ),
+    (_SEEN.c.held, literal_column(f"'{RecordState.HELD}'")),
+    *(
+        (_SEEN.c.first == at, literal_column(f"'{state}'"))
+        for state, at in _RANKS.items()
+        if at >= _HELD
+    ),
+    else_=_EMPTY,
+)
+
+_REFRESH = (
+    update(_record)
+    .values(state=_AFTER, lock=_record.c.lock + 1)
+    .where(_record.c.id == _SEEN.c.id, _record.c.state != _AFTER)
+    .returning(_record.c.id)
+)
+
+BESIDE = (
+    select(func.min(_rank(_beside)))
+    .where(_beside.record_id == Posting.record_id, _beside.id != Posting.id)
+    .correlate(Posting)
+    .scalar_subquery()
+)
+"""Of a posting: as what the others of its record count, for `state_beside`."""

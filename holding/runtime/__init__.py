@@ -1,1 +1,0 @@
-"""Clearpost holding.runtime: settings, clock, doorbell, schema; none of the work."""
